@@ -1,0 +1,53 @@
+"""Validation of arguments: every message names the argument, its value and what is allowed."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+__all__ = ["real", "integer", "complex_array", "generator"]
+
+
+def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
+    """A finite float in [low, high] (or (low, high] with ``open_low``)."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    if number < low or number > high or (open_low and number == low):
+        bracket = "(" if open_low else "["
+        raise ValueError(f"{name} must lie in {bracket}{low}, {high}], got {value!r}")
+    return number
+
+
+def integer(name, value, *, low=0):
+    """An int of at least ``low``; floats are refused even when whole, so that 1e3 is not taken silently."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be at least {low}, got {value!r}")
+    return int(value)
+
+
+def complex_array(name, value):
+    """A finite complex array of any shape."""
+    try:
+        array = np.asarray(value, dtype=complex)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number or an array of complex numbers, got {value!r}") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]!r}")
+    return array
+
+
+def generator(rng):
+    """``rng`` as a numpy Generator: an existing Generator, a seed, or None for fresh entropy."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if rng is None or isinstance(rng, np.random.SeedSequence):
+        return np.random.default_rng(rng)
+    return np.random.default_rng(integer("rng", rng))

@@ -1,0 +1,331 @@
+"""Vectorised numpy functions of a cell, compiled from its symbolic definition.
+
+Arrays carry the symbol first and any broadcastable shape after it: ``state`` (d, ...), ``fields`` (K, ...),
+``parameters`` (P, ...). Fields that differ along different axes may have shapes like (n, 1, 1) and (1, m, 1), so
+functions take sequences of arrays as well as stacked ones.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from . import derive
+from .errors import CapabilityError, ConvergenceError
+
+__all__ = ["CompiledCell", "sech2"]
+
+
+def sech2(x):
+    """1/cosh(x)^2 without overflow."""
+    e = np.exp(-2.0 * np.abs(x))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+def _numpy_functions():
+    from scipy.special import expit
+
+    return {"sigma": expit, "sech2": sech2}
+
+
+def compile_expressions(arguments, expressions):
+    """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit."""
+    import sympy as sp
+
+    expressions = [derive.stable_form(sp.sympify(e)) for e in expressions]
+    raw = sp.lambdify(list(arguments), expressions, modules=[_numpy_functions(), "scipy", "numpy"], cse=True)
+
+    def call(*arrays):
+        with np.errstate(over="ignore", under="ignore"):
+            return raw(*arrays)
+
+    return call
+
+
+class SparseBlocks:
+    """Several symbolic matrices evaluated together; entries that are identically zero are never computed."""
+
+    def __init__(self, arguments, matrices):
+        self.shapes = {name: m.shape for name, m in matrices.items()}
+        self.where, expressions = [], []
+        for name, matrix in matrices.items():
+            for i in range(matrix.shape[0]):
+                for j in range(matrix.shape[1]):
+                    if matrix[i, j] != 0:
+                        self.where.append((name, i, j))
+                        expressions.append(matrix[i, j])
+        self._call = compile_expressions(arguments, expressions) if expressions else lambda *a: []
+
+    def __call__(self, *arrays):
+        """{name: {(i, j): array}} with only the entries that are not identically zero."""
+        out = {name: {} for name in self.shapes}
+        for (name, i, j), value in zip(self.where, self._call(*arrays)):
+            out[name][i, j] = value
+        return out
+
+
+class CompiledCell:
+    """Numerical functions of one cell. Made by ``Cell.compiled``; holds no hyperparameters."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        self._arguments = [*cell.state, *cell.fields, *cell.parameters]
+
+    # --- the cell itself
+
+    @cached_property
+    def _update(self):
+        return compile_expressions(self._arguments, self.cell.update)
+
+    @cached_property
+    def _messages(self):
+        # one function per field, because a message may need the fields before it
+        return [compile_expressions(self._arguments, [m]) for m in self.cell.messages]
+
+    @cached_property
+    def _distinct(self):
+        return compile_expressions(self._arguments, self.cell.distinct_messages)
+
+    def _pack(self, state, fields, parameters):
+        return (*state, *fields, *parameters)
+
+    def update(self, state, fields, parameters=()):
+        """F(s, y): the next state, list of d arrays."""
+        return self._update(*self._pack(state, fields, parameters))
+
+    def message(self, k, state, fields, parameters=()):
+        """m_k(s, y_1..y_{k-1}); later fields may hold anything."""
+        return self._messages[k](*self._pack(state, fields, parameters))[0]
+
+    def messages(self, state, fields, parameters=()):
+        """The n distinct messages, list of arrays."""
+        return self._distinct(*self._pack(state, fields, parameters))
+
+    @cached_property
+    def _blocks(self):
+        cell = self.cell
+        return SparseBlocks(self._arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
+
+    def blocks(self, state, fields, parameters=()):
+        """Site derivatives {"F_s", "F_y", "M_s", "M_y"} -> {(i, j): array}, entries identically zero left out [T2]."""
+        return self._blocks(*self._pack(state, fields, parameters))
+
+    # --- a site's fixed point
+
+    @cached_property
+    def _closed_form(self):
+        table = self.cell.closed_form
+        arguments = [*self.cell.fields, *self.cell.parameters]
+        call = compile_expressions(arguments, [table[s] for s in self.cell.state])
+        # the closed form is the user's word: hold it against the update before anything leans on it
+        rng = np.random.default_rng(0)
+        y = rng.normal(size=(len(self.cell.fields), 50))
+        p = rng.normal(scale=0.3, size=(len(self.cell.parameters), 50))
+        s = [np.broadcast_to(v, 50) for v in call(*y, *p)]
+        again = self.update(s, y, p)
+        error = max(float(np.max(np.abs(a - b))) for a, b in zip(s, again))
+        if not error < 1e-9:
+            raise ValueError(
+                f"fixed_point of cell {self.cell.name!r} does not satisfy s = F(s, y): residual {error:.3g} at random fields"
+            )
+        return call
+
+    def fixed_state(self, fields, parameters=()):
+        """The state with s = F(s, y) at every site: closed form, or numerically from s = 0 [T5].
+
+        Without a closed form the update is iterated from s = 0 and polished by Newton, so that a site with several
+        fixed points takes the one reached from zero. Raises ConvergenceError where a site has none.
+        """
+        if self.cell.closed_form is not None:
+            return list(self._closed_form(*fields, *parameters))
+        return self._solve_sites(fields, parameters)
+
+    def _solve_sites(self, fields, parameters, iterations=80, newton=60):
+        d = self.cell.n_state
+        shape = np.broadcast_shapes(*(np.shape(a) for a in (*fields, *parameters)))
+        y = [np.broadcast_to(a, shape).ravel() for a in fields]
+        p = [np.broadcast_to(a, shape).ravel() for a in parameters]
+        size = y[0].size
+        s = np.zeros((d, size))
+        for _ in range(iterations):
+            s = np.array([np.broadcast_to(v, size) for v in self.update(s, y, p)])
+        active = np.ones(size, dtype=bool)
+        for _ in range(newton):
+            index = np.flatnonzero(active)
+            ya, pa, sa = [a[index] for a in y], [a[index] for a in p], s[:, index]
+            residual = np.array([np.broadcast_to(v, index.size) for v in self.update(sa, ya, pa)]) - sa
+            scale = 1.0 + np.abs(sa).max(axis=0)
+            done = np.abs(residual).max(axis=0) <= 1e-15 * scale
+            matrix = np.zeros((index.size, d, d))
+            for (i, j), value in self.blocks(sa, ya, pa)["F_s"].items():
+                matrix[:, i, j] = -value
+            matrix[:, range(d), range(d)] += 1.0
+            with np.errstate(all="ignore"):
+                try:
+                    step = np.linalg.solve(matrix, residual.T[:, :, None])[:, :, 0].T
+                except np.linalg.LinAlgError:
+                    step = np.full_like(residual, np.inf)
+            # where Newton does not bring the site closer, the plain update, which cannot leave the basin, is taken
+            step = np.where(np.isfinite(step).all(axis=0), step, residual)
+            trial = np.array([np.broadcast_to(v, index.size) for v in self.update(sa + step, ya, pa)]) - (sa + step)
+            worse = ~(np.abs(trial).max(axis=0) <= np.maximum(0.5 * np.abs(residual).max(axis=0), 1e-15 * scale))
+            step[:, worse] = residual[:, worse]
+            s[:, index] = sa + step
+            done |= np.abs(step).max(axis=0) <= 4e-16 * scale
+            active[index[done]] = False
+            if not active.any():
+                break
+        residual = np.array([np.broadcast_to(v, size) for v in self.update(s, y, p)]) - s
+        bad = ~(np.abs(residual).max(axis=0) <= 1e-11 * (1.0 + np.abs(s).max(axis=0)))
+        if bad.any():
+            raise ConvergenceError(
+                f"cell {self.cell.name!r}: {bad.mean():.3g} of the sites have no fixed point reached from s = 0 "
+                "(their state runs away or oscillates)",
+                estimate=s.reshape(d, *shape),
+            )
+        return list(s.reshape(d, *shape))
+
+    @cached_property
+    def stiff_fields(self):
+        """Which fields enter through a step whose width other fields shrink without bound, like y_g of the LSTM.
+
+        (c = i g / (1 - f): where f -> 1, h jumps from -o to o as y_g crosses 0.) Found by probing: a jump of a
+        message across y_k = 0 with the other fields far out. Such fields get a quadrature clustered at 0.
+        """
+        K, P = len(self.cell.fields), len(self.cell.parameters)
+        stiff = []
+        for k in range(K):
+            others = np.array(list(product((-12.0, 0.0, 12.0), repeat=K - 1))).T
+            sides = []
+            for tiny in (-1e-3, 1e-3):
+                y = np.insert(others, k, tiny, axis=0)
+                p = np.zeros((P, y.shape[1]))
+                try:
+                    values = self.messages(self.fixed_state(y, p), y, p)
+                except ConvergenceError:
+                    values = [0.0]
+                sides.append([np.broadcast_to(v, y.shape[1]) for v in values])
+            stiff.append(bool(np.max(np.abs(np.array(sides[0]) - np.array(sides[1]))) > 0.1))
+        return tuple(stiff)
+
+    @cached_property
+    def bounded(self):
+        """Whether all messages stay bounded at site fixed points, as the mean field needs."""
+        K, P = len(self.cell.fields), len(self.cell.parameters)
+        largest = []
+        for scale in (6.0, 20.0):
+            y = scale * np.array(list(product((-1.0, 0.1, 1.0), repeat=K))).T
+            p = np.zeros((P, y.shape[1]))
+            try:
+                values = self.messages(self.fixed_state(y, p), y, p)
+            except ConvergenceError:
+                return True  # unknown; whoever asks for these sites is told
+            largest.append(max(float(np.max(np.abs(v))) for v in values))
+        return largest[1] <= 2.0 * largest[0] + 1.0
+
+    # --- minors of the transfer matrix
+
+    @cached_property
+    def _minors(self):
+        return {center: _PolynomialMinors(self._arguments, derive.bordered_minors(self.cell, center)) for center in (0, 1)}
+
+    def minors(self, center, state, fields, parameters=()):
+        """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
+        return self._minors[center](*self._pack(state, fields, parameters))
+
+    # --- averages at a fixed point, factor by factor
+
+    @cached_property
+    def dependence(self):
+        """Which random variables (fields 0..K-1, then site parameters) each symbol depends on at a fixed point."""
+        cell = self.cell
+        table = {y: frozenset([k]) for k, y in enumerate(cell.fields)}
+        table.update({p: frozenset([cell.n_fields + j]) for j, p in enumerate(cell.parameters)})
+        if cell.closed_form is not None:
+            states = {s: frozenset().union(*(table[v] for v in e.free_symbols)) for s, e in cell.closed_form.items()}
+        else:
+            states = {s: frozenset() for s in cell.state}
+            for _ in range(cell.n_state + 1):
+                both = {**table, **states}
+                states = {s: frozenset().union(*(both[v] for v in e.free_symbols)) for s, e in zip(cell.state, cell.update)}
+        return {**table, **states}
+
+    def factorise(self, expression):
+        """The expression at a fixed point as a sum of products of independent factors, compiled.
+
+        Returns a list of products, each a list of ``(function, variables)`` where ``function(values)`` takes the
+        arrays of state, fields and parameters (broadcastable) and ``variables`` is the sorted tuple of the random
+        variables it depends on.
+        """
+        expression = derive.stable_form(expression)
+        if self.cell.closed_form is not None:
+            expression = derive.stable_form(expression.xreplace(self.cell.closed_form))
+        out = []
+        for groups in derive.separate(expression, self.dependence):
+            factors = [(compile_expressions(self._arguments, [f]), tuple(sorted(where))) for f, where in groups]
+            out.append([(lambda *a, call=call: call(*a)[0], where) for call, where in factors])
+        return out
+
+    @cached_property
+    def moment_factors(self):
+        """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
+        return [self.factorise(m**2) for m in self.cell.distinct_messages]
+
+    @cached_property
+    def edge_factors(self):
+        """{center: (poles, entries)}: the numerators |Q_kl|^2 of T(lambda) at a fixed point, factorised [T3].
+
+        ``poles``: (functions of the coefficients of det(lambda - F_s), their variables); ``entries``:
+        {(k, l): {(i, j): sum of products}} for i <= j, the average of q_i q_j.
+        """
+        out = {}
+        for center in (0, 1):
+            minors = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
+            pole = minors.pop(((), ()))
+            where = set()
+            for c in pole:
+                for s in c.free_symbols:
+                    where |= self.dependence[s]
+            call = compile_expressions(self._arguments, pole)
+            entries = {}
+            for ((k,), (l,)), q in minors.items():
+                pairs = {}
+                for i in range(len(q)):
+                    for j in range(i, len(q)):
+                        value = q[i] * q[j]
+                        if value != 0:
+                            pairs[i, j] = self.factorise(value)
+                entries[k, l] = pairs
+            out[center] = ((call, tuple(sorted(where))), entries)
+        return out
+
+
+class _PolynomialMinors:
+    """Compiled coefficients of the bordered minors."""
+
+    def __init__(self, arguments, minors):
+        self.layout, expressions = [], []
+        for key, coefficients in minors.items():
+            for power, c in enumerate(coefficients):
+                if c != 0:
+                    self.layout.append((key, power))
+                    expressions.append(c)
+        self.degree = len(next(iter(minors.values()))) - 1
+        self._call = compile_expressions(arguments, expressions)
+
+    def __call__(self, *arrays):
+        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+        out = {}
+        for (key, power), value in zip(self.layout, self._call(*arrays)):
+            if key not in out:
+                out[key] = np.zeros((self.degree + 1, *shape))
+            out[key][power] = value
+        return out
+
+
+def require_closed_form(cell, what):
+    """Refuse, saying what is missing, where a calculator needs the closed form of a site's fixed point."""
+    if cell.closed_form is None:
+        raise CapabilityError(f"cell {cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell")

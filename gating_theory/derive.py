@@ -1,0 +1,265 @@
+"""Symbolic results that follow from the definition of a cell.
+
+Everything here is sympy in, sympy out: the four blocks of site derivatives [T2], the transfer matrix
+and its minors [T2, T4], the edge condition [T3], the small-moment expansion of the mean field [T5].
+Labels in brackets are the sections of the theory sheet, reproduced in PAPER_MAP.md. sympy takes most of
+a second to import, so nothing in the package imports this module before a cell is needed.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import sympy as sp
+
+__all__ = [
+    "sigma",
+    "site_blocks",
+    "transfer_matrix",
+    "bordered_minors",
+    "edge_condition",
+    "small_moment_expansion",
+    "stable_form",
+    "separate",
+    "to_latex",
+]
+
+
+class sigma(sp.Function):
+    """The logistic function 1/(1 + exp(-x)), which knows that its derivative is sigma (1 - sigma).
+
+    A Function of its own, and not ``1/(1 + exp(-x))``, so that derivatives of a gate stay polynomials in
+    the gate and expressions stay readable; it is evaluated with ``scipy.special.expit``.
+    """
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x):
+        if x.is_zero:
+            return sp.Rational(1, 2)
+        if x is sp.oo:
+            return sp.Integer(1)
+        if x is -sp.oo:
+            return sp.Integer(0)
+        return None
+
+    def fdiff(self, argindex=1):
+        return self * (1 - self)
+
+    def _eval_is_real(self):
+        return self.args[0].is_real
+
+    def _eval_is_positive(self):
+        return self.args[0].is_real
+
+    def _eval_evalf(self, prec):
+        return (1 / (1 + sp.exp(-self.args[0])))._eval_evalf(prec)
+
+    def _eval_rewrite_as_exp(self, x, **kwargs):
+        return 1 / (1 + sp.exp(-x))
+
+    def _latex(self, printer, exp=None):
+        body = rf"\sigma\left({printer._print(self.args[0])}\right)"
+        return body if exp is None else rf"{body}^{{{exp}}}"
+
+
+class sech2(sp.Function):
+    """1/cosh(x)^2: the stable form of 1 - tanh(x)^2, used only in expressions that are evaluated."""
+
+    nargs = 1
+
+    def fdiff(self, argindex=1):
+        return -2 * sp.tanh(self.args[0]) * self
+
+    def _eval_rewrite_as_tanh(self, x, **kwargs):
+        return 1 - sp.tanh(x) ** 2
+
+
+def site_blocks(state, fields, messages, update):
+    """The site derivatives F_s (d x d), F_y (d x K), M_s (n x d), M_y (n x K) of [T2].
+
+    ``messages`` may be any list of message expressions (one per field, or the n distinct ones): M_s and M_y
+    have one row per entry.
+    """
+    F, M = sp.Matrix(update), sp.Matrix(messages)
+    s, y = list(state), list(fields)
+    return F.jacobian(s), F.jacobian(y), M.jacobian(s), M.jacobian(y)
+
+
+def transfer_matrix(cell, lam):
+    """W(lambda) = M_s (lambda - F_s)^{-1} F_y + M_y of [T2], K x K, by the adjugate (no simplification)."""
+    shifted = lam * sp.eye(cell.n_state) - cell.F_s
+    return cell.M_s * shifted.adjugate() * cell.F_y / shifted.det() + cell.M_y
+
+
+def _placeholders(matrix, name):
+    """The matrix with every entry that is not identically zero replaced by a symbol, and the substitution back."""
+    table = {}
+
+    def entry(i, j):
+        value = matrix[i, j]
+        if value.is_number:
+            return value
+        symbol = sp.Dummy(f"{name}{i}{j}")
+        table[symbol] = value
+        return symbol
+
+    return sp.Matrix(*matrix.shape, entry), table
+
+
+def bordered_minors(cell, center=0, substitute=None, largest=None):
+    """Numerators of the minors of the transfer matrix, as polynomials in t = lambda - center [T4].
+
+    By the Schur complement, for message rows I and field columns J of equal size,
+
+        det [[lambda - F_s, -F_y[:, J]], [M_s[I], M_y[I, J]]] = det(lambda - F_s) det W[I, J],
+
+    a polynomial of degree <= d. Returns ``{(I, J): (q_0, ..., q_d)}`` without the identically vanishing
+    ones; ``((), ())`` is det(lambda - F_s) itself. Messages are numbered as in ``cell.message_names``, rows are
+    the *distinct* messages. ``substitute`` is applied to the site derivatives first (for example the closed-form
+    fixed point); ``largest`` bounds the size of the minors. Entries are numbered by symbols while the
+    determinants are expanded, so no big expression is ever manipulated.
+    """
+    blocks = [sp.eye(cell.n_state) * center - cell.F_s, cell.F_y, cell.message_rows_s, cell.message_rows_y]
+    blocks = [stable_form(block) for block in blocks]
+    if substitute:
+        blocks = [stable_form(block.xreplace(substitute)) for block in blocks]
+    t = sp.Dummy("t")
+    named, back = [], {}
+    for block, name in zip(blocks, ("A", "B", "C", "D")):
+        matrix, table = _placeholders(block, name)
+        named.append(matrix)
+        back.update(table)
+    A, F_y, M_s, M_y = named
+    head = t * sp.eye(cell.n_state) + A
+    largest = cell.n_messages if largest is None else largest
+    minors = {}
+    for size in range(largest + 1):
+        for rows in combinations(range(cell.n_messages), size):
+            for columns in combinations(range(cell.n_fields), size):
+                bordered = head
+                if size:
+                    top = head.row_join(-F_y[:, list(columns)])
+                    bottom = M_s[list(rows), :].row_join(M_y[list(rows), list(columns)])
+                    bordered = top.col_join(bottom)
+                determinant = sp.Poly(bordered.det(method="berkowitz"), t)
+                coefficients = determinant.all_coeffs()[::-1]
+                coefficients += [sp.Integer(0)] * (cell.n_state + 1 - len(coefficients))
+                coefficients = tuple(sp.expand(c).xreplace(back) for c in coefficients)
+                if any(c != 0 for c in coefficients):
+                    minors[rows, columns] = coefficients
+    return minors
+
+
+def stable_form(expression):
+    """The same expression without the cancellations of 1 - sigma(x) and 1 - tanh(x)^2 at saturation.
+
+    1 - sigma(x) becomes sigma(-x), 1 - tanh(x)^2 becomes sech2(x): exact rewritings that keep full relative
+    accuracy where a gate is shut or a tanh is flat.
+    """
+
+    def rewrite(node):
+        if len(node.args) == 2 and node.args[0] in (1, -1):
+            sign, other = node.args
+            if (-sign * other).func is sigma:
+                return sign * sigma(-(-sign * other).args[0])
+            square = -sign * other
+            if square.is_Pow and square.exp == 2 and isinstance(square.base, sp.tanh):
+                return sign * sech2(square.base.args[0])
+        return node
+
+    return expression.replace(lambda node: node.is_Add, rewrite)
+
+
+def separate(expression, dependence):
+    """Split an expression into a sum of products of factors that depend on disjoint sets of random variables.
+
+    ``dependence`` maps symbols to frozensets of random variables. Returns a list (the sum) of lists (the
+    product) of ``(factor, frozenset)``. Gaussian fields are independent, so each factor is averaged on its own,
+    over its own few dimensions.
+    """
+    terms = []
+    for term in sp.Add.make_args(expression):
+        groups = []
+        for factor in sp.Mul.make_args(term):
+            touched = frozenset().union(*(dependence[s] for s in factor.free_symbols if s in dependence))
+            merged, kept = factor, []
+            for other, where in groups:
+                if where & touched or not (where or touched):
+                    merged, touched = merged * other, touched | where
+                else:
+                    kept.append((other, where))
+            groups = kept + [(merged, touched)]
+        terms.append(groups)
+    return terms
+
+
+def edge_condition(cell, lam, gains, expectation="E"):
+    """The matrix T_kl(lambda) = a_l^2 E|W_kl(lambda)|^2 of [T3], one row and column per distinct message.
+
+    ``gains`` are symbols, one per field; expectations are written as a sympy Function of the given name, with
+    |.|^2 of the transfer matrix inside. The edge of the spectrum is where the spectral radius of T is 1.
+    """
+    E = sp.Function(expectation)
+    W = transfer_matrix(cell, lam)
+    n = cell.n_messages
+    T = sp.zeros(n, n)
+    for k in range(n):
+        row = cell.message_of.index(k)
+        for field, nu in enumerate(cell.message_of):
+            entry = W[row, field]
+            if entry != 0:
+                T[k, nu] += gains[field] ** 2 * E(sp.Abs(entry) ** 2)
+    return T
+
+
+def small_moment_expansion(cell):
+    """Second and fourth field derivatives that expand the mean field in small moments [T5].
+
+    With R_k(q) the second moment of message k when the fields have variances a_l^2 q_{m(l)},
+
+        R_k = exp(1/2 sum_l Delta_l d^2/dy_l^2) m_k^2   at y = b,     Delta_l = a_l^2 q_{m(l)},
+
+    so its linear and quadratic coefficients in Delta are the derivatives
+
+        A_kl = 1/2 d_l^2 m_k^2,      B_kll' = 1/8 d_l^2 d_l'^2 m_k^2       (R_k = sum A Delta + sum B Delta Delta).
+
+    Returns ``(A, B)`` as nested lists of expressions in the fields. Needs a closed-form site fixed point.
+    """
+    table = cell.closed_form
+    if table is None:
+        raise ValueError(
+            f"cell {cell.name!r} has no closed-form fixed point of a site: the small-moment expansion needs one (pass fixed_point=)"
+        )
+    A, B = [], []
+    for message in cell.distinct_messages:
+        square = message.xreplace(table) ** 2
+        second = [sp.diff(square, y, 2) for y in cell.fields]
+        A.append([expr / 2 for expr in second])
+        B.append([[sp.diff(expr, y, 2) / 8 for y in cell.fields] for expr in second])
+    return A, B
+
+
+def to_latex(cell):
+    """A LaTeX description of the cell: fields, messages, update and site derivatives, as one aligned block."""
+    lines = []
+    for name, y, message in zip(cell.field_names, cell.fields, cell.messages):
+        lines.append(rf"{sp.latex(y)} &= U_{{{name}}}\,\left({sp.latex(message)}\right) + b_{{{name}}}")
+    for s, expr in zip(cell.state, cell.update):
+        lines.append(rf"{sp.latex(s)}' &= {sp.latex(expr)}")
+    for label, block in (("F_s", cell.F_s), ("F_y", cell.F_y), ("M_s", cell.M_s), ("M_y", cell.M_y)):
+        lines.append(rf"{label} &= {sp.latex(block)}")
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def message_label(expression, fields, names):
+    """A short name of a message: gates sigma(y_k) are written by their field's name, gates first: ``r*h``."""
+    gates = {sigma(y): sp.Symbol(name) for y, name in zip(fields, names)}
+    short = expression.xreplace(gates)
+    if short.is_Mul and all(factor.is_Symbol for factor in short.args):
+        first = {sp.Symbol(name) for y, name in zip(fields, names) if expression.has(sigma(y))}
+        factors = sorted(short.args, key=lambda f: (f not in first, str(f)))
+        return "*".join(str(f) for f in factors)
+    return str(short).replace(" ", "")
+

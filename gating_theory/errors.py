@@ -1,0 +1,17 @@
+"""The package's own exceptions. Bad arguments are plain ValueError or TypeError."""
+
+from __future__ import annotations
+
+__all__ = ["CapabilityError", "ConvergenceError"]
+
+
+class ConvergenceError(RuntimeError):
+    """A calculation did not reach its tolerance. ``estimate`` carries the last value reached."""
+
+    def __init__(self, message, estimate=None):
+        super().__init__(message)
+        self.estimate = estimate
+
+
+class CapabilityError(ValueError):
+    """This cell or ensemble cannot be served by this calculator; the message says what is missing."""
