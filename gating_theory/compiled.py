@@ -142,6 +142,9 @@ class CompiledCell:
             return list(self._closed_form(*fields, *parameters))
         return self._solve_sites(fields, parameters)
 
+    def _step(self, s, y, p):
+        return np.array([np.broadcast_to(v, s.shape[1:]) for v in self.update(s, y, p)])
+
     def _solve_sites(self, fields, parameters, iterations=80, newton=60):
         d = self.cell.n_state
         shape = np.broadcast_shapes(*(np.shape(a) for a in (*fields, *parameters)))
@@ -150,12 +153,12 @@ class CompiledCell:
         size = y[0].size
         s = np.zeros((d, size))
         for _ in range(iterations):
-            s = np.array([np.broadcast_to(v, size) for v in self.update(s, y, p)])
+            s = self._step(s, y, p)
         active = np.ones(size, dtype=bool)
         for _ in range(newton):
             index = np.flatnonzero(active)
             ya, pa, sa = [a[index] for a in y], [a[index] for a in p], s[:, index]
-            residual = np.array([np.broadcast_to(v, index.size) for v in self.update(sa, ya, pa)]) - sa
+            residual = self._step(sa, ya, pa) - sa
             scale = 1.0 + np.abs(sa).max(axis=0)
             done = np.abs(residual).max(axis=0) <= 1e-15 * scale
             matrix = np.zeros((index.size, d, d))
@@ -167,17 +170,20 @@ class CompiledCell:
                     step = np.linalg.solve(matrix, residual.T[:, :, None])[:, :, 0].T
                 except np.linalg.LinAlgError:
                     step = np.full_like(residual, np.inf)
-            # where Newton does not bring the site closer, the plain update, which cannot leave the basin, is taken
+            # one update after the Newton step puts back what linearisation overshot (h of an LSTM when c is large);
+            # where even so the site is no closer, the plain update is taken, which cannot leave the basin
             step = np.where(np.isfinite(step).all(axis=0), step, residual)
-            trial = np.array([np.broadcast_to(v, index.size) for v in self.update(sa + step, ya, pa)]) - (sa + step)
-            worse = ~(np.abs(trial).max(axis=0) <= np.maximum(0.5 * np.abs(residual).max(axis=0), 1e-15 * scale))
-            step[:, worse] = residual[:, worse]
+            trial = self._step(sa + step, ya, pa)
+            left = np.abs(self._step(trial, ya, pa) - trial).max(axis=0)
+            rounding = 4e-16 * (1.0 + np.abs(trial).max(axis=0))
+            worse = ~(left <= np.maximum(0.5 * np.abs(residual).max(axis=0), rounding))
+            step = np.where(worse, residual, trial - sa)
             s[:, index] = sa + step
             done |= np.abs(step).max(axis=0) <= 4e-16 * scale
             active[index[done]] = False
             if not active.any():
                 break
-        residual = np.array([np.broadcast_to(v, size) for v in self.update(s, y, p)]) - s
+        residual = self._step(s, y, p) - s
         bad = ~(np.abs(residual).max(axis=0) <= 1e-11 * (1.0 + np.abs(s).max(axis=0)))
         if bad.any():
             raise ConvergenceError(
