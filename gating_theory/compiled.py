@@ -7,6 +7,7 @@ functions take sequences of arrays as well as stacked ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
@@ -42,6 +43,15 @@ def compile_expressions(arguments, expressions):
             return raw(*arrays)
 
     return call
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
+
+    function: object
+    variables: tuple
+    even: frozenset
 
 
 class SparseBlocks:
@@ -217,6 +227,22 @@ class CompiledCell:
         return tuple(stiff)
 
     @cached_property
+    def strips(self):
+        """Distance from the real axis to the nearest singularity in each field: pi where it enters by sigma(y) alone, else pi/2."""
+        import sympy as sp
+
+        from .derive import sigma
+
+        table = self.cell.closed_form or {}
+        expressions = [e.xreplace(table) for e in (*self.cell.distinct_messages, *self.cell.update)]
+        out = []
+        for y in self.cell.fields:
+            holders = {a for e in expressions for a in e.atoms(sp.Function) if a.has(y)}
+            bare = any(e.xreplace({sigma(y): sp.Dummy()}).has(y) for e in expressions)
+            out.append(np.pi if holders <= {sigma(y)} and not bare else np.pi / 2)
+        return tuple(out)
+
+    @cached_property
     def bounded(self):
         """Whether all messages stay bounded at site fixed points, as the mean field needs."""
         K, P = len(self.cell.fields), len(self.cell.parameters)
@@ -261,23 +287,44 @@ class CompiledCell:
     def factorise(self, expression):
         """The expression at a fixed point as a sum of products of independent factors, compiled.
 
-        Returns a list of products, each a list of ``(function, variables)`` where ``function(values)`` takes the
-        arrays of state, fields and parameters (broadcastable) and ``variables`` is the sorted tuple of the random
-        variables it depends on.
+        Returns a list of products, each a list of :class:`Factor`.
         """
         expression = derive.stable_form(expression)
         if self.cell.closed_form is not None:
             expression = derive.stable_form(expression.xreplace(self.cell.closed_form))
         out = []
         for groups in derive.separate(expression, self.dependence):
-            factors = [(compile_expressions(self._arguments, [f]), tuple(sorted(where))) for f, where in groups]
-            out.append([(lambda *a, call=call: call(*a)[0], where) for call, where in factors])
+            out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
         return out
+
+    def _factor(self, expression, variables):
+        call = compile_expressions(self._arguments, [expression])
+        even = frozenset()
+        if self.cell.closed_form is not None and variables:
+            rng = np.random.default_rng(0)
+            values = rng.normal(size=(len(self._arguments), 40))
+            reference = call(*values)[0]
+            offset = self.cell.n_state
+            for v in variables:
+                flipped = values.copy()
+                flipped[offset + v] *= -1.0
+                if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0):
+                    even |= {v}
+        return Factor(lambda *a: call(*a)[0], variables, even)
 
     @cached_property
     def moment_factors(self):
         """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
         return [self.factorise(m**2) for m in self.cell.distinct_messages]
+
+    @cached_property
+    def expansion(self):
+        """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
+        require_closed_form(self.cell, "the small-moment expansion")
+        A, B = derive.small_moment_expansion(self.cell)
+        linear = [[self.factorise(e) for e in row] for row in A]
+        quadratic = [[[self.factorise(e) for e in row] for row in block] for block in B]
+        return linear, quadratic
 
     @cached_property
     def edge_factors(self):

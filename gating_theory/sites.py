@@ -1,0 +1,242 @@
+"""Populations of sites, and the Gaussian quadrature that makes them.
+
+The random variables of a site are its K fields and its P site parameters, independent Gaussians at a mean-field fixed
+point [T5]. One-dimensional rules are trapezoidal: for functions analytic in a strip they converge exponentially, and unlike
+Gauss-Hermite they do not waste nodes when a field is much broader than the step of a sigmoid [NUMERICS].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Sites", "FieldLaw", "gaussian_rule"]
+
+#: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
+MAX_NODES = 8_000_000
+#: Batches are split so that the arrays at work stay in cache.
+_CHUNK_NODES = 100_000
+
+
+def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False):
+    """Nodes and weights for averages over N(mean, std^2), a batch of standard deviations at once.
+
+    The step follows from the error of the trapezoidal rule for a Gaussian times a function analytic within |Im y| < ``strip``
+    (pi/2 for tanh, pi for the logistic function). A batch shares one set of nodes, made for the worst of its members. With
+    ``stiff`` the nodes cluster geometrically at 0, y = softplus(u), so that a step at y = 0 of any width is resolved.
+
+    Parameters
+    ----------
+    mean : float
+    std : (B,) array, non-negative
+    tol : float
+    strip : float
+    stiff : bool
+
+    Returns
+    -------
+    nodes, weights : (B, n) arrays; weights sum to 1
+    """
+    std = np.atleast_1d(np.asarray(std, dtype=float))
+    widest = float(std.max())
+    if widest == 0.0:
+        return np.full((std.size, 1), float(mean)), np.ones((std.size, 1))
+    digits = np.log(1.0 / tol) + 4.0  # e^-2 or so for the prefactor of a double pole
+    reach = np.sqrt(2.0 * digits)
+    if stiff and abs(mean) < reach * widest:
+        kappa = np.minimum(std, 1.0)[:, None]
+        kappa = np.where(kappa > 0, kappa, 1.0)
+        step = 1.25 * np.pi**2 / digits  # the singularity lies beyond pi/2 for all but the steepest steps
+        top = float(np.max((abs(mean) + reach * std) / kappa[:, 0])) + step
+        bottom = -(0.6 * digits + 1.0)
+        u = np.arange(bottom, top + step, step)
+        half = np.logaddexp(0.0, u)
+        slope = step / (1.0 + np.exp(-u))
+        # everything left of the first node, where the integrand is flat: the rest of the geometric series
+        slope[0] /= -np.expm1(-step)
+        y = kappa * np.concatenate([-half[::-1], half])
+        weights = np.concatenate([slope[::-1], slope]) * kappa
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            x = (y - mean) / std[:, None]
+            weights = weights * np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * std[:, None])
+        total = weights.sum(axis=1, keepdims=True)
+        if (std == 0).any():
+            y = np.where(std[:, None] > 0, y, mean)
+            weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
+            total = weights.sum(axis=1, keepdims=True)
+        return y, weights / total
+    # shift the contour to the singularity at distance a (in standard deviations): the error is exp(-2 pi a/step + a^2/2),
+    # unless the Gaussian's own exp(-2 pi^2/step^2) is reached before
+    a = strip / widest
+    step = 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
+    n = int(np.ceil(reach / step))
+    x = step * np.arange(-n, n + 1)
+    weights = np.exp(-0.5 * x * x)
+    weights /= weights.sum()
+    return mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
+
+
+@dataclass(frozen=True)
+class FieldLaw:
+    """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
+
+    ``means`` (V,), ``stds`` (B, V), with V = K + P; ``strips`` and ``stiff`` steer the quadrature of each variable.
+    """
+
+    means: np.ndarray
+    stds: np.ndarray
+    strips: tuple
+    stiff: tuple
+
+    def grid(self, variables, tol, even=(), max_nodes=MAX_NODES):
+        """Tensor grid over some of the variables.
+
+        Returns ``(values, weights, tol)``: for each variable of ``variables`` an array of shape (B, 1, .., n, .., 1) and
+        its (B, n) weights. Only half of the nodes are kept for variables in ``even`` whose mean is 0. If the grid would
+        exceed ``max_nodes`` nodes per set of variances, tol is raised until it does not; the tol reached is returned.
+        """
+        while True:
+            rules = [self._rule(v, tol, v in even) for v in variables]
+            if np.prod([w.shape[1] for _, w in rules], dtype=float) <= max_nodes or tol > 1e-2:
+                break
+            tol = 10.0 * tol
+        values = []
+        for axis, (nodes, _) in enumerate(rules):
+            shape = [self.stds.shape[0]] + [1] * len(rules)
+            shape[axis + 1] = nodes.shape[1]
+            values.append(nodes.reshape(shape))
+        return values, [w for _, w in rules], tol
+
+    def _rule(self, v, tol, even):
+        nodes, weights = gaussian_rule(self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v])
+        n = nodes.shape[1]
+        if even and self.means[v] == 0.0 and n > 1:
+            nodes, folded = nodes[:, n // 2 :], 2.0 * weights[:, n // 2 :]
+            if n % 2:
+                folded[:, 0] *= 0.5
+            weights = folded
+        return nodes, weights
+
+    def mean_of_products(self, cell, products, tol, keep=()):
+        """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
+
+        ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
+        batch. Returns ``(average, tol_reached)``.
+        """
+        total, reached = 0.0, tol
+        for factors in products:
+            value = 1.0
+            for factor in factors:
+                kept = [v for v in keep if v in factor.variables]
+                local = kept + [v for v in factor.variables if v not in keep]
+                term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
+                reached = max(reached, used)
+                index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
+                value = value * term[tuple(index)]
+            total = total + value
+        return total, reached
+
+    def _mean_of_factor(self, cell, factor, local, n_kept, tol):
+        batch = self.stds.shape[0]
+        values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]))
+        shape = tuple(w.shape[1] for w in weights)
+        out = np.empty((batch, *shape[:n_kept]))
+        size = np.prod(shape, dtype=float)
+        chunk = max(1, int(_CHUNK_NODES / size))
+        # blocks along the batch, and along the first variable when one grid alone is too large for the cache
+        rows = shape[0] if shape and size > _CHUNK_NODES else 1
+        block = max(1, int(_CHUNK_NODES / (size / rows))) if rows > 1 else 1
+        for start in range(0, batch, chunk):
+            part = slice(start, min(start + chunk, batch))
+            pieces = []
+            for first in range(0, rows, block):
+                cut = slice(first, first + block) if rows > 1 else slice(None)
+                local_values = {v: a[part, cut] if i == 0 else a[part] for i, (v, a) in enumerate(zip(local, values))}
+                term = np.asarray(factor.function(*self.arguments(cell, local_values)), dtype=float)
+                length = (values[0].shape[1] if not rows > 1 else min(block, rows - first),) if shape else ()
+                term = np.broadcast_to(term, (part.stop - part.start, *length, *shape[1:]))
+                for axis in range(len(shape) - 1, max(n_kept, 1) - 1, -1):
+                    term = np.einsum("b...n,bn->b...", term, weights[axis][part])
+                if shape and n_kept == 0:
+                    term = np.einsum("bn,bn->b", term, weights[0][part, cut])
+                pieces.append(term)
+            out[part] = sum(pieces) if n_kept == 0 else np.concatenate(pieces, axis=1)
+        return out, used
+
+    def arguments(self, cell, values):
+        """State, fields and parameters (lists of arrays) at given values of some variables; the others at their means."""
+        full = [values.get(v, self.means[v]) for v in range(self.means.size)]
+        K = cell.n_fields
+        if cell.closed_form is None:
+            state = cell.compiled.fixed_state(full[:K], full[K:])
+        else:
+            state = [0.0] * cell.n_state  # closed forms are already substituted in factorised expressions
+        return (*state, *full[:K], *full[K:])
+
+
+@dataclass(frozen=True)
+class Sites:
+    """A weighted population of sites: what the random-matrix calculators know of a network [T3, T4].
+
+    Attributes
+    ----------
+    cell : Cell
+    weights : (M,) array, sums to 1
+    state : (d, M) array
+    fields : (K, M) array
+    parameters : (P, M) array
+    gain : (K,) array or None, the gains of the matrices the fields come through
+    source : str, where the population comes from: "mean field", "sampled network", "simulation", ...
+    tol : float, quadrature tolerance the population was made for (nan for samples)
+    """
+
+    cell: object
+    weights: np.ndarray
+    state: np.ndarray
+    fields: np.ndarray
+    parameters: np.ndarray = None
+    gain: np.ndarray = None
+    source: str = "given"
+    tol: float = field(default=float("nan"))
+
+    def __post_init__(self):
+        cell = self.cell
+        weights = np.asarray(self.weights, dtype=float)
+        if weights.ndim != 1 or weights.size == 0:
+            raise ValueError(f"weights must be a non-empty vector, got shape {weights.shape}")
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and abs(weights.sum() - 1.0) < 1e-8):
+            raise ValueError(f"weights must be non-negative and sum to 1, got a sum of {weights.sum()!r}")
+        object.__setattr__(self, "weights", weights)
+        parameters = np.zeros((len(cell.parameters), weights.size)) if self.parameters is None else self.parameters
+        arrays = {"state": (self.state, cell.n_state), "fields": (self.fields, cell.n_fields)}
+        arrays["parameters"] = (parameters, len(cell.parameters))
+        for name, (value, rows) in arrays.items():
+            value = np.asarray(value, dtype=float)
+            if value.shape != (rows, weights.size):
+                raise ValueError(f"{name} must have shape {(rows, weights.size)} for cell {cell.name!r}, got {value.shape}")
+            if not np.isfinite(value).all():
+                raise ValueError(f"{name} must be finite")
+            object.__setattr__(self, name, value)
+        if self.gain is not None:
+            gain = np.asarray(self.gain, dtype=float)
+            if gain.shape != (cell.n_fields,) or not np.isfinite(gain).all() or (gain < 0).any():
+                raise ValueError(f"gain must be {cell.n_fields} finite non-negative numbers, got {self.gain!r}")
+            object.__setattr__(self, "gain", gain)
+
+    @property
+    def size(self):
+        """Number of sites M."""
+        return self.weights.size
+
+    def mean(self, values):
+        """Weighted average over sites of an array whose last axis runs over them."""
+        return np.asarray(values) @ self.weights
+
+    def moments(self):
+        """{message name: second moment E m^2}."""
+        values = self.cell.compiled.messages(self.state, self.fields, self.parameters)
+        return {n: float(self.mean(np.broadcast_to(v, self.size) ** 2)) for n, v in zip(self.cell.message_names, values)}
+
+    def __repr__(self):
+        return f"Sites({self.cell.name}, {self.size} sites, {self.source})"
