@@ -35,8 +35,8 @@ def derive_all(names=None):
     Returns
     -------
     list of Result
-        With ``name``, ``proved``, ``status``, ``failures``, ``derivation``, ``seconds``; one per statement, in the order of the document.
-        A proof that fails is a result with ``proved`` False, never an exception.
+        One per statement, in the order of the document, with ``name``, ``proved``, ``status``, ``failures``, ``derivation`` and
+        ``seconds``. A proof that fails is a result with ``proved`` False, never an exception.
 
     Raises
     ------
@@ -75,8 +75,8 @@ def document(results):
     lines = [
         "# Derivations",
         "",
-        "Every equation below is derived from the symbolic definition of a cell, printed at the head of its section, and proved: the "
-        "difference between the closed form and what the cell gives is expanded and found to be identically zero.",
+        "Every equation below is derived from the symbolic definition of a cell, printed at the head of its section, and "
+        "proved: the difference between the closed form and what the cell gives is expanded and found to be identically zero.",
     ]
     cell = None
     for result in results:

@@ -6,7 +6,7 @@ import sympy as sp
 
 from gating_theory.derive import edge_condition
 
-from .site import evaluate_means, gain_symbols, lam, modulus_free
+from .site import Mean, evaluate_means, gain_symbols, lam, modulus_free
 from .statement import Equal, Positive
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "edge_anywhere",
     "edge_at_fixed_point",
     "independent_fields",
+    "loop_gain",
     "radius_claims",
     "solved_site",
     "zero_state",
@@ -49,6 +50,17 @@ def edge_at_fixed_point(cell, at=None):
     T = edge_condition(cell, lam, gain_symbols(cell)).applyfunc(modulus_free)
     T = T.applyfunc(lambda entry: entry.xreplace(cell.closed_form).xreplace(at or {}))
     return T.applyfunc(lambda entry: evaluate_means(entry, independent_fields(cell), _E))
+
+
+def loop_gain(T):
+    """1 - det(1 - T), with the averages in T left as they are (det would expand their integrands)."""
+    names = {}
+
+    def named(average):
+        return names.setdefault(average, sp.Dummy(f"E{len(names)}"))
+
+    short = T.applyfunc(lambda entry: entry.replace(lambda node: isinstance(node, Mean), named))
+    return (1 - (sp.eye(T.rows) - short).det()).xreplace({symbol: average for average, symbol in names.items()})
 
 
 def solved_site(cell):

@@ -13,6 +13,7 @@ from .edge import (
     claimed_joint_average,
     edge_anywhere,
     edge_at_fixed_point,
+    loop_gain,
     radius_claims,
     solved_site,
     zero_state,
@@ -52,7 +53,7 @@ def jacobian(cell):
     n = notation(cell)
     J = Site(n.z) + Site((n.h - n.p) * n.dz) * U_z + Site((1 - n.z) * n.dp) * U_h * (Site(n.r) + Site(n.h * n.dr) * U_r)
     return Derivation(
-        latex=r"J = [z] + [(h - p)\, z']\, U_{z} + [(1 - z)\, p']\, U_{h} \left( [r] + [h\, r']\, U_{r} \right)",
+        latex=rf"J = {sp.latex(J, order='none')}",
         steps=(
             Step(
                 WORDS + r". The three terms are the leak, the change of the update gate and the change of the candidate, whose "
@@ -99,8 +100,8 @@ def transfer(cell):
         latex=rf"W(\lambda) = {sp.latex(W)}, \qquad A = \frac{{1}}{{\lambda - z}}",
         steps=(
             Step(
-                r"The rows of $z$ and $r$ are equal because both fields listen to $h$; the row of the candidate is that row times $r$, "
-                r"except for the entry through which the reset gate changes the message $r h$."
+                r"The rows of $z$ and $r$ are equal because both fields listen to $h$; the row of the candidate is that row "
+                r"times $r$, except for the entry through which the reset gate changes the message $r h$."
             ),
         ),
         claims=(Equal("W", transfer_matrix(cell, lam), n.write_out(W)),),
@@ -123,7 +124,7 @@ def _rho2(n):
 def edge(cell):
     """a_h^2 (E r^2 + a_r^2 E h^2 E r'^2) E[(1-z)^2 p'^2 / |lambda - z|^2] = 1 at a fixed point, from T(lambda) [T3, CKS]."""
     n = notation(cell)
-    gate, candidate = sp.Abs(n.A * (n.h - n.p) * n.dz) ** 2, sp.Abs(n.A * (1 - n.z) * n.dp) ** 2
+    gate, candidate = sp.Abs(n.A) ** 2 * (n.h - n.p) ** 2 * n.dz**2, sp.Abs(n.A) ** 2 * (1 - n.z) ** 2 * n.dp**2
     anywhere = sp.Matrix(
         [
             [a_z**2 * Mean(gate), a_h**2 * Mean(candidate)],
@@ -137,19 +138,19 @@ def edge(cell):
         latex=rf"{sp.latex(_edge(n), order='none')} = 1",
         steps=(
             Step(
-                r"One row and column of $T$ per distinct message, $h$ and $r h$ in this order: $T_{k\nu} = \sum_{l \in \nu} a_l^2\, "
-                r"\mathbb{E}|W_{kl}|^2$, with the average over the joint law of the state and the fields of a site.",
+                r"One row and column of $T$ per distinct message, $h$ and $r h$ in this order: $T_{k\nu} = \sum_{l \in \nu} "
+                r"a_l^2\, \mathbb{E}|W_{kl}|^2$, with the average over the joint law of the state and the fields of a site.",
                 rf"T(\lambda) = {sp.latex(anywhere)}",
             ),
             Step(
-                r"At a fixed point $h = \tanh(y_h) = p$: the column of the update gate vanishes. Fields are independent, so averages "
-                r"of products of functions of different fields are products of averages.",
+                r"At a fixed point $h = \tanh(y_h) = p$: the column of the update gate vanishes. Fields are independent, so "
+                r"averages of products of functions of different fields are products of averages.",
                 rf"T(\lambda) = {sp.latex(fixed)}",
             ),
             Step(
-                r"A matrix $\begin{pmatrix} 0 & b \\ c & d \end{pmatrix}$ with $b, c \ge 0$, $d > 0$ has eigenvalues $x_+ > 0 \ge x_-$, and "
-                r"$\det(1 - T) = (1 - x_+)(1 - x_-) = 1 - d - b c$ with $1 - x_- > 0$. So the spectral radius passes 1 where $d + b c$ does, "
-                r"which is the condition."
+                r"A matrix $\begin{pmatrix} 0 & b \\ c & d \end{pmatrix}$ with $b, c \ge 0$, $d > 0$ has eigenvalues $x_+ > "
+                r"0 \ge x_-$, and $\det(1 - T) = (1 - x_+)(1 - x_-) = 1 - d - b c$ with $1 - x_- > 0$. So the spectral "
+                r"radius passes 1 where $d + b c$ does, which is the condition."
             ),
         ),
         claims=(
@@ -157,7 +158,7 @@ def edge(cell):
             Equal("T in any state", edge_anywhere(cell), anywhere.applyfunc(lambda e: claimed_joint_average(n, e))),
             Equal("T at a fixed point", T, fixed.applyfunc(lambda e: claimed_average(n, e))),
             *radius_claims(),
-            Equal("1 - det(1 - T)", 1 - (sp.eye(2) - T).det(), claimed_average(n, _edge(n))),
+            Equal("1 - det(1 - T)", loop_gain(T), claimed_average(n, _edge(n))),
         ),
         how="as rational functions of the gates under averages that are split by linearity and independence alone",
     )
@@ -186,9 +187,10 @@ def zero(cell):
         r"(1 - \sigma(b_z))\, \sigma(b_r)\, a_h",
         steps=(
             Step(
-                r"Fixed biases $b_z$, $b_r$ (the same at all sites) and $b_h = 0$; $s_z = \sigma(b_z)$, $s_r = \sigma(b_r)$. At $h = 0$ all "
-                r"sites are equal, so that the diagonal matrices are numbers, and the changes of both gates multiply $h = p = 0$. What is "
-                r"left is a shifted and scaled Gaussian matrix, whose spectrum is a uniform disc (circular law)."
+                r"Fixed biases $b_z$, $b_r$ (the same at all sites) and $b_h = 0$; $s_z = \sigma(b_z)$, $s_r = \sigma(b_r)$. "
+                r"At $h = 0$ all sites are equal, so that the diagonal matrices are numbers, and the changes of both gates "
+                r"multiply $h = p = 0$. What is left is a shifted and scaled Gaussian matrix, whose spectrum is a uniform "
+                r"disc (circular law)."
             ),
             Step(
                 r"The edge condition agrees: $T$ has the eigenvalues 0 and",
@@ -235,22 +237,24 @@ def onset(cell):
     x = sp.Symbol("x", nonnegative=True)
     beyond = (sp.Rational(2, 3) + x) / (1 + x)
     return Derivation(
-        latex=rf"\alpha = {sp.latex(alpha)}, \qquad \beta\,|_{{\alpha = 1}} = {sp.latex(beta, order='none')}, \qquad s = \sigma(b_r)",
+        latex=rf"\alpha = {sp.latex(alpha)}, \qquad \beta\,|_{{\alpha = 1}} = {sp.latex(beta, order='none')}, \qquad s = "
+        rf"\sigma(b_r)",
         steps=(
             Step(
-                r"$b_r$ is any fixed bias, $b_h = 0$. The mean field maps $q = (\mathbb{E} h^2, \mathbb{E} r^2 h^2)$ to itself. To first order, "
-                r"with the Perron vectors $v = (1, s^2)$ on the right and $u = (0, 1)$ on the left,",
+                r"$b_r$ is any fixed bias, $b_h = 0$. The mean field maps $q = (\mathbb{E} h^2, \mathbb{E} r^2 h^2)$ to "
+                r"itself. To first order, with the Perron vectors $v = (1, s^2)$ on the right and $u = (0, 1)$ on the left,",
                 rf"L = {sp.latex(sp.Matrix([[0, a_h**2], [0, a_h**2 * s**2]]))}, \qquad L v = \alpha v, \quad u L = \alpha u",
             ),
             Step(
-                r"To second order along $v$, where the amplitude is $D = \mathbb{E} h^2$; the same follows by closing the loop in $D$ alone.",
+                r"To second order along $v$, where the amplitude is $D = \mathbb{E} h^2$; the same follows by closing the "
+                r"loop in $D$ alone.",
                 r"R(D) = \alpha D + \beta D^2 + \dots, \qquad \beta = \frac{u \cdot B(v, v)}{u \cdot v} = "
                 r"\alpha\, (1 - s)(2 - 3 s)\, a_r^2 - 2 \alpha^2",
             ),
             Step(
-                r"So the transition is discontinuous ($\beta > 0$) iff $(1 - s)(2 - 3 s)\, a_r^2 > 2$: beyond $a_r = \sqrt 8$ at $b_r = 0$, and "
-                r"never for $b_r \ge \ln 2$, where $s \ge 2/3$. This is the local condition; a fold at finite $D$ can exist without it. "
-                r"The update gate does not enter."
+                r"So the transition is discontinuous ($\beta > 0$) iff $(1 - s)(2 - 3 s)\, a_r^2 > 2$: beyond $a_r = \sqrt "
+                r"8$ at $b_r = 0$, and never for $b_r \ge \ln 2$, where $s \ge 2/3$. This is the local condition; a fold at "
+                r"finite $D$ can exist without it. The update gate does not enter."
             ),
         ),
         claims=(
@@ -283,21 +287,21 @@ def marginal(cell):
         latex=rf"\rho^2 = {sp.latex(rho2, order='none')}, \qquad \text{{unstable}} \iff \rho^2 > 1",
         steps=(
             Step(
-                r"At $\lambda = 1$ the factor $(1 - z)^2 / |\lambda - z|^2$ of the edge condition is 1 for every value of the gate: the left side "
-                r"of the condition is $\rho^2$, in which neither $a_z$ nor $b_z$ appears."
+                r"At $\lambda = 1$ the factor $(1 - z)^2 / |\lambda - z|^2$ of the edge condition is 1 for every value of "
+                r"the gate: the left side of the condition is $\rho^2$, in which neither $a_z$ nor $b_z$ appears."
             ),
             Step(
                 r"For $|\lambda| = R \ge 1$ at the angle $\theta$ and $0 \le z < 1$ that factor is at most 1,",
                 r"|\lambda - z|^2 - (1 - z)^2 = (R - 1)(R + 1 - 2 z) + 2 R z (1 - \cos\theta) \ge 0,",
             ),
             Step(
-                r"so the condition fails on and outside the unit circle if $\rho^2 < 1$: stable. If $\rho^2 > 1$, a neighbourhood of "
-                r"$\lambda = 1$ is inside the support: unstable, but only just if the gate is nearly binary."
+                r"so the condition fails on and outside the unit circle if $\rho^2 < 1$: stable. If $\rho^2 > 1$, a "
+                r"neighbourhood of $\lambda = 1$ is inside the support: unstable."
             ),
         ),
         claims=(
             solved_site(cell),
-            Equal("edge condition at lambda = 1", 1 - (sp.eye(2) - T).det(), claimed_average(n, rho2)),
+            Equal("edge condition at lambda = 1", loop_gain(T), claimed_average(n, rho2)),
             Equal("distance to the gate", distance, (R - 1) * (R + 1 - 2 * z) + 2 * R * z * (1 - cosine)),
             NonNegative("first term", sp.factor(((R - 1) * (R + 1 - 2 * z)).subs(outside))),
             Equal("1 - cos(theta) = 2 sin(theta/2)^2", (1 - cosine).rewrite(sp.cos), 1 - sp.cos(theta)),
@@ -323,21 +327,22 @@ def binary_gate(cell):
         latex=r"\text{weight } P(z = 1) \text{ at } \lambda = 1, \qquad \text{the rest in } |\lambda| \le \rho \sqrt{P(z = 0)}",
         steps=(
             Step(
-                r"As $a_z \to \infty$ the gate of a site is $z = 1$ or $z = 0$, with probabilities $P_1$ and $P_0$. In the edge condition "
-                r"only the sites with $z = 0$ are left,",
+                r"As $a_z \to \infty$ the gate of a site is $z = 1$ or $z = 0$, with probabilities $P_1$ and $P_0$. In the "
+                r"edge condition only the sites with $z = 0$ are left,",
                 rf"{sp.latex(P0)}\, \rho^2 / |\lambda|^2 = 1 .",
             ),
             Step(
-                r"A site with $z = 1$ gives $\det(\lambda - F_s) = \lambda - 1$, and its transfer matrix does not depend on $\lambda$, so that "
-                r"nothing cancels the zero: one eigenvalue at exactly 1 for each of these sites."
+                r"A site with $z = 1$ gives $\det(\lambda - F_s) = \lambda - 1$, and its transfer matrix does not depend on "
+                r"$\lambda$, so that nothing cancels the zero: one eigenvalue at exactly 1 for each of these sites."
             ),
             Step(
-                r"With the previous statement: for $1 < \rho^2 < 1 / P_0$ the disc lies inside the unit circle although the fixed point is unstable "
-                r"at every finite $a_z$. The edge is pinned to 1 over a whole region of parameters: marginal stability."
+                r"With the previous statement: for $1 < \rho^2 < 1 / P_0$ the disc lies inside the unit circle although the "
+                r"fixed point is unstable at every finite $a_z$. The edge is pinned to 1 over a whole region of parameters: "
+                r"marginal stability."
             ),
         ),
         claims=(
-            Equal("edge condition with a binary gate", (1 - (sp.eye(2) - T).det()).subs(P1, 1 - P0), claimed_average(n, lead)),
+            Equal("edge condition with a binary gate", loop_gain(T).subs(P1, 1 - P0), claimed_average(n, lead)),
             Equal("det(lambda - F_s) at z = 1", (lam * sp.eye(1) - cell.F_s).det().xreplace(shut), lam - 1),
             Equal("W at z = 1", W, frozen),
         ),

@@ -20,8 +20,8 @@ b_f, b_i, b_o = sp.symbols("b_f b_i b_o", real=True)
 U_f, U_i, U_g, U_o = (gain_matrix(name) for name in "figo")
 
 WORDS = (
-    r"$f$, $i$, $o$ are the gates $\sigma(y_f)$, $\sigma(y_i)$, $\sigma(y_o)$ and $g = \tanh(y_g)$, $t = \tanh(c')$ with the new memory "
-    r"$c'$; primes of $f$, $i$, $o$, $g$, $t$ are derivatives of these functions at their arguments"
+    r"$f$, $i$, $o$ are the gates $\sigma(y_f)$, $\sigma(y_i)$, $\sigma(y_o)$ and $g = \tanh(y_g)$, $t = \tanh(c')$ with the "
+    r"new memory $c'$; primes of $f$, $i$, $o$, $g$, $t$ are derivatives of these functions at their arguments"
 )
 
 
@@ -46,26 +46,23 @@ def jacobian(cell):
     """Both rows of blocks, h and c, in both columns [T2, CKS]."""
     n = notation(cell)
     memory = Site(n.c * n.df) * U_f + Site(n.g * n.di) * U_i + Site(n.i * n.dg) * U_g
-    J = sp.Matrix(
-        [
-            [Site(n.o * n.dt) * memory + Site(n.t * n.do) * U_o, Site(n.o * n.dt * n.f)],
-            [memory, Site(n.f)],
-        ]
-    )
+    V = sp.Symbol("V", commutative=False)
+    J = sp.Matrix([[Site(n.o * n.dt) * V + Site(n.t * n.do) * U_o, Site(n.o * n.dt * n.f)], [V, Site(n.f)]])
     F_s = sp.Matrix([[0, n.o * n.dt * n.f], [0, n.f]])
     dc = sp.Matrix([[n.c * n.df, n.g * n.di, n.i * n.dg, 0]])
     F_y = (n.o * n.dt * dc + sp.Matrix([[0, 0, 0, n.t * n.do]])).col_join(dc)
     return Derivation(
-        latex=r"J = \begin{pmatrix} [o\, t']\, V + [o'\, t]\, U_{o} & [o\, t' f] \\ V & [f] \end{pmatrix}, \qquad "
-        r"V = [c\, f']\, U_{f} + [g\, i']\, U_{i} + [i\, g']\, U_{g}",
+        latex=rf"J = {sp.latex(J)}, \qquad V = {sp.latex(memory, order='none')}",
         steps=(
             Step(r"$[x]$ is the diagonal matrix with the site values of $x$; " + WORDS + r". State in the order $(h, c)$."),
             Step(
-                r"All fields listen to $h$ of the previous step, so $M_y = 0$ and $J = F_s + F_y\, U M_s$ with fields in the order f, i, g, o:",
+                r"All fields listen to $h$ of the previous step, so $M_y = 0$ and $J = F_s + F_y\, U M_s$ with fields in the "
+                r"order f, i, g, o:",
                 rf"F_s = {sp.latex(F_s)}, \quad F_y = {sp.latex(F_y)}, \quad M_s = {sp.latex(sp.Matrix([[1, 0]] * 4))}",
             ),
             Step(
-                r"The memory passes through both rows: the block of $h$ alone, $[o\, t']\, V + [o'\, t]\, U_{o}$, is not the Jacobian of anything."
+                r"The memory passes through both rows: the block of $h$ alone, $[o\, t']\, V + [o'\, t]\, U_{o}$, is not the "
+                r"Jacobian of anything."
             ),
         ),
         claims=(
@@ -73,7 +70,7 @@ def jacobian(cell):
             Equal("F_y", cell.F_y, n.write_out(F_y)),
             Equal("M_s", cell.M_s, sp.Matrix([[1, 0]] * 4)),
             Equal("M_y", cell.M_y, sp.zeros(4, 4)),
-            *jacobian_claims(cell, J, n.table),
+            *jacobian_claims(cell, J.xreplace({V: memory}), n.table),
         ),
         how="for any $N$ with matrices that do not commute, and on explicit networks of $N = 1, 2$ units",
     )
@@ -108,9 +105,9 @@ def transfer(cell):
         latex=rf"W_{{kl}}(\lambda) = w_l(\lambda): \qquad {printed}, \qquad B = \frac{{1}}{{\lambda - f}}",
         steps=(
             Step(
-                WORDS
-                + r". All rows of $W$ are equal because all fields listen to the same message $h$. A change of the memory is seen in "
-                r"$h$ at once and again in all later steps: $\frac{1}{\lambda}\left(1 + \frac{f}{\lambda - f}\right) = B$.",
+                WORDS + r". All rows of $W$ are equal because all fields listen to the same message $h$. A change of the memory is "
+                r"seen in $h$ at once and again in all later steps: $\frac{1}{\lambda}\left(1 + \frac{f}{\lambda - "
+                r"f}\right) = B$.",
             ),
         ),
         claims=(
@@ -123,11 +120,11 @@ def transfer(cell):
 
 def _edge(n):
     """The edge condition at a fixed point with the independent output gate taken out of the average [T3]."""
-    distance = sp.Abs(lam - n.f) ** 2
+    B2 = sp.Abs(n.B) ** 2
     inside = (
-        a_f**2 * Mean(n.dt**2 * n.c**2 * n.df**2 / distance)
-        + a_i**2 * Mean(n.dt**2 * n.g**2 * n.di**2 / distance)
-        + a_g**2 * Mean(n.dt**2 * n.i**2 * n.dg**2 / distance)
+        a_f**2 * Mean(B2 * n.dt**2 * n.c**2 * n.df**2)
+        + a_i**2 * Mean(B2 * n.dt**2 * n.g**2 * n.di**2)
+        + a_g**2 * Mean(B2 * n.dt**2 * n.i**2 * n.dg**2)
     )
     return Mean(n.o**2) * inside + a_o**2 * Mean(n.do**2) * Mean(n.t**2) / sp.Abs(lam) ** 2
 
@@ -141,10 +138,10 @@ def edge(cell):
         latex=r"\sum_{l} a_l^2\, \mathbb{E}\,|w_l(\lambda)|^2 = 1",
         steps=(
             Step(
-                r"There is one distinct message, so $T$ is a number and its spectral radius is itself. In a time-dependent state the average is "
-                r"over the joint law of the state and the fields of a site. At a fixed point, where $c = i g / (1 - f)$ and $t = \tanh(c)$, "
-                r"the fields are independent and the output gate factors out:",
-                rf"{sp.latex(_edge(n), order='none')} = 1",
+                r"There is one distinct message, so $T$ is a number and its spectral radius is itself. In a time-dependent "
+                r"state the average is over the joint law of the state and the fields of a site. At a fixed point, where $c "
+                r"= i g / (1 - f)$ and $t = \tanh(c)$, the fields are independent and the output gate factors out:",
+                rf"{sp.latex(_edge(n), order='none')} = 1, \qquad B = \frac{{1}}{{\lambda - f}}",
             ),
         ),
         claims=(
@@ -172,9 +169,9 @@ def forget_gate_at_one(cell):
         latex=rf"T(1) = {sp.latex(claimed, order='none')}",
         steps=(
             Step(
-                r"In the GRU the pole of the update gate comes with the weight $(1 - z)^2$ and disappears at $\lambda = 1$. Here it does not: sites "
-                r"with $f \to 1$ weigh $1 / (1 - f)^2$, held back only by the saturation $t'$ of their large memory. So $a_f$ moves the edge as "
-                r"well as piling modes up at 1."
+                r"In the GRU the pole of the update gate comes with the weight $(1 - z)^2$ and disappears at $\lambda = 1$. "
+                r"Here it does not: sites with $f \to 1$ weigh $1 / (1 - f)^2$, held back only by the saturation $t'$ of "
+                r"their large memory. So $a_f$ moves the edge as well as piling modes up at 1."
             ),
         ),
         claims=(solved_site(cell), Equal("T(1)", T[0, 0], claimed_average(n, claimed))),
@@ -207,23 +204,24 @@ def zero(cell):
     on_circle = {lam: s_f + radius * phase, lam_bar: s_f + radius / phase}
     pole = (lam * sp.eye(2) - cell.F_s).det().xreplace(table)
     return Derivation(
-        latex=r"\det(\lambda - J) = \lambda^{N} \det\left(\lambda - s_f - s_o s_i\, U_{g}\right): \qquad \text{disc: centre } \sigma(b_f), "
-        r"\text{ radius } \sigma(b_o)\, \sigma(b_i)\, a_g, \quad \text{atom of weight } \tfrac12 \text{ at } 0",
+        latex=rf"\det(\lambda - J) = \lambda^{{N}} \det\left({sp.latex(triangular[1, 1], order='none')}\right)",
         steps=(
+            Step(rf"A disc with centre $\sigma(b_f)$ and radius ${sp.latex(radius)}$, and an atom of weight 1/2 at $\lambda = 0$."),
             Step(
-                r"Fixed biases $b_f$, $b_i$, $b_o$ (the same at all sites) and $b_g = 0$; $s_k = \sigma(b_k)$. All sites are equal, so the diagonal "
-                r"matrices are numbers, and $c$, $g$ and $t$ vanish:",
+                r"Fixed biases $b_f$, $b_i$, $b_o$ (the same at all sites) and $b_g = 0$; $s_k = \sigma(b_k)$. All sites are "
+                r"equal, so the diagonal matrices are numbers, and $c$, $g$ and $t$ vanish:",
                 rf"J = {sp.latex(J)}",
             ),
             Step(
-                r"Subtract $s_o$ times the second row of blocks from the first, add $s_o$ times the first column to the second. Neither "
-                r"changes the determinant:",
+                r"Subtract $s_o$ times the second row of blocks from the first, add $s_o$ times the first column to the "
+                r"second. Neither changes the determinant:",
                 rf"\lambda - J \;\to\; {sp.latex(triangular)}",
             ),
             Step(
-                r"So $N$ of the $2N$ eigenvalues are exactly 0, and the others are those of $s_f + s_o s_i U_g$, a uniform disc (circular law). In the "
-                r"language of the transfer matrix: $\det(\lambda - F_s) = \lambda (\lambda - s_f)$ brings one $\lambda$ per site, and $W$ has no pole at "
-                r"$\lambda = 0$ that could cancel it, because $w_o = o' t / \lambda$ vanishes with $t$."
+                r"So $N$ of the $2N$ eigenvalues are exactly 0, and the others are those of $s_f + s_o s_i U_g$, a uniform "
+                r"disc (circular law). In the language of the transfer matrix: $\det(\lambda - F_s) = \lambda (\lambda - "
+                r"s_f)$ brings one $\lambda$ per site, and $W$ has no pole at $\lambda = 0$ that could cancel it, because "
+                r"$w_o = o' t / \lambda$ vanishes with $t$."
             ),
             Step(r"The edge condition agrees:", rf"T(\lambda) = {sp.latex(lead, order='none')} = 1"),
         ),
@@ -254,30 +252,30 @@ def onset(cell):
     critical = {a_g: (1 / (s_o * kappa)).xreplace(write)}
     expansion = Expansion(cell, {"f": b_f, "i": b_i, "g": 0, "o": b_o})
     general = normal_form_claims(expansion, alpha.xreplace(write), beta.xreplace(write), [1], [1], critical)
-    alpha_0, beta_0 = a_g**2 / 4, (a_o**2 + a_i**2 + 3 * a_f**2) / 4 - 16
+    ellipsoid = a_o**2 + a_i**2 + 3 * a_f**2
+    alpha_0, beta_0 = a_g**2 / 4, ellipsoid / 4 - 16
     at_zero = normal_form_claims(Expansion(cell, dict.fromkeys("figo", 0)), alpha_0, beta_0, [1], [1], {a_g: 2})
     return Derivation(
-        latex=rf"\alpha = {sp.latex(alpha_0)}, \qquad \beta\,|_{{\alpha = 1}} = \tfrac14 \left( a_o^2 + a_i^2 + 3 a_f^2 \right) - 16 "
+        latex=rf"\alpha = {sp.latex(alpha_0)}, \qquad \beta\,|_{{\alpha = 1}} = {sp.latex(beta_0)} "
         r"\qquad \text{(zero biases)}",
         steps=(
             Step(
-                r"One message, so the second moment $D = \mathbb{E} h^2$ maps to $R(D) = \alpha D + \beta D^2 + \dots$, from the second and fourth "
-                r"derivatives of $h^2 = o^2 \tanh^2(i g / (1 - f))$ at $y_g = 0$. For any fixed biases of the gates, $b_g = 0$, with "
-                r"$s_k = \sigma(b_k)$ and $\kappa = s_i / (1 - s_f)$:",
-                rf"\alpha = {sp.latex(alpha)}, \qquad \beta\,|_{{\alpha = 1}} = {sp.latex(gates, order='none')} - "
-                r"\frac{2 (1 + \kappa^2)}{s_o^2 \kappa^2}",
+                r"One message, so the second moment $D = \mathbb{E} h^2$ maps to $R(D) = \alpha D + \beta D^2 + \dots$, from "
+                r"the second and fourth derivatives of $h^2 = o^2 \tanh^2(i g / (1 - f))$ at $y_g = 0$. For any fixed biases "
+                r"of the gates, $b_g = 0$, with $s_k = \sigma(b_k)$ and $\kappa = s_i / (1 - s_f)$:",
+                rf"\alpha = {sp.latex(alpha)}, \qquad \beta\,|_{{\alpha = 1}} = {sp.latex(beta, order='none')}",
             ),
             Step(
-                r"At zero biases $\kappa = 1$ and the critical gain is $a_g = 2$. The transition is discontinuous ($\beta > 0$) outside the "
-                r"ellipsoid",
-                r"a_o^2 + a_i^2 + 3\, a_f^2 = 64 .",
+                r"At zero biases $\kappa = 1$ and the critical gain is $a_g = 2$. The transition is discontinuous ($\beta > "
+                r"0$) outside the ellipsoid",
+                rf"{sp.latex(ellipsoid)} = 64 .",
             ),
         ),
         claims=(
             solved_site(cell),
             *(_renamed(claim, "zero biases") for claim in at_zero),
             *(_renamed(claim, "any biases") for claim in general),
-            Equal("ellipsoid", 4 * beta.xreplace(write).subs({b_f: 0, b_i: 0, b_o: 0}), a_o**2 + a_i**2 + 3 * a_f**2 - 64),
+            Equal("ellipsoid", 4 * beta.xreplace(write).subs({b_f: 0, b_i: 0, b_o: 0}), ellipsoid - 64),
         ),
         how="from the second and fourth field derivatives of the message",
     )

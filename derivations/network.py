@@ -33,6 +33,15 @@ DETERMINANT_STEPS = (
 )
 
 
+class _Field(sp.Function):
+    """The identity function, opaque to sympy: a composed field that stays in one piece until it gets its symbol back."""
+
+    nargs = 1
+
+    def fdiff(self, argindex=1):
+        return sp.Integer(1)
+
+
 class ExplicitNetwork:
     """A network of ``n`` units of a cell with symbolic gain matrices, biases and states.
 
@@ -59,7 +68,7 @@ class ExplicitNetwork:
         for name, y, message in zip(cell.field_names, cell.fields, cell.messages):
             m = [message.xreplace(table) for table in composed]
             for i, table in enumerate(composed):
-                field = sum(self.U[name][i, j] * m[j] for j in range(n)) + sp.Symbol(f"b_{name}{i + 1}", real=True)
+                field = _Field(sum(self.U[name][i, j] * m[j] for j in range(n)) + sp.Symbol(f"b_{name}{i + 1}", real=True))
                 names[field] = self.sites[i][y]
                 table[y] = field
         states = [table[s] for s in cell.state for table in self.sites]

@@ -150,16 +150,21 @@ class Result:
 
     @property
     def proved(self):
-        """Whether every claim holds."""
-        return self.derivation is not None and not self.failures
+        """Whether there are claims and every one of them holds."""
+        return self.derivation is not None and len(self.derivation.claims) > 0 and not self.failures
 
     @property
     def status(self):
         """One line: what was proved, or what failed."""
         if self.proved:
-            count = len(self.derivation.claims)
-            return f"Proved: {count} {'identity' if count == 1 else 'identities'}, {self.derivation.how}."
-        detail = "; ".join(f"{name}: {what}" for name, what in self.failures.items())
+            claims = self.derivation.claims
+            identities = sum(isinstance(claim, Equal) for claim in claims)
+            signs = len(claims) - identities
+            count = f"{identities} {'identity' if identities == 1 else 'identities'}"
+            if signs:
+                count += f" and {signs} {'sign' if signs == 1 else 'signs'}"
+            return f"Proved: {count}, {self.derivation.how}."
+        detail = "; ".join(f"{name}: {what}" for name, what in self.failures.items()) or "there is no claim"
         return f"NOT PROVED ({self.name}): {detail}"
 
 

@@ -267,6 +267,33 @@ class CompiledCell:
         """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
         return self._minors[center](*self._pack(state, fields, parameters))
 
+    @cached_property
+    def pole_variables(self):
+        """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
+        return self.edge_factors[1][0][1]
+
+    @cached_property
+    def even_variables(self):
+        """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
+        if self.cell.closed_form is None:
+            return frozenset()
+        rng = np.random.default_rng(0)
+        K, P = self.cell.n_fields, len(self.cell.parameters)
+        values = rng.normal(size=(K + P, 30))
+
+        def squares(v):
+            minors = self.minors(1, self.fixed_state(v[:K], v[K:]), v[:K], v[K:])
+            return np.array([q[i] * q[j] for q in minors.values() for i in range(len(q)) for j in range(i, len(q))])
+
+        reference = squares(values)
+        even = set()
+        for v in range(K + P):
+            flipped = values.copy()
+            flipped[v] *= -1.0
+            if np.allclose(squares(flipped), reference, rtol=1e-12, atol=1e-15):
+                even.add(v)
+        return frozenset(even)
+
     # --- averages at a fixed point, factor by factor
 
     @cached_property

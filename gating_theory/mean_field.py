@@ -177,27 +177,23 @@ class FixedPoint:
         """The population of sites by tensor quadrature, made for a tolerance of 1e-6 (see :meth:`sites_at`)."""
         return self.sites_at(1e-6)
 
-    def sites_at(self, tol, max_nodes=400_000):
+    def sites_at(self, tol, max_nodes=400_000, fold=False):
         """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
 
+        With ``fold`` only one sign is kept of fields that enter spectra by their square alone, with doubled weight.
         Nodes that together weigh less than ``tol / 100`` are dropped. Where the tensor grid would exceed ``max_nodes`` the
         tolerance is raised; ``sites.tol`` is the one reached.
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
         cell, law = self.ensemble.cell, self.law
-        values, rules, reached = law.grid(range(law.means.size), tol, max_nodes=4 * max_nodes)
-        shape = tuple(w.shape[1] for w in rules)
-        weights = np.ones((1,) * len(rules))
-        for axis, w in enumerate(rules):
-            expand = [1] * len(rules)
-            expand[axis] = -1
-            weights = weights * w[0].reshape(expand)
-        weights = weights.ravel()
+        variables = range(law.means.size)
+        values, rules, reached = law.grid(variables, tol, cell.compiled.even_variables if fold else (), 4 * max_nodes)
+        flat, weights = law.staggered(values, rules, cell.compiled.pole_variables)
         order = np.argsort(weights)
         light = np.cumsum(weights[order]) < 0.01 * reached
         keep = np.sort(order[~light])
         weights = weights[keep] / weights[keep].sum()
-        flat = [np.broadcast_to(v[0], shape).ravel()[keep] for v in values]
+        flat = [v[keep] for v in flat]
         K = cell.n_fields
         state = [np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])]
         parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
