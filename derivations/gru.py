@@ -296,7 +296,8 @@ def marginal(cell):
             ),
             Step(
                 r"so the condition fails on and outside the unit circle if $\rho^2 < 1$: stable. If $\rho^2 > 1$, a "
-                r"neighbourhood of $\lambda = 1$ is inside the support: unstable."
+                r"neighbourhood of $\lambda = 1$ is inside the support: unstable. (This is about the support; isolated "
+                r"eigenvalues, from the conditioning of the gain matrices on the fixed point, are another matter.)"
             ),
         ),
         claims=(

@@ -1,0 +1,564 @@
+"""The eigenvalue spectrum of the state-to-state Jacobian of a random gated network [T3, T4, T6]."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .checks import complex_array, integer, real
+from .dyson import Population, spectral_radius
+from .edge import FixedPointEdge, SitesEdge
+from .errors import CapabilityError, ConvergenceError
+from .mean_field import FixedPoint
+from .sites import Sites
+
+__all__ = ["Spectrum"]
+
+
+class Spectrum:
+    """Spectrum of the d N x d N Jacobian of a large random network whose sites are distributed as given [T3, T4].
+
+    Edge quantities at a mean-field fixed point are accurate to about 1e-10. Quantities inside the support come from a population
+    of sites made for the tolerance ``tol``; they are limits N -> infinity, a sampled network differs by its own fluctuations.
+    Every array argument may have any shape; the result has the same.
+
+    Parameters
+    ----------
+    source : FixedPoint, or a result with ``sites`` (a steady state)
+    tol : float, optional
+        Quadrature tolerance inside the support. Default: 1e-6, and 1e-4 where more than 1000 lambdas are asked for at once.
+
+    See also ``Spectrum.from_sites``.
+    """
+
+    def __init__(self, source, tol=None):
+        self.tol = None if tol is None else real("tol", tol, low=1e-14, high=0.01)
+        self.fixed_point = None
+        if isinstance(source, FixedPoint):
+            self.fixed_point = source
+            self.cell = source.ensemble.cell
+            self.gain = source.ensemble.array("gain")
+            self._edge = FixedPointEdge(source)
+        else:
+            sites = source if isinstance(source, Sites) else getattr(source, "sites", None)
+            if not isinstance(sites, Sites):
+                raise TypeError(f"source must be a FixedPoint, a steady state or Sites, got {source!r}")
+            if sites.gain is None:
+                raise ValueError("sites carry no gains: use Spectrum.from_sites(cell, sites, gain)")
+            self.cell, self.gain = sites.cell, sites.gain
+            self._given = Population(sites)
+            self._edge = SitesEdge(self._given)
+        self._populations = {}
+
+    @classmethod
+    def from_sites(cls, cell, sites=None, gain=None):
+        """Spectrum of a given population: ``from_sites(net.sites(state))`` or ``from_sites(cell, sites, gain)``.
+
+        ``gain`` is a mapping from field names or an array of K gains; it replaces what the sites carry.
+        """
+        from dataclasses import replace
+
+        from .cell import Cell
+
+        if isinstance(cell, Sites) and sites is None:
+            cell, sites = cell.cell, cell
+        if not isinstance(cell, Cell):
+            raise TypeError(f"cell must be a Cell, got {cell!r}")
+        if not isinstance(sites, Sites):
+            raise TypeError(f"sites must be Sites, got {sites!r}")
+        if sites.cell != cell:
+            raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
+        if gain is not None:
+            if not hasattr(gain, "__len__"):
+                gain = dict.fromkeys(cell.field_names, gain)
+            if hasattr(gain, "keys"):
+                from .ensemble import Ensemble
+
+                gain = Ensemble(cell, gain=gain).array("gain")
+            sites = replace(sites, gain=np.asarray(gain, dtype=float))
+        return cls(sites)
+
+    def __repr__(self):
+        where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
+        return f"Spectrum({where})"
+
+    @property
+    def n_state(self):
+        """d: each unit has d eigenvalues."""
+        return self.cell.n_state
+
+    # --- edge
+
+    def _log_edge(self, lam):
+        """log of the spectral radius of T at a flat complex array, clipped: negative outside, positive inside."""
+        lam = np.asarray(lam, dtype=complex)
+        flat = lam.ravel()
+        flat = flat.real + 1j * np.abs(flat.imag)  # the spectrum is symmetric
+        value = spectral_radius(self._edge.transfer_moments(flat)) if flat.size else np.zeros(0)
+        with np.errstate(divide="ignore"):
+            return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
+
+    def edge_function(self, lam):
+        """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
+
+        Infinite where the leak of a finite fraction of sites equals lambda.
+        """
+        lam = complex_array("lam", lam)
+        flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
+        value = spectral_radius(self._edge.transfer_moments(flat)) if flat.size else np.zeros(0)
+        value = np.where(value > 1e280, np.inf, value).reshape(lam.shape)
+        return value if lam.ndim else float(value)
+
+    def inside(self, lam):
+        """Whether lambda lies inside the support of the continuous spectrum."""
+        return self.edge_function(lam) > 1.0
+
+    @cached_property
+    def _leaks(self):
+        return self._edge.leaks.ravel()
+
+    @cached_property
+    def _atoms(self):
+        """Leaks outside the support: isolated eigenvalues of infinitely many sites. As (values)."""
+        leaks = np.unique(np.round(self._leaks, 14))
+        if leaks.size > 400:
+            leaks = leaks[np.unique(np.linspace(0, leaks.size - 1, 400).astype(int))]
+        # on the pole itself 0/0 hides whether anything couples to it: look beside it
+        return leaks[self._log_edge(leaks + 1e-9j) < 0.0] if leaks.size else leaks
+
+    @cached_property
+    def _bound(self):
+        """A radius beyond which there is no spectrum: by the maximum principle it is enough that T < 1 on a circle around all leaks."""
+        bound = max(1e-12, 1.000001 * float(np.max(np.abs(self._leaks))) + 1e-9)
+        circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
+        while self._log_edge(bound * circle).max() >= 0.0:
+            bound *= 1.25
+            if bound > 1e9:
+                raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
+        return bound
+
+    def _bracketed(self, f, low, high):
+        """Vectorised root of f between arrays low (f > 0) and high (f < 0), to rounding: bisection that ends in secant steps."""
+        low, high = np.array(low, dtype=float), np.array(high, dtype=float)
+        f_low, f_high = f(low), f(high)
+        for iteration in range(200):
+            width = np.abs(high - low)
+            if np.all(width <= 4e-16 * np.maximum(np.abs(high), 1e-3)):
+                break
+            with np.errstate(all="ignore"):
+                secant = high - f_high * (high - low) / (f_high - f_low)
+            inner = np.minimum(low, high) + 1e-3 * width, np.maximum(low, high) - 1e-3 * width
+            use = (np.abs(f_low) < 3.0) & np.isfinite(secant) & (iteration % 3 != 2)
+            # keep a sliver to either side, so that both ends close in
+            trial = np.where(use, np.clip(secant, *inner), 0.5 * (low + high))
+            value = f(trial)
+            up = value > 0.0
+            low, f_low = np.where(up, trial, low), np.where(up, value, f_low)
+            high, f_high = np.where(up, high, trial), np.where(up, f_high, value)
+            if np.all(np.abs(value) < 2e-15):
+                return trial
+        return 0.5 * (low + high)
+
+    def _real_edge(self):
+        """Largest real lambda on the boundary right of all leaks, or None."""
+        top = float(np.max(self._leaks.real))
+        span = self._bound - top
+        if span <= 0:
+            span = 1e-9
+        distance = np.concatenate([span * 10.0 ** np.linspace(-16, 0, 65), [1.3 * span]])
+        value = self._log_edge(top + distance)
+        positive = np.flatnonzero(value > 0.0)
+        if not positive.size:
+            return None
+        i = positive[-1]
+        if i == distance.size - 1:
+            return None
+        u = self._bracketed(lambda u: self._log_edge(top + np.exp(u)), [np.log(distance[i])], [np.log(distance[i + 1])])
+        return top + float(np.exp(u[0]))
+
+    def abscissa(self):
+        """Largest real part of the spectrum: on the boundary of its support, or of an atom [T3].
+
+        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1.
+        """
+        candidate = self._real_edge()
+        atoms = self._atoms
+        floor = float(atoms.real.max()) if atoms.size else -np.inf
+        if candidate is not None:
+            y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
+            if self._log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
+                return max(candidate, floor)
+        curves = self.boundary(512)
+        if not curves:
+            return floor
+        return max(max(float(c.real.max()) for c in curves), floor)
+
+    def radius(self):
+        """Largest modulus of the spectrum (boundary of the support, or an atom) [T3]."""
+        atoms = self._atoms
+        floor = float(np.abs(atoms).max()) if atoms.size else 0.0
+        theta = np.linspace(0.0, np.pi, 49)
+        best = self._outermost(theta)
+        if not (best > 0).any():
+            return floor
+        i = int(np.argmax(best))
+        low, high = theta[max(i - 1, 0)], theta[min(i + 1, theta.size - 1)]
+        value = float(best[i])
+        for _ in range(6):  # shrink onto the maximum; it is quadratic, so a few rounds give all digits
+            local = np.linspace(low, high, 9)
+            r = self._outermost(local)
+            j = int(np.argmax(r))
+            value = max(value, float(r[j]))
+            low, high = local[max(j - 1, 0)], local[min(j + 1, 8)]
+        return max(value, floor)
+
+    def _outermost(self, theta):
+        """Largest r with T(r e^{i theta}) = 1 along each ray; 0 where the ray meets no support."""
+        bound = 1.02 * self._bound
+        r = bound * np.concatenate([np.linspace(1.0, 0.5, 40), np.geomspace(0.5, 1e-6, 40)[1:]])
+        direction = np.exp(1j * theta)
+        inside = self._log_edge(r[None, :] * direction[:, None]) > 0.0
+        out = np.zeros(theta.size)
+        hit = np.flatnonzero(inside.any(axis=1))
+        if hit.size:
+            first = np.argmax(inside[hit], axis=1)
+            out[hit] = self._bracketed(lambda x: self._log_edge(x * direction[hit]), r[first], r[np.maximum(first - 1, 0)])
+        return out
+
+    def boundary(self, n=256):
+        """The boundary of the support as closed curves [T3].
+
+        Parameters
+        ----------
+        n : int, total number of points, shared among the curves by length (at least 16 each)
+
+        Returns
+        -------
+        list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
+        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole are found
+        only around leaks.
+        """
+        from contourpy import contour_generator
+
+        n = integer("n", n, low=16)
+        x, y = self._grid_lines()
+        f = self._log_edge(x[None, :] + 1j * y[:, None])
+        pieces = []
+        for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
+            z = line[:, 0] + 1j * line[:, 1]
+            if abs(z[0] - z[-1]) > 1e-12 * self._bound:  # ends on the real axis: close it by its mirror image
+                z[[0, -1]] = z[[0, -1]].real
+                z = np.concatenate([z, z[-2::-1].conj()])
+                pieces.append(z)
+            else:
+                pieces += [z, z.conj()[::-1]]
+        pieces = [z for z in pieces if z.size > 3]
+        if not pieces:
+            return []
+        pieces = [self._project(_resample(z, max(64, z.size))) for z in pieces]
+        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
+        order = np.argsort(-lengths)
+        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
+        return [self._project(_resample(pieces[i], share[i])) for i in order]
+
+    def _grid_lines(self):
+        """Grid lines for tracing: uniform, and clustered towards the real axis, the leaks and 1, where spectra are pinched."""
+        bound = 1.03 * self._bound
+        leaks = self._leaks.real
+        ticks = np.quantile(leaks, np.linspace(0, 1, 25))
+        near = 10.0 ** np.linspace(-6, -0.5, 12) * bound
+        around = np.unique(np.round([leaks.max(), leaks.min(), 1.0], 12))
+        x = np.concatenate([np.linspace(-bound, bound, 91), ticks, *(a + near for a in around), *(a - near for a in around)])
+        x = np.unique(np.round(x[np.abs(x) <= bound], 13))
+        y = np.concatenate([[0.0], bound * 10.0 ** np.linspace(-7, -1.5, 24), np.linspace(0.03 * bound, bound, 46)])
+        return x, y
+
+    def _project(self, z):
+        """Move points along the gradient onto T = 1; points on the real axis stay there."""
+        upper = z.real + 1j * np.abs(z.imag)
+        on_axis = np.abs(z.imag) < 1e-14 * self._bound
+        w = upper.copy()
+        scale = np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self._bound)
+        for _ in range(12):
+            f = self._log_edge(w)
+            if np.abs(f).max() < 1e-11:
+                break
+            h = 1e-7 * self._bound
+            fx = (self._log_edge(w + h) - self._log_edge(w - h)) / (2 * h)
+            fy = np.where(on_axis, 0.0, (self._log_edge(w + 1j * h) - self._log_edge(w - 1j * h)) / (2 * h))
+            slope = np.maximum(fx**2 + fy**2, 1e-12)
+            step = -f * (fx + 1j * fy) / slope
+            size = np.abs(step)
+            step *= np.minimum(1.0, np.minimum(0.5 * scale, 0.05 * self._bound) / np.maximum(size, 1e-300))
+            w = w + step
+            w = w.real + 1j * np.abs(w.imag)
+        bad = np.abs(self._log_edge(w)) > 1e-9
+        if bad.any():  # flat or wild spots: bisect along the vertical through the original point
+            w[bad] = self._project_by_bisection(upper[bad])
+        keep = np.isfinite(w)
+        w = np.where(z.imag < 0, w.conj(), w)[keep]
+        w[0] = w[-1] if abs(w[0] - w[-1]) < 1e-6 * self._bound else w[0]
+        if w[0] != w[-1]:
+            w = np.append(w, w[0])
+        return w
+
+    def _project_by_bisection(self, z):
+        out = np.full(z.size, np.nan, dtype=complex)
+        for i, point in enumerate(z):
+            for direction in (1j, 1.0, -1.0, -1j):
+                reach = self._bound * 10.0 ** np.linspace(-9, -0.5, 60)
+                path = point + direction * reach
+                path = path[path.imag >= 0]
+                values = self._log_edge(np.append(point, path))
+                change = np.flatnonzero(values[:-1] * values[1:] < 0)
+                if change.size:
+                    j = change[0]
+                    ends = np.append(0.0, reach)[[j, j + 1]]
+                    if values[j] < 0:
+                        ends = ends[::-1]
+                    root = self._bracketed(lambda r, p=point, u=direction: self._log_edge(p + u * r), [ends[0]], [ends[1]])
+                    out[i] = point + direction * root[0]
+                    break
+        return out
+
+    # --- inside
+
+    def _population(self, count, fixed_tol=None):
+        if self.fixed_point is None:
+            return self._given
+        tol = fixed_tol or self.tol or (1e-6 if count <= 1000 else 1e-4)
+        if tol not in self._populations:
+            self._populations[tol] = Population(self.fixed_point.sites_at(tol, fold=True))
+        return self._populations[tol]
+
+    def _evaluate(self, lam, what, tol=None):
+        flat = lam.ravel()
+        folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
+        population = self._population(folded.size, tol)
+        value = population.evaluate(folded, {what})[what][back]
+        if what == "resolvent":
+            value = np.where(flat.imag < 0, value.conj(), value)
+        return value.reshape(lam.shape)
+
+    def potential(self, lam):
+        """Phi(lambda) = lim (1/N) log|det(lambda - J)| [T4], per unit (not divided by d). -inf on an atom."""
+        lam = complex_array("lam", lam)
+        value = self._evaluate(lam, "potential")
+        return value if lam.ndim else float(value)
+
+    def resolvent(self, lam):
+        """g(lambda) = lim (1/N) tr (lambda - J)^{-1} = 2 dPhi/dlambda [T4], per unit: d/lambda at infinity.
+
+        Inside the support this is the limit of the averaged resolvent, which is not analytic there. Infinite on an atom.
+        """
+        lam = complex_array("lam", lam)
+        value = self._evaluate(lam, "resolvent")
+        return value if lam.ndim else complex(value)
+
+    def density(self, lam):
+        """Density of eigenvalues per unit area, as a fraction: integrates to 1 together with the atoms [T4].
+
+        (1/(pi d)) dg/dconj(lambda), from the derivative of the solved equations, not by differencing. Zero outside the support;
+        atoms are not shown. On the real axis between the leaks it can be large in a layer thinner than any pixel: eigenvalues
+        of saturated sites, whose only dynamics is their own leak.
+        """
+        lam = complex_array("lam", lam)
+        value = np.maximum(self._evaluate(lam, "density"), 0.0) / self.n_state
+        return value if lam.ndim else float(value)
+
+    def density_map(self, n=200, box=None, tol=1e-3):
+        """Density on an n x n grid of pixel centres: ``(x, y, density)`` with density[j, i] at x[i] + i y[j].
+
+        Made for pictures: the population's tolerance is 1e-3 unless given. ``box`` = (left, right, bottom, top) defaults to the
+        bounding box of the boundary.
+        """
+        n = integer("n", n, low=2)
+        tol = real("tol", tol, low=1e-14, high=0.01)
+        if box is None:
+            curves = self.boundary(128)
+            if not curves:
+                raise ValueError("there is no continuous spectrum to map: all eigenvalues sit on atoms")
+            z = np.concatenate(curves)
+            pad = 0.05 * max(np.ptp(z.real), np.ptp(z.imag))
+            box = (z.real.min() - pad, z.real.max() + pad, z.imag.min() - pad, z.imag.max() + pad)
+        left, right, bottom, top = (real("box", b) for b in box)
+        if not (left < right and bottom < top):
+            raise ValueError(f"box must be (left, right, bottom, top) with left < right and bottom < top, got {box!r}")
+        x = left + (right - left) * (np.arange(n) + 0.5) / n
+        y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
+        if abs(bottom + top) < 1e-12 * (top - bottom):
+            y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
+        return x, y, np.maximum(self._evaluate(x[None, :] + 1j * y[:, None], "density", tol), 0.0) / self.n_state
+
+    def mass(self, center, radius, tol=1e-4):
+        """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
+
+        The contour integral (1/2 pi i d) of g, Gauss-Legendre on the arcs between the boundary of the support, nodes doubled
+        until two results agree to ``tol``.
+
+        Raises
+        ------
+        ConvergenceError : the tolerance was not reached with 1024 nodes an arc (``estimate`` carries the last value)
+        """
+        center = complex(complex_array("center", center)[()])
+        radius = real("radius", radius, low=0.0)
+        tol = real("tol", tol, low=1e-12, high=1.0)
+        if radius == 0.0:
+            return 0.0
+        half = center.imag == 0.0  # the lower half of a symmetric contour is the mirror image
+        span = np.pi if half else 2.0 * np.pi
+        population = self._population(0)
+
+        def f(theta):
+            z = center + radius * np.exp(1j * theta)
+            return spectral_radius(population.transfer_moments(z.real + 1j * np.abs(z.imag))) - 1.0
+
+        grid = np.linspace(0.0, span, 129)
+        grid[[0, -1]] += np.array([1e-9, -1e-9])
+        value = f(grid)
+        change = np.flatnonzero(value[:-1] * value[1:] < 0)
+        cuts = [0.0]
+        if change.size:
+            low = np.where(value[change] > 0, grid[change], grid[change + 1])
+            high = np.where(value[change] > 0, grid[change + 1], grid[change])
+            cuts += sorted(self._bracketed(lambda t: np.clip(f(t), -50, 50), low, high))
+        if not half:  # g is not smooth across the real axis between the leaks
+            crossing = [t for t in (np.arcsin(np.clip(-center.imag / radius, -1, 1)),) if abs(center.imag) < radius]
+            cuts += [t % (2 * np.pi) for c in crossing for t in (c, np.pi - c)]
+        cuts = np.unique(np.append(cuts, span))
+        previous = None
+        for nodes in (16, 32, 64, 128, 256, 512, 1024):
+            points, weights = np.polynomial.legendre.leggauss(nodes)
+            theta = np.concatenate([0.5 * (a + b) + 0.5 * (b - a) * points for a, b in zip(cuts[:-1], cuts[1:])])
+            w = np.concatenate([0.5 * (b - a) * weights for a, b in zip(cuts[:-1], cuts[1:])])
+            turn = radius * np.exp(1j * theta)
+            # d lambda = i (lambda - center) d theta
+            total = np.sum(w * turn * self._evaluate(center + turn, "resolvent", population.sites.tol if self.fixed_point else None))
+            mass = float(total.real) / (np.pi if half else 2.0 * np.pi) / self.n_state
+            if previous is not None and abs(mass - previous) <= tol:
+                return float(min(max(mass, 0.0), 1.0))
+            previous = mass
+        raise ConvergenceError(f"mass of the disc at {center}, radius {radius}: not converged to {tol}", estimate=mass)
+
+    def slow_fraction(self, tau, tol=1e-4):
+        """Fraction of modes with a timescale -1/log|lambda| above ``tau`` steps, or growing: |lambda| > exp(-1/tau) [T6]."""
+        tau = real("tau", tau, low=0.0, open_low=True)
+        return 1.0 - self.mass(0.0, float(np.exp(-1.0 / tau)), tol)
+
+    # --- outliers
+
+    def outliers(self):
+        """Isolated eigenvalues outside the support of a fixed point's spectrum [T4].
+
+        Roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on holding the
+        fixed point, a rank-one change each. Exact for N -> infinity; in a network they move by order N^{-1/2}, more near the
+        edge. With frozen spreads only the part of the field that comes through the matrix counts.
+
+        Returns
+        -------
+        complex array, largest modulus first (empty for the zero state)
+
+        Raises
+        ------
+        CapabilityError : the spectrum is not that of a mean-field fixed point
+        """
+        if self.fixed_point is None:
+            raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point)")
+        if self.fixed_point.is_zero:
+            return np.zeros(0, dtype=complex)
+        D = _OutlierDeterminant(self.fixed_point)
+        bound = 1.05 * self._bound
+        while np.abs(D(bound * np.exp(1j * np.linspace(0, np.pi, 17))) - 1.0).max() > 0.4:
+            bound *= 1.3
+        candidates = []
+        # real ones by sign changes on the axis, complex ones by Newton from the smallest |det| on a grid outside the support
+        axis = np.concatenate([np.linspace(-bound, bound, 801), 1.0 + np.geomspace(1e-6, 0.3, 60)])
+        axis = np.unique(axis)
+        values = D(axis).real
+        free = self._log_edge(axis) < 0
+        for i in np.flatnonzero((values[:-1] * values[1:] < 0) & free[:-1] & free[1:]):
+            candidates.append(complex(0.5 * (axis[i] + axis[i + 1])))
+        r, theta = np.meshgrid(np.linspace(0.05, 1.0, 40) * bound, np.linspace(0.02, np.pi - 0.02, 48))
+        grid = (r * np.exp(1j * theta)).ravel()
+        grid = grid[self._log_edge(grid) < 0]
+        if grid.size:
+            candidates += list(grid[np.argsort(np.abs(D(grid)))[:24]])
+        found = []
+        for z in candidates:
+            for _ in range(60):
+                h = 1e-6 * (1.0 + abs(z))
+                value, right, left = D(np.array([z, z + h, z - h]))
+                slope = (right - left) / (2.0 * h)
+                if slope == 0:
+                    break
+                step = -value / slope
+                step *= min(1.0, 0.1 * bound / max(abs(step), 1e-300))
+                z = z + step
+                if abs(step) < 1e-13 * (1.0 + abs(z)):
+                    break
+            if abs(z.imag) < 1e-9 * (1.0 + abs(z)):
+                z = complex(z.real)
+            if abs(z) <= 1.5 * bound and abs(D(np.array([z]))[0]) < 1e-9 and self._log_edge(np.array([z]))[0] < -1e-9:
+                for root in {z, z.conjugate()}:
+                    if not any(abs(root - other) < 1e-7 * (1 + abs(root)) for other in found):
+                        found.append(root)
+        found = np.array(found, dtype=complex)
+        return found[np.lexsort((-found.imag, -np.abs(found)))]
+
+
+class _OutlierDeterminant:
+    """det(1 - C(lambda)) at a fixed point."""
+
+    def __init__(self, fixed_point):
+        ensemble, cell = fixed_point.ensemble, fixed_point.ensemble.cell
+        sites = fixed_point.sites_at(1e-8, max_nodes=150_000)
+        compiled = cell.compiled
+        minors = compiled.minors(1, sites.state, sites.fields, sites.parameters)
+        self.chi = minors[(), ()]
+        messages = compiled.messages(sites.state, sites.fields, sites.parameters)
+        q = fixed_point.q
+        variance = ensemble.array("gain") ** 2 * q[list(cell.message_of)]
+        total = variance + ensemble.frozen_variance
+        share = np.divide(variance, total, out=np.zeros_like(total), where=total > 0)
+        x = (sites.fields - ensemble.array("bias")[:, None]) * share[:, None]
+        n, K = cell.n_messages, cell.n_fields
+        # fields that listen to one message are summed into one row: rank n, not K
+        self.terms = {}
+        for (rows, columns), numerator in minors.items():
+            if len(rows) != 1:
+                continue
+            k, l = rows[0], columns[0]
+            if q[k] > 0:
+                self.terms[k, l] = numerator * (np.broadcast_to(messages[k], sites.size) * x[l] * sites.weights / q[k])
+        self.n, self.K, self.message_of = n, K, cell.message_of
+
+    def __call__(self, lam):
+        lam = np.asarray(lam, dtype=complex)
+        out = np.empty(lam.size, dtype=complex)
+        for i, z in enumerate(lam):
+            t = z - 1.0
+            powers = t ** np.arange(self.chi.shape[0])
+            inverse = 1.0 / (powers @ self.chi)
+            C = np.zeros((self.K, self.K), dtype=complex)
+            for (k, l), numerator in self.terms.items():
+                value = (powers @ numerator) @ inverse
+                for row in range(self.K):
+                    if self.message_of[row] == k:
+                        C[row, l] = value
+            out[i] = np.linalg.det(np.eye(self.K) - C)
+        return out
+
+
+def _resample(z, n):
+    """n points on a closed polyline at equal spacing; points on the real axis are kept as points."""
+    if z[0] != z[-1]:
+        z = np.append(z, z[0])
+    s = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
+    at = np.linspace(0.0, s[-1], n + 1)
+    out = np.interp(at, s, z.real) + 1j * np.interp(at, s, z.imag)
+    for i in np.flatnonzero(z.imag == 0.0):
+        j = int(np.argmin(np.abs(at - s[i])))
+        out[j] = z[i]
+    out[-1] = out[0]
+    return out
