@@ -1,0 +1,66 @@
+"""Mean-field and random-matrix theory of gated recurrent networks, derived from one symbolic definition of the cell.
+
+    import gating_theory as gt
+    ens = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6})
+    fps = gt.fixed_points(ens)
+    sp = gt.Spectrum(fps[-1])
+    sp.radius(), sp.slow_fraction(100)
+
+Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sympy takes its time.
+"""
+
+from .cell import Cell
+from .ensemble import Ensemble
+from .errors import CapabilityError, ConvergenceError
+from .io import load, save
+from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
+from .network import Network
+from .phase_diagram import phase_diagram
+from .sites import Sites
+from .spectrum import Spectrum
+from .version import __version__
+
+_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
+
+__all__ = [
+    "CapabilityError",
+    "Cell",
+    "ConvergenceError",
+    "Critical",
+    "Ensemble",
+    "FixedPoint",
+    "Network",
+    "Sites",
+    "Spectrum",
+    "__version__",
+    "fixed_points",
+    "fold",
+    "load",
+    "onset",
+    "phase_diagram",
+    "plotting",
+    "save",
+    "sigma",
+    "tricritical",
+    *_CELLS,
+]
+
+
+def __getattr__(name):
+    if name in _CELLS:
+        from . import cells
+
+        return getattr(cells, name)
+    if name == "sigma":
+        from .derive import sigma
+
+        return sigma
+    if name == "plotting":
+        from importlib import import_module
+
+        return import_module(".plotting", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

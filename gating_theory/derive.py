@@ -225,7 +225,8 @@ def small_moment_expansion(cell):
 
         A_kl = 1/2 d_l^2 m_k^2,      B_kll' = 1/8 d_l^2 d_l'^2 m_k^2       (R_k = sum A Delta + sum B Delta Delta).
 
-    Returns ``(A, B)`` as nested lists of expressions in the fields. Needs a closed-form site fixed point.
+    (The constant term m_k(b)^2 vanishes where there is a zero state.) Returns ``(A, B)`` as nested lists of expressions in the
+    fields. Needs a closed-form site fixed point.
     """
     table = cell.closed_form
     if table is None:
@@ -235,9 +236,10 @@ def small_moment_expansion(cell):
     A, B = [], []
     for message in cell.distinct_messages:
         square = message.xreplace(table) ** 2
-        second = [sp.diff(square, y, 2) for y in cell.fields]
+        # diff twice, not diff(.., 2): sympy factors the result of a repeated derivative, which takes three times as long
+        second = [sp.diff(sp.diff(square, y), y) for y in cell.fields]
         A.append([expr / 2 for expr in second])
-        B.append([[sp.diff(expr, y, 2) / 8 for y in cell.fields] for expr in second])
+        B.append([[sp.diff(sp.diff(expr, y), y) / 8 for y in cell.fields] for expr in second])
     return A, B
 
 
