@@ -45,7 +45,7 @@ def compile_expressions(arguments, expressions):
     return call
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Factor:
     """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
 
@@ -82,6 +82,7 @@ class CompiledCell:
     def __init__(self, cell):
         self.cell = cell
         self._arguments = [*cell.state, *cell.fields, *cell.parameters]
+        self._factors = {}
 
     # --- the cell itself
 
@@ -325,6 +326,11 @@ class CompiledCell:
         return out
 
     def _factor(self, expression, variables):
+        if expression not in self._factors:
+            self._factors[expression] = self._compile_factor(expression, variables)
+        return self._factors[expression]
+
+    def _compile_factor(self, expression, variables):
         call = compile_expressions(self._arguments, [expression])
         even = frozenset()
         if self.cell.closed_form is not None and variables:
@@ -379,6 +385,18 @@ class CompiledCell:
                             pairs[i, j] = self.factorise(value)
                 entries[k, l] = pairs
             out[center] = ((call, tuple(sorted(where))), entries)
+        return out
+
+
+    @cached_property
+    def outlier_factors(self):
+        """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
+        minors = derive.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
+        minors.pop(((), ()))
+        out = {}
+        for ((k,), (l,)), q in minors.items():
+            m, y = self.cell.distinct_messages[k], self.cell.fields[l]
+            out[k, l] = [(self.factorise(m * c * y), self.factorise(m * c)) if c != 0 else None for c in q]
         return out
 
 

@@ -116,6 +116,16 @@ class Population:
             blocks.append(_Block(members, chosen, 0.5 * (e + f), (f - e) @ gauge))
         return blocks
 
+    def couplings(self):
+        """[(i, j, gram (M,))]: coefficients of lambda^i conj(lambda)^j in the numerators of T, all messages together."""
+        data = self._center(0)
+        pairs = [(i, j) for i in range(self.d + 1) for j in range(i, self.d + 1)]
+        return [
+            (*pairs[b], gram)
+            for m, b, gram in zip(data["gram_monomial"], data["gram_basis"], data["gram"])
+            if len(self.keys[m][0]) == 1
+        ]
+
     # --- coefficients at given lambda
 
     def _basis(self, t, derivative=0):
@@ -175,12 +185,13 @@ class Population:
 
     # --- solution
 
-    def solve(self, lam, tol=1e-10):
+    def solve(self, lam, tol=1e-10, radius=None):
         """Solve the equations at each lambda (L,). Raises ConvergenceError if any fails.
 
-        Large sets are solved in two stages: a sparse subset from scratch, the rest from its nearest solved neighbour.
+        ``radius`` is the spectral radius of T where it is known already. Large sets are solved in two stages: a sparse subset from scratch, the rest from its nearest solved neighbour.
         """
-        radius = spectral_radius(self.transfer_moments(lam))
+        if radius is None:
+            radius = spectral_radius(self.transfer_moments(lam))
         inside = radius > 1.0 + 1e-13
         solution = Solution(
             [np.zeros((lam.size, len(b.messages))) for b in self.blocks],
@@ -359,7 +370,7 @@ class Population:
 
     # --- quantities
 
-    def evaluate(self, lam, what, tol=1e-10):
+    def evaluate(self, lam, what, tol=1e-10, radius=None):
         """Potential, resolvent or density [T4] at lambda (L,).
 
         ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): 2 Phi / 2 per unit, g per
@@ -367,7 +378,7 @@ class Population:
         """
         from .kernels import response
 
-        solution = self.solve(lam, tol)
+        solution = self.solve(lam, tol, radius)
         w = self.weights
         out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
         wanted = np.flatnonzero(solution.inside) if set(what) == {"density"} else np.arange(lam.size)

@@ -8,15 +8,17 @@ the few nodes of the fields that set the leak (the update gate).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
-from .dyson import Population, spectral_radius
+from .dyson import spectral_radius
 from .errors import ConvergenceError
 
 __all__ = ["FixedPointEdge", "SitesEdge"]
 
-_TOL = 1e-11
+#: Quadrature tolerance of T(lambda).
+EDGE_TOL = 1e-11
 _LEVELS = 9
 _BLOCK = 400_000
 
@@ -35,42 +37,59 @@ class FixedPointEdge:
         self.n = self.cell.n_messages
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
-        self._tables = {}
+        self._grids, self._polynomials, self._tables, self._averages = {}, {}, {}, {}
+
+    def _grid(self, level):
+        """(law, leak variables, their values, weights) on a grid whose nodes are 2^level times as dense."""
+        if level not in self._grids:
+            where = self.pole_variables
+            strips = tuple(s / 2.0**level if v in where else s for v, s in enumerate(self.law.strips))
+            law = replace(self.law, strips=strips)
+            values, rules, _ = law.grid(where, EDGE_TOL)
+            shape = tuple(w.shape[1] for w in rules)
+            weights = np.ones(shape)
+            for axis, w in enumerate(rules):
+                weights = weights * w[0].reshape([-1 if i == axis else 1 for i in range(len(shape))])
+            self._grids[level] = law, values, weights
+        return self._grids[level]
+
+    def _chi(self, center, level):
+        """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center."""
+        if (center, level) not in self._polynomials:
+            law, values, weights = self._grid(level)
+            (call, where), _ = self.cell.compiled.edge_factors[center]
+            arguments = law.arguments(self.cell, dict(zip(where, values)))
+            chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in call(*arguments)]
+            self._polynomials[center, level] = np.array(chi, dtype=float)
+        return self._polynomials[center, level]
 
     def _table(self, center, level):
-        """(chi coefficients (d + 1, G), {(k, n): [(i, j, weights (G,))]}) on one grid of the leak's variables."""
-        key = (center, level)
-        if key in self._tables:
-            return self._tables[key]
-        strips = tuple(s / 2.0**level if v in self.pole_variables else s for v, s in enumerate(self.law.strips))
-        law = replace(self.law, strips=strips)
-        (call, where), entries = self.cell.compiled.edge_factors[center]
-        values, rules, _ = law.grid(where, _TOL)
-        shape = tuple(w.shape[1] for w in rules)
-        weights = np.ones(shape)
-        for axis, w in enumerate(rules):
-            weights = weights * w[0].reshape([-1 if i == axis else 1 for i in range(len(shape))])
-        arguments = law.arguments(self.cell, dict(zip(where, values)))
-        chi = np.array([np.broadcast_to(c, (1, *shape)).ravel() for c in call(*arguments)], dtype=float)
+        """{(k, n): {(i, j): (G,)}}: weights of t^i conj(t)^j in the numerators of T, t = lambda - center."""
+        if (center, level) in self._tables:
+            return self._tables[center, level]
+        law, _, weights = self._grid(level)
         table = {}
-        for (k, l), pairs in entries.items():
+        for (k, l), pairs in self.cell.compiled.edge_factors[center][1].items():
             if self.a2[l] == 0.0:
                 continue
             nu = self.cell.message_of[l]
             for (i, j), products in pairs.items():
-                mean, _ = law.mean_of_products(self.cell, products, _TOL, keep=where)
-                value = self.a2[l] * np.broadcast_to(mean, (1, *shape))[0] * weights
+                mean, _ = law.mean_of_products(self.cell, products, EDGE_TOL, self.pole_variables, self._averages)
+                value = self.a2[l] * np.broadcast_to(mean, (1, *weights.shape))[0] * weights
                 if np.any(value):
                     terms = table.setdefault((k, nu), {})
                     terms[i, j] = terms.get((i, j), 0.0) + value.ravel()
-        self._tables[key] = chi, table
-        return self._tables[key]
+        self._tables[center, level] = table
+        return table
 
-    @property
+    @cached_property
     def leaks(self):
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
-        chi, _ = self._table(0, 0)
-        return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)
+        return _polynomial_roots(self._chi(0, 0))
+
+    def uncoupled(self):
+        """Leaks of sites to which nothing couples (the numerators of T vanish there): atoms, unless the support covers them."""
+        return _uncoupled(self.leaks, 1.0, [(i, j, w) for terms in self._table(1, 0).values() for (i, j), w in terms.items()])
 
     def _evaluate(self, lam, level):
         out = np.zeros((lam.size, self.n, self.n))
@@ -78,7 +97,7 @@ class FixedPointEdge:
             side = np.flatnonzero((np.abs(lam) < 0.5) == (center == 0))
             if not side.size:
                 continue
-            chi, table = self._table(center, level)
+            chi, table = self._chi(center, level), self._table(center, level)
             step = max(1, _BLOCK // chi.shape[1])
             for start in range(0, side.size, step):
                 part = side[start : start + step]
@@ -98,8 +117,8 @@ class FixedPointEdge:
                     out[part, k, nu] = np.maximum(total, 0.0)
         return out
 
-    def transfer_moments(self, lam):
-        """T(lambda), (L, n, n)."""
+    def transfer_moments(self, lam, deep=np.inf):
+        """T(lambda), (L, n, n); not resolved further where its spectral radius is seen to exceed ``deep``."""
         if self.fixed:
             return self._evaluate(lam, 0)
         out = self._evaluate(lam, 0)
@@ -109,7 +128,8 @@ class FixedPointEdge:
             fine = self._evaluate(lam[left], level)
             out[left] = fine
             a, b = spectral_radius(previous), spectral_radius(fine)
-            settled = (np.abs(a - b) <= 1e-10 * np.abs(b)) | (np.minimum(a, b) > 30.0)
+            with np.errstate(invalid="ignore"):
+                settled = (np.abs(a - b) <= 1e-10 * np.abs(b)) | (np.minimum(a, b) > min(deep, 1e12))
             left, previous = left[~settled], fine[~settled]
             if not left.size:
                 return out
@@ -132,14 +152,35 @@ class SitesEdge:
     @property
     def leaks(self):
         """(M, d) eigenvalues of F_s at the sites."""
-        chi = self.population._center(0)["chi"]
-        if chi.shape[0] == 2:
-            return (-chi[0] / chi[1])[:, None]
-        if chi.shape[0] == 3:
-            half, disc = -0.5 * chi[1], np.sqrt((0.25 * chi[1] ** 2 - chi[0]).astype(complex))
-            return np.stack([half + disc, half - disc], axis=1)
-        return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)
+        return _polynomial_roots(self.population._center(0)["chi"])
 
-    def transfer_moments(self, lam):
+    def uncoupled(self):
+        """Leaks of sites to which nothing couples: atoms, unless the support covers them."""
+        return _uncoupled(self.leaks, 0.0, self.population.couplings())
+
+    def transfer_moments(self, lam, deep=np.inf):
         """T(lambda), (L, n, n)."""
-        return Population.transfer_moments(self.population, lam)
+        return self.population.transfer_moments(lam)
+
+
+def _polynomial_roots(chi):
+    """(G, d) roots of monic polynomials with coefficients (d + 1, G), lowest first."""
+    if chi.shape[0] == 2:
+        return -chi[0][:, None]
+    if chi.shape[0] == 3:
+        half, root = -0.5 * chi[1], np.sqrt((0.25 * chi[1] ** 2 - chi[0]).astype(complex))
+        # the larger root first, the other from the product: no cancellation where one is zero
+        large = half + np.where(half >= 0, root, -root)
+        return np.stack([large, np.divide(chi[0], large, out=np.zeros_like(large), where=large != 0)], axis=1)
+    return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)
+
+
+def _uncoupled(leaks, center, terms):
+    """Those leaks (G, d) at which sum over (i, j) of w_ij Re(t^i conj(t)^j), the coupling of their site, vanishes."""
+    t = leaks - center
+    coupling, scale = np.zeros(leaks.shape), np.zeros(leaks.shape)
+    for i, j, w in terms:
+        value = (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * w[:, None]
+        coupling += value
+        scale += np.abs(w)[:, None]
+    return np.unique(np.round(leaks[coupling <= 1e-13 * np.maximum(scale, scale.max() * 1e-30)], 14))

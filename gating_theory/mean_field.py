@@ -14,12 +14,10 @@ import numpy as np
 from .checks import real
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
+from .roots import smooth_extremum, smooth_roots
 from .sites import FieldLaw, Sites
 
 __all__ = ["FixedPoint", "Critical", "fixed_points", "onset", "fold", "tricritical", "MomentMap"]
-
-#: Nodes of the Chebyshev interpolant on a bracket.
-_DEGREE = 12
 
 
 class MomentMap:
@@ -321,7 +319,13 @@ def _scalar_roots(moments, start):
             suspicious.append((u[i - 1], u[i + 1]))
     roots = []
     for a, b in _merge(suspicious):
-        roots += _bracket_roots(moments, a, b, start)
+        pad = 1e-6 + moments.scan_tol
+        roots += smooth_roots(
+            lambda v: moments.log_ratio(np.exp(v), moments.series_tol, start),
+            a - pad,
+            b + pad,
+            fine=lambda v: moments.log_ratio(np.exp(v), moments.fine, start),
+        )
     return sorted(np.exp(roots))
 
 
@@ -333,35 +337,6 @@ def _merge(intervals):
         else:
             merged.append([a, b])
     return merged
-
-
-def _bracket_roots(moments, a, b, start):
-    """Zeros of G in log x between a and b: from its Chebyshev interpolant, polished by Newton steps on G itself."""
-
-    def G(v, tol):
-        return moments.log_ratio(np.exp(v), tol, start)
-
-    a, b = a - 1e-6 - moments.scan_tol, b + 1e-6 + moments.scan_tol
-    nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
-    values = G(0.5 * (a + b) + 0.5 * (b - a) * nodes, moments.series_tol)
-    series = np.polynomial.chebyshev.Chebyshev.fit(nodes, values, _DEGREE, domain=[-1, 1])
-    slope = series.deriv()
-    candidates = series.roots()
-    real_roots = [z.real for z in candidates if abs(z.imag) < 1e-7 and -1 <= z.real <= 1]
-    out = []
-    for t in real_roots:
-        v, derivative = 0.5 * (a + b) + 0.5 * (b - a) * t, slope(t) * 2.0 / (b - a)
-        for _ in range(8):
-            g = float(G(np.array([v]), moments.fine)[0])
-            if derivative == 0.0:
-                break
-            step = -g / derivative
-            v += float(np.clip(step, -0.1 * (b - a), 0.1 * (b - a)))
-            if abs(step) < 1e-9:  # the slope is good to five digits or more: what is left is below 1e-14
-                break
-        if not any(abs(v - w) < 1e-9 for w in out):
-            out.append(v)
-    return out
 
 
 # --- critical values
@@ -553,23 +528,10 @@ def _highest(moments, tol=1e-9):
     best = None
     for i in range(1, x.size - 1):
         if x[i] > 1e-9 and G[i] >= G[i - 1] and G[i] > G[i + 1]:
-            point = _extremum(lambda v: moments.log_ratio(np.exp(v), moments.fine), np.log(x[i - 1]), np.log(x[i + 1]), largest=True)
+            point = smooth_extremum(lambda v: moments.log_ratio(np.exp(v), moments.fine), np.log(x[i - 1]), np.log(x[i + 1]), largest=True)
             if point is not None and (best is None or point[1] > best[1]):
                 best = point
     return None if best is None else (float(np.exp(best[0])), best[1])
-
-
-def _extremum(G, a, b, largest):
-    """(u, G(u)) of the interior maximum (minimum) of a smooth function on [a, b], by a Chebyshev interpolant."""
-    nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
-    values = G(0.5 * (a + b) + 0.5 * (b - a) * nodes)
-    series = np.polynomial.chebyshev.Chebyshev.fit(nodes, values, _DEGREE, domain=[-1, 1])
-    flat = [z.real for z in series.deriv().roots() if abs(z.imag) < 1e-6 and -1 <= z.real <= 1]
-    if not flat:
-        return None
-    choose = max if largest else min
-    t = choose(flat, key=lambda z: float(series(z)))
-    return 0.5 * (a + b) + 0.5 * (b - a) * t, float(series(t))
 
 
 def _polish_fold(ensemble, parameter, p, x, bounds):
@@ -581,7 +543,7 @@ def _polish_fold(ensemble, parameter, p, x, bounds):
     def envelope(value, u):
         moments = MomentMap(ensemble.replace({parameter: value}))
         for _ in range(40):
-            point = _extremum(lambda v: moments.log_ratio(np.exp(v), moments.fine), u - width, u + width, largest=True)
+            point = smooth_extremum(lambda v: moments.log_ratio(np.exp(v), moments.fine), u - width, u + width, largest=True)
             if point is not None:
                 return point
             ends = moments.log_ratio(np.exp(np.array([u - width, u + width])), 1e-9)
@@ -653,7 +615,7 @@ def _fold_by_count(ensemble, parameter, bounds):
 
     def point(value):
         m = MomentMap(ensemble.replace({parameter: value}))
-        found = _extremum(lambda v: m.log_ratio(np.exp(v), m.fine), middle - 4 * pad, middle + 4 * pad, largest)
+        found = smooth_extremum(lambda v: m.log_ratio(np.exp(v), m.fine), middle - 4 * pad, middle + 4 * pad, largest)
         if found is None:
             raise ConvergenceError("the fold was bracketed but not resolved", estimate=value)
         return found

@@ -89,15 +89,17 @@ class FieldLaw:
     strips: tuple
     stiff: tuple
 
-    def grid(self, variables, tol, even=(), max_nodes=MAX_NODES):
+    def grid(self, variables, tol, even=(), max_nodes=MAX_NODES, n_kept=0):
         """Tensor grid over some of the variables.
 
         Returns ``(values, weights, tol)``: for each variable of ``variables`` an array of shape (B, 1, .., n, .., 1) and
         its (B, n) weights. Only half of the nodes are kept for variables in ``even`` whose mean is 0. If the grid would
-        exceed ``max_nodes`` nodes per set of variances, tol is raised until it does not; the tol reached is returned.
+        exceed ``max_nodes`` nodes per set of variances, tol is raised until it does not (not for the first ``n_kept``
+        variables); the tol reached is returned.
         """
+        wanted = tol
         while True:
-            rules = [self._rule(v, tol, v in even) for v in variables]
+            rules = [self._rule(v, wanted if i < n_kept else tol, v in even) for i, v in enumerate(variables)]
             if np.prod([w.shape[1] for _, w in rules], dtype=float) <= max_nodes or tol > 1e-2:
                 break
             tol = 10.0 * tol
@@ -145,19 +147,25 @@ class FieldLaw:
             flat[axis] = np.broadcast_to(y, shape).ravel()
         return flat, full.ravel()
 
-    def mean_of_products(self, cell, products, tol, keep=()):
+    def mean_of_products(self, cell, products, tol, keep=(), cache=None):
         """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
 
         ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
-        batch. Returns ``(average, tol_reached)``.
+        batch. ``cache`` (a dict) remembers factors without kept variables. Returns ``(average, tol_reached)``.
         """
+        cache = {} if cache is None else cache
         total, reached = 0.0, tol
         for factors in products:
             value = 1.0
             for factor in factors:
                 kept = [v for v in keep if v in factor.variables]
                 local = kept + [v for v in factor.variables if v not in keep]
-                term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
+                if kept:
+                    term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
+                else:
+                    if factor not in cache:
+                        cache[factor] = self._mean_of_factor(cell, factor, local, 0, tol)
+                    term, used = cache[factor]
                 reached = max(reached, used)
                 index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
                 value = value * term[tuple(index)]
@@ -166,7 +174,7 @@ class FieldLaw:
 
     def _mean_of_factor(self, cell, factor, local, n_kept, tol):
         batch = self.stds.shape[0]
-        values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]))
+        values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]), n_kept=n_kept)
         shape = tuple(w.shape[1] for w in weights)
         out = np.empty((batch, *shape[:n_kept]))
         size = np.prod(shape, dtype=float)

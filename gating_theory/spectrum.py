@@ -8,9 +8,10 @@ import numpy as np
 
 from .checks import complex_array, integer, real
 from .dyson import Population, spectral_radius
-from .edge import FixedPointEdge, SitesEdge
+from .edge import EDGE_TOL, FixedPointEdge, SitesEdge
 from .errors import CapabilityError, ConvergenceError
 from .mean_field import FixedPoint
+from .roots import bracketed_root, smooth_roots
 from .sites import Sites
 
 __all__ = ["Spectrum"]
@@ -95,7 +96,7 @@ class Spectrum:
         lam = np.asarray(lam, dtype=complex)
         flat = lam.ravel()
         flat = flat.real + 1j * np.abs(flat.imag)  # the spectrum is symmetric
-        value = spectral_radius(self._edge.transfer_moments(flat)) if flat.size else np.zeros(0)
+        value = spectral_radius(self._edge.transfer_moments(flat, deep=3.0)) if flat.size else np.zeros(0)
         with np.errstate(divide="ignore"):
             return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
 
@@ -120,45 +121,21 @@ class Spectrum:
 
     @cached_property
     def _atoms(self):
-        """Leaks outside the support: isolated eigenvalues of infinitely many sites. As (values)."""
-        leaks = np.unique(np.round(self._leaks, 14))
-        if leaks.size > 400:
-            leaks = leaks[np.unique(np.linspace(0, leaks.size - 1, 400).astype(int))]
-        # on the pole itself 0/0 hides whether anything couples to it: look beside it
+        """Isolated eigenvalues of finitely many per site: leaks to which nothing couples, outside the support."""
+        leaks = self._edge.uncoupled()
+        # on the pole itself 0/0 hides what the other sites do: look beside it
         return leaks[self._log_edge(leaks + 1e-9j) < 0.0] if leaks.size else leaks
 
     @cached_property
     def _bound(self):
         """A radius beyond which there is no spectrum: by the maximum principle it is enough that T < 1 on a circle around all leaks."""
-        bound = max(1e-12, 1.000001 * float(np.max(np.abs(self._leaks))) + 1e-9)
+        bound = max(1e-12, 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9)
         circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
         while self._log_edge(bound * circle).max() >= 0.0:
             bound *= 1.25
             if bound > 1e9:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
         return bound
-
-    def _bracketed(self, f, low, high):
-        """Vectorised root of f between arrays low (f > 0) and high (f < 0), to rounding: bisection that ends in secant steps."""
-        low, high = np.array(low, dtype=float), np.array(high, dtype=float)
-        f_low, f_high = f(low), f(high)
-        for iteration in range(200):
-            width = np.abs(high - low)
-            if np.all(width <= 4e-16 * np.maximum(np.abs(high), 1e-3)):
-                break
-            with np.errstate(all="ignore"):
-                secant = high - f_high * (high - low) / (f_high - f_low)
-            inner = np.minimum(low, high) + 1e-3 * width, np.maximum(low, high) - 1e-3 * width
-            use = (np.abs(f_low) < 3.0) & np.isfinite(secant) & (iteration % 3 != 2)
-            # keep a sliver to either side, so that both ends close in
-            trial = np.where(use, np.clip(secant, *inner), 0.5 * (low + high))
-            value = f(trial)
-            up = value > 0.0
-            low, f_low = np.where(up, trial, low), np.where(up, value, f_low)
-            high, f_high = np.where(up, high, trial), np.where(up, f_high, value)
-            if np.all(np.abs(value) < 2e-15):
-                return trial
-        return 0.5 * (low + high)
 
     def _real_edge(self):
         """Largest real lambda on the boundary right of all leaks, or None."""
@@ -174,8 +151,13 @@ class Spectrum:
         i = positive[-1]
         if i == distance.size - 1:
             return None
-        u = self._bracketed(lambda u: self._log_edge(top + np.exp(u)), [np.log(distance[i])], [np.log(distance[i + 1])])
-        return top + float(np.exp(u[0]))
+        low, high = np.log(distance[i]), np.log(distance[i + 1])
+
+        def f(u):
+            return self._log_edge(top + np.exp(u))
+
+        u = smooth_roots(f, low, high) if value[i] < 3.0 else []
+        return top + float(np.exp(u[-1] if u else bracketed_root(f, [low], [high])[0]))
 
     def abscissa(self):
         """Largest real part of the spectrum: on the boundary of its support, or of an atom [T3].
@@ -199,6 +181,11 @@ class Spectrum:
         atoms = self._atoms
         floor = float(np.abs(atoms).max()) if atoms.size else 0.0
         theta = np.linspace(0.0, np.pi, 49)
+        edge = self._real_edge()
+        # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
+        if edge is not None and edge >= np.abs(self._leaks).max():
+            if self._log_edge(edge * (1 + 1e-10) * np.exp(1j * theta)).max() < 0.0:
+                return max(edge, floor)
         best = self._outermost(theta)
         if not (best > 0).any():
             return floor
@@ -223,7 +210,7 @@ class Spectrum:
         hit = np.flatnonzero(inside.any(axis=1))
         if hit.size:
             first = np.argmax(inside[hit], axis=1)
-            out[hit] = self._bracketed(lambda x: self._log_edge(x * direction[hit]), r[first], r[np.maximum(first - 1, 0)])
+            out[hit] = bracketed_root(lambda x: self._log_edge(x * direction[hit]), r[first], r[np.maximum(first - 1, 0)])
         return out
 
     def boundary(self, n=256):
@@ -317,7 +304,7 @@ class Spectrum:
                     ends = np.append(0.0, reach)[[j, j + 1]]
                     if values[j] < 0:
                         ends = ends[::-1]
-                    root = self._bracketed(lambda r, p=point, u=direction: self._log_edge(p + u * r), [ends[0]], [ends[1]])
+                    root = bracketed_root(lambda r, p=point, u=direction: self._log_edge(p + u * r), [ends[0]], [ends[1]])
                     out[i] = point + direction * root[0]
                     break
         return out
@@ -336,7 +323,10 @@ class Spectrum:
         flat = lam.ravel()
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
         population = self._population(folded.size, tol)
-        value = population.evaluate(folded, {what})[what][back]
+        radius = None
+        if self.fixed_point is not None:  # by the exact edge, which is also cheaper
+            radius = spectral_radius(self._edge.transfer_moments(folded, deep=3.0))
+        value = population.evaluate(folded, {what}, radius=radius)[what][back]
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
         return value.reshape(lam.shape)
@@ -422,7 +412,7 @@ class Spectrum:
         if change.size:
             low = np.where(value[change] > 0, grid[change], grid[change + 1])
             high = np.where(value[change] > 0, grid[change + 1], grid[change])
-            cuts += sorted(self._bracketed(lambda t: np.clip(f(t), -50, 50), low, high))
+            cuts += sorted(bracketed_root(lambda t: np.clip(f(t), -50, 50), low, high))
         if not half:  # g is not smooth across the real axis between the leaks
             crossing = [t for t in (np.arcsin(np.clip(-center.imag / radius, -1, 1)),) if abs(center.imag) < radius]
             cuts += [t % (2 * np.pi) for c in crossing for t in (c, np.pi - c)]
@@ -467,87 +457,78 @@ class Spectrum:
             raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point)")
         if self.fixed_point.is_zero:
             return np.zeros(0, dtype=complex)
-        D = _OutlierDeterminant(self.fixed_point)
+        D = _OutlierDeterminant(self.fixed_point, self._edge)
         bound = 1.05 * self._bound
         while np.abs(D(bound * np.exp(1j * np.linspace(0, np.pi, 17))) - 1.0).max() > 0.4:
             bound *= 1.3
-        candidates = []
         # real ones by sign changes on the axis, complex ones by Newton from the smallest |det| on a grid outside the support
-        axis = np.concatenate([np.linspace(-bound, bound, 801), 1.0 + np.geomspace(1e-6, 0.3, 60)])
-        axis = np.unique(axis)
-        values = D(axis).real
-        free = self._log_edge(axis) < 0
-        for i in np.flatnonzero((values[:-1] * values[1:] < 0) & free[:-1] & free[1:]):
-            candidates.append(complex(0.5 * (axis[i] + axis[i + 1])))
+        axis = np.unique(np.concatenate([np.linspace(-bound, bound, 801), 1.0 + np.geomspace(1e-6, 0.3, 60)]))
+        axis = axis[self._log_edge(axis) < 0]
+        values = D(axis).real if axis.size else axis
+        change = np.flatnonzero(values[:-1] * values[1:] < 0)
         r, theta = np.meshgrid(np.linspace(0.05, 1.0, 40) * bound, np.linspace(0.02, np.pi - 0.02, 48))
         grid = (r * np.exp(1j * theta)).ravel()
         grid = grid[self._log_edge(grid) < 0]
-        if grid.size:
-            candidates += list(grid[np.argsort(np.abs(D(grid)))[:24]])
+        starts = grid[np.argsort(np.abs(D(grid)))[:24]] if grid.size else grid
+        z = np.concatenate([0.5 * (axis[change] + axis[change + 1]), starts]).astype(complex)
+        for _ in range(60):
+            h = 1e-6 * (1.0 + np.abs(z))
+            slope = (D(z + h) - D(z - h)) / (2.0 * h)
+            step = -D(z) / np.where(slope == 0, np.inf, slope)
+            step *= np.minimum(1.0, 0.1 * bound / np.maximum(np.abs(step), 1e-300))
+            z = z + step
+            if np.all(np.abs(step) < 1e-13 * (1.0 + np.abs(z))):
+                break
+        z = np.where(np.abs(z.imag) < 1e-9 * (1.0 + np.abs(z)), z.real, z)
+        z = z[(np.abs(z) <= 1.5 * bound) & (np.abs(D(z)) < 1e-9)] if z.size else z
+        z = z[self._log_edge(z) < -1e-9]
         found = []
-        for z in candidates:
-            for _ in range(60):
-                h = 1e-6 * (1.0 + abs(z))
-                value, right, left = D(np.array([z, z + h, z - h]))
-                slope = (right - left) / (2.0 * h)
-                if slope == 0:
-                    break
-                step = -value / slope
-                step *= min(1.0, 0.1 * bound / max(abs(step), 1e-300))
-                z = z + step
-                if abs(step) < 1e-13 * (1.0 + abs(z)):
-                    break
-            if abs(z.imag) < 1e-9 * (1.0 + abs(z)):
-                z = complex(z.real)
-            if abs(z) <= 1.5 * bound and abs(D(np.array([z]))[0]) < 1e-9 and self._log_edge(np.array([z]))[0] < -1e-9:
-                for root in {z, z.conjugate()}:
-                    if not any(abs(root - other) < 1e-7 * (1 + abs(root)) for other in found):
-                        found.append(root)
+        for root in np.concatenate([z, z.conj()]):
+            if not any(abs(root - other) < 1e-7 * (1 + abs(root)) for other in found):
+                found.append(root)
         found = np.array(found, dtype=complex)
         return found[np.lexsort((-found.imag, -np.abs(found)))]
 
 
 class _OutlierDeterminant:
-    """det(1 - C(lambda)) at a fixed point."""
+    """det(1 - C(lambda)) at a fixed point, averaged factor by factor like the edge."""
 
-    def __init__(self, fixed_point):
+    _LEVEL = 2  # four times the edge's coarsest grid: candidates lie outside the support, but may lie close to it
+
+    def __init__(self, fixed_point, edge):
         ensemble, cell = fixed_point.ensemble, fixed_point.ensemble.cell
-        sites = fixed_point.sites_at(1e-8, max_nodes=150_000)
-        compiled = cell.compiled
-        minors = compiled.minors(1, sites.state, sites.fields, sites.parameters)
-        self.chi = minors[(), ()]
-        messages = compiled.messages(sites.state, sites.fields, sites.parameters)
+        law, _, weights = edge._grid(self._LEVEL)
+        self.chi = edge._chi(1, self._LEVEL)
         q = fixed_point.q
+        bias = ensemble.array("bias")
         variance = ensemble.array("gain") ** 2 * q[list(cell.message_of)]
         total = variance + ensemble.frozen_variance
         share = np.divide(variance, total, out=np.zeros_like(total), where=total > 0)
-        x = (sites.fields - ensemble.array("bias")[:, None]) * share[:, None]
-        n, K = cell.n_messages, cell.n_fields
-        # fields that listen to one message are summed into one row: rank n, not K
-        self.terms = {}
-        for (rows, columns), numerator in minors.items():
-            if len(rows) != 1:
+        self.message_of, self.terms = np.array(cell.message_of), {}
+        for (k, l), powers in cell.compiled.outlier_factors.items():
+            if q[k] == 0 or share[l] == 0:
                 continue
-            k, l = rows[0], columns[0]
-            if q[k] > 0:
-                self.terms[k, l] = numerator * (np.broadcast_to(messages[k], sites.size) * x[l] * sites.weights / q[k])
-        self.n, self.K, self.message_of = n, K, cell.message_of
+            rows = np.zeros((len(powers), weights.size))
+            for i, pair in enumerate(powers):
+                if pair is None:
+                    continue
+                mean_y, mean_1 = (law.mean_of_products(cell, p, EDGE_TOL, edge.pole_variables, edge._averages)[0] for p in pair)
+                value = np.broadcast_to(mean_y - bias[l] * mean_1, (1, *weights.shape))[0] * weights
+                rows[i] = share[l] * value.ravel() / q[k]
+            self.terms[k, l] = rows
 
     def __call__(self, lam):
         lam = np.asarray(lam, dtype=complex)
-        out = np.empty(lam.size, dtype=complex)
-        for i, z in enumerate(lam):
-            t = z - 1.0
-            powers = t ** np.arange(self.chi.shape[0])
-            inverse = 1.0 / (powers @ self.chi)
-            C = np.zeros((self.K, self.K), dtype=complex)
-            for (k, l), numerator in self.terms.items():
-                value = (powers @ numerator) @ inverse
-                for row in range(self.K):
-                    if self.message_of[row] == k:
-                        C[row, l] = value
-            out[i] = np.linalg.det(np.eye(self.K) - C)
-        return out
+        powers = (lam - 1.0)[:, None] ** np.arange(self.chi.shape[0])
+        chi = powers @ self.chi
+        chi = np.where(chi == 0, 1e-300, chi)
+        K = self.message_of.size
+        matrix = np.zeros((lam.size, K, K), dtype=complex)
+        matrix[:, range(K), range(K)] = 1.0
+        for (k, l), rows in self.terms.items():
+            value = ((powers @ rows) / chi).sum(axis=1)
+            matrix[:, self.message_of == k, l] -= value[:, None]
+        return np.linalg.det(matrix)
 
 
 def _resample(z, n):
