@@ -37,13 +37,20 @@ class _Block:
     usage: np.ndarray  # (n_monomials, n) half the sum of row and column exponents: derivative by log x
     tilt: np.ndarray  # (n_monomials, n - 1) column minus row exponents, gauge fixed: derivative by tau
 
+    def __post_init__(self):
+        self.exponents = u = np.concatenate([self.usage, self.tilt], axis=1)
+        self.outer = np.einsum("ai,aj->aij", u, u).reshape(len(u), -1)
+        self.pairs = np.einsum("ai,bj->abij", u, u).reshape(len(u) ** 2, -1)
+
 
 @dataclass
 class Solution:
-    """State of the equations at a set of lambda: x (L, n) per block, tau (L, n - 1), and where they are non-trivial."""
+    """State of the equations at a set of lambda: x (L, n) per block, tau (L, n - 1), the curvature of the potential in
+    (log x, tau) there (L, 2n - 1, 2n - 1), and where they are non-trivial."""
 
     x: list
     tau: list
+    curvature: list
     inside: np.ndarray
 
 
@@ -185,8 +192,10 @@ class Population:
 
     # --- solution
 
-    def solve(self, lam, tol=1e-10, radius=None):
+    def solve(self, lam, tol=1e-10, radius=None, then=None):
         """Solve the equations at each lambda (L,). Raises ConvergenceError if any fails.
+
+        ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand.
 
         ``radius`` is the spectral radius of T where it is known already. Large sets are solved in two stages: a sparse subset from scratch, the rest from its nearest solved neighbour.
         """
@@ -196,11 +205,12 @@ class Population:
         solution = Solution(
             [np.zeros((lam.size, len(b.messages))) for b in self.blocks],
             [np.zeros((lam.size, len(b.messages) - 1)) for b in self.blocks],
+            [np.zeros((lam.size, 2 * len(b.messages) - 1, 2 * len(b.messages) - 1)) for b in self.blocks],
             inside,
         )
         todo = np.flatnonzero(inside)
         if todo.size < 200:
-            self._solve_at(lam, todo, tol, solution, None)
+            self._solve_at(lam, todo, tol, solution, None, then)
             return solution
         from scipy.spatial import cKDTree
 
@@ -212,18 +222,22 @@ class Population:
         for stage in stages:
             fresh = np.setdiff1d(stage, known, assume_unique=True)
             nearest = known[cKDTree(place[known]).query(place[fresh])[1]] if known.size else None
-            self._solve_at(lam, fresh, tol, solution, nearest)
+            self._solve_at(lam, fresh, tol, solution, nearest, then)
             known = stage
         return solution
 
-    def _solve_at(self, lam, indices, tol, solution, nearest):
+    def _solve_at(self, lam, indices, tol, solution, nearest, then):
         for local in self._chunks(lam[indices]):
             part = indices[local]
             base, c = self._coefficients(lam[part])
             for b, block in enumerate(self.blocks):
                 first = None if nearest is None else (solution.x[b][nearest[local]], solution.tau[b][nearest[local]])
                 chosen = c if len(block.monomials) == c.shape[1] else np.ascontiguousarray(c[:, block.monomials])
-                solution.x[b][part], solution.tau[b][part] = self._solve_block(lam[part], block, base, chosen, tol, first)
+                x, tau, cov = self._solve_block(lam[part], block, base, chosen, tol, first)
+                cov[:, range(x.shape[1]), range(x.shape[1])] -= x
+                solution.x[b][part], solution.tau[b][part], solution.curvature[b][part] = x, tau, cov
+            if then is not None:
+                then(part, base, c, solution)
 
     def _solve_block(self, lam, block, base, c, tol, first):
         if len(block.messages) == 1:
@@ -237,12 +251,14 @@ class Population:
         outside = _ratio(c, base) @ w <= 1.0  # this block may be outside though another one is inside
         x = np.full(lam.size, 0.5) if first is None else np.clip(first[:, 0], 1e-12, 1.0)
         x[outside] = 0.0
+        cov = np.zeros((lam.size, 1, 1))
         active = np.flatnonzero(~outside)
         for _ in range(100):
             if not active.size:
                 break
             ratio = c[active] / (base[active] + x[active, None] * c[active])
             s1, s2 = ratio @ w, (ratio * ratio) @ w
+            cov[active, 0, 0] = x[active] * s1 - x[active] ** 2 * s2
             step = (s1 * s1 - s1) / s2
             new = np.clip(x[active] + step, 0.02 * x[active], 1.0)
             moved = np.abs(new - x[active])
@@ -251,7 +267,7 @@ class Population:
             active = active[moved > np.sqrt(tol) * 1e-3 * new]
         if active.size:
             raise ConvergenceError(f"Dyson equation not solved at lambda = {lam[active[0]]}", estimate=x)
-        return x[:, None], np.zeros((lam.size, 0))
+        return x[:, None], np.zeros((lam.size, 0)), cov
 
     def _scale(self, block, x, tau):
         """p^e q^f of the block's monomials at given unknowns, (L, m)."""
@@ -262,9 +278,9 @@ class Population:
         from .kernels import usage_moments
 
         first, second = usage_moments(index, base, c, self._scale(block, x, tau), self.weights)
-        u = np.concatenate([block.usage, block.tilt], axis=1)
-        cov = np.einsum("la,ai,aj->lij", first, u, u) - np.matmul(u.T, np.matmul(second, u))
-        return first @ u, cov
+        cov = first @ block.outer - second.reshape(index.size, -1) @ block.pairs
+        v = block.exponents.shape[1]
+        return first @ block.exponents, cov.reshape(index.size, v, v)
 
     def _solve_coupled(self, lam, block, base, c, tol, first):
         """Newton on x_k / E[usage_k] = 1 and E[tilt] = 0, damped; plain iteration where Newton does not settle."""
@@ -279,9 +295,11 @@ class Population:
         else:
             x, tau = np.maximum(first[0], 1e-8), first[1].copy()
         done = np.zeros(L, dtype=bool)
-        outside = self._block_radius(block, base, c) <= 1.0
-        x[outside] = 0.0
-        done |= outside
+        if len(self.blocks) > 1:  # otherwise the caller knows
+            outside = self._block_radius(block, base, c) <= 1.0
+            x[outside] = 0.0
+            done |= outside
+        last = np.zeros((L, 2 * n - 1, 2 * n - 1))
         for attempt in range(4):
             if attempt == 1 and first is not None:
                 fresh = np.flatnonzero(~done)
@@ -291,9 +309,10 @@ class Population:
             for _ in range(40):
                 active = np.flatnonzero(~done)
                 if not active.size:
-                    return x, tau
+                    return x, tau, last
                 xa, ta = x[active], tau[active]
                 u, cov = self._gradient_hessian(block, active, base, c, xa, ta)
+                last[active] = cov  # one step behind the unknowns, whose last step is tiny
                 usage, tilt = u[:, :n], u[:, n:]
                 # residuals: x/usage - 1 (linear in x for a single site), tilt; derivatives by log x and tau
                 ratio = xa / usage
@@ -376,57 +395,60 @@ class Population:
         ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): 2 Phi / 2 per unit, g per
         unit, density per unit area and unit (integrates to d).
         """
+        out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
+        if radius is None:
+            radius = spectral_radius(self.transfer_moments(lam))
+
+        def collect(part, base, c, solution):
+            self._collect(lam[part], part, base, c, solution, out)
+
+        solution = self.solve(lam, tol, radius, collect)
+        if set(what) != {"density"}:
+            rest = np.flatnonzero(~solution.inside)
+            for part in (rest[local] for local in self._chunks(lam[rest])):
+                self._collect(lam[part], part, *self._coefficients(lam[part]), solution, out)
+        return out
+
+    def _collect(self, lam, part, base, c, solution, out):
+        """Fill ``out`` at the indices ``part`` from the solved unknowns."""
         from .kernels import response
 
-        solution = self.solve(lam, tol, radius)
-        w = self.weights
-        out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
-        wanted = np.flatnonzero(solution.inside) if set(what) == {"density"} else np.arange(lam.size)
-        for part in (wanted[local] for local in self._chunks(lam[wanted])):
-            t, data = self._centered(lam[part])
-            base, c = self._coefficients(lam[part])
-            basis_1, basis_2 = self._basis(t, 1), self._basis(t, 2)
+        t, data = self._centered(lam)
+        basis_1, basis_2 = self._basis(t, 1), self._basis(t, 2)
+        flags = "potential" in out, "density" in out
 
-            def averages(scale, t=t, data=data, base=base, c=c, basis_1=basis_1, basis_2=basis_2):
-                return response(
-                    t, data["chi"], basis_1, basis_2, data["gram"], data["gram_monomial"], data["gram_basis"],
-                    base, c, scale, w, "potential" in what, "density" in what,
-                )  # fmt: skip
+        def averages(scale):
+            grams = data["gram"], data["gram_monomial"], data["gram_basis"]
+            return response(t, data["chi"], basis_1, basis_2, *grams, base, c, scale, self.weights, *flags)
 
-            n_live = np.zeros(part.size)
-            phi, g, rho = np.zeros(part.size), np.zeros(part.size, dtype=complex), np.zeros(part.size)
-            for b, block in enumerate(self.blocks):
-                x, tau = solution.x[b][part], solution.tau[b][part]
-                live = x.max(axis=1) > 0
-                if not live.any():
-                    continue
-                scale = np.zeros((part.size, len(self.keys)))
-                scale[:, block.monomials] = np.where(live[:, None], self._scale(block, x, tau), 0.0)
-                logs, ratio, explicit, mixed = averages(scale)
-                phi += np.where(live, logs - x.sum(axis=1), 0.0)
-                g += np.where(live, ratio, 0.0)
-                n_live += live
-                if "density" in what:
-                    chosen = np.ascontiguousarray(c[:, block.monomials])
-                    _, hessian = self._gradient_hessian(block, np.arange(part.size), base, chosen, np.where(live[:, None], x, 1.0), tau)
-                    n = len(block.messages)
-                    hessian[:, range(n), range(n)] -= x
-                    hessian[~live] = np.eye(hessian.shape[1])
-                    mixed = mixed[:, block.monomials] @ np.concatenate([block.usage, block.tilt], axis=1)
-                    implicit = np.einsum("li,li->l", mixed, _batched_solve(hessian, mixed.conj())).real
-                    rho += np.where(live, explicit - implicit, 0.0)
-            # blocks share |chi|^2, which is counted once; one block is by far the common case, and then poles cancel exactly
-            if (n_live != 1).any():
-                logs, ratio, _, _ = averages(np.zeros((part.size, len(self.keys))))
-                phi[n_live != 1] += ((1.0 - n_live) * logs)[n_live != 1]
-                g[n_live != 1] += ((1.0 - n_live) * ratio)[n_live != 1]
-            if "potential" in what:
-                out["potential"][part] = 0.5 * phi
-            if "resolvent" in what:
-                out["resolvent"][part] = g
-            if "density" in what:
-                out["density"][part] = rho / np.pi
-        return out
+        n_live = np.zeros(lam.size)
+        phi, g, rho = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
+        for b, block in enumerate(self.blocks):
+            x, tau = solution.x[b][part], solution.tau[b][part]
+            live = x.max(axis=1) > 0
+            if not live.any():
+                continue
+            scale = np.zeros((lam.size, len(self.keys)))
+            scale[:, block.monomials] = np.where(live[:, None], self._scale(block, x, tau), 0.0)
+            logs, ratio, explicit, mixed = averages(scale)
+            phi[live] += (logs - x.sum(axis=1))[live]
+            g[live] += ratio[live]
+            n_live += live
+            if "density" in out:
+                hessian = solution.curvature[b][part]
+                hessian[~live] = np.eye(hessian.shape[1])
+                mixed = mixed[:, block.monomials] @ block.exponents
+                implicit = np.einsum("li,li->l", mixed, _batched_solve(hessian, mixed.conj())).real
+                rho += np.where(live, explicit - implicit, 0.0)
+        # blocks share |chi|^2, which is counted once; one block is by far the common case, and then poles cancel exactly
+        odd = n_live != 1
+        if odd.any():
+            logs, ratio, _, _ = averages(np.zeros((lam.size, len(self.keys))))
+            phi[odd] += (1.0 - n_live[odd]) * logs[odd]
+            g[odd] += (1.0 - n_live[odd]) * ratio[odd]
+        for name, value in (("potential", 0.5 * phi), ("resolvent", g), ("density", rho / np.pi)):
+            if name in out:
+                out[name][part] = value
 
 
 def _power(t, i):

@@ -7,7 +7,6 @@ the few nodes of the fields that set the leak (the update gate).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -43,8 +42,7 @@ class FixedPointEdge:
         """(law, leak variables, their values, weights) on a grid whose nodes are 2^level times as dense."""
         if level not in self._grids:
             where = self.pole_variables
-            strips = tuple(s / 2.0**level if v in where else s for v, s in enumerate(self.law.strips))
-            law = replace(self.law, strips=strips)
+            law = self.law.refined(where, 2**level)
             values, rules, _ = law.grid(where, EDGE_TOL)
             shape = tuple(w.shape[1] for w in rules)
             weights = np.ones(shape)

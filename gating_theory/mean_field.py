@@ -175,20 +175,25 @@ class FixedPoint:
         """The population of sites by tensor quadrature, made for a tolerance of 1e-6 (see :meth:`sites_at`)."""
         return self.sites_at(1e-6)
 
-    def sites_at(self, tol, max_nodes=400_000, fold=False):
+    def sites_at(self, tol, max_nodes=400_000, fold=False, leak_nodes=1):
         """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
 
-        With ``fold`` only one sign is kept of fields that enter spectra by their square alone, with doubled weight.
-        Nodes that together weigh less than ``tol / 100`` are dropped. Where the tensor grid would exceed ``max_nodes`` the
+        With ``fold`` only one sign is kept of fields that enter spectra by their square alone, with doubled weight;
+        ``leak_nodes`` multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
+        Nodes that together weigh less than ``tol / 10`` are dropped. Where the tensor grid would exceed ``max_nodes`` the
         tolerance is raised; ``sites.tol`` is the one reached.
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
         cell, law = self.ensemble.cell, self.law
         variables = range(law.means.size)
+        if leak_nodes > 1:
+            _, plain, _ = law.grid(variables, tol, cell.compiled.even_variables if fold else (), 4 * max_nodes)
+            room = 4 * max_nodes / np.prod([w.shape[1] for w in plain], dtype=float)
+            law = law.refined(cell.compiled.pole_variables, int(max(1, min(leak_nodes, room))))
         values, rules, reached = law.grid(variables, tol, cell.compiled.even_variables if fold else (), 4 * max_nodes)
         flat, weights = law.staggered(values, rules, cell.compiled.pole_variables)
         order = np.argsort(weights)
-        light = np.cumsum(weights[order]) < 0.01 * reached
+        light = np.cumsum(weights[order]) < 0.1 * reached
         keep = np.sort(order[~light])
         weights = weights[keep] / weights[keep].sum()
         flat = [v[keep] for v in flat]

@@ -7,7 +7,7 @@ Gauss-Hermite they do not waste nodes when a field is much broader than the step
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ MAX_NODES = 8_000_000
 _CHUNK_NODES = 100_000
 
 
-def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False):
+def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False, refine=1):
     """Nodes and weights for averages over N(mean, std^2), a batch of standard deviations at once.
 
     The step follows from the error of the trapezoidal rule for a Gaussian times a function analytic within |Im y| < ``strip``
@@ -33,6 +33,7 @@ def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False):
     tol : float
     strip : float
     stiff : bool
+    refine : int, divides the step
 
     Returns
     -------
@@ -43,11 +44,11 @@ def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False):
     if widest == 0.0:
         return np.full((std.size, 1), float(mean)), np.ones((std.size, 1))
     digits = np.log(1.0 / tol) + 4.0  # e^-2 or so for the prefactor of a double pole
-    reach = np.sqrt(2.0 * digits)
+    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + 0.3  # the weight beyond is a fraction of tol
     if stiff and abs(mean) < reach * widest:
         kappa = np.minimum(std, 1.0)[:, None]
         kappa = np.where(kappa > 0, kappa, 1.0)
-        step = 1.25 * np.pi**2 / digits  # the singularity lies beyond pi/2 for all but the steepest steps
+        step = 1.25 * np.pi**2 / digits / refine  # the singularity lies beyond pi/2 for all but the steepest steps
         top = float(np.max((abs(mean) + reach * std) / kappa[:, 0])) + step
         bottom = -(0.6 * digits + 1.0)
         u = np.arange(bottom, top + step, step)
@@ -70,6 +71,7 @@ def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False):
     # unless the Gaussian's own exp(-2 pi^2/step^2) is reached before
     a = strip / widest
     step = 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
+    step /= refine
     n = int(np.ceil(reach / step))
     x = step * np.arange(-n, n + 1)
     weights = np.exp(-0.5 * x * x)
@@ -88,6 +90,11 @@ class FieldLaw:
     stds: np.ndarray
     strips: tuple
     stiff: tuple
+    refine: tuple = ()
+
+    def refined(self, variables, factor):
+        """The same law with ``factor`` times as many nodes in some variables."""
+        return replace(self, refine=tuple(factor if v in variables else 1 for v in range(self.means.size)))
 
     def grid(self, variables, tol, even=(), max_nodes=MAX_NODES, n_kept=0):
         """Tensor grid over some of the variables.
@@ -111,7 +118,9 @@ class FieldLaw:
         return values, [w for _, w in rules], tol
 
     def _rule(self, v, tol, even):
-        nodes, weights = gaussian_rule(self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v])
+        nodes, weights = gaussian_rule(
+            self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v], self.refine[v] if self.refine else 1
+        )
         n = nodes.shape[1]
         if even and self.means[v] == 0.0 and n > 1:
             nodes, folded = nodes[:, n // 2 :], 2.0 * weights[:, n // 2 :]

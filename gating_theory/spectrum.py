@@ -28,7 +28,7 @@ class Spectrum:
     ----------
     source : FixedPoint, or a result with ``sites`` (a steady state)
     tol : float, optional
-        Quadrature tolerance inside the support. Default: 1e-6, and 1e-4 where more than 1000 lambdas are asked for at once.
+        Quadrature tolerance inside the support. Default: 1e-5, and 1e-4 where more than 1000 lambdas are asked for at once.
 
     See also ``Spectrum.from_sites``.
     """
@@ -311,22 +311,26 @@ class Spectrum:
 
     # --- inside
 
-    def _population(self, count, fixed_tol=None):
+    def _population(self, count, fixed_tol=None, leak_nodes=1):
         if self.fixed_point is None:
             return self._given
-        tol = fixed_tol or self.tol or (1e-6 if count <= 1000 else 1e-4)
-        if tol not in self._populations:
-            self._populations[tol] = Population(self.fixed_point.sites_at(tol, fold=True))
-        return self._populations[tol]
+        few = fixed_tol is None and count <= 1000
+        tol = fixed_tol or self.tol or (1e-5 if few else 1e-4)
+        leak_nodes = 4 if few else leak_nodes
+        if (tol, leak_nodes) not in self._populations:
+            room = 100_000 if leak_nodes > 1 else 400_000
+            sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
+            self._populations[tol, leak_nodes] = Population(sites)
+        return self._populations[tol, leak_nodes]
 
-    def _evaluate(self, lam, what, tol=None):
+    def _evaluate(self, lam, what, tol=None, accuracy=1e-10, population=None):
         flat = lam.ravel()
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
-        population = self._population(folded.size, tol)
+        population = self._population(folded.size, tol) if population is None else population
         radius = None
         if self.fixed_point is not None:  # by the exact edge, which is also cheaper
             radius = spectral_radius(self._edge.transfer_moments(folded, deep=3.0))
-        value = population.evaluate(folded, {what}, radius=radius)[what][back]
+        value = population.evaluate(folded, {what}, accuracy, radius)[what][back]
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
         return value.reshape(lam.shape)
@@ -360,7 +364,8 @@ class Spectrum:
     def density_map(self, n=200, box=None, tol=1e-3):
         """Density on an n x n grid of pixel centres: ``(x, y, density)`` with density[j, i] at x[i] + i y[j].
 
-        Made for pictures: the population's tolerance is 1e-3 unless given. ``box`` = (left, right, bottom, top) defaults to the
+        Made for pictures: the population's tolerance is 1e-3 unless given. Rows that touch the real axis show the average over
+        the pixel, so that the thin layer of real eigenvalues is seen and the map sums to 1 (without atoms). ``box`` = (left, right, bottom, top) defaults to the
         bounding box of the boundary.
         """
         n = integer("n", n, low=2)
@@ -379,7 +384,30 @@ class Spectrum:
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
-        return x, y, np.maximum(self._evaluate(x[None, :] + 1j * y[:, None], "density", tol), 0.0) / self.n_state
+        value = np.maximum(self._evaluate(x[None, :] + 1j * y[:, None], "density", tol, 1e-3 * tol), 0.0) / self.n_state
+        half = 0.5 * (top - bottom) / n
+        for j in np.flatnonzero(np.abs(y) <= half * (1 + 1e-9)):
+            value[j] = self._row_average(x, y[j] - half, y[j] + half, tol)
+        return x, y, value
+
+    def _row_average(self, x, low, high, tol):
+        """Density averaged over the pixels of a row that touches the real axis, from the flux of g through their sides [T4].
+
+        The mass between the axis and height Y (half of the axis itself included) is the flux -Im g(x + iY) / 2 pi through the top
+        plus that of Re g through the sides.
+        """
+        width = x[1] - x[0]
+        edges = np.append(x - 0.5 * width, x[-1] + 0.5 * width)
+        points, weights = np.polynomial.legendre.leggauss(4)
+        total = np.zeros(x.size)
+        heights = [abs(h) for h in (low, high) if abs(h) > 1e-9 * (high - low)]
+        for Y in heights:
+            top = x[:, None] + 0.5 * width * points + 1j * Y
+            through_top = -self._evaluate(top, "resolvent", tol, 1e-3 * tol).imag @ weights * 0.5 * width
+            side = edges[:, None] + 1j * 0.5 * Y * (1.0 + points)
+            through_side = self._evaluate(side, "resolvent", tol, 1e-3 * tol).real @ weights * 0.5 * Y
+            total += (through_top + np.diff(through_side)) / (2.0 * np.pi)
+        return np.maximum(total, 0.0) / (width * (high - low)) / self.n_state
 
     def mass(self, center, radius, tol=1e-4):
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
@@ -398,7 +426,8 @@ class Spectrum:
             return 0.0
         half = center.imag == 0.0  # the lower half of a symmetric contour is the mirror image
         span = np.pi if half else 2.0 * np.pi
-        population = self._population(0)
+        # the contour cuts the layer of real eigenvalues between the leaks: many nodes there, fewer digits elsewhere
+        population = self._population(0, self.tol or max(1e-6, 0.1 * tol), leak_nodes=4)
 
         def f(theta):
             z = center + radius * np.exp(1j * theta)
@@ -424,7 +453,7 @@ class Spectrum:
             w = np.concatenate([0.5 * (b - a) * weights for a, b in zip(cuts[:-1], cuts[1:])])
             turn = radius * np.exp(1j * theta)
             # d lambda = i (lambda - center) d theta
-            total = np.sum(w * turn * self._evaluate(center + turn, "resolvent", population.sites.tol if self.fixed_point else None))
+            total = np.sum(w * turn * self._evaluate(center + turn, "resolvent", None, 1e-8, population))
             mass = float(total.real) / (np.pi if half else 2.0 * np.pi) / self.n_state
             if previous is not None and abs(mass - previous) <= tol:
                 return float(min(max(mass, 0.0), 1.0))
@@ -493,7 +522,7 @@ class Spectrum:
 class _OutlierDeterminant:
     """det(1 - C(lambda)) at a fixed point, averaged factor by factor like the edge."""
 
-    _LEVEL = 2  # four times the edge's coarsest grid: candidates lie outside the support, but may lie close to it
+    _LEVEL = 1  # twice the edge's coarsest grid: candidates lie outside the support, but may lie close to it
 
     def __init__(self, fixed_point, edge):
         ensemble, cell = fixed_point.ensemble, fixed_point.ensemble.cell
