@@ -333,7 +333,7 @@ def _expressions(argument, value, symbols, names, sp):
             expr = sp.sympify(item, strict=True)
         except sp.SympifyError:
             raise TypeError(f"{argument} must hold sympy expressions, got {item!r}") from None
-        if not isinstance(expr, sp.Expr):
+        if not isinstance(expr, sp.Expr) or expr.is_Matrix:  # sympy counts matrices among its expressions
             raise TypeError(f"{argument} must hold scalar sympy expressions, got {item!r}")
         out.append(expr)
     return tuple(out)

@@ -123,16 +123,6 @@ class Population:
             blocks.append(_Block(members, chosen, 0.5 * (e + f), (f - e) @ gauge))
         return blocks
 
-    def couplings(self):
-        """[(i, j, gram (M,))]: coefficients of lambda^i conj(lambda)^j in the numerators of T, all messages together."""
-        data = self._center(0)
-        pairs = [(i, j) for i in range(self.d + 1) for j in range(i, self.d + 1)]
-        return [
-            (*pairs[b], gram)
-            for m, b, gram in zip(data["gram_monomial"], data["gram_basis"], data["gram"])
-            if len(self.keys[m][0]) == 1
-        ]
-
     # --- coefficients at given lambda
 
     def _basis(self, t, derivative=0):

@@ -13,6 +13,7 @@ import numpy as np
 
 from .dyson import spectral_radius
 from .errors import ConvergenceError
+from .sites import MAX_NODES
 
 __all__ = ["FixedPointEdge", "SitesEdge"]
 
@@ -20,6 +21,7 @@ __all__ = ["FixedPointEdge", "SitesEdge"]
 EDGE_TOL = 1e-11
 _LEVELS = 9
 _BLOCK = 400_000
+_REFINED_NODES = 1e7
 
 
 class FixedPointEdge:
@@ -37,13 +39,28 @@ class FixedPointEdge:
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
         self._grids, self._polynomials, self._tables, self._averages = {}, {}, {}, {}
+        self.tol = EDGE_TOL
+        while self._largest_grid(self.tol) > MAX_NODES and self.tol < 1e-3:
+            self.tol = max(1e-6, 10.0 * self.tol)  # digits out of reach: gains of tens in a cell whose gates do not factorise
+        # a leak's grid may be refined often where it is averaged alone, less where other fields come with it
+        self._deepest = int(np.clip(np.log2(_REFINED_NODES / self._largest_grid(self.tol)), 1, _LEVELS))
+
+    def _largest_grid(self, tol):
+        """Nodes of the largest factor that holds a leak's variable together with others."""
+        poles, worst = set(self.pole_variables), 1.0
+        for pairs in self.cell.compiled.edge_factors[1][1].values():
+            for factor in (f for products in pairs.values() for factors in products for f in factors):
+                if poles & set(factor.variables):
+                    _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
+                    worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
+        return worst
 
     def _grid(self, level):
         """(law, leak variables, their values, weights) on a grid whose nodes are 2^level times as dense."""
         if level not in self._grids:
             where = self.pole_variables
             law = self.law.refined(where, 2**level)
-            values, rules, _ = law.grid(where, EDGE_TOL)
+            values, rules, _ = law.grid(where, self.tol)
             shape = tuple(w.shape[1] for w in rules)
             weights = np.ones(shape)
             for axis, w in enumerate(rules):
@@ -72,7 +89,7 @@ class FixedPointEdge:
                 continue
             nu = self.cell.message_of[l]
             for (i, j), products in pairs.items():
-                mean, _ = law.mean_of_products(self.cell, products, EDGE_TOL, self.pole_variables, self._averages)
+                mean, _ = law.mean_of_products(self.cell, products, self.tol, self.pole_variables, self._averages)
                 value = self.a2[l] * np.broadcast_to(mean, (1, *weights.shape))[0] * weights
                 if np.any(value):
                     terms = table.setdefault((k, nu), {})
@@ -85,12 +102,14 @@ class FixedPointEdge:
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
         return _polynomial_roots(self._chi(0, 0))
 
-    def uncoupled(self):
-        """Leaks of sites to which nothing couples (the numerators of T vanish there): atoms, unless the support covers them."""
-        return _uncoupled(self.leaks, 1.0, [(i, j, w) for terms in self._table(1, 0).values() for (i, j), w in terms.items()])
+    @property
+    def leak_weights(self):
+        """(G,) weights of the leaks."""
+        return self._grid(0)[2].ravel()
 
     def _evaluate(self, lam, level):
         out = np.zeros((lam.size, self.n, self.n))
+        on_pole = np.zeros(lam.size, dtype=bool)
         for center in (0, 1):
             side = np.flatnonzero((np.abs(lam) < 0.5) == (center == 0))
             if not side.size:
@@ -104,6 +123,7 @@ class FixedPointEdge:
                 for c in chi[::-1]:
                     value *= t[:, None]
                     value += c
+                on_pole[part] = (value == 0).any(axis=1)
                 inverse = value.real**2 + value.imag**2
                 np.maximum(inverse, 1e-290, out=inverse)
                 np.divide(1.0, inverse, out=inverse)
@@ -113,21 +133,24 @@ class FixedPointEdge:
                         factor = (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0)
                         total = total + factor * (inverse @ w)
                     out[part, k, nu] = np.maximum(total, 0.0)
+        if on_pole.any():  # 0/0 on the pole itself: look beside it, where a coupled site shows as a huge value
+            beside = self._evaluate(lam[on_pole] + 1e-9j, level)
+            out[on_pole] = np.where(beside > 1e9, np.inf, beside)
         return out
 
-    def transfer_moments(self, lam, deep=np.inf):
-        """T(lambda), (L, n, n); not resolved further where its spectral radius is seen to exceed ``deep``."""
+    def transfer_moments(self, lam, deep=np.inf, rtol=1e-10):
+        """T(lambda), (L, n, n), to ``rtol``; not resolved further where its spectral radius is seen to exceed ``deep``."""
         if self.fixed:
             return self._evaluate(lam, 0)
         out = self._evaluate(lam, 0)
         left = np.arange(lam.size)
         previous = out
-        for level in range(1, _LEVELS + 1):
+        for level in range(1, self._deepest + 1):
             fine = self._evaluate(lam[left], level)
             out[left] = fine
             a, b = spectral_radius(previous), spectral_radius(fine)
             with np.errstate(invalid="ignore"):
-                settled = (np.abs(a - b) <= 1e-10 * np.abs(b)) | (np.minimum(a, b) > min(deep, 1e12))
+                settled = (np.abs(a - b) <= rtol * np.abs(b)) | (np.minimum(a, b) > min(deep, 1e12))
             left, previous = left[~settled], fine[~settled]
             if not left.size:
                 return out
@@ -152,12 +175,13 @@ class SitesEdge:
         """(M, d) eigenvalues of F_s at the sites."""
         return _polynomial_roots(self.population._center(0)["chi"])
 
-    def uncoupled(self):
-        """Leaks of sites to which nothing couples: atoms, unless the support covers them."""
-        return _uncoupled(self.leaks, 0.0, self.population.couplings())
+    @property
+    def leak_weights(self):
+        """(M,) weights of the leaks."""
+        return self.population.weights
 
-    def transfer_moments(self, lam, deep=np.inf):
-        """T(lambda), (L, n, n)."""
+    def transfer_moments(self, lam, deep=np.inf, rtol=0.0):
+        """T(lambda), (L, n, n): exact, whatever ``deep`` and ``rtol``."""
         return self.population.transfer_moments(lam)
 
 
@@ -171,14 +195,3 @@ def _polynomial_roots(chi):
         large = half + np.where(half >= 0, root, -root)
         return np.stack([large, np.divide(chi[0], large, out=np.zeros_like(large), where=large != 0)], axis=1)
     return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)
-
-
-def _uncoupled(leaks, center, terms):
-    """Those leaks (G, d) at which sum over (i, j) of w_ij Re(t^i conj(t)^j), the coupling of their site, vanishes."""
-    t = leaks - center
-    coupling, scale = np.zeros(leaks.shape), np.zeros(leaks.shape)
-    for i, j, w in terms:
-        value = (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * w[:, None]
-        coupling += value
-        scale += np.abs(w)[:, None]
-    return np.unique(np.round(leaks[coupling <= 1e-13 * np.maximum(scale, scale.max() * 1e-30)], 14))

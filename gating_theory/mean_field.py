@@ -302,7 +302,10 @@ def _scan_points(moments, start, tol):
         top *= 4.0
         if top > 1e8:
             raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
-    low = np.logspace(-13, -3, 40, endpoint=False)
+    # without a zero state solutions can be as small as the moment that the biases alone give
+    least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
+    bottom = min(-13.0, np.log10(least) - 1.0) if least > 1e-280 else -13.0
+    low = np.logspace(bottom, -3, int(4 * (-3 - bottom)), endpoint=False)
     high = np.logspace(-3, np.log10(top), int(16 * (3 + np.log10(top))))
     return np.concatenate([low, high])
 

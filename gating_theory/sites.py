@@ -72,6 +72,8 @@ def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False, refine=1):
     a = strip / widest
     step = 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
     step /= refine
+    # a gate saturated by its bias is an exponential of its field: its average sits 2 std to the side
+    reach += min(2.0 * widest, abs(mean) / widest)
     n = int(np.ceil(reach / step))
     x = step * np.arange(-n, n + 1)
     weights = np.exp(-0.5 * x * x)
@@ -109,6 +111,8 @@ class FieldLaw:
             rules = [self._rule(v, wanted if i < n_kept else tol, v in even) for i, v in enumerate(variables)]
             if np.prod([w.shape[1] for _, w in rules], dtype=float) <= max_nodes or tol > 1e-2:
                 break
+            if tol == wanted:
+                max_nodes /= 8  # the digits asked for are out of reach: do not spend the most on fewer
             tol = 10.0 * tol
         values = []
         for axis, (nodes, _) in enumerate(rules):

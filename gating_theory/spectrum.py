@@ -8,7 +8,7 @@ import numpy as np
 
 from .checks import complex_array, integer, real
 from .dyson import Population, spectral_radius
-from .edge import EDGE_TOL, FixedPointEdge, SitesEdge
+from .edge import FixedPointEdge, SitesEdge
 from .errors import CapabilityError, ConvergenceError
 from .mean_field import FixedPoint
 from .roots import bracketed_root, smooth_roots
@@ -91,12 +91,12 @@ class Spectrum:
 
     # --- edge
 
-    def _log_edge(self, lam):
-        """log of the spectral radius of T at a flat complex array, clipped: negative outside, positive inside."""
+    def _log_edge(self, lam, rtol=1e-10):
+        """log of the spectral radius of T at a complex array, clipped: negative outside, positive inside."""
         lam = np.asarray(lam, dtype=complex)
         flat = lam.ravel()
         flat = flat.real + 1j * np.abs(flat.imag)  # the spectrum is symmetric
-        value = spectral_radius(self._edge.transfer_moments(flat, deep=3.0)) if flat.size else np.zeros(0)
+        value = spectral_radius(self._edge.transfer_moments(flat, 3.0, rtol)) if flat.size else np.zeros(0)
         with np.errstate(divide="ignore"):
             return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
 
@@ -111,6 +111,16 @@ class Spectrum:
         value = np.where(value > 1e280, np.inf, value).reshape(lam.shape)
         return value if lam.ndim else float(value)
 
+    @property
+    def edge_tol(self):
+        """Quadrature tolerance of the edge function: 1e-11, more where gains are so large that its grids had to be coarsened.
+
+        nan for a given population of sites, whose sums are exact.
+        """
+        if self.fixed_point is None:
+            return float("nan")
+        return self._edge.tol
+
     def inside(self, lam):
         """Whether lambda lies inside the support of the continuous spectrum."""
         return self.edge_function(lam) > 1.0
@@ -121,10 +131,13 @@ class Spectrum:
 
     @cached_property
     def _atoms(self):
-        """Isolated eigenvalues of finitely many per site: leaks to which nothing couples, outside the support."""
-        leaks = self._edge.uncoupled()
-        # on the pole itself 0/0 hides what the other sites do: look beside it
-        return leaks[self._log_edge(leaks + 1e-9j) < 0.0] if leaks.size else leaks
+        """Leaks that have no support around them (to 1e-9): eigenvalues of sites to which nothing, or next to nothing, couples.
+
+        Of a continuum of them the tails that weigh less than 1e-9 are left out: no network has such sites.
+        """
+        heavy = self._edge.leak_weights > 1e-9
+        leaks = np.unique(np.round(self._edge.leaks[heavy], 12))
+        return leaks[self._log_edge(leaks + 1e-9j) < 0.0]
 
     @cached_property
     def _bound(self):
@@ -166,7 +179,7 @@ class Spectrum:
         """
         candidate = self._real_edge()
         atoms = self._atoms
-        floor = float(atoms.real.max()) if atoms.size else -np.inf
+        floor = float(atoms.real.max()) + 0.0 if atoms.size else -np.inf
         if candidate is not None:
             y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
             if self._log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
@@ -205,7 +218,7 @@ class Spectrum:
         bound = 1.02 * self._bound
         r = bound * np.concatenate([np.linspace(1.0, 0.5, 40), np.geomspace(0.5, 1e-6, 40)[1:]])
         direction = np.exp(1j * theta)
-        inside = self._log_edge(r[None, :] * direction[:, None]) > 0.0
+        inside = self._log_edge(r[None, :] * direction[:, None], rtol=1e-3) > 0.0
         out = np.zeros(theta.size)
         hit = np.flatnonzero(inside.any(axis=1))
         if hit.size:
@@ -223,14 +236,14 @@ class Spectrum:
         Returns
         -------
         list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
-        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole are found
-        only around leaks.
+        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may
+        be missed.
         """
         from contourpy import contour_generator
 
         n = integer("n", n, low=16)
         x, y = self._grid_lines()
-        f = self._log_edge(x[None, :] + 1j * y[:, None])
+        f = self._log_edge(x[None, :] + 1j * y[:, None], rtol=1e-2)
         pieces = []
         for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
             z = line[:, 0] + 1j * line[:, 1]
@@ -258,7 +271,7 @@ class Spectrum:
         around = np.unique(np.round([leaks.max(), leaks.min(), 1.0], 12))
         x = np.concatenate([np.linspace(-bound, bound, 91), ticks, *(a + near for a in around), *(a - near for a in around)])
         x = np.unique(np.round(x[np.abs(x) <= bound], 13))
-        y = np.concatenate([[0.0], bound * 10.0 ** np.linspace(-7, -1.5, 24), np.linspace(0.03 * bound, bound, 46)])
+        y = np.concatenate([[0.0], bound * 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03 * bound, bound, 46)])
         return x, y
 
     def _project(self, z):
@@ -285,6 +298,8 @@ class Spectrum:
             w[bad] = self._project_by_bisection(upper[bad])
         keep = np.isfinite(w)
         w = np.where(z.imag < 0, w.conj(), w)[keep]
+        if not w.size:
+            raise ConvergenceError("a piece of the boundary was seen on the grid but not resolved", estimate=z)
         w[0] = w[-1] if abs(w[0] - w[-1]) < 1e-6 * self._bound else w[0]
         if w[0] != w[-1]:
             w = np.append(w, w[0])
@@ -318,7 +333,7 @@ class Spectrum:
         tol = fixed_tol or self.tol or (1e-5 if few else 1e-4)
         leak_nodes = 4 if few else leak_nodes
         if (tol, leak_nodes) not in self._populations:
-            room = 100_000 if leak_nodes > 1 else 400_000
+            room = 30_000 if leak_nodes > 1 else 400_000
             sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
             self._populations[tol, leak_nodes] = Population(sites)
         return self._populations[tol, leak_nodes]
@@ -329,7 +344,7 @@ class Spectrum:
         population = self._population(folded.size, tol) if population is None else population
         radius = None
         if self.fixed_point is not None:  # by the exact edge, which is also cheaper
-            radius = spectral_radius(self._edge.transfer_moments(folded, deep=3.0))
+            radius = spectral_radius(self._edge.transfer_moments(folded, 3.0, 1e-3))
         value = population.evaluate(folded, {what}, accuracy, radius)[what][back]
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
@@ -541,7 +556,7 @@ class _OutlierDeterminant:
             for i, pair in enumerate(powers):
                 if pair is None:
                     continue
-                mean_y, mean_1 = (law.mean_of_products(cell, p, EDGE_TOL, edge.pole_variables, edge._averages)[0] for p in pair)
+                mean_y, mean_1 = (law.mean_of_products(cell, p, edge.tol, edge.pole_variables, edge._averages)[0] for p in pair)
                 value = np.broadcast_to(mean_y - bias[l] * mean_1, (1, *weights.shape))[0] * weights
                 rows[i] = share[l] * value.ravel() / q[k]
             self.terms[k, l] = rows
