@@ -185,8 +185,8 @@ class Spectrum:
             if self._log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
                 return max(candidate, floor)
         curves = self.boundary(512)
-        if not curves:
-            return floor
+        if not curves:  # support thinner than what tracing resolves: the leaks themselves
+            return max(floor, float(self._edge.leaks[self._edge.leak_weights > 1e-9].real.max()))
         return max(max(float(c.real.max()) for c in curves), floor)
 
     def radius(self):
@@ -256,7 +256,9 @@ class Spectrum:
         pieces = [z for z in pieces if z.size > 3]
         if not pieces:
             return []
-        pieces = [self._project(_resample(z, max(64, z.size))) for z in pieces]
+        pieces = [z for z in (self._project(_resample(z, max(64, z.size))) for z in pieces) if z.size]
+        if not pieces:
+            return []
         lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
         order = np.argsort(-lengths)
         share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
@@ -299,6 +301,8 @@ class Spectrum:
         keep = np.isfinite(w)
         w = np.where(z.imag < 0, w.conj(), w)[keep]
         if not w.size:
+            if np.abs(z - z[0]).max() < 1e-4 * self._bound:
+                return w
             raise ConvergenceError("a piece of the boundary was seen on the grid but not resolved", estimate=z)
         w[0] = w[-1] if abs(w[0] - w[-1]) < 1e-6 * self._bound else w[0]
         if w[0] != w[-1]:
