@@ -83,6 +83,7 @@ class CompiledCell:
         self.cell = cell
         self._arguments = [*cell.state, *cell.fields, *cell.parameters]
         self._factors = {}
+        self._zero_averages = {}
 
     # --- the cell itself
 
@@ -229,7 +230,10 @@ class CompiledCell:
 
     @cached_property
     def strips(self):
-        """Distance from the real axis to the nearest singularity in each field: pi where it enters by sigma(y) alone, else pi/2."""
+        """Distance from the real axis to the nearest singularity in each field.
+
+        pi where it enters by sigma(y) alone, pi/2 for tanh(y), atan(pi/2) for tanh(tanh(y)), as where a write gate cancels.
+        """
         import sympy as sp
 
         from .derive import sigma
@@ -240,7 +244,8 @@ class CompiledCell:
         for y in self.cell.fields:
             holders = {a for e in expressions for a in e.atoms(sp.Function) if a.has(y)}
             bare = any(e.xreplace({sigma(y): sp.Dummy()}).has(y) for e in expressions)
-            out.append(np.pi if holders <= {sigma(y)} and not bare else np.pi / 2)
+            nested = any(isinstance(a, sp.tanh) and a != sp.tanh(y) and a.has(sp.tanh(y)) for a in holders)
+            out.append(np.pi if holders <= {sigma(y)} and not bare else float(np.arctan(np.pi / 2)) if nested else np.pi / 2)
         return tuple(out)
 
     @cached_property
@@ -349,6 +354,13 @@ class CompiledCell:
     def moment_factors(self):
         """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
         return [self.factorise(m**2) for m in self.cell.distinct_messages]
+
+    def zero_averages(self, law):
+        """A cache for averages at the zero state: they do not depend on gains, which is what critical values are searched in."""
+        key = law.means.tobytes(), law.stds.tobytes()
+        if key not in self._zero_averages and len(self._zero_averages) > 100:
+            self._zero_averages.clear()
+        return self._zero_averages.setdefault(key, {})
 
     @cached_property
     def expansion(self):

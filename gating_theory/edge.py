@@ -17,8 +17,9 @@ from .sites import MAX_NODES
 
 __all__ = ["FixedPointEdge", "SitesEdge"]
 
-#: Quadrature tolerance of T(lambda).
-EDGE_TOL = 1e-11
+#: Quadrature tolerances of T(lambda), the first whose grids are affordable. Its integrands have poles of fourth order
+#: (sech^4), whose prefactor costs three digits: the first gives T to 1e-11.
+EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
 _LEVELS = 9
 _BLOCK = 400_000
 _REFINED_NODES = 1e7
@@ -39,9 +40,7 @@ class FixedPointEdge:
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
         self._grids, self._polynomials, self._tables, self._averages = {}, {}, {}, {}
-        self.tol = EDGE_TOL
-        while self._largest_grid(self.tol) > MAX_NODES and self.tol < 1e-3:
-            self.tol = max(1e-6, 10.0 * self.tol)  # digits out of reach: gains of tens in a cell whose gates do not factorise
+        self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
         # a leak's grid may be refined often where it is averaged alone, less where other fields come with it
         self._deepest = int(np.clip(np.log2(_REFINED_NODES / self._largest_grid(self.tol)), 1, _LEVELS))
 

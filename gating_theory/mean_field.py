@@ -375,7 +375,7 @@ class Critical(float):
         return f"{self.parameter} = {float(self)!r} ({self.status})"
 
 
-def _linear_map(ensemble):
+def _linear_map(ensemble, second_order=True):
     """A_kn = dR_k/dq_n at the zero state, and the quadratic form B, averaged over frozen spreads [T5]."""
     cell = ensemble.cell
     moments = MomentMap(ensemble)
@@ -383,16 +383,19 @@ def _linear_map(ensemble):
         raise CapabilityError(f"{ensemble!r} has no zero state: some message does not vanish there (a bias of its field, or its spread)")
     linear, quadratic = cell.compiled.expansion
     law = moments.law(np.zeros((1, moments.n)))
-    n, a2 = moments.n, moments.gain2
+    cache = cell.compiled.zero_averages(law)
+
+    def average(products):
+        return float(np.sum(law.mean_of_products(cell, products, moments.fine, cache=cache)[0]))
+
+    n, a2, listens = moments.n, moments.gain2, moments.listens
     A, B = np.zeros((n, n)), np.zeros((n, n, n))
+    live = np.flatnonzero(a2 > 0)
     for k in range(n):
-        for l in range(cell.n_fields):
-            if a2[l] == 0:
-                continue
-            A[k, moments.listens[l]] += a2[l] * np.sum(law.mean_of_products(cell, linear[k][l], moments.fine)[0])
-            for m in range(cell.n_fields):
-                value = np.sum(law.mean_of_products(cell, quadratic[k][l][m], moments.fine)[0])
-                B[k, moments.listens[l], moments.listens[m]] += a2[l] * a2[m] * value
+        for l in live:
+            A[k, listens[l]] += a2[l] * average(linear[k][l])
+            for m in live if second_order else ():
+                B[k, listens[l], listens[m]] += a2[l] * a2[m] * average(quadratic[k][l][m])
     return A, B
 
 
@@ -419,7 +422,7 @@ def _default_bounds(ensemble, parameter):
     return (-30.0, 30.0) if kind in ("bias", "parameter") else (0.0, 100.0)
 
 
-def _solve_for(function, ensemble, parameter, bounds, what):
+def _solve_for(function, ensemble, parameter, bounds, what, points=81):
     """The zero of a scalar function of an ensemble along one hyperparameter, the one nearest to its present value."""
     from scipy.optimize import brentq
 
@@ -428,7 +431,7 @@ def _solve_for(function, ensemble, parameter, bounds, what):
     low, high = real("bounds[0]", low), real("bounds[1]", high)
     if not low < high:
         raise ValueError(f"bounds must be increasing, got {bounds!r}")
-    span = np.linspace(0.0, 1.0, 81)
+    span = np.linspace(0.0, 1.0, points)
     grid = low + (high - low) * (span if parameter.startswith(("bias.", "parameter.")) else span**3)
 
     def at(value):
@@ -475,7 +478,7 @@ def onset(ensemble, parameter, bounds=None):
 
 
 def _log_alpha(ensemble):
-    A, _ = _linear_map(ensemble)
+    A, _ = _linear_map(ensemble, second_order=False)
     alpha = float(np.max(np.linalg.eigvals(A).real))
     return np.log(max(alpha, 1e-300))
 
@@ -664,9 +667,9 @@ def tricritical(ensemble, parameter, along):
     ensemble.value(along)
 
     def at_onset(e):
-        return e.replace({along: float(_solve_for(_log_alpha, e, along, None, "onset"))})
+        return e.replace({along: float(_solve_for(_log_alpha, e, along, None, "onset", points=13))})
 
-    value = _solve_for(lambda e: _alpha_beta(at_onset(e))[1], ensemble, parameter, None, "tricritical")
+    value = _solve_for(lambda e: _alpha_beta(at_onset(e))[1], ensemble, parameter, None, "tricritical", points=25)
     there = at_onset(ensemble.replace({parameter: value}))
     zeros = dict.fromkeys(ensemble.cell.message_names, 0.0)
     return Critical(value, parameter, zeros, False, there, f"tricritical point, {along} = {there.value(along)!r}")

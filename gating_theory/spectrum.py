@@ -113,7 +113,7 @@ class Spectrum:
 
     @property
     def edge_tol(self):
-        """Quadrature tolerance of the edge function: 1e-11, more where gains are so large that its grids had to be coarsened.
+        """Quadrature tolerance of the edge function: 1e-14 (T itself to about 1e-11), more where gains are so large that its grids had to be coarsened.
 
         nan for a given population of sites, whose sums are exact.
         """
@@ -256,7 +256,7 @@ class Spectrum:
         pieces = [z for z in pieces if z.size > 3]
         if not pieces:
             return []
-        pieces = [z for z in (self._project(_resample(z, max(64, z.size))) for z in pieces) if z.size]
+        pieces = [z for z in (self._project(_resample(z, max(64, z.size))) for z in pieces) if np.abs(np.diff(z)).sum() > 0]
         if not pieces:
             return []
         lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])

@@ -62,8 +62,8 @@ def test_vanilla_is_a_disc_with_a_known_radial_law():
     """J = U phi': edge a sqrt(E phi'^2); inside, 1 = E[a^2 phi'^2 / (r^2 + a^2 s phi'^2)] gives the radial mass 1 - s."""
     fp = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=3.0))[-1]
     sp = gt.Spectrum(fp, tol=1e-10)
-    std = mpmath.mpf(fp.field_std["h"])
     mpmath.mp.dps = 20
+    std = mpmath.mpf(fp.field_std["h"])
     slope2 = lambda y: 1 / mpmath.cosh(std * y) ** 4  # noqa: E731
     edge = 3 * mpmath.sqrt(mpmath.quad(lambda y: slope2(y) * mpmath.npdf(y), np.linspace(-9, 9, 13).tolist()))
     assert sp.radius() == pytest.approx(float(edge), abs=1e-10)
@@ -76,7 +76,7 @@ def test_vanilla_is_a_disc_with_a_known_radial_law():
 
 
 def test_gru_edge_against_30_digits():
-    """a_h^2 (E r^2 + a_r^2 E h^2 E r'^2) E[(1-z)^2/|lambda-z|^2] E p'^2 = edge function at the points where T has a zero diagonal..."""
+    """T of the theory sheet in the messages h and r*h, each average by mpmath."""
     mpmath.mp.dps = 30
     gain, bias = {"z": 3.0, "r": 4.0, "h": 3.0}, {"z": 0.5, "r": -0.3}
     fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain=gain, bias=bias))[-1]
@@ -98,14 +98,17 @@ def test_gru_edge_against_30_digits():
         assert sp.edge_function(lam) == pytest.approx(float(expected), rel=1e-10)
 
 
-def test_lstm_edge_against_gauss_hermite():
-    """sum_l a_l^2 E|w_l|^2 with the closed forms of the theory sheet, by an independent rule (Gauss-Hermite, 4 fields)."""
+def test_lstm_edge_against_a_plain_sum():
+    """sum_l a_l^2 E|w_l|^2 with the closed forms of the theory sheet, by plain sums over four fields.
+
+    Gauss-Hermite is no good here: sites with f near 1 make steps in y_g, and 60 nodes are off by 1e-3.
+    """
     gain, bias = {"f": 1.0, "i": 1.5, "g": 2.5, "o": 1.0}, {"f": 0.5, "o": 0.2}
     fp = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain, bias=bias))[-1]
-    x, w = np.polynomial.hermite_e.hermegauss(40)
-    w = w / w.sum()
+    x = {"f": np.linspace(-7, 7, 41), "i": np.linspace(-7, 7, 29), "g": np.linspace(-7, 7, 801), "o": np.linspace(-7, 7, 23)}
+    w = {k: np.exp(-(v**2) / 2) / np.exp(-(v**2) / 2).sum() for k, v in x.items()}
     yf, yi, yg, yo = (
-        (bias.get(k, 0) + fp.field_std[k] * x).reshape([-1 if j == i else 1 for j in range(4)]) for i, k in enumerate("figo")
+        (bias.get(k, 0) + fp.field_std[k] * x[k]).reshape([-1 if j == i else 1 for j in range(4)]) for i, k in enumerate("figo")
     )
     f, i, g, o = sigmoid(yf), sigmoid(yi), np.tanh(yg), sigmoid(yo)
     c = i * g / (1 - f)
@@ -118,9 +121,15 @@ def test_lstm_edge_against_gauss_hermite():
             "g": o * t1 * i * (1 - g**2) * B,
             "o": o * (1 - o) * np.tanh(c) / lam,
         }
-        total = sum(gain[k] ** 2 * np.einsum("ijkl,i,j,k,l", np.abs(v * np.ones((40,) * 4)) ** 2, w, w, w, w) for k, v in entries.items())
-        # forty Gauss-Hermite nodes resolve these gains to 1e-6 or so (they change by that from 36 to 40)
-        assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=2e-6)
+        total = 0.0
+        for k, v in entries.items():
+            square = np.abs(v) ** 2
+            for axis, name in reversed(list(enumerate("figo"))):
+                constant = square.shape[axis] == 1  # the entry does not depend on this field
+                square = square.sum(axis=axis) if constant else np.tensordot(square, w[name], axes=(axis, 0))
+            total += gain[k] ** 2 * float(square)
+        # the sums are converged to 1e-9: halving any of the steps changes less
+        assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +150,9 @@ def _without_z(fp):
 cells = st.sampled_from(["Vanilla", "GRU", "GRUResetAfter", "MGU", "LSTM", "CoupledLSTM", "JANET", "LiGRUTanh"])
 
 
-@settings(max_examples=12)
-@given(cells, st.floats(0.5, 5), st.floats(-1.5, 1.5), st.sampled_from([0.0, 0.4]))
+@pytest.mark.slow
+@settings(max_examples=8)
+@given(cells, st.floats(0.5, 3), st.floats(-1.5, 1.5), st.sampled_from([0.0, 0.4]))
 def test_quantities_agree_with_one_another(name, gain, bias, spread):
     """Phi, g and rho are computed by different sums; they must be derivatives of one another, and decay as det(lambda - J) must."""
     fp = gt.fixed_points(gt.Ensemble(getattr(gt, name), gain=gain, bias=bias, bias_std=spread))[-1]

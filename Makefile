@@ -1,0 +1,48 @@
+# make demo: theory against sampled networks, figures in output/demo. make test: the whole test suite. Both need python3 >= 3.11
+# and, the first time, the network.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# one BLAS thread a process: small matrices are slower on several
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export MPLBACKEND := Agg
+
+.PHONY: demo test bench lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/gating-theory validate --out output/demo --jobs 2
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/spine.py
+
+lint: $(VENV)/.installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# installed again whenever pyproject.toml changes
+$(VENV)/.installed: pyproject.toml | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-lint: | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet "ruff>=0.9"
+	touch $@
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 >= 3.11 is needed: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=23.1"
+	touch $@
+
+clean:
+	rm -rf $(VENV) output build dist *.egg-info

@@ -1,0 +1,410 @@
+"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate.
+
+Exit codes: 0 all well; 1 a proof or a comparison failed; 2 bad arguments, or a calculation that cannot be done, with one line
+that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+__all__ = ["main"]
+
+_EXAMPLES = """examples:
+  gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
+  gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
+  gating-theory derive gru.edge
+  gating-theory validate --out output --jobs 2
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for an error, not the whole usage."""
+
+    def error(self, message):
+        print(f"{self.prog}: error: {message} (--help says more)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Default: the arguments of the process.
+
+    Returns
+    -------
+    int, the exit code
+    """
+    from .errors import ConvergenceError
+
+    try:
+        options = _parser().parse_args(argv)
+        return options.run(options)
+    except SystemExit as stop:  # from argparse: --help and errors
+        return stop.code if isinstance(stop.code, int) else 2
+    except (ValueError, TypeError, ConvergenceError, OSError, ImportError) as error:
+        text = " ".join(str(error).split())
+        print(f"gating-theory: error: {text}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gating-theory: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    from .version import __version__
+
+    parser = _Parser(
+        prog="gating-theory",
+        description="Mean-field and random-matrix theory of gated recurrent networks.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gating-theory {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    p = commands.add_parser("spectrum", help="fixed points of an ensemble and the spectra there")
+    _ensemble_arguments(p)
+    p.add_argument("--tau", type=_positive, default=100.0, help="timescale of the slow fraction, in steps (default 100)")
+    p.add_argument("--n-units", type=_count, metavar="N", help="also sample a network of N units at the largest solution")
+    p.add_argument("--seed", type=_seed, default=0, help="seed of the sampled network (default 0)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write spectrum.json and pictures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_spectrum)
+
+    p = commands.add_parser("phase-diagram", help="solutions, spectra and critical lines over a grid")
+    _ensemble_arguments(p)
+    p.add_argument("--axis", action="append", required=True, metavar="PATH=LOW:HIGH:N", help="or PATH=V1,V2,...; one or more times")
+    p.add_argument("--quantity", nargs="+", default=["count", "moments", "abscissa"], help="see the manual of phase_diagram")
+    p.add_argument("--tau", type=_positive, default=100.0, help="timescale of slow_fraction (default 100)")
+    p.add_argument("--jobs", type=_count, default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_phase_diagram)
+
+    p = commands.add_parser("derive", help="derivations from the symbolic cells, proved")
+    p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
+    p.add_argument("--list", action="store_true", help="print the names of all statements")
+    p.add_argument("--cell", metavar="NAME", help="print definition and derivatives of a built-in cell as LaTeX instead")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_derive)
+
+    p = commands.add_parser("validate", help="theory against freshly sampled networks")
+    p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
+    p.add_argument("--n-units", type=_count, metavar="N", help="units of a network (default 1000 GRU, 600 LSTM)")
+    p.add_argument("--n-networks", type=_count, default=3, metavar="M", help="networks diagonalised for each case (default 3)")
+    p.add_argument("--points", type=_count, default=40, help="points along each axis of the phase diagrams (default 40)")
+    p.add_argument("--seed", type=_seed, default=0, help="default 0")
+    p.add_argument("--jobs", type=_count, default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=Path, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_validate)
+    return parser
+
+
+# --- arguments
+
+
+def _positive(text):
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be positive, got {text}")
+    return value
+
+
+def _count(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return value
+
+
+def _seed(text):
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def _ensemble_arguments(parser):
+    parser.add_argument("--cell", default="GRU", metavar="NAME", help="a built-in cell (default GRU)")
+    for kind, text in (
+        ("gain", "gains: one number for all fields, or z=2 r=3 h=6 (default 1)"),
+        ("bias", "mean biases (default 0)"),
+        ("bias-std", "spreads of the biases (default 0)"),
+        ("input-std", "standard deviations of the inputs (default 0)"),
+        ("parameter", "means of the cell's site parameters (default 0)"),
+        ("parameter-std", "spreads of the cell's site parameters (default 0)"),
+    ):
+        parser.add_argument(f"--{kind}", nargs="+", metavar="VALUE", help=text)
+
+
+def _number(text, where):
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{where} must be a number, got {text!r}") from None
+
+
+def _values(option, items):
+    """``["2"]`` as 2.0, ``["z=2", "r=3"]`` as a mapping, None as None."""
+    if items is None:
+        return None
+    if len(items) == 1 and "=" not in items[0]:
+        return _number(items[0], f"--{option}")
+    out = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--{option} takes one number or NAME=NUMBER pairs, got {item!r}")
+        if name in out:
+            raise ValueError(f"--{option} has {name!r} twice")
+        out[name] = _number(text, f"--{option} {name}")
+    return out
+
+
+def _cell(name):
+    from . import cells
+
+    if name not in cells.BUILTIN:
+        raise ValueError(f"--cell must be one of {', '.join(cells.BUILTIN)}, got {name!r}")
+    return getattr(cells, name)
+
+
+def _ensemble(options):
+    from .ensemble import Ensemble
+
+    kinds = ("gain", "bias", "bias_std", "input_std", "parameter", "parameter_std")
+    values = {kind: _values(kind.replace("_", "-"), getattr(options, kind)) for kind in kinds}
+    return Ensemble(_cell(options.cell), **values)
+
+
+def _axis(text):
+    """``"gain.h=1:3:50"`` or ``"gain.h=1,2,3"`` as (path, values)."""
+    import numpy as np
+
+    path, equals, rest = text.partition("=")
+    where = f"--axis {path}"
+    if not equals or not path or not rest:
+        raise ValueError(f"--axis takes PATH=LOW:HIGH:N or PATH=V1,V2,..., got {text!r}")
+    if ":" not in rest:
+        return path, np.array([_number(v, where) for v in rest.split(",")])
+    parts = rest.split(":")
+    if len(parts) != 3 or not parts[2].isdigit() or int(parts[2]) < 1:
+        raise ValueError(f"{where} takes LOW:HIGH:N with a whole number N of points, got {rest!r}")
+    return path, np.linspace(_number(parts[0], where), _number(parts[1], where), int(parts[2]))
+
+
+def _directory(path):
+    if path is not None:
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _pool(jobs):
+    """Worker processes, or nothing for one job."""
+    if jobs == 1:
+        return nullcontext(None)
+    from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(jobs)
+
+
+def _counter(label):
+    """A progress callback that prints to a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+
+    def progress(done, total):
+        end = "\n" if done == total else ""
+        print(f"\r{label}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+
+    return progress
+
+
+# --- commands
+
+
+def _spectrum(options):
+    from .io import write_atomically
+    from .mean_field import fixed_points
+    from .network import Network
+    from .provenance import provenance
+    from .spectrum import Spectrum
+
+    ensemble = _ensemble(options)
+    out = _directory(options.out)
+    points = fixed_points(ensemble)
+    spectra = [Spectrum(point) for point in points]
+    rows = []
+    for point, spectrum in zip(points, spectra):
+        row = point.as_dict()
+        row.pop("ensemble")
+        row |= {"radius": spectrum.radius(), "abscissa": spectrum.abscissa(), "slow_fraction": spectrum.slow_fraction(options.tau)}
+        row["outliers"] = [[z.real, z.imag] for z in spectrum.outliers().tolist()]
+        rows.append(row)
+    record = {"kind": "spectrum", "tau": options.tau, "fixed_points": rows}
+    eigenvalues = None
+    if options.n_units:
+        net, state = Network.planted(points[-1], options.n_units, options.seed)
+        eigenvalues = net.eigenvalues(state)
+        import numpy as np
+
+        record["network"] = {
+            "n_units": options.n_units,
+            "radius": float(np.abs(eigenvalues).max()),
+            "abscissa": float(eigenvalues.real.max()),
+            "slow_fraction": float(np.mean(np.abs(eigenvalues) > np.exp(-1.0 / options.tau))),
+        }
+    record["provenance"] = provenance(ensemble, seed=options.seed)
+    if out is not None:
+        from .plotting import plot_density, plot_spectrum
+        from .report import _figure, save_figure
+
+        text = json.dumps(record, indent=1) + "\n"
+        write_atomically(out / "spectrum.json", lambda name: Path(name).write_text(text, encoding="utf-8"))
+        figure, axes = _figure(1, 1, 3.4, 3.0)
+        plot_spectrum(spectra[-1], eigenvalues, outliers=True, ax=axes[0])
+        save_figure(figure, out / "spectrum.png")
+        if spectra[-1].boundary(64):
+            figure, axes = _figure(1, 1, 3.6, 2.8)
+            plot_density(spectra[-1], ax=axes[0])
+            save_figure(figure, out / "density.png")
+    if options.json:
+        print(json.dumps(record, indent=1))
+        return 0
+    print(ensemble)
+    for number, (point, row) in enumerate(zip(points, rows)):
+        print(f"solution {number}: {point}")
+        print(f"  spectral radius {row['radius']:.10g}, abscissa {row['abscissa']:.10g}, ", end="")
+        print(f"{100 * row['slow_fraction']:.4g} % of the modes slower than {options.tau:g} steps")
+        if row["outliers"]:
+            print("  outliers " + ", ".join(f"{complex(*z):.6g}" for z in row["outliers"]))
+    if eigenvalues is not None:
+        net = record["network"]
+        print(f"sampled network, {options.n_units} units, largest solution planted: radius {net['radius']:.4g}, ", end="")
+        print(f"abscissa {net['abscissa']:.4g}, {100 * net['slow_fraction']:.3g} % slower")
+    return 0
+
+
+def _phase_diagram(options):
+    from .io import save
+    from .phase_diagram import phase_diagram
+
+    ensemble = _ensemble(options)
+    axes = {}
+    for text in options.axis:
+        path, values = _axis(text)
+        if path in axes:
+            raise ValueError(f"--axis {path} is given twice")
+        axes[path] = values
+    with _pool(options.jobs) as executor:
+        data = phase_diagram(
+            ensemble, axes, options.quantity, tau=options.tau, executor=executor, progress=_counter("phase diagram")
+        )
+    out = _directory(options.out)
+    if out is not None:
+        from .plotting import plot_phase_diagram
+        from .report import _figure, save_figure
+
+        save(data, out / "phase_diagram.nc")
+        pictures = [
+            n for n in data.data_vars if set(data[n].dims) - {"solution"} == set(axes) and "flag_values" not in data[n].attrs
+        ]
+        for name in pictures if len(axes) == 2 else ():
+            figure, ax = _figure(1, 1, 3.6, 2.8)
+            plot_phase_diagram(data, name, ax=ax[0])
+            save_figure(figure, out / f"{name.replace(':', '_')}.png")
+    if options.json:
+        print(json.dumps(_jsonable(data.to_dict()), indent=1))
+    else:
+        print(data)
+        print(f"{1e3 * data.attrs['seconds_per_point']:.3g} ms a point")
+    return 0
+
+
+def _jsonable(value):
+    """Plain JSON: arrays as lists, NaN as null."""
+    import math
+
+    if isinstance(value, dict):
+        return {str(k): _jsonable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _jsonable(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _derive(options):
+    from .io import write_atomically
+
+    if options.cell is not None:
+        if options.names or options.list:
+            raise ValueError("--cell prints a cell: it takes neither names nor --list")
+        from .derive import to_latex
+
+        cell = _cell(options.cell)
+        text, record, code = to_latex(cell) + "\n", {"kind": "cell", "cell": cell.name, "latex": to_latex(cell)}, 0
+    else:
+        import derivations
+
+        if options.list:
+            found = derivations.names()
+            text, record, code = "\n".join(found) + "\n", {"kind": "names", "names": list(found)}, 0
+        else:
+            results = derivations.derive_all(options.names or None)
+            failed = [result for result in results if not result.proved]
+            text, code = derivations.document(results), 1 if failed else 0
+            rows = [{"name": r.name, "title": r.statement.title, "proved": r.proved, "status": r.status} for r in results]
+            record = {"kind": "derivations", "results": rows}
+            for result in failed:
+                print(f"gating-theory: proof failed: {result.name}: {result.status}", file=sys.stderr)
+    if options.json:
+        text = json.dumps(record, indent=1) + "\n"
+    if options.out is not None:
+        write_atomically(options.out, lambda name: Path(name).write_text(text, encoding="utf-8"))
+    else:
+        print(text, end="")
+    return code
+
+
+def _validate(options):
+    from .report import closed_forms, diagrams, report_text, write_report
+    from .validate import validate
+
+    out = _directory(options.out)
+    with _pool(options.jobs) as executor:
+        result = validate(
+            options.cells,
+            options.n_units,
+            options.n_networks,
+            options.seed,
+            executor=executor,
+            progress=_counter("comparisons"),
+        )
+        datasets = diagrams(options.cells, options.points, executor, _counter("phase diagrams"))
+    forms = closed_forms(datasets)
+    files = write_report(out, result, datasets, forms) if out is not None else []
+    if options.json:
+        from dataclasses import asdict
+
+        record = result.as_dict() | {"closed_forms": [asdict(f) | {"agrees": f.agrees} for f in forms]}
+        print(json.dumps(record, indent=1))
+    else:
+        print(report_text(result, forms))
+        for path in files:
+            print(f"wrote {path}")
+    return 0 if result.ok and all(form.agrees for form in forms) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

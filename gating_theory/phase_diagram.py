@@ -1,0 +1,489 @@
+"""Phase diagrams: fixed points, spectra, onset and fold lines over grids of hyperparameters, on any executor.
+
+The grid is cut into contiguous chunks of points in C order. The cut depends on the size of the grid only and every point is
+computed from its own hyperparameters alone, so that results do not depend on the executor or the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from .checks import real
+from .ensemble import Ensemble
+from .errors import CapabilityError, ConvergenceError
+from .mean_field import fixed_points, fold, onset, tricritical
+from .provenance import provenance
+from .spectrum import Spectrum
+
+__all__ = ["phase_diagram", "symbol", "QUANTITIES"]
+
+#: Quantities without a parameter of their own.
+QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable")
+_CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2}
+_SPECTRAL = ("abscissa", "radius", "slow_fraction", "stable")
+
+#: Points in a task: enough that sending one is cheap (a point takes milliseconds), few enough that workers end together.
+_MAX_CHUNK = 100
+_CHUNKS = 64
+
+#: Status of a grid point.
+_STATUS = {0: "ok", 1: "fixed_points_not_converged", 2: "spectrum_not_converged", 3: "critical_value_not_converged"}
+#: Status of a critical value.
+_CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
+
+_LONG_NAMES = {
+    "residual": "largest relative residual of the moments",
+    "error": "estimated relative quadrature error of the moments",
+    "abscissa": "largest real part of the spectrum",
+    "radius": "largest modulus of the spectrum",
+    "slow_fraction": "fraction of modes that are slower than tau steps, or grow",
+    "stable": "whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle",
+}
+
+
+def phase_diagram(
+    ensemble,
+    axes,
+    quantities=("count", "moments", "abscissa"),
+    *,
+    tau=100.0,
+    executor=None,
+    progress=None,
+):
+    """Mean-field solutions of an ensemble and their spectra over a grid of hyperparameters [T3, T5, T6].
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Holds the hyperparameters that are not swept.
+    axes : mapping
+        Path of a hyperparameter ("gain.h", "bias.r", "bias_std.z", "parameter.p_f", ...) to its values, a 1-D array of finite
+        numbers. One axis or more; the grid is their outer product, the first axis varies slowest.
+    quantities : sequence of str
+        What to compute at each point:
+
+        - "count": number of mean-field fixed points, the zero state included
+        - "moments": second moments of the distinct messages, one variable each ("moment_h", "moment_r_h", ...)
+        - "residual", "error": of the moments, relative (see FixedPoint)
+        - "abscissa", "radius": largest real part and modulus of each solution's spectrum
+        - "slow_fraction": fraction of modes with a timescale above ``tau`` steps, or growing
+        - "stable": 1 where bulk and outliers of the spectrum lie within the unit circle, else 0
+        - "onset:gain.h", "fold:gain.h": critical value of a hyperparameter (any path). If the path is itself an axis the value
+          lives on the remaining axes: the line to draw into the diagram
+        - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
+          second's comes as "tricritical_onset:gain.r,gain.h"
+    tau : float > 0
+        Timescale of "slow_fraction", in steps.
+    executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional
+        Processes, threads or a cluster's client. Default: this process. Workers use one BLAS thread each.
+    progress : None, True or callable
+        True: a progress bar. A callable is told ``progress(done, total)`` in points.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable for each quantity. Those of solutions have a last dimension "solution", in ascending order (0: the zero state
+        where there is one), padded with NaN; "count" says how many are real. "status" is 0 where everything converged; where
+        it did not the values are NaN, a warning says how often and the attribute "failures" how often of how many. Critical
+        values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why there
+        is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, its value and what is allowed: unknown paths and quantities, axes that are empty, not 1-D or
+        not finite, negative gains, an executor without ``submit``.
+    CapabilityError
+        The cell has no bounded mean field.
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    grids = _check_axes(ensemble, axes)
+    specs = _check_quantities(ensemble, quantities, tuple(grids))
+    tau = real("tau", tau, low=0.0, open_low=True)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
+    if progress is not None and progress is not True and not callable(progress):
+        raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
+
+    paths = tuple(grids)
+    full = _Job(paths, tuple(s.name for s in specs if s.kind not in _CRITICAL), (), tau)
+    jobs = [(full, tuple(len(v) for v in grids.values()))]
+    for spec in (s for s in specs if s.kind in _CRITICAL):
+        kept = tuple(p for p in paths if p not in spec.paths)
+        jobs.append((_Job(kept, (), (spec,), tau), tuple(len(grids[p]) for p in kept)))
+    tasks = []
+    for number, (job, shape) in enumerate(jobs):
+        if not job.quantities and not job.critical:
+            continue
+        size = int(np.prod(shape, dtype=int))
+        length = max(1, min(_MAX_CHUNK, -(-size // _CHUNKS)))
+        tasks += [(number, start, min(start + length, size)) for start in range(0, size, length)]
+
+    started = time.perf_counter()
+    pieces = _run(ensemble, grids, jobs, tasks, executor, progress)
+    return _assemble(ensemble, grids, specs, jobs, pieces, tau, time.perf_counter() - started)
+
+
+# --- arguments
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """A quantity taken apart: "onset:gain.h" is kind "onset" with paths ("gain.h",)."""
+
+    name: str
+    kind: str
+    paths: tuple = ()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is computed at the points of one grid, the outer product of the axes ``paths``."""
+
+    paths: tuple
+    quantities: tuple
+    critical: tuple
+    tau: float
+
+
+def _check_axes(ensemble, axes):
+    if not isinstance(axes, Mapping):
+        raise TypeError(f"axes must be a mapping from paths such as 'gain.h' to values, got {axes!r}")
+    if not axes:
+        raise ValueError(f"axes must hold at least one path, got none; allowed are {list(ensemble.paths)}")
+    grids = {}
+    for path, values in axes.items():
+        if not isinstance(path, str) or path not in ensemble.paths:
+            raise ValueError(f"axes has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
+        array = np.asarray(values)
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"axes[{path!r}] must hold real numbers, got {values!r}")
+        if array.ndim != 1:
+            raise ValueError(f"axes[{path!r}] must be 1-D, got shape {array.shape}")
+        if array.size == 0:
+            raise ValueError(f"axes[{path!r}] must hold at least one value, got none")
+        array = array.astype(float)
+        if not np.isfinite(array).all():
+            raise ValueError(f"axes[{path!r}] must be finite, got {array[~np.isfinite(array)][0]!r}")
+        for extreme in (array.min(), array.max()):
+            try:
+                ensemble.replace({path: float(extreme)})
+            except ValueError as error:
+                raise ValueError(f"axes[{path!r}]: {error}") from None
+        grids[path] = array
+    return grids
+
+
+def _check_quantities(ensemble, quantities, axis_paths):
+    allowed = [*QUANTITIES, *(f"{kind}:<path>" for kind, n in _CRITICAL.items() if n == 1), "tricritical:<path>,<along>"]
+    if isinstance(quantities, str):
+        quantities = (quantities,)
+    if not hasattr(quantities, "__iter__"):
+        raise TypeError(f"quantities must be a sequence of names, got {quantities!r}; allowed are {allowed}")
+    specs = []
+    for name in dict.fromkeys(quantities):
+        if not isinstance(name, str):
+            raise TypeError(f"quantities must hold names, got {name!r}; allowed are {allowed}")
+        kind, colon, rest = name.partition(":")
+        if name in QUANTITIES:
+            specs.append(_Spec(name, name))
+        elif colon and kind in _CRITICAL:
+            paths = tuple(p.strip() for p in rest.split(","))
+            if len(paths) != _CRITICAL[kind] or len(set(paths)) != len(paths):
+                raise ValueError(
+                    f"quantities: {kind} takes {_CRITICAL[kind]} distinct path(s), got {name!r}; allowed are {allowed}"
+                )
+            for path in paths:
+                if path not in ensemble.paths:
+                    raise ValueError(f"quantities: {name!r} has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
+            specs.append(_Spec(f"{kind}:{','.join(paths)}", kind, paths))
+        else:
+            raise ValueError(f"quantities has the unknown entry {name!r}; allowed are {allowed}")
+    if not specs:
+        raise ValueError(f"quantities must name at least one quantity, got none; allowed are {allowed}")
+    return specs
+
+
+# --- work
+
+
+def _run(ensemble, grids, jobs, tasks, executor, progress):
+    """Results of the tasks, in their order."""
+    total = sum(stop - start for _, start, stop in tasks)
+    bar = None
+    if progress is True:
+        from tqdm import tqdm
+
+        bar = tqdm(total=total, unit="point")
+    done, out = 0, []
+    cell = ensemble.cell
+    description = ensemble.as_dict()
+
+    def arguments(task):
+        number, start, stop = task
+        job, shape = jobs[number]
+        index = np.unravel_index(np.arange(start, stop), shape) if shape else ()
+        points = np.column_stack([grids[p][i] for p, i in zip(job.paths, index)]) if shape else np.zeros((1, 0))
+        return cell, description, job, points
+
+    futures = []
+    try:
+        if executor is not None:
+            futures = [executor.submit(_chunk, *arguments(task)) for task in tasks]
+        for i, task in enumerate(tasks):
+            out.append(futures[i].result() if executor is not None else _chunk(*arguments(task)))
+            done += task[2] - task[1]
+            if bar is not None:
+                bar.update(task[2] - task[1])
+            elif progress is not None:
+                progress(done, total)
+    finally:
+        for future in futures[len(out) :]:  # after an error or an interrupt the rest is not wanted any more
+            future.cancel()
+        if bar is not None:
+            bar.close()
+    return {task: result for task, result in zip(tasks, out)}
+
+
+@cache
+def _thread_pools():
+    """This process's BLAS libraries. Finding them takes milliseconds, as long as a grid point: once is enough."""
+    import scipy.linalg  # noqa: F401  # brings the last library that the calculators use
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+#: Cells met by this process: tasks bring equal cells, and only one of them should be compiled.
+_known_cells = {}
+
+
+def _chunk(cell, description, job, points):
+    """One task: the quantities of a job at points (n, axes). A list with one dict a point."""
+    cell = _known_cells.setdefault(cell, cell)
+    ensemble = Ensemble.from_dict(description, cell)
+    with _thread_pools().limit(limits=1):
+        return [_point(ensemble, job, values) for values in points.tolist()]
+
+
+def _point(ensemble, job, values):
+    place = dict(zip(job.paths, values))
+    here = ensemble.replace(place)
+    out = {"status": 0, "message": None}
+    try:
+        if job.quantities:
+            _solutions(here, job, out)
+        for spec in job.critical:
+            _critical(here, spec, out)
+    except Exception as error:
+        error.add_note(f"at the point {place} of the phase diagram")
+        raise
+    return out
+
+
+def _fail(out, status, error):
+    if out["status"] == 0:
+        out["status"], out["message"] = status, str(error)
+
+
+def _solutions(ensemble, job, out):
+    try:
+        points = fixed_points(ensemble)
+    except ConvergenceError as error:
+        return _fail(out, 1, error)
+    out["count"] = len(points)
+    if "moments" in job.quantities:
+        out["moments"] = [p.q for p in points]
+    for name in ("residual", "error"):
+        if name in job.quantities:
+            out[name] = [getattr(p, name) for p in points]
+    wanted = [name for name in _SPECTRAL if name in job.quantities]
+    if not wanted:
+        return None
+    for name in wanted:
+        out[name] = []
+    for point in points:
+        spectrum = Spectrum(point)
+        for name in wanted:
+            try:
+                out[name].append(_spectral(spectrum, name, job.tau))
+            except ConvergenceError as error:
+                _fail(out, 2, error)
+                out[name].append(np.nan)
+    return None
+
+
+def _spectral(spectrum, name, tau):
+    if name == "slow_fraction":
+        return spectrum.slow_fraction(tau)
+    if name == "stable":
+        if spectrum.radius() >= 1.0:
+            return 0.0
+        outliers = spectrum.outliers()
+        return float(not outliers.size or np.abs(outliers).max() < 1.0)
+    return getattr(spectrum, name)()
+
+
+def _critical(ensemble, spec, out):
+    function = {"onset": onset, "fold": fold, "tricritical": tricritical}[spec.kind]
+    try:
+        value = function(ensemble, *spec.paths)
+    except CapabilityError:
+        found = np.nan, 3
+    except ConvergenceError as error:
+        _fail(out, 3, error)
+        found = np.nan, 4
+    except ValueError:  # paths and values were checked before: what is left is that nothing happens within the bounds
+        found = np.nan, 2
+    else:
+        found = float(value), int(value.discontinuous)
+        if spec.kind == "tricritical":
+            found = (*found, value.ensemble.value(spec.paths[1]))
+    out[spec.name] = found
+
+
+# --- the dataset
+
+
+def symbol(path):
+    """The symbol of a hyperparameter in the theory sheet: ``symbol("gain.h")`` is ``"$a_{h}$"``.
+
+    Parameters
+    ----------
+    path : str, such as "gain.h", "bias.r", "bias_std.z", "input_std.h", "parameter.p_f"
+
+    Returns
+    -------
+    str, TeX as matplotlib understands it
+    """
+    kind, _, name = path.partition(".")
+    plain = re.sub(r"_(.+)", r"_{\1}", name)
+    forms = {"gain": f"a_{{{name}}}", "bias": f"b_{{{name}}}", "bias_std": rf"\beta_{{{name}}}", "parameter": plain}
+    forms |= {"input_std": rf"\sigma^{{in}}_{{{name}}}", "parameter_std": rf"\mathrm{{std}}\,{plain}"}
+    return f"${forms[kind]}$" if kind in forms else path
+
+
+def _axis_attributes(path):
+    kind, _, name = path.partition(".")
+    words = {
+        "gain": f"dimensionless gain of field {name}",
+        "bias": f"dimensionless mean bias of field {name}",
+        "bias_std": f"dimensionless spread of the bias of field {name}",
+        "input_std": f"dimensionless standard deviation of the input to field {name}",
+        "parameter": f"dimensionless mean of site parameter {name}",
+        "parameter_std": f"dimensionless spread of site parameter {name}",
+    }
+    return {"long_name": words[kind], "units": "1", "symbol": symbol(path)}
+
+
+def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
+    import xarray as xr
+
+    points = [[] for _ in jobs]
+    for (number, _, _), chunk in pieces.items():
+        points[number] += chunk
+    axes = list(grids)
+    shape = jobs[0][1]
+    variables = {}
+    status = np.zeros(shape, dtype=np.int8)
+    if points[0]:
+        status = np.array([p["status"] for p in points[0]], dtype=np.int8).reshape(shape)
+        counts = np.array([p.get("count", -1) for p in points[0]], dtype=np.int8)
+        depth = max(1, int(counts.max()))
+        wanted = jobs[0][0].quantities
+        if "count" in wanted:
+            attributes = {"long_name": "number of mean-field fixed points, the zero state included", "units": "1"}
+            if (counts < 0).any():
+                attributes["comment"] = "-1 where the fixed points did not converge"
+            variables["count"] = (axes, counts.reshape(shape), attributes)
+        padding = "solutions in ascending order, padded with NaN; count says how many there are"
+        if "moments" in wanted:
+            names = ensemble.cell.message_names
+            for k, variable in enumerate(_moment_variables(names)):
+                rows = [[q[k] for q in p.get("moments", ())] for p in points[0]]
+                attributes = {"long_name": f"second moment of the message {names[k]}", "message": names[k]}
+                variables[variable] = ([*axes, "solution"], _padded(rows, shape, depth), attributes)
+        for name in (n for n in wanted if n in _LONG_NAMES):
+            rows = [p.get(name, ()) for p in points[0]]
+            variables[name] = ([*axes, "solution"], _padded(rows, shape, depth), {"long_name": _LONG_NAMES[name]})
+        for name, (dims, _, attributes) in variables.items():
+            if "solution" in dims:
+                attributes |= {"units": "1", "comment": padding}
+            if name == "slow_fraction":
+                attributes["tau"] = tau
+    for (job, line_shape), found in list(zip(jobs, points))[1:]:
+        (spec,) = job.critical
+        values = np.array([p[spec.name][0] for p in found]).reshape(line_shape)
+        flags = np.array([p[spec.name][1] for p in found], dtype=np.int8).reshape(line_shape)
+        companion = f"{spec.kind}_status:{spec.name.partition(':')[2]}"
+        long_name = {
+            "onset": "value of {0} at which the zero state loses stability",
+            "fold": "value of {0} at which non-zero solutions appear",
+            "tricritical": "value of {0} at which the onset in {1} turns discontinuous",
+        }[spec.kind].format(*spec.paths)
+        attributes = {"long_name": long_name, "units": "1", "symbol": symbol(spec.paths[0]), "path": spec.paths[0]}
+        attributes["comment"] = f"NaN where there is none: {companion} says why"
+        variables[spec.name] = (list(job.paths), values, attributes)
+        variables[companion] = (list(job.paths), flags, _flags(f"kind of {spec.name}, or why it is missing", _CRITICAL_STATUS))
+        if spec.kind == "tricritical":  # a point needs two coordinates
+            there = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
+            about = {
+                "long_name": f"value of {spec.paths[1]} at the tricritical point",
+                "units": "1",
+                "symbol": symbol(spec.paths[1]),
+            }
+            variables[f"tricritical_onset:{spec.name.partition(':')[2]}"] = (list(job.paths), there, about)
+        failed = np.array([p["status"] for p in found], dtype=np.int8).reshape(line_shape)
+        # lines live on some of the axes: a failure marks every point of the grid above it
+        spread = np.expand_dims(failed, tuple(i for i, p in enumerate(axes) if p not in job.paths))
+        status = np.where(status == 0, np.broadcast_to(spread, shape), status).astype(np.int8)
+    variables["status"] = (axes, status, _flags("whether everything at this point converged", _STATUS))
+    failures = [p for part in points for p in part if p["status"] != 0]
+    size = sum(map(len, points))
+    attributes = {
+        "title": f"phase diagram of {ensemble.cell.name} networks",
+        "cell": ensemble.cell.name,
+        "ensemble": json.dumps(ensemble.as_dict()),
+        "quantities": " ".join(s.name for s in specs),
+        "failures": len(failures),
+        "seconds": seconds,
+        "seconds_per_point": seconds / max(1, size),
+        "provenance": json.dumps(provenance(ensemble, axes=axes, quantities=[s.name for s in specs], tau=tau)),
+    }
+    attributes["gating_theory_version"] = json.loads(attributes["provenance"])["gating_theory"]
+    attributes["created"] = json.loads(attributes["provenance"])["created"]
+    if failures:
+        message = f"{len(failures)} of {size} points did not converge and are NaN (see status); the first: {failures[0]['message']}"
+        attributes["warning"] = message
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
+    coordinates = {path: (path, values, _axis_attributes(path)) for path, values in grids.items()}
+    if any("solution" in v[0] for v in variables.values()):
+        coordinates["solution"] = ("solution", np.arange(depth), {"long_name": "mean-field solution, in ascending order"})
+    return xr.Dataset(variables, coordinates, attributes)
+
+
+def _flags(long_name, table):
+    values = np.array(list(table), dtype=np.int8)
+    return {"long_name": long_name, "flag_values": values, "flag_meanings": " ".join(table.values())}
+
+
+def _moment_variables(names):
+    """ "moment_" and the message's name with everything but letters and digits as "_"; numbered where two would be equal."""
+    safe = ["moment_" + re.sub(r"\W+", "_", name).strip("_") for name in names]
+    return [s if safe.count(s) == 1 else f"{s}_{k}" for k, s in enumerate(safe)]
+
+
+def _padded(rows, shape, depth):
+    out = np.full((len(rows), depth), np.nan)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out.reshape(*shape, depth)

@@ -1,0 +1,367 @@
+"""Pictures of results. Every function draws into ``ax`` or into a new figure of one column's width, and returns the Axes.
+
+matplotlib is imported when something is drawn; no function shows a window, saves a file or touches global settings. Colours are
+the Okabe-Ito set and cividis, which survive colour blindness and grey printing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .phase_diagram import symbol
+from .spectrum import Spectrum
+
+__all__ = ["plot_spectrum", "plot_density", "plot_phase_diagram", "plot_timescales"]
+
+#: Okabe and Ito's colours.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
+    *("#000000", "#E69F00", "#56B4E9", "#009E73"),
+    *("#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
+)
+#: Pale areas for numbers of solutions 0, 1, 2, ...: darker with more of them.
+_COUNT_COLOURS = ("#ffffff", "#eef2f5", "#b9d9ee", "#f3c26b", "#d9896a", "#b06aa0", "#6b5b95", "#333333")
+_WIDTH = 3.4  # inches, one column
+
+
+def _axes(ax, height=3.0):
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(_WIDTH, height), layout="constrained")
+        return ax
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
+    return ax
+
+
+def _require_spectrum(spectrum):
+    if not isinstance(spectrum, Spectrum):
+        raise TypeError(f"spectrum must be a Spectrum, got {spectrum!r}")
+
+
+def _eigenvalues(values):
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufc" or array.size == 0:
+        raise TypeError(f"eigenvalues must be a non-empty array of numbers, got {values!r}")
+    if not np.isfinite(array).all():
+        raise ValueError("eigenvalues must be finite")
+    return array.astype(complex).ravel()
+
+
+def _complex_plane(ax):
+    theta = np.linspace(0.0, 2.0 * np.pi, 361)
+    ax.plot(np.cos(theta), np.sin(theta), color="0.45", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label="unit circle")
+    ax.set_aspect("equal")
+    ax.set_xlabel(r"$\mathrm{Re}\,\lambda$")
+    ax.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+
+
+def _limits(ax, points):
+    """Square-ish limits around the spectrum, whatever the unit circle drawn before asked for."""
+    z = np.concatenate([np.atleast_1d(p) for p in points])
+    z = np.concatenate([z, z.conj()])
+    pad = 0.07 * max(np.ptp(z.real), np.ptp(z.imag), 1e-3)
+    ax.set_xlim(z.real.min() - pad, z.real.max() + pad)
+    ax.set_ylim(z.imag.min() - pad, z.imag.max() + pad)
+
+
+def plot_spectrum(spectrum, eigenvalues=None, *, outliers=False, n=512, ax=None):
+    """The boundary of a spectrum, over a cloud of eigenvalues if given, with the unit circle.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    eigenvalues : complex array of any shape, optional
+        For example ``net.eigenvalues(state)``.
+    outliers : bool
+        Also mark the isolated eigenvalues that theory predicts (spectra of fixed points only).
+    n : int
+        Points on the boundary.
+    ax : matplotlib Axes, optional
+        Default: a new figure of one column's width.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _require_spectrum(spectrum)
+    isolated = spectrum.outliers() if outliers else np.zeros(0)
+    cloud = None if eigenvalues is None else _eigenvalues(eigenvalues)
+    ax = _axes(ax)
+    _complex_plane(ax)
+    drawn = []
+    if cloud is not None:
+        size = float(np.clip(2.2 * np.sqrt(1000.0 / cloud.size), 0.6, 4.0))
+        style = {"color": SKY, "markeredgewidth": 0.0, "linestyle": "none", "rasterized": cloud.size > 5000}
+        ax.plot(cloud.real, cloud.imag, marker="o", markersize=size, zorder=2, label="eigenvalues", **style)
+        drawn.append(cloud)
+    curves = spectrum.boundary(n)
+    for i, curve in enumerate(curves):
+        ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.3, zorder=3, label="theory" if i == 0 else None)
+        drawn.append(curve)
+    if not curves:  # all eigenvalues sit on atoms
+        drawn.append(np.array([spectrum.radius(), -spectrum.radius()], dtype=complex))
+    if isolated.size:
+        style = {"markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none", "markersize": 7}
+        ax.plot(isolated.real, isolated.imag, marker="s", zorder=4, label="outliers, theory", **style)
+        drawn.append(isolated)
+    _limits(ax, drawn)
+    return ax
+
+
+def plot_density(spectrum, *, n=200, box=None, decades=2.5, colorbar=True, ax=None):
+    """The density of eigenvalues in the complex plane, logarithmic in colour, with the boundary and the unit circle.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    n : int
+        Pixels along each side.
+    box : (left, right, bottom, top), optional
+        Default: around the boundary.
+    decades : float > 0
+        Range of the colours, down from the largest density (its 99.8 % quantile: densities may diverge). Below it white.
+    colorbar : bool
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    from matplotlib.colors import LogNorm
+
+    from .checks import real
+
+    _require_spectrum(spectrum)
+    decades = real("decades", decades, low=0.0, open_low=True)
+    x, y, density = spectrum.density_map(n, box)
+    positive = density[density > 0]
+    top = float(np.quantile(positive, 0.998)) if positive.size else 1.0
+    norm = LogNorm(top * 10.0**-decades, top)
+    ax = _axes(ax, 2.7)
+    _complex_plane(ax)
+    shown = np.ma.masked_less(density, norm.vmin)
+    mesh = ax.pcolormesh(x, y, shown, cmap="cividis", norm=norm, shading="nearest", rasterized=True, zorder=0)
+    for curve in spectrum.boundary(512):
+        ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.0, zorder=3)
+    half_x, half_y = 0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])
+    ax.set_xlim(x[0] - half_x, x[-1] + half_x)
+    ax.set_ylim(y[0] - half_y, y[-1] + half_y)
+    if colorbar:
+        ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > norm.vmax).any() else "min")
+    return ax
+
+
+def plot_phase_diagram(dataset, quantity="count", *, solution=None, lines=None, colorbar=True, ax=None):
+    """A quantity of a phase diagram over its two axes, with onset and fold lines.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset from ``phase_diagram``
+        With two axes (or more of which all but two were selected: ``dataset.isel({"gain.z": 0})``). The first is drawn
+        horizontally.
+    quantity : str
+        A variable of the dataset.
+    solution : int, optional
+        Which solution of quantities that have several, from 0. Default: at each point the last one there is.
+    lines : sequence of names, DataArrays or Datasets, optional
+        Critical values to draw, each along one of the two axes and a value of the other: variables such as "onset:gain.h"
+        of this or of a finer one-dimensional diagram. Default: all that the dataset has, and its tricritical points. ``()`` for
+        none.
+    colorbar : bool
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError
+        Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit.
+    """
+    import xarray as xr
+
+    if not isinstance(dataset, xr.Dataset):
+        raise TypeError(f"dataset must be an xarray.Dataset from phase_diagram, got {type(dataset).__name__}")
+    if quantity not in dataset.data_vars:
+        raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {quantity!r}")
+    values = dataset[quantity]
+    if "solution" in values.dims:
+        if solution is None:
+            last = values.notnull().sum("solution").clip(min=1) - 1
+            attributes = values.attrs
+            values = values.isel(solution=last).assign_attrs(attributes)
+        elif isinstance(solution, bool) or not isinstance(solution, (int, np.integer)) or solution not in values["solution"]:
+            raise ValueError(f"solution must be one of {values['solution'].values.tolist()}, got {solution!r}")
+        else:
+            values = values.sel(solution=solution)
+    elif solution is not None:
+        raise ValueError(f"solution must be None for {quantity!r}, which has none, got {solution!r}")
+    if values.ndim != 2:
+        raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel({{'gain.z': 0}})")
+    x, y = values.dims
+    curves = [_line(item, dataset, (x, y)) for item in _lines(dataset, lines, (x, y))]
+    points = [p for source in _sources(dataset, lines) for p in _tricritical_points(source, (x, y))]
+
+    ax = _axes(ax, 2.6)
+    if quantity == "count":
+        mesh, ticks = _draw_count(ax, values, x, y)
+    else:
+        array = np.ma.masked_invalid(values.transpose(y, x).values.astype(float))
+        mesh = ax.pcolormesh(values[x], values[y], array, cmap="cividis", shading="nearest", rasterized=True)
+        ticks = None
+    if colorbar:
+        label = "mean-field fixed points" if quantity == "count" else _label(values, quantity)
+        ax.figure.colorbar(mesh, ax=ax, label=label, ticks=ticks)
+    limits = ax.get_xlim(), ax.get_ylim()
+    for kind, name, horizontal, vertical in curves:
+        style = {"onset": (BLACK, "-"), "fold": (VERMILLION, (0, (4, 1.5)))}.get(kind, (BLUE, ":"))
+        ax.plot(horizontal, vertical, color=style[0], linestyle=style[1], linewidth=1.5, label=name)
+    for horizontal, vertical in points:
+        ax.plot(horizontal, vertical, marker="o", color=BLACK, markersize=5, linestyle="none", label="tricritical")
+    ax.set_xlim(limits[0])
+    ax.set_ylim(limits[1])
+    ax.set_xlabel(symbol(x))
+    ax.set_ylabel(symbol(y))
+    if curves or points:
+        ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    return ax
+
+
+def _draw_count(ax, values, x, y):
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    array = values.transpose(y, x).values
+    low, high = max(0, int(array.min())), max(1, int(array.max()))
+    colours = [_COUNT_COLOURS[min(i, len(_COUNT_COLOURS) - 1)] for i in range(low, high + 1)]
+    norm = BoundaryNorm(np.arange(low, high + 2) - 0.5, len(colours))
+    shown = np.ma.masked_less(array, 0)  # points that did not converge stay blank
+    mesh = ax.pcolormesh(values[x], values[y], shown, cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True)
+    return mesh, np.arange(low, high + 1)
+
+
+def _label(values, quantity):
+    """A colour bar's label that fits beside a small picture."""
+    labels = {
+        "abscissa": r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$",
+        "radius": r"spectral radius $\max\,|\lambda|$",
+        "slow_fraction": f"fraction slower than {values.attrs.get('tau', 0):g} steps",
+        "stable": "stable",
+        "status": "status",
+    }
+    if "message" in values.attrs:
+        return rf"$E\,({values.attrs['message'].replace('*', ' ')})^2$"
+    if "symbol" in values.attrs:
+        return f"{quantity.partition(':')[0]} {values.attrs['symbol']}"
+    return labels.get(quantity, quantity)
+
+
+def _is_line(array, axes):
+    path = array.attrs.get("path")
+    return array.ndim == 1 and {array.dims[0], path} == set(axes)
+
+
+def _sources(dataset, lines):
+    """The Datasets whose tricritical points are drawn."""
+    import xarray as xr
+
+    if lines is None:
+        return [dataset]
+    return [item for item in ([lines] if isinstance(lines, xr.Dataset) else lines) if isinstance(item, xr.Dataset)]
+
+
+def _tricritical_points(dataset, axes):
+    out = []
+    for name in dataset.data_vars:
+        kind, _, rest = str(name).partition(":")
+        paths = tuple(rest.split(","))
+        if kind == "tricritical" and dataset[name].ndim == 0 and set(paths) == set(axes):
+            place = {paths[0]: float(dataset[name]), paths[1]: float(dataset[f"tricritical_onset:{rest}"])}
+            out.append((place[axes[0]], place[axes[1]]))
+    return out
+
+
+def _lines(dataset, lines, axes):
+    import xarray as xr
+
+    if lines is None:
+        return [dataset[name] for name in dataset.data_vars if "path" in dataset[name].attrs and _is_line(dataset[name], axes)]
+    out = []
+    for item in [lines] if isinstance(lines, (str, xr.DataArray, xr.Dataset)) else lines:
+        if isinstance(item, xr.Dataset):
+            out += [item[name] for name in item.data_vars if "path" in item[name].attrs and _is_line(item[name], axes)]
+        else:
+            out.append(item)
+    return out
+
+
+def _line(item, dataset, axes):
+    import xarray as xr
+
+    if isinstance(item, str):
+        if item not in dataset.data_vars:
+            raise ValueError(f"lines has the unknown entry {item!r}; the dataset has {list(dataset.data_vars)}")
+        item = dataset[item]
+    if not isinstance(item, xr.DataArray):
+        raise TypeError(f"lines must hold names, DataArrays or Datasets, got {item!r}")
+    if not _is_line(item, axes):
+        raise ValueError(
+            f"lines: {item.name!r} runs along {list(item.dims)} and gives {item.attrs.get('path')!r}; "
+            f"a line in this diagram runs along one of {list(axes)} and gives the other"
+        )
+    along, value = item[item.dims[0]].values, item.values
+    kind = str(item.name).partition(":")[0]
+    return (kind, kind, along, value) if item.dims[0] == axes[0] else (kind, kind, value, along)
+
+
+def plot_timescales(source, *, tau=None, label=None, ax=None):
+    """The fraction of modes slower than tau steps against tau, logarithmic: of a spectrum (a line) or of eigenvalues (steps).
+
+    The timescale of a mode is -1/log|lambda| steps; modes that grow count as slower than any tau, so that the curve of an
+    unstable state levels off at their fraction.
+
+    Parameters
+    ----------
+    source : Spectrum, or complex array of eigenvalues of any shape
+    tau : 1-D array of positive numbers, optional
+        Default: 24 values from 1 to 1000.
+    label : str, optional
+        For the legend.
+    ax : matplotlib Axes, optional
+        Pass the Axes of an earlier call to compare.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    tau = np.geomspace(1.0, 1000.0, 24) if tau is None else np.asarray(tau, dtype=float)
+    if tau.ndim != 1 or tau.size < 2 or not np.isfinite(tau).all() or (tau <= 0).any():
+        raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {tau!r}")
+    tau = np.sort(tau)
+    if isinstance(source, Spectrum):
+        fraction = np.array([source.slow_fraction(t) for t in tau])
+        # below the accuracy of a mass there is nothing to draw on a logarithmic scale
+        fraction[fraction < 1e-5] = np.nan
+        ax = _axes(ax, 2.5)
+        ax.plot(tau, fraction, color=VERMILLION, linewidth=1.5, label="theory" if label is None else label)
+    else:
+        modulus = np.abs(_eigenvalues(source))
+        with np.errstate(divide="ignore"):
+            own = np.where(modulus < 1.0, -1.0 / np.log(np.where(modulus < 1.0, modulus, 0.5)), np.inf)
+        own = np.sort(np.where(modulus == 0.0, 0.0, own))
+        inside = own[(own > tau[0]) & (own < tau[-1])]
+        at = np.concatenate([[tau[0]], inside, [tau[-1]]])
+        fraction = (own.size - np.searchsorted(own, at, side="right")) / own.size
+        fraction = np.where(fraction > 0, fraction, np.nan)
+        ax = _axes(ax, 2.5)
+        text = "eigenvalues" if label is None else label
+        ax.plot(at, fraction, color=BLUE, linewidth=1.0, drawstyle="steps-post", label=text)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(r"timescale $\tau$ (steps)")
+    ax.set_ylabel(r"fraction slower than $\tau$")
+    ax.legend(loc="best", fontsize="small")
+    return ax

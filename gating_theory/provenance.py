@@ -1,0 +1,57 @@
+"""Where a result comes from: versions, time, the ensemble. Goes into every saved result, never into a calculation."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+
+from .version import __version__
+
+__all__ = ["provenance", "cell_text"]
+
+_LIBRARIES = ("numpy", "scipy", "sympy", "xarray")
+
+
+def provenance(ensemble=None, **more):
+    """JSON-ready record of versions, UTC time and, if given, the ensemble with its cell's definition in words.
+
+    Parameters
+    ----------
+    ensemble : Ensemble, optional
+    more : anything JSON-ready, added to the record (seeds, quantities, ...)
+
+    Returns
+    -------
+    dict
+    """
+    from importlib.metadata import version  # asks the installed packages, imports none of them
+
+    record = {
+        "gating_theory": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if ensemble is not None:
+        record["ensemble"] = ensemble.as_dict()
+        record["cell"] = cell_text(ensemble.cell)
+    record |= more
+    json.dumps(record)  # whatever cannot be saved is refused here, not when an hour of work is written out
+    return record
+
+
+def cell_text(cell):
+    """The definition of a cell as strings: enough to tell two cells of one name apart, never evaluated on loading."""
+    text = {
+        "name": cell.name,
+        "state": list(cell.state_names),
+        "fields": dict(zip(cell.field_names, map(str, cell.fields))),
+        "messages": [str(m) for m in cell.messages],
+        "update": [str(e) for e in cell.update],
+    }
+    if cell.fixed_point is not None:
+        text["fixed_point"] = [str(e) for e in cell.fixed_point]
+    if cell.parameter_names:
+        text["parameters"] = list(cell.parameter_names)
+    return text
