@@ -1,0 +1,227 @@
+import matplotlib
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import gating_theory as gt
+from gating_theory import plotting
+
+GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8})
+
+
+@pytest.fixture(autouse=True)
+def nothing_global(monkeypatch):
+    """No window, no change of settings, no figure left over."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("plt.show was called"))
+    before = dict(matplotlib.rcParams)
+    yield
+    plt.close("all")
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.fixture(scope="module")
+def spectrum():
+    return gt.Spectrum(gt.fixed_points(GRU)[-1], tol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    net, state = gt.Network.planted(gt.fixed_points(GRU)[-1], 100, 0)
+    return net.eigenvalues(state)
+
+
+@pytest.fixture(scope="module")
+def diagram():
+    quantities = ("count", "moments", "stable", "onset:gain.h", "fold:gain.h")
+    return gt.phase_diagram(GRU, {"gain.r": [2.0, 8.0, 14.0], "gain.h": [1.3, 1.7, 1.9, 2.2]}, quantities)
+
+
+def own_axes():
+    return Figure(layout="constrained").subplots()
+
+
+def drawn(ax):
+    """The figure can be rendered, and holds what is asked for."""
+    ax.figure.canvas.draw()
+    return ax
+
+
+# --- spectra
+
+
+def test_spectrum_with_eigenvalues(spectrum, cloud):
+    ax = drawn(plotting.plot_spectrum(spectrum, cloud))
+    assert isinstance(ax, Axes)
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert set(lines) == {"unit circle", "eigenvalues", "theory"}
+    np.testing.assert_array_equal(lines["eigenvalues"].get_xdata(), cloud.real)
+    z = lines["theory"].get_xdata() + 1j * lines["theory"].get_ydata()
+    assert np.abs(np.log(spectrum.edge_function(z[:-1]))).max() < 1e-8, "the curve drawn is the edge"
+    assert z[0] == z[-1]
+    np.testing.assert_allclose(np.abs(lines["unit circle"].get_xdata() + 1j * lines["unit circle"].get_ydata()), 1.0)
+    assert ax.get_xlabel() == r"$\mathrm{Re}\,\lambda$" and ax.get_ylabel() == r"$\mathrm{Im}\,\lambda$"
+    assert ax.get_aspect() == 1.0
+    low, high = ax.get_xlim()
+    assert low < min(z.real.min(), cloud.real.min()) and high > max(z.real.max(), cloud.real.max())
+
+
+def test_spectrum_into_given_axes(spectrum):
+    ax = own_axes()
+    assert plotting.plot_spectrum(spectrum, ax=ax) is ax
+    drawn(ax)
+
+
+def test_outliers_are_marked_if_asked_for():
+    # the vanilla network's outlier is the slope of its mean-field map, theory sheet, section 4
+    point = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=1.5))[-1]
+    spectrum = gt.Spectrum(point)
+    expected = spectrum.outliers()
+    labels = [line.get_label() for line in plotting.plot_spectrum(spectrum).get_lines()]
+    assert "outliers, theory" not in labels
+    lines = {line.get_label(): line for line in plotting.plot_spectrum(spectrum, outliers=True).get_lines()}
+    if expected.size:
+        np.testing.assert_array_equal(lines["outliers, theory"].get_xdata(), expected.real)
+
+
+def test_spectrum_of_atoms_alone():
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=0.0))[0]
+    ax = drawn(plotting.plot_spectrum(gt.Spectrum(point)))
+    assert np.diff(ax.get_xlim()) > 0
+
+
+def test_density(spectrum):
+    ax = drawn(plotting.plot_density(spectrum, n=40))
+    (mesh,) = ax.collections
+    assert mesh.get_array().shape == (40, 40)
+    x, y, density = spectrum.density_map(40)
+    shown = mesh.get_array()
+    np.testing.assert_array_equal(shown.compressed(), density[~np.ma.getmaskarray(shown)])
+    assert len(ax.figure.axes) == 2, "a colour bar"
+    ax = plotting.plot_density(spectrum, n=20, box=(0.5, 1.2, -0.3, 0.3), colorbar=False, ax=own_axes())
+    assert len(drawn(ax).figure.axes) == 1
+    assert ax.get_xlim() == pytest.approx((0.5, 1.2)) and ax.get_ylim() == pytest.approx((-0.3, 0.3))
+
+
+# --- timescales
+
+
+def test_timescales(spectrum, cloud):
+    tau = np.array([1.0, 10.0, 100.0])
+    ax = drawn(plotting.plot_timescales(spectrum, tau=tau[::-1]))
+    assert plotting.plot_timescales(cloud, tau=tau, label="network", ax=ax) is ax
+    theory, steps = ax.get_lines()
+    np.testing.assert_array_equal(theory.get_xdata(), tau)
+    np.testing.assert_allclose(theory.get_ydata(), [spectrum.slow_fraction(t) for t in tau], atol=1e-4)
+    for t in tau:
+        at = np.searchsorted(steps.get_xdata(), t, side="right") - 1
+        assert steps.get_ydata()[at] == pytest.approx(np.mean(np.abs(cloud) > np.exp(-1 / t)))
+    assert steps.get_label() == "network"
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_timescales_of_growing_and_dead_modes():
+    ax = drawn(plotting.plot_timescales(np.array([0.0, 0.5, 1.0, 1.5]), tau=[0.1, 10.0]))
+    (line,) = ax.get_lines()
+    # 0 decays at once, 0.5 in 1.44 steps, 1 and 1.5 never
+    np.testing.assert_allclose(line.get_xdata(), [0.1, 1 / np.log(2), 10.0])
+    np.testing.assert_allclose(line.get_ydata(), [0.75, 0.5, 0.5])
+
+
+# --- phase diagrams
+
+
+def test_phase_diagram(diagram):
+    ax = drawn(plotting.plot_phase_diagram(diagram))
+    assert ax.get_xlabel() == "$a_{r}$" and ax.get_ylabel() == "$a_{h}$"
+    np.testing.assert_array_equal(ax.collections[0].get_array(), diagram["count"].values.T)
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert set(lines) == {"onset", "fold"}
+    np.testing.assert_array_equal(lines["fold"].get_xdata(), diagram["gain.r"])
+    np.testing.assert_array_equal(lines["fold"].get_ydata(), diagram["fold:gain.h"])
+    assert ax.figure.axes[1].get_ylabel() == "mean-field fixed points"
+
+
+def test_lines(diagram):
+    assert not plotting.plot_phase_diagram(diagram, lines=()).get_lines()
+    finer = gt.phase_diagram(GRU, {"gain.r": np.linspace(0, 14, 4)}, ("onset:gain.h",))
+    for lines in (finer, [finer], [finer["onset:gain.h"]], finer["onset:gain.h"]):
+        (line,) = plotting.plot_phase_diagram(diagram, lines=lines, ax=own_axes()).get_lines()
+        np.testing.assert_array_equal(line.get_xdata(), finer["gain.r"])
+    (line,) = plotting.plot_phase_diagram(diagram, lines="fold:gain.h", ax=own_axes()).get_lines()
+    assert line.get_label() == "fold"
+    # a value of the first axis along the second is drawn upright
+    upright = gt.phase_diagram(GRU, {"gain.h": [1.9, 2.2]}, ("onset:gain.r",))["onset:gain.r"]
+    (line,) = plotting.plot_phase_diagram(diagram, lines=[upright], ax=own_axes()).get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), [1.9, 2.2])
+
+
+def test_tricritical_point_is_marked(diagram):
+    name = "tricritical:gain.r,gain.h"
+    marked = diagram.assign({name: 2.8, "tricritical_onset:gain.r,gain.h": 2.0})
+    lines = {line.get_label(): line for line in drawn(plotting.plot_phase_diagram(marked)).get_lines()}
+    assert (lines["tricritical"].get_xdata(), lines["tricritical"].get_ydata()) == ([2.8], [2.0])
+
+
+def test_solutions(diagram):
+    last = plotting.plot_phase_diagram(diagram, "moment_h").collections[0].get_array()
+    first = plotting.plot_phase_diagram(diagram, "moment_h", solution=0, ax=own_axes()).collections[0].get_array()
+    assert not first.any(), "the zero state"
+    values = diagram["moment_h"].values
+    np.testing.assert_array_equal(last, np.nanmax(values, axis=-1).T)
+    third = plotting.plot_phase_diagram(diagram, "moment_h", solution=2, ax=own_axes()).collections[0].get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(third), np.isnan(values[..., 2]).T)
+    ax = drawn(plotting.plot_phase_diagram(diagram, "moment_r_h", ax=own_axes()))
+    assert ax.figure.axes[1].get_ylabel() == r"$E\,(r h)^2$"
+
+
+def test_points_that_failed_stay_blank(diagram):
+    damaged = diagram.copy(deep=True)
+    damaged["count"][0, 0] = -1
+    mesh = drawn(plotting.plot_phase_diagram(damaged)).collections[0]
+    assert np.ma.getmaskarray(mesh.get_array())[0, 0] and np.ma.getmaskarray(mesh.get_array()).sum() == 1
+
+
+def test_selecting_from_three_axes():
+    data = gt.phase_diagram(GRU, {"gain.r": [0.0, 4.0], "gain.h": [1.5, 2.5], "bias.r": [0.0, 0.5]}, ("count",))
+    with pytest.raises(ValueError, match="two axes.*bias.r.*isel"):
+        plotting.plot_phase_diagram(data)
+    drawn(plotting.plot_phase_diagram(data.isel({"bias.r": 1})))
+
+
+# --- bad arguments
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda s, d: plotting.plot_spectrum(3), TypeError, "spectrum must be a Spectrum, got 3"),
+        (lambda s, d: plotting.plot_density(d), TypeError, "spectrum must be a Spectrum"),
+        (lambda s, d: plotting.plot_spectrum(s, ["a"]), TypeError, "eigenvalues"),
+        (lambda s, d: plotting.plot_spectrum(s, []), TypeError, "eigenvalues"),
+        (lambda s, d: plotting.plot_spectrum(s, [np.nan]), ValueError, "eigenvalues must be finite"),
+        (lambda s, d: plotting.plot_spectrum(s, ax=3), TypeError, "ax must be a matplotlib Axes, got 3"),
+        (lambda s, d: plotting.plot_density(s, decades=0.0), ValueError, "decades"),
+        (lambda s, d: plotting.plot_density(s, n=1), ValueError, "n must be at least 2"),
+        (lambda s, d: plotting.plot_timescales(s, tau=[1.0]), ValueError, "tau"),
+        (lambda s, d: plotting.plot_timescales(s, tau=[-1.0, 2.0]), ValueError, "tau"),
+        (lambda s, d: plotting.plot_timescales("s"), TypeError, "eigenvalues"),
+        (lambda s, d: plotting.plot_phase_diagram(s), TypeError, "dataset must be an xarray.Dataset"),
+        (lambda s, d: plotting.plot_phase_diagram(d, "counts"), ValueError, "quantity must be.*'count'.*got 'counts'"),
+        (lambda s, d: plotting.plot_phase_diagram(d, "count", solution=0), ValueError, "solution must be None"),
+        (lambda s, d: plotting.plot_phase_diagram(d, "moment_h", solution=7), ValueError, "solution must be one of"),
+        (lambda s, d: plotting.plot_phase_diagram(d, "moment_h", solution=True), ValueError, "solution must be one of"),
+        (lambda s, d: plotting.plot_phase_diagram(d, lines=["onset"]), ValueError, "lines has the unknown entry 'onset'"),
+        (lambda s, d: plotting.plot_phase_diagram(d, lines=["count"]), ValueError, "lines: 'count'"),
+        (lambda s, d: plotting.plot_phase_diagram(d, lines=[3]), TypeError, "lines must hold"),
+        (lambda s, d: plotting.plot_phase_diagram(d.isel({"gain.r": 0})), ValueError, "two axes"),
+        (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity"),
+    ],
+)
+def test_bad_arguments_are_named(spectrum, diagram, call, error, words):
+    with pytest.raises(error, match=words):
+        call(spectrum, diagram)
