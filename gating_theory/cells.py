@@ -111,7 +111,8 @@ JANET = Cell(
     fields=[y_f, y_g],
     messages=[h, h],
     update=[f * h + _write * g],
-    fixed_point=[_write * g / (1 - f)],
+    # _write / (1 - f) without its 0/0 at saturation
+    fixed_point=[(1 + (sp.exp(beta) - 1) * sigma(y_f - beta)) * g],
     parameters=[beta],
 )
 
