@@ -25,18 +25,33 @@ def sech2(x):
     return 4.0 * e / (1.0 + e) ** 2
 
 
-def _numpy_functions():
+def _complex_sigma(x):
+    e = np.exp(np.where(x.real < 0, x, -x))
+    return np.where(x.real < 0, e, 1.0) / (1.0 + e)
+
+
+def _complex_sech2(x):
+    e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+def _numpy_functions(analytic):
     from scipy.special import expit
 
+    if analytic:  # scipy's expit knows real arguments only
+        return {"sigma": _complex_sigma, "sech2": _complex_sech2}
     return {"sigma": expit, "sech2": sech2}
 
 
-def compile_expressions(arguments, expressions):
-    """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit."""
+def compile_expressions(arguments, expressions, analytic=False):
+    """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit.
+
+    With ``analytic`` the arguments may be complex.
+    """
     import sympy as sp
 
     expressions = [derive.stable_form(sp.sympify(e)) for e in expressions]
-    raw = sp.lambdify(list(arguments), expressions, modules=[_numpy_functions(), "scipy", "numpy"], cse=True)
+    raw = sp.lambdify(list(arguments), expressions, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
 
     def call(*arrays):
         with np.errstate(over="ignore", under="ignore"):
@@ -399,6 +414,21 @@ class CompiledCell:
             out[center] = ((call, tuple(sorted(where))), entries)
         return out
 
+    @cached_property
+    def analytic_leak(self):
+        """{center: function of a complex value of the one variable that sets the leak}: the coefficients of det(lambda - F_s) at a
+        site's fixed point, then their derivatives. None where the leak depends on several variables, or on none."""
+        import sympy as sp
+
+        if len(self.pole_variables) != 1 or self.cell.closed_form is None:
+            return None
+        (v,) = self.pole_variables
+        symbol = [*self.cell.fields, *self.cell.parameters][v]
+        out = {}
+        for center in (0, 1):
+            pole = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)[(), ()]
+            out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
+        return out
 
     @cached_property
     def outlier_factors(self):

@@ -146,7 +146,8 @@ def bordered_minors(cell, center=0, substitute=None, largest=None):
                 determinant = sp.Poly(bordered.det(method="berkowitz"), t)
                 coefficients = determinant.all_coeffs()[::-1]
                 coefficients += [sp.Integer(0)] * (cell.n_state + 1 - len(coefficients))
-                coefficients = tuple(sp.expand(c).xreplace(back) for c in coefficients)
+                # common factors first: a gate that multiplies everything is then averaged on its own
+                coefficients = tuple(stable_form(sp.factor_terms(sp.expand(c).xreplace(back))) for c in coefficients)
                 if any(c != 0 for c in coefficients):
                     minors[rows, columns] = coefficients
     return minors
@@ -155,11 +156,13 @@ def bordered_minors(cell, center=0, substitute=None, largest=None):
 def stable_form(expression):
     """The same expression without the cancellations of 1 - sigma(x) and 1 - tanh(x)^2 at saturation.
 
-    1 - sigma(x) becomes sigma(-x), 1 - tanh(x)^2 becomes sech2(x): exact rewritings that keep full relative
-    accuracy where a gate is shut or a tanh is flat.
+    1 - sigma(x) becomes sigma(-x), 1 - tanh(x)^2 becomes sech2(x), sigma(x) + sigma(-x) becomes 1: exact rewritings that keep
+    full relative accuracy where a gate is shut or a tanh is flat.
     """
 
     def rewrite(node):
+        if len(node.args) == 2 and all(a.func is sigma for a in node.args) and node.args[0].args[0] == -node.args[1].args[0]:
+            return sp.Integer(1)
         if len(node.args) == 2 and node.args[0] in (1, -1):
             sign, other = node.args
             if (-sign * other).func is sigma:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["coefficients", "usage_moments", "response"]
+__all__ = ["coefficients", "usage_moments", "response", "inverse_square_moments", "cauchy_sums"]
 
 _STRETCH = 512
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
@@ -147,3 +147,53 @@ def response(t, chi, basis_1, basis_2, gram, gram_monomial, gram_basis, base, c,
                 mixed[l, m] = complex(sum_re, sum_im)
         log_total[l], resolvent[l], curvature[l] = logs, complex(acc_re, acc_im), acc_h
     return log_total, resolvent, curvature, mixed
+
+
+@njit(**_OPTIONS)
+def inverse_square_moments(t, chi, w):
+    """Sums over nodes (L, T) of w[T, s] / |chi(t, s)|^2, and the node (L,) where |chi| is smallest. 1e290 stands for 1/0."""
+    L, M = t.size, chi.shape[1]
+    degree = chi.shape[0] - 1
+    terms = w.shape[0]
+    out, nearest = np.zeros((L, terms)), np.zeros(L, dtype=np.int64)
+    inverse = np.empty(M)
+    for l in range(L):
+        a, b = t[l].real, t[l].imag
+        best = -1.0
+        for s in range(M):
+            re, im = chi[degree, s], 0.0
+            for power in range(degree - 1, -1, -1):
+                re, im = re * a - im * b + chi[power, s], re * b + im * a
+            inverse[s] = 1.0 / max(re * re + im * im, 1e-290)
+        for s in range(M):
+            if inverse[s] > best:
+                best = inverse[s]
+                nearest[l] = s
+        for k in range(terms):
+            acc = 0.0
+            for s in range(M):
+                acc += inverse[s] * w[k, s]
+            out[l, k] = acc
+    return out, nearest
+
+
+@njit(**_OPTIONS)
+def cauchy_sums(root, y, w):
+    """Sums over nodes (R, T) of w[T, s] / (root[R] - y[s]), real and imaginary parts."""
+    R, M, terms = root.size, y.size, w.shape[0]
+    re, im = np.zeros((R, terms)), np.zeros((R, terms))
+    dx, inverse = np.empty(M), np.empty(M)
+    for r in range(R):
+        x, eta = root[r].real, root[r].imag
+        for s in range(M):
+            dx[s] = x - y[s]
+            inverse[s] = 1.0 / (dx[s] * dx[s] + eta * eta)
+        for s in range(M):
+            dx[s] *= inverse[s]
+        for k in range(terms):
+            a, b = 0.0, 0.0
+            for s in range(M):
+                a += dx[s] * w[k, s]
+                b += inverse[s] * w[k, s]
+            re[r, k], im[r, k] = a, -eta * b
+    return re, im

@@ -185,12 +185,13 @@ class FixedPoint:
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
         cell, law = self.ensemble.cell, self.law
-        variables = range(law.means.size)
+        variables, even = range(law.means.size), self.ensemble.cell.compiled.even_variables if fold else ()
+        reached = law.affordable(variables, tol, even, 4 * max_nodes)
+        values, rules, _ = law.grid(variables, reached, even, np.inf)
         if leak_nodes > 1:
-            _, plain, _ = law.grid(variables, tol, cell.compiled.even_variables if fold else (), 4 * max_nodes)
-            room = 4 * max_nodes / np.prod([w.shape[1] for w in plain], dtype=float)
+            room = 4 * max_nodes / np.prod([w.shape[1] for w in rules], dtype=float)
             law = law.refined(cell.compiled.pole_variables, int(max(1, min(leak_nodes, room))))
-        values, rules, reached = law.grid(variables, tol, cell.compiled.even_variables if fold else (), 4 * max_nodes)
+            values, rules, _ = law.grid(variables, reached, even, np.inf)
         flat, weights = law.staggered(values, rules, cell.compiled.pole_variables)
         order = np.argsort(weights)
         light = np.cumsum(weights[order]) < 0.1 * reached

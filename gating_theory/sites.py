@@ -121,6 +121,12 @@ class FieldLaw:
             values.append(nodes.reshape(shape))
         return values, [w for _, w in rules], tol
 
+    def affordable(self, variables, tol, even, max_nodes):
+        """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
+        while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
+            tol *= np.sqrt(10.0)
+        return tol
+
     def _rule(self, v, tol, even):
         nodes, weights = gaussian_rule(
             self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v], self.refine[v] if self.refine else 1

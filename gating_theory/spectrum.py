@@ -16,6 +16,11 @@ from .sites import Sites
 
 __all__ = ["Spectrum"]
 
+#: The tail of the leaks' law that is left out: no network of a million units has such sites.
+_TAIL = 1e-6
+#: Half the thickness, relative to the whole, below which the layer of support around real leaks is not traced.
+_LAYER = 1e-5
+
 
 class Spectrum:
     """Spectrum of the d N x d N Jacobian of a large random network whose sites are distributed as given [T3, T4].
@@ -103,7 +108,8 @@ class Spectrum:
     def edge_function(self, lam):
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
-        Infinite where the leak of a finite fraction of sites equals lambda.
+        Infinite on leaks: where that of a finite fraction of sites equals lambda, and on the real axis between leaks that are spread.
+        Accurate to about 1e-10 relative below 3; next to leaks, where it is huge, there may be fewer digits.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
@@ -117,8 +123,6 @@ class Spectrum:
 
         nan for a given population of sites, whose sums are exact.
         """
-        if self.fixed_point is None:
-            return float("nan")
         return self._edge.tol
 
     def inside(self, lam):
@@ -130,14 +134,14 @@ class Spectrum:
         return self._edge.leaks.ravel()
 
     @cached_property
-    def _atoms(self):
-        """Leaks that have no support around them (to 1e-9): eigenvalues of sites to which nothing, or next to nothing, couples.
+    def _slowest_leak(self):
+        """Largest real part of the leaks. Every leak belongs to the spectrum, however thin the layer of support around it."""
+        return _upper_end(self._edge.leaks.real, self._edge.leak_weights)
 
-        Of a continuum of them the tails that weigh less than 1e-9 are left out: no network has such sites.
-        """
-        heavy = self._edge.leak_weights > 1e-9
-        leaks = np.unique(np.round(self._edge.leaks[heavy], 12))
-        return leaks[self._log_edge(leaks + 1e-9j) < 0.0]
+    @cached_property
+    def _largest_leak(self):
+        """Largest modulus of the leaks."""
+        return _upper_end(np.abs(self._edge.leaks), self._edge.leak_weights)
 
     @cached_property
     def _bound(self):
@@ -152,7 +156,7 @@ class Spectrum:
 
     def _real_edge(self):
         """Largest real lambda on the boundary right of all leaks, or None."""
-        top = float(np.max(self._leaks.real))
+        top = max([float(np.max(self._leaks.real))] + [high for _, high in self._edge.continua])
         span = self._bound - top
         if span <= 0:
             span = 1e-9
@@ -173,27 +177,26 @@ class Spectrum:
         return top + float(np.exp(u[-1] if u else bracketed_root(f, [low], [high])[0]))
 
     def abscissa(self):
-        """Largest real part of the spectrum: on the boundary of its support, or of an atom [T3].
+        """Largest real part of the spectrum [T3]: of its support, or of the sites' leaks.
 
-        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1.
+        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks (the
+        update gate of the GRU, the forget gate of the LSTM) are part of the spectrum. Where they are Gaussian fields behind a sigmoid
+        their law reaches all the way to 1; the tail that holds less than 1e-6 of the sites is left out.
         """
-        candidate = self._real_edge()
-        atoms = self._atoms
-        floor = float(atoms.real.max()) + 0.0 if atoms.size else -np.inf
+        candidate, floor = self._real_edge(), self._slowest_leak
+        y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
         if candidate is not None:
-            y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
             if self._log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
                 return max(candidate, floor)
-        curves = self.boundary(512)
-        if not curves:  # support thinner than what tracing resolves: the leaks themselves
-            return max(floor, float(self._edge.leaks[self._edge.leak_weights > 1e-9].real.max()))
-        return max(max(float(c.real.max()) for c in curves), floor)
+        elif self._log_edge(floor + 1j * y[y > _LAYER * self._bound]).max() < 0.0:
+            return floor
+        return max([float(c.real.max()) for c in self.boundary(512)] + [floor])
 
     def radius(self):
-        """Largest modulus of the spectrum (boundary of the support, or an atom) [T3]."""
-        atoms = self._atoms
-        floor = float(np.abs(atoms).max()) if atoms.size else 0.0
-        theta = np.linspace(0.0, np.pi, 49)
+        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks (see :meth:`abscissa`)."""
+        floor = self._largest_leak
+        # the layer around the real axis between the leaks is the leaks' business
+        theta = np.concatenate([np.geomspace(0.9 * _LAYER, 0.02, 8), np.linspace(np.pi / 48, np.pi, 48)])
         edge = self._real_edge()
         # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
         if edge is not None and edge >= np.abs(self._leaks).max():
@@ -211,7 +214,7 @@ class Spectrum:
             j = int(np.argmax(r))
             value = max(value, float(r[j]))
             low, high = local[max(j - 1, 0)], local[min(j + 1, 8)]
-        return max(value, floor)
+        return max(value, floor, edge or 0.0)
 
     def _outermost(self, theta):
         """Largest r with T(r e^{i theta}) = 1 along each ray; 0 where the ray meets no support."""
@@ -247,9 +250,12 @@ class Spectrum:
         pieces = []
         for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
             z = line[:, 0] + 1j * line[:, 1]
-            if abs(z[0] - z[-1]) > 1e-12 * self._bound:  # ends on the real axis: close it by its mirror image
-                z[[0, -1]] = z[[0, -1]].real
-                z = np.concatenate([z, z[-2::-1].conj()])
+            if abs(z[0] - z[-1]) > 1e-12 * self._bound:  # ends near the real axis: close it by its mirror image
+                ends = z[[0, -1]]
+                # between leaks the support has no end on the axis: it goes on as a layer thinner than what is traced
+                z[[0, -1]] = np.where(self._between_leaks(ends.real), ends, ends.real)
+                z = np.concatenate([z, z[::-1].conj()])
+                z = z[np.append(True, np.diff(z) != 0)]
                 pieces.append(z)
             else:
                 pieces += [z, z.conj()[::-1]]
@@ -273,8 +279,15 @@ class Spectrum:
         around = np.unique(np.round([leaks.max(), leaks.min(), 1.0], 12))
         x = np.concatenate([np.linspace(-bound, bound, 91), ticks, *(a + near for a in around), *(a - near for a in around)])
         x = np.unique(np.round(x[np.abs(x) <= bound], 13))
-        y = np.concatenate([[0.0], bound * 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03 * bound, bound, 46)])
+        y = bound * np.concatenate([[_LAYER], 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03, 1.0, 46)])
         return x, y
+
+    def _between_leaks(self, x):
+        """Whether real numbers lie within a continuum of leaks, where a layer of support surrounds the axis."""
+        inside = np.zeros(np.shape(x), dtype=bool)
+        for low, high in self._edge.continua:
+            inside |= (low < x) & (x < high)
+        return inside
 
     def _project(self, z):
         """Move points along the gradient onto T = 1; points on the real axis stay there."""
@@ -337,7 +350,7 @@ class Spectrum:
         tol = fixed_tol or self.tol or (1e-5 if few else 1e-4)
         leak_nodes = 4 if few else leak_nodes
         if (tol, leak_nodes) not in self._populations:
-            room = 30_000 if leak_nodes > 1 else 400_000
+            room = 100_000 if leak_nodes > 1 else 400_000
             sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
             self._populations[tol, leak_nodes] = Population(sites)
         return self._populations[tol, leak_nodes]
@@ -577,6 +590,18 @@ class _OutlierDeterminant:
             value = ((powers @ rows) / chi).sum(axis=1)
             matrix[:, self.message_of == k, l] -= value[:, None]
         return np.linalg.det(matrix)
+
+
+def _upper_end(values, weights):
+    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``_TAIL``; interpolated between nodes."""
+    values = values.max(axis=1)
+    order = np.argsort(-values)
+    values, tail = values[order], np.cumsum(weights[order])
+    i = int(np.searchsorted(tail, _TAIL))
+    if i == 0 or tail[i - 1] <= 0.0:
+        return float(values[i])
+    share = (np.log(_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
+    return float(values[i - 1] + share * (values[i] - values[i - 1]))
 
 
 def _resample(z, n):

@@ -403,27 +403,34 @@ class _Comparison:
         return (0.25 * np.log(self.d * self.n) + 2.0) / self.n
 
     def edge_reasons(self, spectrum, bulk, own):
-        """What is wrong with the outermost and the rightmost eigenvalue, given the sites: two strings, empty where nothing is.
+        """What is wrong with radius and abscissa, given the sites: two strings, empty where nothing is.
 
         The edge function, which is 1 on the boundary, is itself an average over N sites and known to N^{-1/2}: the outermost of N
         eigenvalues may lie where it is below 1 by a few times that. The other way, the number of eigenvalues that theory has
         beyond the measured ones must be small: by chance alone a region that expects n of them is empty with probability
-        exp(-n), and repulsion makes that less.
+        exp(-n), and repulsion makes that less. Theory's own radius and abscissa have to lie where its edge function says.
         """
-        outer, right = bulk[np.argmax(np.abs(bulk))], bulk[np.argmax(bulk.real)]
         layer = 1.0 - (_SIGMAS + 2.0) / np.sqrt(self.n)
+        angles, heights = np.exp(1j * np.linspace(0.0, np.pi, 181)), own[0] * np.linspace(0.0, 1.0, 181)
+        places = (
+            ("circle of the spectral radius", own[0], own[0] * angles, bulk[np.argmax(np.abs(bulk))]),
+            ("line of the abscissa", own[1], own[1] + 1j * heights, bulk[np.argmax(bulk.real)]),
+        )
         reasons = []
-        for z, beyond in ((outer, abs(outer) > own[0]), (right, right.real > own[1])):
-            if beyond:
-                f = spectrum.edge_function(z)
-                reasons.append(f"eigenvalue {z:.3f} where the edge function is {f:.3f} < {layer:.3f}" if f < layer else "")
-                continue
-            missing = (
-                self.d
-                * self.n
-                * (1.0 - spectrum.mass(0.0, float(abs(z)), tol=_TOL) if z is outer else self.mass_right_of(spectrum, z.real, own))
-            )
-            reasons.append(f"theory has {missing:.1f} eigenvalues beyond {z:.3f}" if missing > _MISSING else "")
+        for k, (name, value, line, z) in enumerate(places):
+            reason = ""
+            top = float(spectrum.edge_function(line).max())
+            f = spectrum.edge_function(z)
+            size = (abs(z), z.real)[k]
+            if not layer < top < 1.0 / layer:
+                reason = f"edge function up to {top:.3f} on the {name}"
+            elif size > value and f < layer:
+                reason = f"eigenvalue {z:.3f} where the edge function is {f:.3f} < {layer:.3f}"
+            elif size < value:
+                outside = 1.0 - spectrum.mass(0.0, size, tol=_TOL) if k == 0 else self.mass_right_of(spectrum, size, own)
+                if self.d * self.n * outside > _MISSING:
+                    reason = f"theory has {self.d * self.n * outside:.1f} eigenvalues beyond {z:.3f}"
+            reasons.append(reason)
         return reasons
 
     def mass_right_of(self, spectrum, x, own):
