@@ -195,8 +195,8 @@ class Spectrum:
     def radius(self):
         """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks (see :meth:`abscissa`)."""
         floor = self._largest_leak
-        # the layer around the real axis between the leaks is the leaks' business
-        theta = np.concatenate([np.geomspace(0.9 * _LAYER, 0.02, 8), np.linspace(np.pi / 48, np.pi, 48)])
+        theta = np.linspace(0.0, np.pi, 49)
+        theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
         edge = self._real_edge()
         # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
         if edge is not None and edge >= np.abs(self._leaks).max():
@@ -214,7 +214,7 @@ class Spectrum:
             j = int(np.argmax(r))
             value = max(value, float(r[j]))
             low, high = local[max(j - 1, 0)], local[min(j + 1, 8)]
-        return max(value, floor, edge or 0.0)
+        return max([value, floor, edge or 0.0] + [float(np.abs(c).max()) for c in self.boundary(64)])
 
     def _outermost(self, theta):
         """Largest r with T(r e^{i theta}) = 1 along each ray; 0 where the ray meets no support."""
