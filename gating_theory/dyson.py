@@ -68,8 +68,10 @@ class Population:
         self.d, self.n = self.cell.n_state, self.cell.n_messages
         self._centers = {}
         self._space = None
-        keys = self._center(1)["keys"]
-        self.keys = keys
+        self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
+        self.keys = None
+        self.keys = self._center(1)["keys"]
+        self._set_balance()
         self.blocks = self._find_blocks()
 
     def _center(self, center):
@@ -83,13 +85,14 @@ class Population:
         chi = minors.pop(((), ()))
         grams = {}
         for (rows, columns), q in minors.items():
-            weight = float(np.prod(a2[list(columns)]))
+            messages = [self.cell.message_of[c] for c in columns]
+            weight = float(np.prod(a2[list(columns)]) * np.prod(self._balance[list(rows)] / self._balance[messages]))
             if weight == 0.0 or not q.any():
                 continue
             key = (rows, tuple(sorted(self.cell.message_of[c] for c in columns)))
             gram = weight * np.stack([q[i] * q[j] for i, j in pairs])
             grams[key] = grams[key] + gram if key in grams else gram
-        keys = tuple(sorted(grams)) if center == 1 else self._centers[1]["keys"]
+        keys = tuple(sorted(grams)) if self.keys is None else self.keys
         rows = [(m, b, grams[k][b]) for m, k in enumerate(keys) if k in grams for b in range(len(pairs)) if grams[k][b].any()]
         self._centers[center] = {
             "keys": keys,
@@ -100,12 +103,37 @@ class Population:
         }
         return self._centers[center]
 
+    def _set_balance(self):
+        """Scale the messages so that couplings in both directions are alike, and find those too weak to count.
+
+        Messages may differ by many powers of ten (h and r h in a state that has all but decayed). The scale of a message is a
+        gauge: it drops out. Couplings below 1e-9 of the largest, once balanced, change T by less than 1e-18.
+        """
+        data = self._centers[1]
+        G = np.zeros((self.n, self.n))
+        size = np.abs(data["gram"]) @ self.weights
+        for m, value in zip(data["gram_monomial"], size):
+            rows, columns = data["keys"][m]
+            if len(rows) == 1:
+                G[rows[0], columns[0]] += value
+        balance = np.ones(self.n)
+        off = G * (1.0 - np.eye(self.n))
+        for _ in range(50):
+            for i in range(self.n):
+                row, column = balance[i] * (off[i] / balance).sum(), (off[:, i] * balance).sum() / balance[i]
+                if row > 0.0 and column > 0.0:
+                    balance[i] *= np.sqrt(column / row)
+        balanced = G * balance[:, None] / balance
+        self._coupled = balanced > 1e-9 * balanced.max() if G.any() else np.zeros_like(self._coupled)
+        self._balance = balance
+        del self._centers[1]
+
     def _find_blocks(self):
         """Strongly connected sets of messages; the determinant factorises over them."""
         n = self.n
         reach = np.zeros((n, n), dtype=bool)
         for rows, columns in self.keys:
-            if len(rows) == 1:
+            if len(rows) == 1 and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
                 reach[rows[0], columns[0]] = True
         for k in range(n):
             reach |= np.outer(reach[:, k], reach[k])
@@ -299,7 +327,7 @@ class Population:
             for _ in range(40):
                 active = np.flatnonzero(~done)
                 if not active.size:
-                    return x, tau, last
+                    break
                 xa, ta = x[active], tau[active]
                 u, cov = self._gradient_hessian(block, active, base, c, xa, ta)
                 last[active] = cov  # one step behind the unknowns, whose last step is tiny
@@ -325,6 +353,8 @@ class Population:
                 tau[active] = ta + damp * step[:, n:]
                 x[active[bad]] = usage[bad]
                 done[active] = (size < np.sqrt(tol) * 1e-2) & ~bad
+            if done.all():
+                return x, tau, last
             x[~done] = np.clip(x[~done], 1e-8, 1.0)
         raise ConvergenceError(f"Dyson equations not solved at lambda = {lam[~done][0]}", estimate=x)
 

@@ -111,19 +111,7 @@ def test_several_states_of_one_network():
     check([Sample(net, path[t]) for t in (30, 60, 90)])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "GRU",
-        pytest.param(
-            "LSTM",
-            marks=pytest.mark.xfail(
-                strict=True, reason="Spectrum's default population raises its tolerance to 0.1 for four fields: Phi off by 0.013"
-            ),
-        ),
-        "JANET",
-    ],
-)
+@pytest.mark.parametrize("name", ["GRU", "LSTM", "JANET"])
 def test_large_populations_have_the_spectrum_of_the_mean_field(name):
     """The sampling error is all there is between quadrature and sampled sites: at 20,000 sites it is below a percent.
 
@@ -270,12 +258,9 @@ class _Claim(Sample):
         self.__dict__["own"] = own
 
 
-# --- defects of the solver that these comparisons found
+# --- corners of the solver that these comparisons found
 
 
-@pytest.mark.xfail(
-    strict=True, raises=gt.ConvergenceError, reason="a coupling of 1e-48 between two messages stops the Dyson solver"
-)
 @pytest.mark.parametrize("scale", [1e-24, 1e-160])
 def test_states_that_have_decayed(scale):
     """A network that has all but reached its zero state has the spectrum of the zero state (at 1e-20 and at 0 it does)."""
@@ -285,9 +270,6 @@ def test_states_that_have_decayed(scale):
     assert gt.Spectrum.from_sites(net.sites(scale * state)).potential(lam) == pytest.approx(at_rest, abs=1e-9)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ValueError, reason="the plain iteration of the Dyson solver is started with nothing left to solve"
-)
 def test_last_lambda_solved_in_the_last_newton_step():
     ens = gt.Ensemble(gt.MGU, gain={"f": 5.621426000848539, "h": 1 / 3}, bias={"h": 2e-15})
     net = gt.Network.sample(ens, 100, rng=6)
