@@ -392,8 +392,8 @@ def _validate(options):
             progress=_counter("comparisons"),
         )
         datasets = diagrams(options.cells, options.points, executor, _counter("phase diagrams"))
-    forms = closed_forms(datasets)
-    files = write_report(out, result, datasets, forms) if out is not None else []
+        forms = closed_forms(datasets)
+        files = write_report(out, result, datasets, forms, executor) if out is not None else []
     if options.json:
         from dataclasses import asdict
 

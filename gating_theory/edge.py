@@ -207,7 +207,7 @@ class FixedPointEdge:
             # far from all poles the rule needs no correction
             values = self._leak_at_nodes(center, level)[:, nearest]
             move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
-            rows = np.flatnonzero(np.isfinite(move) & (np.abs(move) < 40.0 * h) & (t.imag > 0.0))
+            rows = np.flatnonzero(np.isfinite(move) & (np.abs(move) < 40.0 * h) & (np.abs(move.imag) < 20.0 * h) & (t.imag > 0.0))
             t, move = t[rows], move[rows]
             root = y[nearest[rows]] + _limited(move)
             for _ in range(40):

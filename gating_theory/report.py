@@ -46,7 +46,7 @@ def diagrams(cells=("GRU", "LSTM"), points=40, executor=None, progress=None):
     Parameters
     ----------
     cells : sequence of str
-    points : int, along each axis of the areas (LSTM: three fifths of it); lines have 21 (GRU) and 11 (LSTM)
+    points : int, along each axis of the areas (LSTM: half of it); lines have 21 (GRU) and 9 (LSTM)
     executor, progress : as for phase_diagram
 
     Returns
@@ -58,7 +58,7 @@ def diagrams(cells=("GRU", "LSTM"), points=40, executor=None, progress=None):
     # averages over four fields at once make the LSTM slower: fewer points of it
     plans = {
         "GRU": ({"z": 2, "r": 0, "h": 2}, "gain.r", 20.0, "gain.h", points, 21),
-        "LSTM": ({"f": 0, "i": 4, "g": 2, "o": 4}, "gain.f", 10.0, "gain.g", -(-points * 3 // 5), 11),
+        "LSTM": ({"f": 0, "i": 4, "g": 2, "o": 4}, "gain.f", 10.0, "gain.g", -(-points // 2), 9),
     }
     out = {}
     for name in cells:
@@ -98,7 +98,7 @@ def closed_forms(datasets):
     return out
 
 
-def write_report(out, validation, datasets, forms):
+def write_report(out, validation, datasets, forms, executor=None):
     """Write tables, datasets and figures of a validation into a directory.
 
     Parameters
@@ -107,6 +107,8 @@ def write_report(out, validation, datasets, forms):
     validation : Validation
     datasets : dict from :func:`diagrams`
     forms : list from :func:`closed_forms`
+    executor : concurrent.futures.Executor, optional
+        The figures are drawn in parallel.
 
     Returns
     -------
@@ -126,14 +128,18 @@ def write_report(out, validation, datasets, forms):
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
     cases = [case for case in CASES if case.name in validation.clouds]
-    spectra = {case.name: _spectrum(case, validation) for case in cases}
-    if cases:
-        files.append(save_figure(_spectra(cases, spectra, validation), out / "spectra.png"))
-        files.append(save_figure(_densities(cases, spectra), out / "densities.png"))
-        files.append(save_figure(_timescales(cases, spectra, validation), out / "timescales.png"))
-    if datasets:
-        files.append(save_figure(_phase_diagrams(datasets), out / "phase_diagrams.png"))
+    plans = [(name, cases, validation) for name in ("densities", "timescales", "spectra") if cases]  # the longest first
+    plans += [("phase_diagrams", datasets)] if datasets else []
+    if executor is None:
+        files += [_draw(out, *plan) for plan in plans]
+    else:
+        files += [future.result() for future in [executor.submit(_draw, out, *plan) for plan in plans]]
     return files
+
+
+def _draw(out, name, *data):
+    draw = {"spectra": _spectra, "densities": _densities, "timescales": _timescales, "phase_diagrams": _phase_diagrams}[name]
+    return save_figure(draw(*data), out / f"{name}.png")
 
 
 def report_text(validation, forms):
@@ -160,6 +166,7 @@ def _figure(columns, rows, width=2.6, height=2.6):
 
 
 def _spectrum(case, validation):
+    """The infinite network of a case."""
     if case.name in validation.sites:
         return Spectrum(validation.sites[case.name])
     points = fixed_points(case.ensemble())
@@ -171,10 +178,10 @@ def _panels(count):
     return columns, -(-count // columns)
 
 
-def _spectra(cases, spectra, validation):
+def _spectra(cases, validation):
     figure, axes = _figure(*_panels(len(cases)))
     for ax, case in zip(axes, cases):
-        plotting.plot_spectrum(spectra[case.name], validation.clouds[case.name], ax=ax)
+        plotting.plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:
         ax.set_axis_off()
@@ -184,23 +191,23 @@ def _spectra(cases, spectra, validation):
     return figure
 
 
-def _densities(cases, spectra):
+def _densities(cases, validation):
     figure, axes = _figure(*_panels(len(cases)), width=3.2)
     for ax, case in zip(axes, cases):
-        plotting.plot_density(spectra[case.name], ax=ax, n=160)
+        plotting.plot_density(_spectrum(case, validation), ax=ax, n=100)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:
         ax.set_axis_off()
     return figure
 
 
-def _timescales(cases, spectra, validation):
+def _timescales(cases, validation):
     figure, axes = _figure(*_panels(len(cases)))
     for ax, case in zip(axes, cases):
         cloud = validation.clouds[case.name]
         # down to one eigenvalue of the cloud
         plotting.plot_timescales(cloud, ax=ax)
-        plotting.plot_timescales(spectra[case.name], tau=np.geomspace(1, 1000, 16), ax=ax)
+        plotting.plot_timescales(_spectrum(case, validation), tau=np.geomspace(1, 1000, 12), ax=ax)
         ax.set_ylim(0.7 / cloud.size, 1.2)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:

@@ -242,9 +242,20 @@ class Spectrum:
         if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may
         be missed.
         """
+        n = integer("n", n, low=16)
+        pieces = self._pieces
+        if not pieces:
+            return []
+        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
+        order = np.argsort(-lengths)
+        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
+        return [self._project(_resample(pieces[i], share[i])) for i in order]
+
+    @cached_property
+    def _pieces(self):
+        """The boundary as closed curves of as many points as tracing gave."""
         from contourpy import contour_generator
 
-        n = integer("n", n, low=16)
         x, y = self._grid_lines()
         f = self._log_edge(x[None, :] + 1j * y[:, None], rtol=1e-2)
         pieces = []
@@ -259,16 +270,8 @@ class Spectrum:
                 pieces.append(z)
             else:
                 pieces += [z, z.conj()[::-1]]
-        pieces = [z for z in pieces if z.size > 3]
-        if not pieces:
-            return []
-        pieces = [z for z in (self._project(_resample(z, max(64, z.size))) for z in pieces) if np.abs(np.diff(z)).sum() > 0]
-        if not pieces:
-            return []
-        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
-        order = np.argsort(-lengths)
-        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
-        return [self._project(_resample(pieces[i], share[i])) for i in order]
+        pieces = [self._project(_resample(z, max(64, z.size))) for z in pieces if z.size > 3]
+        return [z for z in pieces if np.abs(np.diff(z)).sum() > 0]
 
     def _grid_lines(self):
         """Grid lines for tracing: uniform, and clustered towards the real axis, the leaks and 1, where spectra are pinched."""
@@ -295,19 +298,22 @@ class Spectrum:
         on_axis = np.abs(z.imag) < 1e-14 * self._bound
         w = upper.copy()
         scale = np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self._bound)
+        h = 1e-7 * self._bound
+        left = np.arange(w.size)
         for _ in range(12):
-            f = self._log_edge(w)
-            if np.abs(f).max() < 1e-11:
+            v = w[left]
+            f = self._log_edge(v)
+            unsettled = np.abs(f) >= 1e-11
+            left, v, f = left[unsettled], v[unsettled], f[unsettled]
+            if not left.size:
                 break
-            h = 1e-7 * self._bound
-            fx = (self._log_edge(w + h) - self._log_edge(w - h)) / (2 * h)
-            fy = np.where(on_axis, 0.0, (self._log_edge(w + 1j * h) - self._log_edge(w - 1j * h)) / (2 * h))
-            slope = np.maximum(fx**2 + fy**2, 1e-12)
-            step = -f * (fx + 1j * fy) / slope
-            size = np.abs(step)
-            step *= np.minimum(1.0, np.minimum(0.5 * scale, 0.05 * self._bound) / np.maximum(size, 1e-300))
-            w = w + step
-            w = w.real + 1j * np.abs(w.imag)
+            around = self._log_edge(np.concatenate([v + h, v - h, v + 1j * h, v - 1j * h])).reshape(4, -1)
+            fx = (around[0] - around[1]) / (2 * h)
+            fy = np.where(on_axis[left], 0.0, (around[2] - around[3]) / (2 * h))
+            step = -f * (fx + 1j * fy) / np.maximum(fx**2 + fy**2, 1e-12)
+            step *= np.minimum(1.0, np.minimum(0.5 * scale[left], 0.05 * self._bound) / np.maximum(np.abs(step), 1e-300))
+            v = v + step
+            w[left] = v.real + 1j * np.abs(v.imag)
         bad = np.abs(self._log_edge(w)) > 1e-9
         if bad.any():  # flat or wild spots: bisect along the vertical through the original point
             w[bad] = self._project_by_bisection(upper[bad])
@@ -403,7 +409,7 @@ class Spectrum:
         n = integer("n", n, low=2)
         tol = real("tol", tol, low=1e-14, high=0.01)
         if box is None:
-            curves = self.boundary(128)
+            curves = self.boundary()
             if not curves:
                 raise ValueError("there is no continuous spectrum to map: all eigenvalues sit on atoms")
             z = np.concatenate(curves)
