@@ -416,8 +416,12 @@ class CompiledCell:
 
     @cached_property
     def analytic_leak(self):
-        """{center: function of a complex value of the one variable that sets the leak}: the coefficients of det(lambda - F_s) at a
-        site's fixed point, then their derivatives. None where the leak depends on several variables, or on none."""
+        """det(lambda - F_s) at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
+
+        {center: function of a complex array}, center 0 or 1: a list of the d + 1 coefficients in powers of lambda - center, lowest
+        first, then their d + 1 derivatives by the variable. None where the leak depends on several variables, or on none, or
+        sites have no closed form.
+        """
         import sympy as sp
 
         if len(self.pole_variables) != 1 or self.cell.closed_form is None:

@@ -45,8 +45,15 @@ class _Block:
 
 @dataclass
 class Solution:
-    """State of the equations at a set of lambda: x (L, n) per block, tau (L, n - 1), the curvature of the potential in
-    (log x, tau) there (L, 2n - 1, 2n - 1), and where they are non-trivial."""
+    """State of the equations at L lambdas.
+
+    Attributes
+    ----------
+    x : list of (L, n) arrays, one for each block of n messages; 0 outside the support
+    tau : list of (L, n - 1) arrays
+    curvature : list of (L, 2n - 1, 2n - 1) arrays, second derivatives of the potential by (log x, tau)
+    inside : (L,) bool, where the equations have a non-trivial solution
+    """
 
     x: list
     tau: list
@@ -213,9 +220,9 @@ class Population:
     def solve(self, lam, tol=1e-10, radius=None, then=None):
         """Solve the equations at each lambda (L,). Raises ConvergenceError if any fails.
 
-        ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand.
-
-        ``radius`` is the spectral radius of T where it is known already. Large sets are solved in two stages: a sparse subset from scratch, the rest from its nearest solved neighbour.
+        ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand. ``radius`` is the
+        spectral radius of T where it is known already. Large sets are solved in stages: a sparse subset from scratch, denser
+        ones from their nearest solved neighbours.
         """
         if radius is None:
             radius = spectral_radius(self.transfer_moments(lam))
@@ -352,7 +359,7 @@ class Population:
                 x[active] = np.clip(new, 0.1 * xa, 10.0 * xa)
                 tau[active] = ta + damp * step[:, n:]
                 x[active[bad]] = usage[bad]
-                done[active] = (size < np.sqrt(tol) * 1e-2) & ~bad
+                done[active] = (size < np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)) & ~bad  # the next error is its square
             if done.all():
                 return x, tau, last
             x[~done] = np.clip(x[~done], 1e-8, 1.0)
@@ -412,8 +419,8 @@ class Population:
     def evaluate(self, lam, what, tol=1e-10, radius=None):
         """Potential, resolvent or density [T4] at lambda (L,).
 
-        ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): 2 Phi / 2 per unit, g per
-        unit, density per unit area and unit (integrates to d).
+        ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): Phi per unit, g per unit, density
+        per unit area and unit (integrates to d). ``radius`` as in :meth:`solve`. Raises ConvergenceError.
         """
         out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
         if radius is None:

@@ -71,7 +71,10 @@ class Ensemble:
     parameter_std = property(lambda self: dict(self._values["parameter_std"]), doc="{site parameter: spread}.")
 
     def array(self, kind):
-        """Values of one kind ("gain", "bias", ...) as a float array in the order of the cell's fields or parameters."""
+        """Values of one kind as a float array, (K,) in the order of the cell's fields or (P,) in that of its site parameters.
+
+        ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter" or "parameter_std"; KeyError for anything else.
+        """
         return np.array(list(self._values[kind].values()), dtype=float)
 
     @property
@@ -85,12 +88,12 @@ class Ensemble:
         return tuple(f"{kind}.{name}" for kind, values in self._values.items() for name in values)
 
     def value(self, path):
-        """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"."""
+        """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"; ValueError for a path that is none of ``paths``."""
         kind, name = self._split(path)
         return self._values[kind][name]
 
     def replace(self, values):
-        """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed."""
+        """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed; errors as in Ensemble itself."""
         new = {kind: dict(v) for kind, v in self._values.items()}
         for path, value in values.items():
             kind, name = self._split(path)
@@ -110,7 +113,19 @@ class Ensemble:
 
     @classmethod
     def from_dict(cls, description, cell=None):
-        """Rebuild from :meth:`as_dict`. Built-in cells are found by name; pass ``cell`` for your own."""
+        """Rebuild an Ensemble from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+        cell : Cell, optional
+            Built-in cells are found by name; pass your own. Its name must be the one in ``description``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not a description, unknown entries, an unknown or another cell, values that are not allowed.
+        """
         if not isinstance(description, Mapping) or "cell" not in description:
             raise ValueError(f"description must be a mapping with a 'cell', got {description!r}")
         values = dict(description)

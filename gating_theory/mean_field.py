@@ -135,7 +135,7 @@ class FixedPoint:
         Largest |R(q) - q| relative to q.
     error : float
         Estimated relative quadrature error of the moments (0 where there is nothing to integrate).
-    status : str
+    status : str, "converged", "zero state", or by how much the estimated error exceeds the tolerance
     """
 
     ensemble: Ensemble
@@ -178,10 +178,21 @@ class FixedPoint:
     def sites_at(self, tol, max_nodes=400_000, fold=False, leak_nodes=1):
         """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
 
-        With ``fold`` only one sign is kept of fields that enter spectra by their square alone, with doubled weight;
-        ``leak_nodes`` multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
-        Nodes that together weigh less than ``tol / 10`` are dropped. Where the tensor grid would exceed ``max_nodes`` the
-        tolerance is raised; ``sites.tol`` is the one reached.
+        Nodes that together weigh less than ``tol / 10`` are dropped.
+
+        Parameters
+        ----------
+        tol : float in [1e-15, 0.1]
+        max_nodes : int
+            The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
+        fold : bool
+            Keep one sign only, with doubled weight, of fields that enter spectra by their square alone.
+        leak_nodes : int >= 1
+            Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
+
+        Returns
+        -------
+        Sites, ``source`` "mean field"
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
         cell, law = self.ensemble.cell, self.law
@@ -242,7 +253,7 @@ def fixed_points(ensemble, tol=1e-10):
     Parameters
     ----------
     ensemble : Ensemble
-    tol : float
+    tol : float in (0, 1]
         Relative accuracy wanted of the moments. Reached for all built-in cells and gains up to 10; a status says so where
         the estimated quadrature error exceeds it.
 
@@ -252,6 +263,7 @@ def fixed_points(ensemble, tol=1e-10):
 
     Raises
     ------
+    TypeError, ValueError : not an Ensemble, a tolerance out of range
     CapabilityError : the cell's messages are not bounded
     ConvergenceError : a root was bracketed but not polished
     """
@@ -491,8 +503,9 @@ def fold(ensemble, parameter, bounds=None):
     which a pair of solutions of finite amplitude is born, G = dG/dx = 0 with G(x) = log(R(x)/x). The whole range of
     amplitudes is searched, so folds that the local expansion does not see are found.
 
-    Parameters, errors: as :func:`onset`. For an ensemble without a zero state the fold is where two of its solutions are
-    born or merge; ValueError if there is none within the bounds.
+    Parameters, errors: as :func:`onset`, and CapabilityError for cells without a bounded mean field or whose moments do not close in
+    one loop, ConvergenceError where a fold was bracketed but not resolved. For an ensemble without a zero state the fold is
+    where two of its solutions are born or merge; ValueError if there is none within the bounds.
 
     Returns
     -------
@@ -660,7 +673,7 @@ def tricritical(ensemble, parameter, along):
 
     Raises
     ------
-    ValueError : same parameter twice, or no tricritical point within the default bounds
+    ValueError : unknown parameter, the same twice, or no tricritical point within the default bounds (those of :func:`onset`)
     CapabilityError : no zero state or no closed-form site fixed point
     """
     if parameter == along:

@@ -214,7 +214,17 @@ class Network:
     # --- states
 
     def random_state(self, rng=None, scale=1.0):
-        """A state with every variable of every unit iid normal of standard deviation ``scale``: (d, N) or (B, d, N)."""
+        """A state with every variable of every unit iid normal.
+
+        Parameters
+        ----------
+        rng : numpy Generator, int or None
+        scale : float >= 0, the standard deviation
+
+        Returns
+        -------
+        (d, N) or (B, d, N) array
+        """
         scale = real("scale", scale, low=0.0)
         return scale * generator(rng).standard_normal((*self._lead, self._cell.n_state, self._n))
 
@@ -273,6 +283,10 @@ class Network:
         Returns
         -------
         (K, N) or (B, K, N) array
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of real numbers, or not finite
         """
         return self._fields(self._state(state), self._pattern(input))
 
@@ -353,7 +367,7 @@ class Network:
     def sites(self, state, input=None):
         """The population of sites at a state, for the random-matrix calculators [T3, T4].
 
-        Every unit counts 1/N; the networks of a batch are pooled. The gains are the ensemble's.
+        Every unit counts 1/N; the networks of a batch are pooled. The gains are the ensemble's. Arguments as in :meth:`fields`.
 
         Returns
         -------
@@ -419,7 +433,7 @@ class Network:
         return J
 
     def eigenvalues(self, state, input=None):
-        """Eigenvalues of the Jacobian at a state, in LAPACK's order: complex (d N,) or (B, d N)."""
+        """Eigenvalues of the Jacobian at a state, in LAPACK's order: complex (d N,) or (B, d N). Arguments as in :meth:`fields`."""
         return self._linear_algebra(np.linalg.eigvals, self.jacobian(state, input)).astype(complex)
 
     def log_det(self, lam, state, input=None):

@@ -30,10 +30,10 @@ def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False, refine=1):
     ----------
     mean : float
     std : (B,) array, non-negative
-    tol : float
-    strip : float
+    tol : float in (0, 1), the error wanted of averages of order one
+    strip : float > 0, half-width of the strip in units of y
     stiff : bool
-    refine : int, divides the step
+    refine : int >= 1, divides the step
 
     Returns
     -------
@@ -243,6 +243,10 @@ class Sites:
     gain : (K,) array or None, the gains of the matrices the fields come through
     source : str, where the population comes from: "mean field", "sampled network", "simulation", ...
     tol : float, quadrature tolerance the population was made for (nan for samples)
+
+    Raises
+    ------
+    ValueError : shapes that do not fit the cell, values that are not finite, weights that are negative or do not sum to 1
     """
 
     cell: object
@@ -284,7 +288,7 @@ class Sites:
         return self.weights.size
 
     def mean(self, values):
-        """Weighted average over sites of an array whose last axis runs over them."""
+        """Weighted average of ``values``, an array (..., M) whose last axis runs over sites: (...)."""
         return np.asarray(values) @ self.weights
 
     def moments(self):

@@ -27,15 +27,26 @@ class Spectrum:
 
     Edge quantities at a mean-field fixed point are accurate to about 1e-10. Quantities inside the support come from a population
     of sites made for the tolerance ``tol``; they are limits N -> infinity, a sampled network differs by its own fluctuations.
-    Every array argument may have any shape; the result has the same.
+
+    A *leak* is an eigenvalue of a site's own dynamics F_s at given fields: the update gate of the GRU, the forget gate of the
+    LSTM. Leaks belong to the spectrum. Where they are spread over sites they cover intervals of the real axis.
 
     Parameters
     ----------
-    source : FixedPoint, or a result with ``sites`` (a steady state)
-    tol : float, optional
+    source : FixedPoint, Sites that carry gains, or a result with such ``sites``
+    tol : float in [1e-14, 0.01], optional
         Quadrature tolerance inside the support. Default: 1e-5, and 1e-4 where more than 1000 lambdas are asked for at once.
 
-    See also ``Spectrum.from_sites``.
+    In all methods ``lam`` stands for lambda, a finite complex number or an array of them of any shape; the result has the same
+    shape. See also ``Spectrum.from_sites``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another kind of source, sites without gains, a tolerance out of range; in methods, arguments that are not finite or
+        out of range.
+    ConvergenceError
+        By methods: a quadrature or an equation did not converge at some lambda (``estimate`` holds what was reached).
     """
 
     def __init__(self, source, tol=None):
@@ -61,7 +72,16 @@ class Spectrum:
     def from_sites(cls, cell, sites=None, gain=None):
         """Spectrum of a given population: ``from_sites(net.sites(state))`` or ``from_sites(cell, sites, gain)``.
 
-        ``gain`` is a mapping from field names or an array of K gains; it replaces what the sites carry.
+        Parameters
+        ----------
+        cell : Cell, or the Sites themselves
+        sites : Sites, of that cell
+        gain : float, mapping from field names (those left out: 1) or (K,) array, optional
+            Gains a_k >= 0; they replace what the sites carry.
+
+        Raises
+        ------
+        TypeError, ValueError : other types, sites of another cell, sites without gains, gains that are negative or too few
         """
         from dataclasses import replace
 
@@ -108,8 +128,9 @@ class Spectrum:
     def edge_function(self, lam):
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
-        Infinite on leaks: where that of a finite fraction of sites equals lambda, and on the real axis between leaks that are spread.
-        Accurate to about 1e-10 relative below 3; next to leaks, where it is huge, there may be fewer digits.
+        Infinite on leaks: where that of a finite fraction of sites equals lambda, and on the real axis between leaks that are
+        spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where ``edge_tol`` is
+        above 1e-12.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
@@ -119,9 +140,9 @@ class Spectrum:
 
     @property
     def edge_tol(self):
-        """Quadrature tolerance of the edge function: 1e-14 (T itself to about 1e-11), more where gains are so large that its grids had to be coarsened.
+        """Quadrature tolerance of the edge function: 1e-14, which gives T itself to about 1e-11.
 
-        nan for a given population of sites, whose sums are exact.
+        More where gains are so large that its grids had to be coarsened; nan for a given population of sites, whose sums are exact.
         """
         return self._edge.tol
 
@@ -145,7 +166,10 @@ class Spectrum:
 
     @cached_property
     def _bound(self):
-        """A radius beyond which there is no spectrum: by the maximum principle it is enough that T < 1 on a circle around all leaks."""
+        """A radius beyond which there is no spectrum.
+
+        By the maximum principle it is enough that T < 1 on a circle around all leaks.
+        """
         bound = max(1e-12, 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9)
         circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
         while self._log_edge(bound * circle).max() >= 0.0:
@@ -179,9 +203,9 @@ class Spectrum:
     def abscissa(self):
         """Largest real part of the spectrum [T3]: of its support, or of the sites' leaks.
 
-        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks (the
-        update gate of the GRU, the forget gate of the LSTM) are part of the spectrum. Where they are Gaussian fields behind a sigmoid
-        their law reaches all the way to 1; the tail that holds less than 1e-6 of the sites is left out.
+        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks are part of
+        the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
+        less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
         """
         candidate, floor = self._real_edge(), self._slowest_leak
         y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
@@ -193,7 +217,7 @@ class Spectrum:
         return max([float(c.real.max()) for c in self.boundary(512)] + [floor])
 
     def radius(self):
-        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks (see :meth:`abscissa`)."""
+        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks (see :meth:`abscissa` for what that counts)."""
         floor = self._largest_leak
         theta = np.linspace(0.0, np.pi, 49)
         theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
@@ -234,13 +258,18 @@ class Spectrum:
 
         Parameters
         ----------
-        n : int, total number of points, shared among the curves by length (at least 16 each)
+        n : int >= 16, total number of points, shared among the curves by length (at least 16 each)
 
         Returns
         -------
         list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
-        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may
-        be missed.
+        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may be missed.
+        Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
+        whole (a bound on |lambda|) to either side, it is left out.
+
+        Raises
+        ------
+        ConvergenceError : a piece was seen but not resolved
         """
         n = integer("n", n, low=16)
         pieces = self._pieces
@@ -356,7 +385,7 @@ class Spectrum:
         tol = fixed_tol or self.tol or (1e-5 if few else 1e-4)
         leak_nodes = 4 if few else leak_nodes
         if (tol, leak_nodes) not in self._populations:
-            room = 100_000 if leak_nodes > 1 else 400_000
+            room = 100_000 if count <= 1000 else 400_000
             sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
             self._populations[tol, leak_nodes] = Population(sites)
         return self._populations[tol, leak_nodes]
@@ -400,11 +429,27 @@ class Spectrum:
         return value if lam.ndim else float(value)
 
     def density_map(self, n=200, box=None, tol=1e-3):
-        """Density on an n x n grid of pixel centres: ``(x, y, density)`` with density[j, i] at x[i] + i y[j].
+        """Density on an n x n grid of pixel centres: ``(x, y, density)`` with density[j, i] at x[i] + i y[j] [T4].
 
-        Made for pictures: the population's tolerance is 1e-3 unless given. Rows that touch the real axis show the average over
-        the pixel, so that the thin layer of real eigenvalues is seen and the map sums to 1 (without atoms). ``box`` = (left, right, bottom, top) defaults to the
-        bounding box of the boundary.
+        Rows that touch the real axis show the average over the pixel, so that the thin layer of real eigenvalues is seen and the
+        map times the area of a pixel sums to 1 (without atoms).
+
+        Parameters
+        ----------
+        n : int >= 2
+        box : (left, right, bottom, top), optional
+            Default: the bounding box of the boundary, and 5 % more.
+        tol : float in [1e-14, 0.01]
+            Tolerance of the population. The default is made for pictures.
+
+        Returns
+        -------
+        x, y : (n,) arrays
+        density : (n, n) array, eigenvalues per unit area as a fraction
+
+        Raises
+        ------
+        ValueError : a box that is empty; no box though all eigenvalues sit on atoms
         """
         n = integer("n", n, low=2)
         tol = real("tol", tol, low=1e-14, high=0.01)
@@ -422,13 +467,17 @@ class Spectrum:
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
-        value = np.maximum(self._evaluate(x[None, :] + 1j * y[:, None], "density", tol, 1e-3 * tol), 0.0) / self.n_state
+        population = self._population(n * n, tol)
+        if population.sites.size <= 300:  # twice the nodes of the leak, where they are cheap: the real axis is beaded without
+            population = self._population(n * n, tol, leak_nodes=2)
+        value = self._evaluate(x[None, :] + 1j * y[:, None], "density", tol, 1e-3 * tol, population)
+        value = np.maximum(value, 0.0) / self.n_state
         half = 0.5 * (top - bottom) / n
         for j in np.flatnonzero(np.abs(y) <= half * (1 + 1e-9)):
-            value[j] = self._row_average(x, y[j] - half, y[j] + half, tol)
+            value[j] = self._row_average(x, y[j] - half, y[j] + half, tol, population)
         return x, y, value
 
-    def _row_average(self, x, low, high, tol):
+    def _row_average(self, x, low, high, tol, population):
         """Density averaged over the pixels of a row that touches the real axis, from the flux of g through their sides [T4].
 
         The mass between the axis and height Y (half of the axis itself included) is the flux -Im g(x + iY) / 2 pi through the top
@@ -441,9 +490,9 @@ class Spectrum:
         heights = [abs(h) for h in (low, high) if abs(h) > 1e-9 * (high - low)]
         for Y in heights:
             top = x[:, None] + 0.5 * width * points + 1j * Y
-            through_top = -self._evaluate(top, "resolvent", tol, 1e-3 * tol).imag @ weights * 0.5 * width
+            through_top = -self._evaluate(top, "resolvent", tol, 1e-3 * tol, population).imag @ weights * 0.5 * width
             side = edges[:, None] + 1j * 0.5 * Y * (1.0 + points)
-            through_side = self._evaluate(side, "resolvent", tol, 1e-3 * tol).real @ weights * 0.5 * Y
+            through_side = self._evaluate(side, "resolvent", tol, 1e-3 * tol, population).real @ weights * 0.5 * Y
             total += (through_top + np.diff(through_side)) / (2.0 * np.pi)
         return np.maximum(total, 0.0) / (width * (high - low)) / self.n_state
 
@@ -452,6 +501,17 @@ class Spectrum:
 
         The contour integral (1/2 pi i d) of g, Gauss-Legendre on the arcs between the boundary of the support, nodes doubled
         until two results agree to ``tol``.
+
+        Parameters
+        ----------
+        center : complex number
+        radius : float >= 0
+        tol : float in [1e-12, 1]
+            Absolute tolerance. That of the population is a tenth of it (at least 1e-6), unless the Spectrum was given its own.
+
+        Returns
+        -------
+        float in [0, 1]
 
         Raises
         ------
@@ -499,7 +559,10 @@ class Spectrum:
         raise ConvergenceError(f"mass of the disc at {center}, radius {radius}: not converged to {tol}", estimate=mass)
 
     def slow_fraction(self, tau, tol=1e-4):
-        """Fraction of modes with a timescale -1/log|lambda| above ``tau`` steps, or growing: |lambda| > exp(-1/tau) [T6]."""
+        """Fraction of modes with a timescale -1/log|lambda| above ``tau`` steps, or growing: |lambda| > exp(-1/tau) [T6].
+
+        One minus a mass: ``tau`` > 0 in steps, ``tol`` and errors as in :meth:`mass`.
+        """
         tau = real("tau", tau, low=0.0, open_low=True)
         return 1.0 - self.mass(0.0, float(np.exp(-1.0 / tau)), tol)
 
