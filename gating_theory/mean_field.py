@@ -239,7 +239,12 @@ def _require_bounded(cell):
 
 
 def _has_zero(moments):
-    return not np.any(moments(np.zeros((1, moments.n)), 1e-3))
+    """Whether all messages vanish where no field varies but by its frozen spread; remembered, for sweeps over gains."""
+    nothing = np.zeros((1, moments.n))
+    known = moments.cell.compiled.zero_averages(moments.law(nothing))
+    if "zero state" not in known:
+        known["zero state"] = not np.any(moments(nothing, 1e-3))
+    return known["zero state"]
 
 
 def fixed_points(ensemble, tol=1e-10):
@@ -309,27 +314,30 @@ def _finish(moments, q, tol):
     return FixedPoint(moments.ensemble, dict(zip(names, q.tolist())), residual, error, status, moments)
 
 
-def _scan_points(moments, start, tol):
-    top = 1.0
-    while moments.log_ratio(np.array([top]), tol, start)[0] >= 0:
-        top *= 4.0
-        if top > 1e8:
-            raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
-    # without a zero state solutions can be as small as the moment that the biases alone give
-    least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
-    bottom = min(-13.0, np.log10(least) - 1.0) if least > 1e-280 else -13.0
+def _scan(moments, start):
+    """Points x over thirteen decades, up to where the moments have stopped growing, and G there."""
+    tol = moments.scan_tol
+    bottom = -13.0
+    if not _has_zero(moments):  # solutions can then be as small as the moment that the biases alone give
+        least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
+        bottom = min(-13.0, np.log10(least) - 1.0) if least > 1e-280 else -13.0
     low = np.logspace(bottom, -3, int(4 * (-3 - bottom)), endpoint=False)
-    high = np.logspace(-3, np.log10(top), int(16 * (3 + np.log10(top))))
-    return np.concatenate([low, high])
+    x = np.concatenate([low, np.logspace(-3, 0.0, 48)])
+    # a batch shares the nodes of its widest member: blocks keep the narrow ones cheap
+    G = np.concatenate([moments.log_ratio(part, tol, start) for part in np.array_split(x, 6 if tol > 1e-6 else 2)])
+    while G[-1] >= 0.0:
+        if x[-1] > 1e8:
+            raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
+        more = x[-1] * np.logspace(0.0, np.log10(4.0), 10)[1:]
+        x, G = np.concatenate([x, more]), np.concatenate([G, moments.log_ratio(more, tol, start)])
+    return x, G
 
 
 def _scalar_roots(moments, start):
     """All zeros of G over thirteen decades."""
     scan_tol = moments.scan_tol
-    x = _scan_points(moments, start, scan_tol)
+    x, G = _scan(moments, start)
     u = np.log(x)
-    # a batch shares the nodes of its widest member: blocks keep the narrow ones cheap
-    G = np.concatenate([moments.log_ratio(part, scan_tol, start) for part in np.array_split(x, 12 if scan_tol > 1e-6 else 2)])
     suspicious = []
     for i in range(1, x.size):
         if G[i - 1] * G[i] <= 0:

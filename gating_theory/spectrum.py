@@ -11,7 +11,7 @@ from .dyson import Population, spectral_radius
 from .edge import FixedPointEdge, SitesEdge
 from .errors import CapabilityError, ConvergenceError
 from .mean_field import FixedPoint
-from .roots import bracketed_root, smooth_roots
+from .roots import bracketed_root
 from .sites import Sites
 
 __all__ = ["Spectrum"]
@@ -178,42 +178,63 @@ class Spectrum:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
         return bound
 
+    @cached_property
     def _real_edge(self):
         """Largest real lambda on the boundary right of all leaks, or None."""
         top = max([float(np.max(self._leaks.real))] + [high for _, high in self._edge.continua])
-        span = self._bound - top
-        if span <= 0:
-            span = 1e-9
-        distance = np.concatenate([span * 10.0 ** np.linspace(-16, 0, 65), [1.3 * span]])
+        span = max(abs(top), 1e-3)
+        # out to where T < 1 and falls as 1/lambda^2: nothing beyond
+        while self._log_edge(np.array([top + span, top + 2.0 * span])).max() >= 0.0:
+            span *= 4.0
+            if span > 1e9:
+                raise ConvergenceError("the spectrum has no finite bound", estimate=span)
+        distance = span * 10.0 ** np.linspace(-16, 0, 49)
         value = self._log_edge(top + distance)
         positive = np.flatnonzero(value > 0.0)
-        if not positive.size:
+        if not positive.size or positive[-1] == distance.size - 1:
             return None
         i = positive[-1]
-        if i == distance.size - 1:
-            return None
-        low, high = np.log(distance[i]), np.log(distance[i + 1])
-
-        def f(u):
-            return self._log_edge(top + np.exp(u))
-
-        u = smooth_roots(f, low, high) if value[i] < 3.0 else []
-        return top + float(np.exp(u[-1] if u else bracketed_root(f, [low], [high])[0]))
+        u, f = np.log(distance), lambda u: self._log_edge(top + np.exp(u))
+        # inverse interpolation of the values at hand, then secant steps; bisection where that goes astray
+        near = slice(max(0, i - 2), i + 4)
+        x, known = u[near], value[near]
+        guess = np.nan
+        if np.all(np.diff(known) < 0):
+            weights = [np.prod([known[k] / (known[k] - known[j]) for k in range(x.size) if k != j]) for j in range(x.size)]
+            guess = float(np.dot(weights, x))
+        for _ in range(4):
+            if not u[i] < guess < u[i + 1]:
+                break
+            left, here = f(np.array([guess - 1e-4, guess]))
+            guess -= here * 1e-4 / (here - left) if here != left else np.nan
+            if abs(here) < 1e-9:  # the slope is good to four digits
+                break
+        else:
+            guess = np.nan
+        if not u[i] < guess < u[i + 1]:
+            guess = bracketed_root(f, [u[i]], [u[i + 1]])[0]
+        edge = top + float(np.exp(guess))
+        if self._edge.halving_error(edge) > 1e-6:
+            raise ConvergenceError(f"the edge on the real axis was not resolved at {edge}", estimate=edge)
+        return edge
 
     def abscissa(self):
         """Largest real part of the spectrum [T3]: of its support, or of the sites' leaks.
 
-        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks are part of
-        the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
-        less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
+        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks (the
+        update gate of the GRU, the forget gate of the LSTM) are part of the spectrum. Where they are Gaussian fields behind a sigmoid
+        their law reaches all the way to 1; the tail that holds less than 1e-6 of the sites is left out.
         """
-        candidate, floor = self._real_edge(), self._slowest_leak
-        y = self._bound * 10.0 ** np.linspace(-8, 0, 40)
+        candidate, floor = self._real_edge, self._slowest_leak
+        # T is subharmonic right of the leaks: with T < 1 on a vertical line there is no support to its right
         if candidate is not None:
+            y = max(1.0, abs(candidate)) * 10.0 ** np.linspace(-8, 1, 28)
             if self._log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
                 return max(candidate, floor)
-        elif self._log_edge(floor + 1j * y[y > _LAYER * self._bound]).max() < 0.0:
-            return floor
+        else:
+            y = max(1.0, abs(floor)) * 10.0 ** np.linspace(np.log10(_LAYER), 1, 28)
+            if self._log_edge(floor + 1j * y).max() < 0.0:
+                return floor
         return max([float(c.real.max()) for c in self.boundary(512)] + [floor])
 
     def radius(self):
@@ -221,7 +242,7 @@ class Spectrum:
         floor = self._largest_leak
         theta = np.linspace(0.0, np.pi, 49)
         theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
-        edge = self._real_edge()
+        edge = self._real_edge
         # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
         if edge is not None and edge >= np.abs(self._leaks).max():
             if self._log_edge(edge * (1 + 1e-10) * np.exp(1j * theta)).max() < 0.0:
