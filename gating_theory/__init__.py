@@ -13,11 +13,14 @@ from .cell import Cell
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .io import load, save
+from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
 from .network import Network
 from .phase_diagram import phase_diagram
+from .simulation import Simulation, simulate
 from .sites import Sites
 from .spectrum import Spectrum
+from .steady_state import SteadyState, steady_state
 from .version import __version__
 
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
@@ -29,18 +32,24 @@ __all__ = [
     "Critical",
     "Ensemble",
     "FixedPoint",
+    "LyapunovSpectrum",
     "Network",
+    "Simulation",
     "Sites",
     "Spectrum",
+    "SteadyState",
     "__version__",
     "fixed_points",
     "fold",
     "load",
+    "lyapunov_spectrum",
     "onset",
     "phase_diagram",
     "plotting",
     "save",
     "sigma",
+    "simulate",
+    "steady_state",
     "tricritical",
     *_CELLS,
 ]

@@ -24,10 +24,12 @@ def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
     return number
 
 
-def integer(name, value, *, low=0):
-    """An int of at least ``low``; floats are refused even when whole, so that 1e3 is not taken silently."""
+def integer(name, value, *, low=0, high=None):
+    """An int of at least ``low`` (and at most ``high``); floats are refused even when whole, so that 1e3 is not taken silently."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
+    if high is not None and not low <= value <= high:
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}")
     return int(value)

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from .ensemble import Ensemble
+from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
 from .provenance import cell_text, provenance
 from .version import __version__
@@ -30,7 +31,7 @@ def save(result, path):
 
     Parameters
     ----------
-    result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, or Critical
+    result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical or LyapunovSpectrum
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -180,18 +181,21 @@ def _describe(result):
             "status": result.status,
         }
         return "critical", result.ensemble, data
+    if isinstance(result, LyapunovSpectrum):
+        return "lyapunov", result.ensemble, result.as_dict()
     if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
         if any(p.ensemble.cell != result[0].ensemble.cell for p in result):
             raise ValueError("result holds fixed points of different cells: save them in one file a cell")
         return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
     raise TypeError(
-        "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints or Critical, "
+        "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical or LyapunovSpectrum, "
         f"got {type(result).__name__}"
     )
 
 
 def _restore(kind, data, record, cell):
     makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
+    makers |= {"lyapunov": LyapunovSpectrum.from_dict}
     if kind not in makers:
         raise ValueError(f"unknown kind {kind!r}; known are {list(makers)}")
     result = makers[kind](data, cell)

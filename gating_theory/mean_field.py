@@ -212,7 +212,9 @@ class FixedPoint:
         K = cell.n_fields
         state = [np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])]
         parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
-        return Sites(cell, weights, np.array(state), np.array(flat[:K]), parameters, self.ensemble.array("gain"), "mean field", reached)
+        return Sites(
+            cell, weights, np.array(state), np.array(flat[:K]), parameters, self.ensemble.array("gain"), "mean field", reached
+        )
 
     def as_dict(self):
         """JSON-ready: ensemble, moments, residual, error, status."""
@@ -314,9 +316,8 @@ def _finish(moments, q, tol):
     return FixedPoint(moments.ensemble, dict(zip(names, q.tolist())), residual, error, status, moments)
 
 
-def _scan(moments, start):
+def _scan(moments, start, tol):
     """Points x over thirteen decades, up to where the moments have stopped growing, and G there."""
-    tol = moments.scan_tol
     bottom = -13.0
     if not _has_zero(moments):  # solutions can then be as small as the moment that the biases alone give
         least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
@@ -336,7 +337,7 @@ def _scan(moments, start):
 def _scalar_roots(moments, start):
     """All zeros of G over thirteen decades."""
     scan_tol = moments.scan_tol
-    x, G = _scan(moments, start)
+    x, G = _scan(moments, start, scan_tol)
     u = np.log(x)
     suspicious = []
     for i in range(1, x.size):
@@ -401,7 +402,9 @@ def _linear_map(ensemble, second_order=True):
     cell = ensemble.cell
     moments = MomentMap(ensemble)
     if not _has_zero(moments):
-        raise CapabilityError(f"{ensemble!r} has no zero state: some message does not vanish there (a bias of its field, or its spread)")
+        raise CapabilityError(
+            f"{ensemble!r} has no zero state: some message does not vanish there (a bias of its field, or its spread)"
+        )
     linear, quadratic = cell.compiled.expansion
     law = moments.law(np.zeros((1, moments.n)))
     cache = cell.compiled.zero_averages(law)
@@ -529,7 +532,12 @@ def fold(ensemble, parameter, bounds=None):
     peak = _highest(MomentMap(start.ensemble))
     if peak is None or peak[1] <= 1e-13:
         return Critical(
-            float(start), parameter, start.moments, False, start.ensemble, "continuous transition: non-zero solutions appear at the onset"
+            float(start),
+            parameter,
+            start.moments,
+            False,
+            start.ensemble,
+            "continuous transition: non-zero solutions appear at the onset",
         )
     value, x = _polish_fold(ensemble, parameter, float(start), peak[0], (low, high))
     there = ensemble.replace({parameter: value})
@@ -556,12 +564,13 @@ def _require_scalar(moments):
 def _highest(moments, tol=1e-9):
     """(x, G) at the largest interior local maximum of G(x), or None. Small x, where G -> log alpha, is excluded."""
     _require_scalar(moments)
-    x = _scan_points(moments, "small", tol)
-    G = moments.log_ratio(x, tol)
+    x, G = _scan(moments, "small", tol)
     best = None
     for i in range(1, x.size - 1):
         if x[i] > 1e-9 and G[i] >= G[i - 1] and G[i] > G[i + 1]:
-            point = smooth_extremum(lambda v: moments.log_ratio(np.exp(v), moments.fine), np.log(x[i - 1]), np.log(x[i + 1]), largest=True)
+            point = smooth_extremum(
+                lambda v: moments.log_ratio(np.exp(v), moments.fine), np.log(x[i - 1]), np.log(x[i + 1]), largest=True
+            )
             if point is not None and (best is None or point[1] > best[1]):
                 best = point
     return None if best is None else (float(np.exp(best[0])), best[1])
@@ -630,7 +639,9 @@ def _fold_by_count(ensemble, parameter, bounds):
         counts.append(len(_scalar_roots(moments, "small")))
     changes = [i for i in range(1, grid.size) if counts[i] != counts[i - 1]]
     if not changes:
-        raise ValueError(f"fold: the number of solutions does not change with {parameter!r} between {low} and {high} for {ensemble!r}")
+        raise ValueError(
+            f"fold: the number of solutions does not change with {parameter!r} between {low} and {high} for {ensemble!r}"
+        )
     i = min(changes, key=lambda i: abs(0.5 * (grid[i] + grid[i - 1]) - present))
     a, b = float(grid[i - 1]), float(grid[i])
     reference = counts[i - 1]

@@ -1,0 +1,118 @@
+"""Iid Gaussian matrices that act on vectors without ever being formed [T5].
+
+The action of an N x N matrix U with iid normal entries of variance a^2/N on an orthonormal basis e_1, e_2, ... (|e_j|^2 = N) of the
+directions it has met so far is a set of independent Gaussian vectors a g_1, a g_2, ... So a message m = sum_j l_j e_j gives
+
+    U m = a sum_j l_j g_j,
+
+with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
+The basis is not stored. Stored are the messages themselves, M, and the Cholesky factor L of their Gram matrix M^T M / N = L L^T; the
+coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step [NUMERICS]. Only a message that
+lies nearly in the span of the earlier ones, where l l^T would swallow its new part, is orthogonalised explicitly (twice).
+Matrices that listen to the same message share M and L and differ in g.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["ImplicitMatrices"]
+
+#: A message whose new part is a smaller fraction of its squared length than this is orthogonalised explicitly.
+_NEARLY_DEPENDENT = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 1e-2}
+#: A new part smaller than this, relative to the message, is rounding: the message is in the span of the earlier ones.
+_ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-5}
+
+
+class ImplicitMatrices:
+    """Independent iid Gaussian matrices that are applied to the same vectors.
+
+    Parameters
+    ----------
+    n_units : int, N
+    gains : (F,) array, the a_k of the matrices (entries have variance a_k^2 / N)
+    capacity : int, how many independent vectors there is room for
+    rng : numpy Generator
+    dtype : float64 or float32, of what is stored
+    """
+
+    def __init__(self, n_units, gains, capacity, rng, dtype=np.float64):
+        self.n, self.gains, self.rng = n_units, np.asarray(gains, dtype=float), rng
+        self.dtype = np.dtype(dtype)
+        self.size = 0  # directions met so far
+        self.live = np.flatnonzero(self.gains > 0.0)
+        rows = capacity if self.live.size else 0
+        self._vectors = np.empty((rows, n_units), dtype=self.dtype)
+        self._images = np.empty((self.live.size, rows, n_units), dtype=self.dtype)
+        self._factor = np.zeros((capacity, capacity))
+
+    @staticmethod
+    def bytes_needed(n_units, gains, capacity, dtype=np.float64):
+        """Bytes of the arrays that one of these allocates."""
+        live = int(np.count_nonzero(np.asarray(gains) > 0.0))
+        return (1 + live) * capacity * n_units * np.dtype(dtype).itemsize if live else 0
+
+    def apply(self, m):
+        """U_k m for all k: ``(images, coordinates)``.
+
+        ``images`` is a list with an (N,) float64 array, or 0.0 for a vanishing gain, per matrix; ``coordinates`` (t,) are those of m
+        in the orthonormal basis so far, so that products of coordinates are products m . m' / N.
+        """
+        m = np.asarray(m, dtype=np.float64)
+        square = float(m @ m) / self.n
+        zeros = [0.0] * self.gains.size
+        if square == 0.0 or not self.live.size:
+            return zeros, np.zeros(self.size)
+        l, new = self._coordinates(m, square)
+        out = list(zeros)
+        for i, k in enumerate(self.live):
+            image = (l @ self._images[i, : l.size]).astype(np.float64) if l.size else np.zeros(self.n)
+            out[k] = image
+        if new > 0.0:
+            if self.size == self._vectors.shape[0]:
+                raise IndexError(f"capacity of {self.size} directions exceeded")
+            for i, k in enumerate(self.live):
+                fresh = self._images[i, self.size]
+                self.rng.standard_normal(out=fresh, dtype=self.dtype.type)
+                out[k] += new * fresh
+            self.size += 1
+            l = np.append(l, new)
+        for k in self.live:
+            out[k] *= self.gains[k]
+        return out, l
+
+    def _coordinates(self, m, square):
+        """Coordinates of m along the directions met so far, and the length of what is new; stores the new direction."""
+        from scipy.linalg import solve_triangular
+
+        t = self.size
+        stored = m.astype(self.dtype)
+        L, M = self._factor[:t, :t], self._vectors[:t]
+
+        def project(v):
+            return solve_triangular(L, (M @ v).astype(np.float64) / self.n, lower=True) if t else np.zeros(0)
+
+        l = project(stored)
+        rest = square - float(l @ l)
+        if t == 0 or rest > _NEARLY_DEPENDENT[self.dtype] * square:
+            new = np.sqrt(rest)
+            if t < self._vectors.shape[0]:
+                self._vectors[t] = stored
+                self._factor[t, :t], self._factor[t, t] = l, new
+            return l, new
+        # what is left of m, to its own relative accuracy; the second pass removes what rounding left of the span
+        residual = m.copy()
+        for coordinates in (l, None):
+            if coordinates is None:
+                coordinates = project(residual.astype(self.dtype))
+                l = l + coordinates
+            residual -= solve_triangular(L, coordinates, lower=True, trans="T").astype(self.dtype) @ M
+        new = float(np.sqrt(residual @ residual / self.n))
+        if new <= _ROUNDING[self.dtype] * np.sqrt(square):
+            return l, 0.0
+        if t < self._vectors.shape[0]:
+            self._vectors[t] = residual / new
+            # its own coordinates in the basis: orthogonal to the others up to rounding, which is written down
+            self._factor[t, :t] = project(self._vectors[t])
+            self._factor[t, t] = np.sqrt(max(1.0 - float(self._factor[t, :t] @ self._factor[t, :t]), 0.25))
+        return l, new

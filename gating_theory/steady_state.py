@@ -1,0 +1,243 @@
+"""Time-dependent states of large random networks: moments, correlations, largest Lyapunov exponent, and what kind of state it is [T5]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .checks import generator, integer
+from .ensemble import Ensemble
+from .simulation import Simulation, simulate
+from .sites import Sites
+
+__all__ = ["steady_state", "SteadyState"]
+
+_BLOCKS = 10
+#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves any more (rounding: 1e-32).
+_STILL = 1e-20
+#: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
+_SIGMAS = 3.0
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """The state a random network settles into [T5]. ``Spectrum(steady_state)`` gives the spectrum of its Jacobian.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    moments : dict, {message name: E m^2}, averages after the transient (at a settled state: at the end)
+    stderr : dict
+        Their standard errors: block averages in time and the finite number of sites, added in quadrature.
+    transient : int, steps that were left out
+    lyapunov, lyapunov_stderr : float
+        Largest Lyapunov exponent per step (natural logarithm), and its standard error from blocks; nan if not asked for.
+    verdict : str
+        "settled" (at a fixed point), "chaotic" (exponent above zero by three standard errors), "driven" (the exponent is below zero
+        and the state follows its input noise), or "undecided" (marginal, not stationary yet, or periodic).
+    status : str, the verdict with its numbers, and whether the run was long enough
+    converged : bool, whether a stationary stretch of at least half of the run was found
+    sites : Sites, for the random-matrix calculators
+    simulation : Simulation
+    """
+
+    ensemble: Ensemble
+    moments: dict
+    stderr: dict
+    transient: int
+    lyapunov: float
+    lyapunov_stderr: float
+    verdict: str
+    status: str
+    converged: bool
+    sites: Sites = field(repr=False)
+    simulation: Simulation = field(repr=False)
+
+    def autocorrelation(self, lags):
+        """Second moments E x(t) x(t + lag) over recorded sites and times after the transient [T5].
+
+        Parameters
+        ----------
+        lags : sequence of int >= 0, in steps, less than the number of steps after the transient
+
+        Returns
+        -------
+        dict with "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000:
+        two percent), the last from all.
+
+        Raises
+        ------
+        ValueError : a lag that is not an integer or beyond the run
+        """
+        run, t0 = self.simulation, self.transient
+        span = run.n_steps - t0
+        lags = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
+        if not lags or max(lags) >= span:
+            raise ValueError(f"lags must be below {span}, the steps after the transient of {t0}, got {lags}")
+
+        def of(series):
+            x = series[t0:]
+            return np.array([np.mean(x[: span - lag] * x[lag:], axis=(0, 2)) for lag in lags])
+
+        tables = [run.correlations[name][t0:, t0:] for name in self.ensemble.cell.message_names]
+        messages = [[float(np.mean(np.diagonal(table, lag))) for table in tables] for lag in lags]
+        return {"state": of(run.recorded_state), "fields": of(run.recorded_fields), "messages": np.array(messages)}
+
+    def as_dict(self):
+        """JSON-ready: ensemble, moments, errors, exponent, verdict, status."""
+        run = self.simulation
+        return {
+            "kind": "steady_state",
+            "ensemble": self.ensemble.as_dict(),
+            "n_units": run.n_units,
+            "n_steps": run.n_steps,
+            "moments": self.moments,
+            "stderr": self.stderr,
+            "transient": self.transient,
+            "lyapunov": self.lyapunov,
+            "lyapunov_stderr": self.lyapunov_stderr,
+            "verdict": self.verdict,
+            "status": self.status,
+        }
+
+    def __str__(self):
+        shown = ", ".join(f"E({n})^2 = {v:.5g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
+        return f"{self.ensemble.cell.name} steady state: {shown} ({self.status})"
+
+
+def steady_state(
+    ensemble,
+    n_units=100_000,
+    n_steps=300,
+    *,
+    rng=None,
+    lyapunov_units=10_000,
+    dtype="float64",
+    scale=1.0,
+    record=2000,
+    memory_limit=None,
+    progress=None,
+):
+    """Run a large random network until it is stationary, and measure it [T5].
+
+    In discrete time a network of iid matrices has no response term: its fields are Gaussian processes, independent of one another, so
+    that one big network is the dynamic mean field, up to its sampling error of order N^{-1/2}.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Iid input noise (``input_std``) is drawn anew at every step.
+    n_units : int >= 10, N
+    n_steps : int >= 20
+    rng : numpy Generator, int or None
+    lyapunov_units : int >= 0
+        Units of a second network, which carries the tangent vector; the exponent does not depend on N. 0: none.
+    dtype, scale, record, memory_limit : as for simulate
+    progress : callable(done, total), optional
+
+    Returns
+    -------
+    SteadyState
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError : as simulate
+    """
+    n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
+    lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
+    rng = generator(rng)
+    total = n_steps * (2 if lyapunov_units else 1)
+    options = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
+    run = simulate(ensemble, n_units, n_steps, record=record, progress=_shifted(progress, 0, total), **options)
+    growth = np.zeros(0)
+    if lyapunov_units:
+        second = min(lyapunov_units, n_units)
+        partner = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=_shifted(progress, n_steps, total), **options)
+        growth = partner.growth
+    return _measured(ensemble, run, growth)
+
+
+def _measured(ensemble, run, growth):
+    names, T = ensemble.cell.message_names, run.n_steps
+    transient, stationary = _transient(run.moments)
+    change = run.change / max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    still = change[-1] < _STILL
+    if still:
+        transient, stationary = T - max(10, T // 10), True
+    kept = run.moments[transient:]
+    mean = run.moments[-1] if still else kept.mean(axis=0)
+    temporal = np.zeros(mean.size) if still else _block_error(kept)
+    values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
+    spatial = [float(np.std(np.broadcast_to(v, run.sites.size) ** 2)) / np.sqrt(run.n_units) for v in values]
+    error = np.hypot(temporal, spatial)
+    exponent, exponent_error = np.nan, np.nan
+    if growth.size:
+        late = growth[T // 4 :] if not still else growth[T // 2 :]
+        exponent = float(late.mean())
+        exponent_error = float(_block_error(late[:, None])[0]) if np.isfinite(exponent) else np.nan
+    verdict = _verdict(ensemble, change, still, stationary, exponent, exponent_error)
+    status = verdict
+    stationary = stationary or verdict == "settled"
+    if growth.size:
+        status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
+    if not stationary:
+        status += f"; the moments still drift after {T} steps: run longer"
+    return SteadyState(
+        ensemble,
+        dict(zip(names, mean.tolist())),
+        dict(zip(names, error.tolist())),
+        int(transient),
+        exponent,
+        exponent_error,
+        verdict,
+        status,
+        bool(stationary),
+        run.sites,
+        run,
+    )
+
+
+def _verdict(ensemble, change, still, stationary, exponent, error):
+    if still:
+        return "settled"
+    driven = bool(ensemble.array("input_std").any())
+    if stationary and exponent > _SIGMAS * error:
+        return "chaotic"
+    if stationary and driven and exponent < -_SIGMAS * error:
+        return "driven"
+    # on its way to a fixed point: changes fall by orders of magnitude over the last half, and are small already
+    half = change[change.size // 2 :]
+    if not driven and half[-1] < 1e-6 and half[-1] < 1e-2 * half[0] and not exponent > 0.0:
+        return "settled"
+    return "undecided"
+
+
+def _transient(moments):
+    """Steps after which the moments have the mean of the run's last half, in tenths of the run; and whether that is early enough."""
+    T = moments.shape[0]
+    half = moments[T // 2 :]
+    mean, error = half.mean(axis=0), _block_error(half)
+    window = max(2, T // 10)
+    # fluctuations within a window are correlated: its error is that of its share of blocks
+    allowed = 4.0 * error * np.sqrt(half.shape[0] / window) + 1e-12 * np.abs(mean)
+    for start in range(0, T // 2 + 1, window):
+        if np.all(np.abs(moments[start : start + window].mean(axis=0) - mean) <= allowed):
+            break
+    else:
+        return T // 2, False
+    quarters = half[: half.shape[0] // 2].mean(axis=0), half[half.shape[0] // 2 :].mean(axis=0)
+    drift = np.abs(quarters[1] - quarters[0]) > 6.0 * error + 1e-9 * np.abs(mean)
+    return max(start, T // 10), not drift.any()
+
+
+def _block_error(series):
+    """Standard error of the mean over time (T, n) from ten block averages."""
+    blocks = np.array([b.mean(axis=0) for b in np.array_split(series, min(_BLOCKS, series.shape[0]))])
+    return blocks.std(axis=0, ddof=1) / np.sqrt(blocks.shape[0])
+
+
+def _shifted(progress, done, total):
+    if progress is None:
+        return None
+    return lambda i, _: progress(done + i, total)
