@@ -1,4 +1,4 @@
-"""Time-dependent states of large random networks: moments, correlations, largest Lyapunov exponent, and what kind of state it is [T5]."""
+"""Time-dependent states of large random networks: moments, correlations, largest Lyapunov exponent, kind of state [T5]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sites import Sites
 __all__ = ["steady_state", "SteadyState"]
 
 _BLOCKS = 10
-#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves any more (rounding: 1e-32).
+#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves (rounding: 1e-32).
 _STILL = 1e-20
 #: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
 _SIGMAS = 3.0
@@ -121,8 +121,8 @@ def steady_state(
 ):
     """Run a large random network until it is stationary, and measure it [T5].
 
-    In discrete time a network of iid matrices has no response term: its fields are Gaussian processes, independent of one another, so
-    that one big network is the dynamic mean field, up to its sampling error of order N^{-1/2}.
+    In discrete time a network of iid matrices has no response term: its fields are Gaussian processes, independent of one another,
+    so that one big network is the dynamic mean field, up to its sampling error of order N^{-1/2}.
 
     Parameters
     ----------
@@ -153,7 +153,9 @@ def steady_state(
     growth = np.zeros(0)
     if lyapunov_units:
         second = min(lyapunov_units, n_units)
-        partner = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=_shifted(progress, n_steps, total), **options)
+        partner = simulate(
+            ensemble, second, n_steps, record=0, tangent=True, progress=_shifted(progress, n_steps, total), **options
+        )
         growth = partner.growth
     return _measured(ensemble, run, growth)
 
@@ -214,21 +216,23 @@ def _verdict(ensemble, change, still, stationary, exponent, error):
 
 
 def _transient(moments):
-    """Steps after which the moments have the mean of the run's last half, in tenths of the run; and whether that is early enough."""
+    """Steps after which the moments have the mean of the run's last half, in tenths of the run; whether that is early enough."""
     T = moments.shape[0]
     half = moments[T // 2 :]
-    mean, error = half.mean(axis=0), _block_error(half)
+    mean = half.mean(axis=0)
+    # errors of what is left without a trend: a drift must not hide behind the spread that it makes itself
+    time = np.linspace(-0.5, 0.5, half.shape[0])
+    slope = time @ (half - mean) / (time @ time)
+    error = _block_error(half - np.outer(time, slope))
+    if np.any(np.abs(slope) > 12.0 * error + 1e-9 * np.abs(mean)):  # a slope's own error is sqrt(12) of the mean's
+        return T // 2, False
     window = max(2, T // 10)
     # fluctuations within a window are correlated: its error is that of its share of blocks
     allowed = 4.0 * error * np.sqrt(half.shape[0] / window) + 1e-12 * np.abs(mean)
     for start in range(0, T // 2 + 1, window):
         if np.all(np.abs(moments[start : start + window].mean(axis=0) - mean) <= allowed):
-            break
-    else:
-        return T // 2, False
-    quarters = half[: half.shape[0] // 2].mean(axis=0), half[half.shape[0] // 2 :].mean(axis=0)
-    drift = np.abs(quarters[1] - quarters[0]) > 6.0 * error + 1e-9 * np.abs(mean)
-    return max(start, T // 10), not drift.any()
+            return max(start, T // 10), True
+    return T // 2, False
 
 
 def _block_error(series):
