@@ -12,6 +12,7 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 from .cell import Cell
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
+from .fixed_point_search import NetworkFixedPoints
 from .io import load, save
 from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
@@ -34,6 +35,7 @@ __all__ = [
     "FixedPoint",
     "LyapunovSpectrum",
     "Network",
+    "NetworkFixedPoints",
     "Simulation",
     "Sites",
     "Spectrum",

@@ -118,7 +118,9 @@ class Cell:
             table = {s: e.xreplace(table) for s, e in table.items()}
         left = {x for e in table.values() for x in e.free_symbols} & set(self.state)
         if left:
-            raise ValueError(f"fixed_point: {sorted(map(str, left))} are defined through themselves; give closed forms in the fields")
+            raise ValueError(
+                f"fixed_point: {sorted(map(str, left))} are defined through themselves; give closed forms in the fields"
+            )
         return table
 
     # --- counts and names

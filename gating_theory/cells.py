@@ -1,4 +1,4 @@
-"""The built-in cells, each in about ten lines. z -> 1 (or f -> 1) keeps the old state, as in PyTorch.
+"""The built-in cells, each in about ten lines. z -> 1 (or f -> 1) keeps the old state, as in PyTorch (MGU: f -> 0).
 
 Gains and biases are keyed by the names of the fields: GRU z, r, h; LSTM f, i, g, o.
 """

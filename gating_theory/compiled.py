@@ -472,4 +472,6 @@ class _PolynomialMinors:
 def require_closed_form(cell, what):
     """Refuse, saying what is missing, where a calculator needs the closed form of a site's fixed point."""
     if cell.closed_form is None:
-        raise CapabilityError(f"cell {cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell")
+        raise CapabilityError(
+            f"cell {cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
+        )

@@ -267,4 +267,3 @@ def message_label(expression, fields, names):
         factors = sorted(short.args, key=lambda f: (f not in first, str(f)))
         return "*".join(str(f) for f in factors)
     return str(short).replace(" ", "")
-

@@ -150,7 +150,7 @@ class Population:
                 continue
             members = tuple(j for j in range(n) if j == k or (reach[k, j] and reach[j, k]))
             seen |= set(members)
-            chosen = [m for m, (rows, columns) in enumerate(self.keys) if set(rows) <= set(members) and set(columns) <= set(members)]
+            chosen = [m for m, (rows, columns) in enumerate(self.keys) if {*rows, *columns} <= set(members)]
             e = np.array([[self.keys[m][0].count(j) for j in members] for m in chosen], dtype=float)
             f = np.array([[self.keys[m][1].count(j) for j in members] for m in chosen], dtype=float)
             size = len(members)
@@ -206,7 +206,7 @@ class Population:
     # --- edge
 
     def transfer_moments(self, lam):
-        """T(lambda) of [T3], (L, n, n), from this population; inf where a site has a pole."""
+        """T(lambda) of [T3] at ``lam`` (L,) from this population, (L, n, n); inf where a site has a pole."""
         out = np.zeros((lam.size, self.n, self.n))
         single = [(m, rows[0], columns[0]) for m, (rows, columns) in enumerate(self.keys) if len(rows) == 1]
         for part in self._chunks(lam):
@@ -218,7 +218,7 @@ class Population:
     # --- solution
 
     def solve(self, lam, tol=1e-10, radius=None, then=None):
-        """Solve the equations at each lambda (L,). Raises ConvergenceError if any fails.
+        """Solve the equations at each of ``lam``, a complex array (L,), to ``tol`` relative. Raises ConvergenceError if any fails.
 
         ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand. ``radius`` is the
         spectral radius of T where it is known already. Large sets are solved in stages: a sparse subset from scratch, denser
@@ -417,7 +417,7 @@ class Population:
     # --- quantities
 
     def evaluate(self, lam, what, tol=1e-10, radius=None):
-        """Potential, resolvent or density [T4] at lambda (L,).
+        """Potential, resolvent or density [T4] at ``lam``, a complex array (L,), to ``tol`` relative.
 
         ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): Phi per unit, g per unit, density
         per unit area and unit (integrates to d). ``radius`` as in :meth:`solve`. Raises ConvergenceError.

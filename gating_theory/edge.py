@@ -33,10 +33,14 @@ class FixedPointEdge:
     real axis as lambda approaches a leak. What a pole y* does to the trapezoidal rule with step h is known from the
     residue theorem, and N there from its cardinal series, so that the integral is the sum over nodes plus
 
-        2 Re [ e^{i theta} sum_n (-1)^n N_n h / (y* - y_n) / (d chi(lambda, y*)/dy  chi(conj lambda, y*)) ],   theta = pi (y* - y_0) / h.
+        2 Re [ e^{i theta} sum_n (-1)^n N_n h / (y* - y_n) / (d chi(lambda, y*)/dy  chi(conj lambda, y*)) ],
 
-    Two grids of different density are compared; lambdas where they differ by more than wanted go on to the next pair, except where
-    both say "deep inside".
+    theta = pi (y* - y_0) / h. Two grids of different density are compared; lambdas where they differ by more than wanted go on to
+    the next pair. Searches for the edge (``deep``) take the first grid at its word.
+
+    Parameters
+    ----------
+    fixed_point : FixedPoint
     """
 
     def __init__(self, fixed_point):
@@ -304,7 +308,7 @@ class FixedPointEdge:
             left, previous = left[~settled], fine[~settled]
             if not left.size:
                 return out
-        doubt = ((difference > max(1e-6, rtol) * np.abs(b)) & (np.minimum(a, b) < 3.0) & (np.maximum(a, b) > 0.3) & ~clear)
+        doubt = (difference > max(1e-6, rtol) * np.abs(b)) & (np.minimum(a, b) < 3.0) & (np.maximum(a, b) > 0.3) & ~clear
         if np.isfinite(deep):  # whoever looks for the edge cares only about what could move it
             doubt &= difference > 0.01 * np.abs(b - 1.0)
         doubt = doubt[~settled]

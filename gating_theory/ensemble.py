@@ -88,7 +88,7 @@ class Ensemble:
         return tuple(f"{kind}.{name}" for kind, values in self._values.items() for name in values)
 
     def value(self, path):
-        """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"; ValueError for a path that is none of ``paths``."""
+        """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"; ValueError for one that is not in ``paths``."""
         kind, name = self._split(path)
         return self._values[kind][name]
 

@@ -6,8 +6,8 @@ directions it has met so far is a set of independent Gaussian vectors a g_1, a g
     U m = a sum_j l_j g_j,
 
 with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
-The basis is not stored. Stored are the messages themselves, M, and the Cholesky factor L of their Gram matrix M^T M / N = L L^T; the
-coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step [NUMERICS]. Only a message that
+The basis is not stored. Stored are the messages themselves, M, and the Cholesky factor L of their Gram matrix M^T M / N = L L^T;
+the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step [NUMERICS]. Only a message that
 lies nearly in the span of the earlier ones, where l l^T would swallow its new part, is orthogonalised explicitly (twice).
 Matrices that listen to the same message share M and L and differ in g.
 """
@@ -52,33 +52,44 @@ class ImplicitMatrices:
         live = int(np.count_nonzero(np.asarray(gains) > 0.0))
         return (1 + live) * capacity * n_units * np.dtype(dtype).itemsize if live else 0
 
-    def apply(self, m):
+    def apply(self, m, out=None):
         """U_k m for all k: ``(images, coordinates)``.
 
-        ``images`` is a list with an (N,) float64 array, or 0.0 for a vanishing gain, per matrix; ``coordinates`` (t,) are those of m
-        in the orthonormal basis so far, so that products of coordinates are products m . m' / N.
+        Parameters
+        ----------
+        m : (N,) float64 array
+        out : (F, N) float64 array, optional, to be filled (fresh megabytes cost more in page faults than in arithmetic)
+
+        Returns
+        -------
+        images : (F, N) array
+        coordinates : (t,) array
+            Those of m in the orthonormal basis so far: products of coordinates are products m . m' / N.
+
+        Raises
+        ------
+        IndexError : more independent vectors than there is room for
         """
-        m = np.asarray(m, dtype=np.float64)
+        out = np.empty((self.gains.size, self.n)) if out is None else out
         square = float(m @ m) / self.n
-        zeros = [0.0] * self.gains.size
         if square == 0.0 or not self.live.size:
-            return zeros, np.zeros(self.size)
+            out[...] = 0.0
+            return out, np.zeros(self.size)
         l, new = self._coordinates(m, square)
-        out = list(zeros)
-        for i, k in enumerate(self.live):
-            image = (l @ self._images[i, : l.size]).astype(np.float64) if l.size else np.zeros(self.n)
-            out[k] = image
+        if new > 0.0 and self.size == self._vectors.shape[0]:
+            raise IndexError(f"capacity of {self.size} directions exceeded")
+        for i in range(self.live.size if new > 0.0 else 0):
+            self.rng.standard_normal(out=self._images[i, self.size], dtype=self.dtype.type)
         if new > 0.0:
-            if self.size == self._vectors.shape[0]:
-                raise IndexError(f"capacity of {self.size} directions exceeded")
-            for i, k in enumerate(self.live):
-                fresh = self._images[i, self.size]
-                self.rng.standard_normal(out=fresh, dtype=self.dtype.type)
-                out[k] += new * fresh
-            self.size += 1
             l = np.append(l, new)
-        for k in self.live:
-            out[k] *= self.gains[k]
+            self.size += 1
+        out[self.gains == 0.0] = 0.0
+        for i, k in enumerate(self.live):
+            weights = (self.gains[k] * l).astype(self.dtype)
+            if self.dtype == np.float64:
+                np.dot(weights, self._images[i, : l.size], out=out[k])
+            else:
+                out[k] = weights @ self._images[i, : l.size]
         return out, l
 
     def _coordinates(self, m, square):
@@ -86,7 +97,7 @@ class ImplicitMatrices:
         from scipy.linalg import solve_triangular
 
         t = self.size
-        stored = m.astype(self.dtype)
+        stored = m.astype(self.dtype, copy=False)
         L, M = self._factor[:t, :t], self._vectors[:t]
 
         def project(v):

@@ -18,7 +18,7 @@ from .network import Network
 
 __all__ = ["LyapunovSpectrum", "lyapunov_spectrum"]
 
-#: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest direction.
+#: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
 _CONDITION = 1e6
 #: Longest automatic interval. Beyond it re-orthonormalising costs nothing next to the steps; overflow is far away.
 _LONGEST = 10
@@ -164,8 +164,8 @@ def lyapunov_spectrum(
     """The k largest Lyapunov exponents of a network along a trajectory, by QR of the product of its Jacobians [T5].
 
     An orthonormal frame of k tangent vectors, random at first, is carried by the exact state-to-state Jacobian (d N x d N: for
-    the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields with an
-    ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
+    the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields
+    with an ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
 
     Parameters
     ----------
@@ -184,9 +184,10 @@ def lyapunov_spectrum(
         1/N: where the details of a spectrum matter, make it a few N.
     interval : int in [1, n_steps / 2], optional
         Steps between two re-orthonormalisations. By default found during ``tangent_transient``, starting from 1: the longest up to
-        10, and up to n_steps / 20, that keeps the condition number of the frame below about 1e6. The result does not depend on it.
+        10, and up to n_steps / 20, that keeps the condition number of the frame below about 1e6. The result does not depend on it
+        as long as that is far below 1e16; ``status`` warns.
     n_blocks : int in [2, number of intervals], optional
-        Groups of consecutive intervals whose means give the standard errors; default 20, or the number of intervals if that is less.
+        Groups of consecutive intervals whose means give the standard errors; default 20, or the number of intervals if less.
         A group should be longer than the correlation time of the dynamics.
     rng : numpy Generator, int or None
         For the start, the first frame, the noise.
@@ -207,8 +208,8 @@ def lyapunov_spectrum(
     Notes
     -----
     Everything runs on one BLAS thread, because small QR decompositions are slower on several; use processes for several networks.
-    Directions that die (an LSTM whose h is a function of its c, units without any output) have the exponent -inf; so have, as the status
-    says, those that shrink within one interval by more than rounding resolves next to the others.
+    Directions that die (an LSTM whose h is a function of its c, units without any output) have the exponent -inf; so have, as the
+    status says, those that shrink within one interval by more than rounding resolves next to the others.
 
     Examples
     --------
@@ -272,7 +273,9 @@ class _Walk:
             new = net._update(self.state, fields)
         self.time += 1
         if not np.isfinite(new).all():
-            raise ConvergenceError(f"the state runs away: it is not finite {self.time} steps after the transient", estimate=self.state)
+            raise ConvergenceError(
+                f"the state runs away: it is not finite {self.time} steps after the transient", estimate=self.state
+            )
         self.state = new
         self.tell(1)
         return pattern
@@ -289,7 +292,9 @@ class _Walk:
         with np.errstate(over="ignore", invalid="ignore"):
             rows = np.sqrt(np.einsum("ij,ij->j", self.frame, self.frame))
         if not np.isfinite(rows).all():
-            raise ConvergenceError(f"tangent vectors overflow after {self.time} steps: take a shorter interval", estimate=self.state)
+            raise ConvergenceError(
+                f"tangent vectors overflow after {self.time} steps: take a shorter interval", estimate=self.state
+            )
         order = np.argsort(-rows, kind="stable")
         q, r = qr(self.frame[:, order].T, overwrite_a=True, mode="economic", check_finite=False)
         self.frame[:, order] = q.T
@@ -410,7 +415,9 @@ def _result(net, state, logs, interval, n_blocks, log_sum, log_det, spread, tran
             "rounding resolves"
         )
     if interval > 1 and spread > np.log(1e10):
-        notes.append(f"the frame came close to collapse (1e{spread / np.log(10):.0f}): for the smallest exponents take a shorter interval")
+        notes.append(
+            f"the frame came close to collapse (1e{spread / np.log(10):.0f}): for the smallest exponents take a shorter interval"
+        )
     dimension, reached = _kaplan_yorke(exponents, size)
     if not reached:
         notes.append(f"dimension unknown: the sum of the {k} exponents is not negative yet, ask for more")

@@ -514,9 +514,9 @@ def fold(ensemble, parameter, bounds=None):
     which a pair of solutions of finite amplitude is born, G = dG/dx = 0 with G(x) = log(R(x)/x). The whole range of
     amplitudes is searched, so folds that the local expansion does not see are found.
 
-    Parameters, errors: as :func:`onset`, and CapabilityError for cells without a bounded mean field or whose moments do not close in
-    one loop, ConvergenceError where a fold was bracketed but not resolved. For an ensemble without a zero state the fold is
-    where two of its solutions are born or merge; ValueError if there is none within the bounds.
+    Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field or whose moments do not close
+    in one loop, ConvergenceError where a fold was bracketed but not resolved. For an ensemble without a zero state the fold
+    is where two of its solutions are born or merge; ValueError if there is none within the bounds.
 
     Returns
     -------

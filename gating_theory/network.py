@@ -458,6 +458,66 @@ class Network:
         out = out.reshape((*self._lead, *lam.shape))
         return out if out.ndim else float(out)
 
+    def find_fixed_points(
+        self,
+        n_starts=64,
+        rng=None,
+        *,
+        starts=None,
+        input=None,
+        n_steps=100,
+        scale=1.0,
+        tol=1e-10,
+        slow_tol=1e-2,
+        merge=1e-6,
+        spectra=True,
+    ):
+        """Fixed points of the network, by Newton's method from many starts [T2, T7]; never a proof that all were found.
+
+        The residual is s*(y(s)) - s, with s*(y) the fixed state of a site at given fields: a shut update gate cannot make it
+        small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h: N
+        of them for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the residual
+        may rise, which finds more than a descent does. Starts it leaves close to zero go down |r|^2 to the end.
+
+        Parameters
+        ----------
+        n_starts : int >= 0
+            The first is zero; the others are normal with standard deviations log-uniform in (0.1, 3) times ``scale``, every second
+            one then moved up to 30 steps along the gate-free map.
+        rng : numpy Generator, int or None
+        starts : (n, d, N) or (d, N) array, optional
+            States to start from as well, before the others. They count in ``hits`` and so bear on ``n_missing``.
+        input : (K, N) array, optional
+            As in :meth:`fields`.
+        n_steps : int >= 1, Newton steps per start
+        scale : float > 0, in units of the state
+        tol : float in (0, 1e-3]
+            A point is fixed where max |s*(y(s)) - s| is below.
+        slow_tol : float >= 0
+            Local minima of |s*(y(s)) - s| whose largest component is below are returned, labelled "slow". 0: none.
+        merge : float > 0
+            Points that differ by at most this in every component are one; slow ones, whose minima are flat, by at most 1e-3.
+        spectra : bool
+            Eigenvalues at every fixed point, O((d N)^3) each.
+
+        Returns
+        -------
+        NetworkFixedPoints
+
+        Raises
+        ------
+        TypeError, ValueError : arguments out of range, no starts at all
+        CapabilityError : a batch of networks
+
+        Notes
+        -----
+        Where a cell has no closed-form site fixed point, sites take the one reached from s = 0, and fixed points of the network
+        with a site elsewhere are not seen.
+        """
+        from .fixed_point_search import _search
+
+        return _search(self, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, merge, spectra)
+
     def check_jacobian(self, state, rng=None, input=None, n_directions=4):
         """Compare J v with sixth-order finite differences of :meth:`step` along random directions v; the largest relative error.
 

@@ -14,6 +14,8 @@ from .sites import Sites
 __all__ = ["simulate", "Simulation", "memory_needed"]
 
 _TYPES = {"float64": np.float64, "float32": np.float32}
+#: Site functions work on this many units at a time: temporaries stay in the cache and are not fetched from the system anew.
+_CHUNK = 8192
 #: Sites of a simulation that are handed to the random-matrix calculators: their sampling error is below one percent.
 _SITES = 20_000
 
@@ -187,6 +189,8 @@ class _Run:
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
         self.input_std = ensemble.array("input_std")
+        self.parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+        self.message, self.images = np.empty(n), [np.empty((len(ks), n)) for ks in self.listeners]
 
     def run(self, state, progress):
         cell, T, R = self.cell, self.T, self.record
@@ -198,11 +202,14 @@ class _Run:
         direction = self.rng.standard_normal(state.shape) if self.tangent else None
         if self.tangent:
             direction /= np.linalg.norm(direction)
+        new, fields = np.empty_like(state), np.empty((cell.n_fields, self.n))
         for t in range(T):
-            state_moments[t] = np.mean(state**2, axis=1)
-            fields = self._fields(state, moments[t], coordinates)
-            kept_state[t], kept_fields[t] = state[:, :R], [np.broadcast_to(y, self.n)[:R] for y in fields]
-            new = np.array([np.broadcast_to(v, self.n) for v in cell.compiled.update(state, fields, self.parameters)])
+            state_moments[t] = _mean_squares(state)
+            self._fill_fields(state, fields, moments[t], coordinates)
+            kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
+            for part in self.parts:
+                for i, value in enumerate(cell.compiled.update(state[:, part], fields[:, part], self._parameters(part))):
+                    new[i, part] = value
             if self.tangent:
                 direction = self._tangent(state, fields, direction)
                 length = np.linalg.norm(direction)
@@ -210,13 +217,13 @@ class _Run:
                     growth[t] = np.log(length)
                 if length > 0.0:
                     direction /= length
-            change[t] = np.mean((new - state) ** 2)
+            change[t] = sum(float(np.sum((new[:, part] - state[:, part]) ** 2)) for part in self.parts) / state.size
             if t == T - 1:
                 sites = self._sites(state, fields)
-            state = new
+            state, new = new, state
             if progress is not None:
                 progress(t + 1, T)
-        state_moments[T] = np.mean(state**2, axis=1)
+        state_moments[T] = _mean_squares(state)
         names = cell.message_names
         return Simulation(
             self.ensemble,
@@ -235,49 +242,59 @@ class _Run:
             self.dtype,
         )
 
-    def _fields(self, state, moments, coordinates):
-        """All fields, in the cell's order; fields that listen to the same message are computed together, when it is first heard."""
-        cell = self.cell
-        fields, images = [0.0] * cell.n_fields, {}
+    def _parameters(self, part):
+        return [p if np.ndim(p) == 0 else p[part] for p in self.parameters]
+
+    def _fill_fields(self, state, fields, moments, coordinates):
+        """All fields, in the cell's order; those that listen to the same message are computed together, when it is first heard."""
+        cell, heard = self.cell, set()
         for k in range(cell.n_fields):
             nu = cell.message_of[k]
-            if nu not in images:
-                message = np.broadcast_to(cell.compiled.message(k, state, fields, self.parameters), self.n)
-                moments[nu] = float(message @ message) / self.n
-                images[nu], l = self.matrices[nu].apply(message)
+            if nu not in heard:
+                heard.add(nu)
+                for part in self.parts:
+                    # fields further on are not there yet; the cell's definition does not let a message look at them
+                    self.message[part] = cell.compiled.message(k, state[:, part], fields[:, part], self._parameters(part))
+                moments[nu] = float(self.message @ self.message) / self.n
+                images, l = self.matrices[nu].apply(self.message, self.images[nu])
                 coordinates[nu].append(l)
-            noise = _normal(self.rng, 0.0, self.input_std[k], self.n)
-            fields[k] = self.biases[k] + images[nu][self.listeners[nu].index(k)] + noise
-        return fields
+            row = self.images[nu][self.listeners[nu].index(k)]
+            np.add(row, self.biases[k], out=fields[k])
+            if self.input_std[k] > 0.0:
+                for part in self.parts:
+                    fields[k, part] += self.input_std[k] * self.rng.standard_normal(part.stop - part.start)
 
     def _tangent(self, state, fields, direction):
         """J times a vector: ds' = F_s ds + F_y dy with dy_k = U_k (M_s ds + M_y dy)_k [T2]."""
-        cell = self.cell
-        blocks = cell.compiled.blocks(state, fields, self.parameters)
-        dy, images = [0.0] * cell.n_fields, {}
+        cell, heard = self.cell, set()
+        dy, out = np.zeros((cell.n_fields, self.n)), np.zeros_like(direction)
+        blocks = [cell.compiled.blocks(state[:, part], fields[:, part], self._parameters(part)) for part in self.parts]
         for k in range(cell.n_fields):
             nu = cell.message_of[k]
-            if nu not in images:
-                message = np.zeros(self.n)
-                for (i, j), value in blocks["M_s"].items():
-                    if i == k:
-                        message += value * direction[j]
-                for (i, j), value in blocks["M_y"].items():
-                    if i == k:
-                        message += value * dy[j]
-                images[nu], _ = self.matrices[nu].apply(message)
-            dy[k] = images[nu][self.listeners[nu].index(k)]
-        out = np.zeros_like(direction)
-        for (i, j), value in blocks["F_s"].items():
-            out[i] += value * direction[j]
-        for (i, k), value in blocks["F_y"].items():
-            out[i] += value * dy[k]
+            if nu not in heard:
+                heard.add(nu)
+                self.message[:] = 0.0
+                for part, block in zip(self.parts, blocks):
+                    for name, source in (("M_s", direction), ("M_y", dy)):
+                        for (i, j), value in block[name].items():
+                            if i == k:
+                                self.message[part] += value * source[j, part]
+                self.matrices[nu].apply(self.message, self.images[nu])
+            dy[k] = self.images[nu][self.listeners[nu].index(k)]
+        for part, block in zip(self.parts, blocks):
+            for name, source in (("F_s", direction), ("F_y", dy)):
+                for (i, j), value in block[name].items():
+                    out[i, part] += value * source[j, part]
         return out
 
     def _sites(self, state, fields):
         M = min(self.n, _SITES)
         rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
         return Sites(self.cell, np.full(M, 1.0 / M), *rows, self.ensemble.array("gain"), "simulation")
+
+
+def _mean_squares(rows):
+    return [float(row @ row) / row.size for row in rows]
 
 
 def _normal(rng, mean, std, n):

@@ -221,9 +221,9 @@ class Spectrum:
     def abscissa(self):
         """Largest real part of the spectrum [T3]: of its support, or of the sites' leaks.
 
-        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks (the
-        update gate of the GRU, the forget gate of the LSTM) are part of the spectrum. Where they are Gaussian fields behind a sigmoid
-        their law reaches all the way to 1; the tail that holds less than 1e-6 of the sites is left out.
+        The state is unstable where eigenvalues leave the unit circle; with positive leaks they leave through 1. Leaks are part of
+        the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
+        less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
         """
         candidate, floor = self._real_edge, self._slowest_leak
         # T is subharmonic right of the leaks: with T < 1 on a vertical line there is no support to its right
@@ -238,7 +238,7 @@ class Spectrum:
         return max([float(c.real.max()) for c in self.boundary(512)] + [floor])
 
     def radius(self):
-        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks (see :meth:`abscissa` for what that counts)."""
+        """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks; what counts as in :meth:`abscissa`."""
         floor = self._largest_leak
         theta = np.linspace(0.0, np.pi, 49)
         theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
@@ -528,7 +528,8 @@ class Spectrum:
         center : complex number
         radius : float >= 0
         tol : float in [1e-12, 1]
-            Absolute tolerance. That of the population is a tenth of it (at least 1e-6), unless the Spectrum was given its own.
+            Absolute tolerance of the contour integral. That of the population is a tenth of it (at least 1e-6), unless the Spectrum
+            was given its own; a contour that cuts the real axis between spread leaks adds about 1e-4 to the error (NUMERICS.md).
 
         Returns
         -------
@@ -546,7 +547,7 @@ class Spectrum:
         half = center.imag == 0.0  # the lower half of a symmetric contour is the mirror image
         span = np.pi if half else 2.0 * np.pi
         # the contour cuts the layer of real eigenvalues between the leaks: many nodes there, fewer digits elsewhere
-        population = self._population(0, self.tol or max(1e-6, 0.1 * tol), leak_nodes=4)
+        population = self._population(0, self.tol or max(1e-6, 0.1 * tol), leak_nodes=16)
 
         def f(theta):
             z = center + radius * np.exp(1j * theta)

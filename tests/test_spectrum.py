@@ -1,4 +1,4 @@
-"""Edges, densities and masses of spectra: exact special cases, identities between quantities, independent quadrature [T3, T4, T6]."""
+"""Edges, densities and masses of spectra: exact special cases, identities, independent quadrature [T3, T4, T6]."""
 
 import mpmath
 import numpy as np
@@ -28,7 +28,9 @@ def disc_of(cell, b, a):
 
 
 @settings(max_examples=15)
-@given(st.sampled_from(["GRU", "LSTM"]), st.floats(0.05, 20), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 10))
+@given(
+    st.sampled_from(["GRU", "LSTM"]), st.floats(0.05, 20), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3), st.floats(0, 10)
+)
 def test_zero_state_is_an_exact_disc(name, a, b1, b2, b3, other):
     cell = getattr(gt, name)
     if name == "GRU":

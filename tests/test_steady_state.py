@@ -115,7 +115,8 @@ def test_eigenvalues_near_one_are_as_many_as_the_steady_state_predicts(name, n):
     n = n if n == 300 else n // ens.cell.n_state
     found = counted(ens, n, STEPS, count, RADII, 3).mean(axis=0)
     # the sites of a network are a sample: binomial at worst, and its moments differ from the limit's by order N^{-1/2}
-    error = np.sqrt(predicted * (1 - predicted) / (n * count) + 1.0 / (n * count) ** 2) + np.sqrt(predicted * (1 - predicted) / UNITS)
+    spread = predicted * (1 - predicted)
+    error = np.sqrt(spread / (n * count) + 1.0 / (n * count) ** 2) + np.sqrt(spread / UNITS)
     assert np.all(np.abs(found - predicted) < 4.5 * error)
 
 
