@@ -1,4 +1,4 @@
-"""Simulation without matrices against what it replaces and what the memory allows, in one run on one thread: ``python benchmarks/simulation.py``.
+"""Simulation without matrices against what it replaces and what memory allows: ``python benchmarks/simulation.py``, on one thread.
 
 Two ratios: against dense matrix products at the largest N whose matrices fit easily, and against the time in which the stored
 arrays could be read once a step at the bandwidth measured in the same run.
@@ -27,7 +27,7 @@ def seconds(function):
 
 
 def memory(n):
-    """Bytes a second: read by matrix-vector products of an array much larger than the caches, and written to fresh memory; best of five."""
+    """Bytes a second, best of five: read by matrix-vector products (array beyond the caches), and written to fresh memory."""
     array, row = np.ones((40, n)), np.ones(40)
     read = max(array.nbytes / seconds(lambda: row @ array) for _ in range(5))
     fresh = max(array.nbytes / seconds(lambda: np.empty(array.shape).fill(1.0)) for _ in range(5))
