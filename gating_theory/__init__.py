@@ -10,6 +10,7 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 """
 
 from .cell import Cell
+from .chaos import ChaosOnset, chaos_onset, largest_exponent
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
@@ -29,6 +30,7 @@ _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM"
 __all__ = [
     "CapabilityError",
     "Cell",
+    "ChaosOnset",
     "ConvergenceError",
     "Critical",
     "Ensemble",
@@ -41,8 +43,10 @@ __all__ = [
     "Spectrum",
     "SteadyState",
     "__version__",
+    "chaos_onset",
     "fixed_points",
     "fold",
+    "largest_exponent",
     "load",
     "lyapunov_spectrum",
     "onset",

@@ -19,8 +19,9 @@ def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
     if not np.isfinite(number):
         raise ValueError(f"{name} must be finite, got {value!r}")
     if number < low or number > high or (open_low and number == low):
-        bracket = "(" if open_low else "["
-        raise ValueError(f"{name} must lie in {bracket}{low}, {high}], got {value!r}")
+        left = "(" if open_low or low == -np.inf else "["
+        right = ")" if high == np.inf else "]"
+        raise ValueError(f"{name} must lie in {left}{low}, {high}{right}, got {value!r}")
     return number
 
 
@@ -36,13 +37,18 @@ def integer(name, value, *, low=0, high=None):
 
 
 def complex_array(name, value):
-    """A finite complex array of any shape."""
+    """A complex array of any shape, finite and at most 1e100 in modulus (squares must not overflow)."""
     try:
+        if value is None:  # numpy would make it a nan
+            raise TypeError
         array = np.asarray(value, dtype=complex)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number or an array of complex numbers, got {value!r}") from None
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]!r}")
+        raise ValueError(f"{name} must be finite, got {complex(array[~np.isfinite(array)].flat[0])}")
+    large = np.abs(array) > 1e100
+    if large.any():
+        raise ValueError(f"{name} must be at most 1e100 in modulus, got {complex(array[large].flat[0])}")
     return array
 
 

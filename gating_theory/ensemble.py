@@ -13,6 +13,8 @@ __all__ = ["Ensemble"]
 
 _FIELD_KINDS = {"gain": 1.0, "bias": 0.0, "bias_std": 0.0, "input_std": 0.0}
 _SITE_KINDS = {"parameter": 0.0, "parameter_std": 0.0}
+#: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
+_LARGEST = 1e6
 _NON_NEGATIVE = {"gain", "bias_std", "input_std", "parameter_std"}
 
 
@@ -162,6 +164,6 @@ def _by_name(kind, value, names, default):
         unknown = [key for key in value if key not in names]
         if unknown:
             raise ValueError(f"{kind} has the unknown name {unknown[0]!r}; allowed are {list(names)}")
-        return {n: real(f"{kind}[{n!r}]", value.get(n, default), low=low) for n in names}
-    number = real(kind, value, low=low)
+        return {n: real(f"{kind}[{n!r}]", value.get(n, default), low=low, high=_LARGEST) for n in names}
+    number = real(kind, value, low=low, high=_LARGEST)
     return dict.fromkeys(names, number)

@@ -6,9 +6,10 @@ directions it has met so far is a set of independent Gaussian vectors a g_1, a g
     U m = a sum_j l_j g_j,
 
 with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
-The basis is not stored. Stored are the messages themselves, M, and the Cholesky factor L of their Gram matrix M^T M / N = L L^T;
-the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step [NUMERICS]. Only a message that
-lies nearly in the span of the earlier ones, where l l^T would swallow its new part, is orthogonalised explicitly (twice).
+The basis is not stored. Stored are the messages themselves (at unit length), M, and the inverse of the Cholesky factor of their Gram
+matrix, M^T M / N = L L^T; the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step
+[NUMERICS]. Messages of slow dynamics are nearly dependent and would make L singular to rounding: where its inverse would grow
+beyond a bound the new message is orthogonalised explicitly (twice) and what is new of it is stored instead.
 Matrices that listen to the same message share M and L and differ in g.
 """
 
@@ -18,8 +19,8 @@ import numpy as np
 
 __all__ = ["ImplicitMatrices"]
 
-#: A message whose new part is a smaller fraction of its squared length than this is orthogonalised explicitly.
-_NEARLY_DEPENDENT = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 1e-2}
+#: Bound on the rows of L^{-1}: what rounding is multiplied by in coordinates. Above it messages are orthogonalised explicitly.
+_LARGEST_ROW = {np.dtype(np.float64): 1e4, np.dtype(np.float32): 30.0}
 #: A new part smaller than this, relative to the message, is rounding: the message is in the span of the earlier ones.
 _ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-5}
 
@@ -44,7 +45,8 @@ class ImplicitMatrices:
         rows = capacity if self.live.size else 0
         self._vectors = np.empty((rows, n_units), dtype=self.dtype)
         self._images = np.empty((self.live.size, rows, n_units), dtype=self.dtype)
-        self._factor = np.zeros((capacity, capacity))
+        self._unit = np.empty(n_units)
+        self._inverse = np.zeros((capacity, capacity))  # of L
 
     @staticmethod
     def bytes_needed(n_units, gains, capacity, dtype=np.float64):
@@ -84,46 +86,46 @@ class ImplicitMatrices:
             l = np.append(l, new)
             self.size += 1
         out[self.gains == 0.0] = 0.0
+        length = np.sqrt(square)  # apart, because squares and single precision underflow early
+        weights = (l / length).astype(self.dtype)
         for i, k in enumerate(self.live):
-            weights = (self.gains[k] * l).astype(self.dtype)
             if self.dtype == np.float64:
                 np.dot(weights, self._images[i, : l.size], out=out[k])
             else:
                 out[k] = weights @ self._images[i, : l.size]
+            out[k] *= self.gains[k] * length
         return out, l
 
     def _coordinates(self, m, square):
         """Coordinates of m along the directions met so far, and the length of what is new; stores the new direction."""
-        from scipy.linalg import solve_triangular
-
-        t = self.size
-        stored = m.astype(self.dtype, copy=False)
-        L, M = self._factor[:t, :t], self._vectors[:t]
+        t, length = self.size, np.sqrt(square)
+        room = t < self._vectors.shape[0]
+        inverse, M = self._inverse[:t, :t], self._vectors[:t]
+        unit = np.divide(m, length, out=self._unit)
 
         def project(v):
-            return solve_triangular(L, (M @ v).astype(np.float64) / self.n, lower=True) if t else np.zeros(0)
+            return inverse @ ((M @ v.astype(self.dtype, copy=False)).astype(np.float64) / self.n)
 
-        l = project(stored)
-        rest = square - float(l @ l)
-        if t == 0 or rest > _NEARLY_DEPENDENT[self.dtype] * square:
+        l = project(unit)
+        rest = 1.0 - float(l @ l)
+        if rest > 1e-10:
             new = np.sqrt(rest)
-            if t < self._vectors.shape[0]:
-                self._vectors[t] = stored
-                self._factor[t, :t], self._factor[t, t] = l, new
-            return l, new
-        # what is left of m, to its own relative accuracy; the second pass removes what rounding left of the span
-        residual = m.copy()
-        for coordinates in (l, None):
-            if coordinates is None:
-                coordinates = project(residual.astype(self.dtype))
-                l = l + coordinates
-            residual -= solve_triangular(L, coordinates, lower=True, trans="T").astype(self.dtype) @ M
-        new = float(np.sqrt(residual @ residual / self.n))
-        if new <= _ROUNDING[self.dtype] * np.sqrt(square):
-            return l, 0.0
-        if t < self._vectors.shape[0]:
-            self._vectors[t] = residual / new
-            # its own coordinates in the basis: orthogonal to the others up to rounding, which is written down
-            self._factor[t, :t] = project(self._vectors[t])
-            self._factor[t, t] = np.sqrt(max(1.0 - float(self._factor[t, :t] @ self._factor[t, :t]), 0.25))
-        return l, new
+            row = np.append(-(l @ inverse) / new, 1.0 / new)
+            if np.linalg.norm(row) < _LARGEST_ROW[self.dtype]:
+                if room:
+                    self._vectors[t], self._inverse[t, : t + 1] = unit, row
+                return length * l, length * new
+        # the second pass removes what rounding left of the span
+        for again in (False, True):
+            step = project(unit) if again else l
+            l = l + step if again else l
+            unit -= (step @ inverse).astype(self.dtype) @ M
+        new = float(np.sqrt(unit @ unit / self.n))
+        if new <= _ROUNDING[self.dtype]:
+            return length * l, 0.0
+        if room:
+            self._vectors[t] = unit / new
+            # orthogonal to the others up to rounding, which is written down
+            p = project(self._vectors[t])
+            self._inverse[t, : t + 1] = np.append(-(p @ inverse), 1.0) / np.sqrt(max(1.0 - float(p @ p), 0.25))
+        return length * l, length * new

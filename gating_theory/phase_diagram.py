@@ -16,7 +16,8 @@ from functools import cache
 
 import numpy as np
 
-from .checks import real
+from .chaos import chaos_onset, largest_exponent
+from .checks import integer, real
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .mean_field import fixed_points, fold, onset, tricritical
@@ -26,8 +27,8 @@ from .spectrum import Spectrum
 __all__ = ["phase_diagram", "symbol", "QUANTITIES"]
 
 #: Quantities without a parameter of their own.
-QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable")
-_CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2}
+QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable", "lyapunov")
+_CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2, "chaos": 1}
 _SPECTRAL = ("abscissa", "radius", "slow_fraction", "stable")
 
 #: Points in a task: enough that sending one is cheap (a point takes milliseconds), few enough that workers end together.
@@ -55,6 +56,9 @@ def phase_diagram(
     quantities=("count", "moments", "abscissa"),
     *,
     tau=100.0,
+    n_units=1000,
+    n_steps=200,
+    seed=0,
     executor=None,
     progress=None,
 ):
@@ -80,8 +84,15 @@ def phase_diagram(
           lives on the remaining axes: the line to draw into the diagram
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
           second's comes as "tricritical_onset:gain.r,gain.h"
+        - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
+          where it is positive. "chaos:gain.h": value of a hyperparameter where it becomes so, with half the bracket as
+          "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
     tau : float > 0
         Timescale of "slow_fraction", in steps.
+    n_units : int >= 10, n_steps : int >= 20
+        Size and length of the simulations behind "lyapunov" and "chaos".
+    seed : int >= 0
+        Of these simulations; every point uses the same random numbers, so that lines are smooth, whoever computes them.
     executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional
         Processes, threads or a cluster's client. Default: this process. Workers use one BLAS thread each.
     progress : None, True or callable
@@ -109,17 +120,18 @@ def phase_diagram(
     grids = _check_axes(ensemble, axes)
     specs = _check_quantities(ensemble, quantities, tuple(grids))
     tau = real("tau", tau, low=0.0, open_low=True)
+    run = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("seed", seed, low=0)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
     if progress is not None and progress is not True and not callable(progress):
         raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
 
     paths = tuple(grids)
-    full = _Job(paths, tuple(s.name for s in specs if s.kind not in _CRITICAL), (), tau)
+    full = _Job(paths, tuple(s.name for s in specs if s.kind not in _CRITICAL), (), tau, run)
     jobs = [(full, tuple(len(v) for v in grids.values()))]
     for spec in (s for s in specs if s.kind in _CRITICAL):
         kept = tuple(p for p in paths if p not in spec.paths)
-        jobs.append((_Job(kept, (), (spec,), tau), tuple(len(grids[p]) for p in kept)))
+        jobs.append((_Job(kept, (), (spec,), tau, run), tuple(len(grids[p]) for p in kept)))
     tasks = []
     for number, (job, shape) in enumerate(jobs):
         if not job.quantities and not job.critical:
@@ -153,6 +165,7 @@ class _Job:
     quantities: tuple
     critical: tuple
     tau: float
+    run: tuple
 
 
 def _check_axes(ensemble, axes):
@@ -283,7 +296,7 @@ def _point(ensemble, job, values):
         if job.quantities:
             _solutions(here, job, out)
         for spec in job.critical:
-            _critical(here, spec, out)
+            _critical(here, spec, job, out)
     except Exception as error:
         error.add_note(f"at the point {place} of the phase diagram")
         raise
@@ -296,6 +309,11 @@ def _fail(out, status, error):
 
 
 def _solutions(ensemble, job, out):
+    if "lyapunov" in job.quantities:
+        n_units, n_steps, seed = job.run
+        out["lyapunov"] = largest_exponent(ensemble, n_units, n_steps, rng=seed)
+        if job.quantities == ("lyapunov",):
+            return None
     try:
         points = fixed_points(ensemble)
     except ConvergenceError as error:
@@ -333,10 +351,12 @@ def _spectral(spectrum, name, tau):
     return getattr(spectrum, name)()
 
 
-def _critical(ensemble, spec, out):
-    function = {"onset": onset, "fold": fold, "tricritical": tricritical}[spec.kind]
+def _critical(ensemble, spec, job, out):
+    function = {"onset": onset, "fold": fold, "tricritical": tricritical, "chaos": chaos_onset}[spec.kind]
+    n_units, n_steps, seed = job.run
+    options = {"n_units": n_units, "n_steps": n_steps, "rng": seed} if spec.kind == "chaos" else {}
     try:
-        value = function(ensemble, *spec.paths)
+        value = function(ensemble, *spec.paths, **options)
     except CapabilityError:
         found = np.nan, 3
     except ConvergenceError as error:
@@ -345,7 +365,9 @@ def _critical(ensemble, spec, out):
     except ValueError:  # paths and values were checked before: what is left is that nothing happens within the bounds
         found = np.nan, 2
     else:
-        found = float(value), int(value.discontinuous)
+        found = float(value), int(value.jump if spec.kind == "chaos" else value.discontinuous)
+        if spec.kind == "chaos":
+            found = (*found, value.error)
         if spec.kind == "tricritical":
             found = (*found, value.ensemble.value(spec.paths[1]))
     out[spec.name] = found
@@ -415,6 +437,12 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
         for name in (n for n in wanted if n in _LONG_NAMES):
             rows = [p.get(name, ()) for p in points[0]]
             variables[name] = ([*axes, "solution"], _padded(rows, shape, depth), {"long_name": _LONG_NAMES[name]})
+        if "lyapunov" in wanted:
+            pairs = np.array([p.get("lyapunov", (np.nan, np.nan)) for p in points[0]])
+            about = {"long_name": "largest Lyapunov exponent of a random network", "units": "1/step"}
+            variables["lyapunov"] = (axes, pairs[:, 0].reshape(shape), about)
+            about = {"long_name": "standard error of the largest Lyapunov exponent, from blocks in time", "units": "1/step"}
+            variables["lyapunov_stderr"] = (axes, pairs[:, 1].reshape(shape), about)
         for name, (dims, _, attributes) in variables.items():
             if "solution" in dims:
                 attributes |= {"units": "1", "comment": padding}
@@ -429,11 +457,16 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
             "onset": "value of {0} at which the zero state loses stability",
             "fold": "value of {0} at which non-zero solutions appear",
             "tricritical": "value of {0} at which the onset in {1} turns discontinuous",
+            "chaos": "value of {0} at which random networks become chaotic",
         }[spec.kind].format(*spec.paths)
         attributes = {"long_name": long_name, "units": "1", "symbol": symbol(spec.paths[0]), "path": spec.paths[0]}
         attributes["comment"] = f"NaN where there is none: {companion} says why"
         variables[spec.name] = (list(job.paths), values, attributes)
         variables[companion] = (list(job.paths), flags, _flags(f"kind of {spec.name}, or why it is missing", _CRITICAL_STATUS))
+        if spec.kind == "chaos":
+            error = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
+            about = {"long_name": f"half the bracket of {spec.name}", "units": "1"}
+            variables[f"chaos_error:{spec.name.partition(':')[2]}"] = (list(job.paths), error, about)
         if spec.kind == "tricritical":  # a point needs two coordinates
             there = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
             about = {

@@ -214,7 +214,7 @@ class Spectrum:
         if not u[i] < guess < u[i + 1]:
             guess = bracketed_root(f, [u[i]], [u[i + 1]])[0]
         edge = top + float(np.exp(guess))
-        if self._edge.halving_error(edge) > 1e-6:
+        if self._edge.halving_error(edge) > np.clip(1e3 * self._edge.tol, 1e-6, 0.1):
             raise ConvergenceError(f"the edge on the real axis was not resolved at {edge}", estimate=edge)
         return edge
 
@@ -539,7 +539,10 @@ class Spectrum:
         ------
         ConvergenceError : the tolerance was not reached with 1024 nodes an arc (``estimate`` carries the last value)
         """
-        center = complex(complex_array("center", center)[()])
+        center = complex_array("center", center)
+        if center.ndim:
+            raise ValueError(f"center must be a single number, got an array of shape {center.shape}")
+        center = complex(center)
         radius = real("radius", radius, low=0.0)
         tol = real("tol", tol, low=1e-12, high=1.0)
         if radius == 0.0:

@@ -78,3 +78,34 @@ def test_single_precision_keeps_six_digits():
     ya, yb, yc = (U.apply(v)[0][0] for v in (a, b, 2 * a - 3 * b))
     assert U.size == 2
     assert np.abs(yc - 2 * ya + 3 * yb).max() < 1e-4
+
+
+@pytest.mark.parametrize("dtype, tol", [(np.float64, 1e-9), (np.float32, 3e-3)])
+def test_slow_paths_and_shrinking_ones_stay_linear(dtype, tol):
+    """Messages that move little from step to step, or decay by many orders, with a tangent's between them: all from one linear map."""
+    rng = np.random.default_rng(6)
+    n, steps = 100, 80
+    U = ImplicitMatrices(n, [1.0], 2 * steps, rng, dtype)
+    a, b, v = rng.standard_normal((3, n))
+    vectors = []
+    for t in range(steps):
+        # smooth in time: the Gram matrix of such paths is singular to rounding after ten steps
+        vectors.append((np.cos(0.05 * t) * a + np.sin(0.07 * t) * b + 0.1 * np.tanh(a * b + 0.02 * t)) * 10.0 ** (-2.0 * t))
+        v = 0.95 * v + 0.05 * np.tanh(v + a)
+        vectors.append(v)
+    images = [U.apply(x)[0][0].copy() for x in vectors]
+    assert all(np.isfinite(y).all() for y in images)
+    matrix = dense_columns(U, n)
+    for x, y in zip(vectors, images):
+        # columns of the matrix are themselves recovered from U to 1e-12 (1e-5) times their condition
+        assert np.abs(matrix @ x - y).max() < tol * np.abs(x).max() * np.sqrt(n)
+
+
+def dense_columns(U, n):
+    """The single matrix of U; unlike in ``dense`` most of its directions are known already."""
+    U._vectors = np.concatenate([U._vectors, np.empty((n, n), U.dtype)])
+    U._images = np.concatenate([U._images, np.empty((1, n, n), U.dtype)], axis=1)
+    grown = np.zeros((U._inverse.shape[0] + n,) * 2)
+    grown[: U.size, : U.size] = U._inverse[: U.size, : U.size]
+    U._inverse = grown
+    return np.array([U.apply(e)[0][0].copy() for e in np.eye(n)]).T

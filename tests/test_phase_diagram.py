@@ -216,7 +216,7 @@ def test_own_cells_travel_and_are_compiled_once():
 def _job():
     from gating_theory.phase_diagram import _Job
 
-    return _Job(("gain.h",), ("count",), (), 100.0)
+    return _Job(("gain.h",), ("count",), (), 100.0, (100, 20, 0))
 
 
 def test_progress():
