@@ -70,11 +70,11 @@ def largest_exponent(ensemble, n_units=2000, n_steps=200, *, scale=1.0, rng=None
 
 
 def chaos_onset(ensemble, parameter, bounds=None, *, n_units=2000, n_steps=200, tol=0.02, scale=1.0, rng=0):
-    """The value of a hyperparameter at which random networks become chaotic, by bisection of the sign of their largest exponent [T5].
+    """The value of a hyperparameter at which random networks become chaotic, by bisection of their largest exponent's sign [T5].
 
-    Below it a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; above it does not. Where
-    non-zero fixed points exist beside a stable zero state (the GRU with a_r > sqrt 8) that depends on the start: a large one finds the
-    active state.
+    Below it a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; above it does not.
+    Where an active state exists beside a stable zero state (the GRU with a_r > sqrt 8) that depends on the start: a large one
+    finds the active state.
 
     Parameters
     ----------

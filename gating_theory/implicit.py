@@ -6,8 +6,8 @@ directions it has met so far is a set of independent Gaussian vectors a g_1, a g
     U m = a sum_j l_j g_j,
 
 with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
-The basis is not stored. Stored are the messages themselves (at unit length), M, and the inverse of the Cholesky factor of their Gram
-matrix, M^T M / N = L L^T; the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step
+The basis is not stored. Stored are the messages themselves (at unit length), M, and the inverse of the Cholesky factor of their
+Gram matrix, M^T M / N = L L^T; the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step
 [NUMERICS]. Messages of slow dynamics are nearly dependent and would make L singular to rounding: where its inverse would grow
 beyond a bound the new message is orthogonalised explicitly (twice) and what is new of it is stored instead.
 Matrices that listen to the same message share M and L and differ in g.

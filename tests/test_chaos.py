@@ -27,7 +27,7 @@ def test_same_seed_same_value():
 
 
 def test_an_active_state_exists_while_zero_is_still_stable():
-    """a_r = 8 > sqrt 8: from a large start chaos begins below the zero state's onset a_h = 2, not below the mean-field fold by much."""
+    """a_r = 8 > sqrt 8: from a large start chaos begins below the zero state's onset a_h = 2, near the mean-field fold."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 8})
     found = gt.chaos_onset(ens, "gain.h", tol=0.04, **SMALL)
     fold = float(gt.fold(ens, "gain.h"))

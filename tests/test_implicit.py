@@ -82,7 +82,7 @@ def test_single_precision_keeps_six_digits():
 
 @pytest.mark.parametrize("dtype, tol", [(np.float64, 1e-9), (np.float32, 3e-3)])
 def test_slow_paths_and_shrinking_ones_stay_linear(dtype, tol):
-    """Messages that move little from step to step, or decay by many orders, with a tangent's between them: all from one linear map."""
+    """Messages that move little in a step, or decay by many orders, with a tangent's between them: all from one linear map."""
     rng = np.random.default_rng(6)
     n, steps = 100, 80
     U = ImplicitMatrices(n, [1.0], 2 * steps, rng, dtype)
