@@ -45,7 +45,7 @@ class MomentMap:
         # averages over three and more fields at once (LSTM) are scanned coarsely first and carry a digit or two less
         self.fine, self.series_tol, self.scan_tol = (1e-13, 1e-13, 1e-9) if dimension <= 2 else (1e-11, 1e-6, 1e-4)
         if cell.closed_form is None:  # every average is over all variables at once, and every node a root search
-            self.fine, self.series_tol, self.scan_tol = 1e-8, 1e-5, 1e-3
+            self.fine, self.series_tol, self.scan_tol = 1e-10, 1e-6, 1e-3
         self.inputs = []
         for products in self.factors:
             used = {v for factors in products for factor in factors for v in factor.variables if v < cell.n_fields}
