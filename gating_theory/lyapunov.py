@@ -15,6 +15,7 @@ from .checks import generator, integer
 from .ensemble import Ensemble
 from .errors import ConvergenceError
 from .network import Network
+from .progress import Progress, check_progress
 
 __all__ = ["LyapunovSpectrum", "lyapunov_spectrum"]
 
@@ -231,8 +232,7 @@ def lyapunov_spectrum(
         interval = integer("interval", interval, low=1, high=n_steps // 2)
     if n_blocks is not None:
         n_blocks = integer("n_blocks", n_blocks, low=2, high=n_steps if interval is None else -(-n_steps // interval))
-    if progress is not None and progress is not True and not callable(progress):
-        raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
+    check_progress(progress)
     rng = generator(rng)
     # a generator of its own for the frame: the trajectory must not depend on k
     frame_rng = np.random.default_rng(rng.integers(2**63))
@@ -240,7 +240,7 @@ def lyapunov_spectrum(
 
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"), _Progress(progress, transient + tangent_transient + n_steps) as tell:
+    with threadpool_limits(1, "blas"), Progress(progress, transient + tangent_transient + n_steps, "step") as tell:
         state = net.run(state, transient, rng=rng)
         tell(transient)
         walk = _Walk(net, state, frame_rng.standard_normal((k, size)), rng, tell)
@@ -460,30 +460,3 @@ def _to_json(value):
     if isinstance(value, list):
         return [_to_json(v) for v in value]
     return value if np.isfinite(value) else str(value)
-
-
-class _Progress:
-    """Tells a bar or a callable how many steps are done."""
-
-    def __init__(self, progress, total):
-        self.report, self.total, self.done, self.bar = progress, total, 0, None
-
-    def __enter__(self):
-        if self.report is True:
-            from tqdm import tqdm
-
-            self.bar = tqdm(total=self.total, unit="step")
-        return self
-
-    def __exit__(self, *error):
-        if self.bar is not None:
-            self.bar.close()
-
-    def __call__(self, steps):
-        self.done += steps
-        self.total = max(self.total, self.done)  # whole intervals may be a few steps more than asked for
-        if self.bar is not None:
-            self.bar.total = self.total
-            self.bar.update(steps)
-        elif self.report is not None:
-            self.report(self.done, self.total)

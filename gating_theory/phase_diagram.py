@@ -21,6 +21,7 @@ from .checks import integer, real
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .mean_field import fixed_points, fold, onset, tricritical
+from .progress import Progress, check_progress
 from .provenance import provenance
 from .spectrum import Spectrum
 
@@ -123,8 +124,7 @@ def phase_diagram(
     run = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("seed", seed, low=0)
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
-    if progress is not None and progress is not True and not callable(progress):
-        raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
+    check_progress(progress)
 
     paths = tuple(grids)
     full = _Job(paths, tuple(s.name for s in specs if s.kind not in _CRITICAL), (), tau, run)
@@ -231,13 +231,7 @@ def _check_quantities(ensemble, quantities, axis_paths):
 
 def _run(ensemble, grids, jobs, tasks, executor, progress):
     """Results of the tasks, in their order."""
-    total = sum(stop - start for _, start, stop in tasks)
-    bar = None
-    if progress is True:
-        from tqdm import tqdm
-
-        bar = tqdm(total=total, unit="point")
-    done, out = 0, []
+    out = []
     cell = ensemble.cell
     description = ensemble.as_dict()
 
@@ -252,18 +246,13 @@ def _run(ensemble, grids, jobs, tasks, executor, progress):
     try:
         if executor is not None:
             futures = [executor.submit(_chunk, *arguments(task)) for task in tasks]
-        for i, task in enumerate(tasks):
-            out.append(futures[i].result() if executor is not None else _chunk(*arguments(task)))
-            done += task[2] - task[1]
-            if bar is not None:
-                bar.update(task[2] - task[1])
-            elif progress is not None:
-                progress(done, total)
+        with Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
+            for i, task in enumerate(tasks):
+                out.append(futures[i].result() if executor is not None else _chunk(*arguments(task)))
+                tell(task[2] - task[1])
     finally:
         for future in futures[len(out) :]:  # after an error or an interrupt the rest is not wanted any more
             future.cancel()
-        if bar is not None:
-            bar.close()
     return {task: result for task, result in zip(tasks, out)}
 
 
