@@ -6,7 +6,7 @@ import numbers
 
 import numpy as np
 
-__all__ = ["real", "integer", "complex_array", "generator"]
+__all__ = ["real", "integer", "real_array", "complex_array", "generator"]
 
 
 def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
@@ -44,12 +44,30 @@ def complex_array(name, value):
         array = np.asarray(value, dtype=complex)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number or an array of complex numbers, got {value!r}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {complex(array[~np.isfinite(array)].flat[0])}")
+    _require_finite(name, array)
     large = np.abs(array) > 1e100
     if large.any():
         raise ValueError(f"{name} must be at most 1e100 in modulus, got {complex(array[large].flat[0])}")
     return array
+
+
+def real_array(name, value):
+    """A float array of any shape, finite."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu":
+            raise TypeError
+        array = array.astype(float, copy=False)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of real numbers, got {value!r}") from None
+    _require_finite(name, array)
+    return array
+
+
+def _require_finite(name, array):
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, got {array[~finite].flat[0].item()}")
 
 
 def generator(rng):

@@ -17,7 +17,7 @@ from itertools import product
 
 import numpy as np
 
-from .checks import generator, integer, real
+from .checks import generator, integer, real, real_array
 from .errors import CapabilityError, ConvergenceError
 
 __all__ = ["NetworkFixedPoints"]
@@ -573,9 +573,7 @@ def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_to
 
 
 def _given_starts(net, starts):
-    from .network import _finite
-
-    starts = _finite("starts", starts)
+    starts = real_array("starts", starts)
     d, n = net.cell.n_state, net.n_units
     if starts.shape == (d, n):
         starts = starts[None]

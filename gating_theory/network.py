@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .cell import Cell
-from .checks import complex_array, generator, integer, real
+from .checks import complex_array, generator, integer, real, real_array
 from .ensemble import Ensemble
 from .errors import ConvergenceError
 from .mean_field import FixedPoint
@@ -69,7 +69,7 @@ class Network:
             raise TypeError(f"ensemble must be an Ensemble or a Cell, got {ensemble!r}")
         cell = ensemble.cell if isinstance(ensemble, Ensemble) else ensemble
         K, P = cell.n_fields, len(cell.parameters)
-        matrices = _finite("matrices", matrices)
+        matrices = real_array("matrices", matrices)
         shape = matrices.shape
         if matrices.ndim not in (3, 4) or shape[-3] != K or shape[-1] != shape[-2] or 0 in shape:
             raise ValueError(
@@ -190,7 +190,7 @@ class Network:
         return () if self._batch is None else (self._batch,)
 
     def _per_site(self, name, value, rows):
-        value = _finite(name, value)
+        value = real_array(name, value)
         shape = (*self._lead, rows, self._n)
         if value.shape != shape:
             raise ValueError(f"{name} must have shape {shape} for these matrices and cell {self._cell.name!r}, got {value.shape}")
@@ -229,7 +229,7 @@ class Network:
         return scale * generator(rng).standard_normal((*self._lead, self._cell.n_state, self._n))
 
     def _state(self, state):
-        state = _finite("state", state)
+        state = real_array("state", state)
         d, n = self._cell.n_state, self._n
         full, flat = (*self._lead, d, n), (*self._lead, d * n)
         if state.shape not in (full, flat):
@@ -239,7 +239,7 @@ class Network:
     def _pattern(self, input):
         if input is None:
             return self._input
-        input = _finite("input", input)
+        input = real_array("input", input)
         shared = (self._cell.n_fields, self._n)
         if input.shape not in ((*self._lead, *shared), shared):
             allowed = f"{shared}" if self._batch is None else f"{(*self._lead, *shared)} or, the same for every network, {shared}"
@@ -353,7 +353,7 @@ class Network:
             return noise
         if input is None:
             raise TypeError("input must be 'noise', 'frozen' or an array, got None")
-        array = _finite("input", input)
+        array = real_array("input", input)
         series = (n_steps, *self._input.shape)
         if array.ndim == len(series):
             if array.shape != series:
@@ -557,20 +557,6 @@ class Network:
 
         with threadpool_limits(1, "blas"):
             return function(matrix)
-
-
-def _finite(name, value):
-    """A float array of finite values."""
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiu":
-            raise TypeError
-        array = array.astype(float, copy=False)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array of real numbers, got {value!r}") from None
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {float(array[~np.isfinite(array)].flat[0])}")
-    return array
 
 
 def _owned(array):

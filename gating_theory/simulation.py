@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .checks import generator, integer, real
+from .checks import generator, integer, real, real_array
 from .ensemble import Ensemble
 from .implicit import ImplicitMatrices
 from .sites import Sites
@@ -139,11 +139,9 @@ def simulate(
     rng = generator(rng)
     cell = ensemble.cell
     if state is not None:
-        state = np.array(state, dtype=float)
+        state = real_array("state", state).copy()  # it is written to
         if state.shape != (cell.n_state, n):
             raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {state.shape}")
-        if not np.isfinite(state).all():
-            raise ValueError("state must be finite")
     _check_memory(ensemble, n, T, tangent, dtype, memory_limit, progress)
     if state is None:
         state = scale * rng.standard_normal((cell.n_state, n))
