@@ -291,7 +291,7 @@ class CompiledCell:
     @cached_property
     def pole_variables(self):
         """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
-        return self.edge_factors[1][0][1]
+        return self.edge_factors[0][1][0][1]
 
     @cached_property
     def even_variables(self):
@@ -388,12 +388,13 @@ class CompiledCell:
 
     @cached_property
     def edge_factors(self):
-        """{center: (poles, entries)}: the numerators |Q_kl|^2 of T(lambda) at a fixed point, factorised [T3].
+        """(resonant, constant): the squares |W_kl(lambda)|^2 at a fixed point, factorised [T3].
 
-        ``poles``: (functions of the coefficients of det(lambda - F_s), their variables); ``entries``:
-        {(k, l): {(i, j): sum of products}} for i <= j, the average of q_i q_j.
+        ``resonant``: {center: (poles, entries)} with the numerators |Q_kl|^2 of those that depend on lambda; ``poles``: (functions
+        of the coefficients of det(lambda - F_s), their variables); ``entries``: {(k, l): {(i, j): sum of products}} for i <= j, the
+        average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly and not through its state.
         """
-        out = {}
+        resonant, constant = {}, {}
         for center in (0, 1):
             minors = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
             pole = minors.pop(((), ()))
@@ -404,6 +405,10 @@ class CompiledCell:
             call = compile_expressions(self._arguments, pole)
             entries = {}
             for ((k,), (l,)), q in minors.items():
+                if all((a - q[-1] * b).expand() == 0 for a, b in zip(q, pole)):  # Q = W det(lambda - F_s), monic
+                    if q[-1] != 0:
+                        constant[k, l] = self.factorise(q[-1] ** 2)
+                    continue
                 pairs = {}
                 for i in range(len(q)):
                     for j in range(i, len(q)):
@@ -411,8 +416,8 @@ class CompiledCell:
                         if value != 0:
                             pairs[i, j] = self.factorise(value)
                 entries[k, l] = pairs
-            out[center] = ((call, tuple(sorted(where))), entries)
-        return out
+            resonant[center] = ((call, tuple(sorted(where))), entries)
+        return resonant, constant
 
     @cached_property
     def analytic_leak(self):

@@ -59,19 +59,35 @@ class FixedPointEdge:
             self._averages = self.cell.compiled.zero_averages(law)
         self._stacks, self._slopes, self._cardinal = {}, {}, {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
-        # a leak's grid may be refined often where it is averaged alone, less where other fields come with it
-        room = _REFINED_NODES / self._largest_grid(self.tol)
-        self._deepest = int(np.clip(sum(n <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
         leak = self.cell.compiled.analytic_leak
         stiff = any(self.law.stiff[v] for v in self.pole_variables)  # cardinal series need even spacing
         self._leak = leak if leak and not stiff and not self.fixed else None
+
+    @cached_property
+    def _deepest(self):
+        """The last density: refined often where a leak is averaged alone, less where other fields come with it."""
         if self._leak is not None:
-            self._deepest = 2
+            return 2
+        room = _REFINED_NODES / self._largest_grid(self.tol)
+        return int(np.clip(sum(n <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
+
+    def _numerators(self, center):
+        return self.cell.compiled.edge_factors[0][center][1]
+
+    @cached_property
+    def _constant(self):
+        """(n, n) the part of T that does not depend on lambda."""
+        out = np.zeros((self.n, self.n))
+        for (k, l), products in self.cell.compiled.edge_factors[1].items():
+            if self.a2[l] > 0.0:
+                mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=self._averages)
+                out[k, self.cell.message_of[l]] += self.a2[l] * float(np.squeeze(mean))
+        return out
 
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others."""
         poles, worst = set(self.pole_variables), 1.0
-        for pairs in self.cell.compiled.edge_factors[1][1].values():
+        for pairs in self._numerators(1).values():
             for factor in (f for products in pairs.values() for factors in products for f in factors):
                 if poles & set(factor.variables):
                     _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
@@ -95,7 +111,7 @@ class FixedPointEdge:
         """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center."""
         if (center, level) not in self._polynomials:
             law, values, weights = self._grid(level)
-            (call, where), _ = self.cell.compiled.edge_factors[center]
+            (call, where), _ = self.cell.compiled.edge_factors[0][center]
             arguments = law.arguments(self.cell, dict(zip(where, values)))
             chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in call(*arguments)]
             self._polynomials[center, level] = np.array(chi, dtype=float)
@@ -110,7 +126,7 @@ class FixedPointEdge:
             return self._tables[center, level]
         law, _, weights = self._grid(level)
         table = {}
-        for (k, l), pairs in self.cell.compiled.edge_factors[center][1].items():
+        for (k, l), pairs in self._numerators(center).items():
             if self.a2[l] == 0.0:
                 continue
             nu = self.cell.message_of[l]
@@ -168,6 +184,12 @@ class FixedPointEdge:
         """[(low, high)] intervals of the real axis that are covered by the leaks' law, but for its last 1e-14 or so."""
         return _intervals(self.leaks, 1.0)
 
+    @property
+    def falls_off_axis(self):
+        """Whether T(x + iy) <= T(x) for all real x: where leaks are real and numerators do not depend on lambda (the GRU's)."""
+        constant = all((i, j) == (0, 0) for _, _, i, j in self._terms(1, 0)[0])
+        return constant and not np.iscomplexobj(self.leaks)
+
     def _on_continuum(self, lam):
         """Which lambdas are real and within a continuum of leaks, where T is infinite."""
         inside = np.zeros(lam.shape, dtype=bool)
@@ -178,7 +200,7 @@ class FixedPointEdge:
     def _evaluate(self, lam, level):
         from .kernels import inverse_square_moments
 
-        out = np.zeros((lam.size, self.n, self.n))
+        out = np.tile(self._constant, (lam.size, 1, 1))
         on_pole = np.zeros(lam.size, dtype=bool)
         for center in (0, 1):
             part = np.flatnonzero((np.abs(lam) < 0.5) == (center == 0))
@@ -273,7 +295,7 @@ class FixedPointEdge:
             return 0.0
         center = 0 if abs(x) < 0.5 else 1
         (labels, w), chi = self._terms(center, 0), self._chi(center, 0)
-        T = np.zeros((2, self.n, self.n))
+        T = np.tile(self._constant, (2, 1, 1))
         for i, step in enumerate((1, 2)):
             nodes = slice(None, None, step)
             sums, _ = inverse_square_moments(np.array([x - center + 0j]), np.ascontiguousarray(chi[:, nodes]), step * w[:, nodes])
@@ -291,7 +313,7 @@ class FixedPointEdge:
             return self._evaluate(lam, 0)
         out = self._evaluate(lam, 0)
         singular = self._on_continuum(lam)
-        out[singular] = np.where(out[singular] > 0.0, np.inf, 0.0)
+        out[singular] = np.where(out[singular] > self._constant, np.inf, out[singular])
         if self._leak is not None and (rtol >= 1e-3 or np.isfinite(deep)):
             return out  # searches trust the coarsest grid, which is good to 1e-10; whoever wants it checked asks without ``deep``
         rtol = max(rtol, 1e3 * self.tol)
@@ -320,12 +342,8 @@ class FixedPointEdge:
 class SitesEdge:
     """T(lambda) of a given population of sites: a plain sum."""
 
-    @staticmethod
-    def halving_error(x):
-        """0: there is no quadrature."""
-        return 0.0
-
     tol = float("nan")
+    falls_off_axis = False
 
     def __init__(self, population):
         self.population, self.n = population, population.n
@@ -344,6 +362,11 @@ class SitesEdge:
     def leak_weights(self):
         """(M,) weights of the leaks."""
         return self.population.weights
+
+    @staticmethod
+    def halving_error(x):
+        """0: there is no quadrature."""
+        return 0.0
 
     def transfer_moments(self, lam, deep=np.inf, rtol=0.0):
         """T(lambda), (L, n, n): exact, whatever ``deep`` and ``rtol``."""

@@ -183,15 +183,16 @@ class Spectrum:
         """Largest real lambda on the boundary right of all leaks, or None."""
         top = max([float(np.max(self._leaks.real))] + [high for _, high in self._edge.continua])
         span = max(abs(top), 1e-3)
-        # out to where T < 1 and falls as 1/lambda^2: nothing beyond
-        while self._log_edge(np.array([top + span, top + 2.0 * span])).max() >= 0.0:
+        while True:
+            distance = span * np.append(10.0 ** np.linspace(-16, 0, 49), 2.0)
+            value = self._log_edge(top + distance)
+            if value[-2:].max() < 0.0:  # T < 1 and falling as 1/lambda^2: nothing beyond
+                break
             span *= 4.0
             if span > 1e9:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=span)
-        distance = span * 10.0 ** np.linspace(-16, 0, 49)
-        value = self._log_edge(top + distance)
         positive = np.flatnonzero(value > 0.0)
-        if not positive.size or positive[-1] == distance.size - 1:
+        if not positive.size:
             return None
         i = positive[-1]
         u, f = np.log(distance), lambda u: self._log_edge(top + np.exp(u))
@@ -226,6 +227,8 @@ class Spectrum:
         less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
         """
         candidate, floor = self._real_edge, self._slowest_leak
+        if candidate is not None and self._edge.falls_off_axis:
+            return max(candidate, floor)
         # T is subharmonic right of the leaks: with T < 1 on a vertical line there is no support to its right
         if candidate is not None:
             y = max(1.0, abs(candidate)) * 10.0 ** np.linspace(-8, 1, 28)
