@@ -216,12 +216,18 @@ class Cell:
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError : ``fixed_point`` does not satisfy s = F(s, y)
         """
         rng = generator(rng)
         c = self.compiled
         s = scale * rng.standard_normal((self.n_state, n_points))
         y = scale * rng.standard_normal((self.n_fields, n_points))
         p = scale * rng.standard_normal((len(self.parameters), n_points))
+        if self.fixed_point is not None:
+            c.fixed_state(y, p)  # checks it against the update when it is first compiled
         blocks = c.blocks(s, y, p)
 
         def everything(s, y):

@@ -59,6 +59,7 @@ def main(argv=None):
 
 
 def _parser():
+    from .phase_diagram import FORMS, QUANTITIES
     from .version import __version__
 
     parser = _Parser(
@@ -73,19 +74,28 @@ def _parser():
     p = commands.add_parser("spectrum", help="fixed points of an ensemble and the spectra there")
     _ensemble_arguments(p)
     p.add_argument("--tau", type=_positive, default=100.0, help="timescale of the slow fraction, in steps (default 100)")
-    p.add_argument("--n-units", type=_count, metavar="N", help="also sample a network of N units at the largest solution")
-    p.add_argument("--seed", type=_seed, default=0, help="seed of the sampled network (default 0)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write spectrum.json and pictures into this directory")
+    p.add_argument("--n-units", type=_whole(1), metavar="N", help="also sample a network of N units at the largest solution")
+    p.add_argument("--seed", type=_whole(0), default=0, help="seed of the sampled network (default 0)")
+    p.add_argument("--out", type=_new_directory, metavar="DIR", help="write spectrum.json and pictures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_spectrum)
 
     p = commands.add_parser("phase-diagram", help="solutions, spectra and critical lines over a grid")
     _ensemble_arguments(p)
     p.add_argument("--axis", action="append", required=True, metavar="PATH=LOW:HIGH:N", help="or PATH=V1,V2,...; one or more times")
-    p.add_argument("--quantity", nargs="+", default=["count", "moments", "abscissa"], help="see the manual of phase_diagram")
+    p.add_argument(
+        "--quantity",
+        nargs="+",
+        default=["count", "moments", "abscissa"],
+        metavar="NAME",
+        help=f"any of {', '.join(QUANTITIES)}, and {', '.join(FORMS)} with paths such as gain.h (default count moments abscissa)",
+    )
     p.add_argument("--tau", type=_positive, default=100.0, help="timescale of slow_fraction (default 100)")
-    p.add_argument("--jobs", type=_count, default=1, help="worker processes (default 1)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
+    p.add_argument("--n-units", type=_whole(10), default=1000, metavar="N", help="units of simulated networks (default 1000)")
+    p.add_argument("--n-steps", type=_whole(20), default=200, metavar="T", help="steps of simulated networks (default 200)")
+    p.add_argument("--seed", type=_whole(0), default=0, help="seed of simulated networks (default 0)")
+    p.add_argument("--jobs", type=_whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=_new_directory, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_phase_diagram)
 
@@ -99,12 +109,12 @@ def _parser():
 
     p = commands.add_parser("validate", help="theory against freshly sampled networks")
     p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
-    p.add_argument("--n-units", type=_count, metavar="N", help="units of a network (default 1000 GRU, 600 LSTM)")
-    p.add_argument("--n-networks", type=_count, default=3, metavar="M", help="networks diagonalised for each case (default 3)")
-    p.add_argument("--points", type=_count, default=40, help="points along each axis of the phase diagrams (default 40)")
-    p.add_argument("--seed", type=_seed, default=0, help="default 0")
-    p.add_argument("--jobs", type=_count, default=1, help="worker processes (default 1)")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
+    p.add_argument("--n-units", type=_whole(1), metavar="N", help="units of a network (default 1000 GRU, 600 LSTM)")
+    p.add_argument("--n-networks", type=_whole(1), default=3, metavar="M", help="networks diagonalised for each case (default 3)")
+    p.add_argument("--points", type=_whole(1), default=40, help="points along each axis of the phase diagrams (default 40)")
+    p.add_argument("--seed", type=_whole(0), default=0, help="default 0")
+    p.add_argument("--jobs", type=_whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=_new_directory, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_validate)
     return parser
@@ -114,24 +124,39 @@ def _parser():
 
 
 def _positive(text):
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be positive, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
     return value
 
 
-def _count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return value
+def _whole(low):
+    """An argparse type: integers from ``low`` on."""
+
+    def whole(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {low}, got {text!r}")
+        return value
+
+    return whole
 
 
-def _seed(text):
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return value
+def _new_directory(text):
+    """An argparse type: a directory to write into, which is made once there is something to write."""
+    path = Path(text)
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise argparse.ArgumentTypeError(f"must be a directory, got {text!r}, where {place} is a file")
+            break
+    return path
 
 
 def _ensemble_arguments(parser):
@@ -147,11 +172,11 @@ def _ensemble_arguments(parser):
         parser.add_argument(f"--{kind}", nargs="+", metavar="VALUE", help=text)
 
 
-def _number(text, where):
+def _number(text, where, form="a number"):
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{where} must be a number, got {text!r}") from None
+        raise ValueError(f"{where} must be {form}, got {text!r}") from None
 
 
 def _values(option, items):
@@ -159,7 +184,7 @@ def _values(option, items):
     if items is None:
         return None
     if len(items) == 1 and "=" not in items[0]:
-        return _number(items[0], f"--{option}")
+        return _number(items[0], f"--{option}", "a number, or pairs such as z=2 r=3")
     out = {}
     for item in items:
         name, equals, text = item.partition("=")
@@ -241,7 +266,6 @@ def _spectrum(options):
     from .spectrum import Spectrum
 
     ensemble = _ensemble(options)
-    out = _directory(options.out)
     points = fixed_points(ensemble)
     spectra = [Spectrum(point) for point in points]
     rows = []
@@ -265,6 +289,7 @@ def _spectrum(options):
             "slow_fraction": float(np.mean(np.abs(eigenvalues) > np.exp(-1.0 / options.tau))),
         }
     record["provenance"] = provenance(ensemble, seed=options.seed)
+    out = _directory(options.out)
     if out is not None:
         from .plotting import plot_density, plot_spectrum
         from .report import _figure, save_figure
@@ -308,7 +333,15 @@ def _phase_diagram(options):
         axes[path] = values
     with _pool(options.jobs) as executor:
         data = phase_diagram(
-            ensemble, axes, options.quantity, tau=options.tau, executor=executor, progress=_counter("phase diagram")
+            ensemble,
+            axes,
+            options.quantity,
+            tau=options.tau,
+            n_units=options.n_units,
+            n_steps=options.n_steps,
+            seed=options.seed,
+            executor=executor,
+            progress=_counter("phase diagram"),
         )
     out = _directory(options.out)
     if out is not None:
@@ -381,7 +414,6 @@ def _validate(options):
     from .report import closed_forms, diagrams, report_text, write_report
     from .validate import validate
 
-    out = _directory(options.out)
     with _pool(options.jobs) as executor:
         result = validate(
             options.cells,
@@ -393,6 +425,7 @@ def _validate(options):
         )
         datasets = diagrams(options.cells, options.points, executor, _counter("phase diagrams"))
         forms = closed_forms(datasets)
+        out = _directory(options.out)
         files = write_report(out, result, datasets, forms, executor) if out is not None else []
     if options.json:
         from dataclasses import asdict

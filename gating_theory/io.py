@@ -152,8 +152,8 @@ def _load_dataset(path):
 
     try:
         data = xr.load_dataset(path, engine="netcdf4")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is not a saved result: {error}") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is not a saved result, or only a part of one: {error}") from error
     if _MARK not in data.attrs:
         raise ValueError(f"{path} is not a saved result: a netCDF file, but not one written by gating_theory.save")
     version = data.attrs.pop(_MARK)

@@ -42,6 +42,8 @@ class MomentMap:
         self.listens = np.array(cell.message_of)
         self.n = cell.n_messages
         dimension = max(len(f.variables) for products in self.factors for factors in products for f in factors)
+        #: blocks of a scan: a batch shares the nodes of its widest member, which costs less than a second call for one field alone
+        self.blocks = {1: 1, 2: 2}.get(dimension, 6)
         # averages over three and more fields at once (LSTM) are scanned coarsely first and carry a digit or two less
         self.fine, self.series_tol, self.scan_tol = (1e-13, 1e-13, 1e-9) if dimension <= 2 else (1e-11, 1e-6, 1e-4)
         if cell.closed_form is None:  # every average is over all variables at once, and every node a root search
@@ -246,9 +248,10 @@ def _has_zero(moments):
     """Whether all messages vanish where no field varies but by its frozen spread; remembered, for sweeps over gains."""
     nothing = np.zeros((1, moments.n))
     known = moments.cell.compiled.zero_averages(moments.law(nothing))
-    if "zero state" not in known:
-        known["zero state"] = not np.any(moments(nothing, 1e-3))
-    return known["zero state"]
+    key = "zero state"  # beside the averages, whose keys are factors
+    if key not in known:
+        known[key] = not np.any(moments(nothing, 1e-3))
+    return known[key]
 
 
 def fixed_points(ensemble, tol=1e-10):
@@ -326,8 +329,7 @@ def _scan(moments, start, tol):
         bottom = min(-13.0, np.log10(least) - 1.0) if least > 1e-280 else -13.0
     low = np.logspace(bottom, -3, int(4 * (-3 - bottom)), endpoint=False)
     x = np.concatenate([low, np.logspace(-3, 0.0, 48)])
-    # a batch shares the nodes of its widest member: blocks keep the narrow ones cheap
-    G = np.concatenate([moments.log_ratio(part, tol, start) for part in np.array_split(x, 6 if tol > 1e-6 else 2)])
+    G = np.concatenate([moments.log_ratio(part, tol, start) for part in np.array_split(x, moments.blocks)])
     while G[-1] >= 0.0:
         if x[-1] > 1e8:
             raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
@@ -399,12 +401,16 @@ class Critical(float):
         return f"{self.parameter} = {float(self)!r} ({self.status})"
 
 
+class NoZeroState(CapabilityError):
+    """Something was asked of a zero state that an ensemble does not have."""
+
+
 def _linear_map(ensemble, second_order=True):
     """A_kn = dR_k/dq_n at the zero state, and the quadratic form B, averaged over frozen spreads [T5]."""
     cell = ensemble.cell
     moments = MomentMap(ensemble)
     if not _has_zero(moments):
-        raise CapabilityError(
+        raise NoZeroState(
             f"{ensemble!r} has no zero state: some message does not vanish there (a bias of its field, or its spread)"
         )
     linear, quadratic = cell.compiled.expansion
@@ -495,7 +501,13 @@ def onset(ensemble, parameter, bounds=None):
     CapabilityError : no zero state, or no closed-form site fixed point
     ValueError : unknown parameter, or no crossing within the bounds
     """
-    value = _solve_for(_log_alpha, ensemble, parameter, bounds, "onset")
+    try:
+        value = _solve_for(_log_alpha, ensemble, parameter, bounds, "onset")
+    except NoZeroState:
+        where = f" when {parameter!r} varies" if _has_zero(MomentMap(ensemble)) else ""
+        raise CapabilityError(
+            f"onset: {ensemble!r} has no zero state{where}: some message does not vanish (a bias of its field, or its spread)"
+        ) from None
     there = ensemble.replace({parameter: value})
     beta = _alpha_beta(there)[1]
     kind = "discontinuous" if beta > 0 else "continuous"

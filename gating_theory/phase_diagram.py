@@ -25,12 +25,21 @@ from .progress import Progress, check_progress
 from .provenance import provenance
 from .spectrum import Spectrum
 
-__all__ = ["phase_diagram", "symbol", "QUANTITIES"]
+__all__ = ["phase_diagram", "symbol", "QUANTITIES", "FORMS"]
 
 #: Quantities without a parameter of their own.
-QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable", "lyapunov")
+QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable", "outlier", "lyapunov")
+#: Forms of those with.
+FORMS = (
+    "mass:<center>,<radius>",
+    "potential:<lambda>",
+    "onset:<path>",
+    "fold:<path>",
+    "tricritical:<path>,<along>",
+    "chaos:<path>",
+)
 _CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2, "chaos": 1}
-_SPECTRAL = ("abscissa", "radius", "slow_fraction", "stable")
+_SPECTRAL = ("abscissa", "radius", "slow_fraction", "stable", "outlier", "mass", "potential")
 
 #: Points in a task: enough that sending one is cheap (a point takes milliseconds), few enough that workers end together.
 _MAX_CHUNK = 100
@@ -41,6 +50,12 @@ _STATUS = {0: "ok", 1: "fixed_points_not_converged", 2: "spectrum_not_converged"
 #: Status of a critical value.
 _CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
 
+#: What comes with a critical value: the name of its variable, its long name, and whether it is a value of the second path.
+_THIRD = {
+    "chaos": ("chaos_error", "half the bracket of chaos:{0}", False),
+    "tricritical": ("tricritical_onset", "value of {1} at the tricritical point", True),  # a point needs two coordinates
+}
+
 _LONG_NAMES = {
     "residual": "largest relative residual of the moments",
     "error": "estimated relative quadrature error of the moments",
@@ -48,6 +63,9 @@ _LONG_NAMES = {
     "radius": "largest modulus of the spectrum",
     "slow_fraction": "fraction of modes that are slower than tau steps, or grow",
     "stable": "whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle",
+    "outlier": "largest modulus of the isolated eigenvalues, NaN where there is none",
+    "mass": "fraction of eigenvalues within {1} of {0}",
+    "potential": "mean log|lambda - eigenvalue| at lambda = {0}",
 }
 
 
@@ -81,6 +99,9 @@ def phase_diagram(
         - "abscissa", "radius": largest real part and modulus of each solution's spectrum
         - "slow_fraction": fraction of modes with a timescale above ``tau`` steps, or growing
         - "stable": 1 where bulk and outliers of the spectrum lie within the unit circle, else 0
+        - "outlier": largest modulus of the isolated eigenvalues, NaN where there is none
+        - "mass:1,0.1": fraction of eigenvalues in the disc of this center (real or like 0.5+0.2j) and radius
+        - "potential:1": the mean of log|lambda - eigenvalue| at this lambda
         - "onset:gain.h", "fold:gain.h": critical value of a hyperparameter (any path). If the path is itself an axis the value
           lives on the remaining axes: the line to draw into the diagram
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
@@ -142,7 +163,8 @@ def phase_diagram(
 
     started = time.perf_counter()
     pieces = _run(ensemble, grids, jobs, tasks, executor, progress)
-    return _assemble(ensemble, grids, specs, jobs, pieces, tau, time.perf_counter() - started)
+    options = {"tau": tau, "n_units": run[0], "n_steps": run[1], "seed": run[2]}
+    return _assemble(ensemble, grids, specs, jobs, pieces, options, time.perf_counter() - started)
 
 
 # --- arguments
@@ -197,7 +219,7 @@ def _check_axes(ensemble, axes):
 
 
 def _check_quantities(ensemble, quantities, axis_paths):
-    allowed = [*QUANTITIES, *(f"{kind}:<path>" for kind, n in _CRITICAL.items() if n == 1), "tricritical:<path>,<along>"]
+    allowed = [*QUANTITIES, *FORMS]
     if isinstance(quantities, str):
         quantities = (quantities,)
     if not hasattr(quantities, "__iter__"):
@@ -219,11 +241,27 @@ def _check_quantities(ensemble, quantities, axis_paths):
                 if path not in ensemble.paths:
                     raise ValueError(f"quantities: {name!r} has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
             specs.append(_Spec(f"{kind}:{','.join(paths)}", kind, paths))
+        elif colon and kind in ("mass", "potential"):
+            try:
+                numbers = _numbers(name)
+                legal = len(numbers) == (2 if kind == "mass" else 1) and np.isfinite(numbers).all()
+                legal = legal and (kind == "potential" or (numbers[1].imag == 0 and numbers[1].real > 0))
+            except ValueError:
+                legal = False
+            if not legal:
+                form = "a finite center and a positive radius" if kind == "mass" else "one finite number"
+                raise ValueError(f"quantities: {kind} takes {form}, got {name!r}; allowed are {allowed}")
+            specs.append(_Spec(name, name))
         else:
             raise ValueError(f"quantities has the unknown entry {name!r}; allowed are {allowed}")
     if not specs:
         raise ValueError(f"quantities must name at least one quantity, got none; allowed are {allowed}")
     return specs
+
+
+def _numbers(name):
+    """The numbers of a quantity such as "mass:1,0.1"."""
+    return [complex(text.replace(" ", "")) for text in name.partition(":")[2].split(",")]
 
 
 # --- work
@@ -313,7 +351,7 @@ def _solutions(ensemble, job, out):
     for name in ("residual", "error"):
         if name in job.quantities:
             out[name] = [getattr(p, name) for p in points]
-    wanted = [name for name in _SPECTRAL if name in job.quantities]
+    wanted = [name for name in job.quantities if name.partition(":")[0] in _SPECTRAL]
     if not wanted:
         return None
     for name in wanted:
@@ -337,6 +375,14 @@ def _spectral(spectrum, name, tau):
             return 0.0
         outliers = spectrum.outliers()
         return float(not outliers.size or np.abs(outliers).max() < 1.0)
+    if name == "outlier":
+        outliers = spectrum.outliers()
+        return float(np.abs(outliers).max()) if outliers.size else np.nan
+    if name.startswith("mass:"):
+        center, radius = _numbers(name)
+        return spectrum.mass(center, radius.real)
+    if name.startswith("potential:"):
+        return spectrum.potential(_numbers(name)[0])
     return getattr(spectrum, name)()
 
 
@@ -396,7 +442,7 @@ def _axis_attributes(path):
     return {"long_name": words[kind], "units": "1", "symbol": symbol(path)}
 
 
-def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
+def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
     import xarray as xr
 
     points = [[] for _ in jobs]
@@ -423,9 +469,12 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
                 rows = [[q[k] for q in p.get("moments", ())] for p in points[0]]
                 attributes = {"long_name": f"second moment of the message {names[k]}", "message": names[k]}
                 variables[variable] = ([*axes, "solution"], _padded(rows, shape, depth), attributes)
-        for name in (n for n in wanted if n in _LONG_NAMES):
-            rows = [p.get(name, ()) for p in points[0]]
-            variables[name] = ([*axes, "solution"], _padded(rows, shape, depth), {"long_name": _LONG_NAMES[name]})
+        for name in wanted:
+            kind, _, numbers = name.partition(":")
+            if kind in _LONG_NAMES:
+                rows = [p.get(name, ()) for p in points[0]]
+                about = {"long_name": _LONG_NAMES[kind].format(*numbers.split(","))}
+                variables[name] = ([*axes, "solution"], _padded(rows, shape, depth), about)
         if "lyapunov" in wanted:
             pairs = np.array([p.get("lyapunov", (np.nan, np.nan)) for p in points[0]])
             about = {"long_name": "largest Lyapunov exponent of a random network", "units": "1/step"}
@@ -436,7 +485,7 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
             if "solution" in dims:
                 attributes |= {"units": "1", "comment": padding}
             if name == "slow_fraction":
-                attributes["tau"] = tau
+                attributes["tau"] = options["tau"]
     for (job, line_shape), found in list(zip(jobs, points))[1:]:
         (spec,) = job.critical
         values = np.array([p[spec.name][0] for p in found]).reshape(line_shape)
@@ -452,18 +501,12 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
         attributes["comment"] = f"NaN where there is none: {companion} says why"
         variables[spec.name] = (list(job.paths), values, attributes)
         variables[companion] = (list(job.paths), flags, _flags(f"kind of {spec.name}, or why it is missing", _CRITICAL_STATUS))
-        if spec.kind == "chaos":
-            error = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
-            about = {"long_name": f"half the bracket of {spec.name}", "units": "1"}
-            variables[f"chaos_error:{spec.name.partition(':')[2]}"] = (list(job.paths), error, about)
-        if spec.kind == "tricritical":  # a point needs two coordinates
-            there = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
-            about = {
-                "long_name": f"value of {spec.paths[1]} at the tricritical point",
-                "units": "1",
-                "symbol": symbol(spec.paths[1]),
-            }
-            variables[f"tricritical_onset:{spec.name.partition(':')[2]}"] = (list(job.paths), there, about)
+        if spec.kind in _THIRD:
+            third = np.array([(*p[spec.name], np.nan)[2] for p in found]).reshape(line_shape)
+            beside, long_name, path = _THIRD[spec.kind]
+            about = {"long_name": long_name.format(*spec.paths), "units": "1"}
+            about |= {"symbol": symbol(spec.paths[1])} if path else {}
+            variables[f"{beside}:{spec.name.partition(':')[2]}"] = (list(job.paths), third, about)
         failed = np.array([p["status"] for p in found], dtype=np.int8).reshape(line_shape)
         # lines live on some of the axes: a failure marks every point of the grid above it
         spread = np.expand_dims(failed, tuple(i for i, p in enumerate(axes) if p not in job.paths))
@@ -479,7 +522,7 @@ def _assemble(ensemble, grids, specs, jobs, pieces, tau, seconds):
         "failures": len(failures),
         "seconds": seconds,
         "seconds_per_point": seconds / max(1, size),
-        "provenance": json.dumps(provenance(ensemble, axes=axes, quantities=[s.name for s in specs], tau=tau)),
+        "provenance": json.dumps(provenance(ensemble, axes=axes, quantities=[s.name for s in specs], **options)),
     }
     attributes["gating_theory_version"] = json.loads(attributes["provenance"])["gating_theory"]
     attributes["created"] = json.loads(attributes["provenance"])["created"]

@@ -136,14 +136,16 @@ def test_failing_proofs_are_an_exit_code(capsys, monkeypatch):
         (("spectra",), "spectra"),
         (("spectrum", "--cell", "gru"), "GRU"),
         (("spectrum", "--gain", "z=two"), "two"),
-        (("spectrum", "--gain", "z"), "number"),
+        (("spectrum", "--gain", "z"), "z=2"),
         (("spectrum", "--gain", "q=2"), "q"),
         (("spectrum", "--gain", "z=2", "3"), "NAME=NUMBER"),
         (("spectrum", "--gain", "z=2", "z=3"), "twice"),
         (("spectrum", "--gain", "-2"), "gain"),
         (("spectrum", "--gain", "z=nan"), "finite"),
         (("spectrum", "--tau", "0"), "positive"),
-        (("spectrum", "--seed", "-1"), "negative"),
+        (("spectrum", "--seed", "-1"), "at least 0, got '-1'"),
+        (("spectrum", "--n-units", "1.5"), "whole number of at least 1, got '1.5'"),
+        (("spectrum", "--tau", "soon"), "positive number, got 'soon'"),
         (("spectrum", "--cell", "LiGRU"), "LiGRU"),
         (("phase-diagram",), "--axis"),
         (("phase-diagram", "--axis", "gain.h"), "LOW:HIGH:N"),
@@ -172,8 +174,14 @@ def test_errors(capsys, arguments, words):
 
 def test_unwritable_output(capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    code, out, err = run(capsys, "spectrum", "--out", tmp_path / "file" / "below")
-    assert code == 2 and err.count("\n") == 1 and "file" in err
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        code, out, err = run(capsys, "spectrum", "--out", place)
+        assert code == 2 and err.count("\n") == 1 and "file" in err
+
+
+def test_an_error_leaves_no_directory(capsys, tmp_path):
+    code, out, err = run(capsys, "spectrum", "--cell", "LiGRU", "--out", tmp_path / "new")
+    assert code == 2 and not (tmp_path / "new").exists()
 
 
 def test_calculations_that_fail(capsys, monkeypatch):

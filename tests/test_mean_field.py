@@ -535,3 +535,10 @@ def test_fold_of_the_lstm_across_the_ellipsoid(factor, discontinuous):
         assert value < 2 and value.moments["h"] > 0
     else:
         assert float(value) == pytest.approx(2, rel=1e-12)
+
+
+def test_onset_in_a_bias_speaks_of_the_ensemble_that_was_given():
+    with pytest.raises(gt.CapabilityError, match=r"'h': 0.0}\) has no zero state when 'bias.h' varies"):
+        gt.onset(gt.Ensemble(gt.GRU), "bias.h")
+    with pytest.raises(gt.CapabilityError, match=r"'h': 1.0}\) has no zero state: "):
+        gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1.0}), "gain.h")

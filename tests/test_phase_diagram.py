@@ -123,6 +123,29 @@ def test_stability_looks_at_outliers(monkeypatch):
     assert float(data["stable"].isel({"gain.h": 0, "solution": 0})) == 0.0
 
 
+def test_masses_potentials_and_outliers():
+    # the zero state's eigenvalues fill the disc of centre 1/2 and radius rho = a_h / 4 evenly (theory sheet, section 2)
+    gains = [1.0, 1.2]
+    names = ("mass:0.5,0.15", "mass:0.5 + 0.1j, 3", "potential:2", "potential:0.6+0.1j", "outlier")
+    zero = gt.phase_diagram(GRU, {"gain.h": gains}, names).isel(solution=0)
+    rho = np.array(gains) / 4
+    np.testing.assert_allclose(zero["mass:0.5,0.15"], (0.15 / rho) ** 2, atol=2e-4)
+    np.testing.assert_allclose(zero["mass:0.5 + 0.1j, 3"], 1.0, atol=1e-12)
+    np.testing.assert_allclose(zero["potential:2"], np.log(1.5), atol=1e-9)
+    inside = np.log(rho) - 0.5 * (1 - 0.02 / rho**2)
+    np.testing.assert_allclose(zero["potential:0.6+0.1j"], inside, atol=1e-6)
+    assert np.isnan(zero["outlier"]).all(), "without biases nothing breaks the matrices' isotropy"
+
+
+def test_outliers_are_the_spectrums():
+    ensemble = gt.Ensemble(gt.GRU, {"z": 1.0, "r": 1.0}, bias={"h": 1.0})
+    data = gt.phase_diagram(ensemble, {"gain.h": [0.5, 3.0]}, ("outlier",))
+    for a_h in (0.5, 3.0):
+        expected = gt.Spectrum(gt.fixed_points(ensemble.replace({"gain.h": a_h}))[0]).outliers()
+        found = float(data["outlier"].sel({"gain.h": a_h}).isel(solution=0))
+        assert found == np.abs(expected).max() if expected.size else np.isnan(found)
+
+
 # --- critical values
 
 
@@ -323,6 +346,11 @@ def test_critical_values_that_do_not_converge(monkeypatch):
         ({"quantities": ("fold:gain.h,gain.r",)}, ValueError, ["quantities", "fold"]),
         ({"quantities": ("tricritical:gain.h",)}, ValueError, ["quantities", "tricritical"]),
         ({"quantities": ("tricritical:gain.h,gain.h",)}, ValueError, ["quantities", "distinct"]),
+        ({"quantities": ("mass:1",)}, ValueError, ["mass:1", "center", "radius"]),
+        ({"quantities": ("mass:1,-1",)}, ValueError, ["mass:1,-1", "positive"]),
+        ({"quantities": ("mass:1,1j",)}, ValueError, ["mass:1,1j", "positive"]),
+        ({"quantities": ("potential:x",)}, ValueError, ["potential:x", "finite number"]),
+        ({"quantities": ("potential:nan",)}, ValueError, ["potential:nan", "finite number"]),
         ({"tau": 0.0}, ValueError, ["tau", "0.0"]),
         ({"tau": "slow"}, TypeError, ["tau", "slow"]),
         ({"executor": 4}, TypeError, ["executor", "submit", "4"]),
