@@ -392,7 +392,8 @@ class CompiledCell:
 
         ``resonant``: {center: (poles, entries)} with the numerators |Q_kl|^2 of those that depend on lambda; ``poles``: (functions
         of the coefficients of det(lambda - F_s), their variables); ``entries``: {(k, l): {(i, j): sum of products}} for i <= j, the
-        average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly and not through its state.
+        average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly
+        and not through its state.
         """
         resonant, constant = {}, {}
         for center in (0, 1):
