@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .blocks import block_error
 from .checks import generator, integer, real
 from .ensemble import Ensemble
 from .errors import ConvergenceError
@@ -65,8 +66,7 @@ def largest_exponent(ensemble, n_units=2000, n_steps=200, *, scale=1.0, rng=None
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     run = simulate(ensemble, n_units, n_steps, rng=generator(rng), tangent=True, record=0, scale=scale)
     late = run.growth[n_steps // 2 :]
-    blocks = np.array([b.mean() for b in np.array_split(late, 10)])
-    return float(late.mean()), float(blocks.std(ddof=1) / np.sqrt(blocks.size))
+    return float(late.mean()), float(block_error(late))
 
 
 def chaos_onset(ensemble, parameter, bounds=None, *, n_units=2000, n_steps=200, tol=0.02, scale=1.0, rng=0):

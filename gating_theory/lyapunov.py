@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .blocks import block_error
 from .checks import generator, integer
 from .ensemble import Ensemble
 from .errors import ConvergenceError
@@ -404,8 +405,7 @@ def _result(net, state, logs, interval, n_blocks, log_sum, log_det, spread, tran
     exponents, logs = exponents[order], logs[:, order]
     alive = np.isfinite(exponents)
     stderr = np.zeros(k)
-    means = np.array([part.mean(axis=0) for part in np.array_split(logs[:, alive], n_blocks)]) / interval
-    stderr[alive] = means.std(axis=0, ddof=1) / np.sqrt(n_blocks)
+    stderr[alive] = block_error(logs[:, alive], n_blocks) / interval
 
     notes = []
     n_dead = int(k - alive.sum())

@@ -36,6 +36,17 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
+    def note(self, text):
+        """Show a line beside the bar, or hand it to the callable's own ``note`` if it has one."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(text)
+        elif callable(getattr(self.report, "note", None)):
+            self.report.note(text)
+
+    def part(self):
+        """A callable(done, total) for a piece of the work that reports unit by unit."""
+        return _Part(self)
+
     def __call__(self, count):
         self.done += count
         self.total = max(self.total, self.done)  # work that turns out longer than planned
@@ -44,3 +55,12 @@ class Progress:
             self.bar.update(count)
         elif self.report is not None:
             self.report(self.done, self.total)
+
+
+class _Part:
+    def __init__(self, whole):
+        self.note, self.whole, self.done = whole.note, whole, 0
+
+    def __call__(self, done, total):
+        self.whole(done - self.done)
+        self.done = done

@@ -9,6 +9,7 @@ import numpy as np
 from .checks import generator, integer, real, real_array
 from .ensemble import Ensemble
 from .implicit import ImplicitMatrices
+from .progress import Progress, check_progress
 from .sites import Sites
 
 __all__ = ["simulate", "Simulation", "memory_needed"]
@@ -72,8 +73,7 @@ def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64")
     cell, gain = ensemble.cell, ensemble.array("gain")
     directions = n_steps * (2 if tangent else 1)
     total = 0
-    for nu in range(cell.n_messages):
-        listeners = [k for k in range(cell.n_fields) if cell.message_of[k] == nu]
+    for listeners in _listeners(cell):
         total += ImplicitMatrices.bytes_needed(n_units, gain[listeners], directions, _TYPES[dtype])
     # states, fields, biases, parameters, and about a dozen temporaries of site functions
     rows = 2 * cell.n_state + 2 * cell.n_fields + len(cell.parameters) + 12 + (20 if tangent else 0)
@@ -117,8 +117,9 @@ def simulate(
         Sites whose state and fields are kept at all times.
     memory_limit : float, bytes, optional
         Default: what the machine has free.
-    progress : callable(done, total), optional
-        Called after each step; before the first, if it has a method ``note``, that is given a line on the memory to be taken.
+    progress : None, True or callable(done, total)
+        True: a progress bar. A callable is told after each step; if it has a method ``note``, that is given a line
+        on the memory to be taken before the first.
 
     Returns
     -------
@@ -142,17 +143,18 @@ def simulate(
         state = real_array("state", state).copy()  # it is written to
         if state.shape != (cell.n_state, n):
             raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {state.shape}")
-    _check_memory(ensemble, n, T, tangent, dtype, memory_limit, progress)
+    check_progress(progress)
+    needed = _check_memory(ensemble, n, T, tangent, dtype, memory_limit)
     if state is None:
         state = scale * rng.standard_normal((cell.n_state, n))
-    return _Run(ensemble, n, T, rng, tangent, dtype, record).run(state, progress)
+    with Progress(progress, T, "step") as tell:
+        tell.note(f"{n} units, {T} steps: {needed / 2**30:.2f} GiB")
+        return _Run(ensemble, n, T, rng, tangent, dtype, record).run(state, tell)
 
 
-def _check_memory(ensemble, n, T, tangent, dtype, limit, progress):
+def _check_memory(ensemble, n, T, tangent, dtype, limit):
+    """Bytes needed; MemoryError where they are more than may be taken."""
     needed = memory_needed(ensemble, n, T, tangent=tangent, dtype=dtype)
-    note = getattr(progress, "note", None)
-    if note is not None:
-        note(f"{n} units, {T} steps: {needed / 2**30:.2f} GiB")
     limit = _available() if limit is None else real("memory_limit", limit, low=0.0)
     if needed > limit:
         steps = int(T * limit / needed)
@@ -160,6 +162,7 @@ def _check_memory(ensemble, n, T, tangent, dtype, limit, progress):
             f"{n} units and {T} steps need {needed / 2**30:.2f} GiB of memory, {limit / 2**30:.2f} GiB may be taken: at most "
             f"{steps} steps, or {int(n * limit / needed)} units" + ("" if dtype == "float32" else ", or dtype='float32'")
         )
+    return needed
 
 
 def _available():
@@ -181,7 +184,7 @@ class _Run:
         self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
         self.tangent, self.dtype, self.record = tangent, dtype, record
         cell, gain = self.cell, ensemble.array("gain")
-        self.listeners = [[k for k in range(cell.n_fields) if cell.message_of[k] == nu] for nu in range(cell.n_messages)]
+        self.listeners = _listeners(cell)
         room = T * (2 if tangent else 1)
         self.matrices = [ImplicitMatrices(n, gain[ks], room, rng, _TYPES[dtype]) for ks in self.listeners]
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
@@ -190,7 +193,7 @@ class _Run:
         self.parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
         self.message, self.images = np.empty(n), [np.empty((len(ks), n)) for ks in self.listeners]
 
-    def run(self, state, progress):
+    def run(self, state, tell):
         cell, T, R = self.cell, self.T, self.record
         moments, change = np.zeros((T, cell.n_messages)), np.zeros(T)
         state_moments = np.zeros((T + 1, cell.n_state))
@@ -219,8 +222,7 @@ class _Run:
             if t == T - 1:
                 sites = self._sites(state, fields)
             state, new = new, state
-            if progress is not None:
-                progress(t + 1, T)
+            tell(1)
         state_moments[T] = _mean_squares(state)
         names = cell.message_names
         return Simulation(
@@ -289,6 +291,11 @@ class _Run:
         M = min(self.n, _SITES)
         rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
         return Sites(self.cell, np.full(M, 1.0 / M), *rows, self.ensemble.array("gain"), "simulation")
+
+
+def _listeners(cell):
+    """For each distinct message the fields that listen to it."""
+    return [[k for k in range(cell.n_fields) if cell.message_of[k] == nu] for nu in range(cell.n_messages)]
 
 
 def _mean_squares(rows):

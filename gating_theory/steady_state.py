@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .blocks import block_error
 from .checks import generator, integer
 from .ensemble import Ensemble
+from .progress import Progress, check_progress
 from .simulation import Simulation, simulate
 from .sites import Sites
 
 __all__ = ["steady_state", "SteadyState"]
 
-_BLOCKS = 10
 #: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves (rounding: 1e-32).
 _STILL = 1e-20
 #: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
@@ -134,7 +135,7 @@ def steady_state(
     lyapunov_units : int >= 0
         Units of a second network, which carries the tangent vector; the exponent does not depend on N. 0: none.
     dtype, scale, record, memory_limit : as for simulate
-    progress : callable(done, total), optional
+    progress : None, True (a bar) or callable(done, total)
 
     Returns
     -------
@@ -147,16 +148,14 @@ def steady_state(
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
     rng = generator(rng)
-    total = n_steps * (2 if lyapunov_units else 1)
+    check_progress(progress)
     options = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
-    run = simulate(ensemble, n_units, n_steps, record=record, progress=_shifted(progress, 0, total), **options)
     growth = np.zeros(0)
-    if lyapunov_units:
-        second = min(lyapunov_units, n_units)
-        partner = simulate(
-            ensemble, second, n_steps, record=0, tangent=True, progress=_shifted(progress, n_steps, total), **options
-        )
-        growth = partner.growth
+    with Progress(progress, n_steps * (2 if lyapunov_units else 1), "step") as tell:
+        run = simulate(ensemble, n_units, n_steps, record=record, progress=tell.part(), **options)
+        if lyapunov_units:
+            second = min(lyapunov_units, n_units)
+            growth = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=tell.part(), **options).growth
     return _measured(ensemble, run, growth)
 
 
@@ -169,7 +168,7 @@ def _measured(ensemble, run, growth):
         transient, stationary = T - max(10, T // 10), True
     kept = run.moments[transient:]
     mean = run.moments[-1] if still else kept.mean(axis=0)
-    temporal = np.zeros(mean.size) if still else _block_error(kept)
+    temporal = np.zeros(mean.size) if still else block_error(kept)
     values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
     spatial = [float(np.std(np.broadcast_to(v, run.sites.size) ** 2)) / np.sqrt(run.n_units) for v in values]
     error = np.hypot(temporal, spatial)
@@ -177,7 +176,7 @@ def _measured(ensemble, run, growth):
     if growth.size:
         late = growth[T // 4 :] if not still else growth[T // 2 :]
         exponent = float(late.mean())
-        exponent_error = float(_block_error(late[:, None])[0]) if np.isfinite(exponent) else np.nan
+        exponent_error = float(block_error(late)) if np.isfinite(exponent) else np.nan
     verdict = _verdict(ensemble, change, still, stationary, exponent, exponent_error)
     status = verdict
     stationary = stationary or verdict == "settled"
@@ -223,7 +222,7 @@ def _transient(moments):
     # errors of what is left without a trend: a drift must not hide behind the spread that it makes itself
     time = np.linspace(-0.5, 0.5, half.shape[0])
     slope = time @ (half - mean) / (time @ time)
-    error = _block_error(half - np.outer(time, slope))
+    error = block_error(half - np.outer(time, slope))
     if np.any(np.abs(slope) > 12.0 * error + 1e-9 * np.abs(mean)):  # a slope's own error is sqrt(12) of the mean's
         return T // 2, False
     window = max(2, T // 10)
@@ -233,15 +232,3 @@ def _transient(moments):
         if np.all(np.abs(moments[start : start + window].mean(axis=0) - mean) <= allowed):
             return max(start, T // 10), True
     return T // 2, False
-
-
-def _block_error(series):
-    """Standard error of the mean over time (T, n) from ten block averages."""
-    blocks = np.array([b.mean(axis=0) for b in np.array_split(series, min(_BLOCKS, series.shape[0]))])
-    return blocks.std(axis=0, ddof=1) / np.sqrt(blocks.shape[0])
-
-
-def _shifted(progress, done, total):
-    if progress is None:
-        return None
-    return lambda i, _: progress(done + i, total)

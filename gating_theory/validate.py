@@ -25,6 +25,7 @@ from .checks import generator, integer
 from .ensemble import Ensemble
 from .mean_field import fixed_points
 from .network import Network
+from .progress import Progress, check_progress
 from .provenance import provenance
 from .sites import Sites
 from .spectrum import Spectrum
@@ -235,7 +236,7 @@ def validate(cells=("GRU", "LSTM"), n_units=None, n_networks=3, rng=0, *, cases=
         Your own instead of the built-in ones.
     executor : concurrent.futures.Executor, optional
         Cases run in parallel.
-    progress : callable(done, total), optional
+    progress : None, True (a bar) or callable(done, total)
 
     Returns
     -------
@@ -262,6 +263,7 @@ def validate(cells=("GRU", "LSTM"), n_units=None, n_networks=3, rng=0, *, cases=
     else:
         cases = list(cases)
         places = list(range(len(cases)))
+    check_progress(progress)
     if not cases:
         raise ValueError("cells must name at least one cell, got none")
     seeds = np.random.SeedSequence(rng).spawn(max(places) + 1)
@@ -273,14 +275,14 @@ def validate(cells=("GRU", "LSTM"), n_units=None, n_networks=3, rng=0, *, cases=
         futures = [submitted[i] for i in range(len(tasks))]
     rows, clouds, sites = [], {}, {}
     try:
-        for i, task in enumerate(tasks):
-            found, cloud, population = futures[i].result() if futures else _run_case(*task)
-            rows += found
-            clouds[task[0].name] = cloud
-            if population is not None:
-                sites[task[0].name] = population
-            if progress is not None:
-                progress(i + 1, len(tasks))
+        with Progress(progress, len(tasks), "case") as tell:
+            for i, task in enumerate(tasks):
+                found, cloud, population = futures[i].result() if futures else _run_case(*task)
+                rows += found
+                clouds[task[0].name] = cloud
+                if population is not None:
+                    sites[task[0].name] = population
+                tell(1)
     finally:
         for future in futures:
             future.cancel()

@@ -135,3 +135,17 @@ def test_bad_input(arguments, error, words):
 def test_not_an_ensemble():
     with pytest.raises(TypeError, match="ensemble"):
         gt.simulate(gt.GRU, 10, 2)
+
+
+def test_progress_bar(capfd):
+    gt.simulate(gt.Ensemble(gt.GRU), 20, 3, rng=0, progress=True)
+    shown = capfd.readouterr().err
+    assert "3/3" in shown and "GiB" in shown
+    with pytest.raises(TypeError, match="progress must be"):
+        gt.simulate(gt.Ensemble(gt.GRU), 20, 3, rng=0, progress=7)
+
+
+def test_steady_states_count_both_runs():
+    told = []
+    gt.steady_state(gt.Ensemble(gt.GRU), 20, 30, rng=0, progress=lambda done, total: told.append((done, total)))
+    assert told == [(i, 60) for i in range(1, 61)]
