@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .checks import generator, integer, real, real_array
 from .errors import CapabilityError
 from .multistart import FLAT, descend, merge_points, newton, polish, unseen
+from .provenance import json_ready
 from .reduced_map import ReducedMap, size
 
 __all__ = ["NetworkFixedPoints"]
@@ -101,12 +103,58 @@ class NetworkFixedPoints:
         return len(self.label)
 
     def as_dict(self):
-        """JSON-ready: every attribute by name, arrays as lists."""
+        """JSON-ready: every attribute by name, arrays as lists; numbers that JSON lacks (nan, inf) as strings. See :meth:`from_dict`."""
         out = {"kind": "network_fixed_points"}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            out[name] = value.tolist() if isinstance(value, np.ndarray) else value
+            out[name] = json_ready(value.tolist() if isinstance(value, np.ndarray) else value)
+        out["n_state"], out["n_units"] = self.states.shape[1:]  # not to be seen from an empty list
         return out
+
+    @classmethod
+    def from_dict(cls, description):
+        """Rebuild NetworkFixedPoints from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+
+        Returns
+        -------
+        NetworkFixedPoints
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description, arrays that do not fit together, a degree that is not the sum of the indices.
+        """
+        if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
+            raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
+        values = {name: description[name] for name in cls.__dataclass_fields__}
+        kinds = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
+        kinds |= {"spectral_radius": float, "n_unstable": int}
+        length = len(values["label"])
+        for name, kind in kinds.items():
+            if values[name] is None and name in ("spectral_radius", "n_unstable"):
+                continue
+            values[name] = np.array(values[name], dtype=kind)
+            if values[name].shape != (length,):
+                raise ValueError(f"{name} must have an entry for each of the {length} labels, got shape {values[name].shape}")
+        if not set(values["label"].tolist()) <= {"fixed", "slow"}:
+            raise ValueError(f"label must be 'fixed' or 'slow', got {sorted(set(values['label'].tolist()))}")
+        states = np.array(values["states"], dtype=float)
+        if len(states) != length or (length and states.ndim != 3):
+            raise ValueError(f"states must have shape ({length}, d, N), got {states.shape}")
+        if not length:
+            states = np.zeros((0, *(integer(name, description[name], low=1) for name in ("n_state", "n_units"))))
+        values["states"] = states
+        for name in ("n_missing", "tol", "slow_tol", "merge"):
+            values[name] = float(values[name])
+        for name in ("n_starts", "n_failed"):
+            values[name] = integer(name, values[name])
+        if values["degree"] != int(values["index"].sum()):
+            raise ValueError(f"degree must be the sum of the indices, {int(values['index'].sum())}, got {values['degree']!r}")
+        return cls(**values)
 
     def __str__(self):
         lines = [self.status]
@@ -283,3 +331,4 @@ def _given_starts(net, starts):
     if starts.ndim != 3 or starts.shape[1:] != (d, n):
         raise ValueError(f"starts must have shape ({d}, {n}) or (n, {d}, {n}), got {starts.shape}")
     return starts
+

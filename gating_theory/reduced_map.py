@@ -88,6 +88,7 @@ class ReducedMap:
         self.n_networks = len(self.matrices)
         self.m, self.n_units = len(self.site.kept), net.n_units
         self.n = self.m * self.n_units
+        self.n_jacobians = 0  # computed so far: the measure of work
 
     def _of(self, array, which):
         """Entries of an array (networks, ...) for each point; one network is left to broadcasting."""
@@ -99,7 +100,7 @@ class ReducedMap:
     def _parameters_of(self, which):
         return list(np.moveaxis(self._of(self.parameters, which), 1, 0))
 
-    def _blocks(self, count):
+    def blocks(self, count):
         """Slices that cut ``count`` points so that the matrices of one slice stay in the cache."""
         length = max(1, int(_BLOCK / (8 * self.n**2)))
         return [slice(start, start + length) for start in range(0, count, length)]
@@ -141,20 +142,21 @@ class ReducedMap:
         """Phi(x) - x, (B, m, N), for points x (B, m, N) of the networks ``which`` (B,)."""
         out = np.empty_like(x)
         with np.errstate(all="ignore"):
-            for part in self._blocks(len(x)):
+            for part in self.blocks(len(x)):
                 _, y, parameters = self.fields(x[part], which[part])
                 out[part] = self.fixed_state(y, parameters)[:, self.site.kept] - x[part]
         return out
 
     def jacobian(self, x, which):
         """Residual (B, m N) and its derivative by x, (B, m N, m N)."""
+        self.n_jacobians += len(x)
         with np.errstate(all="ignore"):
             return self._jacobian(x, which)
 
     def newton_step(self, x, which):
         """Residual and the Newton step -J^-1 r at points x, both (B, m, N), cut into blocks that the cache can hold."""
         residual, step = np.empty_like(x), np.empty_like(x)
-        for part in self._blocks(len(x)):
+        for part in self.blocks(len(x)):
             r, J = self.jacobian(x[part], which[part])
             residual[part] = r.reshape(x[part].shape)
             step[part] = -solve(J, r[:, :, None]).reshape(x[part].shape)
@@ -163,7 +165,7 @@ class ReducedMap:
     def index(self, x, which):
         """(B,) sign of det(1 - dPhi/dx); 0 within rounding of a fold."""
         sign = np.zeros(len(x), dtype=int)
-        for part in self._blocks(len(x)):
+        for part in self.blocks(len(x)):
             _, J = self.jacobian(x[part], which[part])
             s, log = np.linalg.slogdet(-J)
             sign[part] = np.where(np.isfinite(log), s, 0).astype(int)
