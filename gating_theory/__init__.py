@@ -12,6 +12,7 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
 from .ensemble import Ensemble
+from .enumeration import FixedPointCounts, count_fixed_points
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
 from .io import load, save
@@ -35,6 +36,7 @@ __all__ = [
     "Critical",
     "Ensemble",
     "FixedPoint",
+    "FixedPointCounts",
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
@@ -44,6 +46,7 @@ __all__ = [
     "SteadyState",
     "__version__",
     "chaos_onset",
+    "count_fixed_points",
     "fixed_points",
     "fold",
     "largest_exponent",
