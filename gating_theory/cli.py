@@ -49,7 +49,7 @@ def main(argv=None):
         return options.run(options)
     except SystemExit as stop:  # from argparse: --help and errors
         return stop.code if isinstance(stop.code, int) else 2
-    except (ValueError, TypeError, ConvergenceError, OSError, ImportError) as error:
+    except (ValueError, TypeError, RuntimeError, OSError, ImportError) as error:  # RuntimeError: ConvergenceError, a journal in use
         text = " ".join(str(error).split())
         print(f"gating-theory: error: {text}", file=sys.stderr)
         return 2
@@ -95,6 +95,7 @@ def _parser():
     p.add_argument("--n-steps", type=_whole(20), default=200, metavar="T", help="steps of simulated networks (default 200)")
     p.add_argument("--seed", type=_whole(0), default=0, help="seed of simulated networks (default 0)")
     p.add_argument("--jobs", type=_whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--journal", type=Path, metavar="FILE", help="keep finished points in FILE; a killed run goes on from it")
     p.add_argument("--out", type=_new_directory, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_phase_diagram)
@@ -342,6 +343,7 @@ def _phase_diagram(options):
             seed=options.seed,
             executor=executor,
             progress=_counter("phase diagram"),
+            journal=options.journal,
         )
     out = _directory(options.out)
     if out is not None:

@@ -343,11 +343,11 @@ def count_fixed_points(
     length = min(_MAX_CHUNK, max(_MIN_CHUNK, -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]
     tasks = [(ens.cell, ens.as_dict(), n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
-    results, parts = run_tasks(_chunk, tasks, executor), []
+    results, parts = run_tasks(_chunk, tasks, executor), [None] * len(tasks)
     with closing(results), Progress(progress, n_networks, "network") as tell:
-        for (start, stop), part in zip(cuts, results):
-            parts.append(part)
-            tell(stop - start)
+        for i, part in results:
+            parts[i] = part
+            tell(cuts[i][1] - cuts[i][0])
     joined = {
         name: np.concatenate([p[name] for p in parts]) for name in ("counts", "n_missing", "hits", "degree", "settled", "n_rounds")
     }

@@ -11,8 +11,8 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -20,9 +20,10 @@ from .chaos import chaos_onset, largest_exponent
 from .checks import integer, real
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
+from .journal import Journal
 from .mean_field import fixed_points, fold, onset, tricritical
 from .progress import Progress, check_progress
-from .provenance import provenance
+from .provenance import cell_text, provenance
 from .spectrum import Spectrum
 from .tasks import known_cell, run_tasks, single_blas_thread
 
@@ -81,6 +82,7 @@ def phase_diagram(
     seed=0,
     executor=None,
     progress=None,
+    journal=None,
 ):
     """Mean-field solutions of an ensemble and their spectra over a grid of hyperparameters [T3, T5, T6].
 
@@ -120,6 +122,9 @@ def phase_diagram(
         Processes, threads or a cluster's client. Default: this process. Workers use one BLAS thread each.
     progress : None, True or callable
         True: a progress bar. A callable is told ``progress(done, total)`` in points.
+    journal : str or path-like, optional
+        A file for finished points, written as they come. A run that was killed goes on from it when started again with the same
+        arguments (the executor may be another), and is refused with others.
 
     Returns
     -------
@@ -134,7 +139,9 @@ def phase_diagram(
     ------
     TypeError, ValueError
         Naming the argument, its value and what is allowed: unknown paths and quantities, axes that are empty, not 1-D or
-        not finite, negative gains, an executor without ``submit``.
+        not finite, negative gains, an executor without ``submit``, a journal of other work.
+    FileNotFoundError, RuntimeError
+        No directory for the journal; another process writes into it.
     CapabilityError
         The cell has no bounded mean field.
     """
@@ -163,7 +170,7 @@ def phase_diagram(
         tasks += [(number, start, min(start + length, size)) for start in range(0, size, length)]
 
     started = time.perf_counter()
-    pieces = _run(ensemble, grids, jobs, tasks, executor, progress)
+    pieces = _run(ensemble, grids, jobs, tasks, executor, progress, journal)
     options = {"tau": tau, "n_units": run[0], "n_steps": run[1], "seed": run[2]}
     return _assemble(ensemble, grids, specs, jobs, pieces, options, time.perf_counter() - started)
 
@@ -268,9 +275,9 @@ def _numbers(name):
 # --- work
 
 
-def _run(ensemble, grids, jobs, tasks, executor, progress):
+def _run(ensemble, grids, jobs, tasks, executor, progress, journal):
     """Results of the tasks, in their order."""
-    out = []
+    out = {}
     cell = ensemble.cell
     description = ensemble.as_dict()
 
@@ -281,12 +288,15 @@ def _run(ensemble, grids, jobs, tasks, executor, progress):
         points = np.column_stack([grids[p][i] for p, i in zip(job.paths, index)]) if shape else np.zeros((1, 0))
         return cell, description, job, points
 
-    results = run_tasks(_chunk, [arguments(task) for task in tasks], executor)
-    with closing(results), Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
-        for task, result in zip(tasks, results):
-            out.append(result)
-            tell(task[2] - task[1])
-    return {task: result for task, result in zip(tasks, out)}
+    work = {"work": "phase_diagram", "ensemble": description, "cell": cell_text(cell)}
+    work |= {"axes": {path: values.tolist() for path, values in grids.items()}, "jobs": [asdict(job) for job, _ in jobs]}
+    with nullcontext() if journal is None else Journal(journal, work) as pieces:
+        results = run_tasks(_chunk, [arguments(task) for task in tasks], executor, pieces)
+        with closing(results), Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
+            for i, result in results:
+                out[tasks[i]] = result
+                tell(tasks[i][2] - tasks[i][1])
+    return {task: out[task] for task in tasks}
 
 
 def _chunk(cell, description, job, points):

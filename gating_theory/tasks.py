@@ -1,7 +1,9 @@
-"""Tasks on any executor: submitted at once, collected in order, cancelled after an error; one BLAS thread in each."""
+"""Tasks on any executor: submitted at once, collected as they finish, cancelled after an error; one BLAS thread in each."""
 
 from __future__ import annotations
 
+import warnings
+from concurrent.futures import BrokenExecutor, Future, as_completed
 from functools import cache
 
 __all__ = ["known_cell", "run_tasks", "single_blas_thread"]
@@ -15,29 +17,48 @@ def known_cell(cell):
     return _known_cells.setdefault(cell, cell)
 
 
-def run_tasks(function, tasks, executor=None):
-    """Results of ``function(*task)`` for each task, in their order, as they come.
+def run_tasks(function, tasks, executor=None, journal=None):
+    """``(i, function(*tasks[i]))`` for each task, as they finish.
 
     Parameters
     ----------
     function : callable, picklable where the executor needs it
     tasks : sequence of tuples
     executor : anything with a ``submit`` like concurrent.futures.Executor; None for this process
+    journal : Journal, optional
+        Pieces it holds are not computed again, new ones are recorded. Results are then as JSON gives them back.
 
     Yields
     ------
-    The results. After an error or an interrupt what has not started yet is cancelled.
+    Pairs, those of the journal first. After an error or an interrupt what has not started yet is cancelled. Where worker processes
+    die and their pool with them, this process does the rest, with a RuntimeWarning.
     """
-    if executor is None:
-        for task in tasks:
-            yield function(*task)
-        return
-    futures = []
+    held = {} if journal is None else journal.pieces
+    keep = (lambda number, value: value) if journal is None else journal.record
+    yield from [(i, held[i]) for i in range(len(tasks)) if i in held]
+    left = [i for i in range(len(tasks)) if i not in held]
+    if executor is not None:
+        done = set()
+        try:
+            for i, value in _submitted(function, tasks, left, executor):
+                yield i, keep(i, value)
+                done.add(i)
+        except BrokenExecutor as error:
+            warnings.warn(f"the workers are lost ({error}): this process goes on alone", RuntimeWarning, stacklevel=2)
+        left = [i for i in left if i not in done]
+    for i in left:
+        yield i, keep(i, function(*tasks[i]))
+
+
+def _submitted(function, tasks, numbers, executor):
+    futures = {}
     try:
-        for task in tasks:
-            futures.append(executor.submit(function, *task))
-        for future in futures:
-            yield future.result()
+        for i in numbers:
+            futures[executor.submit(function, *tasks[i])] = i
+        # other kinds of futures, which cannot be waited for together, are taken in order
+        together = all(isinstance(future, Future) for future in futures)
+        for future in as_completed(futures) if together else futures:
+            yield futures[future], future.result()
     finally:
         for future in futures:  # no effect on those that are done
             future.cancel()

@@ -120,6 +120,25 @@ def test_eigenvalues_near_one_are_as_many_as_the_steady_state_predicts(name, n):
     assert np.all(np.abs(found - predicted) < 4.5 * error)
 
 
+@pytest.mark.slow
+@settings(max_examples=4, deadline=None)
+@given(
+    gains=st.fixed_dictionaries({"z": st.floats(0, 6), "r": st.floats(0, 5), "h": st.floats(3, 6)}),
+    bias=st.floats(-1, 1),
+    radius=st.floats(0.05, 0.5),
+    seed=st.integers(0, 1000),
+)
+def test_drawn_discs_of_chaotic_grus(gains, bias, radius, seed):
+    ens = gt.Ensemble(gt.GRU, gain=gains, bias={"z": bias})
+    units, n, count = 6000, 300, 3
+    predicted = gt.Spectrum(gt.steady_state(ens, units, 120, rng=seed, lyapunov_units=0)).mass(1.0, radius)
+    found = counted(ens, n, 120, count, [radius], seed).mean()
+    # binomial at worst, as above; moments of 300 units scatter by a few N^{-1/2} between networks that are settled or not
+    spread = predicted * (1 - predicted)
+    error = np.sqrt(spread / (n * count) + 1.0 / (n * count) ** 2) + np.sqrt(spread / units)
+    assert abs(found - predicted) < 4.5 * error + 0.01
+
+
 def test_the_known_masses_of_a_chaotic_gru():
     """Theory sheet, section 4: 0.202, 0.276 and 0.363 counted at N = 2000 for discs of radius 0.05, 0.1, 0.2."""
     predicted = masses("GRU")
