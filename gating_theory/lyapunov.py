@@ -455,4 +455,3 @@ def _kaplan_yorke(exponents, size):
         j = int(negative[0])
         return (float(j + sums[j - 1] / abs(exponents[j])) if j else 0.0), True
     return (float(size), True) if exponents.size == size else (float("nan"), False)
-
