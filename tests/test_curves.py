@@ -20,7 +20,7 @@ def crossings(net, x, n_directions, rng, n_steps=200):
     return reduced, points, error, source, near
 
 
-@pytest.mark.parametrize("seed, gain", [(4, 3.0), (8, 3.0), (13, 3.0)])
+@pytest.mark.parametrize("seed, gain", [(4, 3.0), (8, 3.0)])
 def test_crossings_are_next_to_fixed_points_and_indices_alternate(seed, gain):
     """From a point of index s the next on a curve has -s, the one after it s again.
 
@@ -29,12 +29,12 @@ def test_crossings_are_next_to_fixed_points_and_indices_alternate(seed, gain):
     net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=gain), 8, rng=seed)
     rng = np.random.default_rng(0)
     right = total = 0
-    for x in net.find_fixed_points(200, rng=0, n_steps=60, spectra=False).fixed:
-        reduced, points, error, source, near = crossings(net, x, 20, rng)
+    for x in net.find_fixed_points(60, rng=0, n_steps=40, slow_tol=0.0, spectra=False).fixed:
+        reduced, points, error, source, near = crossings(net, x, 12, rng)
         assert np.mean(error < 1e-10) > 0.95
         at = np.zeros(len(points), dtype=int)
         index = reduced.index(points, at)
-        expected = np.full(40, -reduced.index(x[None], np.zeros(1, dtype=int))[0])
+        expected = np.full(24, -reduced.index(x[None], np.zeros(1, dtype=int))[0])
         for k in np.flatnonzero(error < 1e-10):
             right += index[k] == expected[source[k]]
             total += 1
