@@ -420,7 +420,7 @@ def _chunk(cell, description, n_units, seed, start, stop, options, keep):
 
 
 class _Search:
-    """The fixed points known of a batch of networks: points (P, m, N), sorted by network, with their network, hits and index."""
+    """The fixed points known of a batch of networks: points (P, m, N) with their network, hits and index."""
 
     def __init__(self, reduced, rngs, options):
         self.reduced, self.rngs, self.options = reduced, rngs, options
@@ -435,8 +435,11 @@ class _Search:
         self.axis = np.random.default_rng(0).standard_normal(reduced.n)
 
     def run(self):
+        """Rounds until every network is settled or given up."""
         everyone = np.arange(self.reduced.n_networks)
-        self.add(*self.newton(*self.starts(everyone, _FIRST_STARTS)))
+        x, which = self.starts(everyone, _FIRST_STARTS)
+        x[::_FIRST_STARTS] = 0.0
+        self.add(*self.newton(x, which))
         for _ in range(self.options.max_rounds):
             active = np.flatnonzero(~self.settled)
             if not active.size:
@@ -454,16 +457,13 @@ class _Search:
             self.settled[active] = done[active]
 
     def starts(self, networks, count):
-        """Newton starts: zero and normal states of many amplitudes for each of the networks."""
+        """Newton starts: normal states of many amplitudes for each of the networks."""
         low, high = np.log(_AMPLITUDES)
         parts = []
         for i in networks:
             amplitude = self.options.scale * np.exp(self.rngs[i].uniform(low, high, (count, 1, 1)))
             parts.append(amplitude * self.rngs[i].standard_normal((count, self.reduced.m, self.reduced.n_units)))
-            parts[-1][0] = 0.0
-        which = np.repeat(networks, count)
-        x = np.concatenate(parts)
-        return x, which
+        return np.concatenate(parts), np.repeat(networks, count)
 
     def caps(self, which):
         """Caps of Newton steps, drawn network by network."""

@@ -46,14 +46,14 @@ def test_one_unit_exactly():
         assert np.abs(np.tanh(k * x) - x).max() < 1e-9
 
 
-@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "JANET", "LSTM", "CoupledLSTM", "mine"])
+@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "JANET", "LSTM", "mine"])
 def test_one_unit_against_a_dense_grid(name):
-    """Sign changes of Phi(x) - x on 200,000 points: they miss pairs closer than 1e-5 only, which one network in 1e5 or so has."""
+    """Sign changes of Phi(x) - x on 60,000 points: they miss pairs closer than 6e-5 only, which one network in 10,000 or so has."""
     cell = cell_of(name)
     ens = gt.Ensemble(cell, gain=6.0, bias_std=0.7, parameter_std=0.3 if cell.parameters else None)
-    result = gt.count_fixed_points(ens, 1, 40, rng=1)
-    x = np.linspace(-1.7, 1.7, 200_001)  # JANET's states reach further than 1 where beta is positive
-    for i in range(40):
+    result = gt.count_fixed_points(ens, 1, 24, rng=1)
+    x = np.linspace(-1.7, 1.7, 60_001)  # JANET's states reach further than 1 where beta is positive
+    for i in range(24):
         net = result.network(i)
         reduced = ReducedMap(net, net.input)
         residual = reduced.residual(x[:, None, None], np.zeros(x.size, dtype=int)).ravel()
