@@ -1,4 +1,4 @@
-"""From one fixed point to the next: curves along which the residual points in one direction, through the fixed points of a network [T7].
+"""From one fixed point of a network to the next, along curves on which the residual points in one direction [T7].
 
 The solutions of
 
@@ -6,12 +6,14 @@ The solutions of
 
 with v a fixed direction and t a number are curves in the m N + 1 dimensional space of (x, t), and fixed points are where they cross
 t = 0. Where the states are bounded there is one x for every large |t| (all sites are saturated and x = Phi - t v), so one curve
-comes from t = -inf, meets an odd number of fixed points with indices that alternate in sign, and goes off to +inf; all others are closed and
-meet an even number. Following the curves of random v from fixed points that are known leads to those that are not, and in
-particular from one partner of a narrow pair to the other, however small the region that Newton's method converges from. The half-curve that
-leads from A to its neighbour B is also the one that leads from B to A: going on from neighbours at random is a symmetric walk,
-that in the long run visits all fixed points equally often, as random starts do not. Curves are traced by pseudo-arclength continuation [E. L. Allgower and K. Georg,
-Numerical Continuation Methods, Springer (1990)], many at a time.
+comes from t = -inf, meets an odd number of fixed points and goes off to +inf; all others are closed and meet an even number. The
+indices of fixed points that follow each other on a curve alternate in sign.
+
+Following the curves of random v from the fixed points that are known leads to those that are not, and in particular from one
+partner of a narrow pair to the other, however small the region that Newton's method converges from. The piece of curve that
+leads from A to its neighbour B also leads from B to A, so that going on from neighbour to neighbour is a symmetric walk: in the
+long run it visits all fixed points equally often, as random starts do not. Curves are traced by pseudo-arclength continuation
+[E. L. Allgower and K. Georg, Numerical Continuation Methods, Springer (1990)], many at a time.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ __all__ = ["trace"]
 #: First and largest step along a curve, in units of sqrt(m N): unknowns are of order 1, directions have rms 1.
 _FIRST, _LONGEST = 0.02, 0.4
 
-#: Steps are not cut below the first for the sake of crossings that they may have passed over; a curve that needs shorter ones than the
-#: second is left.
+#: Steps are not cut below the first for the sake of crossings that they may have passed over; a curve that needs shorter ones than
+#: the second is left.
 _FINE, _SHORTEST = 1e-4, 1e-6
 
-#: A step stands where the corrector moves by less than this part of it and the curve turns by less than this cosine; the second pair
-#: makes the next step longer.
+#: A step stands where the corrector moves by less than this part of it and the cosine of the angle it turns by is above that; the
+#: second pair makes the next step longer. Looser ones jump between the curves of a saturated LSTM.
 _STANDS, _EASY = (0.15, 0.9), (0.05, 0.97)
 
 
@@ -101,7 +103,7 @@ def _passed_over(before, after, slope_before, slope_after, step, sign):
 
 
 def _correct(reduced, z, which, direction, ahead):
-    """Newton's correction of points (x, t), orthogonal to ``ahead``, and the unit tangent on the side of ``ahead``, both (B, m N + 1).
+    """Newton's correction of points (x, t), orthogonal to ``ahead``, and the unit tangent on that side, both (B, m N + 1).
 
     One bordered matrix [[dr/dx, -v], [ahead^T]], regular at folds too, gives both.
     """

@@ -1,9 +1,9 @@
 """All fixed points of many small sampled networks, counted: E n and E log n with errors, to hold against the complexity [T7].
 
-For each network a few starts of Newton's method find the first fixed points, and curves in random directions lead from each fixed point
-known to the next (see curves.py), round after round, all networks of a task at once. A network is done when every fixed point has
-been reached several times, the last round brought nothing new, and the indices add up to the degree. Random starts alone are no match: a
-GRU's fixed points of 16 units (gains 4, 8) are found by one start in thousands where they are narrow pairs.
+For each network a few starts of Newton's method find the first fixed points. Then curves in random directions lead from every fixed
+point known to the next (see curves.py), round after round, all networks of a task at once. A network is done when every fixed
+point has been reached several times, the last round brought nothing new, and the indices add up to the degree. Random starts
+alone are no match for this: they can find three of seven fixed points of an LSTM of 8 units in thousands of starts.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .tasks import known_cell, run_tasks, single_blas_thread
 
 __all__ = ["FixedPointCounts", "count_fixed_points"]
 
-#: Networks in a task: at most and at least (batches of few are slow), and about how many tasks between these.
-_MAX_CHUNK, _MIN_CHUNK, _CHUNKS = 64, 16, 8
+#: Networks in a task at most, units in it at least (batches of few small matrices are slow), tasks in all where neither decides.
+_MAX_CHUNK, _MIN_UNITS, _CHUNKS = 64, 256, 8
 
 #: Newton starts of a network before the first round and in every round, their steps, and amplitudes in units of ``scale``.
 _FIRST_STARTS, _STARTS, _STEPS, _AMPLITUDES = 32, 8, 40, (0.03, 1.5)
@@ -49,16 +49,16 @@ class FixedPointCounts:
     ----------
     counts : (n_networks,) array of int, fixed points found
     n_missing : (n_networks,) array
-        Chao's estimate f1^2 / (2 f2) of the number of fixed points not found, from the numbers f1, f2 of those reached once and twice
-        (pairs +-x where the network is odd). A lower bound in expectation, 0 where the stopping rule was met.
+        Chao's estimate f1^2 / (2 f2) of the number of fixed points not found, from the numbers f1, f2 of those reached once and
+        twice (pairs +-x where the network is odd). A lower bound in expectation; 0 where the stopping rule was met.
     hits : (n_networks,) array of int, how often the fixed point (or pair) hardest to reach was reached
     degree : (n_networks,) array of int, sum over the fixed points of sign det(1 - J)
     complete_degree : int or None
         What ``degree`` is when nothing is missing: 1 where the states are bounded, None where that is not known.
     odd : bool, whether fixed points come in pairs +-x, as found from the equations of the networks themselves
     settled : (n_networks,) array of bool
-        Whether the search ended by its rule: no fixed point new in the last round, each reached ``min_hits`` times, degree complete.
-        Where it is False the count is a lower bound.
+        Whether the search ended by its rule: no fixed point new in the last round, each reached ``min_hits`` times, degree
+        complete. Where it is False the count is a lower bound.
     n_rounds : (n_networks,) array of int, rounds taken
     n_solved : int, Jacobians computed in all, each for one step of Newton's method or along a curve
     points : tuple of (count, d, N) arrays, or None unless asked for
@@ -267,11 +267,12 @@ def count_fixed_points(
 ):
     """Count the fixed points of random networks by enumeration: E n and E log n, with checks of completeness [T7].
 
-    The equations are those of ``Network.find_fixed_points``, free of gates that only set the speed: N unknowns for every built-in cell,
-    whatever its number of fields and state variables. Frozen biases, inputs and site parameters of the ensemble are drawn with each
-    network. Newton's method from a few starts finds the first fixed points; then, in rounds, the curves Phi(x) - x = t v through
-    every fixed point known are followed in random directions v to the fixed points next to it, and a few more starts are made. Where a
-    network is odd (zero biases, and gates that do not break the symmetry) a point brings -x along, and pairs are what is counted.
+    The equations are those of ``Network.find_fixed_points``, free of gates that only set the speed: N unknowns for every built-in
+    cell, whatever its number of fields and state variables. Frozen biases, inputs and site parameters of the ensemble are drawn
+    with each network. Newton's method from a few starts finds the first fixed points; then, in rounds, the curves
+    Phi(x) - x = t v through every fixed point known are followed in random directions v to the fixed points next to it, and a few
+    more starts are made. Where a network is odd (zero biases, and gates that do not break the symmetry) a point brings -x along,
+    and pairs are what is counted.
 
     A network is done when its last round brought no new fixed point, every one (every pair) has been reached ``min_hits`` times, so
     that the estimated number missing is 0, and the sum of sign det(1 - J) is 1, as it must be where the states are bounded.
@@ -285,7 +286,8 @@ def count_fixed_points(
     rng : numpy Generator, int or None
         Every network has a seed of its own, derived from one number drawn from it (``seed`` of the result).
     executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional
-        Processes, threads or a cluster's client. Default: this process. The result depends neither on it nor on the number of workers.
+        Processes, threads or a cluster's client. Default: this process. The result depends neither on it nor on the number of
+        workers.
     progress : None, True or callable
         True: a progress bar. A callable is told ``progress(done, total)`` in networks.
     min_hits : int >= 1
@@ -313,8 +315,8 @@ def count_fixed_points(
     Notes
     -----
     Never a proof that all were found: a pair that no curve and no start has come to, with indices +1 and -1, changes neither the
-    degree nor the estimate. NUMERICS.md has what was missed where it could be known. Where a cell has no closed-form site fixed point, sites
-    take the one reached from s = 0, and fixed points of the network with a site elsewhere are not seen.
+    degree nor the estimate. NUMERICS.md has what was missed where it could be known. Where a cell has no closed-form site fixed
+    point, sites take the one reached from s = 0, and fixed points of the network with a site elsewhere are not seen.
 
     Examples
     --------
@@ -340,7 +342,7 @@ def count_fixed_points(
     if not isinstance(points, (bool, np.bool_)):
         raise TypeError(f"points must be True or False, got {points!r}")
     seed = int(generator(rng).integers(2**63))
-    length = min(_MAX_CHUNK, max(_MIN_CHUNK, -(-n_networks // _CHUNKS)))
+    length = min(_MAX_CHUNK, max(-(-_MIN_UNITS // n_units), -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]
     tasks = [(ens.cell, ens.as_dict(), n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
     results, parts = run_tasks(_chunk, tasks, executor), [None] * len(tasks)
@@ -387,7 +389,8 @@ def _status(joined, complete):
     open_ = int(np.sum(~joined["settled"]))
     if open_:
         notes.append(
-            f"{open_} of {len(joined['counts'])} networks were given up before their search had settled: their counts are lower bounds"
+            f"{open_} of {len(joined['counts'])} networks were given up before their search had settled: "
+            "their counts are lower bounds"
         )
     if complete is None:
         notes.append("the states are not known to be bounded: no degree to check")
@@ -417,7 +420,7 @@ def _chunk(cell, description, n_units, seed, start, stop, options, keep):
 
 
 class _Search:
-    """The fixed points known of a batch of networks: points (P, m, N), sorted by network, with their network, hits and index."""
+    """The fixed points known of a batch of networks: points (P, m, N) with their network, hits and index."""
 
     def __init__(self, reduced, rngs, options):
         self.reduced, self.rngs, self.options = reduced, rngs, options
@@ -432,8 +435,11 @@ class _Search:
         self.axis = np.random.default_rng(0).standard_normal(reduced.n)
 
     def run(self):
+        """Rounds until every network is settled or given up."""
         everyone = np.arange(self.reduced.n_networks)
-        self.add(*self.newton(*self.starts(everyone, _FIRST_STARTS)))
+        x, which = self.starts(everyone, _FIRST_STARTS)
+        x[::_FIRST_STARTS] = 0.0
+        self.add(*self.newton(x, which))
         for _ in range(self.options.max_rounds):
             active = np.flatnonzero(~self.settled)
             if not active.size:
@@ -451,16 +457,13 @@ class _Search:
             self.settled[active] = done[active]
 
     def starts(self, networks, count):
-        """Newton starts: zero and normal states of many amplitudes for each of the networks."""
+        """Newton starts: normal states of many amplitudes for each of the networks."""
         low, high = np.log(_AMPLITUDES)
         parts = []
         for i in networks:
             amplitude = self.options.scale * np.exp(self.rngs[i].uniform(low, high, (count, 1, 1)))
             parts.append(amplitude * self.rngs[i].standard_normal((count, self.reduced.m, self.reduced.n_units)))
-            parts[-1][0] = 0.0
-        which = np.repeat(networks, count)
-        x = np.concatenate(parts)
-        return x, which
+        return np.concatenate(parts), np.repeat(networks, count)
 
     def caps(self, which):
         """Caps of Newton steps, drawn network by network."""

@@ -103,7 +103,7 @@ class NetworkFixedPoints:
         return len(self.label)
 
     def as_dict(self):
-        """JSON-ready: every attribute by name, arrays as lists; numbers that JSON lacks (nan, inf) as strings. See :meth:`from_dict`."""
+        """JSON-ready, read back by :meth:`from_dict`: every attribute by name, arrays as lists, nan and inf as strings."""
         out = {"kind": "network_fixed_points"}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
@@ -331,4 +331,3 @@ def _given_starts(net, starts):
     if starts.ndim != 3 or starts.shape[1:] != (d, n):
         raise ValueError(f"starts must have shape ({d}, {n}) or (n, {d}, {n}), got {starts.shape}")
     return starts
-

@@ -176,7 +176,7 @@ class ReducedMap:
         matrices = {k: self._matrix(k, which) for k in self.site.needed if self.connected[k]}
         rows, y, parameters = self.fields(x, which, matrices=matrices)
         state = self.fixed_state(y, parameters)
-        residual = (state[:, self.site.kept] - x).reshape(B, -1)
+        residual = (state[:, self.site.kept] - x).reshape(B, self.n)
         slopes = self.site.slopes(*state.swapaxes(0, 1), *y, *parameters)
         if "pole" in slopes:
             pole = slopes["pole"][0, 0]

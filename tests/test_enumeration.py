@@ -1,7 +1,7 @@
 """Counting fixed points: against exact laws, dense grids, Kac-Rice and other searches; completeness, refusals, bookkeeping."""
 
 import json
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -46,14 +46,14 @@ def test_one_unit_exactly():
         assert np.abs(np.tanh(k * x) - x).max() < 1e-9
 
 
-@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "JANET", "LSTM", "CoupledLSTM", "mine"])
+@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "JANET", "LSTM", "mine"])
 def test_one_unit_against_a_dense_grid(name):
-    """Sign changes of Phi(x) - x on 200,000 points: they miss pairs closer than 1e-5 only, which one network in 1e5 or so has."""
+    """Sign changes of Phi(x) - x on 60,000 points: they miss pairs closer than 6e-5 only, which one network in 10,000 or so has."""
     cell = cell_of(name)
     ens = gt.Ensemble(cell, gain=6.0, bias_std=0.7, parameter_std=0.3 if cell.parameters else None)
-    result = gt.count_fixed_points(ens, 1, 40, rng=1)
-    x = np.linspace(-1.7, 1.7, 200_001)  # JANET's states reach further than 1 where beta is positive
-    for i in range(40):
+    result = gt.count_fixed_points(ens, 1, 24, rng=1)
+    x = np.linspace(-1.7, 1.7, 60_001)  # JANET's states reach further than 1 where beta is positive
+    for i in range(24):
         net = result.network(i)
         reduced = ReducedMap(net, net.input)
         residual = reduced.residual(x[:, None, None], np.zeros(x.size, dtype=int)).ravel()
@@ -117,7 +117,7 @@ _KAC_RICE = {
 
 
 def against_kac_rice(name, gains, n_units, n_networks):
-    """Within four standard errors of both; indices add up in all networks but one in fifty, where counting says that it is short."""
+    """Within four standard errors of both; indices add up in all networks but one in fifty."""
     if name == "Vanilla":
         ens = gt.Ensemble(gt.Vanilla, gain=gains)
     else:
@@ -202,7 +202,7 @@ def test_nothing_that_random_starts_find_is_missed():
 
 @pytest.mark.parametrize("gap", [1e-1, 1e-3, 1e-5])
 def test_a_narrow_pair_next_to_a_fold(gap):
-    """tanh(1.5 x + b) at a bias short of the fold: a pair 2 sqrt(gap) or so apart, that curves from the third do not reach alone."""
+    """tanh(1.5 x + b) at a bias short of the fold: a pair 2 sqrt(gap) or so apart."""
     h = np.sqrt(1 / 3)
     bias = np.arctanh(h) - 1.5 * h + gap
     net = gt.Network(gt.Vanilla, np.full((1, 1, 1), 1.5), np.full((1, 1), bias))
@@ -251,9 +251,7 @@ def test_oddness(name, values, odd):
 
 
 @settings(max_examples=8)
-@given(
-    name=st.sampled_from(["Vanilla", "GRU", "LSTM", "JANET", "PeepholeLSTM"]), n=st.integers(1, 6), seed=st.integers(0, 1000)
-)
+@given(name=st.sampled_from(["Vanilla", "GRU", "LSTM", "JANET", "PeepholeLSTM"]), n=st.integers(1, 6), seed=st.integers(0, 1000))
 def test_reduced_map_of_a_batch(name, n, seed):
     """Points of several networks together give what each gives alone, to the rounding of sums in another order."""
     cell = getattr(gt, name)
@@ -282,7 +280,7 @@ def test_reduced_map_of_a_batch(name, n, seed):
 @pytest.fixture(scope="module")
 def result():
     ens = gt.Ensemble(gt.GRU, gain={"h": 4, "r": 4}, bias_std={"h": 0.1})
-    return gt.count_fixed_points(ens, 5, 36, rng=7, points=True)
+    return gt.count_fixed_points(ens, 5, 70, rng=7, points=True)  # two tasks
 
 
 def same(a, b):
@@ -291,32 +289,28 @@ def same(a, b):
 
 
 def test_results_do_not_depend_on_the_executor(result):
-    options = {"rng": 7, "points": True}
-    arguments = (result.ensemble, 5, 36)
-    same(result, gt.count_fixed_points(*arguments, **options))
-    with ThreadPoolExecutor(2) as executor:
-        same(result, gt.count_fixed_points(*arguments, executor=executor, **options))
+    """Two processes, to the last bit: the cut into tasks is the same whoever does them."""
     with ProcessPoolExecutor(2) as executor:
-        same(result, gt.count_fixed_points(*arguments, executor=executor, **options))
+        same(result, gt.count_fixed_points(result.ensemble, 5, 70, rng=7, points=True, executor=executor))
 
 
 def test_own_cells_travel():
     ens = gt.Ensemble(own_cell(), gain=3.0)
-    alone = gt.count_fixed_points(ens, 3, 20, rng=0)
+    alone = gt.count_fixed_points(ens, 3, 8, rng=0)
     with ProcessPoolExecutor(1) as executor:
-        same(alone, gt.count_fixed_points(ens, 3, 20, rng=0, executor=executor))
+        same(alone, gt.count_fixed_points(ens, 3, 8, rng=0, executor=executor))
 
 
 def test_averages(result):
     counts = result.counts
-    assert result.n_networks == 36 and result.n_units == 5
+    assert result.n_networks == 70 and result.n_units == 5
     assert result.mean == pytest.approx(counts.mean())
-    assert result.mean_stderr == pytest.approx(counts.std(ddof=1) / 6)
+    assert result.mean_stderr == pytest.approx(counts.std(ddof=1) / np.sqrt(70))
     assert result.mean_log == pytest.approx(np.log(counts).mean())
-    assert result.mean_log_stderr == pytest.approx(np.log(counts).std(ddof=1) / 6)
+    assert result.mean_log_stderr == pytest.approx(np.log(counts).std(ddof=1) / np.sqrt(70))
     assert result.degree_passed == np.mean(result.degree == 1)
     assert (result.hits[result.settled] >= 3).all() and (result.n_missing[result.settled] == 0).all()
-    for i in range(36):
+    for i in range(70):
         check_points(result, i)
     with pytest.raises(ValueError):
         result.counts[0] = 5
@@ -349,7 +343,7 @@ def test_saving(tmp_path, result):
     "change, words",
     [
         ({"counts": [1]}, "must be a list with an entry for each network"),
-        ({"points": [[]] * 36}, "points must hold as many states"),
+        ({"points": [[]] * 70}, "points must hold as many states"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"n_units": 5.0}, "n_units must be an integer"),
     ],
@@ -366,9 +360,9 @@ def test_something_else_is_no_description():
 
 def test_progress():
     calls = []
-    gt.count_fixed_points(gt.Ensemble(gt.Vanilla), 2, 20, rng=0, progress=lambda *a: calls.append(a))
+    gt.count_fixed_points(gt.Ensemble(gt.Vanilla), 2, 200, rng=0, progress=lambda *a: calls.append(a))
     done, total = zip(*calls)
-    assert set(total) == {20} and done[-1] == 20 and list(done) == sorted(done)
+    assert set(total) == {200} and done[-1] == 200 and list(done) == sorted(done)
 
 
 # --- the ends of the range
@@ -436,7 +430,7 @@ def test_bad_arguments(changes, error, message):
         gt.count_fixed_points(arguments.pop("ens"), arguments.pop("n_units"), arguments.pop("n_networks"), **arguments)
 
 
-@pytest.mark.parametrize("i", [-1, 36, 1.0])
+@pytest.mark.parametrize("i", [-1, 70, 1.0])
 def test_there_is_no_such_network(result, i):
     with pytest.raises((TypeError, ValueError), match="^i must"):
         result.network(i)
