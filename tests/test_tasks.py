@@ -9,13 +9,13 @@ from gating_theory.tasks import known_cell, run_tasks, single_blas_thread
 
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
-def test_results_come_in_order(workers):
+def test_results_carry_their_number(workers):
     tasks = [(i, 2) for i in range(20)]
     if workers is None:
-        assert list(run_tasks(pow, tasks)) == [i**2 for i in range(20)]
+        assert list(run_tasks(pow, tasks)) == [(i, i**2) for i in range(20)]
     else:
         with ThreadPoolExecutor(workers) as executor:
-            assert list(run_tasks(pow, tasks, executor)) == [i**2 for i in range(20)]
+            assert dict(run_tasks(pow, tasks, executor)) == {i: i**2 for i in range(20)}
 
 
 def test_an_error_cancels_the_rest():
