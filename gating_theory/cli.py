@@ -42,7 +42,6 @@ def main(argv=None):
     -------
     int, the exit code
     """
-    from .errors import ConvergenceError
 
     try:
         options = _parser().parse_args(argv)

@@ -9,18 +9,19 @@ alone are no match for this: they can find three of seven fixed points of an LST
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from .checks import generator, integer, real
 from .curves import trace
 from .ensemble import Ensemble
+from .journal import Journal
 from .multistart import merge_points, newton, polish, unseen
 from .network import Network
 from .progress import Progress, check_progress
-from .provenance import json_ready, provenance
+from .provenance import cell_text, json_ready, provenance
 from .reduced_map import ReducedMap
 from .tasks import known_cell, run_tasks, single_blas_thread
 
@@ -264,6 +265,7 @@ def count_fixed_points(
     tol=1e-10,
     merge=1e-6,
     points=False,
+    journal=None,
 ):
     """Count the fixed points of random networks by enumeration: E n and E log n, with checks of completeness [T7].
 
@@ -302,6 +304,9 @@ def count_fixed_points(
         Points that differ by at most this in every component are one.
     points : bool
         Keep the fixed points' full states.
+    journal : str or path-like, optional
+        A file for finished networks, written as they come. A run that was killed goes on from it when started again with the same
+        arguments, ``rng`` among them as an integer; it is refused with others.
 
     Returns
     -------
@@ -345,21 +350,24 @@ def count_fixed_points(
     length = min(_MAX_CHUNK, max(-(-_MIN_UNITS // n_units), -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]
     tasks = [(ens.cell, ens.as_dict(), n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
-    results, parts = run_tasks(_chunk, tasks, executor), [None] * len(tasks)
-    with closing(results), Progress(progress, n_networks, "network") as tell:
-        for i, part in results:
-            parts[i] = part
-            tell(cuts[i][1] - cuts[i][0])
-    joined = {
-        name: np.concatenate([p[name] for p in parts]) for name in ("counts", "n_missing", "hits", "degree", "settled", "n_rounds")
-    }
+    parts = [None] * len(tasks)
+    work = {"work": "count_fixed_points", "ensemble": ens.as_dict(), "cell": cell_text(ens.cell), "n_units": n_units}
+    work |= {"n_networks": n_networks, "seed": seed, "options": asdict(options), "points": bool(points)}
+    with nullcontext() if journal is None else Journal(journal, work) as pieces:
+        results = run_tasks(_chunk, tasks, executor, pieces)
+        with closing(results), Progress(progress, n_networks, "network") as tell:
+            for i, part in results:
+                parts[i] = part
+                tell(cuts[i][1] - cuts[i][0])
+    names = ("counts", "n_missing", "hits", "degree", "settled", "n_rounds")
+    joined = {name: np.concatenate([np.asarray(p[name]) for p in parts]) for name in names}
     complete = 1 if all(p["bounded"] for p in parts) else None
     return FixedPointCounts(
         **joined,
         complete_degree=complete,
         odd=all(p["odd"] for p in parts),
         n_solved=sum(p["n_solved"] for p in parts),
-        points=tuple(x for p in parts for x in p["points"]) if points else None,
+        points=tuple(np.array(x) for p in parts for x in p["points"]) if points else None,
         seed=seed,
         n_units=n_units,
         min_hits=options.min_hits,
