@@ -188,11 +188,12 @@ def check_points(result, i):
 
 
 def test_nothing_that_random_starts_find_is_missed():
-    """Every fixed point that 400 starts of Network.find_fixed_points come to is among those counted; some they never come to."""
-    result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 12, 4, rng=4, points=True)
-    for i in range(4):
+    """Every fixed point that 100 starts of Network.find_fixed_points come to is among those counted."""
+    result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 12, 2, rng=4, points=True)
+    for i in range(2):
         check_points(result, i)
-        found = result.network(i).find_fixed_points(400, rng=0, n_steps=40, slow_tol=0.0, spectra=False).fixed
+        found = result.network(i).find_fixed_points(100, rng=0, n_steps=40, slow_tol=0.0, spectra=False).fixed
+        assert len(found) >= 3
         distance = np.abs(found[:, None] - result.points[i][None]).max(axis=(2, 3))
         assert (distance.min(axis=1) < 1e-6).all()
 
