@@ -312,11 +312,7 @@ class Population:
         n = len(block.messages)
         L = lam.size
         if first is None:
-            x, tau = self._perron_start(block, base, c)
-            deep = np.flatnonzero(self._block_radius(block, base, c) > 3.0)
-            x[deep], tau[deep] = 0.5, 0.0  # Perron vectors say nothing far from the edge
-            if deep.size:
-                self._plain_iteration(block, base, c, x, tau, deep, 3)
+            x, tau = self._fresh_start(block, base, c)
         else:
             x, tau = np.maximum(first[0], 1e-8), first[1].copy()
         done = np.zeros(L, dtype=bool)
@@ -326,9 +322,16 @@ class Population:
             done |= outside
         last = np.zeros((L, 2 * n - 1, 2 * n - 1))
         for attempt in range(4):
+            if attempt == 1:
+                # next to the exact edge this population may be outside: x = 0 is then its only solution
+                left = np.flatnonzero(~done)
+                outside = left[self._block_radius(block, base[left], c[left]) <= 1.0]
+                x[outside], done[outside] = 0.0, True
+                if done.all():
+                    return x, tau, last
             if attempt == 1 and first is not None:
                 fresh = np.flatnonzero(~done)
-                x[fresh], tau[fresh] = self._perron_start(block, base[fresh], c[fresh])
+                x[fresh], tau[fresh] = self._fresh_start(block, base[fresh], c[fresh])
             if attempt:
                 self._plain_iteration(block, base, c, x, tau, np.flatnonzero(~done), 40 * 4**attempt)
             for _ in range(40):
@@ -364,6 +367,15 @@ class Population:
                 return x, tau, last
             x[~done] = np.clip(x[~done], 1e-8, 1.0)
         raise ConvergenceError(f"Dyson equations not solved at lambda = {lam[~done][0]}", estimate=x)
+
+    def _fresh_start(self, block, base, c):
+        """Where Newton starts without a solved neighbour."""
+        x, tau = self._perron_start(block, base, c)
+        deep = np.flatnonzero(self._block_radius(block, base, c) > 3.0)
+        x[deep], tau[deep] = 0.5, 0.0  # Perron vectors say nothing far from the edge
+        if deep.size:
+            self._plain_iteration(block, base, c, x, tau, deep, 3)
+        return x, tau
 
     def _plain_iteration(self, block, base, c, x, tau, active, count):
         """Multiplicative iteration: x_k -> its usage, tau down the gradient of a convex function. Slow, but it does not diverge."""

@@ -303,3 +303,11 @@ def test_hard_corners_give_numbers(name, values):
         assert not np.isnan(sp.edge_function(np.array([0.0, 0.5, 1.0, 1 + 1e-9, 2.0]))).any()
         assert np.isfinite(sp.potential(np.array([0.51 + 0.2j, 3.0]))).all()
         assert sp.abscissa() <= sp.radius() + 1e-12
+
+
+def test_a_map_where_the_population_ends_before_the_exact_edge():
+    """Next to the thin layer of rare leaks a coarse population has no solution but zero, though the exact edge is further out."""
+    ens = gt.Ensemble(gt.GRU, {"z": 1.0, "r": 1.0, "h": 4.0}, {"z": 2.0})
+    x, y, density = gt.Spectrum(gt.fixed_points(ens)[-1]).density_map(40, box=(0.25, 0.45, 0.0, 0.02))
+    assert np.isfinite(density).all() and (density >= 0).all()
+    assert (density == 0).any() and (density > 0).any()
