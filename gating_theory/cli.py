@@ -1,4 +1,4 @@
-"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate.
+"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate, figures.
 
 Exit codes: 0 all well; 1 a proof or a comparison failed; 2 bad arguments, or a calculation that cannot be done, with one line
 that says why.
@@ -117,6 +117,17 @@ def _parser():
     p.add_argument("--out", type=_new_directory, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_validate)
+
+    p = commands.add_parser("figures", help="the figures: computed, saved with their data, drawn")
+    p.add_argument("names", nargs="*", metavar="NAME", help="default all; --list prints them")
+    p.add_argument("--list", action="store_true", help="print the names of all figures")
+    size = p.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small networks, coarse grids: minutes in all (default)")
+    size.add_argument("--full", action="store_true", help="large networks, fine grids: hours")
+    p.add_argument("--seed", type=_whole(0), default=0, help="default 0")
+    p.add_argument("--jobs", type=_whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=_new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
+    p.set_defaults(run=_figures)
     return parser
 
 
@@ -438,6 +449,23 @@ def _validate(options):
         for path in files:
             print(f"wrote {path}")
     return 0 if result.ok and all(form.agrees for form in forms) else 1
+
+
+def _figures(options):
+    import figures
+
+    if options.list:
+        print("\n".join(figures.NAMES))
+        return 0
+
+    def tell(text):
+        print(text, flush=True)
+
+    with _pool(options.jobs) as executor:
+        quick = not options.full
+        files = figures.run(options.out, options.names or None, quick=quick, seed=options.seed, executor=executor, tell=tell)
+    print(f"{len(files)} files in {options.out}; computed ones are kept and only drawn again next time")
+    return 0
 
 
 if __name__ == "__main__":

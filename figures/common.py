@@ -1,0 +1,68 @@
+"""What several figures share: eigenvalues of planted networks, complex numbers in netCDF, panels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import gating_theory as gt
+from gating_theory.plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
+
+#: Inches: a column, and the width of a page.
+COLUMN, PAGE = 3.4, 7.0
+
+
+def panels(rows, columns, width=PAGE, height=2.0, **options):
+    """A figure without pyplot, and its axes as an array (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def parts(values):
+    """Complex numbers (...) as real ones (..., 2): netCDF has no complex type."""
+    values = np.asarray(values, dtype=complex)
+    return np.stack([values.real, values.imag], axis=-1)
+
+
+def whole(array):
+    """The inverse of :func:`parts` for a DataArray, without the NaN that pads it."""
+    values = np.asarray(array)
+    values = values[..., 0] + 1j * values[..., 1]
+    return values
+
+
+def padded(rows, fill=np.nan):
+    """Arrays of different lengths as one, padded."""
+    out = np.full((len(rows), max(map(len, rows))), fill, dtype=complex)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out
+
+
+def joined(curves):
+    """Closed curves as one array, separated by NaN."""
+    pieces = [piece for curve in curves for piece in (curve, [np.nan])]
+    return np.concatenate(pieces) if pieces else np.array([np.nan + 0j])
+
+
+def planted_eigenvalues(point, n_units, seed, count=1):
+    """Eigenvalues of random networks that have a mean-field fixed point, at that fixed point; (count, d N)."""
+    out = []
+    for generator in map(np.random.default_rng, np.random.SeedSequence(seed).spawn(count)):
+        net, state = gt.Network.planted(point, n_units, generator)
+        out.append(net.eigenvalues(state))
+    return np.array(out)
+
+
+def over(executor, function, tasks):
+    """Results of function(*task) in order, on an executor or here."""
+    from gating_theory.tasks import run_tasks
+
+    results = dict(run_tasks(function, tasks, executor))
+    return [results[i] for i in range(len(tasks))]
+
+
+def unit_circle(ax):
+    theta = np.linspace(0, 2 * np.pi, 361)
+    ax.plot(np.cos(theta), np.sin(theta), color="0.5", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)

@@ -1,0 +1,92 @@
+"""Running figures: what has been computed with the same settings is not computed again, only drawn."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib import import_module
+from pathlib import Path
+
+import gating_theory as gt
+from gating_theory.io import write_atomically
+from gating_theory.provenance import provenance
+from gating_theory.version import __version__
+
+__all__ = ["NAMES", "run"]
+
+#: In the order in which a reader would want them.
+NAMES = (
+    "gru_spectra",
+    "lstm_spectra",
+    "slow_modes",
+    "marginal_stability",
+    "spectral_radius",
+    "gru_phase_diagram",
+    "lstm_phase_diagram",
+    "own_cell",
+)
+
+
+def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
+    """Compute, save and draw figures.
+
+    Parameters
+    ----------
+    out : str or path-like
+        A directory, made if there is none: for each figure NAME.nc (data with provenance, see ``gt.load``), NAME.png and NAME.pdf.
+    names : sequence of str, optional
+        Default: all of ``NAMES``.
+    quick : bool
+        Smaller networks and coarser grids: minutes in all, instead of an hour.
+    seed : int
+    executor : concurrent.futures.Executor, optional
+    tell : callable(text), optional
+        Told a line per figure.
+
+    Returns
+    -------
+    list of pathlib.Path, the files written or found
+
+    Raises
+    ------
+    ValueError : unknown names
+    """
+    names = NAMES if names is None else tuple(names)
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        raise ValueError(f"names has the unknown entry {unknown[0]!r}; allowed are {list(NAMES)}")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name in names:
+        script = import_module(f"{__package__}.{name}")
+        request = json.dumps({"figure": name, "quick": bool(quick), "seed": seed, "gating_theory": __version__})
+        started = time.perf_counter()
+        data, verb = _found(out / f"{name}.nc", request), "found"
+        if data is None:
+            data = script.compute(bool(quick), seed, executor, None)
+            data = data.assign_attrs(request=request, title=script.TITLE)
+            data.attrs.setdefault("provenance", json.dumps(provenance(seed=seed, quick=bool(quick))))
+            gt.save(data, out / f"{name}.nc")
+            verb = "computed"
+        _write(script.draw(data), out, name)
+        files += [out / f"{name}.{suffix}" for suffix in ("nc", "png", "pdf")]
+        if tell is not None:
+            tell(f"{name}: {script.TITLE} ({verb}, {time.perf_counter() - started:.0f} s)")
+    return files
+
+
+def _write(figure, out, name):
+    for suffix in ("png", "pdf"):
+        write_atomically(out / f"{name}.{suffix}", lambda path, suffix=suffix: figure.savefig(path, format=suffix, dpi=200))
+
+
+def _found(path, request):
+    """The data of an earlier run with the same settings, or None."""
+    if not path.exists():
+        return None
+    try:
+        data = gt.load(path)
+    except ValueError:  # cut short or something else: computed anew
+        return None
+    return data if getattr(data, "attrs", {}).get("request") == request else None

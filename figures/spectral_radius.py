@@ -1,0 +1,61 @@
+"""The GRU's reset gate and the LSTM's input and output gates control the spectral radius [CKS]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import gating_theory as gt
+from gating_theory.phase_diagram import symbol
+
+from .common import BLUE, VERMILLION, over, panels, planted_eigenvalues
+
+TITLE = "Spectral radius against a_r, b_r (GRU) and a_i, a_o (LSTM), theory against networks"
+_BASES = {"GRU": {"gain": {"z": 1.0, "r": 1.0, "h": 4.0}}, "LSTM": {"gain": {"f": 1.0, "i": 1.0, "g": 4.0, "o": 1.0}}}
+_SWEEPS = (("GRU", "gain.r", 0, 20), ("GRU", "bias.r", -2, 3), ("LSTM", "gain.i", 0, 20), ("LSTM", "gain.o", 0, 20))
+
+
+def compute(quick, rng, executor=None, progress=None):
+    """See the package."""
+    import xarray as xr
+
+    n, count, points = (300, 3, 7) if quick else (1000, 5, 15)
+    tasks = []
+    for s, (name, path, low, high) in enumerate(_SWEEPS):
+        values = np.linspace(low, high, points).tolist()
+        tasks += [(name, path, value, n, count, (rng, s, v)) for v, value in enumerate(values)]
+    found = over(executor, _radius, tasks)
+    shape = (len(_SWEEPS), points)
+    variables = {
+        "value": (("sweep", "point"), np.array([np.linspace(low, high, points) for _, _, low, high in _SWEEPS])),
+        "radius": (("sweep", "point"), np.array([r for r, _ in found]).reshape(shape)),
+        "measured": (("sweep", "point", "network"), np.array([m for _, m in found]).reshape(*shape, count)),
+    }
+    coordinates = {"cell": ("sweep", [s[0] for s in _SWEEPS]), "path": ("sweep", [s[1] for s in _SWEEPS])}
+    return xr.Dataset(variables, coordinates, {"n_units": n})
+
+
+def _radius(name, path, value, n, count, seed):
+    """Radius of the bulk in theory, and the largest modulus in networks (their outliers included)."""
+    point = gt.fixed_points(gt.Ensemble(getattr(gt, name), **_BASES[name]).replace({path: value}))[-1]
+    spectrum = gt.Spectrum(point)
+    isolated = np.abs(spectrum.outliers())
+    return max([spectrum.radius(), *isolated]), np.abs(planted_eigenvalues(point, n, seed, count)).max(axis=1)
+
+
+def draw(data):
+    """One panel per hyperparameter."""
+    figure, axes = panels(1, data.sizes["sweep"], height=2.2)
+    for s, ax in enumerate(axes[0]):
+        one = data.isel(sweep=s)
+        ax.plot(one["value"], one["radius"], color=VERMILLION, linewidth=1.3, label="theory")
+        mean, spread = one["measured"].mean("network"), one["measured"].std("network")
+        ax.errorbar(
+            one["value"], mean, spread, fmt="o", color=BLUE, markersize=3, linewidth=0.8, label=f"N = {data.attrs['n_units']}"
+        )
+        ax.axhline(1.0, color="0.5", linewidth=0.7, linestyle=(0, (4, 3)))
+        ax.set_xlabel(symbol(str(one["path"].values)))
+        ax.set_title(str(one["cell"].values), fontsize="small")
+        ax.tick_params(labelsize="x-small")
+    axes[0, 0].set_ylabel("spectral radius")
+    axes[0, 0].legend(fontsize="x-small")
+    return figure

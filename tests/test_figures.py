@@ -1,0 +1,73 @@
+"""Figures: every script is complete, what was computed is found again, other settings are computed anew."""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import figures
+from figures import common
+
+
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_every_script_is_complete(name):
+    script = import_module(f"figures.{name}")
+    assert script.TITLE and script.__doc__ and callable(script.compute) and callable(script.draw)
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """A figure that counts how often it is computed."""
+    module = ModuleType("figures.small")
+    module.TITLE, module.computed = "small", []
+
+    def compute(quick, rng, executor, progress):
+        module.computed.append((quick, rng))
+        return xr.Dataset({"y": ("x", np.arange(3.0) + rng)})
+
+    def draw(data):
+        figure, axes = common.panels(1, 1)
+        axes[0, 0].plot(data["y"])
+        return figure
+
+    module.compute, module.draw = compute, draw
+    monkeypatch.setitem(sys.modules, "figures.small", module)
+    monkeypatch.setattr("figures.runner.NAMES", ("small",))
+    return module
+
+
+def test_found_again_and_computed_anew(script, tmp_path):
+    told = []
+    files = figures.run(tmp_path / "new", seed=1, tell=told.append)
+    assert [f.name for f in files] == ["small.nc", "small.png", "small.pdf"] and all(f.stat().st_size > 500 for f in files)
+    figures.run(tmp_path / "new", seed=1, tell=told.append)
+    assert script.computed == [(True, 1)] and "computed" in told[0] and "found" in told[1]
+    figures.run(tmp_path / "new", seed=2)
+    figures.run(tmp_path / "new", seed=2, quick=False)
+    assert script.computed == [(True, 1), (True, 2), (False, 2)]
+    # half a file is no result
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[: len(whole) // 2])
+    figures.run(tmp_path / "new", seed=2, quick=False)
+    assert len(script.computed) == 4
+
+
+def test_unknown_names(tmp_path):
+    with pytest.raises(ValueError, match="'nothing'; allowed are"):
+        figures.run(tmp_path / "new", ["nothing"])
+    assert not (tmp_path / "new").exists()
+
+
+def test_complex_numbers_survive():
+    values = np.array([1 + 2j, -3j, np.nan])
+    assert np.array_equal(common.whole(common.parts(values)), values, equal_nan=True)
+    assert common.joined([]).size == 1
+
+
+def test_the_cell_of_ones_own_is_the_one_that_is_drawn():
+    from figures.own_cell import cell
+
+    assert cell().check_jacobian(rng=0) < 1e-9
