@@ -35,6 +35,7 @@ __all__ = [
     "Critical",
     "Ensemble",
     "FixedPoint",
+    "GRUFlow",
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
@@ -45,6 +46,7 @@ __all__ = [
     "__version__",
     "chaos_onset",
     "fixed_points",
+    "flow",
     "fold",
     "largest_exponent",
     "load",
@@ -66,14 +68,18 @@ def __getattr__(name):
         from . import cells
 
         return getattr(cells, name)
+    if name == "GRUFlow":
+        from .flow import GRUFlow
+
+        return GRUFlow
     if name == "sigma":
         from .derive import sigma
 
         return sigma
-    if name == "plotting":
+    if name in ("plotting", "flow"):
         from importlib import import_module
 
-        return import_module(".plotting", __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
