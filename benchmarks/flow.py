@@ -1,7 +1,7 @@
 """All fixed points of random GRU flows in validated arithmetic, in CPU time of one core: ``python benchmarks/flow.py``.
 
-Networks are drawn as U_h ~ N(0, s^2), U_r ~ N(0, s^2/4), b_r, b_h ~ N(0, s^2/16). The yardsticks are seconds of a specialised
-implementation of the same algorithm for the GRU alone (numba, one core), measured once on an idle machine, without typing the points.
+Networks are drawn as U_h ~ N(0, s^2), U_r ~ N(0, s^2/4), b_r, b_h ~ N(0, s^2/16). The yardsticks are times of a specialised
+implementation of the same algorithm for the GRU alone (numba, one core), measured once on an idle machine, without typing.
 """
 
 from __future__ import annotations

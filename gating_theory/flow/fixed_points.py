@@ -136,7 +136,8 @@ def find_all(flow, grade, max_boxes, min_width):
     backend = "validated" if grade == "validated" else certified_backend()
     roots, unique, undecided, n_boxes, finished = branch_and_prune(flow.cell, flow.n_units, flow.flat, backend, narrow, budget)
     points = [_point(flow, root, box, backend) for root, box in zip(roots, unique)]
-    points.sort(key=lambda p: tuple(p.state))
+    # rounded, so that symmetric points come in one order whatever the arithmetic leaves of a zero
+    points.sort(key=lambda p: tuple(np.round(p.state, 9) + 0.0))
     n_roots, n_undecided = len(roots), len(undecided)
     index_sum = sum(p.index for p in points)
     words = [f"{n_roots} fixed point{'' if n_roots == 1 else 's'}"]

@@ -292,7 +292,10 @@ class Flow:
         :meth:`fixed_points` would raise it.
         """
         enclosure = map_enclosure(self._cell, self._n)
-        return enclosure.state_box(self._flat, enclosure.box(self._flat, "iv"), "iv")
+        box = enclosure.box(self._flat, "iv")
+        bounds = enclosure.state_box(self._flat, box, "iv")
+        bounds[enclosure.places] = box
+        return bounds
 
     def fixed_points(self, grade="validated", *, max_boxes=None, min_width=1e-9):
         """All fixed points, each enclosed, proved unique and typed: Krawczyk's operator with branch and prune [JSP].
@@ -332,7 +335,7 @@ class Flow:
 
         Parameters
         ----------
-        n : int >= 10, grid points along each axis of ``bounds``
+        n : int >= 10, grid points along each axis of ``bounds``, and 1 % beyond
 
         Returns
         -------
@@ -347,8 +350,8 @@ class Flow:
         if self.dim != 2:
             raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
         n = integer("n", n, low=10)
-        # no grid line through 0, where symmetric flows have their nullclines
-        axes = [low + (high - low) * (np.arange(n) + 0.4837) / n for low, high in self.bounds]
+        # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
+        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in self.bounds]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
         return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]

@@ -132,6 +132,9 @@ def _iv_functions():
         return floats(4 * e / ((1 + e) * (1 + e)))
 
     def tanh(a):
+        if abs(a) < 1e-20:  # x - x^3/3 < tanh x < x for x > 0: next to x, where 1 - e has lost its digits
+            low, high = sorted((a, math.nextafter(a, 0.0)))
+            return low, high
         e = iv.exp(-2 * iv.mpf(abs(a)))
         value = (1 - e) / (1 + e)
         return floats(value if a >= 0 else -value)
