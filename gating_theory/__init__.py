@@ -37,6 +37,7 @@ __all__ = [
     "Ensemble",
     "FixedPoint",
     "FixedPointCounts",
+    "GRUFlow",
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
@@ -48,6 +49,7 @@ __all__ = [
     "chaos_onset",
     "count_fixed_points",
     "fixed_points",
+    "flow",
     "fold",
     "largest_exponent",
     "load",
@@ -69,14 +71,18 @@ def __getattr__(name):
         from . import cells
 
         return getattr(cells, name)
+    if name == "GRUFlow":
+        from .flow import GRUFlow
+
+        return GRUFlow
     if name == "sigma":
         from .derive import sigma
 
         return sigma
-    if name == "plotting":
+    if name in ("plotting", "flow"):
         from importlib import import_module
 
-        return import_module(".plotting", __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

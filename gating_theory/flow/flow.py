@@ -1,0 +1,520 @@
+"""The continuous-time limit of a small gated network: ds/dt = F(s, y(s)) - s."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..cell import Cell
+from ..checks import integer, real, real_array
+from ..errors import CapabilityError
+from .compiled import compiled_flow
+from .enclosure import map_enclosure
+from .tape import site_derivatives
+
+__all__ = ["Flow", "GRUFlow"]
+
+#: Units beyond which straight-line code takes minutes to compile.
+_MOST_UNITS = 12
+
+_PATH = re.compile(r"(?P<name>\w+)\[(?P<indices>\s*\d+\s*(,\s*\d+\s*)?)\]")
+
+
+class Flow:
+    """ds/dt = F(s, y(s)) - s of N units of any cell: the rate form of a gated network, for small N [JSP].
+
+    Fields are those of the network, ``y_k = U_k m_k(s, y_1..y_{k-1}) + b_k``, the right side is the change of a state in one step.
+    For the GRU this is dh/dt = (1 - z) (tanh(U_h (r h) + b_h) - h). One forward Euler step of size 1 is the network's own step:
+    flow and map have the same fixed points, but not the same stability (:meth:`euler`, :meth:`map_jacobian`).
+
+    Parameters
+    ----------
+    cell : Cell
+    matrices : (K, N, N) array, or mapping from names of fields to (N, N) arrays
+        Fields left out of a mapping have zero matrices. N up to 12.
+    bias : (K, N) array, or mapping from names of fields to (N,) arrays, optional
+        Default 0.
+    parameters : (P, N) array, or mapping from names to (N,) arrays, optional
+        Site parameters of the cell. Default 0.
+
+    Attributes
+    ----------
+    cell : Cell
+    n_units : int, N
+    dim : int, d N
+        Dimension of a state of the flow.
+    matrices, bias, parameters : read-only arrays of the shapes above
+
+    Raises
+    ------
+    TypeError, ValueError : wrong types or shapes, values that are not finite, unknown names
+    CapabilityError : more than 12 units, or a cell with functions other than tanh, sigma, exp, max(0, .) and rational ones
+
+    Notes
+    -----
+    States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes.
+    Time is in units of one step of the network. Flows are immutable: :meth:`replace` makes another one.
+    """
+
+    def __init__(self, cell, matrices, bias=None, parameters=None):
+        if not isinstance(cell, Cell):
+            raise TypeError(f"cell must be a Cell, got {cell!r}")
+        matrices = _stack("matrices", matrices, cell.field_names, 2)
+        n = matrices.shape[-1]
+        if matrices.shape != (cell.n_fields, n, n) or n == 0:
+            raise ValueError(
+                f"matrices must have shape ({cell.n_fields}, N, N), one for each of the fields {list(cell.field_names)} of cell "
+                f"{cell.name!r}; got shape {matrices.shape}"
+            )
+        if n > _MOST_UNITS:
+            raise CapabilityError(f"matrices have N = {n} units; a Flow takes up to {_MOST_UNITS} (use Network for more)")
+        bias = _sites("bias", bias, cell.field_names, n)
+        parameters = _sites("parameters", parameters, cell.parameter_names, n)
+        self._cell, self._n = cell, n
+        self._set(np.concatenate([matrices.ravel(), bias.ravel(), parameters.ravel()]))
+        self._compiled = compiled_flow(cell, n)
+
+    def _set(self, flat):
+        K, n = self._cell.n_fields, self._n
+        flat.flags.writeable = False
+        self._flat = flat
+        ends = np.cumsum([K * n * n, K * n])
+        matrices, bias, parameters = np.split(flat, ends)
+        self._matrices, self._bias = matrices.reshape(K, n, n), bias.reshape(K, n)
+        self._parameters = parameters.reshape(len(self._cell.parameters), n)
+
+    @classmethod
+    def from_network(cls, net):
+        """The flow of a Network; its frozen input is added to the biases.
+
+        Parameters
+        ----------
+        net : Network
+            A single one, not a batch, of at most 12 units.
+
+        Raises
+        ------
+        TypeError, CapabilityError : no Network, a batch, too many units
+        """
+        from ..network import Network
+
+        if not isinstance(net, Network):
+            raise TypeError(f"net must be a Network, got {net!r}")
+        if net.batch is not None:
+            raise CapabilityError(f"net must be a single network, got a batch of {net.batch}")
+        return Flow(net.cell, net.matrices, net.biases + net.input, net.parameters)
+
+    # --- what it is
+
+    cell = property(lambda self: self._cell, doc="The Cell.")
+    n_units = property(lambda self: self._n, doc="N, the number of units.")
+    dim = property(lambda self: self._cell.n_state * self._n, doc="d N, the dimension of a state.")
+    matrices = property(lambda self: self._matrices, doc="(K, N, N) array, read-only.")
+    bias = property(lambda self: self._bias, doc="(K, N) array, read-only.")
+    parameters = property(lambda self: self._parameters, doc="(P, N) array of site parameters, read-only.")
+    flat = property(lambda self: self._flat, doc="All parameters as one read-only array: matrices, biases, site parameters.")
+
+    def __eq__(self, other):
+        if not isinstance(other, Flow):
+            return NotImplemented
+        return self._cell == other._cell and self._n == other._n and bool(np.array_equal(self._flat, other._flat))
+
+    def __hash__(self):
+        return hash((self._cell, self._n, self._flat.tobytes()))
+
+    def __reduce__(self):
+        return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters))
+
+    def __repr__(self):
+        parts = []
+        for names, values, prefix in (
+            (self._cell.field_names, self._matrices, "U_"),
+            (self._cell.field_names, self._bias, "b_"),
+            (self._cell.parameter_names, self._parameters, ""),
+        ):
+            parts += [f"{prefix}{name}={value.tolist()}" for name, value in zip(names, values) if value.any()]
+        return f"Flow({self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)})"
+
+    # --- parameters by name
+
+    def _locate(self, path):
+        if not isinstance(path, str):
+            raise TypeError(f"path must be a string such as 'U_{self._cell.field_names[0]}[0,1]', got {path!r}")
+        match = _PATH.fullmatch(path.strip())
+        if match:
+            name, K, n = match["name"], self._cell.n_fields, self._n
+            indices = [int(i) for i in match["indices"].split(",")]
+            if all(i < n for i in indices):
+                fields, sites = self._cell.field_names, self._cell.parameter_names
+                if name.startswith("U_") and name[2:] in fields and len(indices) == 2:
+                    return (fields.index(name[2:]) * n + indices[0]) * n + indices[1]
+                if name.startswith("b_") and name[2:] in fields and len(indices) == 1:
+                    return K * n * n + fields.index(name[2:]) * n + indices[0]
+                if name in sites and len(indices) == 1:
+                    return K * n * (n + 1) + sites.index(name) * n + indices[0]
+        raise ValueError(f"path must be one of {self._forms()} with indices below {self._n}, got {path!r}")
+
+    def _forms(self):
+        names = self._cell.field_names
+        return ", ".join(
+            [*(f"U_{k}[i,j]" for k in names), *(f"b_{k}[i]" for k in names), *(f"{p}[i]" for p in self._cell.parameter_names)]
+        )
+
+    def parameter(self, path):
+        """The value of one entry, by a path such as ``"U_h[0,1]"``, ``"b_h[1]"`` or, for site parameters, ``"b_in[0]"``.
+
+        Parameters
+        ----------
+        path : str, indices from 0
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError : no such entry
+        """
+        return float(self._flat[self._locate(path)])
+
+    def replace(self, path, value):
+        """A Flow that differs in one entry; ``path`` as for :meth:`parameter`, ``value`` a finite number."""
+        return self.with_parameters({path: value})
+
+    def with_parameters(self, values):
+        """A Flow that differs in several entries.
+
+        Parameters
+        ----------
+        values : mapping from paths, as for :meth:`parameter`, to finite numbers
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        TypeError, ValueError : no such entry, a value that is not a finite number
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"values must be a mapping from paths to numbers, got {values!r}")
+        flat = self._flat.copy()
+        for path, value in values.items():
+            flat[self._locate(path)] = real(path, value)
+        other = object.__new__(type(self))
+        other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
+        other._set(flat)
+        return other
+
+    # --- the vector field
+
+    def _points(self, name, state):
+        state = real_array(name, state)
+        if state.ndim == 0 or state.shape[-1] != self.dim:
+            raise ValueError(f"{name} must have shape (..., {self.dim}), got {state.shape}")
+        return np.ascontiguousarray(state).reshape(-1, self.dim), state.shape[:-1]
+
+    def __call__(self, state):
+        """The vector field F(s, y(s)) - s.
+
+        Parameters
+        ----------
+        state : (..., dim) array
+
+        Returns
+        -------
+        (..., dim) array, per unit time. Where an update gate is shut its factor keeps full relative accuracy.
+        """
+        points, lead = self._points("state", state)
+        out = np.empty(points.shape)
+        self._compiled.field(points, self._flat, out)
+        return out.reshape(*lead, self.dim)
+
+    def jacobian(self, state):
+        """The derivative of the vector field, exact [T2].
+
+        Parameters
+        ----------
+        state : (..., dim) array
+
+        Returns
+        -------
+        (..., dim, dim) array
+        """
+        points, lead = self._points("state", state)
+        out = np.empty((len(points), self.dim**2))
+        self._compiled.jacobian(points, self._flat, out)
+        return out.reshape(*lead, self.dim, self.dim)
+
+    def residual(self, state):
+        """The gate-free residual s*(y(s)) - s: zero exactly at fixed points, without the factor 1 - z of the vector field [T2].
+
+        Parameters
+        ----------
+        state : (..., dim) array
+
+        Returns
+        -------
+        (..., dim) array
+
+        Raises
+        ------
+        CapabilityError : the cell has no closed-form fixed point of a site
+        """
+        self._require_closed_form("a gate-free residual")
+        points, lead = self._points("state", state)
+        n = self._n
+        heard = np.ascontiguousarray(points.reshape(-1, self._cell.n_state, n)[:, self._heard]).reshape(len(points), -1)
+        out = np.empty(points.shape)
+        self._compiled.fixed_state(heard, self._flat, out)
+        return (out - points).reshape(*lead, self.dim)
+
+    @property
+    def _heard(self):
+        """State variables that messages listen to: the unknowns of the gate-free residual."""
+        return site_derivatives(self._cell).kept
+
+    def _require_closed_form(self, what):
+        if self._cell.closed_form is None:
+            raise CapabilityError(
+                f"cell {self._cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
+            )
+
+    # --- fixed points
+
+    @property
+    def bounds(self):
+        """(dim, 2) array: a box that contains all fixed points; for cells with one state variable a trajectory in it stays in it.
+
+        For the GRU [-1, 1] in every variable, up to rounding outwards. CapabilityError where states are not bounded, and where
+        :meth:`fixed_points` would raise it.
+        """
+        enclosure = map_enclosure(self._cell, self._n)
+        box = enclosure.box(self._flat, "iv")
+        bounds = enclosure.state_box(self._flat, box, "iv")
+        bounds[enclosure.places] = box
+        return bounds
+
+    def fixed_points(self, grade="validated", *, max_boxes=None, min_width=1e-9):
+        """All fixed points, each enclosed, proved unique and typed: Krawczyk's operator with branch and prune [JSP].
+
+        Works on the gate-free residual s*(y(x)) - x over a box that contains all fixed points, x being the state variables that
+        messages listen to (GRU, LSTM: h): up to 3 unknowns, so up to 3 units. Boxes that cannot be decided are reported.
+
+        Parameters
+        ----------
+        grade : "validated" or "certified"
+            "validated": compiled, milliseconds; rounding errors are bounded, exp and tanh taken to be good to 1.2e-15. "certified":
+            rigorous, by python-flint (``pip install gating-theory[certify]``) or, slower, mpmath; 10 ms to seconds.
+        max_boxes : int >= 1, optional
+            Boxes to look at before giving up; default 1e6 validated, 2e4 certified.
+        min_width : float in [1e-13, 1e-2]
+            Boxes narrower than this are not cut any more but reported as undecided: fixed points closer to each other, or to a
+            bifurcation, are not told apart.
+
+        Returns
+        -------
+        FlowFixedPoints
+            A sequence of points with ``.topology``, ``.undecided``, ``.complete`` and ``.status``.
+
+        Raises
+        ------
+        CapabilityError : more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
+        ValueError : arguments out of range
+        """
+        from .fixed_points import find_all
+
+        return find_all(self, grade, max_boxes, min_width)
+
+    def nullclines(self, n=400):
+        """Curves on which one component of the vector field of a two-dimensional flow vanishes; they cross at the fixed points.
+
+        For cells with one state variable the gate-free residual is followed, which a shut gate cannot flatten.
+
+        Parameters
+        ----------
+        n : int >= 10, grid points along each axis of ``bounds``, and 1 % beyond
+
+        Returns
+        -------
+        list of two lists of (m, 2) arrays: curves of zero speed of the first and of the second variable, by linear interpolation
+
+        Raises
+        ------
+        CapabilityError : dim is not 2
+        """
+        from contourpy import contour_generator
+
+        if self.dim != 2:
+            raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
+        n = integer("n", n, low=10)
+        # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
+        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in self.bounds]
+        x, y = np.meshgrid(*axes)
+        values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
+        return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
+
+    # --- the map
+
+    def euler(self, state, step=1.0, n_steps=1, *, trajectory=False):
+        """Forward Euler steps s -> s + step f(s); with ``step`` 1 those of the network itself.
+
+        Parameters
+        ----------
+        state : (..., dim) array
+        step : float > 0
+        n_steps : int >= 0
+        trajectory : bool
+            Return all states, the initial one first, rather than the last.
+
+        Returns
+        -------
+        (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
+        """
+        points, lead = self._points("state", state)
+        step = real("step", step, low=0.0, open_low=True)
+        n_steps = integer("n_steps", n_steps)
+        if not isinstance(trajectory, (bool, np.bool_)):
+            raise TypeError(f"trajectory must be True or False, got {trajectory!r}")
+        states = np.empty((n_steps + 1 if trajectory else 1, *points.shape))
+        states[0] = points
+        self._compiled.euler(states, self._flat, step, n_steps)
+        states = states.reshape(len(states), *lead, self.dim)
+        return states if trajectory else states[0]
+
+    def map_jacobian(self, state, step=1.0):
+        """The derivative of one Euler step, 1 + step J; ``state`` (..., dim), ``step`` > 0. Returns (..., dim, dim)."""
+        step = real("step", step, low=0.0, open_low=True)
+        return np.eye(self.dim) + step * self.jacobian(state)
+
+    # --- integration
+
+    def integrate(self, state, t, *, events=None, rtol=1e-10, atol=1e-12, method="DOP853", dense_output=False):
+        """A trajectory of the flow, by scipy's ``solve_ivp``.
+
+        Parameters
+        ----------
+        state : (dim,) array
+        t : float or increasing array
+            A number: from 0 to t, at the solver's own steps; negative t runs backwards. An array: solution at these times,
+            starting from ``state`` at the first.
+        events : callable(t, state) or list of them, optional
+            As in solve_ivp, with its attributes ``terminal`` and ``direction``.
+        rtol, atol : float > 0, tolerances of one step
+        method : str, a method of solve_ivp
+        dense_output : bool
+
+        Returns
+        -------
+        scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``
+
+        Raises
+        ------
+        TypeError, ValueError : wrong shapes, times that do not increase
+        ConvergenceError : the solver fails; ``estimate`` is its result so far
+        """
+        from scipy.integrate import solve_ivp
+
+        from ..errors import ConvergenceError
+
+        state = real_array("state", state)
+        if state.shape != (self.dim,):
+            raise ValueError(f"state must have shape ({self.dim},), got {state.shape}")
+        t = real_array("t", t)
+        if t.ndim > 1 or (t.ndim == 1 and (t.size < 2 or not (np.diff(t) > 0).all())):
+            raise ValueError(f"t must be a number or an increasing array of at least two times, got {t}")
+        rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
+        span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((t[0], t[-1]), t)
+        field, jacobian, flat, dim = self._compiled.field, self._compiled.jacobian, self._flat, self.dim
+
+        def right_side(_, s):
+            out = np.empty((1, dim))
+            field(np.ascontiguousarray(s).reshape(1, dim), flat, out)
+            return out[0]
+
+        options = {}
+        if method in ("Radau", "BDF", "LSODA"):
+
+            def slope(_, s):
+                out = np.empty((1, dim * dim))
+                jacobian(np.ascontiguousarray(s).reshape(1, dim), flat, out)
+                return out.reshape(dim, dim)
+
+            options["jac"] = slope
+        options |= {"method": method, "t_eval": times, "events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
+        result = solve_ivp(right_side, span, state, **options)
+        if result.status < 0:
+            raise ConvergenceError(
+                f"integration stopped at t = {result.t[-1] if result.t.size else span[0]}: {result.message}", result
+            )
+        return result
+
+
+class GRUFlow(Flow):
+    """dh/dt = (1 - z) (tanh(U_h (r h) + b_h) - h), z = sigma(U_z h + b_z), r = sigma(U_r h + b_r) [JSP].
+
+    Parameters
+    ----------
+    U_z, U_r, U_h : (N, N) arrays, optional
+        Missing ones are zero; plain numbers for N = 1.
+    b_z, b_r, b_h : (N,) arrays, optional
+
+    Everything else is that of :class:`Flow`.
+
+    Raises
+    ------
+    TypeError, ValueError : nothing given, shapes that do not fit together, values that are not finite
+    """
+
+    def __init__(self, U_z=None, U_r=None, U_h=None, b_z=None, b_r=None, b_h=None):
+        from ..cells import GRU
+
+        given = {}
+        arguments = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
+        for name, value in arguments.items():
+            if value is not None:
+                value = real_array(name, value)
+                dimensions = 2 if name[0] == "U" else 1
+                given[name] = value.reshape((1,) * dimensions) if value.ndim == 0 else value
+        if not given:
+            raise ValueError("GRUFlow needs at least one of U_z, U_r, U_h, b_z, b_r, b_h")
+        n = next(iter(given.values())).shape[-1]
+        for name, value in given.items():
+            shape = (n, n) if name[0] == "U" else (n,)
+            if value.shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, as {next(iter(given))} has {n} columns; got {value.shape}")
+        zero = {"U": np.zeros((n, n)), "b": np.zeros(n)}
+        super().__init__(
+            GRU,
+            np.array([given.get(f"U_{k}", zero["U"]) for k in GRU.field_names]),
+            np.array([given.get(f"b_{k}", zero["b"]) for k in GRU.field_names]),
+        )
+
+
+def _stack(name, value, labels, dimensions):
+    """A stack of arrays, one for each label, from an array or from a mapping with some of the labels."""
+    if not isinstance(value, Mapping):
+        return real_array(name, value)
+    unknown = [key for key in value if key not in labels]
+    if unknown:
+        raise ValueError(f"{name} has the unknown key {unknown[0]!r}; allowed are {list(labels)}")
+    if not value:
+        raise ValueError(f"{name} must name at least one of {list(labels)}")
+    arrays = {key: real_array(f"{name}[{key!r}]", v) for key, v in value.items()}
+    shape = next(iter(arrays.values())).shape
+    for key, array in arrays.items():
+        if array.shape != shape or array.ndim != dimensions:
+            raise ValueError(f"{name}[{key!r}] must have {dimensions} axes and the shape of the others, got {array.shape}")
+    return np.array([arrays.get(label, np.zeros(shape)) for label in labels])
+
+
+def _sites(name, value, labels, n):
+    shape = (len(labels), n)
+    if value is None or (isinstance(value, Mapping) and not value):
+        return np.zeros(shape)
+    value = _stack(name, value, labels, 1)
+    if value.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, one row for each of {list(labels)}, got {value.shape}")
+    return value
