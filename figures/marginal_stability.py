@@ -1,4 +1,4 @@
-"""The binary update gate poises the GRU at marginal stability: the edge lies at 1 up to a distance exponentially small in a_z [CKS]."""
+"""A binary update gate makes the GRU marginally stable: the edge lies at 1 up to a distance exponentially small in a_z [CKS]."""
 
 from __future__ import annotations
 
