@@ -11,6 +11,7 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
+from .design import Design, design
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
@@ -33,6 +34,7 @@ __all__ = [
     "ChaosOnset",
     "ConvergenceError",
     "Critical",
+    "Design",
     "Ensemble",
     "FixedPoint",
     "LyapunovSpectrum",
@@ -44,6 +46,7 @@ __all__ = [
     "SteadyState",
     "__version__",
     "chaos_onset",
+    "design",
     "fixed_points",
     "fold",
     "largest_exponent",
