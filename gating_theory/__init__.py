@@ -12,6 +12,7 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
 from .design import Design, design
+from .diagnose import Diagnosis, diagnose
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
@@ -35,6 +36,7 @@ __all__ = [
     "ConvergenceError",
     "Critical",
     "Design",
+    "Diagnosis",
     "Ensemble",
     "FixedPoint",
     "LyapunovSpectrum",
@@ -47,6 +49,7 @@ __all__ = [
     "__version__",
     "chaos_onset",
     "design",
+    "diagnose",
     "fixed_points",
     "fold",
     "largest_exponent",

@@ -214,6 +214,14 @@ class RecurrentLayer:
             array.flags.writeable = False
         return Network(cell, matrices, biases, parameters)
 
+    def with_network(self, network):
+        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
+        layout, n = _LAYOUTS[self.kind], self.network.n_units
+        if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
+            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {network!r}")
+        rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
+        return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
+
     def drive(self, x):
         """What an input vector adds: the frozen input of the fields, and the site parameters with it.
 
@@ -581,6 +589,8 @@ def init_(module, design, rng=None, *, input_gain=None):
     ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"design must be a Design or an Ensemble, got {design!r}")
+    if not getattr(design, "reached", True):
+        raise ValueError(f"design did not reach its target ({design.status}): pass design.ensemble to write it all the same")
     if ensemble.cell != layout.cell:
         raise ValueError(f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}")
     if input_gain is not None:
