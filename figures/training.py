@@ -21,6 +21,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ PLANS = {"GRU": ("GRUResetAfter", "gain.h", "bias.z"), "LSTM": ("LSTM", "gain.g"
 BASELINES = ("default", "orthogonal", "chrono", "designed")
 #: The designed initialisation: this fraction of modes slower than the task is long, and a spectrum that ends just before 1.
 DESIGN_FRACTION = 0.2
-HIDDEN, BATCH, LEARNING_RATE, CLIP, SIDE_BY_SIDE = 32, 32, 3e-3, 1.0, 9
+HIDDEN, BATCH, LEARNING_RATE, CLIP, SIDE_BY_SIDE = 32, 32, 3e-3, 1.0, 15
 
 FULL = {
     "tasks": ("digits", "permuted", "recall 20", "recall 100", "adding 50"),
@@ -44,7 +45,7 @@ FULL = {
     "n_seeds": 3,
     "n_updates": 250,
 }
-QUICK = {"tasks": ("digits", "recall 20"), "gain": (0.5, 2.0, 3.5), "bias": (0.0, 2.0, 4.0), "n_seeds": 1, "n_updates": 60}
+QUICK = {"tasks": ("recall 20", "digits"), "gain": (0.5, 2.0, 4.0), "bias": (0.0, 2.0, 4.0), "n_seeds": 1, "n_updates": 60}
 
 
 # --- tasks: batches of inputs (T, B, I) and targets (B,), and a score
@@ -228,6 +229,7 @@ def initialised(kind, how, task, seed):
     return module, readout
 
 
+@cache
 def designed(kind, length):
     """The initialisation that theory proposes for a task of this length."""
     target = {"slow_fraction": {length: DESIGN_FRACTION}, "abscissa": 1.0 - 0.1 / length}
@@ -303,12 +305,15 @@ def main(argv=None):
     parser.add_argument("--quick", action="store_true", help="a small grid, one seed, few updates")
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
     parser.add_argument("--seeds", type=int, help="number of seeds")
+    parser.add_argument("--updates", type=int, help="number of updates")
     parser.add_argument("--draw", action="store_true", help="draw saved data, train nothing")
     parser.add_argument("--out", type=Path, help="directory of the data; default figures/data, output/figures with --quick")
     options = parser.parse_args(argv)
     plan = dict(QUICK if options.quick else FULL)
     if options.seeds:
         plan["n_seeds"] = options.seeds
+    if options.updates:
+        plan["n_updates"] = options.updates
     out = options.out or (Path("output/figures") if options.quick else DATA)
     out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()

@@ -22,8 +22,8 @@ _STATES = ("zero", "active", "steady")
 _STABILITY = ("abscissa", "radius", "lyapunov")
 _BOUNDS = {"gain": (0.0, 10.0), "bias": (-10.0, 10.0), "bias_std": (0.0, 10.0), "input_std": (0.0, 10.0)}
 _BOUNDS |= {"parameter": (-10.0, 10.0), "parameter_std": (0.0, 10.0)}
-#: Values of an unknown at which its target is looked at before a root is closed in on.
-_SCAN = 15
+#: Values of an unknown at which its target is looked at before a root is closed in on: of the outermost, and of those inside it.
+_SCAN, _SCAN_INSIDE = 15, 7
 #: Halvings towards the end of an interval in which the deeper targets can be met.
 _HALVINGS = 12
 
@@ -279,7 +279,7 @@ class _Search:
                 table[x] = (np.nan, None) if values is None else (self._deviation(values, level), values)
             return table[x][0]
 
-        xs = list(np.linspace(low, high, _SCAN))
+        xs = list(np.linspace(low, high, _SCAN_INSIDE if outer else _SCAN))
         for x in xs:
             look(x)
         for a, b in zip(xs[:-1], xs[1:]):  # the end of what can be met lies between: solutions may hide next to it
