@@ -23,9 +23,9 @@ _STABILITY = ("abscissa", "radius", "lyapunov")
 _BOUNDS = {"gain": (0.0, 10.0), "bias": (-10.0, 10.0), "bias_std": (0.0, 10.0), "input_std": (0.0, 10.0)}
 _BOUNDS |= {"parameter": (-10.0, 10.0), "parameter_std": (0.0, 10.0)}
 #: Values of an unknown at which its target is looked at before a root is closed in on: of the outermost, and of those inside it.
-_SCAN, _SCAN_INSIDE = 15, 7
+_SCAN, _SCAN_INSIDE = 11, 7
 #: Halvings towards the end of an interval in which the deeper targets can be met.
-_HALVINGS = 12
+_HALVINGS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,6 +233,7 @@ class _Search:
     def __init__(self, base, targets, paths, spans, state, size, tol):
         self.base, self.targets, self.paths, self.spans, self.state, self.size, self.tol = base, targets, paths, spans, state, size, tol
         self.ranges = {}
+        self.hints = {}  # level -> the last root there: the next lies close to it
         self.nearest = None
         self.failures = 0
 
@@ -279,6 +280,11 @@ class _Search:
                 table[x] = (np.nan, None) if values is None else (self._deviation(values, level), values)
             return table[x][0]
 
+        if level in self.hints:
+            root = self._near(look, self.hints[level], low, high)
+            if root is not None:
+                self.hints[level] = root
+                return table[root][1]
         xs = list(np.linspace(low, high, _SCAN_INSIDE if outer else _SCAN))
         for x in xs:
             look(x)
@@ -298,9 +304,18 @@ class _Search:
             if fa * fb < 0.0:
                 root = self._close_in(look, a, b, fa, fb)
                 if root is not None:
+                    if outer:
+                        self.hints[level] = root
                     return table[root][1]
         close = [x for x, f in points if abs(f) <= self.tol]
         return table[close[0]][1] if close else None
+
+    def _near(self, look, hint, low, high):
+        """A root close to that of the last search at this level, or None."""
+        reach = 0.03 * (high - low)
+        a, b = max(low, hint - reach), min(high, hint + reach)
+        fa, fb = look(a), look(b)
+        return self._close_in(look, a, b, fa, fb) if fa * fb < 0.0 else None
 
     def _close_in(self, look, a, b, fa, fb):
         """A root between a and b where the deviation falls below the tolerance; None at a jump."""
@@ -309,9 +324,9 @@ class _Search:
         for i in range(25 if noisy else 80):
             if abs(fa) <= goal or abs(fb) <= goal or b - a <= 1e-13 * max(1.0, abs(a), abs(b)):
                 break
-            # secant steps, pulled off the ends; every third halves, so that a bracket always shrinks
-            x = b - fb * (b - a) / (fb - fa) if i % 3 else 0.5 * (a + b)
-            x = min(max(x, a + 0.01 * (b - a)), b - 0.01 * (b - a))
+            # secant steps, pulled off the ends; every fourth halves, so that a bracket always shrinks
+            x = b - fb * (b - a) / (fb - fa) if (i + 1) % 4 else 0.5 * (a + b)
+            x = min(max(x, a + 1e-3 * (b - a)), b - 1e-3 * (b - a))
             f = look(x)
             if not np.isfinite(f):
                 return None
