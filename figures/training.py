@@ -4,11 +4,12 @@
     python figures/training.py --jobs 2           # the whole grid
     python figures/training.py --draw             # only draws what is in figures/data
 
-Small GRUs and LSTMs of PyTorch are trained from initialisations over a grid of the candidate's gain and the slow gate's bias (all
-other gains 1, other biases 0), and from PyTorch's default, orthogonal, chrono and designed ones. Tasks: scikit-learn's handwritten digits
-as sequences of 64 pixels, in their order and permuted; recall of one of eight symbols after a delay; the adding problem. Scores are
-measured on data not trained on: accuracy, for the adding problem the share of variance explained. The lines drawn over them come from
-theory alone: where the zero state becomes unstable (onset), and a given fraction of modes slower than the task is long.
+Small GRUs and LSTMs of PyTorch are trained from initialisations over a grid of the candidate's gain and the slow gate's bias
+(all other gains 1, other biases 0), and from PyTorch's default, orthogonal, chrono and designed ones. Tasks: scikit-learn's
+handwritten digits as sequences of 64 pixels, in their order and permuted; recall of one of eight symbols after a delay; the adding
+problem. Scores are measured on data not trained on: accuracy, for the adding problem the share of variance explained. The lines
+drawn over them come from theory alone: where the zero state becomes unstable (onset), and a given fraction of modes slower than the
+task is long.
 
 Networks that differ in their initialisation only are trained side by side, as one batched computation, with the same data.
 """
@@ -209,7 +210,7 @@ def ensemble_at(kind, gain, bias):
 
 
 def initialised(kind, how, task, seed):
-    """A module and its readout: ``how`` is a baseline's name or (gain, bias). Weights of input and readout depend on the seed only."""
+    """A module and its readout: ``how`` is a baseline's name or (gain, bias). Other weights depend on the seed only."""
     import torch
 
     from gating_theory.interop import torch as bridge
@@ -265,7 +266,7 @@ def compute(plan, jobs, out, progress=print):
     grids = {k: np.full((*shape, len(plan["gain"]), len(plan["bias"])), np.nan) for k in PLANS}
     bases = {k: np.full((*shape, len(BASELINES)), np.nan) for k in PLANS}
     seconds = dict.fromkeys(PLANS, 0.0)
-    with (ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext()) as pool:
+    with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
         if pool is None:
             finished = ((job, run_job(*job, hows, plan["n_updates"])) for job in todo)
         else:
@@ -285,7 +286,12 @@ def compute(plan, jobs, out, progress=print):
                     "length": (("task",), [make_task(t).length for t in plan["tasks"]]),
                     "chance": (("task",), [make_task(t).chance for t in plan["tasks"]]),
                 },
-                {"task": list(plan["tasks"]), gain_path: list(plan["gain"]), bias_path: list(plan["bias"]), "baseline": list(BASELINES)},
+                {
+                    "task": list(plan["tasks"]),
+                    gain_path: list(plan["gain"]),
+                    bias_path: list(plan["bias"]),
+                    "baseline": list(BASELINES),
+                },
                 {"cell": PLANS[kind][0], "settings": json.dumps(settings(plan)), "cpu_seconds": seconds[kind]},
             )
             gt.save(data, out / f"training_{kind}.nc")
@@ -298,6 +304,91 @@ def settings(plan):
     made = {"hidden": HIDDEN, "batch": BATCH, "learning_rate": LEARNING_RATE, "clip": CLIP, "optimiser": "Adam"}
     made |= {name: version(name) for name in ("torch", "scikit-learn", "numpy")}
     return made | {"n_updates": plan["n_updates"], "n_seeds": plan["n_seeds"], "design_fraction": DESIGN_FRACTION}
+
+
+# --- theory, drawing, what is found
+
+
+def theory(kind, gains, biases, lengths):
+    """Over a fine grid: the zero state's abscissa, and its slow fraction beyond each length. (G, B) and {length: (G, B)}."""
+    from gating_theory.mean_field import zero_state
+
+    abscissa = np.full((gains.size, biases.size), np.nan)
+    slow = {length: abscissa.copy() for length in lengths}
+    for i, gain in enumerate(gains):
+        for j, bias in enumerate(biases):
+            spectrum = gt.Spectrum(zero_state(ensemble_at(kind, float(gain), float(bias))))
+            abscissa[i, j] = spectrum.abscissa()
+            for length in lengths:
+                slow[length][i, j] = spectrum.slow_fraction(length, tol=1e-3)
+    return abscissa, slow
+
+
+def draw(data_directory, out):
+    """Heat maps of what is in the data with theory's lines; the findings as text, also written to training.txt."""
+    from matplotlib.figure import Figure
+    from scipy.stats import spearmanr
+
+    from gating_theory.phase_diagram import symbol
+
+    lines = []
+    for kind, (_, gain_path, bias_path) in PLANS.items():
+        path = data_directory / f"training_{kind}.nc"
+        if not path.exists():
+            continue
+        data = gt.load(path)
+        tasks = [t for t in data.task.values if np.isfinite(data.score.sel(task=t)).any()]
+        mean = data.score.mean("seed", skipna=True)
+        gains, biases = data[gain_path].values, data[bias_path].values
+        fine = np.linspace(gains[0], gains[-1], 25), np.linspace(biases[0], biases[-1], 25)
+        lengths = sorted({int(data.length.sel(task=t)) for t in tasks})
+        abscissa, slow = theory(kind, *fine, lengths)
+        at_points = theory(kind, gains, biases, lengths)
+        figure = Figure(figsize=(3.1 * len(tasks), 2.9), layout="constrained")
+        for ax, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks):
+            length = int(data.length.sel(task=task))
+            values = mean.sel(task=task).transpose(bias_path, gain_path)
+            mesh = ax.pcolormesh(gains, biases, values, cmap="cividis", vmin=0, vmax=1, shading="nearest")
+            ax.contour(*fine, abscissa.T, [1.0], colors="black", linewidths=1.5)
+            contours = ax.contour(*fine, slow[length].T, [0.05, 0.2, 0.5], colors="#D55E00", linewidths=1.0, linestyles="--")
+            ax.clabel(contours, fmt="%g", fontsize="x-small")
+            ax.set(title=f"{kind}: {task}", xlabel=symbol(gain_path), ylabel=symbol(bias_path))
+            figure.colorbar(mesh, ax=ax)
+            lines += findings(kind, task, data, at_points[0], at_points[1][length], spearmanr)
+        figure.suptitle("score after training; line: onset of instability, dashed: slow fraction beyond the task", fontsize="small")
+        figure.savefig(out / f"training_{kind}.png", dpi=140)
+        lines.append("")
+    text = "\n".join(lines) + "\n"
+    (out / "training.txt").write_text(text, encoding="utf-8")
+    return text
+
+
+def findings(kind, task, data, abscissa, slow, spearmanr):
+    """What the numbers say about one cell and task, good or bad for the theory."""
+    scores = data.score.sel(task=task).dropna("seed", how="all")
+    mean = scores.mean("seed").values
+    stable = abscissa < 1.0
+    n = scores.sizes["seed"]
+    out = [f"{kind}, {task} ({n} seed{'s' if n > 1 else ''}, chance {float(data.chance.sel(task=task)):.3g}):"]
+    sides = [
+        f"{name} {mean[m].mean():.3f} ({m.sum()} points)" for name, m in (("stable", stable), ("unstable", ~stable)) if m.any()
+    ]
+    out.append(f"  mean score where the zero state is {', '.join(sides)}")
+    i, j = np.unravel_index(np.argmax(mean), mean.shape)
+    gain, bias = (data[path].values for path in PLANS[kind][1:])
+    out.append(
+        f"  best {mean[i, j]:.3f} at gain {gain[i]:g}, bias {bias[j]:g}: abscissa {abscissa[i, j]:.3f}, slow fraction {slow[i, j]:.3f}"
+    )
+    for name, x in (("abscissa", abscissa), ("slow fraction", slow)):
+        if np.ptp(x) > 0 and np.ptp(mean) > 0:
+            out.append(f"  rank correlation of the score with the {name}: {spearmanr(x.ravel(), mean.ravel()).statistic:+.2f}")
+    base = data.baseline_score.sel(task=task).mean("seed", skipna=True)
+    out.append("  " + ", ".join(f"{name} {float(base.sel(baseline=name)):.3f}" for name in data.baseline.values))
+    if n > 1:
+        out.append(
+            f"  spread between seeds (standard deviation, mean over the grid) {float(scores.std('seed', ddof=1).mean()):.3f}"
+        )
+    return out
 
 
 def main(argv=None):
@@ -319,8 +410,6 @@ def main(argv=None):
     start = time.perf_counter()
     if not options.draw:
         compute(plan, options.jobs, out)
-    if "draw" not in globals():
-        return 0
     text = draw(out, HERE if out == DATA else out)
     print(text)
     print(f"{time.perf_counter() - start:.0f} s")

@@ -117,9 +117,13 @@ def _parser():
     p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
     p.add_argument("--nonlinearity", help="tanh or relu, of an RNN (default tanh)")
     p.add_argument("--n-states", type=_count, default=8, metavar="S", help="states looked at (default 8)")
-    p.add_argument("--tau", type=_positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)")
+    p.add_argument(
+        "--tau", type=_positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)"
+    )
     p.add_argument("--seed", type=_seed, default=0, help="default 0")
-    p.add_argument("--out", type=Path, metavar="DIR", help="write diagnosis.json, diagnosis.txt and diagnosis.png into this directory")
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="write diagnosis.json, diagnosis.txt and diagnosis.png into this directory"
+    )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_diagnose)
     return parser

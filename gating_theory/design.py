@@ -77,9 +77,7 @@ class Design:
         return "\n".join(lines)
 
 
-def design(
-    cell, target, given=None, *, free=None, bounds=None, state="zero", tol=1e-4, n_units=2000, n_steps=200, rng=0
-):
+def design(cell, target, given=None, *, free=None, bounds=None, state="zero", tol=1e-4, n_units=2000, n_steps=200, rng=0):
     """Gains and biases of a random network with the wanted timescales and stability [T3, T5, T6].
 
     Each target is solved for by one hyperparameter, one inside the other: the stability target by the gain of the candidate for
@@ -92,15 +90,15 @@ def design(
     cell : Cell, or Ensemble whose hyperparameters are kept where nothing else is said
         For PyTorch's GRU take gt.GRUResetAfter.
     target : mapping
-        "slow_fraction": {tau: fraction, ...}, fractions in [0, 1] of the modes with a timescale above tau steps, growing ones included;
+        "slow_fraction": {tau: fraction, ...}, fractions in [0, 1] of the modes slower than tau steps, growing ones included;
         at most one of "abscissa" (largest real part; 1 - 1/T for a slowest mode of T steps), "radius" (largest modulus), "lyapunov"
         (largest exponent per step; at a fixed point the logarithm of the radius).
     given : mapping, optional
         Hyperparameters held fixed, by path: {"gain.r": 2}.
     free : sequence of paths, optional
-        The unknowns, one for each target: of the stability target first, then of the slow fractions in their order. Default: the gain
-        of the candidate (the field that a zero state depends on), the bias of the leak (the field of the update or forget gate), and the
-        leak's bias_std.
+        The unknowns, one for each target: of the stability target first, then of the slow fractions in their order. Default: the
+        gain of the candidate (the field that a zero state depends on), the bias of the leak (the field of the update or forget
+        gate), and the leak's bias_std.
     bounds : mapping from paths to (low, high), optional
         Default: gains and spreads in [0, 10], biases and means in [-10, 10].
     state : "zero", "active" or "steady"
@@ -153,10 +151,15 @@ def design(
 def _targets(target):
     """[(label, name, tau or None, value)], the stability target first."""
     if not isinstance(target, Mapping) or not target:
-        raise TypeError(f"target must be a non-empty mapping such as {{'slow_fraction': {{200: 0.2}}, 'abscissa': 0.999}}, got {target!r}")
+        raise TypeError(
+            f"target must be a non-empty mapping such as {{'slow_fraction': {{200: 0.2}}, 'abscissa': 0.999}}, got {target!r}"
+        )
     unknown = set(target) - {"slow_fraction", *_STABILITY}
     if unknown:
-        raise ValueError(f"target has the unknown entry {sorted(map(str, unknown))[0]!r}; allowed are 'slow_fraction' and one of {list(_STABILITY)}")
+        raise ValueError(
+            f"target has the unknown entry {sorted(map(str, unknown))[0]!r}; "
+            f"allowed are 'slow_fraction' and one of {list(_STABILITY)}"
+        )
     stability = [name for name in _STABILITY if name in target]
     if len(stability) > 1:
         raise ValueError(f"target may have one of {list(_STABILITY)}, got {stability}")
@@ -231,7 +234,15 @@ class _Search:
     """Root searches, one inside the other. ``levels`` count from 0, the innermost."""
 
     def __init__(self, base, targets, paths, spans, state, size, tol):
-        self.base, self.targets, self.paths, self.spans, self.state, self.size, self.tol = base, targets, paths, spans, state, size, tol
+        self.base, self.targets, self.paths, self.spans, self.state, self.size, self.tol = (
+            base,
+            targets,
+            paths,
+            spans,
+            state,
+            size,
+            tol,
+        )
         self.ranges = {}
         self.hints = {}  # level -> the last root there: the next lies close to it
         self.nearest = None

@@ -79,8 +79,8 @@ class Diagnosis:
         Largest Lyapunov exponent per step along the run, with its standard error over sequences (nan for a single one).
     gradient : dict, {lag: mean natural log of the factor by which a random gradient has grown that many steps back}
     structure : float
-        What is learned beyond gains and biases: the largest difference between the fraction of eigenvalues counted in discs around 0
-        and that of theory from the same sites; the discs hold 10, 30, 50, 70 and 90 % of the eigenvalues.
+        What is learned beyond gains and biases: the largest difference between the fraction of eigenvalues counted in discs
+        around 0 and that of theory from the same sites; the discs hold 10, 30, 50, 70 and 90 % of the eigenvalues.
     structure_shuffled : float
         The same for the shuffled matrices, at the states they visit: what finite size alone gives.
     advice : list of str
@@ -157,8 +157,8 @@ def diagnose(
 ):
     """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
 
-    Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory is
-    evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the same
+    Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
+    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the same
     gains and biases [T5]. The difference between the first two is structure in the weights.
 
     Parameters
@@ -168,7 +168,7 @@ def diagnose(
         Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
     layer, direction, prefix, kind, nonlinearity : as for ``read``
     n_states : int >= 1
-        States looked at, spread over sequences and over the last three quarters of their time. Diagonalising costs O((d N)^3) each, twice.
+        States looked at, spread over sequences and over the last three quarters of their time. Diagonalising costs O((d N)^3), twice.
     taus : sequence of positive numbers, steps
     rng : numpy Generator, int or None
         For the choice of states, the start of a free run, the shuffled matrices.
@@ -437,7 +437,9 @@ def _advice(d):
     if math.isfinite(rate) and rate < 0.0 and -math.log(1e6) / rate < (horizon or 100):
         out.append(f"gradients shrink by a million within {-math.log(1e6) / rate:.0f} steps: nothing further back is learned")
     if d.lyapunov > 0.0 and not d.lyapunov < 2.0 * (0.0 if math.isnan(d.lyapunov_stderr) else d.lyapunov_stderr):
-        out.append(f"small differences grow by exp({d.lyapunov:.3g}) a step: chaotic, gradients explode; lower the gain of the candidate")
+        out.append(
+            f"small differences grow by exp({d.lyapunov:.3g}) a step: chaotic, gradients explode; lower the gain of the candidate"
+        )
     if d.structure > max(3.0 * d.structure_shuffled, 0.02):
         out.append("the weights have structure that iid theory does not know: rely on the column 'actual'")
     return out

@@ -370,7 +370,7 @@ def plot_timescales(source, *, tau=None, label=None, ax=None):
 
 
 def plot_diagnosis(result, *, ax=None):
-    """Eigenvalues of a diagnosed network at the states looked at, over those with shuffled weights, with the edge that theory gives.
+    """Eigenvalues of a diagnosed network over those with shuffled weights, with the edge that theory gives.
 
     Parameters
     ----------

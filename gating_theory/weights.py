@@ -11,7 +11,7 @@ from .network import Network
 
 __all__ = ["WeightStatistics", "weight_statistics", "weight_overlaps", "shuffled"]
 
-#: An eigenvalue counts as an outlier beyond 1 + this / sqrt(N), in units of the gain: fewer than one iid matrix in a hundred has one.
+#: An eigenvalue counts as an outlier beyond 1 + this / sqrt(N), in units of the gain: one iid matrix in a hundred has one.
 _MARGIN = 2.0
 
 
@@ -69,7 +69,7 @@ def weight_statistics(net):
 
 
 def weight_overlaps(net):
-    """{(field, field): correlation of the entries of their matrices}, 0 +- 1 / N for independent ones; arguments as in weight_statistics."""
+    """{(field, field): correlation of the entries of their matrices}, 0 +- 1 / N if independent; arguments as in weight_statistics."""
     _require_single(net)
     unit = {name: U / np.linalg.norm(U) for name, U in zip(net.cell.field_names, net.matrices) if U.any()}
     names = list(unit)

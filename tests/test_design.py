@@ -1,4 +1,4 @@
-"""Designs against closed forms of the zero state, against the eigenvalues of modules made by them, and at the limits of what is reachable."""
+"""Designs against closed forms of the zero state and the eigenvalues of modules made by them, and beyond what is reachable."""
 
 import json
 import pickle

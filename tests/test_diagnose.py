@@ -17,9 +17,9 @@ def test_the_default_gru_forgets_in_two_steps(tmp_path):
     torch.manual_seed(0)
     module = torch.nn.GRU(64, 128)
     d = gt.diagnose(module, n_states=2)
-    # weights uniform in +-1/sqrt H have standard deviation 0.577/sqrt H: a disc of centre 1/2 and radius 0.577/4 = 0.144, 2.27 steps
+    # weights uniform in +-1/sqrt H have standard deviation 0.577/sqrt H: a disc of centre 1/2, radius 0.577/4, 2.27 steps
     exact = -1 / np.log(0.5 + 1 / (4 * np.sqrt(3)))
-    print(f"default nn.GRU(64, 128), slowest mode: eigenvalues {d.actual.slowest:.3f}, theory {d.random.slowest:.3f}, disc {exact:.3f}")
+    print(f"default GRU, slowest mode: eigenvalues {d.actual.slowest:.3f}, theory {d.random.slowest:.3f}, disc {exact:.3f}")
     assert d.actual.slowest == pytest.approx(exact, abs=0.15) and d.from_sites.slowest == pytest.approx(exact, abs=0.15)
     assert d.random.slowest == pytest.approx(exact, abs=0.15)  # its small biases spread the gates by 2 percent
     assert d.actual.slow_fraction == {10: 0, 100: 0, 1000: 0}
@@ -61,9 +61,9 @@ def test_a_trained_module_is_read_back(tmp_path):
     torch.save(rnn.state_dict(), tmp_path / "trained.pt")
     d = gt.diagnose(tmp_path / "trained.pt", x[:, 1400:1432].numpy(), n_states=6)
     print(
-        f"trained on digits, accuracy {accuracy:.3f}: eigenvalues in discs differ from theory at the same sites by {d.structure:.3f} "
-        f"(shuffled weights {d.structure_shuffled:.3f}, before training {fresh.structure:.3f}); spectral radius {d.actual.radius:.3f}, "
-        f"theory {d.from_sites.radius:.3f}, before training {fresh.actual.radius:.3f}"
+        f"trained on digits, accuracy {accuracy:.3f}: eigenvalues in discs differ from theory at the same sites by "
+        f"{d.structure:.3f} (shuffled weights {d.structure_shuffled:.3f}, before training {fresh.structure:.3f}); "
+        f"radius {d.actual.radius:.3f}, theory {d.from_sites.radius:.3f}, before training {fresh.actual.radius:.3f}"
     )
     # what was read back is what was trained: Jacobian at a state along real input, against autograd
     double = torch.nn.GRU(8, 48).double()

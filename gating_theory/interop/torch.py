@@ -24,7 +24,6 @@ from .. import cells
 from ..cell import Cell
 from ..checks import generator, integer, real, real_array
 from ..network import Network
-from ..sites import Sites
 
 __all__ = [
     "TorchWeights",
@@ -543,7 +542,9 @@ def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first)
 def _array(key, tensor, where):
     if isinstance(tensor, torch.Tensor):
         if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_floating_point():
-            raise ValueError(f"{where}: {key} must be a dense tensor of real floating-point numbers, got {tensor.dtype} {tensor.layout}")
+            raise ValueError(
+                f"{where}: {key} must be a dense tensor of real floating-point numbers, got {tensor.dtype} {tensor.layout}"
+            )
         array = tensor.detach().cpu().to(torch.float64).numpy().copy()
     else:
         if tensor.dtype.kind != "f":
@@ -592,7 +593,9 @@ def init_(module, design, rng=None, *, input_gain=None):
     if not getattr(design, "reached", True):
         raise ValueError(f"design did not reach its target ({design.status}): pass design.ensemble to write it all the same")
     if ensemble.cell != layout.cell:
-        raise ValueError(f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}")
+        raise ValueError(
+            f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}"
+        )
     if input_gain is not None:
         input_gain = real("input_gain", input_gain, low=0.0)
     rng = generator(rng)
