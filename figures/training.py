@@ -376,9 +376,8 @@ def findings(kind, task, data, abscissa, slow, spearmanr):
     out.append(f"  mean score where the zero state is {', '.join(sides)}")
     i, j = np.unravel_index(np.argmax(mean), mean.shape)
     gain, bias = (data[path].values for path in PLANS[kind][1:])
-    out.append(
-        f"  best {mean[i, j]:.3f} at gain {gain[i]:g}, bias {bias[j]:g}: abscissa {abscissa[i, j]:.3f}, slow fraction {slow[i, j]:.3f}"
-    )
+    where = f"abscissa {abscissa[i, j]:.3f}, slow fraction {slow[i, j]:.3f}"
+    out.append(f"  best {mean[i, j]:.3f} at gain {gain[i]:g}, bias {bias[j]:g}: {where}")
     for name, x in (("abscissa", abscissa), ("slow fraction", slow)):
         if np.ptp(x) > 0 and np.ptp(mean) > 0:
             out.append(f"  rank correlation of the score with the {name}: {spearmanr(x.ravel(), mean.ravel()).statistic:+.2f}")

@@ -158,8 +158,8 @@ def diagnose(
     """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
 
     Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
-    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the same
-    gains and biases [T5]. The difference between the first two is structure in the weights.
+    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the
+    same gains and biases [T5]. The difference between the first two is structure in the weights.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def diagnose(
         Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
     layer, direction, prefix, kind, nonlinearity : as for ``read``
     n_states : int >= 1
-        States looked at, spread over sequences and over the last three quarters of their time. Diagonalising costs O((d N)^3), twice.
+        States looked at, spread over sequences and the last three quarters of their time. Diagonalising costs O((d N)^3).
     taus : sequence of positive numbers, steps
     rng : numpy Generator, int or None
         For the choice of states, the start of a free run, the shuffled matrices.

@@ -69,7 +69,7 @@ def weight_statistics(net):
 
 
 def weight_overlaps(net):
-    """{(field, field): correlation of the entries of their matrices}, 0 +- 1 / N if independent; arguments as in weight_statistics."""
+    """{(field, field): correlation of their matrices' entries}, 0 +- 1 / N if independent; arguments as in weight_statistics."""
     _require_single(net)
     unit = {name: U / np.linalg.norm(U) for name, U in zip(net.cell.field_names, net.matrices) if U.any()}
     names = list(unit)
