@@ -64,13 +64,11 @@ def test_one_target_each():
 
 
 def test_spread_of_leaks():
-    # without a candidate the eigenvalues are the leaks sigma(y_z) of the sites: quantiles of a normal law
-    ens = gt.Ensemble(gt.GRU, gain={"h": 0, "r": 0})
-    d = gt.design(ens, {"slow_fraction": {10: 0.5, 100: 0.1}}, bounds={"bias.z": (-1, 6), "bias_std.z": (0.2, 6)}, tol=2e-3)
-    assert d.reached
-    y = logit(np.exp([-0.1, -0.01]))
-    mean, std = y[0], (y[1] - y[0]) / 1.2815515655446004
-    assert d.solution["bias.z"] == pytest.approx(mean, abs=0.05) and d.solution["bias_std.z"] == pytest.approx(std, rel=0.03)
+    # without a candidate the eigenvalues are the leaks sigma(y_z) of the sites: a quantile of a normal law
+    ens = gt.Ensemble(gt.GRU, gain={"h": 0, "r": 0}, bias_std={"z": 1.5})
+    d = gt.design(ens, {"slow_fraction": {10: 0.3}}, bounds={"bias.z": (-1, 4)}, tol=2e-3)
+    # the tolerance of the fraction over its slope, 0.35 / 1.5
+    assert d.reached and d.solution["bias.z"] == pytest.approx(logit(np.exp(-0.1)) - 1.5 * 0.5244005127080407, abs=0.01)
 
 
 @pytest.mark.slow
