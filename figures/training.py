@@ -340,7 +340,7 @@ def draw(data_directory, out):
         tasks = [t for t in data.task.values if np.isfinite(data.score.sel(task=t)).any()]
         mean = data.score.mean("seed", skipna=True)
         gains, biases = data[gain_path].values, data[bias_path].values
-        fine = np.linspace(gains[0], gains[-1], 25), np.linspace(biases[0], biases[-1], 25)
+        fine = np.linspace(gains[0], gains[-1], 11), np.linspace(biases[0], biases[-1], 11)
         lengths = sorted({int(data.length.sel(task=t)) for t in tasks})
         abscissa, slow = theory(kind, *fine, lengths)
         at_points = theory(kind, gains, biases, lengths)
