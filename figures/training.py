@@ -355,7 +355,10 @@ def draw(data_directory, out):
             ax.set(title=f"{kind}: {task}", xlabel=symbol(gain_path), ylabel=symbol(bias_path))
             figure.colorbar(mesh, ax=ax)
             lines += findings(kind, task, data, at_points[0], at_points[1][length], spearmanr)
-        figure.suptitle("score after training; line: onset of instability, dashed: slow fraction beyond the task", fontsize="small")
+        figure.suptitle(
+            "score after training; line: onset of instability;\ndashed: fraction of modes slower than the task is long",
+            fontsize="small",
+        )
         figure.savefig(out / f"training_{kind}.png", dpi=140)
         lines.append("")
     text = "\n".join(lines) + "\n"

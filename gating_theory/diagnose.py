@@ -323,7 +323,7 @@ class _Report:
     def mean_field(self, ensemble):
         try:
             points = fixed_points(ensemble)
-            return self.theory(Spectrum(points[-1])) if points else None
+            return self.theory(Spectrum(points[-1], tol=_TOL)) if points else None
         except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"no mean field of the random ensemble: {error}")
             return None
