@@ -22,7 +22,7 @@ class WeightStatistics:
     Attributes
     ----------
     gain : float, |U|_F / sqrt(N)
-    mean : float, mean entry times N / gain (0 +- 1): a mean of one is an outlier eigenvalue at the gain
+    mean : float, mean entry times N^{3/2} / gain (0 +- 1): sqrt(N) makes an eigenvalue at the gain, larger ones an outlier
     excess_kurtosis : float, of the entries (0)
     normal_distance : float, Kolmogorov-Smirnov distance of the entries from a normal law (about 0.9 / N)
     radius : float, largest |eigenvalue| / gain (1 + O(N^{-1/2}))

@@ -1,7 +1,6 @@
 """Designs against closed forms of the zero state and the eigenvalues of modules made by them, and beyond what is reachable."""
 
 import json
-import pickle
 
 import numpy as np
 import pytest
@@ -122,8 +121,3 @@ def test_plot():
 def test_bad_arguments(cell, target, options, error, message):
     with pytest.raises(error, match=message):
         gt.design(cell, target, **options)
-
-
-def test_designs_travel():
-    d = gt.design(gt.Vanilla, {"radius": 0.9})
-    assert pickle.loads(pickle.dumps(d)).ensemble == d.ensemble

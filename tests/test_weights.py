@@ -28,8 +28,9 @@ def test_structure_is_seen():
     symmetric = weight_statistics(network([(U + U.T) / np.sqrt(2)]))["h"]
     assert symmetric.symmetry == pytest.approx(1) and symmetric.radius == pytest.approx(2, abs=0.2) and symmetric.outliers
     rank_one = weight_statistics(network([U + 3 * np.ones((n, n)) / n]))["h"]
-    # an outlier at 3 (in units of the gain, sqrt(1 + 9/n)), and the mean of the entries is 3 times their spread / n
-    assert rank_one.outliers[0] * rank_one.gain == pytest.approx(3, abs=0.3) and rank_one.mean == pytest.approx(3, abs=1)
+    # an outlier at 3, moved by N^{-1/2}; the mean entry is 3 / N
+    assert (rank_one.outliers[0] * rank_one.gain).real == pytest.approx(3, abs=0.3)
+    assert rank_one.mean == pytest.approx(3 * np.sqrt(n) / rank_one.gain, abs=4)
     orthogonal = weight_statistics(network([np.linalg.qr(U)[0]]))["h"]
     assert orthogonal.norm == pytest.approx(1) and orthogonal.radius == pytest.approx(1)
     assert orthogonal.circular_distance > 0.99 and orthogonal.gain == pytest.approx(1)
