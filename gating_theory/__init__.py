@@ -11,6 +11,8 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
+from .design import Design, design
+from .diagnose import Diagnosis, diagnose
 from .ensemble import Ensemble
 from .enumeration import FixedPointCounts, count_fixed_points
 from .errors import CapabilityError, ConvergenceError
@@ -34,6 +36,8 @@ __all__ = [
     "ChaosOnset",
     "ConvergenceError",
     "Critical",
+    "Design",
+    "Diagnosis",
     "Ensemble",
     "FixedPoint",
     "FixedPointCounts",
@@ -48,6 +52,8 @@ __all__ = [
     "__version__",
     "chaos_onset",
     "count_fixed_points",
+    "design",
+    "diagnose",
     "fixed_points",
     "flow",
     "fold",

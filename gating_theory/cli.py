@@ -1,4 +1,4 @@
-"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate, figures.
+"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate, diagnose, figures.
 
 Exit codes: 0 all well; 1 a proof or a comparison failed; 2 bad arguments, or a calculation that cannot be done, with one line
 that says why.
@@ -128,6 +128,25 @@ def _parser():
     p.add_argument("--jobs", type=_whole(1), default=1, help="worker processes (default 1)")
     p.add_argument("--out", type=_new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
     p.set_defaults(run=_figures)
+
+    p = commands.add_parser("diagnose", help="timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN")
+    p.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save")
+    p.add_argument("--inputs", type=Path, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument("--layer", type=int, default=0, help="default 0")
+    p.add_argument("--direction", default="forward", help="forward or reverse (default forward)")
+    p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")
+    p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
+    p.add_argument("--nonlinearity", help="tanh or relu, of an RNN (default tanh)")
+    p.add_argument("--n-states", type=_count, default=8, metavar="S", help="states looked at (default 8)")
+    p.add_argument(
+        "--tau", type=_positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)"
+    )
+    p.add_argument("--seed", type=_seed, default=0, help="default 0")
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="write diagnosis.json, diagnosis.txt and diagnosis.png into this directory"
+    )
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_diagnose)
     return parser
 
 
@@ -466,6 +485,56 @@ def _figures(options):
         files = figures.run(options.out, options.names or None, quick=quick, seed=options.seed, executor=executor, tell=tell)
     print(f"{len(files)} files in {options.out}; computed ones are kept and only drawn again next time")
     return 0
+
+
+
+def _diagnose(options):
+    from .diagnose import diagnose
+    from .io import write_atomically
+    from .provenance import provenance
+
+    result = diagnose(
+        options.checkpoint,
+        None if options.inputs is None else _array(options.inputs),
+        layer=options.layer,
+        direction=options.direction,
+        prefix=options.prefix,
+        kind=options.kind,
+        nonlinearity=options.nonlinearity,
+        n_states=options.n_states,
+        taus=options.tau,
+        rng=options.seed,
+        progress=_counter("diagnosis"),
+    )
+    record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    if options.out is not None:
+        from .plotting import plot_diagnosis, plot_timescales
+        from .report import _figure, save_figure
+
+        out = _directory(options.out)
+        write_atomically(out / "diagnosis.json", lambda name: Path(name).write_text(text, encoding="utf-8"))
+        write_atomically(out / "diagnosis.txt", lambda name: Path(name).write_text(f"{result}\n", encoding="utf-8"))
+        figure, axes = _figure(2, 1, 3.6, 3.0)
+        plot_diagnosis(result, ax=axes[0])
+        plot_timescales(result.eigenvalues, ax=axes[1])
+        plot_timescales(result.spectrum, ax=axes[1])
+        save_figure(figure, out / "diagnosis.png")
+    print(text if options.json else result, end="" if options.json else "\n")
+    return 0
+
+
+def _array(path):
+    """A numeric array from a .npy file; nothing pickled is read."""
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"--inputs {path} is not a .npy file of numbers: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"--inputs {path} must be a .npy file with one array, got an archive of several")
+    return array
 
 
 if __name__ == "__main__":

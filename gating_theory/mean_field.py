@@ -17,7 +17,7 @@ from .errors import CapabilityError, ConvergenceError
 from .roots import smooth_extremum, smooth_roots
 from .sites import FieldLaw, Sites
 
-__all__ = ["FixedPoint", "Critical", "fixed_points", "onset", "fold", "tricritical", "MomentMap"]
+__all__ = ["FixedPoint", "Critical", "fixed_points", "onset", "fold", "tricritical", "zero_state", "MomentMap"]
 
 
 class MomentMap:
@@ -123,7 +123,8 @@ class MomentMap:
     def log_ratio(self, x, tol, start="small"):
         """G(x) = log(R(x)/x) of the leading moment: zero at a solution [T5]."""
         q = self.complete(x, tol, start)
-        return np.log(self.moment(self.loop[0], q, tol)) - np.log(x)
+        # without recurrence the map is zero: G is then very negative, but finite
+        return np.log(np.maximum(self.moment(self.loop[0], q, tol), 1e-300)) - np.log(x)
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,18 @@ def _has_zero(moments):
     if key not in known:
         known[key] = not np.any(moments(nothing, 1e-3))
     return known[key]
+
+
+def zero_state(ensemble):
+    """The zero state as a FixedPoint, without looking for others; None where biases or inputs do not let every message vanish [T5].
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    """
+    _require_bounded(ensemble.cell)
+    moments = MomentMap(ensemble)
+    return _finish(moments, np.zeros(moments.n), 1.0) if _has_zero(moments) else None
 
 
 def fixed_points(ensemble, tol=1e-10):

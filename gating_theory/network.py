@@ -170,6 +170,44 @@ class Network:
         matrices.flags.writeable = False
         return cls(ensemble, matrices, biases, parameters, pattern), state
 
+    def driven(self, input=None, parameters=None):
+        """The same network under another frozen input or with other site parameters; its matrices are shared, not copied.
+
+        With a batch axis in either, the result is a batch of this one network, once for every input.
+
+        Parameters
+        ----------
+        input : (K, N) or (B, K, N) array, optional
+            I_k, in place of this network's; default unchanged.
+        parameters : (P, N) or (B, P, N) array, optional
+            In place of this network's; default unchanged.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape or batch, not of real numbers, not finite
+        """
+        given = {"input": (input, self._input), "parameters": (parameters, self._parameters)}
+        arrays = {name: own if value is None else real_array(name, value) for name, (value, own) in given.items()}
+        lead = self._lead
+        if not lead:
+            lead = next((a.shape[:1] for a in arrays.values() if a.ndim == 3), ())
+        net = object.__new__(Network)
+        net.__dict__ |= self.__dict__
+        net._batch = lead[0] if lead else None
+        for name, array in arrays.items():
+            rows = given[name][1].shape[-2:]
+            if array.shape not in (rows, (*lead, *rows)):
+                raise ValueError(f"{name} must have shape {rows} or {(*(lead or ('B',)), *rows)}, got {array.shape}")
+            setattr(net, f"_{name}", np.broadcast_to(_owned(array), (*lead, *rows)))
+        for name in ("_matrices", "_biases"):
+            own = getattr(self, name)
+            setattr(net, name, np.broadcast_to(own, (*lead, *own.shape[len(self._lead) :])))
+        return net
+
     # --- what it is
 
     ensemble = property(lambda self: self._ensemble, doc="The Ensemble.")
@@ -259,7 +297,11 @@ class Network:
             rows[k][...] = self._biases[..., k, :] + pattern[..., k, :]
             if self._connected[k]:
                 message = np.broadcast_to(cell.compiled.message(k, s, rows, p), rows[k].shape)
-                rows[k][...] += np.matmul(self._matrices[..., k, :, :], message[..., None])[..., 0]
+                matrix = self._matrices[..., k, :, :]
+                if matrix.ndim == 3 and matrix.strides[0] == 0:  # one network in many states: one product
+                    rows[k][...] += message @ matrix[0].T
+                else:
+                    rows[k][...] += np.matmul(matrix, message[..., None])[..., 0]
         return y
 
     def _update(self, state, fields):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .design import Design
+from .diagnose import Diagnosis
 from .phase_diagram import symbol
 from .spectrum import Spectrum
 
-__all__ = ["plot_spectrum", "plot_density", "plot_phase_diagram", "plot_timescales"]
+__all__ = ["plot_spectrum", "plot_density", "plot_phase_diagram", "plot_timescales", "plot_diagnosis", "plot_design"]
 
 #: Okabe and Ito's colours.
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
@@ -364,4 +366,59 @@ def plot_timescales(source, *, tau=None, label=None, ax=None):
     ax.set_xlabel(r"timescale $\tau$ (steps)")
     ax.set_ylabel(r"fraction slower than $\tau$")
     ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_diagnosis(result, *, ax=None):
+    """Eigenvalues of a diagnosed network over those with shuffled weights, with the edge that theory gives.
+
+    Parameters
+    ----------
+    result : Diagnosis
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if not isinstance(result, Diagnosis):
+        raise TypeError(f"result must be a Diagnosis, got {result!r}")
+    ax = _axes(ax)
+    twins = _eigenvalues(result.shuffled_eigenvalues)
+    style = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.0, "rasterized": twins.size > 5000}
+    ax.plot(twins.real, twins.imag, color="0.75", markersize=1.5, label="shuffled weights", zorder=1, **style)
+    plot_spectrum(result.spectrum, result.eigenvalues, ax=ax)
+    ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_design(result, *, eigenvalues=None, tau=None, ax=None):
+    """The timescales that a design achieves, with the slow fractions that were wanted, and those of eigenvalues if given.
+
+    Parameters
+    ----------
+    result : Design
+    eigenvalues : complex array of any shape, optional
+        Of a network made by this design.
+    tau : 1-D array of positive numbers, optional
+        As in ``plot_timescales``; default 24 values from 1 to 1000, or to ten times the longest wanted.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if not isinstance(result, Design):
+        raise TypeError(f"result must be a Design, got {result!r}")
+    wanted = {label: value for label, value in result.target.items() if label.startswith("slow_fraction(")}
+    times = np.array([float(label[len("slow_fraction(") : -1]) for label in wanted])
+    if tau is None:
+        tau = np.geomspace(1.0, max([1000.0, *(10.0 * times)]), 24)
+    if eigenvalues is not None:
+        ax = plot_timescales(eigenvalues, tau=tau, ax=ax)
+    ax = plot_timescales(result.spectrum, tau=tau, ax=ax)
+    if wanted:
+        style = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "color": BLACK}
+        ax.plot(times, list(wanted.values()), label="wanted", zorder=4, **style)
+        ax.legend(loc="best", fontsize="small")
     return ax

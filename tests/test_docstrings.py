@@ -11,7 +11,7 @@ import sympy
 import gating_theory as gt
 
 #: Modules without a public surface of their own: their functions are called by the others only.
-_MODULES = sorted(m.name for m in pkgutil.iter_modules(gt.__path__))
+_MODULES = sorted([*(m.name for m in pkgutil.iter_modules(gt.__path__)), "interop.torch"])
 
 
 def documented():

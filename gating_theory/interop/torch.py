@@ -1,0 +1,702 @@
+"""PyTorch's recurrent modules as Networks of this package, and the way back: designed initialisations written into modules.
+
+PyTorch's GRU resets after the product (``gt.GRUResetAfter``) and keeps two bias vectors: b_hn stands inside the reset gate, it is
+the bias of field h; b_in outside, the cell's site parameter, and the input of the candidate enters there as well. In all other
+gates the two biases add up. Needs PyTorch (``pip install gating-theory[torch]``); nothing of a checkpoint is ever executed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+try:
+    import torch
+except ImportError as error:  # the extra is optional
+    raise ImportError(f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]") from None
+
+from .. import cells
+from ..cell import Cell
+from ..checks import generator, integer, real, real_array
+from ..network import Network
+
+__all__ = [
+    "TorchWeights",
+    "RecurrentLayer",
+    "Recording",
+    "read",
+    "from_module",
+    "from_state_dict",
+    "init_",
+    "init_orthogonal_",
+    "init_chrono_",
+]
+
+_DIRECTIONS = ("forward", "reverse")
+_KEY = re.compile(r"^(?P<prefix>(?:.*\.)?)weight_hh(?P<suffix>|_l\d+(?:_reverse)?)$")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the blocks of rows of PyTorch's matrices belong, in PyTorch's order: fields of the cell, or site parameters."""
+
+    cell: Cell
+    hidden: tuple
+    input: tuple
+
+
+def _relu_cell():
+    import sympy as sp
+
+    h, y = sp.symbols("h y_h", real=True)
+    rectified = sp.Max(0, y)
+    return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
+
+
+_LAYOUTS = {
+    "GRU": _Layout(cells.GRUResetAfter, ("r", "z", "h"), ("r", "z", "b_in")),
+    "LSTM": _Layout(cells.LSTM, ("i", "f", "g", "o"), ("i", "f", "g", "o")),
+    "RNN": _Layout(cells.Vanilla, ("h",), ("h",)),
+    "RNN relu": _Layout(_relu_cell(), ("h",), ("h",)),
+}
+_MODULES = {
+    "GRU": (torch.nn.GRU, torch.nn.GRUCell),
+    "LSTM": (torch.nn.LSTM, torch.nn.LSTMCell),
+    "RNN": (torch.nn.RNN, torch.nn.RNNCell),
+}
+_RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
+
+
+# --- weights as they are stored
+
+
+@dataclass(frozen=True, eq=False)
+class TorchWeights:
+    """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64.
+
+    Made by :func:`read`.
+
+    Attributes
+    ----------
+    kind : str, "GRU", "LSTM", "RNN" or "RNN relu"
+    source : str, where they come from
+    tensors : dict, {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}
+        With G gates in PyTorch's order; biases are zeros where the module has none.
+    batch_first : bool, the layout of sequences, for modules made with it
+    """
+
+    kind: str
+    source: str
+    tensors: dict
+    batch_first: bool = False
+
+    @property
+    def cell(self):
+        """The Cell that these weights drive."""
+        return _LAYOUTS[self.kind].cell
+
+    @property
+    def n_layers(self):
+        """Number of layers."""
+        return 1 + max(layer for layer, _ in self.tensors)
+
+    @property
+    def directions(self):
+        """("forward",) or ("forward", "reverse")."""
+        return tuple(d for d in _DIRECTIONS if (0, d) in self.tensors)
+
+    @property
+    def input_size(self):
+        """I, the size of an input vector of the first layer."""
+        return self.tensors[0, "forward"]["weight_ih"].shape[1]
+
+    def layer(self, layer=0, direction="forward"):
+        """One layer and direction as a RecurrentLayer; ValueError for one that is not there.
+
+        Parameters
+        ----------
+        layer : int >= 0
+        direction : "forward" or "reverse"
+        """
+        layer = integer("layer", layer, low=0, high=self.n_layers - 1)
+        if direction not in self.directions:
+            raise ValueError(f"direction must be one of {list(self.directions)}, got {direction!r}")
+        return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
+
+    def sequences(self, inputs):
+        """Input sequences as a (T, B, I) float64 array.
+
+        Parameters
+        ----------
+        inputs : array or tensor (T, I), (T, B, I), or (B, T, I) where ``batch_first``
+
+        Raises
+        ------
+        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
+        """
+        if isinstance(inputs, torch.Tensor):
+            inputs = inputs.detach().cpu().to(torch.float64).numpy()
+        x = real_array("inputs", inputs).astype(float)
+        if x.ndim == 2:
+            x = x[:, None, :]
+        elif x.ndim == 3 and self.batch_first:
+            x = np.swapaxes(x, 0, 1)
+        if x.ndim != 3 or x.shape[2] != self.input_size or 0 in x.shape:
+            shape = "(B, T, {0})" if self.batch_first else "(T, B, {0})"
+            allowed = f"(T, {self.input_size}) or {shape.format(self.input_size)}"
+            raise ValueError(f"inputs must have shape {allowed}, got {np.shape(inputs)}")
+        return x
+
+    def record(self, inputs, layer=0, direction="forward"):
+        """Run real input through the module, dropout off, and record one of its layers from a zero state.
+
+        Parameters
+        ----------
+        inputs : array or tensor, as for :meth:`sequences`
+        layer : int
+        direction : "forward" or "reverse"; times of a Recording are those of the layer, so that reverse runs from the end
+
+        Returns
+        -------
+        Recording
+        """
+        x, wanted = self.sequences(inputs), self.layer(layer, direction)
+        for below in range(layer):
+            outputs = []
+            for way in self.directions:
+                run = self.layer(below, way).record(x if way == "forward" else x[::-1])
+                h = run.states[1:, :, 0]
+                outputs.append(h if way == "forward" else h[::-1])
+            x = np.concatenate(outputs, axis=-1)
+        return wanted.record(x if direction == "forward" else x[::-1])
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentLayer:
+    """One layer and direction of a PyTorch module: a Network, and how an input vector drives it.
+
+    Attributes
+    ----------
+    kind : str
+    tensors : dict, as in TorchWeights
+    name : str
+    """
+
+    kind: str
+    tensors: dict
+    name: str
+
+    @property
+    def cell(self):
+        """The Cell."""
+        return _LAYOUTS[self.kind].cell
+
+    @cached_property
+    def network(self):
+        """The Network at zero input, in float64; its ensemble is the iid one with the same second moments."""
+        layout, cell = _LAYOUTS[self.kind], self.cell
+        n = self.tensors["weight_hh"].shape[1]
+        matrices = np.empty((cell.n_fields, n, n))
+        biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((len(cell.parameters), n))
+        rows = _targets(cell, biases, parameters)
+        for gate, (hidden, entry) in enumerate(zip(layout.hidden, layout.input)):
+            part = slice(gate * n, (gate + 1) * n)
+            matrices[cell.field_names.index(hidden)] = self.tensors["weight_hh"][part]
+            rows[hidden] += self.tensors["bias_hh"][part]
+            rows[entry] += self.tensors["bias_ih"][part]
+        for array in (matrices, biases, parameters):
+            array.flags.writeable = False
+        return Network(cell, matrices, biases, parameters)
+
+    def with_network(self, network):
+        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
+        layout, n = _LAYOUTS[self.kind], self.network.n_units
+        if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
+            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {network!r}")
+        rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
+        return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
+
+    def drive(self, x):
+        """What an input vector adds: the frozen input of the fields, and the site parameters with it.
+
+        Parameters
+        ----------
+        x : (I,) or (B, I) array
+
+        Returns
+        -------
+        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
+        """
+        x = real_array("x", x)
+        size = self.tensors["weight_ih"].shape[1]
+        if x.ndim not in (1, 2) or x.shape[-1] != size:
+            raise ValueError(f"x must have shape ({size},) or (B, {size}), got {x.shape}")
+        net, layout = self.network, _LAYOUTS[self.kind]
+        lead, n = x.shape[:-1], net.n_units
+        input = np.zeros((*lead, self.cell.n_fields, n))
+        parameters = np.broadcast_to(net.parameters, (*lead, *net.parameters.shape)).copy()
+        rows = _targets(self.cell, input, parameters)
+        through = x @ self.tensors["weight_ih"].T
+        for gate, entry in enumerate(layout.input):
+            rows[entry] += through[..., gate * n : (gate + 1) * n]
+        return input, parameters
+
+    def record(self, x, state=None):
+        """Run the layer along input sequences x (T, B, I) from a state (B, d, N), default zero; returns a Recording."""
+        x = real_array("x", x)
+        if x.ndim != 3:
+            raise ValueError(f"x must have shape (T, B, I), got {x.shape}")
+        shape = (x.shape[1], self.cell.n_state, self.network.n_units)
+        state = np.zeros(shape) if state is None else real_array("state", state)
+        if state.shape != shape:
+            raise ValueError(f"state must have shape {shape}, got {state.shape}")
+        states = [state]
+        for row in x:
+            states.append(self.network.driven(*self.drive(row)).step(states[-1]))
+        return Recording(self, x, np.array(states))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A layer's states along input sequences.
+
+    Attributes
+    ----------
+    layer : RecurrentLayer
+    inputs : (T, B, I) array
+    states : (T + 1, B, d, N) array, the initial one first
+    """
+
+    layer: RecurrentLayer
+    inputs: np.ndarray
+    states: np.ndarray
+
+    def at(self, times, sequences):
+        """The driven network and its states at some points of the recording: a batch of networks that share their matrices.
+
+        Parameters
+        ----------
+        times, sequences : sequences of int, of one length B
+            The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1].
+
+        Returns
+        -------
+        Network of batch B, (B, d, N) array
+        """
+        times, sequences = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
+        net = self.layer.network.driven(*self.layer.drive(self.inputs[times, sequences]))
+        return net, self.states[times, sequences]
+
+    def sites(self, times, sequences):
+        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
+        from dataclasses import replace
+
+        net, states = self.at(times, sequences)
+        return replace(net.sites(states), source="recorded network")
+
+
+def _targets(cell, fields, parameters):
+    """Views on the rows (.., N) of the fields and the site parameters by name."""
+    rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
+    return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}
+
+
+# --- reading
+
+
+def read(source, *, prefix=None, kind=None, nonlinearity=None):
+    """Weights of a PyTorch recurrent module, from the module, a state dict or a checkpoint file, checked.
+
+    Parameters
+    ----------
+    source : nn.GRU, nn.LSTM, nn.RNN or their cells, a module that contains one, a state dict, or the path of a checkpoint
+        Checkpoints are safetensors files, or files of ``torch.save(module.state_dict(), path)``, read with ``weights_only=True``:
+        nothing in them is executed. State dicts may be nested in another dict.
+    prefix : str, optional
+        Which module is meant where there are several, such as "encoder.rnn".
+    kind : "GRU", "LSTM" or "RNN", optional
+        Refuse anything else. The kind follows from the shapes.
+    nonlinearity : "tanh" or "relu", optional
+        Of an nn.RNN that comes as a state dict, which does not say; default tanh.
+
+    Returns
+    -------
+    TorchWeights
+
+    Raises
+    ------
+    TypeError : not a module, mapping or path
+    ValueError
+        No recurrent module, or several; missing keys, wrong shapes, values that are not finite, projections (``proj_size``), files
+        that hold anything but tensors and plain containers.
+    FileNotFoundError : no such file
+    """
+    if isinstance(source, TorchWeights):
+        return source
+    if kind is not None and kind not in _MODULES:
+        raise ValueError(f"kind must be one of {list(_MODULES)}, got {kind!r}")
+    if nonlinearity not in (None, "tanh", "relu"):
+        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    batch_first = False
+    if isinstance(source, torch.nn.Module):
+        name, module = _find_module(source, prefix)
+        if nonlinearity is None:
+            nonlinearity = getattr(module, "nonlinearity", None)
+        batch_first = bool(getattr(module, "batch_first", False))
+        where, tensors, prefix = f"{type(module).__name__} {name}".rstrip(), module.state_dict(), ""
+    elif isinstance(source, Mapping):
+        where, tensors = "state dict", _flat(source)
+    elif isinstance(source, (str, Path)) or hasattr(source, "__fspath__"):
+        where, tensors = str(Path(source).name), _flat(_load(Path(source)))
+    else:
+        raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")
+    return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
+
+
+def from_module(module, layer=0, direction="forward"):
+    """One layer of a PyTorch recurrent module as a Network at zero input, with the same step and the same Jacobian.
+
+    Parameters
+    ----------
+    module : nn.GRU, nn.LSTM, nn.RNN, nn.GRUCell, nn.LSTMCell or nn.RNNCell, or a module that contains exactly one
+    layer : int >= 0
+    direction : "forward" or "reverse"
+
+    Returns
+    -------
+    Network, float64. Other inputs: ``read(module).layer(layer, direction).drive(x)`` and ``Network.driven``.
+
+    Raises
+    ------
+    TypeError, ValueError : as :func:`read`
+    """
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module must be a PyTorch module, got {type(module).__name__}")
+    return read(module).layer(layer, direction).network
+
+
+def from_state_dict(source, layer=0, direction="forward", *, prefix=None, kind=None, nonlinearity=None):
+    """One layer of a saved PyTorch recurrent module as a Network at zero input.
+
+    Parameters
+    ----------
+    source : state dict (a mapping from names to tensors), or the path of a checkpoint (safetensors or torch)
+    layer : int >= 0
+    direction : "forward" or "reverse"
+    prefix, kind, nonlinearity : as for :func:`read`
+
+    Returns
+    -------
+    Network, float64
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError : as :func:`read`
+    """
+    if isinstance(source, torch.nn.Module):
+        raise TypeError("source must be a state dict or the path of a checkpoint: use from_module for a module")
+    return read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity).layer(layer, direction).network
+
+
+def _find_module(source, prefix):
+    found = {name: m for name, m in source.named_modules() if isinstance(m, _RECURRENT)}
+    if prefix is not None:
+        name = prefix.rstrip(".")
+        if name not in found:
+            raise ValueError(f"prefix must name a recurrent module, one of {sorted(found)}, got {prefix!r}")
+        return name, found[name]
+    if not found:
+        raise ValueError(f"source holds no nn.GRU, nn.LSTM, nn.RNN or cell of these: {type(source).__name__}")
+    if len(found) > 1:
+        raise ValueError(f"source holds several recurrent modules, choose one with prefix=: {sorted(found)}")
+    return next(iter(found.items()))
+
+
+def _flat(mapping, prefix=""):
+    """Nested dicts of tensors as one dict with dotted names; what is neither is left out."""
+    out = {}
+    for key, value in mapping.items():
+        if isinstance(value, torch.Tensor) or isinstance(value, np.ndarray):
+            out[f"{prefix}{key}"] = value
+        elif isinstance(value, Mapping):
+            out |= _flat(value, f"{prefix}{key}.")
+    return out
+
+
+def _load(path):
+    """The content of a checkpoint: tensors and plain containers, never objects."""
+    with open(path, "rb") as file:  # FileNotFoundError and the like are the system's own
+        head = file.read(9)
+    if path.suffix == ".safetensors" or (len(head) == 9 and head[8:] == b"{" and head[4:8] == bytes(4)):
+        try:
+            from safetensors import SafetensorError
+            from safetensors.torch import load_file
+        except ImportError:
+            raise ImportError("safetensors is needed to read this file: pip install gating-theory[torch]") from None
+        try:
+            return load_file(path, device="cpu")
+        except (SafetensorError, ValueError, OSError) as error:
+            raise ValueError(f"{path} is not a safetensors file that can be read: {_brief(error)}") from None
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own formats; what matters is an error below
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, zip, runtime and key errors alike
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise ValueError(
+                f"{path} holds more than tensors ({_brief(error)}): nothing in it was executed; "
+                "save module.state_dict() instead of the module"
+            ) from None
+        raise ValueError(f"{path} is no checkpoint that can be read: {_brief(error)}") from None
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} must hold a state dict, a mapping from names to tensors, got {type(content).__name__}")
+    return content
+
+
+def _brief(error):
+    """The line of an error that says what is wrong, without torch's advice on how to load the file all the same."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "Unsupported" in line or "GLOBAL" in line]
+    text = re.split(r"(?<=[a-z)])\. ", (telling or lines or [type(error).__name__])[0])
+    chosen = next((part for part in text if "Unsupported" in part or "GLOBAL" in part), text[0])
+    return chosen if len(chosen) < 200 else chosen[:197] + "..."
+
+
+def _checked(tensors, where, prefix, kind, nonlinearity, batch_first):
+    if not tensors:
+        raise ValueError(f"{where} holds no tensors")
+    found = {}
+    for key in tensors:
+        match = _KEY.match(str(key))
+        if match:
+            found.setdefault(match["prefix"], []).append(match["suffix"])
+    if prefix is not None:
+        prefix = prefix if not prefix or prefix.endswith(".") else prefix + "."
+        if prefix not in found:
+            missing = f"{prefix}weight_hh_l0"
+            raise ValueError(f"{where} lacks the key {missing!r}; recurrent modules found under {sorted(found)}")
+    elif not found:
+        shown = ", ".join(sorted(map(str, tensors))[:6])
+        raise ValueError(f"{where} holds no recurrent weights: it lacks the key 'weight_hh_l0' (or 'weight_hh'); it has {shown}")
+    elif len(found) > 1:
+        raise ValueError(f"{where} holds several recurrent modules, choose one with prefix=: {sorted(found)}")
+    else:
+        prefix = next(iter(found))
+    return _assemble(tensors, where, prefix, found[prefix], kind, nonlinearity, batch_first)
+
+
+def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first):
+    own = {str(k)[len(prefix) :]: v for k, v in tensors.items() if str(k).startswith(prefix)}
+    if any(k.startswith("weight_hr") for k in own):
+        raise ValueError(f"{where} is an LSTM with projections (proj_size): its cell is not one of this package's")
+    is_cell = "" in suffixes
+    if is_cell and len(suffixes) > 1:
+        raise ValueError(f"{where} mixes keys of a cell and of a layered module under {prefix!r}: {sorted(suffixes)}")
+    n_layers = 1 if is_cell else 1 + max(int(re.search(r"\d+", s)[0]) for s in suffixes)
+    ways = _DIRECTIONS if any(s.endswith("_reverse") for s in suffixes) else _DIRECTIONS[:1]
+    has_bias = any(k.startswith("bias_") for k in own)
+    out, size, gates, width = {}, None, None, None
+    for layer in range(n_layers):
+        for way in ways:
+            suffix = "" if is_cell else f"_l{layer}" + ("_reverse" if way == "reverse" else "")
+            names = ["weight_hh", "weight_ih"] + (["bias_ih", "bias_hh"] if has_bias else [])
+            missing = [prefix + name + suffix for name in names if name + suffix not in own]
+            if missing:
+                raise ValueError(f"{where} lacks the keys {missing}")
+            arrays = {name: _array(prefix + name + suffix, own[name + suffix], where) for name in names}
+            hh = arrays["weight_hh"]
+            if size is None:
+                if hh.ndim != 2 or hh.shape[1] == 0 or hh.shape[0] not in {g * hh.shape[1] for g in (1, 3, 4)}:
+                    raise ValueError(
+                        f"{where}: {prefix}weight_hh{suffix} must have shape (G H, H) with 1 (RNN), 3 (GRU) or 4 (LSTM) gates G, "
+                        f"got {hh.shape}"
+                    )
+                size, gates = hh.shape[1], hh.shape[0] // hh.shape[1]
+            shapes = {"weight_hh": (gates * size, size), "bias_ih": (gates * size,), "bias_hh": (gates * size,)}
+            ih = arrays["weight_ih"]
+            width = (ih.shape[1] if ih.ndim == 2 else 1) if layer == 0 and way == "forward" else width
+            shapes["weight_ih"] = (gates * size, width if layer == 0 else len(ways) * size)
+            for name, array in arrays.items():
+                if array.shape != shapes[name] or 0 in array.shape:
+                    raise ValueError(f"{where}: {prefix}{name}{suffix} must have shape {shapes[name]}, got {array.shape}")
+            for name in ("bias_ih", "bias_hh"):
+                arrays.setdefault(name, np.zeros(gates * size))
+            out[layer, way] = arrays
+    actual = {1: "RNN", 3: "GRU", 4: "LSTM"}[gates]
+    if kind is not None and kind != actual:
+        raise ValueError(f"{where} has the shapes of kind {actual!r}, got kind={kind!r}")
+    if nonlinearity == "relu":
+        if actual != "RNN":
+            raise ValueError(f"nonlinearity 'relu' belongs to an RNN, got the weights of kind {actual!r}")
+        actual = "RNN relu"
+    return TorchWeights(actual, where, out, batch_first)
+
+
+def _array(key, tensor, where):
+    if isinstance(tensor, torch.Tensor):
+        if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized or not tensor.is_floating_point():
+            raise ValueError(
+                f"{where}: {key} must be a dense tensor of real floating-point numbers, got {tensor.dtype} {tensor.layout}"
+            )
+        array = tensor.detach().cpu().to(torch.float64).numpy().copy()
+    else:
+        if tensor.dtype.kind != "f":
+            raise ValueError(f"{where}: {key} must be an array of real floating-point numbers, got {tensor.dtype}")
+        array = tensor.astype(float)
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise ValueError(f"{where}: {key} must be finite, got {bad} of {array.size} values that are NaN or infinite")
+    return array
+
+
+# --- writing initialisations
+
+
+def init_(module, design, rng=None, *, input_gain=None):
+    """Write an initialisation into a PyTorch recurrent module, in place: iid normal recurrent weights with the design's statistics.
+
+    Every layer and direction gets matrices U_k with entries of variance gain_k^2 / H and biases and b_in with the means and spreads
+    of the ensemble [T1]. The biases of gates sit in ``bias_ih``, with ``bias_hh`` zero but for the GRU's b_hn.
+
+    Parameters
+    ----------
+    module : nn.GRU, nn.LSTM, nn.RNN (tanh) or their cells
+    design : Design from ``gt.design``, or an Ensemble
+        Of the module's own cell: gt.GRUResetAfter for a GRU, gt.LSTM, gt.Vanilla.
+    rng : numpy Generator, int or None
+    input_gain : float >= 0, optional
+        Also draw the input weights, iid normal with standard deviation ``input_gain`` / sqrt(I). Default: they stay as they are.
+
+    Returns
+    -------
+    The module
+
+    Raises
+    ------
+    TypeError, ValueError
+        Another kind of module, a design of another cell, a design that needs biases in a module without; nothing is written then.
+    """
+    from ..ensemble import Ensemble
+
+    kind = _kind_of(module)
+    layout = _LAYOUTS[kind]
+    ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"design must be a Design or an Ensemble, got {design!r}")
+    if not getattr(design, "reached", True):
+        raise ValueError(f"design did not reach its target ({design.status}): pass design.ensemble to write it all the same")
+    if ensemble.cell != layout.cell:
+        raise ValueError(
+            f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}"
+        )
+    if input_gain is not None:
+        input_gain = real("input_gain", input_gain, low=0.0)
+    rng = generator(rng)
+    needs_bias = any(ensemble.array(kind).any() for kind in ("bias", "bias_std", "parameter", "parameter_std"))
+    if needs_bias and not module.bias:
+        raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
+    n = module.hidden_size
+    values = {}
+    for suffix in _suffixes(module):
+        net = Network.sample(ensemble, n, rng)
+        rows = _targets(ensemble.cell, net.biases, net.parameters)
+        values[f"weight_hh{suffix}"] = np.concatenate([net.matrices[ensemble.cell.field_names.index(k)] for k in layout.hidden])
+        values[f"bias_ih{suffix}"] = np.concatenate([rows[entry] for entry in layout.input])
+        values[f"bias_hh{suffix}"] = np.concatenate(
+            [rows[hidden] if hidden != entry else np.zeros(n) for hidden, entry in zip(layout.hidden, layout.input)]
+        )
+        if input_gain is not None:
+            shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
+            values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)
+    return _write(module, values)
+
+
+def init_orthogonal_(module, rng=None, *, gain=1.0):
+    """Write independent random orthogonal matrices times ``gain`` into the recurrent weights, one per gate; biases become zero.
+
+    For comparison. A Haar matrix has all its eigenvalues on a circle and singular values ``gain``; the iid matrix of the same gain
+    fills the disc (Saxe, McClelland and Ganguli 2014). Input weights stay as they are.
+
+    Parameters
+    ----------
+    module : nn.GRU, nn.LSTM, nn.RNN or their cells
+    rng : numpy Generator, int or None
+    gain : float >= 0
+
+    Returns
+    -------
+    The module
+    """
+    kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0), generator(rng)
+    n, gates = module.hidden_size, len(_LAYOUTS[kind].hidden)
+    values = {}
+    for suffix in _suffixes(module):
+        q, r = np.linalg.qr(rng.standard_normal((gates, n, n)))
+        q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
+        values[f"weight_hh{suffix}"] = gain * q.reshape(gates * n, n)
+        values |= {f"{name}{suffix}": np.zeros(gates * n) for name in ("bias_ih", "bias_hh")}
+    return _write(module, values)
+
+
+def init_chrono_(module, longest, rng=None):
+    """Write chrono biases (Tallec and Ollivier 2018) into a GRU or LSTM: gates with timescales up to ``longest`` steps.
+
+    LSTM: b_f = log u, b_i = -b_f; GRU: b_z = log u, with u uniform in (1, longest - 1). All other biases become zero; weights stay
+    as they are. (In PyTorch z -> 1 keeps the state; in the paper's GRU the gate has the opposite sign.)
+
+    Parameters
+    ----------
+    module : nn.GRU, nn.LSTM or their cells
+    longest : float > 2, steps
+    rng : numpy Generator, int or None
+
+    Returns
+    -------
+    The module
+    """
+    kind, longest, rng = _kind_of(module), real("longest", longest, low=2.0, open_low=True), generator(rng)
+    if kind not in ("GRU", "LSTM"):
+        raise ValueError(f"module must be a GRU or an LSTM for chrono biases, got {type(module).__name__}")
+    if not module.bias:
+        raise ValueError(f"chrono biases need biases, but {type(module).__name__} was made with bias=False")
+    n, gates = module.hidden_size, _LAYOUTS[kind].hidden
+    values = {}
+    for suffix in _suffixes(module):
+        slow = np.log(rng.uniform(1.0, longest - 1.0, n))
+        rows = {"f": slow, "i": -slow} if kind == "LSTM" else {"z": slow}
+        values[f"bias_ih{suffix}"] = np.concatenate([rows.get(gate, np.zeros(n)) for gate in gates])
+        values[f"bias_hh{suffix}"] = np.zeros(n * len(gates))
+    return _write(module, values)
+
+
+def _kind_of(module):
+    for kind, classes in _MODULES.items():
+        if isinstance(module, classes):
+            if getattr(module, "proj_size", 0):
+                raise ValueError("module is an LSTM with projections (proj_size): its cell is not one of this package's")
+            return "RNN relu" if getattr(module, "nonlinearity", "tanh") == "relu" else kind
+    raise TypeError(f"module must be an nn.GRU, nn.LSTM, nn.RNN or a cell of these, got {type(module).__name__}")
+
+
+def _suffixes(module):
+    if isinstance(module, torch.nn.RNNBase):
+        ways = ("", "_reverse") if module.bidirectional else ("",)
+        return [f"_l{layer}{way}" for layer in range(module.num_layers) for way in ways]
+    return [""]
+
+
+def _write(module, values):
+    with torch.no_grad():
+        for name, value in values.items():
+            if name.startswith("bias") and not module.bias:
+                continue
+            tensor = getattr(module, name)
+            tensor.copy_(torch.from_numpy(np.ascontiguousarray(value)).to(tensor.dtype))
+    return module

@@ -1,0 +1,139 @@
+"""Diagnoses of fresh and of trained modules; the command line; reports."""
+
+import json
+
+import numpy as np
+import pytest
+
+import gating_theory as gt
+from gating_theory import cli
+
+torch = pytest.importorskip("torch")
+from gating_theory.interop import torch as bridge  # noqa: E402
+
+
+@pytest.mark.slow
+def test_the_default_gru_forgets_in_two_steps(tmp_path):
+    torch.manual_seed(0)
+    module = torch.nn.GRU(64, 128)
+    d = gt.diagnose(module, n_states=2)
+    # weights uniform in +-1/sqrt H have standard deviation 0.577/sqrt H: a disc of centre 1/2, radius 0.577/4, 2.27 steps
+    exact = -1 / np.log(0.5 + 1 / (4 * np.sqrt(3)))
+    print(f"default GRU, slowest mode: eigenvalues {d.actual.slowest:.3f}, theory {d.random.slowest:.3f}, disc {exact:.3f}")
+    assert d.actual.slowest == pytest.approx(exact, abs=0.15) and d.from_sites.slowest == pytest.approx(exact, abs=0.15)
+    assert d.random.slowest == pytest.approx(exact, abs=0.15)  # its small biases spread the gates by 2 percent
+    assert d.actual.slow_fraction == {10: 0, 100: 0, 1000: 0}
+    # alpha = (a_h / 2)^2 = 1 at a_h = 2: small biases aside, the weights may grow by 2 / 0.577
+    assert d.from_sites.gain_margin == pytest.approx(2 * np.sqrt(3), rel=0.05)
+    # it settles: the exponent is the log of the radius, seen over a finite time
+    assert d.lyapunov == pytest.approx(np.log(d.actual.radius), abs=0.03)
+    assert d.gradient[100] < -35 and any("slowest mode lives 2.2" in text or "slowest mode lives 2.3" in text for text in d.advice)
+    assert d.structure < 0.05 and d.structure_shuffled < 0.05
+    text = str(d)
+    assert "GRU, layer 0, forward: 128 units" in text and "slower than 100 steps" in text
+    json.dumps(d.as_dict(), allow_nan=False)
+
+
+def rows_of_digits():
+    """Real handwritten digits as sequences of eight rows: (8, n, 8) inputs and labels."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    images, labels = datasets.load_digits(return_X_y=True)
+    images = torch.tensor(images / 16 - 0.3, dtype=torch.float32).reshape(-1, 8, 8)
+    return images.transpose(0, 1).contiguous(), torch.tensor(labels)
+
+
+@pytest.mark.slow
+def test_a_trained_module_is_read_back(tmp_path):
+    x, labels = rows_of_digits()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    rnn, head = torch.nn.GRU(8, 48), torch.nn.Linear(48, 10)
+    fresh = gt.diagnose(rnn, x[:, 1400:1432], n_states=6)
+    optimiser = torch.optim.Adam([*rnn.parameters(), *head.parameters()], lr=1e-2)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(150):
+        chosen = torch.randint(0, 1400, (64,), generator=generator)
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(head(rnn(x[:, chosen])[0][-1]), labels[chosen]).backward()
+        optimiser.step()
+    accuracy = float((head(rnn(x[:, 1400:])[0][-1]).argmax(1) == labels[1400:]).float().mean())
+    assert accuracy > 0.8
+    torch.save(rnn.state_dict(), tmp_path / "trained.pt")
+    d = gt.diagnose(tmp_path / "trained.pt", x[:, 1400:1432].numpy(), n_states=6)
+    print(
+        f"trained on digits, accuracy {accuracy:.3f}: eigenvalues in discs differ from theory at the same sites by "
+        f"{d.structure:.3f} (shuffled weights {d.structure_shuffled:.3f}, before training {fresh.structure:.3f}); "
+        f"radius {d.actual.radius:.3f}, theory {d.from_sites.radius:.3f}, before training {fresh.actual.radius:.3f}"
+    )
+    # what was read back is what was trained: Jacobian at a state along real input, against autograd
+    double = torch.nn.GRU(8, 48).double()
+    double.load_state_dict({k: v.double() for k, v in rnn.state_dict().items()})
+    recording = bridge.read(tmp_path / "trained.pt").record(x[:, 1400:1402].double())
+    outputs = double(x[:, 1400:1402].double())[0].detach().numpy()
+    assert np.abs(recording.states[1:, :, 0] - outputs).max() < 1e-12
+    net, states = recording.at([5], [1])
+    step = lambda h: double(x[5:6, 1401:1402].double(), h[None, None])[1][0, 0]  # noqa: E731
+    exact = torch.autograd.functional.jacobian(step, torch.tensor(states[0, 0])).numpy()
+    assert np.abs(net.jacobian(states)[0] - exact).max() < 1e-10
+    # counting noise is what fresh and shuffled weights show; training has grown the weights
+    assert fresh.structure < 0.1 and d.structure_shuffled < 0.1
+    assert 0 < d.structure < 1 and all(d.ensemble.gain[k] > fresh.ensemble.gain[k] for k in ("z", "h"))
+    assert d.actual.radius > fresh.actual.radius
+
+
+def test_a_network_and_an_lstm_along_inputs():
+    net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=3), 40, rng=0)
+    d = gt.diagnose(net, n_states=3, taus=(5,))
+    assert d.lyapunov > 0 and any("chaotic" in text for text in d.advice) and not d.driven
+    assert d.actual.radius == pytest.approx(np.mean(np.abs(d.eigenvalues).max(axis=1)))
+    module = torch.nn.LSTM(2, 12, num_layers=2, bidirectional=True, batch_first=True)
+    seen = []
+    d = gt.diagnose(module, torch.randn(3, 20, 2), layer=1, direction="reverse", n_states=2, progress=lambda *a: seen.append(a))
+    assert d.driven and d.n_steps == 20 and d.eigenvalues.shape == (2, 24) and seen[-1][0] == seen[-1][1]
+    # the same Jacobians, made by hand from the recording: the layer is contracting, so is a random tangent vector
+    assert d.lyapunov < 0 and d.gradient[20] < 0 and d.lyapunov_stderr > 0
+    relu = gt.diagnose(torch.nn.RNN(2, 10, nonlinearity="relu"), np.ones((15, 2)), n_states=2)
+    assert relu.random is None and "no bounded mean field" in relu.status
+
+
+def test_bad_arguments():
+    net = gt.Network.sample(gt.Ensemble(gt.Vanilla), 5, rng=0)
+    for call, error, message in (
+        (lambda: gt.diagnose(3), TypeError, "source must be"),
+        (lambda: gt.diagnose(net, np.zeros((3, 2))), ValueError, "inputs cannot be given"),
+        (lambda: gt.diagnose(gt.Network.sample(gt.Ensemble(gt.Vanilla), 5, batch=2)), ValueError, "batch of 2"),
+        (lambda: gt.diagnose(net, n_states=0), ValueError, "n_states"),
+        (lambda: gt.diagnose(net, taus=(0,)), ValueError, "taus"),
+        (lambda: gt.diagnose(net, progress=3), TypeError, "progress"),
+        (lambda: gt.diagnose(torch.nn.GRU(2, 3), np.zeros((3, 4))), ValueError, "inputs must have shape"),
+        (lambda: gt.diagnose(torch.nn.GRU(2, 3), layer=1), ValueError, "layer"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+@pytest.mark.slow
+def test_command(tmp_path, capsys):
+    torch.save(torch.nn.LSTM(2, 16).state_dict(), tmp_path / "model.pt")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((12, 3, 2)))
+    arguments = ["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "x.npy"), "--n-states", "2", "--tau", "2", "20"]
+    assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert "slower than 20 steps" in capsys.readouterr().out
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"diagnosis.json", "diagnosis.txt", "diagnosis.png"}
+    record = json.loads((tmp_path / "out" / "diagnosis.json").read_text())
+    assert record["n_units"] == 16 and set(record["actual"]["slow_fraction"]) == {"2", "20"} and "provenance" in record
+    assert cli.main(["diagnose", str(tmp_path / "none.pt")]) == 2
+    np.savez(tmp_path / "two.npz", a=1)
+    assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "two.npz")]) == 2
+    assert "archive" in capsys.readouterr().err
+
+
+def test_plot():
+    import matplotlib.pyplot as plt
+
+    d = gt.diagnose(gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5, bias_std=0.1), 20, rng=0), n_states=2)
+    ax = gt.plotting.plot_diagnosis(d)
+    assert {"shuffled weights", "eigenvalues", "theory"} <= {line.get_label() for line in ax.get_lines()}
+    plt.close("all")
+    with pytest.raises(TypeError, match="result must be a Diagnosis"):
+        gt.plotting.plot_diagnosis(3)
