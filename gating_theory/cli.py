@@ -137,11 +137,11 @@ def _parser():
     p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")
     p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
     p.add_argument("--nonlinearity", help="tanh or relu, of an RNN (default tanh)")
-    p.add_argument("--n-states", type=_count, default=8, metavar="S", help="states looked at (default 8)")
+    p.add_argument("--n-states", type=_whole(1), default=8, metavar="S", help="states looked at (default 8)")
     p.add_argument(
         "--tau", type=_positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)"
     )
-    p.add_argument("--seed", type=_seed, default=0, help="default 0")
+    p.add_argument("--seed", type=_whole(0), default=0, help="default 0")
     p.add_argument(
         "--out", type=Path, metavar="DIR", help="write diagnosis.json, diagnosis.txt and diagnosis.png into this directory"
     )
@@ -485,7 +485,6 @@ def _figures(options):
         files = figures.run(options.out, options.names or None, quick=quick, seed=options.seed, executor=executor, tell=tell)
     print(f"{len(files)} files in {options.out}; computed ones are kept and only drawn again next time")
     return 0
-
 
 
 def _diagnose(options):
