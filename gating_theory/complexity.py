@@ -8,7 +8,7 @@ method is safe, and no false saddle near the mean-field solution can catch it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,11 +22,14 @@ from .mean_field import fixed_points
 __all__ = ["complexity", "Complexity", "Saddle"]
 
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
-_SCAN_NODES = {1: 400, 2: 2500, 3: 8000}
-_MOST_SCAN_NODES = 20_000
-#: Quadrature tolerance of the final saddle: digits that grids of bearable size give.
-_FINE = {1: 1e-14, 2: 1e-13, 3: 1e-10}
-_LEAST_FINE = 1e-7
+_SCAN_NODES = {1: 120, 2: 900, 3: 4000}
+_MOST_SCAN_NODES = 12_000
+#: Quadrature tolerance of the final saddle; steps are then divided until the rate moves by less than the goal, within the nodes.
+_FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
+_LEAST_FINE = 1e-5
+_GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
+_LEAST_GOAL = 1e-9
+_MOST_NODES = 2_500_000
 #: The scan covers this many e-foldings of the moment, in steps of this size or less.
 _DEPTH, _STEP = 14.0, 0.4
 #: Slopes of the ridge below this are rounding.
@@ -241,13 +244,15 @@ class _Newton:
     """Newton's method for the equations of a Landscape, with the leading moment free or held."""
 
     def __init__(self, landscape, tol, max_nodes):
-        self.landscape, self.tol, self.max_nodes = landscape, tol, max_nodes
+        self.landscape, self.tol, self.max_nodes, self.refine = landscape, tol, max_nodes, 1.0
         self.A, self.X = len(landscape.fed), landscape.n_x
         self.size = 2 * self.A + self.X + landscape.n_tau
 
     def system(self, point):
         """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small."""
-        e = self.landscape.evaluate(point, self.tol, self.max_nodes)
+        return self._scaled(self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine), point)
+
+    def _scaled(self, e, point):
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
@@ -259,6 +264,10 @@ class _Newton:
         matrix[:, :A] *= point.q
         matrix[:, A : 2 * A] /= point.q
         return e, residual, matrix
+
+    def gaussian_system(self, point):
+        """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
+        return self._scaled(self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine, gaussian=True), point)
 
     def moved(self, point, step):
         """The point after a step in (relative q, mu q, relative x, tau); q and x stay positive."""
@@ -338,8 +347,27 @@ def _saddles(landscape):
     for piece in _ridges(landscape, newton):
         for left, right in zip(piece[:-1], piece[1:]):
             if left.slope * right.slope < 0 and min(abs(left.slope), abs(right.slope)) > _NOISE:
-                out.append(_polish(landscape, _between(newton, left, right)))
+                saddle = _saddle_between(landscape, newton, left, right)
+                if saddle is not None:
+                    out.append(saddle)
     return out
+
+
+def _saddle_between(landscape, newton, left, right):
+    """The polished saddle between two points of the ridge, or None where a finer quadrature finds no change of sign."""
+    found = _between(newton, left, right)
+    saddle = None if found is None else _polish(landscape, found)
+    if saddle is not None:
+        return saddle
+    fine = _Newton(landscape, 1e-13, 40 * newton.max_nodes)
+    left, right = fine.settle(left.point), fine.settle(right.point)
+    if left is not None and right is not None and left.slope * right.slope > 0:
+        return None
+    found = None if left is None or right is None else _between(fine, left, right)
+    saddle = None if found is None else _polish(landscape, found)
+    if saddle is None:
+        raise ConvergenceError(f"a saddle of {landscape.ensemble!r} was bracketed but not reached", estimate=left)
+    return saddle
 
 
 def _ridges(landscape, newton):
@@ -390,7 +418,10 @@ def _start(landscape, newton, q):
     A, X = newton.A, newton.X
     point = Point(q, np.zeros(A), np.full(X, 0.5), np.zeros(landscape.n_tau))
     for _ in range(10):
-        e = landscape.evaluate(point, newton.tol, newton.max_nodes)
+        with np.errstate(all="ignore"):
+            e = landscape.evaluate(point, newton.tol, newton.max_nodes)
+        if not np.isfinite(e.hessian).all():
+            return None
         # mu and tau sit at the minimum of a convex function; x goes to its usage
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
@@ -406,10 +437,11 @@ def _start(landscape, newton, q):
 
 def _follow(newton, start, direction, end):
     """The ridge from one of its points until it ends, dives, or reaches ``end``: a list in the order of the steps."""
-    out, here, step = [], start, _STEP
+    out, here, step, bend = [], start, _STEP, None
     while (end - here.t) * direction > 1e-9:
         h = direction * min(step, abs(end - here.t))
-        guess = newton.moved(here.point, np.clip(h * here.tangent, -1.0, 1.0))
+        change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
+        guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
         point = Point(_with(guess.q, newton.landscape.lead, np.exp(here.t + h)), guess.mu, guess.x, guess.tau)
         there = newton.settle(point)
         if there is None or there.point.x.max() < 1e-8:
@@ -418,6 +450,7 @@ def _follow(newton, start, direction, end):
                 break
             continue
         out.append(there)
+        bend = (there.tangent - here.tangent) / h
         here = there
         if there.value < _BOTTOM:
             break
@@ -436,7 +469,7 @@ def _with(array, index, value):
 
 
 def _between(newton, left, right):
-    """The stationary point between two points of the ridge: Newton from the secant, bisection where that leaves the bracket."""
+    """The stationary point between two points of the ridge, or None: Newton from the secant, bisection where that strays."""
     for _ in range(60):
         share = left.slope / (left.slope - right.slope)
         share = min(max(share, 0.1), 0.9)
@@ -453,31 +486,60 @@ def _between(newton, left, right):
         if middle is None:
             break
         left, right = (middle, right) if middle.slope * left.slope > 0 else (left, middle)
-    raise ConvergenceError(
-        f"a saddle of {newton.landscape.ensemble!r} was bracketed but not reached", estimate=0.5 * (left.value + right.value)
-    )
-
-
-def _fine_tol(landscape):
-    return _FINE.get(landscape.dimension, _LEAST_FINE)
+    return None
 
 
 def _polish(landscape, point):
-    """The saddle to all digits, with its signs, residual and quadrature error."""
-    newton = _Newton(landscape, _fine_tol(landscape), 4_000_000)
-    found = newton.solve(point, True, 1e-7, max_steps=12)
+    """The saddle to all digits, with its signs, residual and quadrature error; None where Newton's method does not settle."""
+    dimension = landscape.dimension
+    tol, goal = _FINE.get(dimension, _LEAST_FINE), _GOAL.get(dimension, _LEAST_GOAL)
+    growth = 1.3 if dimension <= 2 else 1.2
+    newton = _Newton(landscape, tol, _MOST_NODES)
+    found = newton.solve(point, True, 1e-5, max_steps=12)
     if found is None:
-        raise ConvergenceError(f"a saddle of {landscape.ensemble!r} was found but not polished", estimate=point)
-    point, step = found[0], found[1]
-    point = newton.moved(point, step)
-    e, residual, _ = newton.system(point)
-    return Saddle(e.value, _is_maximum(newton, e), point, float(np.abs(residual).max()), _quadrature_error(landscape, point, e))
+        return None
+    point, value, nodes = newton.moved(found[0], found[1]), found[2].value, found[2].nodes
+    for _ in range(12):
+        newton.refine *= growth
+        e, residual, matrix = newton.system(point)
+        error = abs(e.value - value)
+        if error <= goal or e.nodes * growth**dimension > _MOST_NODES or e.nodes == nodes:
+            break
+        value, nodes = e.value, e.nodes
+        point = newton.moved(point, -np.linalg.solve(matrix, residual))
+    # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
+    return Saddle(e.value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
 
 
-def _quadrature_error(landscape, point, fine):
-    """From a grid with 0.6 of the digits: errors of trapezoidal rules are exponential in the node count [NUMERICS]."""
-    coarse = landscape.evaluate(point, fine.tol**0.6)
-    return max(float(abs(coarse.value - fine.value) ** (1.0 / 0.6)), 4e-16)
+def _determinant_at(landscape, newton, q, start=None):
+    """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
+    A, X = newton.A, newton.X
+    point = start or Point(q, np.zeros(A), np.full(X, 0.5), np.zeros(landscape.n_tau))
+    keep = np.arange(2 * A, newton.size)
+    for iteration in range(200):
+        e, residual, matrix = newton.gaussian_system(point)
+        step = np.zeros(newton.size)
+        tilt = keep[X:]
+        if iteration < 12 and start is None:  # x goes to its usage, tau to the minimum of a convex function
+            step[2 * A : 2 * A + X] = residual[2 * A : 2 * A + X]
+            if tilt.size:
+                step[tilt] = np.clip(np.linalg.lstsq(matrix[np.ix_(tilt, tilt)], -residual[tilt], rcond=1e-12)[0], -1.0, 1.0)
+        else:
+            step[keep] = np.linalg.solve(matrix[np.ix_(keep, keep)], -residual[keep])
+        point = newton.moved(point, step)
+        if point.x.max() < 1e-12:
+            return replace(point, x=np.zeros(X))
+        if np.abs(step).max() < 1e-9:
+            return point
+    raise ConvergenceError(f"the determinant at a mean-field fixed point of {landscape.ensemble!r} was not solved", estimate=point)
+
+
+def _log_determinant(landscape, newton, point):
+    """(log|det| per unit, residual) under the Gaussian law."""
+    if not point.x.any():
+        return 0.0, 0.0
+    e, residual, _ = newton.gaussian_system(point)
+    return e.value, float(np.abs(residual[2 * newton.A :]).max())
 
 
 def _is_maximum(newton, e):
@@ -497,4 +559,18 @@ def _is_maximum(newton, e):
 
 def _mean_field_saddles(landscape):
     """log|det| at each mean-field fixed point but the zero state, as Saddles with mu = 0."""
-    raise NotImplementedError
+    out = []
+    dimension = landscape.dimension
+    newton = _Newton(landscape, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
+    for fixed_point in fixed_points(landscape.ensemble):
+        if fixed_point.is_zero:
+            continue
+        q = fixed_point.q[list(landscape.fed)]
+        point = _determinant_at(landscape, newton, q)
+        newton.refine = 1.25
+        finer = _determinant_at(landscape, newton, q, point)
+        newton.refine = 1.0
+        value, residual = _log_determinant(landscape, newton, point)
+        error = abs(_log_determinant(landscape, newton, finer)[0] - value)
+        out.append(Saddle(value, True, point, residual, max(error, 4e-16)))
+    return out

@@ -13,7 +13,7 @@ self-consistent equations [T4]. All first and second derivatives are averages ov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -23,6 +23,8 @@ from .sites import FieldLaw, Sites, gaussian_rule
 __all__ = ["Landscape", "Point", "Evaluation"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
+#: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded a hundredfold.
+_LOOSE = 1e-3
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
@@ -48,6 +50,7 @@ class Evaluation:
     moments : (A,) array, E m^2 of the fed messages under the tilted law
     usage : (L,) array, what x is at a stationary point
     tol : float, quadrature tolerance that the grid was made for
+    nodes : int
     """
 
     value: float
@@ -57,6 +60,7 @@ class Evaluation:
     moments: np.ndarray
     usage: np.ndarray
     tol: float
+    nodes: int
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,18 @@ class Landscape:
         self.loop_order = tuple(seen)
         self.lead = self._choose_lead(feeds) if self.looping else 0
         self.n_x, self.n_tau = len(seen), n_tau
+        self.slopes = self._slopes()
         self.even = frozenset(v for v in self.variables if self.means[v] == 0.0 and self._is_even(v, m, W))
+
+    def _slopes(self):
+        """(A, V) derivatives of the fed messages by all variables at their means; fields only, where messages vanish there."""
+        at_means = self.means[:, None]
+        m, W = self.cell.compiled.response(at_means[: self.K], at_means[self.K :])
+        out = np.zeros((len(self.fed), self.means.size))
+        for i, k in enumerate(self.fed):
+            if abs(float(np.squeeze(m[k]))) < 1e-12:
+                out[i, : self.K] = [float(np.squeeze(entry)) for entry in W[k]]
+        return out
 
     def _is_even(self, v, m, W):
         """Whether all squares that enter are even in a variable of mean zero: half of its nodes are enough then."""
@@ -182,36 +197,67 @@ class Landscape:
         stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
         return FieldLaw(self.means, stds, self.strips, self.stiff)
 
-    def _grid(self, point, tol, max_nodes):
+    def _grid(self, point, tol, max_nodes, refine=1.0):
         """Nodes and weights of the Gaussian law for integrands as wide as the tilted one: (law, values, weights, tol).
 
-        ``tol`` is raised until the tensor grid has at most ``max_nodes`` nodes.
+        ``tol`` is raised until the tensor grid has at most ``max_nodes`` nodes; ``refine`` divides all steps.
         """
         law = self.law(point.q)
-        spread = np.ones(law.means.size)
+        stds = law.stds[0]
+        spread = np.ones(stds.size)
         for l, k in self.carriers:
             # where the functional is stationary in q_k this is the variance that the tilt leaves, over the Gaussian's
-            spread[l] = np.clip(1.0 + 2.0 * point.mu[k] * point.q[k], 0.1, 9.0)
+            spread[l] = np.clip(1.0 + 2.0 * point.mu[k] * point.q[k], 0.02, 9.0)
+        small = self._small_spread(point, stds)
+        calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
         while True:
-            rules = [self._rule(v, float(law.stds[0, v]), spread[v], tol) for v in self.variables]
-            if np.prod([w.size for _, w in rules], dtype=float) <= max_nodes or tol >= 0.1:
+            rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
+            size = np.prod([w.size for _, w in rules], dtype=float)
+            if size <= max_nodes or tol >= (_LOOSE if size < 100 * max_nodes else 0.1):
                 break
-            tol *= np.sqrt(10.0)
+            # the number of nodes grows like a power of the digits
+            digits = -np.log(tol) * (0.98 * max_nodes / size) ** (1.0 / len(rules))
+            tol = min(max(np.exp(-digits), 1.5 * tol), 0.1)
+            if size < 100 * max_nodes:
+                tol = min(tol, _LOOSE)
         values = [y.reshape([-1 if i == axis else 1 for i in range(len(rules))]) for axis, (y, _) in enumerate(rules)]
         return law, values, [w for _, w in rules], tol
 
-    def _rule(self, v, std, spread, tol):
-        mean, wide = self.means[v], std * np.sqrt(max(spread, 1.0))
-        # a narrower law needs a finer step, but its tails may still be the Gaussian's
-        fine = np.sqrt(max(spread, 1.0 / spread))
-        y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, self.strips[v], self.stiff[v], fine))
-        if wide > std:
-            z2 = ((y - mean) / std) ** 2
-            w = w * np.sqrt(max(spread, 1.0)) * np.exp(-0.5 * z2 * (1.0 - 1.0 / spread))
+    def _small_spread(self, point, stds):
+        """Variances under the tilted law over those of the Gaussian, of fields so small that messages are linear in them."""
+        scaled = self.slopes * stds
+        precision = np.eye(stds.size) - 2.0 * np.einsum("k,kv,kw->vw", point.mu, scaled, scaled)
+        if np.linalg.eigvalsh(precision).min() < 0.05:
+            return np.full(stds.size, np.nan)
+        return np.diag(np.linalg.inv(precision))
+
+    def _rule(self, v, std, spread, small, calm, tol, refine):
+        """Nodes and weights for one variable; ``calm``: no other variable is so broad that it makes steps of this one's."""
+        mean = self.means[v]
+        if std == 0.0:
+            return np.array([mean]), np.ones(1)
+        strip, stiff = (0.25 * self.strips[v], False) if calm and self.stiff[v] else (self.strips[v], self.stiff[v])
+        few = 0
+        if small > 0.0 and not stiff:
+            a = strip / (std * max(1.0, np.sqrt(small)))
+            few = int(np.ceil(refine * (7.0 + 0.5 * ((np.log(1.0 / tol) + 4.0) / (2.0 * a)) ** 2)))
+        if 0 < few < 40 and a > 4.0:
+            # deep in the strip of analyticity Gauss-Hermite, for the law as wide as the tilted one, beats the trapezoidal rule
+            x, w = _gauss_hermite(few)
+            y = mean + std * np.sqrt(small) * x
+            w = w * np.sqrt(small) * np.exp(-0.5 * x**2 * (small - 1.0))
+        else:
+            wide = std * np.sqrt(max(spread, 1.0))
+            # a narrower law needs a finer step, but its tails may still be the Gaussian's
+            fine = refine * np.sqrt(max(spread, 1.0 / spread))
+            y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, strip, stiff, fine))
+            if wide > std:
+                w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
         if v in self.even and y.size > 1:
             middle = y.size // 2
+            odd = y.size % 2 == 1
             y, w = y[middle:], 2.0 * w[middle:]
-            if y[0] == mean:
+            if odd:
                 w[0] *= 0.5
         return y, w
 
@@ -276,17 +322,22 @@ class Landscape:
 
     # --- the functional
 
-    def evaluate(self, point, tol=1e-13, max_nodes=8_000_000):
-        """The functional and its derivatives at a Point; quadrature to ``tol``, or to what ``max_nodes`` nodes allow."""
-        law, values, weights, tol = self._grid(point, tol, max_nodes)
+    def evaluate(self, point, tol=1e-13, max_nodes=8_000_000, refine=1.0, gaussian=False):
+        """The functional and its derivatives at a Point; quadrature to ``tol``, or to what ``max_nodes`` nodes allow.
+
+        With ``gaussian`` sites keep the Gaussian law of the fields: the value is then log|det| per unit of a random matrix with
+        these sites, E log sqrt(D) - 1/2 sum x, and only derivatives by x and tau mean something.
+        """
+        law, values, weights, tol = self._grid(point, tol, max_nodes, refine)
         A, X, T = len(self.fed), self.n_x, self.n_tau
         size = 2 * A + X + T
         scales = self.scales(point)
         constraint, curvature = self._constraint_terms(law, values)
         shape = tuple(w.size for w in weights)
+        n_nodes = int(np.prod(shape))
         total, first, second = 0.0, np.zeros(size), np.zeros((size, size))
         explicit = np.zeros((X + T, X + T))
-        bend = np.zeros(A)
+        bend, log_det = np.zeros(A), 0.0
         for cut in self._chunks(shape):
             local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
             extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
@@ -298,11 +349,14 @@ class Landscape:
             for k, pieces in enumerate(constraint):
                 for axis, piece in pieces:
                     stats[k] += piece[cut] if axis == 0 else piece
-            pending = []
+            pending, logs = [], 0.0
             for block, scale, terms in zip(self.blocks, scales, coefficients):
                 pi = [f * c for f, c in zip(scale, terms)]
                 D = 1.0 + sum(pi)
-                rho = rho * np.sqrt(D)
+                if gaussian:
+                    logs = logs + 0.5 * np.log(D)
+                else:
+                    rho = rho * np.sqrt(D)
                 n = len(block.messages)
                 where = [2 * A + block.first + i for i in range(n)]
                 where += [2 * A + X + block.first_tau + i for i in range(n - 1)]
@@ -315,6 +369,8 @@ class Landscape:
             rho = np.broadcast_to(rho, extent).ravel()
             flat = stats.reshape(size, -1)
             total += rho.sum()
+            if gaussian:
+                log_det += np.broadcast_to(logs, extent).ravel() @ rho
             first += flat @ rho
             second += (flat * rho) @ flat.T
             for block, where, pi, D in pending:
@@ -328,12 +384,12 @@ class Landscape:
         first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
         q, mu, x = point.q, point.mu, point.x
         log_z = float(np.log(total))
-        value = float(log_z - mu @ q - 0.5 * x.sum())
+        value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
         gradient = first.copy()
         gradient[:A] -= mu
         gradient[A : 2 * A] -= q
         gradient[2 * A : 2 * A + X] -= 0.5 * x
-        hessian = second - np.outer(first, first)
+        hessian = np.zeros_like(second) if gaussian else second - np.outer(first, first)
         hessian[range(A), range(A)] += bend
         hessian[range(A), range(A, 2 * A)] -= 1.0
         hessian[range(A, 2 * A), range(A)] -= 1.0
@@ -345,7 +401,7 @@ class Landscape:
             own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
-        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], tol)
+        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message as a sum of functions of one field, [(axis, array), ...], and the next derivative."""
@@ -420,6 +476,14 @@ class Landscape:
     def dimension(self):
         """The number of variables that the site integral runs over."""
         return len(self.variables)
+
+
+@lru_cache(maxsize=64)
+def _gauss_hermite(n):
+    from scipy.special import roots_hermitenorm
+
+    x, w = roots_hermitenorm(n)
+    return x, w / w.sum()
 
 
 def _average(values, weights):
