@@ -29,7 +29,7 @@ _FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
 _LEAST_FINE = 1e-5
 _GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
 _LEAST_GOAL = 1e-9
-_MOST_NODES = 2_500_000
+_MOST_NODES = 1_200_000
 #: The scan covers this many e-foldings of the moment, in steps of this size or less.
 _DEPTH, _STEP = 14.0, 0.4
 #: Slopes of the ridge below this are rounding.
@@ -269,7 +269,7 @@ class _Newton:
         """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
         return self._scaled(self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine, gaussian=True), point)
 
-    def moved(self, point, step):
+    def moved(self, point, step, e=None):
         """The point after a step in (relative q, mu q, relative x, tau); q and x stay positive."""
         A, X = self.A, self.X
         return Point(
@@ -277,6 +277,7 @@ class _Newton:
             point.mu + step[A : 2 * A] / point.q,
             point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0),
             point.tau + step[2 * A + X :],
+            point.spread if e is None else e.spread,
         )
 
     def solve(self, point, free, accuracy, max_steps=25, limit=1.0):
@@ -299,7 +300,7 @@ class _Newton:
             best = min(best, size)
             if size <= accuracy:
                 return point, step, e, residual, matrix, size
-            point = self.moved(point, step * min(1.0, limit / size))
+            point = self.moved(point, step * min(1.0, limit / size), e)
             if point.x.max() < 1e-11:
                 return None
         return None
@@ -323,7 +324,7 @@ class _Newton:
         tangent[keep] = np.linalg.solve(matrix[np.ix_(keep, keep)], -matrix[keep, lead])
         if not np.isfinite(tangent).all():
             return None
-        return _Settled(float(np.log(point.q[lead])), value, slope, self.moved(point, step), tangent)
+        return _Settled(float(np.log(point.q[lead])), value, slope, self.moved(point, step, e), tangent)
 
     def _raw(self, gradient, point):
         """The gradient by the coordinates of a step."""
@@ -429,7 +430,7 @@ def _start(landscape, newton, q):
         size = max(np.abs(d_mu * q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = np.clip(e.usage, 1e-6, 2.0)
-        point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau)
+        point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
         if x.max() <= 1e-5:
             return None
     return newton.settle(point)
@@ -442,7 +443,7 @@ def _follow(newton, start, direction, end):
         h = direction * min(step, abs(end - here.t))
         change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
         guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
-        point = Point(_with(guess.q, newton.landscape.lead, np.exp(here.t + h)), guess.mu, guess.x, guess.tau)
+        point = replace(guess, q=_with(guess.q, newton.landscape.lead, np.exp(here.t + h)))
         there = newton.settle(point)
         if there is None or there.point.x.max() < 1e-8:
             step *= 0.5
@@ -481,8 +482,8 @@ def _between(newton, left, right):
             point, step = found[0], found[1]
             at = np.log(point.q[newton.landscape.lead])
             if left.t <= at <= right.t:
-                return newton.moved(point, step)
-        middle = newton.settle(Point(_with(guess.q, newton.landscape.lead, np.exp(t)), guess.mu, guess.x, guess.tau))
+                return newton.moved(point, step, found[2])
+        middle = newton.settle(replace(guess, q=_with(guess.q, newton.landscape.lead, np.exp(t))))
         if middle is None:
             break
         left, right = (middle, right) if middle.slope * left.slope > 0 else (left, middle)

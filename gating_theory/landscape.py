@@ -23,19 +23,23 @@ from .sites import FieldLaw, Sites, gaussian_rule
 __all__ = ["Landscape", "Point", "Evaluation"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
-#: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded a hundredfold.
+#: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded many times over.
 _LOOSE = 1e-3
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
 @dataclass(frozen=True)
 class Point:
-    """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones."""
+    """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones.
+
+    ``spread``, (V,) or None: variances of the fields under the tilted law nearby, over the Gaussian's; quadrature goes by them.
+    """
 
     q: np.ndarray
     mu: np.ndarray
     x: np.ndarray
     tau: np.ndarray
+    spread: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Evaluation:
     hessian : (v, v) array
     moments : (A,) array, E m^2 of the fed messages under the tilted law
     usage : (L,) array, what x is at a stationary point
+    spread : (V,) array, variances of the variables under the tilted law over the Gaussian's
     tol : float, quadrature tolerance that the grid was made for
     nodes : int
     """
@@ -59,6 +64,7 @@ class Evaluation:
     hessian: np.ndarray
     moments: np.ndarray
     usage: np.ndarray
+    spread: np.ndarray
     tol: float
     nodes: int
 
@@ -204,21 +210,19 @@ class Landscape:
         """
         law = self.law(point.q)
         stds = law.stds[0]
-        spread = np.ones(stds.size)
-        for l, k in self.carriers:
-            # where the functional is stationary in q_k this is the variance that the tilt leaves, over the Gaussian's
-            spread[l] = np.clip(1.0 + 2.0 * point.mu[k] * point.q[k], 0.02, 9.0)
+        spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
         small = self._small_spread(point, stds)
+        most = max_nodes * (100 if len(self.variables) <= 2 else 6)
         calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
         while True:
             rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
             size = np.prod([w.size for _, w in rules], dtype=float)
-            if size <= max_nodes or tol >= (_LOOSE if size < 100 * max_nodes else 0.1):
+            if size <= max_nodes or tol >= (_LOOSE if size < most else 0.1):
                 break
             # the number of nodes grows like a power of the digits
             digits = -np.log(tol) * (0.98 * max_nodes / size) ** (1.0 / len(rules))
             tol = min(max(np.exp(-digits), 1.5 * tol), 0.1)
-            if size < 100 * max_nodes:
+            if size < most:
                 tol = min(tol, _LOOSE)
         values = [y.reshape([-1 if i == axis else 1 for i in range(len(rules))]) for axis, (y, _) in enumerate(rules)]
         return law, values, [w for _, w in rules], tol
@@ -337,7 +341,8 @@ class Landscape:
         n_nodes = int(np.prod(shape))
         total, first, second = 0.0, np.zeros(size), np.zeros((size, size))
         explicit = np.zeros((X + T, X + T))
-        bend, log_det = np.zeros(A), 0.0
+        bend, log_det, spread = np.zeros(A), 0.0, np.ones(self.means.size)
+        width = {l: 0.0 for l, _ in self.carriers}
         for cut in self._chunks(shape):
             local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
             extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
@@ -377,11 +382,16 @@ class Landscape:
                 share = np.array([np.broadcast_to(p / D, extent).ravel() @ rho for p in pi])
                 local_index = np.array(where) - 2 * A
                 explicit[np.ix_(local_index, local_index)] += 0.5 * np.einsum("m,mi,mj->ij", share, block.exponents, block.exponents)
+            for l in width:
+                axis = self.variables.index(l)
+                width[l] += np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho
             for k, pieces in enumerate(curvature):
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
                     bend[k] += np.broadcast_to(moved, extent).ravel() @ rho
         first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
+        for l, square in width.items():
+            spread[l] = square / total / law.stds[0, l] ** 2
         q, mu, x = point.q, point.mu, point.x
         log_z = float(np.log(total))
         value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
@@ -401,7 +411,7 @@ class Landscape:
             own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
-        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], tol, n_nodes)
+        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message as a sum of functions of one field, [(axis, array), ...], and the next derivative."""
