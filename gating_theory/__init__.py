@@ -11,6 +11,8 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
+from .complexity import Complexity, complexity
+from .complexity_onset import complexity_onset
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
@@ -31,6 +33,7 @@ __all__ = [
     "CapabilityError",
     "Cell",
     "ChaosOnset",
+    "Complexity",
     "ConvergenceError",
     "Critical",
     "Ensemble",
@@ -44,6 +47,8 @@ __all__ = [
     "SteadyState",
     "__version__",
     "chaos_onset",
+    "complexity",
+    "complexity_onset",
     "fixed_points",
     "fold",
     "largest_exponent",

@@ -19,7 +19,7 @@ from .errors import ConvergenceError
 from .landscape import Landscape, Point
 from .mean_field import fixed_points
 
-__all__ = ["complexity", "Complexity", "Saddle"]
+__all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle"]
 
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
 _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
@@ -99,8 +99,8 @@ class Complexity:
 
     @cached_property
     def sites(self):
-        """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-6."""
-        return self.sites_at(1e-6)
+        """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
+        return self.sites_at(1e-4, 40_000)
 
     def sites_at(self, tol, max_nodes=400_000):
         """Sites of a typical fixed point whose averages are accurate to about ``tol`` for smooth functions.
@@ -137,7 +137,7 @@ class Complexity:
         return f"{self.ensemble.cell.name} complexity ({self.method}) {self.value:.10g}: {shown or 'no fixed point'} ({self.status})"
 
 
-def complexity(ensemble, method="annealed", tol=1e-10):
+def complexity(ensemble, method="annealed", tol=None):
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
@@ -154,9 +154,9 @@ def complexity(ensemble, method="annealed", tol=1e-10):
     ----------
     ensemble : Ensemble
     method : "annealed" or "mean_field"
-    tol : float in [1e-13, 0.1]
-        Accuracy wanted of the rate, absolute. ``status`` says so where the estimated quadrature error exceeds it: integrals over three
-        and more fields (LSTM) are good to about 1e-8.
+    tol : float in [1e-13, 0.1], optional
+        Accuracy wanted of the rate, absolute: ``status`` says so where the estimated quadrature error exceeds it. Default 1e-10; 1e-7
+        where the site integral runs over three and more fields (LSTM, whose rates are good to about 1e-8).
 
     Returns
     -------
@@ -172,14 +172,16 @@ def complexity(ensemble, method="annealed", tol=1e-10):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
     if method not in ("annealed", "mean_field"):
         raise ValueError(f"method must be 'annealed' or 'mean_field', got {method!r}")
-    tol = real("tol", tol, low=1e-13, high=0.1)
+    tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)
     if not ensemble.cell.compiled.bounded:
         status = f"unbounded: the messages of cell {ensemble.cell.name!r} grow without bound, and so may its fixed points"
         return Complexity(ensemble, method, float("nan"), status, float("nan"), {}, {}, {}, 0.0, 0.0)
     landscape = Landscape(ensemble)
     if not landscape.looping:
         return _nothing(ensemble, method, "no saddle: no message feeds back, so that the fixed point is unique", landscape)
-    saddles = _mean_field_saddles(landscape) if method == "mean_field" else _saddles(landscape)
+    saddles = _mean_field_saddles(landscape) if method == "mean_field" else find_saddles(landscape)
+    if tol is None:
+        tol = 1e-10 if landscape.dimension <= 2 else 1e-7
     return _result(landscape, method, saddles, tol)
 
 
@@ -341,8 +343,8 @@ def _scan_nodes(landscape):
     return _SCAN_NODES.get(landscape.dimension, _MOST_SCAN_NODES)
 
 
-def _saddles(landscape):
-    """All stationary points on the ridge, polished."""
+def find_saddles(landscape):
+    """All stationary points on the ridges of a Landscape: a list of Saddle. Raises ConvergenceError as :func:`complexity`."""
     newton = _Newton(landscape, 1e-14, _scan_nodes(landscape))
     out = []
     for piece in _ridges(landscape, newton):
@@ -352,6 +354,20 @@ def _saddles(landscape):
                 if saddle is not None:
                     out.append(saddle)
     return out
+
+
+def follow_saddle(landscape, saddle):
+    """The saddle of a Landscape near one of another, with hyperparameters a little different; None where there is none.
+
+    Good to about 1e-9: the quadrature is not refined as in :func:`find_saddles`, and ``error`` is not estimated (nan).
+    """
+    newton = _Newton(landscape, _FINE.get(landscape.dimension, _LEAST_FINE), _MOST_NODES)
+    found = newton.solve(saddle.point, True, 1e-5, max_steps=12)
+    if found is None:
+        return None
+    point, step, e, residual, _, size = found
+    value = e.value + 0.5 * float(newton._raw(e.gradient, point) @ step)
+    return Saddle(value, _is_maximum(newton, e), newton.moved(point, step, e), size * size, float("nan"))
 
 
 def _saddle_between(landscape, newton, left, right):

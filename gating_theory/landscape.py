@@ -449,7 +449,11 @@ class Landscape:
         state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
         parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
         fields = np.array(flat[:K])
-        return Sites(cell, weights, state, fields, parameters, self.ensemble.array("gain"), source, reached)
+        driven = self.gain2 * self.all_moments(point)[self.listens]
+        total = driven + self.frozen
+        share = np.divide(driven, total, out=np.zeros_like(total), where=total > 0)
+        recurrent = share[:, None] * (fields - self.means[:K, None])
+        return Sites(cell, weights, state, fields, parameters, self.ensemble.array("gain"), source, reached, recurrent)
 
     def law_of_all(self, point):
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""
