@@ -17,6 +17,7 @@ from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
 from .io import load, save
+from .kac_rice import KacRice, kac_rice
 from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
 from .network import Network
@@ -38,6 +39,7 @@ __all__ = [
     "Critical",
     "Ensemble",
     "FixedPoint",
+    "KacRice",
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
@@ -51,6 +53,7 @@ __all__ = [
     "complexity_onset",
     "fixed_points",
     "fold",
+    "kac_rice",
     "largest_exponent",
     "load",
     "lyapunov_spectrum",

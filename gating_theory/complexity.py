@@ -19,7 +19,7 @@ from .errors import ConvergenceError
 from .landscape import Landscape, Point
 from .mean_field import fixed_points
 
-__all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle"]
+__all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle", "restored", "ridge"]
 
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
 _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
@@ -130,6 +130,12 @@ class Complexity:
         out = {"kind": "complexity", "ensemble": self.ensemble.as_dict()}
         for name in ("method", "value", "status", "rate", "moments", "multipliers", "determinant", "residual", "error"):
             out[name] = getattr(self, name)
+        for name in ("value", "rate"):  # JSON has no nan
+            out[name] = None if np.isnan(out[name]) else out[name]
+        out["point"] = None
+        if self.saddles:
+            point = self.saddles[0].point
+            out["point"] = {name: getattr(point, name).tolist() for name in ("q", "mu", "x", "tau")}
         return out
 
     def __str__(self):
@@ -183,6 +189,25 @@ def complexity(ensemble, method="annealed", tol=None):
     if tol is None:
         tol = 1e-10 if landscape.dimension <= 2 else 1e-7
     return _result(landscape, method, saddles, tol)
+
+
+def restored(data, ensemble):
+    """A Complexity from its :meth:`Complexity.as_dict`, its largest saddle included. ValueError where that is none any more."""
+    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble", "point")}
+    for name in ("value", "rate"):
+        values[name] = float("nan") if values[name] is None else float(values[name])
+    if data["point"] is None:
+        return Complexity(ensemble, **values)
+    landscape = Landscape(ensemble)
+    point = Point(**{name: np.array(v, dtype=float) for name, v in data["point"].items()})
+    gaussian = values["method"] == "mean_field"
+    newton = _Newton(landscape, 1e-8 if landscape.dimension <= 2 else 1e-4, 300_000)
+    _, residual, _ = newton.gaussian_system(point) if gaussian else newton.system(point)
+    left = float(np.abs(residual[2 * newton.A :] if gaussian else residual).max())
+    if not left < 1e-3:
+        raise ValueError(f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
+    saddle = Saddle(values["rate"], True, point, values["residual"], values["error"])
+    return Complexity(ensemble, **values, saddles=(saddle,), _landscape=landscape)
 
 
 def _nothing(ensemble, method, status, landscape):
@@ -347,7 +372,7 @@ def find_saddles(landscape):
     """All stationary points on the ridges of a Landscape: a list of Saddle. Raises ConvergenceError as :func:`complexity`."""
     newton = _Newton(landscape, 1e-14, _scan_nodes(landscape))
     out = []
-    for piece in _ridges(landscape, newton):
+    for piece in ridge(landscape):
         for left, right in zip(piece[:-1], piece[1:]):
             if left.slope * right.slope < 0 and min(abs(left.slope), abs(right.slope)) > _NOISE:
                 saddle = _saddle_between(landscape, newton, left, right)
@@ -387,8 +412,12 @@ def _saddle_between(landscape, newton, left, right):
     return saddle
 
 
-def _ridges(landscape, newton):
-    """The pieces of the ridge on which the determinant counts, each a list of _Settled ascending in t."""
+def ridge(landscape):
+    """The ridge of a Landscape where the determinant counts: a list of pieces, each a list of points ascending in amplitude.
+
+    Points have ``t``, log of the leading moment, ``value``, Sigma there, ``slope`` and ``point``; good to plotting accuracy.
+    """
+    newton = _Newton(landscape, 1e-14, _scan_nodes(landscape))
     pieces = []
     top, candidates = _amplitudes(landscape)
     bottom = np.log(top) - _DEPTH

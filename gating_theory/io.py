@@ -11,7 +11,9 @@ import os
 import uuid
 from pathlib import Path
 
+from .complexity import Complexity, restored
 from .ensemble import Ensemble
+from .kac_rice import KacRice
 from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
 from .provenance import cell_text, provenance
@@ -31,7 +33,8 @@ def save(result, path):
 
     Parameters
     ----------
-    result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical or LyapunovSpectrum
+    result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
+        Complexity or KacRice
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -181,6 +184,10 @@ def _describe(result):
             "status": result.status,
         }
         return "critical", result.ensemble, data
+    if isinstance(result, Complexity):
+        return "complexity", result.ensemble, result.as_dict()
+    if isinstance(result, KacRice):
+        return "kac_rice", result.ensemble, result.as_dict()
     if isinstance(result, LyapunovSpectrum):
         return "lyapunov", result.ensemble, result.as_dict()
     if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
@@ -188,14 +195,15 @@ def _describe(result):
             raise ValueError("result holds fixed points of different cells: save them in one file a cell")
         return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
     raise TypeError(
-        "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical or LyapunovSpectrum, "
+        "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
+        "Complexity or KacRice, "
         f"got {type(result).__name__}"
     )
 
 
 def _restore(kind, data, record, cell):
     makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
-    makers |= {"lyapunov": LyapunovSpectrum.from_dict}
+    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "complexity": _complexity, "kac_rice": _kac_rice}
     if kind not in makers:
         raise ValueError(f"unknown kind {kind!r}; known are {list(makers)}")
     result = makers[kind](data, cell)
@@ -244,3 +252,12 @@ def _critical(data, cell):
         raise ValueError(f"the ensemble has {parameter} = {ensemble.value(parameter)!r}, but the critical value is {value!r}")
     moments = {str(k): float(v) for k, v in data["moments"].items()}
     return Critical(value, parameter, moments, bool(data["discontinuous"]), ensemble, str(data["status"]))
+
+
+def _complexity(data, cell):
+    return restored(data, Ensemble.from_dict(data["ensemble"], cell))
+
+
+def _kac_rice(data, cell):
+    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble")}
+    return KacRice(Ensemble.from_dict(data["ensemble"], cell), **values)
