@@ -94,7 +94,7 @@ class Complexity:
     determinant: dict
     residual: float
     error: float
-    saddles: tuple = ()
+    saddles: tuple = field(default=(), compare=False)
     _landscape: Landscape = field(default=None, repr=False, compare=False)
 
     @cached_property
