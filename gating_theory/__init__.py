@@ -14,6 +14,7 @@ from .chaos import ChaosOnset, chaos_onset, largest_exponent
 from .complexity import Complexity, complexity
 from .complexity_onset import complexity_onset
 from .ensemble import Ensemble
+from .enumeration import FixedPointCounts, count_fixed_points
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
 from .io import load, save
@@ -39,6 +40,7 @@ __all__ = [
     "Critical",
     "Ensemble",
     "FixedPoint",
+    "FixedPointCounts",
     "KacRice",
     "LyapunovSpectrum",
     "Network",
@@ -51,6 +53,7 @@ __all__ = [
     "chaos_onset",
     "complexity",
     "complexity_onset",
+    "count_fixed_points",
     "fixed_points",
     "fold",
     "kac_rice",

@@ -1,24 +1,17 @@
-"""Fixed points of one given network, by Newton's method from many starts on a residual that no gate can make small [T2, T7].
-
-At a fixed point every site sits at the fixed state s*(y) of its fields, so the equations are those of the map
-
-    x -> fields y(x), one after the other -> Phi(x) = s*(y(x)),        r(x) = Phi(x) - x,
-
-where x are the state variables that messages listen to (h alone in all built-in cells: N unknowns, also for the LSTM). A shut
-update gate multiplies the step s' - s by 1 - z and would make anything look like a fixed point; r never carries that factor, and
-fields that set the speed only (the GRU's z) do not enter at all. det(1 - dPhi/dx) is the det(1 - W(1) U) of the theory sheet.
-"""
+"""Fixed points of one given network, by Newton's method from many starts on a residual that no gate can make small [T2, T7]."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
 
 import numpy as np
 
 from .checks import generator, integer, real, real_array
-from .errors import CapabilityError, ConvergenceError
+from .errors import CapabilityError
+from .multistart import FLAT, descend, merge_points, newton, polish, unseen
+from .provenance import json_ready
+from .reduced_map import ReducedMap, size
 
 __all__ = ["NetworkFixedPoints"]
 
@@ -31,11 +24,8 @@ _AMPLITUDES, _RELAXED_STEPS = (0.1, 3.0), 30
 #: Largest change of an unknown in one Newton step, drawn for each start, in units of the largest of 1 and the rms state.
 _CAPS = (0.08, 0.5)
 
-#: Levenberg-Marquardt steps for a start that Newton leaves, and the residual above which it is given up.
-_DESCENT_STEPS, _PROMISING = 60, 0.1
-
-#: |J^T r| / |r| below which |r| counts as minimal.
-_FLAT = 1e-5
+#: Residual above which a start that Newton leaves is given up.
+_PROMISING = 0.1
 
 
 @dataclass(frozen=True)
@@ -113,12 +103,58 @@ class NetworkFixedPoints:
         return len(self.label)
 
     def as_dict(self):
-        """JSON-ready: every attribute by name, arrays as lists."""
+        """JSON-ready, read back by :meth:`from_dict`: every attribute by name, arrays as lists, nan and inf as strings."""
         out = {"kind": "network_fixed_points"}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            out[name] = value.tolist() if isinstance(value, np.ndarray) else value
+            out[name] = json_ready(value.tolist() if isinstance(value, np.ndarray) else value)
+        out["n_state"], out["n_units"] = self.states.shape[1:]  # not to be seen from an empty list
         return out
+
+    @classmethod
+    def from_dict(cls, description):
+        """Rebuild NetworkFixedPoints from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+
+        Returns
+        -------
+        NetworkFixedPoints
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description, arrays that do not fit together, a degree that is not the sum of the indices.
+        """
+        if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
+            raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
+        values = {name: description[name] for name in cls.__dataclass_fields__}
+        kinds = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
+        kinds |= {"spectral_radius": float, "n_unstable": int}
+        length = len(values["label"])
+        for name, kind in kinds.items():
+            if values[name] is None and name in ("spectral_radius", "n_unstable"):
+                continue
+            values[name] = np.array(values[name], dtype=kind)
+            if values[name].shape != (length,):
+                raise ValueError(f"{name} must have an entry for each of the {length} labels, got shape {values[name].shape}")
+        if not set(values["label"].tolist()) <= {"fixed", "slow"}:
+            raise ValueError(f"label must be 'fixed' or 'slow', got {sorted(set(values['label'].tolist()))}")
+        states = np.array(values["states"], dtype=float)
+        if len(states) != length or (length and states.ndim != 3):
+            raise ValueError(f"states must have shape ({length}, d, N), got {states.shape}")
+        if not length:
+            states = np.zeros((0, *(integer(name, description[name], low=1) for name in ("n_state", "n_units"))))
+        values["states"] = states
+        for name in ("n_missing", "tol", "slow_tol", "merge"):
+            values[name] = float(values[name])
+        for name in ("n_starts", "n_failed"):
+            values[name] = integer(name, values[name])
+        if values["degree"] != int(values["index"].sum()):
+            raise ValueError(f"degree must be the sum of the indices, {int(values['index'].sum())}, got {values['degree']!r}")
+        return cls(**values)
 
     def __str__(self):
         lines = [self.status]
@@ -129,261 +165,6 @@ class NetworkFixedPoints:
                 line += f"  radius {self.spectral_radius[i]:.5g}, {self.n_unstable[i]} unstable"
             lines.append(line)
         return "\n".join(lines)
-
-
-@lru_cache(maxsize=64)
-class _SiteMap:
-    """What the reduced map needs of a cell: which variables and fields matter, and compiled derivatives."""
-
-    def __init__(self, cell):
-        import sympy as sp
-
-        from . import derive
-        from .compiled import SparseBlocks
-
-        self.cell = cell
-        heard = set().union(*(m.free_symbols for m in cell.messages))
-        self.kept = [i for i, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
-        d, K = cell.n_state, cell.n_fields
-        pole = None
-        if cell.closed_form is not None:
-            # the derivative of the closed form: exact at any saturation, and fields that only set the speed are absent
-            forms = [cell.closed_form[cell.state[i]] for i in self.kept]
-            slopes = sp.Matrix([[derive.stable_form(sp.diff(form, y)) for y in cell.fields] for form in forms])
-        else:
-            # ds*/dy = (1 - F_s)^-1 F_y, as adjugate and determinant so that small leaks are not subtracted from 1
-            head, back = derive._placeholders(derive.stable_form(sp.eye(d) - cell.F_s), "A")
-            right, more = derive._placeholders(derive.stable_form(cell.F_y), "B")
-            back |= more
-            slopes = (head.adjugate() * right)[self.kept, :].xreplace(back)
-            pole = head.det(method="berkowitz").xreplace(back)
-        needed = {k for k in range(K) if any(slopes[i, k] != 0 for i in range(len(self.kept)))}
-        while True:
-            more = {j for k in needed for j in range(k) if cell.fields[j] in cell.messages[k].free_symbols} - needed
-            if not more:
-                break
-            needed |= more
-        self.needed = sorted(needed)
-        arguments = [*cell.state, *cell.fields, *cell.parameters]
-        matrices = {"slopes": slopes} | ({} if pole is None else {"pole": sp.Matrix([[pole]])})
-        self.slopes = SparseBlocks(arguments, matrices)
-        only = [[cell.M_s[k, i] if k in needed else 0 for i in self.kept] for k in range(K)]
-        before = [[cell.M_y[k, j] if k in needed else 0 for j in range(K)] for k in range(K)]
-        blocks = {"M_s": derive.stable_form(sp.Matrix(only)), "M_y": derive.stable_form(sp.Matrix(before))}
-        self.messages = SparseBlocks(arguments, blocks)
-
-
-class _ReducedMap:
-    """x -> Phi(x) of one network, for batches x of shape (B, m, N), its residual and its Jacobian [T2]."""
-
-    def __init__(self, net, pattern):
-        self.net, self.cell = net, net.cell
-        self.site = _SiteMap(net.cell)
-        self.constant = net.biases + pattern
-        self.parameters = list(net.parameters)
-        self.connected = [bool(u.any()) for u in net.matrices]
-        self.m, self.n_units = len(self.site.kept), net.n_units
-        self.n = self.m * self.n_units
-
-    def fields(self, x, all=False):
-        """Fields as a list of (B, N) arrays; those that Phi does not need stay 0 unless ``all``. Also the state rows used."""
-        rows = [0.0] * self.cell.n_state
-        for place, i in enumerate(self.site.kept):
-            rows[i] = x[:, place]
-        shape = (x.shape[0], self.n_units)
-        y = [np.zeros(shape) for _ in range(self.cell.n_fields)]
-        for k in range(self.cell.n_fields) if all else self.site.needed:
-            y[k] = np.broadcast_to(self.constant[k], shape)
-            if self.connected[k]:
-                message = np.broadcast_to(self.cell.compiled.message(k, rows, y, self.parameters), shape)
-                y[k] = y[k] + message @ self.net.matrices[k].T
-        return rows, y
-
-    def fixed_state(self, y):
-        """(B, d, N) fixed states of the sites; not a number where a site has none."""
-        shape = y[0].shape
-        parameters = [np.broadcast_to(p, shape) for p in self.parameters]
-        try:
-            values = self.cell.compiled.fixed_state(y, parameters)
-            bad = None
-        except ConvergenceError as error:
-            values = list(error.estimate)
-            again = self.cell.compiled.update(values, y, parameters)
-            bad = sum(~(np.abs(a - s) <= 1e-11 * (1.0 + np.abs(s))) for a, s in zip(again, values)) > 0
-        out = np.stack([np.broadcast_to(v, shape) for v in values], axis=1)
-        if bad is not None:
-            out[np.broadcast_to(bad[:, None], out.shape)] = np.nan
-        return out
-
-    def residual(self, x):
-        """Phi(x) - x, (B, m, N)."""
-        with np.errstate(all="ignore"):
-            _, y = self.fields(x)
-            return self.fixed_state(y)[:, self.site.kept] - x
-
-    def jacobian(self, x):
-        """Residual (B, m N) and its derivative by x, (B, m N, m N)."""
-        with np.errstate(all="ignore"):
-            return self._jacobian(x)
-
-    def _jacobian(self, x):
-        B, n = x.shape[0], self.n_units
-        rows, y = self.fields(x)
-        state = self.fixed_state(y)
-        residual = (state[:, self.site.kept] - x).reshape(B, -1)
-        slopes = self.site.slopes(*state.swapaxes(0, 1), *y, *self.parameters)
-        if "pole" in slopes:
-            pole = slopes["pole"][0, 0]
-            slopes["slopes"] = {key: value / pole for key, value in slopes["slopes"].items()}
-        blocks = self.site.messages(*rows, *y, *self.parameters)
-
-        def columns(matrix, value):  # matrix diag(value), one matrix for the whole batch where the value is a constant
-            return matrix * value if np.ndim(value) == 0 else matrix * np.broadcast_to(value, (B, n))[:, None, :]
-
-        J = np.zeros((B, self.m * n, self.m * n))
-        dy = {}
-        for k in self.site.needed:
-            if not self.connected[k]:
-                continue
-            matrix = self.net.matrices[k]
-            for i in range(self.m):
-                total = columns(matrix, blocks["M_s"][k, i]) if (k, i) in blocks["M_s"] else None
-                for j in self.site.needed:
-                    if (k, j) in blocks["M_y"] and (j, i) in dy:
-                        inner = np.broadcast_to(blocks["M_y"][k, j], (B, n))[:, :, None] * dy[j, i]
-                        term = np.matmul(matrix, inner)
-                        total = term if total is None else total + term
-                if total is not None:
-                    dy[k, i] = total
-        for (a, k), slope in slopes["slopes"].items():
-            slope = np.broadcast_to(slope, (B, n))[:, :, None]
-            for i in range(self.m):
-                if (k, i) in dy:
-                    J[:, a * n : (a + 1) * n, i * n : (i + 1) * n] += slope * dy[k, i]
-        units = np.arange(self.m * n)
-        J[:, units, units] -= 1.0
-        return residual, J
-
-    def complete(self, x):
-        """The full states (B, d, N) of points x."""
-        with np.errstate(all="ignore"):
-            _, y = self.fields(x, all=True)
-            state = self.fixed_state(y)
-        state[:, self.site.kept] = x
-        return state
-
-    def bounds(self):
-        """(m, 1) largest |s*| of the unknowns at any fields, probed; infinite where it grows with the fields."""
-        if self.cell.closed_form is None:
-            return np.full((self.m, 1), np.inf)
-        largest = []
-        for scale in (15.0, 40.0):
-            grid = scale * np.array(list(product((-1.0, 0.0, 1.0), repeat=self.cell.n_fields))).T
-            y = [np.repeat(row[:, None], self.n_units, axis=1) for row in grid]
-            with np.errstate(all="ignore"):
-                largest.append(np.abs(self.fixed_state(y)[:, self.site.kept]).max(axis=(0, 2)))
-        return np.where(largest[1] <= 1.05 * largest[0], largest[1], np.inf)[:, None]
-
-
-def _solve(matrix, right):
-    """Batched solve (B, n, n), (B, n); singular systems get a tiny shift, broken ones a zero step."""
-    good = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
-    out = np.zeros_like(right)
-    if good.any():
-        A, b = (matrix, right) if good.all() else (matrix[good], right[good])
-        try:
-            out[good] = np.linalg.solve(A, b[:, :, None])[:, :, 0]
-        except np.linalg.LinAlgError:
-            scale = np.abs(A).max(axis=(1, 2))[:, None, None] + 1e-300
-            shift = np.random.default_rng(0).standard_normal(A.shape) * 1e-12
-            out[good] = np.linalg.solve(A + scale * shift, b[:, :, None])[:, :, 0]
-    out[~np.isfinite(out)] = 0.0
-    return out
-
-
-def _size(residual):
-    """(B,) largest |residual|, infinite where it is not a number."""
-    size = np.abs(residual).max(axis=tuple(range(1, residual.ndim)))
-    return np.where(np.isfinite(size), size, np.inf)
-
-
-def _newton(reduced, x, caps, bounds, tol, n_steps):
-    """Newton with every component of a step held below the start's cap; the residual may rise. Returns points and residuals.
-
-    Of each start the best point met is returned: the fixed point where it converged.
-    """
-    x = x.copy()
-    best, least = np.zeros_like(x), np.full(len(x), np.inf)
-    active = np.arange(len(x))
-    for step in range(n_steps + 1):
-        here = x[active]
-        if step == n_steps:
-            residual = reduced.residual(here)
-        else:
-            residual, J = reduced.jacobian(here)
-        size = _size(residual)
-        better = size < least[active]
-        best[active[better]], least[active[better]] = here[better], size[better]
-        lost = ~np.isfinite(size)  # a site without a fixed state: half-way back to the best point, or to zero
-        x[active[lost]] = 0.5 * (here[lost] + best[active[lost]])
-        go = size >= tol
-        if step == n_steps or not go.any():
-            break
-        if not go.all():
-            active, here, residual, J, lost = active[go], here[go], residual[go], J[go], lost[go]
-        if lost.any():
-            move = active[~lost]
-            here, residual, J = here[~lost], residual[~lost], J[~lost]
-        else:
-            move = active
-        change = -_solve(J, residual).reshape(here.shape)
-        rms = np.sqrt(np.mean(here**2, axis=(1, 2)))
-        cap = (caps[move] * np.maximum(1.0, rms))[:, None, None]
-        x[move] = np.clip(here + np.clip(change, -cap, cap), -bounds, bounds)
-    return best, least
-
-
-def _descend(reduced, x, tol, slow_tol):
-    """Levenberg-Marquardt down |r|^2 with rejection of steps that do not descend: points, residuals, |J^T r| / |r|."""
-    x = x.copy()
-    B, n = len(x), reduced.n
-    residual, J = reduced.jacobian(x)
-    damping = 1e-2 * np.ones(B)
-    flat, slowly = np.full(B, np.inf), np.zeros(B, dtype=int)
-    active = np.arange(B)
-    for _ in range(_DESCENT_STEPS):
-        r, A = residual[active], J[active]
-        gradient = np.matmul(A.swapaxes(1, 2), r[:, :, None])[:, :, 0]
-        norm = np.linalg.norm(r, axis=1)
-        flat[active] = np.linalg.norm(gradient, axis=1) / np.maximum(norm, 1e-300)
-        keep = (_size(r) >= tol) & (flat[active] > _FLAT) & (damping[active] < 1e8)
-        keep &= (_size(r) < slow_tol) | (slowly[active] < 5)
-        if not keep.any():
-            break
-        active, r, A, gradient, norm = active[keep], r[keep], A[keep], gradient[keep], norm[keep]
-        normal = np.matmul(A.swapaxes(1, 2), A)
-        # damped by the residual: it goes away where r does, so that Newton's speed is kept near a zero
-        normal[:, range(n), range(n)] += (damping[active] * norm)[:, None]
-        trial = x[active] - _solve(normal, gradient).reshape(x[active].shape)
-        new, slope = reduced.jacobian(trial)
-        after = np.where(np.isfinite(new).all(axis=1), np.linalg.norm(new, axis=1), np.inf)
-        down = after < norm
-        slowly[active] = np.where(down & (after < 0.98 * norm), 0, slowly[active] + 1)
-        at = active[down]
-        x[at], residual[at], J[at] = trial[down], new[down], slope[down]
-        damping[active] *= np.where(down, 0.2, 5.0)
-    return x, _size(residual), flat
-
-
-def _polish(reduced, x):
-    """Two more plain Newton steps where they help; points and residuals."""
-    size = _size(reduced.residual(x))
-    for _ in range(2):
-        residual, J = reduced.jacobian(x)
-        trial = x - _solve(J, residual).reshape(x.shape)
-        new = _size(reduced.residual(trial))
-        x, size = np.where((new < size)[:, None, None], trial, x), np.minimum(size, new)
-    return x, size
 
 
 def _starts(reduced, n_starts, scale, rng, given):
@@ -401,39 +182,11 @@ def _starts(reduced, n_starts, scale, rng, given):
             go = moving[stop[moving] > t]
             if not go.size:
                 break
-            change = reduced.residual(x[go])
+            change = reduced.residual(x[go], np.zeros(go.size, dtype=int))
             fine = np.isfinite(change).all(axis=(1, 2))
             x[go[fine]] += pace[go[fine]] * change[fine]
         parts.append(x)
     return np.concatenate(parts)
-
-
-def _merge(points, distance):
-    """Representatives (indices of points) and, for each point, which of them it is within the distance of."""
-    chosen, member = [], np.empty(len(points), dtype=int)
-    flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
-    for i, point in enumerate(flat):
-        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else []
-        if len(near):
-            member[i] = near[0]
-        else:
-            member[i] = len(chosen)
-            chosen.append(i)
-    return np.array(chosen, dtype=int), member
-
-
-def _unseen(hits):
-    """Chao's estimate of the number of classes not seen, from how often each was [A. Chao, Scand. J. Stat. 11, 265 (1984)]."""
-    if np.sum(hits) < 2:
-        return float("inf")
-    once, twice = int(np.sum(hits == 1)), int(np.sum(hits == 2))
-    return once**2 / (2.0 * twice) if twice else once * (once - 1) / 2.0
-
-
-def _is_odd(reduced, rng):
-    x = rng.standard_normal((3, reduced.m, reduced.n_units))
-    there, back = reduced.residual(x), reduced.residual(-x)
-    return bool(np.abs(there + back).max() < 1e-12 * (1.0 + np.abs(there).max()))
 
 
 def _mirror(points, hits, distance):
@@ -469,7 +222,7 @@ def _search(net, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, me
     if not isinstance(spectra, (bool, np.bool_)):
         raise TypeError(f"spectra must be True or False, got {spectra!r}")
     rng = generator(rng)
-    reduced = _ReducedMap(net, net._pattern(input))
+    reduced = ReducedMap(net, net._pattern(input))
     given = None
     if starts is not None:
         given = _given_starts(net, starts)[:, reduced.site.kept]
@@ -479,7 +232,7 @@ def _search(net, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, me
         x = _starts(reduced, n_starts, scale, rng, given)
         caps = np.exp(rng.uniform(*np.log(_CAPS), len(x)))
         bounds = reduced.bounds()
-        odd = _is_odd(reduced, np.random.default_rng(0))
+        odd = bool(reduced.odd()[0])
         chunk = max(1, int(_MEMORY / (6 * 8 * reduced.n**2)))
         points, sizes, slow = [], [], []
         for first in range(0, len(x), chunk):
@@ -493,45 +246,43 @@ def _search(net, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, me
 
 
 def _from_starts(reduced, x, caps, bounds, tol, slow_tol, n_steps):
-    points, sizes = _newton(reduced, x, caps, bounds, tol, n_steps)
+    which = np.zeros(len(x), dtype=int)
+    points, sizes = newton(reduced, x, which, caps, bounds, tol, n_steps)
     slow = np.zeros(len(x), dtype=bool)
     left = np.flatnonzero((sizes >= tol) & (sizes < max(_PROMISING, slow_tol)))
     if left.size:
-        points[left], sizes[left], flat = _descend(reduced, points[left], tol, slow_tol)
-        slow[left] = (sizes[left] >= tol) & (sizes[left] < slow_tol) & (flat <= _FLAT)
+        points[left], sizes[left], flat = descend(reduced, points[left], which[left], tol, slow_tol)
+        slow[left] = (sizes[left] >= tol) & (sizes[left] < slow_tol) & (flat <= FLAT)
     done = np.flatnonzero(sizes < tol)
     if done.size:
-        points[done], sizes[done] = _polish(reduced, points[done])
+        points[done], sizes[done] = polish(reduced, points[done], which[done])
     return points, sizes, slow
 
 
 def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_tol, merge, spectra):
     fixed = sizes < tol
     n_starts, n_failed = len(points), int(np.sum(~fixed & ~slow))
-    chosen, member = _merge(points[fixed], merge)
+    chosen, member = merge_points(points[fixed], merge)
     hits = np.bincount(member, minlength=len(chosen))
     order = np.argsort(-hits, kind="stable")
     found, hits = points[fixed][chosen][order], hits[order]
-    n_found, mirrored, missing = len(found), np.zeros(len(found), dtype=bool), _unseen(hits)
+    n_found, mirrored, missing = len(found), np.zeros(len(found), dtype=bool), unseen(hits)
     source = np.arange(n_found)
     if odd and n_found:
         found, hits, mirrored, pairs, selves, source = _mirror(found, hits, merge)
         if missing < np.inf:  # zero is its own image, all else comes in twos
-            missing = 0.0 if selves.all() else 2.0 * _unseen(pairs)
-    index = np.zeros(n_found, dtype=int)
-    for i in range(n_found):
-        _, J = reduced.jacobian(found[i : i + 1])
-        sign, log = np.linalg.slogdet(-J[0])
-        index[i] = int(sign) if np.isfinite(log) else 0
+            missing = 0.0 if selves.all() else 2.0 * unseen(pairs)
+    index = reduced.index(found[:n_found], np.zeros(n_found, dtype=int))
     index = index[source]
     ghosts = points[slow]
-    chosen, member = _merge(ghosts, max(merge, 1e-3))  # minima are flat: found to 1e-3 at best
+    chosen, member = merge_points(ghosts, max(merge, 1e-3))  # minima are flat: found to 1e-3 at best
     order = np.argsort(sizes[slow][chosen], kind="stable")
     ghost_hits = np.bincount(member, minlength=len(chosen))[order]
     ghosts = ghosts[chosen][order]
     every = np.concatenate([found, ghosts])
-    states = reduced.complete(every) if len(every) else np.zeros((0, net.cell.n_state, net.n_units))
-    residual = _size(reduced.residual(every)) if len(every) else np.zeros(0)
+    alone = np.zeros(len(every), dtype=int)  # all of network 0
+    states = reduced.complete(every, alone) if len(every) else np.zeros((0, net.cell.n_state, net.n_units))
+    residual = size(reduced.residual(every, alone)) if len(every) else np.zeros(0)
     radius = unstable = None
     if spectra:
         radius, unstable = np.full(len(every), np.nan), np.full(len(every), -1)

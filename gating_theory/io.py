@@ -13,6 +13,8 @@ from pathlib import Path
 
 from .complexity import Complexity, restored
 from .ensemble import Ensemble
+from .enumeration import FixedPointCounts
+from .fixed_point_search import NetworkFixedPoints
 from .kac_rice import KacRice
 from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
@@ -34,7 +36,7 @@ def save(result, path):
     Parameters
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        Complexity or KacRice
+        NetworkFixedPoints, FixedPointCounts, Complexity or KacRice.
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -190,22 +192,28 @@ def _describe(result):
         return "kac_rice", result.ensemble, result.as_dict()
     if isinstance(result, LyapunovSpectrum):
         return "lyapunov", result.ensemble, result.as_dict()
+    if isinstance(result, FixedPointCounts):
+        return "fixed_point_counts", result.ensemble, result.as_dict()
+    if isinstance(result, NetworkFixedPoints):
+        return "network_fixed_points", None, result.as_dict()
     if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
         if any(p.ensemble.cell != result[0].ensemble.cell for p in result):
             raise ValueError("result holds fixed points of different cells: save them in one file a cell")
         return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
     raise TypeError(
         "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        "Complexity or KacRice, "
-        f"got {type(result).__name__}"
+        f"NetworkFixedPoints, FixedPointCounts, Complexity or KacRice, got {type(result).__name__}"
     )
 
 
 def _restore(kind, data, record, cell):
     makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
-    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "complexity": _complexity, "kac_rice": _kac_rice}
+    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "fixed_point_counts": FixedPointCounts.from_dict}
+    makers |= {"complexity": _complexity, "kac_rice": _kac_rice}
+    if kind == "network_fixed_points":  # knows its states, not the cell they are of
+        return NetworkFixedPoints.from_dict(data)
     if kind not in makers:
-        raise ValueError(f"unknown kind {kind!r}; known are {list(makers)}")
+        raise ValueError(f"unknown kind {kind!r}; known are {[*makers, 'network_fixed_points']}")
     result = makers[kind](data, cell)
     # a cell of the same name can be another one; built-in cells may have changed with the version
     one = result[0] if isinstance(result, list) else result

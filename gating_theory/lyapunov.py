@@ -16,6 +16,7 @@ from .ensemble import Ensemble
 from .errors import ConvergenceError
 from .network import Network
 from .progress import Progress, check_progress
+from .provenance import json_ready
 
 __all__ = ["LyapunovSpectrum", "lyapunov_spectrum"]
 
@@ -97,10 +98,10 @@ class LyapunovSpectrum:
         arrays = ("exponents", "stderr", "block_logs", "state")
         return {
             **{name: getattr(self, name) for name in plain},
-            **{name: _to_json(getattr(self, name).tolist()) for name in arrays},
-            "dimension": _to_json(self.dimension),
-            "entropy": _to_json(self.entropy),
-            "sum_rule": None if self.sum_rule is None else _to_json(list(self.sum_rule)),
+            **{name: json_ready(getattr(self, name).tolist()) for name in arrays},
+            "dimension": json_ready(self.dimension),
+            "entropy": json_ready(self.entropy),
+            "sum_rule": None if self.sum_rule is None else json_ready(list(self.sum_rule)),
             "ensemble": self.ensemble.as_dict(),
         }
 
@@ -454,9 +455,3 @@ def _kaplan_yorke(exponents, size):
         j = int(negative[0])
         return (float(j + sums[j - 1] / abs(exponents[j])) if j else 0.0), True
     return (float(size), True) if exponents.size == size else (float("nan"), False)
-
-
-def _to_json(value):
-    if isinstance(value, list):
-        return [_to_json(v) for v in value]
-    return value if np.isfinite(value) else str(value)

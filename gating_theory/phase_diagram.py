@@ -11,8 +11,8 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from .mean_field import fixed_points, fold, onset, tricritical
 from .progress import Progress, check_progress
 from .provenance import provenance
 from .spectrum import Spectrum
+from .tasks import known_cell, run_tasks, single_blas_thread
 
 __all__ = ["phase_diagram", "symbol", "QUANTITIES"]
 
@@ -247,38 +248,18 @@ def _run(ensemble, grids, jobs, tasks, executor, progress):
         points = np.column_stack([grids[p][i] for p, i in zip(job.paths, index)]) if shape else np.zeros((1, 0))
         return cell, description, job, points
 
-    futures = []
-    try:
-        if executor is not None:
-            futures = [executor.submit(_chunk, *arguments(task)) for task in tasks]
-        with Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
-            for i, task in enumerate(tasks):
-                out.append(futures[i].result() if executor is not None else _chunk(*arguments(task)))
-                tell(task[2] - task[1])
-    finally:
-        for future in futures[len(out) :]:  # after an error or an interrupt the rest is not wanted any more
-            future.cancel()
+    results = run_tasks(_chunk, [arguments(task) for task in tasks], executor)
+    with closing(results), Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
+        for task, result in zip(tasks, results):
+            out.append(result)
+            tell(task[2] - task[1])
     return {task: result for task, result in zip(tasks, out)}
-
-
-@cache
-def _thread_pools():
-    """This process's BLAS libraries. Finding them takes milliseconds, as long as a grid point: once is enough."""
-    import scipy.linalg  # noqa: F401  # brings the last library that the calculators use
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-#: Cells met by this process: tasks bring equal cells, and only one of them should be compiled.
-_known_cells = {}
 
 
 def _chunk(cell, description, job, points):
     """One task: the quantities of a job at points (n, axes). A list with one dict a point."""
-    cell = _known_cells.setdefault(cell, cell)
-    ensemble = Ensemble.from_dict(description, cell)
-    with _thread_pools().limit(limits=1):
+    ensemble = Ensemble.from_dict(description, known_cell(cell))
+    with single_blas_thread():
         return [_point(ensemble, job, values) for values in points.tolist()]
 
 

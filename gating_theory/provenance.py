@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from datetime import UTC, datetime
 
 from .version import __version__
 
-__all__ = ["provenance", "cell_text"]
+__all__ = ["cell_text", "json_ready", "provenance"]
 
 _LIBRARIES = ("numpy", "scipy", "sympy", "xarray")
 
@@ -55,3 +56,10 @@ def cell_text(cell):
     if cell.parameter_names:
         text["parameters"] = list(cell.parameter_names)
     return text
+
+
+def json_ready(value):
+    """A number or nested lists of them with what JSON lacks (nan, inf) as strings, which float() reads back."""
+    if isinstance(value, list):
+        return [json_ready(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -8,7 +8,9 @@ import sympy as sp
 
 import gating_theory as gt
 from gating_theory.cells import BUILTIN
-from gating_theory.fixed_point_search import _merge, _mirror, _ReducedMap, _unseen
+from gating_theory.fixed_point_search import _mirror
+from gating_theory.multistart import merge_points, unseen
+from gating_theory.reduced_map import ReducedMap
 
 #: A gain at which each cell has a non-zero mean-field fixed point.
 _PLANTED = {"Vanilla": 2.0, "GRU": 4.0, "GRUResetAfter": 4.0, "MGU": 4.0, "LSTM": 5.0, "JANET": 2.0}
@@ -64,14 +66,15 @@ def test_reduced_jacobian_is_the_derivative_of_the_residual(name):
         net = gt.Network.sample(gt.Ensemble(two_stage(), gain=2.0, bias_std=0.3), 6, rng=1)
     else:
         net = network(name, 6, rng=1, gain=1.0)
-    reduced = _ReducedMap(net, net.input)
+    reduced = ReducedMap(net, net.input)
     assert reduced.m == (2 if name == "two-stage" else 1)
     x = 0.5 * np.random.default_rng(2).standard_normal((3, reduced.m, 6))
-    residual, J = reduced.jacobian(x)
-    assert np.array_equal(residual, reduced.residual(x).reshape(3, -1))
+    which = np.zeros(3, dtype=int)
+    residual, J = reduced.jacobian(x, which)
+    assert np.array_equal(residual, reduced.residual(x, which).reshape(3, -1))
     step = 1e-5
     for column, unit in enumerate(np.eye(reduced.n).reshape(-1, reduced.m, 6)):
-        slope = (reduced.residual(x + step * unit) - reduced.residual(x - step * unit)) / (2 * step)
+        slope = (reduced.residual(x + step * unit, which) - reduced.residual(x - step * unit, which)) / (2 * step)
         assert np.abs(slope.reshape(3, -1) - J[:, :, column]).max() < 1e-6 * max(1.0, np.abs(J).max())
 
 
@@ -80,7 +83,7 @@ def test_reduced_jacobian_is_the_derivative_of_the_residual(name):
 )
 def test_fields_that_only_set_the_speed_drop_out(name, fields):
     net = network(name)
-    reduced = _ReducedMap(net, net.input)
+    reduced = ReducedMap(net, net.input)
     assert [net.cell.field_names[k] for k in reduced.site.needed] == fields
 
 
@@ -223,15 +226,15 @@ def test_a_ghost_is_slow_and_not_fixed():
 
 def test_estimate_of_what_is_missing():
     """Chao's estimate by hand, with and without points seen twice."""
-    assert _unseen(np.array([1, 1, 1, 2, 2, 9])) == 9 / 4
-    assert _unseen(np.array([1, 1, 1, 5])) == 3.0
-    assert _unseen(np.array([3, 4])) == 0.0
-    assert _unseen(np.array([], dtype=int)) == _unseen(np.array([1])) == float("inf")
+    assert unseen(np.array([1, 1, 1, 2, 2, 9])) == 9 / 4
+    assert unseen(np.array([1, 1, 1, 5])) == 3.0
+    assert unseen(np.array([3, 4])) == 0.0
+    assert unseen(np.array([], dtype=int)) == unseen(np.array([1])) == float("inf")
 
 
 def test_merging_and_mirror_images():
     points = np.array([1.0, 0.0, 1.0 + 1e-8, 2.0, -2.0])[:, None, None]
-    chosen, member = _merge(points, 1e-6)
+    chosen, member = merge_points(points, 1e-6)
     assert chosen.tolist() == [0, 1, 3, 4]
     assert member.tolist() == [0, 1, 0, 2, 3]
     every, hits, mirrored, pairs, selves, source = _mirror(points[chosen], np.array([2, 5, 1, 3]), 1e-6)
@@ -295,8 +298,8 @@ def test_bad_arguments(arguments, error, message):
 def test_sites_without_a_fixed_state_are_stepped_away_from():
     """Peepholes of 0.3: many states give some site no fixed state. Starts get away from there, and what is found is checked."""
     net = network("PeepholeLSTM", 6, parameter=0.3, gain=1.0, bias=0.0)
-    reduced = _ReducedMap(net, net.input)
-    assert np.isnan(reduced.residual(3.0 * np.random.default_rng(0).standard_normal((40, 1, 6)))).any()
+    reduced = ReducedMap(net, net.input)
+    assert np.isnan(reduced.residual(3.0 * np.random.default_rng(0).standard_normal((40, 1, 6)), np.zeros(40, dtype=int))).any()
     found = net.find_fixed_points(8, rng=0, scale=3.0)
     check(net, found)
     assert len(found.fixed)

@@ -82,6 +82,56 @@ def test_critical_value(tmp_path):
     assert isinstance(again, gt.Critical) and again == value and vars(again) == vars(value)
 
 
+def same_points(one, other):
+    for name in one.__dataclass_fields__:
+        a, b = getattr(one, name), getattr(other, name)
+        assert type(a) is type(b), name
+        if isinstance(a, np.ndarray):
+            assert a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), name
+        else:
+            assert a == b, name
+
+
+@pytest.mark.parametrize("spectra", [True, False])
+def test_fixed_points_of_a_network(tmp_path, spectra):
+    """Slow points have no spectral radius (nan), a single start no estimate of what is missing (inf): both survive."""
+    h = np.sqrt(1 / 3)
+    bias = np.arctanh(h) - 1.5 * h - 1e-3  # just past a fold: a slow point
+    net = gt.Network(gt.Vanilla, np.full((1, 1, 1), 1.5), np.full((1, 1), bias))
+    found = net.find_fixed_points(0, starts=[[[h - 0.01]]], rng=0, n_steps=1, spectra=spectra)
+    assert found.label.tolist() == ["slow"] and found.n_missing == np.inf
+    same_points(gt.load(gt.save(found, tmp_path / "f.json")), found)
+    more = gt.Network.sample(gt.Ensemble(gt.LSTM, gain=3), 4, rng=0).find_fixed_points(6, rng=0, spectra=spectra)
+    same_points(gt.load(gt.save(more, tmp_path / "m.json")), more)
+    hard = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=20.0, bias_std=1.0), 60, rng=0)
+    none = hard.find_fixed_points(1, rng=0, n_steps=1, slow_tol=0.0, spectra=spectra)
+    assert not len(none)
+    same_points(gt.load(gt.save(none, tmp_path / "n.json")), none)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda d: d["hits"].append(1), "hits must have an entry"),
+        (lambda d: d.update(degree=7), "degree must be the sum"),
+        (lambda d: d.update(states=[]), "states must have shape"),
+        (lambda d: d["label"].__setitem__(0, "quick"), "label must be"),
+        (lambda d: d.pop("tol"), "'tol' is missing"),
+        (lambda d: d.update(kind="x"), "description must be a mapping of kind"),
+        (lambda d: d.update(n_starts=1.5), "n_starts must be an integer"),
+    ],
+)
+def test_damaged_fixed_points_of_a_network(tmp_path, change, words):
+    found = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 3, rng=0).find_fixed_points(20, rng=0)
+    assert len(found) >= 2 or found.degree == 1
+    path = gt.save(found, tmp_path / "f.json")
+    record = json.loads(path.read_text())
+    change(record["data"])
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=rf"f\.json.*{words}"):
+        gt.load(path)
+
+
 def test_own_cell_has_to_be_given(tmp_path):
     cell = own_cell()
     points = gt.fixed_points(gt.Ensemble(cell, gain={"z": 1, "h": 2}))

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
-from gating_theory.phase_diagram import _chunk, _known_cells, _moment_variables, symbol
+from gating_theory.phase_diagram import _chunk, _moment_variables, symbol
+from gating_theory.tasks import _known_cells
 
 module = importlib.import_module("gating_theory.phase_diagram")  # the package's attribute of this name is the function
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 1.5})

@@ -1,0 +1,125 @@
+"""Newton's method from many starts on the reduced equations of one network or several, and the bookkeeping of where they end [T7].
+
+Points are (B, m, N) arrays with the network of each in ``which`` (B,), as in :class:`~gating_theory.reduced_map.ReducedMap`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .reduced_map import size, solve
+
+__all__ = ["descend", "merge_points", "newton", "polish", "unseen"]
+
+#: Levenberg-Marquardt steps for a start that Newton leaves.
+_DESCENT_STEPS = 60
+
+#: |J^T r| / |r| below which |r| counts as minimal.
+FLAT = 1e-5
+
+
+def newton(reduced, x, which, caps, bounds, tol, n_steps):
+    """Newton with every component of a step held below the start's cap; the residual may rise.
+
+    Parameters
+    ----------
+    reduced : ReducedMap
+    x : (B, m, N) array of starts, which : (B,) int array, the network of each
+    caps : (B,) array, largest change of an unknown in a step, in units of the largest of 1 and the rms state
+    bounds : (networks, m, 1) array, unknowns are held within +-
+    tol : float, a start is done where the largest residual is below
+    n_steps : int
+
+    Returns
+    -------
+    points (B, m, N) and their largest residuals (B,): of each start the best point met, the fixed point where it converged.
+    """
+    x = x.copy()
+    best, least = np.zeros_like(x), np.full(len(x), np.inf)
+    active = np.arange(len(x))
+    for step in range(n_steps + 1):
+        here, net = x[active], which[active]
+        if step == n_steps:
+            residual = reduced.residual(here, net)
+        else:
+            residual, change = reduced.newton_step(here, net)
+        error = size(residual)
+        better = error < least[active]
+        best[active[better]], least[active[better]] = here[better], error[better]
+        lost = ~np.isfinite(error)  # a site without a fixed state: half-way back to the best point, or to zero
+        x[active[lost]] = 0.5 * (here[lost] + best[active[lost]])
+        go = error >= tol
+        if step == n_steps or not go.any():
+            break
+        move = go & ~lost
+        rms = np.sqrt(np.mean(here[move] ** 2, axis=(1, 2)))
+        cap = (caps[active[move]] * np.maximum(1.0, rms))[:, None, None]
+        limit = bounds[net[move]]
+        x[active[move]] = np.clip(here[move] + np.clip(change[move], -cap, cap), -limit, limit)
+        active = active[go]
+    return best, least
+
+
+def descend(reduced, x, which, tol, slow_tol):
+    """Levenberg-Marquardt down |r|^2 with rejection of steps that do not descend: points, residuals, |J^T r| / |r|."""
+    x = x.copy()
+    B, n = len(x), reduced.n
+    residual, J = reduced.jacobian(x, which)
+    damping = 1e-2 * np.ones(B)
+    flat, slowly = np.full(B, np.inf), np.zeros(B, dtype=int)
+    active = np.arange(B)
+    for _ in range(_DESCENT_STEPS):
+        r, A = residual[active], J[active]
+        gradient = np.matmul(A.swapaxes(1, 2), r[:, :, None])[:, :, 0]
+        norm = np.linalg.norm(r, axis=1)
+        flat[active] = np.linalg.norm(gradient, axis=1) / np.maximum(norm, 1e-300)
+        keep = (size(r) >= tol) & (flat[active] > FLAT) & (damping[active] < 1e8)
+        keep &= (size(r) < slow_tol) | (slowly[active] < 5)
+        if not keep.any():
+            break
+        active, r, A, gradient, norm = active[keep], r[keep], A[keep], gradient[keep], norm[keep]
+        normal = np.matmul(A.swapaxes(1, 2), A)
+        # damped by the residual: it goes away where r does, so that Newton's speed is kept near a zero
+        normal[:, range(n), range(n)] += (damping[active] * norm)[:, None]
+        trial = x[active] - solve(normal, gradient[:, :, None]).reshape(x[active].shape)
+        new, slope = reduced.jacobian(trial, which[active])
+        after = np.where(np.isfinite(new).all(axis=1), np.linalg.norm(new, axis=1), np.inf)
+        down = after < norm
+        slowly[active] = np.where(down & (after < 0.98 * norm), 0, slowly[active] + 1)
+        at = active[down]
+        x[at], residual[at], J[at] = trial[down], new[down], slope[down]
+        damping[active] *= np.where(down, 0.2, 5.0)
+    return x, size(residual), flat
+
+
+def polish(reduced, x, which):
+    """Two more plain Newton steps where they help; points and residuals."""
+    error = size(reduced.residual(x, which))
+    for _ in range(2):
+        _, change = reduced.newton_step(x, which)
+        trial = x + change
+        new = size(reduced.residual(trial, which))
+        x, error = np.where((new < error)[:, None, None], trial, x), np.minimum(error, new)
+    return x, error
+
+
+def merge_points(points, distance):
+    """Representatives (indices of points) and, for each point, which of them it is within the distance of."""
+    chosen, member = [], np.empty(len(points), dtype=int)
+    flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
+    for i, point in enumerate(flat):
+        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else []
+        if len(near):
+            member[i] = near[0]
+        else:
+            member[i] = len(chosen)
+            chosen.append(i)
+    return np.array(chosen, dtype=int), member
+
+
+def unseen(hits):
+    """Chao's estimate of the number of classes not seen, from how often each was [A. Chao, Scand. J. Stat. 11, 265 (1984)]."""
+    if np.sum(hits) < 2:
+        return float("inf")
+    once, twice = int(np.sum(hits == 1)), int(np.sum(hits == 2))
+    return once**2 / (2.0 * twice) if twice else once * (once - 1) / 2.0
