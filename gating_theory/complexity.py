@@ -31,7 +31,7 @@ _GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
 _LEAST_GOAL = 1e-9
 _MOST_NODES = 1_200_000
 #: The scan covers this many e-foldings of the moment, in steps of this size or less.
-_DEPTH, _STEP = 14.0, 0.4
+_DEPTH, _STEP = 11.0, 0.4
 #: Slopes of the ridge below this are rounding.
 _NOISE = 2e-14
 #: What is left of a ridge below this rate holds no maximum worth finding.
@@ -335,14 +335,14 @@ class _Newton:
     def settle(self, point):
         """The point of the ridge at the leading moment of ``point``, or None."""
         lead = self.landscape.lead
-        for accuracy in (1e-4, 1e-9):
+        for accuracy in (1e-3, 1e-8):
             found = self.solve(point, False, accuracy)
             if found is None:
                 return None
             point, step, e, residual, matrix, size = found
             # what the last step would change is put in to first order, what is left is of second
             slope = float(residual[lead] + matrix[lead] @ step)
-            if abs(slope) > 1e3 * size**2:
+            if abs(slope) > 30.0 * size**2:
                 break
         keep = np.delete(np.arange(self.size), lead)
         value = e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
@@ -421,8 +421,10 @@ def ridge(landscape):
     pieces = []
     top, candidates = _amplitudes(landscape)
     bottom = np.log(top) - _DEPTH
-    for q in candidates:
+    for mismatch, q in candidates:
         t = np.log(q[landscape.lead])
+        if pieces and mismatch > 1.0:  # far from any mean-field loop: a ridge of its own is not to be expected
+            break
         if any(p[0].t - 0.2 <= t <= p[-1].t + 0.2 for p in pieces):
             continue
         start = _start(landscape, newton, q)
@@ -435,7 +437,7 @@ def ridge(landscape):
 
 
 def _amplitudes(landscape):
-    """The largest moment that is possible, and moments to start from, those nearest to the mean-field loop first."""
+    """The largest moment that is possible, and (mismatch, moments) to start from, those nearest to the mean-field loop first."""
     m = np.abs(landscape.cell.compiled.response(*_far_out(landscape))[0][landscape.fed[landscape.lead]])
     top = float(np.max(m)) ** 2
     out = []
@@ -448,7 +450,7 @@ def _amplitudes(landscape):
             new[landscape.lead] = q[landscape.lead]
             q = np.maximum(new, 1e-300)
         out.append((abs(np.log(ratio)), q))
-    return top, [q for _, q in sorted(out, key=lambda pair: pair[0])]
+    return top, sorted(out, key=lambda pair: pair[0])
 
 
 def _far_out(landscape):
@@ -463,7 +465,7 @@ def _start(landscape, newton, q):
     """A point of the ridge from nothing but moments: a few careful rounds at mu = 0, then Newton."""
     A, X = newton.A, newton.X
     point = Point(q, np.zeros(A), np.full(X, 0.5), np.zeros(landscape.n_tau))
-    for _ in range(10):
+    for _ in range(7):
         with np.errstate(all="ignore"):
             e = landscape.evaluate(point, newton.tol, newton.max_nodes)
         if not np.isfinite(e.hessian).all():
