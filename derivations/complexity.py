@@ -1,6 +1,7 @@
 """The number of fixed points: determinant and constraint terms of the Kac-Rice functional, from the cell [T7].
 
-Nothing here is used by ``gating_theory.complexity``, which takes response and minors from the cell: these are the closed forms of the
+Nothing here is used by ``gating_theory.complexity``, which takes response and minors from the cell: these are the
+closed forms of the
 theory sheet for three cells, held against what the cell gives.
 """
 
@@ -24,16 +25,20 @@ __all__ = ["constraint_claims", "determinant", "minors_sum", "response_claims"]
 _STEPS = (
     Step(
         r"A fixed point is a field configuration with $G_k = y_k - U_k m_k(y) - b_k = 0$ for all $k$, messages taken at the fixed "
-        r"state $s^*(y)$ of each site. Kac and Rice: the mean number of zeros is the density of $G$ at zero times the mean modulus of "
+        r"state $s^*(y)$ of each site. Kac and Rice: the mean number of zeros is the density of $G$ at zero times the "
+        r"mean modulus of "
         r"$\det \partial G/\partial y = \det(1 - U\, W(1))$, where $W(1)$ is the total derivative of the messages by the fields.",
         r"\mathbb{E}\, n = \int dy \prod_k \mathcal{N}\left(y_k;\, b_k,\, a_k^2 |m_k|^2 / N + \beta_k^2\right) "
         r"\mathbb{E}\left|\det(1 - W U)\right|_{U m = y - b}",
     ),
     Step(
-        r"Conditioning changes each $U_k$ by rank one, which the rate does not see. The rate of the determinant is the potential of the "
-        r"self-consistent equations at $\lambda = 1$; with $q_k = \mathbb{E}\, m_k^2$ imposed by multipliers $\mu_k$ and the entropy of "
+        r"Conditioning changes each $U_k$ by rank one, which the rate does not see. The rate of the determinant is "
+        r"the potential of the "
+        r"self-consistent equations at $\lambda = 1$; with $q_k = \mathbb{E}\, m_k^2$ imposed by multipliers $\mu_k$ "
+        r"and the entropy of "
         r"the sites maximised,",
-        r"\Sigma = \mathrm{ext} \left\{ -\sum_k \mu_k q_k - \tfrac12 \sum_k p_k \hat q_k + \log \int \prod_k \mathcal{N}(y_k;\, b_k,\, "
+        r"\Sigma = \mathrm{ext} \left\{ -\sum_k \mu_k q_k - \tfrac12 \sum_k p_k \hat q_k + \log \int \prod_k "
+        r"\mathcal{N}(y_k;\, b_k,\, "
         r"a_k^2 q_k + \beta_k^2)\, e^{\sum_k \mu_k m_k^2} \sqrt{\det(1 + P W Q W^{T})}\, dy \right\}",
     ),
 )
@@ -134,7 +139,8 @@ def vanilla_complexity(cell):
     closed = 1 + g**2 * s * n.dp**2
     at = {s: p[0] * q[0]}
     return Derivation(
-        latex=r"\Sigma = \mathrm{ext}_{q, \mu, s} \left\{ -\tfrac{s}{2} - \mu q + \log \mathbb{E}_{y \sim \mathcal{N}(0, g^2 q)} \left[ "
+        latex=r"\Sigma = \mathrm{ext}_{q, \mu, s} \left\{ -\tfrac{s}{2} - \mu q + \log \mathbb{E}_{y \sim
+        \mathcal{N}(0, g^2 q)} \left[ "
         r"e^{\mu \tanh^2 y} \sqrt{1 + g^2 s \tanh'(y)^2} \right] \right\}",
         steps=_STEPS,
         claims=(
@@ -165,7 +171,8 @@ def gru_complexity(cell):
         steps=(
             *_STEPS,
             Step(
-                r"Messages $h$ and $r h$, with $h = p = \tanh(y_h)$ at a fixed point. The column of $z$ vanishes: $h - p = 0$, the update "
+                r"Messages $h$ and $r h$, with $h = p = \tanh(y_h)$ at a fixed point. The column of $z$ vanishes: $h "
+                r"- p = 0$, the update "
                 r"gate sets the speed only. $A = a_h^2 p_2 \hat q_2$, $B = a_r^2 p_2 \hat q_1$, $C = a_h^2 p_1 \hat q_2$."
             ),
         ),
@@ -192,7 +199,8 @@ def lstm_complexity(cell):
     closed = 1 + s * sum(a**2 * w**2 for a, w in zip(gain_symbols(cell), slopes))
     return Derivation(
         latex=r"\det(1 + P W Q W^T) = 1 + s \sum_l a_l^2 w_l(1)^2, \qquad w_f = o\, t' c\, \frac{f'}{1-f},\quad "
-        r"w_i = o\, t' g\, \frac{i'}{1-f},\quad w_g = o\, t' i\, \frac{g'}{1-f},\quad w_o = o' \tanh c, \qquad c = \frac{i g}{1 - f}",
+        r"w_i = o\, t' g\, \frac{i'}{1-f},\quad w_g = o\, t' i\, \frac{g'}{1-f},\quad w_o = o' \tanh c, \qquad c = "
+        r"\frac{i g}{1 - f}",
         steps=_STEPS,
         claims=(
             *response_claims(cell),

@@ -1,4 +1,4 @@
-"""Where the annealed complexity becomes positive: the line beyond which a random network has exponentially many fixed points [T7]."""
+"""Where the annealed complexity becomes positive: beyond that networks have exponentially many fixed points [T7]."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ _STEP, _SMALLEST_STEP = 0.02, 1e-5
 def complexity_onset(ensemble, parameter, bounds=None):
     """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
 
-    Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate grows from zero like
+    Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate
+    grows from zero like
     a power of the distance, (16/81) eps^3 in the vanilla network. Where it is not, fixed points of finite amplitude turn up in
-    exponential numbers before the zero state loses stability, and also before mean-field theory sees any (``gt.fold``): the value at
+    exponential numbers before the zero state loses stability, and also before mean-field theory sees any
+    (``gt.fold``): the value at
     which the rate of the largest saddle crosses zero.
 
     Parameters
@@ -35,7 +37,8 @@ def complexity_onset(ensemble, parameter, bounds=None):
     Returns
     -------
     Critical, accurate to about 1e-10 (cells whose site integral runs over three and more fields: 1e-6); ``moments`` are those of a
-    typical fixed point there. For ensembles without a zero state the change of sign nearest to the present value is bisected; where the
+    typical fixed point there. For ensembles without a zero state the change of sign nearest to the present value is
+    bisected; where the
     rate reaches zero smoothly, at the edge of a mean-field fixed point's stability, it is found to about 1e-4 only.
 
     Raises

@@ -5,7 +5,8 @@ With relevant fields y (those that messages depend on) the fixed points are the 
     E n = [zero state] + Int dy  prod_k Normal(y_k; b_k, (a_k^2 |m_k|^2/N + beta_k^2) 1)  E( |det(1 - W U)|  given U m = y - b ):
 
 sites are drawn independently from a mixture of tilted laws along the ridge of the complexity functional and of Gaussians, the
-matrices from their law conditioned on the fields, the determinant is that of the response W(1). Without |.| the same integral is the sum of the
+matrices from their law conditioned on the fields, the determinant is that of the response W(1). Without |.| the same
+integral is the sum of the
 fixed points' indices, which is 1 for bounded cells: a check of the whole chain (Poincare and Hopf).
 """
 
@@ -71,7 +72,8 @@ class KacRice:
 def kac_rice(ensemble, n_units, n_samples=4000, *, rng=None, progress=None):
     """E(number of fixed points) of random networks of N units, exact but for Monte-Carlo errors, which are given [T7].
 
-    What :func:`complexity` is the exponential rate of; use it to hold theory against enumerated networks at N = 4 .. 60. Beyond that
+    What :func:`complexity` is the exponential rate of; use it to hold theory against enumerated networks at N = 4 ..
+    60. Beyond that
     weights become heavy-tailed and the mean tends to come out low: ``effective`` says how many samples count.
 
     Parameters

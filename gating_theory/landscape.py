@@ -380,8 +380,8 @@ class Landscape:
             second += (flat * rho) @ flat.T
             for block, where, pi, D in pending:
                 share = np.array([np.broadcast_to(p / D, extent).ravel() @ rho for p in pi])
-                local_index = np.array(where) - 2 * A
-                explicit[np.ix_(local_index, local_index)] += 0.5 * np.einsum("m,mi,mj->ij", share, block.exponents, block.exponents)
+                own, u = np.array(where) - 2 * A, block.exponents
+                explicit[np.ix_(own, own)] += 0.5 * np.einsum("m,mi,mj->ij", share, u, u)
             for l in width:
                 axis = self.variables.index(l)
                 width[l] += np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho
@@ -414,7 +414,7 @@ class Landscape:
         return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
-        """d log Normal / dq of each fed message as a sum of functions of one field, [(axis, array), ...], and the next derivative."""
+        """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
         first, second = [[] for _ in self.fed], [[] for _ in self.fed]
         for l, k in self.carriers:
             axis = self.variables.index(l)
@@ -511,9 +511,7 @@ def _structurally_singular(pattern):
     n = pattern.shape[0]
     if n == 1:
         return not pattern[0, 0]
-    return not any(
-        pattern[0, j] and not _structurally_singular(np.delete(pattern[1:], j, axis=1)) for j in range(n)
-    )
+    return not any(pattern[0, j] and not _structurally_singular(np.delete(pattern[1:], j, axis=1)) for j in range(n))
 
 
 def _minor(W, rows, columns, acts=None):

@@ -92,7 +92,8 @@ def phase_diagram(
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
           where it is positive. "chaos:gain.h": value of a hyperparameter where it becomes so, with half the bracket as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
-        - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of the
+        - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with
+        "complexity_rate", that of the
           largest saddle, negative ones too (NaN without a saddle). "complexity_onset:gain.h": where it becomes positive
     tau : float > 0
         Timescale of "slow_fraction", in steps.

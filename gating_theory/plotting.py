@@ -375,7 +375,8 @@ def plot_complexity(dataset, *, counts=None, ax=None):
     dataset : xarray.Dataset from ``phase_diagram`` with the quantity "complexity"
         With one axis, or two: the first is drawn horizontally, each value of the second is a curve.
     counts : mapping, optional
-        Rates from enumerated networks: value of the second axis (None where there is one axis only) to (x, rate, standard error), 1-D
+        Rates from enumerated networks: value of the second axis (None where there is one axis only) to (x, rate,
+        standard error), 1-D
         arrays of equal length; drawn as points with bars in the curve's colour.
     ax : matplotlib Axes, optional
 

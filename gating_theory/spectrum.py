@@ -610,7 +610,9 @@ class Spectrum:
         """
         if self.fixed_point is None:
             if self._given.sites.recurrent is None:
-                raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point), or Spectrum(complexity(..))")
+                raise CapabilityError(
+                    "outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))"
+                )
             D = _SitesOutlierDeterminant(self._given.sites)
         elif self.fixed_point.is_zero:
             return np.zeros(0, dtype=complex)

@@ -81,9 +81,7 @@ def test_both_mean_field_branches_are_seen():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "a_r, b_r, value", [(4, 0, 1.885482663), (8, 0, 1.655994799), (20, 0, 1.421251188), (4, -1, 2.490373028)]
-)
+@pytest.mark.parametrize("a_r, b_r, value", [(4, 0, 1.885482663), (8, 0, 1.655994799), (20, 0, 1.421251188), (4, -1, 2.490373028)])
 def test_onset_of_the_gru(a_r, b_r, value):
     found = gt.complexity_onset(gru(1.0, a_r, b_r), "gain.h")
     assert abs(found - value) < 2e-9 and found.discontinuous

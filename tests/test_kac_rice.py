@@ -54,7 +54,7 @@ def test_small_networks_against_counting():
 
 
 def test_grows_at_the_rate_of_the_complexity():
-    """(E n - 1) exp(-N Sigma) levels off: the slope between N = 8 and 20, within its error and an O(1/N) change of the prefactor."""
+    """(E n - 1) exp(-N Sigma) levels off: the slope between N = 8 and 20, within error and the prefactor's change."""
     ensemble = gt.Ensemble(gt.Vanilla, gain=3.0)
     few, many = (gt.kac_rice(ensemble, n, 6000, rng=2) for n in (8, 20))
     slope = np.log((many.mean - 1.0) / (few.mean - 1.0)) / 12
