@@ -139,9 +139,8 @@ def vanilla_complexity(cell):
     closed = 1 + g**2 * s * n.dp**2
     at = {s: p[0] * q[0]}
     return Derivation(
-        latex=r"\Sigma = \mathrm{ext}_{q, \mu, s} \left\{ -\tfrac{s}{2} - \mu q + \log \mathbb{E}_{y \sim
-        \mathcal{N}(0, g^2 q)} \left[ "
-        r"e^{\mu \tanh^2 y} \sqrt{1 + g^2 s \tanh'(y)^2} \right] \right\}",
+        latex=r"\Sigma = \mathrm{ext}_{q, \mu, s} \left\{ -\tfrac{s}{2} - \mu q + \log \mathbb{E}_{y \sim \mathcal{N}(0, g^2 q)} "
+        r"\left[ e^{\mu \tanh^2 y} \sqrt{1 + g^2 s \tanh'(y)^2} \right] \right\}",
         steps=_STEPS,
         claims=(
             *response_claims(cell),
