@@ -123,7 +123,7 @@ class Complexity:
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
-        return self._landscape.sites(self.saddles[0].point, tol, max_nodes, source)
+        return self._landscape.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
 
     def as_dict(self):
         """JSON-ready: ensemble, method, value, status, rate, moments, multipliers, determinant, residual, error."""
@@ -215,6 +215,11 @@ def restored(data, ensemble):
     return Complexity(ensemble, **values, saddles=(saddle,), _landscape=landscape)
 
 
+def _law_point(method, point):
+    """The Point whose tilted law the sites have: at a mean-field fixed point the determinant tilts nothing."""
+    return replace(point, x=np.zeros_like(point.x)) if method == "mean_field" else point
+
+
 def _nothing(ensemble, method, status, landscape):
     return Complexity(ensemble, method, 0.0, status, float("nan"), {}, {}, {}, 0.0, 0.0, (), landscape)
 
@@ -228,7 +233,7 @@ def _result(landscape, method, saddles, tol):
         return _nothing(ensemble, method, f"no saddle: there is no {what}", landscape)
     best = counted[0]
     names = cell.message_names
-    moments = dict(zip(names, landscape.all_moments(best.point).tolist()))
+    moments = dict(zip(names, landscape.all_moments(_law_point(method, best.point)).tolist()))
     multipliers = {names[k]: float(m) for k, m in zip(landscape.fed, best.point.mu)}
     determinant = {
         "x": {names[k]: float(v) for k, v in zip(landscape.loop_order, best.point.x)},
@@ -587,12 +592,12 @@ def _determinant_at(landscape, newton, q, start=None):
     raise ConvergenceError(f"the determinant at a mean-field fixed point of {landscape.ensemble!r} was not solved", estimate=point)
 
 
-def _log_determinant(landscape, newton, point):
-    """(log|det| per unit, residual) under the Gaussian law."""
+def _log_determinant(newton, point):
+    """(log|det| per unit, residual, nodes) under the Gaussian law."""
     if not point.x.any():
-        return 0.0, 0.0
+        return 0.0, 0.0, 0
     e, residual, _ = newton.gaussian_system(point)
-    return e.value, float(np.abs(residual[2 * newton.A :]).max())
+    return e.value, float(np.abs(residual[2 * newton.A :]).max()), e.nodes
 
 
 def _is_maximum(newton, e):
@@ -614,16 +619,22 @@ def _mean_field_saddles(landscape):
     """log|det| at each mean-field fixed point but the zero state, as Saddles with mu = 0."""
     out = []
     dimension = landscape.dimension
-    newton = _Newton(landscape, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
+    goal, growth = _GOAL.get(dimension, _LEAST_GOAL), 1.3 if dimension <= 2 else 1.2
     for fixed_point in fixed_points(landscape.ensemble):
         if fixed_point.is_zero:
             continue
-        q = fixed_point.q[list(landscape.fed)]
-        point = _determinant_at(landscape, newton, q)
-        newton.refine = 1.25
-        finer = _determinant_at(landscape, newton, q, point)
-        newton.refine = 1.0
-        value, residual = _log_determinant(landscape, newton, point)
-        error = abs(_log_determinant(landscape, newton, finer)[0] - value)
-        out.append(Saddle(value, True, point, residual, max(error, 4e-16)))
+        newton = _Newton(landscape, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
+        point = _determinant_at(landscape, newton, fixed_point.q[list(landscape.fed)])
+        value, residual, nodes = _log_determinant(newton, point)
+        error = 0.0
+        for _ in range(12):
+            if nodes * growth**dimension > _MOST_NODES or not point.x.any():
+                break
+            newton.refine *= growth
+            point = _determinant_at(landscape, newton, point.q, point)
+            finer, residual, nodes = _log_determinant(newton, point)
+            error, value = abs(finer - value), finer
+            if error <= goal:
+                break
+        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error, 4e-16)))
     return out
