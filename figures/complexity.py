@@ -36,13 +36,13 @@ def compute(quick, rng, executor=None, progress=None):
     many = (4, 8, 12) if quick else (4, 8, 12, 16, 20, 24, 32)
     growth = [_means(POINT, n, networks if n < 24 else networks // 4, samples, rng, executor) for n in many]
     shape = (len(GAINS_H), len(places), len(sizes), 2, 2)
-    dims = ("gain.h", "place", "size", "method", "statistic")
+    dims = ("gain.h", "place", "size", "way", "statistic")
     extra = {
         "means": (dims, np.reshape(grid, shape)),
-        "growth": (("n_units", "method", "statistic"), np.array(growth)),
+        "growth": (("n_units", "way", "statistic"), np.array(growth)),
     }
     coordinates = {"place": list(places), "size": list(sizes), "n_units": list(many)}
-    coordinates |= {"method": ["counted", "exact"], "statistic": ["mean", "stderr"]}
+    coordinates |= {"way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
     return out.merge(xr.Dataset(extra, coordinates))
 
 
@@ -54,7 +54,7 @@ def _means(gain, n, networks, samples, rng, executor):
 
 
 def _rates(means):
-    """Slope of log(E n - 1) between the two sizes, and its standard error: (place, method) each."""
+    """Slope of log(E n - 1) between the two sizes, and its standard error: (place, way) each."""
     excess, error = means.sel(statistic="mean").values - 1.0, means.sel(statistic="stderr").values
     step = float(means["size"][1] - means["size"][0])
     with np.errstate(all="ignore"):
@@ -79,11 +79,11 @@ def draw(data):
     gt.plotting.plot_complexity(data, counts=counted, ax=a)
 
     n = data["n_units"].values
-    for method, marker, colour in (("exact", "s", SKY), ("counted", "o", BLUE)):
-        mean, error = data["growth"].sel(method=method).values.T
-        label = "exact integral" if method == "exact" else "counted"
+    for way, marker, colour in (("exact", "s", SKY), ("counted", "o", BLUE)):
+        mean, error = data["growth"].sel(way=way).values.T
+        label = "exact integral" if way == "exact" else "counted"
         b.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
-    top = float(data["growth"].sel(method="exact", statistic="mean")[-1]) - 1.0
+    top = float(data["growth"].sel(way="exact", statistic="mean")[-1]) - 1.0
     for method, style in (("annealed", "-"), ("mean_field", ":")):
         rate, label = gt.complexity(gt.Ensemble(gt.GRU, gain=POINT), method).value, f"rate, {method.replace('_', ' ')}"
         b.plot(n, top * np.exp(rate * (n - n[-1])), style, color=VERMILLION, linewidth=1.2, label=label)

@@ -156,7 +156,7 @@ def _by_sign(ensemble, parameter, low, high):
 
 def _bisect(ensemble, parameter, inside, saddle, outside):
     """Between a value with positive complexity and one without: the saddle's zero if its rate crosses, else where it ends."""
-    while abs(outside - inside) > 1e-5 * max(1.0, abs(inside)):
+    while abs(outside - inside) > 1e-4 * max(1.0, abs(inside)):
         middle = 0.5 * (inside + outside)
         found = _largest(ensemble.replace({parameter: middle}))
         if found is not None and found.value > _POSITIVE:
