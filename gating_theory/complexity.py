@@ -451,7 +451,7 @@ def _amplitudes(landscape):
     m = np.abs(landscape.cell.compiled.response(*_far_out(landscape))[0][landscape.fed[landscape.lead]])
     top = float(np.max(m)) ** 2
     out = []
-    for depth in (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0):
+    for depth in (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5):
         q = np.full(len(landscape.fed), 0.5)
         q[landscape.lead] = top * np.exp(-depth)
         for _ in range(len(q) + (0 if len(q) < 3 else 5)):
@@ -474,7 +474,7 @@ def _far_out(landscape):
 def _start(landscape, newton, q):
     """A point of the ridge from nothing but moments: a few careful rounds at mu = 0, then Newton."""
     A, X = newton.A, newton.X
-    point = Point(q, np.zeros(A), np.full(X, 0.5), np.zeros(landscape.n_tau))
+    point = landscape.perron_point(q)
     for _ in range(7):
         with np.errstate(all="ignore"):
             e = landscape.evaluate(point, newton.tol, newton.max_nodes)
@@ -486,11 +486,21 @@ def _start(landscape, newton, q):
         d_mu, d_tau = step[:A], step[A:]
         size = max(np.abs(d_mu * q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
-        x = np.clip(e.usage, 1e-6, 2.0)
+        x = np.clip(_rescaled(e, point.x, 2 * A), 1e-15, 2.0)
         point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
-        if x.max() <= 1e-5:
+        if x.max() <= 2e-7:
             return None
     return newton.settle(point)
+
+
+def _rescaled(e, x, first):
+    """The usage, scaled by a Newton step for its overall size: repeated substitution alone crawls at the edge of the support."""
+    own = slice(first, first + x.size)
+    total, usage = x.sum(), e.usage.sum()
+    slope = (2.0 * e.hessian[own, own].sum() + total) / total  # of the summed usage by the logarithm of a common factor
+    ratio = usage / total
+    factor = 1.0 - (ratio - 1.0) / min(slope - ratio, -0.02 * ratio * total)
+    return np.clip(factor, 0.02, 2.0) * total * e.usage / usage
 
 
 def _follow(newton, start, direction, end):
@@ -572,14 +582,14 @@ def _polish(landscape, point):
 def _determinant_at(landscape, newton, q, start=None):
     """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
     A, X = newton.A, newton.X
-    point = start or Point(q, np.zeros(A), np.full(X, 0.5), np.zeros(landscape.n_tau))
+    point = start or landscape.perron_point(q)
     keep = np.arange(2 * A, newton.size)
     for iteration in range(200):
         e, residual, matrix = newton.gaussian_system(point)
         step = np.zeros(newton.size)
         tilt = keep[X:]
         if iteration < 12 and start is None:  # x goes to its usage, tau to the minimum of a convex function
-            step[2 * A : 2 * A + X] = residual[2 * A : 2 * A + X]
+            step[2 * A : 2 * A + X] = _rescaled(e, point.x, 2 * A) / point.x - 1.0
             if tilt.size:
                 step[tilt] = np.clip(np.linalg.lstsq(matrix[np.ix_(tilt, tilt)], -residual[tilt], rcond=1e-12)[0], -1.0, 1.0)
         else:
@@ -587,7 +597,7 @@ def _determinant_at(landscape, newton, q, start=None):
         point = newton.moved(point, step)
         if point.x.max() < 1e-12:
             return replace(point, x=np.zeros(X))
-        if np.abs(step).max() < 1e-9:
+        if np.abs(step).max() < 1e-7:  # the value is stationary: what is left enters squared
             return point
     raise ConvergenceError(f"the determinant at a mean-field fixed point of {landscape.ensemble!r} was not solved", estimate=point)
 
@@ -636,5 +646,5 @@ def _mean_field_saddles(landscape):
             error, value = abs(finer - value), finer
             if error <= goal:
                 break
-        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error, 4e-16)))
+        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
     return out

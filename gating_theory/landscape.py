@@ -18,6 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
+from .dyson import _perron
 from .sites import FieldLaw, Sites, gaussian_rule
 
 __all__ = ["Landscape", "Point", "Evaluation"]
@@ -323,6 +324,31 @@ class Landscape:
         _, values, weights, _ = self._grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
         squares, _ = self.site_terms(values)
         return np.array([_average(np.broadcast_to(s, [w.size for w in weights]), weights) for s in squares])
+
+    def perron_point(self, q, max_nodes=3000):
+        """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
+        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+        _, values, weights, _ = self._grid(point, 1e-10, max_nodes)
+        _, coefficients = self.site_terms(values)
+        shape = [w.size for w in weights]
+        for block, terms in zip(self.blocks, coefficients):
+            n = len(block.messages)
+            if n == 1:
+                continue
+            T = np.zeros((1, n, n))
+            for group, c in zip(block.keys, terms):
+                rows, columns = group[0]
+                if len(rows) == 1:
+                    k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
+                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
+            right, left = _perron(T)[0], _perron(np.swapaxes(T, 1, 2))[0]
+            theta = 0.5 * (np.log(right) - np.log(left))
+            gauge = np.eye(n)[:, : n - 1] - 1.0 / n
+            x = right * left
+            point.x[block.first : block.first + n] = 0.5 * x / x.sum()
+            tau = np.linalg.lstsq(gauge, theta - theta.mean(), rcond=None)[0]
+            point.tau[block.first_tau : block.first_tau + n - 1] = tau
+        return point
 
     # --- the functional
 
