@@ -12,7 +12,7 @@ __all__ = ["derive_all", "document", "names"]
 
 def _statements():
     # importing the modules enters their statements, in the order of the document
-    from . import gru, lstm, vanilla  # noqa: F401
+    from . import complexity, gru, lstm, vanilla  # noqa: F401
     from .statement import STATEMENTS
 
     order = ("vanilla", "gru", "lstm")

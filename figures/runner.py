@@ -23,6 +23,7 @@ NAMES = (
     "spectral_radius",
     "gru_phase_diagram",
     "lstm_phase_diagram",
+    "complexity",
     "own_cell",
 )
 

@@ -11,6 +11,8 @@ Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sym
 
 from .cell import Cell
 from .chaos import ChaosOnset, chaos_onset, largest_exponent
+from .complexity import Complexity, complexity
+from .complexity_onset import complexity_onset
 from .design import Design, design
 from .diagnose import Diagnosis, diagnose
 from .ensemble import Ensemble
@@ -18,6 +20,7 @@ from .enumeration import FixedPointCounts, count_fixed_points
 from .errors import CapabilityError, ConvergenceError
 from .fixed_point_search import NetworkFixedPoints
 from .io import load, save
+from .kac_rice import KacRice, kac_rice
 from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
 from .network import Network
@@ -34,6 +37,7 @@ __all__ = [
     "CapabilityError",
     "Cell",
     "ChaosOnset",
+    "Complexity",
     "ConvergenceError",
     "Critical",
     "Design",
@@ -42,6 +46,7 @@ __all__ = [
     "FixedPoint",
     "FixedPointCounts",
     "GRUFlow",
+    "KacRice",
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
@@ -51,12 +56,15 @@ __all__ = [
     "SteadyState",
     "__version__",
     "chaos_onset",
+    "complexity",
+    "complexity_onset",
     "count_fixed_points",
     "design",
     "diagnose",
     "fixed_points",
     "flow",
     "fold",
+    "kac_rice",
     "largest_exponent",
     "load",
     "lyapunov_spectrum",

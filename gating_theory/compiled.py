@@ -315,6 +315,32 @@ class CompiledCell:
                 even.add(v)
         return frozenset(even)
 
+    # --- the response of a site's fixed point to its fields
+
+    @cached_property
+    def _response(self):
+        if self.cell.closed_form is None:
+            return None
+        messages, W = derive.response(self.cell)
+        arguments = [*self.cell.fields, *self.cell.parameters]
+        return compile_expressions(arguments, [*messages, *W])
+
+    def response(self, fields, parameters=()):
+        """Messages at a site's fixed point and their total derivatives by the fields, W(1) [T7].
+
+        Returns n arrays and an n x K nested list of arrays, of shapes that broadcast (entries that vanish identically are 0).
+        Raises ConvergenceError where a site has no fixed point reached from s = 0 (cells without a closed form only).
+        """
+        n, K = self.cell.n_messages, self.cell.n_fields
+        if self._response is not None:
+            values = self._response(*fields, *parameters)
+            return values[:n], [values[n + i * K : n + (i + 1) * K] for i in range(n)]
+        state = self.fixed_state(fields, parameters)
+        minors = self.minors(1, state, fields, parameters)
+        pole = minors[(), ()][0]
+        entries = [[minors[(i,), (k,)][0] / pole if ((i,), (k,)) in minors else 0.0 for k in range(K)] for i in range(n)]
+        return self.messages(state, fields, parameters), entries
+
     # --- averages at a fixed point, factor by factor
 
     @cached_property

@@ -18,6 +18,7 @@ __all__ = [
     "transfer_matrix",
     "bordered_minors",
     "edge_condition",
+    "response",
     "small_moment_expansion",
     "stable_form",
     "separate",
@@ -196,6 +197,21 @@ def separate(expression, dependence):
             groups = kept + [(merged, touched)]
         terms.append(groups)
     return terms
+
+
+def response(cell):
+    """Messages at a site's fixed point and their total derivatives by the fields: W(1), for the number of fixed points [T7].
+
+    Returns ``(m, W)``: the n distinct messages as functions of fields and site parameters alone, and the n x K Matrix of
+    dm/dy, which is the transfer matrix of [T2] at lambda = 1. Fields that only set the speed (the GRU's z) drop out of both.
+    Needs a closed-form site fixed point.
+    """
+    table = cell.closed_form
+    if table is None:
+        raise ValueError(f"cell {cell.name!r} has no closed-form fixed point of a site (pass fixed_point=)")
+    messages = [stable_form(m.xreplace(table)) for m in cell.distinct_messages]
+    W = sp.Matrix([[stable_form(sp.factor_terms(sp.diff(m, y))) for y in cell.fields] for m in messages])
+    return messages, W
 
 
 def edge_condition(cell, lam, gains, expectation="E"):

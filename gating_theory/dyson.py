@@ -405,7 +405,7 @@ class Population:
     def _perron_start(self, block, base, c):
         """Directions of the unknowns from the Perron vectors of T, which are exact at the edge; size by a scalar Newton."""
         T = self._block_matrix(block, base, c)
-        right, left = _perron(T), _perron(np.swapaxes(T, 1, 2))
+        right, left = perron(T), perron(np.swapaxes(T, 1, 2))
         # q_k along the right vector, p_k along the left one
         x = right * left
         x /= x.sum(axis=1, keepdims=True)
@@ -524,7 +524,7 @@ def spectral_radius(T):
     return out
 
 
-def _perron(T):
+def perron(T):
     """Positive Perron vectors (L, n) of irreducible non-negative matrices, by squaring."""
     n = T.shape[-1]
     scaled = T / np.maximum(T.max(axis=(1, 2), keepdims=True), _TINY)

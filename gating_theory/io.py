@@ -11,9 +11,11 @@ import os
 import uuid
 from pathlib import Path
 
+from .complexity import Complexity, restored
 from .ensemble import Ensemble
 from .enumeration import FixedPointCounts
 from .fixed_point_search import NetworkFixedPoints
+from .kac_rice import KacRice
 from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
 from .provenance import cell_text, provenance
@@ -34,7 +36,7 @@ def save(result, path):
     Parameters
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        NetworkFixedPoints or FixedPointCounts.
+        NetworkFixedPoints, FixedPointCounts, Complexity or KacRice.
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -184,6 +186,10 @@ def _describe(result):
             "status": result.status,
         }
         return "critical", result.ensemble, data
+    if isinstance(result, Complexity):
+        return "complexity", result.ensemble, result.as_dict()
+    if isinstance(result, KacRice):
+        return "kac_rice", result.ensemble, result.as_dict()
     if isinstance(result, LyapunovSpectrum):
         return "lyapunov", result.ensemble, result.as_dict()
     if isinstance(result, FixedPointCounts):
@@ -196,13 +202,14 @@ def _describe(result):
         return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
     raise TypeError(
         "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        f"NetworkFixedPoints or FixedPointCounts, got {type(result).__name__}"
+        f"NetworkFixedPoints, FixedPointCounts, Complexity or KacRice, got {type(result).__name__}"
     )
 
 
 def _restore(kind, data, record, cell):
     makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
     makers |= {"lyapunov": LyapunovSpectrum.from_dict, "fixed_point_counts": FixedPointCounts.from_dict}
+    makers |= {"complexity": _complexity, "kac_rice": _kac_rice}
     if kind == "network_fixed_points":  # knows its states, not the cell they are of
         return NetworkFixedPoints.from_dict(data)
     if kind not in makers:
@@ -253,3 +260,12 @@ def _critical(data, cell):
         raise ValueError(f"the ensemble has {parameter} = {ensemble.value(parameter)!r}, but the critical value is {value!r}")
     moments = {str(k): float(v) for k, v in data["moments"].items()}
     return Critical(value, parameter, moments, bool(data["discontinuous"]), ensemble, str(data["status"]))
+
+
+def _complexity(data, cell):
+    return restored(data, Ensemble.from_dict(data["ensemble"], cell))
+
+
+def _kac_rice(data, cell):
+    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble")}
+    return KacRice(Ensemble.from_dict(data["ensemble"], cell), **values)

@@ -18,6 +18,8 @@ import numpy as np
 
 from .chaos import chaos_onset, largest_exponent
 from .checks import integer, real
+from .complexity import complexity
+from .complexity_onset import complexity_onset
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .journal import Journal
@@ -30,7 +32,19 @@ from .tasks import known_cell, run_tasks, single_blas_thread
 __all__ = ["phase_diagram", "symbol", "QUANTITIES", "FORMS"]
 
 #: Quantities without a parameter of their own.
-QUANTITIES = ("count", "moments", "residual", "error", "abscissa", "radius", "slow_fraction", "stable", "outlier", "lyapunov")
+QUANTITIES = (
+    "count",
+    "moments",
+    "residual",
+    "error",
+    "abscissa",
+    "radius",
+    "slow_fraction",
+    "stable",
+    "outlier",
+    "lyapunov",
+    "complexity",
+)
 #: Forms of those with.
 FORMS = (
     "mass:<center>,<radius>",
@@ -39,8 +53,9 @@ FORMS = (
     "fold:<path>",
     "tricritical:<path>,<along>",
     "chaos:<path>",
+    "complexity_onset:<path>",
 )
-_CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2, "chaos": 1}
+_CRITICAL = {"onset": 1, "fold": 1, "tricritical": 2, "chaos": 1, "complexity_onset": 1}
 _SPECTRAL = ("abscissa", "radius", "slow_fraction", "stable", "outlier", "mass", "potential")
 
 #: Points in a task: enough that sending one is cheap (a point takes milliseconds), few enough that workers end together.
@@ -49,6 +64,7 @@ _CHUNKS = 64
 
 #: Status of a grid point.
 _STATUS = {0: "ok", 1: "fixed_points_not_converged", 2: "spectrum_not_converged", 3: "critical_value_not_converged"}
+_STATUS |= {4: "complexity_not_converged"}
 #: Status of a critical value.
 _CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
 
@@ -112,6 +128,8 @@ def phase_diagram(
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
           where it is positive. "chaos:gain.h": value of a hyperparameter where it becomes so, with half the bracket as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
+        - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of
+          the largest saddle, negative ones too (NaN without a saddle). "complexity_onset:gain.h": where it becomes positive
     tau : float > 0
         Timescale of "slow_fraction", in steps.
     n_units : int >= 10, n_steps : int >= 20
@@ -330,8 +348,14 @@ def _solutions(ensemble, job, out):
     if "lyapunov" in job.quantities:
         n_units, n_steps, seed = job.run
         out["lyapunov"] = largest_exponent(ensemble, n_units, n_steps, rng=seed)
-        if job.quantities == ("lyapunov",):
-            return None
+    if "complexity" in job.quantities:
+        try:
+            found = complexity(ensemble)
+            out["complexity"] = found.value, found.rate
+        except ConvergenceError as error:
+            _fail(out, 4, error)
+    if not set(job.quantities) - {"lyapunov", "complexity"}:
+        return None
     try:
         points = fixed_points(ensemble)
     except ConvergenceError as error:
@@ -378,7 +402,9 @@ def _spectral(spectrum, name, tau):
 
 
 def _critical(ensemble, spec, job, out):
-    function = {"onset": onset, "fold": fold, "tricritical": tricritical, "chaos": chaos_onset}[spec.kind]
+    functions = {"onset": onset, "fold": fold, "tricritical": tricritical, "chaos": chaos_onset}
+    functions |= {"complexity_onset": complexity_onset}
+    function = functions[spec.kind]
     n_units, n_steps, seed = job.run
     options = {"n_units": n_units, "n_steps": n_steps, "rng": seed} if spec.kind == "chaos" else {}
     try:
@@ -472,6 +498,12 @@ def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
             variables["lyapunov"] = (axes, pairs[:, 0].reshape(shape), about)
             about = {"long_name": "standard error of the largest Lyapunov exponent, from blocks in time", "units": "1/step"}
             variables["lyapunov_stderr"] = (axes, pairs[:, 1].reshape(shape), about)
+        if "complexity" in wanted:
+            pairs = np.array([p.get("complexity", (np.nan, np.nan)) for p in points[0]])
+            about = {"long_name": "annealed complexity, growth rate of the number of fixed points with N", "units": "1"}
+            variables["complexity"] = (axes, pairs[:, 0].reshape(shape), about)
+            about = {"long_name": "rate of the largest saddle of the annealed complexity, negative ones too", "units": "1"}
+            variables["complexity_rate"] = (axes, pairs[:, 1].reshape(shape), about)
         for name, (dims, _, attributes) in variables.items():
             if "solution" in dims:
                 attributes |= {"units": "1", "comment": padding}
@@ -487,6 +519,7 @@ def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
             "fold": "value of {0} at which non-zero solutions appear",
             "tricritical": "value of {0} at which the onset in {1} turns discontinuous",
             "chaos": "value of {0} at which random networks become chaotic",
+            "complexity_onset": "value of {0} at which fixed points become exponentially many",
         }[spec.kind].format(*spec.paths)
         attributes = {"long_name": long_name, "units": "1", "symbol": symbol(spec.paths[0]), "path": spec.paths[0]}
         attributes["comment"] = f"NaN where there is none: {companion} says why"

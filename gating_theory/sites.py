@@ -243,6 +243,9 @@ class Sites:
     gain : (K,) array or None, the gains of the matrices the fields come through
     source : str, where the population comes from: "mean field", "sampled network", "simulation", ...
     tol : float, quadrature tolerance the population was made for (nan for samples)
+    recurrent : (K, M) array or None
+        At a fixed point: the mean, given the site, of the part of each field that comes through its matrix, U_k m_k. The matrices
+        are conditioned on it, which is what makes outliers [T4].
 
     Raises
     ------
@@ -257,6 +260,7 @@ class Sites:
     gain: np.ndarray = None
     source: str = "given"
     tol: float = field(default=float("nan"))
+    recurrent: np.ndarray = None
 
     def __post_init__(self):
         cell = self.cell
@@ -269,6 +273,8 @@ class Sites:
         parameters = np.zeros((len(cell.parameters), weights.size)) if self.parameters is None else self.parameters
         arrays = {"state": (self.state, cell.n_state), "fields": (self.fields, cell.n_fields)}
         arrays["parameters"] = (parameters, len(cell.parameters))
+        if self.recurrent is not None:
+            arrays["recurrent"] = (self.recurrent, cell.n_fields)
         for name, (value, rows) in arrays.items():
             value = np.asarray(value, dtype=float)
             if value.shape != (rows, weights.size):

@@ -609,13 +609,18 @@ class Spectrum:
 
         Raises
         ------
-        CapabilityError : the spectrum is not that of a mean-field fixed point
+        CapabilityError : the spectrum is not that of a mean-field or typical fixed point
         """
         if self.fixed_point is None:
-            raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point)")
-        if self.fixed_point.is_zero:
+            if self._given.sites.recurrent is None:
+                raise CapabilityError(
+                    "outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))"
+                )
+            D = _SitesOutlierDeterminant(self._given.sites)
+        elif self.fixed_point.is_zero:
             return np.zeros(0, dtype=complex)
-        D = _OutlierDeterminant(self.fixed_point, self._edge)
+        else:
+            D = _OutlierDeterminant(self.fixed_point, self._edge)
         bound = 1.05 * self._bound
         while np.abs(D(bound * np.exp(1j * np.linspace(0, np.pi, 17))) - 1.0).max() > 0.4:
             bound *= 1.3
@@ -687,6 +692,28 @@ class _OutlierDeterminant:
             value = ((powers @ rows) / chi).sum(axis=1)
             matrix[:, self.message_of == k, l] -= value[:, None]
         return np.linalg.det(matrix)
+
+
+class _SitesOutlierDeterminant:
+    """det(1 - C(lambda)) for a population of sites at a fixed point, which says what its matrices are conditioned on."""
+
+    def __init__(self, sites):
+        cell = sites.cell
+        minors = dict(cell.compiled.minors(1, sites.state, sites.fields, sites.parameters))
+        chi = minors.pop(((), ()))
+        self.chi = np.array([np.broadcast_to(c, sites.size) for c in chi])
+        messages = cell.compiled.messages(sites.state, sites.fields, sites.parameters)
+        messages = [np.broadcast_to(m, sites.size) for m in messages]
+        self.message_of, self.terms = np.array(cell.message_of), {}
+        for (rows, columns), q in minors.items():
+            if len(rows) != 1:
+                continue
+            (k,), (l,) = rows, columns
+            square = sites.mean(messages[k] ** 2)
+            if square > 0.0:
+                self.terms[k, l] = np.asarray(q) * (sites.weights * messages[k] * sites.recurrent[l] / square)
+
+    __call__ = _OutlierDeterminant.__call__
 
 
 def _upper_end(values, weights):

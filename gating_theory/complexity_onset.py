@@ -1,0 +1,172 @@
+"""Where the annealed complexity becomes positive: beyond that networks have exponentially many fixed points [T7]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .checks import real
+from .complexity import Saddle, find_saddles, follow_saddle
+from .ensemble import Ensemble
+from .errors import CapabilityError, ConvergenceError
+from .landscape import Landscape
+from .mean_field import Critical, onset
+
+__all__ = ["complexity_onset"]
+
+#: Rates below this are zero: near a continuous onset they fall like a power of the distance.
+_POSITIVE = 1e-13
+_STEP, _SMALLEST_STEP = 0.02, 1e-5
+
+
+def complexity_onset(ensemble, parameter, bounds=None):
+    """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
+
+    Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate
+    grows from zero like
+    a power of the distance, (16/81) eps^3 in the vanilla network. Where it is not, fixed points of finite amplitude turn up in
+    exponential numbers before the zero state loses stability, and also before mean-field theory sees any
+    (``gt.fold``): the value at
+    which the rate of the largest saddle crosses zero.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, a path such as "gain.h" or "bias.r"
+    bounds : (low, high), optional. Default (0, 100) for gains and spreads, (-30, 30) for biases.
+
+    Returns
+    -------
+    Critical, accurate to about 1e-10 (cells whose site integral runs over three and more fields: 1e-6); ``moments`` are those of a
+    typical fixed point there. For ensembles without a zero state the change of sign nearest to the present value is
+    bisected; where the
+    rate reaches zero smoothly, at the edge of a mean-field fixed point's stability, it is found to about 1e-4 only.
+
+    Raises
+    ------
+    TypeError, ValueError : not an Ensemble, unknown parameter, or no change of sign within the bounds
+    CapabilityError : the cell is not bounded
+    ConvergenceError : the saddle was lost on the way
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.value(parameter)
+    if not ensemble.cell.compiled.bounded:
+        raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
+    default = (-30.0, 30.0) if parameter.partition(".")[0] in ("bias", "parameter") else (0.0, 100.0)
+    low, high = (real(f"bounds[{i}]", b) for i, b in enumerate(bounds or default))
+    if not low < high:
+        raise ValueError(f"bounds must be increasing, got {bounds!r}")
+    try:
+        start = onset(ensemble, parameter, (low, high))
+    except (ValueError, CapabilityError):  # no zero state, or none that changes its stability
+        return _by_sign(ensemble, parameter, low, high)
+    best = _largest(start.ensemble)
+    if best is None or best.value <= _POSITIVE:
+        text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
+        return Critical(float(start), parameter, start.moments, False, start.ensemble, text)
+    return _zero_along(ensemble, parameter, float(start), best, (low, high))
+
+
+def _largest(ensemble):
+    """The largest maximum among the saddles, or None."""
+    landscape = Landscape(ensemble)
+    if not landscape.looping:
+        return None
+    counted = [s for s in find_saddles(landscape) if s.maximum]
+    return max(counted, key=lambda s: s.value) if counted else None
+
+
+def _zero_along(ensemble, parameter, p, saddle, bounds):
+    """Follow a saddle of positive rate to where its rate is zero."""
+    from scipy.optimize import brentq
+
+    def at(value, near):
+        return follow_saddle(Landscape(ensemble.replace({parameter: float(value)})), near)
+
+    scale = max(abs(p), 0.1)
+    tried = [at(p + sign * 1e-3 * scale, saddle) for sign in (1.0, -1.0)]
+    downhill = [sign for sign, s in zip((1.0, -1.0), tried) if s is not None and s.value < saddle.value]
+    if not downhill:
+        raise ConvergenceError(f"the saddle at {parameter} = {p} could not be followed", estimate=p)
+    direction, step = downhill[0], _STEP * scale
+    known = {p: saddle}
+    while True:
+        trial = float(np.clip(p + direction * step, *bounds))
+        there = at(trial, saddle)
+        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > 0.7:
+            step *= 0.5
+            if step < _SMALLEST_STEP * scale:
+                raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
+            continue
+        known[trial] = there
+        if there.value < 0.0:
+            break
+        if trial in bounds:
+            raise ValueError(f"complexity_onset: the rate stays positive along {parameter!r} to the bound {trial} for {ensemble!r}")
+        p, saddle = trial, there
+        step *= 1.5
+
+    def rate(value):
+        nearest = known[min(known, key=lambda k: abs(k - value))]
+        found = at(value, nearest)
+        if found is None:
+            raise ConvergenceError(f"the saddle was lost at {parameter} = {value}", estimate=value)
+        known[value] = found
+        return found.value
+
+    value = brentq(rate, p, trial, xtol=1e-13, rtol=1e-13)
+    there = ensemble.replace({parameter: float(value)})
+    return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
+
+
+def _critical(value, parameter, ensemble, saddle, discontinuous):
+    landscape = Landscape(ensemble)
+    moments = dict(zip(ensemble.cell.message_names, landscape.all_moments(saddle.point).tolist()))
+    text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
+    if not discontinuous:
+        text = "the rate of the fixed points' number reaches zero smoothly"
+    return Critical(value, parameter, moments, discontinuous, ensemble, text)
+
+
+def _by_sign(ensemble, parameter, low, high):
+    """The change of sign nearest to the present value, for ensembles without a zero state."""
+
+    def best(value):
+        found = _largest(ensemble.replace({parameter: float(value)}))
+        return found if found is not None and found.value > _POSITIVE else None
+
+    present = min(max(ensemble.value(parameter), low), high)
+    here = best(present)
+    multiplicative = not parameter.startswith(("bias.", "parameter."))
+    steps = 1.3 ** np.arange(1, 30) if multiplicative else 0.25 * 1.3 ** np.arange(1, 30)
+    base = max(present, 0.1)
+    for k, s in enumerate(steps):
+        left, right = (base / s, base * s) if multiplicative else (present - s, present + s)
+        last = (base / steps[k - 1], base * steps[k - 1]) if multiplicative else (present - steps[k - 1], present + steps[k - 1])
+        for trial, before in ((left, last[0]), (right, last[1])):
+            before = present if k == 0 else before
+            if not low <= trial <= high:
+                continue
+            there = best(trial)
+            if (there is None) != (here is None):
+                inside, positive, outside = (trial, there, before) if here is None else (before, best(before), trial)
+                return _bisect(ensemble, parameter, inside, positive, outside)
+    raise ValueError(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
+
+
+def _bisect(ensemble, parameter, inside, saddle, outside):
+    """Between a value with positive complexity and one without: the saddle's zero if its rate crosses, else where it ends."""
+    while abs(outside - inside) > 1e-4 * max(1.0, abs(inside)):
+        middle = 0.5 * (inside + outside)
+        found = _largest(ensemble.replace({parameter: middle}))
+        if found is not None and found.value > _POSITIVE:
+            inside, saddle = middle, found
+            if found.value > 1e-6:
+                continue
+        elif found is not None and found.value < -1e-9:
+            return _zero_along(ensemble, parameter, inside, saddle, tuple(sorted((inside, outside))))
+        else:
+            outside = middle
+    if not isinstance(saddle, Saddle):
+        raise ConvergenceError(f"no saddle at {parameter} = {inside}", estimate=inside)
+    return _critical(inside, parameter, ensemble.replace({parameter: float(inside)}), saddle, saddle.value > 1e-6)
