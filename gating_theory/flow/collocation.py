@@ -95,14 +95,25 @@ class Orbit:
         values = self(phases)
         return Orbit(mesh, values[:, 0], values[:, 1:], self.period)
 
-    def graded_mesh(self, n):
-        """A mesh of n intervals on which the error estimated from the highest derivative is spread evenly [de Boor]."""
+    def _highest(self):
+        """|u^(m+1)|/m! on each interval, (n,), from the jumps of the highest derivative between neighbours; and their lengths."""
         _, _, barycentric, _, _ = _scheme(self.stages.shape[1])
         m, h = self.stages.shape[1], np.diff(self.mesh)
         leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
         jump = leading - np.roll(leading, 1, axis=0)
         slope = np.abs(jump) / (0.5 * (h + np.roll(h, 1)))[:, None]
-        size = (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1) ** (1.0 / (m + 1))
+        return (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1), h
+
+    def local_error(self):
+        """The largest error of the collocation polynomials between mesh points, estimated; at mesh points it is far smaller."""
+        slope, h = self._highest()
+        order = self.stages.shape[1] + 1
+        return float((slope * h**order).max() / order)
+
+    def graded_mesh(self, n):
+        """A mesh of n intervals on which the error estimated from the highest derivative is spread evenly [de Boor]."""
+        slope, h = self._highest()
+        size = slope ** (1.0 / (self.stages.shape[1] + 1))
         size = np.maximum(size, 1e-2 * np.dot(size, h) + 1e-12)
         # no interval may be much longer than its neighbours
         size = np.maximum(size, 0.4 * np.maximum(np.roll(size, 1), np.roll(size, -1)))

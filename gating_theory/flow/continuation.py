@@ -23,6 +23,9 @@ __all__ = ["Bifurcation", "CycleBranch", "FixedPointBranch", "continue_cycle", "
 #: Corrections below which Newton has converged, and the parameter accuracy of located bifurcations.
 _TOL = 1e-13
 
+#: Local error of collocation polynomials along a branch of cycles; periods are better than this by orders of magnitude.
+_LOCAL = 1e-6
+
 #: A normal-form coefficient below this part of its natural size counts as zero (pitchfork against transcritical).
 _ZERO = 1e-6
 
@@ -632,9 +635,8 @@ def _follow_cycles(here, orbit, path, tangent, low, high, max_step, max_points, 
             if _overlap(new, turned, tangent) < 0.8:
                 raise ConvergenceError("sharp turn", new)
             n = len(new.points)
-            tail = _resolved(moved, new)
-            if not tail and n < 400:
-                # finer mesh under the last point, and again
+            if new.local_error() > _LOCAL and n < 400:
+                # a finer mesh under the last point, and again
                 orbit, here, tangent = _remeshed(here, orbit, path, tangent, int(1.5 * n))
                 continue
         except ConvergenceError:
@@ -689,15 +691,6 @@ def _step_cycle(here, orbit, path, tangent, h):
     if _overlap(new, turned, tangent) < 0:
         turned = tuple(-t for t in turned)
     return new, moved, turned
-
-
-def _resolved(flow, orbit, tol=1e-7):
-    """Whether the collocation polynomial satisfies the equation between its nodes too."""
-    phases = orbit.mesh[:-1] + 0.97 * np.diff(orbit.mesh)
-    e = 1e-5 * np.diff(orbit.mesh)[:, None]
-    slope = (orbit(phases + e[:, 0]) - orbit(phases - e[:, 0])) / (2.0 * e)
-    speed = orbit.period * flow(orbit(phases))
-    return bool((np.abs(slope - speed).max() * np.diff(orbit.mesh).max()) < 1e3 * tol * (1.0 + np.abs(speed).max()))
 
 
 def _remeshed(here, orbit, path, tangent, n):
