@@ -29,9 +29,7 @@ def write_program(tape, outputs, render):
         if index in needed:
             continue
         needed.add(index)
-        operation = tape.operations[index]
-        if operation[0] not in ("x", "p", "m", "number"):
-            stack += [a for a in operation[1:] if isinstance(a, int)] if operation[0] != "power" else [operation[1]]
+        stack += tape.arguments(index)
     return [render(i, tape.operations[i]) for i in sorted(needed)]
 
 
@@ -45,6 +43,7 @@ _FLOATS = {
     "power": "v{0} ** {1}",
     "tanh": "tanh(v{0})",
     "sigma": "sigma(v{0})",
+    "dsigma": "dsigma(v{0})",
     "sech2": "sech2(v{0})",
     "exp": "exp(v{0})",
     "ramp": "max(v{0}, 0.0)",
@@ -72,11 +71,16 @@ def _float_functions():
         return e / (1.0 + e)
 
     @numba.njit
+    def dsigma(x):
+        e = math.exp(-abs(x))
+        return e / ((1.0 + e) * (1.0 + e))
+
+    @numba.njit
     def sech2(x):
         e = math.exp(-2.0 * abs(x))
         return 4.0 * e / ((1.0 + e) * (1.0 + e))
 
-    return {"sigma": sigma, "sech2": sech2, "tanh": math.tanh, "exp": math.exp}
+    return {"sigma": sigma, "dsigma": dsigma, "sech2": sech2, "tanh": math.tanh, "exp": math.exp}
 
 
 def _compile(name, tape, outputs, zero="0.0"):
@@ -94,7 +98,8 @@ def _compile(name, tape, outputs, zero="0.0"):
 class CompiledFlow:
     """The compiled functions of N units of one cell; each is compiled when it is first called. Holds no parameters.
 
-    Every function takes points (B, dim) and the flat parameters of :class:`~gating_theory.flow.tape.NetworkTape` and fills an array.
+    Every function takes points (B, dim) and the flat parameters of a :class:`~gating_theory.flow.tape.NetworkTape` and fills an
+    array.
     """
 
     def __init__(self, cell, n_units):

@@ -11,6 +11,7 @@ from ..cell import Cell
 from ..checks import integer, real, real_array
 from ..errors import CapabilityError
 from .compiled import compiled_flow
+from .enclosure import map_enclosure
 from .tape import site_derivatives
 
 __all__ = ["Flow", "GRUFlow"]
@@ -53,8 +54,8 @@ class Flow:
 
     Notes
     -----
-    States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes. Time
-    is in units of one step of the network. Flows are immutable: :meth:`replace` makes another one.
+    States are flat arrays (..., dim), state variable after state variable (LSTM: all h, then all c), in any number of leading axes.
+    Time is in units of one step of the network. Flows are immutable: :meth:`replace` makes another one.
     """
 
     def __init__(self, cell, matrices, bias=None, parameters=None):
@@ -281,6 +282,77 @@ class Flow:
                 f"cell {self._cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
             )
 
+    # --- fixed points
+
+    @property
+    def bounds(self):
+        """(dim, 2) array: a box that contains all fixed points; for cells with one state variable a trajectory in it stays in it.
+
+        For the GRU [-1, 1] in every variable, up to rounding outwards. CapabilityError where states are not bounded, and where
+        :meth:`fixed_points` would raise it.
+        """
+        enclosure = map_enclosure(self._cell, self._n)
+        return enclosure.state_box(self._flat, enclosure.box(self._flat))
+
+    def fixed_points(self, grade="validated", *, max_boxes=None, min_width=1e-9):
+        """All fixed points, each enclosed, proved unique and typed: Krawczyk's operator with branch and prune [JSP].
+
+        Works on the gate-free residual s*(y(x)) - x over a box that contains all fixed points, x being the state variables that
+        messages listen to (GRU, LSTM: h): up to 3 unknowns, so up to 3 units. Boxes that cannot be decided are reported.
+
+        Parameters
+        ----------
+        grade : "validated" or "certified"
+            "validated": compiled, milliseconds; rounding errors are bounded, exp and tanh taken to be good to 1.2e-15. "certified":
+            rigorous, by python-flint (``pip install gating-theory[certify]``) or, slower, mpmath; 10 ms to seconds.
+        max_boxes : int >= 1, optional
+            Boxes to look at before giving up; default 1e6 validated, 2e4 certified.
+        min_width : float in [1e-13, 1e-2]
+            Boxes narrower than this are not cut any more but reported as undecided: fixed points closer to each other, or to a
+            bifurcation, are not told apart.
+
+        Returns
+        -------
+        FlowFixedPoints
+            A sequence of points with ``.topology``, ``.undecided``, ``.complete`` and ``.status``.
+
+        Raises
+        ------
+        CapabilityError : more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
+        ValueError : arguments out of range
+        """
+        from .fixed_points import find_all
+
+        return find_all(self, grade, max_boxes, min_width)
+
+    def nullclines(self, n=400):
+        """Curves on which one component of the vector field of a two-dimensional flow vanishes; they cross at the fixed points.
+
+        For cells with one state variable the gate-free residual is followed, which a shut gate cannot flatten.
+
+        Parameters
+        ----------
+        n : int >= 10, grid points along each axis of ``bounds``
+
+        Returns
+        -------
+        list of two lists of (m, 2) arrays: curves of zero speed of the first and of the second variable, by linear interpolation
+
+        Raises
+        ------
+        CapabilityError : dim is not 2
+        """
+        from contourpy import contour_generator
+
+        if self.dim != 2:
+            raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
+        n = integer("n", n, low=10)
+        # no grid line through 0, where symmetric flows have their nullclines
+        axes = [low + (high - low) * (np.arange(n) + 0.4837) / n for low, high in self.bounds]
+        x, y = np.meshgrid(*axes)
+        values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
+        return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
+
     # --- the map
 
     def euler(self, state, step=1.0, n_steps=1, *, trajectory=False):
@@ -368,18 +440,8 @@ class Flow:
                 return out.reshape(dim, dim)
 
             options["jac"] = slope
-        result = solve_ivp(
-            right_side,
-            span,
-            state,
-            method=method,
-            t_eval=times,
-            events=events,
-            rtol=rtol,
-            atol=atol,
-            dense_output=dense_output,
-            **options,
-        )
+        options |= {"method": method, "t_eval": times, "events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
+        result = solve_ivp(right_side, span, state, **options)
         if result.status < 0:
             raise ConvergenceError(
                 f"integration stopped at t = {result.t[-1] if result.t.size else span[0]}: {result.message}", result

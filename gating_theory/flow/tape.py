@@ -1,8 +1,8 @@
 """A small network as a straight-line program: every operation of its flow, once, in order, derived from the Cell [T1, T2].
 
-A tape is a list of scalar operations on earlier results. It is written from the symbolic definition of the cell and its derivatives,
-unit by unit, and can be read in any arithmetic: as floating-point code for numba, as interval code with proofs. Nothing in it knows
-which cell it came from.
+A tape is a list of scalar operations on earlier results. It is written from the symbolic definition of the cell and its
+derivatives, unit by unit, and can be read in any arithmetic: as floating-point code for numba, as interval code with proofs. Nothing
+in it knows which cell it came from.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from functools import lru_cache
 
 from ..errors import CapabilityError
 
-__all__ = ["Tape", "NetworkTape", "network_tape", "parameter_count"]
+__all__ = ["Tape", "NetworkTape", "parameter_count", "site_derivatives"]
+
+
+#: Operations without arguments of their own.
+_LEAVES = ("x", "m", "dx", "p", "number")
 
 
 class Tape:
     """Operations numbered in the order of evaluation; equal ones are stored once.
 
-    An operation is a tuple (name, *arguments): ``("x", i)`` and ``("p", i)`` read unknown and parameter i, ``("m", i)`` the midpoint of
-    unknown i; ``("number", q)`` is an exact rational or float; the others take numbers of earlier operations.
+    An operation is a tuple (name, *arguments): ``("x", i)`` and ``("p", i)`` read unknown and parameter i, ``("m", i)`` the midpoint
+    of unknown i and ``("dx", i)`` its distance from there; ``("number", q)`` is an exact rational or float; the others take numbers of
+    earlier operations.
     """
 
     def __init__(self):
@@ -35,7 +40,15 @@ class Tape:
             self.operations.append(operation)
         return self._known[operation]
 
+    def arguments(self, index):
+        """The operations that an operation works on."""
+        name, *arguments = self.operations[index]
+        if name in _LEAVES:
+            return []
+        return arguments[:1] if name == "power" else arguments
+
     def number(self, value):
+        """The operation that is an exact number."""
         import sympy as sp
 
         return self.put("number", sp.sympify(value))
@@ -49,6 +62,7 @@ class Tape:
         return total
 
     def multiply(self, a, b):
+        """Product of two operations; None counts as an exact 0."""
         if a is None or b is None:
             return None
         for one, other in ((a, b), (b, a)):
@@ -79,12 +93,13 @@ class Tape:
         if expression.is_Add:
             return self.add(*(self.write(term, table) for term in expression.args))
         if expression.is_Mul:
-            product = None
-            for factor in _without_gate_pairs(expression, sigma, sech2):
-                value = self.write(factor, table)
-                if value is None:
-                    return None
-                product = value if product is None else self.multiply(product, value)
+            slopes, others = _gate_slopes(expression, sigma)
+            factors = [self.put("dsigma", self.write(x, table)) for x in slopes] + [self.write(f, table) for f in others]
+            if any(f is None for f in factors):
+                return None
+            product = factors[0]
+            for factor in factors[1:]:
+                product = self.multiply(product, factor)
             return product
         if expression.is_Pow and expression.exp.is_Integer:
             base = self.write(expression.base, table)
@@ -107,27 +122,25 @@ class Tape:
         )
 
 
-def _without_gate_pairs(product, sigma, sech2):
-    """Factors of a product with sigma(x) sigma(-x) written as sech2(x/2)/4, whose range over an interval is exact."""
-    import sympy as sp
-
-    factors = []
+def _gate_slopes(product, sigma):
+    """(arguments x of factors sigma(x) sigma(-x), other factors): that product has an exact range over an interval as one operation."""
+    gates, others = [], []
     for factor in product.args:
         base, power = factor.as_base_exp()
         if isinstance(base, sigma) and power.is_Integer and power > 0:
-            factors += [base] * int(power)
+            gates += [base] * int(power)
         else:
-            factors.append(factor)
-    out = []
-    while factors:
-        factor = factors.pop(0)
-        if isinstance(factor, sigma) and sigma(-factor.args[0]) in factors:
-            factors.remove(sigma(-factor.args[0]))
-            out += [sp.Rational(1, 4), sech2(factor.args[0] / 2)]
+            others.append(factor)
+    slopes, single = [], {}
+    while gates:
+        gate = gates.pop(0)
+        x = gate.args[0]
+        if sigma(-x) in gates:
+            gates.remove(sigma(-x))
+            slopes.append(-x if x.could_extract_minus_sign() else x)
         else:
-            out.append(factor)
-    repeated = {f: out.count(f) for f in out}
-    return [f if power == 1 else f**power for f, power in repeated.items()]
+            single[gate] = single.get(gate, 0) + 1
+    return slopes, [*others, *(gate if power == 1 else gate**power for gate, power in single.items())]
 
 
 def parameter_count(cell, n_units):
@@ -173,6 +186,7 @@ def _relaxation(difference, state):
 
 @lru_cache(maxsize=64)
 def site_derivatives(cell):
+    """Symbolic derivatives of a cell's flow, as the tapes need them."""
     return _Derivatives(cell)
 
 
@@ -317,8 +331,3 @@ class NetworkTape:
 
 def _clean(table):
     return {c: value for c, value in table.items() if value is not None}
-
-
-def network_tape(cell, n_units):
-    """A fresh NetworkTape."""
-    return NetworkTape(cell, n_units)
