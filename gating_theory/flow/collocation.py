@@ -302,8 +302,8 @@ def refine(flow, orbit, tol=1e-11):
     flow : Flow
     orbit : Orbit, converged on its own mesh
     tol : float
-        Relative change of the period from one mesh to one of 1.5 times as many intervals, and of the trace of the monodromy
-        matrix relative to its size.
+        Relative change of the period from one mesh to one of 1.5 times as many intervals; the logarithm of the product of all
+        multipliers may change by a thousand times as much.
 
     Returns
     -------
@@ -312,16 +312,24 @@ def refine(flow, orbit, tol=1e-11):
     Raises
     ------
     ConvergenceError : the finest mesh allowed is not enough
+
+    Notes
+    -----
+    Close to a homoclinic parameter the period is ill-conditioned, rounding / |mu - mu_c|: where refinement no longer changes it by
+    less, that change (below 1e-7 of the period) is accepted and returned.
     """
-    n = len(orbit.points)
+    n, last = len(orbit.points), np.inf
     while True:
         finer = orbit.rebuilt(orbit.graded_mesh(n))
         finer, _ = newton(flow, finer)
         change = abs(finer.period - orbit.period)
-        before, after = (np.trace(o.monodromy()) for o in (orbit, finer))
+        before, after = (np.log(np.abs(np.linalg.det(o.transfer))).sum() for o in (orbit, finer))
         orbit = finer
-        if change <= tol * orbit.period and abs(after - before) <= 100.0 * tol * (1.0 + abs(after)):
+        if change <= tol * orbit.period and abs(after - before) <= 1e3 * tol * (1.0 + abs(after)):
             return orbit, change
+        if 0.3 * last < change < 1e-7 * orbit.period:
+            return orbit, max(change, last)
+        last = change
         if n >= _MOST_INTERVALS:
             raise ConvergenceError(
                 f"closed orbit: the period {orbit.period!r} still changes by {change:.1e} at {n} mesh intervals", orbit

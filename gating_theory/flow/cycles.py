@@ -37,7 +37,8 @@ class Cycle:
         determinants of all collocation steps, which keeps relative digits however small it is; in more dimensions multipliers below
         1e-13 of the largest are rounding.
     trivial : float
-        What the multiplier 1 came out as: drifts from 1 for long periods.
+        What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit, where products of
+        collocation steps grow by many orders of magnitude on the way).
     liouville : float
         exp of the integrated divergence of the flow, which is the product of all multipliers: an independent check.
     orbit : collocation.Orbit
@@ -170,7 +171,7 @@ def _measure(flow, orbit, error):
         multipliers = np.delete(values, place)
         multipliers = multipliers[np.argsort(-np.abs(multipliers))]
     status = "converged"
-    if abs(trivial - 1.0) > 1e-6:
+    if flow.dim > 2 and abs(trivial - 1.0) > 1e-6:
         status += f"; the trivial multiplier came out as {trivial:.8g}: the others have no more digits than that"
     return Cycle(flow, orbit.period, error, multipliers, trivial, float(np.exp(growth)), orbit, status)
 
@@ -213,7 +214,7 @@ def _loops(flow, state, longest, backward=False):
     low, high = state, state
     while offset < longest:
         try:
-            run = flow.integrate(start, sign * span, events=section, rtol=1e-9, atol=1e-11, dense_output=True)
+            run = flow.integrate(start, sign * span, events=section, rtol=1e-11, atol=1e-13, dense_output=True)
         except ConvergenceError:
             return
         if not np.isfinite(run.y).all() or np.abs(run.y).max() > 1e3:
@@ -228,6 +229,19 @@ def _loops(flow, state, longest, backward=False):
                 if away > 3.0 * np.linalg.norm(x - state):
                     yield loop
         offset, start, span = offset + span, run.y[:, -1], 2.0 * span
+
+
+def _fastest(flow, state, sign, time, n=64):
+    """The fastest of n states along a trajectory: where a section is crossed well, far from saddles that the cycle rests at."""
+    best, speed = state, np.linalg.norm(flow(state))
+    for _ in range(n):
+        state = advance(flow, state, sign * time / n, rtol=1e-10, atol=1e-12, bound=1e3)
+        if not np.isfinite(state).all():
+            break
+        now = np.linalg.norm(flow(state))
+        if now > speed:
+            best, speed = state, now
+    return best
 
 
 def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=False, tol=1e-11):
@@ -267,9 +281,10 @@ def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=Fals
     tol = real("tol", tol, low=1e-13, high=1e-3)
     state, reason = start, "no near return"
     for factor in (1.0, 3.0, 12.0):
-        state = advance(flow, state, (-1.0 if backward else 1.0) * factor * transient, rtol=1e-9, atol=1e-11, bound=1e3)
+        state = advance(flow, state, (-1.0 if backward else 1.0) * factor * transient, rtol=1e-10, atol=1e-12, bound=1e3)
         if not np.isfinite(state).all():
             raise ConvergenceError("no cycle: the trajectory leaves all bounds", start)
+        state = _fastest(flow, state, -1.0 if backward else 1.0, max(25.0, 0.25 * factor * transient))
         for count, loop in enumerate(_loops(flow, state, max_period, backward)):
             cycle = None
             for intervals in (24, 96):
@@ -435,9 +450,9 @@ def attractors(flow, starts=None, *, box=None, t_max=5000.0, rtol=1e-7):
     starts = real_array("starts", starts)
     if starts.ndim == 0 or starts.shape[-1] != flow.dim:
         raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
-    fixed = fixed_states(flow)
-    slowest = np.array([np.linalg.eigvals(J).real.max() for J in flow.jacobian(fixed)]) if len(fixed) else np.zeros(0)
-    sinks = fixed[slowest < 0] if len(fixed) else np.zeros((0, flow.dim))
+    points = flow.fixed_points()
+    fixed = points.states.reshape(-1, flow.dim)
+    sinks = np.array([p.state for p in points if p.kind == "sink"]).reshape(-1, flow.dim)
     extra = _along_manifolds(flow, fixed)
     states = np.concatenate([starts.reshape(-1, flow.dim), extra])
     label = np.full(len(states), -1)
@@ -501,7 +516,7 @@ def cycles(flow, starts=None, *, box=None, t_max=5000.0):
     limits = _box(flow, box)
     if starts is None or isinstance(starts, (int, np.integer)):
         _, starts = _grid(flow, _default_grid(flow.dim) if starts is None else starts, box)
-    fixed = fixed_states(flow)
+    fixed = flow.fixed_points().states.reshape(-1, flow.dim)
     # edges of the box run out of it backwards; what matters begins inside, and beside the fixed points
     inner = starts.reshape(-1, flow.dim)
     inner = limits.mean(axis=1) + 0.95 * (inner - limits.mean(axis=1))
@@ -555,8 +570,3 @@ def basins(flow, n=121, *, box=None, t_max=5000.0):
     axes, starts = _grid(flow, integer("n", n, low=2), box)
     result = attractors(flow, starts, t_max=t_max, rtol=1e-6)
     return Basins(*axes, result.label, result)
-
-
-def fixed_states(flow):
-    """All fixed points of a flow as an (n, dim) array."""
-    return np.array([p.state for p in flow.fixed_points()]).reshape(-1, flow.dim)
