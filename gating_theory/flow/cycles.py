@@ -381,9 +381,9 @@ class Basins:
 
 
 def _box(flow, box):
-    """(dim, 2) array of limits; by default [-1, 1] for states that a tanh bounds."""
+    """(dim, 2) array of limits; by default the box that trajectories do not leave."""
     if box is None:
-        return np.tile([-1.0, 1.0], (flow.dim, 1))
+        return np.array(flow.bounds, dtype=float)
     box = real_array("box", box)
     if box.shape == (2,):
         box = np.tile(box, (flow.dim, 1))
@@ -428,7 +428,7 @@ def attractors(flow, starts=None, *, box=None, t_max=5000.0, rtol=1e-7):
     starts : int or (..., dim) array, optional
         Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves.
     box : (low, high) or one pair per coordinate, optional
-        Limits of the grid. Default [-1, 1], which trajectories of a GRU never leave.
+        Limits of the grid. Default: ``flow.bounds``, for a GRU [-1, 1], which no trajectory leaves.
     t_max : float > 0
         Time after which a start counts as undecided.
     rtol : float
@@ -553,7 +553,7 @@ def basins(flow, n=121, *, box=None, t_max=5000.0):
     n : int
         Points per axis.
     box : (low, high) or two such pairs, optional
-        Default [-1, 1].
+        Default: ``flow.bounds``.
     t_max : float > 0
         As for :func:`attractors`.
 

@@ -15,8 +15,9 @@ from .cycles import _along_manifolds, _default_grid, _grid
 
 __all__ = ["MapAttractor", "MapAttractors", "map_attractors"]
 
-#: Steps whose weighted average gives the rotation number, and the Lyapunov exponent above which an orbit is irregular.
-_ROTATION_STEPS, _IRREGULAR = 16384, 1e-3
+#: Steps whose weighted average gives the rotation number, turns that it needs, and the Lyapunov exponent above which an orbit is
+#: irregular.
+_ROTATION_STEPS, _TURNS, _IRREGULAR = 16384, 400, 1e-3
 
 #: A state that many steps later is this close to itself is periodic.
 _CLOSED = 1e-9
@@ -75,7 +76,7 @@ class MapAttractors:
     ----------
     flow : Flow, step : float
     attractors : list of MapAttractor
-    starts : (..., dim) array, label : (...) array of int, the attractor of each start (-1: it left all bounds or matched none)
+    starts : (..., dim) array, label : (...) array of int, the attractor of each start (-1: it sits on an unstable orbit, or left all bounds)
     status : str
     """
 
@@ -114,7 +115,7 @@ def _rotation(orbit):
     if np.abs(w).min() < 1e-12:
         return np.nan, np.nan
     turns = np.angle(w[1:] / w[:-1]) / (2.0 * np.pi)
-    # where steps are small their sign is the same all the way round; where one flips, half a turn is passed
+
     def average(values):
         t = (np.arange(len(values)) + 0.5) / len(values)
         weight = np.exp(-1.0 / (t * (1.0 - t)))
@@ -174,6 +175,9 @@ def _describe(flow, state, step, max_period):
             "fixed" if period == 1 else "periodic", period, 1.0 / turns if turns else np.nan, error, multipliers, exponent, states
         )
     turns, error = _rotation(record)
+    if turns and np.isfinite(turns) and turns * _ROTATION_STEPS < _TURNS:
+        # slow: the average needs turns, not steps
+        turns, error = _rotation(flow.euler(state, step, int(min(_TURNS / turns, 2**20)), trajectory=True))
     exponent = _largest_exponent(flow, record[:4000], step)
     regular = np.isfinite(turns) and error < 1e-5 and exponent < _IRREGULAR
     kind = "circle" if regular else "irregular"
@@ -204,7 +208,7 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     step : float > 0
         1 is the discrete network itself.
     box : (low, high) or one pair per coordinate, optional
-        Limits of the grid. Default [-1, 1].
+        Limits of the grid. Default: ``flow.bounds``.
     n_transient : int
         Steps before an orbit is looked at; slow gates (1 - z = 1e-3) need more than the default.
     max_period : int
@@ -228,26 +232,33 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     if starts.ndim == 0 or starts.shape[-1] != flow.dim:
         raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
     fixed = flow.fixed_points().states.reshape(-1, flow.dim)
-    # two hairs beside every fixed point in any direction: repelled ones lead away from it
-    extra = np.concatenate([_along_manifolds(flow, fixed), (fixed[:, None] + 1e-3 * np.array([[[1.0], [-1.0]]])[0]).reshape(-1, flow.dim)])
+    # a hair beside every fixed point in any direction: repelled ones lead away from it
+    beside = fixed[:, None] + 1e-3 * np.array([1.0, -1.0])[:, None]
+    extra = np.concatenate([_along_manifolds(flow, fixed), beside.reshape(-1, flow.dim)])
     states = np.concatenate([starts.reshape(-1, flow.dim), extra])
     with np.errstate(all="ignore"):
         states = flow.euler(states, step, n_transient)
     label = np.full(len(states), -1)
     left = np.flatnonzero(np.isfinite(states).all(axis=1) & (np.abs(states) < 1e6).all(axis=1))
     found = []
+    stayed = 0
     while left.size and len(found) < 64:
         attractor = _describe(flow, states[left[0]], step, max_period)
         on = _on(attractor, states[left])
         on[0] = True
-        label[left[on]] = len(found)
+        if attractor.lyapunov > 0 and attractor.period:
+            stayed += int((left[on] < len(states) - len(extra)).sum())  # starts that sit on an unstable orbit
+        else:
+            label[left[on]] = len(found)
+            found.append(attractor)
         left = left[~on]
-        found.append(attractor)
     own = label[: len(label) - len(extra)].reshape(starts.shape[:-1])
     kinds = [a.kind for a in found]
     names = {"fixed": "fixed point", "periodic": "periodic orbit", "circle": "invariant circle", "irregular": "irregular orbit"}
     counts = [f"{kinds.count(k)} {names[k]}{'s' * (kinds.count(k) > 1)}" for k in names if k in kinds]
     status = f"Euler map of step {step:g}: {', '.join(counts) or 'no attractor'}"
-    if (own < 0).any():
-        status += f"; {(own < 0).sum()} of {own.size} starts belong to none"
+    if stayed:
+        status += f"; {stayed} of {own.size} starts stay on an unstable orbit"
+    if (own < 0).sum() > stayed:
+        status += f"; {(own < 0).sum() - stayed} of {own.size} starts belong to none"
     return MapAttractors(flow, step, found, starts, own, status)

@@ -48,7 +48,7 @@ class FlowAndMap:
     def __str__(self):
         lines = [self.status, "fixed points, in the flow and in the map:"]
         for p, m, stable in zip(self.points, self.multipliers, self.map_stable):
-            where = ", ".join(f"{x:.6g}" for x in p.state)
+            where = ", ".join(f"{x:.6g}" for x in np.round(p.state, 12) + 0.0)
             top = m[np.argmax(np.abs(m))]
             text = f"{top.real:.6g}" if abs(top.imag) < 1e-14 else f"{top.real:.6g}+-{abs(top.imag):.6g}i"
             verdict = "stable" if stable else "unstable"
