@@ -4,8 +4,8 @@
     flow([0.1, 0.2]), flow.jacobian([0.1, 0.2])
     print(flow.fixed_points("certified"))  # all of them, with proof
 
-The vector field, its Jacobian, the gate-free residual and their interval enclosures come from the symbolic definition of the cell and
-are compiled by numba on first use, which takes some seconds in every process.
+The vector field, its Jacobian, the gate-free residual and their interval enclosures come from the symbolic definition of the
+cell and are compiled by numba on first use, which takes some seconds in every process.
 """
 
 from .continuation import (

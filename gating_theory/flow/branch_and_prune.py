@@ -4,8 +4,8 @@ One algorithm in two grades of arithmetic. A box is met with Phi(box), then with
 
     K(X) = m - Y F(m) + (1 - Y F'(X)) (X - m),      F = Phi - x,  Y about the inverse of F' at the midpoint,
 
-which contains every zero in X: an empty intersection proves that there is none, K(X) inside X that there is exactly one. What is left is
-halved. See Neumaier, Interval Methods for Systems of Equations, ch. 5.
+which contains every zero in X: an empty intersection proves that there is none, K(X) inside X that there is exactly one. What
+is left is halved. See Neumaier, Interval Methods for Systems of Equations, ch. 5.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def branch_and_prune(cell, n_units, flat, grade, narrow, most_boxes):
     n = enclosure.n
     roots, unique = np.empty((kernel.MOST_ROOTS, n, 2)), np.empty((kernel.MOST_ROOTS, n, 2))
     undecided = np.empty((kernel.MOST_UNDECIDED, n, 2))
-    box = enclosure.box(flat)
+    box = enclosure.box(flat, grade)
     with np.errstate(all="ignore"):
         n_roots, n_undecided, n_boxes, finished = kernel.search(
             enclosure.enclose(grade), np.array(flat), box, narrow, most_boxes, roots, unique, undecided

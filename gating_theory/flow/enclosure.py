@@ -1,8 +1,8 @@
 """Interval programs of a small network: enclosures of the gate-free map, of its derivative, and of the flow's Jacobian [T2].
 
-The fixed points of the flow are those of Phi(x) = s*(y(x)), where x are the state variables that messages listen to and s*(y) the fixed
-state of a site at given fields: gates that only set the speed do not enter, and a shut one cannot hide anything. Phi maps a box into
-itself, which contains all its fixed points.
+The fixed points of the flow are those of Phi(x) = s*(y(x)), where x are the state variables that messages listen to and s*(y)
+the fixed state of a site at given fields: gates that only set the speed do not enter, and a shut one cannot hide anything. Phi
+maps a box into itself, which contains all its fixed points.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ class MapEnclosure:
     def enclose(self, grade):
         """Function (x, m, p, out): Phi(x), Phi(m) and Phi'(x) for a box x (n, 2) around m (n,).
 
-        ``out`` is flat, pairs (low, high): n of Phi(x), n of Phi(m), n * n of the derivative. Enclosures of fields that are not linear
-        in x, and of Phi, are the natural one met with the mean-value form Phi(m) + Phi'(x) (x - m).
+        ``out`` is flat, pairs (low, high): n of Phi(x), n of Phi(m), n * n of the derivative. Enclosures of fields that are not
+        linear in x, and of Phi, are the natural one met with the mean-value form Phi(m) + Phi'(x) (x - m).
         """
         return self._compile("enclose", grade, self._tightened, midpoint=True)
 
@@ -183,7 +183,7 @@ class MapEnclosure:
         dim = self.cell.n_state * self.n_units
         return self._compile("jacobian", grade, lambda w: [v for row in w.flow()[1] for v in row], unknowns=dim)
 
-    def box(self, flat):
+    def box(self, flat, grade):
         """(n, 2) box that Phi maps all states into, by evaluating it over the whole line.
 
         Raises
@@ -191,7 +191,7 @@ class MapEnclosure:
         CapabilityError : the range of Phi is not bounded
         """
         everything = np.array([[-math.inf, math.inf]] * self.n)
-        box = self.state_box(flat, everything)[self.places]
+        box = self.state_box(flat, everything, grade)[self.places]
         if not np.isfinite(box).all():
             raise CapabilityError(
                 f"the states of cell {self.cell.name!r} are not bounded: its fixed points cannot be enclosed in a box"
@@ -204,11 +204,11 @@ class MapEnclosure:
         n = self.n_units
         return [a * n + i for a in self.kept for i in range(n)]
 
-    def state_box(self, flat, box, grade="iv"):
+    def state_box(self, flat, box, grade):
         """(dim, 2) box of all state variables for unknowns in ``box``."""
         out = np.empty(2 * self.cell.n_state * self.n_units)
         with np.errstate(all="ignore"):
-            self.states(grade)(box, box[:, 0], flat, out)
+            kernels(grade).evaluate(self.states(grade), box, np.zeros(self.n), np.array(flat), out)
         return out.reshape(-1, 2)
 
 

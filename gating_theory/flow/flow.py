@@ -292,7 +292,7 @@ class Flow:
         :meth:`fixed_points` would raise it.
         """
         enclosure = map_enclosure(self._cell, self._n)
-        return enclosure.state_box(self._flat, enclosure.box(self._flat))
+        return enclosure.state_box(self._flat, enclosure.box(self._flat, "iv"), "iv")
 
     def fixed_points(self, grade="validated", *, max_boxes=None, min_width=1e-9):
         """All fixed points, each enclosed, proved unique and typed: Krawczyk's operator with branch and prune [JSP].

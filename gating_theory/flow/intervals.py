@@ -41,7 +41,8 @@ def kernels(grade):
 
     Returns
     -------
-    namespace of ``kernels.py``: operations on pairs such as ``add(al, ah, bl, bh)`` -> (low, high), ``search``, ``classify``, ``sweep``
+    namespace of ``kernels.py``: operations on pairs such as ``add(al, ah, bl, bh)`` -> (low, high), ``search``, ``classify``,
+    ``sweep``
     """
     if grade == "validated":
         from . import kernels as module

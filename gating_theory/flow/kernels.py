@@ -1,8 +1,8 @@
-"""Kernels in interval arithmetic, read twice: compiled by numba ("validated"), or as plain Python on rigorous primitives ("certified").
+"""Kernels in interval arithmetic, read twice: compiled by numba ("validated"), or in Python on rigorous primitives ("certified").
 
 ``gating_theory.flow.intervals`` executes this file once for each grade and says which by the global RIGOROUS: None, or the
-rigorous primitives. So both grades run the same algorithm, and differ in their arithmetic alone. Nothing here depends on a cell: its
-enclosures come as arguments, so that numba keeps the compiled code from one process to the next.
+rigorous primitives. So both grades run the same algorithm, and differ in their arithmetic alone. Nothing here depends on a
+cell: its enclosures come as arguments, so that numba keeps the compiled code from one process to the next.
 """
 
 import math
@@ -378,7 +378,10 @@ def copy(a, b):
 
 @jit
 def leave(x, undecided, count, growth):
-    """Add x to the undecided boxes: to one that it touches, which grows, or as a new one. (number of them, whether there was room)"""
+    """Add x to the undecided boxes: to one that it touches, which grows, or as a new one.
+
+    Returns (number of undecided boxes, whether there was room).
+    """
     n = x.shape[0]
     place = count
     for j in range(count):
@@ -402,7 +405,10 @@ def leave(x, undecided, count, growth):
 
 @jit
 def search(enclose, p, box, narrow, most_boxes, roots, unique, undecided):
-    """All zeros of Phi(x) - x in a box; see gating_theory.flow.branch_and_prune. Returns (n_roots, n_undecided, n_boxes, complete)."""
+    """All zeros of Phi(x) - x in a box; see gating_theory.flow.branch_and_prune.
+
+    Fills ``roots``, ``unique`` and ``undecided``; returns (n_roots, n_undecided, n_boxes, finished).
+    """
     n = box.shape[0]
     size = 2 * (2 * n + n * n)
     m, out = np.empty(n), np.empty(size)
@@ -454,14 +460,15 @@ def search(enclose, p, box, narrow, most_boxes, roots, unique, undecided):
         if verdict == _UNIQUE:
             # image encloses the only zero of larger: Krawczyk again and again, until it stands still
             copy(image, x)
-            for _ in range(30):
+            for _ in range(500):
                 width = width_of(x)
                 verdict, contracts = operate(enclose, x, p, m, out, A, Y, image)
                 if verdict == _EMPTY:  # only by an enclosure that is none
                     complete = False
                     break
                 copy(image, x)
-                if not width_of(x) < _SHRINK * width or width_of(x) < _TIGHT:
+                # in a wide box the operator contracts slowly at first, and quadratically in the end
+                if not width_of(x) < 0.999 * width or width_of(x) < _TIGHT:
                     break
             same, unclear = False, False
             for j in range(n_roots):
@@ -585,7 +592,7 @@ def unstable(poly, size):
         target = above if k % 2 == 0 else row
         target[k // 2, 0], target[k // 2, 1] = poly[k, 0], poly[k, 1]
     changes, last = 0, 1
-    for level in range(1, size + 1):
+    for _ in range(size):
         here = sign(row[0, 0], row[0, 1])
         if here == 0:
             return UNDECIDED
@@ -603,7 +610,7 @@ def unstable(poly, size):
 
 
 @jit
-def rotates(poly, A, size):
+def rotates(poly, size):
     if size == 1:
         return REAL
     if size == 2:
@@ -663,7 +670,16 @@ def classify(enclose, all_states, jacobian, root, p, states):
             A[i, j, 0], A[i, j, 1] = flat[k], flat[k + 1]
     poly = np.empty((dim + 1, 2))
     coefficients(A, dim, poly, low, high)
-    return unstable(poly, dim), rotates(poly, A, dim), sign(dl, dh)
+    return unstable(poly, dim), rotates(poly, dim), sign(dl, dh)
+
+
+# --- one evaluation
+
+
+@jit
+def evaluate(function, x, m, p, out):
+    """Call a function that came as an argument, for those who call from Python."""
+    function(x, m, p, out)
 
 
 # --- many networks

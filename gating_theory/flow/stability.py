@@ -1,8 +1,8 @@
 """The type of a fixed point from an enclosure of the flow's Jacobian: how many directions are unstable, whether they rotate.
 
-Eigenvalues say nothing where a shut gate multiplies a row by 1e-10. The characteristic polynomial does: its coefficients are sums of
-principal minors, and every row's own factor, taken out first, multiplies the minors it is part of. Routh's table of their signs counts
-unstable directions; where a sign is not proved the type is undecided.
+Eigenvalues say nothing where a shut gate multiplies a row by 1e-10. The characteristic polynomial does: its coefficients are
+sums of principal minors, and every row's own factor, taken out first, multiplies the minors it is part of. Routh's table of
+their signs counts unstable directions; where a sign is not proved the type is undecided.
 """
 
 from __future__ import annotations

@@ -72,8 +72,9 @@ class FixedPointCounts:
 def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=100_000, min_width=1e-9, progress=None):
     """Count and type the fixed points of many small networks of one cell, in compiled interval arithmetic [JSP].
 
-    Each network is searched as by ``Flow.fixed_points(grade="validated")``: every fixed point enclosed, proved unique and typed, what
-    cannot be decided counted as such. Between 5 microseconds (one GRU unit) and milliseconds (three units with large gains) a network.
+    Each network is searched as by ``Flow.fixed_points(grade="validated")``: every fixed point enclosed, proved unique and
+    typed, what cannot be decided counted as such. Between 5 microseconds (one GRU unit) and milliseconds (three units with
+    large gains) a network.
 
     Parameters
     ----------
@@ -126,7 +127,8 @@ def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=
 def sweep_table(cell, n_units, flat, narrow=1e-9, most_boxes=100_000, progress=None):
     """(B, 9) int array for (B, P) flat parameters: the columns of FixedPointCounts, the last 1 where the search was finished."""
     enclosure = map_enclosure(cell, n_units)
-    enclosure.box(flat[0] if len(flat) else np.zeros(parameter_count(cell, n_units)))  # refuses cells whose states are not bounded
+    # refuses cells whose states are not bounded
+    enclosure.box(flat[0] if len(flat) else np.zeros(parameter_count(cell, n_units)), "validated")
     functions = [getattr(enclosure, name)("validated") for name in ("enclose", "states", "jacobian")]
     places, dim = np.array(enclosure.places), cell.n_state * n_units
     out = np.zeros((len(flat), 9), dtype=np.int64)

@@ -1,8 +1,8 @@
 """A small network as a straight-line program: every operation of its flow, once, in order, derived from the Cell [T1, T2].
 
 A tape is a list of scalar operations on earlier results. It is written from the symbolic definition of the cell and its
-derivatives, unit by unit, and can be read in any arithmetic: as floating-point code for numba, as interval code with proofs. Nothing
-in it knows which cell it came from.
+derivatives, unit by unit, and can be read in any arithmetic: as floating-point code for numba, as interval code with proofs.
+Nothing in it knows which cell it came from.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LEAVES = ("x", "m", "dx", "p", "number")
 class Tape:
     """Operations numbered in the order of evaluation; equal ones are stored once.
 
-    An operation is a tuple (name, *arguments): ``("x", i)`` and ``("p", i)`` read unknown and parameter i, ``("m", i)`` the midpoint
-    of unknown i and ``("dx", i)`` its distance from there; ``("number", q)`` is an exact rational or float; the others take numbers of
-    earlier operations.
+    An operation is a tuple (name, *arguments): ``("x", i)`` and ``("p", i)`` read unknown and parameter i, ``("m", i)`` the
+    midpoint of unknown i and ``("dx", i)`` its distance from there; ``("number", q)`` is an exact rational or float; the others
+    take numbers of earlier operations.
     """
 
     def __init__(self):
@@ -123,7 +123,10 @@ class Tape:
 
 
 def _gate_slopes(product, sigma):
-    """(arguments x of factors sigma(x) sigma(-x), other factors): that product has an exact range over an interval as one operation."""
+    """Arguments x of factors sigma(x) sigma(-x), and the other factors.
+
+    As one operation that product has an exact range over an interval.
+    """
     gates, others = [], []
     for factor in product.args:
         base, power = factor.as_base_exp()

@@ -1,7 +1,7 @@
 """Which numbers of sinks, sources and saddles a two-unit GRU can have: a search, and the catalogue of what is known [JSP].
 
-The states of a two-unit GRU stay in a square, so that the indices of its fixed points add up to 1: saddles = sinks + sources - 1. Which of
-the remaining triples occur is found by search; that others do not is not proved.
+The states of a two-unit GRU stay in a square, so that the indices of its fixed points add up to 1: saddles = sinks + sources -
+1. Which of the remaining triples occur is found by search; that others do not is not proved.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class TopologySearch:
 def search_topologies(n_generations=100, population=500, rng=None, *, largest=80.0, progress=None):
     """Search two-unit GRUs for distinct triples (sinks, sources, saddles): random draws, then quality-diversity (MAP-Elites).
 
-    The archive holds up to 30 parameter sets of every triple met. Each generation draws parents from all triples alike, changes some
-    of their entries, or the update gate alone, which turns sinks into sources without moving anything, and counts the fixed
-    points of the children.
+    The archive holds up to 30 parameter sets of every triple met. Each generation draws parents from all triples alike, changes
+    some of their entries, or the update gate alone, which turns sinks into sources without moving anything, and counts the
+    fixed points of the children.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def search_topologies(n_generations=100, population=500, rng=None, *, largest=80
     with Progress(progress, n_generations * population, "network") as tell:
         for generation in range(n_generations):
             fresh = population if generation == 0 else population // 20
-            flat = np.concatenate([_random(fresh, rng), _children(archive, population - fresh, rng)])
+            flat = np.concatenate([_random(fresh, rng), _children(archive, frequency, population - fresh, rng)])
             np.clip(flat, -largest, largest, out=flat)
             table = sweep_table(GRU, 2, flat, most_boxes=_BUDGET)
             good = (table[:, 4] == 0) & (table[:, 5] == 0) & (table[:, 6] == 1) & (table[:, 8] == 1)
@@ -122,20 +122,22 @@ def _random(count, rng):
     return flat * (rng.random((count, 18)) < rng.choice([0.3, 0.7, 1.0], (count, 1)))
 
 
-def _children(archive, count, rng):
+def _children(archive, frequency, count, rng):
     if count == 0:
         return np.empty((0, 18))
     triples = list(archive)
-    # rich portraits breed richer ones
-    weights = np.array([float(sum(t)) for t in triples])
-    chosen = rng.choice(len(triples), count, p=weights / weights.sum())
+    # rich portraits breed richer ones; rare ones are at the border of what is known
+    rich = np.array([float(sum(t)) ** 2 for t in triples])
+    rare = np.array([1.0 / frequency[t] for t in triples])
+    chosen = rng.choice(len(triples), count, p=0.6 * rich / rich.sum() + 0.4 * rare / rare.sum())
     flat = np.array([archive[triples[c]][rng.integers(len(archive[triples[c]]))] for c in chosen])
     size = np.exp(rng.uniform(np.log(0.02), np.log(1.0), (count, 1)))
     change = rng.standard_normal(flat.shape) * size * (1.0 + np.abs(flat)) * (rng.random(flat.shape) < 0.4)
     gate_alone = rng.random(count) < 0.3
     change[np.ix_(gate_alone, _R_AND_H)] = 0.0
     redrawn = gate_alone & (rng.random(count) < 0.5)
-    flat[np.ix_(redrawn, _Z)] = rng.standard_normal((int(redrawn.sum()), 6)) * 8.0
+    spread = np.exp(rng.uniform(np.log(2.0), np.log(20.0), (int(redrawn.sum()), 1)))
+    flat[np.ix_(redrawn, _Z)] = rng.standard_normal((int(redrawn.sum()), 6)) * spread
     return flat + change
 
 
