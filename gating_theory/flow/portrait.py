@@ -253,7 +253,7 @@ def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
             ax.plot(b.value, height, marker=marker, color=face, label=label, **style)
     ax.set_xlabel(_parameter_label(branches[0].path))
     ax.set_ylabel(f"$h_{coordinate + 1}$")
-    ax.legend(loc="best", fontsize="x-small", framealpha=0.9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
     return ax
 
 
