@@ -68,7 +68,7 @@ class Cycle:
         from scipy.spatial import cKDTree
 
         # mesh points crowd where the orbit turns or rests, equal times where it is slow: both
-        phase = np.union1d(np.linspace(0.0, 1.0, 1001)[:-1], (self.orbit.mesh[:-1, None] + np.diff(self.orbit.mesh)[:, None]
+        phase = np.union1d(np.linspace(0.0, 1.0, 4001)[:-1], (self.orbit.mesh[:-1, None] + np.diff(self.orbit.mesh)[:, None]
                                                               * np.arange(8) / 8).ravel())
         states = self.orbit(phase)
         return states, cKDTree(states)
@@ -95,7 +95,7 @@ class Cycle:
             return np.log(np.abs(self.multipliers)) / self.period
 
     def distance(self, states):
-        """Distance of states (..., dim) from the cycle, to about 1e-5 of its extent; (...)."""
+        """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...)."""
         states = np.asarray(states, dtype=float)
         flat = states.reshape(-1, self.flow.dim)
         curve, tree = self._curve
@@ -244,6 +244,28 @@ def _fastest(flow, state, sign, time, n=64):
     return best
 
 
+def _limit_cycle(flow, state, max_period, backward=False, tol=1e-11, candidates=4, near=0.02):
+    """The cycle that attracts (backward: repels) and passes within ``near`` extents of a state, from the first returns to it."""
+    reason = "no near return"
+    for count, loop in enumerate(_loops(flow, state, max_period, backward)):
+        cycle = None
+        for intervals in (24, 96):
+            try:
+                cycle = cycle_from_orbit(flow, collocation.from_curve(loop, loop.period, intervals), tol)
+                break
+            except ConvergenceError as error:
+                reason = str(error)
+        if cycle is not None:
+            # a loop that Newton carried elsewhere, or a saddle cycle beside the attractor, is not what was asked for
+            inside = np.abs(cycle.multipliers) > 1.0 if backward else np.abs(cycle.multipliers) < 1.0
+            if inside.all() and cycle.distance(state) < near * max(cycle.extent.max(), 1e-3):
+                return cycle
+            reason = "the closed orbit found is not the limit of this trajectory"
+        if count + 1 >= candidates:
+            break
+    raise ConvergenceError(reason, state)
+
+
 def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=False, tol=1e-11):
     """The limit cycle that a trajectory approaches, or that it left when ``backward``.
 
@@ -285,23 +307,10 @@ def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=Fals
         if not np.isfinite(state).all():
             raise ConvergenceError("no cycle: the trajectory leaves all bounds", start)
         state = _fastest(flow, state, -1.0 if backward else 1.0, max(25.0, 0.25 * factor * transient))
-        for count, loop in enumerate(_loops(flow, state, max_period, backward)):
-            cycle = None
-            for intervals in (24, 96):
-                try:
-                    cycle = cycle_from_orbit(flow, collocation.from_curve(loop, loop.period, intervals), tol)
-                    break
-                except ConvergenceError as error:
-                    reason = str(error)
-            if cycle is not None:
-                # a loop that Newton carried elsewhere, or a saddle cycle beside the attractor, is not what was asked for
-                near = cycle.distance(state) < 0.02 * max(cycle.extent.max(), 1e-3)
-                inside = np.abs(cycle.multipliers) > 1.0 if backward else np.abs(cycle.multipliers) < 1.0
-                if near and inside.all():
-                    return cycle
-                reason = "the closed orbit found is not the limit of this trajectory"
-            if count >= 3:
-                break
+        try:
+            return _limit_cycle(flow, state, max_period, backward, tol)
+        except ConvergenceError as error:
+            reason = str(error)
     raise ConvergenceError(f"no cycle from {start.tolist()}: {reason}", state)
 
 
@@ -476,7 +485,8 @@ def attractors(flow, starts=None, *, box=None, t_max=5000.0, rtol=1e-7):
         for attempt in range(-1, 2):
             if attempt >= 0 and left.size and flow.dim > 1 and time >= 100.0:
                 try:
-                    _enter(found, find_cycle(flow, states[left[(attempt * left.size) // 2]], transient=0.0))
+                    state = _fastest(flow, states[left[(attempt * left.size) // 2]], 1.0, 25.0)
+                    _enter(found, _limit_cycle(flow, state, min(2000.0, time), candidates=1, near=0.5))
                 except ConvergenceError:
                     continue
             for i, cycle in enumerate(found):
@@ -535,7 +545,8 @@ def cycles(flow, starts=None, *, box=None, t_max=5000.0):
         for attempt in range(-1, 2):
             if attempt >= 0 and len(states) and time >= 100.0:
                 try:
-                    _enter(repelling, find_cycle(flow, states[(attempt * len(states)) // 2], transient=0.0, backward=True))
+                    state = _fastest(flow, states[(attempt * len(states)) // 2], -1.0, 25.0)
+                    _enter(repelling, _limit_cycle(flow, state, min(2000.0, time), True, candidates=1, near=0.5))
                 except ConvergenceError:
                     continue
             for cycle in repelling:
