@@ -1,4 +1,4 @@
-"""The GRU in continuous time, dh/dt = F(h, y(h)) - h, and forward Euler with step 1, which is the discrete GRU: one and two units [JSP].
+"""The GRU of one and two units in continuous time, dh/dt = F(h, y(h)) - h, and its Euler map, the discrete GRU [JSP].
 
 Flow and map have the same fixed points. Whether these are stable, and where an oscillation begins, is not the same.
 """
@@ -80,26 +80,33 @@ def one_dimension(cell):
         steps=(
             Step(
                 r"$\dot h = (1 - z)\,(\tanh(u\, r\, h + b) - h)$ vanishes where $\varphi(h) = \operatorname{artanh} h - u\, h\, "
-                r"\sigma(a h + c)$ equals $b$, whatever $z$ does. Four roots of $\varphi = b$ would give three of $\varphi'$ (Rolle, "
+                r"\sigma(a h + c)$ equals $b$, whatever $z$ does. Four roots of $\varphi = b$ would give three of "
+                r"$\varphi'$ (Rolle, "
                 r"with multiplicities); we show that it has at most two. With $p = \sigma(c + t)$, $t = a h$:",
                 r"\varphi' = \frac{1}{1 - h^2} - u\, S(a h), \qquad S(t) = p + t\, p\,(1 - p)",
             ),
             Step(
-                r"$a = 0$: $S$ is constant and $1/(1 - h^2)$ strictly convex. $a < 0$ is $a > 0$ seen in $-h$, so let $a > 0$. $S$ has "
-                r"one zero $t_0$ (below it $S < 0$), because $1 + t + e^{c + t}$ grows; and one maximum $t_{\max} > 0$, where $t (2 p - "
+                r"$a = 0$: $S$ is constant and $1/(1 - h^2)$ strictly convex. $a < 0$ is $a > 0$ seen in $-h$, so let $a > "
+                r"0$. $S$ has "
+                r"one zero $t_0$ (below it $S < 0$), because $1 + t + e^{c + t}$ grows; and one maximum $t_{\max} > 0$, "
+                r"where $t (2 p - "
                 r"1) = 2$, beyond which $S$ falls, because $t (2 p - 1)$ grows where both factors are positive.",
                 r"S = p (1 - p)\,(1 + t + e^{c + t}), \qquad S' = p (1 - p)\,(2 - t (2 p - 1))",
             ),
             Step(
-                r"The identity that decides. $Q$ is negative for $p < 8/9$ by its discriminant. For $p > 5/6$ and $t = 2/(2 p - 1) - "
-                r"e$, $e \ge 0$, it is negative by its expansion in $e$; and $t < t_{\max}$ means $e > 0$ wherever $p > 1/2$. So $\log|S|$ "
+                r"The identity that decides. $Q$ is negative for $p < 8/9$ by its discriminant. For $p > 5/6$ and $t = 2/(2 "
+                r"p - 1) - "
+                r"e$, $e \ge 0$, it is negative by its expansion in $e$; and $t < t_{\max}$ means $e > 0$ wherever $p > "
+                r"1/2$. So $\log|S|$ "
                 r"is strictly concave on both sides of $t_0$, up to $t_{\max}$.",
                 r"S S'' - S'^2 = p^2 (1 - p)\, Q, \qquad Q = -2 p (1 - p)^2 t^2 - p (3 - 4 p)\, t - (1 + 2 p),"
                 r"\qquad \mathrm{disc}_t\, Q = p (9 p - 8)",
             ),
             Step(
-                r"$G(h) = -\log(1 - h^2) - \log|u S(a h)|$ is zero where $\varphi'$ is, $u S > 0$. For $u < 0$ it is strictly convex on "
-                r"$S < 0$: at most two zeros. For $u > 0$ it is strictly convex up to $h_{\max} = t_{\max}/a$, and beyond it $G' > 0$: at "
+                r"$G(h) = -\log(1 - h^2) - \log|u S(a h)|$ is zero where $\varphi'$ is, $u S > 0$. For $u < 0$ it is "
+                r"strictly convex on "
+                r"$S < 0$: at most two zeros. For $u > 0$ it is strictly convex up to $h_{\max} = t_{\max}/a$, and beyond "
+                r"it $G' > 0$: at "
                 r"most one minimum, not degenerate, so at most two zeros again. For $u = 0$ there is none."
             ),
         ),
@@ -114,7 +121,9 @@ def one_dimension(cell):
             Positive("1 + t + e^(c + t) grows", sp.diff(1 + t + sp.exp(c + t), t)),
             Equal("S'", S1, p * (1 - p) * (2 - t * (2 * p - 1))),
             Equal("d/dt of t (2 p - 1)", sp.diff(t * (2 * p - 1), t), 2 * p - 1 + 2 * t * p * (1 - p)),
-            NonNegative("which is not negative at p >= 1/2, t >= 0", sp.factor((2 * P - 1).subs(P, half)) + 2 * tau * inside / (1 + x)),
+            NonNegative(
+                "which is not negative at p >= 1/2, t >= 0", sp.factor((2 * P - 1).subs(P, half)) + 2 * tau * inside / (1 + x)
+            ),
             Equal("S S'' - S'^2 = p^2 (1 - p) Q", S * S2 - S1**2, p**2 * (1 - p) * Q(p, t)),
             Equal("discriminant of Q", sp.discriminant(Q(P, T), T), P * (9 * P - 8)),
             NonNegative("it is negative for 0 < p <= 5/6: -disc / p", sp.factor((8 - 9 * P).subs(P, small))),
@@ -152,12 +161,14 @@ def hopf(cell):
         r" \qquad\text{(zero biases: } k \cos\alpha = 2,\ \omega = \tfrac12 \tan\alpha \text{)}",
         steps=(
             Step(
-                r"$U_h = k R(\alpha)$ with the rotation $R$, $b_h = 0$, any $U_z$, $U_r$, $b_z$, $b_r$. At $h = 0$ the changes of both "
+                r"$U_h = k R(\alpha)$ with the rotation $R$, $b_h = 0$, any $U_z$, $U_r$, $b_z$, $b_r$. At $h = 0$ the "
+                r"changes of both "
                 r"gates multiply zero.",
                 r"J = (1 - s_z)\,(s_r k\, R(\alpha) - 1), \qquad s_z = \sigma(b_z),\ s_r = \sigma(b_r)",
             ),
             Step(
-                r"$\mathrm{tr}\, J = 2 (1 - s_z)(s_r k \cos\alpha - 1)$ passes 0 where $\det J = (1 - s_z)^2 \tan^2\alpha > 0$, and "
+                r"$\mathrm{tr}\, J = 2 (1 - s_z)(s_r k \cos\alpha - 1)$ passes 0 where $\det J = (1 - s_z)^2 \tan^2\alpha > "
+                r"0$, and "
                 r"grows with $k$ (for $\cos\alpha > 0$). At $k = 3$ and zero biases, $\alpha = \arccos(2/3) = 0.8411$."
             ),
         ),
@@ -185,7 +196,7 @@ def neimark_sacker(cell):
     q = (1 - s_z) * s_r * k
     square = (s_z + q * turn) * (s_z + q / turn)
     zero = {b_z: sp.Integer(0), b_r: sp.Integer(0)}
-    k_ns = 2 * (sp.sqrt(3 + cos ** 2) - cos)
+    k_ns = 2 * (sp.sqrt(3 + cos**2) - cos)
     # any two-dimensional fixed point: multipliers 1 + lambda
     A = sp.Matrix(2, 2, sp.symbols("A_11 A_12 A_21 A_22", real=True))
     omega, damping = sp.Symbol("omega", positive=True), sp.Symbol("delta", nonnegative=True)
@@ -194,13 +205,16 @@ def neimark_sacker(cell):
         r" \qquad\text{(zero biases: } k = 2\,(\sqrt{3 + \cos^2\alpha} - \cos\alpha) \text{)}",
         steps=(
             Step(
-                r"Forward Euler with step 1 has the multipliers $1 + \lambda$ of the flow's eigenvalues $\lambda$. A complex pair leaves "
-                r"the unit circle where $|1 + \lambda|^2 = \det(1 + J) = 1$, that is $\mathrm{tr}\, J + \det J = 0$, the flow's where "
+                r"Forward Euler with step 1 has the multipliers $1 + \lambda$ of the flow's eigenvalues $\lambda$. A "
+                r"complex pair leaves "
+                r"the unit circle where $|1 + \lambda|^2 = \det(1 + J) = 1$, that is $\mathrm{tr}\, J + \det J = 0$, the "
+                r"flow's where "
                 r"$\mathrm{tr}\, J = 0$. As $\det J = |\lambda|^2 > 0$, the map has lost a focus when the flow loses it.",
                 r"|1 + \lambda|^2 - 1 = \mathrm{tr}\, J + \det J",
             ),
             Step(
-                r"At zero biases the curve is $k^2/16 + (k/4) \cos\alpha + 1/4 = 1$. At $\alpha = \pi/2$ the map oscillates from $k = 2 "
+                r"At zero biases the curve is $k^2/16 + (k/4) \cos\alpha + 1/4 = 1$. At $\alpha = \pi/2$ the map oscillates "
+                r"from $k = 2 "
                 r"\sqrt 3$ on, the flow never; as $b_z \to \infty$ both conditions become one."
             ),
         ),
@@ -248,8 +262,10 @@ def normal_form(cell):
         r"m = s_r\, k\, e^{i\alpha}",
         steps=(
             Step(
-                r"$U_h = k R(\alpha)$, $U_z = U_r = 0$, $b_h = 0$; $w = y_1 + i y_2$ with the candidate's fields $y = s_r U_h h$. There is "
-                r"no quadratic term, so the coefficient of $|w|^2 w$ is that of the normal form. On the Hopf curve $\mathrm{Re}\, m = 1$",
+                r"$U_h = k R(\alpha)$, $U_z = U_r = 0$, $b_h = 0$; $w = y_1 + i y_2$ with the candidate's fields $y = s_r "
+                r"U_h h$. There is "
+                r"no quadratic term, so the coefficient of $|w|^2 w$ is that of the normal form. On the Hopf curve "
+                r"$\mathrm{Re}\, m = 1$",
                 r"\mathrm{Re}\, c_1 = -\tfrac14 (1 - s_z) < 0 \qquad (-\tfrac18 \text{ at zero biases})",
             ),
             Step(
@@ -257,7 +273,8 @@ def normal_form(cell):
                 r"|w|^2 = 4 \left(1 - \frac{1}{\mathrm{Re}\, m}\right)",
             ),
             Step(
-                r"The map turns supercritically too: with $\mu = s_z + (1 - s_z) m = e^{i\theta}$, the real part of its cubic coefficient, "
+                r"The map turns supercritically too: with $\mu = s_z + (1 - s_z) m = e^{i\theta}$, the real part of its "
+                r"cubic coefficient, "
                 r"turned back by $\mu$, is negative for every $\theta$ (but $\theta = \pi/2$, where $\bar w^3$ is in resonance).",
                 r"\mathrm{Re}\,(\bar\mu\, c) = -\tfrac14 (1 - s_z \cos\theta) < 0",
             ),

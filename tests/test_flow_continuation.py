@@ -68,7 +68,8 @@ class TestHopfCurve:
         assert np.linalg.eigvals(flow.jacobian([0.0, 0.0])).real == pytest.approx([0.0, 0.0], abs=1e-15)
         # cubic coefficient -1/8 of |w|^2 w with w = (k/2) h turned, and |q| = 1 makes |w| = (k/2)|h| / sqrt 2 ... times z q + c.c.
         omega = np.tan(np.arccos(2 / 3)) / 2
-        # h = z q + c.c. with q = (1, -+i)/sqrt 2: h_1 + i h_2 = sqrt 2 z, so |w| = (3/2) sqrt 2 |z|: c_1 = -(1/8) (9/4) 2, l_1 = c_1 / omega
+        # h = z q + c.c. with q = (1, -+i)/sqrt 2: h_1 + i h_2 = sqrt 2 z, so |w| = (3/2) sqrt 2 |z|: c_1 = -(1/8) (9/4) 2,
+        # l_1 = c_1 / omega
         assert normal_form(flow, [0.0, 0.0], "hopf") == pytest.approx(-(1 / 8) * (9 / 4) * 2 / omega, rel=1e-12)
 
     @pytest.mark.parametrize("alpha", np.deg2rad([30, 60, 90]))
@@ -139,9 +140,11 @@ class TestFamily:
         around = np.argsort(np.abs(branch.periods - fold.period))[:2]
         assert np.abs(branch.multipliers[around, 0].real - 1).min() < 0.2
         assert (~branch.stable).any()
-        back = np.interp(1.0, branch.values[~branch.stable], branch.periods[~branch.stable]) if (
-            branch.values[~branch.stable].min() <= 1.0 <= branch.values[~branch.stable].max()
-        ) else None
+        back = (
+            np.interp(1.0, branch.values[~branch.stable], branch.periods[~branch.stable])
+            if (branch.values[~branch.stable].min() <= 1.0 <= branch.values[~branch.stable].max())
+            else None
+        )
         if back is not None:
             assert back == pytest.approx(unstable.period, rel=1e-2)
 

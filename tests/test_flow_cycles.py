@@ -1,4 +1,4 @@
-"""Limit cycles: periods and multipliers computed independently (integration, divergence), attractors, and what must not count as a cycle.
+"""Limit cycles against independent integration, attractors, and what must not count as a cycle.
 
 Numbers were computed by a separate program (shooting with variational equations at tolerance 1e-12), to the digits given.
 """
@@ -85,8 +85,12 @@ def test_hopf_amplitude_multiplier_and_period():
 def test_nested_cycles_one_of_them_unstable():
     found = cycles(NESTED)
     assert [c.stable for c in found] == [True, False]
-    assert found[0].period == pytest.approx(5.249952657, abs=6e-10) and found[0].multipliers[0].real == pytest.approx(0.848097, abs=6e-7)
-    assert found[1].period == pytest.approx(4.206386148, abs=6e-10) and found[1].multipliers[0].real == pytest.approx(1.12139, abs=6e-6)
+    assert found[0].period == pytest.approx(5.249952657, abs=6e-10) and found[0].multipliers[0].real == pytest.approx(
+        0.848097, abs=6e-7
+    )
+    assert found[1].period == pytest.approx(4.206386148, abs=6e-10) and found[1].multipliers[0].real == pytest.approx(
+        1.12139, abs=6e-6
+    )
     for cycle in found:
         check_by_integration(cycle)
 

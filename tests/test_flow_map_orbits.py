@@ -12,7 +12,12 @@ def rotation(k, alpha):
 
 @pytest.mark.parametrize(
     "U, b, steps",
-    [(rotation(3, np.pi / 3), 0, 10.4808), ([[0, -4], [4, 0]], 0, 5.9834), ([[3, -3], [3, 3]], 0, 15.204), ([[3, -3], [3, 3]], 1, 26.722)],
+    [
+        (rotation(3, np.pi / 3), 0, 10.4808),
+        ([[0, -4], [4, 0]], 0, 5.9834),
+        ([[3, -3], [3, 3]], 0, 15.204),
+        ([[3, -3], [3, 3]], 1, 26.722),
+    ],
 )
 def test_invariant_circles(U, b, steps):
     flow = GRUFlow(U_h=U, b_z=[b, b])

@@ -1,7 +1,8 @@
 """Closed orbits as boundary value problems: Gauss collocation on a mesh that follows the orbit, solved by Newton's method.
 
 On every mesh interval the orbit is the polynomial through the left end and m stages (Gauss points), at which it satisfies
-du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at once; what
+du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at
+once; what
 is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
 Unstable orbits, orbits of long period and of tiny multipliers are no harder than others, which is why this is not shooting.
 """
@@ -30,7 +31,7 @@ _DENSE = 260
 
 @lru_cache(maxsize=8)
 def _scheme(m):
-    """Gauss points and weights on [0, 1], derivative matrix D (m, m + 1), extrapolation to 1 (m + 1,), leading coefficient (m + 1,)."""
+    """Nodes 0 and Gauss points (m + 1,), weights (m,), barycentric weights (m + 1,), derivative (m, m + 1), extrapolation to 1."""
     x, w = np.polynomial.legendre.leggauss(m)
     c, b = 0.5 * (x + 1.0), 0.5 * w
     nodes = np.concatenate([[0.0], c])

@@ -45,11 +45,14 @@ class Bifurcation:
         The fixed point, or a state on the cycle.
     flow : Flow at that value
     coefficient : float
-        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with |q| = 1, <p, q> = 1), real part of
-        the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork), quadratic coefficient
+        Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with |q| = 1, <p, q> =
+        1), real part of
+        the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork),
+        quadratic coefficient
         (fold, transcritical). nan for cycles.
     frequency : float
-        hopf: imaginary part of the eigenvalue; neimark_sacker: angle of the multiplier, so that 2 pi/frequency is steps a turn; else nan.
+        hopf: imaginary part of the eigenvalue; neimark_sacker: angle of the multiplier, so that 2 pi/frequency is steps a
+        turn; else nan.
     supercritical : bool or None
         Whether what is born is stable in the directions that bifurcate (hopf, neimark_sacker, flip, pitchfork).
     period : float, of the cycle; 2 pi/frequency for hopf; else nan
@@ -244,7 +247,8 @@ def continue_fixed_point(flow, path, bounds, state, *, step=1.0, max_step=0.05, 
     """Follow a fixed point along a parameter, in both directions, and locate its bifurcations in the flow and in the Euler map.
 
     Pseudo-arclength continuation with exact derivatives. Folds are where the tangent is vertical, branch points (pitchfork,
-    transcritical) where the bordered determinant changes sign, Hopf and Neimark-Sacker where the sum of two eigenvalues or the product
+    transcritical) where the bordered determinant changes sign, Hopf and Neimark-Sacker where the sum of two eigenvalues or
+    the product
     of two multipliers minus 1 does and the pair is complex, flips where a multiplier is -1. Each is located to 1e-12 along the
     curve (branch points to about 1e-8).
 
@@ -530,7 +534,8 @@ class CycleBranch:
 
     def __str__(self):
         lines = [
-            f"{len(self)} cycles along {self.path} from {self.values[0]:.8g} to {self.values[-1]:.8g}, periods {self.periods[0]:.6g} to "
+            f"{len(self)} cycles along {self.path} from {self.values[0]:.8g} "
+            f"to {self.values[-1]:.8g}, periods {self.periods[0]:.6g} to "
             f"{self.periods[-1]:.6g}; {self.status}"
         ]
         return "\n".join([*lines, *(f"  {b}" for b in self.bifurcations)])
@@ -559,7 +564,8 @@ def continue_cycle(flow, path, bounds, start, *, max_step=0.05, max_points=400, 
     """Follow a limit cycle, stable or not, along a parameter by pseudo-arclength continuation of its collocation problem.
 
     Length along the curve is measured by the rms change of the orbit, the relative change of the period and the change of the
-    parameter together. Folds of cycles, period doublings and torus bifurcations are located by the secant method. The branch ends at the
+    parameter together. Folds of cycles, period doublings and torus bifurcations are located by the secant method. The
+    branch ends at the
     bounds, where the cycle shrinks to a fixed point (a Hopf point), or where the period exceeds ``max_period``, on the way to a
     homoclinic orbit or a saddle-node on the cycle (see ``homoclinic``).
 
@@ -685,9 +691,7 @@ def _step_cycle(here, orbit, path, tangent, h):
     if guess.period <= 0:
         raise ConvergenceError("period", guess)
     moved = here.replace(path, here.parameter(path) + h * slope)
-    new, moved, turned = collocation.newton(
-        moved, guess, path, plane, reference=orbit, tol=1e-10, iterations=10, tangent=True
-    )
+    new, moved, turned = collocation.newton(moved, guess, path, plane, reference=orbit, tol=1e-10, iterations=10, tangent=True)
     if _overlap(new, turned, tangent) < 0:
         turned = tuple(-t for t in turned)
     return new, moved, turned
@@ -747,7 +751,5 @@ def _located_cycles(here, orbit, path, tangent, before, h, after):
             turning = values[values.imag > 1e-9]
             if not turning.size or np.abs(np.abs(turning) - 1.0).min() > 1e-5:
                 continue
-        found.append(
-            Bifurcation(kind, path, moved.parameter(path), new.points[0], moved, period=new.period, orbit=new)
-        )
+        found.append(Bifurcation(kind, path, moved.parameter(path), new.points[0], moved, period=new.period, orbit=new))
     return found

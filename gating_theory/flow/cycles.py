@@ -37,7 +37,8 @@ class Cycle:
         determinants of all collocation steps, which keeps relative digits however small it is; in more dimensions multipliers below
         1e-13 of the largest are rounding.
     trivial : float
-        What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit, where products of
+        What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit,
+        where products of
         collocation steps grow by many orders of magnitude on the way).
     liouville : float
         exp of the integrated divergence of the flow, which is the product of all multipliers: an independent check.
@@ -68,8 +69,10 @@ class Cycle:
         from scipy.spatial import cKDTree
 
         # mesh points crowd where the orbit turns or rests, equal times where it is slow: both
-        phase = np.union1d(np.linspace(0.0, 1.0, 4001)[:-1], (self.orbit.mesh[:-1, None] + np.diff(self.orbit.mesh)[:, None]
-                                                              * np.arange(8) / 8).ravel())
+        phase = np.union1d(
+            np.linspace(0.0, 1.0, 4001)[:-1],
+            (self.orbit.mesh[:-1, None] + np.diff(self.orbit.mesh)[:, None] * np.arange(8) / 8).ravel(),
+        )
         states = self.orbit(phase)
         return states, cKDTree(states)
 
@@ -269,7 +272,8 @@ def _limit_cycle(flow, state, max_period, backward=False, tol=1e-11, candidates=
 def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=False, tol=1e-11):
     """The limit cycle that a trajectory approaches, or that it left when ``backward``.
 
-    The trajectory is followed for a transient time and then until it returns close to where it was; the loop is the first guess of the
+    The trajectory is followed for a transient time and then until it returns close to where it was; the loop is the first
+    guess of the
     collocation solver. That a trajectory keeps moving proves nothing (transients behind shut gates last thousands of time units);
     only a converged closed orbit of finite extent is returned.
 

@@ -1,6 +1,7 @@
-"""Where a saddle's unstable manifold comes back to it: homoclinic parameters by the manifold's fate, and the period's divergence [JSP].
+"""Homoclinic parameters, by the fate of a saddle's unstable manifold, and the divergence of periods beside them [JSP].
 
-On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the other side on
+On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the
+other side on
 the other; bisection needs nothing else. A cycle beside it spends ever more time at the saddle, T ~ -log|mu - mu_c| / lambda_u.
 """
 
@@ -17,7 +18,8 @@ from .trajectories import advance
 
 __all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
 
-#: Distance from the saddle at which its unstable manifold is entered: off it by the square of this, along the contracting direction.
+#: Distance from the saddle at which its unstable manifold is entered: off it by the square of this, along the contracting
+#: direction.
 _ENTER = 1e-6
 
 
@@ -192,7 +194,8 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
     saddle : (dim,) array
         Near the saddle, at the middle of the bracket.
     side : 1 or -1, optional
-        Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the one whose
+        Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the
+        one whose
         fate differs between the two ends.
     t_max : float > 0
         Time within which the manifold must have come back.
@@ -236,7 +239,9 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
             side, ends = branch, values
             break
     if ends is None:
-        raise ValueError(f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket.tolist()}")
+        raise ValueError(
+            f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket.tolist()}"
+        )
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)
         if fate(value, side) == ends[0]:

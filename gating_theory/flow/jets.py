@@ -1,7 +1,8 @@
 """Exact higher derivatives of a flow: Taylor polynomials sent through its tape, operation by operation.
 
 f(x + e v, p + e q) = c_0 + c_1 e + c_2 e^2 + ..., with real or complex directions v, q. Normal forms of bifurcations need the
-bilinear and trilinear derivatives, continuation the derivative by a parameter; neither is written by hand, nor a difference quotient.
+bilinear and trilinear derivatives, continuation the derivative by a parameter; neither is written by hand, nor a
+difference quotient.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ class MapAttractors:
     ----------
     flow : Flow, step : float
     attractors : list of MapAttractor
-    starts : (..., dim) array, label : (...) array of int, the attractor of each start (-1: it sits on an unstable orbit, or left all bounds)
+    starts : (..., dim) array, label : (...) array of int, the attractor of each start (-1: it sits on an unstable orbit,
+    or left all bounds)
     status : str
     """
 
@@ -203,7 +204,8 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     ----------
     flow : Flow
     starts : int or (..., dim) array, optional
-        Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves. Starts beside the fixed points
+        Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves. Starts beside the
+        fixed points
         are added, but not counted.
     step : float > 0
         1 is the discrete network itself.

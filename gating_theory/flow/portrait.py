@@ -1,11 +1,11 @@
-"""Pictures of small flows: phase portraits, basins, bifurcation diagrams. Like ``plotting``: into ``ax`` or a new figure, no globals."""
+"""Pictures of small flows: phase portraits, basins, bifurcation diagrams. As in ``plotting``: into ``ax`` or a new figure."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..errors import CapabilityError
-from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, _axes
+from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION, _axes
 from .continuation import CycleBranch, FixedPointBranch
 from .cycles import Basins, Cycle
 from .flow import Flow
@@ -119,7 +119,12 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
                 label = f"{name} manifold" if j == 0 else None
                 ax.plot(*curve.T, color=PURPLE, linewidth=0.9, linestyle=style, zorder=3, label=label)
     for stable in (True, False):
-        style = {"color": GREEN if stable else VERMILLION, "linestyle": "-" if stable else (0, (4, 2)), "linewidth": 1.8, "zorder": 4}
+        style = {
+            "color": GREEN if stable else VERMILLION,
+            "linestyle": "-" if stable else (0, (4, 2)),
+            "linewidth": 1.8,
+            "zorder": 4,
+        }
         for j, cycle in enumerate([c for c in cycles if c.stable == stable]):
             states = cycle.states(800)
             closed = np.concatenate([states, states[:1]])
@@ -178,7 +183,9 @@ def plot_basins(basins, *, ax=None):
     ax.pcolormesh(basins.x, basins.y, shown, cmap=colours, norm=norm, shading="nearest", rasterized=True, zorder=0)
     for j, cycle in enumerate(basins.attractors.cycles):
         states = cycle.states(800)
-        ax.plot(*np.concatenate([states, states[:1]]).T, color=GREEN, linewidth=1.8, zorder=4, label="stable cycle" if j == 0 else None)
+        ax.plot(
+            *np.concatenate([states, states[:1]]).T, color=GREEN, linewidth=1.8, zorder=4, label="stable cycle" if j == 0 else None
+        )
     _draw_points(ax, basins.flow.fixed_points())
     ax.set_xlabel("$h_1$")
     ax.set_ylabel("$h_2$")

@@ -93,5 +93,7 @@ def flow_and_map(flow, step=1.0, *, starts=None, t_max=5000.0):
     of_flow = attractors(flow, starts, t_max=t_max)
     of_map = map_attractors(flow, starts, step=step)
     differ = int((flow_stable != map_stable).sum())
-    status = f"{len(points)} fixed point{'s' * (len(points) != 1)}, {differ} of them stable in one of flow and map (step {step:g}) only"
+    status = (
+        f"{len(points)} fixed point{'s' * (len(points) != 1)}, {differ} of them stable in one of flow and map (step {step:g}) only"
+    )
     return FlowAndMap(flow, step, points, multipliers, flow_stable, map_stable, of_flow, of_map, status)
