@@ -43,11 +43,14 @@ def test_locked_oscillations(U, period):
 
 @pytest.mark.parametrize("u, amplitude", [(-5.9, 0.0), (-6.1, 0.0734361), (-8.0, 0.2585054)])
 def test_flips(u, amplitude):
-    result = map_attractors(GRUFlow(U_h=u), 11)
+    result = map_attractors(GRUFlow(U_h=u), [[0.0], [0.3], [-0.7]])
     (only,) = result.attractors
     assert only.period == (2 if amplitude else 1)
-    assert np.abs(only.states).max() == pytest.approx(amplitude, abs=6e-8)
-    # the grid holds the unstable fixed point 0 itself
+    assert np.abs(only.states).max() == pytest.approx(amplitude, abs=1.1e-7)  # known to seven digits
+    # -x = x/2 + tanh(u x/2)/2 on the orbit of period 2
+    x = np.abs(only.states).max()
+    assert 3 * x == pytest.approx(-np.tanh(0.5 * u * x) if amplitude else 0.0, abs=1e-12)
+    # the first start is the unstable fixed point 0 itself
     assert ("unstable orbit" in result.status) == bool(amplitude)
 
 
