@@ -7,7 +7,8 @@ import numpy as np
 from ..errors import CapabilityError
 from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION, _axes
 from .continuation import CycleBranch, FixedPointBranch
-from .cycles import Basins, Cycle
+from .cycles import Basins, Cycle, _box
+from .cycles import cycles as all_cycles
 from .flow import Flow
 from .trajectories import advance
 
@@ -93,15 +94,13 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
     ------
     TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
     """
-    from . import cycles as module
-
     if not isinstance(flow, Flow):
         raise TypeError(f"flow must be a Flow, got {flow!r}")
     if flow.dim != 2:
         raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
-    limits = module._box(flow, box)
+    limits = _box(flow, box)
     points = flow.fixed_points() if points is None else points
-    cycles = module.cycles(flow) if cycles is None else list(cycles)
+    cycles = all_cycles(flow) if cycles is None else list(cycles)
     if not all(isinstance(c, Cycle) for c in cycles):
         raise TypeError("cycles must hold Cycles")
     ax = _axes(ax, 3.3)
