@@ -12,10 +12,10 @@ __all__ = ["derive_all", "document", "names"]
 
 def _statements():
     # importing the modules enters their statements, in the order of the document
-    from . import complexity, gru, lstm, vanilla  # noqa: F401
+    from . import complexity, flow, gru, lstm, vanilla  # noqa: F401
     from .statement import STATEMENTS
 
-    order = ("vanilla", "gru", "lstm")
+    order = ("vanilla", "gru", "flow", "lstm")
     return dict(sorted(STATEMENTS.items(), key=lambda item: order.index(item[0].partition(".")[0])))
 
 
@@ -30,7 +30,7 @@ def derive_all(names=None):
     Parameters
     ----------
     names : str or sequence of str, optional
-        Names of statements (``"gru.edge"``) or of whole cells (``"gru"``). Default: all of them.
+        Names of statements (``"gru.edge"``) or of whole groups (``"gru"``). Default: all of them.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def derive_all(names=None):
     Raises
     ------
     ValueError
-        For a name that is neither a statement nor a cell.
+        For a name that is neither a statement nor a group.
     """
     statements = _statements()
     if names is None:
@@ -52,7 +52,7 @@ def derive_all(names=None):
             found = {key for key in statements if key == name or key.partition(".")[0] == name}
             if not found:
                 raise ValueError(
-                    f"names has the unknown entry {name!r}; allowed are {list(statements)} and the cells vanilla, gru, lstm"
+                    f"names has the unknown entry {name!r}; allowed are {list(statements)} and the groups vanilla, gru, flow, lstm"
                 )
             wanted |= found
     return [statement.prove() for key, statement in statements.items() if key in wanted]

@@ -13,7 +13,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="python -m derivations", description="Prove the closed forms of the theory from the cells."
     )
-    parser.add_argument("names", nargs="*", metavar="name", help="statements (gru.edge) or cells (gru); default: all")
+    parser.add_argument("names", nargs="*", metavar="name", help="statements (gru.edge) or groups (gru); default: all")
     parser.add_argument("--list", action="store_true", help="print the names of all statements and stop")
     options = parser.parse_args(argv)
     if options.list:

@@ -8,21 +8,69 @@ The vector field, its Jacobian, the gate-free residual and their interval enclos
 cell and are compiled by numba on first use, which takes some seconds in every process.
 """
 
+from .continuation import (
+    Bifurcation,
+    CycleBranch,
+    FixedPointBranch,
+    continue_cycle,
+    continue_fixed_point,
+    normal_form,
+    other_branch,
+)
+from .cycles import Attractors, Basins, Cycle, attractors, basins, cycles, find_cycle
 from .fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .flow import Flow, GRUFlow
+from .homoclinic import Homoclinic, PeriodLaw, homoclinic
+from .map_orbits import MapAttractor, MapAttractors, map_attractors
+from .side_by_side import FlowAndMap, flow_and_map
 from .sweep import FixedPointCounts, count_fixed_points
 from .topologies import TopologySearch, search_topologies, simplify, topology_catalogue
 
 __all__ = [
+    "Attractors",
+    "Basins",
+    "Bifurcation",
+    "Cycle",
+    "CycleBranch",
+    "FixedPointBranch",
     "FixedPointCounts",
     "Flow",
+    "FlowAndMap",
     "FlowFixedPoint",
     "FlowFixedPoints",
     "GRUFlow",
+    "Homoclinic",
+    "MapAttractor",
+    "MapAttractors",
+    "PeriodLaw",
     "Topology",
     "TopologySearch",
+    "attractors",
+    "basins",
+    "continue_cycle",
+    "continue_fixed_point",
     "count_fixed_points",
+    "cycles",
+    "find_cycle",
+    "flow_and_map",
+    "homoclinic",
+    "map_attractors",
+    "normal_form",
+    "other_branch",
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_portrait",
     "search_topologies",
+    "separatrices",
     "simplify",
     "topology_catalogue",
 ]
+
+
+def __getattr__(name):
+    # pictures stand on the spectra's plotting module: not needed for anything else
+    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
+        from . import portrait
+
+        return getattr(portrait, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

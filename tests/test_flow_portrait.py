@@ -1,0 +1,59 @@
+"""Pictures of flows: what is drawn is what was computed."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from gating_theory.flow import (
+    GRUFlow,
+    basins,
+    continue_fixed_point,
+    find_cycle,
+    plot_basins,
+    plot_bifurcations,
+    plot_portrait,
+    separatrices,
+)
+
+FLOW = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def test_separatrices_run_along_the_flow():
+    curves = separatrices(FLOW, time=20.0, n=200)
+    assert len(curves["stable"]) == 2 and len(curves["unstable"]) == 2
+    for name, sign in (("unstable", 1.0), ("stable", -1.0)):
+        for curve in curves[name]:
+            middle, along = 0.5 * (curve[2:-1] + curve[3:]), np.diff(curve[2:], axis=0)
+            velocity = sign * FLOW(middle)
+            cosine = np.sum(along * velocity, axis=1) / np.linalg.norm(along, axis=1) / np.linalg.norm(velocity, axis=1)
+            assert np.quantile(cosine, 0.05) > 0.99
+
+
+def test_portrait_shows_points_cycles_and_manifolds():
+    cycle = find_cycle(FLOW, [-0.2, 0.3])
+    ax = plot_portrait(FLOW, [cycle], streams=False)
+    labels = ax.get_legend_handles_labels()[1]
+    for name in ("sink", "source", "saddle", "stable cycle", "stable manifold", "unstable manifold"):
+        assert name in labels
+
+
+def test_basins_and_bifurcations_are_drawn():
+    assert plot_basins(basins(FLOW, 7)).collections
+    branch = continue_fixed_point(FLOW, "b_h[1]", (-3, 3), [-0.2122, 0.138])
+    ax = plot_bifurcations(branch, coordinate=1)
+    labels = ax.get_legend_handles_labels()[1]
+    assert {"fold", "hopf", "stable fixed point", "unstable fixed point"} <= set(labels)
+    with pytest.raises(ValueError, match="coordinate"):
+        plot_bifurcations(branch, coordinate=2)
+    with pytest.raises(TypeError, match="branches"):
+        plot_bifurcations()
+    with pytest.raises(TypeError, match="basins"):
+        plot_basins(branch)
+    with pytest.raises(ValueError, match="two-dimensional"):
+        plot_portrait(GRUFlow(U_h=1.0))
