@@ -148,31 +148,27 @@ def complexity(ensemble, method="annealed", tol=None):
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
-    self-consistent unknowns; all saddles along the ridge (see the module) are found and the largest maximum is
-    taken. The tilted law
-    of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is the spectrum there.
+    self-consistent unknowns; all saddles along the ridge (see the module) are found and the largest maximum is taken. The tilted
+    law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is the spectrum there.
 
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
 
-    Any cell with a site fixed point; biases, their spreads and frozen inputs are averaged over. Where a site has
-    several fixed points
-    (cells without a closed form) only the one reached from s = 0 is counted.
+    Any cell with a site fixed point; biases, their spreads and frozen inputs are averaged over. Where a site has several fixed
+    points (cells without a closed form) only the one reached from s = 0 is counted.
 
     Parameters
     ----------
     ensemble : Ensemble
     method : "annealed" or "mean_field"
     tol : float in [1e-13, 0.1], optional
-        Accuracy wanted of the rate, absolute: ``status`` says so where the estimated quadrature error exceeds it.
-        Default 1e-10; 1e-7
-        where the site integral runs over three and more fields (LSTM, whose rates are good to about 1e-8).
+        Accuracy wanted of the rate, absolute: ``status`` says so where the estimated quadrature error exceeds it. Default 1e-10;
+        1e-7 where the site integral runs over three and more fields (LSTM, whose rates are good to about 1e-8).
 
     Returns
     -------
-    Complexity. Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the
-    largest saddle is
-    negative or there is none. The zero state itself is never counted.
+    Complexity. Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle
+    is negative or there is none. The zero state itself is never counted.
 
     Raises
     ------
