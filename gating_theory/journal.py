@@ -12,6 +12,9 @@ __all__ = ["Journal"]
 
 _FORMAT = "gating_theory journal"
 
+#: Journals of this process: record locks keep out other processes only.
+_held = set()
+
 
 class Journal:
     """A file of finished pieces: a first line that describes the work, then one JSON line a piece, on the disk before it counts.
@@ -45,6 +48,9 @@ class Journal:
             from .io import write_atomically
 
             write_atomically(self.path, lambda name: Path(name).write_text(_line(header), encoding="utf-8"))
+        self._name = os.path.realpath(self.path)
+        if self._name in _held:
+            raise RuntimeError(f"{self.path} is in use")
         self._file = open(self.path, "rb+")
         try:
             _lock(self._file, self.path)
@@ -52,6 +58,7 @@ class Journal:
         except BaseException:
             self._file.close()
             raise
+        _held.add(self._name)
 
     def _read(self, header):
         content = self._file.read()
@@ -83,6 +90,7 @@ class Journal:
 
     def close(self):
         """Release the file. It stays where it is."""
+        _held.discard(self._name)
         self._file.close()
 
     def __enter__(self):
@@ -108,7 +116,8 @@ def _lock(file, path):
     except ImportError:  # no such locks on this system
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # gone with the process, however it ends
+        # gone with this process, however it ends; orphaned workers, which have inherited the open file, do not hold it
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise RuntimeError(f"{path} is in use by another process") from None
 

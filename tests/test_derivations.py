@@ -256,7 +256,7 @@ def test_failed_proof_is_shown_in_the_document():
 def test_names_select_statements_and_cells():
     assert [result.name for result in derive_all("vanilla.edge")] == ["vanilla.edge"]
     names = [result.name for result in derive_all(["vanilla", "gru.transfer_matrix"])]
-    assert names == ["vanilla.jacobian", "vanilla.edge", "vanilla.onset", "gru.transfer_matrix"]
+    assert names == ["vanilla.jacobian", "vanilla.edge", "vanilla.onset", "vanilla.complexity", "gru.transfer_matrix"]
 
 
 def test_unknown_name_is_refused():

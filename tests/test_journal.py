@@ -67,6 +67,11 @@ def test_one_process_at_a_time(tmp_path):
         with pytest.raises(RuntimeError, match="in use"):
             Journal(tmp_path / "journal", {})
     Journal(tmp_path / "journal", {}).close()
+    script = f"from gating_theory.journal import Journal; Journal({str(tmp_path / 'journal')!r}, {{}})"
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    with Journal(tmp_path / "journal", {}):
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "in use by another process" in done.stderr
 
 
 def test_no_directory(tmp_path):
@@ -96,16 +101,14 @@ QUANTITIES = ("count", "moments", "abscissa", "onset:gain.h")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_killed_phase_diagram_goes_on(tmp_path, jobs):
-    path = tmp_path / "journal"
+def test_a_killed_phase_diagram_goes_on(tmp_path):
+    path, jobs = tmp_path / "journal", 2
     script = f"""
 import numpy as np, gating_theory as gt
 from concurrent.futures import ProcessPoolExecutor
 if __name__ == "__main__":
     axes = {{"gain.h": np.linspace(1.5, 2.5, 40), "gain.r": np.linspace(0.0, 12.0, 10)}}
     with ProcessPoolExecutor({jobs}) as executor:
-        executor = executor if {jobs} > 1 else None
         ens = gt.Ensemble(gt.GRU, gain={{"r": 4.0}})
         gt.phase_diagram(ens, axes, {QUANTITIES}, journal={str(path)!r}, executor=executor)
 """
@@ -118,12 +121,15 @@ if __name__ == "__main__":
             assert process.poll() is None and time.monotonic() < patience
             time.sleep(0.01)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # the workers are left behind
         process.wait()
     # every whole line but the header is a piece, and no piece is computed twice
     held = path.read_bytes().count(b"\n") - 1
     told = []
-    data = gt.phase_diagram(GRU, AXES, QUANTITIES, journal=path, progress=lambda done, total: told.append(done))
+    try:
+        data = gt.phase_diagram(GRU, AXES, QUANTITIES, journal=path, progress=lambda done, total: told.append(done))
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
     total = path.read_bytes().count(b"\n") - 1
     assert 3 <= held < total == len(told)
     fresh = gt.phase_diagram(GRU, AXES, QUANTITIES)
