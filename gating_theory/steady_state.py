@@ -17,6 +17,8 @@ __all__ = ["steady_state", "SteadyState"]
 
 #: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves (rounding: 1e-32).
 _STILL = 1e-20
+#: Distance from rest, in units of the largest rms state of the run, above which a state that stands still is no fixed point.
+_REST = 1e-3
 #: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
 _SIGMAS = 3.0
 
@@ -162,8 +164,13 @@ def steady_state(
 def _measured(ensemble, run, growth):
     names, T = ensemble.cell.message_names, run.n_steps
     transient, stationary = _transient(run.moments)
-    change = run.change / max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    change = run.change / size
     still = change[-1] < _STILL
+    # nearly shut gates make steps small anywhere: at rest are sites that are where their fields hold them
+    frozen = still and _distance_from_rest(run.sites) > _REST * np.sqrt(size)
+    if frozen:
+        still, stationary = False, False
     if still:
         transient, stationary = T - max(10, T // 10), True
     kept = run.moments[transient:]
@@ -182,7 +189,9 @@ def _measured(ensemble, run, growth):
     stationary = stationary or verdict == "settled"
     if growth.size:
         status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
-    if not stationary:
+    if frozen:
+        status += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
+    elif not stationary:
         status += f"; the moments still drift after {T} steps: run longer"
     return SteadyState(
         ensemble,
@@ -197,6 +206,14 @@ def _measured(ensemble, run, growth):
         run.sites,
         run,
     )
+
+
+def _distance_from_rest(sites):
+    """Root mean square distance of sites from the fixed states of their fields; 0 where a cell has no closed form for these."""
+    if sites.cell.closed_form is None:
+        return 0.0
+    rest = sites.cell.compiled.fixed_state(sites.fields, sites.parameters)
+    return float(np.sqrt(np.mean([sites.mean(np.broadcast_to((r - s) ** 2, sites.size)) for r, s in zip(rest, sites.state)])))
 
 
 def _verdict(ensemble, change, still, stationary, exponent, error):

@@ -172,3 +172,13 @@ def test_bad_lags():
     for lags in ([-1], [30], []):
         with pytest.raises(ValueError, match="lags"):
             ss.autocorrelation(lags)
+
+
+@pytest.mark.parametrize("bias, verdict", [(2.0, "settled"), (16.0, "undecided"), (25.0, "undecided")])
+def test_shut_update_gates_are_no_fixed_points(bias, verdict):
+    """1 - sigma(25) = 1e-11: steps from any state are below rounding, and no state but zero is a fixed point."""
+    ens = gt.Ensemble(gt.GRU, gain={"z": 0.0, "r": 1.0, "h": 1.0}, bias={"z": bias})
+    ss = gt.steady_state(ens, 300, 500, rng=0, lyapunov_units=0)
+    assert ss.verdict == verdict
+    if bias == 25.0:
+        assert not ss.converged and "no fixed point" in ss.status
