@@ -9,7 +9,6 @@ alone are no match for this: they can find three of seven fixed points of an LST
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -17,13 +16,12 @@ import numpy as np
 from .checks import generator, integer, real
 from .curves import trace
 from .ensemble import Ensemble
-from .journal import Journal
 from .multistart import merge_points, newton, polish, unseen
 from .network import Network
-from .progress import Progress, check_progress
+from .progress import check_progress
 from .provenance import cell_text, json_ready, provenance
 from .reduced_map import ReducedMap
-from .tasks import known_cell, run_tasks, single_blas_thread
+from .tasks import check_executor, collect, known_cell, single_blas_thread
 
 __all__ = ["FixedPointCounts", "count_fixed_points"]
 
@@ -334,8 +332,7 @@ def count_fixed_points(
         raise TypeError(f"ens must be an Ensemble, got {ens!r}")
     n_units = integer("n_units", n_units, low=1)
     n_networks = integer("n_networks", n_networks, low=1)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
+    check_executor(executor)
     check_progress(progress)
     options = _Options(
         integer("min_hits", min_hits, low=1),
@@ -350,15 +347,10 @@ def count_fixed_points(
     length = min(_MAX_CHUNK, max(-(-_MIN_UNITS // n_units), -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]
     tasks = [(ens.cell, ens.as_dict(), n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
-    parts = [None] * len(tasks)
     work = {"work": "count_fixed_points", "ensemble": ens.as_dict(), "cell": cell_text(ens.cell), "n_units": n_units}
     work |= {"n_networks": n_networks, "seed": seed, "options": asdict(options), "points": bool(points)}
-    with nullcontext() if journal is None else Journal(journal, work) as pieces:
-        results = run_tasks(_chunk, tasks, executor, pieces)
-        with closing(results), Progress(progress, n_networks, "network") as tell:
-            for i, part in results:
-                parts[i] = part
-                tell(cuts[i][1] - cuts[i][0])
+    sizes = [stop - start for start, stop in cuts]
+    parts = collect(_chunk, tasks, sizes, "network", executor=executor, progress=progress, journal=journal, work=work)
     names = ("counts", "n_missing", "hits", "degree", "settled", "n_rounds")
     joined = {name: np.concatenate([np.asarray(p[name]) for p in parts]) for name in names}
     complete = 1 if all(p["bounded"] for p in parts) else None

@@ -11,7 +11,6 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,12 +21,11 @@ from .complexity import complexity
 from .complexity_onset import complexity_onset
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
-from .journal import Journal
 from .mean_field import fixed_points, fold, onset, tricritical
-from .progress import Progress, check_progress
+from .progress import check_progress
 from .provenance import cell_text, provenance
 from .spectrum import Spectrum
-from .tasks import known_cell, run_tasks, single_blas_thread
+from .tasks import check_executor, collect, known_cell, single_blas_thread
 
 __all__ = ["phase_diagram", "symbol", "QUANTITIES", "FORMS"]
 
@@ -63,8 +61,13 @@ _MAX_CHUNK = 100
 _CHUNKS = 64
 
 #: Status of a grid point.
-_STATUS = {0: "ok", 1: "fixed_points_not_converged", 2: "spectrum_not_converged", 3: "critical_value_not_converged"}
-_STATUS |= {4: "complexity_not_converged"}
+_STATUS = {
+    0: "ok",
+    1: "fixed_points_not_converged",
+    2: "spectrum_not_converged",
+    3: "critical_value_not_converged",
+    4: "complexity_not_converged",
+}
 #: Status of a critical value.
 _CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
 
@@ -169,8 +172,7 @@ def phase_diagram(
     specs = _check_quantities(ensemble, quantities, tuple(grids))
     tau = real("tau", tau, low=0.0, open_low=True)
     run = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("seed", seed, low=0)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
+    check_executor(executor)
     check_progress(progress)
 
     paths = tuple(grids)
@@ -295,7 +297,6 @@ def _numbers(name):
 
 def _run(ensemble, grids, jobs, tasks, executor, progress, journal):
     """Results of the tasks, in their order."""
-    out = {}
     cell = ensemble.cell
     description = ensemble.as_dict()
 
@@ -308,13 +309,10 @@ def _run(ensemble, grids, jobs, tasks, executor, progress, journal):
 
     work = {"work": "phase_diagram", "ensemble": description, "cell": cell_text(cell)}
     work |= {"axes": {path: values.tolist() for path, values in grids.items()}, "jobs": [asdict(job) for job, _ in jobs]}
-    with nullcontext() if journal is None else Journal(journal, work) as pieces:
-        results = run_tasks(_chunk, [arguments(task) for task in tasks], executor, pieces)
-        with closing(results), Progress(progress, sum(stop - start for _, start, stop in tasks), "point") as tell:
-            for i, result in results:
-                out[tasks[i]] = result
-                tell(tasks[i][2] - tasks[i][1])
-    return {task: out[task] for task in tasks}
+    sizes = [stop - start for _, start, stop in tasks]
+    parts = [arguments(task) for task in tasks]
+    results = collect(_chunk, parts, sizes, "point", executor=executor, progress=progress, journal=journal, work=work)
+    return dict(zip(tasks, results))
 
 
 def _chunk(cell, description, job, points):

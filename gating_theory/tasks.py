@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import BrokenExecutor, Future, as_completed
+from contextlib import closing, nullcontext
 from functools import cache
 
-__all__ = ["known_cell", "run_tasks", "single_blas_thread"]
+from .journal import Journal
+from .progress import Progress
+
+__all__ = ["check_executor", "collect", "known_cell", "run_tasks", "single_blas_thread"]
 
 #: Cells met by this process: tasks bring equal cells, and only one of them should be compiled.
 _known_cells = {}
@@ -15,6 +19,35 @@ _known_cells = {}
 def known_cell(cell):
     """The first Cell equal to ``cell`` that this process has met, with all that has been compiled for it."""
     return _known_cells.setdefault(cell, cell)
+
+
+def check_executor(executor):
+    """TypeError unless ``executor`` is None or has a ``submit``."""
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
+
+
+def collect(function, tasks, sizes, unit, *, executor=None, progress=None, journal=None, work=None):
+    """Results of ``function(*task)`` for each task, in their order; see :func:`run_tasks`.
+
+    Parameters
+    ----------
+    function, tasks, executor : as for run_tasks
+    sizes : sequence of int, units of work in each task
+    unit : str, what these units are called
+    progress : None, True or callable(done, total), told in units
+    journal : path of a file for finished tasks, optional
+    work : dict, JSON-ready
+        All that the results depend on, for the journal.
+    """
+    out = [None] * len(tasks)
+    with nullcontext() if journal is None else Journal(journal, work) as pieces:
+        results = run_tasks(function, tasks, executor, pieces)
+        with closing(results), Progress(progress, sum(sizes), unit) as tell:
+            for i, result in results:
+                out[i] = result
+                tell(sizes[i])
+    return out
 
 
 def run_tasks(function, tasks, executor=None, journal=None):

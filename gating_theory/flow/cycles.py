@@ -410,6 +410,17 @@ def _grid(flow, n, box):
     return axes, np.stack(np.meshgrid(*axes, indexing="xy"), axis=-1)
 
 
+def _given_starts(flow, starts, box):
+    """(..., dim) array of starts: those given, or a grid of so many points per axis."""
+    if starts is None or isinstance(starts, (int, np.integer)):
+        n = _default_grid(flow.dim) if starts is None else integer("starts", starts, low=1)
+        _, starts = _grid(flow, n, box)
+    starts = real_array("starts", starts)
+    if starts.ndim == 0 or starts.shape[-1] != flow.dim:
+        raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
+    return starts
+
+
 def _default_grid(dim):
     return {1: 101, 2: 16, 3: 8}.get(dim, 4)
 
@@ -457,12 +468,7 @@ def attractors(flow, starts=None, *, box=None, t_max=5000.0, rtol=1e-7):
     """
     t_max = real("t_max", t_max, low=0.0, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
-    if starts is None or isinstance(starts, (int, np.integer)):
-        n = _default_grid(flow.dim) if starts is None else integer("starts", starts, low=1)
-        _, starts = _grid(flow, n, box)
-    starts = real_array("starts", starts)
-    if starts.ndim == 0 or starts.shape[-1] != flow.dim:
-        raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
+    starts = _given_starts(flow, starts, box)
     points = flow.fixed_points()
     fixed = points.states.reshape(-1, flow.dim)
     sinks = np.array([p.state for p in points if p.kind == "sink"]).reshape(-1, flow.dim)

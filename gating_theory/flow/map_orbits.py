@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..checks import integer, real, real_array
-from .cycles import _along_manifolds, _default_grid, _grid
+from ..checks import integer, real
+from .cycles import _along_manifolds, _given_starts
 
 __all__ = ["MapAttractor", "MapAttractors", "map_attractors"]
 
@@ -227,12 +227,7 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     step = real("step", step, low=0.0, open_low=True)
     n_transient = integer("n_transient", n_transient)
     max_period = integer("max_period", max_period, low=1, high=_ROTATION_STEPS)
-    if starts is None or isinstance(starts, (int, np.integer)):
-        n = _default_grid(flow.dim) if starts is None else integer("starts", starts, low=1)
-        _, starts = _grid(flow, n, box)
-    starts = real_array("starts", starts)
-    if starts.ndim == 0 or starts.shape[-1] != flow.dim:
-        raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
+    starts = _given_starts(flow, starts, box)
     fixed = flow.fixed_points().states.reshape(-1, flow.dim)
     # a hair beside every fixed point in any direction: repelled ones lead away from it
     beside = fixed[:, None] + 1e-3 * np.array([1.0, -1.0])[:, None]
