@@ -1,13 +1,14 @@
 """Simulation without matrices against what it replaces and what memory allows: ``python benchmarks/simulation.py``, on one thread.
 
-Two ratios: against dense matrix products at the largest N whose matrices fit easily, and against the time in which the stored
-arrays could be read once a step at the bandwidth measured in the same run.
+Two ratios: against dense matrix products at the largest N whose matrices fit easily, and against memory traffic alone: the same
+arrays written and read as often and in the same order, with nothing else done, before and after in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import time
 
@@ -20,18 +21,19 @@ import gating_theory as gt  # noqa: E402
 
 
 def seconds(function):
-    """Wall time of one call."""
-    start = time.perf_counter()
+    """(wall, CPU) time of one call."""
+    wall, cpu = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return np.array([time.perf_counter() - wall, time.process_time() - cpu])
 
 
-def memory(n):
-    """Bytes a second, best of five: read by matrix-vector products (array beyond the caches), and written to fresh memory."""
-    array, row = np.ones((40, n)), np.ones(40)
-    read = max(array.nbytes / seconds(lambda: row @ array) for _ in range(5))
-    fresh = max(array.nbytes / seconds(lambda: np.empty(array.shape).fill(1.0)) for _ in range(5))
-    return read, fresh
+def traffic(n, n_steps, n_arrays):
+    """Write row t of each array at step t, to memory that was never touched, and read all rows so far once."""
+    arrays, row, sink = [np.empty((n_steps, n)) for _ in range(n_arrays)], np.ones(n_steps), np.empty(n)
+    for t in range(n_steps):
+        for array in arrays:
+            array[t] = 1.0
+            np.dot(row[: t + 1], array[: t + 1], out=sink)
 
 
 def main(argv=None):
@@ -44,18 +46,24 @@ def main(argv=None):
     ensemble = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6})
     gt.simulate(ensemble, 1000, 3, rng=0)  # compile
     n, T = options.units, options.steps
-    read, fresh = memory(n)
+    arrays = 5  # two messages, three fields
+    before = seconds(lambda: traffic(n, T, arrays))
     took = seconds(lambda: gt.simulate(ensemble, n, T, rng=0))
-    # two messages and three fields: all that is stored is read once a step, and written once, to memory that was never touched
-    alone = 8.0 * n * 5 * (T * (T - 1) / 2) / read + 8.0 * n * 5 * T / fresh
-    print(f"{n} units, {T} steps: {took:.1f} s; memory traffic alone {alone:.1f} s: ratio {took / alone:.2f}")
-    print(f"  reading {read / 1e9:.1f} GB/s, first writing {fresh / 1e9:.1f} GB/s")
+    after = seconds(lambda: traffic(n, T, arrays))
+    alone = 0.5 * (before + after)
+    print(f"{n} units, {T} steps (wall, CPU): {took[0]:.1f} s, {took[1]:.1f} s")
+    print(f"  memory traffic alone {alone[0]:.1f} s, {alone[1]:.1f} s; ratio {took[0] / alone[0]:.2f}, {took[1] / alone[1]:.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"  {8e-9 * arrays * n * T * (T + 1) / 2 / alone[0]:.1f} GB/s; peak of this process {peak:.2f} GiB")
     m = options.dense
     implicit = seconds(lambda: gt.simulate(ensemble, m, T, rng=0))
     net = gt.Network.sample(ensemble, m, rng=0)
     state = net.random_state(1)
     dense = seconds(lambda: net.run(state, T))
-    print(f"{m} units, {T} steps: implicit {implicit:.2f} s, dense without drawing {dense:.2f} s: ratio {implicit / dense:.3f}")
+    print(
+        f"{m} units, {T} steps (CPU): implicit {implicit[1]:.2f} s, dense without drawing {dense[1]:.2f} s: "
+        f"ratio {implicit[1] / dense[1]:.3f}"
+    )
     return 0
 
 

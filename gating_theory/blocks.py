@@ -1,10 +1,13 @@
-"""Errors of averages over time."""
+"""Averages over time and their errors."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["block_error"]
+__all__ = ["block_error", "stationary_from", "settled_mean"]
+
+#: Standard errors of a trend above which a series is not stationary.
+_TREND = 3.5
 
 
 def block_error(series, n_blocks=10):
@@ -22,3 +25,62 @@ def block_error(series, n_blocks=10):
     """
     blocks = np.array([block.mean(axis=0) for block in np.array_split(series, min(n_blocks, len(series)))])
     return blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
+
+
+def stationary_from(series):
+    """Where a series has come to the mean of its last half, in tenths of its length, and whether it has.
+
+    Parameters
+    ----------
+    series : (T, n) array
+
+    Returns
+    -------
+    (int, bool) : steps to leave out, at least T / 10 and T / 2 where the last half itself drifts
+    """
+    T = series.shape[0]
+    half = series[T // 2 :]
+    mean, error = half.mean(axis=0), _detrended_error(half)
+    if np.any(
+        np.abs(_slope(half)) > _TREND * np.sqrt(12.0) * error + 1e-9 * np.abs(mean)
+    ):  # a slope's own error is sqrt(12) of the mean's
+        return T // 2, False
+    window = max(2, T // 10)
+    # fluctuations within a window are correlated: its error is that of its share of blocks
+    allowed = 4.0 * error * np.sqrt(half.shape[0] / window) + 1e-12 * np.abs(mean)
+    for start in range(0, T // 2 + 1, window):
+        if np.all(np.abs(series[start : start + window].mean(axis=0) - mean) <= allowed):
+            return max(start, T // 10), True
+    return T // 2, False
+
+
+def settled_mean(series, start):
+    """Mean of a series from a step on, and its error: that of blocks, and half of a drift over that time if there is one.
+
+    Parameters
+    ----------
+    series : (T,) array; -inf (a tangent vector that became zero) makes the mean -inf and its error nan
+    start : int, steps left out; more are where the series itself is stationary only later
+
+    Returns
+    -------
+    (float, float)
+    """
+    if not np.isfinite(series[start:]).all():
+        return float(series[start:].mean()), np.nan
+    found, stationary = stationary_from(series[:, None])
+    kept = series[max(start, found) :]
+    drift = 0.0 if stationary else 0.5 * abs(float(_slope(kept)))
+    return float(kept.mean()), float(np.hypot(block_error(kept), drift))
+
+
+def _slope(series):
+    """Change over the length of a series of its straight-line fit."""
+    time = np.linspace(-0.5, 0.5, series.shape[0])
+    return time @ (series - series.mean(axis=0)) / (time @ time)
+
+
+def _detrended_error(series):
+    """Errors of what is left without a trend: a drift must not hide behind the spread that it makes itself."""
+    time = np.linspace(-0.5, 0.5, series.shape[0])
+    return block_error(series - np.multiply.outer(time, _slope(series)))

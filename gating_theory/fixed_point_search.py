@@ -24,6 +24,9 @@ _AMPLITUDES, _RELAXED_STEPS = (0.1, 3.0), 30
 #: Largest change of an unknown in one Newton step, drawn for each start, in units of the largest of 1 and the rms state.
 _CAPS = (0.08, 0.5)
 
+#: Rounding of an eigenvalue's modulus, for each row of its matrix.
+_UNIT = 1e-14
+
 #: Residual above which a start that Newton leaves is given up.
 _PROMISING = 0.1
 
@@ -51,7 +54,8 @@ class NetworkFixedPoints:
     spectral_radius : (n_points,) array or None
         Largest |eigenvalue| of ``Network.jacobian`` at fixed points, nan at slow ones; None without ``spectra``.
     n_unstable : (n_points,) array of int or None
-        Number of eigenvalues with modulus above 1, -1 at slow points; None without ``spectra``.
+        Number of eigenvalues with modulus above 1 by more than rounding (shut gates leave many at 1), -1 at slow points; None
+        without ``spectra``.
     n_starts, n_failed : int
         Starts in all, and those that ended at no point.
     n_missing : float
@@ -291,7 +295,7 @@ def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_to
                 radius[i], unstable[i] = radius[source[i]], unstable[source[i]]
             else:
                 modulus = np.abs(net.eigenvalues(states[i], input))
-                radius[i], unstable[i] = modulus.max(), int(np.sum(modulus > 1.0))
+                radius[i], unstable[i] = modulus.max(), int(np.sum(modulus > 1.0 + _UNIT * modulus.size))
     degree = int(index.sum())
     complete = 1 if np.isfinite(bounds).all() else None
     status = f"{len(found)} fixed points"

@@ -67,13 +67,14 @@ _STATUS = {
     2: "spectrum_not_converged",
     3: "critical_value_not_converged",
     4: "complexity_not_converged",
+    5: "simulation_diverged",
 }
 #: Status of a critical value.
 _CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
 
 #: What comes with a critical value: the name of its variable, its long name, and whether it is a value of the second path.
 _THIRD = {
-    "chaos": ("chaos_error", "half the bracket of chaos:{0}", False),
+    "chaos": ("chaos_error", "standard error of chaos:{0}", False),
     "tricritical": ("tricritical_onset", "value of {1} at the tricritical point", True),  # a point needs two coordinates
 }
 
@@ -129,7 +130,7 @@ def phase_diagram(
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
           second's comes as "tricritical_onset:gain.r,gain.h"
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
-          where it is positive. "chaos:gain.h": value of a hyperparameter where it becomes so, with half the bracket as
+          where it is positive. "chaos:gain.h": value of a hyperparameter where its sign changes, with its standard error as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
         - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of
           the largest saddle, negative ones too (NaN without a saddle). "complexity_onset:gain.h": where it becomes positive
@@ -345,7 +346,10 @@ def _fail(out, status, error):
 def _solutions(ensemble, job, out):
     if "lyapunov" in job.quantities:
         n_units, n_steps, seed = job.run
-        out["lyapunov"] = largest_exponent(ensemble, n_units, n_steps, rng=seed)
+        try:
+            out["lyapunov"] = largest_exponent(ensemble, n_units, n_steps, rng=seed)
+        except ConvergenceError as error:
+            _fail(out, 5, error)
     if "complexity" in job.quantities:
         try:
             found = complexity(ensemble)
@@ -516,7 +520,7 @@ def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
             "onset": "value of {0} at which the zero state loses stability",
             "fold": "value of {0} at which non-zero solutions appear",
             "tricritical": "value of {0} at which the onset in {1} turns discontinuous",
-            "chaos": "value of {0} at which random networks become chaotic",
+            "chaos": "value of {0} at which random networks turn chaotic or cease to be",
             "complexity_onset": "value of {0} at which fixed points become exponentially many",
         }[spec.kind].format(*spec.paths)
         attributes = {"long_name": long_name, "units": "1", "symbol": symbol(spec.paths[0]), "path": spec.paths[0]}

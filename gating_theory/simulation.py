@@ -8,7 +8,9 @@ import numpy as np
 
 from .checks import generator, integer, real, real_array
 from .ensemble import Ensemble
+from .errors import ConvergenceError
 from .implicit import ImplicitMatrices
+from .memory import available_memory
 from .progress import Progress, check_progress
 from .sites import Sites
 
@@ -65,8 +67,8 @@ class Simulation:
         return f"{self.ensemble.cell.name}, {self.n_units} units, {self.n_steps} steps: {last}"
 
 
-def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64"):
-    """Bytes that :func:`simulate` will take at its peak, for the arrays that grow with the number of units.
+def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64", record=1000):
+    """Bytes that :func:`simulate` will take at its peak, the libraries it stands on not counted.
 
     Parameters: as for :func:`simulate`.
     """
@@ -75,8 +77,12 @@ def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64")
     total = 0
     for listeners in _listeners(cell):
         total += ImplicitMatrices.bytes_needed(n_units, gain[listeners], directions, _TYPES[dtype])
-    # states, fields, biases, parameters, and about a dozen temporaries of site functions
-    rows = 2 * cell.n_state + 2 * cell.n_fields + len(cell.parameters) + 12 + (20 if tangent else 0)
+        # coordinates of every message, the table made of them, and their products
+        total += 8 * n_steps * (3 * directions + 2 * n_steps)
+    total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)
+    # states, fields, images, biases, parameters, a message, input noise; Jacobian blocks and directions of a tangent vector
+    rows = 2 * cell.n_state + 3 * cell.n_fields + len(cell.parameters) + 3
+    rows += 3 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
     return total + 8 * rows * n_units
 
 
@@ -96,8 +102,8 @@ def simulate(
 ):
     """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
 
-    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB and some ten seconds for 100 steps. Iid input
-    (``input_std``) is drawn anew at every step.
+    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, and about twice the time in which
+    these can be read a hundred times over [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
 
     Parameters
     ----------
@@ -112,11 +118,11 @@ def simulate(
         Also propagate a random tangent vector, normalised at each step: its growth gives the largest Lyapunov exponent. Twice the
         directions, four times the work.
     dtype : "float64" or "float32"
-        How the matrices' action is stored. float32 halves memory and time; fields then carry a relative error of about 1e-6.
+        How the matrices' action is stored. float32 halves that memory; fields then carry a relative error of about 1e-6.
     record : int >= 0
         Sites whose state and fields are kept at all times.
     memory_limit : float, bytes, optional
-        Default: what the machine has free.
+        Default: what the machine has free, and the group of processes that this one belongs to may take.
     progress : None, True or callable(done, total)
         True: a progress bar. A callable is told after each step; if it has a method ``note``, that is given a line
         on the memory to be taken before the first.
@@ -129,6 +135,7 @@ def simulate(
     ------
     TypeError, ValueError : bad arguments
     MemoryError : more memory is needed than there is; the message says how much, and for which sizes it would fit
+    ConvergenceError : the state is no longer finite (a cell that is not bounded); the message says at which step
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
@@ -144,7 +151,7 @@ def simulate(
         if state.shape != (cell.n_state, n):
             raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {state.shape}")
     check_progress(progress)
-    needed = _check_memory(ensemble, n, T, tangent, dtype, memory_limit)
+    needed = _check_memory(ensemble, n, T, tangent, dtype, record, memory_limit)
     if state is None:
         state = scale * rng.standard_normal((cell.n_state, n))
     with Progress(progress, T, "step") as tell:
@@ -152,10 +159,10 @@ def simulate(
         return _Run(ensemble, n, T, rng, tangent, dtype, record).run(state, tell)
 
 
-def _check_memory(ensemble, n, T, tangent, dtype, limit):
+def _check_memory(ensemble, n, T, tangent, dtype, record, limit):
     """Bytes needed; MemoryError where they are more than may be taken."""
-    needed = memory_needed(ensemble, n, T, tangent=tangent, dtype=dtype)
-    limit = _available() if limit is None else real("memory_limit", limit, low=0.0)
+    needed = memory_needed(ensemble, n, T, tangent=tangent, dtype=dtype, record=record)
+    limit = available_memory() if limit is None else real("memory_limit", limit, low=0.0)
     if needed > limit:
         steps = int(T * limit / needed)
         raise MemoryError(
@@ -163,18 +170,6 @@ def _check_memory(ensemble, n, T, tangent, dtype, limit):
             f"{steps} steps, or {int(n * limit / needed)} units" + ("" if dtype == "float32" else ", or dtype='float32'")
         )
     return needed
-
-
-def _available():
-    """Bytes of memory that are free, or unbounded where the system does not say."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return 1024.0 * float(line.split()[1])
-    except OSError:
-        pass
-    return np.inf
 
 
 class _Run:
@@ -208,9 +203,14 @@ class _Run:
             state_moments[t] = _mean_squares(state)
             self._fill_fields(state, fields, moments[t], coordinates)
             kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
-            for part in self.parts:
-                for i, value in enumerate(cell.compiled.update(state[:, part], fields[:, part], self._parameters(part))):
-                    new[i, part] = value
+            with np.errstate(over="ignore", invalid="ignore"):  # said below
+                for part in self.parts:
+                    for i, value in enumerate(cell.compiled.update(state[:, part], fields[:, part], self._parameters(part))):
+                        new[i, part] = value
+                change[t] = sum(float(np.sum((new[:, part] - state[:, part]) ** 2)) for part in self.parts) / state.size
+            if not np.isfinite(change[t]):
+                largest = f"{np.abs(state).max():.3g}"
+                raise ConvergenceError(f"the state is not finite after step {t + 1}, before it the largest was {largest}", state)
             if self.tangent:
                 direction = self._tangent(state, fields, direction)
                 length = np.linalg.norm(direction)
@@ -218,7 +218,6 @@ class _Run:
                     growth[t] = np.log(length)
                 if length > 0.0:
                     direction /= length
-            change[t] = sum(float(np.sum((new[:, part] - state[:, part]) ** 2)) for part in self.parts) / state.size
             if t == T - 1:
                 sites = self._sites(state, fields)
             state, new = new, state
@@ -231,7 +230,7 @@ class _Run:
             T,
             state,
             moments,
-            {name: _products(rows) for name, rows in zip(names, coordinates)},
+            {name: _products(rows, m.live.size > 0) for name, rows, m in zip(names, coordinates, self.matrices)},
             state_moments,
             change,
             growth,
@@ -298,6 +297,13 @@ def _listeners(cell):
     return [[k for k in range(cell.n_fields) if cell.message_of[k] == nu] for nu in range(cell.n_messages)]
 
 
+def _block_rows(cell):
+    """How many arrays of N numbers the blocks of a Jacobian are."""
+    one = np.zeros(1)
+    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * len(cell.parameters))
+    return sum(len(block) for block in blocks.values())
+
+
 def _mean_squares(rows):
     return [float(row @ row) / row.size for row in rows]
 
@@ -306,11 +312,11 @@ def _normal(rng, mean, std, n):
     return mean + std * rng.standard_normal(n) if std > 0.0 else float(mean)
 
 
-def _products(rows):
-    """Two-time products of messages from their coordinates (lists of growing length)."""
-    width = max((r.size for r in rows), default=0)
-    if not width:
+def _products(rows, heard):
+    """Two-time products of messages from their coordinates (lists of growing length); NaN where no matrix made any."""
+    if not heard:
         return np.full((len(rows), len(rows)), np.nan)
+    width = max(r.size for r in rows)
     table = np.zeros((len(rows), width))
     for i, row in enumerate(rows):
         table[i, : row.size] = row

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .blocks import block_error
+from .blocks import block_error, settled_mean, stationary_from
 from .checks import generator, integer
 from .ensemble import Ensemble
+from .mean_field import MomentMap
 from .progress import Progress, check_progress
 from .simulation import Simulation, simulate
 from .sites import Sites
@@ -32,10 +33,13 @@ class SteadyState:
     ensemble : Ensemble
     moments : dict, {message name: E m^2}, averages after the transient (at a settled state: at the end)
     stderr : dict
-        Their standard errors: block averages in time and the finite number of sites, added in quadrature.
+        Their standard errors: block averages in time and the finite number of sites, added in quadrature. At a settled state
+        the latter is amplified by (1 - dR/dq)^{-1}, the mean-field map's response; in a moving state what little does not average
+        out in time (biases) is not.
     transient : int, steps that were left out
     lyapunov, lyapunov_stderr : float
-        Largest Lyapunov exponent per step (natural logarithm), and its standard error from blocks; nan if not asked for.
+        Largest Lyapunov exponent per step (natural logarithm), and its error: from blocks after the transient, and half its drift
+        where it still drifts; nan if not asked for.
     verdict : str
         "settled" (at a fixed point), "chaotic" (exponent above zero by three standard errors), "driven" (the exponent is below zero
         and the state follows its input noise), or "undecided" (marginal, not stationary yet, or periodic).
@@ -145,7 +149,7 @@ def steady_state(
 
     Raises
     ------
-    TypeError, ValueError, MemoryError : as simulate
+    TypeError, ValueError, MemoryError, ConvergenceError : as simulate
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
@@ -163,7 +167,7 @@ def steady_state(
 
 def _measured(ensemble, run, growth):
     names, T = ensemble.cell.message_names, run.n_steps
-    transient, stationary = _transient(run.moments)
+    transient, stationary = stationary_from(run.moments)
     size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
     change = run.change / size
     still = change[-1] < _STILL
@@ -177,13 +181,15 @@ def _measured(ensemble, run, growth):
     mean = run.moments[-1] if still else kept.mean(axis=0)
     temporal = np.zeros(mean.size) if still else block_error(kept)
     values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
-    spatial = [float(np.std(np.broadcast_to(v, run.sites.size) ** 2)) / np.sqrt(run.n_units) for v in values]
-    error = np.hypot(temporal, spatial)
+    squares = np.array([np.broadcast_to(v, run.sites.size) ** 2 for v in values])
+    spatial = np.cov(squares).reshape(mean.size, mean.size) / run.n_units
+    if still:  # the moments feed back on themselves
+        response = _response(ensemble, mean)
+        spatial = response @ spatial @ response.T
+    error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
     exponent, exponent_error = np.nan, np.nan
     if growth.size:
-        late = growth[T // 4 :] if not still else growth[T // 2 :]
-        exponent = float(late.mean())
-        exponent_error = float(block_error(late)) if np.isfinite(exponent) else np.nan
+        exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
     verdict = _verdict(ensemble, change, still, stationary, exponent, exponent_error)
     status = verdict
     stationary = stationary or verdict == "settled"
@@ -208,6 +214,18 @@ def _measured(ensemble, run, growth):
     )
 
 
+def _response(ensemble, q):
+    """(1 - dR/dq)^{-1}: how far the moments of a fixed point go when averages over sites are off; 1 without a closed form."""
+    n = q.size
+    if ensemble.cell.closed_form is None or not np.all(q > 0.0):
+        return np.eye(n)
+    R, slopes = MomentMap(ensemble), np.empty((n, n))
+    for k in range(n):
+        step = 1e-4 * q[k] * np.eye(n)[k]  # an error's error: four digits are more than enough
+        slopes[:, k] = (R(q + step, 1e-10) - R(q - step, 1e-10))[0] / (2e-4 * q[k])
+    return np.linalg.pinv(np.eye(n) - slopes)
+
+
 def _distance_from_rest(sites):
     """Root mean square distance of sites from the fixed states of their fields; 0 where a cell has no closed form for these."""
     if sites.cell.closed_form is None:
@@ -229,23 +247,3 @@ def _verdict(ensemble, change, still, stationary, exponent, error):
     if not driven and half[-1] < 1e-6 and half[-1] < 1e-2 * half[0] and not exponent > 0.0:
         return "settled"
     return "undecided"
-
-
-def _transient(moments):
-    """Steps after which the moments have the mean of the run's last half, in tenths of the run; whether that is early enough."""
-    T = moments.shape[0]
-    half = moments[T // 2 :]
-    mean = half.mean(axis=0)
-    # errors of what is left without a trend: a drift must not hide behind the spread that it makes itself
-    time = np.linspace(-0.5, 0.5, half.shape[0])
-    slope = time @ (half - mean) / (time @ time)
-    error = block_error(half - np.outer(time, slope))
-    if np.any(np.abs(slope) > 12.0 * error + 1e-9 * np.abs(mean)):  # a slope's own error is sqrt(12) of the mean's
-        return T // 2, False
-    window = max(2, T // 10)
-    # fluctuations within a window are correlated: its error is that of its share of blocks
-    allowed = 4.0 * error * np.sqrt(half.shape[0] / window) + 1e-12 * np.abs(mean)
-    for start in range(0, T // 2 + 1, window):
-        if np.all(np.abs(moments[start : start + window].mean(axis=0) - mean) <= allowed):
-            return max(start, T // 10), True
-    return T // 2, False

@@ -1,9 +1,12 @@
 """Simulation with implicit matrices has the law of dense networks at the same finite N."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory import memory
 from gating_theory.simulation import memory_needed
 
 ENSEMBLES = {
@@ -53,13 +56,25 @@ def test_law_of_dense_networks_at_fifty_units(name):
         assert np.all((0.6 < spread) & (spread < 1.6))
 
 
-def test_two_thousand_units_against_a_dense_network():
-    ens, n = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}), 2000
-    run = gt.simulate(ens, n, 30, rng=1)
-    net = gt.Network.sample(ens, n, rng=2)
-    state = net.run(net.random_state(3), 30)
-    # E h^2 of one network at one time fluctuates by about 1 / sqrt(N), in chaos a few times that
-    assert run.state_moments[-1, 0] == pytest.approx(np.mean(state**2), rel=5 * 3 / np.sqrt(n))
+def test_two_time_correlations_at_two_thousand_units():
+    ens, n, steps, count = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 6}), 2000, 6, 5
+    rng = np.random.default_rng(1)
+    dense, implicit = [], []
+    for _ in range(count):
+        net = gt.Network.sample(ens, n, rng=rng)
+        path = [net.random_state(rng)]
+        for _ in range(steps - 1):
+            path.append(net.step(path[-1]))
+        h = np.array(path)[:, 0]
+        dense.append(h @ h.T / n)
+        implicit.append(gt.simulate(ens, n, steps, rng=rng, record=0).correlations["h"])
+    dense, implicit = np.array(dense), np.array(implicit)
+    # spreads of five networks are known to a third each: one spread for all pairs of times of one of the two kinds
+    spread = np.sqrt(0.5 * (dense.var(axis=0, ddof=1) + implicit.var(axis=0, ddof=1)).mean())
+    difference = dense.mean(axis=0) - implicit.mean(axis=0)
+    assert np.abs(difference).max() < 4.5 * spread * np.sqrt(2 / count)
+    # which is a sharp statement: correlations differ from one another by fifteen times that
+    assert np.ptp(dense.mean(axis=0)) > 15 * spread * np.sqrt(2 / count)
 
 
 def test_no_drift_once_settled():
@@ -85,13 +100,68 @@ def test_correlations_are_products_of_messages():
 
 
 def test_single_precision_and_given_starts():
+    """Products of messages come from coordinates, which single precision makes wrong by some 1e-6; fields follow from these."""
     ens = gt.Ensemble(gt.LSTM, gain=3.0)
     start = np.random.default_rng(5).standard_normal((2, 2000))
-    a, b = (gt.simulate(ens, 2000, 20, rng=7, state=start, dtype=dtype) for dtype in ("float64", "float32"))
-    assert a.state_moments[0] == pytest.approx(b.state_moments[0])
-    # different random numbers: moments agree within the fluctuations of 2000 units
-    assert a.moments[-1] == pytest.approx(b.moments[-1], rel=0.25)
+    double, single = (gt.simulate(ens, 2000, 20, rng=7, state=start, dtype=d, record=2000) for d in ("float64", "float32"))
+    assert double.state_moments[0] == pytest.approx(np.mean(start**2, axis=1), rel=1e-14)
+    for run, error in ((double, 1e-12), (single, 1e-5)):
+        h = run.recorded_state[:, ens.cell.state_names.index("h")]
+        assert np.abs(run.correlations["h"] - h @ h.T / 2000).max() < error
+    # different random numbers: averages over 2000 sites of one network, at 20 correlated times
+    a, b = (np.mean(run.recorded_fields[-10:] ** 2, axis=(0, 2)) for run in (double, single))
+    assert a == pytest.approx(b, rel=5 * np.sqrt(2 * 2 / 2000))
     assert memory_needed(ens, 2000, 20, dtype="float32") < memory_needed(ens, 2000, 20)
+
+
+@pytest.mark.parametrize("tangent", [False, True])
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_memory_is_announced(name, tangent):
+    """What numpy takes at its peak, which it tells Python, is what was announced or a little less."""
+    ens, n, steps = ENSEMBLES[name], 10_000, 12
+    gt.simulate(ens, 10, 2, rng=0, tangent=tangent)  # compile
+    tracemalloc.start()
+    gt.simulate(ens, n, steps, rng=0, tangent=tangent)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    announced = memory_needed(ens, n, steps, tangent=tangent)
+    assert 0.8 * announced < peak < 1.03 * announced
+
+
+def test_memory_of_a_control_group(tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    for folder, limit, used, cache in ((tmp_path, "max", 10, 0), (tmp_path / "inner", 5_000_000, 3_000_000, 1_000_000)):
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cache}\n")
+    monkeypatch.setattr(memory, "_GROUPS", ((tmp_path, ("memory.max", "memory.current")),))
+    assert memory.available_memory() > 5e6  # no limit at the root
+    monkeypatch.setattr(memory, "_GROUPS", ((tmp_path / "inner", ("memory.max", "memory.current")),))
+    assert memory.available_memory() == 3e6
+    with pytest.raises(MemoryError, match="at most"):
+        gt.simulate(gt.Ensemble(gt.GRU), 100_000, 10)
+
+
+def test_a_state_that_runs_away_is_an_error():
+    import sympy as sp
+
+    x, y = sp.symbols("x y")
+    cell = gt.Cell(name="runaway", state=[x], fields=[y], messages={y: sp.tanh(x)}, update={x: x**2 + y})
+    ens = gt.Ensemble(cell, bias=2.0)
+    with pytest.raises(gt.ConvergenceError, match=r"not finite after step \d+, before it the largest was \d") as caught:
+        gt.simulate(ens, 50, 40, rng=0)
+    assert np.isfinite(caught.value.estimate).all()
+    with pytest.warns(RuntimeWarning, match="not finite"):
+        ds = gt.phase_diagram(ens, {"gain.y": [1.0]}, ["lyapunov"], n_units=50, n_steps=40)
+    assert ds.status.values == [5] and np.isnan(ds.lyapunov.values).all()
+
+
+def test_silence_has_no_correlations():
+    ens = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 1})
+    run = gt.simulate(ens, 20, 3, rng=0, state=np.zeros((1, 20)))
+    assert np.array_equal(run.correlations["h"], np.zeros((3, 3))) and np.all(run.moments == 0.0)
+    unheard = gt.simulate(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 0, "h": 1}), 20, 3, rng=0)
+    assert np.isnan(unheard.correlations["h"]).all() and np.isfinite(unheard.correlations["r*h"]).all()
 
 
 def test_refuses_what_does_not_fit():
