@@ -23,7 +23,7 @@ from .flow import Flow, GRUFlow
 from .homoclinic import Homoclinic, PeriodLaw, homoclinic
 from .map_orbits import MapAttractor, MapAttractors, map_attractors
 from .side_by_side import FlowAndMap, flow_and_map
-from .sweep import FixedPointCounts, count_fixed_points
+from .sweep import TopologyCounts, count_fixed_points
 from .topologies import TopologySearch, search_topologies, simplify, topology_catalogue
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
-    "FixedPointCounts",
     "Flow",
     "FlowAndMap",
     "FlowFixedPoint",
@@ -44,6 +43,7 @@ __all__ = [
     "MapAttractors",
     "PeriodLaw",
     "Topology",
+    "TopologyCounts",
     "TopologySearch",
     "attractors",
     "basins",
