@@ -23,6 +23,7 @@ from .flow import Flow, GRUFlow
 from .homoclinic import Homoclinic, PeriodLaw, homoclinic
 from .map_orbits import MapAttractor, MapAttractors, map_attractors
 from .side_by_side import FlowAndMap, flow_and_map
+from .slow_manifold import SlowManifold, slow_manifold
 from .sweep import TopologyCounts, count_fixed_points
 from .topologies import TopologySearch, search_topologies, simplify, topology_catalogue
 
@@ -42,6 +43,7 @@ __all__ = [
     "MapAttractor",
     "MapAttractors",
     "PeriodLaw",
+    "SlowManifold",
     "Topology",
     "TopologyCounts",
     "TopologySearch",
@@ -63,6 +65,7 @@ __all__ = [
     "search_topologies",
     "separatrices",
     "simplify",
+    "slow_manifold",
     "topology_catalogue",
 ]
 

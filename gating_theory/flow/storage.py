@@ -22,6 +22,7 @@ from .flow import Flow
 from .homoclinic import Homoclinic, PeriodLaw
 from .map_orbits import MapAttractor, MapAttractors
 from .side_by_side import FlowAndMap
+from .slow_manifold import SlowManifold
 from .sweep import TopologyCounts
 from .topologies import TopologySearch
 
@@ -31,7 +32,7 @@ _RESULTS = {
     cls.__name__: cls
     for cls in (
         Attractors, Basins, Bifurcation, Cycle, CycleBranch, FixedPointBranch, FlowAndMap, FlowFixedPoint, FlowFixedPoints,
-        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, TopologyCounts, TopologySearch,
+        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, SlowManifold, TopologyCounts, TopologySearch,
     )
 }  # fmt: skip
 

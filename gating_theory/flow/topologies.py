@@ -184,8 +184,8 @@ def _reached(jacobian, flat, points, rng, largest):
     """[(number of sources, gate)], one for each number that some update gate gives the fixed points of a two-unit GRU.
 
     The Jacobian is diag(1 - z) A: a point with det A > 0 is a source where (1 - z_1) A_11 + (1 - z_2) A_22 > 0, which the gate
-    decides where A_11 and A_22 differ in sign. Gates z_1 = sigma(-u), z_2 = sigma(u) with u = w.h + c have (1 - z_1)/(1 - z_2) = e^u:
-    for given w all thresholds c are tried.
+    decides where A_11 and A_22 differ in sign. Gates z_1 = sigma(-u), z_2 = sigma(u) with u = w.h + c have
+    (1 - z_1)/(1 - z_2) = e^u: for given w all thresholds c are tried.
     """
     own = flat[_Z]
     plain = flat.copy()
