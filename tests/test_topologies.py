@@ -10,7 +10,7 @@ CATALOGUE = topology_catalogue()
 
 
 def test_catalogue_is_a_catalogue():
-    assert len(CATALOGUE) == 28
+    assert len(CATALOGUE) == 30
     assert [sum(t) for t in CATALOGUE] == sorted(sum(t) for t in CATALOGUE)
     for triple in CATALOGUE:
         assert triple.saddles == triple.sinks + triple.sources - 1
@@ -30,8 +30,8 @@ def test_search_finds_many_triples():
     assert all(found.frequency[t] > 0 for t in found.examples)
     for triple, flow in found.examples.items():
         assert flow.fixed_points().topology == triple
-    # gates turn sinks to sources: some portraits have no sink at all
-    assert any(t.sinks == 0 and t.sources > 1 for t in found.examples) or any(t.sources > 1 for t in found.examples)
+    # the gates tried on every network turn sinks to sources
+    assert max(t.sources for t in found.examples) > 1
 
 
 def test_short_search_and_simplify():
