@@ -197,7 +197,7 @@ def _taken_apart(name, flow):
         ratio, length = curve.ratio, curve.length
     except gt.ConvergenceError:
         ratio, length = np.nan, np.nan
-    # where a ring of states that ought to rest ends, and how fast it moves there in comparison with the pull onto it
+    # how fast states move that, on a line or a ring, ought to rest
     speed = np.linalg.norm(flow(on), axis=-1)
     path = flow.euler(on[0], n_steps=_SEEN, trajectory=True)
     cycle = cycles[0].states(_SEEN) if cycles else np.full((_SEEN, 2), np.nan)
