@@ -299,7 +299,7 @@ def draw(data):
         kinds = ", ".join(
             f"{int(v)} {str(k) if int(v) != 1 else str(k)[:-1]}" for k, v in zip(one["kind"].values, one["topology"].values) if v
         )
-        top.set_title(f"{name}: {kinds}", fontsize="small")
+        top.set_title(f"{name}: {kinds}", fontsize="x-small")
         if name == "cycle":
             wanted = TARGETS[name].steps(one["path"].values[0], _SEEN)
             for i in range(part.sizes["seed"]):
