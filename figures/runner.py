@@ -25,6 +25,7 @@ NAMES = (
     "lstm_phase_diagram",
     "complexity",
     "own_cell",
+    "continuous_attractors",
 )
 
 
@@ -34,7 +35,8 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
     Parameters
     ----------
     out : str or path-like
-        A directory, made if there is none: for each figure NAME.nc (data with provenance, see ``gt.load``), NAME.png and NAME.pdf.
+        A directory, made if there is none: for each figure NAME.nc (data with provenance, see ``gt.load``), NAME.png, NAME.pdf, and
+        NAME.txt where the figure says in words what was found.
     names : sequence of str, optional
         Default: all of ``NAMES``.
     quick : bool
@@ -72,6 +74,10 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
             verb = "computed"
         _write(script.draw(data), out, name)
         files += [out / f"{name}.{suffix}" for suffix in ("nc", "png", "pdf")]
+        if hasattr(script, "findings"):
+            text = script.findings(data)
+            write_atomically(out / f"{name}.txt", lambda path, text=text: Path(path).write_text(text, encoding="utf-8"))
+            files.append(out / f"{name}.txt")
         if tell is not None:
             tell(f"{name}: {script.TITLE} ({verb}, {time.perf_counter() - started:.0f} s)")
     return files

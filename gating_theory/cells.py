@@ -120,4 +120,29 @@ BUILTIN = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM
 for _name in BUILTIN:
     globals()[_name]._builtin = _name
 
-__all__ = ["BUILTIN", *BUILTIN]
+__all__ = ["BUILTIN", "named", *BUILTIN]
+
+
+def named(name, cell=None):
+    """The cell that a description names: the built-in one, or ``cell``, which has to have that name.
+
+    Parameters
+    ----------
+    name : str
+    cell : Cell, optional
+
+    Returns
+    -------
+    Cell
+
+    Raises
+    ------
+    ValueError : not built in and no ``cell`` given, or a ``cell`` of another name
+    """
+    if cell is not None:
+        if cell.name != name:
+            raise ValueError(f"cell must be the one saved, {name!r}, got {cell.name!r}")
+        return cell
+    if name not in BUILTIN:
+        raise ValueError(f"cell {name!r} is not built in ({', '.join(BUILTIN)}): pass cell=")
+    return globals()[name]

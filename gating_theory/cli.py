@@ -1,4 +1,4 @@
-"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate, diagnose, figures.
+"""The command ``gating-theory``: spectrum, phase-diagram, derive, validate, diagnose, portrait, figures.
 
 Exit codes: 0 all well; 1 a proof or a comparison failed; 2 bad arguments, or a calculation that cannot be done, with one line
 that says why.
@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
+  gating-theory portrait weights.json --map --out portrait
 """
 
 
@@ -147,6 +148,21 @@ def _parser():
     )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_diagnose)
+
+    p = commands.add_parser("portrait", help="all a small flow can do: fixed points, cycles, attractors, its phase portrait")
+    p.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE.json",
+        help='weights by name, {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0]}, what is left out being 0; '
+        "or a flow or a result of one, written by gating_theory.save",
+    )
+    p.add_argument("--grade", choices=("validated", "certified"), default="certified", help="of the proofs (default certified)")
+    p.add_argument("--map", action="store_true", help="compare with the network's own steps, the Euler map of step 1")
+    p.add_argument("--basins", action="store_true", help="draw basins of attraction too")
+    p.add_argument("--out", type=_new_directory, metavar="DIR", help="write portrait.png, portrait.txt, points.json here")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_portrait)
     return parser
 
 
@@ -521,6 +537,81 @@ def _diagnose(options):
         save_figure(figure, out / "diagnosis.png")
     print(text if options.json else result, end="" if options.json else "\n")
     return 0
+
+
+def _portrait(options):
+    from .flow import cycles, flow_and_map
+    from .io import save, write_atomically
+    from .provenance import provenance
+
+    flow = _flow(options.file)
+    points = flow.fixed_points(options.grade)
+    found = cycles(flow)
+    both = flow_and_map(flow) if options.map else None
+    lines = [repr(flow), str(points)]
+    lines += [str(cycle) for cycle in found] or ["no cycles found"]
+    if both is not None:
+        lines += ["", "flow and map:", str(both)]
+    text = "\n".join(lines) + "\n"
+    out = _directory(options.out)
+    if out is not None:
+        write_atomically(out / "portrait.txt", lambda name: Path(name).write_text(text, encoding="utf-8"))
+        save(points, out / "points.json")
+        if flow.dim == 2:
+            _draw_portrait(flow, points, found, both, out, options.basins)
+        else:
+            print(f"no picture: portraits are drawn of two-dimensional flows, this one has dim {flow.dim}", file=sys.stderr)
+    if options.json:
+        record = {"kind": "portrait", "flow": flow.as_dict(), "topology": points.topology._asdict(), "complete": points.complete}
+        record["fixed_points"] = [{"state": p.state.tolist(), "kind": p.kind, "index": p.index, "label": p.label} for p in points]
+        record["cycles"] = [cycle.as_dict() for cycle in found]
+        if both is not None:
+            record["map_stable"] = both.map_stable.tolist()
+            record["map_attractors"] = [
+                {"kind": a.kind, "period": a.period, "steps_per_turn": a.steps_per_turn} for a in both.map_attractors
+            ]
+        print(json.dumps(_jsonable(record | {"provenance": provenance()}), indent=1))
+    else:
+        print(text, end="")
+    return 0
+
+
+def _draw_portrait(flow, points, cycles, both, out, with_basins):
+    from .flow import basins, plot_basins, plot_portrait
+    from .report import _figure, save_figure
+
+    figure, axes = _figure(1, 1, 4.6, 3.3)
+    plot_portrait(flow, cycles, points=points, orbits=None if both is None else both.map_attractors, ax=axes[0])
+    save_figure(figure, out / "portrait.png")
+    if with_basins:
+        figure, axes = _figure(1, 1, 4.6, 3.3)
+        plot_basins(basins(flow), ax=axes[0])
+        save_figure(figure, out / "basins.png")
+
+
+def _flow(path):
+    """The flow described in a JSON file, or saved there, alone or with a result of it."""
+    from .flow import Flow
+    from .io import load
+
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        record = None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f'{path} must hold weights by name, such as {{"U_h": [[3, -3], [3, 3]]}}, or a saved flow')
+    if "format" in record:
+        result = load(path)
+        flow = result if isinstance(result, Flow) else getattr(result, "flow", None)
+        if not isinstance(flow, Flow):
+            raise ValueError(f"{path} holds a {type(result).__name__} and no flow")
+        return flow
+    try:
+        return Flow.from_dict(record)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _array(path):

@@ -132,14 +132,9 @@ class Ensemble:
             raise ValueError(f"description must be a mapping with a 'cell', got {description!r}")
         values = dict(description)
         name = values.pop("cell")
-        if cell is None:
-            from . import cells
+        from .cells import named
 
-            if name not in cells.BUILTIN:
-                raise ValueError(f"cell {name!r} is not built in ({', '.join(cells.BUILTIN)}): pass cell=")
-            cell = getattr(cells, name)
-        elif cell.name != name:
-            raise ValueError(f"cell must be the one saved, {name!r}, got {cell.name!r}")
+        cell = named(name, cell)
         unknown = set(values) - {*_FIELD_KINDS, *_SITE_KINDS}
         if unknown:
             raise ValueError(f"description has unknown entries {sorted(unknown)}")

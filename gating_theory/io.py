@@ -36,7 +36,7 @@ def save(result, path):
     Parameters
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        NetworkFixedPoints, FixedPointCounts, Complexity or KacRice.
+        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, a Flow, a result of ``gating_theory.flow`` or a list of these.
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -79,7 +79,8 @@ def load(path, *, cell=None):
 
     Returns
     -------
-    What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it.
+    What was saved. The moments of fixed points are put through the mean-field map again and have to satisfy it; fixed points and
+    closed orbits of flows have to be those of the flow.
 
     Raises
     ------
@@ -200,10 +201,21 @@ def _describe(result):
         if any(p.ensemble.cell != result[0].ensemble.cell for p in result):
             raise ValueError("result holds fixed points of different cells: save them in one file a cell")
         return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
+    if _of_a_flow(result):
+        from .flow.storage import describe
+
+        return "flow", None, describe(result)
     raise TypeError(
         "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        f"NetworkFixedPoints, FixedPointCounts, Complexity or KacRice, got {type(result).__name__}"
+        f"NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Flow or a result of one, got {type(result).__name__}"
     )
+
+
+def _of_a_flow(result):
+    """Whether this is a flow or what was calculated of one, without importing flows for all others."""
+    if isinstance(result, (list, tuple)) and not hasattr(result, "_fields"):
+        return bool(result) and all(_of_a_flow(one) for one in result)
+    return type(result).__module__.startswith(f"{__package__}.flow.")
 
 
 def _restore(kind, data, record, cell):
@@ -212,8 +224,12 @@ def _restore(kind, data, record, cell):
     makers |= {"complexity": _complexity, "kac_rice": _kac_rice}
     if kind == "network_fixed_points":  # knows its states, not the cell they are of
         return NetworkFixedPoints.from_dict(data)
+    if kind == "flow":  # knows its cell itself
+        from .flow.storage import restore
+
+        return restore(data, cell)
     if kind not in makers:
-        raise ValueError(f"unknown kind {kind!r}; known are {[*makers, 'network_fixed_points']}")
+        raise ValueError(f"unknown kind {kind!r}; known are {[*makers, 'network_fixed_points', 'flow']}")
     result = makers[kind](data, cell)
     # a cell of the same name can be another one; built-in cells may have changed with the version
     one = result[0] if isinstance(result, list) else result

@@ -176,6 +176,10 @@ NO_TANH = Cell(
         ("lstm.zero_state", OLD_MEMORY),
         ("lstm.onset", NO_TANH),
         ("vanilla.jacobian", UNRESET),
+        ("flow.one_dimension", UNRESET),
+        ("flow.hopf", SWAPPED),
+        ("flow.neimark_sacker", SWAPPED),
+        ("flow.normal_form", TWICE),
     ],
 )
 def test_wrong_cell_fails(name, cell):

@@ -317,3 +317,18 @@ def test_initialisations_that_are_refused():
         with pytest.raises(error, match=message):
             call()
     assert all(torch.equal(a, b) for a, b in zip(before, module.parameters()))
+
+
+def test_flow_of_a_module():
+    torch.manual_seed(1)
+    module = torch.nn.GRU(1, 2, num_layers=2).double()
+    flow = gt.flow.Flow.from_torch(module, layer=1)
+    h = np.array([0.3, -0.6])
+    with torch.no_grad():
+        states = torch.stack([torch.zeros(2, dtype=torch.float64), torch.from_numpy(h)])[:, None]
+        module.weight_ih_l1.zero_()  # no input from the layer below, which is not at zero
+        expected = module(torch.zeros(1, 1, 1, dtype=torch.float64), states)[1][1, 0].numpy()
+    np.testing.assert_allclose(flow.euler(h), expected, rtol=1e-13)
+    assert flow.fixed_points().complete
+    with pytest.raises(TypeError, match="module must be a PyTorch module"):
+        gt.flow.Flow.from_torch(3)

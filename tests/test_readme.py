@@ -64,7 +64,7 @@ def test_examples_run_in_order(tmp_path, monkeypatch, capsys):
 
 def test_commands_are_understood(monkeypatch, tmp_path):
     found = [words for words in commands() if words[0] == "gating-theory"]
-    assert {words[1] for words in found} == {"spectrum", "phase-diagram", "derive", "validate", "diagnose", "figures"}
+    assert {words[1] for words in found} == {"spectrum", "phase-diagram", "derive", "validate", "diagnose", "figures", "portrait"}
     for words in found:
         options = cli._parser().parse_args(words[1:])  # SystemExit if not
         assert callable(options.run)

@@ -10,7 +10,7 @@ CATALOGUE = topology_catalogue()
 
 
 def test_catalogue_is_a_catalogue():
-    assert len(CATALOGUE) == 28
+    assert len(CATALOGUE) == 31
     assert [sum(t) for t in CATALOGUE] == sorted(sum(t) for t in CATALOGUE)
     for triple in CATALOGUE:
         assert triple.saddles == triple.sinks + triple.sources - 1
@@ -24,12 +24,14 @@ def test_catalogue_is_certified(triple):
 
 @pytest.mark.slow
 def test_search_finds_many_triples():
-    # 23 triples took 150 generations, these are a tenth of that; two units without gates have eight, whatever their weights
-    found = search_topologies(15, 1000, rng=1)
+    # two units without gates have eight, whatever their weights; the whole search, of 25 and more, is in benchmarks/topologies.py
+    found = search_topologies(10, 400, rng=1)
     assert len(found) > 8, found
     assert all(found.frequency[t] > 0 for t in found.examples)
     for triple, flow in found.examples.items():
         assert flow.fixed_points().topology == triple
+    # the gates tried on every network turn sinks to sources
+    assert max(t.sources for t in found.examples) > 1
 
 
 def test_short_search_and_simplify():

@@ -23,7 +23,8 @@ from .flow import Flow, GRUFlow
 from .homoclinic import Homoclinic, PeriodLaw, homoclinic
 from .map_orbits import MapAttractor, MapAttractors, map_attractors
 from .side_by_side import FlowAndMap, flow_and_map
-from .sweep import FixedPointCounts, count_fixed_points
+from .slow_manifold import SlowManifold, slow_manifold
+from .sweep import TopologyCounts, count_fixed_points
 from .topologies import TopologySearch, search_topologies, simplify, topology_catalogue
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
-    "FixedPointCounts",
     "Flow",
     "FlowAndMap",
     "FlowFixedPoint",
@@ -43,7 +43,9 @@ __all__ = [
     "MapAttractor",
     "MapAttractors",
     "PeriodLaw",
+    "SlowManifold",
     "Topology",
+    "TopologyCounts",
     "TopologySearch",
     "attractors",
     "basins",
@@ -63,6 +65,7 @@ __all__ = [
     "search_topologies",
     "separatrices",
     "simplify",
+    "slow_manifold",
     "topology_catalogue",
 ]
 

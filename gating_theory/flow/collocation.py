@@ -89,6 +89,11 @@ class Orbit:
         _, b, _, _, _ = _scheme(self.stages.shape[1])
         return np.einsum("j,k,jk...->...", np.diff(self.mesh), b, values)
 
+    def defect(self, flow):
+        """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
+        wanted = self.period * flow(self.stages)
+        return float(np.abs(_stage_velocity(self) - wanted).max() / max(np.abs(wanted).max(), 1e-300))
+
     def rebuilt(self, mesh):
         """The same curve on another mesh."""
         nodes = _scheme(self.stages.shape[1])[0]

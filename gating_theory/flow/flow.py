@@ -106,6 +106,81 @@ class Flow:
             raise CapabilityError(f"net must be a single network, got a batch of {net.batch}")
         return Flow(net.cell, net.matrices, net.biases + net.input, net.parameters)
 
+    @classmethod
+    def from_torch(cls, module, layer=0, direction="forward"):
+        """The flow of one layer of a PyTorch GRU, LSTM or RNN at zero input; its Euler map of step 1 is the module's own step.
+
+        Parameters
+        ----------
+        module : nn.GRU, nn.LSTM, nn.RNN or their cells, or a module that contains exactly one
+        layer : int >= 0
+        direction : "forward" or "reverse"
+
+        Raises
+        ------
+        ImportError : PyTorch is not installed
+        TypeError, ValueError : as ``interop.torch.from_module``
+        CapabilityError : too many units
+        """
+        from ..interop.torch import from_module
+
+        return Flow.from_network(from_module(module, layer, direction))
+
+    @classmethod
+    def from_dict(cls, description, cell=None):
+        """A flow from a description such as ``{"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]}``.
+
+        Parameters
+        ----------
+        description : mapping
+            "cell": name of a cell (default "GRU"); U_FIELD: (N, N) matrices, b_FIELD: (N,) biases, site parameters by name.
+            What is left out is 0; plain numbers for N = 1.
+        cell : Cell, optional
+            Built-in cells are found by name; pass your own.
+
+        Raises
+        ------
+        TypeError, ValueError : unknown entries, wrong shapes, values that are not finite
+        """
+        from ..cells import named
+
+        if not isinstance(description, Mapping):
+            raise TypeError(f"description must be a mapping, got {type(description).__name__}")
+        values = {k: v for k, v in description.items() if k != "kind"}
+        cell = named(values.pop("cell", "GRU" if cell is None else cell.name), cell)
+        places = {f"U_{k}": 2 for k in cell.field_names} | {f"b_{k}": 1 for k in cell.field_names}
+        places |= dict.fromkeys(cell.parameter_names, 1)
+        given = {}
+        for name, value in values.items():
+            if name not in places:
+                raise ValueError(f"the description has an unknown entry {name!r}; allowed are cell, {', '.join(places)}")
+            array = real_array(name, value)
+            given[name] = array.reshape((1,) * places[name]) if array.ndim == 0 else array
+        if not given:
+            raise ValueError(f"the description must have at least one of {', '.join(places)}")
+        first, n = next(iter(given)), next(iter(given.values())).shape[-1]
+        for name, array in given.items():
+            if array.shape != (n,) * places[name]:
+                raise ValueError(f"{name} must have shape {(n,) * places[name]}, as {first} has {n} columns; got {array.shape}")
+
+        def stack(names):
+            return np.array([given.get(name, np.zeros((n,) * places[name])) for name in names])
+
+        fields = cell.field_names
+        parameters = stack(cell.parameter_names) if cell.parameter_names else None
+        return Flow(cell, stack(f"U_{k}" for k in fields), stack(f"b_{k}" for k in fields), parameters)
+
+    def as_dict(self):
+        """JSON-ready, all parameters by name, read back by :meth:`from_dict`."""
+        out = {"kind": "flow", "cell": self._cell.name}
+        for prefix, names, values in (
+            ("U_", self._cell.field_names, self._matrices),
+            ("b_", self._cell.field_names, self._bias),
+            ("", self._cell.parameter_names, self._parameters),
+        ):
+            out |= {f"{prefix}{name}": value.tolist() for name, value in zip(names, values)}
+        return out
+
     # --- what it is
 
     cell = property(lambda self: self._cell, doc="The Cell.")
@@ -469,28 +544,12 @@ class GRUFlow(Flow):
     """
 
     def __init__(self, U_z=None, U_r=None, U_h=None, b_z=None, b_r=None, b_h=None):
-        from ..cells import GRU
-
-        given = {}
-        arguments = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
-        for name, value in arguments.items():
-            if value is not None:
-                value = real_array(name, value)
-                dimensions = 2 if name[0] == "U" else 1
-                given[name] = value.reshape((1,) * dimensions) if value.ndim == 0 else value
+        given = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
+        given = {name: value for name, value in given.items() if value is not None}
         if not given:
             raise ValueError("GRUFlow needs at least one of U_z, U_r, U_h, b_z, b_r, b_h")
-        n = next(iter(given.values())).shape[-1]
-        for name, value in given.items():
-            shape = (n, n) if name[0] == "U" else (n,)
-            if value.shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, as {next(iter(given))} has {n} columns; got {value.shape}")
-        zero = {"U": np.zeros((n, n)), "b": np.zeros(n)}
-        super().__init__(
-            GRU,
-            np.array([given.get(f"U_{k}", zero["U"]) for k in GRU.field_names]),
-            np.array([given.get(f"b_{k}", zero["b"]) for k in GRU.field_names]),
-        )
+        flow = Flow.from_dict(given)
+        super().__init__(flow.cell, flow.matrices, flow.bias)
 
 
 def _stack(name, value, labels, dimensions):

@@ -686,8 +686,11 @@ def evaluate(function, x, m, p, out):
 
 
 @jit
-def sweep(enclose, all_states, jacobian, places, dim, flat, narrow, most_boxes, table):
-    """Search and classify for every row of ``flat``; see gating_theory.flow.sweep for the columns of the table."""
+def sweep(enclose, all_states, jacobian, places, dim, flat, narrow, most_boxes, table, middles):
+    """Search and classify for every row of ``flat``; see gating_theory.flow.sweep for the columns of the table.
+
+    Middles of the first fixed points go into ``middles``, as many as there is room for.
+    """
     n = places.shape[0]
     roots, unique = np.empty((MOST_ROOTS, n, 2)), np.empty((MOST_ROOTS, n, 2))
     undecided = np.empty((MOST_UNDECIDED, n, 2))
@@ -706,6 +709,9 @@ def sweep(enclose, all_states, jacobian, places, dim, flat, narrow, most_boxes, 
             kind = 4 if n_unstable == UNDECIDED else 1 if n_unstable == 0 else 2 if n_unstable == dim else 3
             table[b, kind] += 1
             table[b, 6] += index
+            if j < middles.shape[1]:
+                for i in range(dim):
+                    middles[b, j, i] = 0.5 * (states[i, 0] + states[i, 1])
         table[b, 0] = n_roots
         table[b, 5] = n_undecided
         table[b, 7] = n_boxes

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import CapabilityError
-from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION, _axes
+from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, _axes
 from .continuation import CycleBranch, FixedPointBranch
 from .cycles import Basins, Cycle, _box
 from .cycles import cycles as all_cycles
 from .flow import Flow
+from .map_orbits import MapAttractors
 from .trajectories import advance
 
 __all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"]
@@ -67,7 +68,7 @@ def separatrices(flow, points=None, *, time=200.0, n=400):
     return out
 
 
-def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=None, box=None, legend=True, ax=None):
+def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=None, orbits=None, box=None, legend=True, ax=None):
     """The phase portrait of a two-dimensional flow: nullclines, typed fixed points, stream lines, cycles, separatrices.
 
     Parameters
@@ -81,6 +82,8 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
         Draw the stable manifolds of saddles, which bound basins, and the unstable ones.
     points : FlowFixedPoints, optional
         Default: ``flow.fixed_points()``.
+    orbits : MapAttractors, optional
+        Attractors of the Euler map, drawn as dots: what the discrete network does.
     box : (low, high) or two such pairs, optional
         Default: ``flow.bounds``.
     legend : bool
@@ -103,6 +106,8 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
     cycles = all_cycles(flow) if cycles is None else list(cycles)
     if not all(isinstance(c, Cycle) for c in cycles):
         raise TypeError("cycles must hold Cycles")
+    if orbits is not None and not isinstance(orbits, MapAttractors):
+        raise TypeError(f"orbits must be MapAttractors, got {orbits!r}")
     ax = _axes(ax, 3.3)
     if streams:
         x, y = (np.linspace(low, high, 41) for low, high in limits)
@@ -128,6 +133,9 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
             states = cycle.states(800)
             closed = np.concatenate([states, states[:1]])
             ax.plot(*closed.T, **style, label=f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
+    moving = [a.states for a in orbits or () if a.kind != "fixed"]
+    if moving:
+        ax.plot(*np.concatenate(moving).T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
     _draw_points(ax, points)
     ax.set_xlim(*_padded(limits[0]))
     ax.set_ylim(*_padded(limits[1]))

@@ -14,14 +14,14 @@ from .fixed_points import Topology
 from .intervals import kernels
 from .tape import parameter_count
 
-__all__ = ["FixedPointCounts", "count_fixed_points"]
+__all__ = ["TopologyCounts", "count_fixed_points"]
 
 #: Networks between two reports of progress.
 _CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class FixedPointCounts:
+class TopologyCounts:
     """Numbers of fixed points of B networks, from one search each in validated arithmetic.
 
     Attributes
@@ -90,7 +90,7 @@ def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=
 
     Returns
     -------
-    FixedPointCounts
+    TopologyCounts
 
     Raises
     ------
@@ -121,20 +121,24 @@ def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=
     status = f"validated (numba): {B} networks, " + ("all complete" if left == 0 else f"{left} not proved complete")
     if untyped[complete].any():
         status += f", {int((untyped[complete] > 0).sum())} with points of undecided kind"
-    return FixedPointCounts(count, sinks, sources, saddles, untyped, undecided, index_sum, n_boxes, complete, status)
+    return TopologyCounts(count, sinks, sources, saddles, untyped, undecided, index_sum, n_boxes, complete, status)
 
 
-def sweep_table(cell, n_units, flat, narrow=1e-9, most_boxes=100_000, progress=None):
-    """(B, 9) int array for (B, P) flat parameters: the columns of FixedPointCounts, the last 1 where the search was finished."""
+def sweep_table(cell, n_units, flat, narrow=1e-9, most_boxes=100_000, progress=None, middles=None):
+    """(B, 9) int array for (B, P) flat parameters: the columns of TopologyCounts, the last 1 where the search was finished.
+
+    ``middles`` (B, most, dim) is filled with the fixed points, where there are that many.
+    """
     enclosure = map_enclosure(cell, n_units)
     # refuses cells whose states are not bounded
     enclosure.box(flat[0] if len(flat) else np.zeros(parameter_count(cell, n_units)), "validated")
     functions = [getattr(enclosure, name)("validated") for name in ("enclose", "states", "jacobian")]
     places, dim = np.array(enclosure.places), cell.n_state * n_units
     out = np.zeros((len(flat), 9), dtype=np.int64)
+    middles = np.empty((len(flat), 0, dim)) if middles is None else middles
     with Progress(progress, len(flat), "network") as tell:
         for start in range(0, len(flat), _CHUNK):
             part = slice(start, start + _CHUNK)
-            kernels("validated").sweep(*functions, places, dim, np.array(flat[part]), narrow, most_boxes, out[part])
+            kernels("validated").sweep(*functions, places, dim, np.array(flat[part]), narrow, most_boxes, out[part], middles[part])
             tell(len(out[part]))
     return out
