@@ -16,10 +16,12 @@ demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/spine.py
+	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/networks.py
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
