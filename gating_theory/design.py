@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Design:
         Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
         targets that were not reached.
     status : str
-    spectrum : Spectrum of the ensemble in that state
+    size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
     """
 
     ensemble: Ensemble
@@ -54,10 +55,18 @@ class Design:
     reached: bool
     reachable: dict
     status: str
-    spectrum: Spectrum = field(repr=False)
+    size: tuple
+
+    @cached_property
+    def spectrum(self):
+        """Spectrum of the ensemble in that state."""
+        return _State(self.ensemble, self.state, self.size).spectrum
+
+    def __getstate__(self):
+        return {k: v for k, v in vars(self).items() if k != "spectrum"}  # made again where it is wanted
 
     def as_dict(self):
-        """JSON-ready: ensemble, target, what was achieved, solution, what is reachable, status."""
+        """JSON-ready, read back by :meth:`from_dict`: ensemble, target, what was achieved, solution, what is reachable, status."""
         return {
             "kind": "design",
             "ensemble": self.ensemble.as_dict(),
@@ -68,7 +77,50 @@ class Design:
             "reached": self.reached,
             "reachable": {label: list(span) for label, span in self.reachable.items()},
             "status": self.status,
+            "size": list(self.size),
         }
+
+    @classmethod
+    def from_dict(cls, description, cell=None):
+        """Rebuild a Design from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+        cell : Cell, needed where it is not a built-in one
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description; hyperparameters or targets that contradict its ensemble; a mean-field state whose quantities are not
+            those written down.
+        """
+        if not isinstance(description, Mapping) or description.get("kind") != "design":
+            raise ValueError(f"description must be a mapping of kind 'design', got {type(description).__name__}")
+        ensemble = Ensemble.from_dict(description["ensemble"], cell)
+        numbers = {name: {str(k): float(v) for k, v in description[name].items()} for name in ("target", "achieved", "solution")}
+        for path, value in numbers["solution"].items():
+            if ensemble.value(path) != value:
+                raise ValueError(f"the ensemble has {path} = {ensemble.value(path)!r}, but the solution is {value!r}")
+        state, size = description["state"], tuple(integer("size", n) for n in description["size"])
+        if state not in _STATES or len(size) != 3:
+            raise ValueError(f"state must be one of {_STATES} with a size of three numbers, got {state!r} and {size!r}")
+        if set(numbers["target"]) != set(numbers["achieved"]):
+            raise ValueError(f"achieved must have the targets {list(numbers['target'])}, got {list(numbers['achieved'])}")
+        reachable = {str(k): tuple(map(float, v)) for k, v in description["reachable"].items()}
+        reached, status = bool(description["reached"]), str(description["status"])
+        made = cls(ensemble, **numbers, state=state, reached=reached, reachable=reachable, status=status, size=size)
+        if state != "steady":  # which would take a simulation
+            at = _State(ensemble, state, size)
+            for label, value in numbers["achieved"].items():
+                name, _, tau = label.rstrip(")").partition("(")
+                if not abs(at.quantity(name, float(tau) if tau else None) - value) <= 1e-6 * max(1.0, abs(value)):
+                    raise ValueError(f"achieved has {label} = {value}, which is not what the ensemble gives")
+        return made
 
     def __str__(self):
         lines = [f"{self.ensemble.cell.name} design, {self.state} state: {self.status}"]
@@ -234,15 +286,8 @@ class _Search:
     """Root searches, one inside the other. ``levels`` count from 0, the innermost."""
 
     def __init__(self, base, targets, paths, spans, state, size, tol):
-        self.base, self.targets, self.paths, self.spans, self.state, self.size, self.tol = (
-            base,
-            targets,
-            paths,
-            spans,
-            state,
-            size,
-            tol,
-        )
+        self.base, self.targets, self.paths, self.spans = base, targets, paths, spans
+        self.state, self.size, self.tol = state, size, tol
         self.ranges = {}
         self.hints = {}  # level -> the last root there: the next lies close to it
         self.nearest = None
@@ -261,7 +306,7 @@ class _Search:
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
         status = "reached" if not missed else self._explain(missed, reachable, achieved)
         solution = {path: values[path] for path in self.paths}
-        return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, at.spectrum)
+        return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 
     def _explain(self, missed, reachable, achieved):
         parts = []

@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 from .complexity import Complexity, restored
+from .design import Design
 from .ensemble import Ensemble
 from .enumeration import FixedPointCounts
 from .fixed_point_search import NetworkFixedPoints
@@ -36,7 +37,7 @@ def save(result, path):
     Parameters
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, a Flow, a result of ``gating_theory.flow`` or a list of these.
+        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, a Flow, a result of ``gating_theory.flow`` or a list of these.
         Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
@@ -195,6 +196,8 @@ def _describe(result):
         return "lyapunov", result.ensemble, result.as_dict()
     if isinstance(result, FixedPointCounts):
         return "fixed_point_counts", result.ensemble, result.as_dict()
+    if isinstance(result, Design):
+        return "design", result.ensemble, result.as_dict()
     if isinstance(result, NetworkFixedPoints):
         return "network_fixed_points", None, result.as_dict()
     if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
@@ -207,7 +210,7 @@ def _describe(result):
         return "flow", None, describe(result)
     raise TypeError(
         "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        f"NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Flow or a result of one, got {type(result).__name__}"
+        f"NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, Flow or a result of one, got {type(result).__name__}"
     )
 
 
@@ -220,7 +223,7 @@ def _of_a_flow(result):
 
 def _restore(kind, data, record, cell):
     makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
-    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "fixed_point_counts": FixedPointCounts.from_dict}
+    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "fixed_point_counts": FixedPointCounts.from_dict, "design": Design.from_dict}
     makers |= {"complexity": _complexity, "kac_rice": _kac_rice}
     if kind == "network_fixed_points":  # knows its states, not the cell they are of
         return NetworkFixedPoints.from_dict(data)

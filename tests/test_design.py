@@ -1,6 +1,7 @@
 """Designs against closed forms of the zero state and the eigenvalues of modules made by them, and beyond what is reachable."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -71,6 +72,22 @@ def test_what_cannot_be_reached_is_said():
     with pytest.raises(ValueError, match="did not reach"):
         bridge.init_(torch.nn.LSTM(2, 3), d)
     bridge.init_(torch.nn.LSTM(2, 3), d.ensemble, 0)
+
+
+def test_round_trip(tmp_path):
+    d = gt.design(gt.LSTM, {"radius": 0.95}, {"bias.f": 1})
+    again = gt.load(gt.save(d, tmp_path / "design.json"))
+    assert vars(again) == {k: v for k, v in vars(d).items() if k != "spectrum"} and str(again) == str(d)
+    # as good as the first one: it was told nothing of its spectrum
+    assert again.spectrum.radius() == pytest.approx(expit(1.0) + again.ensemble.gain["g"] / 4, abs=1e-9)
+    copy = pickle.loads(pickle.dumps(again))
+    assert copy.as_dict() == d.as_dict()
+    written = json.loads((tmp_path / "design.json").read_text())
+    for change, words in (({"achieved": {"radius": 0.9}}, "not what"), ({"solution": {"gain.g": 1.0}}, "the ensemble has gain.g")):
+        damaged = written | {"data": written["data"] | change}
+        (tmp_path / "damaged.json").write_text(json.dumps(damaged))
+        with pytest.raises(ValueError, match=words):
+            gt.load(tmp_path / "damaged.json")
 
 
 def test_a_leak_beyond_the_abscissa():
