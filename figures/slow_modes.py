@@ -7,7 +7,7 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLUE, ORANGE, VERMILLION, over, panels, planted_eigenvalues
+from .common import BLACK, BLUE, ORANGE, VERMILLION, over, panels, planted_eigenvalues
 
 TITLE = "Slow modes against a_z, b_z (GRU) and a_f, b_f (LSTM); timescale distributions"
 _TAU = 20.0
@@ -28,7 +28,7 @@ def compute(quick, rng, executor=None, progress=None):
             tasks.append((name, path, float(value), n, count, (rng, s, v), (_TAU,)))
         for v, value in enumerate(_SHOWN[path.partition(".")[0]]):
             tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(_TAUS)))
-    found = over(executor, _fractions, tasks)
+    found = over(executor, _fractions, tasks, progress)
     shape = (len(_SWEEPS), points + 3)
     rows = np.empty(shape, dtype=object)
     for i, result in enumerate(found):
@@ -66,6 +66,8 @@ def draw(data):
         path = str(one["path"].values)
         ax = axes[0, s]
         ax.plot(one["value"], one["fraction"], color=VERMILLION, linewidth=1.3, label="theory")
+        if path == "gain.z":  # half of the gates are shut for good; the others' modes lie in a disc well within the unit circle
+            ax.axhline(0.5, color=BLACK, linewidth=0.8, linestyle=(0, (1, 1.5)), label=r"binary gate, $P(z=1) = 1/2$")
         mean, spread = one["measured"].mean("network"), one["measured"].std("network")
         ax.errorbar(
             one["value"], mean, spread, fmt="o", color=BLUE, markersize=3, linewidth=0.8, label=f"N = {data.attrs['n_units']}"
