@@ -38,14 +38,14 @@ def compute(quick, rng, executor=None, progress=None):
     grid = (len(GAINS_H), len(places), len(sizes), 2, 2)
     cut = int(np.prod(grid[:3]))
     variables = {
-        "against_r": (("gain.h", "gain.r", "method"), rates[: len(against_r)].reshape(len(GAINS_H), a_r.size, 2)),
-        "against_h": (("place", "a_h", "method"), rates[len(against_r) :].reshape(len(places), a_h.size, 2)),
+        "against_r": (("gain.h", "gain.r", "theory"), rates[: len(against_r)].reshape(len(GAINS_H), a_r.size, 2)),
+        "against_h": (("place", "a_h", "theory"), rates[len(against_r) :].reshape(len(places), a_h.size, 2)),
         "means": (("gain.h", "place", "size", "way", "statistic"), means[:cut].reshape(grid)),
         "growth": (("n_units", "way", "statistic"), means[cut:]),
-        "rate": ("method", np.array(_both(POINT["h"], POINT["r"]))),
+        "rate": ("theory", np.array(_both(POINT["h"], POINT["r"]))),
     }
     variables |= {name: ("gain.r", lines[name].values) for name in ("complexity_onset:gain.h", "fold:gain.h", "onset:gain.h")}
-    coordinates = {"gain.h": list(GAINS_H), "gain.r": a_r, "place": list(places), "a_h": a_h, "method": list(_METHODS)}
+    coordinates = {"gain.h": list(GAINS_H), "gain.r": a_r, "place": list(places), "a_h": a_h, "theory": list(_METHODS)}
     coordinates |= {"size": list(sizes), "n_units": list(many), "way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
     return xr.Dataset(variables, coordinates)
 
@@ -78,18 +78,19 @@ def _rates(means):
 def draw(data):
     """Rates against a_r and against a_h; mean counts against N at one point, with both rates; critical lines."""
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter
 
     figure, axes = panels(2, 2, height=2.5)
     a, b, c, d = axes.flat
     rates = {float(h): _rates(data["means"].sel({"gain.h": h})) for h in data["gain.h"].values}
     for a_h, colour in zip(rates, (BLUE, VERMILLION, GREEN)):
         for method, style in zip(_METHODS, ("-", ":")):
-            curve = data["against_r"].sel({"gain.h": a_h, "method": method})
+            curve = data["against_r"].sel({"gain.h": a_h, "theory": method})
             a.plot(data["gain.r"], curve, style, color=colour, linewidth=1.3, label=f"$a_h$ = {a_h:g}" if style == "-" else None)
         _counted(a, data["place"].values, *rates[a_h], colour)
     for k, colour in zip(range(data.sizes["place"]), (PURPLE, ORANGE, BLACK)):
         for method, style in zip(_METHODS, ("-", ":")):
-            curve = data["against_h"].isel(place=k).sel(method=method)
+            curve = data["against_h"].isel(place=k).sel(theory=method)
             label = f"$a_r$ = {float(data['place'][k]):g}" if style == "-" else None
             b.plot(data["a_h"], curve, style, color=colour, linewidth=1.3, label=label)
         slopes, errors = (np.array([rates[h][i][k] for h in rates]) for i in (0, 1))
@@ -124,10 +125,12 @@ def draw(data):
         c.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
     top = float(data["growth"].sel(way="exact", statistic="mean")[-1]) - 1.0
     for method, style in zip(_METHODS, ("-", ":")):
-        rate = float(data["rate"].sel(method=method))
+        rate = float(data["rate"].sel(theory=method))
         label = rf"{method.replace('_', ' ')}: $\Sigma$ = {rate:.4f}"
         c.plot(n, top * np.exp(rate * (n - n[-1])), style, color=VERMILLION, linewidth=1.2, label=label)
     c.set_yscale("log")
+    for formatter in (c.yaxis.set_major_formatter, c.yaxis.set_minor_formatter):
+        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     c.set_xlabel("$N$")
     c.set_ylabel(r"$E\,n - 1$")
     c.legend(fontsize="x-small", title=f"$a_h = {POINT['h']:g}$, $a_r = {POINT['r']:g}$", title_fontsize="x-small")
@@ -140,7 +143,7 @@ def draw(data):
     d.set_ylabel("critical $a_h$")
     d.legend(fontsize="x-small")
     for ax in axes.flat:
-        ax.tick_params(labelsize="x-small")
+        ax.tick_params(labelsize="x-small", which="both")
     return figure
 
 

@@ -63,9 +63,9 @@ def compute(quick, rng, executor=None, progress=None):
         "edge": (("point", "part"), parts(padded([joined(spectrum.boundary(384))])[0])),
         "slower": ("tau", np.array([spectrum.slow_fraction(t) for t in tau])),
         "slower_measured": ("tau", np.array([np.mean(np.abs(eigenvalues) > np.exp(-1 / t)) for t in tau])),
-        "complexity": (("gain", "method"), np.array(sigma)),
+        "complexity": (("gain", "theory"), np.array(sigma)),
     }
-    coordinates = {"a_z": axes["gain.z"], "a_h": axes["gain.h"], "tau": tau, "gain": a_h, "method": ["mean_field", "annealed"]}
+    coordinates = {"a_z": axes["gain.z"], "a_h": axes["gain.h"], "tau": tau, "gain": a_h, "theory": ["mean_field", "annealed"]}
     return xr.Dataset(variables, coordinates, {"n_units": n, "error_of_jacobian": cell().check_jacobian(rng=0)})
 
 
@@ -98,7 +98,7 @@ def draw(data):
     c.set_ylabel(r"fraction slower than $\tau$")
     c.legend(fontsize="x-small")
     for method, colour in (("mean_field", BLUE), ("annealed", VERMILLION)):
-        d.plot(data["gain"], data["complexity"].sel(method=method), color=colour, label=method.replace("_", " "))
+        d.plot(data["gain"], data["complexity"].sel(theory=method), color=colour, label=method.replace("_", " "))
     d.set_xlabel("$a_h$")
     d.set_ylabel(r"complexity $\Sigma$")
     d.legend(fontsize="x-small")

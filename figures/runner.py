@@ -24,6 +24,8 @@ NAMES = (
     "gru_phase_diagram",
     "lstm_phase_diagram",
     "complexity",
+    "low_dimensional",
+    "topologies",
     "own_cell",
 )
 

@@ -76,8 +76,9 @@ def draw(data):
             ax.set_ylim(-top, top)
             ax.set_title(f"{symbol(path)} = {float(panel['value']):g}", fontsize="small")
             ax.tick_params(labelsize="x-small")
-    for ax in axes.flat:
-        ax.label_outer()
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+        ax.tick_params(labelleft=False)
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
     figure.suptitle(
