@@ -99,7 +99,7 @@ def draw(data):
     b.set_xlabel("$a_h$")
     for ax in (a, b):
         ax.set_ylabel(r"complexity $\Sigma$")
-        ax.set_ylim(-0.02, 1.25 * float(max(data["against_r"].max(), data["against_h"].max())))
+        ax.set_ylim(-0.08, 1.25 * float(max(data["against_r"].max(), data["against_h"].max())))
         ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
         ax.legend(fontsize="x-small", loc="upper left")
     handles = [

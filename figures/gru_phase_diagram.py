@@ -69,14 +69,20 @@ def draw(data):
         one = data.sel(bias=bias)
         draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
         # the update gate has no bias, so that it is shut in half of the units when it is binary
-        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"])
+        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"]).set_edgecolor(
+            "0.5"
+        )
         ax.contour(one["column"], one["a_h"], one["rho2"].T, levels=[2.0], colors="0.35", linewidths=0.7)
         ax.plot(
             one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
         )
         style = {"color": BLUE, "markersize": 3.5, "linestyle": "-", "linewidth": 0.8, "marker": "o", "capsize": 1.5}
         ax.errorbar(
-            one["probe"], one["chaos"], one["chaos_error"], label=f"chaos above, $a_z = 1$ (N = {data.attrs['n_units']})", **style
+            one["probe"],
+            one["chaos"],
+            one["chaos_error"],
+            label=f"chaos above, $a_z = 1$, N = {data.attrs['n_units']}, {data.attrs['n_steps']} steps",
+            **style,
         )
         if np.isfinite(one["tricritical"]):
             label = f"tricritical point; at $b_r = 0$: $a_r$ = {float(data['tricritical'].sel(bias=0.0)):.4f}"
@@ -87,7 +93,7 @@ def draw(data):
     axes[0, 0].set_ylabel("$a_h$")
     handles, _ = axes[0, data["bias"].values.tolist().index(0.0)].get_legend_handles_labels()
     label = r"marginal as $a_z \to \infty$: $1 < \rho^2 < 2$"
-    handles += [Patch(facecolor="none", edgecolor="black", hatch="////", linewidth=0.0, label=label)]
+    handles += [Patch(facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0, label=label)]
     handles += count_patches(1, 2, 3)
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize="x-small", frameon=False)
     return figure
