@@ -67,6 +67,13 @@ def unit_circle(ax):
     ax.plot(np.cos(theta), np.sin(theta), color="0.5", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
 
 
+def plain_log(ax):
+    """A logarithmic vertical axis that is labelled at powers of ten only."""
+    from matplotlib.ticker import NullFormatter
+
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
 def draw_cloud(ax, cloud, edge):
     """Eigenvalues of a network with theory's edge around them and the unit circle, in limits that hold the first two."""
     ax.plot(cloud.real, cloud.imag, "o", color=SKY, markersize=1.3, markeredgewidth=0, rasterized=cloud.size > 5000, zorder=2)

@@ -7,7 +7,7 @@ import numpy as np
 import gating_theory as gt
 
 from .common import BLUE, GREEN, PURPLE, count_patches, draw_onset_and_fold, over, panels
-from .marginal_stability import squared_radii_at_one
+from .marginal_stability import squared_radii
 
 TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
 _BIASES = (-1.0, 0.0, 1.0)
@@ -32,7 +32,7 @@ def compute(quick, rng, executor=None, progress=None):
         rows = [
             ([ens.replace({"gain.r": a_r, "gain.h": a_h}) for a_h in axes["gain.h"].tolist()],) for a_r in axes["gain.r"].tolist()
         ]
-        rho2 = over(executor, squared_radii_at_one, rows, progress)
+        rho2 = over(executor, squared_radii, rows, progress)
         lines = ("onset:gain.h", "fold:gain.h", "complexity_onset:gain.h")
         lines = gt.phase_diagram(ens, {"gain.r": fine}, lines, executor=executor, progress=progress)
         run = {"n_units": units, "n_steps": steps, "seed": rng, "executor": executor, "progress": progress}

@@ -81,7 +81,12 @@ def slow_curve(line, reach=0.5, n=41):
         # the normal direction contracts at about 1, so that the least speed lies on the attracting curve; scanned, then polished
         grid = np.linspace(-0.999, 0.999, 400)
         best = grid[np.argmin(np.linalg.norm(line(np.column_stack([np.full(400, h), grid])), axis=1))]
-        found = minimize_scalar(lambda y, h=h: np.linalg.norm(line([h, y])), bounds=(best - 0.01, best + 0.01), method="bounded")
+        found = minimize_scalar(
+            lambda y, h=h: np.linalg.norm(line([h, y])),
+            bounds=(best - 0.01, best + 0.01),
+            method="bounded",
+            options={"xatol": 1e-12},
+        )
         out.append([h, found.x])
     return np.array(out)
 
@@ -95,12 +100,14 @@ def draw(data):
         flow.plot_portrait(here, cycles, legend=False, ax=ax)
         triple = ", ".join(str(int(v)) for v in data["topology"].sel(portrait=name))
         ax.set_title(f"{name}\n({triple})", fontsize=7)
-        ax.label_outer()
+        ax.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1], xlabel="", ylabel="$h_2$" if ax in axes[:, 0] else "")
+    for ax in axes[2]:
+        ax.set_xlabel("$h_1$")
     a, b, c = axes[3]
     _branch(a, data)
     b.semilogx(data["distance"], data["period"], "o", color=BLUE, markersize=3, label="period")
     distance = np.geomspace(float(data["distance"].min()), float(data["distance"].max()), 20)
-    nearest = data["period"][int(data["distance"].argmin())]
+    nearest = data["period"][int(np.argmin(data["distance"].values))]
     law = float(nearest) - float(data["slope"]) * np.log(distance / float(data["distance"].min()))
     b.semilogx(distance, law, color=VERMILLION, linewidth=1.0, label=rf"slope $1/\lambda_u$ = {float(data['slope']):.4f}")
     b.set_xlabel("distance from the homoclinic $b_{h,2}$")
@@ -126,7 +133,16 @@ def _branch(ax, data):
         value = float(data[name])
         height = float(data["fixed_point"][int(np.argmin(np.abs(data["value"].values - value)))])
         height = height if name == "hopf" else float(data["high"][int(np.argmin(np.abs(data["cycle_value"].values - value)))])
-        ax.plot(value, height, marker, color=VERMILLION, markersize=4, label=f"{name} {value:.6f}", zorder=5, linestyle="none")
+        ax.plot(
+            value,
+            height,
+            marker,
+            color=VERMILLION,
+            markersize=4,
+            label=f"{name.replace('hopf', 'Hopf')} {value:.6f}",
+            zorder=5,
+            linestyle="none",
+        )
     ax.set_ylim(min(low, -1.05), 1.6)
     ax.set_xlabel("$b_{h,2}$")
     ax.set_ylabel("$h_1$")

@@ -52,15 +52,25 @@ def draw(data):
     left.set_xlabel("$a_f$  ($a_i = a_o = 4$)")
     left.set_ylabel("$a_g$")
     handles, _ = left.get_legend_handles_labels()
-    left.legend(handles=[*handles, *count_patches(1, 2, 3)], fontsize=6, loc="lower left")
+    figure.legend(
+        handles=[*handles, *count_patches(1, 2, 3)], fontsize="x-small", ncols=3, loc="outside lower center", frameon=False
+    )
     angle = np.linspace(0.0, np.pi / 2, 200)
     for a_o, colour in zip(data["a_o"].values, (BLUE, ORANGE, VERMILLION)):
         one, size = data.sel(a_o=a_o), np.sqrt(64 - a_o**2)
         right.plot(size * np.sin(angle), size * np.cos(angle) / np.sqrt(3), color=colour, linewidth=1.0)
         right.plot(one["a_i"], one["tricritical"], "o", color=colour, markersize=4, label=f"$a_o$ = {a_o:g}")
+    right.set_ylim(-0.1, 5.6)
     right.set_xlabel("$a_i$")
     right.set_ylabel("tricritical $a_f$")
-    right.legend(fontsize="x-small", title=r"lines: $a_o^2 + a_i^2 + 3 a_f^2 = 64$", title_fontsize="x-small")
+    right.legend(
+        fontsize="x-small",
+        loc="upper right",
+        bbox_to_anchor=(1.0, 1.0),
+        handletextpad=0.2,
+        title=r"lines: $a_o^2 + a_i^2 + 3 a_f^2 = 64$",
+        title_fontsize=6,
+    )
     for ax in (left, right):
         ax.tick_params(labelsize="x-small")
     return figure

@@ -18,6 +18,7 @@ from .common import (
     padded,
     panels,
     parts,
+    plain_log,
     planted_eigenvalues,
     whole,
 )
@@ -87,13 +88,14 @@ def draw(data):
     a.set_xlabel("$a_z$")
     a.set_ylabel("$a_h$")
     handles, _ = a.get_legend_handles_labels()
-    a.legend(handles=[*handles, *count_patches(1, 2, 3)], fontsize=6)
+    a.legend(handles=[*handles, *count_patches(1, 2)], fontsize=6)
     draw_cloud(b, whole(data["eigenvalues"]), whole(data["edge"]))
     b.set_title("$a_z = 3$, $a_h = 2$", fontsize="small")
     c.loglog(data["tau"], data["slower"], color=VERMILLION, label="theory")
     c.loglog(
         data["tau"], data["slower_measured"].where(data["slower_measured"] > 0), "o", color=BLUE, markersize=3, label="network"
     )
+    plain_log(c)
     c.set_xlabel(r"$\tau$ (steps)")
     c.set_ylabel(r"fraction slower than $\tau$")
     c.legend(fontsize="x-small")
