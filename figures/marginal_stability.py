@@ -126,7 +126,7 @@ def draw(data):
         Line2D([], [], color=BLACK, label="left of it only the zero state"),
         Patch(color=stable, label=r"$\rho^2 < 1$: stable"),
         Patch(color=marginal, label=r"$1 < \rho^2 < 1/P(z\!=\!0) = 2$: marginal"),
-        Patch(color=unstable, label=r"$\rho^2 > 2$: unstable for every $a_z$"),
+        Patch(color=unstable, label=r"$\rho^2 > 2$: unstable for all $a_z$, and in the limit"),
     ]
     axes[1, 2].legend(handles=handles, loc="center", fontsize="x-small", frameon=False)
     for ax in axes.flat:

@@ -1,4 +1,4 @@
-"""The examples of README and site run as they stand, print the numbers that their comments promise, and its commands are commands."""
+"""The examples of README and site run as they stand and print the numbers that their comments promise; commands are commands."""
 
 import re
 import shlex
