@@ -69,8 +69,8 @@ def draw(data):
         one = data.sel(bias=bias)
         draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
         # the update gate has no bias, so that it is shut in half of the units when it is binary
-        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"]).set_edgecolor(
-            "0.5"
+        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"]).set(
+            edgecolor="0.5", linewidth=0.0
         )
         ax.contour(one["column"], one["a_h"], one["rho2"].T, levels=[2.0], colors="0.35", linewidths=0.7)
         ax.plot(
