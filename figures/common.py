@@ -55,14 +55,52 @@ def planted_eigenvalues(point, n_units, seed, count=1):
     return np.array(out)
 
 
-def over(executor, function, tasks):
+def over(executor, function, tasks, progress=None):
     """Results of function(*task) in order, on an executor or here."""
-    from gating_theory.tasks import run_tasks
+    from gating_theory.tasks import collect
 
-    results = dict(run_tasks(function, tasks, executor))
-    return [results[i] for i in range(len(tasks))]
+    return collect(function, tasks, [1] * len(tasks), "task", executor=executor, progress=progress)
 
 
 def unit_circle(ax):
     theta = np.linspace(0, 2 * np.pi, 361)
     ax.plot(np.cos(theta), np.sin(theta), color="0.5", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
+
+
+def plain_log(ax):
+    """A logarithmic vertical axis that is labelled at powers of ten only."""
+    from matplotlib.ticker import NullFormatter
+
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def draw_cloud(ax, cloud, edge):
+    """Eigenvalues of a network with theory's edge around them and the unit circle, in limits that hold the first two."""
+    ax.plot(cloud.real, cloud.imag, "o", color=SKY, markersize=1.3, markeredgewidth=0, rasterized=cloud.size > 5000, zorder=2)
+    ax.plot(edge.real, edge.imag, color=VERMILLION, linewidth=1.0, zorder=3)
+    unit_circle(ax)
+    z = np.concatenate([cloud, edge[np.isfinite(edge)]])
+    pad = 0.05 * np.ptp(z.real)
+    ax.set_xlim(z.real.min() - pad, z.real.max() + pad)
+    ax.set_ylim(-np.abs(z.imag).max() - pad, np.abs(z.imag).max() + pad)
+    ax.set_aspect("equal")
+    ax.set_xlabel(r"$\mathrm{Re}\,\lambda$")
+    ax.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+
+
+def draw_onset_and_fold(ax, x, y, count, along, onset, fold):
+    """Areas by their number of mean-field solutions, with the two lines between them; count (nx, ny)."""
+    gt.plotting.draw_count(ax, x, y, np.asarray(count).T, [(along, onset), (along, fold)])
+    ax.plot(along, onset, color=BLACK, linewidth=1.3, label="zero state unstable above")
+    # the two lines are one where the transition is continuous
+    ax.plot(along, fold, color=VERMILLION, linewidth=1.3, linestyle=(0, (4, 1.5)), label="non-zero mean-field solutions above")
+    ax.set_xlim(float(x[0]), float(x[-1]))
+    ax.set_ylim(float(y[0]), float(y[-1]))
+
+
+def count_patches(*counts):
+    """Legend entries for areas of numbers of solutions."""
+    from matplotlib.patches import Patch
+
+    colours = gt.plotting.COUNT_COLOURS
+    return [Patch(facecolor=colours[n], edgecolor="0.6", linewidth=0.5, label=f"{n} solution{'s'[: n != 1]}") for n in counts]

@@ -6,45 +6,61 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLACK, BLUE, GREEN, SKY, VERMILLION, panels
+from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, over, panels
 
 TITLE = "The number of fixed points: complexity against the reset gate, theory with enumerated counts"
 
 GAINS_H = (1.8, 2.5, 4.0)
 POINT = {"h": 2.5, "r": 8.0}
+_METHODS = ("annealed", "mean_field")
 
 
 def compute(quick, rng, executor=None, progress=None):
-    """Rates over (a_r, a_h), critical lines over a_r, and mean counts of networks: enumerated, and by the exact integral.
+    """Rates over a_r at some a_h and over a_h at some a_r, critical lines, and mean counts: enumerated, and by the exact integral.
 
     The rate of counts is the slope of log(E n - 1) between two sizes; that of the exact integral between the same sizes says how
     much of a difference from theory is the prefactor, which settles slowly.
     """
     import xarray as xr
 
-    a_r = np.linspace(0.0, 20.0, 6 if quick else 41)
-    lines = ["complexity_onset:gain.h", "fold:gain.h", "onset:gain.h"]
-    axes = {"gain.r": a_r, "gain.h": list(GAINS_H)}
-    out = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, ["complexity", *lines], executor=executor, progress=progress)
+    a_r, a_h = np.linspace(0.0, 20.0, 9 if quick else 41), np.linspace(1.4, 4.0, 14 if quick else 53)
     places = (0.0, 8.0) if quick else (0.0, 4.0, 8.0)
+    against_r = [(h, float(r)) for h in GAINS_H for r in a_r]
+    against_h = [(float(h), r) for r in places for h in a_h]
+    rates = np.array(over(executor, _both, against_r + against_h, progress))
+    lines = ("complexity_onset:gain.h", "fold:gain.h", "onset:gain.h")
+    lines = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.r": a_r}, lines, executor=executor, progress=progress)
     sizes, networks, samples = ((6, 12), 40, 2000) if quick else ((8, 20), 200, 20_000)
-    grid = [[_means({"h": h, "r": r}, n, networks, samples, rng, executor) for n in sizes] for h in GAINS_H for r in places]
     many = (4, 8, 12) if quick else (4, 8, 12, 16, 20, 24, 32)
-    growth = [_means(POINT, n, networks if n < 24 else networks // 4, samples, rng, executor) for n in many]
-    shape = (len(GAINS_H), len(places), len(sizes), 2, 2)
-    dims = ("gain.h", "place", "size", "way", "statistic")
-    extra = {
-        "means": (dims, np.reshape(grid, shape)),
-        "growth": (("n_units", "way", "statistic"), np.array(growth)),
+    tasks = [({"h": h, "r": r}, n, networks, samples, rng) for h in GAINS_H for r in places for n in sizes]
+    tasks += [(POINT, n, networks if n < 24 else networks // 4, samples, rng) for n in many]
+    means = np.array(over(executor, _means, tasks, progress))
+    grid = (len(GAINS_H), len(places), len(sizes), 2, 2)
+    cut = int(np.prod(grid[:3]))
+    variables = {
+        "against_r": (("gain.h", "gain.r", "theory"), rates[: len(against_r)].reshape(len(GAINS_H), a_r.size, 2)),
+        "against_h": (("place", "a_h", "theory"), rates[len(against_r) :].reshape(len(places), a_h.size, 2)),
+        "means": (("gain.h", "place", "size", "way", "statistic"), means[:cut].reshape(grid)),
+        "growth": (("n_units", "way", "statistic"), means[cut:]),
+        "rate": ("theory", np.array(_both(POINT["h"], POINT["r"]))),
     }
-    coordinates = {"place": list(places), "size": list(sizes), "n_units": list(many)}
-    coordinates |= {"way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
-    return out.merge(xr.Dataset(extra, coordinates))
+    variables |= {name: ("gain.r", lines[name].values) for name in ("complexity_onset:gain.h", "fold:gain.h", "onset:gain.h")}
+    coordinates = {"gain.h": list(GAINS_H), "gain.r": a_r, "place": list(places), "a_h": a_h, "theory": list(_METHODS)}
+    coordinates |= {"size": list(sizes), "n_units": list(many), "way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
+    return xr.Dataset(variables, coordinates)
 
 
-def _means(gain, n, networks, samples, rng, executor):
+def _both(a_h, a_r):
+    """Annealed rate, and the mean-field one: NaN where mean-field theory has no fixed point but zero."""
+    ens = gt.Ensemble(gt.GRU, gain={"h": a_h, "r": a_r})
+    found = gt.fixed_points(ens)
+    return [gt.complexity(ens).value, np.nan if found[-1].is_zero else gt.complexity(ens, method="mean_field").value]
+
+
+def _means(gain, n, networks, samples, rng):
+    """Mean number of fixed points and its standard error: counted, and by the exact integral."""
     ens = gt.Ensemble(gt.GRU, gain=gain)
-    counted = gt.count_fixed_points(ens, n, networks, executor=executor, rng=np.random.default_rng((rng, n)))
+    counted = gt.count_fixed_points(ens, n, networks, rng=np.random.default_rng((rng, n)))
     exact = gt.kac_rice(ens, n, samples, rng=np.random.default_rng((rng, n, 1)))
     return [[counted.mean, counted.mean_stderr], [exact.mean, exact.stderr]]
 
@@ -60,37 +76,84 @@ def _rates(means):
 
 
 def draw(data):
-    """Rates against a_r; mean counts against N at one point, with both rates; critical lines."""
-    figure, axes = panels(1, 3, height=2.5)
-    a, b, c = axes[0]
-    counted = {}
-    for a_h in data["gain.h"].values:
-        slope, error = _rates(data["means"].sel({"gain.h": a_h}))
-        a.plot(data["place"], slope[:, 1], linestyle="none", marker="x", color="0.3", markersize=5, zorder=4)
-        counted[float(a_h)] = (data["place"].values, slope[:, 0], error[:, 0])
-    gt.plotting.plot_complexity(data, counts=counted, ax=a)
+    """Rates against a_r and against a_h; mean counts against N at one point, with both rates; critical lines."""
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter
+
+    figure, axes = panels(2, 2, height=2.5)
+    a, b, c, d = axes.flat
+    rates = {float(h): _rates(data["means"].sel({"gain.h": h})) for h in data["gain.h"].values}
+    for a_h, colour in zip(rates, (BLUE, VERMILLION, GREEN)):
+        for method, style in zip(_METHODS, ("-", ":")):
+            curve = data["against_r"].sel({"gain.h": a_h, "theory": method})
+            a.plot(data["gain.r"], curve, style, color=colour, linewidth=1.3, label=f"$a_h$ = {a_h:g}" if style == "-" else None)
+        _counted(a, data["place"].values, *rates[a_h], colour)
+    for k, colour in zip(range(data.sizes["place"]), (PURPLE, ORANGE, BLACK)):
+        for method, style in zip(_METHODS, ("-", ":")):
+            curve = data["against_h"].isel(place=k).sel(theory=method)
+            label = f"$a_r$ = {float(data['place'][k]):g}" if style == "-" else None
+            b.plot(data["a_h"], curve, style, color=colour, linewidth=1.3, label=label)
+        slopes, errors = (np.array([rates[h][i][k] for h in rates]) for i in (0, 1))
+        _counted(b, np.array(list(rates)), slopes, errors, colour)
+    a.set_xlabel("$a_r$")
+    b.set_xlabel("$a_h$")
+    for ax in (a, b):
+        ax.set_ylabel(r"complexity $\Sigma$")
+        ax.set_ylim(-0.08, 1.25 * float(max(data["against_r"].max(), data["against_h"].max())))
+        ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+        ax.legend(fontsize="x-small", loc="upper left")
+    handles = [
+        Line2D([], [], color="0.3", label="annealed"),
+        Line2D([], [], color="0.3", linestyle=":", label="mean field"),
+        Line2D(
+            [],
+            [],
+            color="0.3",
+            marker="o",
+            markersize=3.5,
+            linestyle="none",
+            label=f"counted, slope between N = {_text(data['size'])}",
+        ),
+        Line2D([], [], color="0.3", marker="x", markersize=5, linestyle="none", label="exact integral, between the same N"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize="x-small", frameon=False)
 
     n = data["n_units"].values
     for way, marker, colour in (("exact", "s", SKY), ("counted", "o", BLUE)):
         mean, error = data["growth"].sel(way=way).values.T
         label = "exact integral" if way == "exact" else "counted"
-        b.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
+        c.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
     top = float(data["growth"].sel(way="exact", statistic="mean")[-1]) - 1.0
-    for method, style in (("annealed", "-"), ("mean_field", ":")):
-        rate, label = gt.complexity(gt.Ensemble(gt.GRU, gain=POINT), method).value, f"rate, {method.replace('_', ' ')}"
-        b.plot(n, top * np.exp(rate * (n - n[-1])), style, color=VERMILLION, linewidth=1.2, label=label)
-    b.set_yscale("log")
-    b.set_xlabel("$N$")
-    b.set_ylabel(r"$E\,n - 1$")
-    b.legend(fontsize="x-small", title=f"$a_h = {POINT['h']:g}$, $a_r = {POINT['r']:g}$", title_fontsize="x-small")
+    for method, style in zip(_METHODS, ("-", ":")):
+        rate = float(data["rate"].sel(theory=method))
+        label = rf"{method.replace('_', ' ')}: $\Sigma$ = {rate:.4f}"
+        c.plot(n, top * np.exp(rate * (n - n[-1])), style, color=VERMILLION, linewidth=1.2, label=label)
+    c.set_yscale("log")
+    for formatter in (c.yaxis.set_major_formatter, c.yaxis.set_minor_formatter):
+        formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    c.set_xlabel("$N$")
+    c.set_ylabel(r"$E\,n - 1$")
+    c.legend(fontsize="x-small", title=f"$a_h = {POINT['h']:g}$, $a_r = {POINT['r']:g}$", title_fontsize="x-small")
 
     styles = {"onset": (BLACK, "-", "zero state unstable"), "fold": (VERMILLION, (0, (4, 1.5)), "mean-field fold")}
     styles["complexity_onset"] = (GREEN, "-", "complexity positive")
     for kind, (colour, style, label) in styles.items():
-        c.plot(data["gain.r"], data[f"{kind}:gain.h"], color=colour, linestyle=style, linewidth=1.3, label=label)
-    c.set_xlabel("$a_r$")
-    c.set_ylabel("critical $a_h$")
-    c.legend(fontsize="x-small")
-    for ax in (a, b, c):
-        ax.tick_params(labelsize="x-small")
+        d.plot(data["gain.r"], data[f"{kind}:gain.h"], color=colour, linestyle=style, linewidth=1.3, label=label)
+    d.set_xlabel("$a_r$")
+    d.set_ylabel("critical $a_h$")
+    d.legend(fontsize="x-small")
+    for ax in axes.flat:
+        ax.tick_params(labelsize="x-small", which="both")
     return figure
+
+
+def _counted(ax, place, slope, error, colour):
+    """Rates of counts with their errors, and crosses for those of the exact integral; (n, 2) each."""
+    ax.errorbar(
+        place, slope[:, 0], error[:, 0], color=colour, linestyle="none", marker="o", markersize=3.5, capsize=2, linewidth=1.0
+    )
+    ax.plot(place, slope[:, 1], linestyle="none", marker="x", color=colour, markersize=5, zorder=4)
+
+
+def _text(numbers):
+    return " and ".join(f"{int(v)}" for v in numbers.values)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory import plotting
 
-from .common import BLACK, BLUE, GREEN, PAGE, PURPLE, VERMILLION, over
+from .common import BLUE, GREEN, PURPLE, count_patches, draw_onset_and_fold, over, panels
+from .marginal_stability import squared_radii
 
 TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
 _BIASES = (-1.0, 0.0, 1.0)
@@ -28,20 +28,22 @@ def compute(quick, rng, executor=None, progress=None):
     for bias in _BIASES:
         ens = gt.Ensemble(gt.GRU, gain={"z": 1.0, "r": 0.0, "h": 2.0}, bias={"r": bias})
         axes = {"gain.r": np.linspace(0.0, _TOP, size), "gain.h": np.linspace(*_RANGES[bias], size)}
-        areas = gt.phase_diagram(ens, axes, ("count", "stable"), executor=executor)
-        areas = areas.drop_vars("status").assign_coords({"gain.h": ("gain.h", np.arange(size))})
-        lines = gt.phase_diagram(ens, {"gain.r": fine}, ("onset:gain.h", "fold:gain.h"), executor=executor)
-        annealed = over(executor, _annealed, [(bias, float(a_r)) for a_r in fine])
-        chaos = gt.phase_diagram(
-            ens, {"gain.r": coarse}, ("chaos:gain.h",), n_units=units, n_steps=steps, seed=rng, executor=executor
-        )
+        areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
+        rows = [
+            ([ens.replace({"gain.r": a_r, "gain.h": a_h}) for a_h in axes["gain.h"].tolist()],) for a_r in axes["gain.r"].tolist()
+        ]
+        rho2 = over(executor, squared_radii, rows, progress)
+        lines = ("onset:gain.h", "fold:gain.h", "complexity_onset:gain.h")
+        lines = gt.phase_diagram(ens, {"gain.r": fine}, lines, executor=executor, progress=progress)
+        run = {"n_units": units, "n_steps": steps, "seed": rng, "executor": executor, "progress": progress}
+        chaos = gt.phase_diagram(ens, {"gain.r": coarse}, ("chaos:gain.h",), **run)
         one = {
             "a_h": ("row", axes["gain.h"]),
             "count": (("column", "row"), areas["count"].values),
+            "rho2": (("column", "row"), np.array(rho2)),
             "onset": ("line", lines["onset:gain.h"].values),
             "fold": ("line", lines["fold:gain.h"].values),
-            "fold_discontinuous": ("line", lines["fold_status:gain.h"].values == 1),
-            "annealed": ("line", np.array(annealed)),
+            "annealed": ("line", lines["complexity_onset:gain.h"].values),
             "chaos": ("probe", chaos["chaos:gain.h"].values),
             "chaos_error": ("probe", chaos["chaos_error:gain.h"].values),
             "tricritical": ((), _tricritical(ens)),
@@ -58,44 +60,40 @@ def _tricritical(ens):
         return np.nan
 
 
-def _annealed(bias, a_r):
-    """a_h at which the annealed complexity becomes positive."""
-    ens = gt.Ensemble(gt.GRU, gain={"z": 1.0, "r": a_r, "h": 2.0}, bias={"r": bias})
-    try:
-        return float(gt.complexity_onset(ens, "gain.h"))
-    except (ValueError, gt.ConvergenceError):
-        return np.nan
-
-
 def draw(data):
     """A panel per bias."""
-    from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
-    figure = Figure(figsize=(PAGE, 2.7), layout="constrained")
-    axes = figure.subplots(1, data.sizes["bias"])
-    for ax, bias in zip(axes, data["bias"].values):
+    figure, axes = panels(1, data.sizes["bias"], height=3.0)
+    for ax, bias in zip(axes[0], data["bias"].values):
         one = data.sel(bias=bias)
-        colours = ListedColormap(plotting._COUNT_COLOURS[1:4])
-        ax.pcolormesh(
-            one["column"], one["a_h"], one["count"].T, cmap=colours, vmin=0.5, vmax=3.5, shading="nearest", rasterized=True
+        draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
+        # the update gate has no bias, so that it is shut in half of the units when it is binary
+        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"]).set(
+            edgecolor="0.5", linewidth=0.0
         )
-        ax.plot(one["line"], one["onset"], color=BLACK, label="zero state unstable above")
-        # the two lines are one where the transition is continuous
-        ax.plot(one["line"], one["fold"], color=VERMILLION, linestyle=(0, (4, 1.5)), label="non-zero mean-field solutions above")
+        ax.contour(one["column"], one["a_h"], one["rho2"].T, levels=[2.0], colors="0.35", linewidths=0.7)
         ax.plot(
-            one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.6, label="annealed complexity positive above"
+            one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
         )
-        style = {"color": BLUE, "markersize": 3.5, "linestyle": "none", "linewidth": 0.8}
-        ax.errorbar(one["probe"], one["chaos"], one["chaos_error"], marker="o", label="chaos above (simulated)", **style)
+        style = {"color": BLUE, "markersize": 3.5, "linestyle": "-", "linewidth": 0.8, "marker": "o", "capsize": 1.5}
+        ax.errorbar(
+            one["probe"],
+            one["chaos"],
+            one["chaos_error"],
+            label=f"chaos above, $a_z = 1$, N = {data.attrs['n_units']}, {data.attrs['n_steps']} steps",
+            **style,
+        )
         if np.isfinite(one["tricritical"]):
-            ax.plot(one["tricritical"], one["onset"][0], "D", color=GREEN, markersize=5, label="tricritical point")
+            label = f"tricritical point; at $b_r = 0$: $a_r$ = {float(data['tricritical'].sel(bias=0.0)):.4f}"
+            ax.plot(one["tricritical"], one["onset"][0], "D", color=GREEN, markersize=5, label=label, zorder=5)
         ax.set_xlabel("$a_r$")
         ax.set_title(f"$b_r$ = {bias:g}", fontsize="small")
-        ax.set_xlim(0, _TOP)
-        ax.set_ylim(float(one["a_h"][0]), float(one["a_h"][-1]))
         ax.tick_params(labelsize="x-small")
-    axes[0].set_ylabel("$a_h$")
-    handles, labels = axes[list(data["bias"].values).index(0.0)].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
+    axes[0, 0].set_ylabel("$a_h$")
+    handles, _ = axes[0, data["bias"].values.tolist().index(0.0)].get_legend_handles_labels()
+    label = r"marginal as $a_z \to \infty$: $1 < \rho^2 < 2$"
+    handles += [Patch(facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0, label=label)]
+    handles += count_patches(1, 2, 3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize="x-small", frameon=False)
     return figure

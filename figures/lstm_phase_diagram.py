@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory import plotting
 
-from .common import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILLION, over
+from .common import BLUE, GREEN, ORANGE, VERMILLION, count_patches, draw_onset_and_fold, over, panels
 
 TITLE = "Phase diagram of the LSTM's fixed points, and the ellipsoid a_o^2 + a_i^2 + 3 a_f^2 = 64"
 _TOP = 10.0
@@ -21,11 +20,11 @@ def compute(quick, rng, executor=None, progress=None):
     size, n_lines, n_ellipse = (10, 7, 5) if quick else (40, 17, 13)
     ens = gt.Ensemble(gt.LSTM, gain={"f": 0.0, "i": 4.0, "g": 2.0, "o": 4.0})
     axes = {"gain.f": np.linspace(0.0, _TOP, size), "gain.g": np.linspace(1.6, 2.4, size)}
-    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor)
+    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
     fine = np.linspace(0.0, _TOP, n_lines)
-    lines = gt.phase_diagram(ens, {"gain.f": fine}, ("onset:gain.g", "fold:gain.g"), executor=executor)
+    lines = gt.phase_diagram(ens, {"gain.f": fine}, ("onset:gain.g", "fold:gain.g"), executor=executor, progress=progress)
     places = [(a_o, float(a_i)) for a_o in _OUT for a_i in np.sqrt(64 - a_o**2) * np.sin(np.linspace(0.0, 1.45, n_ellipse))]
-    found = np.array(over(executor, _tricritical, places)).reshape(len(_OUT), n_ellipse)
+    found = np.array(over(executor, _tricritical, places, progress)).reshape(len(_OUT), n_ellipse)
     variables = {
         "count": (("a_f", "a_g"), areas["count"].values),
         "onset": ("line", lines["onset:gain.g"].values),
@@ -44,27 +43,34 @@ def _tricritical(a_o, a_i):
 
 def draw(data):
     """Areas and lines; sections of the ellipsoid."""
-    from matplotlib.colors import ListedColormap
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(PAGE, 2.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    colours = ListedColormap(plotting._COUNT_COLOURS[1:4])
-    left.pcolormesh(data["a_f"], data["a_g"], data["count"].T, cmap=colours, vmin=0.5, vmax=3.5, shading="nearest", rasterized=True)
-    left.plot(data["line"], data["onset"], color=BLACK, label="zero state unstable above")
-    left.plot(data["line"], data["fold"], color=VERMILLION, linestyle=(0, (4, 1.5)), label="non-zero solutions above")
-    left.plot(np.sqrt(32 / 3), 2.0, "D", color=GREEN, markersize=5, label="tricritical point, exact")
+    figure, axes = panels(1, 2, height=2.8)
+    left, right = axes[0]
+    draw_onset_and_fold(left, data["a_f"], data["a_g"], data["count"], data["line"], data["onset"], data["fold"])
+    left.plot(
+        np.sqrt(32 / 3), 2.0, "D", color=GREEN, markersize=5, zorder=5, label=r"tricritical point, exact: $a_f = \sqrt{32/3}$"
+    )
     left.set_xlabel("$a_f$  ($a_i = a_o = 4$)")
     left.set_ylabel("$a_g$")
-    left.legend(fontsize="x-small", loc="lower left")
+    handles, _ = left.get_legend_handles_labels()
+    figure.legend(
+        handles=[*handles, *count_patches(1, 2, 3)], fontsize="x-small", ncols=3, loc="outside lower center", frameon=False
+    )
     angle = np.linspace(0.0, np.pi / 2, 200)
     for a_o, colour in zip(data["a_o"].values, (BLUE, ORANGE, VERMILLION)):
         one, size = data.sel(a_o=a_o), np.sqrt(64 - a_o**2)
         right.plot(size * np.sin(angle), size * np.cos(angle) / np.sqrt(3), color=colour, linewidth=1.0)
         right.plot(one["a_i"], one["tricritical"], "o", color=colour, markersize=4, label=f"$a_o$ = {a_o:g}")
+    right.set_ylim(-0.1, 5.6)
     right.set_xlabel("$a_i$")
     right.set_ylabel("tricritical $a_f$")
-    right.legend(fontsize="x-small", title="lines: ellipsoid", title_fontsize="x-small")
+    right.legend(
+        fontsize="x-small",
+        loc="upper right",
+        bbox_to_anchor=(1.0, 1.0),
+        handletextpad=0.2,
+        title=r"lines: $a_o^2 + a_i^2 + 3 a_f^2 = 64$",
+        title_fontsize=6,
+    )
     for ax in (left, right):
         ax.tick_params(labelsize="x-small")
     return figure

@@ -11,7 +11,7 @@ _ROWS = {"gain.f": (0.0, 5.0, 20.0), "bias.f": (-2.0, 0.0, 2.0), "gain.i": (0.0,
 
 def compute(quick, rng, executor=None, progress=None):
     """See the package."""
-    return spectra.compute(gt.LSTM, _BASE, _ROWS, quick, rng, executor)
+    return spectra.compute(gt.LSTM, _BASE, _ROWS, quick, rng, executor, progress)
 
 
 draw = spectra.draw

@@ -7,7 +7,21 @@ import sympy
 
 import gating_theory as gt
 
-from .common import BLUE, SKY, VERMILLION, over, padded, panels, parts, planted_eigenvalues, unit_circle, whole
+from .common import (
+    BLUE,
+    VERMILLION,
+    count_patches,
+    draw_cloud,
+    draw_onset_and_fold,
+    joined,
+    over,
+    padded,
+    panels,
+    parts,
+    plain_log,
+    planted_eigenvalues,
+    whole,
+)
 
 TITLE = "A cell of one's own: leaky units whose candidate is amplified by a gate that also sets their timescale"
 
@@ -31,19 +45,17 @@ def compute(quick, rng, executor=None, progress=None):
     """See the package."""
     import xarray as xr
 
-    from .common import joined
-
     size, n = (16, 400) if quick else (50, 1500)
     ens = gt.Ensemble(cell(), gain={"z": 3.0, "h": 2.0})
     axes = {"gain.z": np.linspace(0.0, 20.0, size), "gain.h": np.linspace(0.4, 1.4, size)}
-    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor)
-    lines = gt.phase_diagram(ens, {"gain.z": axes["gain.z"]}, ("onset:gain.h", "fold:gain.h"), executor=executor)
+    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
+    lines = gt.phase_diagram(ens, {"gain.z": axes["gain.z"]}, ("onset:gain.h", "fold:gain.h"), executor=executor, progress=progress)
     point = gt.fixed_points(ens)[-1]
     spectrum = gt.Spectrum(point)
     eigenvalues = planted_eigenvalues(point, n, (rng, 0))[0]
     tau = np.geomspace(1.0, 300.0, 20)
     a_h = np.linspace(0.6, 3.0, 9 if quick else 25)
-    sigma = over(executor, _complexity, [(ens, float(v)) for v in a_h])
+    sigma = over(executor, _complexity, [(ens, float(v)) for v in a_h], progress)
     variables = {
         "count": (("a_z", "a_h"), areas["count"].values),
         "onset": ("a_z", lines["onset:gain.h"].values),
@@ -52,9 +64,9 @@ def compute(quick, rng, executor=None, progress=None):
         "edge": (("point", "part"), parts(padded([joined(spectrum.boundary(384))])[0])),
         "slower": ("tau", np.array([spectrum.slow_fraction(t) for t in tau])),
         "slower_measured": ("tau", np.array([np.mean(np.abs(eigenvalues) > np.exp(-1 / t)) for t in tau])),
-        "complexity": (("gain", "method"), np.array(sigma)),
+        "complexity": (("gain", "theory"), np.array(sigma)),
     }
-    coordinates = {"a_z": axes["gain.z"], "a_h": axes["gain.h"], "tau": tau, "gain": a_h, "method": ["mean_field", "annealed"]}
+    coordinates = {"a_z": axes["gain.z"], "a_h": axes["gain.h"], "tau": tau, "gain": a_h, "theory": ["mean_field", "annealed"]}
     return xr.Dataset(variables, coordinates, {"n_units": n, "error_of_jacobian": cell().check_jacobian(rng=0)})
 
 
@@ -70,38 +82,28 @@ def _complexity(ens, a_h):
 
 def draw(data):
     """Phase diagram, spectrum, timescales, complexity."""
-    from matplotlib.colors import ListedColormap
-
-    from gating_theory import plotting
-
-    figure, axes = panels(1, 4, height=2.1)
-    a, b, c, d = axes[0]
-    colours = ListedColormap(plotting._COUNT_COLOURS[1:4])
-    a.pcolormesh(data["a_z"], data["a_h"], data["count"].T, cmap=colours, vmin=0.5, vmax=3.5, shading="nearest", rasterized=True)
-    a.plot(data["a_z"], data["onset"], color="black", label="onset")
-    a.plot(data["a_z"], data["fold"], color=VERMILLION, linestyle=(0, (4, 1.5)), label="fold")
+    figure, axes = panels(2, 2, height=2.1)
+    a, b, c, d = axes.flat
+    draw_onset_and_fold(a, data["a_z"], data["a_h"], data["count"], data["a_z"], data["onset"], data["fold"])
     a.set_xlabel("$a_z$")
     a.set_ylabel("$a_h$")
-    a.legend(fontsize="x-small")
-    cloud, edge = whole(data["eigenvalues"]), whole(data["edge"])
-    b.plot(cloud.real, cloud.imag, "o", color=SKY, markersize=1.3, markeredgewidth=0)
-    b.plot(edge.real, edge.imag, color=VERMILLION, linewidth=1.0)
-    unit_circle(b)
-    b.set_aspect("equal")
-    b.set_xlabel(r"$\mathrm{Re}\,\lambda$")
-    b.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+    handles, _ = a.get_legend_handles_labels()
+    a.legend(handles=[*handles, *count_patches(1, 2)], fontsize=6)
+    draw_cloud(b, whole(data["eigenvalues"]), whole(data["edge"]))
+    b.set_title("$a_z = 3$, $a_h = 2$", fontsize="small")
     c.loglog(data["tau"], data["slower"], color=VERMILLION, label="theory")
     c.loglog(
         data["tau"], data["slower_measured"].where(data["slower_measured"] > 0), "o", color=BLUE, markersize=3, label="network"
     )
+    plain_log(c)
     c.set_xlabel(r"$\tau$ (steps)")
     c.set_ylabel(r"fraction slower than $\tau$")
     c.legend(fontsize="x-small")
     for method, colour in (("mean_field", BLUE), ("annealed", VERMILLION)):
-        d.plot(data["gain"], data["complexity"].sel(method=method), color=colour, label=method.replace("_", " "))
+        d.plot(data["gain"], data["complexity"].sel(theory=method), color=colour, label=method.replace("_", " "))
     d.set_xlabel("$a_h$")
     d.set_ylabel(r"complexity $\Sigma$")
     d.legend(fontsize="x-small")
-    for ax in axes[0]:
+    for ax in axes.flat:
         ax.tick_params(labelsize="x-small")
     return figure

@@ -24,12 +24,14 @@ NAMES = (
     "gru_phase_diagram",
     "lstm_phase_diagram",
     "complexity",
+    "low_dimensional",
+    "topologies",
     "own_cell",
     "continuous_attractors",
 )
 
 
-def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
+def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progress=None):
     """Compute, save and draw figures.
 
     Parameters
@@ -45,6 +47,8 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
     executor : concurrent.futures.Executor, optional
     tell : callable(text), optional
         Told a line per figure.
+    progress : callable(name), optional
+        Gives a callable(done, total) for the figure of that name; it is told of each piece of its work from 0 on.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None):
         started = time.perf_counter()
         data, verb = _found(out / f"{name}.nc", request), "found"
         if data is None:
-            data = script.compute(bool(quick), seed, executor, None)
+            data = script.compute(bool(quick), seed, executor, None if progress is None else progress(name))
             data = data.assign_attrs(request=request, title=script.TITLE)
             data.attrs.setdefault("provenance", json.dumps(provenance(seed=seed, quick=bool(quick))))
             gt.save(data, out / f"{name}.nc")

@@ -7,11 +7,10 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLUE, ORANGE, VERMILLION, over, panels, planted_eigenvalues
+from .common import BLACK, BLUE, ORANGE, VERMILLION, over, panels, planted_eigenvalues
 
 TITLE = "Slow modes against a_z, b_z (GRU) and a_f, b_f (LSTM); timescale distributions"
 _TAU = 20.0
-_TAUS = np.geomspace(1.0, 1000.0, 25)
 _BASES = {"GRU": {"gain": {"z": 1.0, "r": 1.0, "h": 3.0}}, "LSTM": {"gain": {"f": 1.0, "i": 1.0, "g": 4.0, "o": 1.0}}}
 _SWEEPS = (("GRU", "gain.z", 0, 30), ("GRU", "bias.z", -3, 5), ("LSTM", "gain.f", 0, 30), ("LSTM", "bias.f", -3, 5))
 _SHOWN = {"gain": (1.0, 10.0, 30.0), "bias": (0.0, 2.0, 4.0)}
@@ -21,14 +20,15 @@ def compute(quick, rng, executor=None, progress=None):
     """See the package."""
     import xarray as xr
 
-    n, count, points = (300, 2, 7) if quick else (1000, 4, 13)
+    n, count, points, n_taus = (300, 2, 6, 7) if quick else (1000, 4, 13, 25)
+    taus = np.geomspace(1.0, 1000.0, n_taus)
     tasks = []
     for s, (name, path, low, high) in enumerate(_SWEEPS):
         for v, value in enumerate(np.linspace(low, high, points)):
             tasks.append((name, path, float(value), n, count, (rng, s, v), (_TAU,)))
         for v, value in enumerate(_SHOWN[path.partition(".")[0]]):
-            tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(_TAUS)))
-    found = over(executor, _fractions, tasks)
+            tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(taus)))
+    found = over(executor, _fractions, tasks, progress)
     shape = (len(_SWEEPS), points + 3)
     rows = np.empty(shape, dtype=object)
     for i, result in enumerate(found):
@@ -45,7 +45,7 @@ def compute(quick, rng, executor=None, progress=None):
         "law": (("sweep", "curve", "tau"), law),
         "law_measured": (("sweep", "curve", "tau"), law_measured),
     }
-    coordinates = {"tau": _TAUS, "cell": ("sweep", [s[0] for s in _SWEEPS]), "path": ("sweep", [s[1] for s in _SWEEPS])}
+    coordinates = {"tau": taus, "cell": ("sweep", [s[0] for s in _SWEEPS]), "path": ("sweep", [s[1] for s in _SWEEPS])}
     return xr.Dataset(variables, coordinates, {"n_units": n})
 
 
@@ -66,6 +66,8 @@ def draw(data):
         path = str(one["path"].values)
         ax = axes[0, s]
         ax.plot(one["value"], one["fraction"], color=VERMILLION, linewidth=1.3, label="theory")
+        if path == "gain.z":  # half of the gates are shut for good; the others' modes lie in a disc well within the unit circle
+            ax.axhline(0.5, color=BLACK, linewidth=0.8, linestyle=(0, (1, 1.5)), label=r"binary gate, $P(z=1) = 1/2$")
         mean, spread = one["measured"].mean("network"), one["measured"].std("network")
         ax.errorbar(
             one["value"], mean, spread, fmt="o", color=BLUE, markersize=3, linewidth=0.8, label=f"N = {data.attrs['n_units']}"

@@ -7,20 +7,20 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLACK, SKY, VERMILLION, joined, over, padded, panels, parts, planted_eigenvalues, unit_circle, whole
+from .common import BLACK, SKY, VERMILLION, draw_cloud, joined, over, padded, panels, parts, planted_eigenvalues, whole
 
-#: Values of the panels in a row.
+#: Of the density along each side.
 _PIXELS = 80
 
 
-def compute(cell, base, rows, quick, seed, executor):
+def compute(cell, base, rows, quick, seed, executor=None, progress=None):
     """One panel per value of each row: {path: values}, other hyperparameters as in ``base``."""
     import xarray as xr
 
     places = [(path, value) for path, values in rows.items() for value in values]
     n = (300 if quick else 1500) // cell.n_state
     tasks = [(cell, base, path, value, n, (seed, i)) for i, (path, value) in enumerate(places)]
-    found = over(executor, _panel, tasks)
+    found = over(executor, _panel, tasks, progress)
     variables = {
         "eigenvalues": (("panel", "eigenvalue", "part"), parts(np.array([p["eigenvalues"] for p in found]))),
         "edge": (("panel", "point", "part"), parts(padded([p["edge"] for p in found], np.nan + 0j))),
@@ -48,36 +48,48 @@ def _panel(cell, base, path, value, n, seed):
 
 
 def draw(data):
-    """A row per hyperparameter."""
+    """A row per hyperparameter, its panels in one box: sizes can be compared."""
     from matplotlib.colors import LogNorm
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     paths = list(dict.fromkeys(data["path"].values.tolist()))
     columns = max(int((data["path"] == path).sum()) for path in paths)
-    figure, axes = panels(len(paths), columns)
-    for r, path in enumerate(paths):
-        for c, i in enumerate(np.flatnonzero(data["path"].values == path)):
-            ax, panel = axes[r, c], data.isel(panel=i)
+    figure, axes = panels(len(paths), columns, height=2.1)
+    for row, path in zip(axes, paths):
+        shown = np.flatnonzero(data["path"].values == path)
+        edges = [whole(data["edge"][i]) for i in shown]
+        left = min(float(data["x"][i].min()) for i in shown)
+        right = max(float(data["x"][i].max()) for i in shown)
+        top = 1.1 * max(np.nanmax(np.abs(edge.imag)) for edge in edges)
+        for ax, edge, i in zip(row, edges, shown):
+            panel = data.isel(panel=i)
             density = panel["density"].values
-            top = np.quantile(density[density > 0], 0.95)  # beads of real eigenvalues are higher by orders of magnitude
-            norm = LogNorm(top / 300, top)
-            shown = np.ma.masked_less(density, top / 300)
-            ax.pcolormesh(panel["x"], panel["y"], shown, cmap="Blues", norm=norm, rasterized=True, zorder=0)
-            cloud, edge, isolated = (whole(panel[name]) for name in ("eigenvalues", "edge", "outliers"))
-            below = cloud[cloud.imag <= 1e-9]
-            ax.plot(below.real, below.imag, "o", color=SKY, markersize=1.3, markeredgewidth=0, zorder=2)
-            unit_circle(ax)
-            ax.plot(edge.real, edge.imag, color=VERMILLION, linewidth=1.0, zorder=3)
+            high = np.quantile(density[density > 0], 0.95)  # beads of real eigenvalues are higher by orders of magnitude
+            pale = np.ma.masked_less(density, high / 300)
+            norm = LogNorm(high / 300, high)
+            ax.pcolormesh(panel["x"], panel["y"], pale, cmap="Blues", norm=norm, rasterized=True, zorder=0)
+            cloud, isolated = whole(panel["eigenvalues"]), whole(panel["outliers"])
+            draw_cloud(ax, cloud[cloud.imag <= 1e-9], edge)
             ax.plot(isolated.real, isolated.imag, "s", markerfacecolor="none", markeredgecolor=BLACK, markersize=4, zorder=4)
-            height = 1.15 * np.nanmax(np.abs(edge.imag))
-            width = panel["x"].values
-            ax.set_xlim(width[0], width[-1])
-            ax.set_ylim(-height, height)
-            ax.set_aspect("equal", adjustable="datalim")
+            ax.set_xlim(left, right)
+            ax.set_ylim(-top, top)
             ax.set_title(f"{symbol(path)} = {float(panel['value']):g}", fontsize="small")
             ax.tick_params(labelsize="x-small")
-    for ax in axes[-1]:
-        ax.set_xlabel(r"$\mathrm{Re}\,\lambda$", fontsize="small")
-    for ax in axes[:, 0]:
-        ax.set_ylabel(r"$\mathrm{Im}\,\lambda$", fontsize="small")
-    figure.suptitle(f"{data.attrs['cell']}: theory above (density), N = {data.attrs['n_units']} below", fontsize="medium")
+    for ax in axes[:, 1:].flat:
+        ax.set_ylabel("")
+        ax.tick_params(labelleft=False)
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    figure.suptitle(
+        f"{data.attrs['cell']}: density in theory above, one network of {data.attrs['n_units']} units below", fontsize="medium"
+    )
+    handles = [
+        Line2D([], [], color=VERMILLION, label="edge, theory"),
+        Patch(color="#4a90c4", label="density, theory (logarithmic)"),
+        Line2D([], [], color=SKY, marker="o", markersize=3, linestyle="none", label="eigenvalues of a network"),
+        Line2D([], [], marker="s", markerfacecolor="none", markeredgecolor=BLACK, linestyle="none", label="outlier, theory"),
+        Line2D([], [], color="0.5", linestyle=(0, (4, 3)), linewidth=0.7, label="unit circle"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     return figure

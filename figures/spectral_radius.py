@@ -23,7 +23,7 @@ def compute(quick, rng, executor=None, progress=None):
     for s, (name, path, low, high) in enumerate(_SWEEPS):
         values = np.linspace(low, high, points).tolist()
         tasks += [(name, path, value, n, count, (rng, s, v)) for v, value in enumerate(values)]
-    found = over(executor, _radius, tasks)
+    found = over(executor, _radius, tasks, progress)
     shape = (len(_SWEEPS), points)
     variables = {
         "value": (("sweep", "point"), np.array([np.linspace(low, high, points) for _, _, low, high in _SWEEPS])),

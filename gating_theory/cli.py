@@ -290,15 +290,10 @@ def _pool(jobs):
 
 
 def _counter(label):
-    """A progress callback that prints to a terminal only."""
-    if not sys.stderr.isatty():
-        return None
+    """A progress callback for the terminal, or for a log."""
+    from .progress import Counter
 
-    def progress(done, total):
-        end = "\n" if done == total else ""
-        print(f"\r{label}: {done}/{total}", end=end, file=sys.stderr, flush=True)
-
-    return progress
+    return Counter(label, sys.stderr)
 
 
 # --- commands
@@ -498,7 +493,15 @@ def _figures(options):
 
     with _pool(options.jobs) as executor:
         quick = not options.full
-        files = figures.run(options.out, options.names or None, quick=quick, seed=options.seed, executor=executor, tell=tell)
+        files = figures.run(
+            options.out,
+            options.names or None,
+            quick=quick,
+            seed=options.seed,
+            executor=executor,
+            tell=tell,
+            progress=lambda name: _counter(f"figure {name}"),
+        )
     print(f"{len(files)} files in {options.out}; computed ones are kept and only drawn again next time")
     return 0
 

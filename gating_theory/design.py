@@ -162,7 +162,8 @@ def design(cell, target, given=None, *, free=None, bounds=None, state="zero", to
 
     Returns
     -------
-    Design; ``reached`` is False where the target cannot be met within the bounds, ``status`` and ``reachable`` then say what can
+    Design
+        ``reached`` is False where the target cannot be met within the bounds, ``status`` and ``reachable`` then say what can.
 
     Raises
     ------

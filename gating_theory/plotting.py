@@ -21,6 +21,7 @@ __all__ = [
     "plot_diagnosis",
     "plot_design",
     "plot_complexity",
+    "draw_count",
 ]
 
 #: Okabe and Ito's colours.
@@ -29,7 +30,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     *("#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
 )
 #: Pale areas for numbers of solutions 0, 1, 2, ...: darker with more of them.
-_COUNT_COLOURS = ("#ffffff", "#eef2f5", "#b9d9ee", "#f3c26b", "#d9896a", "#b06aa0", "#6b5b95", "#333333")
+COUNT_COLOURS = ("#ffffff", "#e6ecf1", "#b9d9ee", "#f3c26b", "#d9896a", "#b06aa0", "#6b5b95", "#333333")
 _WIDTH = 3.4  # inches, one column
 
 
@@ -218,7 +219,8 @@ def plot_phase_diagram(dataset, quantity="count", *, solution=None, lines=None, 
 
     ax = _axes(ax, 2.6)
     if quantity == "count":
-        mesh, ticks = _draw_count(ax, values, x, y)
+        cuts = [(horizontal, vertical) for _, _, horizontal, vertical in curves]
+        mesh, ticks = draw_count(ax, values[x], values[y], values.transpose(y, x).values, cuts)
     else:
         array = np.ma.masked_invalid(values.transpose(y, x).values.astype(float))
         mesh = ax.pcolormesh(values[x], values[y], array, cmap="cividis", shading="nearest", rasterized=True)
@@ -241,16 +243,79 @@ def plot_phase_diagram(dataset, quantity="count", *, solution=None, lines=None, 
     return ax
 
 
-def _draw_count(ax, values, x, y):
+def draw_count(ax, x, y, count, lines=()):
+    """Numbers of solutions on a grid as areas of colour, cut along critical lines instead of in steps.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    x, y : 1-D arrays (nx,), (ny,), ascending
+    count : int array (ny, nx)
+        Points with a negative one, which did not converge, stay blank.
+    lines : sequence of (horizontal, vertical) pairs of 1-D arrays
+        Curves across which the count changes; one of the two must ascend. Between grid points a pixel takes the count of the
+        nearest grid point on its own side of all of them.
+
+    Returns
+    -------
+    The mesh, and the counts as ticks for a colour bar
+    """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    array = values.transpose(y, x).values
-    low, high = max(0, int(array.min())), max(1, int(array.max()))
-    colours = [_COUNT_COLOURS[min(i, len(_COUNT_COLOURS) - 1)] for i in range(low, high + 1)]
+    x, y, count = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.asarray(count)
+    low, high = max(0, int(count.min())), max(1, int(count.max()))
+    colours = [COUNT_COLOURS[min(i, len(COUNT_COLOURS) - 1)] for i in range(low, high + 1)]
     norm = BoundaryNorm(np.arange(low, high + 2) - 0.5, len(colours))
-    shown = np.ma.masked_less(array, 0)  # points that did not converge stay blank
-    mesh = ax.pcolormesh(values[x], values[y], shown, cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True)
+    if lines and min(x.size, y.size) > 1:
+        x, y, count = _cut(x, y, count, lines)
+    shown = np.ma.masked_less(count, 0)
+    mesh = ax.pcolormesh(x, y, shown, cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True)
     return mesh, np.arange(low, high + 1)
+
+
+#: Pixels along a side of areas that are cut along lines.
+_PIXELS = 400
+
+
+def _cut(x, y, count, lines):
+    """The count at the pixels of a finer grid over the same area."""
+    from scipy.spatial import cKDTree
+
+    def unit(points):
+        return (points - [x[0], y[0]]) / [x[-1] - x[0], y[-1] - y[0]]
+
+    def sides(points):
+        return np.array([_side(points, *line) for line in lines]).T
+
+    fine = [_pixels(v) for v in (x, y)]
+    coarse_points, points = (np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2) for axes in ((x, y), fine))
+    coarse_sides, fine_sides = sides(coarse_points), sides(points)
+    nearest = cKDTree(unit(coarse_points)).query(unit(points))[1]  # for areas too thin to hold a grid point
+    for side in np.unique(fine_sides, axis=0):
+        here, there = (fine_sides == side).all(axis=1), np.flatnonzero((coarse_sides == side).all(axis=1))
+        if there.size:
+            nearest[here] = there[cKDTree(unit(coarse_points[there])).query(unit(points[here]))[1]]
+    return *fine, count.ravel()[nearest].reshape(fine[1].size, fine[0].size)
+
+
+def _pixels(values):
+    """Centres of pixels that cover the cells around ascending values."""
+    low, high = values[0] - 0.5 * (values[1] - values[0]), values[-1] + 0.5 * (values[-1] - values[-2])
+    return low + (high - low) * (np.arange(_PIXELS) + 0.5) / _PIXELS
+
+
+def _side(points, horizontal, vertical):
+    """Whether points (n, 2) lie above (1), below or on (0) a line; -1 beyond its ends."""
+    finite = np.isfinite(horizontal) & np.isfinite(vertical)
+    horizontal, vertical = np.asarray(horizontal)[finite], np.asarray(vertical)[finite]
+    along, across = (0, 1) if np.all(np.diff(horizontal) >= 0) else (1, 0)
+    place, value = (horizontal, vertical) if along == 0 else (vertical, horizontal)
+    if place.size == 0:
+        return np.full(len(points), -1)
+    out = (points[:, across] > np.interp(points[:, along], place, value)).astype(int)
+    pad = 1.01 * np.max(np.diff(place), initial=0.0)  # half a cell beyond the grid's own ends is still beside the line
+    out[(points[:, along] < place[0] - pad) | (points[:, along] > place[-1] + pad)] = -1
+    return out
 
 
 def _label(values, quantity):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Progress", "check_progress"]
+import time
+from collections import deque
+
+__all__ = ["Counter", "Progress", "TimeLeft", "check_progress"]
 
 
 def check_progress(progress):
@@ -64,3 +67,67 @@ class _Part:
     def __call__(self, done, total):
         self.whole(done - self.done)
         self.done = done
+
+
+class TimeLeft:
+    """How long work will still take: ``left = TimeLeft(); left(done, total)`` gives seconds, None while nothing is known.
+
+    The rate is that over the later half of the time so far. So what came at once from a journal is soon forgotten, and the end of
+    work that slows down on its way is not promised too early.
+
+    Parameters
+    ----------
+    clock : callable giving seconds
+    """
+
+    def __init__(self, clock=time.monotonic):
+        self.clock, self.start = clock, clock()
+        self.seen = deque([(self.start, 0)])
+
+    def __call__(self, done, total):
+        now = self.clock()
+        self.seen.append((now, done))
+        while len(self.seen) > 2 and self.seen[1][0] <= 0.5 * (self.start + now):
+            self.seen.popleft()
+        then, before = self.seen[0]
+        return (now - then) * (total - done) / (done - before) if done > before else None
+
+
+class Counter:
+    """A ``progress`` that writes one line of text, "label: 12/40, 3:05 left", for one piece of work or several after another.
+
+    Parameters
+    ----------
+    label : str
+    file : text file
+        On a terminal the line is renewed in place. Elsewhere, such as in a log, a line is written every ``every`` seconds.
+    every : float, seconds
+    clock : callable giving seconds
+    """
+
+    def __init__(self, label, file, every=30.0, clock=time.monotonic):
+        self.label, self.file, self.every, self.clock = label, file, every, clock
+        self.done, self.total, self.told, self.width = 0, None, clock(), 0
+        self.left = TimeLeft(clock)
+
+    def __call__(self, done, total):
+        if done < self.done or total != self.total and self.done == self.total:
+            self.left = TimeLeft(self.clock)  # the next piece of work
+        self.done, self.total = done, total
+        left = self.left(done, total)
+        text = f"{self.label}: {done}/{total}"
+        if done < total and left is not None:
+            text += f", {_clock_face(left)} left"
+        if self.file.isatty():
+            end = "\n" if done == total else ""
+            print("\r" + text.ljust(self.width), end=end, file=self.file, flush=True)
+            self.width = len(text)
+        elif self.clock() - self.told >= self.every:
+            print(text, file=self.file, flush=True)
+            self.told = self.clock()
+
+
+def _clock_face(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

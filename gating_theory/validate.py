@@ -25,10 +25,11 @@ from .checks import generator, integer
 from .ensemble import Ensemble
 from .mean_field import fixed_points
 from .network import Network
-from .progress import Progress, check_progress
+from .progress import check_progress
 from .provenance import provenance
 from .sites import Sites
 from .spectrum import Spectrum
+from .tasks import check_executor, collect, single_blas_thread
 
 __all__ = ["validate", "Validation", "Row", "Case", "CASES", "sampled_sites"]
 
@@ -263,36 +264,28 @@ def validate(cells=("GRU", "LSTM"), n_units=None, n_networks=3, rng=0, *, cases=
     else:
         cases = list(cases)
         places = list(range(len(cases)))
+    check_executor(executor)
     check_progress(progress)
     if not cases:
         raise ValueError("cells must name at least one cell, got none")
     seeds = np.random.SeedSequence(rng).spawn(max(places) + 1)
     tasks = [(case, n_units, n_networks, seeds[place]) for case, place in zip(cases, places)]
-    futures = []
-    if executor is not None:  # the longest first, so that no worker is left alone with it at the end
-        order = sorted(range(len(tasks)), key=lambda i: tasks[i][0].state != "chaotic")
-        submitted = {i: executor.submit(_run_case, *tasks[i]) for i in order}
-        futures = [submitted[i] for i in range(len(tasks))]
+    # the longest first, so that no worker is left alone with it at the end
+    order = sorted(range(len(tasks)), key=lambda i: tasks[i][0].state != "chaotic")
+    ordered = [tasks[i] for i in order]
+    results = collect(_run_case, ordered, [1] * len(tasks), "case", executor=executor, progress=progress)
     rows, clouds, sites = [], {}, {}
-    try:
-        with Progress(progress, len(tasks), "case") as tell:
-            for i, task in enumerate(tasks):
-                found, cloud, population = futures[i].result() if futures else _run_case(*task)
-                rows += found
-                clouds[task[0].name] = cloud
-                if population is not None:
-                    sites[task[0].name] = population
-                tell(1)
-    finally:
-        for future in futures:
-            future.cancel()
+    for i in np.argsort(order):
+        found, cloud, population = results[i]
+        rows += found
+        clouds[ordered[i][0].name] = cloud
+        if population is not None:
+            sites[ordered[i][0].name] = population
     return Validation(tuple(rows), clouds, sites, rng)
 
 
 def _run_case(case, n_units, n_networks, seed):
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
+    with single_blas_thread():
         return _Comparison(case, n_units, n_networks, np.random.default_rng(seed)).result()
 
 

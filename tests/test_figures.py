@@ -71,3 +71,11 @@ def test_the_cell_of_ones_own_is_the_one_that_is_drawn():
     from figures.own_cell import cell
 
     assert cell().check_jacobian(rng=0) < 1e-9
+
+
+def test_numbers_that_are_printed_are_those_of_the_theory():
+    from figures.marginal_stability import ensemble, squared_radii
+
+    # theory.md: rho^2 = 1.265 at (a_h, a_r) = (2.5, 2), whatever the update gate; at a_h < 2 and a_r = 0 there is only zero
+    found = squared_radii([ensemble(0.0), ensemble(7.0), ensemble(1.0, 1.9, 0.0)])
+    assert found[:2] == pytest.approx([1.265, 1.265], abs=5e-4) and np.isnan(found[2])

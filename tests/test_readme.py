@@ -1,4 +1,4 @@
-"""The README's examples run as they stand, print the numbers that their comments promise, and its commands are commands."""
+"""The examples of README and site run as they stand and print the numbers that their comments promise; commands are commands."""
 
 import re
 import shlex
@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
-def blocks(*languages):
-    """(line number, text) of the README's fenced blocks in some languages."""
+def blocks(*languages, page="README.md"):
+    """(line number, text) of a page's fenced blocks in some languages."""
     found = []
-    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S):
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S):
         if match[1] in languages:
             found.append((match.string[: match.start(2)].count("\n") + 1, match[2]))
     return found
@@ -36,25 +36,26 @@ def commands():
 
 
 @pytest.mark.slow
-def test_examples_run_in_order(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("page", ["README.md", "docs/examples.md"])
+def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     import matplotlib
 
     matplotlib.use("Agg")
-    examples = blocks("python")
-    assert len(examples) >= 5
+    examples = blocks("python", page=page)
+    assert len(examples) >= 4
     namespace = {"__name__": "readme"}
     count = 0
     for line, code in examples:
-        # blank lines in front: tracebacks show the README's own line numbers
-        exec(compile("\n" * (line - 1) + code, "README.md", "exec"), namespace)
+        # blank lines in front: tracebacks show the page's own line numbers
+        exec(compile("\n" * (line - 1) + code, page, "exec"), namespace)
         printed = [float(number) for number in re.findall(NUMBER, capsys.readouterr().out)]
         for number in promised(code):
             digits = len(number.partition(".")[2])
             # a unit of the last digit shown: sampled networks carry the rounding of the machine's BLAS
             close = [abs(value - float(number)) <= 10.0**-digits for value in printed]
-            assert any(close), f"README line {line}: {number} is not printed"
+            assert any(close), f"{page} line {line}: {number} is not printed"
             count += 1
     assert count >= 5
     import matplotlib.pyplot as plt

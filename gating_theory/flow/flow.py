@@ -530,13 +530,13 @@ class Flow:
 class GRUFlow(Flow):
     """dh/dt = (1 - z) (tanh(U_h (r h) + b_h) - h), z = sigma(U_z h + b_z), r = sigma(U_r h + b_r) [JSP].
 
+    Everything else is that of :class:`Flow`.
+
     Parameters
     ----------
     U_z, U_r, U_h : (N, N) arrays, optional
         Missing ones are zero; plain numbers for N = 1.
     b_z, b_r, b_h : (N,) arrays, optional
-
-    Everything else is that of :class:`Flow`.
 
     Raises
     ------

@@ -1,0 +1,101 @@
+"""Sweeps at scale: the same bits from any executor, whoever dies on the way, in one go or resumed after kill -9."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+import gating_theory as gt
+
+ENSEMBLE = gt.Ensemble(gt.GRU, gain={"r": 4.0})
+AXES = {"gain.h": np.linspace(1.5, 2.5, 12), "gain.r": np.linspace(0.0, 12.0, 10)}
+QUANTITIES = ("count", "moments")
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return gt.phase_diagram(ENSEMBLE, AXES, QUANTITIES)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of distributed, about sockets and workers that are gone
+def test_dask_workers_one_of_which_is_killed(tmp_path, alone):
+    """A real cluster: a scheduler here, each worker in a process of its own, one of them gone when half of the points are there."""
+    distributed = pytest.importorskip("distributed")
+    killed = []
+
+    with (
+        distributed.LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.Client(cluster) as client,
+        client.get_executor() as executor,
+    ):
+
+        def progress(done, total):
+            if 2 * done >= total and not killed:
+                killed.append(next(nanny.pid for nanny in cluster.workers.values()))
+                os.kill(killed[0], signal.SIGKILL)
+
+        journal = tmp_path / "journal"
+        data = gt.phase_diagram(ENSEMBLE, AXES, QUANTITIES, executor=executor, progress=progress, journal=journal)
+        assert killed and killed[0] not in [nanny.pid for nanny in cluster.workers.values()]
+    assert data.drop_attrs().identical(alone.drop_attrs())
+
+
+def test_other_executors_give_the_same_bits(alone):
+    class Later:
+        """The least that an executor must have: mpi4py.futures and clusters of all kinds have more."""
+
+        class Future:
+            def __init__(self, function, arguments):
+                self.call = function, arguments
+
+            def result(self):
+                return self.call[0](*self.call[1])
+
+            def cancel(self):
+                return False
+
+        def submit(self, function, *arguments):
+            return self.Future(function, arguments)
+
+    data = gt.phase_diagram(ENSEMBLE, AXES, QUANTITIES, executor=Later())
+    assert data.drop_attrs().identical(alone.drop_attrs())
+
+
+SCRIPT = """
+import numpy as np, gating_theory as gt
+if __name__ == "__main__":
+    axes = {{"gain.h": np.linspace(1.5, 2.5, 12), "gain.r": np.linspace(0.0, 12.0, 10)}}
+    gt.phase_diagram(gt.Ensemble(gt.GRU, gain={{"r": 4.0}}), axes, ("count", "moments"), journal={journal!r})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_two_fifths_and_resumed(tmp_path, alone, workers):
+    journal = tmp_path / "journal"
+    (tmp_path / "work.py").write_text(SCRIPT.format(journal=str(journal)))
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    process = subprocess.Popen([sys.executable, str(tmp_path / "work.py")], env=environment)
+    patience = time.monotonic() + 300
+    # 120 points in pieces of 2: a header line, then one line a piece
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 1 + 0.4 * 60:
+        assert process.poll() is None and time.monotonic() < patience
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    held = journal.read_bytes().count(b"\n") - 1
+    told = []
+    with nullcontext() if workers == 1 else ProcessPoolExecutor(workers) as executor:
+        data = gt.phase_diagram(
+            ENSEMBLE, AXES, QUANTITIES, executor=executor, journal=journal, progress=lambda done, total: told.append(done)
+        )
+    pieces = len(told)
+    assert 0.4 * pieces <= held < pieces and journal.read_bytes().count(b"\n") - 1 == pieces
+    assert data.drop_attrs().identical(alone.drop_attrs())
