@@ -37,8 +37,8 @@ def save(result, path):
     Parameters
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, a Flow, a result of ``gating_theory.flow`` or a list of these.
-        Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
+        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, a Flow, a result of ``gating_theory.flow`` or a list of
+        these. Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
 
