@@ -138,28 +138,13 @@ class _Sampler:
         self.landscape, self.n = landscape, n
         self.fields = [v for v in landscape.variables if v < landscape.K]
         self.V = len(landscape.variables)
-        self.has_zero = bool(self._vanishes())
+        self.has_zero = landscape.has_zero_state
         self.laws = self._mixture()
         self.log_share = np.log([law.share for law in self.laws])
 
-    def _vanishes(self):
-        """Whether all fed messages vanish at the means with nothing frozen: the zero state is then a fixed point of its own."""
-        L = self.landscape
-        if any(L.frozen[v] > 0 for v in self.fields) or any(v >= L.K for v in L.variables):
-            squares, _ = L.site_terms([np.array([L.means[v]]) for v in L.variables])
-            frozen_zero = all(np.abs(s).max() < 1e-24 for s in squares)
-            if not frozen_zero:
-                return False
-            # frozen spreads that move no message at the zero state (a gate's bias) leave it in place
-            spread = [np.sqrt(L.frozen[v]) if v < L.K else L.parameter_std[v - L.K] for v in L.variables]
-            probe = [np.array([L.means[v] + s]) for v, s in zip(L.variables, spread)]
-            return all(np.abs(s).max() < 1e-24 for s in L.site_terms(probe)[0])
-        squares, _ = L.site_terms([np.array([L.means[v]]) for v in L.variables])
-        return all(np.abs(s).max() < 1e-24 for s in squares)
-
     def _mixture(self):
         L = self.landscape
-        points = [p for piece in ridge(L) for p in piece]
+        points = ridge(L).points
         laws = []
         if points:
             best = max(p.value for p in points)
