@@ -26,7 +26,7 @@ __all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle"
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
 _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
 _MOST_SCAN_NODES = 12_000
-#: Quadrature tolerance of the final saddle; steps are then divided until the rate moves by less than the goal, within the nodes.
+#: Quadrature tolerance of the final saddle, which is then made finer until the rate moves by less than the goal, within the nodes.
 _FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
 _LEAST_FINE = 1e-5
 _GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
@@ -86,7 +86,7 @@ class Complexity:
         - "converged"
         - "inaccurate": the quadrature error exceeds the tolerance; value and error are the best reached
         - "incomplete": the solver failed at some amplitude, which may hide a larger rate than ``value``
-        - "undecided": the rate is zero within its error; ``value`` is then its positive part
+        - "undecided": the rate is zero within its error (``value`` is its positive part), or positive and too small to be resolved
         - "not positive": the largest rate is negative, or zero exactly
         - "no saddle": there is no saddle, or no message feeds back
         - "unbounded": the cell's fixed points are
@@ -168,7 +168,7 @@ def complexity(ensemble, method="annealed", tol=None):
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
-    self-consistent unknowns; every change of sign of the slope along the ridge (see the module) is a saddle, and the largest maximum
+    self-consistent unknowns; every change of sign of the slope along the ridge (see the module) is a saddle, the largest maximum
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
     the spectrum there. The ridge is sought from eleven amplitudes and followed in steps of 0.4 or less in log E m^2: two saddles
     closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed.
@@ -252,9 +252,11 @@ def _result(landscape, method, saddles, found, tol):
     doubts = found.doubts(best and best.value) if found else ()
     if best is None and doubts:
         where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
-        raise ConvergenceError(f"complexity of {ensemble!r}: no saddle found, but the solver failed at E m^2 = {where}", estimate=found)
+        raise ConvergenceError(
+            f"complexity of {ensemble!r}: no saddle found, but the solver failed at E m^2 = {where}", estimate=found
+        )
     if best is None:
-        return _nothing(ensemble, method, _why_nothing(landscape, method, found), landscape)
+        return _nothing(ensemble, method, _why_nothing(landscape, method), landscape)
     names = cell.message_names
     moments = dict(zip(names, landscape.all_moments(_law_point(method, best.point)).tolist()))
     multipliers = {names[k]: float(m) for k, m in zip(landscape.fed, best.point.mu)}
@@ -296,15 +298,18 @@ def _result(landscape, method, saddles, found, tol):
     )
 
 
-def _why_nothing(landscape, method, found):
+def _why_nothing(landscape, method):
     """The status where there is no saddle with the right signs, and nothing says that one was missed."""
     if method == "mean_field":
         return "no saddle: there is no mean-field fixed point but the zero state"
-    if landscape.loop_strength(np.exp(np.log(landscape.top) - _DEPTH)) > 1.0 and landscape.has_zero_state:
-        return "undecided: the zero state is unstable, so that there is a positive rate, but it is below 1e-13"
+    fixed = [p.q[landscape.fed[landscape.lead]] for p in fixed_points(landscape.ensemble) if not p.is_zero]
     if landscape.has_zero_state:
-        return "no saddle: no amplitude has a positive rate, the zero state is the only fixed point of large networks but a few"
-    return "no saddle: no amplitude has a rate above zero, that of the mean-field fixed point, the only one of large networks but a few"
+        fixed.append(landscape.top * np.exp(-_DEPTH))
+    if max(landscape.loop_strength(q) for q in fixed) > 1.0:
+        return "undecided: a mean-field fixed point is unstable, so that the rate is positive, but too small to be resolved"
+    if landscape.has_zero_state:
+        return "no saddle: no amplitude has a positive rate, the zero state is the only fixed point of most large networks"
+    return "no saddle: no amplitude has a rate above zero, that of the mean-field fixed point, the only one of most networks"
 
 
 # --- Newton's method, on the ridge or free
@@ -395,6 +400,13 @@ class _Newton:
     def to_second_order(self, e, point, step):
         """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
         return e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+
+    def finer(self):
+        """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""
+        if self.landscape.dimension <= 2:
+            self.refine *= 1.3
+        else:
+            self.tol *= 0.1
 
     def failure(self, what, point):
         """The ConvergenceError that says so, for raising."""
@@ -635,7 +647,10 @@ def _follow(newton, start, direction, end):
     """
     out, here, step, bend = [], start, _STEP, None
     while (end - here.t) * direction > 1e-9:
-        h = direction * min(step, abs(end - here.t))
+        room = _room(newton, here, direction)
+        if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
+            return out, None
+        h = direction * min(step, abs(end - here.t), 0.7 * room)
         change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
         guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
         point = replace(guess, q=_with(guess.q, newton.landscape.lead, np.exp(here.t + h)))
@@ -645,9 +660,9 @@ def _follow(newton, start, direction, end):
         except ConvergenceError:
             there, failed = None, True
         if failed or there is None or there.point.x.max() < 1e-8:
-            step *= 0.5
-            if step < _SHORTEST:
-                return out, here if failed and not _vanishing(newton, here, direction) else None
+            step = 0.5 * abs(h)
+            if step < _SHORTEST * min(1.0, room):
+                return out, here if failed else None
             continue
         out.append(there)
         bend = (there.tangent - here.tangent) / h
@@ -658,7 +673,7 @@ def _follow(newton, start, direction, end):
         if direction < 0 and abs(there.slope) < _NOISE and abs(there.value) < _NOISE:
             break
         # at small amplitude all unknowns are powers of it
-        step = min(1.6 * step, _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
+        step = min(1.6 * max(step, _SHORTEST), _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
     return out, None
 
 
@@ -670,10 +685,14 @@ def _joined(here, there):
     return miss <= abs(h) * (0.3 * abs(there.slope - here.slope) + 0.01 * (abs(here.slope) + abs(there.slope))) + 1e-12
 
 
-def _vanishing(newton, here, direction):
-    """Whether the determinant's unknowns are about to reach zero, which ends the ridge: extrapolated linearly."""
-    own = slice(2 * newton.A, 2 * newton.A + newton.X)
-    return bool(here.point.x.max() < 0.1 and (direction * here.tangent[own]).min() < -0.2 / _SHORTEST)
+def _room(newton, here, direction):
+    """How far the determinant's unknowns are from zero, which ends the ridge, extrapolated linearly; inf where they are large.
+
+    Where the rate still rises it is followed all the way: next to a mean-field fixed point that has just become unstable the
+    maximum is as close to the end.
+    """
+    fall = -(direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]).min()
+    return float(1.0 / fall) if fall > 0.0 and here.point.x.max() < 0.2 else np.inf
 
 
 def _with(array, index, value):
@@ -713,7 +732,6 @@ def _polish(landscape, point):
     """
     dimension = landscape.dimension
     tol, goal = _FINE.get(dimension, _LEAST_FINE), _GOAL.get(dimension, _LEAST_GOAL)
-    growth = 1.3 if dimension <= 2 else 1.2
     newton = _Newton(landscape, tol, _MOST_NODES)
     found = newton.solve(point, True, 1e-5, max_steps=12)
     if found is None:
@@ -722,13 +740,13 @@ def _polish(landscape, point):
     value, nodes, error = newton.to_second_order(e, point, step), e.nodes, np.inf
     point = newton.moved(point, step)
     for _ in range(12):
-        newton.refine *= growth
+        newton.finer()
         step, e, residual = newton.step_from(point)
-        finer = newton.to_second_order(e, point, step)
-        if e.nodes > nodes:  # a grid that the bound on nodes has made no finer says nothing of the error
+        finer, growth = newton.to_second_order(e, point, step), e.nodes / nodes
+        if growth > 1.0:  # a grid that the bound on nodes has made no finer says nothing of the error
             error, nodes = abs(finer - value), e.nodes
         value = finer
-        if error <= goal or e.nodes * growth**dimension > _MOST_NODES:
+        if error <= goal or e.nodes * growth > _MOST_NODES:
             break
         point = newton.moved(point, step)
     gate = _RESIDUAL if dimension <= 2 else _LEAST_RESIDUAL
@@ -796,22 +814,24 @@ def _mean_field_saddles(landscape):
     """log|det| at each mean-field fixed point but the zero state, as Saddles with mu = 0."""
     out = []
     dimension = landscape.dimension
-    goal, growth = _GOAL.get(dimension, _LEAST_GOAL), 1.3 if dimension <= 2 else 1.2
+    goal = _GOAL.get(dimension, _LEAST_GOAL)
     for fixed_point in fixed_points(landscape.ensemble):
         if fixed_point.is_zero:
             continue
         newton = _Newton(landscape, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
         point = _determinant_at(landscape, newton, fixed_point.q[list(landscape.fed)])
         value, residual, nodes = _log_determinant(newton, point)
-        error = 0.0
+        error = np.inf if point.x.any() else 0.0
         for _ in range(12):
-            if nodes * growth**dimension > _MOST_NODES or not point.x.any():
-                break
-            newton.refine *= growth
-            point = _determinant_at(landscape, newton, point.q, point)
-            finer, residual, nodes = _log_determinant(newton, point)
-            error, value = abs(finer - value), finer
             if error <= goal:
+                break
+            newton.finer()
+            point, before = _determinant_at(landscape, newton, point.q, point), nodes
+            finer, residual, nodes = _log_determinant(newton, point)
+            if nodes > before:
+                error = abs(finer - value)
+            value = finer
+            if nodes * nodes / before > _MOST_NODES:
                 break
         out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
     return out

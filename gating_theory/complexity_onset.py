@@ -9,7 +9,7 @@ from .complexity import complexity, follow_saddle
 from .ensemble import Ensemble
 from .errors import CapabilityError, ConvergenceError
 from .landscape import Landscape
-from .mean_field import Critical, onset
+from .mean_field import Critical, fixed_points, onset
 
 __all__ = ["complexity_onset"]
 
@@ -37,9 +37,9 @@ def complexity_onset(ensemble, parameter, bounds=None):
     Returns
     -------
     Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
-    more fields: 1e-6); ``moments`` are those of a typical fixed point there. For ensembles without a zero state the change of sign
-    nearest to the present value is bisected; where the rate reaches zero smoothly, at the edge of a mean-field fixed point's
-    stability, it is found to about 1e-4 only.
+    more fields: 1e-6); ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state
+    it is the change of sign nearest to the present value: where the mean-field fixed point becomes unstable if the rate grows from
+    zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero smoothly somewhere else).
 
     Raises
     ------
@@ -97,7 +97,8 @@ def _check_continuous(ensemble, parameter, value):
             return
     text = ", ".join(f"{r:.3g} at {value + sign * share * distance:.6g}" for (sign, share), r in rates.items())
     raise ConvergenceError(
-        f"the complexity does not grow from zero at {parameter} = {value}, where the zero state loses stability: {text}", estimate=value
+        f"the complexity does not grow from zero at {parameter} = {value}, where the zero state loses stability: {text}",
+        estimate=value,
     )
 
 
@@ -182,8 +183,30 @@ def _by_sign(ensemble, parameter, low, high):
     raise ValueError(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
 
 
+def _edge(ensemble, parameter, inside, outside):
+    """Where the largest mean-field fixed point becomes unstable, if the complexity grows from zero there; else None."""
+    from scipy.optimize import brentq
+
+    def excess(value):
+        there = ensemble.replace({parameter: float(value)})
+        landscape, last = Landscape(there), fixed_points(there)[-1]
+        return landscape.loop_strength(last.q[landscape.fed[landscape.lead]]) - 1.0
+
+    if not excess(inside) > 0.0 > excess(outside):
+        return None
+    value = brentq(excess, inside, outside, xtol=1e-12, rtol=1e-12)
+    step = np.copysign(1e-4 * max(1.0, abs(value)), inside - value)
+    near, beyond = (_largest(ensemble.replace({parameter: float(value + side * step)})) for side in (1.0, -1.0))
+    if near is None or not _POSITIVE < near.value < _ENDS or (beyond is not None and beyond.value > _POSITIVE):
+        return None
+    return _critical(float(value), parameter, ensemble.replace({parameter: float(value)}), near, False)
+
+
 def _bisect(ensemble, parameter, inside, saddle, outside):
     """Between a value with positive complexity and one without: the zero of the saddle's rate, which crosses it or ends there."""
+    edge = _edge(ensemble, parameter, inside, outside)
+    if edge is not None:
+        return edge
     while abs(outside - inside) > 1e-4 * max(1.0, abs(inside)):
         middle = 0.5 * (inside + outside)
         found = _largest(ensemble.replace({parameter: middle}))

@@ -26,6 +26,7 @@ __all__ = ["Landscape", "Point", "Evaluation"]
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
 #: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded many times over.
 _LOOSE = 1e-3
+_NO_GAIN = 1e-7
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
@@ -97,7 +98,9 @@ class Landscape:
         cell = self.cell
         self.K, self.n = cell.n_fields, cell.n_messages
         self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
-        self.gain2, self.frozen = ensemble.array("gain") ** 2, ensemble.frozen_variance
+        gain = ensemble.array("gain")
+        # rates depend on gains by their squares: what is below rounding would only make the equations singular
+        self.gain2, self.frozen = np.where(gain > _NO_GAIN, gain, 0.0) ** 2, ensemble.frozen_variance
         self.parameter_std = ensemble.array("parameter_std")
         self.listens = np.array(cell.message_of)
         # the determinant's zeros lie half as far from the real axis as the poles of the messages
@@ -527,7 +530,7 @@ class Landscape:
 
     @cached_property
     def has_zero_state(self):
-        """Whether all fed messages vanish at the means and where frozen variables differ from them: a fixed point of every network."""
+        """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
         frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
         at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
         return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
