@@ -31,14 +31,14 @@ def compute(quick, rng, executor=None, progress=None):
     grid = [[_means({"h": h, "r": r}, n, networks, samples, rng, executor) for n in sizes] for h in GAINS_H for r in places]
     many = (4, 8, 12) if quick else (4, 8, 12, 16, 20, 24, 32)
     growth = [_means(POINT, n, networks if n < 24 else networks // 4, samples, rng, executor) for n in many]
-    shape = (len(GAINS_H), len(places), len(sizes), 2, 2)
+    shape = (len(GAINS_H), len(places), len(sizes), 2, 4)
     dims = ("gain.h", "place", "size", "way", "statistic")
     extra = {
         "means": (dims, np.reshape(grid, shape)),
         "growth": (("n_units", "way", "statistic"), np.array(growth)),
     }
     coordinates = {"place": list(places), "size": list(sizes), "n_units": list(many)}
-    coordinates |= {"way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
+    coordinates |= {"way": ["counted", "exact"], "statistic": ["mean", "stderr", "settled or degree", "degree passed or error"]}
     return out.merge(xr.Dataset(extra, coordinates))
 
 
@@ -46,7 +46,9 @@ def _means(gain, n, networks, samples, rng, executor):
     ens = gt.Ensemble(gt.GRU, gain=gain)
     counted = gt.count_fixed_points(ens, n, networks, executor=executor, rng=np.random.default_rng((rng, n)))
     exact = gt.kac_rice(ens, n, samples, rng=np.random.default_rng((rng, n, 1)))
-    return [[counted.mean, counted.mean_stderr], [exact.mean, exact.stderr]]
+    # the last two are checks: of the search for all fixed points, and of the integral (its degree is 1)
+    checks = [[counted.settled.mean(), counted.degree_passed], [exact.degree, exact.degree_stderr]]
+    return [[counted.mean, counted.mean_stderr, *checks[0]], [exact.mean, exact.stderr, *checks[1]]]
 
 
 def _rates(means):
@@ -72,7 +74,7 @@ def draw(data):
 
     n = data["n_units"].values
     for way, marker, colour in (("exact", "s", SKY), ("counted", "o", BLUE)):
-        mean, error = data["growth"].sel(way=way).values.T
+        mean, error = data["growth"].sel(way=way, statistic=["mean", "stderr"]).values.T
         label = "exact integral" if way == "exact" else "counted"
         b.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
     top = float(data["growth"].sel(way="exact", statistic="mean")[-1]) - 1.0

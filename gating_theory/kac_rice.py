@@ -29,7 +29,7 @@ _BATCH = 256
 _COMPONENTS, _DEFENSIVE = 24, (0.001, 0.004, 0.015, 0.05, 0.15, 0.4, 0.8, 1.5)
 _DEFENSIVE_SHARE = 0.3
 #: Quadratures of a law's norm: tolerance, nodes, refinement; the second is used, the first tells its error.
-_NORM_GRIDS = ((1e-6, 60_000, 1.0), (1e-8, 240_000, 1.2))
+_NORM_GRIDS = ((1e-10, 60_000, 1.0), (1e-12, 240_000, 1.2))
 
 
 @dataclass(frozen=True)
