@@ -28,7 +28,7 @@ def test_against_enumerated_counts(ensemble, n, mean, error):
     found = gt.kac_rice(ensemble, n, 12_000, rng=0)
     assert abs(found.mean - mean) < 4.0 * np.hypot(found.stderr, error)
     # together with the sheet's 3 %: a mean that is off by a sixth would be seen
-    assert found.stderr < 0.03 * found.mean and found.norm_error < 1e-3 * found.mean
+    assert found.stderr < 0.03 * found.mean and found.norm_error < 2e-3 * found.mean
     assert abs(found.degree - 1.0) < 4.0 * found.degree_stderr
 
 
