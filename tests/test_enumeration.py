@@ -126,8 +126,8 @@ def against_kac_rice(name, gains, n_units, n_networks):
     result = gt.count_fixed_points(ens, n_units, n_networks, rng=0)
     expected, error = _KAC_RICE[name, gains, n_units]
     assert abs(result.mean - expected) < 4 * np.hypot(result.mean_stderr, error)
-    # counts of networks scatter by half their mean: 150 networks tell 20 % apart, 16 networks 50 %
-    assert 4 * np.hypot(result.mean_stderr, error) < 2.6 / np.sqrt(n_networks) * expected + 4 * error
+    # an exact number would be seen to be wrong at this precision if it were off by 40 %
+    assert 4 * np.hypot(result.mean_stderr, error) < 0.4 * expected
     assert result.degree_passed >= 0.98
     assert result.settled.mean() >= 0.98
     assert (result.counts % 2 == 1).all() or result.degree_passed < 1
