@@ -30,6 +30,8 @@ _COMPONENTS, _DEFENSIVE = 24, (0.001, 0.004, 0.015, 0.05, 0.15, 0.4, 0.8, 1.5)
 _DEFENSIVE_SHARE = 0.3
 #: Quadratures of a law's norm: tolerance, nodes, refinement; the second is used, the first tells its error.
 _NORM_GRIDS = ((1e-10, 60_000, 1.0), (1e-12, 240_000, 1.2))
+#: Nodes per variable of the mesh on which the largest tilt is looked for, by their number; 11 for more than three.
+_MESH = {1: 2001, 2: 129, 3: 25}
 
 
 @dataclass(frozen=True)
@@ -273,19 +275,26 @@ class _TiltedLaw:
         self.norm_error = 0.0
         if self.plain:
             return
-        # a proposal may be anything whose density is known: tilts that are not bounded (an LSTM's where f -> 1) are capped
-        self.bound, norms = np.inf, []
-        for tol, nodes, refine in _NORM_GRIDS:
-            _, values, weights, _ = landscape._grid(point, tol, nodes, refine)
-            tilt = landscape.tilt(values, point)
-            if not norms:
-                self.bound = 1.02 * float(np.max(tilt))
+        # a proposal may be anything whose density is known: unbounded tilts (an LSTM's where f -> 1) are capped. Where the
+        # grids are coarse (narrow laws take a few nodes of Gauss-Hermite) their largest value is not the tilt's: a cap that cuts
+        # the peak off leaves a kink, which quadratures see to three digits only
+        grids = [landscape._grid(point, *grid)[1:3] for grid in _NORM_GRIDS]
+        tilts = [landscape.tilt(values, point) for values, _ in grids]
+        self.bound = 1.02 * max(float(np.max(t)) for t in (*tilts, landscape.tilt(self._mesh(), point)))
+        norms = []
+        for tilt, (_, weights) in zip(tilts, grids):
             grid = np.broadcast_to(np.minimum(tilt, self.bound), [w.size for w in weights])
             for w in reversed(weights):
                 grid = grid @ w
             norms.append(float(grid))
         self.log_norm = float(np.log(norms[1]))
         self.norm_error = abs(norms[0] / norms[1] - 1.0) + 1e-14
+
+    def _mesh(self):
+        """Sites of a regular mesh over six standard deviations, one array for each variable, of shapes that broadcast."""
+        u = np.linspace(-6.0, 6.0, _MESH.get(self.std.size, 11))
+        axes = np.ix_(*[u] * self.std.size)
+        return [mean + std * axis for mean, std, axis in zip(self.mean, self.std, axes)]
 
     def draw(self, count, rng):
         """(V, count) independent sites."""

@@ -28,7 +28,8 @@ def test_against_enumerated_counts(ensemble, n, mean, error):
     found = gt.kac_rice(ensemble, n, 12_000, rng=0)
     assert abs(found.mean - mean) < 4.0 * np.hypot(found.stderr, error)
     # together with the sheet's 3 %: a mean that is off by a sixth would be seen
-    assert found.stderr < 0.03 * found.mean and found.norm_error < 2e-3 * found.mean
+    # norms: 1e-5 in the narrowest laws of two fields (a few nodes in each), times N = 8
+    assert found.stderr < 0.03 * found.mean and found.norm_error < 1e-4 * found.mean
     assert abs(found.degree - 1.0) < 4.0 * found.degree_stderr
 
 
@@ -81,6 +82,17 @@ def test_norms_of_tilted_laws_are_as_accurate_as_they_say():
         y = np.linspace(-9.0, 9.0, 20_001) * law.std[0]
         density = np.exp(law.log_density(y[None]))
         assert abs(density.sum() * (y[1] - y[0]) - 1.0) < law.norm_error + 1e-9
+
+
+def test_caps_of_tilted_laws_leave_their_peaks():
+    """Coarse grids of narrow laws once missed the largest tilt by half: the norms of such caps had three digits."""
+    module = importlib.import_module("gating_theory.kac_rice")
+    rng = np.random.default_rng(0)
+    laws = [law for law in module._Sampler(Landscape(gru(4.0, 8.0)), 8).laws if not law.plain]
+    assert min(law.point.q.min() for law in laws) < 1e-4
+    for law in laws:
+        sites = law.mean[:, None] + law.std[:, None] * rng.standard_normal((2, 4000))
+        assert law.landscape.tilt(list(sites), law.point).max() <= law.bound and law.norm_error < 1e-4
 
 
 def test_an_error_of_a_norm_enters_the_result(monkeypatch):
