@@ -402,8 +402,10 @@ def test_points_of_networks_without_any_come_back_from_a_journal(tmp_path):
 
 
 def test_few_hits_leave_an_estimate_of_what_is_missing():
-    result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 8, 24, rng=0, min_hits=1)
+    """In some networks of 12 units a point is reached once only when the search ends; 24 networks of 8 units have none such."""
+    result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 12, 16, rng=0, min_hits=1)
     assert result.settled.all() and result.n_missing.max() > 0
+    assert (result.n_missing[result.hits >= 3] == 0).all() and (result.hits[result.n_missing > 0] == 1).all()
 
 
 def test_cells_without_a_closed_form_have_no_degree_to_check():

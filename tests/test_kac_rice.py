@@ -55,16 +55,15 @@ def test_indices_add_up_to_one(ensemble):
 def test_lstms_against_enumerated_counts(gains):
     """The two counts of six-unit LSTMs share nothing but the cell; each says how far it may be off."""
     ensemble = gt.Ensemble(gt.LSTM, gain=dict(zip("figo", gains)))
-    counted, exact = gt.count_fixed_points(ensemble, 6, 48, rng=0), gt.kac_rice(ensemble, 6, 3000, rng=0)
+    counted, exact = gt.count_fixed_points(ensemble, 6, 24, rng=0), gt.kac_rice(ensemble, 6, 1200, rng=0)
     assert abs(counted.mean - exact.mean) < 4.0 * np.hypot(counted.mean_stderr, exact.stderr)
     assert counted.settled.mean() > 0.95 and counted.degree_passed > 0.95
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [8, 16])
-def test_indices_of_lstms_add_up_to_one(n):
+def test_indices_of_lstms_add_up_to_one():
     """Four fields: norms of the tilted laws are four-dimensional quadratures, whose errors enter N times and are given."""
-    found = gt.kac_rice(gt.Ensemble(gt.LSTM, gain=dict(zip("figo", (1, 1, 6, 1)))), n, 6000, rng=0)
+    found = gt.kac_rice(gt.Ensemble(gt.LSTM, gain=dict(zip("figo", (1, 1, 6, 1)))), 8, 6000, rng=0)
     assert abs(found.degree - 1.0) < 4.0 * found.degree_stderr and found.degree_stderr < 0.15 * found.mean
     assert found.norm_error < 1e-3 * found.mean
 
