@@ -35,7 +35,7 @@ def compute(quick, rng, executor=None, progress=None):
     tasks = [({"h": h, "r": r}, n, networks, samples, rng) for h in GAINS_H for r in places for n in sizes]
     tasks += [(POINT, n, networks if n < 24 else networks // 4, samples, rng) for n in many]
     means = np.array(over(executor, _means, tasks, progress))
-    grid = (len(GAINS_H), len(places), len(sizes), 2, 2)
+    grid = (len(GAINS_H), len(places), len(sizes), 2, 4)
     cut = int(np.prod(grid[:3]))
     variables = {
         "against_r": (("gain.h", "gain.r", "theory"), rates[: len(against_r)].reshape(len(GAINS_H), a_r.size, 2)),
@@ -46,7 +46,8 @@ def compute(quick, rng, executor=None, progress=None):
     }
     variables |= {name: ("gain.r", lines[name].values) for name in ("complexity_onset:gain.h", "fold:gain.h", "onset:gain.h")}
     coordinates = {"gain.h": list(GAINS_H), "gain.r": a_r, "place": list(places), "a_h": a_h, "theory": list(_METHODS)}
-    coordinates |= {"size": list(sizes), "n_units": list(many), "way": ["counted", "exact"], "statistic": ["mean", "stderr"]}
+    coordinates |= {"size": list(sizes), "n_units": list(many), "way": ["counted", "exact"]}
+    coordinates["statistic"] = ["mean", "stderr", "settled or degree", "degree passed or error"]
     return xr.Dataset(variables, coordinates)
 
 
@@ -58,11 +59,13 @@ def _both(a_h, a_r):
 
 
 def _means(gain, n, networks, samples, rng):
-    """Mean number of fixed points and its standard error: counted, and by the exact integral."""
+    """Mean number of fixed points, its standard error and two checks: counted, and by the exact integral."""
     ens = gt.Ensemble(gt.GRU, gain=gain)
     counted = gt.count_fixed_points(ens, n, networks, rng=np.random.default_rng((rng, n)))
     exact = gt.kac_rice(ens, n, samples, rng=np.random.default_rng((rng, n, 1)))
-    return [[counted.mean, counted.mean_stderr], [exact.mean, exact.stderr]]
+    # the last two are checks: of the search for all fixed points, and of the integral (its degree is 1)
+    checks = [[counted.settled.mean(), counted.degree_passed], [exact.degree, exact.degree_stderr]]
+    return [[counted.mean, counted.mean_stderr, *checks[0]], [exact.mean, exact.stderr, *checks[1]]]
 
 
 def _rates(means):
@@ -120,7 +123,7 @@ def draw(data):
 
     n = data["n_units"].values
     for way, marker, colour in (("exact", "s", SKY), ("counted", "o", BLUE)):
-        mean, error = data["growth"].sel(way=way).values.T
+        mean, error = data["growth"].sel(way=way, statistic=["mean", "stderr"]).values.T
         label = "exact integral" if way == "exact" else "counted"
         c.errorbar(n, mean - 1.0, error, marker=marker, color=colour, linestyle="none", markersize=3.5, capsize=2, label=label)
     top = float(data["growth"].sel(way="exact", statistic="mean")[-1]) - 1.0

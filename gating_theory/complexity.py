@@ -2,8 +2,10 @@
 
 Annealed: Sigma = lim (1/N) log E(number of fixed points), the saddle of the functional in ``landscape.py``. The amplitude of a
 fixed point, the second moment q of one message, is scanned: at each q all other unknowns are solved for, which leaves one function
-Sigma(q), the *ridge*. Its stationary points are all the saddles; its maxima are those with the right signs. On the ridge Newton's
-method is safe, and no false saddle near the mean-field solution can catch it.
+Sigma(q), the *ridge*. Its stationary points are saddles; its maxima are those with the right signs. On the ridge Newton's method
+is safe, and no false saddle near the mean-field solution can catch it. That the rate changes by the integral of its slope checks
+every step. A ridge ends where the determinant ceases to count (1 leaves the support of the spectrum); a solver that fails before
+that says so.
 """
 
 from __future__ import annotations
@@ -24,16 +26,24 @@ __all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle"
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
 _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
 _MOST_SCAN_NODES = 12_000
-#: Quadrature tolerance of the final saddle; steps are then divided until the rate moves by less than the goal, within the nodes.
+#: Quadrature tolerance of the final saddle, which is then made finer until the rate moves by less than the goal, within the nodes.
 _FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
 _LEAST_FINE = 1e-5
 _GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
 _LEAST_GOAL = 1e-9
 _MOST_NODES = 1_200_000
+#: Largest relative residual that a saddle may keep, of up to two variables and of more; the value errs by its square.
+_RESIDUAL, _LEAST_RESIDUAL = 1e-9, 1e-5
 #: The scan covers this many e-foldings of the moment, in steps of this size or less.
 _DEPTH, _STEP = 11.0, 0.4
+#: and is given up where it would take steps below this.
+_SHORTEST = 0.02
 #: Slopes of the ridge below this are rounding.
 _NOISE = 2e-14
+#: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
+_GRADES = 3
+#: x below this: the determinant counts no more.
+_SILENT_X = 1e-11
 #: What is left of a ridge below this rate holds no maximum worth finding.
 _BOTTOM = -1.0
 
@@ -68,9 +78,18 @@ class Complexity:
     ensemble : Ensemble
     method : "annealed" or "mean_field"
     value : float
-        lim log(number)/N, natural logarithm; zero where no rate is positive (``status`` says why), nan for unbounded cells.
+        lim log(number)/N, natural logarithm; zero where no rate is positive (``status`` says why), nan for unbounded cells. In
+        ensembles without a zero state (biases) the one fixed point that mean-field theory knows has rate zero.
     status : str
-        "converged", or "not positive: ...", "no saddle: ...", "unbounded: ...".
+        What comes before the colon is one of
+
+        - "converged"
+        - "inaccurate": the quadrature error exceeds the tolerance; value and error are the best reached
+        - "incomplete": the solver failed at some amplitude, which may hide a larger rate than ``value``
+        - "undecided": the rate is zero within its error (``value`` is its positive part), or positive and too small to be resolved
+        - "not positive": the largest rate is negative, or zero exactly
+        - "no saddle": there is no saddle, or no message feeds back
+        - "unbounded": the cell's fixed points are
     rate : float
         The rate at the largest saddle, also where it is negative; nan without a saddle.
     moments : dict
@@ -81,7 +100,8 @@ class Complexity:
         {"x": {message: p_k q_k}, "tau": (...)}, the coordinates of the determinant [T4].
     residual : float, largest relative residual of the saddle's equations
     error : float, estimated quadrature error of ``rate``
-    saddles : tuple of Saddle, all that were found, largest rate first
+    saddles : tuple of Saddle
+        Those found, the ones with the right signs first, largest rate first: see :func:`complexity` for what may be missing.
     """
 
     ensemble: Ensemble
@@ -148,8 +168,10 @@ def complexity(ensemble, method="annealed", tol=None):
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
-    self-consistent unknowns; all saddles along the ridge (see the module) are found and the largest maximum is taken. The tilted
-    law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is the spectrum there.
+    self-consistent unknowns; every change of sign of the slope along the ridge (see the module) is a saddle, the largest maximum
+    is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
+    the spectrum there. The ridge is sought from eleven amplitudes and followed in steps of 0.4 or less in log E m^2: two saddles
+    closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed.
 
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
@@ -168,12 +190,13 @@ def complexity(ensemble, method="annealed", tol=None):
     Returns
     -------
     Complexity. Its ``value`` is zero where the number does not grow exponentially: ``status`` then says whether the largest saddle
-    is negative or there is none. The zero state itself is never counted.
+    is negative, zero within its error, or there is none. The zero state itself is never counted.
 
     Raises
     ------
     TypeError, ValueError : not an Ensemble, an unknown method, a tolerance out of range
-    ConvergenceError : a saddle was bracketed but not reached, or sites have no fixed point
+    ConvergenceError : no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no
+        fixed point
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
@@ -186,10 +209,11 @@ def complexity(ensemble, method="annealed", tol=None):
     landscape = Landscape(ensemble)
     if not landscape.looping:
         return _nothing(ensemble, method, "no saddle: no message feeds back, so that the fixed point is unique", landscape)
-    saddles = _mean_field_saddles(landscape) if method == "mean_field" else find_saddles(landscape)
     if tol is None:
         tol = 1e-10 if landscape.dimension <= 2 else 1e-7
-    return _result(landscape, method, saddles, tol)
+    if method == "mean_field":
+        return _result(landscape, method, _mean_field_saddles(landscape), None, tol)
+    return _result(landscape, method, *find_saddles(landscape), tol)
 
 
 def restored(data, ensemble):
@@ -220,14 +244,19 @@ def _nothing(ensemble, method, status, landscape):
     return Complexity(ensemble, method, 0.0, status, float("nan"), {}, {}, {}, 0.0, 0.0, (), landscape)
 
 
-def _result(landscape, method, saddles, tol):
+def _result(landscape, method, saddles, found, tol):
     ensemble, cell = landscape.ensemble, landscape.cell
     counted = tuple(sorted((s for s in saddles if s.maximum), key=lambda s: -s.value))
     others = tuple(s for s in saddles if not s.maximum)
-    if not counted:
-        what = "mean-field fixed point but the zero state" if method == "mean_field" else "saddle at any amplitude"
-        return _nothing(ensemble, method, f"no saddle: there is no {what}", landscape)
-    best = counted[0]
+    best = counted[0] if counted else None
+    doubts = found.doubts(best and best.value) if found else ()
+    if best is None and doubts:
+        where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
+        raise ConvergenceError(
+            f"complexity of {ensemble!r}: no saddle found, but the solver failed at E m^2 = {where}", estimate=found
+        )
+    if best is None:
+        return _nothing(ensemble, method, _why_nothing(landscape, method), landscape)
     names = cell.message_names
     moments = dict(zip(names, landscape.all_moments(_law_point(method, best.point)).tolist()))
     multipliers = {names[k]: float(m) for k, m in zip(landscape.fed, best.point.mu)}
@@ -235,14 +264,24 @@ def _result(landscape, method, saddles, tol):
         "x": {names[k]: float(v) for k, v in zip(landscape.loop_order, best.point.x)},
         "tau": [float(t) for t in best.point.tau],
     }
-    rounding = 1e-15
-    if best.value <= max(rounding, best.error):
-        status = f"not positive: the largest rate is {best.value:.6g}, the number of fixed points does not grow exponentially"
+    accuracy = max(best.error, 1e-15)
+    shown = f"{best.value:.6g} +- {accuracy:.1e}"
+    value = max(best.value, 0.0)
+    if doubts:
+        where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
+        status = f"incomplete: the solver failed at E m^2 = {where}, where there may be a larger rate than {best.value:.6g}"
+    elif not best.point.x.any():
+        status = "not positive: the mean-field fixed point attracts (1 is outside its spectrum), its rate is exactly zero"
+    elif best.value < -accuracy:
+        status = f"not positive: the largest rate is {shown}, the number of fixed points does not grow exponentially"
+        if not landscape.has_zero_state:
+            status += "; that of the mean-field fixed point, which is unique, is zero"
+    elif best.value <= accuracy:
+        status = f"undecided: the largest rate is {shown}, zero within its error"
     elif best.error > tol:
-        status = f"quadrature error {best.error:.1e} exceeds the tolerance {tol:.1e}"
+        status = f"inaccurate: the quadrature error {best.error:.1e} exceeds the tolerance {tol:.1e}"
     else:
         status = "converged"
-    value = best.value if best.value > max(rounding, best.error) else 0.0
     return Complexity(
         ensemble,
         method,
@@ -257,6 +296,20 @@ def _result(landscape, method, saddles, tol):
         counted + others,
         landscape,
     )
+
+
+def _why_nothing(landscape, method):
+    """The status where there is no saddle with the right signs, and nothing says that one was missed."""
+    if method == "mean_field":
+        return "no saddle: there is no mean-field fixed point but the zero state"
+    fixed = [p.q[landscape.fed[landscape.lead]] for p in fixed_points(landscape.ensemble) if not p.is_zero]
+    if landscape.has_zero_state:
+        fixed.append(landscape.top * np.exp(-_DEPTH))
+    if max(landscape.loop_strength(q) for q in fixed) > 1.0:
+        return "undecided: a mean-field fixed point is unstable, so that the rate is positive, but too small to be resolved"
+    if landscape.has_zero_state:
+        return "no saddle: no amplitude has a positive rate, the zero state is the only fixed point of most large networks"
+    return "no saddle: no amplitude has a rate above zero, that of the mean-field fixed point, the only one of most networks"
 
 
 # --- Newton's method, on the ridge or free
@@ -283,9 +336,11 @@ class _Newton:
 
     def system(self, point):
         """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small."""
-        return self._scaled(self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine), point)
+        return self._scaled(point)
 
-    def _scaled(self, e, point):
+    def _scaled(self, point, gaussian=False):
+        with np.errstate(all="ignore"):  # what overflows is found out by what comes out
+            e = self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine, gaussian)
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
@@ -300,7 +355,7 @@ class _Newton:
 
     def gaussian_system(self, point):
         """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
-        return self._scaled(self.landscape.evaluate(point, self.tol, self.max_nodes, self.refine, gaussian=True), point)
+        return self._scaled(point, gaussian=True)
 
     def moved(self, point, step, e=None):
         """The point after a step in (relative q, mu q, relative x, tau); q and x stay positive."""
@@ -314,32 +369,62 @@ class _Newton:
         )
 
     def solve(self, point, free, accuracy, max_steps=25, limit=1.0):
-        """(point, evaluation, residual, matrix, size of the last step), or None where it does not settle."""
+        """(point, last step, evaluation, residual, matrix, size of the step); None where the determinant ceases to count.
+
+        Raises ConvergenceError where Newton's method does not settle: that says nothing about whether there is a solution.
+        """
         keep = np.arange(self.size) if free else np.delete(np.arange(self.size), self.landscape.lead)
         best = np.inf
         for iteration in range(max_steps):
-            with np.errstate(all="ignore"):
-                e, residual, matrix = self.system(point)
+            e, residual, matrix = self.system(point)
             if not (np.isfinite(residual).all() and np.isfinite(matrix).all()):
-                return None
+                raise self.failure("the functional is not finite", point)
             step = np.zeros(self.size)
-            try:
-                step[keep] = np.linalg.solve(matrix[np.ix_(keep, keep)], -residual[keep])
-            except np.linalg.LinAlgError:
-                return None
+            step[keep] = self.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
             size = float(np.abs(step).max())
-            if not np.isfinite(size) or (iteration > 8 and size > 10.0 * best):
-                return None
+            if iteration > 8 and size > 10.0 * best:
+                raise self.failure("Newton's method diverges", point)
             best = min(best, size)
             if size <= accuracy:
                 return point, step, e, residual, matrix, size
             point = self.moved(point, step * min(1.0, limit / size), e)
-            if point.x.max() < 1e-11:
+            if point.x.max() < _SILENT_X:
                 return None
-        return None
+        raise self.failure(f"Newton's method has not settled in {max_steps} steps", point)
+
+    def step_from(self, point):
+        """(Newton's step with everything free, evaluation, residual)."""
+        e, residual, matrix = self.system(point)
+        return self.solved(matrix, -residual, point), e, residual
+
+    def to_second_order(self, e, point, step):
+        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
+        return e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+
+    def finer(self):
+        """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""
+        if self.landscape.dimension <= 2:
+            self.refine *= 1.3
+        else:
+            self.tol *= 0.1
+
+    def failure(self, what, point):
+        """The ConvergenceError that says so, for raising."""
+        where = f"E m^2 = {point.q[self.landscape.lead]:.3g}"
+        return ConvergenceError(f"complexity of {self.landscape.ensemble!r}: {what} near {where}", estimate=point)
+
+    def solved(self, matrix, right, point):
+        """Solution of a linear system, ConvergenceError where there is none."""
+        try:
+            out = np.linalg.solve(matrix, right)
+        except np.linalg.LinAlgError:
+            out = np.full(right.shape, np.nan)
+        if not np.isfinite(out).all():
+            raise self.failure("the equations are singular", point)
+        return out
 
     def settle(self, point):
-        """The point of the ridge at the leading moment of ``point``, or None."""
+        """The point of the ridge at the leading moment of ``point``; None and errors as :meth:`solve`."""
         lead = self.landscape.lead
         for accuracy in (1e-3, 1e-8):
             found = self.solve(point, False, accuracy)
@@ -351,12 +436,10 @@ class _Newton:
             if abs(slope) > 30.0 * size**2:
                 break
         keep = np.delete(np.arange(self.size), lead)
-        value = e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+        value = self.to_second_order(e, point, step)
         tangent = np.zeros(self.size)
         tangent[lead] = 1.0
-        tangent[keep] = np.linalg.solve(matrix[np.ix_(keep, keep)], -matrix[keep, lead])
-        if not np.isfinite(tangent).all():
-            return None
+        tangent[keep] = self.solved(matrix[np.ix_(keep, keep)], -matrix[keep, lead], point)
         return _Settled(float(np.log(point.q[lead])), value, slope, self.moved(point, step, e), tangent)
 
     def _raw(self, gradient, point):
@@ -370,83 +453,143 @@ class _Newton:
 # --- the ridge
 
 
-def _scan_nodes(landscape):
-    return _SCAN_NODES.get(landscape.dimension, _MOST_SCAN_NODES)
+@dataclass(frozen=True)
+class Lost:
+    """Where the solver failed before the ridge ended: what lies beyond is not known.
+
+    ``t``, log of the leading moment; ``value``, Sigma there, nan where not even a start was found; ``outward``, its slope in the
+    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved.
+    """
+
+    t: float
+    value: float
+    outward: float
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The ridge of a Landscape where the determinant counts, as far as it was followed.
+
+    Attributes
+    ----------
+    pieces : tuple of tuples of points, each ascending in amplitude
+        Points have ``t``, log of the leading moment, ``value``, Sigma there, ``slope`` and ``point``; good to plotting accuracy.
+    lost : tuple of Lost
+    """
+
+    pieces: tuple
+    lost: tuple
+
+    @property
+    def points(self):
+        """All points of all pieces."""
+        return [p for piece in self.pieces for p in piece]
+
+    def doubts(self, best):
+        """The losses that could hide a rate above ``best`` (None: that could hide any saddle at all)."""
+        if best is None:
+            return self.lost
+        # a start lost beside a ridge that has a saddle is no sign of another; a rate that falls towards the loss is none either
+        return tuple(end for end in self.lost if end.value >= best or end.outward > 0.0)
+
+
+def _scanning(landscape, grade=0):
+    """Newton's method with the quadrature of a scan; grades above 0 check and repeat what the one before has left in doubt."""
+    nodes = _SCAN_NODES.get(landscape.dimension, _MOST_SCAN_NODES)
+    newton = _Newton(landscape, 1e-14, nodes * 8**grade)
+    newton.refine = 1.3**grade
+    return newton
 
 
 def find_saddles(landscape):
-    """All stationary points on the ridges of a Landscape: a list of Saddle. Raises ConvergenceError as :func:`complexity`."""
-    newton = _Newton(landscape, 1e-14, _scan_nodes(landscape))
-    out = []
-    for piece in ridge(landscape):
+    """(saddles, ridge): a Saddle for each change of sign of the slope along the ridge, and the Ridge they were found on.
+
+    The scan is repeated with a finer quadrature where it leaves doubts; what the finest one leaves is in ``ridge.lost``.
+    """
+    for grade in range(_GRADES):
+        saddles, found = _saddles_along(landscape, grade)
+        if not found.doubts(max((s.value for s in saddles if s.maximum), default=None)):
+            break
+    return saddles, found
+
+
+def _saddles_along(landscape, grade):
+    newton, found = _scanning(landscape, grade), ridge(landscape, grade)
+    saddles, unresolved = [], []
+    for piece in found.pieces:
         for left, right in zip(piece[:-1], piece[1:]):
             if left.slope * right.slope < 0 and min(abs(left.slope), abs(right.slope)) > _NOISE:
-                saddle = _saddle_between(landscape, newton, left, right)
-                if saddle is not None:
-                    out.append(saddle)
-    return out
+                try:
+                    saddles.append(_saddle_between(landscape, newton, left, right))
+                except ConvergenceError:
+                    unresolved.append(Lost(left.t, max(left.value, right.value), float("nan")))
+    return saddles, replace(found, lost=(*found.lost, *unresolved))
 
 
 def follow_saddle(landscape, saddle):
-    """The saddle of a Landscape near one of another, with hyperparameters a little different; None where there is none.
+    """The saddle of a Landscape near one of another, with hyperparameters a little different; None where the determinant vanishes.
 
-    Good to about 1e-9: the quadrature is not refined as in :func:`find_saddles`, and ``error`` is not estimated (nan).
+    Good to about 1e-9: the quadrature is not refined as in :func:`find_saddles`, and ``error`` is not estimated (nan). Raises
+    ConvergenceError where Newton's method does not settle.
     """
     newton = _Newton(landscape, _FINE.get(landscape.dimension, _LEAST_FINE), _MOST_NODES)
     found = newton.solve(saddle.point, True, 1e-5, max_steps=12)
     if found is None:
         return None
     point, step, e, residual, _, size = found
-    value = e.value + 0.5 * float(newton._raw(e.gradient, point) @ step)
+    value = newton.to_second_order(e, point, step)
     return Saddle(value, _is_maximum(newton, e), newton.moved(point, step, e), size * size, float("nan"))
 
 
 def _saddle_between(landscape, newton, left, right):
-    """The polished saddle between two points of the ridge, or None where a finer quadrature finds no change of sign."""
-    found = _between(newton, left, right)
-    saddle = None if found is None else _polish(landscape, found)
-    if saddle is not None:
-        return saddle
-    fine = _Newton(landscape, 1e-13, 40 * newton.max_nodes)
-    left, right = fine.settle(left.point), fine.settle(right.point)
-    if left is not None and right is not None and left.slope * right.slope > 0:
-        return None
-    found = None if left is None or right is None else _between(fine, left, right)
-    saddle = None if found is None else _polish(landscape, found)
-    if saddle is None:
-        raise ConvergenceError(f"a saddle of {landscape.ensemble!r} was bracketed but not reached", estimate=left)
-    return saddle
+    """The polished saddle between two points of the ridge. ConvergenceError where a finer quadrature finds no change of sign."""
+    fine = _Newton(landscape, 1e-13, 8 * newton.max_nodes)
+    fine.refine = 1.3 * newton.refine
+    ends = fine.settle(left.point), fine.settle(right.point)
+    if None in ends or ends[0].slope * ends[1].slope > 0:
+        raise fine.failure("the quadrature of the scan is too coarse", left.point)
+    for method, here, there in ((newton, left, right), (fine, *ends)):
+        try:
+            found = _between(method, here, there)
+            saddle = None if found is None else _polish(landscape, found)
+        except ConvergenceError:
+            continue
+        if saddle is not None and left.t <= np.log(saddle.point.q[landscape.lead]) <= right.t:
+            return saddle
+    raise fine.failure("a saddle was bracketed but not reached", left.point)
 
 
-def ridge(landscape):
-    """The ridge of a Landscape where the determinant counts: a list of pieces, each a list of points ascending in amplitude.
-
-    Points have ``t``, log of the leading moment, ``value``, Sigma there, ``slope`` and ``point``; good to plotting accuracy.
-    """
-    newton = _Newton(landscape, 1e-14, _scan_nodes(landscape))
-    pieces = []
-    top, candidates = _amplitudes(landscape)
+def ridge(landscape, grade=0):
+    """The :class:`Ridge` of a Landscape, from starts at eleven amplitudes; ``grade`` raises the accuracy of its quadrature."""
+    newton = _scanning(landscape, grade)
+    pieces, lost = [], []
+    top = landscape.top
     bottom = np.log(top) - _DEPTH
-    for mismatch, q in candidates:
+    for mismatch, q in _amplitudes(landscape):
         t = np.log(q[landscape.lead])
         if pieces and mismatch > 1.0:  # far from any mean-field loop: a ridge of its own is not to be expected
             break
         if any(p[0].t - 0.2 <= t <= p[-1].t + 0.2 for p in pieces):
             continue
-        start = _start(landscape, newton, q)
+        try:
+            start = _start(landscape, newton, q)
+        except ConvergenceError:
+            lost.append(Lost(float(t), float("nan"), float("nan")))
+            continue
         if start is None or any(p[0].t <= start.t <= p[-1].t for p in pieces):
             continue
-        up = _follow(newton, start, 1.0, np.log(top))
-        down = _follow(newton, start, -1.0, bottom)
-        pieces.append(down[::-1] + [start] + up)
-    return pieces
+        up, lost_above = _follow(newton, start, 1.0, np.log(top))
+        down, lost_below = _follow(newton, start, -1.0, bottom)
+        pieces.append((*down[::-1], start, *up))
+        lost += [Lost(e.t, e.value, e.slope * way) for e, way in ((lost_above, 1.0), (lost_below, -1.0)) if e is not None]
+    # a start that failed within a piece found later has lost nothing
+    lost = [end for end in lost if not any(p[0].t < end.t < p[-1].t for p in pieces)]
+    return Ridge(tuple(pieces), tuple(lost))
 
 
 def _amplitudes(landscape):
-    """The largest moment that is possible, and (mismatch, moments) to start from, those nearest to the mean-field loop first."""
-    m = np.abs(landscape.cell.compiled.response(*_far_out(landscape))[0][landscape.fed[landscape.lead]])
-    top = float(np.max(m)) ** 2
-    out = []
+    """(mismatch, moments) to start from, those nearest to the mean-field loop first."""
+    top, out = landscape.top, []
     for depth in (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5):
         q = np.full(len(landscape.fed), 0.5)
         q[landscape.lead] = top * np.exp(-depth)
@@ -456,26 +599,24 @@ def _amplitudes(landscape):
             new[landscape.lead] = q[landscape.lead]
             q = np.maximum(new, 1e-300)
         out.append((abs(np.log(ratio)), q))
-    return top, sorted(out, key=lambda pair: pair[0])
-
-
-def _far_out(landscape):
-    from itertools import product
-
-    K, n_parameters = landscape.K, len(landscape.cell.parameters)
-    y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=K))).T
-    return y, landscape.means[K:, None] + np.zeros((n_parameters, y.shape[1]))
+    return sorted(out, key=lambda pair: pair[0])
 
 
 def _start(landscape, newton, q):
-    """A point of the ridge from nothing but moments: a few careful rounds at mu = 0, then Newton."""
+    """A point of the ridge from nothing but moments, by a few careful rounds from mu = 0, then Newton.
+
+    None where the determinant vanishes or the rate is hopelessly negative: the functional is a minimum over mu, so that it only
+    falls from one round to the next. ConvergenceError where the rounds or Newton's method fail.
+    """
     A, X = newton.A, newton.X
     point = landscape.perron_point(q)
     for _ in range(7):
         with np.errstate(all="ignore"):
             e = landscape.evaluate(point, newton.tol, newton.max_nodes)
-        if not np.isfinite(e.hessian).all():
+        if e.value < 3.0 * _BOTTOM:
             return None
+        if not np.isfinite(e.hessian).all():
+            raise newton.failure("the functional is not finite", point)
         # mu and tau sit at the minimum of a convex function; x goes to its usage
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
@@ -500,18 +641,28 @@ def _rescaled(e, x, first):
 
 
 def _follow(newton, start, direction, end):
-    """The ridge from one of its points until it ends, dives, or reaches ``end``: a list in the order of the steps."""
+    """(points, lost): the ridge from one of its points until it ends, dives, or reaches ``end``, in the order of the steps.
+
+    ``lost`` is the last point where the solver failed before any of that, else None.
+    """
     out, here, step, bend = [], start, _STEP, None
     while (end - here.t) * direction > 1e-9:
-        h = direction * min(step, abs(end - here.t))
+        room = _room(newton, here, direction)
+        if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
+            return out, None
+        h = direction * min(step, abs(end - here.t), 0.7 * room)
         change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
         guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
         point = replace(guess, q=_with(guess.q, newton.landscape.lead, np.exp(here.t + h)))
-        there = newton.settle(point)
-        if there is None or there.point.x.max() < 1e-8:
-            step *= 0.5
-            if step < 0.02:
-                break
+        try:
+            there = newton.settle(point)
+            failed = there is not None and not _joined(here, there)
+        except ConvergenceError:
+            there, failed = None, True
+        if failed or there is None or there.point.x.max() < 1e-8:
+            step = 0.5 * abs(h)
+            if step < _SHORTEST * min(1.0, room):
+                return out, here if failed else None
             continue
         out.append(there)
         bend = (there.tangent - here.tangent) / h
@@ -522,8 +673,26 @@ def _follow(newton, start, direction, end):
         if direction < 0 and abs(there.slope) < _NOISE and abs(there.value) < _NOISE:
             break
         # at small amplitude all unknowns are powers of it
-        step = min(1.6 * step, _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
-    return out
+        step = min(1.6 * max(step, _SHORTEST), _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
+    return out, None
+
+
+def _joined(here, there):
+    """Whether the rate has changed by the integral of its slope, as it must along one ridge with a quadrature that resolves it."""
+    h = there.t - here.t
+    miss = abs(there.value - here.value - 0.5 * h * (here.slope + there.slope))
+    # the trapezoidal rule for a slope that grows like the third power of the moment, and some
+    return miss <= abs(h) * (0.3 * abs(there.slope - here.slope) + 0.01 * (abs(here.slope) + abs(there.slope))) + 1e-12
+
+
+def _room(newton, here, direction):
+    """How far the determinant's unknowns are from zero, which ends the ridge, extrapolated linearly; inf where they are large.
+
+    Where the rate still rises it is followed all the way: next to a mean-field fixed point that has just become unstable the
+    maximum is as close to the end.
+    """
+    fall = -(direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]).min()
+    return float(1.0 / fall) if fall > 0.0 and here.point.x.max() < 0.2 else np.inf
 
 
 def _with(array, index, value):
@@ -540,7 +709,10 @@ def _between(newton, left, right):
         t = left.t + share * (right.t - left.t)
         nearer = left if share < 0.5 else right
         guess = newton.moved(nearer.point, np.clip((t - nearer.t) * nearer.tangent, -1.0, 1.0))
-        found = newton.solve(guess, True, 1e-5, max_steps=8)
+        try:
+            found = newton.solve(guess, True, 1e-5, max_steps=8)
+        except ConvergenceError:
+            found = None
         if found is not None:
             point, step = found[0], found[1]
             at = np.log(point.q[newton.landscape.lead])
@@ -554,25 +726,40 @@ def _between(newton, left, right):
 
 
 def _polish(landscape, point):
-    """The saddle to all digits, with its signs, residual and quadrature error; None where Newton's method does not settle."""
+    """The saddle to all digits, with its signs, residual and quadrature error; None where the determinant vanishes.
+
+    Raises ConvergenceError where Newton's method does not settle or leaves a residual.
+    """
     dimension = landscape.dimension
     tol, goal = _FINE.get(dimension, _LEAST_FINE), _GOAL.get(dimension, _LEAST_GOAL)
-    growth = 1.3 if dimension <= 2 else 1.2
     newton = _Newton(landscape, tol, _MOST_NODES)
     found = newton.solve(point, True, 1e-5, max_steps=12)
     if found is None:
         return None
-    point, value, nodes = newton.moved(found[0], found[1]), found[2].value, found[2].nodes
+    point, step, e, _, _, _ = found
+    value, nodes, error = newton.to_second_order(e, point, step), e.nodes, np.inf
+    point = newton.moved(point, step)
     for _ in range(12):
-        newton.refine *= growth
-        e, residual, matrix = newton.system(point)
-        error = abs(e.value - value)
-        if error <= goal or e.nodes * growth**dimension > _MOST_NODES or e.nodes == nodes:
+        newton.finer()
+        step, e, residual = newton.step_from(point)
+        finer, growth = newton.to_second_order(e, point, step), e.nodes / nodes
+        if growth > 1.0:  # a grid that the bound on nodes has made no finer says nothing of the error
+            error, nodes = abs(finer - value), e.nodes
+        value = finer
+        if error <= goal or e.nodes * growth > _MOST_NODES:
             break
-        value, nodes = e.value, e.nodes
-        point = newton.moved(point, -np.linalg.solve(matrix, residual))
+        point = newton.moved(point, step)
+    gate = _RESIDUAL if dimension <= 2 else _LEAST_RESIDUAL
+    for _ in range(4):
+        if np.abs(residual).max() <= gate:
+            break
+        point = newton.moved(point, step)
+        step, e, residual = newton.step_from(point)
+        value = newton.to_second_order(e, point, step)
+    else:
+        raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
-    return Saddle(e.value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
+    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
 
 
 def _determinant_at(landscape, newton, q, start=None):
@@ -589,7 +776,7 @@ def _determinant_at(landscape, newton, q, start=None):
             if tilt.size:
                 step[tilt] = np.clip(np.linalg.lstsq(matrix[np.ix_(tilt, tilt)], -residual[tilt], rcond=1e-12)[0], -1.0, 1.0)
         else:
-            step[keep] = np.linalg.solve(matrix[np.ix_(keep, keep)], -residual[keep])
+            step[keep] = newton.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
         point = newton.moved(point, step)
         if point.x.max() < 1e-12:
             return replace(point, x=np.zeros(X))
@@ -611,6 +798,8 @@ def _is_maximum(newton, e):
     A, X = newton.A, newton.X
     low = np.r_[A : 2 * A, 2 * A + X : newton.size]
     high = np.r_[0:A, 2 * A : 2 * A + X]
+    if not np.isfinite(e.hessian).all():
+        return False
     inner = e.hessian[np.ix_(low, low)]
     if np.linalg.eigvalsh(inner).min() <= 0.0:
         return False
@@ -625,22 +814,24 @@ def _mean_field_saddles(landscape):
     """log|det| at each mean-field fixed point but the zero state, as Saddles with mu = 0."""
     out = []
     dimension = landscape.dimension
-    goal, growth = _GOAL.get(dimension, _LEAST_GOAL), 1.3 if dimension <= 2 else 1.2
+    goal = _GOAL.get(dimension, _LEAST_GOAL)
     for fixed_point in fixed_points(landscape.ensemble):
         if fixed_point.is_zero:
             continue
         newton = _Newton(landscape, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
         point = _determinant_at(landscape, newton, fixed_point.q[list(landscape.fed)])
         value, residual, nodes = _log_determinant(newton, point)
-        error = 0.0
+        error = np.inf if point.x.any() else 0.0
         for _ in range(12):
-            if nodes * growth**dimension > _MOST_NODES or not point.x.any():
-                break
-            newton.refine *= growth
-            point = _determinant_at(landscape, newton, point.q, point)
-            finer, residual, nodes = _log_determinant(newton, point)
-            error, value = abs(finer - value), finer
             if error <= goal:
+                break
+            newton.finer()
+            point, before = _determinant_at(landscape, newton, point.q, point), nodes
+            finer, residual, nodes = _log_determinant(newton, point)
+            if nodes > before:
+                error = abs(finer - value)
+            value = finer
+            if nodes * nodes / before > _MOST_NODES:
                 break
         out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
     return out

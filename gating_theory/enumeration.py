@@ -49,11 +49,13 @@ class FixedPointCounts:
     counts : (n_networks,) array of int, fixed points found
     n_missing : (n_networks,) array
         Chao's estimate f1^2 / (2 f2) of the number of fixed points not found, from the numbers f1, f2 of those reached once and
-        twice (pairs +-x where the network is odd). A lower bound in expectation; 0 where the stopping rule was met.
+        twice (pairs +-x where the network is odd). A lower bound in expectation; 0 where the
+        stopping rule was met with ``min_hits`` of 3 or more.
     hits : (n_networks,) array of int, how often the fixed point (or pair) hardest to reach was reached
     degree : (n_networks,) array of int, sum over the fixed points of sign det(1 - J)
     complete_degree : int or None
-        What ``degree`` is when nothing is missing: 1 where the states are bounded, None where that is not known.
+        What ``degree`` is when nothing is missing: 1 where the states are bounded, None where that is not known (unbounded
+        candidates, cells without a closed form of the sites' fixed state).
     odd : bool, whether fixed points come in pairs +-x, as found from the equations of the networks themselves
     settled : (n_networks,) array of bool
         Whether the search ended by its rule: no fixed point new in the last round, each reached ``min_hits`` times, degree
@@ -274,8 +276,10 @@ def count_fixed_points(
     more starts are made. Where a network is odd (zero biases, and gates that do not break the symmetry) a point brings -x along,
     and pairs are what is counted.
 
-    A network is done when its last round brought no new fixed point, every one (every pair) has been reached ``min_hits`` times, so
-    that the estimated number missing is 0, and the sum of sign det(1 - J) is 1, as it must be where the states are bounded.
+    A network is done when its last round brought no new fixed point, every one (every pair) has been reached ``min_hits`` times
+    (with 3 or more the estimated number missing is then 0, with 1 or 2 it may not be), and the sum of sign det(1 - J) is 1, as it
+    must be where states are bounded and sites have one fixed state each, a smooth function of their fields. Cells without a closed
+    form (PeepholeLSTM) are not known to: their degree is reported, not checked.
 
     Parameters
     ----------
@@ -359,7 +363,7 @@ def count_fixed_points(
         complete_degree=complete,
         odd=all(p["odd"] for p in parts),
         n_solved=sum(p["n_solved"] for p in parts),
-        points=tuple(np.array(x) for p in parts for x in p["points"]) if points else None,
+        points=tuple(np.reshape(x, (-1, ens.cell.n_state, n_units)) for p in parts for x in p["points"]) if points else None,
         seed=seed,
         n_units=n_units,
         min_hits=options.min_hits,

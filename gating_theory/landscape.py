@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -26,6 +26,7 @@ __all__ = ["Landscape", "Point", "Evaluation"]
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
 #: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded many times over.
 _LOOSE = 1e-3
+_NO_GAIN = 1e-7
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
@@ -97,7 +98,9 @@ class Landscape:
         cell = self.cell
         self.K, self.n = cell.n_fields, cell.n_messages
         self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
-        self.gain2, self.frozen = ensemble.array("gain") ** 2, ensemble.frozen_variance
+        gain = ensemble.array("gain")
+        # rates depend on gains by their squares: what is below rounding would only make the equations singular
+        self.gain2, self.frozen = np.where(gain > _NO_GAIN, gain, 0.0) ** 2, ensemble.frozen_variance
         self.parameter_std = ensemble.array("parameter_std")
         self.listens = np.array(cell.message_of)
         # the determinant's zeros lie half as far from the real axis as the poles of the messages
@@ -222,9 +225,8 @@ class Landscape:
                 break
             # the number of nodes grows like a power of the digits
             digits = -np.log(tol) * (0.98 * max_nodes / size) ** (1.0 / len(rules))
-            tol = min(max(np.exp(-digits), 1.5 * tol), 0.1)
-            if size < most:
-                tol = min(tol, _LOOSE)
+            # not past the loose tolerance before it is known whether that one is affordable
+            tol = min(max(np.exp(-digits), 1.5 * tol), 0.1 if tol >= _LOOSE else _LOOSE)
         values = [y.reshape([-1 if i == axis else 1 for i in range(len(rules))]) for axis, (y, _) in enumerate(rules)]
         return law, values, [w for _, w in rules], tol
 
@@ -232,7 +234,7 @@ class Landscape:
         """Variances under the tilted law over those of the Gaussian, of fields so small that messages are linear in them."""
         scaled = self.slopes * stds
         precision = np.eye(stds.size) - 2.0 * np.einsum("k,kv,kw->vw", point.mu, scaled, scaled)
-        if np.linalg.eigvalsh(precision).min() < 0.05:
+        if not np.isfinite(precision).all() or np.linalg.eigvalsh(precision).min() < 0.05:
             return np.full(stds.size, np.nan)
         return np.diag(np.linalg.inv(precision))
 
@@ -328,19 +330,10 @@ class Landscape:
     def perron_point(self, q, max_nodes=3000):
         """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
         point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
-        _, values, weights, _ = self._grid(point, 1e-10, max_nodes)
-        _, coefficients = self.site_terms(values)
-        shape = [w.size for w in weights]
-        for block, terms in zip(self.blocks, coefficients):
+        for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
             if n == 1:
                 continue
-            T = np.zeros((1, n, n))
-            for group, c in zip(block.keys, terms):
-                rows, columns = group[0]
-                if len(rows) == 1:
-                    k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
-                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
             right, left = perron(T)[0], perron(np.swapaxes(T, 1, 2))[0]
             theta = 0.5 * (np.log(right) - np.log(left))
             gauge = np.eye(n)[:, : n - 1] - 1.0 / n
@@ -349,6 +342,21 @@ class Landscape:
             tau = np.linalg.lstsq(gauge, theta - theta.mean(), rcond=None)[0]
             point.tau[block.first_tau : block.first_tau + n - 1] = tau
         return point
+
+    def _loops(self, point, max_nodes):
+        """T(1) [T3] of each block under the Gaussian law, (1, n, n) each."""
+        _, values, weights, _ = self._grid(point, 1e-10, max_nodes)
+        _, coefficients = self.site_terms(values)
+        shape = [w.size for w in weights]
+        for block, terms in zip(self.blocks, coefficients):
+            n = len(block.messages)
+            T = np.zeros((1, n, n))
+            for group, c in zip(block.keys, terms):
+                rows, columns = group[0]
+                if len(rows) == 1:
+                    k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
+                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
+            yield T
 
     # --- the functional
 
@@ -511,6 +519,33 @@ class Landscape:
             for k in rest:
                 q[k] = _average(np.square(m[k]) * tilt, w) / norm
         return q
+
+    @cached_property
+    def top(self):
+        """The largest second moment that the leading message can have."""
+        y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=self.K))).T
+        parameters = self.means[self.K :, None] + np.zeros((len(self.cell.parameters), y.shape[1]))
+        m, _ = self.cell.compiled.response(y, parameters)
+        return float(np.max(np.abs(m[self.fed[self.lead]]))) ** 2
+
+    @cached_property
+    def has_zero_state(self):
+        """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
+        frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
+        at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
+        return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
+
+    def loop_strength(self, lead_moment):
+        """Largest Perron eigenvalue of T(1) [T3] over the blocks, for Gaussian fields with this moment of the leading message.
+
+        Above 1 the determinant of such sites counts. The other moments are those of the mean-field map at that of the lead.
+        """
+        q = np.full(len(self.fed), float(lead_moment))
+        for _ in range(len(q)):
+            q = np.maximum(self.moments(q, 1000), 1e-300)
+            q[self.lead] = lead_moment
+        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+        return max(float(np.abs(np.linalg.eigvals(T[0])).max()) for T in self._loops(point, 3000))
 
     @cached_property
     def dimension(self):

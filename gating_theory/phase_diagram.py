@@ -67,8 +67,22 @@ _STATUS = {
     2: "spectrum_not_converged",
     3: "critical_value_not_converged",
     4: "complexity_not_converged",
-    5: "simulation_diverged",
+    5: "complexity_not_defined",
+    6: "simulation_diverged",
 }
+#: Status of a complexity: the word before the colon of ``Complexity.status``, and that of a ConvergenceError.
+_COMPLEXITY_STATUS = (
+    "converged",
+    "not positive",
+    "no saddle",
+    "undecided",
+    "inaccurate",
+    "incomplete",
+    "unbounded",
+    "not converged",
+)
+#: Those that make a grid point a failure.
+_COMPLEXITY_FAILS = {"undecided": 4, "inaccurate": 4, "incomplete": 4, "unbounded": 5}
 #: Status of a critical value.
 _CRITICAL_STATUS = {0: "continuous", 1: "discontinuous", 2: "none_within_bounds", 3: "not_defined_here", 4: "not_converged"}
 
@@ -133,7 +147,8 @@ def phase_diagram(
           where it is positive. "chaos:gain.h": value of a hyperparameter where its sign changes, with its standard error as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
         - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of
-          the largest saddle, negative ones too (NaN without a saddle). "complexity_onset:gain.h": where it becomes positive
+          the largest saddle, negative ones too (NaN without a saddle), and "complexity_status", see ``Complexity.status``.
+          "complexity_onset:gain.h": where it becomes positive
     tau : float > 0
         Timescale of "slow_fraction", in steps.
     n_units : int >= 10, n_steps : int >= 20
@@ -153,7 +168,8 @@ def phase_diagram(
     xarray.Dataset
         One variable for each quantity. Those of solutions have a last dimension "solution", in ascending order (0: the zero state
         where there is one), padded with NaN; "count" says how many are real. "status" is 0 where everything converged; where
-        it did not the values are NaN, a warning says how often and the attribute "failures" how often of how many. Critical
+        it did not the values are NaN (a complexity that is zero within its error, or less accurate than asked for, keeps its
+        value), a warning says how often and the attribute "failures" how often of how many. Critical
         values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why there
         is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.
 
@@ -349,13 +365,18 @@ def _solutions(ensemble, job, out):
         try:
             out["lyapunov"] = largest_exponent(ensemble, n_units, n_steps, rng=seed)
         except ConvergenceError as error:
-            _fail(out, 5, error)
+            _fail(out, 6, error)
     if "complexity" in job.quantities:
         try:
             found = complexity(ensemble)
-            out["complexity"] = found.value, found.rate
         except ConvergenceError as error:
             _fail(out, 4, error)
+            out["complexity"] = np.nan, np.nan, _COMPLEXITY_STATUS.index("not converged")
+        else:
+            word = found.status.partition(":")[0]
+            out["complexity"] = found.value, found.rate, _COMPLEXITY_STATUS.index(word)
+            if word in _COMPLEXITY_FAILS:
+                _fail(out, _COMPLEXITY_FAILS[word], found.status)
     if not set(job.quantities) - {"lyapunov", "complexity"}:
         return None
     try:
@@ -501,11 +522,15 @@ def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
             about = {"long_name": "standard error of the largest Lyapunov exponent, from blocks in time", "units": "1/step"}
             variables["lyapunov_stderr"] = (axes, pairs[:, 1].reshape(shape), about)
         if "complexity" in wanted:
-            pairs = np.array([p.get("complexity", (np.nan, np.nan)) for p in points[0]])
+            triples = np.array([p["complexity"] for p in points[0]], dtype=float)
             about = {"long_name": "annealed complexity, growth rate of the number of fixed points with N", "units": "1"}
-            variables["complexity"] = (axes, pairs[:, 0].reshape(shape), about)
+            about["comment"] = "complexity_status says why it is zero, NaN, or not to be relied on"
+            variables["complexity"] = (axes, triples[:, 0].reshape(shape), about)
             about = {"long_name": "rate of the largest saddle of the annealed complexity, negative ones too", "units": "1"}
-            variables["complexity_rate"] = (axes, pairs[:, 1].reshape(shape), about)
+            variables["complexity_rate"] = (axes, triples[:, 1].reshape(shape), about)
+            words = {i: word.replace(" ", "_") for i, word in enumerate(_COMPLEXITY_STATUS)}
+            flags = triples[:, 2].astype(np.int8).reshape(shape)
+            variables["complexity_status"] = (axes, flags, _flags("what the complexity is, or why it is missing", words))
         for name, (dims, _, attributes) in variables.items():
             if "solution" in dims:
                 attributes |= {"units": "1", "comment": padding}
@@ -553,7 +578,7 @@ def _assemble(ensemble, grids, specs, jobs, pieces, options, seconds):
     attributes["gating_theory_version"] = json.loads(attributes["provenance"])["gating_theory"]
     attributes["created"] = json.loads(attributes["provenance"])["created"]
     if failures:
-        message = f"{len(failures)} of {size} points did not converge and are NaN (see status); the first: {failures[0]['message']}"
+        message = f"{len(failures)} of {size} points did not converge (see status); the first: {failures[0]['message']}"
         attributes["warning"] = message
         warnings.warn(message, RuntimeWarning, stacklevel=3)
     coordinates = {path: (path, values, _axis_attributes(path)) for path, values in grids.items()}

@@ -126,7 +126,7 @@ def against_kac_rice(name, gains, n_units, n_networks):
     result = gt.count_fixed_points(ens, n_units, n_networks, rng=0)
     expected, error = _KAC_RICE[name, gains, n_units]
     assert abs(result.mean - expected) < 4 * np.hypot(result.mean_stderr, error)
-    # an exact number would be seen to be wrong at this precision if it were off by 15 %
+    # an exact number would be seen to be wrong at this precision if it were off by 40 %
     assert 4 * np.hypot(result.mean_stderr, error) < 0.4 * expected
     assert result.degree_passed >= 0.98
     assert result.settled.mean() >= 0.98
@@ -390,6 +390,28 @@ def test_networks_without_a_fixed_point():
     assert 0 in result.counts and result.mean_log == -np.inf and np.isnan(result.mean_log_stderr)
     assert "without a fixed point" in result.status
     same(gt.FixedPointCounts.from_dict(json.loads(json.dumps(result.as_dict()))), result)
+
+
+def test_points_of_networks_without_any_come_back_from_a_journal(tmp_path):
+    """(0, d, N) both times: an empty list has forgotten its shape."""
+    arguments = {"rng": 0, "max_rounds": 2, "points": True, "journal": tmp_path / "journal"}
+    first, again = (gt.count_fixed_points(gt.Ensemble(gt.LiGRU, gain=3.0, bias=1.0), 1, 6, **arguments) for _ in range(2))
+    assert 0 in first.counts and [p.shape for p in first.points] == [p.shape for p in again.points] == [
+        (c, 1, 1) for c in first.counts
+    ]
+
+
+def test_few_hits_leave_an_estimate_of_what_is_missing():
+    """In some networks of 12 units a point is reached once only when the search ends; 24 networks of 8 units have none such."""
+    result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 12, 16, rng=0, min_hits=1)
+    assert result.settled.all() and result.n_missing.max() > 0
+    assert (result.n_missing[result.hits >= 3] == 0).all() and (result.hits[result.n_missing > 0] == 1).all()
+
+
+def test_cells_without_a_closed_form_have_no_degree_to_check():
+    """Their sites may jump from one fixed state to another."""
+    result = gt.count_fixed_points(gt.Ensemble(gt.PeepholeLSTM, gain=3.0), 3, 4, rng=0)
+    assert result.complete_degree is None and "no degree to check" in result.status
 
 
 def test_given_up_early_is_said():
