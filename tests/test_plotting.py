@@ -135,10 +135,25 @@ def test_timescales_of_growing_and_dead_modes():
 # --- phase diagrams
 
 
+def pixels(ax, diagram):
+    """Centres of a count map's pixels (x, y), the index of those next to the diagram's points, the counts shown."""
+    mesh = ax.collections[0]
+    corners = mesh.get_coordinates()
+    centres = [0.5 * (edges[1:] + edges[:-1]) for edges in (corners[0, :, 0], corners[:, 0, 1])]
+    i, j = (np.abs(c[:, None] - diagram[p].values).argmin(axis=0) for c, p in zip(centres, ("gain.r", "gain.h")))
+    return centres, np.ix_(j, i), mesh.get_array()
+
+
 def test_phase_diagram(diagram):
     ax = drawn(plotting.plot_phase_diagram(diagram))
     assert ax.get_xlabel() == "$a_{r}$" and ax.get_ylabel() == "$a_{h}$"
-    np.testing.assert_array_equal(ax.collections[0].get_array(), diagram["count"].values.T)
+    at, grid, shown = pixels(ax, diagram)
+    np.testing.assert_array_equal(shown[grid], diagram["count"].values.T)
+    # areas are cut along the lines: below onset and fold there is the zero state alone, whatever the grid's steps are
+    fold = np.interp(at[0], diagram["gain.r"], diagram["fold:gain.h"])
+    onset = np.interp(at[0], diagram["gain.r"], diagram["onset:gain.h"])
+    assert (shown[at[1][:, None] < np.minimum(fold, onset)] == 1).all()
+    assert (shown[at[1][:, None] > np.maximum(fold, onset)] > 1).all()
     lines = {line.get_label(): line for line in ax.get_lines()}
     assert set(lines) == {"onset", "fold"}
     np.testing.assert_array_equal(lines["fold"].get_xdata(), diagram["gain.r"])
@@ -182,8 +197,9 @@ def test_solutions(diagram):
 def test_points_that_failed_stay_blank(diagram):
     damaged = diagram.copy(deep=True)
     damaged["count"][0, 0] = -1
-    mesh = drawn(plotting.plot_phase_diagram(damaged)).collections[0]
-    assert np.ma.getmaskarray(mesh.get_array())[0, 0] and np.ma.getmaskarray(mesh.get_array()).sum() == 1
+    _, grid, shown = pixels(drawn(plotting.plot_phase_diagram(damaged)), damaged)
+    blank = np.ma.getmaskarray(shown)
+    assert blank[grid][0, 0] and blank[grid].sum() == 1
 
 
 def test_selecting_from_three_axes():
