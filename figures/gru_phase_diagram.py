@@ -70,7 +70,7 @@ def _chaos_label(attributes):
 
 
 def _marginal(one):
-    """a_h between which 1 < rho^2 < 2, for each a_r: the birth of non-zero states, and where rho^2 rises through 2 (NaN: nowhere)."""
+    """a_h between which 1 < rho^2 < 2, for each a_r: where non-zero states are born, where rho^2 passes 2 (NaN: nowhere)."""
     low = np.interp(one["column"], one["line"], np.fmin(one["onset"], one["fold"]))
     high = []
     for rho2 in one["rho2"].values:
@@ -94,7 +94,7 @@ def draw(data):
         ax.plot(
             one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
         )
-        style = {"color": BLUE, "markersize": 3.5, "linestyle": "none", "linewidth": 1.0, "marker": "o", "capsize": 2.5, "zorder": 4}
+        style = {"color": BLUE, "markersize": 3.5, "linestyle": "none", "linewidth": 1.0, "marker": "o", "capsize": 2.5}
         ax.errorbar(
             one["probe"],
             one["chaos"],
