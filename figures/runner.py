@@ -100,7 +100,7 @@ def _write_png(figure, path):
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=200)
     with Image.open(drawn) as picture:
-        palette = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        palette = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette.save(path, format="png", optimize=True)
 
 

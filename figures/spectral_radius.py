@@ -57,5 +57,5 @@ def draw(data):
         ax.set_title(str(one["cell"].values), fontsize="small")
         ax.tick_params(labelsize="x-small")
     axes[0, 0].set_ylabel("spectral radius")
-    axes[0, 0].legend(fontsize="x-small")
+    axes[0, 1].legend(fontsize="x-small", loc="lower right")
     return figure
