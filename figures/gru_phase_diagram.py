@@ -70,12 +70,16 @@ def _chaos_label(attributes):
 
 
 def _marginal(one):
-    """a_h between which 1 < rho^2 < 2, for each a_r: where non-zero states are born, where rho^2 passes 2 (NaN: nowhere)."""
+    """a_h between which 1 < rho^2 < 2, for each a_r: where non-zero states are born, where rho^2 passes 2.
+
+    The upper is NaN where that lies between the birth and the first point of the grid: the region is narrower than the grid.
+    """
     low = np.interp(one["column"], one["line"], np.fmin(one["onset"], one["fold"]))
     high = []
     for rho2 in one["rho2"].values:
         known = np.isfinite(rho2)
-        high.append(np.interp(2.0, rho2[known], one["a_h"].values[known], right=one["a_h"].values[-1]) if known.any() else np.nan)
+        a_h = one["a_h"].values[known]
+        high.append(np.interp(2.0, rho2[known], a_h, left=np.nan, right=a_h[-1]) if known.any() else np.nan)
     return low, np.maximum(low, high)
 
 
@@ -90,11 +94,19 @@ def draw(data):
         # the update gate has no bias, so that it is shut in half of the units when it is binary
         low, high = _marginal(one)
         ax.fill_between(one["column"], low, high, facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0)
-        ax.plot(one["column"], np.where(high < float(one["a_h"][-1]), high, np.nan), color="0.35", linewidth=0.7)
+        ax.plot(one["column"], high, color="0.35", linewidth=0.7)
         ax.plot(
             one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
         )
-        style = {"color": BLUE, "markersize": 3.5, "linestyle": "none", "linewidth": 1.0, "marker": "o", "capsize": 2.5}
+        style = {
+            "color": BLUE,
+            "markersize": 3.5,
+            "linestyle": "none",
+            "linewidth": 1.0,
+            "marker": "o",
+            "capsize": 2.5,
+            "clip_on": False,
+        }
         ax.errorbar(
             one["probe"],
             one["chaos"],
