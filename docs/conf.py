@@ -51,7 +51,7 @@ def write_pages():
 
     for name in ("README", "NUMERICS", "PAPER_MAP", "CHANGELOG"):
         text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
-        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](../pictures/"))
+        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](/pictures/"))
     for module in MODULES:
         names = [n for n in import_module(module).__all__ if not n.startswith("_")]
         rows = [f"# {module}", "", "```{eval-rst}", f".. automodule:: {module}", "   :no-members:", ""]
