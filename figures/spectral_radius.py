@@ -57,5 +57,6 @@ def draw(data):
         ax.set_title(str(one["cell"].values), fontsize="small")
         ax.tick_params(labelsize="x-small")
     axes[0, 0].set_ylabel("spectral radius")
-    axes[0, 1].legend(fontsize="x-small", loc="lower right")
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize="x-small", frameon=False)
     return figure
