@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: demo test bench lint docs clean
+.PHONY: demo test bench lint pictures docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
@@ -27,7 +27,14 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# the site in docs/_build; a warning is an error
+# the figures, and those of them that README shows
+PICTURES := gru_spectra gru_phase_diagram
+pictures: $(VENV)/.installed
+	$(BIN)/gating-theory figures --quick --out output/figures
+	mkdir -p docs/pictures
+	cp $(PICTURES:%=output/figures/%.png) docs/pictures/
+
+# the site in docs/_build, with the figures there are in output/figures; a warning is an error
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
 

@@ -1,6 +1,7 @@
 """Sphinx: pages in Markdown, the API from the docstrings, the theory from the derivations, the gallery from the figures."""
 
 import re
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -50,7 +51,7 @@ def write_pages():
 
     for name in ("README", "NUMERICS", "PAPER_MAP", "CHANGELOG"):
         text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
-        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](../pictures/"))
+        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](/pictures/"))
     for module in MODULES:
         names = [n for n in import_module(module).__all__ if not n.startswith("_")]
         rows = [f"# {module}", "", "```{eval-rst}", f".. automodule:: {module}", "   :no-members:", ""]
@@ -74,11 +75,15 @@ def write_pages():
     import figures
 
     gallery = ["# Gallery", "", "Made by `gating-theory figures --quick`; `--full` has larger networks and finer grids.", ""]
+    # those of the last run of `gating-theory figures`, or else the ones that README shows
+    made, kept = ROOT / "output" / "figures", HERE / "pictures"
     for name in figures.NAMES:
         script = import_module(f"figures.{name}")
         gallery += [f"## {script.TITLE}", "", f"`gating-theory figures {name}`. {script.__doc__.splitlines()[0]}", ""]
-        if (HERE / "pictures" / f"{name}.png").exists():
-            gallery += [f"![{name}](../pictures/{name}.png)", ""]
+        picture = next((p for p in (made / f"{name}.png", kept / f"{name}.png") if p.exists()), None)
+        if picture is not None:
+            shutil.copyfile(picture, out / picture.name)
+            gallery += [f"![{name}]({picture.name})", ""]
     write("gallery.md", "\n".join(gallery))
 
 

@@ -152,10 +152,9 @@ def draw(data):
 
 def _counted(ax, place, slope, error, colour):
     """Rates of counts with their errors, and crosses for those of the exact integral; (n, 2) each."""
-    ax.errorbar(
-        place, slope[:, 0], error[:, 0], color=colour, linestyle="none", marker="o", markersize=3.5, capsize=2, linewidth=1.0
-    )
-    ax.plot(place, slope[:, 1], linestyle="none", marker="x", color=colour, markersize=5, zorder=4)
+    style = {"color": colour, "linestyle": "none", "capsize": 2, "linewidth": 1.0}
+    ax.errorbar(place, slope[:, 0], error[:, 0], marker="o", markersize=3.5, **style)
+    ax.errorbar(place, slope[:, 1], error[:, 1], marker="x", markersize=5, zorder=4, **style)
 
 
 def _text(numbers):

@@ -50,7 +50,9 @@ def compute(quick, rng, executor=None, progress=None):
         }
         pieces.append(xr.Dataset(one))
     coordinates = {"bias": list(_BIASES), "column": np.linspace(0.0, _TOP, size), "line": fine, "probe": coarse}
-    return xr.concat(pieces, "bias").assign_coords(coordinates).assign_attrs(n_units=units, n_steps=steps)
+    networks = gt.chaos_onset.__kwdefaults__["n_networks"]  # phase_diagram has no say in it
+    attributes = {"n_units": units, "n_steps": steps, "n_networks": networks}
+    return xr.concat(pieces, "bias").assign_coords(coordinates).assign_attrs(attributes)
 
 
 def _tricritical(ens):
@@ -58,6 +60,27 @@ def _tricritical(ens):
         return float(gt.tricritical(ens, "gain.r", along="gain.h"))
     except ValueError:  # none: b_r >= ln 2
         return np.nan
+
+
+def _chaos_label(attributes):
+    """Of what the points are; the error bars hold the scatter of these networks, not the shift that all of this size share."""
+    n = int(attributes["n_units"])
+    runs = f"{attributes['n_networks']} networks, N = {n}, T = {attributes['n_steps']}"
+    return f"chaos above, $a_z = 1$: {runs};\nbesides the bars shifted by order $N^{{-1/2}}$ = {100 / np.sqrt(n):.0f} %"
+
+
+def _marginal(one):
+    """a_h between which 1 < rho^2 < 2, for each a_r: where non-zero states are born, where rho^2 passes 2.
+
+    The upper is NaN where that lies between the birth and the first point of the grid: the region is narrower than the grid.
+    """
+    low = np.interp(one["column"], one["line"], np.fmin(one["onset"], one["fold"]))
+    high = []
+    for rho2 in one["rho2"].values:
+        known = np.isfinite(rho2)
+        a_h = one["a_h"].values[known]
+        high.append(np.interp(2.0, rho2[known], a_h, left=np.nan, right=a_h[-1]) if known.any() else np.nan)
+    return low, np.maximum(low, high)
 
 
 def draw(data):
@@ -69,19 +92,26 @@ def draw(data):
         one = data.sel(bias=bias)
         draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
         # the update gate has no bias, so that it is shut in half of the units when it is binary
-        ax.contourf(one["column"], one["a_h"], one["rho2"].T, levels=[1.0, 2.0], colors="none", hatches=["////"]).set(
-            edgecolor="0.5", linewidth=0.0
-        )
-        ax.contour(one["column"], one["a_h"], one["rho2"].T, levels=[2.0], colors="0.35", linewidths=0.7)
+        low, high = _marginal(one)
+        ax.fill_between(one["column"], low, high, facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0)
+        ax.plot(one["column"], high, color="0.35", linewidth=0.7)
         ax.plot(
             one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
         )
-        style = {"color": BLUE, "markersize": 3.5, "linestyle": "-", "linewidth": 0.8, "marker": "o", "capsize": 1.5}
+        style = {
+            "color": BLUE,
+            "markersize": 3.5,
+            "linestyle": "none",
+            "linewidth": 1.0,
+            "marker": "o",
+            "capsize": 2.5,
+            "clip_on": False,
+        }
         ax.errorbar(
             one["probe"],
             one["chaos"],
             one["chaos_error"],
-            label=f"chaos above, $a_z = 1$, N = {data.attrs['n_units']}, {data.attrs['n_steps']} steps",
+            label=_chaos_label(data.attrs),
             **style,
         )
         if np.isfinite(one["tricritical"]):

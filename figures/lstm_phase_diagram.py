@@ -60,7 +60,7 @@ def draw(data):
         one, size = data.sel(a_o=a_o), np.sqrt(64 - a_o**2)
         right.plot(size * np.sin(angle), size * np.cos(angle) / np.sqrt(3), color=colour, linewidth=1.0)
         right.plot(one["a_i"], one["tricritical"], "o", color=colour, markersize=4, label=f"$a_o$ = {a_o:g}")
-    right.set_ylim(-0.1, 5.6)
+    right.set_ylim(-0.1, 6.6)  # room for the legend
     right.set_xlabel("$a_i$")
     right.set_ylabel("tricritical $a_f$")
     right.legend(

@@ -101,7 +101,7 @@ def draw(data):
         ax.annotate(f"{value:.3g}", (a_z, value), textcoords="offset points", xytext=(4, 2), fontsize=6)
     ax.set_xlabel("$a_z$")
     ax.set_ylabel(r"$\max\,\mathrm{Re}\,\lambda - 1$")
-    ax.set_xlim(0.0, 54.0)
+    ax.set_xlim(0.0, 60.0)
     ax.set_ylim(top=0.5)
     ax = axes[1, 1]
     stable, marginal, unstable = "#e6ecf1", "#b9d9ee", "#d9896a"

@@ -88,7 +88,7 @@ def draw(data):
     a.set_xlabel("$a_z$")
     a.set_ylabel("$a_h$")
     handles, _ = a.get_legend_handles_labels()
-    a.legend(handles=[*handles, *count_patches(1, 2)], fontsize=6)
+    a.legend(handles=[*handles, *count_patches(1, 2)], fontsize=6, loc="upper right")
     draw_cloud(b, whole(data["eigenvalues"]), whole(data["edge"]))
     b.set_title("$a_z = 3$, $a_h = 2$", fontsize="small")
     c.loglog(data["tau"], data["slower"], color=VERMILLION, label="theory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from importlib import import_module
@@ -88,8 +89,19 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
 
 
 def _write(figure, out, name):
-    for suffix in ("png", "pdf"):
-        write_atomically(out / f"{name}.{suffix}", lambda path, suffix=suffix: figure.savefig(path, format=suffix, dpi=200))
+    write_atomically(out / f"{name}.pdf", lambda path: figure.savefig(path, format="pdf", dpi=200))
+    write_atomically(out / f"{name}.png", lambda path: _write_png(figure, path))
+
+
+def _write_png(figure, path):
+    """With a palette of 256 colours: a third of the size."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=200)
+    with Image.open(drawn) as picture:
+        palette = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette.save(path, format="png", optimize=True)
 
 
 def _found(path, request):

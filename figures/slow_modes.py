@@ -20,14 +20,14 @@ def compute(quick, rng, executor=None, progress=None):
     """See the package."""
     import xarray as xr
 
-    n, count, points, n_taus = (300, 2, 6, 7) if quick else (1000, 4, 13, 25)
+    n, count, points, n_taus, tol = (300, 2, 6, 5, 1e-3) if quick else (1000, 4, 13, 25, 1e-4)
     taus = np.geomspace(1.0, 1000.0, n_taus)
     tasks = []
     for s, (name, path, low, high) in enumerate(_SWEEPS):
         for v, value in enumerate(np.linspace(low, high, points)):
-            tasks.append((name, path, float(value), n, count, (rng, s, v), (_TAU,)))
+            tasks.append((name, path, float(value), n, count, (rng, s, v), (_TAU,), tol))
         for v, value in enumerate(_SHOWN[path.partition(".")[0]]):
-            tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(taus)))
+            tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(taus), tol))
     found = over(executor, _fractions, tasks, progress)
     shape = (len(_SWEEPS), points + 3)
     rows = np.empty(shape, dtype=object)
@@ -49,13 +49,13 @@ def compute(quick, rng, executor=None, progress=None):
     return xr.Dataset(variables, coordinates, {"n_units": n})
 
 
-def _fractions(name, path, value, n, count, seed, taus):
-    """Slow fractions of theory (taus,) and of networks (count, taus)."""
+def _fractions(name, path, value, n, count, seed, taus, tol):
+    """Slow fractions of theory (taus,), to tol, and of networks (count, taus)."""
     point = gt.fixed_points(gt.Ensemble(getattr(gt, name), **_BASES[name]).replace({path: value}))[-1]
-    spectrum = gt.Spectrum(point, tol=1e-4)
+    spectrum = gt.Spectrum(point, tol=1e-4)  # of the averages over sites
     modulus = np.abs(planted_eigenvalues(point, n, seed, count))
     measured = [[np.mean(m > np.exp(-1.0 / tau)) for tau in taus] for m in modulus]
-    return np.array([spectrum.slow_fraction(tau) for tau in taus]), np.array(measured)
+    return np.array([spectrum.slow_fraction(tau, tol) for tau in taus]), np.array(measured)
 
 
 def draw(data):

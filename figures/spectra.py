@@ -88,8 +88,10 @@ def draw(data):
         Line2D([], [], color=VERMILLION, label="edge, theory"),
         Patch(color="#4a90c4", label="density, theory (logarithmic)"),
         Line2D([], [], color=SKY, marker="o", markersize=3, linestyle="none", label="eigenvalues of a network"),
-        Line2D([], [], marker="s", markerfacecolor="none", markeredgecolor=BLACK, linestyle="none", label="outlier, theory"),
         Line2D([], [], color="0.5", linestyle=(0, (4, 3)), linewidth=0.7, label="unit circle"),
     ]
+    if data["outliers"].isel(part=0).notnull().any():  # the padding is NaN in its real part only
+        style = {"marker": "s", "markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none"}
+        handles.append(Line2D([], [], label="outlier, theory", **style))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     return figure

@@ -167,8 +167,7 @@ def design(cell, target, given=None, *, free=None, bounds=None, state="zero", to
 
     Raises
     ------
-    TypeError, ValueError
-        Unknown targets, paths or states, fractions outside [0, 1], a hyperparameter both given and free, too few unknowns.
+    TypeError, ValueError : unknown targets, paths, states; fractions outside [0, 1]; a path both given and free; too few unknowns
     CapabilityError : no default unknowns for this cell, or no bounded mean field
     ConvergenceError : no state could be evaluated at any value of the unknowns
 
