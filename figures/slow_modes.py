@@ -82,11 +82,13 @@ def draw(data):
             measured = one["law_measured"].isel(curve=c)
             ax.loglog(data["tau"], measured.where(measured > 0), "o", color=colour, markersize=2.5)
         ax.set_xlabel(r"$\tau$ (steps)")
-        ax.set_ylim(2e-3, 1.3)
-        ax.legend(fontsize="x-small", loc="lower left")
+        ax.set_ylim(2e-3, 60.0)  # room above fractions for the legend
+        ax.set_yticks([1e-2, 1e-1, 1.0])
+        ax.legend(fontsize="x-small", loc="upper right", borderpad=0.2, handlelength=1.2)
     axes[0, 0].set_ylabel(f"fraction slower\nthan {_TAU:g} steps")
     axes[1, 0].set_ylabel(r"fraction slower than $\tau$")
-    axes[0, 0].legend(fontsize="x-small", loc="upper left")
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)
     for ax in axes.flat:
         ax.tick_params(labelsize="x-small")
     return figure

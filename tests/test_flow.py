@@ -563,6 +563,19 @@ def test_large_parameters():
     assert counts.complete.mean() > 0.995 and (counts.count[counts.complete] % 2 == 1).all()
 
 
+def test_nullclines_of_a_variable_that_nothing_drives():
+    """dh_2/dt = -(1 - z) h_2: its bounds are [0, 0], and the first variable's nullclines are upright lines all over the picture."""
+    flow = GRUFlow(U_h=[[10.0, 0.0], [0.0, 0.0]])
+    first, second = flow.nullclines(box=[(-1, 1), (-1, 1)])
+    # tanh(5 h) = h at 0 and +-0.99991
+    assert sorted(np.round(curve[:, 0].mean(), 3) for curve in first) == pytest.approx([-1.0, 0.0, 1.0], abs=1e-3)
+    assert all(np.ptp(curve[:, 1]) > 1.98 and np.ptp(curve[:, 0]) < 1e-9 for curve in first)
+    (level,) = second
+    assert np.ptp(level[:, 0]) > 1.98 and np.abs(level[:, 1]).max() < 1e-9
+    with pytest.raises(ValueError, match="box"):
+        flow.nullclines(box=[(1, -1), (0, 1)])
+
+
 def test_nullclines_cross_at_the_fixed_points():
     flow = gru(*KNOWN[4, 1, 4])
     curves = flow.nullclines(500)

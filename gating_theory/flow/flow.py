@@ -403,14 +403,17 @@ class Flow:
 
         return find_all(self, grade, max_boxes, min_width)
 
-    def nullclines(self, n=400):
+    def nullclines(self, n=400, box=None):
         """Curves on which one component of the vector field of a two-dimensional flow vanishes; they cross at the fixed points.
 
         For cells with one state variable the gate-free residual is followed, which a shut gate cannot flatten.
 
         Parameters
         ----------
-        n : int >= 10, grid points along each axis of ``bounds``, and 1 % beyond
+        n : int >= 10, grid points along each axis of the area, and 1 % beyond
+        box : (2, 2) array, optional
+            (low, high) of each variable: the area looked at. Default: ``bounds``, which have no width along a variable that nothing
+            drives.
 
         Returns
         -------
@@ -419,6 +422,7 @@ class Flow:
         Raises
         ------
         CapabilityError : dim is not 2
+        TypeError, ValueError : n too small, a box of another shape
         """
         from contourpy import contour_generator
 
@@ -426,7 +430,10 @@ class Flow:
             raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
         n = integer("n", n, low=10)
         # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
-        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in self.bounds]
+        area = self.bounds if box is None else real_array("box", box)
+        if area.shape != (2, 2) or not np.all(area[:, 0] <= area[:, 1]):
+            raise ValueError(f"box must hold (low, high) for two variables, got {box!r}")
+        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in area]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
         return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
