@@ -83,7 +83,8 @@ def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64",
     # states, fields, images, biases, parameters, a message, input noise; Jacobian blocks and directions of a tangent vector
     rows = 2 * cell.n_state + 3 * cell.n_fields + len(cell.parameters) + 3
     rows += 3 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
-    return total + 8 * rows * n_units
+    # temporaries of site functions, a chunk at a time
+    return total + 8 * rows * n_units + 8 * 12 * min(n_units, _CHUNK)
 
 
 def simulate(

@@ -13,6 +13,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 _TOGETHER = {"test_derivations": "derivations", "test_topologies": "flow", "test_validate": "validate"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         name = item.path.stem
