@@ -40,10 +40,11 @@ def stationary_from(series):
     """
     T = series.shape[0]
     half = series[T // 2 :]
-    mean, error = half.mean(axis=0), _detrended_error(half)
-    if np.any(
-        np.abs(_slope(half)) > _TREND * np.sqrt(12.0) * error + 1e-9 * np.abs(mean)
-    ):  # a slope's own error is sqrt(12) of the mean's
+    # errors of what is left without a trend: a drift must not hide behind the spread that it makes itself
+    mean, slope, line = _trend(half)
+    error = block_error(half - line)
+    # a slope's own error is sqrt(12) of the mean's
+    if np.any(np.abs(slope) > _TREND * np.sqrt(12.0) * error + 1e-9 * np.abs(mean)):
         return T // 2, False
     window = max(2, T // 10)
     # fluctuations within a window are correlated: its error is that of its share of blocks
@@ -70,17 +71,13 @@ def settled_mean(series, start):
         return float(series[start:].mean()), np.nan
     found, stationary = stationary_from(series[:, None])
     kept = series[max(start, found) :]
-    drift = 0.0 if stationary else 0.5 * abs(float(_slope(kept)))
+    drift = 0.0 if stationary else 0.5 * abs(float(_trend(kept)[1]))
     return float(kept.mean()), float(np.hypot(block_error(kept), drift))
 
 
-def _slope(series):
-    """Change over the length of a series of its straight-line fit."""
+def _trend(series):
+    """Straight-line fit of a series: its mean, its change over the length, and the line about the mean."""
     time = np.linspace(-0.5, 0.5, series.shape[0])
-    return time @ (series - series.mean(axis=0)) / (time @ time)
-
-
-def _detrended_error(series):
-    """Errors of what is left without a trend: a drift must not hide behind the spread that it makes itself."""
-    time = np.linspace(-0.5, 0.5, series.shape[0])
-    return block_error(series - np.multiply.outer(time, _slope(series)))
+    mean = series.mean(axis=0)
+    slope = time @ (series - mean) / (time @ time)
+    return mean, slope, np.multiply.outer(time, slope)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from .blocks import settled_mean
@@ -140,14 +142,18 @@ def chaos_onset(
         def exponent(value):
             if value not in known:
                 there = ensemble.replace({parameter: value})
-                known[value] = largest_exponent(there, n_units, n_steps, scale=scale, rng=np.random.default_rng(seed))
+                found = largest_exponent(there, n_units, n_steps, scale=scale, rng=np.random.default_rng(seed))
+                # -inf: the state has become exactly zero, tangent and all
+                if np.isnan(found[0]) or found[0] == np.inf:
+                    raise ConvergenceError(f"the exponent at {parameter} = {value} is {found[0]}", estimate=value)
+                known[value] = found
             return known[value]
 
         return exponent
 
     signed = parameter.startswith(("bias.", "parameter."))
     outer = ((-np.inf if signed else 0.0), np.inf) if bounds is None else (low, high)
-    finest = 1.0 if signed else 0.0
+    finest = 1.0 if signed else 1e-12
 
     with Progress(progress, n_networks, "network") as tell:
         first = network(seeds[0])
@@ -170,31 +176,30 @@ def chaos_onset(
     return ChaosOnset(value, parameter, error, bool(rising), below, above, bool(jump), tuple(values), n_units, n_steps)
 
 
+def _changes(exponent, low, high):
+    """Whether the exponent has one sign at one end and the other at the other."""
+    return (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0)
+
+
 def _inside(exponent, low, high, parameter):
     """The bracket asked for, if the exponent changes its sign between its ends."""
-    below, above = exponent(low)[0], exponent(high)[0]
-    if (below < 0.0) == (above < 0.0):
+    if not _changes(exponent, low, high):
         raise ValueError(
-            f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {below:.3g} at the lower "
-            f"and {above:.3g} at the upper one; other bounds?"
+            f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at the "
+            f"lower and {exponent(high)[0]:.3g} at the upper one; other bounds?"
         )
     return low, high
 
 
 def _bracket(ensemble, parameter, exponent, signed):
     """Where to look when nobody says."""
-    try:
-        start = float(onset(ensemble, parameter))
-    except ValueError:  # no zero state, or its stability does not depend on the parameter
-        pass
-    else:
-        try:
-            return _inside(exponent, *((start - 2.0, start + 2.0) if signed else (0.5 * start, 2.0 * start)), parameter)
-        except ValueError:
-            pass
     lattice = _SIGNED if signed else _POSITIVE
-    for low, high in zip(lattice, lattice[1:]):
-        if (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0):
+    places = list(zip(lattice, lattice[1:]))
+    with suppress(ValueError):  # no zero state, or its stability does not depend on the parameter
+        start = float(onset(ensemble, parameter))
+        places.insert(0, (start - 2.0, start + 2.0) if signed else (0.5 * start, 2.0 * start))
+    for low, high in places:
+        if _changes(exponent, low, high):
             return low, high
     side = "negative" if exponent(lattice[0])[0] < 0.0 else "positive"
     raise ValueError(f"no onset of chaos in {parameter}: the largest exponent is {side} at all of {lattice}; bounds?")
@@ -238,7 +243,7 @@ def _bisect(exponent, low, high, tol, n_units, finest):
 
 
 def _error_over_slope(low, high, below, above):
-    """What the exponents' errors at the ends of a bracket mean for where they vanish: no more than where they would be unseen."""
+    """What the exponents' errors at the ends of a bracket mean for the place where the exponent vanishes."""
     if not (np.isfinite(below).all() and np.isfinite(above).all()) or above[0] == below[0]:
         return 0.0
     return 0.5 * np.hypot(below[1], above[1]) * (high - low) / abs(above[0] - below[0])

@@ -105,6 +105,13 @@ def test_where_an_onset_is_looked_for(monkeypatch):
     assert gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h").values == pytest.approx((1.0, 6.0, 6.0), rel=0.02)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_exponents_that_are_not_numbers_are_errors(monkeypatch, broken):
+    invented(monkeypatch, lambda v, rng: (v - 1.0 if v < 1.2 else broken, 1e-3))
+    with pytest.raises(gt.ConvergenceError, match=f"the exponent at gain.h = .* is {broken}"):
+        gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h")
+
+
 def test_same_seed_same_value():
     values = [float(gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h", tol=0.2, rng=3, n_units=200, n_steps=60)) for _ in range(2)]
     assert values[0] == values[1]
