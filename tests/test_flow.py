@@ -7,7 +7,7 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -219,8 +219,9 @@ def test_operations_enclose(grade, a, b):
     with mpmath.workdps(60):
         x, y = (mpmath.mpf(l) + (mpmath.mpf(h) - mpmath.mpf(l)) * t for l, h, t in ((al, ah, ta), (bl, bh, tb)))
 
-        def contains(pair, exact, loose=None):
-            assert pair[0] <= exact <= pair[1], (pair, exact)
+        def contains(pair, exact):
+            rounding = abs(exact) * mpmath.mpf(10) ** -55  # of the exact value itself, which has 60 digits
+            assert pair[0] <= exact + rounding and exact - rounding <= pair[1], (pair, exact)
 
         contains(k.add(al, ah, bl, bh), x + y)
         contains(k.subtract(al, ah, bl, bh), x - y)
@@ -454,9 +455,10 @@ def count_by_scanning(u, a, c, b):
         h = np.tanh(x)
         return u * h * sigma(a * h + c) + b - x
 
+    # a point that is itself a root is left out: a second root may lie between it and its neighbour, where only a dip shows it
+    x = x[f(x) != 0.0]
     y = f(x)
-    nonzero = y[y != 0.0]
-    count = int((np.sign(nonzero[1:]) != np.sign(nonzero[:-1])).sum())
+    count = int((np.sign(y[1:]) != np.sign(y[:-1])).sum())
     inner, left, right = y[1:-1], y[:-2], y[2:]
     dips = (inner * left > 0) & (inner * right > 0) & (np.abs(inner) < np.abs(left)) & (np.abs(inner) < np.abs(right))
     for i in np.flatnonzero(dips) + 1:
@@ -472,6 +474,7 @@ def count_by_scanning(u, a, c, b):
 
 @settings(max_examples=50)
 @given(arrays(float, (20, 6), elements=_ENTRIES, fill=st.nothing()))
+@example(np.array([[0.0, 9.0, 21.0, 0.0, -3.0, 0.0]] * 20))  # slope .996 at h = 0: another root 5e-4 away
 def test_one_unit_against_scanning(parameters):
     """1000 networks: counts agree, wherever the search is decided; never more than three."""
     counts = count_fixed_points(gt.GRU, parameters[:, :3].reshape(20, 3, 1, 1), parameters[:, 3:].reshape(20, 3, 1))
