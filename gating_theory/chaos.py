@@ -8,7 +8,7 @@ import numpy as np
 
 from .blocks import settled_mean
 from .checks import generator, integer, real
-from .ensemble import Ensemble
+from .ensemble import Ensemble, signed
 from .errors import ConvergenceError
 from .mean_field import onset
 from .progress import Progress, check_progress
@@ -151,13 +151,12 @@ def chaos_onset(
 
         return exponent
 
-    signed = parameter.startswith(("bias.", "parameter."))
-    outer = ((-np.inf if signed else 0.0), np.inf) if bounds is None else (low, high)
-    finest = 1.0 if signed else 1e-12
+    outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
+    finest = 1.0 if signed(parameter) else 1e-12
 
     with Progress(progress, n_networks, "network") as tell:
         first = network(seeds[0])
-        low, high = _bracket(ensemble, parameter, first, signed) if bounds is None else _inside(first, low, high, parameter)
+        low, high = _bracket(ensemble, parameter, first) if bounds is None else _inside(first, low, high, parameter)
         rising = first(low)[0] < 0.0
         found = [_bisect(first, low, high, tol, n_units, finest)]
         tell(1)
@@ -191,13 +190,13 @@ def _inside(exponent, low, high, parameter):
     return low, high
 
 
-def _bracket(ensemble, parameter, exponent, signed):
+def _bracket(ensemble, parameter, exponent):
     """Where to look when nobody says."""
-    lattice = _SIGNED if signed else _POSITIVE
+    lattice = _SIGNED if signed(parameter) else _POSITIVE
     places = list(zip(lattice, lattice[1:]))
     with suppress(ValueError):  # no zero state, or its stability does not depend on the parameter
         start = float(onset(ensemble, parameter))
-        places.insert(0, (start - 2.0, start + 2.0) if signed else (0.5 * start, 2.0 * start))
+        places.insert(0, (start - 2.0, start + 2.0) if signed(parameter) else (0.5 * start, 2.0 * start))
     for low, high in places:
         if _changes(exponent, low, high):
             return low, high

@@ -250,8 +250,8 @@ def _result(landscape, method, saddles, found, tol):
     others = tuple(s for s in saddles if not s.maximum)
     best = counted[0] if counted else None
     doubts = found.doubts(best and best.value) if found else ()
+    where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
     if best is None and doubts:
-        where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
         raise ConvergenceError(
             f"complexity of {ensemble!r}: no saddle found, but the solver failed at E m^2 = {where}", estimate=found
         )
@@ -268,7 +268,6 @@ def _result(landscape, method, saddles, found, tol):
     shown = f"{best.value:.6g} +- {accuracy:.1e}"
     value = max(best.value, 0.0)
     if doubts:
-        where = ", ".join(f"{np.exp(end.t):.3g}" for end in doubts)
         status = f"incomplete: the solver failed at E m^2 = {where}, where there may be a larger rate than {best.value:.6g}"
     elif not best.point.x.any():
         status = "not positive: the mean-field fixed point attracts (1 is outside its spectrum), its rate is exactly zero"

@@ -6,10 +6,10 @@ import numpy as np
 
 from .checks import real
 from .complexity import complexity, follow_saddle
-from .ensemble import Ensemble
+from .ensemble import Ensemble, signed
 from .errors import CapabilityError, ConvergenceError
 from .landscape import Landscape
-from .mean_field import Critical, fixed_points, onset
+from .mean_field import Critical, _default_bounds, fixed_points, onset
 
 __all__ = ["complexity_onset"]
 
@@ -54,8 +54,7 @@ def complexity_onset(ensemble, parameter, bounds=None):
     ensemble.value(parameter)
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
-    default = (-30.0, 30.0) if parameter.partition(".")[0] in ("bias", "parameter") else (0.0, 100.0)
-    low, high = (real(f"bounds[{i}]", b) for i, b in enumerate(bounds or default))
+    low, high = (real(f"bounds[{i}]", b) for i, b in enumerate(bounds or _default_bounds(ensemble, parameter)))
     if not low < high:
         raise ValueError(f"bounds must be increasing, got {bounds!r}")
     try:
@@ -166,7 +165,7 @@ def _by_sign(ensemble, parameter, low, high):
 
     present = min(max(ensemble.value(parameter), low), high)
     here = best(present)
-    multiplicative = not parameter.startswith(("bias.", "parameter."))
+    multiplicative = not signed(parameter)
     steps = 1.3 ** np.arange(1, 30) if multiplicative else 0.25 * 1.3 ** np.arange(1, 30)
     base = max(present, 0.1)
     for k, s in enumerate(steps):

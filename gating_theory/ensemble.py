@@ -9,13 +9,23 @@ import numpy as np
 from .cell import Cell
 from .checks import real
 
-__all__ = ["Ensemble"]
+__all__ = ["Ensemble", "signed"]
 
 _FIELD_KINDS = {"gain": 1.0, "bias": 0.0, "bias_std": 0.0, "input_std": 0.0}
 _SITE_KINDS = {"parameter": 0.0, "parameter_std": 0.0}
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
 _LARGEST = 1e6
 _NON_NEGATIVE = {"gain", "bias_std", "input_std", "parameter_std"}
+
+
+def signed(path):
+    """Whether the hyperparameter of this path may be negative: biases and means of site parameters; not gains and spreads.
+
+    Parameters
+    ----------
+    path : str, such as "bias.z"
+    """
+    return path.partition(".")[0] not in _NON_NEGATIVE
 
 
 class Ensemble:

@@ -19,7 +19,7 @@ from .fixed_point_search import NetworkFixedPoints
 from .kac_rice import KacRice
 from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
-from .provenance import cell_text, provenance
+from .provenance import provenance, require_same_cell
 from .version import __version__
 
 __all__ = ["save", "load", "write_atomically"]
@@ -234,11 +234,8 @@ def _restore(kind, data, record, cell):
     if kind not in makers:
         raise ValueError(f"unknown kind {kind!r}; known are {[*makers, 'network_fixed_points', 'flow']}")
     result = makers[kind](data, cell)
-    # a cell of the same name can be another one; built-in cells may have changed with the version
     one = result[0] if isinstance(result, list) else result
-    used = (one if isinstance(one, Ensemble) else one.ensemble).cell
-    if cell_text(used) != record["cell"]:
-        raise ValueError(f"it was made with another cell {used.name!r}: saved {record['cell']}, given {cell_text(used)}")
+    require_same_cell(record["cell"], (one if isinstance(one, Ensemble) else one.ensemble).cell)
     return result
 
 

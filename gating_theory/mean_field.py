@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from .checks import real
-from .ensemble import Ensemble
+from .ensemble import Ensemble, signed
 from .errors import CapabilityError, ConvergenceError
 from .roots import smooth_extremum, smooth_roots
 from .sites import FieldLaw, Sites
@@ -462,9 +462,8 @@ def _alpha_beta(ensemble):
 
 
 def _default_bounds(ensemble, parameter):
-    kind = parameter.partition(".")[0]
     ensemble.value(parameter)
-    return (-30.0, 30.0) if kind in ("bias", "parameter") else (0.0, 100.0)
+    return (-30.0, 30.0) if signed(parameter) else (0.0, 100.0)
 
 
 def _solve_for(function, ensemble, parameter, bounds, what, points=81):
@@ -477,7 +476,7 @@ def _solve_for(function, ensemble, parameter, bounds, what, points=81):
     if not low < high:
         raise ValueError(f"bounds must be increasing, got {bounds!r}")
     span = np.linspace(0.0, 1.0, points)
-    grid = low + (high - low) * (span if parameter.startswith(("bias.", "parameter.")) else span**3)
+    grid = low + (high - low) * (span if signed(parameter) else span**3)
 
     def at(value):
         return function(ensemble.replace({parameter: float(value)}))
@@ -655,7 +654,7 @@ def _fold_by_count(ensemble, parameter, bounds):
     low, high = bounds
     present = ensemble.value(parameter)
     span = np.linspace(0.0, 1.0, 81)
-    grid = low + (high - low) * (span if parameter.startswith(("bias.", "parameter.")) else span**3)
+    grid = low + (high - low) * (span if signed(parameter) else span**3)
     counts = []
     for value in grid:
         moments = MomentMap(ensemble.replace({parameter: float(value)}))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from .version import __version__
 
-__all__ = ["cell_text", "json_ready", "provenance"]
+__all__ = ["cell_text", "json_ready", "provenance", "require_same_cell"]
 
 _LIBRARIES = ("numpy", "scipy", "sympy", "xarray")
 
@@ -56,6 +56,12 @@ def cell_text(cell):
     if cell.parameter_names:
         text["parameters"] = list(cell.parameter_names)
     return text
+
+
+def require_same_cell(saved, cell):
+    """ValueError unless ``saved`` is this cell's :func:`cell_text`: one name can mean two cells, built-in ones may have changed."""
+    if cell_text(cell) != saved:
+        raise ValueError(f"it was made with another cell {cell.name!r}: saved {saved}, given {cell_text(cell)}")
 
 
 def json_ready(value):

@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import integer, real, real_array
 from ..errors import ConvergenceError
 from . import collocation
+from .flow import _box
 from .trajectories import advance
 
 __all__ = ["Attractors", "Basins", "Cycle", "attractors", "basins", "cycles", "find_cycle"]
@@ -391,18 +392,6 @@ class Basins:
 
     def __str__(self):
         return str(self.attractors)
-
-
-def _box(flow, box):
-    """(dim, 2) array of limits; by default the box that trajectories do not leave."""
-    if box is None:
-        return np.array(flow.bounds, dtype=float)
-    box = real_array("box", box)
-    if box.shape == (2,):
-        box = np.tile(box, (flow.dim, 1))
-    if box.shape != (flow.dim, 2) or not (box[:, 0] < box[:, 1]).all():
-        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {box.tolist()}")
-    return box
 
 
 def _grid(flow, n, box):

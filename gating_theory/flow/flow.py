@@ -148,27 +148,7 @@ class Flow:
             raise TypeError(f"description must be a mapping, got {type(description).__name__}")
         values = {k: v for k, v in description.items() if k != "kind"}
         cell = named(values.pop("cell", "GRU" if cell is None else cell.name), cell)
-        places = {f"U_{k}": 2 for k in cell.field_names} | {f"b_{k}": 1 for k in cell.field_names}
-        places |= dict.fromkeys(cell.parameter_names, 1)
-        given = {}
-        for name, value in values.items():
-            if name not in places:
-                raise ValueError(f"the description has an unknown entry {name!r}; allowed are cell, {', '.join(places)}")
-            array = real_array(name, value)
-            given[name] = array.reshape((1,) * places[name]) if array.ndim == 0 else array
-        if not given:
-            raise ValueError(f"the description must have at least one of {', '.join(places)}")
-        first, n = next(iter(given)), next(iter(given.values())).shape[-1]
-        for name, array in given.items():
-            if array.shape != (n,) * places[name]:
-                raise ValueError(f"{name} must have shape {(n,) * places[name]}, as {first} has {n} columns; got {array.shape}")
-
-        def stack(names):
-            return np.array([given.get(name, np.zeros((n,) * places[name])) for name in names])
-
-        fields = cell.field_names
-        parameters = stack(cell.parameter_names) if cell.parameter_names else None
-        return Flow(cell, stack(f"U_{k}" for k in fields), stack(f"b_{k}" for k in fields), parameters)
+        return Flow(cell, *_by_name(cell, values))
 
     def as_dict(self):
         """JSON-ready, all parameters by name, read back by :meth:`from_dict`."""
@@ -411,9 +391,8 @@ class Flow:
         Parameters
         ----------
         n : int >= 10, grid points along each axis of the area, and 1 % beyond
-        box : (2, 2) array, optional
-            (low, high) of each variable: the area looked at. Default: ``bounds``, which have no width along a variable that nothing
-            drives.
+        box : (low, high) or two such pairs, optional
+            The area looked at. Default: ``bounds``, which have no width along a variable that nothing drives.
 
         Returns
         -------
@@ -430,10 +409,7 @@ class Flow:
             raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
         n = integer("n", n, low=10)
         # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
-        area = self.bounds if box is None else real_array("box", box)
-        if area.shape != (2, 2) or not np.all(area[:, 0] <= area[:, 1]):
-            raise ValueError(f"box must hold (low, high) for two variables, got {box!r}")
-        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in area]
+        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in _box(self, box)]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
         return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
@@ -551,12 +527,50 @@ class GRUFlow(Flow):
     """
 
     def __init__(self, U_z=None, U_r=None, U_h=None, b_z=None, b_r=None, b_h=None):
+        from ..cells import GRU
+
         given = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
         given = {name: value for name, value in given.items() if value is not None}
         if not given:
             raise ValueError("GRUFlow needs at least one of U_z, U_r, U_h, b_z, b_r, b_h")
-        flow = Flow.from_dict(given)
-        super().__init__(flow.cell, flow.matrices, flow.bias)
+        super().__init__(GRU, *_by_name(GRU, given))
+
+
+def _box(flow, box):
+    """(dim, 2) array of limits; by default the box that trajectories do not leave."""
+    if box is None:
+        return np.array(flow.bounds, dtype=float)
+    box = real_array("box", box)
+    if box.shape == (2,):
+        box = np.tile(box, (flow.dim, 1))
+    if box.shape != (flow.dim, 2) or not (box[:, 0] < box[:, 1]).all():
+        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {box.tolist()}")
+    return box
+
+
+def _by_name(cell, values):
+    """Matrices, biases and site parameters (or None) from arrays by name; what is left out is 0."""
+    places = {f"U_{k}": 2 for k in cell.field_names} | {f"b_{k}": 1 for k in cell.field_names}
+    places |= dict.fromkeys(cell.parameter_names, 1)
+    given = {}
+    for name, value in values.items():
+        if name not in places:
+            raise ValueError(f"the description has an unknown entry {name!r}; allowed are cell, {', '.join(places)}")
+        array = real_array(name, value)
+        given[name] = array.reshape((1,) * places[name]) if array.ndim == 0 else array
+    if not given:
+        raise ValueError(f"the description must have at least one of {', '.join(places)}")
+    first, n = next(iter(given)), next(iter(given.values())).shape[-1]
+    for name, array in given.items():
+        if array.shape != (n,) * places[name]:
+            raise ValueError(f"{name} must have shape {(n,) * places[name]}, as {first} has {n} columns; got {array.shape}")
+
+    def stack(names):
+        return np.array([given.get(name, np.zeros((n,) * places[name])) for name in names])
+
+    fields = cell.field_names
+    parameters = stack(cell.parameter_names) if cell.parameter_names else None
+    return stack(f"U_{k}" for k in fields), stack(f"b_{k}" for k in fields), parameters
 
 
 def _stack(name, value, labels, dimensions):

@@ -7,9 +7,9 @@ import numpy as np
 from ..errors import CapabilityError
 from ..plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, _axes
 from .continuation import CycleBranch, FixedPointBranch
-from .cycles import Basins, Cycle, _box
+from .cycles import Basins, Cycle
 from .cycles import cycles as all_cycles
-from .flow import Flow
+from .flow import Flow, _box
 from .map_orbits import MapAttractors
 from .trajectories import advance
 
@@ -113,7 +113,7 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
         x, y = (np.linspace(low, high, 41) for low, high in limits)
         speed = flow(np.stack(np.meshgrid(x, y), axis=-1))
         ax.streamplot(x, y, speed[..., 0], speed[..., 1], color="0.75", linewidth=0.5, arrowsize=0.5, density=1.1, zorder=1)
-    for i, (curves, colour) in enumerate(zip(flow.nullclines(box=limits), (BLUE, ORANGE))):
+    for i, (curves, colour) in enumerate(zip(flow.nullclines(box=box), (BLUE, ORANGE))):
         for j, curve in enumerate(curves):
             ax.plot(*curve.T, color=colour, linewidth=1.0, zorder=2, label=f"$\\dot h_{i + 1} = 0$" if j == 0 else None)
     if manifolds:

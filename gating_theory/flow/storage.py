@@ -13,7 +13,7 @@ import numpy as np
 
 from ..cell import Cell
 from ..cells import named
-from ..provenance import cell_text, json_ready
+from ..provenance import cell_text, json_ready, require_same_cell
 from .collocation import Orbit
 from .continuation import Bifurcation, CycleBranch, FixedPointBranch
 from .cycles import Attractors, Basins, Cycle
@@ -77,8 +77,7 @@ def restore(data, cell=None):
     text = data["cell"]
     if text is not None:
         cell = named(text["name"], cell)
-        if cell_text(cell) != text:
-            raise ValueError(f"it was made with another cell {cell.name!r}: saved {text}, given {cell_text(cell)}")
+        require_same_cell(text, cell)
     return _decode(data["result"], cell)
 
 

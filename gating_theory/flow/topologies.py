@@ -115,9 +115,9 @@ def search_topologies(n_generations=100, population=500, rng=None, *, start=(), 
             table = sweep_table(GRU, 2, plain, most_boxes=_BUDGET, middles=middles)
             good = _decided(table) & (table[:, 0] <= _MOST)
             undecided += int((~good).sum())
-            for flow, row, points in zip(flat[good], table[good], middles[good]):
+            for flow, bare, row, points in zip(flat[good], plain[good], table[good], middles[good]):
                 saddles = int(row[3])
-                for sources, gate in _reached(jacobian, flow, points[: row[0]], rng, largest):
+                for sources, gate in _reached(jacobian, bare, flow[_Z], points[: row[0]], rng, largest):
                     triple = Topology(saddles + 1 - sources, sources, saddles)
                     frequency[triple] = frequency.get(triple, 0) + 1
                     kept = archive.setdefault(triple, [])
@@ -180,16 +180,14 @@ def _children(archive, frequency, count, rng):
     return flat + change
 
 
-def _reached(jacobian, flat, points, rng, largest):
+def _reached(jacobian, plain, own, points, rng, largest):
     """[(number of sources, gate)], one for each number that some update gate gives the fixed points of a two-unit GRU.
 
-    The Jacobian is diag(1 - z) A: a point with det A > 0 is a source where (1 - z_1) A_11 + (1 - z_2) A_22 > 0, which the gate
-    decides where A_11 and A_22 differ in sign. Gates z_1 = sigma(-u), z_2 = sigma(u) with u = w.h + c have
+    ``plain`` are its parameters without an update gate, ``own`` those of its gate, which is tried first. The Jacobian is
+    diag(1 - z) A: a point with det A > 0 is a source where (1 - z_1) A_11 + (1 - z_2) A_22 > 0, which the gate decides where
+    A_11 and A_22 differ in sign. Gates z_1 = sigma(-u), z_2 = sigma(u) with u = w.h + c have
     (1 - z_1)/(1 - z_2) = e^u: for given w all thresholds c are tried.
     """
-    own = flat[_Z]
-    plain = flat.copy()
-    plain[_Z] = 0.0
     J = np.empty((len(points), 4))
     jacobian(np.ascontiguousarray(points), plain, J)
     a, d = J[:, 0], J[:, 3]
