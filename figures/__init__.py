@@ -3,12 +3,14 @@
 A script is a module here with
 
     TITLE                                       what it shows, one line
-    compute(quick, rng, executor, progress)     -> xarray.Dataset; ``quick`` for a smaller one
+    compute(quick, rng, work)                   -> xarray.Dataset; ``quick`` for a smaller one; see Work
     draw(data)                                  -> matplotlib Figure, from the data alone
+    findings(data)                              -> str, optional: what was found, in words
 
 ``gating-theory figures`` runs them all, or ``python -m figures``.
 """
 
 from .runner import NAMES, run
+from .work import Work
 
-__all__ = ["NAMES", "run"]
+__all__ = ["NAMES", "Work", "run"]

@@ -55,13 +55,6 @@ def planted_eigenvalues(point, n_units, seed, count=1):
     return np.array(out)
 
 
-def over(executor, function, tasks, progress=None):
-    """Results of function(*task) in order, on an executor or here."""
-    from gating_theory.tasks import collect
-
-    return collect(function, tasks, [1] * len(tasks), "task", executor=executor, progress=progress)
-
-
 def unit_circle(ax):
     theta = np.linspace(0, 2 * np.pi, 361)
     ax.plot(np.cos(theta), np.sin(theta), color="0.5", linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)

@@ -6,7 +6,7 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, over, panels
+from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, panels
 
 TITLE = "The number of fixed points: complexity against the reset gate, theory with enumerated counts"
 
@@ -15,7 +15,7 @@ POINT = {"h": 2.5, "r": 8.0}
 _METHODS = ("annealed", "mean_field")
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """Rates over a_r at some a_h and over a_h at some a_r, critical lines, and mean counts: enumerated, and by the exact integral.
 
     The rate of counts is the slope of log(E n - 1) between two sizes; that of the exact integral between the same sizes says how
@@ -27,14 +27,14 @@ def compute(quick, rng, executor=None, progress=None):
     places = (0.0, 8.0) if quick else (0.0, 4.0, 8.0)
     against_r = [(h, float(r)) for h in GAINS_H for r in a_r]
     against_h = [(float(h), r) for r in places for h in a_h]
-    rates = np.array(over(executor, _both, against_r + against_h, progress))
+    rates = np.array(work.over(_both, against_r + against_h, {"rates": against_r + against_h}))
     lines = ("complexity_onset:gain.h", "fold:gain.h", "onset:gain.h")
-    lines = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.r": a_r}, lines, executor=executor, progress=progress)
+    lines = work.phase_diagram(gt.Ensemble(gt.GRU), {"gain.r": a_r}, lines)
     sizes, networks, samples = ((6, 12), 40, 2000) if quick else ((8, 20), 200, 20_000)
     many = (4, 8, 12) if quick else (4, 8, 12, 16, 20, 24, 32)
     tasks = [({"h": h, "r": r}, n, networks, samples, rng) for h in GAINS_H for r in places for n in sizes]
     tasks += [(POINT, n, networks if n < 24 else networks // 4, samples, rng) for n in many]
-    means = np.array(over(executor, _means, tasks, progress))
+    means = np.array(work.over(_means, tasks, {"means": tasks}))
     grid = (len(GAINS_H), len(places), len(sizes), 2, 4)
     cut = int(np.prod(grid[:3]))
     variables = {

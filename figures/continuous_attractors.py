@@ -16,7 +16,7 @@ import xarray as xr
 import gating_theory as gt
 from gating_theory.flow import Flow, flow_and_map, plot_portrait, slow_manifold
 
-from .common import BLACK, BLUE, GREEN, PAGE, VERMILLION, over, panels
+from .common import BLACK, BLUE, GREEN, PAGE, VERMILLION, panels
 
 TITLE = "Two-unit GRUs trained on a limit cycle, a line attractor and a ring attractor"
 
@@ -100,10 +100,10 @@ _PERIOD = 39.474 / 0.4
 # --- training
 
 
-def compute(quick, seed, executor, progress):
+def compute(quick, seed, work):
     """Train, then take apart what was learned."""
     plan = QUICK if quick else FULL
-    rows = over(executor, _learned, [(name, tuple(sorted(plan.items())), seed) for name in TARGETS])
+    rows = work.over(_learned, [(name, tuple(sorted(plan.items())), seed) for name in TARGETS])
     data = xr.concat(rows, xr.DataArray(list(TARGETS), dims="target", name="target"), join="outer")
     return data.assign_attrs({f"plan_{k}": v for k, v in plan.items()})
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLUE, GREEN, PURPLE, count_patches, draw_onset_and_fold, over, panels
+from .common import BLUE, GREEN, PURPLE, count_patches, draw_onset_and_fold, panels
 from .marginal_stability import squared_radii
 
 TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
@@ -15,7 +15,7 @@ _RANGES = {-1.0: (1.5, 5.0), 0.0: (1.3, 3.0), 1.0: (1.0, 2.5)}
 _TOP = 16.0
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
@@ -28,15 +28,15 @@ def compute(quick, rng, executor=None, progress=None):
     for bias in _BIASES:
         ens = gt.Ensemble(gt.GRU, gain={"z": 1.0, "r": 0.0, "h": 2.0}, bias={"r": bias})
         axes = {"gain.r": np.linspace(0.0, _TOP, size), "gain.h": np.linspace(*_RANGES[bias], size)}
-        areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
+        areas = work.phase_diagram(ens, axes, ("count",))
         rows = [
             ([ens.replace({"gain.r": a_r, "gain.h": a_h}) for a_h in axes["gain.h"].tolist()],) for a_r in axes["gain.r"].tolist()
         ]
-        rho2 = over(executor, squared_radii, rows, progress)
+        rho2 = work.over(squared_radii, rows)
         lines = ("onset:gain.h", "fold:gain.h", "complexity_onset:gain.h")
-        lines = gt.phase_diagram(ens, {"gain.r": fine}, lines, executor=executor, progress=progress)
-        run = {"n_units": units, "n_steps": steps, "seed": rng, "executor": executor, "progress": progress}
-        chaos = gt.phase_diagram(ens, {"gain.r": coarse}, ("chaos:gain.h",), **run)
+        lines = work.phase_diagram(ens, {"gain.r": fine}, lines)
+        run = {"n_units": units, "n_steps": steps, "seed": rng}
+        chaos = work.phase_diagram(ens, {"gain.r": coarse}, ("chaos:gain.h",), **run)
         one = {
             "a_h": ("row", axes["gain.h"]),
             "count": (("column", "row"), areas["count"].values),

@@ -9,9 +9,9 @@ _BASE = {"gain": {"z": 1.0, "r": 1.0, "h": 4.0}}
 _ROWS = {"gain.z": (0.0, 5.0, 20.0), "bias.z": (-2.0, 0.0, 2.0), "gain.r": (0.0, 5.0, 20.0)}
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
-    return spectra.compute(gt.GRU, _BASE, _ROWS, quick, rng, executor, progress)
+    return spectra.compute(gt.GRU, _BASE, _ROWS, quick, rng, work)
 
 
 draw = spectra.draw

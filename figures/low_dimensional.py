@@ -6,7 +6,7 @@ import numpy as np
 
 from gating_theory import flow
 
-from .common import BLACK, BLUE, GREEN, ORANGE, VERMILLION, over, panels
+from .common import BLACK, BLUE, GREEN, ORANGE, VERMILLION, panels
 
 TITLE = "Two-unit GRUs: Hopf and homoclinic sequences, multistability, pseudo-line attractor"
 
@@ -29,7 +29,7 @@ _FAMILY = {"U_h": [[4.5, -2], [10, 0]], "b_h": [0.4, 1.2]}
 _LINE = list(PORTRAITS)[-1]
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """Critical values, periods beside the homoclinic one, the drift along the pseudo-line; portraits need nothing but these."""
     import xarray as xr
 
@@ -40,7 +40,7 @@ def compute(quick, rng, executor=None, progress=None):
     law = loop.period_law(np.logspace(-1, -5 if quick else -7, 5 if quick else 13))
     cycles = flow.continue_cycle(family, "b_h[1]", (0.5, 2.5), hopf, max_period=60)
     slow = slow_curve(line)
-    kinds = over(executor, topology, [(parameters(name, loop.value),) for name in PORTRAITS], progress)
+    kinds = work.over(topology, [(parameters(name, loop.value),) for name in PORTRAITS])
     variables = {
         "topology": (("portrait", "kind"), np.array(kinds)),
         "hopf": ((), hopf.value),

@@ -6,25 +6,25 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLUE, GREEN, ORANGE, VERMILLION, count_patches, draw_onset_and_fold, over, panels
+from .common import BLUE, GREEN, ORANGE, VERMILLION, count_patches, draw_onset_and_fold, panels
 
 TITLE = "Phase diagram of the LSTM's fixed points, and the ellipsoid a_o^2 + a_i^2 + 3 a_f^2 = 64"
 _TOP = 10.0
 _OUT = (0.0, 4.0, 7.0)
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
     size, n_lines, n_ellipse = (10, 7, 5) if quick else (40, 17, 13)
     ens = gt.Ensemble(gt.LSTM, gain={"f": 0.0, "i": 4.0, "g": 2.0, "o": 4.0})
     axes = {"gain.f": np.linspace(0.0, _TOP, size), "gain.g": np.linspace(1.6, 2.4, size)}
-    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
+    areas = work.phase_diagram(ens, axes, ("count",))
     fine = np.linspace(0.0, _TOP, n_lines)
-    lines = gt.phase_diagram(ens, {"gain.f": fine}, ("onset:gain.g", "fold:gain.g"), executor=executor, progress=progress)
+    lines = work.phase_diagram(ens, {"gain.f": fine}, ("onset:gain.g", "fold:gain.g"))
     places = [(a_o, float(a_i)) for a_o in _OUT for a_i in np.sqrt(64 - a_o**2) * np.sin(np.linspace(0.0, 1.45, n_ellipse))]
-    found = np.array(over(executor, _tricritical, places, progress)).reshape(len(_OUT), n_ellipse)
+    found = np.array(work.over(_tricritical, places)).reshape(len(_OUT), n_ellipse)
     variables = {
         "count": (("a_f", "a_g"), areas["count"].values),
         "onset": ("line", lines["onset:gain.g"].values),

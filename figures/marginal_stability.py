@@ -6,7 +6,7 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLACK, BLUE, SKY, VERMILLION, draw_cloud, joined, over, padded, panels, parts, planted_eigenvalues, whole
+from .common import BLACK, BLUE, SKY, VERMILLION, draw_cloud, joined, padded, panels, parts, planted_eigenvalues, whole
 
 TITLE = "Marginal stability of the GRU: spectra pinched at 1, the edge's distance from 1 against a_z, and where it happens"
 _A_H, _A_R = 2.5, 2.0
@@ -19,18 +19,18 @@ _OPEN = -36.0
 _KNOWN = (1.0, 5.0, 10.0, 20.0, 40.0)
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
     n = 400 if quick else 1500
-    clouds = over(executor, _cloud, [(a_z, n, (rng, i)) for i, a_z in enumerate(_GAINS)], progress)
+    clouds = work.over(_cloud, [(a_z, n, (rng, i)) for i, a_z in enumerate(_GAINS)])
     a_z = np.union1d(np.linspace(0.0, 50.0, 21 if quick else 51), _KNOWN)
-    distance = np.array(over(executor, _distance, [(float(v),) for v in a_z], progress))
+    distance = np.array(work.over(_distance, [(float(v),) for v in a_z]))
     size = 30 if quick else 80
     a_h, a_r = np.linspace(1.5, 5.0, size), np.linspace(0.0, 12.0, size)
     rows = [([ensemble(0.0, float(h), float(r)) for h in a_h],) for r in a_r]
-    rho2 = np.array(over(executor, squared_radii, rows, progress))
+    rho2 = np.array(work.over(squared_radii, rows))
     variables = {
         "eigenvalues": (("gain", "eigenvalue", "part"), parts(np.array([c[0] for c in clouds]))),
         "edge": (("gain", "point", "part"), parts(padded([joined(c[1]) for c in clouds]))),
@@ -38,7 +38,7 @@ def compute(quick, rng, executor=None, progress=None):
         "rho2": (("a_r", "a_h"), rho2, {"long_name": "rho^2 of the largest solution; NaN: zero only"}),
         "fold": (
             "a_r",
-            gt.phase_diagram(ensemble(0.0), {"gain.r": a_r}, ("fold:gain.h",), executor=executor)["fold:gain.h"].values,
+            work.phase_diagram(ensemble(0.0), {"gain.r": a_r}, ("fold:gain.h",))["fold:gain.h"].values,
         ),
         "rho2_here": ((), squared_radii([ensemble(0.0)])[0]),
     }

@@ -14,7 +14,6 @@ from .common import (
     draw_cloud,
     draw_onset_and_fold,
     joined,
-    over,
     padded,
     panels,
     parts,
@@ -41,21 +40,21 @@ def cell():
     )
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
     size, n = (16, 400) if quick else (50, 1500)
     ens = gt.Ensemble(cell(), gain={"z": 3.0, "h": 2.0})
     axes = {"gain.z": np.linspace(0.0, 20.0, size), "gain.h": np.linspace(0.4, 1.4, size)}
-    areas = gt.phase_diagram(ens, axes, ("count",), executor=executor, progress=progress)
-    lines = gt.phase_diagram(ens, {"gain.z": axes["gain.z"]}, ("onset:gain.h", "fold:gain.h"), executor=executor, progress=progress)
+    areas = work.phase_diagram(ens, axes, ("count",))
+    lines = work.phase_diagram(ens, {"gain.z": axes["gain.z"]}, ("onset:gain.h", "fold:gain.h"))
     point = gt.fixed_points(ens)[-1]
     spectrum = gt.Spectrum(point)
     eigenvalues = planted_eigenvalues(point, n, (rng, 0))[0]
     tau = np.geomspace(1.0, 300.0, 20)
     a_h = np.linspace(0.6, 3.0, 9 if quick else 25)
-    sigma = over(executor, _complexity, [(ens, float(v)) for v in a_h], progress)
+    sigma = work.over(_complexity, [(ens, float(v)) for v in a_h])
     variables = {
         "count": (("a_z", "a_h"), areas["count"].values),
         "onset": ("a_z", lines["onset:gain.h"].values),

@@ -1,7 +1,8 @@
-"""Running figures: what has been computed with the same settings is not computed again, only drawn."""
+"""Running figures: what has been computed with the same settings, wholly or in part, is not computed again."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -12,6 +13,8 @@ import gating_theory as gt
 from gating_theory.io import write_atomically
 from gating_theory.provenance import provenance
 from gating_theory.version import __version__
+
+from .work import Work
 
 __all__ = ["NAMES", "run"]
 
@@ -29,6 +32,7 @@ NAMES = (
     "topologies",
     "own_cell",
     "continuous_attractors",
+    "training",
 )
 
 
@@ -39,7 +43,8 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
     ----------
     out : str or path-like
         A directory, made if there is none: for each figure NAME.nc (data with provenance, see ``gt.load``), NAME.png, NAME.pdf, and
-        NAME.txt where the figure says in words what was found.
+        NAME.txt where the figure says in words what was found. After a run that was killed it also holds NAME-*.journal, from which
+        the next run with the same settings goes on.
     names : sequence of str, optional
         Default: all of ``NAMES``.
     quick : bool
@@ -72,10 +77,14 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
         started = time.perf_counter()
         data, verb = _found(out / f"{name}.nc", request), "found"
         if data is None:
-            data = script.compute(bool(quick), seed, executor, None if progress is None else progress(name))
+            # other settings have other journals: none is refused, and none is lost when a quick run comes between
+            journals = out / f"{name}-{hashlib.sha256(request.encode()).hexdigest()[:8]}-"
+            work = Work(executor, None if progress is None else progress(name), journals)
+            data = script.compute(bool(quick), seed, work)
             data = data.assign_attrs(request=request, title=script.TITLE)
             data.attrs.setdefault("provenance", json.dumps(provenance(seed=seed, quick=bool(quick))))
             gt.save(data, out / f"{name}.nc")
+            work.clear()
             verb = "computed"
         _write(script.draw(data), out, name)
         files += [out / f"{name}.{suffix}" for suffix in ("nc", "png", "pdf")]

@@ -7,7 +7,7 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLACK, BLUE, ORANGE, VERMILLION, over, panels, planted_eigenvalues
+from .common import BLACK, BLUE, ORANGE, VERMILLION, panels, planted_eigenvalues
 
 TITLE = "Slow modes against a_z, b_z (GRU) and a_f, b_f (LSTM); timescale distributions"
 _TAU = 20.0
@@ -16,7 +16,7 @@ _SWEEPS = (("GRU", "gain.z", 0, 30), ("GRU", "bias.z", -3, 5), ("LSTM", "gain.f"
 _SHOWN = {"gain": (1.0, 10.0, 30.0), "bias": (0.0, 2.0, 4.0)}
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
@@ -28,7 +28,7 @@ def compute(quick, rng, executor=None, progress=None):
             tasks.append((name, path, float(value), n, count, (rng, s, v), (_TAU,), tol))
         for v, value in enumerate(_SHOWN[path.partition(".")[0]]):
             tasks.append((name, path, value, n, count, (rng, s, points + v), tuple(taus), tol))
-    found = over(executor, _fractions, tasks, progress)
+    found = work.over(_fractions, tasks)
     shape = (len(_SWEEPS), points + 3)
     rows = np.empty(shape, dtype=object)
     for i, result in enumerate(found):

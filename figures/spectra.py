@@ -7,20 +7,20 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLACK, SKY, VERMILLION, draw_cloud, joined, over, padded, panels, parts, planted_eigenvalues, whole
+from .common import BLACK, SKY, VERMILLION, draw_cloud, joined, padded, panels, parts, planted_eigenvalues, whole
 
 #: Of the density along each side.
 _PIXELS = 80
 
 
-def compute(cell, base, rows, quick, seed, executor=None, progress=None):
+def compute(cell, base, rows, quick, seed, work):
     """One panel per value of each row: {path: values}, other hyperparameters as in ``base``."""
     import xarray as xr
 
     places = [(path, value) for path, values in rows.items() for value in values]
     n = (300 if quick else 1500) // cell.n_state
     tasks = [(cell, base, path, value, n, (seed, i)) for i, (path, value) in enumerate(places)]
-    found = over(executor, _panel, tasks, progress)
+    found = work.over(_panel, tasks)
     variables = {
         "eigenvalues": (("panel", "eigenvalue", "part"), parts(np.array([p["eigenvalues"] for p in found]))),
         "edge": (("panel", "point", "part"), parts(padded([p["edge"] for p in found], np.nan + 0j))),

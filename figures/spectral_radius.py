@@ -7,14 +7,14 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.phase_diagram import symbol
 
-from .common import BLUE, VERMILLION, over, panels, planted_eigenvalues
+from .common import BLUE, VERMILLION, panels, planted_eigenvalues
 
 TITLE = "Spectral radius against a_r, b_r (GRU) and a_i, a_o (LSTM), theory against networks"
 _BASES = {"GRU": {"gain": {"z": 1.0, "r": 1.0, "h": 4.0}}, "LSTM": {"gain": {"f": 1.0, "i": 1.0, "g": 4.0, "o": 1.0}}}
 _SWEEPS = (("GRU", "gain.r", 0, 20), ("GRU", "bias.r", -2, 3), ("LSTM", "gain.i", 0, 20), ("LSTM", "gain.o", 0, 20))
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
@@ -23,7 +23,7 @@ def compute(quick, rng, executor=None, progress=None):
     for s, (name, path, low, high) in enumerate(_SWEEPS):
         values = np.linspace(low, high, points).tolist()
         tasks += [(name, path, value, n, count, (rng, s, v)) for v, value in enumerate(values)]
-    found = over(executor, _radius, tasks, progress)
+    found = work.over(_radius, tasks)
     shape = (len(_SWEEPS), points)
     variables = {
         "value": (("sweep", "point"), np.array([np.linspace(low, high, points) for _, _, low, high in _SWEEPS])),

@@ -6,18 +6,18 @@ import numpy as np
 
 from gating_theory import flow
 
-from .common import over, panels
+from .common import panels
 
 TITLE = "All known fixed-point topologies (sinks, sources, saddles) of two-unit GRUs"
 _COLUMNS = 7
 
 
-def compute(quick, rng, executor=None, progress=None):
+def compute(quick, rng, work):
     """The catalogue's fixed points, with the parameters."""
     import xarray as xr
 
     catalogue = flow.topology_catalogue()
-    found = over(executor, _points, [(here,) for here in catalogue.values()], progress)
+    found = work.over(_points, [(here,) for here in catalogue.values()])
     most = max(len(kinds) for _, kinds in found)
     states, kinds = np.full((len(found), most, 2), np.nan), np.full((len(found), most), "", dtype="<U9")
     for i, (points, names) in enumerate(found):

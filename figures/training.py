@@ -1,8 +1,4 @@
-"""Does theory say where gated networks can be trained? Accuracy over (gain, bias) of random initialisations, with theory's lines.
-
-    python figures/training.py --quick            # three minutes: small grid, one seed
-    python figures/training.py --jobs 2           # the whole grid
-    python figures/training.py --draw             # only draws what is in figures/data
+"""Does theory say where gated networks can be trained? Scores over (gain, bias) of random initialisations, with theory's lines.
 
 Small GRUs and LSTMs of PyTorch are trained from initialisations over a grid of the candidate's gain and the slow gate's bias
 (all other gains 1, other biases 0), and from PyTorch's default, orthogonal, chrono and designed ones. Tasks: scikit-learn's
@@ -16,37 +12,43 @@ Networks that differ in their initialisation only are trained side by side, as o
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import nullcontext
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 import gating_theory as gt
+from gating_theory.phase_diagram import symbol
 
-DATA = Path(__file__).parent / "data"
-HERE = Path(__file__).parent
+from .common import BLACK, VERMILLION, panels
 
-#: Cell -> (PyTorch module, path of the gain, path of the slow gate's bias)
+TITLE = "Where random gated networks can be trained: scores over gain and bias, with theory's lines"
+
+#: Cell -> (cell of the theory, path of the gain, path of the slow gate's bias)
 PLANS = {"GRU": ("GRUResetAfter", "gain.h", "bias.z"), "LSTM": ("LSTM", "gain.g", "bias.f")}
 BASELINES = ("default", "orthogonal", "chrono", "designed")
 #: The designed initialisation: this fraction of modes slower than the task is long, and a spectrum that ends just before 1.
 DESIGN_FRACTION = 0.2
-HIDDEN, BATCH, LEARNING_RATE, CLIP, SIDE_BY_SIDE = 32, 32, 3e-3, 1.0, 15
+HIDDEN, BATCH, LEARNING_RATE, CLIP, SIDE_BY_SIDE = 32, 32, 3e-3, 1.0, 10
+#: "Slow" in what is said of the findings: this fraction of modes outlives the task.
+SLOW = 0.05
+#: Slow fractions whose lines are drawn, and their styles.
+LINES = {SLOW: ":", 0.2: "--", 0.5: "-."}
 
+#: Updates for each task: long sequences cost more, and the digits need the most. fine: points of theory's lines along each axis.
 FULL = {
-    "tasks": ("digits", "permuted", "recall 20", "recall 100", "adding 50"),
-    "gain": (0.5, 1.0, 2.0, 3.0, 4.0),
-    "bias": (-1.0, 0.0, 1.5, 3.0, 4.5),
+    "updates": {"recall 20": 100, "recall 100": 120, "recall 200": 100, "adding 50": 200, "digits": 200, "permuted": 200},
+    "gain": (0.25, 0.7, 1.8, 5.0),
+    "bias": (-1.0, 1.0, 3.0, 5.0),
     "n_seeds": 3,
-    "n_updates": 250,
+    "fine": 25,
 }
-QUICK = {"tasks": ("recall 20", "digits"), "gain": (0.5, 2.0, 4.0), "bias": (0.0, 2.0, 4.0), "n_seeds": 1, "n_updates": 60}
+QUICK = {
+    "updates": {"recall 20": 60, "digits": 80},
+    "gain": (0.25, 1.0, 4.0),
+    "bias": (-1.0, 2.0, 5.0),
+    "n_seeds": 1,
+    "fine": 13,
+}
 
 
 # --- tasks: batches of inputs (T, B, I) and targets (B,), and a score
@@ -147,16 +149,19 @@ def forward(kind, weights, x):
     projected = torch.einsum("tbi,gij->tgbj", x, weights["weight_ih"]) + weights["bias_ih"]
     h = c = torch.zeros(G, x.shape[1], H)
     U, b = weights["weight_hh"], weights["bias_hh"].expand(-1, x.shape[1], -1)
+    # split, not sliced: the gradient of a slice fills the rest with zeros
+    sizes = [2 * H, H] if kind == "GRU" else [2 * H, H, H]
     for p in projected.unbind(0):
         y = torch.baddbmm(b, h, U)
         if kind == "GRU":
-            r, z = torch.sigmoid(p[..., : 2 * H] + y[..., : 2 * H]).split(H, -1)
-            h = torch.lerp(torch.tanh(torch.addcmul(p[..., 2 * H :], r, y[..., 2 * H :])), h, z)
+            (p_gates, p_h), (y_gates, y_h) = p.split(sizes, -1), y.split(sizes, -1)
+            r, z = torch.sigmoid(p_gates + y_gates).split(H, -1)
+            h = torch.lerp(torch.tanh(torch.addcmul(p_h, r, y_h)), h, z)
         else:
-            y = p + y
-            i, f = torch.sigmoid(y[..., : 2 * H]).split(H, -1)
-            c = torch.addcmul(f * c, i, torch.tanh(y[..., 2 * H : 3 * H]))
-            h = torch.sigmoid(y[..., 3 * H :]) * torch.tanh(c)
+            y_gates, y_g, y_o = (p + y).split(sizes, -1)
+            i, f = torch.sigmoid(y_gates).split(H, -1)
+            c = torch.addcmul(f * c, i, torch.tanh(y_g))
+            h = torch.sigmoid(y_o) * torch.tanh(c)
     return torch.baddbmm(weights["bias_out"].expand(-1, x.shape[1], -1), h, weights["weight_out"])
 
 
@@ -198,7 +203,8 @@ def train(kind, modules, readouts, task, n_updates, seed):
         optimiser.step()
     with torch.no_grad():
         x, target = (torch.from_numpy(a) for a in task.test())
-        return scores(forward(kind, weights, x), target)
+        # in pieces of the size of a batch, which stay in the cache
+        return scores(torch.cat([forward(kind, weights, piece) for piece in x.split(BATCH, 1)], 1), target)
 
 
 # --- initialisations
@@ -210,7 +216,7 @@ def ensemble_at(kind, gain, bias):
 
 
 def initialised(kind, how, task, seed):
-    """A module and its readout: ``how`` is a baseline's name or (gain, bias). Other weights depend on the seed only."""
+    """A module and its readout. ``how``: a name in BASELINES, (gain, bias), or an ensemble as a dict. A seed has one readout."""
     import torch
 
     from gating_theory.interop import torch as bridge
@@ -223,200 +229,211 @@ def initialised(kind, how, task, seed):
         bridge.init_orthogonal_(module, rng)
     elif how == "chrono":
         bridge.init_chrono_(module, task.length, rng)
-    elif how == "designed":
-        bridge.init_(module, designed(kind, task.length), rng)
     elif how != "default":
-        bridge.init_(module, ensemble_at(kind, *how), rng)
+        ensemble = gt.Ensemble.from_dict(how) if isinstance(how, dict) else ensemble_at(kind, *how)
+        bridge.init_(module, ensemble, rng)
     return module, readout
 
 
-@cache
 def designed(kind, length):
-    """The initialisation that theory proposes for a task of this length."""
+    """The initialisation that theory proposes for a task of this length, as a dict."""
+    cell, *free = PLANS[kind]
     target = {"slow_fraction": {length: DESIGN_FRACTION}, "abscissa": 1.0 - 0.1 / length}
-    return gt.design(getattr(gt, PLANS[kind][0]), target).ensemble
+    return gt.design(getattr(gt, cell), target, free=free).ensemble.as_dict()
 
 
 def run_job(kind, task_name, seed, hows, n_updates):
-    """Scores of some initialisations of one kind, task and seed, and the CPU time they took."""
+    """Scores of some initialisations of one kind, task and seed."""
     import torch
 
     torch.set_num_threads(1)
-    start = time.process_time()
+    torch.set_flush_denormal(True)  # gradients that have vanished over many steps cost a hundred times more otherwise
     task = make_task(task_name)
     pairs = [initialised(kind, how, task, seed) for how in hows]
     out = []
     for first in range(0, len(pairs), SIDE_BY_SIDE):
         modules, readouts = zip(*pairs[first : first + SIDE_BY_SIDE])
         out.append(train(kind, modules, readouts, task, n_updates, seed))
-    return np.concatenate(out), time.process_time() - start
+    return np.concatenate(out).tolist()
 
 
-# --- compute, save
+# --- compute
 
 
-def compute(plan, jobs, out, progress=print):
-    """Train everything; datasets are saved after every job, so that an interrupt loses one."""
+def compute(quick, rng, work):
+    """Train everything: initialisations of one cell, task and seed are a piece, kept when it is finished."""
     import xarray as xr
 
-    todo = [(kind, task, seed) for seed in range(plan["n_seeds"]) for kind in PLANS for task in plan["tasks"]]
+    plan = QUICK if quick else FULL
+    tasks, seeds = list(plan["updates"]), range(rng, rng + plan["n_seeds"])
     points = [(a, b) for a in plan["gain"] for b in plan["bias"]]
-    hows = [*points, *BASELINES]
-    shape = (len(plan["tasks"]), plan["n_seeds"])
-    grids = {k: np.full((*shape, len(plan["gain"]), len(plan["bias"])), np.nan) for k in PLANS}
-    bases = {k: np.full((*shape, len(BASELINES)), np.nan) for k in PLANS}
-    seconds = dict.fromkeys(PLANS, 0.0)
-    with ProcessPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
-        if pool is None:
-            finished = ((job, run_job(*job, hows, plan["n_updates"])) for job in todo)
-        else:
-            futures = {pool.submit(run_job, *job, hows, plan["n_updates"]): job for job in todo}
-            finished = ((futures[f], f.result()) for f in as_completed(futures))
-        for number, ((kind, task, seed), (values, cpu)) in enumerate(finished):
-            at = plan["tasks"].index(task), seed
-            grids[kind][at] = values[: len(points)].reshape(grids[kind].shape[2:])
-            bases[kind][at] = values[len(points) :]
-            seconds[kind] += cpu
-            progress(f"{number + 1}/{len(todo)} {kind}, {task}, seed {seed}: best {values.max():.3f}, {cpu:.0f} s")
-            _, gain_path, bias_path = PLANS[kind]
-            data = xr.Dataset(
-                {
-                    "score": (("task", "seed", gain_path, bias_path), grids[kind]),
-                    "baseline_score": (("task", "seed", "baseline"), bases[kind]),
-                    "length": (("task",), [make_task(t).length for t in plan["tasks"]]),
-                    "chance": (("task",), [make_task(t).chance for t in plan["tasks"]]),
-                },
-                {
-                    "task": list(plan["tasks"]),
-                    gain_path: list(plan["gain"]),
-                    bias_path: list(plan["bias"]),
-                    "baseline": list(BASELINES),
-                },
-                {"cell": PLANS[kind][0], "settings": json.dumps(settings(plan)), "cpu_seconds": seconds[kind]},
-            )
-            gt.save(data, out / f"training_{kind}.nc")
+    lengths = [make_task(task).length for task in tasks]
+    places = [(cell, length) for cell in PLANS for length in lengths]
+    designs = dict(zip(places, work.over(designed, places)))
+    # the longest pieces first: the last ones, which may leave a processor idle, are short
+    jobs = [(cell, task, seed) for seed in seeds for task in tasks for cell in PLANS]
+    size = {task: length * plan["updates"][task] for task, length in zip(tasks, lengths)}
+    order = sorted(range(len(jobs)), key=lambda k: -size[jobs[k][1]])
+    pieces = []
+    for cell, task, seed in (jobs[k] for k in order):
+        own = designs[cell, lengths[tasks.index(task)]]
+        pieces.append((cell, task, seed, [*points, *BASELINES[:-1], own], plan["updates"][task]))
+    found = np.empty((len(jobs), len(points) + len(BASELINES)))
+    found[order] = work.over(run_job, pieces, {"pieces": pieces, **settings()})
+    found = found.reshape(len(seeds), len(tasks), len(PLANS), -1)
+    axes = ("seed", "task", "cell")
+    variables = {
+        "score": ((*axes, "gain", "bias"), found[..., : len(points)].reshape(*found.shape[:3], len(plan["gain"]), -1)),
+        "baseline_score": ((*axes, "baseline"), found[..., len(points) :]),
+        "length": ("task", lengths),
+        "chance": ("task", [make_task(task).chance for task in tasks]),
+        "updates": ("task", [plan["updates"][task] for task in tasks]),
+    }
+    coordinates = {"seed": list(seeds), "task": tasks, "cell": list(PLANS), "gain": list(plan["gain"])}
+    coordinates |= {"bias": list(plan["bias"]), "baseline": list(BASELINES)}
+    data = xr.Dataset(variables, coordinates, {"settings": json.dumps(settings())})
+    gain, bias = (
+        np.linspace(*_edges(np.asarray(values))[[0, -1]], plan["fine"]) for values in (np.log(plan["gain"]), plan["bias"])
+    )
+    lines = theory(data["length"], np.exp(gain), bias, work)
+    lines = lines.rename({"gain": "fine_gain", "bias": "fine_bias", "abscissa": "fine_abscissa", "slow": "fine_slow"})
+    return data.merge(theory(data["length"], data["gain"].values, data["bias"].values, work)).merge(lines)
 
 
-def settings(plan):
-    """What a reader needs to repeat the runs."""
+def settings():
+    """What a reader needs to repeat the runs, besides this package and what is in the data."""
     from importlib.metadata import version
 
     made = {"hidden": HIDDEN, "batch": BATCH, "learning_rate": LEARNING_RATE, "clip": CLIP, "optimiser": "Adam"}
     made |= {name: version(name) for name in ("torch", "scikit-learn", "numpy")}
-    return made | {"n_updates": plan["n_updates"], "n_seeds": plan["n_seeds"], "design_fraction": DESIGN_FRACTION}
+    return made | {"design_fraction": DESIGN_FRACTION}
 
 
-# --- theory, drawing, what is found
+def theory(lengths, gains, biases, work):
+    """The zero state's abscissa, and the fraction of its modes that are slower than each task is long."""
+    import xarray as xr
+
+    points = [(cell, float(a), float(b), lengths.values.tolist()) for cell in PLANS for a in gains for b in biases]
+    found = np.array(work.over(_zero_spectrum, points)).reshape(len(PLANS), len(gains), len(biases), -1)
+    axes = ("cell", "gain", "bias")
+    variables = {"abscissa": (axes, found[..., 0]), "slow": ((*axes, "task"), found[..., 1:])}
+    return xr.Dataset(variables, {"cell": list(PLANS), "gain": gains, "bias": biases, "task": lengths["task"].values})
 
 
-def theory(kind, gains, biases, lengths):
-    """Over a fine grid: the zero state's abscissa, and its slow fraction beyond each length. (G, B) and {length: (G, B)}."""
+def _zero_spectrum(kind, gain, bias, lengths):
     from gating_theory.mean_field import zero_state
 
-    abscissa = np.full((gains.size, biases.size), np.nan)
-    slow = {length: abscissa.copy() for length in lengths}
-    for i, gain in enumerate(gains):
-        for j, bias in enumerate(biases):
-            spectrum = gt.Spectrum(zero_state(ensemble_at(kind, float(gain), float(bias))))
-            abscissa[i, j] = spectrum.abscissa()
-            for length in lengths:
-                slow[length][i, j] = spectrum.slow_fraction(length, tol=1e-3)
-    return abscissa, slow
+    spectrum = gt.Spectrum(zero_state(ensemble_at(kind, gain, bias)))
+    return [spectrum.abscissa(), *(spectrum.slow_fraction(length, tol=1e-3) for length in lengths)]
 
 
-def draw(data_directory, out):
-    """Heat maps of what is in the data with theory's lines; the findings as text, also written to training.txt."""
-    from matplotlib.figure import Figure
+# --- draw, and say what was found
+
+
+def draw(data):
+    """A panel for each cell and task: mean score of the seeds, onset of instability, lines of equal slow fraction."""
+    columns = min(3, data.sizes["task"])
+    rows = data.sizes["cell"] * (data.sizes["task"] // columns)
+    from matplotlib.lines import Line2D
+
+    figure, axes = panels(rows, columns, height=1.75, sharex=True)
+    gains, biases = data["gain"].values, data["bias"].values
+    edges = np.exp(_edges(np.log(gains))), _edges(biases)
+    places = [(cell, task) for cell in data["cell"].values for task in data["task"].values]
+    for ax, (cell, task) in zip(axes.flat, places):
+        one = data.sel(cell=cell, task=task)
+        score = one["score"].mean("seed").transpose("bias", "gain")
+        mesh = ax.pcolormesh(*edges, score, cmap="cividis", vmin=0.0, vmax=1.0)
+        lines = one["fine_gain"], one["fine_bias"]
+        ax.contour(*lines, one["fine_abscissa"].transpose("fine_bias", "fine_gain"), [1.0], colors=BLACK, linewidths=1.4)
+        slow = one["fine_slow"].transpose("fine_bias", "fine_gain")
+        for level, style in LINES.items():
+            ax.contour(*lines, slow, [level], colors=VERMILLION, linewidths=1.2, linestyles=[style])
+        ax.set_xscale("log")
+        ax.set_xticks(gains, [f"{g:g}" for g in gains])
+        ax.minorticks_off()
+        ax.set_yticks(biases)
+        ax.set_title(f"{cell}, {task}", fontsize="small")
+        ax.tick_params(labelsize="x-small")
+        names = [symbol(path) for path in PLANS[cell][1:]]
+        if ax.get_subplotspec().is_first_col():
+            ax.set_ylabel(names[1])
+        ax.set_xlabel(names[0])
+    figure.colorbar(mesh, ax=axes, label="score on test data", shrink=0.5)
+    handles = [Line2D([], [], color=BLACK, linewidth=1.4, label="zero state unstable to the right")]
+    label = "of the modes outlive the task"
+    handles += [
+        Line2D([], [], color=VERMILLION, linewidth=1.2, linestyle=style, label=f"{100 * level:g} % {label}")
+        for level, style in LINES.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, fontsize="x-small", frameon=False)
+    return figure
+
+
+def _edges(centres):
+    """Of cells that touch half-way between their centres."""
+    between = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[1.5 * centres[0] - 0.5 * centres[1]], between, [1.5 * centres[-1] - 0.5 * centres[-2]]])
+
+
+def findings(data):
+    """What the numbers say of each cell and task, good or bad for the theory, and of all together."""
+    places = [(cell, task) for cell in data["cell"].values for task in data["task"].values]
+    seeds = data.sizes["seed"]
+    lines = [
+        f"Mean scores of {seeds} seed{'s'[: seeds != 1]}, {HIDDEN} hidden units.",
+        "Score: accuracy, but in the adding problem the explained share of the variance.",
+        "abscissa: of the zero state's spectrum. slow: the fraction of its modes that outlive the task.",
+        "",
+    ]
+    ordered = {"abscissa": {}, "slow fraction": {}}
+    for cell, task in places:
+        one = data.sel(cell=cell, task=task)
+        mean = one["score"].mean("seed")
+        chance = float(one["chance"])
+        lines.append(f"{cell}, {task} ({int(one['length'])} steps, {int(one['updates'])} updates; chance {chance:.3g})")
+        for name, criterion in (("unstable", one["abscissa"] > 1.0), (f"slow >= {SLOW:g}", one["slow"] >= SLOW)):
+            sides = [
+                f"{word} {float(mean.where(m).mean()):.2f} ({int(m.sum())})"
+                for word, m in (("yes", criterion), ("no", ~criterion))
+                if m.any()
+            ]
+            lines.append(f"  {name}: mean score (points) {', '.join(sides)}")
+        for name, found in ordered.items():
+            found[cell, task] = _rank_correlation(one[name.split()[0]], mean)
+        words = ", ".join(f"{name} {_signed(found[cell, task])}" for name, found in ordered.items())
+        lines.append(f"  rank correlation of the score with: {words}")
+        best = mean.where(mean == mean.max(), drop=True).stack(point=("gain", "bias")).dropna("point")[0]
+        at = one.sel(gain=float(best["gain"]), bias=float(best["bias"]))
+        lines.append(
+            f"  best {float(best):.2f} at {PLANS[cell][1]} = {float(best['gain']):g}, {PLANS[cell][2]} = {float(best['bias']):g}: "
+            f"abscissa {float(at['abscissa']):.3f}, slow {float(at['slow']):.2f}"
+        )
+        base = one["baseline_score"].mean("seed")
+        lines.append("  " + ", ".join(f"{name} {float(base.sel(baseline=name)):.2f}" for name in data["baseline"].values))
+        if seeds > 1:
+            lines.append(
+                f"  standard deviation between seeds, mean over the grid: {float(one['score'].std('seed', ddof=1).mean()):.2f}"
+            )
+    lines.append("")
+    for name, found in ordered.items():
+        told = [f"{cell} {task}" for (cell, task), value in found.items() if value >= 0.5]
+        not_told = [f"{cell} {task}" for (cell, task), value in found.items() if not value >= 0.5]
+        lines.append(
+            f"Scores rise with the {name}, by a rank correlation of at least 0.5, in {len(told)} of {len(found)}: "
+            f"{', '.join(told) or 'none'};"
+        )
+        lines.append(f"  not in: {', '.join(not_told) or 'none'}.")
+    return "\n".join(lines) + "\n"
+
+
+def _rank_correlation(x, y):
+    """Spearman's, NaN where one of the two is constant."""
     from scipy.stats import spearmanr
 
-    from gating_theory.phase_diagram import symbol
-
-    lines = []
-    for kind, (_, gain_path, bias_path) in PLANS.items():
-        path = data_directory / f"training_{kind}.nc"
-        if not path.exists():
-            continue
-        data = gt.load(path)
-        tasks = [t for t in data.task.values if np.isfinite(data.score.sel(task=t)).any()]
-        mean = data.score.mean("seed", skipna=True)
-        gains, biases = data[gain_path].values, data[bias_path].values
-        fine = np.linspace(gains[0], gains[-1], 11), np.linspace(biases[0], biases[-1], 11)
-        lengths = sorted({int(data.length.sel(task=t)) for t in tasks})
-        abscissa, slow = theory(kind, *fine, lengths)
-        at_points = theory(kind, gains, biases, lengths)
-        figure = Figure(figsize=(3.1 * len(tasks), 2.9), layout="constrained")
-        for ax, task in zip(figure.subplots(1, len(tasks), squeeze=False)[0], tasks):
-            length = int(data.length.sel(task=task))
-            values = mean.sel(task=task).transpose(bias_path, gain_path)
-            mesh = ax.pcolormesh(gains, biases, values, cmap="cividis", vmin=0, vmax=1, shading="nearest")
-            ax.contour(*fine, abscissa.T, [1.0], colors="black", linewidths=1.5)
-            contours = ax.contour(*fine, slow[length].T, [0.05, 0.2, 0.5], colors="#D55E00", linewidths=1.0, linestyles="--")
-            ax.clabel(contours, fmt="%g", fontsize="x-small")
-            ax.set(title=f"{kind}: {task}", xlabel=symbol(gain_path), ylabel=symbol(bias_path))
-            figure.colorbar(mesh, ax=ax)
-            lines += findings(kind, task, data, at_points[0], at_points[1][length], spearmanr)
-        figure.suptitle(
-            "score after training; line: onset of instability;\ndashed: fraction of modes slower than the task is long",
-            fontsize="small",
-        )
-        figure.savefig(out / f"training_{kind}.png", dpi=140)
-        lines.append("")
-    text = "\n".join(lines) + "\n"
-    (out / "training.txt").write_text(text, encoding="utf-8")
-    return text
+    x, y = (v.transpose("gain", "bias").values.ravel() for v in (x, y))
+    return float(spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan
 
 
-def findings(kind, task, data, abscissa, slow, spearmanr):
-    """What the numbers say about one cell and task, good or bad for the theory."""
-    scores = data.score.sel(task=task).dropna("seed", how="all")
-    mean = scores.mean("seed").values
-    stable = abscissa < 1.0
-    n = scores.sizes["seed"]
-    out = [f"{kind}, {task} ({n} seed{'s' if n > 1 else ''}, chance {float(data.chance.sel(task=task)):.3g}):"]
-    sides = [
-        f"{name} {mean[m].mean():.3f} ({m.sum()} points)" for name, m in (("stable", stable), ("unstable", ~stable)) if m.any()
-    ]
-    out.append(f"  mean score where the zero state is {', '.join(sides)}")
-    i, j = np.unravel_index(np.argmax(mean), mean.shape)
-    gain, bias = (data[path].values for path in PLANS[kind][1:])
-    where = f"abscissa {abscissa[i, j]:.3f}, slow fraction {slow[i, j]:.3f}"
-    out.append(f"  best {mean[i, j]:.3f} at gain {gain[i]:g}, bias {bias[j]:g}: {where}")
-    for name, x in (("abscissa", abscissa), ("slow fraction", slow)):
-        if np.ptp(x) > 0 and np.ptp(mean) > 0:
-            out.append(f"  rank correlation of the score with the {name}: {spearmanr(x.ravel(), mean.ravel()).statistic:+.2f}")
-    base = data.baseline_score.sel(task=task).mean("seed", skipna=True)
-    out.append("  " + ", ".join(f"{name} {float(base.sel(baseline=name)):.3f}" for name in data.baseline.values))
-    if n > 1:
-        out.append(
-            f"  spread between seeds (standard deviation, mean over the grid) {float(scores.std('seed', ddof=1).mean()):.3f}"
-        )
-    return out
-
-
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a small grid, one seed, few updates")
-    parser.add_argument("--jobs", type=int, default=1, help="worker processes")
-    parser.add_argument("--seeds", type=int, help="number of seeds")
-    parser.add_argument("--updates", type=int, help="number of updates")
-    parser.add_argument("--draw", action="store_true", help="draw saved data, train nothing")
-    parser.add_argument("--out", type=Path, help="directory of the data; default figures/data, output/figures with --quick")
-    options = parser.parse_args(argv)
-    plan = dict(QUICK if options.quick else FULL)
-    if options.seeds:
-        plan["n_seeds"] = options.seeds
-    if options.updates:
-        plan["n_updates"] = options.updates
-    out = options.out or (Path("output/figures") if options.quick else DATA)
-    out.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    if not options.draw:
-        compute(plan, options.jobs, out)
-    text = draw(out, HERE if out == DATA else out)
-    print(text)
-    print(f"{time.perf_counter() - start:.0f} s")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _signed(value):
+    return f"{value:+.2f}" if np.isfinite(value) else "undefined"

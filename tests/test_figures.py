@@ -24,7 +24,7 @@ def script(monkeypatch):
     module = ModuleType("figures.small")
     module.TITLE, module.computed = "small", []
 
-    def compute(quick, rng, executor, progress):
+    def compute(quick, rng, work):
         module.computed.append((quick, rng))
         return xr.Dataset({"y": ("x", np.arange(3.0) + rng)})
 
