@@ -1,12 +1,21 @@
 """The training experiment: networks side by side are PyTorch's own, tasks ask for what they show, killed runs go on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import figures
+import gating_theory as gt
 from figures import training
 
 torch = pytest.importorskip("torch")
+
+#: Mean accuracies of recall over 20, 100, 200 steps in README.
+QUOTED = {
+    "unstable": {"LSTM": (0.99, 0.70, 0.36), "GRU": (0.80, 0.55, 0.35)},
+    "stable": {"LSTM": (0.24, 0.13, 0.12), "GRU": (0.37, 0.19, 0.14)},
+}
 
 
 @pytest.mark.parametrize("kind", training.PLANS)
@@ -118,3 +127,20 @@ def test_findings_say_what_is_in_the_data():
     assert "best 0.50 at gain.h = 2, bias.z = 3: abscissa 0.850, slow 0.04" in text
     assert "with the slow fraction, by a rank correlation of at least 0.5, in 1 of 1: GRU recall 5" in text
     assert "with the abscissa, by a rank correlation of at least 0.5, in 0 of 1: none" in text
+
+
+def test_the_committed_findings_are_those_of_the_committed_data():
+    place = Path(training.__file__).parent / "data"
+    data = gt.load(place / "training.nc")
+    assert training.findings(data) == (place / "training.txt").read_text(encoding="utf-8")
+    # the plan is that of the code, and every score is there
+    assert dict(zip(data["task"].values.tolist(), data["updates"].values.tolist())) == training.FULL["updates"]
+    assert data.sizes["seed"] == training.FULL["n_seeds"] and np.isfinite(data["score"]).all()
+    # the means that README quotes
+    unstable = data["abscissa"] > 1.0
+    for name, chosen in (("unstable", unstable), ("stable", ~unstable)):
+        found = data["score"].mean("seed").where(chosen).mean(("gain", "bias"))
+        for cell, quoted in QUOTED[name].items():
+            assert found.sel(cell=cell, task=["recall 20", "recall 100", "recall 200"]).values == pytest.approx(quoted, abs=0.0051)
+    readme = (place.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert all(f"{value:.2f}" in readme for values in QUOTED.values() for row in values.values() for value in row)
