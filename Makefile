@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-lint
 # the figures, and those of them that README shows
 PICTURES := gru_spectra gru_phase_diagram
 pictures: $(VENV)/.installed
-	$(BIN)/gating-theory figures --quick --out output/figures
+	$(BIN)/gating-theory figures --quick --jobs 2 --out output/figures
 	mkdir -p docs/pictures
 	cp $(PICTURES:%=output/figures/%.png) docs/pictures/
 

@@ -51,7 +51,10 @@ def write_pages():
 
     for name in ("README", "NUMERICS", "PAPER_MAP", "CHANGELOG"):
         text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
-        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](/pictures/"))
+        write(f"{name.lower()}.md", text.replace("](docs/pictures/", "](/pictures/").replace("](figures/data/", "]("))
+    # the training experiment in full, which takes half an hour
+    for suffix in ("png", "txt"):
+        shutil.copyfile(ROOT / "figures" / "data" / f"training.{suffix}", out / f"training.{suffix}")
     for module in MODULES:
         names = [n for n in import_module(module).__all__ if not n.startswith("_")]
         rows = [f"# {module}", "", "```{eval-rst}", f".. automodule:: {module}", "   :no-members:", ""]
@@ -75,15 +78,15 @@ def write_pages():
     import figures
 
     gallery = ["# Gallery", "", "Made by `gating-theory figures --quick`; `--full` has larger networks and finer grids.", ""]
-    # those of the last run of `gating-theory figures`, or else the ones that README shows
-    made, kept = ROOT / "output" / "figures", HERE / "pictures"
+    # those of the last run of `gating-theory figures`, or else the ones that are kept
+    places = [ROOT / "output" / "figures", HERE / "pictures", ROOT / "figures" / "data"]
     for name in figures.NAMES:
         script = import_module(f"figures.{name}")
         gallery += [f"## {script.TITLE}", "", f"`gating-theory figures {name}`. {script.__doc__.splitlines()[0]}", ""]
-        picture = next((p for p in (made / f"{name}.png", kept / f"{name}.png") if p.exists()), None)
+        picture = next((p for p in (place / f"{name}.png" for place in places) if p.exists()), None)
         if picture is not None:
-            shutil.copyfile(picture, out / picture.name)
-            gallery += [f"![{name}]({picture.name})", ""]
+            shutil.copyfile(picture, out / f"gallery_{picture.name}")
+            gallery += [f"![{name}](gallery_{picture.name})", ""]
     write("gallery.md", "\n".join(gallery))
 
 

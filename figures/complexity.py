@@ -23,7 +23,7 @@ def compute(quick, rng, work):
     """
     import xarray as xr
 
-    a_r, a_h = np.linspace(0.0, 20.0, 9 if quick else 41), np.linspace(1.4, 4.0, 14 if quick else 53)
+    a_r, a_h = np.linspace(0.0, 20.0, 6 if quick else 41), np.linspace(1.4, 4.0, 9 if quick else 53)
     places = (0.0, 8.0) if quick else (0.0, 4.0, 8.0)
     against_r = [(h, float(r)) for h in GAINS_H for r in a_r]
     against_h = [(float(h), r) for r in places for h in a_h]

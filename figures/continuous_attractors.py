@@ -22,7 +22,7 @@ TITLE = "Two-unit GRUs trained on a limit cycle, a line attractor and a ring att
 
 #: Seeds; steps predicted by a rollout; updates for rollouts, after four times as many for single steps; trajectories in a batch.
 FULL = {"n_seeds": 5, "length": 40, "n_updates": 600, "batch": 48}
-QUICK = {"n_seeds": 3, "length": 20, "n_updates": 120, "batch": 32}
+QUICK = {"n_seeds": 2, "length": 20, "n_updates": 80, "batch": 32}
 
 #: Adam's learning rates for single steps and for rollouts, bound on the norm of a gradient, trajectories to learn from.
 LEARNING_RATES, CLIP, _TRAJECTORIES = (0.03, 0.01), 1.0, 2000

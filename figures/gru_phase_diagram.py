@@ -19,7 +19,7 @@ def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    size, n_lines, n_chaos = (24, 13, 4) if quick else (80, 33, 9)
+    size, n_lines, n_chaos = (16, 9, 3) if quick else (80, 33, 9)
     # square root spacing: lines bend where the reset gate is weak
     fine = _TOP * np.linspace(0.0, 1.0, n_lines) ** 1.5
     coarse = _TOP * np.linspace(0.0, 1.0, n_chaos) ** 1.5

@@ -20,7 +20,7 @@ def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    n, count, points, n_taus, tol = (300, 2, 6, 5, 1e-3) if quick else (1000, 4, 13, 25, 1e-4)
+    n, count, points, n_taus, tol = (200, 2, 5, 4, 3e-3) if quick else (1000, 4, 13, 25, 1e-4)
     taus = np.geomspace(1.0, 1000.0, n_taus)
     tasks = []
     for s, (name, path, low, high) in enumerate(_SWEEPS):
@@ -52,7 +52,7 @@ def compute(quick, rng, work):
 def _fractions(name, path, value, n, count, seed, taus, tol):
     """Slow fractions of theory (taus,), to tol, and of networks (count, taus)."""
     point = gt.fixed_points(gt.Ensemble(getattr(gt, name), **_BASES[name]).replace({path: value}))[-1]
-    spectrum = gt.Spectrum(point, tol=1e-4)  # of the averages over sites
+    spectrum = gt.Spectrum(point, tol=min(tol, 1e-3))  # of the averages over sites; the fractions come out better by far than asked
     modulus = np.abs(planted_eigenvalues(point, n, seed, count))
     measured = [[np.mean(m > np.exp(-1.0 / tau)) for tau in taus] for m in modulus]
     return np.array([spectrum.slow_fraction(tau, tol) for tau in taus]), np.array(measured)

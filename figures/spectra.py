@@ -9,8 +9,8 @@ from gating_theory.phase_diagram import symbol
 
 from .common import BLACK, SKY, VERMILLION, draw_cloud, joined, padded, panels, parts, planted_eigenvalues, whole
 
-#: Of the density along each side.
-_PIXELS = 80
+#: Of the density along each side, quick and full.
+_PIXELS = {True: 48, False: 80}
 
 
 def compute(cell, base, rows, quick, seed, work):
@@ -19,7 +19,7 @@ def compute(cell, base, rows, quick, seed, work):
 
     places = [(path, value) for path, values in rows.items() for value in values]
     n = (300 if quick else 1500) // cell.n_state
-    tasks = [(cell, base, path, value, n, (seed, i)) for i, (path, value) in enumerate(places)]
+    tasks = [(cell, base, path, value, n, _PIXELS[quick], (seed, i)) for i, (path, value) in enumerate(places)]
     found = work.over(_panel, tasks)
     variables = {
         "eigenvalues": (("panel", "eigenvalue", "part"), parts(np.array([p["eigenvalues"] for p in found]))),
@@ -34,7 +34,7 @@ def compute(cell, base, rows, quick, seed, work):
     return xr.Dataset(variables, attrs={"cell": cell.name, "base": repr(base), "n_units": n})
 
 
-def _panel(cell, base, path, value, n, seed):
+def _panel(cell, base, path, value, n, pixels, seed):
     point = gt.fixed_points(gt.Ensemble(cell, **base).replace({path: value}))[-1]
     spectrum = gt.Spectrum(point)
     edge = joined(spectrum.boundary(384))
@@ -43,7 +43,7 @@ def _panel(cell, base, path, value, n, seed):
     left, right = min(finite.real.min(), 0.0), max(finite.real.max(), 1.0)
     top = 1.1 * np.abs(finite.imag).max()
     pad = 0.06 * (right - left)
-    x, y, density = spectrum.density_map(_PIXELS, box=(left - pad, right + pad, 0.0, top))
+    x, y, density = spectrum.density_map(pixels, box=(left - pad, right + pad, 0.0, top))
     return {"eigenvalues": eigenvalues, "edge": edge, "outliers": spectrum.outliers(), "x": x, "y": y, "density": density}
 
 

@@ -43,11 +43,11 @@ FULL = {
     "fine": 25,
 }
 QUICK = {
-    "updates": {"recall 20": 60, "digits": 80},
+    "updates": {"recall 20": 60, "digits": 50},
     "gain": (0.25, 1.0, 4.0),
     "bias": (-1.0, 2.0, 5.0),
     "n_seeds": 1,
-    "fine": 13,
+    "fine": 7,
 }
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -76,9 +76,22 @@ if __name__ == "__main__":
 """
 
 
+@contextmanager
+def dask(workers):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
+    with cluster, distributed.Client(cluster) as client, client.get_executor() as executor:
+        yield executor
+
+
+RESUMED_ON = {"1 process": nullcontext, "2 processes": lambda: ProcessPoolExecutor(2), "Dask": lambda: dask(2)}
+
+
+# 200 x 200 points: benchmarks/resume.py
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_two_fifths_and_resumed(tmp_path, alone, workers):
+@pytest.mark.filterwarnings("ignore")  # of distributed, as above
+@pytest.mark.parametrize("pool", RESUMED_ON)
+def test_killed_at_two_fifths_and_resumed(tmp_path, alone, pool):
     journal = tmp_path / "journal"
     (tmp_path / "work.py").write_text(SCRIPT.format(journal=str(journal)))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
@@ -92,7 +105,7 @@ def test_killed_at_two_fifths_and_resumed(tmp_path, alone, workers):
     process.wait()
     held = journal.read_bytes().count(b"\n") - 1
     told = []
-    with nullcontext() if workers == 1 else ProcessPoolExecutor(workers) as executor:
+    with RESUMED_ON[pool]() as executor:
         data = gt.phase_diagram(
             ENSEMBLE, AXES, QUANTITIES, executor=executor, journal=journal, progress=lambda done, total: told.append(done)
         )
