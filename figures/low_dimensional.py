@@ -40,7 +40,8 @@ def compute(quick, rng, work):
     law = loop.period_law(np.logspace(-1, -5 if quick else -7, 5 if quick else 13))
     cycles = flow.continue_cycle(family, "b_h[1]", (0.5, 2.5), hopf, max_period=60)
     slow = slow_curve(line)
-    kinds = work.over(topology, [(parameters(name, loop.value),) for name in PORTRAITS])
+    # here: compiling the flow in other processes would take longer
+    kinds = [topology(parameters(name, loop.value)) for name in PORTRAITS]
     variables = {
         "topology": (("portrait", "kind"), np.array(kinds)),
         "hopf": ((), hopf.value),

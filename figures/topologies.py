@@ -17,7 +17,7 @@ def compute(quick, rng, work):
     import xarray as xr
 
     catalogue = flow.topology_catalogue()
-    found = work.over(_points, [(here,) for here in catalogue.values()])
+    found = [_points(here) for here in catalogue.values()]  # on other processes compiling would take longer
     most = max(len(kinds) for _, kinds in found)
     states, kinds = np.full((len(found), most, 2), np.nan), np.full((len(found), most), "", dtype="<U9")
     for i, (points, names) in enumerate(found):
