@@ -136,7 +136,11 @@ def draw(data):
         formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     c.set_xlabel("$N$")
     c.set_ylabel(r"$E\,n - 1$")
-    c.legend(fontsize="x-small", title=f"$a_h = {POINT['h']:g}$, $a_r = {POINT['r']:g}$", title_fontsize="x-small")
+    bottom, top = c.get_ylim()
+    c.set_ylim(bottom, top * (top / bottom) ** 0.6)  # room for the legend
+    c.legend(
+        fontsize="x-small", loc="upper left", title=f"$a_h = {POINT['h']:g}$, $a_r = {POINT['r']:g}$", title_fontsize="x-small"
+    )
 
     styles = {"onset": (BLACK, "-", "zero state unstable"), "fold": (VERMILLION, (0, (4, 1.5)), "mean-field fold")}
     styles["complexity_onset"] = (GREEN, "-", "complexity positive")
