@@ -23,7 +23,7 @@ def compute(quick, rng, work):
     # square root spacing: lines bend where the reset gate is weak
     fine = _TOP * np.linspace(0.0, 1.0, n_lines) ** 1.5
     coarse = _TOP * np.linspace(0.0, 1.0, n_chaos) ** 1.5
-    units, steps = (400, 120) if quick else (2000, 300)
+    units, steps = (300, 100) if quick else (2000, 300)
     pieces = []
     for bias in _BIASES:
         ens = gt.Ensemble(gt.GRU, gain={"z": 1.0, "r": 0.0, "h": 2.0}, bias={"r": bias})
