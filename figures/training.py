@@ -332,10 +332,10 @@ def _zero_spectrum(kind, gain, bias, lengths):
 
 def draw(data):
     """A panel for each cell and task: mean score of the seeds, onset of instability, lines of equal slow fraction."""
-    columns = min(3, data.sizes["task"])
-    rows = data.sizes["cell"] * (data.sizes["task"] // columns)
     from matplotlib.lines import Line2D
 
+    columns = min(3, data.sizes["task"])
+    rows = data.sizes["cell"] * (data.sizes["task"] // columns)
     figure, axes = panels(rows, columns, height=1.75, sharex=True)
     gains, biases = data["gain"].values, data["bias"].values
     edges = np.exp(_edges(np.log(gains))), _edges(biases)
@@ -390,8 +390,8 @@ def findings(data):
     for cell, task in places:
         one = data.sel(cell=cell, task=task)
         mean = one["score"].mean("seed")
-        chance = float(one["chance"])
-        lines.append(f"{cell}, {task} ({int(one['length'])} steps, {int(one['updates'])} updates; chance {chance:.3g})")
+        steps, updates, chance = (one[name].item() for name in ("length", "updates", "chance"))
+        lines.append(f"{cell}, {task} ({steps} steps, {updates} updates; chance {chance:.3g})")
         for name, criterion in (("unstable", one["abscissa"] > 1.0), (f"slow >= {SLOW:g}", one["slow"] >= SLOW)):
             sides = [
                 f"{word} {float(mean.where(m).mean()):.2f} ({int(m.sum())})"
@@ -399,8 +399,8 @@ def findings(data):
                 if m.any()
             ]
             lines.append(f"  {name}: mean score (points) {', '.join(sides)}")
-        for name, found in ordered.items():
-            found[cell, task] = _rank_correlation(one[name.split()[0]], mean)
+        ordered["abscissa"][cell, task] = _rank_correlation(one["abscissa"], mean)
+        ordered["slow fraction"][cell, task] = _rank_correlation(one["slow"], mean)
         words = ", ".join(f"{name} {_signed(found[cell, task])}" for name, found in ordered.items())
         lines.append(f"  rank correlation of the score with: {words}")
         best = mean.where(mean == mean.max(), drop=True).stack(point=("gain", "bias")).dropna("point")[0]
