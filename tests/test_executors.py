@@ -23,18 +23,28 @@ def alone():
     return gt.phase_diagram(ENSEMBLE, AXES, QUANTITIES)
 
 
+@contextmanager
+def dask(workers):
+    """A real cluster, each worker in a process of its own, and its executor."""
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
+    with cluster, distributed.Client(cluster) as client, client.get_executor() as executor:
+        yield cluster, executor
+
+
+@contextmanager
+def dask_executor():
+    with dask(2) as (_, executor):
+        yield executor
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of distributed, about sockets and workers that are gone
 def test_dask_workers_one_of_which_is_killed(tmp_path, alone):
     """A real cluster: a scheduler here, each worker in a process of its own, one of them gone when half of the points are there."""
-    distributed = pytest.importorskip("distributed")
     killed = []
 
-    with (
-        distributed.LocalCluster(3, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50) as cluster,
-        distributed.Client(cluster) as client,
-        client.get_executor() as executor,
-    ):
+    with dask(3) as (cluster, executor):
 
         def progress(done, total):
             if 2 * done >= total and not killed:
@@ -76,15 +86,7 @@ if __name__ == "__main__":
 """
 
 
-@contextmanager
-def dask(workers):
-    distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
-    with cluster, distributed.Client(cluster) as client, client.get_executor() as executor:
-        yield executor
-
-
-RESUMED_ON = {"1 process": nullcontext, "2 processes": lambda: ProcessPoolExecutor(2), "Dask": lambda: dask(2)}
+RESUMED_ON = {"1 process": nullcontext, "2 processes": lambda: ProcessPoolExecutor(2), "Dask": dask_executor}
 
 
 # 200 x 200 points: benchmarks/resume.py
