@@ -13,6 +13,7 @@ Networks that differ in their initialisation only are trained side by side, as o
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -242,18 +243,33 @@ def designed(kind, length):
     return gt.design(getattr(gt, cell), target, free=free).ensemble.as_dict()
 
 
-def run_job(kind, task_name, seed, hows, n_updates):
-    """Scores of some initialisations of one kind, task and seed."""
+@contextmanager
+def fast_torch():
+    """One thread; subnormal numbers are zero: gradients that vanished over many steps cost a hundred times more otherwise.
+
+    Both are states of the whole thread, and numpy's sums and Python's comparisons obey the second one: undone afterwards.
+    """
     import torch
 
+    n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # gradients that have vanished over many steps cost a hundred times more otherwise
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(n_threads)
+
+
+def run_job(kind, task_name, seed, hows, n_updates):
+    """Scores of some initialisations of one kind, task and seed."""
     task = make_task(task_name)
-    pairs = [initialised(kind, how, task, seed) for how in hows]
     out = []
-    for first in range(0, len(pairs), SIDE_BY_SIDE):
-        modules, readouts = zip(*pairs[first : first + SIDE_BY_SIDE])
-        out.append(train(kind, modules, readouts, task, n_updates, seed))
+    with fast_torch():
+        pairs = [initialised(kind, how, task, seed) for how in hows]
+        for first in range(0, len(pairs), SIDE_BY_SIDE):
+            modules, readouts = zip(*pairs[first : first + SIDE_BY_SIDE])
+            out.append(train(kind, modules, readouts, task, n_updates, seed))
     return np.concatenate(out).tolist()
 
 

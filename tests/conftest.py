@@ -1,6 +1,7 @@
 """Hypothesis profiles: no deadlines (the machines are shared), the same examples every time in CI."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,3 +21,10 @@ def pytest_collection_modifyitems(items):
         group = "flow" if name.startswith("test_flow") else _TOGETHER.get(name)
         if group:
             item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def subnormal_numbers_stay():
+    """A library that flushes subnormal numbers to zero does so for the whole thread: not beyond the test that calls it."""
+    yield
+    assert sys.float_info.min / 2 > 0
