@@ -27,9 +27,9 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# the figures, and those of them that README shows
+# the figures, and those of them that README shows; training needs what the tests need
 PICTURES := gru_spectra gru_phase_diagram
-pictures: $(VENV)/.installed
+pictures: $(VENV)/.installed-test
 	$(BIN)/gating-theory figures --quick --jobs 2 --out output/figures
 	mkdir -p docs/pictures
 	cp $(PICTURES:%=output/figures/%.png) docs/pictures/

@@ -19,6 +19,7 @@ from gating_theory.flow import Flow, flow_and_map, plot_portrait, slow_manifold
 from .common import BLACK, BLUE, GREEN, PAGE, VERMILLION, panels
 
 TITLE = "Two-unit GRUs trained on a limit cycle, a line attractor and a ring attractor"
+NEEDS, ALONE = ("torch",), "quick"
 
 #: Seeds; steps predicted by a rollout; updates for rollouts, after four times as many for single steps; trajectories in a batch.
 FULL = {"n_seeds": 5, "length": 40, "n_updates": 600, "batch": 48}
@@ -104,8 +105,7 @@ def compute(quick, seed, work):
     """Train, then take apart what was learned."""
     plan = QUICK if quick else FULL
     tasks = [(name, tuple(sorted(plan.items())), seed) for name in TARGETS]
-    # the quick one here, where the flow is compiled once: in each process of a pool that would take longer than the rest
-    rows = [_learned(*task) for task in tasks] if quick else work.over(_learned, tasks)
+    rows = work.over(_learned, tasks)
     data = xr.concat(rows, xr.DataArray(list(TARGETS), dims="target", name="target"), join="outer")
     return data.assign_attrs({f"plan_{k}": v for k, v in plan.items()})
 

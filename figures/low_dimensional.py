@@ -9,6 +9,7 @@ from gating_theory import flow
 from .common import BLACK, BLUE, GREEN, ORANGE, VERMILLION, panels
 
 TITLE = "Two-unit GRUs: Hopf and homoclinic sequences, multistability, pseudo-line attractor"
+ALONE = "always"
 
 #: Name -> the flow and, for each of its cycles, a state that the trajectory through it (backwards if unstable) leads to it.
 PORTRAITS = {
@@ -40,7 +41,6 @@ def compute(quick, rng, work):
     law = loop.period_law(np.logspace(-1, -5 if quick else -7, 5 if quick else 13))
     cycles = flow.continue_cycle(family, "b_h[1]", (0.5, 2.5), hopf, max_period=60)
     slow = slow_curve(line)
-    # here: compiling the flow in other processes would take longer
     kinds = [topology(parameters(name, loop.value)) for name in PORTRAITS]
     variables = {
         "topology": (("portrait", "kind"), np.array(kinds)),

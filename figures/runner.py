@@ -6,7 +6,12 @@ import hashlib
 import io
 import json
 import time
+import warnings
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import gating_theory as gt
@@ -46,7 +51,7 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
         NAME.txt where the figure says in words what was found. After a run that was killed it also holds NAME-*.journal, from which
         the next run with the same settings goes on.
     names : sequence of str, optional
-        Default: all of ``NAMES``.
+        Default: all of ``NAMES`` but those that need packages which are not installed; ``tell`` is told of them first.
     quick : bool
         Smaller networks and coarser grids: minutes in all, instead of an hour.
     seed : int
@@ -63,43 +68,138 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
     Raises
     ------
     ValueError : unknown names
+    ModuleNotFoundError : a figure that was asked for by name needs a package that is not installed
     """
-    names = NAMES if names is None else tuple(names)
-    unknown = [name for name in names if name not in NAMES]
+    wanted = NAMES if names is None else tuple(names)
+    unknown = [name for name in wanted if name not in NAMES]
     if unknown:
         raise ValueError(f"names has the unknown entry {unknown[0]!r}; allowed are {list(NAMES)}")
-    out = Path(out)
+    tell = tell or (lambda text: None)
+    out, some = Path(out), []
+    for one in (_Figure(name, bool(quick), seed, Path(out)) for name in wanted):
+        absent = [] if one.found() is not None else one.absent()
+        if absent:
+            lacks = f"needs {' and '.join(absent)}, not installed here: pip install 'gating-theory[figures]'"
+            if names is not None:
+                raise ModuleNotFoundError(f"figure {one.name} {lacks}")
+            tell(f"{one.name}: left out, for it {lacks}")
+        else:
+            some.append(one)
     out.mkdir(parents=True, exist_ok=True)
     files = []
-    for name in names:
-        script = import_module(f"{__package__}.{name}")
-        request = json.dumps({"figure": name, "quick": bool(quick), "seed": seed, "gating_theory": __version__})
-        started = time.perf_counter()
-        data, verb = _found(out / f"{name}.nc", request), "found"
-        if data is None:
-            # other settings have other journals: none is refused, and none is lost when a quick run comes between
-            journals = out / f"{name}-{hashlib.sha256(request.encode()).hexdigest()[:8]}-"
-            work = Work(executor, None if progress is None else progress(name), journals)
-            data = script.compute(bool(quick), seed, work)
-            data = data.assign_attrs(request=request, title=script.TITLE)
-            data.attrs.setdefault("provenance", json.dumps(provenance(seed=seed, quick=bool(quick))))
-            gt.save(data, out / f"{name}.nc")
-            work.clear()
-            verb = "computed"
-        _write(script.draw(data), out, name)
-        files += [out / f"{name}.{suffix}" for suffix in ("nc", "png", "pdf")]
-        if hasattr(script, "findings"):
-            text = script.findings(data)
-            write_atomically(out / f"{name}.txt", lambda path, text=text: Path(path).write_text(text, encoding="utf-8"))
-            files.append(out / f"{name}.txt")
-        if tell is not None:
-            tell(f"{name}: {script.TITLE} ({verb}, {time.perf_counter() - started:.0f} s)")
+    with _ahead([one for one in some if one.alone() and one.found() is None], executor) as ahead:
+        for one in some:
+            started = time.perf_counter()
+            data, verb = one.found(), "found"
+            if data is None:
+                work = Work(executor, None if progress is None else progress(one.name), one.journals())
+                data = ahead(one.name)
+                data, verb = one.save(one.compute(work) if data is None else data), "computed"
+                work.clear()
+            files += one.draw(data)
+            tell(f"{one.name}: {one.script.TITLE} ({verb}, {time.perf_counter() - started:.0f} s)")
     return files
 
 
-def _write(figure, out, name):
-    write_atomically(out / f"{name}.pdf", lambda path: figure.savefig(path, format="pdf", dpi=200))
-    write_atomically(out / f"{name}.png", lambda path: _write_png(figure, path))
+@dataclass(frozen=True)
+class _Figure:
+    """One script, its settings, and its files."""
+
+    name: str
+    quick: bool
+    seed: int
+    out: Path
+
+    @property
+    def script(self):
+        return import_module(f"{__package__}.{self.name}")
+
+    @property
+    def request(self):
+        """What data must have been computed with to be found again."""
+        return json.dumps({"figure": self.name, "quick": self.quick, "seed": self.seed, "gating_theory": __version__})
+
+    def path(self, suffix):
+        return self.out / f"{self.name}.{suffix}"
+
+    def absent(self):
+        """Packages that computing needs and that are not installed."""
+        return [package for package in getattr(self.script, "NEEDS", ()) if find_spec(package) is None]
+
+    def alone(self):
+        """Whether it is to be computed as a whole, in one process."""
+        return getattr(self.script, "ALONE", None) in ("always", "quick" if self.quick else "full")
+
+    def journals(self):
+        """Other settings have other journals: none is refused, and none is lost when a quick run comes between."""
+        return self.out / f"{self.name}-{hashlib.sha256(self.request.encode()).hexdigest()[:8]}-"
+
+    def found(self):
+        """The data of an earlier run with the same settings, or None."""
+        if not self.path("nc").exists():
+            return None
+        try:
+            data = gt.load(self.path("nc"))
+        except ValueError:  # cut short or something else: computed anew
+            return None
+        return data if getattr(data, "attrs", {}).get("request") == self.request else None
+
+    def compute(self, work):
+        return self.script.compute(self.quick, self.seed, work)
+
+    def save(self, data):
+        data = data.assign_attrs(request=self.request, title=self.script.TITLE)
+        data.attrs.setdefault("provenance", json.dumps(provenance(seed=self.seed, quick=self.quick)))
+        gt.save(data, self.path("nc"))
+        return data
+
+    def draw(self, data):
+        """Pictures, and what was found in words; the paths of all files."""
+        figure = self.script.draw(data)
+        write_atomically(self.path("pdf"), lambda path: figure.savefig(path, format="pdf", dpi=200))
+        write_atomically(self.path("png"), lambda path: _write_png(figure, path))
+        suffixes = ["nc", "png", "pdf"]
+        if hasattr(self.script, "findings"):
+            text = self.script.findings(data)
+            write_atomically(self.path("txt"), lambda path: Path(path).write_text(text, encoding="utf-8"))
+            suffixes.append("txt")
+        return [self.path(suffix) for suffix in suffixes]
+
+
+@contextmanager
+def _ahead(some, executor):
+    """These figures are begun at once, one after the other in one process of the executor: callable(name) waits for the data.
+
+    It gives None for other figures, for those that failed, and where there is no executor or its workers are lost.
+    """
+    future = executor.submit(_compute, some) if executor is not None and some else None
+
+    def result(name):
+        if future is None or name not in {one.name for one in some}:
+            return None
+        try:
+            return future.result()[name]
+        except BrokenExecutor as error:
+            warnings.warn(
+                f"the workers are lost ({error}): figure {name} is computed by this process", RuntimeWarning, stacklevel=3
+            )
+            return None
+
+    try:
+        yield result
+    finally:
+        if future is not None:
+            future.cancel()
+
+
+def _compute(some):
+    """Data of each figure, or None where it cannot be computed: why is said when the figure is due."""
+    out = {}
+    for one in some:
+        out[one.name] = None
+        with suppress(Exception):
+            out[one.name] = one.compute(Work())
+    return out
 
 
 def _write_png(figure, path):
@@ -111,14 +211,3 @@ def _write_png(figure, path):
     with Image.open(drawn) as picture:
         palette = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette.save(path, format="png", optimize=True)
-
-
-def _found(path, request):
-    """The data of an earlier run with the same settings, or None."""
-    if not path.exists():
-        return None
-    try:
-        data = gt.load(path)
-    except ValueError:  # cut short or something else: computed anew
-        return None
-    return data if getattr(data, "attrs", {}).get("request") == request else None

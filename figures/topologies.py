@@ -9,6 +9,7 @@ from gating_theory import flow
 from .common import panels
 
 TITLE = "All known fixed-point topologies (sinks, sources, saddles) of two-unit GRUs"
+ALONE = "always"
 _COLUMNS = 7
 
 
@@ -17,7 +18,7 @@ def compute(quick, rng, work):
     import xarray as xr
 
     catalogue = flow.topology_catalogue()
-    found = [_points(here) for here in catalogue.values()]  # on other processes compiling would take longer
+    found = [_points(here) for here in catalogue.values()]
     most = max(len(kinds) for _, kinds in found)
     states, kinds = np.full((len(found), most, 2), np.nan), np.full((len(found), most), "", dtype="<U9")
     for i, (points, names) in enumerate(found):

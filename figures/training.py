@@ -23,6 +23,7 @@ from gating_theory.phase_diagram import symbol
 from .common import BLACK, VERMILLION, panels
 
 TITLE = "Where random gated networks can be trained: scores over gain and bias, with theory's lines"
+NEEDS = ("torch", "sklearn")
 
 #: Cell -> (cell of the theory, path of the gain, path of the slow gate's bias)
 PLANS = {"GRU": ("GRUResetAfter", "gain.h", "bias.z"), "LSTM": ("LSTM", "gain.g", "bias.f")}

@@ -503,7 +503,8 @@ def _figures(options):
             progress=lambda name: _counter(f"figure {name}"),
         )
     print(f"{len(files)} files in {options.out}; computed ones are kept and only drawn again next time")
-    return 0
+    drawn = {path.stem for path in files}
+    return 0 if drawn.issuperset(options.names or figures.NAMES) else 1
 
 
 def _diagnose(options):

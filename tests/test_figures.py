@@ -1,6 +1,7 @@
 """Figures: every script is complete, what was computed is found again, other settings are computed anew."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 import figures
+import gating_theory as gt
 from figures import common
 
 
@@ -53,6 +55,40 @@ def test_found_again_and_computed_anew(script, tmp_path):
     files[0].write_bytes(whole[: len(whole) // 2])
     figures.run(tmp_path / "new", seed=2, quick=False)
     assert len(script.computed) == 4
+
+
+def test_packages_that_are_not_installed(script, tmp_path):
+    script.NEEDS = ("xarray", "no_such_package")
+    told = []
+    assert figures.run(tmp_path / "new", tell=told.append) == [] and "left out, for it needs no_such_package" in told[0]
+    with pytest.raises(ModuleNotFoundError, match=r"figure small needs no_such_package, .*figures"):
+        figures.run(tmp_path / "other", ["small"])
+    assert script.computed == [] and not (tmp_path / "other").exists()
+    # what has been computed elsewhere is drawn
+    del script.NEEDS
+    figures.run(tmp_path / "new")
+    script.NEEDS = ("no_such_package",)
+    assert len(figures.run(tmp_path / "new")) == 3
+
+
+@pytest.mark.parametrize(("alone", "works"), [("always", [False]), ("quick", [False]), (None, [True])])
+def test_alone_in_one_process(script, tmp_path, alone, works):
+    """Computed where the executor pleases, with the same result; what goes wrong there is said by this process."""
+    script.ALONE, seen = alone, []
+    compute = script.compute
+    script.compute = lambda quick, rng, work: (seen.append(work.executor is not None), compute(quick, rng, work))[1]
+    with ThreadPoolExecutor(1) as pool:
+        figures.run(tmp_path / "here", seed=1, executor=pool)
+    figures.run(tmp_path / "there", seed=1)
+    assert seen == [*works, False]
+    assert gt.load(tmp_path / "here" / "small.nc").equals(gt.load(tmp_path / "there" / "small.nc"))
+
+    def fails(quick, rng, work):
+        raise ZeroDivisionError("as it must")
+
+    script.compute = fails
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError, match="as it must"):
+        figures.run(tmp_path / "nowhere", executor=pool)
 
 
 def test_unknown_names(tmp_path):

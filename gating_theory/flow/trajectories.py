@@ -6,6 +6,7 @@ steps of the worst of them and pays a Python call a stage, a thousand times the 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -32,19 +33,19 @@ def _compiled(cell, n_units):
     field = compiled_flow(cell, n_units).field
     A, E = _A, _E
 
+    # component by component: the assignment of a row would take numba ten seconds to compile
     @numba.njit(nogil=True, error_model="numpy")
     def advance(points, p, time, sign, rtol, atol, bound, steps):
         n, d = points.shape
         k = np.empty((7, 1, d))
         trial = np.empty((1, d))
         for b in range(n):
-            if not np.isfinite(points[b, 0]):
-                continue
-            t, h = 0.0, min(0.05, time)
-            trial[0] = points[b]
+            t, h, lost = 0.0, min(0.05, time), not math.isfinite(points[b, 0])
+            for i in range(d):
+                trial[0, i] = points[b, i]
             field(trial, p, k[0])
             for _ in range(steps):
-                if t >= time:
+                if lost or t >= time:
                     break
                 h = min(h, time - t)
                 for s in range(1, 7):
@@ -63,17 +64,14 @@ def _compiled(cell, n_units):
                     error = max(error, abs(h * value) / size)
                 if error <= 1.0:
                     t += h
-                    out = False
                     for i in range(d):
                         points[b, i] = trial[0, i]
-                        out = out or not abs(trial[0, i]) <= bound
+                        lost = lost or not abs(trial[0, i]) <= bound
                         k[0, 0, i] = k[6, 0, i]
-                    if out:
-                        points[b] = np.nan
-                        break
                 h *= min(5.0, max(0.2, 0.9 * (error + 1e-10) ** -0.2))
-            else:
-                points[b] = np.nan
+            if lost or t < time:
+                for i in range(d):
+                    points[b, i] = math.nan
 
     return advance
 
