@@ -144,7 +144,7 @@ def _parser():
     )
     p.add_argument("--seed", type=_whole(0), default=0, help="default 0")
     p.add_argument(
-        "--out", type=Path, metavar="DIR", help="write diagnosis.json, diagnosis.txt and diagnosis.png into this directory"
+        "--out", type=Path, metavar="DIR", help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory"
     )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_diagnose)
@@ -528,10 +528,12 @@ def _diagnose(options):
     record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     if options.out is not None:
+        from .io import save
         from .plotting import plot_diagnosis, plot_timescales
         from .report import _figure, save_figure
 
         out = _directory(options.out)
+        save(result, out / "diagnosis.nc")
         write_atomically(out / "diagnosis.json", lambda name: Path(name).write_text(text, encoding="utf-8"))
         write_atomically(out / "diagnosis.txt", lambda name: Path(name).write_text(f"{result}\n", encoding="utf-8"))
         figure, axes = _figure(2, 1, 3.6, 3.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class Diagnosis:
         The same for the shuffled matrices, at the states they visit: what finite size alone gives.
     advice : list of str
     status : str, "ok" or what could not be computed
-    spectrum : Spectrum, of the pooled sites
+    sites : Sites, of all states looked at
     """
 
     source: str
@@ -109,10 +110,15 @@ class Diagnosis:
     structure_shuffled: float
     advice: list
     status: str
-    spectrum: Spectrum = field(repr=False)
+    sites: Sites = field(repr=False)
+
+    @cached_property
+    def spectrum(self):
+        """Spectrum of the sites: what iid matrices would give there [T4]."""
+        return Spectrum(self.sites)
 
     def as_dict(self):
-        """JSON-ready: everything but the matrices; eigenvalues as pairs of real and imaginary part."""
+        """JSON-ready: all but matrices and sites (``gt.save`` keeps these too); eigenvalues as pairs of real and imaginary part."""
         return {
             "kind": "diagnosis",
             "source": self.source,
@@ -277,7 +283,7 @@ class _Report:
             structure_shuffled=structure[1],
             advice=[],
             status="; ".join(self.notes) or "ok",
-            spectrum=Spectrum(pooled),
+            sites=pooled,
         )
         return replace(result, advice=_advice(result))
 

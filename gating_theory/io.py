@@ -11,6 +11,7 @@ import os
 import uuid
 from pathlib import Path
 
+from . import archive
 from .complexity import Complexity, restored
 from .design import Design
 from .ensemble import Ensemble
@@ -19,7 +20,7 @@ from .fixed_point_search import NetworkFixedPoints
 from .kac_rice import KacRice
 from .lyapunov import LyapunovSpectrum
 from .mean_field import Critical, FixedPoint, MomentMap
-from .provenance import provenance, require_same_cell
+from .provenance import cell_text, provenance, require_same_cell
 from .version import __version__
 
 __all__ = ["save", "load", "write_atomically"]
@@ -28,6 +29,8 @@ _FORMAT = "gating-theory"
 _FORMAT_VERSION = 1
 #: Attributes of a netCDF file that belong to the file and not to the Dataset in it.
 _MARK, _SAVED_BY = "gating_theory_format", "gating_theory_saved_by"
+#: The variable that says in JSON what a file's arrays are of. (No attribute: HDF5 limits these to 64 KiB.)
+_RECORD = "gating_theory_record"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -38,7 +41,8 @@ def save(result, path):
     ----------
     result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
         NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, a Flow, a result of ``gating_theory.flow`` or a list of
-        these. Datasets become netCDF files, everything else JSON. Both carry the versions of the libraries they come from.
+        these: JSON but for Datasets, which become netCDF files, as do Network, Sites, Simulation, SteadyState and Diagnosis with
+        their arrays. All carry the versions of the libraries they come from.
     path : str or path-like
         The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
 
@@ -58,7 +62,10 @@ def save(result, path):
         if not isinstance(result, xr.Dataset):
             raise TypeError(f"result must be an xarray.Dataset (use to_dataset), got {type(result).__name__}")
         marked = result.assign_attrs({_MARK: _FORMAT_VERSION, _SAVED_BY: json.dumps(provenance())})
-        write_atomically(path, lambda temporary: marked.to_netcdf(temporary, engine="netcdf4", format="NETCDF4"))
+        _write_netcdf(marked, path)
+        return path
+    if archive.holds_arrays(result):
+        _write_netcdf(_packed(*archive.describe(result)), path)
         return path
     kind, ensemble, data = _describe(result)
     record = {"format": _FORMAT, "format_version": _FORMAT_VERSION, "kind": kind, "data": data}
@@ -99,7 +106,10 @@ def load(path, *, cell=None):
         if content != _HDF5:
             content += file.read()
     if content == _HDF5:
-        return _load_dataset(path)
+        data = _load_dataset(path)
+        if _RECORD not in data:
+            return data
+        return _named(path, lambda: _unpacked(data, cell))
     try:
         record = json.loads(content.decode("utf-8"))
     except ValueError:
@@ -107,12 +117,7 @@ def load(path, *, cell=None):
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
         raise ValueError(f"{path} is not a saved result: a JSON file, but not one written by gating_theory.save")
     _require_known_version(path, record.get("format_version"))
-    try:
-        return _restore(record["kind"], record["data"], record["provenance"], cell)
-    except KeyError as error:
-        raise ValueError(f"{path} is damaged: the entry {error} is missing") from None
-    except (TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be loaded: {error}") from error
+    return _named(path, lambda: _restore(record["kind"], record["data"], record["provenance"], cell))
 
 
 def write_atomically(path, write):
@@ -143,6 +148,20 @@ def write_atomically(path, write):
         raise
 
 
+def _write_netcdf(data, path):
+    write_atomically(path, lambda temporary: data.to_netcdf(temporary, engine="netcdf4", format="NETCDF4"))
+
+
+def _named(path, restore):
+    """What ``restore()`` gives; its errors name the file."""
+    try:
+        return restore()
+    except KeyError as error:
+        raise ValueError(f"{path} is damaged: the entry {error} is missing") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be loaded: {error}") from error
+
+
 def _as_path(path):
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or path-like, got {path!r}")
@@ -167,6 +186,35 @@ def _load_dataset(path):
     data.attrs.pop(_SAVED_BY, None)
     _require_known_version(path, int(version))
     return data
+
+
+# --- results with arrays
+
+
+def _packed(kind, cell, data, arrays):
+    """A Dataset of the arrays, with everything else as JSON; complex numbers as pairs along a last axis."""
+    import numpy as np
+    import xarray as xr
+
+    variables = {}
+    for name, array in arrays.items():
+        pairs = np.iscomplexobj(array)
+        array = np.stack([array.real, array.imag], axis=-1) if pairs else array
+        variables[name] = (tuple(f"{name}.{axis}" for axis in range(array.ndim)), array, {"complex": int(pairs)})
+    record = {"kind": kind, "data": data, "provenance": provenance(cell=cell_text(cell))}
+    variables[_RECORD] = ((), json.dumps(record, allow_nan=False))
+    return xr.Dataset(variables, attrs={_MARK: _FORMAT_VERSION, _SAVED_BY: json.dumps(record["provenance"])})
+
+
+def _unpacked(data, cell):
+    record = json.loads(str(data[_RECORD].item()))
+    arrays = {}
+    for name, variable in data.drop_vars(_RECORD).data_vars.items():
+        array = variable.values
+        arrays[str(name)] = array[..., 0] + 1j * array[..., 1] if variable.attrs["complex"] else array
+    result = archive.restore(record["kind"], record["data"], arrays, cell)
+    require_same_cell(record["provenance"]["cell"], (result if hasattr(result, "cell") else result.ensemble).cell)
+    return result
 
 
 # --- JSON
@@ -210,7 +258,8 @@ def _describe(result):
         return "flow", None, describe(result)
     raise TypeError(
         "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        f"NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, Flow or a result of one, got {type(result).__name__}"
+        "NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, Network, Sites, Simulation, SteadyState, Diagnosis, "
+        f"Flow or a result of one, got {type(result).__name__}"
     )
 
 

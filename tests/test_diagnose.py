@@ -119,9 +119,10 @@ def test_command(tmp_path, capsys):
     arguments = ["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "x.npy"), "--n-states", "2", "--tau", "2", "20"]
     assert cli.main([*arguments, "--out", str(tmp_path / "out")]) == 0
     assert "slower than 20 steps" in capsys.readouterr().out
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"diagnosis.json", "diagnosis.txt", "diagnosis.png"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"diagnosis.nc", "diagnosis.json", "diagnosis.txt", "diagnosis.png"}
     record = json.loads((tmp_path / "out" / "diagnosis.json").read_text())
     assert record["n_units"] == 16 and set(record["actual"]["slow_fraction"]) == {"2", "20"} and "provenance" in record
+    assert str(gt.load(tmp_path / "out" / "diagnosis.nc")) in (tmp_path / "out" / "diagnosis.txt").read_text()
     assert cli.main(["diagnose", str(tmp_path / "none.pt")]) == 2
     np.savez(tmp_path / "two.npz", a=1)
     assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "two.npz")]) == 2
