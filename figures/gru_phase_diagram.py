@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.transforms import Bbox, TransformedBbox
 
 import gating_theory as gt
 
@@ -105,15 +106,19 @@ def draw(data):
             "linewidth": 1.0,
             "marker": "o",
             "capsize": 2.5,
-            "clip_on": False,
         }
-        ax.errorbar(
+        drawn = ax.errorbar(
             one["probe"],
             one["chaos"],
             one["chaos_error"],
             label=_chaos_label(data.attrs),
             **style,
         )
+        # whole at the first and last a_r, cut where bars leave through the top
+        wider = TransformedBbox(Bbox([[-0.05, 0.0], [1.05, 1.0]]), ax.transAxes)
+        for artist in drawn.get_children():
+            artist.set_clip_path(None)
+            artist.set_clip_box(wider)
         if np.isfinite(one["tricritical"]):
             label = f"tricritical point; at $b_r = 0$: $a_r$ = {float(data['tricritical'].sel(bias=0.0)):.4f}"
             ax.plot(one["tricritical"], one["onset"][0], "D", color=GREEN, markersize=5, label=label, zorder=5)
