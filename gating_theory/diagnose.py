@@ -37,8 +37,8 @@ class ModeSummary:
 
     Attributes
     ----------
-    slowest : float, steps: -1 / log(radius); inf where modes grow
-    radius, abscissa : float, largest modulus and largest real part of the eigenvalues
+    slowest : float, steps: -1 / log(radius); inf where modes grow on average
+    radius, abscissa : float, largest modulus and largest real part of the eigenvalues, means over the states
     slow_fraction : dict, {tau: fraction of modes slower than tau steps, growing ones included}
     gain_margin : float or None
         Factor on all recurrent weights at which, the activity held, modes at lambda = 1 lose stability: edge_function(1)^(-1/2)
@@ -340,8 +340,8 @@ class _Report:
         size = self.run.states.shape[2] * self.run.states.shape[3]
         rates, logs = [], []
         for b in range(n_sequences):
-            vector, growth = self.rng.standard_normal(size), 0.0
-            gradient, back = self.rng.standard_normal(size), np.zeros(T)
+            vector, growth = _direction(size, self.rng), 0.0
+            gradient, back = _direction(size, self.rng), np.zeros(T)
             for t in range(T):
                 net, state = run.at([t], [b])
                 vector, log = _grown(net.jacobian(state)[0] @ vector)
@@ -356,6 +356,11 @@ class _Report:
         lags = sorted({lag for lag in _LAGS if lag < T} | {T})
         mean = np.mean(logs, axis=0)
         return np.array(rates), {lag: float(mean[lag - 1]) for lag in lags}
+
+
+def _direction(size, rng):
+    """A random direction, of unit length."""
+    return _grown(rng.standard_normal(size))[0]
 
 
 def _grown(vector):
@@ -384,6 +389,13 @@ def _finite(value):
 # --- text
 
 
+#: What the columns and the last row of the table of modes are.
+_LEGEND = (
+    "actual: eigenvalues of the Jacobian; theory, its sites: what iid weights of the same gains give at the same states",
+    "shuffled: eigenvalues with the entries of each matrix shuffled; gain margin: all recurrent weights times this become unstable",
+)
+
+
 def _steps(value):
     return "grows" if math.isinf(value) else f"{value:.3g}"
 
@@ -404,7 +416,7 @@ def _text(d):
     columns = {"actual": d.actual, "theory, its sites": d.from_sites, "shuffled": d.shuffled}
     if d.random is not None:
         columns["theory, ensemble"] = d.random
-    lines += ["", f"modes ({d.n_states} states)".ljust(26) + "".join(f"{name:>19}" for name in columns)]
+    lines += ["", f"modes (mean, {d.n_states} states)".ljust(26) + "".join(f"{name:>19}" for name in columns)]
 
     def row(label, values):
         lines.append(f"  {label:<24}" + "".join(f"{value:>19}" for value in values))
@@ -414,7 +426,10 @@ def _text(d):
     row("spectral abscissa", [f"{c.abscissa:.4f}" for c in columns.values()])
     for tau in d.actual.slow_fraction:
         row(f"slower than {tau:g} steps", [f"{100 * c.slow_fraction[tau]:.2f} %" for c in columns.values()])
-    row("weights up to transition", ["-" if c.gain_margin is None else f"x {c.gain_margin:.3g}" for c in columns.values()])
+    row("gain margin", ["-" if c.gain_margin is None else f"x {c.gain_margin:.3g}" for c in columns.values()])
+    lines += [f"  {text}" for text in _LEGEND]
+    if d.random is not None:
+        lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
     lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
