@@ -608,3 +608,12 @@ def test_results_print():
     assert "validated (numba): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
     assert found.topology == Topology(1, 1, 1) and found.topology.sources == 1
     assert len(found) == 3 and found[0] in list(found)
+
+
+@pytest.mark.parametrize("bias", [650.0, 750.0, 1000.0])
+def test_gates_that_underflow(bias):
+    """1 - z is 1e-282, below the smallest normal number, zero: the fixed points stay what they are, their kinds are not claimed."""
+    for grade in ("certified", "validated"):
+        found = gt.GRUFlow(U_h=[[3, -3], [3, 3]], b_z=[bias, bias]).fixed_points(grade)
+        assert found.complete and len(found) == 1 and found[0].index == 1 and found[0].kind in ("source", "undecided")
+    assert found[0].kind == "undecided"

@@ -507,6 +507,8 @@ def search(enclose, p, box, narrow, most_boxes, roots, unique, undecided):
 
 #: Codes of eigenvalues; UNDECIDED is that of the number of unstable directions too.
 UNDECIDED, REAL, COMPLEX = -1, 0, 1
+#: Rows of a Jacobian below this size are not classified.
+TINIEST = 2.0**-960
 
 
 @jit
@@ -559,14 +561,18 @@ def coefficients(A, size, poly, low, high):
         for j in range(size):
             top = max(top, max(abs(A[i, j, 0]), abs(A[i, j, 1])))
         power = 1.0
-        # a power of two, so that scaling is exact; a row of zeros stays as it is
-        while top > 0.0 and top < 1e300 and power * top < 0.5:
-            power *= 2.0
-        while top < 1e300 and power * top > 1.0:
-            power *= 0.5
-        for j in range(size):
-            A[i, j, 0] *= power
-            A[i, j, 1] *= power
+        if top < TINIEST:  # relative bounds on rounding end where numbers underflow: nothing is known but the size
+            for j in range(size):
+                A[i, j, 0], A[i, j, 1] = -1.0, 1.0
+            power = 1.0 / TINIEST
+        else:
+            while power * top < 0.5:  # a power of two, so that scaling is exact
+                power *= 2.0
+            while top < 1e300 and power * top > 1.0:
+                power *= 0.5
+            for j in range(size):
+                A[i, j, 0] *= power
+                A[i, j, 1] *= power
         factor[i] = 1.0 / power
         largest = max(largest, factor[i])
     for k in range(size + 1):
