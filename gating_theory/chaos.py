@@ -13,6 +13,7 @@ from .errors import ConvergenceError
 from .mean_field import onset
 from .progress import Progress, check_progress
 from .simulation import simulate
+from .steady_state import motion, verdict_on
 
 __all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
 
@@ -81,8 +82,14 @@ def largest_exponent(ensemble, n_units=2000, n_steps=200, *, scale=1.0, rng=None
     TypeError, ValueError, MemoryError, ConvergenceError : as simulate
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
-    run = simulate(ensemble, n_units, n_steps, rng=generator(rng), tangent=True, record=0, scale=scale)
-    return settled_mean(run.growth, n_steps // 2)
+    return _measured(ensemble, n_units, n_steps, scale, generator(rng))[:2]
+
+
+def _measured(ensemble, n_units, n_steps, scale, rng):
+    """(exponent, error, verdict) of one run."""
+    run = simulate(ensemble, n_units, n_steps, rng=rng, tangent=True, record=0, scale=scale)
+    exponent, error = settled_mean(run.growth, n_steps // 2)
+    return exponent, error, verdict_on(run, motion(run), exponent, error)
 
 
 def chaos_onset(
@@ -92,7 +99,8 @@ def chaos_onset(
 
     On one side a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; on the other it does
     not. Where an active state exists beside a stable zero state (the GRU with a_r > sqrt 8) that depends on the start: a large
-    one finds the active state. The value is found by bisection for a first network and, near it, for the others.
+    one finds the active state. The value is found by bisection for a first network and, near it, for the others; the ends of the
+    first bracket have to be stationary, or runs there are made up to four times as long: slow gates make long transients.
 
     Parameters
     ----------
@@ -119,7 +127,7 @@ def chaos_onset(
 
     Raises
     ------
-    TypeError, ValueError : bad arguments, or no change of sign within the bounds or the default ones
+    TypeError, ValueError : bad arguments, no change of sign within the bounds or the default ones, or ends that stay undecided
     ConvergenceError : a state or exponent was not finite
     """
     if not isinstance(ensemble, Ensemble):
@@ -136,32 +144,17 @@ def chaos_onset(
     check_progress(progress)
     seeds = np.random.SeedSequence(int(generator(rng).integers(2**63))).spawn(n_networks)
 
-    def network(seed):
-        known = {}
-
-        def exponent(value):
-            if value not in known:
-                there = ensemble.replace({parameter: value})
-                found = largest_exponent(there, n_units, n_steps, scale=scale, rng=np.random.default_rng(seed))
-                # -inf: the state has become exactly zero, tangent and all
-                if np.isnan(found[0]) or found[0] == np.inf:
-                    raise ConvergenceError(f"the exponent at {parameter} = {value} is {found[0]}", estimate=value)
-                known[value] = found
-            return known[value]
-
-        return exponent
-
     outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
     finest = 1.0 if signed(parameter) else 1e-12
 
+    networks = [_Exponents(ensemble, parameter, n_units, n_steps, scale, seed) for seed in seeds]
     with Progress(progress, n_networks, "network") as tell:
-        first = network(seeds[0])
+        first = networks[0]
         low, high = _bracket(ensemble, parameter, first) if bounds is None else _inside(first, low, high, parameter)
         rising = first(low)[0] < 0.0
         found = [_bisect(first, low, high, tol, n_units, finest)]
         tell(1)
-        for seed in seeds[1:]:
-            exponent = network(seed)
+        for exponent in networks[1:]:
             around = _around(exponent, found[0], rising, n_units, outer)
             found.append(_bisect(exponent, *around, tol, n_units, finest))
             tell(1)
@@ -175,17 +168,55 @@ def chaos_onset(
     return ChaosOnset(value, parameter, error, bool(rising), below, above, bool(jump), tuple(values), n_units, n_steps)
 
 
-def _changes(exponent, low, high):
-    """Whether the exponent has one sign at one end and the other at the other."""
-    return (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0)
+class _Exponents:
+    """(exponent, error) of one network as a function of the hyperparameter."""
+
+    def __init__(self, ensemble, parameter, n_units, n_steps, scale, seed):
+        self.ensemble, self.parameter, self.seed = ensemble, parameter, seed
+        self.n_units, self.n_steps, self.scale = n_units, n_steps, scale
+        self.known = {}
+
+    def __call__(self, value):
+        if value not in self.known:
+            self.run(value, self.n_steps)
+        return self.known[value][:2]
+
+    def run(self, value, n_steps):
+        there, rng = self.ensemble.replace({self.parameter: value}), np.random.default_rng(self.seed)
+        found = _measured(there, self.n_units, n_steps, self.scale, rng)
+        # -inf: the state has become exactly zero, tangent and all
+        if np.isnan(found[0]) or found[0] == np.inf:
+            raise ConvergenceError(f"the exponent at {self.parameter} = {value} is {found[0]}", estimate=value)
+        self.known[value] = found
+
+    def side(self, value):
+        """-1 where the exponent is negative, 1 in chaos, 0 where it stays open, after runs of up to four times the length.
+
+        Slow gates draw transients out, in which tangent vectors grow too: chaos takes a stationary state.
+        """
+        for longer in (1, 2, 4):
+            if longer > 1 or value not in self.known:
+                self.run(value, longer * self.n_steps)
+            exponent, _, verdict = self.known[value]
+            if exponent < 0.0 or verdict == "chaotic":
+                return -1 if exponent < 0.0 else 1
+        return 0
+
+
+def _sides(exponent, low, high):
+    """Sides at the ends, and whether chaos is at one of them only."""
+    sides = exponent.side(low), exponent.side(high)
+    return sides, sides[0] * sides[1] < 0
 
 
 def _inside(exponent, low, high, parameter):
-    """The bracket asked for, if the exponent changes its sign between its ends."""
-    if not _changes(exponent, low, high):
+    """The bracket asked for, if there is chaos at one of its ends only."""
+    sides, changes = _sides(exponent, low, high)
+    if not changes:
+        hint = f"not stationary after {4 * exponent.n_steps} steps: more steps?" if 0 in sides else "other bounds?"
         raise ValueError(
             f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at the "
-            f"lower and {exponent(high)[0]:.3g} at the upper one; other bounds?"
+            f"lower and {exponent(high)[0]:.3g} at the upper one; {hint}"
         )
     return low, high
 
@@ -198,10 +229,12 @@ def _bracket(ensemble, parameter, exponent):
         start = float(onset(ensemble, parameter))
         places.insert(0, (start - 2.0, start + 2.0) if signed(parameter) else (0.5 * start, 2.0 * start))
     for low, high in places:
-        if _changes(exponent, low, high):
+        # a change of sign first, which costs no longer runs
+        if (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0) and _sides(exponent, low, high)[1]:
             return low, high
-    side = "negative" if exponent(lattice[0])[0] < 0.0 else "positive"
-    raise ValueError(f"no onset of chaos in {parameter}: the largest exponent is {side} at all of {lattice}; bounds?")
+    positive = [exponent(value)[0] >= 0.0 for value in lattice]
+    found = "negative" if not any(positive) else "positive" if all(positive) else "not of two signs in stationary states"
+    raise ValueError(f"no onset of chaos in {parameter}: the largest exponent is {found} at all of {lattice}; bounds, more steps?")
 
 
 def _around(exponent, found, rising, n_units, outer):

@@ -626,10 +626,12 @@ def _array(path):
 
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(f"--inputs {path} is not a .npy file of numbers: {error}") from None
+    except (ValueError, EOFError):  # numpy's own words advise to unpickle it
+        raise ValueError(f"--inputs {path} is not a .npy file of numbers, or only a part of one") from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"--inputs {path} must be a .npy file with one array, got an archive of several")
+    if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"--inputs {path} must hold real numbers, got {array.dtype} of shape {array.shape}")
     return array
 
 

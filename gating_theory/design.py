@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 
 import numpy as np
 
@@ -227,6 +228,9 @@ def _targets(target):
         out.append((f"slow_fraction({tau:g})", "slow_fraction", tau, real(f"slow_fraction({tau:g})", fraction, low=0.0, high=1.0)))
     if not out:
         raise ValueError("target asks for nothing: give slow fractions or a stability target")
+    for (label, _, tau, fraction), (other, _, slower, more) in permutations((t for t in out if t[1] == "slow_fraction"), 2):
+        if slower > tau and more > fraction:
+            raise ValueError(f"target contradicts itself: {other} = {more:g} of the modes are among {label} = {fraction:g}")
     return out
 
 

@@ -108,7 +108,8 @@ class ImplicitMatrices:
 
         l = project(unit)
         rest = 1.0 - float(l @ l)
-        if rest > 1e-10:
+        full = t == self.n  # the directions span everything: what seems to be new is rounding
+        if rest > 1e-10 and not full:
             new = np.sqrt(rest)
             row = np.append(-(l @ inverse) / new, 1.0 / new)
             if np.linalg.norm(row) < _LARGEST_ROW[self.dtype]:
@@ -121,7 +122,7 @@ class ImplicitMatrices:
             l = l + step if again else l
             unit -= (step @ inverse).astype(self.dtype) @ M
         new = float(np.sqrt(unit @ unit / self.n))
-        if new <= _ROUNDING[self.dtype]:
+        if full or new <= _ROUNDING[self.dtype]:
             return length * l, 0.0
         if room:
             self._vectors[t] = unit / new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from .sites import Sites
 
 __all__ = ["steady_state", "SteadyState"]
 
-#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves (rounding: 1e-32).
-_STILL = 1e-20
+#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves, by the type in which
+#: matrices are stored (rounding: 1e-32, and 1e-17 to 1e-15).
+_STILL = {"float64": 1e-20, "float32": 1e-13}
 #: Distance from rest, in units of the largest rms state of the run, above which a state that stands still is no fixed point.
 _REST = 1e-3
 #: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
@@ -75,9 +77,11 @@ class SteadyState:
 
         Raises
         ------
-        ValueError : a lag that is not an integer or beyond the run
+        ValueError : a lag that is not an integer or beyond the run, a run without recorded sites
         """
         run, t0 = self.simulation, self.transient
+        if run.recorded_state.shape[2] == 0:
+            raise ValueError("record was 0 in this run: autocorrelations of states and fields need recorded sites")
         span = run.n_steps - t0
         lags = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
         if not lags or max(lags) >= span:
@@ -167,20 +171,12 @@ def steady_state(
 
 def _measured(ensemble, run, growth):
     names, T = ensemble.cell.message_names, run.n_steps
-    transient, stationary = stationary_from(run.moments)
-    size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
-    change = run.change / size
-    still = change[-1] < _STILL
-    # nearly shut gates make steps small anywhere: at rest are sites that are where their fields hold them
-    frozen = still and _distance_from_rest(run.sites) > _REST * np.sqrt(size)
-    if frozen:
-        still, stationary = False, False
-    if still:
-        transient, stationary = T - max(10, T // 10), True
+    moving = motion(run)
+    transient, stationary, still, frozen, _ = moving
     exponent, exponent_error = np.nan, np.nan
     if growth.size:
         exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
-    verdict = _verdict(ensemble, change, still, stationary, exponent, exponent_error)
+    verdict = verdict_on(run, moving, exponent, exponent_error)
     status, settled = verdict, verdict == "settled"
     mean = run.moments[-1] if settled else run.moments[transient:].mean(axis=0)
     temporal = np.zeros(mean.size) if settled else block_error(run.moments[transient:])
@@ -194,6 +190,8 @@ def _measured(ensemble, run, growth):
     stationary = stationary or settled
     if growth.size:
         status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
+    if settled and exponent > _SIGMAS * exponent_error:
+        status += "; the fixed point is unstable"
     if frozen:
         status += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
     elif not stationary:
@@ -233,10 +231,35 @@ def _distance_from_rest(sites):
     return float(np.sqrt(np.mean([sites.mean(np.broadcast_to((r - s) ** 2, sites.size)) for r, s in zip(rest, sites.state)])))
 
 
-def _verdict(ensemble, change, still, stationary, exponent, error):
+class Motion(NamedTuple):
+    """How a run moves."""
+
+    transient: int  #: steps to leave out
+    stationary: bool  #: whether moments are stationary after these
+    still: bool  #: whether it has come to rest
+    frozen: bool  #: whether nothing moves because gates are all but shut, not because it has come to rest
+    change: np.ndarray  #: mean squared change of each step, relative to the largest mean square
+
+
+def motion(run):
+    """Motion of a Simulation."""
+    T = run.n_steps
+    transient, stationary = stationary_from(run.moments)
+    size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    change = run.change / size
+    still = change[-1] < _STILL[run.dtype]
+    # nearly shut gates make steps small anywhere: at rest are sites that are where their fields hold them
+    if still and _distance_from_rest(run.sites) > _REST * np.sqrt(size):
+        return Motion(transient, False, False, True, change)
+    return Motion(T - max(10, T // 10), True, True, False, change) if still else Motion(transient, stationary, False, False, change)
+
+
+def verdict_on(run, moving, exponent, error):
+    """'settled', 'chaotic', 'driven' or 'undecided' (see SteadyState): from its Motion and exponent (nan: not known)."""
+    _, stationary, still, _, change = moving
     if still:
         return "settled"
-    driven = bool(ensemble.array("input_std").any())
+    driven = bool(run.ensemble.array("input_std").any())
     if stationary and exponent > _SIGMAS * error:
         return "chaotic"
     if stationary and driven and exponent < -_SIGMAS * error:

@@ -44,11 +44,11 @@ def invented(monkeypatch, law):
     """Replaces simulations by an exponent law(value, generator) and counts them."""
     calls = []
 
-    def stand_in(ensemble, n_units, n_steps, *, scale, rng):
+    def stand_in(ensemble, n_units, n_steps, scale, rng):
         calls.append(ensemble.value("gain.h"))
-        return law(calls[-1], rng)
+        return *law(calls[-1], rng), "chaotic"
 
-    monkeypatch.setattr(chaos, "largest_exponent", stand_in)
+    monkeypatch.setattr(chaos, "_measured", stand_in)
     return calls
 
 
@@ -84,7 +84,7 @@ def test_errors_cover_what_networks_scatter_by(monkeypatch):
 def test_where_an_onset_is_looked_for(monkeypatch):
     """The zero state of a GRU does not feel b_z: the first change of sign on the lattice. None at all is an error with words."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
-    monkeypatch.setattr(chaos, "largest_exponent", lambda e, *a, **k: (2.5 - e.value("bias.z"), 1e-3))
+    monkeypatch.setattr(chaos, "_measured", lambda e, *a: (2.5 - e.value("bias.z"), 1e-3, "chaotic"))
     found = gt.chaos_onset(ens, "bias.z", tol=0.01)
     assert found == pytest.approx(2.5, abs=0.02) and not found.rising
     with pytest.raises(ValueError, match="no onset of chaos in gain.z: the largest exponent is positive at all of"):
@@ -192,3 +192,11 @@ def test_chaos_line_in_a_phase_diagram():
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call(gt.Ensemble(gt.Vanilla))
+
+
+@pytest.mark.parametrize(("bounds", "n_steps"), [((1.0, 16.0), 200), (None, 60)])
+def test_slow_gates_are_no_chaos(bounds, n_steps):
+    """alpha = 1/4: only the zero state, and it is stable, however long a_z draws out the way there, on which vectors grow."""
+    ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1})
+    with pytest.raises(ValueError, match="no onset of chaos in gain.z"):
+        gt.chaos_onset(ens, "gain.z", bounds, n_units=200, n_steps=n_steps, n_networks=1, tol=0.3)

@@ -122,6 +122,7 @@ def test_plot():
         (gt.GRU, {"abscissa": 1, "radius": 1}, {}, ValueError, "may have one of"),
         (gt.GRU, {"slow_fraction": 0.2}, {}, TypeError, "mapping from timescales"),
         (gt.GRU, {"slow_fraction": {}}, {}, ValueError, "asks for nothing"),
+        (gt.GRU, {"slow_fraction": {100: 0.1, 10: 0.05}}, {}, ValueError, r"contradicts itself: slow_fraction\(100\) = 0.1 of"),
         (gt.GRU, {"slow_fraction": {10: 1.2}}, {}, ValueError, r"slow_fraction\(10\) must lie in \[0.0, 1.0\]"),
         (gt.GRU, {"slow_fraction": {-1: 0.2}}, {}, ValueError, "timescale"),
         (gt.GRU, {"abscissa": float("nan")}, {}, ValueError, "must be finite"),

@@ -157,6 +157,13 @@ def test_command(tmp_path, capsys):
     np.savez(tmp_path / "two.npz", a=1)
     assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "two.npz")]) == 2
     assert "archive" in capsys.readouterr().err
+    for name, write, words in (
+        ("text.npy", lambda path: path.write_text("no numbers"), "not a .npy file of numbers, or only a part"),
+        ("complex.npy", lambda path: np.save(path, np.ones((2, 3), complex)), r"real numbers, got complex128 of shape (2, 3)"),
+    ):
+        write(tmp_path / name)
+        assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / name)]) == 2
+        assert words in capsys.readouterr().err
 
 
 def test_plot():

@@ -109,3 +109,19 @@ def dense_columns(U, n):
     grown[: U.size, : U.size] = U._inverse[: U.size, : U.size]
     U._inverse = grown
     return np.array([U.apply(e)[0][0].copy() for e in np.eye(n)]).T
+
+
+@pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-11), (np.float32, 1e-3)])
+def test_more_vectors_than_units(dtype, tol):
+    """Once the directions span everything the matrix is known: what rounding leaves is no new direction."""
+    rng = np.random.default_rng(0)
+    n, many = 20, 300
+    matrices = ImplicitMatrices(n, [1.5], many, rng, dtype)
+    vectors, images = rng.standard_normal((many, n)), []
+    for k in range(n, many):  # slowly changing, as in a run
+        vectors[k] = vectors[k - 1] + 1e-2 * vectors[k]
+    for v in vectors:
+        images.append(matrices.apply(v)[0][0].copy())
+    U = np.linalg.solve(vectors[:n], np.array(images[:n])).T
+    assert matrices.size == n
+    np.testing.assert_allclose(vectors @ U.T, images, atol=tol * np.abs(images).max())

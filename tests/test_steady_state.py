@@ -228,3 +228,21 @@ def test_shut_update_gates_are_no_fixed_points(bias, verdict):
     assert ss.verdict == verdict
     if bias == 25.0:
         assert not ss.converged and "no fixed point" in ss.status
+
+
+@pytest.mark.parametrize("n_steps", [100, 400])
+def test_single_precision_settles_too(n_steps):
+    """Images stored in single precision keep a state at rest moving by their rounding."""
+    ens = gt.Ensemble(gt.GRU, gain={"h": 1.2}, bias_std={"h": 0.5})
+    single, double = (gt.steady_state(ens, 500, n_steps, rng=0, dtype=dtype) for dtype in ("float32", "float64"))
+    assert single.verdict == double.verdict == "settled"
+    # other random numbers, so another network of the ensemble
+    for name, value in double.moments.items():
+        assert single.moments[name] == pytest.approx(value, abs=4 * np.hypot(single.stderr[name], double.stderr[name]))
+
+
+def test_rest_at_an_unstable_point_is_said():
+    at_zero = gt.steady_state(gt.Ensemble(gt.Vanilla, gain=3), 100, 40, rng=0, scale=0)
+    assert at_zero.verdict == "settled" and "the fixed point is unstable" in at_zero.status
+    with pytest.raises(ValueError, match="record was 0"):
+        gt.steady_state(gt.Ensemble(gt.Vanilla), 50, 20, rng=0, record=0, lyapunov_units=0).autocorrelation([1])

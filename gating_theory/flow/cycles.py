@@ -301,8 +301,10 @@ def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=Fals
     ConvergenceError : no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
     """
     start = real_array("start", start)
-    if start.shape != (flow.dim,) or flow.dim < 2:
-        raise ValueError(f"start must have shape ({flow.dim},) in a flow of at least two dimensions, got {start.shape}")
+    if flow.dim < 2:
+        raise ValueError("flow must have at least two dimensions: on a line nothing returns")
+    if start.shape != (flow.dim,):
+        raise ValueError(f"start must have shape ({flow.dim},), got {start.shape}")
     transient = real("transient", transient, low=0.0)
     max_period = real("max_period", max_period, low=0.0, open_low=True)
     tol = real("tol", tol, low=1e-13, high=1e-3)
