@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class TorchWeights:
 
     kind: str
     source: str
-    tensors: dict
+    tensors: dict = field(repr=False)
     batch_first: bool = False
 
     @property
@@ -188,7 +188,7 @@ class RecurrentLayer:
     """
 
     kind: str
-    tensors: dict
+    tensors: dict = field(repr=False)
     name: str
 
     @property
@@ -273,8 +273,8 @@ class Recording:
     """
 
     layer: RecurrentLayer
-    inputs: np.ndarray
-    states: np.ndarray
+    inputs: np.ndarray = field(repr=False)
+    states: np.ndarray = field(repr=False)
 
     def at(self, times, sequences):
         """The driven network and its states at some points of the recording: a batch of networks that share their matrices.
