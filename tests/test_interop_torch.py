@@ -229,14 +229,19 @@ def test_bad_state_dicts(state, message):
 def test_bad_files(tmp_path):
     with pytest.raises(FileNotFoundError):
         bridge.from_state_dict(tmp_path / "none.pt")
-    for name, content in (("a.pt", b""), ("b.pt", b"hello world"), ("c.safetensors", b"\x08\x00"), ("d.safetensors", b"{}" * 99)):
+    for name, content, words in (
+        ("a.pt", b"", "is empty"),
+        ("b.pt", b"hello world", "no checkpoint of torch.save, or only a part"),
+        ("c.safetensors", b"\x08\x00", "not a safetensors file"),
+        ("d.safetensors", b"{}" * 99, "not a safetensors file"),
+    ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=name):
+        with pytest.raises(ValueError, match=f"{name} .*{words}|{name} {words}"):
             bridge.from_state_dict(tmp_path / name)
     whole = tmp_path / "whole.pt"
     torch.save(torch.nn.GRU(2, 3).state_dict(), whole)
     (tmp_path / "cut.pt").write_bytes(whole.read_bytes()[:-200])
-    with pytest.raises(ValueError, match="cut.pt"):
+    with pytest.raises(ValueError, match="cut.pt is no checkpoint of torch.save, or only a part"):
         bridge.from_state_dict(tmp_path / "cut.pt")
     torch.save(torch.zeros(3), tmp_path / "tensor.pt")
     with pytest.raises(ValueError, match="must hold a state dict"):

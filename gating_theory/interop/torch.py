@@ -432,6 +432,8 @@ def _load(path):
     """The content of a checkpoint: tensors and plain containers, never objects."""
     with open(path, "rb") as file:  # FileNotFoundError and the like are the system's own
         head = file.read(9)
+    if not head:
+        raise ValueError(f"{path} is empty")
     if path.suffix == ".safetensors" or (len(head) == 9 and head[8:] == b"{" and head[4:8] == bytes(4)):
         try:
             from safetensors import SafetensorError
@@ -454,7 +456,8 @@ def _load(path):
                 f"{path} holds more than tensors ({_brief(error)}): nothing in it was executed; "
                 "save module.state_dict() instead of the module"
             ) from None
-        raise ValueError(f"{path} is no checkpoint that can be read: {_brief(error)}") from None
+        reason = f"{type(error).__name__}: {_brief(error)}"
+        raise ValueError(f"{path} is no checkpoint of torch.save, or only a part of one ({reason})") from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must hold a state dict, a mapping from names to tensors, got {type(content).__name__}")
     return content
