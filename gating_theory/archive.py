@@ -10,7 +10,6 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .cells import named
 from .diagnose import Diagnosis, ModeSummary
 from .ensemble import Ensemble
 from .network import Network
@@ -83,6 +82,8 @@ def _take_sites(sites):
 
 
 def _make_sites(data, arrays, cell):
+    from .cells import named  # which brings sympy
+
     return Sites(named(data["cell"], cell), **arrays, source=str(data["source"]), tol=float(data["tol"]))
 
 
