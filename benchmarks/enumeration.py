@@ -19,8 +19,8 @@ import numpy as np  # noqa: E402
 from scipy.optimize import fsolve  # noqa: E402
 
 import gating_theory as gt  # noqa: E402
-from gating_theory.multistart import newton  # noqa: E402
-from gating_theory.reduced_map import ReducedMap  # noqa: E402
+from gating_theory.networks.newton import newton  # noqa: E402
+from gating_theory.networks.reduced_map import ReducedMap  # noqa: E402
 
 CASES = {
     "Vanilla, g = 3": gt.Ensemble(gt.Vanilla, gain=3.0),

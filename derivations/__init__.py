@@ -1,6 +1,6 @@
 """Executable derivations: each proves a published closed form symbolically, starting from the Cell object.
 
-``python -m derivations`` prints all of them as Markdown with LaTeX and fails if a proof fails. Nothing here is
+``python -m gating_theory.derivations`` prints all of them as Markdown with LaTeX and fails if a proof fails. Nothing here is
 used by the package's calculators, which take everything from the Cell directly; the closed forms are typed in these files
 only, to be held against what the Cell gives.
 """
@@ -70,7 +70,7 @@ def document(results):
     -------
     str
     """
-    from gating_theory.derive import to_latex
+    from gating_theory.cell.symbolic import to_latex
 
     lines = [
         "# Derivations",

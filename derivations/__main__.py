@@ -1,4 +1,4 @@
-"""``python -m derivations [name ...]``: print the derivations as Markdown; exit with 1 if a proof fails."""
+"""``python -m gating_theory.derivations [name ...]``: print the derivations as Markdown; exit with 1 if a proof fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import derive_all, document, names
 def main(argv=None):
     """Print the document to stdout and failing statements to stderr; return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m derivations", description="Prove the closed forms of the theory from the cells."
+        prog="python -m gating_theory.derivations", description="Prove the closed forms of the theory from the cells."
     )
     parser.add_argument("names", nargs="*", metavar="name", help="statements (gru.edge) or groups (gru); default: all")
     parser.add_argument("--list", action="store_true", help="print the names of all statements and stop")

@@ -1,6 +1,6 @@
 """The number of fixed points: determinant and constraint terms of the Kac-Rice functional, from the cell [T7].
 
-Nothing here is used by ``gating_theory.complexity``, which takes response and minors from the cell: these are the
+Nothing here is used by ``gating_theory.counting.complexity``, which takes response and minors from the cell: these are the
 closed forms of the
 theory sheet for three cells, held against what the cell gives.
 """
@@ -11,8 +11,8 @@ from itertools import combinations
 
 import sympy as sp
 
-from gating_theory.cells import GRU, LSTM, Vanilla
-from gating_theory.derive import response, transfer_matrix
+from gating_theory.cell.builtin import GRU, LSTM, Vanilla
+from gating_theory.cell.symbolic import response, transfer_matrix
 
 from .gru import notation as gru_notation
 from .lstm import notation as lstm_notation
@@ -74,7 +74,7 @@ def minors_sum(cell):
 
 def _plain(expression):
     """Without the stable forms of evaluation: sech2(x) as 1 - tanh(x)^2, sigma(-x) as 1 - sigma(x)."""
-    from gating_theory.derive import sech2, sigma
+    from gating_theory.cell.symbolic import sech2, sigma
 
     expression = expression.replace(sech2, lambda x: 1 - sp.tanh(x) ** 2)
     negative = lambda node: isinstance(node, sigma) and node.args[0].could_extract_minus_sign()  # noqa: E731

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.derive import edge_condition
+from gating_theory.cell.symbolic import edge_condition
 
 from .site import Mean, evaluate_means, gain_symbols, lam, modulus_free
 from .statement import Equal, Positive

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.cells import GRU
-from gating_theory.derive import sigma
+from gating_theory.cell.builtin import GRU
+from gating_theory.cell.symbolic import sigma
 
 from .site import canonical
 from .statement import Derivation, Equal, NonNegative, Positive, Step, statement

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.cells import GRU
-from gating_theory.derive import sigma, transfer_matrix
+from gating_theory.cell.builtin import GRU
+from gating_theory.cell.symbolic import sigma, transfer_matrix
 
 from .edge import (
     at_zero_state,

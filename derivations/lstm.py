@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.cells import LSTM
-from gating_theory.derive import sigma, transfer_matrix
+from gating_theory.cell.builtin import LSTM
+from gating_theory.cell.symbolic import sigma, transfer_matrix
 
 from .edge import at_zero_state, claimed_average, claimed_joint_average, edge_anywhere, edge_at_fixed_point, solved_site, zero_state
 from .network import DETERMINANT, DETERMINANT_STEPS, ExplicitNetwork, determinant_claims, jacobian_claims

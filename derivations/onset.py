@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from gating_theory.derive import small_moment_expansion
+from gating_theory.cell.symbolic import small_moment_expansion
 
 from .site import canonical, gain_symbols
 from .statement import Equal

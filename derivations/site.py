@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.derive import separate, sigma
+from gating_theory.cell.symbolic import separate, sigma
 
 __all__ = ["Mean", "Notation", "average", "canonical", "gain_symbols", "lam", "lam_bar", "modulus_free"]
 
@@ -106,7 +106,7 @@ def _one_over(denominator):
 def average(expression, independent):
     """E of an expression, by linearity and by independence, in terms of averages that cannot be split further.
 
-    ``independent`` maps symbols to frozensets of random variables (as in ``gating_theory.derive.separate``); symbols
+    ``independent`` maps symbols to frozensets of random variables (as in ``gating_theory.cell.symbolic.separate``); symbols
     that are not in it are constants. The numerator is expanded over a factorised denominator, so two integrands
     that are the same rational function give the same sum of averages.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from gating_theory.cells import Vanilla
-from gating_theory.derive import transfer_matrix
+from gating_theory.cell.builtin import Vanilla
+from gating_theory.cell.symbolic import transfer_matrix
 
 from .edge import at_zero_state, claimed_average, edge_at_fixed_point, solved_site, zero_state
 from .network import determinant_claims, jacobian_claims

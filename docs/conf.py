@@ -2,15 +2,13 @@
 
 import re
 import shutil
-import sys
 from importlib import import_module
 from pathlib import Path
 
+from gating_theory.version import __version__ as release
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
-
-from gating_theory.version import __version__ as release  # noqa: E402
 
 project, author = "gating_theory", "the gating_theory authors"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
@@ -68,20 +66,20 @@ def write_pages():
         write(f"{module.replace('.', '_')}.md", "\n".join([*rows, "```", ""]))
     theory = out / "theory.md"
     if not theory.exists():  # minutes of symbolic algebra: made once, removed by `make clean`
-        import derivations
+        from gating_theory import derivations
 
         results = derivations.derive_all()
         failed = [result.name for result in results if not result.proved]
         if failed:
             raise RuntimeError(f"proofs failed: {failed}")
         write("theory.md", derivations.document(results))
-    import figures
+    from gating_theory import figures
 
     gallery = ["# Gallery", "", "Made by `gating-theory figures --quick`; `--full` has larger networks and finer grids.", ""]
     # those of the last run of `gating-theory figures`, or else the ones that are kept
     places = [ROOT / "output" / "figures", HERE / "pictures", ROOT / "figures" / "data"]
     for name in figures.NAMES:
-        script = import_module(f"figures.{name}")
+        script = import_module(f"gating_theory.figures.{name}")
         gallery += [f"## {script.TITLE}", "", f"`gating-theory figures {name}`. {script.__doc__.splitlines()[0]}", ""]
         picture = next((p for p in (place / f"{name}.png" for place in places) if p.exists()), None)
         if picture is not None:

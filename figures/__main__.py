@@ -1,4 +1,4 @@
-"""``python -m figures`` is ``gating-theory figures``."""
+"""``python -m gating_theory.figures`` is ``gating-theory figures``."""
 
 import sys
 

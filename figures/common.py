@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
+from gating_theory.plotting.plotting_ import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
 
 #: Inches: a column, and the width of a page.
 COLUMN, PAGE = 3.4, 7.0

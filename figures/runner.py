@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import gating_theory as gt
-from gating_theory.io import write_atomically
-from gating_theory.provenance import provenance
+from gating_theory.results.provenance import provenance
+from gating_theory.support.files import write_atomically
 from gating_theory.version import __version__
 
 from .work import Work

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.phase_diagram import symbol
+from gating_theory.sweeps.phase_diagram import symbol
 
 from .common import BLACK, VERMILLION, panels
 
@@ -338,7 +338,7 @@ def theory(lengths, gains, biases, work):
 
 
 def _zero_spectrum(kind, gain, bias, lengths):
-    from gating_theory.mean_field import zero_state
+    from gating_theory.mean_field.fixed_points import zero_state
 
     spectrum = gt.Spectrum(zero_state(ensemble_at(kind, gain, bias)))
     return [spectrum.abscissa(), *(spectrum.slow_fraction(length, tol=1e-3) for length in lengths)]

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import gating_theory as gt
-from gating_theory.tasks import collect
+from gating_theory.running.tasks import collect
 
 __all__ = ["Work"]
 

@@ -9,29 +9,28 @@
 Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sympy takes its time.
 """
 
-from .cell import Cell
-from .chaos import ChaosOnset, chaos_onset, largest_exponent
-from .complexity import Complexity, complexity
-from .complexity_onset import complexity_onset
-from .design import Design, design
-from .diagnose import Diagnosis, diagnose
-from .ensemble import Ensemble
-from .enumeration import FixedPointCounts, count_fixed_points
-from .errors import CapabilityError, ConvergenceError
-from .fixed_point_search import NetworkFixedPoints
-from .io import load, save
-from .kac_rice import KacRice, kac_rice
-from .lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from .mean_field import Critical, FixedPoint, fixed_points, fold, onset, tricritical
-from .network import Network
-from .phase_diagram import phase_diagram
-from .simulation import Simulation, simulate
-from .sites import Sites
-from .spectrum import Spectrum
-from .steady_state import SteadyState, steady_state
+from .cell import BUILTIN
+from .cell.cell import Cell
+from .counting.complexity import Complexity, complexity
+from .counting.kac_rice import KacRice, kac_rice
+from .counting.onset import complexity_onset
+from .dynamics.chaos import ChaosOnset, chaos_onset, largest_exponent
+from .dynamics.simulation import Simulation, simulate
+from .dynamics.steady_state import SteadyState, steady_state
+from .ensemble.ensemble import Ensemble
+from .ensemble.sites import Sites
+from .errors import CapabilityError, ConvergenceError, NoCriticalValue
+from .mean_field.fixed_points import Critical, FixedPoint, fixed_points, fold, onset, tricritical
+from .networks.enumeration import FixedPointCounts, count_fixed_points
+from .networks.fixed_points import NetworkFixedPoints
+from .networks.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from .networks.network import Network
+from .results.store import load, save
+from .spectrum.spectrum import Spectrum
+from .sweeps.phase_diagram import phase_diagram
+from .training.design import Design, design
+from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
-
-_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
 
 __all__ = [
     "CapabilityError",
@@ -50,6 +49,7 @@ __all__ = [
     "LyapunovSpectrum",
     "Network",
     "NetworkFixedPoints",
+    "NoCriticalValue",
     "Simulation",
     "Sites",
     "Spectrum",
@@ -76,13 +76,13 @@ __all__ = [
     "simulate",
     "steady_state",
     "tricritical",
-    *_CELLS,
+    *BUILTIN,
 ]
 
 
 def __getattr__(name):
-    if name in _CELLS:
-        from . import cells
+    if name in BUILTIN:
+        from .cell import builtin as cells
 
         return getattr(cells, name)
     if name == "GRUFlow":
@@ -90,7 +90,7 @@ def __getattr__(name):
 
         return GRUFlow
     if name == "sigma":
-        from .derive import sigma
+        from .cell.symbolic import sigma
 
         return sigma
     if name in ("plotting", "flow"):
@@ -101,4 +101,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CapabilityError", "ConvergenceError"]
+__all__ = ["CapabilityError", "ConvergenceError", "NoCriticalValue"]
 
 
 class ConvergenceError(RuntimeError):
@@ -15,3 +15,7 @@ class ConvergenceError(RuntimeError):
 
 class CapabilityError(ValueError):
     """This cell or ensemble cannot be served by this calculator; the message says what is missing."""
+
+
+class NoCriticalValue(ValueError):
+    """Nothing happens within the bounds that were searched: no change of stability, no fold, no onset."""

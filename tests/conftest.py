@@ -10,17 +10,16 @@ settings.register_profile("default", deadline=None, max_examples=25, suppress_he
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-#: Files whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all.
-_TOGETHER = {"test_derivations": "derivations", "test_topologies": "flow", "test_validate": "validate"}
+#: Folders whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all.
+_TOGETHER = {"derivations", "flow", "validation"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        name = item.path.stem
-        group = "flow" if name.startswith("test_flow") else _TOGETHER.get(name)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+        folder = item.path.parent.name
+        if folder in _TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(folder))
 
 
 @pytest.fixture(autouse=True)

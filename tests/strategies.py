@@ -4,13 +4,30 @@ import sympy as sp
 from hypothesis import strategies as st
 
 import gating_theory as gt
-from gating_theory.cells import BUILTIN
+from gating_theory.cell.builtin import BUILTIN
 
 #: Cells with a closed form of a site's fixed point and bounded messages: all calculators accept them.
 CLOSED = tuple(n for n in BUILTIN if n not in ("LiGRU", "PeepholeLSTM"))
 
 _STATES = sp.symbols("s_1 s_2", real=True)
 _FIELDS = sp.symbols("y_a y_b y_c y_d", real=True)
+
+
+_h, _y_z, _y_h = sp.symbols("h y_z y_h", real=True)
+_z = gt.sigma(_y_z)
+#: A cell of a user's own, in pieces to be changed.
+LEAKY = {
+    "name": "leaky",
+    "state": [_h],
+    "fields": [_y_z, _y_h],
+    "messages": [_h, _h],
+    "update": [_z * _h + (1 - _z) * sp.tanh(_y_h)],
+}
+
+
+def leaky(**changes):
+    """The leaky cell with some of its pieces replaced."""
+    return gt.Cell(**{**LEAKY, **changes})
 
 
 @st.composite

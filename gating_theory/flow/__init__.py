@@ -8,7 +8,7 @@ The vector field, its Jacobian, the gate-free residual and their interval enclos
 cell and are compiled by numba on first use, which takes some seconds in every process.
 """
 
-from .continuation import (
+from .continuation.continuation_ import (
     Bifurcation,
     CycleBranch,
     FixedPointBranch,
@@ -17,15 +17,15 @@ from .continuation import (
     normal_form,
     other_branch,
 )
-from .cycles import Attractors, Basins, Cycle, attractors, basins, cycles, find_cycle
-from .fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .flow import Flow, GRUFlow
-from .homoclinic import Homoclinic, PeriodLaw, homoclinic
-from .map_orbits import MapAttractor, MapAttractors, map_attractors
-from .side_by_side import FlowAndMap, flow_and_map
-from .slow_manifold import SlowManifold, slow_manifold
-from .sweep import TopologyCounts, count_fixed_points
-from .topologies import TopologySearch, search_topologies, simplify, topology_catalogue
+from .flow_and_map import FlowAndMap, flow_and_map
+from .orbits.cycle import Attractors, Basins, Cycle, attractors, basins, cycles, find_cycle
+from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
+from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
+from .orbits.slow_manifold import SlowManifold, slow_manifold
+from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
+from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
+from .topologies.sweep import TopologyCounts, count_fixed_points
 
 __all__ = [
     "Attractors",
@@ -73,7 +73,7 @@ __all__ = [
 def __getattr__(name):
     # pictures stand on the spectra's plotting module: not needed for anything else
     if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
-        from . import portrait
+        from ..plotting import flows as portrait
 
         return getattr(portrait, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..cell import Cell
-from ..checks import integer, real, real_array
+from ..cell.cell import Cell
 from ..errors import CapabilityError
-from .compiled import compiled_flow
-from .enclosure import map_enclosure
-from .tape import site_derivatives
+from ..support.checks import integer, real, real_array
+from .program.compiled import compiled_flow
+from .program.tape import site_derivatives
+from .proof.enclosure import map_enclosure
 
 __all__ = ["Flow", "GRUFlow"]
 
@@ -98,7 +98,7 @@ class Flow:
         ------
         TypeError, CapabilityError : no Network, a batch, too many units
         """
-        from ..network import Network
+        from ..networks.network import Network
 
         if not isinstance(net, Network):
             raise TypeError(f"net must be a Network, got {net!r}")
@@ -142,7 +142,7 @@ class Flow:
         ------
         TypeError, ValueError : unknown entries, wrong shapes, values that are not finite
         """
-        from ..cells import named
+        from ..cell.builtin import named
 
         if not isinstance(description, Mapping):
             raise TypeError(f"description must be a mapping, got {type(description).__name__}")
@@ -379,7 +379,7 @@ class Flow:
         CapabilityError : more than 3 unknowns, no closed-form fixed point of a site, states that are not bounded
         ValueError : arguments out of range
         """
-        from .fixed_points import find_all
+        from .proof.fixed_points import find_all
 
         return find_all(self, grade, max_boxes, min_width)
 
@@ -527,7 +527,7 @@ class GRUFlow(Flow):
     """
 
     def __init__(self, U_z=None, U_r=None, U_h=None, b_z=None, b_r=None, b_h=None):
-        from ..cells import GRU
+        from ..cell.builtin import GRU
 
         given = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
         given = {name: value for name, value in given.items() if value is not None}

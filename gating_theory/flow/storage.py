@@ -11,20 +11,20 @@ from dataclasses import fields
 
 import numpy as np
 
-from ..cell import Cell
-from ..cells import named
-from ..provenance import cell_text, json_ready, require_same_cell
-from .collocation import Orbit
-from .continuation import Bifurcation, CycleBranch, FixedPointBranch
-from .cycles import Attractors, Basins, Cycle
-from .fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
+from ..cell.builtin import named
+from ..cell.cell import Cell
+from ..results.provenance import cell_text, json_ready, require_same_cell
+from .continuation.continuation_ import Bifurcation, CycleBranch, FixedPointBranch
 from .flow import Flow
-from .homoclinic import Homoclinic, PeriodLaw
-from .map_orbits import MapAttractor, MapAttractors
-from .side_by_side import FlowAndMap
-from .slow_manifold import SlowManifold
-from .sweep import TopologyCounts
-from .topologies import TopologySearch
+from .flow_and_map import FlowAndMap
+from .orbits.collocation import Orbit
+from .orbits.cycle import Attractors, Basins, Cycle
+from .orbits.homoclinic import Homoclinic, PeriodLaw
+from .orbits.map_orbits import MapAttractor, MapAttractors
+from .orbits.slow_manifold import SlowManifold
+from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
+from .topologies.search import TopologySearch
+from .topologies.sweep import TopologyCounts
 
 __all__ = ["describe", "restore"]
 

@@ -20,10 +20,10 @@ try:
 except ImportError as error:  # the extra is optional
     raise ImportError(f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]") from None
 
-from .. import cells
-from ..cell import Cell
-from ..checks import generator, integer, real, real_array
-from ..network import Network
+from ..cell import builtin as cells
+from ..cell.cell import Cell
+from ..networks.network import Network
+from ..support.checks import generator, integer, real, real_array
 
 __all__ = [
     "TorchWeights",
@@ -586,7 +586,7 @@ def init_(module, design, rng=None, *, input_gain=None):
     TypeError, ValueError
         Another kind of module, a design of another cell, a design that needs biases in a module without; nothing is written then.
     """
-    from ..ensemble import Ensemble
+    from ..ensemble.ensemble import Ensemble
 
     kind = _kind_of(module)
     layout = _LAYOUTS[kind]

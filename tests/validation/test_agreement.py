@@ -2,12 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
-
-import gating_theory as gt
-from gating_theory.cells import BUILTIN
-from tests.validation.agreement import (
+from agreement import (
     POTENTIAL,
     Sample,
     check_edge,
@@ -20,6 +15,11 @@ from tests.validation.agreement import (
     unexplained,
     visited,
 )
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import gating_theory as gt
+from gating_theory.cell.builtin import BUILTIN
 
 #: LiGRU has no bounded mean field. Sites of PeepholeLSTM have no closed form: its mean field takes minutes; see below.
 MEAN_FIELD = tuple(name for name in BUILTIN if name not in ("LiGRU", "PeepholeLSTM"))

@@ -1,0 +1,509 @@
+"""Vectorised numpy functions of a cell, compiled from its symbolic definition.
+
+Arrays carry the symbol first and any broadcastable shape after it: ``state`` (d, ...), ``fields`` (K, ...),
+``parameters`` (P, ...). Fields that differ along different axes may have shapes like (n, 1, 1) and (1, m, 1), so
+functions take sequences of arrays as well as stacked ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from ..errors import CapabilityError, ConvergenceError
+from . import symbolic as derive
+
+__all__ = ["CompiledCell", "sech2"]
+
+
+def sech2(x):
+    """1/cosh(x)^2 without overflow."""
+    e = np.exp(-2.0 * np.abs(x))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+def _complex_sigma(x):
+    e = np.exp(np.where(x.real < 0, x, -x))
+    return np.where(x.real < 0, e, 1.0) / (1.0 + e)
+
+
+def _complex_sech2(x):
+    e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
+    return 4.0 * e / (1.0 + e) ** 2
+
+
+def _numpy_functions(analytic):
+    from scipy.special import expit
+
+    if analytic:  # scipy's expit knows real arguments only
+        return {"sigma": _complex_sigma, "sech2": _complex_sech2}
+    return {"sigma": expit, "sech2": sech2}
+
+
+def compile_expressions(arguments, expressions, analytic=False):
+    """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit.
+
+    With ``analytic`` the arguments may be complex.
+    """
+    import sympy as sp
+
+    expressions = [derive.stable_form(sp.sympify(e)) for e in expressions]
+    raw = sp.lambdify(list(arguments), expressions, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
+
+    def call(*arrays):
+        with np.errstate(over="ignore", under="ignore"):
+            return raw(*arrays)
+
+    return call
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
+
+    function: object
+    variables: tuple
+    even: frozenset
+
+
+class SparseBlocks:
+    """Several symbolic matrices evaluated together; entries that are identically zero are never computed."""
+
+    def __init__(self, arguments, matrices):
+        self.shapes = {name: m.shape for name, m in matrices.items()}
+        self.where, expressions = [], []
+        for name, matrix in matrices.items():
+            for i in range(matrix.shape[0]):
+                for j in range(matrix.shape[1]):
+                    if matrix[i, j] != 0:
+                        self.where.append((name, i, j))
+                        expressions.append(matrix[i, j])
+        self._call = compile_expressions(arguments, expressions) if expressions else lambda *a: []
+
+    def __call__(self, *arrays):
+        """{name: {(i, j): array}} with only the entries that are not identically zero."""
+        out = {name: {} for name in self.shapes}
+        for (name, i, j), value in zip(self.where, self._call(*arrays)):
+            out[name][i, j] = value
+        return out
+
+
+class CompiledCell:
+    """Numerical functions of one cell. Made by ``Cell.compiled``; holds no hyperparameters."""
+
+    def __init__(self, cell):
+        self.cell = cell
+        self._arguments = [*cell.state, *cell.fields, *cell.parameters]
+        self._factors = {}
+        self._zero_averages = {}
+
+    # --- the cell itself
+
+    @cached_property
+    def _update(self):
+        return compile_expressions(self._arguments, self.cell.update)
+
+    @cached_property
+    def _messages(self):
+        # one function per field, because a message may need the fields before it
+        return [compile_expressions(self._arguments, [m]) for m in self.cell.messages]
+
+    @cached_property
+    def _distinct(self):
+        return compile_expressions(self._arguments, self.cell.distinct_messages)
+
+    def _pack(self, state, fields, parameters):
+        return (*state, *fields, *parameters)
+
+    def update(self, state, fields, parameters=()):
+        """F(s, y): the next state, list of d arrays."""
+        return self._update(*self._pack(state, fields, parameters))
+
+    def message(self, k, state, fields, parameters=()):
+        """m_k(s, y_1..y_{k-1}); later fields may hold anything."""
+        return self._messages[k](*self._pack(state, fields, parameters))[0]
+
+    def messages(self, state, fields, parameters=()):
+        """The n distinct messages, list of arrays."""
+        return self._distinct(*self._pack(state, fields, parameters))
+
+    @cached_property
+    def _blocks(self):
+        cell = self.cell
+        return SparseBlocks(self._arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
+
+    def blocks(self, state, fields, parameters=()):
+        """Site derivatives {"F_s", "F_y", "M_s", "M_y"} -> {(i, j): array}, entries identically zero left out [T2]."""
+        return self._blocks(*self._pack(state, fields, parameters))
+
+    # --- a site's fixed point
+
+    @cached_property
+    def _closed_form(self):
+        table = self.cell.closed_form
+        arguments = [*self.cell.fields, *self.cell.parameters]
+        call = compile_expressions(arguments, [table[s] for s in self.cell.state])
+        # the closed form is the user's word: hold it against the update before anything leans on it
+        rng = np.random.default_rng(0)
+        y = rng.normal(size=(len(self.cell.fields), 50))
+        p = rng.normal(scale=0.3, size=(len(self.cell.parameters), 50))
+        s = [np.broadcast_to(v, 50) for v in call(*y, *p)]
+        again = self.update(s, y, p)
+        error = max(float(np.max(np.abs(a - b))) for a, b in zip(s, again))
+        if not error < 1e-9:
+            raise ValueError(
+                f"fixed_point of cell {self.cell.name!r} does not satisfy s = F(s, y): residual {error:.3g} at random fields"
+            )
+        return call
+
+    def fixed_state(self, fields, parameters=()):
+        """The state with s = F(s, y) at every site: closed form, or numerically from s = 0 [T5].
+
+        Without a closed form the update is iterated from s = 0 and polished by Newton, so that a site with several
+        fixed points takes the one reached from zero. Raises ConvergenceError where a site has none.
+        """
+        if self.cell.closed_form is not None:
+            return list(self._closed_form(*fields, *parameters))
+        return self._solve_sites(fields, parameters)
+
+    def _step(self, s, y, p):
+        return np.array([np.broadcast_to(v, s.shape[1:]) for v in self.update(s, y, p)])
+
+    def _solve_sites(self, fields, parameters, iterations=80, newton=60):
+        d = self.cell.n_state
+        shape = np.broadcast_shapes(*(np.shape(a) for a in (*fields, *parameters)))
+        y = [np.broadcast_to(a, shape).ravel() for a in fields]
+        p = [np.broadcast_to(a, shape).ravel() for a in parameters]
+        size = y[0].size
+        s = np.zeros((d, size))
+        for _ in range(iterations):
+            s = self._step(s, y, p)
+        active = np.ones(size, dtype=bool)
+        for _ in range(newton):
+            index = np.flatnonzero(active)
+            ya, pa, sa = [a[index] for a in y], [a[index] for a in p], s[:, index]
+            residual = self._step(sa, ya, pa) - sa
+            scale = 1.0 + np.abs(sa).max(axis=0)
+            done = np.abs(residual).max(axis=0) <= 1e-15 * scale
+            matrix = np.zeros((index.size, d, d))
+            for (i, j), value in self.blocks(sa, ya, pa)["F_s"].items():
+                matrix[:, i, j] = -value
+            matrix[:, range(d), range(d)] += 1.0
+            with np.errstate(all="ignore"):
+                try:
+                    step = np.linalg.solve(matrix, residual.T[:, :, None])[:, :, 0].T
+                except np.linalg.LinAlgError:
+                    step = np.full_like(residual, np.inf)
+            # one update after the Newton step puts back what linearisation overshot (h of an LSTM when c is large);
+            # where even so the site is no closer, the plain update is taken, which cannot leave the basin
+            step = np.where(np.isfinite(step).all(axis=0), step, residual)
+            trial = self._step(sa + step, ya, pa)
+            left = np.abs(self._step(trial, ya, pa) - trial).max(axis=0)
+            rounding = 4e-16 * (1.0 + np.abs(trial).max(axis=0))
+            worse = ~(left <= np.maximum(0.5 * np.abs(residual).max(axis=0), rounding))
+            step = np.where(worse, residual, trial - sa)
+            s[:, index] = sa + step
+            done |= np.abs(step).max(axis=0) <= 4e-16 * scale
+            active[index[done]] = False
+            if not active.any():
+                break
+        residual = self._step(s, y, p) - s
+        bad = ~(np.abs(residual).max(axis=0) <= 1e-11 * (1.0 + np.abs(s).max(axis=0)))
+        if bad.any():
+            raise ConvergenceError(
+                f"cell {self.cell.name!r}: {bad.mean():.3g} of the sites have no fixed point reached from s = 0 "
+                "(their state runs away or oscillates)",
+                estimate=s.reshape(d, *shape),
+            )
+        return list(s.reshape(d, *shape))
+
+    @cached_property
+    def stiff_fields(self):
+        """Which fields enter through a step whose width other fields shrink without bound, like y_g of the LSTM.
+
+        (c = i g / (1 - f): where f -> 1, h jumps from -o to o as y_g crosses 0.) Found by probing: a jump of a
+        message across y_k = 0 with the other fields far out. Such fields get a quadrature clustered at 0.
+        """
+        K, P = len(self.cell.fields), len(self.cell.parameters)
+        stiff = []
+        for k in range(K):
+            others = np.array(list(product((-12.0, 0.0, 12.0), repeat=K - 1))).T
+            sides = []
+            for tiny in (-1e-3, 1e-3):
+                y = np.insert(others, k, tiny, axis=0)
+                p = np.zeros((P, y.shape[1]))
+                try:
+                    values = self.messages(self.fixed_state(y, p), y, p)
+                except ConvergenceError:
+                    values = [0.0]
+                sides.append([np.broadcast_to(v, y.shape[1]) for v in values])
+            stiff.append(bool(np.max(np.abs(np.array(sides[0]) - np.array(sides[1]))) > 0.1))
+        return tuple(stiff)
+
+    @cached_property
+    def strips(self):
+        """Distance from the real axis to the nearest singularity in each field.
+
+        pi where it enters by sigma(y) alone, pi/2 for tanh(y), atan(pi/2) for tanh(tanh(y)), as where a write gate cancels.
+        """
+        import sympy as sp
+
+        from .symbolic import sigma
+
+        table = self.cell.closed_form or {}
+        expressions = [e.xreplace(table) for e in (*self.cell.distinct_messages, *self.cell.update)]
+        out = []
+        for y in self.cell.fields:
+            holders = {a for e in expressions for a in e.atoms(sp.Function) if a.has(y)}
+            bare = any(e.xreplace({sigma(y): sp.Dummy()}).has(y) for e in expressions)
+            nested = any(isinstance(a, sp.tanh) and a != sp.tanh(y) and a.has(sp.tanh(y)) for a in holders)
+            out.append(np.pi if holders <= {sigma(y)} and not bare else float(np.arctan(np.pi / 2)) if nested else np.pi / 2)
+        return tuple(out)
+
+    @cached_property
+    def bounded(self):
+        """Whether all messages stay bounded at site fixed points, as the mean field needs."""
+        K, P = len(self.cell.fields), len(self.cell.parameters)
+        largest = []
+        for scale in (6.0, 20.0):
+            y = scale * np.array(list(product((-1.0, 0.1, 1.0), repeat=K))).T
+            p = np.zeros((P, y.shape[1]))
+            try:
+                values = self.messages(self.fixed_state(y, p), y, p)
+            except ConvergenceError:
+                return True  # unknown; whoever asks for these sites is told
+            largest.append(max(float(np.max(np.abs(v))) for v in values))
+        return largest[1] <= 2.0 * largest[0] + 1.0
+
+    # --- minors of the transfer matrix
+
+    @cached_property
+    def _minors(self):
+        return {center: _PolynomialMinors(self._arguments, derive.bordered_minors(self.cell, center)) for center in (0, 1)}
+
+    def minors(self, center, state, fields, parameters=()):
+        """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
+        return self._minors[center](*self._pack(state, fields, parameters))
+
+    @cached_property
+    def pole_variables(self):
+        """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
+        return self.edge_factors[0][1][0][1]
+
+    @cached_property
+    def even_variables(self):
+        """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
+        if self.cell.closed_form is None:
+            return frozenset()
+        rng = np.random.default_rng(0)
+        K, P = self.cell.n_fields, len(self.cell.parameters)
+        values = rng.normal(size=(K + P, 30))
+
+        def squares(v):
+            minors = self.minors(1, self.fixed_state(v[:K], v[K:]), v[:K], v[K:])
+            return np.array([q[i] * q[j] for q in minors.values() for i in range(len(q)) for j in range(i, len(q))])
+
+        reference = squares(values)
+        even = set()
+        for v in range(K + P):
+            flipped = values.copy()
+            flipped[v] *= -1.0
+            if np.allclose(squares(flipped), reference, rtol=1e-12, atol=1e-15):
+                even.add(v)
+        return frozenset(even)
+
+    # --- the response of a site's fixed point to its fields
+
+    @cached_property
+    def _response(self):
+        if self.cell.closed_form is None:
+            return None
+        messages, W = derive.response(self.cell)
+        arguments = [*self.cell.fields, *self.cell.parameters]
+        return compile_expressions(arguments, [*messages, *W])
+
+    def response(self, fields, parameters=()):
+        """Messages at a site's fixed point and their total derivatives by the fields, W(1) [T7].
+
+        Returns n arrays and an n x K nested list of arrays, of shapes that broadcast (entries that vanish identically are 0).
+        Raises ConvergenceError where a site has no fixed point reached from s = 0 (cells without a closed form only).
+        """
+        n, K = self.cell.n_messages, self.cell.n_fields
+        if self._response is not None:
+            values = self._response(*fields, *parameters)
+            return values[:n], [values[n + i * K : n + (i + 1) * K] for i in range(n)]
+        state = self.fixed_state(fields, parameters)
+        minors = self.minors(1, state, fields, parameters)
+        pole = minors[(), ()][0]
+        entries = [[minors[(i,), (k,)][0] / pole if ((i,), (k,)) in minors else 0.0 for k in range(K)] for i in range(n)]
+        return self.messages(state, fields, parameters), entries
+
+    # --- averages at a fixed point, factor by factor
+
+    @cached_property
+    def dependence(self):
+        """Which random variables (fields 0..K-1, then site parameters) each symbol depends on at a fixed point."""
+        cell = self.cell
+        table = {y: frozenset([k]) for k, y in enumerate(cell.fields)}
+        table.update({p: frozenset([cell.n_fields + j]) for j, p in enumerate(cell.parameters)})
+        if cell.closed_form is not None:
+            states = {s: frozenset().union(*(table[v] for v in e.free_symbols)) for s, e in cell.closed_form.items()}
+        else:
+            states = {s: frozenset() for s in cell.state}
+            for _ in range(cell.n_state + 1):
+                both = {**table, **states}
+                states = {s: frozenset().union(*(both[v] for v in e.free_symbols)) for s, e in zip(cell.state, cell.update)}
+        return {**table, **states}
+
+    def factorise(self, expression):
+        """The expression at a fixed point as a sum of products of independent factors, compiled.
+
+        Returns a list of products, each a list of :class:`Factor`.
+        """
+        expression = derive.stable_form(expression)
+        if self.cell.closed_form is not None:
+            expression = derive.stable_form(expression.xreplace(self.cell.closed_form))
+        out = []
+        for groups in derive.separate(expression, self.dependence):
+            out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
+        return out
+
+    def _factor(self, expression, variables):
+        if expression not in self._factors:
+            self._factors[expression] = self._compile_factor(expression, variables)
+        return self._factors[expression]
+
+    def _compile_factor(self, expression, variables):
+        call = compile_expressions(self._arguments, [expression])
+        even = frozenset()
+        if self.cell.closed_form is not None and variables:
+            rng = np.random.default_rng(0)
+            values = rng.normal(size=(len(self._arguments), 40))
+            reference = call(*values)[0]
+            offset = self.cell.n_state
+            for v in variables:
+                flipped = values.copy()
+                flipped[offset + v] *= -1.0
+                if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0):
+                    even |= {v}
+        return Factor(lambda *a: call(*a)[0], variables, even)
+
+    @cached_property
+    def moment_factors(self):
+        """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
+        return [self.factorise(m**2) for m in self.cell.distinct_messages]
+
+    def zero_averages(self, law):
+        """A cache for averages at the zero state: they do not depend on gains, which is what critical values are searched in."""
+        key = law.means.tobytes(), law.stds.tobytes()
+        if key not in self._zero_averages and len(self._zero_averages) > 100:
+            self._zero_averages.clear()
+        return self._zero_averages.setdefault(key, {})
+
+    @cached_property
+    def expansion(self):
+        """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
+        require_closed_form(self.cell, "the small-moment expansion")
+        A, B = derive.small_moment_expansion(self.cell)
+        linear = [[self.factorise(e) for e in row] for row in A]
+        quadratic = [[[self.factorise(e) for e in row] for row in block] for block in B]
+        return linear, quadratic
+
+    @cached_property
+    def edge_factors(self):
+        """(resonant, constant): the squares |W_kl(lambda)|^2 at a fixed point, factorised [T3].
+
+        ``resonant``: {center: (poles, entries)} with the numerators |Q_kl|^2 of those that depend on lambda; ``poles``: (functions
+        of the coefficients of det(lambda - F_s), their variables); ``entries``: {(k, l): {(i, j): sum of products}} for i <= j, the
+        average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly
+        and not through its state.
+        """
+        resonant, constant = {}, {}
+        for center in (0, 1):
+            minors = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
+            pole = minors.pop(((), ()))
+            where = set()
+            for c in pole:
+                for s in c.free_symbols:
+                    where |= self.dependence[s]
+            call = compile_expressions(self._arguments, pole)
+            entries = {}
+            for ((k,), (l,)), q in minors.items():
+                if all((a - q[-1] * b).expand() == 0 for a, b in zip(q, pole)):  # Q = W det(lambda - F_s), monic
+                    if q[-1] != 0:
+                        constant[k, l] = self.factorise(q[-1] ** 2)
+                    continue
+                pairs = {}
+                for i in range(len(q)):
+                    for j in range(i, len(q)):
+                        value = q[i] * q[j]
+                        if value != 0:
+                            pairs[i, j] = self.factorise(value)
+                entries[k, l] = pairs
+            resonant[center] = ((call, tuple(sorted(where))), entries)
+        return resonant, constant
+
+    @cached_property
+    def analytic_leak(self):
+        """det(lambda - F_s) at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
+
+        {center: function of a complex array}, center 0 or 1: a list of the d + 1 coefficients in powers of lambda - center, lowest
+        first, then their d + 1 derivatives by the variable. None where the leak depends on several variables, or on none, or
+        sites have no closed form.
+        """
+        import sympy as sp
+
+        if len(self.pole_variables) != 1 or self.cell.closed_form is None:
+            return None
+        (v,) = self.pole_variables
+        symbol = [*self.cell.fields, *self.cell.parameters][v]
+        out = {}
+        for center in (0, 1):
+            pole = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)[(), ()]
+            out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
+        return out
+
+    @cached_property
+    def outlier_factors(self):
+        """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
+        minors = derive.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
+        minors.pop(((), ()))
+        out = {}
+        for ((k,), (l,)), q in minors.items():
+            m, y = self.cell.distinct_messages[k], self.cell.fields[l]
+            out[k, l] = [(self.factorise(m * c * y), self.factorise(m * c)) if c != 0 else None for c in q]
+        return out
+
+
+class _PolynomialMinors:
+    """Compiled coefficients of the bordered minors."""
+
+    def __init__(self, arguments, minors):
+        self.layout, expressions = [], []
+        for key, coefficients in minors.items():
+            for power, c in enumerate(coefficients):
+                if c != 0:
+                    self.layout.append((key, power))
+                    expressions.append(c)
+        self.degree = len(next(iter(minors.values()))) - 1
+        self._call = compile_expressions(arguments, expressions)
+
+    def __call__(self, *arrays):
+        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+        out = {}
+        for (key, power), value in zip(self.layout, self._call(*arrays)):
+            if key not in out:
+                out[key] = np.zeros((self.degree + 1, *shape))
+            out[key][power] = value
+        return out
+
+
+def require_closed_form(cell, what):
+    """Refuse, saying what is missing, where a calculator needs the closed form of a site's fixed point."""
+    if cell.closed_form is None:
+        raise CapabilityError(
+            f"cell {cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
+        )

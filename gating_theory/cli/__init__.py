@@ -1,0 +1,5 @@
+"""The command ``gating-theory``."""
+
+from .command import main
+
+__all__ = ["main"]

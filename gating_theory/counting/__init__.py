@@ -1,0 +1,1 @@
+"""How many fixed points, in theory [T7]."""

@@ -1,0 +1,589 @@
+"""The functional whose saddle is the annealed complexity: entropy, constraints and determinant of the sites of a fixed point [T7].
+
+Sites of the fixed points of a random network are counted by
+
+    F = - sum_k mu_k q_k - 1/2 sum_i x_i + log Z,
+    Z = Int prod_l Normal(y_l; b_l, a_l^2 q_{m(l)} + beta_l^2)  exp( sum_k mu_k m_k(y)^2 )  prod_blocks sqrt( D(y) ) dy,
+    D = det(1 + P W Q W^dagger) = 1 + sum over monomials of c(y) exp(usage . log x + tilt . tau)
+
+with W the transfer matrix at lambda = 1, in the coordinates x_i = p_i q_i and tau (the gauge-free ratios of q_i and p_i) of the
+self-consistent equations [T4]. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import combinations, product
+
+import numpy as np
+
+from ..ensemble.sites import FieldLaw, Sites, gaussian_rule
+from ..spectrum.dyson import perron
+
+__all__ = ["Landscape", "Point", "Evaluation"]
+
+_CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
+#: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded many times over.
+_LOOSE = 1e-3
+_NO_GAIN = 1e-7
+_SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
+
+
+@dataclass(frozen=True)
+class Point:
+    """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones.
+
+    ``spread``, (V,) or None: variances of the fields under the tilted law nearby, over the Gaussian's; quadrature goes by them.
+    """
+
+    q: np.ndarray
+    mu: np.ndarray
+    x: np.ndarray
+    tau: np.ndarray
+    spread: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The functional at a point with its gradient and Hessian by (q, mu, log x, tau).
+
+    Attributes
+    ----------
+    value, log_z : float
+    gradient : (v,) array
+    hessian : (v, v) array
+    moments : (A,) array, E m^2 of the fed messages under the tilted law
+    usage : (L,) array, what x is at a stationary point
+    spread : (V,) array, variances of the variables under the tilted law over the Gaussian's
+    tol : float, quadrature tolerance that the grid was made for
+    nodes : int
+    """
+
+    value: float
+    log_z: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+    moments: np.ndarray
+    usage: np.ndarray
+    spread: np.ndarray
+    tol: float
+    nodes: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Messages that feed one another: monomials of det(1 + P W Q W^dagger) and the coordinates they are powers of."""
+
+    messages: tuple
+    keys: tuple  # ((rows, columns), ...) by monomial: the minors that add up to its coefficient
+    exponents: np.ndarray  # (monomials, 2n - 1): usage, tilt
+    first: int  # of its x among all x
+    first_tau: int
+
+
+class Landscape:
+    """The complexity functional [T7] of an ensemble, derived from its cell.
+
+    Attributes
+    ----------
+    fed : tuple of int, the messages that matter: those that loop back to themselves, and all that feed them
+    looping : tuple of int
+    lead : int, position in ``fed`` of the message whose moment measures the amplitude of a fixed point
+    variables : tuple of int, the fields (and site parameters, counted on from K) that messages or determinant depend on
+    """
+
+    def __init__(self, ensemble):
+        self.ensemble, self.cell = ensemble, ensemble.cell
+        cell = self.cell
+        self.K, self.n = cell.n_fields, cell.n_messages
+        self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
+        gain = ensemble.array("gain")
+        # rates depend on gains by their squares: what is below rounding would only make the equations singular
+        self.gain2, self.frozen = np.where(gain > _NO_GAIN, gain, 0.0) ** 2, ensemble.frozen_variance
+        self.parameter_std = ensemble.array("parameter_std")
+        self.listens = np.array(cell.message_of)
+        # the determinant's zeros lie half as far from the real axis as the poles of the messages
+        strips = cell.compiled.strips + (np.pi / 2,) * len(cell.parameters)
+        self.strips = tuple(0.5 * s for s in strips)
+        self.stiff = cell.compiled.stiff_fields + (False,) * len(cell.parameters)
+        self._find_structure()
+
+    # --- structure
+
+    def _probe(self, flip=None):
+        rng = np.random.default_rng(0)
+        std = np.concatenate([np.full(self.K, 1.5), self.parameter_std])
+        values = self.means[:, None] + std[:, None] * rng.standard_normal((std.size, 40))
+        if flip is not None:
+            values[flip] *= -1.0
+        m, W = self.cell.compiled.response(values[: self.K], values[self.K :])
+        return np.array([np.broadcast_to(v, 40) for v in m]), np.array([[np.broadcast_to(v, 40) for v in row] for row in W])
+
+    def _find_structure(self):
+        m, W = self._probe()
+        self.acts = acts = np.abs(W).max(axis=2) > _SILENT  # (n, K): whether a field enters a message
+        driven = self.gain2 > 0
+        feeds = np.zeros((self.n, self.n), dtype=bool)
+        for l in np.flatnonzero(driven):
+            feeds[:, self.listens[l]] |= acts[:, l]
+        reach = feeds.copy()
+        for k in range(self.n):
+            reach |= np.outer(reach[:, k], reach[k])
+        self.looping = tuple(k for k in range(self.n) if reach[k, k])
+        self.fed = tuple(k for k in range(self.n) if reach[k, k] or any(reach[j, k] for j in self.looping))
+        relevant = acts[list(self.fed)].any(axis=0) & (driven | (self.frozen > 0))
+        random = np.flatnonzero(self.parameter_std > 0)
+        self.variables = tuple(np.flatnonzero(relevant).tolist()) + tuple((self.K + random).tolist())
+        # fields that carry a message, as (field, position of that message in fed)
+        self.carriers = [(l, self.fed.index(self.listens[l])) for l in np.flatnonzero(relevant & driven)]
+        self.blocks, seen, n_tau = [], [], 0
+        for k in self.looping:
+            if k in seen:
+                continue
+            members = tuple(j for j in self.looping if j == k or (reach[k, j] and reach[j, k]))
+            self.blocks.append(self._block(members, driven, len(seen), n_tau))
+            seen += members
+            n_tau += len(members) - 1
+        self.loop_order = tuple(seen)
+        self.lead = self._choose_lead(feeds) if self.looping else 0
+        self.n_x, self.n_tau = len(seen), n_tau
+        self.slopes = self._slopes()
+        self.even = frozenset(v for v in self.variables if self.means[v] == 0.0 and self._is_even(v, m, W))
+
+    def _slopes(self):
+        """(A, V) derivatives of the fed messages by all variables at their means; fields only, where messages vanish there."""
+        at_means = self.means[:, None]
+        m, W = self.cell.compiled.response(at_means[: self.K], at_means[self.K :])
+        out = np.zeros((len(self.fed), self.means.size))
+        for i, k in enumerate(self.fed):
+            if abs(float(np.squeeze(m[k]))) < 1e-12:
+                out[i, : self.K] = [float(np.squeeze(entry)) for entry in W[k]]
+        return out
+
+    def _is_even(self, v, m, W):
+        """Whether all squares that enter are even in a variable of mean zero: half of its nodes are enough then."""
+        m_flip, W_flip = self._probe(flip=v)
+        pairs = [(m[k], m_flip[k]) for k in self.fed]
+        for rows, columns in (minor for block in self.blocks for group in block.keys for minor in group):
+            pairs.append((_minor(W, rows, columns), _minor(W_flip, rows, columns)))
+        return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15) for a, b in pairs)
+
+    def _block(self, members, driven, first, first_tau):
+        columns = [l for l in np.flatnonzero(driven) if self.listens[l] in members]
+        groups = {}
+        for size in range(1, len(members) + 1):
+            for rows in combinations(members, size):
+                for chosen in combinations(columns, size):
+                    if _structurally_singular(self.acts[np.ix_(rows, chosen)]):
+                        continue
+                    key = (rows, tuple(sorted(self.listens[l] for l in chosen)))
+                    groups.setdefault(key, []).append((rows, chosen))
+        e = np.array([[rows.count(j) for j in members] for rows, _ in groups], dtype=float)
+        f = np.array([[messages.count(j) for j in members] for _, messages in groups], dtype=float)
+        n = len(members)
+        gauge = np.eye(n)[:, : n - 1] - 1.0 / n
+        exponents = np.concatenate([0.5 * (e + f), (f - e) @ gauge], axis=1)
+        return _Block(members, tuple(groups.values()), exponents, first, first_tau)
+
+    def _choose_lead(self, feeds):
+        """A message without which nothing loops, so that its moment sets all others; the first one where there is none."""
+        block = self.blocks[0].messages
+        for k in block:
+            rest = [j for j in block if j != k]
+            left = feeds[np.ix_(rest, rest)].astype(int)
+            if not rest or not np.linalg.matrix_power(left, len(rest)).any():
+                return self.fed.index(k)
+        return self.fed.index(block[0])
+
+    # --- laws and grids
+
+    def law(self, q):
+        """The FieldLaw of all fields and site parameters at moments ``q`` of the fed messages (batch of one)."""
+        variance = self.frozen.copy()
+        full = np.zeros(self.n)
+        full[list(self.fed)] = q
+        variance = variance + self.gain2 * full[self.listens]
+        stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
+        return FieldLaw(self.means, stds, self.strips, self.stiff)
+
+    def _grid(self, point, tol, max_nodes, refine=1.0):
+        """Nodes and weights of the Gaussian law for integrands as wide as the tilted one: (law, values, weights, tol).
+
+        ``tol`` is raised until the tensor grid has at most ``max_nodes`` nodes; ``refine`` divides all steps.
+        """
+        law = self.law(point.q)
+        stds = law.stds[0]
+        spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
+        small = self._small_spread(point, stds)
+        most = max_nodes * (100 if len(self.variables) <= 2 else 6)
+        calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
+        while True:
+            rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
+            size = np.prod([w.size for _, w in rules], dtype=float)
+            if size <= max_nodes or tol >= (_LOOSE if size < most else 0.1):
+                break
+            # the number of nodes grows like a power of the digits
+            digits = -np.log(tol) * (0.98 * max_nodes / size) ** (1.0 / len(rules))
+            # not past the loose tolerance before it is known whether that one is affordable
+            tol = min(max(np.exp(-digits), 1.5 * tol), 0.1 if tol >= _LOOSE else _LOOSE)
+        values = [y.reshape([-1 if i == axis else 1 for i in range(len(rules))]) for axis, (y, _) in enumerate(rules)]
+        return law, values, [w for _, w in rules], tol
+
+    def _small_spread(self, point, stds):
+        """Variances under the tilted law over those of the Gaussian, of fields so small that messages are linear in them."""
+        scaled = self.slopes * stds
+        precision = np.eye(stds.size) - 2.0 * np.einsum("k,kv,kw->vw", point.mu, scaled, scaled)
+        if not np.isfinite(precision).all() or np.linalg.eigvalsh(precision).min() < 0.05:
+            return np.full(stds.size, np.nan)
+        return np.diag(np.linalg.inv(precision))
+
+    def _rule(self, v, std, spread, small, calm, tol, refine):
+        """Nodes and weights for one variable; ``calm``: no other variable is so broad that it makes steps of this one's."""
+        mean = self.means[v]
+        if std == 0.0:
+            return np.array([mean]), np.ones(1)
+        strip, stiff = (0.25 * self.strips[v], False) if calm and self.stiff[v] else (self.strips[v], self.stiff[v])
+        few = 0
+        if small > 0.0 and not stiff:
+            a = strip / (std * max(1.0, np.sqrt(small)))
+            few = int(np.ceil(refine * (7.0 + 0.5 * ((np.log(1.0 / tol) + 4.0) / (2.0 * a)) ** 2)))
+        if 0 < few < 40 and a > 4.0:
+            # deep in the strip of analyticity Gauss-Hermite, for the law as wide as the tilted one, beats the trapezoidal rule
+            x, w = _gauss_hermite(few)
+            y = mean + std * np.sqrt(small) * x
+            w = w * np.sqrt(small) * np.exp(-0.5 * x**2 * (small - 1.0))
+        else:
+            wide = std * np.sqrt(max(spread, 1.0))
+            # a narrower law needs a finer step, but its tails may still be the Gaussian's
+            fine = refine * np.sqrt(max(spread, 1.0 / spread))
+            y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, strip, stiff, fine))
+            if wide > std:
+                w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
+        if v in self.even and y.size > 1:
+            middle = y.size // 2
+            odd = y.size % 2 == 1
+            y, w = y[middle:], 2.0 * w[middle:]
+            if odd:
+                w[0] *= 0.5
+        return y, w
+
+    def _arguments(self, values):
+        full = list(self.means)
+        for v, array in zip(self.variables, values):
+            full[v] = array
+        return full[: self.K], full[self.K :]
+
+    def _chunks(self, shape):
+        size = int(np.prod(shape)) if shape else 1
+        rows = max(1, int(_CHUNK / (size / shape[0]))) if shape else 1
+        for start in range(0, shape[0] if shape else 1, rows):
+            yield slice(start, start + rows)
+
+    def site_terms(self, values):
+        """Squares of the fed messages, and the coefficients of each block's monomials, at sites.
+
+        ``values``: one array for each of ``variables``, of shapes that broadcast. Returns lists of arrays that broadcast.
+        """
+        m, W = self.cell.compiled.response(*self._arguments(values))
+        squares = [np.square(m[k]) for k in self.fed]
+        return squares, [self._coefficients(block, W) for block in self.blocks]
+
+    def _coefficients(self, block, W):
+        out = []
+        for group in block.keys:
+            total = 0.0
+            for rows, columns in group:
+                total = total + np.prod(self.gain2[list(columns)]) * np.square(_minor(W, rows, columns, self.acts))
+            out.append(total)
+        return out
+
+    def scales(self, point):
+        """exp(usage . log x + tilt . tau) of each block's monomials; zeros where x is zero."""
+        out = []
+        for b in self.blocks:
+            x, tau = self._of_block(b, point)
+            with np.errstate(divide="ignore"):
+                logs = np.where(x > 0, np.log(np.maximum(x, 1e-300)), -700.0)
+            out.append(np.exp(b.exponents[:, : x.size] @ logs + b.exponents[:, x.size :] @ tau))
+        return out
+
+    def _of_block(self, block, point):
+        n = len(block.messages)
+        return point.x[block.first : block.first + n], point.tau[block.first_tau : block.first_tau + n - 1]
+
+    def tilt(self, values, point):
+        """exp(mu . m^2) sqrt(D), the factor by which a typical fixed point favours sites over the Gaussian law of the fields."""
+        squares, coefficients = self.site_terms(values)
+        exponent = sum(mu * s for mu, s in zip(point.mu, squares))
+        out = np.exp(exponent)
+        for scale, terms in zip(self.scales(point), coefficients):
+            out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(scale, terms)))
+        return out
+
+    def moments(self, q, max_nodes=3000):
+        """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
+        _, values, weights, _ = self._grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
+        squares, _ = self.site_terms(values)
+        return np.array([_average(np.broadcast_to(s, [w.size for w in weights]), weights) for s in squares])
+
+    def perron_point(self, q, max_nodes=3000):
+        """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
+        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+        for block, T in zip(self.blocks, self._loops(point, max_nodes)):
+            n = len(block.messages)
+            if n == 1:
+                continue
+            right, left = perron(T)[0], perron(np.swapaxes(T, 1, 2))[0]
+            theta = 0.5 * (np.log(right) - np.log(left))
+            gauge = np.eye(n)[:, : n - 1] - 1.0 / n
+            x = right * left
+            point.x[block.first : block.first + n] = 0.5 * x / x.sum()
+            tau = np.linalg.lstsq(gauge, theta - theta.mean(), rcond=None)[0]
+            point.tau[block.first_tau : block.first_tau + n - 1] = tau
+        return point
+
+    def _loops(self, point, max_nodes):
+        """T(1) [T3] of each block under the Gaussian law, (1, n, n) each."""
+        _, values, weights, _ = self._grid(point, 1e-10, max_nodes)
+        _, coefficients = self.site_terms(values)
+        shape = [w.size for w in weights]
+        for block, terms in zip(self.blocks, coefficients):
+            n = len(block.messages)
+            T = np.zeros((1, n, n))
+            for group, c in zip(block.keys, terms):
+                rows, columns = group[0]
+                if len(rows) == 1:
+                    k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
+                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
+            yield T
+
+    # --- the functional
+
+    def evaluate(self, point, tol=1e-13, max_nodes=8_000_000, refine=1.0, gaussian=False):
+        """The functional and its derivatives at a Point; quadrature to ``tol``, or to what ``max_nodes`` nodes allow.
+
+        With ``gaussian`` sites keep the Gaussian law of the fields: the value is then log|det| per unit of a random matrix with
+        these sites, E log sqrt(D) - 1/2 sum x, and only derivatives by x and tau mean something.
+        """
+        law, values, weights, tol = self._grid(point, tol, max_nodes, refine)
+        A, X, T = len(self.fed), self.n_x, self.n_tau
+        size = 2 * A + X + T
+        scales = self.scales(point)
+        constraint, curvature = self._constraint_terms(law, values)
+        shape = tuple(w.size for w in weights)
+        n_nodes = int(np.prod(shape))
+        total, first, second = 0.0, np.zeros(size), np.zeros((size, size))
+        explicit = np.zeros((X + T, X + T))
+        bend, log_det, spread = np.zeros(A), 0.0, np.ones(self.means.size)
+        width = {l: 0.0 for l, _ in self.carriers}
+        for cut in self._chunks(shape):
+            local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
+            extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
+            squares, coefficients = self.site_terms(local)
+            rho = np.exp(sum(mu * s for mu, s in zip(point.mu, squares)))
+            stats = np.zeros((size, *extent))
+            for k, s in enumerate(squares):
+                stats[A + k] = s
+            for k, pieces in enumerate(constraint):
+                for axis, piece in pieces:
+                    stats[k] += piece[cut] if axis == 0 else piece
+            pending, logs = [], 0.0
+            for block, scale, terms in zip(self.blocks, scales, coefficients):
+                pi = [f * c for f, c in zip(scale, terms)]
+                D = 1.0 + sum(pi)
+                if gaussian:
+                    logs = logs + 0.5 * np.log(D)
+                else:
+                    rho = rho * np.sqrt(D)
+                n = len(block.messages)
+                where = [2 * A + block.first + i for i in range(n)]
+                where += [2 * A + X + block.first_tau + i for i in range(n - 1)]
+                for column, u in zip(where, block.exponents.T):
+                    stats[column] = 0.5 * sum(e * p for e, p in zip(u, pi) if e != 0.0) / D
+                pending.append((block, where, pi, D))
+            for axis, w in enumerate(weights):
+                piece = w[cut] if axis == 0 else w
+                rho = rho * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
+            rho = np.broadcast_to(rho, extent).ravel()
+            flat = stats.reshape(size, -1)
+            total += rho.sum()
+            if gaussian:
+                log_det += np.broadcast_to(logs, extent).ravel() @ rho
+            first += flat @ rho
+            second += (flat * rho) @ flat.T
+            for block, where, pi, D in pending:
+                share = np.array([np.broadcast_to(p / D, extent).ravel() @ rho for p in pi])
+                own, u = np.array(where) - 2 * A, block.exponents
+                explicit[np.ix_(own, own)] += 0.5 * np.einsum("m,mi,mj->ij", share, u, u)
+            for l in width:
+                axis = self.variables.index(l)
+                width[l] += np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho
+            for k, pieces in enumerate(curvature):
+                for axis, piece in pieces:
+                    moved = piece[cut] if axis == 0 else piece
+                    bend[k] += np.broadcast_to(moved, extent).ravel() @ rho
+        first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
+        for l, square in width.items():
+            spread[l] = square / total / law.stds[0, l] ** 2
+        q, mu, x = point.q, point.mu, point.x
+        log_z = float(np.log(total))
+        value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
+        gradient = first.copy()
+        gradient[:A] -= mu
+        gradient[A : 2 * A] -= q
+        gradient[2 * A : 2 * A + X] -= 0.5 * x
+        hessian = np.zeros_like(second) if gaussian else second - np.outer(first, first)
+        hessian[range(A), range(A)] += bend
+        hessian[range(A), range(A, 2 * A)] -= 1.0
+        hessian[range(A, 2 * A), range(A)] -= 1.0
+        tail = slice(2 * A, size)
+        own = np.zeros_like(explicit)  # E of products of site averages: what the sites' own covariance lacks
+        for block in self.blocks:
+            n = len(block.messages)
+            where = [block.first + i for i in range(n)] + [X + block.first_tau + i for i in range(n - 1)]
+            own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
+        hessian[tail, tail] += explicit - own
+        hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
+        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], spread, tol, n_nodes)
+
+    def _constraint_terms(self, law, values):
+        """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
+        first, second = [[] for _ in self.fed], [[] for _ in self.fed]
+        for l, k in self.carriers:
+            axis = self.variables.index(l)
+            a2, v = self.gain2[l], float(law.stds[0, l]) ** 2
+            d2 = (values[axis] - self.means[l]) ** 2
+            first[k].append((axis, 0.5 * a2 * (d2 / v - 1.0) / v))
+            second[k].append((axis, a2 * a2 * (0.5 - d2 / v) / v**2))
+        return first, second
+
+    # --- sites
+
+    def sites(self, point, tol, max_nodes, source, leak_nodes=1):
+        """The tilted law as a population of sites, all fields included; as FixedPoint.sites_at.
+
+        Fields outside the functional keep their Gaussian law: they are independent of the others.
+        """
+        cell = self.cell
+        law = self.law_of_all(point)
+        every = range(law.means.size)
+        reached = law.affordable(every, tol, (), 4 * max_nodes)
+        if leak_nodes > 1:
+            law = law.refined(cell.compiled.pole_variables, leak_nodes)
+        values, rules, _ = law.grid(every, reached, (), np.inf)
+        flat, weights = law.staggered(values, rules, cell.compiled.pole_variables)
+        weights = weights * self.tilt([flat[v] for v in self.variables], point)
+        weights = weights / weights.sum()
+        order = np.argsort(weights)
+        keep = np.sort(order[~(np.cumsum(weights[order]) < 0.1 * reached)])
+        weights = weights[keep] / weights[keep].sum()
+        flat = [v[keep] for v in flat]
+        K = cell.n_fields
+        state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
+        parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
+        fields = np.array(flat[:K])
+        driven = self.gain2 * self.all_moments(point)[self.listens]
+        total = driven + self.frozen
+        share = np.divide(driven, total, out=np.zeros_like(total), where=total > 0)
+        recurrent = share[:, None] * (fields - self.means[:K, None])
+        return Sites(cell, weights, state, fields, parameters, self.ensemble.array("gain"), source, reached, recurrent)
+
+    def law_of_all(self, point):
+        """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""
+        q = self.all_moments(point)
+        variance = self.frozen + self.gain2 * q[self.listens]
+        stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
+        return FieldLaw(self.means, stds, self.strips, self.stiff)
+
+    def all_moments(self, point):
+        """(n,) second moments of all messages: the fed ones of ``point``, the others averaged over its tilted law."""
+        q = np.zeros(self.n)
+        q[list(self.fed)] = point.q
+        rest = [k for k in range(self.n) if k not in self.fed]
+        if not rest:
+            return q
+        # the others do not loop: a few rounds settle them, each adding the fields that the last one drives
+        everything = tuple(range(self.means.size))
+        for _ in rest:
+            variance = self.frozen + self.gain2 * q[self.listens]
+            stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
+            law = FieldLaw(self.means, stds, self.strips, self.stiff)
+            tol = law.affordable(everything, 1e-12, (), 300_000)
+            values, weights, _ = law.grid(everything, tol, (), np.inf)
+            local, w = [v[0] for v in values], [u[0] for u in weights]
+            shape = tuple(u.size for u in w)
+            tilt = np.broadcast_to(self.tilt([local[v] for v in self.variables], point), shape)
+            m, _ = self.cell.compiled.response(local[: self.K], local[self.K :])
+            norm = _average(tilt, w)
+            for k in rest:
+                q[k] = _average(np.square(m[k]) * tilt, w) / norm
+        return q
+
+    @cached_property
+    def top(self):
+        """The largest second moment that the leading message can have."""
+        y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=self.K))).T
+        parameters = self.means[self.K :, None] + np.zeros((len(self.cell.parameters), y.shape[1]))
+        m, _ = self.cell.compiled.response(y, parameters)
+        return float(np.max(np.abs(m[self.fed[self.lead]]))) ** 2
+
+    @cached_property
+    def has_zero_state(self):
+        """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
+        frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
+        at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
+        return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
+
+    def loop_strength(self, lead_moment):
+        """Largest Perron eigenvalue of T(1) [T3] over the blocks, for Gaussian fields with this moment of the leading message.
+
+        Above 1 the determinant of such sites counts. The other moments are those of the mean-field map at that of the lead.
+        """
+        q = np.full(len(self.fed), float(lead_moment))
+        for _ in range(len(q)):
+            q = np.maximum(self.moments(q, 1000), 1e-300)
+            q[self.lead] = lead_moment
+        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+        return max(float(np.abs(np.linalg.eigvals(T[0])).max()) for T in self._loops(point, 3000))
+
+    @cached_property
+    def dimension(self):
+        """The number of variables that the site integral runs over."""
+        return len(self.variables)
+
+
+@lru_cache(maxsize=64)
+def _gauss_hermite(n):
+    from scipy.special import roots_hermitenorm
+
+    x, w = roots_hermitenorm(n)
+    return x, w / w.sum()
+
+
+def _average(values, weights):
+    for w in reversed(weights):
+        values = values @ w
+    return float(values)
+
+
+def _structurally_singular(pattern):
+    """Whether no product of entries of a square pattern is free of zeros."""
+    n = pattern.shape[0]
+    if n == 1:
+        return not pattern[0, 0]
+    return not any(pattern[0, j] and not _structurally_singular(np.delete(pattern[1:], j, axis=1)) for j in range(n))
+
+
+def _minor(W, rows, columns, acts=None):
+    """A minor of the response by expansion along rows; entries that vanish identically are skipped."""
+    row, rest = rows[0], rows[1:]
+    total = 0.0
+    for i, l in enumerate(columns):
+        if acts is not None and not acts[row, l]:
+            continue
+        entry = W[row][l]
+        if rest:
+            entry = entry * _minor(W, rest, columns[:i] + columns[i + 1 :], acts)
+        total = total + (entry if i % 2 == 0 else -entry)
+    return total

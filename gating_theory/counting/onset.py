@@ -1,0 +1,226 @@
+"""Where the annealed complexity becomes positive: beyond that networks have exponentially many fixed points [T7]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble, signed
+from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..mean_field.fixed_points import Critical, _default_bounds, fixed_points, onset
+from ..support.checks import real
+from .complexity import complexity, follow_saddle
+from .functional import Landscape
+
+__all__ = ["complexity_onset"]
+
+#: Rates below this are zero: near a continuous onset they fall like a power of the distance.
+_POSITIVE = 1e-13
+#: Largest rate that a continuous transition may have left where it is bracketed to 1e-4.
+_ENDS = 1e-6
+_STEP, _SMALLEST_STEP = 0.02, 1e-5
+
+
+def complexity_onset(ensemble, parameter, bounds=None):
+    """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
+
+    Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate grows from zero
+    like a power of the distance, (16/81) eps^3 in the vanilla network, which is checked at two distances. Where it is not, fixed
+    points of finite amplitude turn up in exponential numbers before the zero state loses stability, and also before mean-field
+    theory sees any (``gt.fold``): the value at which the rate of the largest saddle crosses zero.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, a path such as "gain.h" or "bias.r"
+    bounds : (low, high), optional. Default (0, 100) for gains and spreads, (-30, 30) for biases.
+
+    Returns
+    -------
+    Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
+    more fields: 1e-6); ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state
+    it is the change of sign nearest to the present value: where the mean-field fixed point becomes unstable if the rate grows from
+    zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero smoothly somewhere else).
+
+    Raises
+    ------
+    TypeError, ValueError : not an Ensemble, unknown parameter
+    NoCriticalValue : no change of sign within the bounds
+    CapabilityError : the cell is not bounded
+    ConvergenceError
+        The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
+        has failed. Or a complexity on the way did not converge.
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.value(parameter)
+    if not ensemble.cell.compiled.bounded:
+        raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
+    low, high = (real(f"bounds[{i}]", b) for i, b in enumerate(bounds or _default_bounds(ensemble, parameter)))
+    if not low < high:
+        raise ValueError(f"bounds must be increasing, got {bounds!r}")
+    try:
+        start = onset(ensemble, parameter, (low, high))
+    except (CapabilityError, NoCriticalValue):  # no zero state, or none that changes its stability
+        return _by_sign(ensemble, parameter, low, high)
+    best = _largest(start.ensemble)
+    if best is None or best.value <= _POSITIVE:
+        _check_continuous(ensemble, parameter, float(start))
+        text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
+        return Critical(float(start), parameter, start.moments, False, start.ensemble, text)
+    return _zero_along(ensemble, parameter, float(start), best, (low, high))
+
+
+def _largest(ensemble):
+    """The largest maximum among the saddles, or None; ConvergenceError where one may have been missed."""
+    found = complexity(ensemble)
+    if found.status.startswith("incomplete"):
+        raise ConvergenceError(f"{ensemble!r}: {found.status}", estimate=found)
+    return found.saddles[0] if found.saddles and found.saddles[0].maximum else None
+
+
+def _check_continuous(ensemble, parameter, value):
+    """ConvergenceError unless the rate grows from zero next to the onset of the zero state, on its unstable side only."""
+    distance = 0.02 * max(abs(value), 0.1)
+    rates = {}
+    for sign in (1.0, -1.0):
+        for share in (1.0, 0.5):
+            try:
+                there = ensemble.replace({parameter: value + sign * share * distance})
+            except ValueError:  # a gain below zero
+                break
+            saddle = _largest(there)
+            rates[sign, share] = saddle.value if saddle is not None else 0.0
+    for sign in (1.0, -1.0):
+        far, near = rates.get((sign, 1.0), 0.0), rates.get((sign, 0.5), 0.0)
+        # a rate that starts at zero and is convex falls to half or less at half the distance; next to a tricritical point barely
+        if 0.0 < near < 0.7 * far and rates.get((-sign, 0.5), 0.0) <= _POSITIVE:
+            return
+    text = ", ".join(f"{r:.3g} at {value + sign * share * distance:.6g}" for (sign, share), r in rates.items())
+    raise ConvergenceError(
+        f"the complexity does not grow from zero at {parameter} = {value}, where the zero state loses stability: {text}",
+        estimate=value,
+    )
+
+
+def _zero_along(ensemble, parameter, p, saddle, bounds):
+    """Follow a saddle of positive rate to where its rate is zero."""
+    from scipy.optimize import brentq
+
+    def at(value, near):
+        try:
+            return follow_saddle(Landscape(ensemble.replace({parameter: float(value)})), near)
+        except ConvergenceError:
+            return None
+
+    scale = max(abs(p), 0.1)
+    tried = [at(p + sign * 1e-3 * scale, saddle) for sign in (1.0, -1.0)]
+    downhill = [sign for sign, s in zip((1.0, -1.0), tried) if s is not None and s.value < saddle.value]
+    if not downhill:
+        raise ConvergenceError(f"the saddle at {parameter} = {p} could not be followed", estimate=p)
+    direction, step = downhill[0], _STEP * scale
+    known = {p: saddle}
+    while True:
+        trial = float(np.clip(p + direction * step, *bounds))
+        there = at(trial, saddle)
+        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > 0.7:
+            step *= 0.5
+            if step < _SMALLEST_STEP * scale:
+                raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
+            continue
+        known[trial] = there
+        if there.value < 0.0:
+            break
+        if trial in bounds:
+            raise NoCriticalValue(
+                f"complexity_onset: the rate stays positive along {parameter!r} to the bound {trial} for {ensemble!r}"
+            )
+        p, saddle = trial, there
+        step *= 1.5
+
+    def rate(value):
+        nearest = known[min(known, key=lambda k: abs(k - value))]
+        found = at(value, nearest)
+        if found is None:
+            raise ConvergenceError(f"the saddle was lost at {parameter} = {value}", estimate=value)
+        known[value] = found
+        return found.value
+
+    value = brentq(rate, p, trial, xtol=1e-13, rtol=1e-13)
+    there = ensemble.replace({parameter: float(value)})
+    return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
+
+
+def _critical(value, parameter, ensemble, saddle, discontinuous):
+    landscape = Landscape(ensemble)
+    moments = dict(zip(ensemble.cell.message_names, landscape.all_moments(saddle.point).tolist()))
+    text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
+    if not discontinuous:
+        text = "the rate of the fixed points' number reaches zero smoothly"
+    return Critical(value, parameter, moments, discontinuous, ensemble, text)
+
+
+def _by_sign(ensemble, parameter, low, high):
+    """The change of sign nearest to the present value, for ensembles without a zero state."""
+
+    def best(value):
+        found = _largest(ensemble.replace({parameter: float(value)}))
+        return found if found is not None and found.value > _POSITIVE else None
+
+    present = min(max(ensemble.value(parameter), low), high)
+    here = best(present)
+    multiplicative = not signed(parameter)
+    steps = 1.3 ** np.arange(1, 30) if multiplicative else 0.25 * 1.3 ** np.arange(1, 30)
+    base = max(present, 0.1)
+    for k, s in enumerate(steps):
+        left, right = (base / s, base * s) if multiplicative else (present - s, present + s)
+        last = (base / steps[k - 1], base * steps[k - 1]) if multiplicative else (present - steps[k - 1], present + steps[k - 1])
+        for trial, before in ((left, last[0]), (right, last[1])):
+            before = present if k == 0 else before
+            if not low <= trial <= high:
+                continue
+            there = best(trial)
+            if (there is None) != (here is None):
+                inside, positive, outside = (trial, there, before) if here is None else (before, best(before), trial)
+                return _bisect(ensemble, parameter, inside, positive, outside)
+    raise NoCriticalValue(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
+
+
+def _edge(ensemble, parameter, inside, outside):
+    """Where the largest mean-field fixed point becomes unstable, if the complexity grows from zero there; else None."""
+    from scipy.optimize import brentq
+
+    def excess(value):
+        there = ensemble.replace({parameter: float(value)})
+        landscape, last = Landscape(there), fixed_points(there)[-1]
+        return landscape.loop_strength(last.q[landscape.fed[landscape.lead]]) - 1.0
+
+    if not excess(inside) > 0.0 > excess(outside):
+        return None
+    value = brentq(excess, inside, outside, xtol=1e-12, rtol=1e-12)
+    step = np.copysign(1e-4 * max(1.0, abs(value)), inside - value)
+    near, beyond = (_largest(ensemble.replace({parameter: float(value + side * step)})) for side in (1.0, -1.0))
+    if near is None or not _POSITIVE < near.value < _ENDS or (beyond is not None and beyond.value > _POSITIVE):
+        return None
+    return _critical(float(value), parameter, ensemble.replace({parameter: float(value)}), near, False)
+
+
+def _bisect(ensemble, parameter, inside, saddle, outside):
+    """Between a value with positive complexity and one without: the zero of the saddle's rate, which crosses it or ends there."""
+    edge = _edge(ensemble, parameter, inside, outside)
+    if edge is not None:
+        return edge
+    while abs(outside - inside) > 1e-4 * max(1.0, abs(inside)):
+        middle = 0.5 * (inside + outside)
+        found = _largest(ensemble.replace({parameter: middle}))
+        if found is not None and found.value > _POSITIVE:
+            inside, saddle = middle, found
+        elif found is not None and found.value < -1e-9:
+            return _zero_along(ensemble, parameter, inside, saddle, tuple(sorted((inside, outside))))
+        else:
+            outside = middle
+    if saddle.value > _ENDS:
+        # ends of the ridge have rates of zero and below, so that its largest maximum cannot vanish at a positive one
+        raise ConvergenceError(
+            f"the saddle was lost at {parameter} = {inside} with a rate of {saddle.value:.3g}, which is not zero", estimate=inside
+        )
+    return _critical(inside, parameter, ensemble.replace({parameter: float(inside)}), saddle, False)

@@ -1,0 +1,1 @@
+"""Time-dependent states of large random networks [T5]."""

@@ -1,0 +1,284 @@
+"""Where random networks become chaotic: the sign of the largest Lyapunov exponent of what they run into [T5]."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble, signed
+from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..mean_field.fixed_points import onset
+from ..running.progress import Progress, check_progress
+from ..support.checks import generator, integer, real
+from .simulation import simulate
+from .steady_state import motion, verdict_on
+from .time_averages import settled_mean
+
+__all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
+
+#: Where an onset is looked for when nobody says: gains and spreads; biases and parameters.
+_POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0)
+_SIGNED = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+
+
+class ChaosOnset(float):
+    """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
+
+    Attributes
+    ----------
+    parameter : str
+    error : float
+        Standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's error over its slope,
+        and half the width of the bracket, in quadrature. Networks of another size are shifted by order N^{-1/2} besides.
+    rising : bool, whether chaos lies above the value; where raising the hyperparameter ends chaos, below it
+    below, above : (exponent, error) at the ends of the first network's bracket
+    jump : bool
+        Whether the exponent is away from zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a
+        transition from a fixed point straight to chaos, as where non-zero states appear at finite amplitude.
+    values : tuple, of each network
+    n_units, n_steps : int
+    """
+
+    def __new__(cls, value, parameter, error, rising, below, above, jump, values, n_units, n_steps):
+        self = super().__new__(cls, value)
+        self.parameter, self.error, self.rising = parameter, error, rising
+        self.below, self.above, self.jump, self.values = below, above, jump, values
+        self.n_units, self.n_steps = n_units, n_steps
+        return self
+
+    def __getnewargs__(self):
+        fields = ("parameter", "error", "rising", "below", "above", "jump", "values", "n_units", "n_steps")
+        return (float(self), *(getattr(self, name) for name in fields))
+
+    def __repr__(self):
+        runs = f"{len(self.values)} networks of {self.n_units} units, {self.n_steps} steps"
+        side = "above" if self.rising else "below"
+        return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} (chaos {side}; {runs})"
+
+
+def largest_exponent(ensemble, n_units=2000, n_steps=200, *, scale=1.0, rng=None):
+    """Largest Lyapunov exponent of one random network of an ensemble, started from a random state [T5].
+
+    The growth of a tangent vector over the last half of the run, or less where it becomes stationary later; implicit matrices,
+    so that nothing of order N^2 is made. Networks of one ensemble scatter by order N^{-1/2}, which no single run shows.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    n_units : int >= 10, N
+    n_steps : int >= 20
+    scale : float >= 0, standard deviation of the initial state
+    rng : numpy Generator, int or None
+
+    Returns
+    -------
+    (float, float)
+        The exponent per step (natural logarithm), and its error: that of ten blocks, and half the drift over the time averaged
+        where the growth still drifts (run longer). -inf and nan where state and tangent vector became zero.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError, ConvergenceError : as simulate
+    """
+    n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
+    return _measured(ensemble, n_units, n_steps, scale, generator(rng))[:2]
+
+
+def _measured(ensemble, n_units, n_steps, scale, rng):
+    """(exponent, error, verdict) of one run."""
+    run = simulate(ensemble, n_units, n_steps, rng=rng, tangent=True, record=0, scale=scale)
+    exponent, error = settled_mean(run.growth, n_steps // 2)
+    return exponent, error, verdict_on(run, motion(run), exponent, error)
+
+
+def chaos_onset(
+    ensemble, parameter, bounds=None, *, n_units=2000, n_steps=200, n_networks=3, tol=0.02, scale=1.0, rng=0, progress=None
+):
+    """The value of a hyperparameter at which random networks become chaotic: a change of sign of their largest exponent [T5].
+
+    On one side a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; on the other it does
+    not. Where an active state exists beside a stable zero state (the GRU with a_r > sqrt 8) that depends on the start: a large
+    one finds the active state. The value is found by bisection for a first network and, near it, for the others; the ends of the
+    first bracket have to be stationary, or runs there are made up to four times as long: slow gates make long transients.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, a path such as "gain.h"
+    bounds : (float, float), optional
+        Between which the sign changes. Default: half and twice the onset of instability of the zero state (two below and
+        above, for a bias) where that depends on the parameter; otherwise, or if the sign does not change between these, the
+        first change on a lattice of values (gains and spreads 0 to 64, biases -8 to 8).
+    n_units : int >= 10, n_steps : int >= 20
+        Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
+    n_networks : int >= 1
+        With one network the error leaves out how networks scatter.
+    tol : float > 0
+        Width of the final brackets, relative to the value (for biases to 1 where that is more).
+    scale : float >= 0
+    rng : numpy Generator, int or None
+        Seeds of the networks: each meets the same random numbers at every value, so that the bisection sees one network change.
+    progress : None, True (a bar) or callable(done, total), in networks
+
+    Returns
+    -------
+    ChaosOnset, a float with its error
+
+    Raises
+    ------
+    TypeError, ValueError : bad arguments
+    NoCriticalValue : no change of sign within the bounds or the default ones, or ends that stay undecided
+    ConvergenceError : a state or exponent was not finite
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.value(parameter)
+    n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
+    n_networks = integer("n_networks", n_networks, low=1)
+    tol = real("tol", tol, low=0.0, open_low=True)
+    scale = real("scale", scale, low=0.0)
+    if bounds is not None:
+        low, high = (real("bounds", b) for b in bounds)
+        if not low < high:
+            raise ValueError(f"bounds must be (low, high) with low < high, got {bounds!r}")
+    check_progress(progress)
+    seeds = np.random.SeedSequence(int(generator(rng).integers(2**63))).spawn(n_networks)
+
+    outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
+    finest = 1.0 if signed(parameter) else 1e-12
+
+    networks = [_Exponents(ensemble, parameter, n_units, n_steps, scale, seed) for seed in seeds]
+    with Progress(progress, n_networks, "network") as tell:
+        first = networks[0]
+        low, high = _bracket(ensemble, parameter, first) if bounds is None else _inside(first, low, high, parameter)
+        rising = first(low)[0] < 0.0
+        found = [_bisect(first, low, high, tol, n_units, finest)]
+        tell(1)
+        for exponent in networks[1:]:
+            around = _around(exponent, found[0], rising, n_units, outer)
+            found.append(_bisect(exponent, *around, tol, n_units, finest))
+            tell(1)
+    values = [0.5 * (low + high) for low, high, *_ in found]
+    low, high, below, above, jump = found[0]
+    statistical = [] if jump else [_error_over_slope(*bracket[:4]) for bracket in found]
+    scatter = np.std(values, ddof=1) / np.sqrt(n_networks) if n_networks > 1 else 0.0
+    own = np.mean(statistical) / np.sqrt(n_networks) if statistical else 0.0
+    error = float(np.sqrt(scatter**2 + own**2 + (0.5 * (high - low)) ** 2))
+    value = float(np.mean(values))
+    return ChaosOnset(value, parameter, error, bool(rising), below, above, bool(jump), tuple(values), n_units, n_steps)
+
+
+class _Exponents:
+    """(exponent, error) of one network as a function of the hyperparameter."""
+
+    def __init__(self, ensemble, parameter, n_units, n_steps, scale, seed):
+        self.ensemble, self.parameter, self.seed = ensemble, parameter, seed
+        self.n_units, self.n_steps, self.scale = n_units, n_steps, scale
+        self.known = {}
+
+    def __call__(self, value):
+        if value not in self.known:
+            self.run(value, self.n_steps)
+        return self.known[value][:2]
+
+    def run(self, value, n_steps):
+        there, rng = self.ensemble.replace({self.parameter: value}), np.random.default_rng(self.seed)
+        found = _measured(there, self.n_units, n_steps, self.scale, rng)
+        # -inf: the state has become exactly zero, tangent and all
+        if np.isnan(found[0]) or found[0] == np.inf:
+            raise ConvergenceError(f"the exponent at {self.parameter} = {value} is {found[0]}", estimate=value)
+        self.known[value] = found
+
+    def side(self, value):
+        """-1 where the exponent is negative, 1 in chaos, 0 where it stays open, after runs of up to four times the length.
+
+        Slow gates draw transients out, in which tangent vectors grow too: chaos takes a stationary state.
+        """
+        for longer in (1, 2, 4):
+            if longer > 1 or value not in self.known:
+                self.run(value, longer * self.n_steps)
+            exponent, _, verdict = self.known[value]
+            if exponent < 0.0 or verdict == "chaotic":
+                return -1 if exponent < 0.0 else 1
+        return 0
+
+
+def _sides(exponent, low, high):
+    """Sides at the ends, and whether chaos is at one of them only."""
+    sides = exponent.side(low), exponent.side(high)
+    return sides, sides[0] * sides[1] < 0
+
+
+def _inside(exponent, low, high, parameter):
+    """The bracket asked for, if there is chaos at one of its ends only."""
+    sides, changes = _sides(exponent, low, high)
+    if not changes:
+        hint = f"not stationary after {4 * exponent.n_steps} steps: more steps?" if 0 in sides else "other bounds?"
+        raise NoCriticalValue(
+            f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at the "
+            f"lower and {exponent(high)[0]:.3g} at the upper one; {hint}"
+        )
+    return low, high
+
+
+def _bracket(ensemble, parameter, exponent):
+    """Where to look when nobody says."""
+    lattice = _SIGNED if signed(parameter) else _POSITIVE
+    places = list(zip(lattice, lattice[1:]))
+    with suppress(CapabilityError, NoCriticalValue):  # no zero state, or its stability does not depend on the parameter
+        start = float(onset(ensemble, parameter))
+        places.insert(0, (start - 2.0, start + 2.0) if signed(parameter) else (0.5 * start, 2.0 * start))
+    for low, high in places:
+        # a change of sign first, which costs no longer runs
+        if (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0) and _sides(exponent, low, high)[1]:
+            return low, high
+    positive = [exponent(value)[0] >= 0.0 for value in lattice]
+    found = "negative" if not any(positive) else "positive" if all(positive) else "not of two signs in stationary states"
+    raise NoCriticalValue(
+        f"no onset of chaos in {parameter}: the largest exponent is {found} at all of {lattice}; bounds, more steps?"
+    )
+
+
+def _around(exponent, found, rising, n_units, outer):
+    """A bracket for another network: about the first one's value, widened until the sign changes."""
+    value = 0.5 * (found[0] + found[1])
+    reach = max(abs(value), 0.1) * 2.0 / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
+    low, high = value - reach, value + reach
+    for _ in range(8):
+        low, high = max(low, outer[0]), min(high, outer[1])
+        if (exponent(low)[0] < 0.0) != rising:
+            low, high = low - 2.0 * (high - low), low
+        elif (exponent(high)[0] < 0.0) == rising:
+            low, high = high, high + 2.0 * (high - low)
+        else:
+            return low, high
+        if high <= outer[0] or low >= outer[1]:
+            break
+    raise ConvergenceError(
+        f"one of the networks changes its exponent's sign near {value:.4g}, another one does not within {outer}", value
+    )
+
+
+def _bisect(exponent, low, high, tol, n_units, finest):
+    """(low, high, exponents there, whether it jumps) of a bracket narrower than tol."""
+    below, above = exponent(low), exponent(high)
+    while True:
+        size = max(abs(low), abs(high), finest)
+        apart = min(abs(x) - 5.0 * (e if np.isfinite(e) else 0.0) for x, e in (below, above)) > 0.0
+        # whether exponents stay apart on both sides shows in narrow brackets only
+        if high - low <= tol * size and not (apart and high - low > 0.25 * size / np.sqrt(n_units)):
+            return low, high, below, above, apart
+        middle = 0.5 * (low + high)
+        found = exponent(middle)
+        if (found[0] < 0.0) == (below[0] < 0.0):
+            low, below = middle, found
+        else:
+            high, above = middle, found
+
+
+def _error_over_slope(low, high, below, above):
+    """What the exponents' errors at the ends of a bracket mean for the place where the exponent vanishes."""
+    if not (np.isfinite(below).all() and np.isfinite(above).all()) or above[0] == below[0]:
+        return 0.0
+    return 0.5 * np.hypot(below[1], above[1]) * (high - low) / abs(above[0] - below[0])

@@ -1,0 +1,324 @@
+"""Random networks of up to millions of units, simulated without their matrices [T5]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.sites import Sites
+from ..errors import ConvergenceError
+from ..running.available_memory import available_memory
+from ..running.progress import Progress, check_progress
+from ..support.checks import generator, integer, real, real_array
+from .implicit import ImplicitMatrices
+
+__all__ = ["simulate", "Simulation", "memory_needed"]
+
+_TYPES = {"float64": np.float64, "float32": np.float32}
+#: Site functions work on this many units at a time: temporaries stay in the cache and are not fetched from the system anew.
+_CHUNK = 8192
+#: Sites of a simulation that are handed to the random-matrix calculators: their sampling error is below one percent.
+_SITES = 20_000
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A run of one random network with implicit matrices [T5]. Times count steps from 0, the initial state, to T = n_steps.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    n_units, n_steps : int
+    state : (d, N) array at time T
+    moments : (T, n) array
+        Second moments |m|^2 / N of the distinct messages at times 0 .. T - 1, in the order of ``cell.message_names``.
+    correlations : dict
+        {message name: (T, T) array} of two-time second moments m(t) . m(t') / N. NaN for a message that no matrix listens to.
+    state_moments : (T + 1, d) array, E s^2 of the state variables
+    change : (T,) array, E (s(t+1) - s(t))^2, mean over units and state variables
+    growth : (T,) array or None
+        log of the factor by which a tangent vector grows in each step (natural logarithm); None without ``tangent``.
+    recorded_state, recorded_fields : (T, d, R) and (T, K, R) arrays
+        State and fields of the first R sites at times 0 .. T - 1.
+    n_directions : dict, {message name: independent directions that the matrices have met}
+    sites : Sites, the first 20,000 or fewer at time T - 1 (state and the fields it gives rise to)
+    dtype : str, in which the matrices' action was stored
+    """
+
+    ensemble: Ensemble
+    n_units: int
+    n_steps: int
+    state: np.ndarray = field(repr=False)
+    moments: np.ndarray = field(repr=False)
+    correlations: dict = field(repr=False)
+    state_moments: np.ndarray = field(repr=False)
+    change: np.ndarray = field(repr=False)
+    growth: np.ndarray | None = field(repr=False)
+    recorded_state: np.ndarray = field(repr=False)
+    recorded_fields: np.ndarray = field(repr=False)
+    n_directions: dict
+    sites: Sites = field(repr=False)
+    dtype: str = "float64"
+
+    def __str__(self):
+        last = ", ".join(f"E({n})^2 = {v:.5g}" for n, v in zip(self.ensemble.cell.message_names, self.moments[-1]))
+        return f"{self.ensemble.cell.name}, {self.n_units} units, {self.n_steps} steps: {last}"
+
+
+def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64", record=1000):
+    """Bytes that :func:`simulate` will take at its peak, the libraries it stands on not counted.
+
+    Parameters: as for :func:`simulate`.
+    """
+    cell, gain = ensemble.cell, ensemble.array("gain")
+    directions = n_steps * (2 if tangent else 1)
+    total = 0
+    for listeners in _listeners(cell):
+        total += ImplicitMatrices.bytes_needed(n_units, gain[listeners], directions, _TYPES[dtype])
+        # coordinates of every message, the table made of them, and their products
+        total += 8 * n_steps * (3 * directions + 2 * n_steps)
+    total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)
+    # states, fields, images, biases, parameters, a message, input noise; Jacobian blocks and directions of a tangent vector
+    rows = 2 * cell.n_state + 3 * cell.n_fields + len(cell.parameters) + 3
+    rows += 3 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
+    # temporaries of site functions, a chunk at a time
+    return total + 8 * rows * n_units + 8 * 12 * min(n_units, _CHUNK)
+
+
+def simulate(
+    ensemble,
+    n_units=1_000_000,
+    n_steps=100,
+    *,
+    rng=None,
+    state=None,
+    scale=1.0,
+    tangent=False,
+    dtype="float64",
+    record=1000,
+    memory_limit=None,
+    progress=None,
+):
+    """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
+
+    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, and about twice the time in which
+    these can be read a hundred times over [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    n_units : int >= 1, N
+    n_steps : int >= 1, T
+    rng : numpy Generator, int or None
+    state : (d, N) array, optional
+        Where to start. Default: iid normal with standard deviation ``scale``.
+    scale : float >= 0
+    tangent : bool
+        Also propagate a random tangent vector, normalised at each step: its growth gives the largest Lyapunov exponent. Twice the
+        directions, four times the work.
+    dtype : "float64" or "float32"
+        How the matrices' action is stored. float32 halves that memory; fields then carry a relative error of about 1e-6.
+    record : int >= 0
+        Sites whose state and fields are kept at all times.
+    memory_limit : float, bytes, optional
+        Default: what the machine has free, and the group of processes that this one belongs to may take.
+    progress : None, True or callable(done, total)
+        True: a progress bar. A callable is told after each step; if it has a method ``note``, that is given a line
+        on the memory to be taken before the first.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    TypeError, ValueError : bad arguments
+    MemoryError : more memory is needed than there is; the message says how much, and for which sizes it would fit
+    ConvergenceError : the state is no longer finite (a cell that is not bounded); the message says at which step
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    n, T = integer("n_units", n_units, low=1), integer("n_steps", n_steps, low=1)
+    record = min(integer("record", record, low=0), n)
+    if dtype not in _TYPES:
+        raise ValueError(f"dtype must be one of {list(_TYPES)}, got {dtype!r}")
+    scale = real("scale", scale, low=0.0)
+    rng = generator(rng)
+    cell = ensemble.cell
+    if state is not None:
+        state = real_array("state", state).copy()  # it is written to
+        if state.shape != (cell.n_state, n):
+            raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {state.shape}")
+    check_progress(progress)
+    needed = _check_memory(ensemble, n, T, tangent, dtype, record, memory_limit)
+    if state is None:
+        state = scale * rng.standard_normal((cell.n_state, n))
+    with Progress(progress, T, "step") as tell:
+        tell.note(f"{n} units, {T} steps: {needed / 2**30:.2f} GiB")
+        return _Run(ensemble, n, T, rng, tangent, dtype, record).run(state, tell)
+
+
+def _check_memory(ensemble, n, T, tangent, dtype, record, limit):
+    """Bytes needed; MemoryError where they are more than may be taken."""
+    needed = memory_needed(ensemble, n, T, tangent=tangent, dtype=dtype, record=record)
+    limit = available_memory() if limit is None else real("memory_limit", limit, low=0.0)
+    if needed > limit:
+        steps = int(T * limit / needed)
+        raise MemoryError(
+            f"{n} units and {T} steps need {needed / 2**30:.2f} GiB of memory, {limit / 2**30:.2f} GiB may be taken: at most "
+            f"{steps} steps, or {int(n * limit / needed)} units" + ("" if dtype == "float32" else ", or dtype='float32'")
+        )
+    return needed
+
+
+class _Run:
+    """One network: its implicit matrices, biases and site parameters."""
+
+    def __init__(self, ensemble, n, T, rng, tangent, dtype, record):
+        self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
+        self.tangent, self.dtype, self.record = tangent, dtype, record
+        cell, gain = self.cell, ensemble.array("gain")
+        self.listeners = _listeners(cell)
+        room = T * (2 if tangent else 1)
+        self.matrices = [ImplicitMatrices(n, gain[ks], room, rng, _TYPES[dtype]) for ks in self.listeners]
+        self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
+        self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
+        self.input_std = ensemble.array("input_std")
+        self.parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+        self.message, self.images = np.empty(n), [np.empty((len(ks), n)) for ks in self.listeners]
+
+    def run(self, state, tell):
+        cell, T, R = self.cell, self.T, self.record
+        moments, change = np.zeros((T, cell.n_messages)), np.zeros(T)
+        state_moments = np.zeros((T + 1, cell.n_state))
+        growth = np.zeros(T) if self.tangent else None
+        kept_state, kept_fields = np.empty((T, cell.n_state, R)), np.empty((T, cell.n_fields, R))
+        coordinates = [[] for _ in range(cell.n_messages)]
+        direction = self.rng.standard_normal(state.shape) if self.tangent else None
+        if self.tangent:
+            direction /= np.linalg.norm(direction)
+        new, fields = np.empty_like(state), np.empty((cell.n_fields, self.n))
+        for t in range(T):
+            state_moments[t] = _mean_squares(state)
+            self._fill_fields(state, fields, moments[t], coordinates)
+            kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
+            with np.errstate(over="ignore", invalid="ignore"):  # said below
+                for part in self.parts:
+                    for i, value in enumerate(cell.compiled.update(state[:, part], fields[:, part], self._parameters(part))):
+                        new[i, part] = value
+                change[t] = sum(float(np.sum((new[:, part] - state[:, part]) ** 2)) for part in self.parts) / state.size
+            if not np.isfinite(change[t]):
+                largest = f"{np.abs(state).max():.3g}"
+                raise ConvergenceError(f"the state is not finite after step {t + 1}, before it the largest was {largest}", state)
+            if self.tangent:
+                direction = self._tangent(state, fields, direction)
+                length = np.linalg.norm(direction)
+                with np.errstate(divide="ignore"):
+                    growth[t] = np.log(length)
+                if length > 0.0:
+                    direction /= length
+            if t == T - 1:
+                sites = self._sites(state, fields)
+            state, new = new, state
+            tell(1)
+        state_moments[T] = _mean_squares(state)
+        names = cell.message_names
+        return Simulation(
+            self.ensemble,
+            self.n,
+            T,
+            state,
+            moments,
+            {name: _products(rows, m.live.size > 0) for name, rows, m in zip(names, coordinates, self.matrices)},
+            state_moments,
+            change,
+            growth,
+            kept_state,
+            kept_fields,
+            {name: m.size for name, m in zip(names, self.matrices)},
+            sites,
+            self.dtype,
+        )
+
+    def _parameters(self, part):
+        return [p if np.ndim(p) == 0 else p[part] for p in self.parameters]
+
+    def _fill_fields(self, state, fields, moments, coordinates):
+        """All fields, in the cell's order; those that listen to the same message are computed together, when it is first heard."""
+        cell, heard = self.cell, set()
+        for k in range(cell.n_fields):
+            nu = cell.message_of[k]
+            if nu not in heard:
+                heard.add(nu)
+                for part in self.parts:
+                    # fields further on are not there yet; the cell's definition does not let a message look at them
+                    self.message[part] = cell.compiled.message(k, state[:, part], fields[:, part], self._parameters(part))
+                moments[nu] = float(self.message @ self.message) / self.n
+                images, l = self.matrices[nu].apply(self.message, self.images[nu])
+                coordinates[nu].append(l)
+            row = self.images[nu][self.listeners[nu].index(k)]
+            np.add(row, self.biases[k], out=fields[k])
+            if self.input_std[k] > 0.0:
+                for part in self.parts:
+                    fields[k, part] += self.input_std[k] * self.rng.standard_normal(part.stop - part.start)
+
+    def _tangent(self, state, fields, direction):
+        """J times a vector: ds' = F_s ds + F_y dy with dy_k = U_k (M_s ds + M_y dy)_k [T2]."""
+        cell, heard = self.cell, set()
+        dy, out = np.zeros((cell.n_fields, self.n)), np.zeros_like(direction)
+        blocks = [cell.compiled.blocks(state[:, part], fields[:, part], self._parameters(part)) for part in self.parts]
+        for k in range(cell.n_fields):
+            nu = cell.message_of[k]
+            if nu not in heard:
+                heard.add(nu)
+                self.message[:] = 0.0
+                for part, block in zip(self.parts, blocks):
+                    for name, source in (("M_s", direction), ("M_y", dy)):
+                        for (i, j), value in block[name].items():
+                            if i == k:
+                                self.message[part] += value * source[j, part]
+                self.matrices[nu].apply(self.message, self.images[nu])
+            dy[k] = self.images[nu][self.listeners[nu].index(k)]
+        for part, block in zip(self.parts, blocks):
+            for name, source in (("F_s", direction), ("F_y", dy)):
+                for (i, j), value in block[name].items():
+                    out[i, part] += value * source[j, part]
+        return out
+
+    def _sites(self, state, fields):
+        M = min(self.n, _SITES)
+        rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
+        return Sites(self.cell, np.full(M, 1.0 / M), *rows, self.ensemble.array("gain"), "simulation")
+
+
+def _listeners(cell):
+    """For each distinct message the fields that listen to it."""
+    return [[k for k in range(cell.n_fields) if cell.message_of[k] == nu] for nu in range(cell.n_messages)]
+
+
+def _block_rows(cell):
+    """How many arrays of N numbers the blocks of a Jacobian are."""
+    one = np.zeros(1)
+    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * len(cell.parameters))
+    return sum(len(block) for block in blocks.values())
+
+
+def _mean_squares(rows):
+    return [float(row @ row) / row.size for row in rows]
+
+
+def _normal(rng, mean, std, n):
+    return mean + std * rng.standard_normal(n) if std > 0.0 else float(mean)
+
+
+def _products(rows, heard):
+    """Two-time products of messages from their coordinates (lists of growing length); NaN where no matrix made any."""
+    if not heard:
+        return np.full((len(rows), len(rows)), np.nan)
+    width = max(r.size for r in rows)
+    table = np.zeros((len(rows), width))
+    for i, row in enumerate(rows):
+        table[i, : row.size] = row
+    return table @ table.T

@@ -1,0 +1,271 @@
+"""Time-dependent states of large random networks: moments, correlations, largest Lyapunov exponent, kind of state [T5]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.sites import Sites
+from ..mean_field.fixed_points import MomentMap
+from ..running.progress import Progress, check_progress
+from ..support.checks import generator, integer
+from .simulation import Simulation, simulate
+from .time_averages import block_error, settled_mean, stationary_from
+
+__all__ = ["steady_state", "SteadyState"]
+
+#: Mean squared change of a step, relative to the largest mean square of the run, below which nothing moves, by the type in which
+#: matrices are stored (rounding: 1e-32, and 1e-17 to 1e-15).
+_STILL = {"float64": 1e-20, "float32": 1e-13}
+#: Distance from rest, in units of the largest rms state of the run, above which a state that stands still is no fixed point.
+_REST = 1e-3
+#: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
+_SIGMAS = 3.0
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """The state a random network settles into [T5]. ``Spectrum(steady_state)`` gives the spectrum of its Jacobian.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    moments : dict, {message name: E m^2}, averages after the transient (at a settled state: at the end)
+    stderr : dict
+        Their standard errors: block averages in time and the finite number of sites, added in quadrature. At a settled state
+        the latter is amplified by (1 - dR/dq)^{-1}, the mean-field map's response; in a moving state what little does not average
+        out in time (biases) is not.
+    transient : int, steps that were left out
+    lyapunov, lyapunov_stderr : float
+        Largest Lyapunov exponent per step (natural logarithm), and its error: from blocks after the transient, and half its drift
+        where it still drifts; nan if not asked for.
+    verdict : str
+        "settled" (at a fixed point), "chaotic" (exponent above zero by three standard errors), "driven" (the exponent is below zero
+        and the state follows its input noise), or "undecided" (marginal, not stationary yet, or periodic).
+    status : str, the verdict with its numbers, and whether the run was long enough
+    converged : bool, whether a stationary stretch of at least half of the run was found
+    sites : Sites, for the random-matrix calculators
+    simulation : Simulation
+    """
+
+    ensemble: Ensemble
+    moments: dict
+    stderr: dict
+    transient: int
+    lyapunov: float
+    lyapunov_stderr: float
+    verdict: str
+    status: str
+    converged: bool
+    sites: Sites = field(repr=False)
+    simulation: Simulation = field(repr=False)
+
+    def autocorrelation(self, lags):
+        """Second moments E x(t) x(t + lag) over recorded sites and times after the transient [T5].
+
+        Parameters
+        ----------
+        lags : sequence of int >= 0, in steps, less than the number of steps after the transient
+
+        Returns
+        -------
+        dict with "state" (L, d), "fields" (L, K), and "messages" (L, n): the first two from the recorded sites (by default 2000:
+        two percent), the last from all.
+
+        Raises
+        ------
+        ValueError : a lag that is not an integer or beyond the run, a run without recorded sites
+        """
+        run, t0 = self.simulation, self.transient
+        if run.recorded_state.shape[2] == 0:
+            raise ValueError("record was 0 in this run: autocorrelations of states and fields need recorded sites")
+        span = run.n_steps - t0
+        lags = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
+        if not lags or max(lags) >= span:
+            raise ValueError(f"lags must be below {span}, the steps after the transient of {t0}, got {lags}")
+
+        def of(series):
+            x = series[t0:]
+            return np.array([np.mean(x[: span - lag] * x[lag:], axis=(0, 2)) for lag in lags])
+
+        tables = [run.correlations[name][t0:, t0:] for name in self.ensemble.cell.message_names]
+        messages = [[float(np.mean(np.diagonal(table, lag))) for table in tables] for lag in lags]
+        return {"state": of(run.recorded_state), "fields": of(run.recorded_fields), "messages": np.array(messages)}
+
+    def as_dict(self):
+        """JSON-ready: ensemble, moments, errors, exponent, verdict, status."""
+        run = self.simulation
+        return {
+            "kind": "steady_state",
+            "ensemble": self.ensemble.as_dict(),
+            "n_units": run.n_units,
+            "n_steps": run.n_steps,
+            "moments": self.moments,
+            "stderr": self.stderr,
+            "transient": self.transient,
+            "lyapunov": self.lyapunov,
+            "lyapunov_stderr": self.lyapunov_stderr,
+            "verdict": self.verdict,
+            "status": self.status,
+        }
+
+    def __str__(self):
+        shown = ", ".join(f"E({n})^2 = {v:.5g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
+        return f"{self.ensemble.cell.name} steady state: {shown} ({self.status})"
+
+
+def steady_state(
+    ensemble,
+    n_units=100_000,
+    n_steps=300,
+    *,
+    rng=None,
+    lyapunov_units=10_000,
+    dtype="float64",
+    scale=1.0,
+    record=2000,
+    memory_limit=None,
+    progress=None,
+):
+    """Run a large random network until it is stationary, and measure it [T5].
+
+    In discrete time a network of iid matrices has no response term: its fields are Gaussian processes, independent of one another,
+    so that one big network is the dynamic mean field, up to its sampling error of order N^{-1/2}.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Iid input noise (``input_std``) is drawn anew at every step.
+    n_units : int >= 10, N
+    n_steps : int >= 20
+    rng : numpy Generator, int or None
+    lyapunov_units : int >= 0
+        Units of a second network, which carries the tangent vector; the exponent does not depend on N. 0: none.
+    dtype, scale, record, memory_limit : as for simulate
+    progress : None, True (a bar) or callable(done, total)
+
+    Returns
+    -------
+    SteadyState
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError, ConvergenceError : as simulate
+    """
+    n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
+    lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
+    rng = generator(rng)
+    check_progress(progress)
+    options = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
+    growth = np.zeros(0)
+    with Progress(progress, n_steps * (2 if lyapunov_units else 1), "step") as tell:
+        run = simulate(ensemble, n_units, n_steps, record=record, progress=tell.part(), **options)
+        if lyapunov_units:
+            second = min(lyapunov_units, n_units)
+            growth = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=tell.part(), **options).growth
+    return _measured(ensemble, run, growth)
+
+
+def _measured(ensemble, run, growth):
+    names, T = ensemble.cell.message_names, run.n_steps
+    moving = motion(run)
+    transient, stationary, still, frozen, _ = moving
+    exponent, exponent_error = np.nan, np.nan
+    if growth.size:
+        exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
+    verdict = verdict_on(run, moving, exponent, exponent_error)
+    status, settled = verdict, verdict == "settled"
+    mean = run.moments[-1] if settled else run.moments[transient:].mean(axis=0)
+    temporal = np.zeros(mean.size) if settled else block_error(run.moments[transient:])
+    values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
+    squares = np.array([np.broadcast_to(v, run.sites.size) ** 2 for v in values])
+    spatial = np.cov(squares).reshape(mean.size, mean.size) / run.n_units
+    if settled:  # the moments feed back on themselves
+        response = _response(ensemble, mean)
+        spatial = response @ spatial @ response.T
+    error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
+    stationary = stationary or settled
+    if growth.size:
+        status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
+    if settled and exponent > _SIGMAS * exponent_error:
+        status += "; the fixed point is unstable"
+    if frozen:
+        status += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
+    elif not stationary:
+        status += f"; the moments still drift after {T} steps: run longer"
+    return SteadyState(
+        ensemble,
+        dict(zip(names, mean.tolist())),
+        dict(zip(names, error.tolist())),
+        int(transient),
+        exponent,
+        exponent_error,
+        verdict,
+        status,
+        bool(stationary),
+        run.sites,
+        run,
+    )
+
+
+def _response(ensemble, q):
+    """(1 - dR/dq)^{-1}: how far the moments of a fixed point go when averages over sites are off; 1 without a closed form."""
+    n = q.size
+    if ensemble.cell.closed_form is None or not np.all(q > 0.0):
+        return np.eye(n)
+    R, slopes = MomentMap(ensemble), np.empty((n, n))
+    for k in range(n):
+        step = 1e-4 * q[k] * np.eye(n)[k]  # an error's error: four digits are more than enough
+        slopes[:, k] = (R(q + step, 1e-10) - R(q - step, 1e-10))[0] / (2e-4 * q[k])
+    return np.linalg.pinv(np.eye(n) - slopes)
+
+
+def _distance_from_rest(sites):
+    """Root mean square distance of sites from the fixed states of their fields; 0 where a cell has no closed form for these."""
+    if sites.cell.closed_form is None:
+        return 0.0
+    rest = sites.cell.compiled.fixed_state(sites.fields, sites.parameters)
+    return float(np.sqrt(np.mean([sites.mean(np.broadcast_to((r - s) ** 2, sites.size)) for r, s in zip(rest, sites.state)])))
+
+
+class Motion(NamedTuple):
+    """How a run moves."""
+
+    transient: int  #: steps to leave out
+    stationary: bool  #: whether moments are stationary after these
+    still: bool  #: whether it has come to rest
+    frozen: bool  #: whether nothing moves because gates are all but shut, not because it has come to rest
+    change: np.ndarray  #: mean squared change of each step, relative to the largest mean square
+
+
+def motion(run):
+    """Motion of a Simulation."""
+    T = run.n_steps
+    transient, stationary = stationary_from(run.moments)
+    size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    change = run.change / size
+    still = change[-1] < _STILL[run.dtype]
+    # nearly shut gates make steps small anywhere: at rest are sites that are where their fields hold them
+    if still and _distance_from_rest(run.sites) > _REST * np.sqrt(size):
+        return Motion(transient, False, False, True, change)
+    return Motion(T - max(10, T // 10), True, True, False, change) if still else Motion(transient, stationary, False, False, change)
+
+
+def verdict_on(run, moving, exponent, error):
+    """'settled', 'chaotic', 'driven' or 'undecided' (see SteadyState): from its Motion and exponent (nan: not known)."""
+    _, stationary, still, _, change = moving
+    if still:
+        return "settled"
+    driven = bool(run.ensemble.array("input_std").any())
+    if stationary and exponent > _SIGMAS * error:
+        return "chaotic"
+    if stationary and driven and exponent < -_SIGMAS * error:
+        return "driven"
+    # on its way to a fixed point: changes fall by orders of magnitude over the last half, and are small already
+    half = change[change.size // 2 :]
+    if not driven and half[-1] < 1e-6 and half[-1] < 1e-2 * half[0] and not exponent > 0.0:
+        return "settled"
+    return "undecided"

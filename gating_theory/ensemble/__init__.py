@@ -1,0 +1,1 @@
+"""What is random: gains, biases, matrices, and populations of sites."""

@@ -1,0 +1,1 @@
+"""Branches of fixed points and cycles, and their bifurcations."""

@@ -1,0 +1,99 @@
+"""Flow and Euler map beside each other: the same fixed points, not the same stability, and not the same oscillations [JSP]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..support.checks import real
+from .orbits.cycle import Attractors, attractors
+from .orbits.map_orbits import MapAttractors, map_attractors
+
+__all__ = ["FlowAndMap", "flow_and_map"]
+
+
+@dataclass(frozen=True, eq=False)
+class FlowAndMap:
+    """Fixed points and attractors of a flow and of its Euler map.
+
+    Attributes
+    ----------
+    flow : Flow, step : float
+    points : FlowFixedPoints
+        The fixed points of both.
+    multipliers : (n, dim) complex array
+        1 + step lambda at each fixed point.
+    flow_stable, map_stable : (n,) arrays of bool
+    flow_attractors : Attractors
+    map_attractors : MapAttractors
+    status : str
+    """
+
+    flow: object
+    step: float
+    points: object
+    multipliers: np.ndarray
+    flow_stable: np.ndarray
+    map_stable: np.ndarray
+    flow_attractors: Attractors = field(repr=False)
+    map_attractors: MapAttractors = field(repr=False)
+    status: str = ""
+
+    @property
+    def disagree(self):
+        """(n,) array of bool: fixed points stable in one and not in the other."""
+        return self.flow_stable != self.map_stable
+
+    def __str__(self):
+        lines = [self.status, "fixed points, in the flow and in the map:"]
+        for p, m, stable in zip(self.points, self.multipliers, self.map_stable):
+            where = ", ".join(f"{x:.6g}" for x in np.round(p.state, 12) + 0.0)
+            top = m[np.argmax(np.abs(m))]
+            text = f"{top.real:.6g}" if abs(top.imag) < 1e-14 else f"{top.real:.6g}+-{abs(top.imag):.6g}i"
+            verdict = "stable" if stable else "unstable"
+            mark = "   <- not the same" if stable != (p.kind == "sink") else ""
+            lines.append(f"  ({where})  {p.label:<16}  {verdict} (multiplier {text}, modulus {abs(top):.6g}){mark}")
+        lines += ["attractors of the flow:"] + [f"  {line}" for line in str(self.flow_attractors).splitlines()]
+        lines += ["attractors of the map:"] + [f"  {line}" for line in str(self.map_attractors).splitlines()]
+        return "\n".join(lines)
+
+
+def flow_and_map(flow, step=1.0, *, starts=None, t_max=5000.0):
+    """Compare a flow with its Euler map: stability of every fixed point, attractors, periods against steps per turn.
+
+    The fixed points are the same. A multiplier is 1 + step lambda, so the map loses every focus before the flow does, and a real
+    eigenvalue below -2/step makes it flip; what a trained discrete network does is what the map does.
+
+    Parameters
+    ----------
+    flow : Flow
+    step : float > 0
+        1 is the discrete network.
+    starts : as for :func:`attractors`
+    t_max : float > 0
+        As for :func:`attractors`.
+
+    Returns
+    -------
+    FlowAndMap
+
+    Raises
+    ------
+    TypeError, ValueError : arguments that are not allowed
+    CapabilityError : the flow's fixed points cannot be searched (more than 3 units)
+    """
+    step = real("step", step, low=0.0, open_low=True)
+    points = flow.fixed_points()
+    multipliers = np.array([1.0 + step * p.eigenvalues for p in points]).reshape(-1, flow.dim)
+    flow_stable = np.array([p.kind == "sink" for p in points], dtype=bool)
+    # where a gate is shut the multiplier of a sink is 1 to rounding: then the sign of the flow's own eigenvalue decides
+    close = np.abs(np.abs(multipliers) - 1.0).min(axis=1) < 1e-12 if len(multipliers) else np.zeros(0, dtype=bool)
+    map_stable = np.where(close, flow_stable, (np.abs(multipliers) < 1.0).all(axis=1))
+    of_flow = attractors(flow, starts, t_max=t_max)
+    of_map = map_attractors(flow, starts, step=step)
+    differ = int((flow_stable != map_stable).sum())
+    status = (
+        f"{len(points)} fixed point{'s' * (len(points) != 1)}, {differ} of them stable in one of flow and map (step {step:g}) only"
+    )
+    return FlowAndMap(flow, step, points, multipliers, flow_stable, map_stable, of_flow, of_map, status)

@@ -1,0 +1,350 @@
+"""Closed orbits as boundary value problems: Gauss collocation on a mesh that follows the orbit, solved by Newton's method.
+
+On every mesh interval the orbit is the polynomial through the left end and m stages (Gauss points), at which it satisfies
+du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at
+once; what
+is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
+Unstable orbits, orbits of long period and of tiny multipliers are no harder than others, which is why this is not shooting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from ..program.taylor import parameter_slope
+
+__all__ = ["Orbit", "from_curve", "newton", "refine", "solve"]
+
+#: Stages per interval: order 12 at the mesh points.
+STAGES = 6
+
+#: Mesh intervals to begin with, and at most.
+_INTERVALS, _MOST_INTERVALS = 24, 768
+
+#: Size of the ring (unknowns) up to which a dense solve is the faster one.
+_DENSE = 260
+
+
+@lru_cache(maxsize=8)
+def _scheme(m):
+    """Nodes 0 and Gauss points (m + 1,), weights (m,), barycentric weights (m + 1,), derivative (m, m + 1), extrapolation to 1."""
+    x, w = np.polynomial.legendre.leggauss(m)
+    c, b = 0.5 * (x + 1.0), 0.5 * w
+    nodes = np.concatenate([[0.0], c])
+    gaps = nodes[:, None] - nodes[None, :] + np.eye(m + 1)
+    barycentric = 1.0 / gaps.prod(axis=1)
+    D = barycentric[None, :] / barycentric[:, None] / (nodes[:, None] - nodes[None, :] + np.eye(m + 1))
+    np.fill_diagonal(D, 0.0)
+    np.fill_diagonal(D, -D.sum(axis=1))
+    end = barycentric / (1.0 - nodes)
+    return nodes, b, barycentric, D[1:], end / end.sum()
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """A closed curve with a period on a mesh: what the solver works on.
+
+    Attributes
+    ----------
+    mesh : (n + 1,) array from 0 to 1
+    points : (n, dim) array, states at the mesh points (the last closes on the first)
+    stages : (n, m, dim) array, states at the Gauss points
+    period : float
+    transfer : (n, dim, dim) array
+        Derivatives of the orbit at the end of each interval by that at its beginning, once solved.
+    residual : float, the largest Newton correction of the last step
+    """
+
+    mesh: np.ndarray
+    points: np.ndarray
+    stages: np.ndarray
+    period: float
+    transfer: np.ndarray | None = None
+    residual: float = np.inf
+
+    @property
+    def _values(self):
+        return np.concatenate([self.points[:, None, :], self.stages], axis=1)
+
+    def __call__(self, phase):
+        """States at phases (any shape, taken modulo 1); (..., dim)."""
+        phase = np.mod(np.asarray(phase, dtype=float), 1.0)
+        flat = phase.ravel()
+        nodes, _, barycentric, _, _ = _scheme(self.stages.shape[1])
+        j = np.clip(np.searchsorted(self.mesh, flat, side="right") - 1, 0, len(self.points) - 1)
+        local = (flat - self.mesh[j]) / (self.mesh[j + 1] - self.mesh[j])
+        gap = local[:, None] - nodes
+        exact = np.abs(gap) < 1e-14
+        weight = barycentric / np.where(exact, 1.0, gap)
+        weight = np.where(exact.any(axis=1, keepdims=True), exact.astype(float), weight)
+        weight /= weight.sum(axis=1, keepdims=True)
+        return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phase.shape, -1)
+
+    def average(self, values):
+        """Time average of a function given at the stages, (n, m, ...)."""
+        _, b, _, _, _ = _scheme(self.stages.shape[1])
+        return np.einsum("j,k,jk...->...", np.diff(self.mesh), b, values)
+
+    def defect(self, flow):
+        """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
+        wanted = self.period * flow(self.stages)
+        return float(np.abs(_stage_velocity(self) - wanted).max() / max(np.abs(wanted).max(), 1e-300))
+
+    def rebuilt(self, mesh):
+        """The same curve on another mesh."""
+        nodes = _scheme(self.stages.shape[1])[0]
+        phases = mesh[:-1, None] + np.diff(mesh)[:, None] * nodes
+        values = self(phases)
+        return Orbit(mesh, values[:, 0], values[:, 1:], self.period)
+
+    def _highest(self):
+        """|u^(m+1)|/m! on each interval, (n,), from the jumps of the highest derivative between neighbours; and their lengths."""
+        _, _, barycentric, _, _ = _scheme(self.stages.shape[1])
+        m, h = self.stages.shape[1], np.diff(self.mesh)
+        leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
+        jump = leading - np.roll(leading, 1, axis=0)
+        slope = np.abs(jump) / (0.5 * (h + np.roll(h, 1)))[:, None]
+        return (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1), h
+
+    def local_error(self):
+        """The largest error of the collocation polynomials between mesh points, estimated; at mesh points it is far smaller."""
+        slope, h = self._highest()
+        order = self.stages.shape[1] + 1
+        return float((slope * h**order).max() / order)
+
+    def graded_mesh(self, n):
+        """A mesh of n intervals on which the error estimated from the highest derivative is spread evenly [de Boor]."""
+        slope, h = self._highest()
+        size = slope ** (1.0 / (self.stages.shape[1] + 1))
+        size = np.maximum(size, 1e-2 * np.dot(size, h) + 1e-12)
+        # no interval may be much longer than its neighbours
+        size = np.maximum(size, 0.4 * np.maximum(np.roll(size, 1), np.roll(size, -1)))
+        total = np.concatenate([[0.0], np.cumsum(size * h)])
+        mesh = np.interp(np.linspace(0.0, total[-1], n + 1), total, self.mesh)
+        mesh[0], mesh[-1] = 0.0, 1.0
+        return mesh
+
+    def monodromy(self):
+        """The derivative of the orbit after one period, (dim, dim), at ``points[0]``."""
+        M = np.eye(self.points.shape[1])
+        for step in self.transfer:
+            M = step @ M
+        return M
+
+
+def from_curve(curve, period, n=_INTERVALS):
+    """An Orbit on a mesh of n graded intervals through a closed curve: ``curve(times)`` gives (..., dim), times in [0, period)."""
+    nodes = _scheme(STAGES)[0]
+
+    def sample(mesh):
+        values = curve(period * (mesh[:-1, None] + np.diff(mesh)[:, None] * nodes))
+        return Orbit(mesh, values[:, 0], values[:, 1:], float(period))
+
+    return sample(sample(np.linspace(0.0, 1.0, 6 * n + 1)).graded_mesh(n))
+
+
+def _ring(transfer, columns, right, rows, corner, below):
+    """Solve the ring du_{j+1} - transfer_j du_j - columns_j q = right_j bordered by rows . du + corner q = below."""
+    n, d = right.shape
+    q = columns.shape[2]
+    size = n * d
+    if size <= _DENSE:
+        A = np.zeros((size + q, size + q))
+        blocks = A[:size, :size].reshape(n, d, n, d)
+        j = np.arange(n)
+        blocks[j, :, j, :] -= transfer
+        after = (j + 1) % n
+        for i in range(d):
+            blocks[j, i, after, i] += 1.0
+        A[:size, size:] = -columns.reshape(size, q)
+        A[size:, :size] = rows.reshape(-1, size)
+        A[size:, size:] = corner
+        solution = np.linalg.solve(A, np.concatenate([right.ravel(), below]))
+    else:
+        from scipy.sparse import bmat, coo_matrix
+        from scipy.sparse.linalg import splu
+
+        j, a, b = np.meshgrid(np.arange(n), np.arange(d), np.arange(d), indexing="ij")
+        identity = np.arange(size)
+        row = np.concatenate([(j * d + a).ravel(), identity])
+        column = np.concatenate([(j * d + b).ravel(), (identity + d) % size])
+        value = np.concatenate([-transfer.ravel(), np.ones(size)])
+        ring = coo_matrix((value, (row, column)), shape=(size, size))
+        A = bmat([[ring, -columns.reshape(size, q)], [rows.reshape(-1, size), corner]], format="csc")
+        try:
+            solution = splu(A).solve(np.concatenate([right.ravel(), below]))
+        except RuntimeError as error:  # exactly singular
+            raise np.linalg.LinAlgError(str(error)) from None
+    return solution[:size].reshape(n, d), solution[size:]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The condition <u - u_0, du> + weight (T - T_0) dT + weight (p - p_0) dp = length of pseudo-arclength continuation.
+
+    ``orbit`` is on the mesh of the unknown; tangent given at its stages.
+    """
+
+    orbit: Orbit
+    value: float
+    stages: np.ndarray
+    period: float
+    slope: float
+    length: float
+
+
+def _stage_velocity(orbit):
+    """du/dphase at the stages."""
+    D = _scheme(orbit.stages.shape[1])[3]
+    return np.einsum("ki,jid->jkd", D, orbit._values) / np.diff(orbit.mesh)[:, None, None]
+
+
+def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterations=25, tangent=False):
+    """Newton's method for a closed orbit on a fixed mesh.
+
+    Parameters
+    ----------
+    flow : Flow
+    orbit : Orbit, the initial guess
+    path : str, optional
+        With ``plane``: the parameter that is an unknown too.
+    plane : Plane, optional
+    reference : Orbit, optional
+        Curve that fixes the phase, on the same mesh. Default: the guess.
+    tol : float
+        Bound on the last correction.
+    iterations : int
+    tangent : bool
+        Also return the direction in which the orbit changes along its family (needs ``path``).
+
+    Returns
+    -------
+    (orbit, flow), or (orbit, flow, (stages, period, slope)) with ``tangent``
+
+    Raises
+    ------
+    ConvergenceError : no convergence, or a singular system
+    """
+    n, m, d = orbit.stages.shape
+    _, b, _, D, end = _scheme(m)
+    h = np.diff(orbit.mesh)
+    reference = orbit if reference is None else reference
+    weight = h[:, None, None] * b[None, :, None]
+    phase_row = weight * _stage_velocity(reference)
+    free = path is not None
+    last = np.inf
+    for iteration in range(iterations):
+        U, T = orbit.stages, orbit.period
+        f = flow(U)
+        J = flow.jacobian(U)
+        values = orbit._values
+        R = np.einsum("ki,jid->jkd", D, values) - T * h[:, None, None] * f
+        M = np.einsum("kl,ab->kalb", D[:, 1:], np.eye(d))[None].repeat(n, axis=0)
+        k = np.arange(m)
+        M[:, k, :, k, :] -= T * (h[:, None, None, None] * J).transpose(1, 0, 2, 3)
+        q = 2 if free else 1
+        right = np.empty((n, m, d, 1 + d + q))
+        right[..., 0] = -R
+        right[..., 1 : 1 + d] = -D[:, 0][None, :, None, None] * np.eye(d)
+        right[..., 1 + d] = h[:, None, None] * f
+        if free:
+            right[..., 2 + d] = T * h[:, None, None] * parameter_slope(flow, U, path)
+        try:
+            S = np.linalg.solve(M.reshape(n, m * d, m * d), right.reshape(n, m * d, -1)).reshape(n, m, d, -1)
+            ends = np.einsum("k,jkdx->jdx", end[1:], S)
+            transfer = ends[..., 1 : 1 + d] + end[0] * np.eye(d)
+            columns = ends[..., 1 + d :]
+            extrapolated = np.einsum("i,jid->jd", end, values)
+            gap = -(np.roll(orbit.points, -1, axis=0) - extrapolated) + ends[..., 0]
+            conditions = [(phase_row, 0.0, 0.0, -np.sum(phase_row * (U - reference.stages)))]
+            if plane is not None:
+                along = weight * plane.stages
+                ahead = np.sum(along * (U - plane.orbit.stages)) + plane.period * (T - plane.orbit.period)
+                ahead += plane.slope * (flow.parameter(path) - plane.value)
+                conditions.append((along, plane.period, plane.slope, plane.length - ahead))
+            rows = np.array([np.einsum("jkd,jkdx->jx", c[0], S[..., 1 : 1 + d]) for c in conditions])
+            corner = np.array([np.einsum("jkd,jkdx->x", c[0], S[..., 1 + d :]) for c in conditions])
+            corner = corner + np.array([[c[1], c[2]][:q] for c in conditions])
+            below = np.array([c[3] - np.sum(c[0] * S[..., 0]) for c in conditions])
+            du, dq = _ring(transfer, columns, gap, rows, corner, below)
+        except np.linalg.LinAlgError:
+            raise ConvergenceError("closed orbit: the linear system is singular", orbit) from None
+        dU = S[..., 0] + np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
+        change = max(np.abs(du).max(), np.abs(dU).max(), abs(dq[0]) / max(1.0, abs(T)))
+        if not np.isfinite(change):
+            raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
+        damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
+        if free:
+            flow = flow.replace(path, flow.parameter(path) + damping * float(dq[1]))
+        orbit = Orbit(
+            orbit.mesh, orbit.points + damping * du, U + damping * dU, float(T + damping * dq[0]), transfer, float(change)
+        )
+        if orbit.period <= 0.0 or orbit.period > 1e7:
+            raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
+        # rounding ends it where the tolerance cannot: no progress at a small correction
+        if change <= tol or (change < 1e-7 and change > 0.3 * last and iteration > 3):
+            break
+        last = change
+    else:
+        raise ConvergenceError(f"closed orbit: no convergence in {iterations} Newton steps (last correction {change:.1e})", orbit)
+    if not tangent:
+        return orbit, flow
+    # the same linear system with zero right sides but for the condition on the plane, which asks for length 1
+    du, dq = _ring(transfer, columns, np.zeros((n, d)), rows, corner, np.array([0.0, 1.0]))
+    dU = np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
+    length = np.sqrt(np.sum(weight * dU**2) + (dq[0] / T) ** 2 + dq[1] ** 2)
+    return orbit, flow, (dU / length, float(dq[0] / length), float(dq[1] / length))
+
+
+def refine(flow, orbit, tol=1e-11):
+    """The orbit on finer and finer meshes, until period and multipliers stand still.
+
+    Parameters
+    ----------
+    flow : Flow
+    orbit : Orbit, converged on its own mesh
+    tol : float
+        Relative change of the period from one mesh to one of 1.5 times as many intervals; the logarithm of the product of all
+        multipliers may change by a thousand times as much.
+
+    Returns
+    -------
+    Orbit, float : the finest one, and the change of the period with the last refinement
+
+    Raises
+    ------
+    ConvergenceError : the finest mesh allowed is not enough
+
+    Notes
+    -----
+    Close to a homoclinic parameter the period is ill-conditioned, rounding / |mu - mu_c|: where refinement no longer changes it by
+    less, that change (below 1e-7 of the period) is accepted and returned.
+    """
+    n, last = len(orbit.points), np.inf
+    while True:
+        finer = orbit.rebuilt(orbit.graded_mesh(n))
+        finer, _ = newton(flow, finer)
+        change = abs(finer.period - orbit.period)
+        before, after = (np.log(np.abs(np.linalg.det(o.transfer))).sum() for o in (orbit, finer))
+        orbit = finer
+        if change <= tol * orbit.period and abs(after - before) <= 1e3 * tol * (1.0 + abs(after)):
+            return orbit, change
+        if 0.3 * last < change < 1e-7 * orbit.period:
+            return orbit, max(change, last)
+        last = change
+        if n >= _MOST_INTERVALS:
+            raise ConvergenceError(
+                f"closed orbit: the period {orbit.period!r} still changes by {change:.1e} at {n} mesh intervals", orbit
+            )
+        n = min(_MOST_INTERVALS, int(1.5 * n))
+
+
+def solve(flow, orbit, tol=1e-11):
+    """Newton's method from a rough guess, then :func:`refine`."""
+    orbit, _ = newton(flow, orbit, tol=1e-7)
+    orbit, _ = newton(flow, orbit.rebuilt(orbit.graded_mesh(len(orbit.points))), tol=1e-7)
+    return refine(flow, replace(orbit, residual=np.inf), tol)

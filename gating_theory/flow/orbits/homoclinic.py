@@ -1,0 +1,256 @@
+"""Homoclinic parameters, by the fate of a saddle's unstable manifold, and the divergence of periods beside them [JSP].
+
+On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the
+other side on
+the other; bisection needs nothing else. A cycle beside it spends ever more time at the saddle, T ~ -log|mu - mu_c| / lambda_u.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from ...support.checks import integer, real, real_array
+from .cycle import find_cycle
+from .trajectories import advance
+
+__all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
+
+#: Distance from the saddle at which its unstable manifold is entered: off it by the square of this, along the contracting
+#: direction.
+_ENTER = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class PeriodLaw:
+    """Periods of cycles close to a homoclinic parameter.
+
+    Attributes
+    ----------
+    distances : (n,) array, |mu - mu_c|, decreasing
+    periods : (n,) array
+    slopes : (n - 1,) array
+        Change of the period per unit of -log|mu - mu_c| between neighbours.
+    expected : float
+        Its limit: passes / lambda_u.
+    passes : int
+        How often the cycle passes the saddle: 1, or 2 where two symmetric loops are glued together.
+    cycles : list of Cycle
+    """
+
+    distances: np.ndarray
+    periods: np.ndarray
+    slopes: np.ndarray
+    expected: float
+    passes: int
+    cycles: list = field(repr=False)
+
+    def __str__(self):
+        lines = [f"T against -log|mu - mu_c|: slope tends to {self.expected:.6g}"]
+        for i, (d, T) in enumerate(zip(self.distances, self.periods)):
+            lines.append(f"  {d:9.1e}  {T:12.7g}" + (f"  {self.slopes[i - 1]:.6g}" if i else ""))
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Homoclinic:
+    """A homoclinic parameter and the saddle there.
+
+    Attributes
+    ----------
+    path : str, value : float
+    error : float
+        Width of the last bracket.
+    saddle : (dim,) array
+    eigenvalues : (dim,) complex array, the unstable one first
+    saddle_quantity : float
+        lambda_u + Re of the weakest stable eigenvalue: negative where the cycle that is born is stable.
+    side : 1 or -1
+        Branch of the unstable manifold, in units of ``direction``.
+    direction : (dim,) array, the unstable eigenvector
+    flow : Flow at ``value``
+    returns_below : bool
+        Whether just below ``value`` the manifold leaves on the side where it began.
+    """
+
+    path: str
+    value: float
+    error: float
+    saddle: np.ndarray
+    eigenvalues: np.ndarray
+    saddle_quantity: float
+    side: int
+    direction: np.ndarray
+    flow: object = field(repr=False)
+    returns_below: bool = False
+
+    def period_law(self, distances, *, same_side=True, passes=1):
+        """Periods of the stable cycle at several distances from the homoclinic parameter.
+
+        Parameters
+        ----------
+        distances : increasing or decreasing sequence of positive numbers
+        same_side : bool
+            Take the cycle on the side of the parameter where the manifold leaves the saddle as it began (the plain case), or on the
+            other one (the cycle around both loops of a symmetric flow).
+        passes : int
+            How often the cycle passes the saddle: 2 for a cycle around two symmetric loops.
+
+        Returns
+        -------
+        PeriodLaw
+
+        Raises
+        ------
+        ConvergenceError : there is no stable cycle at some distance
+        """
+        distances = np.sort(real_array("distances", distances))[::-1]
+        if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
+            raise ValueError(f"distances must be at least two positive numbers, got {distances.tolist()}")
+        passes = integer("passes", passes, low=1)
+        below = self.returns_below == bool(same_side)
+        found = []
+        for d in distances:
+            here = self.flow.replace(self.path, self.value - d if below else self.value + d)
+            saddle, _, vector, _ = _saddle(here, self.saddle)
+            start = saddle + _ENTER * self.side * vector * np.sign(vector @ self.direction)
+            found.append(find_cycle(here, start, transient=300.0, max_period=5000.0))
+        periods = np.array([c.period for c in found])
+        slopes = np.diff(periods) / -np.diff(np.log(distances))
+        return PeriodLaw(distances, periods, slopes, float(passes / self.eigenvalues[0].real), passes, found)
+
+    def __str__(self):
+        return (
+            f"homoclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}), saddle "
+            f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {self.eigenvalues[0].real:.10g}, saddle quantity "
+            f"{self.saddle_quantity:.6g}"
+        )
+
+
+def _saddle(flow, guess):
+    """The saddle near a guess: state, eigenvalues (unstable first), unstable eigenvector, left one with <p, v> = 1."""
+    x = np.array(guess, dtype=float)
+    for _ in range(50):
+        change = np.linalg.solve(flow.jacobian(x), -flow(x))
+        x = x + change / max(1.0, 4.0 * np.abs(change).max())
+        if np.abs(change).max() < 1e-14:
+            break
+    else:
+        if np.abs(change).max() > 1e-10:
+            raise ConvergenceError(f"homoclinic: no fixed point near {np.asarray(guess).tolist()}", x)
+    J = flow.jacobian(x)
+    values, vectors = np.linalg.eig(J)
+    order = np.argsort(-values.real)
+    values, vectors = values[order], vectors[:, order]
+    if not (values[0].real > 0 and abs(values[0].imag) < 1e-12 and (values[1:].real < 0).all()):
+        raise ConvergenceError(f"homoclinic: {x.tolist()} is no saddle with one unstable direction (eigenvalues {values})", x)
+    v = vectors[:, 0].real
+    v = v / np.linalg.norm(v)
+    left, rows = np.linalg.eig(J.T)
+    p = rows[:, int(np.argmin(np.abs(left - values[0])))].real
+    return x, values, v, p / (p @ v)
+
+
+def _fate(flow, saddle, v, p, side, t_max):
+    """Side (+1: that of the departure, -1: the other) on which the unstable manifold leaves the saddle after its first return."""
+    rate = flow.jacobian(saddle)
+    chunk = 0.1 / max(1e-3, np.abs(np.linalg.eigvals(rate)).max())
+    # the beginning, where nothing happens, in one go
+    x = advance(flow, saddle + _ENTER * side * v, np.log(1e-2 / _ENTER) / max(p @ rate @ v, 1e-12), rtol=1e-12, atol=1e-14)
+    far, near, closing, before, t = 0.0, np.inf, False, 0.0, 0.0
+    while t < t_max:
+        x = advance(flow, x, chunk, rtol=1e-12, atol=1e-14, bound=1e3)
+        t += chunk
+        distance = np.linalg.norm(x - saddle)
+        if not np.isfinite(distance):
+            break
+        if closing:
+            near = min(near, distance)
+            if distance > 2.0 * near + 1e-12:
+                return int(np.sign(side * (p @ (x - saddle))))
+        else:
+            far = max(far, distance)
+            closing = distance < before and distance < 0.5 * far
+            near = distance
+        # at rest elsewhere: it never came back
+        if np.abs(flow(x)).max() < 1e-10 and distance > 1e-3:
+            return int(np.sign(side * (p @ (x - saddle))))
+        before = distance
+    raise ConvergenceError(f"homoclinic: the unstable manifold does not come back within t = {t_max:g}", x)
+
+
+def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-13):
+    """The parameter at which a branch of a saddle's one-dimensional unstable manifold returns to the saddle, by bisection.
+
+    Parameters
+    ----------
+    flow : Flow
+    path : str
+        The parameter, such as "b_h[1]".
+    bracket : (low, high)
+        Two values between which the manifold, coming back to the saddle, changes the side on which it leaves.
+    saddle : (dim,) array
+        Near the saddle, at the middle of the bracket.
+    side : 1 or -1, optional
+        Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the
+        one whose
+        fate differs between the two ends.
+    t_max : float > 0
+        Time within which the manifold must have come back.
+    tol : float
+        Absolute width of the last bracket; about 1e-12 is what the accuracy of the trajectory supports.
+
+    Returns
+    -------
+    Homoclinic
+
+    Raises
+    ------
+    TypeError, ValueError : arguments that are not allowed, or a bracket whose two ends share their fate
+    ConvergenceError : no saddle there, or its manifold does not come back
+    """
+    bracket = real_array("bracket", bracket)
+    if bracket.shape != (2,) or not bracket[0] < bracket[1]:
+        raise ValueError(f"bracket must be (low, high) with low < high, got {bracket.tolist()}")
+    if side not in (None, 1, -1):
+        raise ValueError(f"side must be 1, -1 or None, got {side!r}")
+    t_max, tol = real("t_max", t_max, low=0.0, open_low=True), real("tol", tol, low=0.0)
+    flow.parameter(path)
+    low, high = map(float, bracket)
+    middle, *_ = _saddle(flow.replace(path, 0.5 * (low + high)), real_array("saddle", saddle))
+
+    def fate(value, branch):
+        here = flow.replace(path, value)
+        x, _, v, p = _saddle(here, middle)
+        turn = np.sign(v[np.argmax(np.abs(v))])
+        return _fate(here, x, v * turn, p * turn, branch, t_max)
+
+    ends = None
+    for branch in (side,) if side is not None else (1, -1):
+        try:
+            values = fate(low, branch), fate(high, branch)
+        except ConvergenceError:
+            if side is not None:
+                raise
+            continue
+        if values[0] != values[1]:
+            side, ends = branch, values
+            break
+    if ends is None:
+        raise ValueError(
+            f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket.tolist()}"
+        )
+    while high - low > tol and low < 0.5 * (low + high) < high:
+        value = 0.5 * (low + high)
+        if fate(value, side) == ends[0]:
+            low = value
+        else:
+            high = value
+    value = 0.5 * (low + high)
+    here = flow.replace(path, value)
+    x, values, v, _ = _saddle(here, middle)
+    v = v * np.sign(v[np.argmax(np.abs(v))])
+    quantity = float(values[0].real + values[1:].real.max())
+    return Homoclinic(path, value, high - low, x, values, quantity, side, v, here, ends[0] > 0)

@@ -1,0 +1,190 @@
+"""Exact higher derivatives of a flow: Taylor polynomials sent through its tape, operation by operation.
+
+f(x + e v, p + e q) = c_0 + c_1 e + c_2 e^2 + ..., with real or complex directions v, q. Normal forms of bifurcations need the
+bilinear and trilinear derivatives, continuation the derivative by a parameter; neither is written by hand, nor a
+difference quotient.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .compiled import write_program
+from .tape import NetworkTape
+
+__all__ = ["taylor", "parameter_slope", "bilinear", "trilinear"]
+
+
+@lru_cache(maxsize=64)
+def _program(cell, n_units):
+    """[(number, operation)] that the vector field needs, and its outputs."""
+    writer = NetworkTape(cell, n_units)
+    outputs = writer.flow(slopes=False)[0]
+    needed = write_program(writer.tape, outputs, lambda index, operation: (index, operation))
+    return needed, outputs
+
+
+def _multiply(a, b):
+    out = np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b))
+    for k in range(len(out)):
+        for j in range(k + 1):
+            out[k] += a[j] * b[k - j]
+    return out
+
+
+def _integrate(u, first, slope):
+    """The polynomial g with g_0 = ``first`` and g' = w u', where ``slope(k, g)`` is w_k, known from g_0..g_k."""
+    out = np.zeros_like(u)
+    out[0] = first
+    w = []
+    for k in range(1, len(u)):
+        w.append(slope(k - 1, out))
+        out[k] = sum(j * u[j] * w[k - j] for j in range(1, k + 1)) / k
+    return out
+
+
+def _square_term(a, k):
+    return sum(a[j] * a[k - j] for j in range(k + 1))
+
+
+def _stable_sigma(x):
+    from scipy.special import expit
+
+    from ...cell.compiled import _complex_sigma
+
+    return _complex_sigma(x) if np.iscomplexobj(x) else expit(x)
+
+
+def _stable_sech2(x):
+    from ...cell.compiled import _complex_sech2, sech2
+
+    return _complex_sech2(x) if np.iscomplexobj(x) else sech2(x)
+
+
+def _sigma(u):
+    shut = _stable_sigma(-u[0])  # 1 - sigma without the subtraction
+
+    def slope(k, s):
+        return s[0] * shut if k == 0 else s[k] - _square_term(s, k)
+
+    return _integrate(u, _stable_sigma(u[0]), slope)
+
+
+def _tanh(u):
+    flat = _stable_sech2(u[0])
+    return _integrate(u, np.tanh(u[0]), lambda k, t: flat if k == 0 else -_square_term(t, k))
+
+
+def _sech2(u):
+    t = _tanh(u)
+    return _integrate(u, _stable_sech2(u[0]), lambda k, w: -2.0 * sum(t[j] * w[k - j] for j in range(k + 1)))
+
+
+def _exp(u):
+    return _integrate(u, np.exp(u[0]), lambda k, g: g[k])
+
+
+def _reciprocal(a):
+    out = np.zeros_like(a)
+    out[0] = 1.0 / a[0]
+    for k in range(1, len(a)):
+        out[k] = -out[0] * sum(a[j] * out[k - j] for j in range(1, k + 1))
+    return out
+
+
+def _power(a, n):
+    out = a
+    for _ in range(n - 1):
+        out = _multiply(out, a)
+    return out
+
+
+def _step(a):
+    out = np.zeros_like(a)
+    out[0] = np.real(a[0]) > 0
+    return out
+
+
+_JETS = {
+    "add": np.add,
+    "multiply": _multiply,
+    "negative": np.negative,
+    "reciprocal": _reciprocal,
+    "tanh": _tanh,
+    "sigma": _sigma,
+    "sech2": _sech2,
+    "exp": _exp,
+    "ramp": lambda a: np.where(np.real(a[0]) > 0, a, 0.0 * a),
+    "step": _step,
+}
+
+
+def taylor(flow, state, direction, order=3, along=None):
+    """Taylor coefficients of the vector field along a line in states and parameters.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (..., dim) array
+    direction : (..., dim) array, real or complex
+        Broadcast against ``state``.
+    order : int
+    along : int, optional
+        Place in ``flow.flat`` of a parameter that grows at unit rate along the line.
+
+    Returns
+    -------
+    (order + 1, ..., dim) array
+        c_k with f(state + e direction) = sum_k c_k e^k; exact but for rounding. At the kink of a ReLU, those of its left side.
+    """
+    state, direction = np.broadcast_arrays(np.asarray(state, dtype=float), direction)
+    lead, kind = state.shape[:-1], np.result_type(state, direction)
+
+    def line(value, slope):
+        out = np.zeros((order + 1, *np.shape(value)), dtype=kind)
+        out[0] = value
+        if order > 0:
+            out[1] = slope
+        return out
+
+    needed, outputs = _program(flow.cell, flow.n_units)
+    values = {}
+    with np.errstate(over="ignore", under="ignore"):
+        for index, (name, *arguments) in needed:
+            if name == "x":
+                values[index] = line(state[..., arguments[0]], direction[..., arguments[0]])
+            elif name == "p":
+                constant = line(flow.flat[arguments[0]], float(arguments[0] == along))
+                values[index] = constant.reshape(-1, *(1 for _ in lead))
+            elif name == "number":
+                values[index] = line(float(arguments[0]), 0.0).reshape(-1, *(1 for _ in lead))
+            elif name == "power":
+                values[index] = _power(values[arguments[0]], arguments[1])
+            else:
+                values[index] = _JETS[name](*(values[a] for a in arguments))
+    out = np.zeros((order + 1, *lead, flow.dim), dtype=kind)
+    for i, index in enumerate(outputs):
+        if index is not None:
+            out[..., i] = values[index]
+    return out
+
+
+def parameter_slope(flow, state, path):
+    """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
+    return taylor(flow, state, np.zeros(flow.dim), 1, flow._locate(path))[1]
+
+
+def bilinear(flow, state, u, v):
+    """B(u, v) = sum_jk d^2 f / dx_j dx_k u_j v_k at one state (dim,), for directions that may be complex; (dim,)."""
+    u, v = np.asarray(u), np.asarray(v)
+    plus, minus = taylor(flow, state, np.stack([u + v, u - v]), 2)[2]
+    return 0.5 * (plus - minus)
+
+
+def trilinear(flow, state, u, v):
+    """C(u, u, v) = sum_jkl d^3 f / dx_j dx_k dx_l u_j u_k v_l at one state (dim,); (dim,)."""
+    u, v = np.asarray(u), np.asarray(v)
+    plus, minus, own = taylor(flow, state, np.stack([u + v, u - v, v]), 3)[3]
+    return plus - minus - 2.0 * own

@@ -1,0 +1,175 @@
+"""All fixed points of a small flow, each enclosed, proved unique and typed [JSP]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ...support.checks import integer, real
+from .branch_and_prune import branch_and_prune
+from .enclosure import map_enclosure
+from .intervals import certified_backend
+from .stability import UNDECIDED, classify
+
+__all__ = ["FlowFixedPoint", "FlowFixedPoints", "Topology"]
+
+#: Boxes that a search may look at by default: about a second each.
+_BUDGET = {"validated": 1_000_000, "certified": 20_000}
+
+
+class Topology(NamedTuple):
+    """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures."""
+
+    sinks: int
+    sources: int
+    saddles: int
+
+
+@dataclass(frozen=True, eq=False)
+class FlowFixedPoint:
+    """One fixed point of a flow, proved to exist in a box and to be the only one in a larger box.
+
+    Attributes
+    ----------
+    state : (dim,) array, middle of the enclosure
+    lower, upper : (dim,) arrays, the enclosure
+    unique : (n, 2) array
+        Box of the unknowns of the gate-free residual (GRU: h) in which there is no other fixed point.
+    kind : "sink", "source", "saddle" or "undecided"
+        By the number of unstable directions of the flow, proved in the arithmetic of the search; undecided on a bifurcation.
+    n_unstable : int, -1 where undecided
+    index : int
+        Sign of det(-J), +1 or -1 (0 where it is not proved), which no update gate can change.
+    rotation : "real", "complex" or "undecided"
+        Eigenvalues all real (a node) or with a complex pair (a focus); for dim > 3, where it is not proved, from ``eigenvalues``.
+    eigenvalues : (dim,) complex array, of the flow's Jacobian at ``state``, in floating point
+    """
+
+    state: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    unique: np.ndarray
+    kind: str
+    n_unstable: int
+    index: int
+    rotation: str
+    eigenvalues: np.ndarray
+
+    @property
+    def label(self):
+        """Kind and rotation in words: "sink (focus)", "saddle"; a saddle says "(focus)" where a pair rotates."""
+        name = {"real": "node", "complex": "focus", "undecided": "node or focus"}[self.rotation]
+        if self.kind == "saddle" and self.rotation == "real":
+            return "saddle"
+        return f"{self.kind} ({name})"
+
+    def __str__(self):
+        where = ", ".join(f"{v:.10g}" for v in self.state)
+        radius = float(np.max(self.upper - self.lower)) / 2
+        return f"{self.label} at ({where}) +- {radius:.1e}, index {self.index:+d}"
+
+
+@dataclass(frozen=True, eq=False)
+class FlowFixedPoints:
+    """All fixed points of a flow: a sequence of :class:`FlowFixedPoint`, ordered by their states.
+
+    Attributes
+    ----------
+    points : tuple of FlowFixedPoint
+    undecided : (Q, n, 2) array
+        Boxes of the unknowns about which nothing could be proved, such as those around a fixed point at a bifurcation.
+        Every fixed point is one of ``points`` or lies in one of these; empty for a complete list.
+    index_sum : int
+        Sum of the indices; 1 for a complete list.
+    grade : "validated" or "certified"
+    backend : "numba", "arb" or "iv", what the proofs were calculated with
+    n_boxes : int, how many boxes the search looked at
+    complete : bool
+        The list is proved complete: nothing undecided, no budget exhausted, index sum 1.
+    status : str
+    """
+
+    points: tuple
+    undecided: np.ndarray
+    index_sum: int
+    grade: str
+    backend: str
+    n_boxes: int
+    complete: bool
+    status: str
+
+    def __len__(self):
+        return len(self.points)
+
+    def __iter__(self):
+        return iter(self.points)
+
+    def __getitem__(self, i):
+        return self.points[i]
+
+    @property
+    def states(self):
+        """(n_points, dim) array of the states."""
+        return np.array([p.state for p in self.points])
+
+    @property
+    def topology(self):
+        """Topology(sinks, sources, saddles); points of undecided kind count in none of them."""
+        kinds = [p.kind for p in self.points]
+        return Topology(kinds.count("sink"), kinds.count("source"), kinds.count("saddle"))
+
+    def __str__(self):
+        lines = [self.status, *(f"  {p}" for p in self.points)]
+        for box in self.undecided:
+            lines.append("  undecided: " + " x ".join(f"[{low:.10g}, {high:.10g}]" for low, high in box))
+        return "\n".join(lines)
+
+
+def find_all(flow, grade, max_boxes, min_width):
+    """What ``Flow.fixed_points`` does."""
+    if grade not in ("validated", "certified"):
+        raise ValueError(f"grade must be 'validated' or 'certified', got {grade!r}")
+    budget = _BUDGET[grade] if max_boxes is None else integer("max_boxes", max_boxes, low=1)
+    narrow = real("min_width", min_width, low=1e-13, high=1e-2)
+    backend = "validated" if grade == "validated" else certified_backend()
+    roots, unique, undecided, n_boxes, finished = branch_and_prune(flow.cell, flow.n_units, flow.flat, backend, narrow, budget)
+    points = [_point(flow, root, box, backend) for root, box in zip(roots, unique)]
+    # rounded, so that symmetric points come in one order whatever the arithmetic leaves of a zero
+    points.sort(key=lambda p: tuple(np.round(p.state, 9) + 0.0))
+    n_roots, n_undecided = len(roots), len(undecided)
+    index_sum = sum(p.index for p in points)
+    words = [f"{n_roots} fixed point{'' if n_roots == 1 else 's'}"]
+    if not finished:
+        words.append(f"the search stopped after {n_boxes} boxes")
+    if n_undecided:
+        words.append(f"{n_undecided} undecided box{'' if n_undecided == 1 else 'es'}")
+    untyped = sum(p.kind == "undecided" for p in points)
+    if untyped:
+        words.append(f"{untyped} of undecided kind")
+    if any(p.n_unstable >= 0 and p.index != (-1) ** p.n_unstable for p in points):
+        finished = False
+        words.append("an index contradicts its kind: please report this flow")
+    complete = bool(finished) and n_undecided == 0 and index_sum == 1
+    if complete:
+        words.append("complete")
+    else:
+        words.append(f"not proved complete, index sum {index_sum}")
+    backend = "numba" if grade == "validated" else backend
+    return FlowFixedPoints(
+        tuple(points), undecided, index_sum, grade, backend, int(n_boxes), complete, f"{grade} ({backend}): " + ", ".join(words)
+    )
+
+
+def _point(flow, root, unique, backend):
+    n_unstable, rotation, index, box = classify(flow.cell, flow.n_units, flow.flat, root, backend)
+    # the unknowns themselves are known better than their image
+    places = map_enclosure(flow.cell, flow.n_units).places
+    box[places, 0], box[places, 1] = np.maximum(box[places, 0], root[:, 0]), np.minimum(box[places, 1], root[:, 1])
+    state = box.mean(axis=1)
+    eigenvalues = np.linalg.eigvals(flow.jacobian(state)).astype(complex)
+    kind = {UNDECIDED: "undecided", 0: "sink", flow.dim: "source"}.get(n_unstable, "saddle")
+    if flow.dim > 3:
+        rotation = "complex" if (np.abs(eigenvalues.imag) > 1e-9 * np.abs(eigenvalues)).any() else "real"
+    return FlowFixedPoint(state, box[:, 0].copy(), box[:, 1].copy(), unique, kind, n_unstable, index, rotation, eigenvalues)

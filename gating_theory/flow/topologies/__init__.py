@@ -1,0 +1,1 @@
+"""Which sets of fixed points there are."""

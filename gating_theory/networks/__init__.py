@@ -1,0 +1,1 @@
+"""Networks with matrices: sampled, planted, trained [T1, T2]."""

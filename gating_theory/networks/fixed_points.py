@@ -1,0 +1,336 @@
+"""Fixed points of one given network, by Newton's method from many starts on a residual that no gate can make small [T2, T7]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import CapabilityError
+from ..results.provenance import json_ready
+from ..running.blas import single_blas_thread
+from ..support.checks import generator, integer, real, real_array
+from .newton import FLAT, descend, merge_points, newton, polish, unseen
+from .reduced_map import ReducedMap, size
+
+__all__ = ["NetworkFixedPoints"]
+
+#: Bytes that the Jacobians of one chunk of starts may take together.
+_MEMORY = 2.5e8
+
+#: Random starts: amplitudes, and steps along the relaxed map x -> x + a (Phi(x) - x) that every second one is first moved.
+_AMPLITUDES, _RELAXED_STEPS = (0.1, 3.0), 30
+
+#: Largest change of an unknown in one Newton step, drawn for each start, in units of the largest of 1 and the rms state.
+_CAPS = (0.08, 0.5)
+
+#: Rounding of an eigenvalue's modulus, for each row of its matrix.
+_UNIT = 1e-14
+
+#: Residual above which a start that Newton leaves is given up.
+_PROMISING = 0.1
+
+
+@dataclass(frozen=True)
+class NetworkFixedPoints:
+    """What a search for the fixed points of one network found: distinct points, how often each was reached, what is missing.
+
+    Points are ordered: fixed before slow, fixed points by how often they were reached, slow ones by their residual.
+
+    Attributes
+    ----------
+    states : (n_points, d, N) array
+    label : (n_points,) array of str
+        "fixed": the largest gate-free residual is below ``tol``. "slow": a local minimum of the Euclidean norm of the residual
+        that is not zero, with largest residual below ``slow_tol``: a place where the gate-free map creeps.
+    residual : (n_points,) array
+        max |s*(y(s)) - s| over sites and the state variables that messages listen to; free of the factor 1 - z of a step.
+    hits : (n_points,) array of int
+        How many starts ended there; 0 for points added as mirror images.
+    mirrored : (n_points,) array of bool
+        True where the point was not reached itself but is the negative of one that was, in a network that is odd.
+    index : (n_points,) array of int
+        Sign of det(1 - dPhi/dx), the index of the fixed point (0 for slow points and within rounding of a fold).
+    spectral_radius : (n_points,) array or None
+        Largest |eigenvalue| of ``Network.jacobian`` at fixed points, nan at slow ones; None without ``spectra``.
+    n_unstable : (n_points,) array of int or None
+        Number of eigenvalues with modulus above 1 by more than rounding (shut gates leave many at 1), -1 at slow points; None
+        without ``spectra``.
+    n_starts, n_failed : int
+        Starts in all, and those that ended at no point.
+    n_missing : float
+        Chao's lower-bound estimate of the number of fixed points not found, f1^2 / (2 f2) with f1, f2 the numbers of points reached
+        once and twice; f1 (f1 - 1) / 2 where f2 = 0. In an odd network pairs +-s are what is counted. An estimate: it takes the
+        starts for independent draws, and knows nothing of points that hardly any start converges to. Infinite where fewer than two
+        starts reached a fixed point.
+    degree : int
+        Sum of the indices of the fixed points.
+    complete_degree : int or None
+        What ``degree`` is when no fixed point is missing: 1 where the states are bounded, None where they are not. Another
+        value proves that some are missing; this value proves nothing.
+    odd : bool
+        Whether Phi(-x) = -Phi(x), so that fixed points come in pairs.
+    tol, slow_tol, merge : float, as asked for
+    status : str
+    """
+
+    states: np.ndarray
+    label: np.ndarray
+    residual: np.ndarray
+    hits: np.ndarray
+    mirrored: np.ndarray
+    index: np.ndarray
+    spectral_radius: np.ndarray | None
+    n_unstable: np.ndarray | None
+    n_starts: int
+    n_failed: int
+    n_missing: float
+    degree: int
+    complete_degree: int | None
+    odd: bool
+    tol: float
+    slow_tol: float
+    merge: float
+    status: str
+
+    @property
+    def fixed(self):
+        """(n_fixed, d, N) array: the states of the points labelled "fixed"."""
+        return self.states[self.label == "fixed"]
+
+    @property
+    def slow(self):
+        """(n_slow, d, N) array: the states of the points labelled "slow"."""
+        return self.states[self.label == "slow"]
+
+    def __len__(self):
+        return len(self.label)
+
+    def as_dict(self):
+        """JSON-ready, read back by :meth:`from_dict`: every attribute by name, arrays as lists, nan and inf as strings."""
+        out = {"kind": "network_fixed_points"}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            out[name] = json_ready(value.tolist() if isinstance(value, np.ndarray) else value)
+        out["n_state"], out["n_units"] = self.states.shape[1:]  # not to be seen from an empty list
+        return out
+
+    @classmethod
+    def from_dict(cls, description):
+        """Rebuild NetworkFixedPoints from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+
+        Returns
+        -------
+        NetworkFixedPoints
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description, arrays that do not fit together, a degree that is not the sum of the indices.
+        """
+        if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
+            raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
+        values = {name: description[name] for name in cls.__dataclass_fields__}
+        kinds = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
+        kinds |= {"spectral_radius": float, "n_unstable": int}
+        length = len(values["label"])
+        for name, kind in kinds.items():
+            if values[name] is None and name in ("spectral_radius", "n_unstable"):
+                continue
+            values[name] = np.array(values[name], dtype=kind)
+            if values[name].shape != (length,):
+                raise ValueError(f"{name} must have an entry for each of the {length} labels, got shape {values[name].shape}")
+        if not set(values["label"].tolist()) <= {"fixed", "slow"}:
+            raise ValueError(f"label must be 'fixed' or 'slow', got {sorted(set(values['label'].tolist()))}")
+        states = np.array(values["states"], dtype=float)
+        if len(states) != length or (length and states.ndim != 3):
+            raise ValueError(f"states must have shape ({length}, d, N), got {states.shape}")
+        if not length:
+            states = np.zeros((0, *(integer(name, description[name], low=1) for name in ("n_state", "n_units"))))
+        values["states"] = states
+        for name in ("n_missing", "tol", "slow_tol", "merge"):
+            values[name] = float(values[name])
+        for name in ("n_starts", "n_failed"):
+            values[name] = integer(name, values[name])
+        if values["degree"] != int(values["index"].sum()):
+            raise ValueError(f"degree must be the sum of the indices, {int(values['index'].sum())}, got {values['degree']!r}")
+        return cls(**values)
+
+    def __str__(self):
+        lines = [self.status]
+        for i in range(len(self)):
+            line = f"  {self.label[i]:5s}  residual {self.residual[i]:.1e}  rms {np.sqrt(np.mean(self.states[i] ** 2)):.4g}"
+            line += "  mirror image" if self.mirrored[i] else f"  reached {self.hits[i]} times"
+            if self.spectral_radius is not None and self.label[i] == "fixed":
+                line += f"  radius {self.spectral_radius[i]:.5g}, {self.n_unstable[i]} unstable"
+            lines.append(line)
+        return "\n".join(lines)
+
+
+def _starts(reduced, n_starts, scale, rng, given):
+    """Given states, zero, random states of many amplitudes, every second one moved some way along the relaxed map."""
+    parts = [given] if given is not None else []
+    if n_starts:
+        low, high = np.log(_AMPLITUDES)
+        amplitude = scale * np.exp(rng.uniform(low, high, (n_starts, 1, 1)))
+        x = amplitude * rng.standard_normal((n_starts, reduced.m, reduced.n_units))
+        pace = rng.uniform(0.1, 1.0, (n_starts, 1, 1))
+        stop = rng.integers(1, _RELAXED_STEPS + 1, n_starts)
+        x[0] = 0.0
+        moving = np.arange(2, n_starts, 2)
+        for t in range(_RELAXED_STEPS if moving.size else 0):
+            go = moving[stop[moving] > t]
+            if not go.size:
+                break
+            change = reduced.residual(x[go], np.zeros(go.size, dtype=int))
+            fine = np.isfinite(change).all(axis=(1, 2))
+            x[go[fine]] += pace[go[fine]] * change[fine]
+        parts.append(x)
+    return np.concatenate(parts)
+
+
+def _mirror(points, hits, distance):
+    """Pairs +-s of an odd network: all points, hits, which are mere images, and the hits of each pair."""
+    images = -points
+    flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
+    partner = np.full(len(points), -1)
+    for i, image in enumerate(images.reshape(len(points), -1)):
+        near = np.flatnonzero(np.abs(flat - image).max(axis=1) <= distance) if len(points) else []
+        if len(near):
+            partner[i] = near[0]
+    lonely = partner < 0
+    pairs = np.array([hits[i] + (hits[j] if j > i else 0) for i, j in enumerate(partner) if j < 0 or j >= i], dtype=int)
+    selves = np.array([j == i for i, j in enumerate(partner) if j < 0 or j >= i], dtype=bool)
+    everything = np.concatenate([points, images[lonely]])
+    source = np.concatenate([np.arange(len(points)), np.flatnonzero(lonely)])
+    mirrored = np.arange(len(everything)) >= len(points)
+    return everything, np.concatenate([hits, np.zeros(lonely.sum(), dtype=int)]), mirrored, pairs, selves, source
+
+
+def _search(net, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, merge, spectra):
+    """Network.find_fixed_points; its docstring has the arguments."""
+    if net.batch is not None:
+        raise CapabilityError(f"find_fixed_points takes one network, this is a batch of {net.batch}: make a Network of one of them")
+    n_starts = integer("n_starts", n_starts)
+    n_steps = integer("n_steps", n_steps, low=1)
+    scale = real("scale", scale, low=0.0, open_low=True)
+    tol = real("tol", tol, low=0.0, high=1e-3, open_low=True)
+    slow_tol = real("slow_tol", slow_tol, low=0.0)
+    merge = real("merge", merge, low=0.0, open_low=True)
+    if not isinstance(spectra, (bool, np.bool_)):
+        raise TypeError(f"spectra must be True or False, got {spectra!r}")
+    rng = generator(rng)
+    reduced = ReducedMap(net, net._pattern(input))
+    given = None
+    if starts is not None:
+        given = _given_starts(net, starts)[:, reduced.site.kept]
+    if n_starts == 0 and (given is None or not len(given)):
+        raise ValueError("n_starts must be at least 1 where no starts are given, got 0")
+    with single_blas_thread():
+        x = _starts(reduced, n_starts, scale, rng, given)
+        caps = np.exp(rng.uniform(*np.log(_CAPS), len(x)))
+        bounds = reduced.bounds()
+        odd = bool(reduced.odd()[0])
+        chunk = max(1, int(_MEMORY / (6 * 8 * reduced.n**2)))
+        points, sizes, slow = [], [], []
+        for first in range(0, len(x), chunk):
+            part = slice(first, first + chunk)
+            point, size, is_slow = _from_starts(reduced, x[part], caps[part], bounds, tol, slow_tol, n_steps)
+            points.append(point)
+            sizes.append(size)
+            slow.append(is_slow)
+        points, sizes, slow = np.concatenate(points), np.concatenate(sizes), np.concatenate(slow)
+        return _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_tol, merge, bool(spectra))
+
+
+def _from_starts(reduced, x, caps, bounds, tol, slow_tol, n_steps):
+    which = np.zeros(len(x), dtype=int)
+    points, sizes = newton(reduced, x, which, caps, bounds, tol, n_steps)
+    slow = np.zeros(len(x), dtype=bool)
+    left = np.flatnonzero((sizes >= tol) & (sizes < max(_PROMISING, slow_tol)))
+    if left.size:
+        points[left], sizes[left], flat = descend(reduced, points[left], which[left], tol, slow_tol)
+        slow[left] = (sizes[left] >= tol) & (sizes[left] < slow_tol) & (flat <= FLAT)
+    done = np.flatnonzero(sizes < tol)
+    if done.size:
+        points[done], sizes[done] = polish(reduced, points[done], which[done])
+    return points, sizes, slow
+
+
+def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_tol, merge, spectra):
+    fixed = sizes < tol
+    n_starts, n_failed = len(points), int(np.sum(~fixed & ~slow))
+    chosen, member = merge_points(points[fixed], merge)
+    hits = np.bincount(member, minlength=len(chosen))
+    order = np.argsort(-hits, kind="stable")
+    found, hits = points[fixed][chosen][order], hits[order]
+    n_found, mirrored, missing = len(found), np.zeros(len(found), dtype=bool), unseen(hits)
+    source = np.arange(n_found)
+    if odd and n_found:
+        found, hits, mirrored, pairs, selves, source = _mirror(found, hits, merge)
+        if missing < np.inf:  # zero is its own image, all else comes in twos
+            missing = 0.0 if selves.all() else 2.0 * unseen(pairs)
+    index = reduced.index(found[:n_found], np.zeros(n_found, dtype=int))
+    index = index[source]
+    ghosts = points[slow]
+    chosen, member = merge_points(ghosts, max(merge, 1e-3))  # minima are flat: found to 1e-3 at best
+    order = np.argsort(sizes[slow][chosen], kind="stable")
+    ghost_hits = np.bincount(member, minlength=len(chosen))[order]
+    ghosts = ghosts[chosen][order]
+    every = np.concatenate([found, ghosts])
+    alone = np.zeros(len(every), dtype=int)  # all of network 0
+    states = reduced.complete(every, alone) if len(every) else np.zeros((0, net.cell.n_state, net.n_units))
+    residual = size(reduced.residual(every, alone)) if len(every) else np.zeros(0)
+    radius = unstable = None
+    if spectra:
+        radius, unstable = np.full(len(every), np.nan), np.full(len(every), -1)
+        for i in range(len(found)):
+            if mirrored[i]:
+                radius[i], unstable[i] = radius[source[i]], unstable[source[i]]
+            else:
+                modulus = np.abs(net.eigenvalues(states[i], input))
+                radius[i], unstable[i] = modulus.max(), int(np.sum(modulus > 1.0 + _UNIT * modulus.size))
+    degree = int(index.sum())
+    complete = 1 if np.isfinite(bounds).all() else None
+    status = f"{len(found)} fixed points"
+    status += f" ({int(mirrored.sum())} of them mirror images)" if mirrored.any() else ""
+    status += f", {len(ghosts)} slow points; {n_failed} of {n_starts} starts failed; "
+    status += f"an estimated {missing:.3g} not found" if missing < np.inf else "too few to estimate how many are not found"
+    if complete is not None and degree != complete:
+        status += f"; the degree is {degree} and not {complete}: some are missing"
+    none = np.zeros(len(ghosts), dtype=int)
+    return NetworkFixedPoints(
+        states=states,
+        label=np.array(["fixed"] * len(found) + ["slow"] * len(ghosts), dtype="<U5"),
+        residual=residual,
+        hits=np.concatenate([hits, ghost_hits]).astype(int),
+        mirrored=np.concatenate([mirrored, none.astype(bool)]),
+        index=np.concatenate([index, none]),
+        spectral_radius=radius,
+        n_unstable=unstable,
+        n_starts=n_starts,
+        n_failed=n_failed,
+        n_missing=float(missing),
+        degree=degree,
+        complete_degree=complete,
+        odd=odd,
+        tol=tol,
+        slow_tol=slow_tol,
+        merge=merge,
+        status=status,
+    )
+
+
+def _given_starts(net, starts):
+    starts = real_array("starts", starts)
+    d, n = net.cell.n_state, net.n_units
+    if starts.shape == (d, n):
+        starts = starts[None]
+    if starts.ndim != 3 or starts.shape[1:] != (d, n):
+        raise ValueError(f"starts must have shape ({d}, {n}) or (n, {d}, {n}), got {starts.shape}")
+    return starts

@@ -1,0 +1,456 @@
+"""Lyapunov spectra of sampled networks: QR re-orthonormalisation of the product of Jacobians, with error bars [T5].
+
+The tangent map is never written out as a matrix: a frame of k tangent vectors goes through the site derivatives of the cell and the
+matrices U_k, as the state does. Both come from the cell's definition, so every cell is served, the LSTM with h and c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..dynamics.time_averages import block_error
+from ..ensemble.ensemble import Ensemble
+from ..errors import ConvergenceError
+from ..results.provenance import json_ready
+from ..running.blas import single_blas_thread
+from ..running.progress import Progress, check_progress
+from ..support.checks import generator, integer
+from .network import Network
+
+__all__ = ["LyapunovSpectrum", "lyapunov_spectrum"]
+
+#: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
+_CONDITION = 1e6
+#: Longest automatic interval. Beyond it re-orthonormalising costs nothing next to the steps; overflow is far away.
+_LONGEST = 10
+#: Steps whose dense Jacobians are put through an LU decomposition for the sum rule.
+_CHECKED_STEPS = 8
+#: Blocks of the error bars unless told; error bars from 20 blocks are themselves known to 16 %.
+_BLOCKS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LyapunovSpectrum:
+    """Lyapunov exponents of a network along one trajectory, with their statistics [T5].
+
+    Made by :func:`lyapunov_spectrum`. Arrays are read-only. Natural logarithms, rates per step.
+
+    Attributes
+    ----------
+    exponents : (k,) array, descending, 1/step; -inf for dead directions
+    stderr : (k,) array, 1/step
+        Standard errors over time from the means of ``n_blocks`` groups of intervals; 0 where the exponent is -inf. They know
+        nothing of the spread between networks of one ensemble.
+    block_logs : (n_steps / interval, k) array
+        log |R_jj| of every interval, dimensionless; columns in the order of ``exponents``, which are their means over ``interval``.
+    interval : int, steps between two re-orthonormalisations
+    n_steps : int, steps averaged over: those asked for, rounded up to whole intervals
+    n_blocks : int, groups of intervals behind ``stderr``
+    dimension : float
+        Kaplan-Yorke dimension j + (l_1 + .. + l_j) / |l_{j+1}|, j the last index with a sum that is not negative; d N where no
+        sum is. nan where k exponents do not reach it, as ``status`` then says.
+    entropy : float, 1/step
+        Sum of the positive exponents (an upper bound of the metric entropy; with too small a k only a part, as ``status`` says).
+    sum_rule : (float, float) or None
+        Mean over the same few steps of the sum of all log |R_jj| and of log|det J|, 1/step, the latter by LU of the dense Jacobian:
+        equal to rounding. None unless k = d N.
+    state : (d, N) array, the state at the end
+    status : str, "ok" or what to know about these numbers
+    n_units : int, N
+    transient, tangent_transient : int, steps dropped
+    ensemble : Ensemble of the network
+    """
+
+    exponents: np.ndarray
+    stderr: np.ndarray
+    block_logs: np.ndarray = field(repr=False)
+    interval: int
+    n_steps: int
+    n_blocks: int
+    dimension: float
+    entropy: float
+    sum_rule: tuple | None
+    state: np.ndarray = field(repr=False)
+    status: str
+    n_units: int
+    transient: int
+    tangent_transient: int
+    ensemble: Ensemble
+
+    def __post_init__(self):
+        for array in (self.exponents, self.stderr, self.block_logs, self.state):
+            array.flags.writeable = False
+
+    def __str__(self):
+        size = self.ensemble.cell.n_state * self.n_units
+        shown = ", ".join(f"{value:.5f} +- {error:.5f}" for value, error in zip(self.exponents[:3], self.stderr[:3]))
+        more = ", ..." if self.exponents.size > 3 else ""
+        return (
+            f"{self.exponents.size} of {size} Lyapunov exponents of a {self.ensemble.cell.name} network, {self.n_units} units, "
+            f"{self.n_steps} steps: {shown}{more} per step; "
+            f"dimension {self.dimension:.6g}, entropy {self.entropy:.6g} per step; status: {self.status}"
+        )
+
+    def as_dict(self):
+        """A JSON-ready description, read back by :meth:`from_dict`; numbers that JSON lacks (-inf, nan) as strings."""
+        plain = ("interval", "n_steps", "n_blocks", "status", "n_units", "transient", "tangent_transient")
+        arrays = ("exponents", "stderr", "block_logs", "state")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            **{name: json_ready(getattr(self, name).tolist()) for name in arrays},
+            "dimension": json_ready(self.dimension),
+            "entropy": json_ready(self.entropy),
+            "sum_rule": None if self.sum_rule is None else json_ready(list(self.sum_rule)),
+            "ensemble": self.ensemble.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, description, cell=None):
+        """Rebuild a LyapunovSpectrum from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+        cell : Cell, optional
+            Needed where the cell is not a built-in one.
+
+        Returns
+        -------
+        LyapunovSpectrum
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description, shapes that do not fit together, exponents that are not the means of their block logs.
+        """
+        if not isinstance(description, Mapping) or "block_logs" not in description:
+            raise ValueError(f"description must be a mapping with 'block_logs', got {type(description).__name__}")
+        ensemble = Ensemble.from_dict(description["ensemble"], cell)
+        low = {"interval": 1, "n_steps": 2, "n_blocks": 2, "n_units": 1, "transient": 0, "tangent_transient": 0}
+        counts = {name: integer(name, description[name], low=least) for name, least in low.items()}
+        arrays = {name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")}
+        n, d, k = counts["n_units"], ensemble.cell.n_state, arrays["exponents"].size
+        shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (counts["n_steps"] // counts["interval"], k), "state": (d, n)}
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+        # the logs are the measurement, the exponents follow from them: to the rounding of a sum in another order
+        if not np.allclose(arrays["block_logs"].mean(axis=0) / counts["interval"], arrays["exponents"], rtol=1e-9, atol=1e-12):
+            raise ValueError("exponents must be the means of their block_logs")
+        rule = description["sum_rule"]
+        return cls(
+            **arrays,
+            **counts,
+            dimension=float(description["dimension"]),
+            entropy=float(description["entropy"]),
+            sum_rule=None if rule is None else (float(rule[0]), float(rule[1])),
+            status=str(description["status"]),
+            ensemble=ensemble,
+        )
+
+
+def lyapunov_spectrum(
+    net,
+    k=None,
+    n_steps=1000,
+    *,
+    state=None,
+    transient=200,
+    tangent_transient=50,
+    interval=None,
+    n_blocks=None,
+    rng=None,
+    progress=None,
+):
+    """The k largest Lyapunov exponents of a network along a trajectory, by QR of the product of its Jacobians [T5].
+
+    An orthonormal frame of k tangent vectors, random at first, is carried by the exact state-to-state Jacobian (d N x d N: for
+    the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields
+    with an ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
+
+    Parameters
+    ----------
+    net : Network, a single one
+    k : int in [1, d N], optional
+        The number of exponents; default all, d N. Cost and memory are proportional to k. With the same seed the k largest are the
+        same numbers for every k, to rounding and up to the order of neighbours within their errors.
+    n_steps : int >= 2
+        Steps to average over, rounded up to whole intervals.
+    state : (d, N) array, or flat, optional
+        Where to start, before the transients. Default standard normal.
+    transient : int >= 0
+        Steps of the state alone, first.
+    tangent_transient : int >= 0
+        Steps of state and frame after that, not counted. Neighbouring exponents separate at the rate of their difference, about
+        1/N: where the details of a spectrum matter, make it a few N.
+    interval : int in [1, n_steps / 2], optional
+        Steps between two re-orthonormalisations. By default found during ``tangent_transient``, starting from 1: the longest up to
+        10, and up to n_steps / 20, that keeps the condition number of the frame below about 1e6. The result does not depend on it
+        as long as that is far below 1e16; ``status`` warns.
+    n_blocks : int in [2, number of intervals], optional
+        Groups of consecutive intervals whose means give the standard errors; default 20, or the number of intervals if less.
+        A group should be longer than the correlation time of the dynamics.
+    rng : numpy Generator, int or None
+        For the start, the first frame, the noise.
+    progress : None, True or callable
+        True: a progress bar. A callable is told ``progress(done, total)`` in steps, transients included.
+
+    Returns
+    -------
+    LyapunovSpectrum
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but a single Network, numbers out of range, states of another shape.
+    ConvergenceError
+        The state or the frame runs away to infinity (cells with unbounded candidates); ``estimate`` is the last state.
+
+    Notes
+    -----
+    Everything runs on one BLAS thread, because small QR decompositions are slower on several; use processes for several networks.
+    Directions that die (an LSTM whose h is a function of its c, units without any output) have the exponent -inf; so have, as the
+    status says, those that shrink within one interval by more than rounding resolves next to the others.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=3), n_units=100, rng=0)
+    >>> result = gt.lyapunov_spectrum(net, k=5, n_steps=200, rng=1)
+    >>> bool(result.exponents[0] > 0)
+    True
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {net!r}")
+    if net.batch is not None:
+        raise ValueError(f"net must be a single network, got a batch of {net.batch}")
+    size = net.cell.n_state * net.n_units
+    k = size if k is None else integer("k", k, low=1, high=size)
+    n_steps = integer("n_steps", n_steps, low=2)
+    transient, tangent_transient = integer("transient", transient), integer("tangent_transient", tangent_transient)
+    if interval is not None:
+        interval = integer("interval", interval, low=1, high=n_steps // 2)
+    if n_blocks is not None:
+        n_blocks = integer("n_blocks", n_blocks, low=2, high=n_steps if interval is None else -(-n_steps // interval))
+    check_progress(progress)
+    rng = generator(rng)
+    # a generator of its own for the frame: the trajectory must not depend on k
+    frame_rng = np.random.default_rng(rng.integers(2**63))
+    state = net.random_state(rng) if state is None else net._state(state)
+
+    with single_blas_thread(), Progress(progress, transient + tangent_transient + n_steps, "step") as tell:
+        state = net.run(state, transient, rng=rng)
+        tell(transient)
+        walk = _Walk(net, state, frame_rng.standard_normal((k, size)), rng, tell)
+        longest = min(_LONGEST, max(1, n_steps // max(_BLOCKS, n_blocks or 0)))
+        interval = walk.settle(tangent_transient, interval, longest)
+        logs, sums, log_dets, spread = walk.measure(-(-n_steps // interval), interval, k == size)
+    return _result(net, walk.state, logs, interval, n_blocks, sums, log_dets, spread, transient, tangent_transient)
+
+
+class _Walk:
+    """A trajectory with its frame of tangent vectors.
+
+    The frame is kept with its k vectors as rows, (k, d N) in C order: to LAPACK that is the d N x k matrix it decomposes in place.
+    """
+
+    def __init__(self, net, state, frame, rng, tell):
+        self.net, self.state, self.tell = net, state, tell
+        self.pattern_at = net._input_sequence("noise", 0, rng)
+        self.time = 0
+        self.frame = frame
+        self.orthonormalise()
+
+    def step(self):
+        """One step of state and frame; returns the input it was made with."""
+        net = self.net
+        pattern = self.pattern_at(self.time)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fields = net._fields(self.state, pattern)
+            self.frame = push(net, self.state, fields, self.frame)
+            new = net._update(self.state, fields)
+        self.time += 1
+        if not np.isfinite(new).all():
+            raise ConvergenceError(
+                f"the state runs away: it is not finite {self.time} steps after the transient", estimate=self.state
+            )
+        self.state = new
+        self.tell(1)
+        return pattern
+
+    def orthonormalise(self):
+        """Replace the frame by its Q; returns R and log |R_jj|, -inf for directions that rounding does not resolve.
+
+        Saturated sites make rows of very different size. With the largest first Householder's QR is accurate row by row (Cox and
+        Higham 1998), and so are small R_jj; R itself does not depend on the order of rows.
+        """
+        from scipy.linalg import qr
+
+        k, size = self.frame.shape
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = np.sqrt(np.einsum("ij,ij->j", self.frame, self.frame))
+        if not np.isfinite(rows).all():
+            raise ConvergenceError(
+                f"tangent vectors overflow after {self.time} steps: take a shorter interval", estimate=self.state
+            )
+        order = np.argsort(-rows, kind="stable")
+        q, r = qr(self.frame[:, order].T, overwrite_a=True, mode="economic", check_finite=False)
+        self.frame[:, order] = q.T
+        diagonal = np.abs(np.diagonal(r))
+        # Rounding leaves a few eps times the row that is being reduced, at most, where nothing should be left
+        dead = diagonal <= (100 + size) * np.finfo(float).eps * rows[order[:k]]
+        with np.errstate(divide="ignore"):
+            return r, np.log(np.where(dead, 0.0, diagonal))
+
+    def settle(self, n_steps, interval, longest):
+        """Let the frame turn to its directions, and find the interval if none is given."""
+        fixed = interval is not None
+        interval = interval or 1
+        rate = 0.0  # largest growth of the log of the condition number per step seen
+        while n_steps > 0:
+            length = min(interval, n_steps)
+            for _ in range(length):
+                self.step()
+            n_steps -= length
+            r, _ = self.orthonormalise()
+            if not fixed:
+                # condition numbers multiply at most: what one step does bounds what several do
+                rate = max(rate, _log_condition(r) / length)
+                allowed = longest if rate * longest <= np.log(_CONDITION) else int(np.log(_CONDITION) / rate)
+                interval = max(1, min(2 * interval, allowed))
+        return interval
+
+    def measure(self, n_intervals, interval, full):
+        """log |R_jj| of every interval; over a few of them, if the frame is full, their sum and log|det J|, both per step."""
+        logs = np.empty((n_intervals, self.frame.shape[0]))
+        n_checked = min(n_intervals, max(1, _CHECKED_STEPS // interval)) if full else 0
+        checked = set(np.linspace(0, n_intervals - 1, n_checked).round().astype(int).tolist())
+        log_det, spread = 0.0, 0.0
+        for b in range(n_intervals):
+            for _ in range(interval):
+                before = self.state
+                pattern = self.step()
+                if b in checked:
+                    log_det += np.linalg.slogdet(self.net.jacobian(before, pattern))[1]
+            _, logs[b] = self.orthonormalise()
+            alive = logs[b][np.isfinite(logs[b])]
+            spread = max(spread, np.ptp(alive)) if alive.size else spread
+        if not checked:
+            return logs, None, None, spread
+        steps = len(checked) * interval
+        return logs, float(logs[sorted(checked)].sum() / steps), float(log_det / steps), spread
+
+
+def push(net, state, fields, frame):
+    """J v for every row v of a frame: dy_f = U_f (M_s ds + M_y dy)_f field after field, then F_s ds + F_y dy [T2].
+
+    ``frame`` is (k, d N), as is what is returned; ``fields`` are those at ``state``. Costs k matrix-vector products a field.
+    """
+    cell, n = net.cell, net.n_units
+    d, K, k = cell.n_state, cell.n_fields, frame.shape[0]
+    blocks = cell.compiled.blocks(list(state), list(fields), list(net.parameters))
+    ds = [frame[:, i * n : (i + 1) * n] for i in range(d)]
+    dy = []
+    for f in range(K):
+        message = None
+        if net._connected[f]:
+            message = _combined(f, (blocks["M_s"], ds), (blocks["M_y"], dy))
+        # dy_f = U_f dm_f for columns is dm_f U_f^T for rows
+        dy.append(None if message is None else message @ net.matrices[f].T)
+    out = np.empty((k, d * n))
+    for a in range(d):
+        value = _combined(a, (blocks["F_s"], ds), (blocks["F_y"], dy))
+        out[:, a * n : (a + 1) * n] = 0.0 if value is None else value
+    return out
+
+
+def _combined(row, *terms):
+    """Sum over (block, parts) and j of block[row, j] parts[j]; None is 0."""
+    total, owned = None, False
+    for block, parts in terms:
+        for j, part in enumerate(parts):
+            slope = block.get((row, j))
+            if slope is None or part is None:
+                continue
+            one = np.ndim(slope) == 0 and slope == 1  # most messages are the state itself
+            term = part if one else part * slope
+            if total is None:
+                total, owned = term, not one
+            else:
+                total, owned = np.add(total, term, out=total if owned else None), True
+    return total
+
+
+def _log_condition(r):
+    """Log of the condition number of an upper triangular matrix in the 1-norm; inf where it is singular."""
+    from scipy.linalg.lapack import dtrtri
+
+    inverse, failed = dtrtri(r)
+    if failed:
+        return np.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = np.abs(r).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max()
+    return float(np.log(value)) if np.isfinite(value) else np.inf
+
+
+def _result(net, state, logs, interval, n_blocks, log_sum, log_det, spread, transient, tangent_transient):
+    n_intervals, k = logs.shape
+    size = net.cell.n_state * net.n_units
+    n_blocks = min(n_blocks or _BLOCKS, n_intervals)
+    exponents = logs.mean(axis=0) / interval
+    order = np.argsort(-exponents, kind="stable")  # neighbours need not have separated in a finite time
+    exponents, logs = exponents[order], logs[:, order]
+    alive = np.isfinite(exponents)
+    stderr = np.zeros(k)
+    stderr[alive] = block_error(logs[:, alive], n_blocks) / interval
+
+    notes = []
+    n_dead = int(k - alive.sum())
+    if n_dead:
+        notes.append(
+            f"{n_dead} exponents are -inf: directions that die, or shrink within an interval ({interval} steps) by more than "
+            "rounding resolves"
+        )
+    if interval > 1 and spread > np.log(1e10):
+        notes.append(
+            f"the frame came close to collapse (1e{spread / np.log(10):.0f}): for the smallest exponents take a shorter interval"
+        )
+    dimension, reached = _kaplan_yorke(exponents, size)
+    if not reached:
+        notes.append(f"dimension unknown: the sum of the {k} exponents is not negative yet, ask for more")
+        if exponents[-1] > 0:
+            notes.append("entropy is a lower bound: all exponents found are positive")
+    rule = None if log_sum is None else (log_sum, log_det)
+    # products of a few hundred rounded factors: 1e-8 is far above rounding, far below a missing term of a Jacobian
+    if rule is not None and np.isfinite(log_sum) and not abs(log_sum - log_det) <= 1e-8 * max(1.0, abs(log_det)):
+        notes.append(f"the sum rule is violated: {log_sum!r} from the frame, {log_det!r} from determinants, per step")
+    return LyapunovSpectrum(
+        exponents=exponents,
+        stderr=stderr,
+        block_logs=logs,
+        interval=interval,
+        n_steps=n_intervals * interval,
+        n_blocks=n_blocks,
+        dimension=dimension,
+        entropy=float(exponents[exponents > 0].sum()),
+        sum_rule=rule,
+        state=state.copy(),
+        status="; ".join(notes) or "ok",
+        n_units=net.n_units,
+        transient=transient,
+        tangent_transient=tangent_transient,
+        ensemble=net.ensemble,
+    )
+
+
+def _kaplan_yorke(exponents, size):
+    """(dimension, whether these exponents reach it)."""
+    sums = np.cumsum(exponents)
+    negative = np.flatnonzero(sums < 0)
+    if negative.size:
+        j = int(negative[0])
+        return (float(j + sums[j - 1] / abs(exponents[j])) if j else 0.0), True
+    return (float(size), True) if exponents.size == size else (float("nan"), False)

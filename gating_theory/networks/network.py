@@ -1,0 +1,627 @@
+"""Sampled networks: dense matrices, the exact Jacobian, its eigenvalues, planted fixed points [T1, T2].
+
+This is the finite-N side of every theory-against-simulation comparison, and the home of trained weights. Nothing here knows
+the theory of the spectrum: the Jacobian is assembled from the site derivatives of the cell and the matrices, and diagonalised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..cell.cell import Cell
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.sites import Sites
+from ..errors import ConvergenceError
+from ..mean_field.fixed_points import FixedPoint
+from ..running.blas import single_blas_thread
+from ..support.checks import complex_array, generator, integer, real, real_array
+
+__all__ = ["Network"]
+
+#: Below this size of a Jacobian several BLAS threads cost more than they bring.
+_SMALL = 256
+
+
+class Network:
+    """A network with given dense matrices, or a batch of B of them, all of one cell [T1].
+
+    One step of N units with states s (d variables each) computes the K fields one after the other and updates the states::
+
+        y_k = U_k m_k(s, y_1..y_{k-1}) + b_k + I_k,        s' = F(s, y)
+
+    Made by :meth:`sample` (a random network), :meth:`planted` (a random network conditioned on a mean-field fixed point) or from
+    arrays, for example trained weights. In everything below a batch adds one leading axis of length B.
+
+    Parameters
+    ----------
+    ensemble : Ensemble or Cell
+        With a bare Cell the ensemble attached is the iid one with the same second moments: gains |U_k|_F / sqrt(N), means and
+        spreads of biases and site parameters as found in the arrays.
+    matrices : (K, N, N) or (B, K, N, N) array
+        U_k[i, j] weighs the message of unit j in field k of unit i.
+    biases : (K, N) or (B, K, N) array
+    parameters : (P, N) or (B, P, N) array, optional
+        Site parameters of the cell (peephole weights and the like). Default: the ensemble's means, 0 for a bare Cell.
+    input : (K, N) or (B, K, N) array, optional
+        Frozen input pattern I_k. Default 0.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    cell : Cell
+    n_units : int, N
+    batch : int or None, B
+    matrices, biases, parameters, input : read-only arrays, as above
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong types, shapes that do not fit together, values that are not finite.
+
+    Notes
+    -----
+    States are arrays (d, N), with a batch (B, d, N). Flat ones, (d N,) or (B, d N), are taken as well: the N values of the first
+    state variable come first (for the LSTM all h, then all c). That is also the order of rows and columns of the Jacobian.
+    Results always have the full shape.
+    """
+
+    def __init__(self, ensemble, matrices, biases, parameters=None, input=None):
+        if not isinstance(ensemble, (Ensemble, Cell)):
+            raise TypeError(f"ensemble must be an Ensemble or a Cell, got {ensemble!r}")
+        cell = ensemble.cell if isinstance(ensemble, Ensemble) else ensemble
+        K, P = cell.n_fields, len(cell.parameters)
+        matrices = real_array("matrices", matrices)
+        shape = matrices.shape
+        if matrices.ndim not in (3, 4) or shape[-3] != K or shape[-1] != shape[-2] or 0 in shape:
+            raise ValueError(
+                f"matrices must have shape ({K}, N, N), or (B, {K}, N, N) for a batch: one square matrix for each of the fields "
+                f"{list(cell.field_names)} of cell {cell.name!r}; got shape {shape}"
+            )
+        self._cell = cell
+        self._n = shape[-1]
+        self._batch = shape[0] if matrices.ndim == 4 else None
+        self._matrices = _owned(matrices)
+        self._biases = self._per_site("biases", biases, K)
+        if parameters is None:
+            means = ensemble.array("parameter") if isinstance(ensemble, Ensemble) else np.zeros(P)
+            parameters = np.broadcast_to(means[:, None], (*self._lead, P, self._n))
+        self._parameters = self._per_site("parameters", parameters, P)
+        self._input = self._per_site("input", np.zeros((*self._lead, K, self._n)) if input is None else input, K)
+        self._connected = [bool(self._matrices[..., k, :, :].any()) for k in range(K)]
+        self._ensemble = ensemble if isinstance(ensemble, Ensemble) else self._measured_ensemble()
+
+    @classmethod
+    def sample(cls, ensemble, n_units, rng=None, batch=None):
+        """A random network of an ensemble, or a batch of independent ones [T1].
+
+        Entries of U_k are iid normal with variance a_k^2 / N; biases, site parameters and the frozen input pattern are iid normal
+        over sites with the ensemble's means and spreads.
+
+        Parameters
+        ----------
+        ensemble : Ensemble
+        n_units : int >= 1, N
+        rng : numpy Generator, int or None
+        batch : int >= 1 or None, the number B of networks
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole).
+        """
+        if not isinstance(ensemble, Ensemble):
+            raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+        n = integer("n_units", n_units, low=1)
+        lead = () if batch is None else (integer("batch", batch, low=1),)
+        rng = generator(rng)
+        matrices = _random_matrices(ensemble, n, lead, rng)
+        matrices.flags.writeable = False
+        return cls(ensemble, matrices, *_random_sites(ensemble, n, lead, rng))
+
+    @classmethod
+    def planted(cls, fixed_point, n_units, rng=None):
+        """A random network conditioned on having a given mean-field fixed point, and that state [T4, T5].
+
+        Fields are drawn from their mean-field law, states solved for site by site, and each Gaussian U_k conditioned on
+        U_k m_k = x_k, the part of the field that comes through it: U = U0 - (U0 m - x) m^T / |m|^2.
+
+        The state is a fixed point to rounding, at any N. Nothing is rescaled: the x_k have the variance a_k^2 q_k of the infinite
+        network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order N^{-1/2}. So a
+        planted network is a typical one with moments that far from the limit, as those of any sampled network are.
+
+        Parameters
+        ----------
+        fixed_point : FixedPoint
+        n_units : int >= 1, N
+        rng : numpy Generator, int or None
+
+        Returns
+        -------
+        net : Network
+        state : (d, N) array
+
+        Raises
+        ------
+        ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
+        ValueError : the messages of all the sites drawn vanish though the fixed point's do not (tiny N only)
+        """
+        if not isinstance(fixed_point, FixedPoint):
+            raise TypeError(f"fixed_point must be a FixedPoint, as from fixed_points(ensemble), got {fixed_point!r}")
+        n = integer("n_units", n_units, low=1)
+        rng = generator(rng)
+        ensemble = fixed_point.ensemble
+        cell, compiled = ensemble.cell, ensemble.cell.compiled
+        matrices = _random_matrices(ensemble, n, (), rng)
+        biases, parameters, pattern = _random_sites(ensemble, n, (), rng)
+        std = ensemble.array("gain") * np.sqrt(fixed_point.q[list(cell.message_of)])
+        recurrent = std[:, None] * rng.standard_normal((cell.n_fields, n))
+        fields = recurrent + biases + pattern
+        state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
+        for k in range(cell.n_fields):
+            message = np.broadcast_to(compiled.message(k, state, fields, parameters), n)
+            square = float(message @ message)
+            if square > 0.0:
+                matrices[k] -= np.outer((matrices[k] @ message - recurrent[k]) / square, message)
+            elif std[k] > 0.0:
+                raise ValueError(f"n_units is too small: the messages of all {n} sites vanish")
+        matrices.flags.writeable = False
+        return cls(ensemble, matrices, biases, parameters, pattern), state
+
+    def driven(self, input=None, parameters=None):
+        """The same network under another frozen input or with other site parameters; its matrices are shared, not copied.
+
+        With a batch axis in either, the result is a batch of this one network, once for every input.
+
+        Parameters
+        ----------
+        input : (K, N) or (B, K, N) array, optional
+            I_k, in place of this network's; default unchanged.
+        parameters : (P, N) or (B, P, N) array, optional
+            In place of this network's; default unchanged.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape or batch, not of real numbers, not finite
+        """
+        given = {"input": (input, self._input), "parameters": (parameters, self._parameters)}
+        arrays = {name: own if value is None else real_array(name, value) for name, (value, own) in given.items()}
+        lead = self._lead
+        if not lead:
+            lead = next((a.shape[:1] for a in arrays.values() if a.ndim == 3), ())
+        net = object.__new__(Network)
+        net.__dict__ |= self.__dict__
+        net._batch = lead[0] if lead else None
+        for name, array in arrays.items():
+            rows = given[name][1].shape[-2:]
+            if array.shape not in (rows, (*lead, *rows)):
+                raise ValueError(f"{name} must have shape {rows} or {(*(lead or ('B',)), *rows)}, got {array.shape}")
+            setattr(net, f"_{name}", np.broadcast_to(_owned(array), (*lead, *rows)))
+        for name in ("_matrices", "_biases"):
+            own = getattr(self, name)
+            setattr(net, name, np.broadcast_to(own, (*lead, *own.shape[len(self._lead) :])))
+        return net
+
+    # --- what it is
+
+    ensemble = property(lambda self: self._ensemble, doc="The Ensemble.")
+    cell = property(lambda self: self._cell, doc="The Cell.")
+    n_units = property(lambda self: self._n, doc="N, the number of units of a network.")
+    batch = property(lambda self: self._batch, doc="B, the number of networks, or None for a single one.")
+    matrices = property(lambda self: self._matrices, doc="(K, N, N) or (B, K, N, N) array, read-only.")
+    biases = property(lambda self: self._biases, doc="(K, N) or (B, K, N) array, read-only.")
+    parameters = property(lambda self: self._parameters, doc="(P, N) or (B, P, N) array of site parameters, read-only.")
+    input = property(lambda self: self._input, doc="(K, N) or (B, K, N) array, the frozen input pattern, read-only.")
+
+    def __repr__(self):
+        size = f"{self._n} units" if self._batch is None else f"{self._batch} networks of {self._n} units"
+        return f"Network({size}, {self._ensemble!r})"
+
+    @property
+    def _lead(self):
+        return () if self._batch is None else (self._batch,)
+
+    def _per_site(self, name, value, rows):
+        value = real_array(name, value)
+        shape = (*self._lead, rows, self._n)
+        if value.shape != shape:
+            raise ValueError(f"{name} must have shape {shape} for these matrices and cell {self._cell.name!r}, got {value.shape}")
+        return _owned(value)
+
+    def _measured_ensemble(self):
+        """The iid ensemble with the second moments of the given arrays."""
+        cell = self._cell
+        over = tuple(range(len(self._lead)))
+        norm2 = (self._matrices**2).sum(axis=(-2, -1)).mean(axis=over)
+
+        def of_sites(names, array):
+            rows = np.moveaxis(array, -2, 0).reshape(len(names), self._n * (self._batch or 1))
+            return dict(zip(names, rows.mean(axis=1).tolist())), dict(zip(names, rows.std(axis=1).tolist()))
+
+        bias, bias_std = of_sites(cell.field_names, self._biases)
+        parameter, parameter_std = of_sites(cell.parameter_names, self._parameters)
+        gain = dict(zip(cell.field_names, np.sqrt(norm2 / self._n).tolist()))
+        return Ensemble(cell, gain, bias, bias_std, parameter=parameter, parameter_std=parameter_std)
+
+    # --- states
+
+    def random_state(self, rng=None, scale=1.0):
+        """A state with every variable of every unit iid normal.
+
+        Parameters
+        ----------
+        rng : numpy Generator, int or None
+        scale : float >= 0, the standard deviation
+
+        Returns
+        -------
+        (d, N) or (B, d, N) array
+        """
+        scale = real("scale", scale, low=0.0)
+        return scale * generator(rng).standard_normal((*self._lead, self._cell.n_state, self._n))
+
+    def _state(self, state):
+        state = real_array("state", state)
+        d, n = self._cell.n_state, self._n
+        full, flat = (*self._lead, d, n), (*self._lead, d * n)
+        if state.shape not in (full, flat):
+            raise ValueError(f"state must have shape {full} or, state variable after state variable, {flat}, got {state.shape}")
+        return state.reshape(full)
+
+    def _pattern(self, input):
+        if input is None:
+            return self._input
+        input = real_array("input", input)
+        shared = (self._cell.n_fields, self._n)
+        if input.shape not in ((*self._lead, *shared), shared):
+            allowed = f"{shared}" if self._batch is None else f"{(*self._lead, *shared)} or, the same for every network, {shared}"
+            raise ValueError(f"input must have shape {allowed}, got {input.shape}")
+        return np.broadcast_to(input, (*self._lead, *shared))
+
+    def _rows(self, array):
+        """Sequence of variables, each (N,) or (B, N), for the compiled functions of the cell."""
+        return [array[..., i, :] for i in range(array.shape[-2])]
+
+    def _fields(self, state, pattern):
+        cell = self._cell
+        s, p = self._rows(state), self._rows(self._parameters)
+        y = np.zeros(pattern.shape)
+        rows = self._rows(y)  # views: earlier fields are there when a message asks for them
+        for k in range(cell.n_fields):
+            rows[k][...] = self._biases[..., k, :] + pattern[..., k, :]
+            if self._connected[k]:
+                message = np.broadcast_to(cell.compiled.message(k, s, rows, p), rows[k].shape)
+                matrix = self._matrices[..., k, :, :]
+                if matrix.ndim == 3 and matrix.strides[0] == 0:  # one network in many states: one product
+                    rows[k][...] += message @ matrix[0].T
+                else:
+                    rows[k][...] += np.matmul(matrix, message[..., None])[..., 0]
+        return y
+
+    def _update(self, state, fields):
+        values = self._cell.compiled.update(self._rows(state), self._rows(fields), self._rows(self._parameters))
+        out = np.empty(state.shape)
+        for i, value in enumerate(values):
+            out[..., i, :] = value
+        return out
+
+    # --- dynamics
+
+    def fields(self, state, input=None):
+        """The fields y_k = U_k m_k + b_k + I_k at a state, computed in the cell's order [T1].
+
+        Parameters
+        ----------
+        state : (d, N) array, or flat
+        input : (K, N) array, optional
+            I_k; default the network's frozen pattern, which is 0 unless the ensemble has an ``input_std``.
+
+        Returns
+        -------
+        (K, N) or (B, K, N) array
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of real numbers, or not finite
+        """
+        return self._fields(self._state(state), self._pattern(input))
+
+    def step(self, state, input=None):
+        """The next state s' = F(s, y(s)) [T1]; arguments as in :meth:`fields`. Returns (d, N) or (B, d, N)."""
+        state = self._state(state)
+        return self._update(state, self._fields(state, self._pattern(input)))
+
+    def run(self, state, n_steps, input="noise", rng=None, trajectory=False):
+        """Run the network for a number of steps [T1].
+
+        Parameters
+        ----------
+        state : (d, N) array, or flat
+        n_steps : int >= 0
+        input : "noise", "frozen" or array
+            "noise": to fields with an ``input_std`` a fresh normal pattern at every step, to others their frozen pattern.
+            "frozen": the network's own pattern at every step. (K, N): this pattern at every step. (n_steps, K, N): one
+            pattern a step. With a batch (B, K, N) and (n_steps, B, K, N).
+        rng : numpy Generator, int or None
+            For the noise; not touched where there is none.
+        trajectory : bool
+            Return all states, the initial one first, rather than the last.
+
+        Returns
+        -------
+        (d, N) or (B, d, N) array; with ``trajectory`` a leading axis of length n_steps + 1
+
+        Raises
+        ------
+        ConvergenceError : the state runs away to infinity (cells with unbounded candidates); ``estimate`` is the last finite state
+        """
+        state = self._state(state)
+        n_steps = integer("n_steps", n_steps)
+        if not isinstance(trajectory, (bool, np.bool_)):
+            raise TypeError(f"trajectory must be True or False, got {trajectory!r}")
+        pattern_at = self._input_sequence(input, n_steps, rng)
+        state = state.copy()
+        states = [state]
+        for t in range(n_steps):
+            with np.errstate(over="ignore", invalid="ignore"):
+                new = self._update(state, self._fields(state, pattern_at(t)))
+            if not np.isfinite(new).all():
+                raise ConvergenceError(f"the state runs away: it is not finite after {t + 1} steps", estimate=state)
+            state = new
+            if trajectory:
+                states.append(state)
+        return np.array(states) if trajectory else state
+
+    def _input_sequence(self, input, n_steps, rng):
+        if isinstance(input, str):
+            if input not in ("noise", "frozen"):
+                raise ValueError(f"input must be 'noise', 'frozen' or an array, got {input!r}")
+            std = self._ensemble.array("input_std")
+            if input == "frozen" or not std.any():
+                generator(rng)  # a bad seed is refused whether it is used or not
+                return lambda t: self._input
+            rng = generator(rng)
+            noisy = (std > 0)[:, None]
+
+            def noise(t):
+                return np.where(noisy, std[:, None] * rng.standard_normal(self._input.shape), self._input)
+
+            return noise
+        if input is None:
+            raise TypeError("input must be 'noise', 'frozen' or an array, got None")
+        array = real_array("input", input)
+        series = (n_steps, *self._input.shape)
+        if array.ndim == len(series):
+            if array.shape != series:
+                raise ValueError(f"input must have shape {series} where it changes in time, got {array.shape}")
+            return lambda t: array[t]
+        pattern = self._pattern(array)
+        return lambda t: pattern
+
+    # --- linear algebra around a state
+
+    def sites(self, state, input=None):
+        """The population of sites at a state, for the random-matrix calculators [T3, T4].
+
+        Every unit counts 1/N; the networks of a batch are pooled. The gains are the ensemble's. Arguments as in :meth:`fields`.
+
+        Returns
+        -------
+        Sites, ``source`` "sampled network"
+        """
+        state = self._state(state)
+        fields = self._fields(state, self._pattern(input))
+
+        size = self._n * (self._batch or 1)
+        pooled = (np.moveaxis(a, -2, 0).reshape(a.shape[-2], size) for a in (state, fields, self._parameters))
+        return Sites(self._cell, np.full(size, 1.0 / size), *pooled, self._ensemble.array("gain"), "sampled network")
+
+    def jacobian(self, state, input=None):
+        """The Jacobian ds'/ds of one step at a state: exact, from the derivatives of the cell [T2].
+
+        dy_k = U_k (M_s ds + M_y dy)_k, field after field, then J = F_s + F_y dy/ds. Arguments as in :meth:`fields`.
+
+        Returns
+        -------
+        (d N, d N) or (B, d N, d N) array
+            Blocks of N rows and columns in the order of the state variables (LSTM: h, then c).
+        """
+        state = self._state(state)
+        fields = self._fields(state, self._pattern(input))
+        d, n, K = self._cell.n_state, self._n, self._cell.n_fields
+        blocks = self._cell.compiled.blocks(self._rows(state), self._rows(fields), self._rows(self._parameters))
+        site = (*self._lead, n)
+
+        def diagonal(name, i, j):
+            value = blocks[name].get((i, j))
+            return None if value is None else np.broadcast_to(value, site)
+
+        # dy[k][i]: derivative of field k by state variable i, or None where it is identically zero
+        dy = []
+        for k in range(K):
+            row = [None] * d
+            if self._connected[k]:
+                matrix = self._matrices[..., k, :, :]
+                for i in range(d):
+                    total = None
+                    direct = diagonal("M_s", k, i)
+                    if direct is not None:
+                        total = matrix * direct[..., None, :]
+                    for j in range(k):
+                        through = diagonal("M_y", k, j)
+                        if through is not None and dy[j][i] is not None:
+                            term = np.matmul(matrix, through[..., :, None] * dy[j][i])
+                            total = term if total is None else np.add(total, term, out=total)
+                    row[i] = total
+            dy.append(row)
+        J = np.zeros((*self._lead, d * n, d * n))
+        units = np.arange(n)
+        for a in range(d):
+            for i in range(d):
+                block = J[..., a * n : (a + 1) * n, i * n : (i + 1) * n]
+                for k in range(K):
+                    slope = diagonal("F_y", a, k)
+                    if slope is not None and dy[k][i] is not None:
+                        block += slope[..., :, None] * dy[k][i]
+                own = diagonal("F_s", a, i)
+                if own is not None:
+                    block[..., units, units] += own
+        return J
+
+    def eigenvalues(self, state, input=None):
+        """Eigenvalues of the Jacobian at a state, in LAPACK's order: complex (d N,) or (B, d N). Arguments as in :meth:`fields`."""
+        return self._linear_algebra(np.linalg.eigvals, self.jacobian(state, input)).astype(complex)
+
+    def log_det(self, lam, state, input=None):
+        """(1/N) log|det(lambda - J)| at a state, by LU: the finite-N counterpart of ``Spectrum.potential``, per unit [T2, T4].
+
+        Parameters
+        ----------
+        lam : complex number or array, a few values (for many, average log|lambda - eigenvalues|)
+        state, input : as in :meth:`fields`
+
+        Returns
+        -------
+        array of the shape of ``lam`` (a float for a number), with a batch (B, *shape of lam). -inf at an exact eigenvalue.
+        """
+        lam = complex_array("lam", lam)
+        J = self.jacobian(state, input)
+        identity = np.eye(J.shape[-1])
+        out = np.empty((*self._lead, lam.size))
+        for i, z in enumerate(lam.ravel()):
+            shifted = (z.real if z.imag == 0.0 else z) * identity - J
+            out[..., i] = self._linear_algebra(np.linalg.slogdet, shifted)[1] / self._n
+        out = out.reshape((*self._lead, *lam.shape))
+        return out if out.ndim else float(out)
+
+    def find_fixed_points(
+        self,
+        n_starts=64,
+        rng=None,
+        *,
+        starts=None,
+        input=None,
+        n_steps=100,
+        scale=1.0,
+        tol=1e-10,
+        slow_tol=1e-2,
+        merge=1e-6,
+        spectra=True,
+    ):
+        """Fixed points of the network, by Newton's method from many starts [T2, T7]; never a proof that all were found.
+
+        The residual is s*(y(s)) - s, with s*(y) the fixed state of a site at given fields: a shut update gate cannot make it
+        small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h: N
+        of them for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the residual
+        may rise, which finds more than a descent does. Starts it leaves close to zero go down |r|^2 to the end.
+
+        Parameters
+        ----------
+        n_starts : int >= 0
+            The first is zero; the others are normal with standard deviations log-uniform in (0.1, 3) times ``scale``, every second
+            one then moved up to 30 steps along the gate-free map.
+        rng : numpy Generator, int or None
+        starts : (n, d, N) or (d, N) array, optional
+            States to start from as well, before the others. They count in ``hits`` and so bear on ``n_missing``.
+        input : (K, N) array, optional
+            As in :meth:`fields`.
+        n_steps : int >= 1, Newton steps per start
+        scale : float > 0, in units of the state
+        tol : float in (0, 1e-3]
+            A point is fixed where max |s*(y(s)) - s| is below.
+        slow_tol : float >= 0
+            Local minima of |s*(y(s)) - s| whose largest component is below are returned, labelled "slow". 0: none.
+        merge : float > 0
+            Points that differ by at most this in every component are one; slow ones, whose minima are flat, by at most 1e-3.
+        spectra : bool
+            Eigenvalues at every fixed point, O((d N)^3) each.
+
+        Returns
+        -------
+        NetworkFixedPoints
+
+        Raises
+        ------
+        TypeError, ValueError : arguments out of range, no starts at all
+        CapabilityError : a batch of networks
+
+        Notes
+        -----
+        Where a cell has no closed-form site fixed point, sites take the one reached from s = 0, and fixed points of the network
+        with a site elsewhere are not seen.
+        """
+        from .fixed_points import _search
+
+        return _search(self, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, merge, spectra)
+
+    def check_jacobian(self, state, rng=None, input=None, n_directions=4):
+        """Compare J v with sixth-order finite differences of :meth:`step` along random directions v; the largest relative error.
+
+        Relative to the largest entry of |J v| or 1. Rounding leaves about 1e-12; meaningless at kinks (ReLU).
+
+        Parameters
+        ----------
+        state, input : as in :meth:`fields`
+        rng : numpy Generator, int or None
+        n_directions : int >= 1
+
+        Returns
+        -------
+        float
+        """
+        state, pattern, rng = self._state(state), self._pattern(input), generator(rng)
+        J = self.jacobian(state, pattern)
+        stencil = {1: 0.75, 2: -0.15, 3: 1.0 / 60.0}
+        worst = 0.0
+        for _ in range(integer("n_directions", n_directions, low=1)):
+            v = rng.standard_normal(state.shape)
+            exact = np.matmul(J, v.reshape(*self._lead, -1, 1)).reshape(state.shape)
+            # two steps, the better of the two counts at every unit, as in Cell.check_jacobian
+            errors = []
+            for h in (1e-3, 1e-5):
+                moved = [
+                    w * (self.step(state + m * h * v, pattern) - self.step(state - m * h * v, pattern)) for m, w in stencil.items()
+                ]
+                errors.append(np.abs(sum(moved) / h - exact))
+            worst = max(worst, float(np.max(np.minimum(*errors)) / max(1.0, float(np.max(np.abs(exact))))))
+        return worst
+
+    def _linear_algebra(self, function, matrix):
+        if matrix.shape[-1] > _SMALL:
+            return function(matrix)
+        with single_blas_thread():
+            return function(matrix)
+
+
+def _owned(array):
+    """The array, read-only: copied unless it already is (fresh gigabytes are locked by whoever drew them, not copied)."""
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def _random_matrices(ensemble, n, lead, rng):
+    gain = ensemble.array("gain")
+    matrices = rng.standard_normal((*lead, gain.size, n, n))
+    matrices *= gain[:, None, None] / np.sqrt(n)
+    return matrices
+
+
+def _random_sites(ensemble, n, lead, rng):
+    """Biases, site parameters and frozen input of N units."""
+
+    def draw(mean, std):
+        return mean[:, None] + std[:, None] * rng.standard_normal((*lead, mean.size, n))
+
+    biases = draw(ensemble.array("bias"), ensemble.array("bias_std"))
+    parameters = draw(ensemble.array("parameter"), ensemble.array("parameter_std"))
+    std = ensemble.array("input_std")
+    return biases, parameters, draw(np.zeros(std.size), std)

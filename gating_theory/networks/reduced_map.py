@@ -1,0 +1,276 @@
+"""The reduced fixed-point equations of networks, Phi(x) = x, and the sign and size of their derivative [T2, T7].
+
+At a fixed point every site sits at the fixed state s*(y) of its fields, so the equations are those of the map
+
+    x -> fields y(x), one after the other -> Phi(x) = s*(y(x)),        r(x) = Phi(x) - x,
+
+where x are the state variables that messages listen to (h alone in all built-in cells: N unknowns, also for the LSTM). A shut
+update gate multiplies the step s' - s by 1 - z and would make anything look like a fixed point; r never carries that factor, and
+fields that set the speed only (the GRU's z) do not enter at all. det(1 - dPhi/dx) is the det(1 - W(1) U) of the theory sheet.
+
+Points of several networks of one cell are evaluated together: x (B, m, N) comes with ``which`` (B,), the network of each.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from ..errors import ConvergenceError
+
+__all__ = ["ReducedMap", "solve", "size"]
+
+#: Bytes of the matrices that are factored at a time: what stays in the cache while it is assembled and decomposed.
+_BLOCK = 1e6
+
+
+@lru_cache(maxsize=64)
+class _SiteMap:
+    """What the reduced map needs of a cell: which variables and fields matter, and compiled derivatives."""
+
+    def __init__(self, cell):
+        import sympy as sp
+
+        from ..cell import symbolic as derive
+        from ..cell.compiled import SparseBlocks
+
+        self.cell = cell
+        heard = set().union(*(m.free_symbols for m in cell.messages))
+        self.kept = [i for i, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
+        d, K = cell.n_state, cell.n_fields
+        pole = None
+        if cell.closed_form is not None:
+            # the derivative of the closed form: exact at any saturation, and fields that only set the speed are absent
+            forms = [cell.closed_form[cell.state[i]] for i in self.kept]
+            slopes = sp.Matrix([[derive.stable_form(sp.diff(form, y)) for y in cell.fields] for form in forms])
+        else:
+            # ds*/dy = (1 - F_s)^-1 F_y, as adjugate and determinant so that small leaks are not subtracted from 1
+            head, back = derive._placeholders(derive.stable_form(sp.eye(d) - cell.F_s), "A")
+            right, more = derive._placeholders(derive.stable_form(cell.F_y), "B")
+            back |= more
+            slopes = (head.adjugate() * right)[self.kept, :].xreplace(back)
+            pole = head.det(method="berkowitz").xreplace(back)
+        needed = {k for k in range(K) if any(slopes[i, k] != 0 for i in range(len(self.kept)))}
+        while True:
+            more = {j for k in needed for j in range(k) if cell.fields[j] in cell.messages[k].free_symbols} - needed
+            if not more:
+                break
+            needed |= more
+        self.needed = sorted(needed)
+        arguments = [*cell.state, *cell.fields, *cell.parameters]
+        matrices = {"slopes": slopes} | ({} if pole is None else {"pole": sp.Matrix([[pole]])})
+        self.slopes = SparseBlocks(arguments, matrices)
+        only = [[cell.M_s[k, i] if k in needed else 0 for i in self.kept] for k in range(K)]
+        before = [[cell.M_y[k, j] if k in needed else 0 for j in range(K)] for k in range(K)]
+        blocks = {"M_s": derive.stable_form(sp.Matrix(only)), "M_y": derive.stable_form(sp.Matrix(before))}
+        self.messages = SparseBlocks(arguments, blocks)
+
+
+class ReducedMap:
+    """x -> Phi(x) of one network or several: its residual and its Jacobian [T2].
+
+    Parameters
+    ----------
+    net : Network, a single one or a batch
+    pattern : (K, N) or (batch, K, N) array, the frozen input I_k
+    """
+
+    def __init__(self, net, pattern):
+        self.cell = net.cell
+        self.site = _SiteMap(net.cell)
+        single = net.batch is None
+        self.matrices = net.matrices[None] if single else net.matrices
+        self.constant = (net.biases + pattern)[None] if single else net.biases + pattern
+        self.parameters = net.parameters[None] if single else net.parameters
+        self.connected = [bool(self.matrices[:, k].any()) for k in range(net.cell.n_fields)]
+        self.n_networks = len(self.matrices)
+        self.m, self.n_units = len(self.site.kept), net.n_units
+        self.n = self.m * self.n_units
+        self.n_jacobians = 0  # computed so far: the measure of work
+
+    def _of(self, array, which):
+        """Entries of an array (networks, ...) for each point; one network is left to broadcasting."""
+        return array if self.n_networks == 1 else array[which]
+
+    def _matrix(self, k, which):
+        return self.matrices[0, k] if self.n_networks == 1 else self.matrices[which, k]
+
+    def _parameters_of(self, which):
+        return list(np.moveaxis(self._of(self.parameters, which), 1, 0))
+
+    def blocks(self, count):
+        """Slices that cut ``count`` points so that the matrices of one slice stay in the cache."""
+        length = max(1, int(_BLOCK / (8 * self.n**2)))
+        return [slice(start, start + length) for start in range(0, count, length)]
+
+    def fields(self, x, which, all=False, matrices=None):
+        """Fields as a list of (B, N) arrays; those that Phi does not need stay 0 unless ``all``. Also the state rows used."""
+        rows = [0.0] * self.cell.n_state
+        for place, i in enumerate(self.site.kept):
+            rows[i] = x[:, place]
+        shape = (x.shape[0], self.n_units)
+        parameters = self._parameters_of(which)
+        constant = self._of(self.constant, which)
+        y = [np.zeros(shape) for _ in range(self.cell.n_fields)]
+        for k in range(self.cell.n_fields) if all else self.site.needed:
+            y[k] = np.broadcast_to(constant[:, k], shape)
+            if self.connected[k]:
+                message = np.broadcast_to(self.cell.compiled.message(k, rows, y, parameters), shape)
+                matrix = self._matrix(k, which) if matrices is None else matrices[k]
+                y[k] = y[k] + (message @ matrix.T if matrix.ndim == 2 else np.matmul(matrix, message[:, :, None])[:, :, 0])
+        return rows, y, parameters
+
+    def fixed_state(self, y, parameters):
+        """(B, d, N) fixed states of the sites; not a number where a site has none."""
+        shape = y[0].shape
+        parameters = [np.broadcast_to(p, shape) for p in parameters]
+        try:
+            values = self.cell.compiled.fixed_state(y, parameters)
+            bad = None
+        except ConvergenceError as error:
+            values = list(error.estimate)
+            again = self.cell.compiled.update(values, y, parameters)
+            bad = sum(~(np.abs(a - s) <= 1e-11 * (1.0 + np.abs(s))) for a, s in zip(again, values)) > 0
+        out = np.stack([np.broadcast_to(v, shape) for v in values], axis=1)
+        if bad is not None:
+            out[np.broadcast_to(bad[:, None], out.shape)] = np.nan
+        return out
+
+    def residual(self, x, which):
+        """Phi(x) - x, (B, m, N), for points x (B, m, N) of the networks ``which`` (B,)."""
+        out = np.empty_like(x)
+        with np.errstate(all="ignore"):
+            for part in self.blocks(len(x)):
+                _, y, parameters = self.fields(x[part], which[part])
+                out[part] = self.fixed_state(y, parameters)[:, self.site.kept] - x[part]
+        return out
+
+    def jacobian(self, x, which):
+        """Residual (B, m N) and its derivative by x, (B, m N, m N)."""
+        self.n_jacobians += len(x)
+        with np.errstate(all="ignore"):
+            return self._jacobian(x, which)
+
+    def newton_step(self, x, which):
+        """Residual and the Newton step -J^-1 r at points x, both (B, m, N), cut into blocks that the cache can hold."""
+        residual, step = np.empty_like(x), np.empty_like(x)
+        for part in self.blocks(len(x)):
+            r, J = self.jacobian(x[part], which[part])
+            residual[part] = r.reshape(x[part].shape)
+            step[part] = -solve(J, r[:, :, None]).reshape(x[part].shape)
+        return residual, step
+
+    def index(self, x, which):
+        """(B,) sign of det(1 - dPhi/dx); 0 within rounding of a fold."""
+        sign = np.zeros(len(x), dtype=int)
+        for part in self.blocks(len(x)):
+            _, J = self.jacobian(x[part], which[part])
+            s, log = np.linalg.slogdet(-J)
+            sign[part] = np.where(np.isfinite(log), s, 0).astype(int)
+        return sign
+
+    def _jacobian(self, x, which):
+        B, n = x.shape[0], self.n_units
+        matrices = {k: self._matrix(k, which) for k in self.site.needed if self.connected[k]}
+        rows, y, parameters = self.fields(x, which, matrices=matrices)
+        state = self.fixed_state(y, parameters)
+        residual = (state[:, self.site.kept] - x).reshape(B, self.n)
+        slopes = self.site.slopes(*state.swapaxes(0, 1), *y, *parameters)
+        if "pole" in slopes:
+            pole = slopes["pole"][0, 0]
+            slopes["slopes"] = {key: value / pole for key, value in slopes["slopes"].items()}
+        blocks = self.site.messages(*rows, *y, *parameters)
+
+        def columns(matrix, value):  # matrix diag(value)
+            if np.ndim(value) == 0:  # most messages are the state itself
+                return matrix if value == 1 else matrix * value
+            return matrix * np.broadcast_to(value, (B, n))[:, None, :]
+
+        dy = {}
+        for k, matrix in matrices.items():
+            for i in range(self.m):
+                total = columns(matrix, blocks["M_s"][k, i]) if (k, i) in blocks["M_s"] else None
+                for j in matrices:
+                    if (k, j) in blocks["M_y"] and (j, i) in dy:
+                        inner = np.broadcast_to(blocks["M_y"][k, j], (B, n))[:, :, None] * dy[j, i]
+                        term = np.matmul(matrix, inner)
+                        total = term if total is None else total + term
+                if total is not None:
+                    dy[k, i] = total
+        J = np.zeros((B, self.m * n, self.m * n))
+        fresh = {(a, i) for a in range(self.m) for i in range(self.m)}
+        for (a, k), slope in slopes["slopes"].items():
+            slope = np.broadcast_to(slope, (B, n))[:, :, None]
+            for i in range(self.m):
+                if (k, i) in dy:
+                    block = J[:, a * n : (a + 1) * n, i * n : (i + 1) * n]
+                    if (a, i) in fresh:
+                        fresh.remove((a, i))
+                        np.multiply(slope, dy[k, i], out=block)
+                    else:
+                        block += slope * dy[k, i]
+        J[:, range(self.m * n), range(self.m * n)] -= 1.0
+        return residual, J
+
+    def complete(self, x, which):
+        """The full states (B, d, N) of points x."""
+        with np.errstate(all="ignore"):
+            _, y, parameters = self.fields(x, which, all=True)
+            state = self.fixed_state(y, parameters)
+        state[:, self.site.kept] = x
+        return state
+
+    def bounds(self):
+        """(networks, m, 1) largest |s*| of the unknowns at any fields, probed; infinite where it grows with the fields."""
+        shape = (self.n_networks, self.m, 1)
+        if self.cell.closed_form is None:
+            return np.full(shape, np.inf)
+        largest = []
+        for scale in (15.0, 40.0):
+            grid = scale * np.array(list(product((-1.0, 0.0, 1.0), repeat=self.cell.n_fields))).T
+            size = (self.n_networks, grid.shape[1], self.n_units)
+            y = [np.broadcast_to(row[None, :, None], size).reshape(-1, self.n_units) for row in grid]
+            parameters = [np.repeat(p, grid.shape[1], axis=0) for p in np.moveaxis(self.parameters, 1, 0)]
+            with np.errstate(all="ignore"):
+                value = np.abs(self.fixed_state(y, parameters)[:, self.site.kept])
+            largest.append(value.reshape(self.n_networks, -1, self.m, self.n_units).max(axis=(1, 3)))
+        return np.where(largest[1] <= 1.05 * largest[0], largest[1], np.inf).reshape(shape)
+
+    def odd(self):
+        """(networks,) whether Phi(-x) = -Phi(x), so that fixed points come in pairs: probed at points of several sizes.
+
+        Phi is analytic where messages and updates are, so what holds at random points holds everywhere. Small ones are there
+        because saturated sites forget a small bias.
+        """
+        rng = np.random.default_rng(0)
+        odd = np.ones(self.n_networks, dtype=bool)
+        for scale in (0.0, 1e-3, 1.0):
+            x = np.broadcast_to(scale * rng.standard_normal((self.m, self.n_units)), (self.n_networks, self.m, self.n_units))
+            networks = np.arange(self.n_networks)
+            there, back = self.residual(x, networks) + x, self.residual(-x, networks) - x
+            odd &= size(there + back) < 1e-12 * (1e-3 + np.abs(there).max(axis=(1, 2)))
+        return odd
+
+
+def solve(matrix, right):
+    """Batched solve (B, n, n), (B, n, k); singular systems get a tiny shift, broken ones a zero solution."""
+    try:
+        with np.errstate(all="ignore"):
+            out = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        good = np.isfinite(matrix).all(axis=(1, 2))[:, None, None]
+        matrix = np.where(good, matrix, np.eye(matrix.shape[1]))
+        shift = np.random.default_rng(0).standard_normal(matrix.shape) * 1e-12
+        shift *= np.abs(matrix).max(axis=(1, 2))[:, None, None] + 1e-300
+        out = np.linalg.solve(matrix + shift, right)
+        out[~good[:, 0, 0]] = 0.0
+    out[~np.isfinite(out)] = 0.0
+    return out
+
+
+def size(residual):
+    """(B,) largest |residual|, infinite where it is not a number."""
+    largest = np.abs(residual).max(axis=tuple(range(1, residual.ndim)))
+    return np.where(np.isfinite(largest), largest, np.inf)

@@ -1,0 +1,287 @@
+"""Pictures of small flows: phase portraits, basins, bifurcation diagrams. As in ``plotting``: into ``ax`` or a new figure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import CapabilityError
+from ..flow.continuation.continuation_ import CycleBranch, FixedPointBranch
+from ..flow.flow import Flow, _box
+from ..flow.orbits.cycle import Basins, Cycle
+from ..flow.orbits.cycle import cycles as all_cycles
+from ..flow.orbits.map_orbits import MapAttractors
+from ..flow.orbits.trajectories import advance
+from .plotting_ import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, _axes
+
+__all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"]
+
+#: Marker and face of each kind of fixed point; saddles are crosses.
+_POINTS = {"sink": ("o", BLACK), "source": ("o", "white"), "saddle": ("X", VERMILLION), "undecided": ("s", "0.6")}
+
+
+def separatrices(flow, points=None, *, time=200.0, n=400):
+    """Stable and unstable manifolds of the saddles of a two-dimensional flow, as curves.
+
+    Parameters
+    ----------
+    flow : Flow of two dimensions
+    points : FlowFixedPoints, optional
+        Default: ``flow.fixed_points()``.
+    time : float
+        How long each manifold is followed, forwards or backwards.
+    n : int
+        Points per curve, closer where it is fast.
+
+    Returns
+    -------
+    dict : "stable" and "unstable", lists of (m, 2) arrays
+
+    Raises
+    ------
+    CapabilityError : dim is not 2
+    """
+    if flow.dim != 2:
+        raise CapabilityError(f"separatrices are drawn for two-dimensional flows; this one has dim {flow.dim}")
+    points = flow.fixed_points() if points is None else points
+    bound = 1.2 * np.abs(flow.bounds).max()
+    out = {"stable": [], "unstable": []}
+    for p in points:
+        if p.kind != "saddle":
+            continue
+        values, vectors = np.linalg.eig(flow.jacobian(p.state))
+        for value, v in zip(values.real, vectors.real.T):
+            name, sign = ("unstable", 1.0) if value > 0 else ("stable", -1.0)
+            for side in (1.0, -1.0):
+                x = p.state + 1e-4 * side * v / np.linalg.norm(v)
+                curve, t = [p.state, x], 0.0
+                while t < time and len(curve) < 20 * n:
+                    # equal lengths rather than equal times: about 1/n of the box a step
+                    step = min(time / n, 4.0 / n / max(np.linalg.norm(flow(x)), 1e-6))
+                    x = advance(flow, x, sign * step, bound=bound)
+                    t += step
+                    if not np.isfinite(x).all():
+                        break
+                    curve.append(x)
+                    if np.linalg.norm(flow(x)) < 1e-7 and t > 1.0:
+                        break
+                out[name].append(np.array(curve))
+    return out
+
+
+def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=None, orbits=None, box=None, legend=True, ax=None):
+    """The phase portrait of a two-dimensional flow: nullclines, typed fixed points, stream lines, cycles, separatrices.
+
+    Parameters
+    ----------
+    flow : Flow of two dimensions
+    cycles : list of Cycle, optional
+        Default: those that ``cycles(flow)`` finds, stable ones solid, unstable ones dashed.
+    streams : bool
+        Draw stream lines; they show direction only, not speed.
+    manifolds : bool
+        Draw the stable manifolds of saddles, which bound basins, and the unstable ones.
+    points : FlowFixedPoints, optional
+        Default: ``flow.fixed_points()``.
+    orbits : MapAttractors, optional
+        Attractors of the Euler map, drawn as dots: what the discrete network does.
+    box : (low, high) or two such pairs, optional
+        Default: ``flow.bounds``.
+    legend : bool
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
+    """
+    if not isinstance(flow, Flow):
+        raise TypeError(f"flow must be a Flow, got {flow!r}")
+    if flow.dim != 2:
+        raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
+    limits = _box(flow, box)
+    points = flow.fixed_points() if points is None else points
+    cycles = all_cycles(flow) if cycles is None else list(cycles)
+    if not all(isinstance(c, Cycle) for c in cycles):
+        raise TypeError("cycles must hold Cycles")
+    if orbits is not None and not isinstance(orbits, MapAttractors):
+        raise TypeError(f"orbits must be MapAttractors, got {orbits!r}")
+    ax = _axes(ax, 3.3)
+    if streams:
+        x, y = (np.linspace(low, high, 41) for low, high in limits)
+        speed = flow(np.stack(np.meshgrid(x, y), axis=-1))
+        ax.streamplot(x, y, speed[..., 0], speed[..., 1], color="0.75", linewidth=0.5, arrowsize=0.5, density=1.1, zorder=1)
+    for i, (curves, colour) in enumerate(zip(flow.nullclines(box=box), (BLUE, ORANGE))):
+        for j, curve in enumerate(curves):
+            ax.plot(*curve.T, color=colour, linewidth=1.0, zorder=2, label=f"$\\dot h_{i + 1} = 0$" if j == 0 else None)
+    if manifolds:
+        curves = separatrices(flow, points)
+        for name, style in (("stable", (0, (1, 1))), ("unstable", "-")):
+            for j, curve in enumerate(curves[name]):
+                label = f"{name} manifold" if j == 0 else None
+                ax.plot(*curve.T, color=PURPLE, linewidth=0.9, linestyle=style, zorder=3, label=label)
+    for stable in (True, False):
+        style = {
+            "color": GREEN if stable else VERMILLION,
+            "linestyle": "-" if stable else (0, (4, 2)),
+            "linewidth": 1.8,
+            "zorder": 4,
+        }
+        for j, cycle in enumerate([c for c in cycles if c.stable == stable]):
+            states = cycle.states(800)
+            closed = np.concatenate([states, states[:1]])
+            ax.plot(*closed.T, **style, label=f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
+    moving = [a.states for a in orbits or () if a.kind != "fixed"]
+    if moving:
+        ax.plot(*np.concatenate(moving).T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
+    _draw_points(ax, points)
+    ax.set_xlim(*_padded(limits[0]))
+    ax.set_ylim(*_padded(limits[1]))
+    ax.set_xlabel("$h_1$")
+    ax.set_ylabel("$h_2$")
+    ax.set_aspect("equal")
+    if legend:
+        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    return ax
+
+
+def _padded(limits):
+    pad = 0.03 * (limits[1] - limits[0])
+    return limits[0] - pad, limits[1] + pad
+
+
+def _draw_points(ax, points):
+    for kind, (marker, face) in _POINTS.items():
+        states = np.array([p.state for p in points if p.kind == kind])
+        if len(states):
+            edge = "white" if kind == "saddle" else BLACK
+            ax.plot(*states.T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
+                    markeredgewidth=0.9, linestyle="none", zorder=6, label=kind, clip_on=False)  # fmt: skip
+
+
+#: Pale areas for basins.
+_BASINS = ("#cfe3f3", "#fbe3b8", "#cdebdd", "#f3d3e3", "#e3dcf2", "#f6d5c5", "#e8e8c8", "#dddddd")
+
+
+def plot_basins(basins, *, ax=None):
+    """Basins of attraction as areas, with the attractors and the other fixed points.
+
+    Parameters
+    ----------
+    basins : Basins
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        White: undecided.
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    if not isinstance(basins, Basins):
+        raise TypeError(f"basins must be Basins, got {basins!r}")
+    ax = _axes(ax, 3.3)
+    count = len(basins.attractors)
+    colours = ListedColormap([_BASINS[i % len(_BASINS)] for i in range(max(1, count))])
+    norm = BoundaryNorm(np.arange(max(1, count) + 1) - 0.5, max(1, count))
+    shown = np.ma.masked_less(basins.label, 0)
+    ax.pcolormesh(basins.x, basins.y, shown, cmap=colours, norm=norm, shading="nearest", rasterized=True, zorder=0)
+    for j, cycle in enumerate(basins.attractors.cycles):
+        states = cycle.states(800)
+        ax.plot(
+            *np.concatenate([states, states[:1]]).T, color=GREEN, linewidth=1.8, zorder=4, label="stable cycle" if j == 0 else None
+        )
+    _draw_points(ax, basins.flow.fixed_points())
+    ax.set_xlabel("$h_1$")
+    ax.set_ylabel("$h_2$")
+    ax.set_aspect("equal")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    return ax
+
+
+_BIFURCATIONS = {
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
+    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
+    "torus": ("D", GREEN),
+}  # fmt: skip
+
+
+def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
+    """A bifurcation diagram: one coordinate of fixed points and the range of it on cycles, against the parameter.
+
+    Parameters
+    ----------
+    branches : FixedPointBranch and CycleBranch, along one parameter
+        Stable parts solid, unstable parts dashed; bifurcations marked.
+    coordinate : int
+    stability : "flow" or "map"
+        Whose stability makes a branch of fixed points solid.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError : no branches, different parameters, unknown coordinate
+    """
+    if not branches or not all(isinstance(b, (FixedPointBranch, CycleBranch)) for b in branches):
+        raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {branches!r}")
+    if len({b.path for b in branches}) > 1:
+        raise ValueError(f"branches must run along one parameter, got {sorted({b.path for b in branches})}")
+    if stability not in ("flow", "map"):
+        raise ValueError(f"stability must be 'flow' or 'map', got {stability!r}")
+    dim = (branches[0].states if isinstance(branches[0], FixedPointBranch) else branches[0].low).shape[1]
+    if isinstance(coordinate, bool) or not isinstance(coordinate, (int, np.integer)) or not 0 <= coordinate < dim:
+        raise ValueError(f"coordinate must be an integer from 0 to {dim - 1}, got {coordinate!r}")
+    ax = _axes(ax, 2.7)
+    seen = set()
+
+    def once(name):
+        label = None if name in seen else name
+        seen.add(name)
+        return label
+
+    for branch in branches:
+        if isinstance(branch, FixedPointBranch):
+            stable = branch.stable if stability == "flow" else branch.map_stable
+            curves, colour, what = [branch.states[:, coordinate]], BLACK, "fixed point"
+        else:
+            stable, colour, what = branch.stable, GREEN, "cycle"
+            curves = [branch.low[:, coordinate], branch.high[:, coordinate]]
+        for values in curves:
+            for start, end in _runs(stable):
+                name = f"{'stable' if stable[start] else 'unstable'} {what}"
+                style = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
+                ax.plot(branch.values[start : end + 1], values[start : end + 1], **style, label=once(name))
+        for b in branch.bifurcations:
+            marker, face = _BIFURCATIONS[b.kind]
+            height = b.state[coordinate]
+            if isinstance(branch, CycleBranch) and b.orbit is not None:
+                height = b.orbit.stages[..., coordinate].max()
+            label = once(b.kind.replace("_", "-") + (" (map)" if b.kind in ("neimark_sacker", "flip") else ""))
+            style = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
+            ax.plot(b.value, height, marker=marker, color=face, label=label, **style)
+    ax.set_xlabel(_parameter_label(branches[0].path))
+    ax.set_ylabel(f"$h_{coordinate + 1}$")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    return ax
+
+
+def _parameter_label(path):
+    """b_h[1] as LaTeX with indices from 1."""
+    name, _, rest = path.partition("[")
+    indices = ",".join(str(int(i) + 1) for i in rest.rstrip("]").split(","))
+    head, _, tail = name.partition("_")
+    return f"${head}^{{{tail}}}_{{{indices}}}$" if tail else f"${name}_{{{indices}}}$"
+
+
+def _runs(flags):
+    """(start, end) of stretches of one value; neighbours share their border so that curves have no gaps."""
+    edges = np.flatnonzero(np.diff(flags.astype(int))) + 1
+    starts = np.concatenate([[0], edges])
+    ends = np.concatenate([edges, [len(flags) - 1]])
+    return [(int(a), int(min(b, len(flags) - 1))) for a, b in zip(starts, ends)]

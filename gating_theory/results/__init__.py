@@ -1,0 +1,1 @@
+"""What every result can do: be saved, loaded, and say where it comes from."""

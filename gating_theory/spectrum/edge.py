@@ -1,0 +1,432 @@
+"""T(lambda): where the spectrum ends [T3].
+
+T_kn(lambda) = sum over fields l that listen to message n of a_l^2 E|W_kl(lambda)|^2. At a mean-field fixed point its dependence on
+lambda is only through det(lambda - F_s), so that all other fields are averaged once and for all; what is left is a sum over
+the few nodes of the fields that set the leak (the update gate).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from ..ensemble.sites import MAX_NODES
+from ..errors import ConvergenceError
+from .dyson import spectral_radius
+
+__all__ = ["FixedPointEdge", "SitesEdge"]
+
+#: Quadrature tolerances of T(lambda), the first whose grids are affordable. Its integrands have poles of fourth order
+#: (sech^4), whose prefactor costs three digits: the first gives T to 1e-11.
+EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
+#: Nodes of the leak's variable, in multiples of what smooth integrands need.
+_DENSITIES = (2, 3, 6, 12, 24, 48, 96, 192, 384)
+_REFINED_NODES = 1e7
+
+
+class FixedPointEdge:
+    """T(lambda) at a mean-field fixed point, as accurate next to a leak as elsewhere.
+
+    As a function of the leak's field y the integrand is N(y) / |chi(lambda, y)|^2, with poles where chi = 0 that approach the
+    real axis as lambda approaches a leak. What a pole y* does to the trapezoidal rule with step h is known from the
+    residue theorem, and N there from its cardinal series, so that the integral is the sum over nodes plus
+
+        2 Re [ e^{i theta} sum_n (-1)^n N_n h / (y* - y_n) / (d chi(lambda, y*)/dy  chi(conj lambda, y*)) ],
+
+    theta = pi (y* - y_0) / h. Two grids of different density are compared; lambdas where they differ by more than wanted go on to
+    the next pair. Searches for the edge (``deep``) take the first grid at its word.
+
+    Parameters
+    ----------
+    fixed_point : FixedPoint
+    """
+
+    def __init__(self, fixed_point):
+        self.cell = fixed_point.ensemble.cell
+        law = fixed_point.law
+        # leaks spread by less than 1e-6 act as one: edges move by the square of that
+        narrow = law.stds[0] < 1e-6 * (1.0 + np.abs(law.means))
+        narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
+        self.law = replace(law, stds=np.where(narrow, 0.0, law.stds))
+        self.a2 = fixed_point.ensemble.array("gain") ** 2
+        self.n = self.cell.n_messages
+        self.pole_variables = self.cell.compiled.pole_variables
+        self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
+        self._grids, self._polynomials, self._tables, self._averages = {}, {}, {}, {}
+        if fixed_point.is_zero:  # these do not depend on the gains that one may be sweeping
+            self._averages = self.cell.compiled.zero_averages(law)
+        self._stacks, self._slopes, self._cardinal = {}, {}, {}
+        self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
+        leak = self.cell.compiled.analytic_leak
+        stiff = any(self.law.stiff[v] for v in self.pole_variables)  # cardinal series need even spacing
+        self._leak = leak if leak and not stiff and not self.fixed else None
+
+    @cached_property
+    def _deepest(self):
+        """The last density: refined often where a leak is averaged alone, less where other fields come with it."""
+        if self._leak is not None:
+            return 2
+        room = _REFINED_NODES / self._largest_grid(self.tol)
+        return int(np.clip(sum(n <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
+
+    def _numerators(self, center):
+        return self.cell.compiled.edge_factors[0][center][1]
+
+    @cached_property
+    def _constant(self):
+        """(n, n) the part of T that does not depend on lambda."""
+        out = np.zeros((self.n, self.n))
+        for (k, l), products in self.cell.compiled.edge_factors[1].items():
+            if self.a2[l] > 0.0:
+                mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=self._averages)
+                out[k, self.cell.message_of[l]] += self.a2[l] * float(np.squeeze(mean))
+        return out
+
+    def _largest_grid(self, tol):
+        """Nodes of the largest factor that holds a leak's variable together with others."""
+        poles, worst = set(self.pole_variables), 1.0
+        for pairs in self._numerators(1).values():
+            for factor in (f for products in pairs.values() for factors in products for f in factors):
+                if poles & set(factor.variables):
+                    _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
+                    worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
+        return worst
+
+    def _grid(self, level):
+        """(law, leak variables, their values, weights) on a grid of one of the densities."""
+        if level not in self._grids:
+            where = self.pole_variables
+            law = self.law.refined(where, _DENSITIES[level])
+            values, rules, _ = law.grid(where, self.tol)
+            shape = tuple(w.shape[1] for w in rules)
+            weights = np.ones(shape)
+            for axis, w in enumerate(rules):
+                weights = weights * w[0].reshape([-1 if i == axis else 1 for i in range(len(shape))])
+            self._grids[level] = law, values, weights
+        return self._grids[level]
+
+    def _chi(self, center, level):
+        """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center."""
+        if (center, level) not in self._polynomials:
+            law, values, weights = self._grid(level)
+            (call, where), _ = self.cell.compiled.edge_factors[0][center]
+            arguments = law.arguments(self.cell, dict(zip(where, values)))
+            chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in call(*arguments)]
+            self._polynomials[center, level] = np.array(chi, dtype=float)
+        return self._polynomials[center, level]
+
+    def _table(self, center, level):
+        """{(k, n): {(i, j): (G,)}}: weights of t^i conj(t)^j in the numerators of T, t = lambda - center."""
+        if (center, level) in self._tables:
+            return self._tables[center, level]
+        if level and self._leak is not None:
+            self._tables[center, level] = self._interpolated(self._table(center, 0), level)
+            return self._tables[center, level]
+        law, _, weights = self._grid(level)
+        table = {}
+        for (k, l), pairs in self._numerators(center).items():
+            if self.a2[l] == 0.0:
+                continue
+            nu = self.cell.message_of[l]
+            for (i, j), products in pairs.items():
+                mean, _ = law.mean_of_products(self.cell, products, self.tol, self.pole_variables, self._averages)
+                value = self.a2[l] * np.broadcast_to(mean, (1, *weights.shape))[0] * weights
+                if np.any(value):
+                    terms = table.setdefault((k, nu), {})
+                    terms[i, j] = terms.get((i, j), 0.0) + value.ravel()
+        self._tables[center, level] = table
+        return table
+
+    def _shape(self, w):
+        """The power 0, 1 or 2 of det(1 - F_s) that makes a numerator flattest when divided by it: its cardinal series is then
+        accurate relative to the numerator itself.
+
+        Numerators carry powers of the weight 1 - z of new input, which is tiny where leaks come close to 1, and it is just
+        there that they are divided by tiny numbers.
+        """
+        g = np.abs(w) / self._grid(0)[2].ravel()
+        live = g > 0
+        with np.errstate(all="ignore"):
+            ranges = [np.ptp(np.log(g[live]) - s * np.log(self._chi(1, 0)[0][live])) for s in (0, 1, 2)]
+        return int(np.argmin([r if np.isfinite(r) else np.inf for r in ranges]))
+
+    def _interpolated(self, table, level):
+        """A table on a denser grid by the cardinal series: the coarsest one has twice the nodes that the trapezoidal rule needs."""
+        (y,), (fine,) = self._grid(0)[1], self._grid(level)[1]
+        y, fine = y.ravel(), fine.ravel()
+        flat, where = [], []
+        for entry, terms in table.items():
+            for power, w in terms.items():
+                shape = self._shape(w)
+                flat.append(_quotient(w, self._chi(1, 0)[0] ** shape))
+                where.append((entry, power, shape))
+        values = _cardinal_series(fine, y, np.array(flat).T) * (fine[1] - fine[0]) / (y[1] - y[0]) if flat else ()
+        out = {entry: {} for entry in table}
+        for column, (entry, power, shape) in enumerate(where):
+            value = self._chi(1, level)[0] ** shape * values[:, column]
+            out[entry][power] = np.maximum(value, 0.0) if power[0] == power[1] else value  # averages of squares
+        return out
+
+    @cached_property
+    def leaks(self):
+        """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
+        return _polynomial_roots(self._chi(0, 0))
+
+    @property
+    def leak_weights(self):
+        """(G,) weights of the leaks."""
+        return self._grid(0)[2].ravel()
+
+    @cached_property
+    def continua(self):
+        """[(low, high)] intervals of the real axis that are covered by the leaks' law, but for its last 1e-14 or so."""
+        return _intervals(self.leaks, 1.0)
+
+    @property
+    def falls_off_axis(self):
+        """Whether T(x + iy) <= T(x) for all real x: where leaks are real and numerators do not depend on lambda (the GRU's)."""
+        constant = all((i, j) == (0, 0) for _, _, i, j in self._terms(1, 0)[0])
+        return constant and not np.iscomplexobj(self.leaks)
+
+    def _on_continuum(self, lam):
+        """Which lambdas are real and within a continuum of leaks, where T is infinite."""
+        inside = np.zeros(lam.shape, dtype=bool)
+        for low, high in self.continua:
+            inside |= (low < lam.real) & (lam.real < high)
+        return inside & (lam.imag == 0.0)
+
+    def _evaluate(self, lam, level):
+        from .dyson_kernels import inverse_square_moments
+
+        out = np.tile(self._constant, (lam.size, 1, 1))
+        on_pole = np.zeros(lam.size, dtype=bool)
+        for center in (0, 1):
+            part = np.flatnonzero((np.abs(lam) < 0.5) == (center == 0))
+            if not part.size:
+                continue
+            t = lam[part] - center
+            labels, w = self._terms(center, level)
+            sums, nearest = inverse_square_moments(t, self._chi(center, level), w)
+            if self._leak is not None:
+                near, correction = self._pole_correction(t, nearest, center, level)
+                sums[near] += correction
+            for column, (k, nu, i, j) in enumerate(labels):
+                out[part, k, nu] += (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * sums[:, column]
+            chi = self._chi(center, level)[:, nearest]
+            on_pole[part] = _polynomial(chi, t) == 0
+        np.maximum(out, 0.0, out=out)
+        if on_pole.any():  # 0/0 on the pole itself: look beside it, where a coupled site shows as a huge value
+            beside = self._evaluate(lam[on_pole] + 1e-9j, level)
+            out[on_pole] = np.where(beside > 1e9, np.inf, beside)
+        return out
+
+    def _pole_correction(self, t, nearest, center, level):
+        """What the poles add to the sums over nodes: the rows of ``t`` with a pole near the real axis, and (rows, T) corrections.
+
+        ``nearest``: the nodes closest to a pole.
+        """
+        from .dyson_kernels import cauchy_sums
+
+        if not (t.imag > 0.0).any():
+            return np.zeros(0, dtype=int), 0.0
+        y = self._grid(level)[1][0].ravel()
+        h, leak, n = y[1] - y[0], self._leak[center], self._chi(center, level).shape[0]
+        with np.errstate(all="ignore"):
+            # far from all poles the rule needs no correction
+            values = self._leak_at_nodes(center, level)[:, nearest]
+            move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
+            rows = np.flatnonzero(np.isfinite(move) & (np.abs(move) < 40.0 * h) & (np.abs(move.imag) < 20.0 * h) & (t.imag > 0.0))
+            t, move = t[rows], move[rows]
+            root = y[nearest[rows]] + _limited(move)
+            for _ in range(40):
+                values = [np.broadcast_to(c, root.shape) for c in leak(root)]
+                move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
+                root = root + _limited(move)
+                if np.all(np.abs(move) < 1e-14 * (1.0 + np.abs(root))):
+                    break
+            # leaks that fall with y have the pole of conj(lambda) in the upper half plane
+            below = root.imag < 0.0
+            t, root = np.where(below, t.conj(), t), np.where(below, root.conj(), root)
+            values = [np.broadcast_to(c, root.shape) for c in leak(root)]
+            slope, mirror = _polynomial(values[n:], t), _polynomial(values[:n], t.conj())
+            phase = np.exp(1j * np.pi * (root - y[0]) / h)
+            good = np.isfinite(root) & (root.imag > 0.0) & (np.abs(phase) > 1e-17)
+            good &= (np.abs(move) < 1e-9 * (1.0 + np.abs(root))) & np.isfinite(slope * mirror) & (slope * mirror != 0)
+        root, rows = root[good], rows[good]
+        one = np.broadcast_to(self._leak[1](root)[0], root.shape)
+        factor = 2.0 * phase[good] / (slope * mirror)[good]
+        shapes, flat = self._cardinal_terms(center, level)
+        re, im = cauchy_sums(root, y, flat)
+        scale = factor[:, None] * one[:, None] ** shapes
+        return rows, scale.real * re - scale.imag * im
+
+    def _cardinal_terms(self, center, level):
+        """Shapes (T,) of the terms, and their weights divided by it with alternating signs (T, G)."""
+        if (center, level) not in self._cardinal:
+            labels, w = self._terms(center, level)
+            coarse = self._table(center, 0)
+            shapes = np.array([self._shape(coarse[k, nu][i, j]) for k, nu, i, j in labels], dtype=int)
+            sign = 1.0 - 2.0 * (np.arange(w.shape[1]) % 2)
+            self._cardinal[center, level] = shapes, sign * _quotient(w, self._chi(1, level)[0] ** shapes[:, None])
+        return self._cardinal[center, level]
+
+    def _leak_at_nodes(self, center, level):
+        """Coefficients of det(lambda - F_s) and their derivatives at the nodes."""
+        if (center, level) not in self._slopes:
+            y = self._grid(level)[1][0].ravel()
+            self._slopes[center, level] = np.array([np.broadcast_to(c, y.shape) for c in self._leak[center](y + 0j)])
+        return self._slopes[center, level]
+
+    def _terms(self, center, level):
+        """The table as labels (k, n, i, j) and weights (T, G)."""
+        if (center, level) not in self._stacks:
+            flat = [(*entry, *power, w) for entry, terms in self._table(center, level).items() for power, w in terms.items()]
+            weights = np.array([w for *_, w in flat]).reshape(len(flat), self._chi(center, level).shape[1])
+            self._stacks[center, level] = [label[:4] for label in flat], weights
+        return self._stacks[center, level]
+
+    def halving_error(self, x):
+        """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
+        from .dyson_kernels import inverse_square_moments
+
+        if self._leak is None:
+            return 0.0
+        center = 0 if abs(x) < 0.5 else 1
+        (labels, w), chi = self._terms(center, 0), self._chi(center, 0)
+        T = np.tile(self._constant, (2, 1, 1))
+        for i, step in enumerate((1, 2)):
+            nodes = slice(None, None, step)
+            sums, _ = inverse_square_moments(np.array([x - center + 0j]), np.ascontiguousarray(chi[:, nodes]), step * w[:, nodes])
+            for column, (k, nu, a, b) in enumerate(labels):
+                T[i, k, nu] += (x - center) ** (a + b) * (1.0 if a == b else 2.0) * sums[0, column]
+        full, half = spectral_radius(T)
+        return abs(full - half) / full
+
+    def transfer_moments(self, lam, deep=np.inf, rtol=1e-10):
+        """T(lambda), (L, n, n), to ``rtol`` or what the grids allow.
+
+        Where its spectral radius is seen to be above ``deep`` or below 1/deep, three digits are enough.
+        """
+        if self.fixed:
+            return self._evaluate(lam, 0)
+        out = self._evaluate(lam, 0)
+        singular = self._on_continuum(lam)
+        out[singular] = np.where(out[singular] > self._constant, np.inf, out[singular])
+        if self._leak is not None and (rtol >= 1e-3 or np.isfinite(deep)):
+            return out  # searches trust the coarsest grid, which is good to 1e-10; whoever wants it checked asks without ``deep``
+        rtol = max(rtol, 1e3 * self.tol)
+        left = np.flatnonzero(~singular)
+        previous = out[left]
+        for level in range(1, self._deepest + 1):
+            fine = self._evaluate(lam[left], level)
+            out[left] = fine
+            a, b = spectral_radius(previous), spectral_radius(fine)
+            with np.errstate(invalid="ignore"):
+                difference = np.abs(a - b)
+                clear = (np.minimum(a, b) > deep) | (np.maximum(a, b) < 1.0 / deep)
+                settled = (difference <= np.where(clear, max(rtol, 1e-3), rtol) * np.abs(b)) | (np.minimum(a, b) > 1e12)
+            left, previous = left[~settled], fine[~settled]
+            if not left.size:
+                return out
+        doubt = (difference > max(1e-6, rtol) * np.abs(b)) & (np.minimum(a, b) < 3.0) & (np.maximum(a, b) > 0.3) & ~clear
+        if np.isfinite(deep):  # whoever looks for the edge cares only about what could move it
+            doubt &= difference > 0.01 * np.abs(b - 1.0)
+        doubt = doubt[~settled]
+        if doubt.any():
+            raise ConvergenceError(f"quadrature of T(lambda) not converged at lambda = {lam[left][doubt][0]}", estimate=out)
+        return out
+
+
+class SitesEdge:
+    """T(lambda) of a given population of sites: a plain sum."""
+
+    tol = float("nan")
+    falls_off_axis = False
+
+    def __init__(self, population):
+        self.population, self.n = population, population.n
+
+    @cached_property
+    def leaks(self):
+        """(M, d) eigenvalues of F_s at the sites."""
+        return _polynomial_roots(self.population._center(0)["chi"])
+
+    @cached_property
+    def continua(self):
+        """[(low, high)] intervals of the real axis between the outermost leaks."""
+        return _intervals(self.leaks, 0.0)
+
+    @property
+    def leak_weights(self):
+        """(M,) weights of the leaks."""
+        return self.population.weights
+
+    @staticmethod
+    def halving_error(x):
+        """0: there is no quadrature."""
+        return 0.0
+
+    def transfer_moments(self, lam, deep=np.inf, rtol=0.0):
+        """T(lambda), (L, n, n): exact, whatever ``deep`` and ``rtol``."""
+        return self.population.transfer_moments(lam)
+
+
+def _intervals(leaks, margin):
+    """Intervals covered by each column of real leaks (G, d), widened by ``margin`` times the last spacing."""
+    out = []
+    for column in leaks.T:
+        if np.any(np.imag(column)):
+            continue
+        x = np.sort(column.real)
+        if x[-1] > x[0]:
+            out.append((float(x[0] - margin * (x[1] - x[0])), float(x[-1] + margin * (x[-1] - x[-2]))))
+    return out
+
+
+def _cardinal_series(x, y, values):
+    """Whittaker's interpolation at x (F,) of values (G, T) on even nodes y."""
+    h = (y[-1] - y[0]) / (y.size - 1)
+    out = np.empty((x.size, values.shape[1]))
+    alternating = values * (1.0 - 2.0 * (np.arange(y.size) % 2))[:, None]
+    for start in range(0, x.size, 512):
+        distance = (x[start : start + 512, None] - y) / h
+        node = np.argmin(np.abs(distance), axis=1)
+        rows = np.arange(node.size)
+        on_node = np.abs(distance[rows, node]) < 1e-8
+        distance[rows[on_node], node[on_node]] = np.inf
+        sine = np.sin(np.pi * (x[start : start + 512] - y[0]) / h) / np.pi
+        out[start : start + 512] = sine[:, None] * ((1.0 / distance) @ alternating)
+        out[start + rows[on_node]] = values[node[on_node]]
+    return out
+
+
+def _quotient(a, b):
+    """a / b, 0 where b has underflowed (and with it a)."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b > 0)
+
+
+def _limited(step):
+    return step * np.minimum(1.0, 2.0 / np.maximum(np.abs(step), 1e-300))
+
+
+def _polynomial(coefficients, t):
+    """Sum of coefficients[i] t^i."""
+    value = np.zeros(np.broadcast_shapes(np.shape(coefficients[0]), np.shape(t)), dtype=complex)
+    for c in coefficients[::-1]:
+        value *= t
+        value += c
+    return value
+
+
+def _polynomial_roots(chi):
+    """(G, d) roots of monic polynomials with coefficients (d + 1, G), lowest first."""
+    if chi.shape[0] == 2:
+        return -chi[0][:, None]
+    if chi.shape[0] == 3:
+        half, root = -0.5 * chi[1], np.sqrt((0.25 * chi[1] ** 2 - chi[0]).astype(complex))
+        # the larger root first, the other from the product: no cancellation where one is zero
+        large = half + np.where(half >= 0, root, -root)
+        return np.stack([large, np.divide(chi[0], large, out=np.zeros_like(large), where=large != 0)], axis=1)
+    return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)

@@ -1,0 +1,1 @@
+"""Phase diagrams: quantities over grids of hyperparameters."""

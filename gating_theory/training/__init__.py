@@ -1,0 +1,1 @@
+"""For people who train networks: initialisations and diagnoses."""

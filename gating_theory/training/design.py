@@ -1,0 +1,454 @@
+"""From wanted dynamics to hyperparameters: gains and biases that give a random network the timescales asked for [T6]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from ..cell.cell import Cell
+from ..dynamics.chaos import largest_exponent
+from ..dynamics.steady_state import steady_state
+from ..ensemble.ensemble import Ensemble
+from ..errors import CapabilityError, ConvergenceError
+from ..mean_field.fixed_points import fixed_points, zero_state
+from ..spectrum.spectrum import Spectrum
+from ..support.checks import integer, real
+
+__all__ = ["Design", "design"]
+
+_STATES = ("zero", "active", "steady")
+_STABILITY = ("abscissa", "radius", "lyapunov")
+_BOUNDS = {"gain": (0.0, 10.0), "bias": (-10.0, 10.0), "bias_std": (0.0, 10.0), "input_std": (0.0, 10.0)}
+_BOUNDS |= {"parameter": (-10.0, 10.0), "parameter_std": (0.0, 10.0)}
+#: Values of an unknown at which its target is looked at before a root is closed in on: of the outermost, and of those inside it.
+_SCAN, _SCAN_INSIDE = 11, 7
+#: Halvings towards the end of an interval in which the deeper targets can be met.
+_HALVINGS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Hyperparameters found by :func:`design`.
+
+    Attributes
+    ----------
+    ensemble : Ensemble, the answer; where the target was not reached the nearest one met
+    target, achieved : dict, {"slow_fraction(200)": 0.2, "abscissa": 0.999, ...}: wanted, and what the ensemble gives
+    solution : dict, {path: value} of the hyperparameters that were solved for
+    state : str, "zero", "active" or "steady"
+    reached : bool, whether every target is met to the tolerance
+    reachable : dict, {label: (low, high)}
+        Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
+        targets that were not reached.
+    status : str
+    size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
+    """
+
+    ensemble: Ensemble
+    target: dict
+    achieved: dict
+    solution: dict
+    state: str
+    reached: bool
+    reachable: dict
+    status: str
+    size: tuple
+
+    @cached_property
+    def spectrum(self):
+        """Spectrum of the ensemble in that state."""
+        return _State(self.ensemble, self.state, self.size).spectrum
+
+    def __getstate__(self):
+        return {k: v for k, v in vars(self).items() if k != "spectrum"}  # made again where it is wanted
+
+    def as_dict(self):
+        """JSON-ready, read back by :meth:`from_dict`: ensemble, target, what was achieved, solution, what is reachable, status."""
+        return {
+            "kind": "design",
+            "ensemble": self.ensemble.as_dict(),
+            "target": self.target,
+            "achieved": self.achieved,
+            "solution": self.solution,
+            "state": self.state,
+            "reached": self.reached,
+            "reachable": {label: list(span) for label, span in self.reachable.items()},
+            "status": self.status,
+            "size": list(self.size),
+        }
+
+    @classmethod
+    def from_dict(cls, description, cell=None):
+        """Rebuild a Design from :meth:`as_dict`.
+
+        Parameters
+        ----------
+        description : mapping, as from :meth:`as_dict`
+        cell : Cell, needed where it is not a built-in one
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            Not a description; hyperparameters or targets that contradict its ensemble; a mean-field state whose quantities are not
+            those written down.
+        """
+        if not isinstance(description, Mapping) or description.get("kind") != "design":
+            raise ValueError(f"description must be a mapping of kind 'design', got {type(description).__name__}")
+        ensemble = Ensemble.from_dict(description["ensemble"], cell)
+        numbers = {name: {str(k): float(v) for k, v in description[name].items()} for name in ("target", "achieved", "solution")}
+        for path, value in numbers["solution"].items():
+            if ensemble.value(path) != value:
+                raise ValueError(f"the ensemble has {path} = {ensemble.value(path)!r}, but the solution is {value!r}")
+        state, size = description["state"], tuple(integer("size", n) for n in description["size"])
+        if state not in _STATES or len(size) != 3:
+            raise ValueError(f"state must be one of {_STATES} with a size of three numbers, got {state!r} and {size!r}")
+        if set(numbers["target"]) != set(numbers["achieved"]):
+            raise ValueError(f"achieved must have the targets {list(numbers['target'])}, got {list(numbers['achieved'])}")
+        reachable = {str(k): tuple(map(float, v)) for k, v in description["reachable"].items()}
+        reached, status = bool(description["reached"]), str(description["status"])
+        made = cls(ensemble, **numbers, state=state, reached=reached, reachable=reachable, status=status, size=size)
+        if state != "steady":  # which would take a simulation
+            at = _State(ensemble, state, size)
+            for label, value in numbers["achieved"].items():
+                name, _, tau = label.rstrip(")").partition("(")
+                if not abs(at.quantity(name, float(tau) if tau else None) - value) <= 1e-6 * max(1.0, abs(value)):
+                    raise ValueError(f"achieved has {label} = {value}, which is not what the ensemble gives")
+        return made
+
+    def __str__(self):
+        lines = [f"{self.ensemble.cell.name} design, {self.state} state: {self.status}"]
+        lines += [f"  {path} = {value:.6g}" for path, value in self.solution.items()]
+        lines += [f"  {label}: {self.achieved[label]:.6g} (wanted {value:.6g})" for label, value in self.target.items()]
+        return "\n".join(lines)
+
+
+def design(cell, target, given=None, *, free=None, bounds=None, state="zero", tol=1e-4, n_units=2000, n_steps=200, rng=0):
+    """Gains and biases of a random network with the wanted timescales and stability [T3, T5, T6].
+
+    Each target is solved for by one hyperparameter, one inside the other: the stability target by the gain of the candidate for
+    every value of the others, the slow fractions around it. Every unknown is scanned over its bounds first, so that a target out
+    of reach is found to be so, and the result says what can be reached. Of several solutions the one with the smallest
+    value of the outermost unknown is returned.
+
+    Parameters
+    ----------
+    cell : Cell, or Ensemble whose hyperparameters are kept where nothing else is said
+        For PyTorch's GRU take gt.GRUResetAfter.
+    target : mapping
+        "slow_fraction": {tau: fraction, ...}, fractions in [0, 1] of the modes slower than tau steps, growing ones included;
+        at most one of "abscissa" (largest real part; 1 - 1/T for a slowest mode of T steps), "radius" (largest modulus), "lyapunov"
+        (largest exponent per step; at a fixed point the logarithm of the radius).
+    given : mapping, optional
+        Hyperparameters held fixed, by path: {"gain.r": 2}.
+    free : sequence of paths, optional
+        The unknowns, one for each target: of the stability target first, then of the slow fractions in their order. Default: the
+        gain of the candidate (the field that a zero state depends on), the bias of the leak (the field of the update or forget
+        gate), and the leak's bias_std.
+    bounds : mapping from paths to (low, high), optional
+        Default: gains and spreads in [0, 10], biases and means in [-10, 10].
+    state : "zero", "active" or "steady"
+        The mean-field fixed point with the smallest moments (the zero state where it exists), that with the largest, or the
+        stationary state of a sampled network, chaotic or not.
+    tol : float in (0, 0.1]
+        A target is reached where its quantity is that close. With "steady", whose sampling error is larger, at least 0.01.
+    n_units, n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
+
+    Returns
+    -------
+    Design
+        ``reached`` is False where the target cannot be met within the bounds, ``status`` and ``reachable`` then say what can.
+
+    Raises
+    ------
+    TypeError, ValueError : unknown targets, paths, states; fractions outside [0, 1]; a path both given and free; too few unknowns
+    CapabilityError : no default unknowns for this cell, or no bounded mean field
+    ConvergenceError : no state could be evaluated at any value of the unknowns
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 0.999}, {"gain.r": 1})
+    >>> d.reached
+    True
+    """
+    if isinstance(cell, Cell):
+        cell = Ensemble(cell)
+    if not isinstance(cell, Ensemble):
+        raise TypeError(f"cell must be a Cell or an Ensemble, got {cell!r}")
+    if state not in _STATES:
+        raise ValueError(f"state must be one of {list(_STATES)}, got {state!r}")
+    tol = real("tol", tol, low=0.0, high=0.1, open_low=True)
+    size = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("rng", rng)
+    targets = _targets(target)
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise TypeError(f"given must be a mapping from paths to values, got {given!r}")
+    base = cell.replace(given)
+    paths = _unknowns(base, targets, given, free)
+    spans = _spans(paths, bounds)
+    if state == "steady":
+        tol = max(tol, 0.01)
+    # the innermost first in ``targets`` and ``paths``; the search goes from the last, the outermost, inwards
+    search = _Search(base, targets, paths, spans, state, size, tol)
+    return search.design()
+
+
+def _targets(target):
+    """[(label, name, tau or None, value)], the stability target first."""
+    if not isinstance(target, Mapping) or not target:
+        raise TypeError(
+            f"target must be a non-empty mapping such as {{'slow_fraction': {{200: 0.2}}, 'abscissa': 0.999}}, got {target!r}"
+        )
+    unknown = set(target) - {"slow_fraction", *_STABILITY}
+    if unknown:
+        raise ValueError(
+            f"target has the unknown entry {sorted(map(str, unknown))[0]!r}; "
+            f"allowed are 'slow_fraction' and one of {list(_STABILITY)}"
+        )
+    stability = [name for name in _STABILITY if name in target]
+    if len(stability) > 1:
+        raise ValueError(f"target may have one of {list(_STABILITY)}, got {stability}")
+    out = []
+    for name in stability:
+        low = -np.inf if name == "lyapunov" else 0.0 if name == "radius" else -np.inf
+        out.append((name, name, None, real(f"target[{name!r}]", target[name], low=low)))
+    slow = target.get("slow_fraction", {})
+    if not isinstance(slow, Mapping):
+        raise TypeError(f"target['slow_fraction'] must be a mapping from timescales to fractions, {{200: 0.2}}, got {slow!r}")
+    for tau, fraction in slow.items():
+        tau = real("a timescale in target['slow_fraction']", tau, low=0.0, open_low=True)
+        out.append((f"slow_fraction({tau:g})", "slow_fraction", tau, real(f"slow_fraction({tau:g})", fraction, low=0.0, high=1.0)))
+    if not out:
+        raise ValueError("target asks for nothing: give slow fractions or a stability target")
+    for (label, _, tau, fraction), (other, _, slower, more) in permutations((t for t in out if t[1] == "slow_fraction"), 2):
+        if slower > tau and more > fraction:
+            raise ValueError(f"target contradicts itself: {other} = {more:g} of the modes are among {label} = {fraction:g}")
+    return out
+
+
+def _unknowns(ensemble, targets, given, free):
+    if free is None:
+        free = _default_unknowns(ensemble, targets)
+    if isinstance(free, str) or not all(isinstance(path, str) for path in free):
+        raise TypeError(f"free must be a sequence of paths such as ('gain.h', 'bias.z'), got {free!r}")
+    free = tuple(free)
+    for path in free:
+        ensemble.value(path)  # ValueError for one that does not exist
+        if path in given:
+            raise ValueError(f"{path!r} is both given and free: hold another one, or name the unknowns with free=")
+    if len(free) != len(targets) or len(set(free)) != len(free):
+        raise ValueError(f"free must name one unknown for each of the targets {[t[0] for t in targets]}, got {list(free)}")
+    return free
+
+
+def _default_unknowns(ensemble, targets):
+    """The candidate's gain, the leak's bias, the leak's bias_std; from the cell's derivatives at the zero state."""
+    cell = ensemble.cell
+    zero = [np.zeros(1)] * cell.n_state, [np.zeros(1)] * cell.n_fields, [np.zeros(1)] * len(cell.parameters)
+    slopes = cell.compiled.blocks(*zero)["F_y"]
+    candidates = sorted({k for (_, k), value in slopes.items() if np.any(value)})
+    leaks = [v for v in cell.compiled.pole_variables if v < cell.n_fields]
+    n_slow = sum(name == "slow_fraction" for _, name, _, _ in targets)
+    stable = len(targets) > n_slow
+    if stable and len(candidates) != 1 or n_slow and len(leaks) != 1 or n_slow > 2:
+        raise CapabilityError(
+            f"there are no default unknowns for {len(targets)} targets of cell {cell.name!r}: name them, one a target, "
+            f"free=({', '.join(repr(p) for p in ensemble.paths[:2])}, ...)"
+        )
+    out = [f"gain.{cell.field_names[candidates[0]]}"] if stable else []
+    if n_slow:
+        leak = cell.field_names[leaks[0]]
+        out += [f"bias.{leak}", f"bias_std.{leak}"][:n_slow]
+    return tuple(out)
+
+
+def _spans(paths, bounds):
+    bounds = {} if bounds is None else bounds
+    if not isinstance(bounds, Mapping):
+        raise TypeError(f"bounds must be a mapping from paths to (low, high), got {bounds!r}")
+    unknown = set(bounds) - set(paths)
+    if unknown:
+        raise ValueError(f"bounds are given for {sorted(unknown)[0]!r}, which is not an unknown; unknowns are {list(paths)}")
+    out = []
+    for path in paths:
+        low, high = (real(f"bounds[{path!r}]", b) for b in bounds.get(path, _BOUNDS[path.partition(".")[0]]))
+        if not low < high:
+            raise ValueError(f"bounds[{path!r}] must be (low, high) with low < high, got {(low, high)}")
+        out.append((low, high))
+    return out
+
+
+class _Search:
+    """Root searches, one inside the other. ``levels`` count from 0, the innermost."""
+
+    def __init__(self, base, targets, paths, spans, state, size, tol):
+        self.base, self.targets, self.paths, self.spans = base, targets, paths, spans
+        self.state, self.size, self.tol = state, size, tol
+        self.ranges = {}
+        self.hints = {}  # level -> the last root there: the next lies close to it
+        self.nearest = None
+        self.failures = 0
+
+    def design(self):
+        top = len(self.targets) - 1
+        values = self._solve(top, {})
+        if values is None:
+            values = self._closest()
+        ensemble = self.base.replace(values)
+        at = _State(ensemble, self.state, self.size)
+        achieved = {label: at.quantity(name, tau) for label, name, tau, _ in self.targets}
+        target = {label: value for label, _, _, value in self.targets}
+        missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
+        reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
+        status = "reached" if not missed else self._explain(missed, reachable, achieved)
+        solution = {path: values[path] for path in self.paths}
+        return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
+
+    def _explain(self, missed, reachable, achieved):
+        parts = []
+        for label in missed:
+            level = [t[0] for t in self.targets].index(label)
+            low, high = self.spans[level]
+            text = f"{label}: nearest {achieved[label]:.6g}"
+            if label in reachable:
+                text += f", reachable from {reachable[label][0]:.6g} to {reachable[label][1]:.6g}"
+            inner = [t[0] for t in self.targets[:level]]
+            text += f" with {self.paths[level]} in [{low:g}, {high:g}]" + (f" and {' and '.join(inner)} met" if inner else "")
+            parts.append(text)
+        return "not reached; " + "; ".join(parts)
+
+    def _solve(self, level, outer):
+        """{path: value} of this and all deeper unknowns with their targets met, given the outer ones; None if there is none."""
+        label, name, tau, wanted = self.targets[level]
+        path, (low, high) = self.paths[level], self.spans[level]
+        table = {}  # value of this unknown -> (deviation, everything solved)
+
+        def look(x):
+            x = float(x)
+            if x not in table:
+                values = {**outer, path: x}
+                if level:
+                    values = self._solve(level - 1, values)
+                table[x] = (np.nan, None) if values is None else (self._deviation(values, level), values)
+            return table[x][0]
+
+        if level in self.hints:
+            root = self._near(look, self.hints[level], low, high)
+            if root is not None:
+                self.hints[level] = root
+                return table[root][1]
+        xs = list(np.linspace(low, high, _SCAN_INSIDE if outer else _SCAN))
+        for x in xs:
+            look(x)
+        for a, b in zip(xs[:-1], xs[1:]):  # the end of what can be met lies between: solutions may hide next to it
+            fa, fb = look(a), look(b)
+            if np.isnan(fa) != np.isnan(fb):
+                good, bad = (a, b) if np.isnan(fb) else (b, a)
+                for _ in range(_HALVINGS):
+                    middle = 0.5 * (good + bad)
+                    good, bad = (middle, bad) if np.isfinite(look(middle)) else (good, middle)
+        points = [(x, table[x][0]) for x in sorted(table) if np.isfinite(table[x][0])]
+        self._remember(level, [wanted + f for _, f in points], [table[x] for x, _ in points])
+        exact = [x for x, f in points if f == 0.0]
+        if exact:
+            return table[exact[0]][1]
+        for (a, fa), (b, fb) in zip(points[:-1], points[1:]):
+            if fa * fb < 0.0:
+                root = self._close_in(look, a, b, fa, fb)
+                if root is not None:
+                    if outer:
+                        self.hints[level] = root
+                    return table[root][1]
+        close = [x for x, f in points if abs(f) <= self.tol]
+        return table[close[0]][1] if close else None
+
+    def _near(self, look, hint, low, high):
+        """A root close to that of the last search at this level, or None."""
+        reach = 0.03 * (high - low)
+        a, b = max(low, hint - reach), min(high, hint + reach)
+        fa, fb = look(a), look(b)
+        return self._close_in(look, a, b, fa, fb) if fa * fb < 0.0 else None
+
+    def _close_in(self, look, a, b, fa, fb):
+        """A root between a and b where the deviation falls below the tolerance; None at a jump."""
+        noisy = self.state == "steady"
+        goal = 0.3 * self.tol if noisy else 1e-3 * self.tol  # what lies outside multiplies the error of what lies inside
+        for i in range(25 if noisy else 80):
+            if abs(fa) <= goal or abs(fb) <= goal or b - a <= 1e-13 * max(1.0, abs(a), abs(b)):
+                break
+            # secant steps, pulled off the ends; every fourth halves, so that a bracket always shrinks
+            x = b - fb * (b - a) / (fb - fa) if (i + 1) % 4 else 0.5 * (a + b)
+            x = min(max(x, a + 1e-3 * (b - a)), b - 1e-3 * (b - a))
+            f = look(x)
+            if not np.isfinite(f):
+                return None
+            a, fa, b, fb = (x, f, b, fb) if f * fa > 0 else (a, fa, x, f)
+        x, f = (a, fa) if abs(fa) <= abs(fb) else (b, fb)
+        return x if abs(f) <= self.tol else None
+
+    def _deviation(self, values, level):
+        _, name, tau, wanted = self.targets[level]
+        try:
+            return _State(self.base.replace(values), self.state, self.size).quantity(name, tau) - wanted
+        except ConvergenceError:
+            self.failures += 1
+            return np.nan
+
+    def _remember(self, level, quantities, rows):
+        """The range seen of a target's quantity, and the solution that came closest to the outermost target in reach."""
+        if not quantities:
+            return
+        label, wanted = self.targets[level][0], self.targets[level][3]
+        low, high = self.ranges.get(label) or (np.inf, -np.inf)
+        self.ranges[label] = min(low, *quantities), max(high, *quantities)
+        i = int(np.argmin(np.abs(np.array(quantities) - wanted)))
+        rank = (-level, abs(quantities[i] - wanted))
+        if self.nearest is None or rank < self.nearest[0]:
+            self.nearest = rank, rows[i][1]
+
+    def _closest(self):
+        if self.nearest is None:
+            raise ConvergenceError(f"no {self.state} state of {self.base!r} could be evaluated for any value of {list(self.paths)}")
+        values = self.nearest[1]
+        return {path: values[path] for path in self.paths}
+
+
+class _State:
+    """An ensemble in one of its states, with what targets ask of it."""
+
+    def __init__(self, ensemble, state, size):
+        self.ensemble, self.state = ensemble, state
+        self.n_units, self.n_steps, self.seed = size
+        self._spectrum = None
+
+    @property
+    def spectrum(self):
+        if self._spectrum is None:
+            if self.state == "steady":
+                settled = steady_state(self.ensemble, self.n_units, self.n_steps, rng=self.seed, lyapunov_units=0, record=0)
+                self._spectrum = Spectrum(settled)
+            else:
+                zero = zero_state(self.ensemble) if self.state == "zero" else None
+                points = [zero] if zero is not None else fixed_points(self.ensemble)
+                if not points:
+                    raise ConvergenceError(f"{self.ensemble!r} has no mean-field fixed point")
+                self._spectrum = Spectrum(points[0] if self.state == "zero" else points[-1])
+        return self._spectrum
+
+    def quantity(self, name, tau):
+        if name == "slow_fraction":
+            return self.spectrum.slow_fraction(tau, tol=1e-5)
+        if name == "lyapunov" and self.state == "steady":
+            return largest_exponent(self.ensemble, self.n_units, self.n_steps, rng=self.seed)[0]
+        if name == "lyapunov":
+            radius = self.spectrum.radius()
+            return float(np.log(radius)) if radius > 0.0 else -700.0
+        return self.spectrum.abscissa() if name == "abscissa" else self.spectrum.radius()

@@ -1,0 +1,466 @@
+"""What the weights of a gated network do: timescales, stability, gradients, and how far they are from random ones [T3, T5, T6]."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.sites import Sites
+from ..errors import CapabilityError, ConvergenceError
+from ..mean_field.fixed_points import fixed_points
+from ..networks.network import Network
+from ..networks.weight_statistics import shuffled, weight_overlaps, weight_statistics
+from ..running.progress import Progress, check_progress
+from ..spectrum.spectrum import Spectrum
+from ..support.checks import generator, integer, real
+
+__all__ = ["Diagnosis", "ModeSummary", "diagnose"]
+
+#: Sequences along which tangent vectors and gradients are followed, and steps of a run without input.
+_SEQUENCES = 4
+_FREE_STEPS = 100
+#: Tolerance of masses: far below the counting error of any network that is diagonalised.
+_TOL = 1e-3
+#: Discs in which eigenvalues are compared with theory, by the share of them that they hold.
+_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+#: Lags, in steps, at which the growth of gradients is told.
+_LAGS = (1, 3, 10, 30, 100, 300, 1000)
+
+
+@dataclass(frozen=True)
+class ModeSummary:
+    """Modes of the state-to-state Jacobian, averaged over the states looked at.
+
+    Attributes
+    ----------
+    slowest : float, steps: -1 / log(radius); inf where modes grow on average
+    radius, abscissa : float, largest modulus and largest real part of the eigenvalues, means over the states
+    slow_fraction : dict, {tau: fraction of modes slower than tau steps, growing ones included}
+    gain_margin : float or None
+        Factor on all recurrent weights at which, the activity held, modes at lambda = 1 lose stability: edge_function(1)^(-1/2)
+        [T3]. Above 1 the state is stable there. None for counted eigenvalues.
+    """
+
+    slowest: float
+    radius: float
+    abscissa: float
+    slow_fraction: dict
+    gain_margin: float | None = None
+
+    def as_dict(self):
+        """JSON-ready; what is infinite as None."""
+        plain = {"slowest": self.slowest, "radius": self.radius, "abscissa": self.abscissa, "gain_margin": self.gain_margin}
+        plain = {k: v if v is None or math.isfinite(v) else None for k, v in plain.items()}
+        return plain | {"slow_fraction": {f"{tau:g}": value for tau, value in self.slow_fraction.items()}}
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """A report on the recurrent weights of a network, made by :func:`diagnose`. Printing it gives the text.
+
+    Attributes
+    ----------
+    source : str, what was read
+    network : Network, at zero input
+    ensemble : Ensemble, the iid one with the same gains, and the same means and spreads of biases
+    weights : dict, {field: WeightStatistics}
+    overlaps : dict, {(field, field): correlation of their matrices' entries}
+    driven : bool, whether the states were taken along given inputs
+    n_states, n_steps : int, states looked at, length of the run
+    eigenvalues : (S, d N) complex array, of the exact Jacobians at these states
+    actual : ModeSummary of these eigenvalues
+    from_sites : ModeSummary by theory, from the sites of the same states and the gains: what iid matrices would give there
+    shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
+    random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
+    lyapunov, lyapunov_stderr : float
+        Largest Lyapunov exponent per step along the run, with its standard error over sequences (nan for a single one).
+    gradient : dict, {lag: mean natural log of the factor by which a random gradient has grown that many steps back}
+    structure : float
+        What is learned beyond gains and biases: the largest difference between the fraction of eigenvalues counted in discs
+        around 0 and that of theory from the same sites; the discs hold 10, 30, 50, 70 and 90 % of the eigenvalues.
+    structure_shuffled : float
+        The same for the shuffled matrices, at the states they visit: what finite size alone gives.
+    advice : list of str
+    status : str, "ok" or what could not be computed
+    sites : Sites, of all states looked at
+    """
+
+    source: str
+    network: Network = field(repr=False)
+    ensemble: Ensemble
+    weights: dict
+    overlaps: dict
+    driven: bool
+    n_states: int
+    n_steps: int
+    eigenvalues: np.ndarray = field(repr=False)
+    shuffled_eigenvalues: np.ndarray = field(repr=False)
+    actual: ModeSummary
+    from_sites: ModeSummary
+    shuffled: ModeSummary
+    random: ModeSummary | None
+    lyapunov: float
+    lyapunov_stderr: float
+    gradient: dict
+    structure: float
+    structure_shuffled: float
+    advice: list
+    status: str
+    sites: Sites = field(repr=False)
+
+    @cached_property
+    def spectrum(self):
+        """Spectrum of the sites: what iid matrices would give there [T4]."""
+        return Spectrum(self.sites)
+
+    def as_dict(self):
+        """JSON-ready: all but matrices and sites (``gt.save`` keeps these too); eigenvalues as pairs of real and imaginary part."""
+        return {
+            "kind": "diagnosis",
+            "source": self.source,
+            "n_units": self.network.n_units,
+            "ensemble": self.ensemble.as_dict(),
+            "weights": {name: statistics.as_dict() for name, statistics in self.weights.items()},
+            "overlaps": {" ".join(pair): value for pair, value in self.overlaps.items()},
+            "driven": self.driven,
+            "n_states": self.n_states,
+            "n_steps": self.n_steps,
+            "actual": self.actual.as_dict(),
+            "from_sites": self.from_sites.as_dict(),
+            "shuffled": self.shuffled.as_dict(),
+            "random": None if self.random is None else self.random.as_dict(),
+            "structure": _finite(self.structure),
+            "structure_shuffled": _finite(self.structure_shuffled),
+            "lyapunov": _finite(self.lyapunov),
+            "lyapunov_stderr": _finite(self.lyapunov_stderr),
+            "gradient": {str(lag): _finite(value) for lag, value in self.gradient.items()},
+            "advice": list(self.advice),
+            "status": self.status,
+            "eigenvalues": [[[z.real, z.imag] for z in row] for row in self.eigenvalues.tolist()],
+        }
+
+    def __str__(self):
+        return _text(self)
+
+
+def diagnose(
+    source,
+    inputs=None,
+    *,
+    layer=0,
+    direction="forward",
+    prefix=None,
+    kind=None,
+    nonlinearity=None,
+    n_states=8,
+    taus=(10, 100, 1000),
+    rng=0,
+    progress=None,
+):
+    """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
+
+    Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
+    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the
+    same gains and biases [T5]. The difference between the first two is structure in the weights.
+
+    Parameters
+    ----------
+    source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
+    inputs : array or tensor (T, I) or (T, B, I), optional
+        Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
+    layer, direction, prefix, kind, nonlinearity : as for ``read``
+    n_states : int >= 1
+        States looked at, spread over sequences and the last three quarters of their time. Diagonalising costs O((d N)^3).
+    taus : sequence of positive numbers, steps
+    rng : numpy Generator, int or None
+        For the choice of states, the start of a free run, the shuffled matrices.
+    progress : None, True or callable(done, total)
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    TypeError, ValueError, FileNotFoundError : what cannot be read, inputs of another shape, numbers out of range
+    ImportError : PyTorch is missing, and ``source`` is not a Network
+    ConvergenceError : the state runs away (ReLU)
+    """
+    n_states = integer("n_states", n_states, low=1)
+    taus = tuple(real("taus", tau, low=0.0, open_low=True) for tau in np.atleast_1d(np.asarray(taus, dtype=float)).tolist())
+    check_progress(progress)
+    rng = generator(rng)
+    if isinstance(source, Network):
+        if inputs is not None:
+            raise ValueError("inputs cannot be given with a Network: it has its own frozen input (Network.driven)")
+        name, run = f"{source.cell.name} network", _free_run(source, rng)
+        other = _free_run(shuffled(source, rng), rng)
+    else:
+        from ..interop import torch as bridge
+
+        weights = bridge.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
+        part = weights.layer(layer, direction)
+        name = part.name
+        if inputs is None:
+            run, other = _free_run(part.network, rng), _free_run(shuffled(part.network, rng), rng)
+        else:
+            recording = weights.record(inputs, layer, direction)
+            run = _Run(part.network, recording.states, recording.at)
+            twin = part.with_network(shuffled(part.network, rng)).record(recording.inputs)
+            other = _Run(twin.layer.network, twin.states, twin.at)
+    return _Report(name, run, other, inputs is not None, taus, rng).make(n_states, progress)
+
+
+class _Run:
+    """States (T + 1, B, d, N) of a network, and ``at(times, sequences)``: the network under its input there, and its states."""
+
+    def __init__(self, network, states, at):
+        self.network, self.states, self.at = network, states, at
+        self.n_steps, self.n_sequences = states.shape[0] - 1, states.shape[1]
+
+
+def _free_run(net, rng):
+    """A run without input after a transient, from a random state."""
+    if net.batch is not None:
+        raise ValueError(f"source must be a single network, got a batch of {net.batch}")
+    state = net.run(net.random_state(rng), 2 * _FREE_STEPS, input="frozen")
+    states = net.run(state, _FREE_STEPS, input="frozen", trajectory=True)[:, None]
+
+    def at(times, sequences):
+        return net.driven(np.broadcast_to(net.input, (len(times), *net.input.shape))), states[times, sequences]
+
+    return _Run(net, states, at)
+
+
+class _Report:
+    def __init__(self, name, run, other, driven, taus, rng):
+        self.name, self.run, self.other, self.driven, self.taus, self.rng = name, run, other, driven, taus, rng
+        self.notes = []
+
+    def make(self, n_states, progress):
+        run, net = self.run, self.run.network
+        first = min(run.n_steps // 4, run.n_steps - 1) if self.driven else 0
+        times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
+        sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
+        followed = min(_SEQUENCES, run.n_sequences)
+        with Progress(progress, 2 * n_states + followed + 1, "state") as tell:
+            values, sites = self.eigenvalues(run, times, sequences, tell)
+            twins, twin_sites = self.eigenvalues(self.other, times, sequences, tell)
+            growth, gradient = self.follow(followed, tell)
+            gain = net.ensemble.array("gain")
+            spectra = [Spectrum(s) for s in sites]
+            from_sites = [self.theory(spectrum) for spectrum in spectra]
+            structure = self.structure(values, spectra), self.structure(twins, [Spectrum(s) for s in twin_sites])
+            random = self.mean_field(net.ensemble)
+            tell(1)
+        weight = np.full(sum(s.size for s in sites), 1.0 / sum(s.size for s in sites))
+        parts = (np.concatenate([getattr(s, a) for s in sites], axis=1) for a in ("state", "fields", "parameters"))
+        pooled = Sites(net.cell, weight, *parts, gain, "recorded network" if self.driven else "network")
+        n = len(growth)
+        result = Diagnosis(
+            source=self.name,
+            network=net,
+            ensemble=net.ensemble,
+            weights=weight_statistics(net),
+            overlaps=weight_overlaps(net),
+            driven=self.driven,
+            n_states=n_states,
+            n_steps=run.n_steps,
+            eigenvalues=values,
+            shuffled_eigenvalues=twins,
+            actual=self.counted(values),
+            from_sites=_mean_summary([s for s in from_sites if s is not None]),
+            shuffled=self.counted(twins),
+            random=random,
+            lyapunov=float(np.mean(growth)),
+            lyapunov_stderr=float(np.std(growth, ddof=1) / np.sqrt(n)) if n > 1 and np.isfinite(growth).all() else float("nan"),
+            gradient=gradient,
+            structure=structure[0],
+            structure_shuffled=structure[1],
+            advice=[],
+            status="; ".join(self.notes) or "ok",
+            sites=pooled,
+        )
+        return replace(result, advice=_advice(result))
+
+    def eigenvalues(self, run, times, sequences, tell):
+        values, sites = [], []
+        for t, b in zip(times.tolist(), sequences.tolist()):  # one by one: a batch of Jacobians of a large LSTM fills the memory
+            net, state = run.at([t], [b])
+            values.append(net.eigenvalues(state)[0])
+            sites.append(net.sites(state))
+            tell(1)
+        return np.array(values), sites
+
+    def counted(self, values):
+        modulus = np.abs(values)
+        slow = {tau: float(np.mean(modulus > np.exp(-1.0 / tau))) for tau in self.taus}
+        radius = float(modulus.max(axis=1).mean())
+        return ModeSummary(_timescale(radius), radius, float(values.real.max(axis=1).mean()), slow)
+
+    def theory(self, spectrum):
+        """What iid matrices give at these sites; None where it cannot be had."""
+        try:
+            radius = spectrum.radius()
+            slow = {tau: spectrum.slow_fraction(tau, _TOL) for tau in self.taus}
+            edge = spectrum.edge_function(1.0)
+            return ModeSummary(_timescale(radius), radius, spectrum.abscissa(), slow, float(edge**-0.5) if edge > 0 else math.inf)
+        except ConvergenceError as error:
+            self.notes.append(f"theory from sites failed at a state: {error}")
+            return None
+
+    def structure(self, values, spectra):
+        modulus = np.abs(values)
+        radii = np.quantile(modulus, _QUANTILES)
+        worst = 0.0
+        for radius in np.unique(radii[radii > 1e-9]):
+            try:
+                theory = np.mean([spectrum.mass(0.0, float(radius), _TOL) for spectrum in spectra])
+            except ConvergenceError as error:
+                self.notes.append(f"the effect of structure is not known: {error}")
+                return math.nan
+            worst = max(worst, abs(float(np.mean(modulus < radius)) - float(theory)))
+        return worst
+
+    def mean_field(self, ensemble):
+        try:
+            points = fixed_points(ensemble)
+            return self.theory(Spectrum(points[-1], tol=_TOL)) if points else None
+        except (CapabilityError, ConvergenceError) as error:
+            self.notes.append(f"no mean field of the random ensemble: {error}")
+            return None
+
+    def follow(self, n_sequences, tell):
+        """Growth rates (per step) of a random tangent vector forwards, and of a random gradient backwards by lag."""
+        run, T = self.run, self.run.n_steps
+        size = self.run.states.shape[2] * self.run.states.shape[3]
+        rates, logs = [], []
+        for b in range(n_sequences):
+            vector, growth = _direction(size, self.rng), 0.0
+            gradient, back = _direction(size, self.rng), np.zeros(T)
+            for t in range(T):
+                net, state = run.at([t], [b])
+                vector, log = _grown(net.jacobian(state)[0] @ vector)
+                growth += log
+            for k in range(T):
+                net, state = run.at([T - 1 - k], [b])
+                gradient, log = _grown(net.jacobian(state)[0].T @ gradient)
+                back[k] = log
+            rates.append(growth / T)
+            logs.append(np.cumsum(back))
+            tell(1)
+        lags = sorted({lag for lag in _LAGS if lag < T} | {T})
+        mean = np.mean(logs, axis=0)
+        return np.array(rates), {lag: float(mean[lag - 1]) for lag in lags}
+
+
+def _direction(size, rng):
+    """A random direction, of unit length."""
+    return _grown(rng.standard_normal(size))[0]
+
+
+def _grown(vector):
+    """The vector at unit length and the log of its length; -inf, and zeros for ever, where it vanishes."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length, math.log(length)) if length > 0.0 else (vector, -math.inf)
+
+
+def _timescale(radius):
+    return math.inf if radius >= 1.0 else -1.0 / math.log(radius) if radius > 0.0 else 0.0
+
+
+def _mean_summary(rows):
+    if not rows:
+        raise ConvergenceError("theory could not be evaluated at any of the states")
+    radius = float(np.mean([r.radius for r in rows]))
+    slow = {tau: float(np.mean([r.slow_fraction[tau] for r in rows])) for tau in rows[0].slow_fraction}
+    margin = float(np.mean([r.gain_margin for r in rows]))
+    return ModeSummary(_timescale(radius), radius, float(np.mean([r.abscissa for r in rows])), slow, margin)
+
+
+def _finite(value):
+    return value if math.isfinite(value) else None
+
+
+# --- text
+
+
+#: What the columns and the last row of the table of modes are.
+_LEGEND = (
+    "actual: eigenvalues of the Jacobian; theory, its sites: what iid weights of the same gains give at the same states",
+    "shuffled: eigenvalues with the entries of each matrix shuffled; gain margin: all recurrent weights times this become unstable",
+)
+
+
+def _steps(value):
+    return "grows" if math.isinf(value) else f"{value:.3g}"
+
+
+def _text(d):
+    net = d.network
+    lines = [f"{d.source}: {net.n_units} units, cell {net.cell.name}, {'along inputs' if d.driven else 'without input'}"]
+    lines += ["", "recurrent weights        gain    bias  spread  kurtosis  radius/gain  norm/gain  symmetry  outliers"]
+    bias, spread = d.ensemble.bias, d.ensemble.bias_std
+    for name, w in d.weights.items():
+        lines.append(
+            f"  field {name:<16}{w.gain:>7.3f} {bias[name]:>7.3f} {spread[name]:>7.3f} {w.excess_kurtosis:>9.2f} {w.radius:>12.3f} "
+            f"{w.norm:>10.3f} {w.symmetry:>9.3f} {len(w.outliers):>9d}"
+        )
+    for name, value in d.ensemble.parameter.items():
+        lines.append(f"  parameter {name:<19} {value:>7.3f} {d.ensemble.parameter_std[name]:>7.3f}")
+    lines.append(f"  iid normal matrices give {0.0:>29.2f} {1.0:>12.3f} {2.0:>10.3f} {0.0:>9.3f} {0:>9d}")
+    columns = {"actual": d.actual, "theory, its sites": d.from_sites, "shuffled": d.shuffled}
+    if d.random is not None:
+        columns["theory, ensemble"] = d.random
+    lines += ["", f"modes (mean, {d.n_states} states)".ljust(26) + "".join(f"{name:>19}" for name in columns)]
+
+    def row(label, values):
+        lines.append(f"  {label:<24}" + "".join(f"{value:>19}" for value in values))
+
+    row("slowest mode (steps)", [_steps(c.slowest) for c in columns.values()])
+    row("spectral radius", [f"{c.radius:.4f}" for c in columns.values()])
+    row("spectral abscissa", [f"{c.abscissa:.4f}" for c in columns.values()])
+    for tau in d.actual.slow_fraction:
+        row(f"slower than {tau:g} steps", [f"{100 * c.slow_fraction[tau]:.2f} %" for c in columns.values()])
+    row("gain margin", ["-" if c.gain_margin is None else f"x {c.gain_margin:.3g}" for c in columns.values()])
+    lines += [f"  {text}" for text in _LEGEND]
+    if d.random is not None:
+        lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
+    error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
+    lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
+    steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
+    lines.append(f"gradients, by steps back: {steps}")
+    lines.append(
+        f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {100 * d.structure:.2f} %, "
+        f"with shuffled weights {100 * d.structure_shuffled:.2f} %"
+    )
+    lines += [f"- {text}" for text in d.advice]
+    if d.status != "ok":
+        lines.append(f"note: {d.status}")
+    return "\n".join(lines)
+
+
+def _advice(d):
+    out = []
+    horizon = d.n_steps if d.driven else None
+    longest = max(d.gradient)
+    rate = d.gradient[longest] / longest
+    if d.actual.slowest < (horizon or 10):
+        against = f"the inputs are {horizon} steps long" if horizon else "that is very short"
+        out.append(
+            f"the slowest mode lives {d.actual.slowest:.3g} steps, {against}: for longer memory raise the bias of the slow gate, "
+            "or take an initialisation from gt.design"
+        )
+    if math.isfinite(rate) and rate < 0.0 and -math.log(1e6) / rate < (horizon or 100):
+        out.append(f"gradients shrink by a million within {-math.log(1e6) / rate:.0f} steps: nothing further back is learned")
+    if d.lyapunov > 0.0 and not d.lyapunov < 2.0 * (0.0 if math.isnan(d.lyapunov_stderr) else d.lyapunov_stderr):
+        out.append(
+            f"small differences grow by exp({d.lyapunov:.3g}) a step: chaotic, gradients explode; lower the gain of the candidate"
+        )
+    if d.structure > max(3.0 * d.structure_shuffled, 0.02):
+        out.append("the weights have structure that iid theory does not know: rely on the column 'actual'")
+    return out

@@ -1,0 +1,224 @@
+"""What ``gating-theory validate`` writes: tables, phase diagrams with their closed forms, figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble
+from ..mean_field.fixed_points import fixed_points
+from ..plotting import plotting_ as plotting
+from ..results.store import save
+from ..spectrum.spectrum import Spectrum
+from ..support.files import write_atomically
+from ..sweeps.phase_diagram import phase_diagram
+from .comparison import CASES
+
+__all__ = ["ClosedForm", "diagrams", "closed_forms", "write_report", "save_figure"]
+
+#: Quantities with a closed form come out of a root search whose own tolerance is 1e-12.
+_TOL = 1e-9
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """A computed critical value beside its closed form."""
+
+    name: str
+    computed: float
+    exact: float
+
+    @property
+    def agrees(self):
+        """Whether both are equal to 1e-9."""
+        return bool(abs(self.computed - self.exact) <= _TOL)
+
+    def __str__(self):
+        verdict = "agree" if self.agrees else "DISAGREE"
+        return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {verdict}"
+
+
+def diagrams(cells=("GRU", "LSTM"), points=40, executor=None, progress=None):
+    """The phase diagrams of the demo: GRU in (a_r, a_h), LSTM in (a_f, a_g), with onset and fold lines and tricritical points.
+
+    Parameters
+    ----------
+    cells : sequence of str
+    points : int, along each axis of the areas (LSTM: half of it); lines have 21 (GRU) and 9 (LSTM)
+    executor, progress : as for phase_diagram
+
+    Returns
+    -------
+    dict, cell name -> (areas, lines), two xarray.Datasets
+    """
+    from ..cell import builtin
+
+    # averages over four fields at once make the LSTM slower: fewer points of it
+    plans = {
+        "GRU": ({"z": 2, "r": 0, "h": 2}, "gain.r", 20.0, "gain.h", points, 21),
+        "LSTM": ({"f": 0, "i": 4, "g": 2, "o": 4}, "gain.f", 10.0, "gain.g", -(-points // 2), 9),
+    }
+    out = {}
+    for name in cells:
+        gain, along, top, value, size, n = plans[name]
+        ensemble = Ensemble(getattr(builtin, name), gain)
+        grid = {along: np.linspace(0.0, top, size), value: np.linspace(1.3, 2.6, size)}
+        areas = phase_diagram(ensemble, grid, ("count", "moments"), executor=executor, progress=progress)
+        # closer together where the fold leaves the onset
+        line = {along: top * np.linspace(0.0, 1.0, n) ** 1.3}
+        wanted = (f"onset:{value}", f"fold:{value}")
+        lines = phase_diagram(ensemble, line, wanted, executor=executor, progress=progress)
+        point = phase_diagram(ensemble, {along: [0.0], value: [2.0]}, (f"tricritical:{along},{value}",), executor=executor)
+        lines = lines.assign({k: v for k, v in point.data_vars.items() if k != "status"})
+        out[name] = areas, lines
+    return out
+
+
+def closed_forms(datasets):
+    """Critical values of the demo's diagrams beside their closed forms [T5]: list of ClosedForm."""
+    # LSTM: the ellipsoid a_o^2 + a_i^2 + 3 a_f^2 = 64 at a_i = a_o = 4
+    known = {
+        "GRU": ("gain.r", "gain.h", "GRU onset a_h = 1/sigma(b_r)", "GRU tricritical a_r = sqrt 8", np.sqrt(8.0)),
+        "LSTM": (
+            "gain.f",
+            "gain.g",
+            "LSTM onset a_g = 2",
+            "LSTM tricritical a_f = sqrt(32/3), on the ellipsoid",
+            np.sqrt(32.0 / 3.0),
+        ),
+    }
+    out = []
+    for name, (_, lines) in datasets.items():
+        along, value, onset_name, tricritical_name, exact = known[name]
+        onset = lines[f"onset:{value}"].values
+        out.append(ClosedForm(f"{onset_name}, worst point", float(onset[np.argmax(np.abs(onset - 2.0))]), 2.0))
+        out.append(ClosedForm(tricritical_name, float(lines[f"tricritical:{along},{value}"]), float(exact)))
+    return out
+
+
+def write_report(out, validation, datasets, forms, executor=None):
+    """Write tables, datasets and figures of a validation into a directory.
+
+    Parameters
+    ----------
+    out : pathlib.Path, an existing directory
+    validation : Validation
+    datasets : dict from :func:`diagrams`
+    forms : list from :func:`closed_forms`
+    executor : concurrent.futures.Executor, optional
+        The figures are drawn in parallel.
+
+    Returns
+    -------
+    list of pathlib.Path, the files written
+    """
+    files = []
+
+    def text(name, content):
+        write_atomically(out / name, lambda temporary: Path(temporary).write_text(content, encoding="utf-8"))
+        files.append(out / name)
+
+    text("validation.txt", report_text(validation, forms))
+    text("validation.csv", validation.to_csv())
+    record = validation.as_dict() | {"closed_forms": [asdict(f) | {"agrees": f.agrees} for f in forms]}
+    text("validation.json", json.dumps(record, indent=1) + "\n")
+    for name, (areas, lines) in datasets.items():
+        files.append(save(areas, out / f"phase_diagram_{name}.nc"))
+        files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
+    cases = [case for case in CASES if case.name in validation.clouds]
+    plans = [(name, cases, validation) for name in ("densities", "timescales", "spectra") if cases]  # the longest first
+    plans += [("phase_diagrams", datasets)] if datasets else []
+    if executor is None:
+        files += [_draw(out, *plan) for plan in plans]
+    else:
+        files += [future.result() for future in [executor.submit(_draw, out, *plan) for plan in plans]]
+    return files
+
+
+def _draw(out, name, *data):
+    draw = {"spectra": _spectra, "densities": _densities, "timescales": _timescales, "phase_diagrams": _phase_diagrams}[name]
+    return save_figure(draw(*data), out / f"{name}.png")
+
+
+def report_text(validation, forms):
+    """The validation's table and the closed forms as text."""
+    lines = [validation.table()]
+    if forms:
+        lines += ["Critical values (computed, closed form):", *map(str, forms), ""]
+    return "\n".join(lines)
+
+
+def save_figure(figure, path, dpi=160):
+    """Write a figure as PNG, atomically; the path is returned. ``path`` is a pathlib.Path."""
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=dpi))
+    return path
+
+
+def _figure(columns, rows, width=2.6, height=2.6):
+    # without pyplot: no window system, nothing global, nothing to close
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    return figure, axes
+
+
+def _spectrum(case, validation):
+    """The infinite network of a case."""
+    if case.name in validation.sites:
+        return Spectrum(validation.sites[case.name])
+    points = fixed_points(case.ensemble())
+    return Spectrum(points[0] if case.state == "zero" else points[-1], tol=1e-4)
+
+
+def _panels(count):
+    columns = min(4, count)
+    return columns, -(-count // columns)
+
+
+def _spectra(cases, validation):
+    figure, axes = _figure(*_panels(len(cases)))
+    for ax, case in zip(axes, cases):
+        plotting.plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
+        ax.set_title(case.name, fontsize="medium")
+    for ax in axes[len(cases) :]:
+        ax.set_axis_off()
+    handles, labels = axes[0].get_legend_handles_labels()
+    target = axes[-1] if len(cases) < len(axes) else axes[0]
+    target.legend(handles, labels, loc="center" if len(cases) < len(axes) else "best", fontsize="small")
+    return figure
+
+
+def _densities(cases, validation):
+    figure, axes = _figure(*_panels(len(cases)), width=3.2)
+    for ax, case in zip(axes, cases):
+        plotting.plot_density(_spectrum(case, validation), ax=ax, n=100)
+        ax.set_title(case.name, fontsize="medium")
+    for ax in axes[len(cases) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def _timescales(cases, validation):
+    figure, axes = _figure(*_panels(len(cases)))
+    for ax, case in zip(axes, cases):
+        cloud = validation.clouds[case.name]
+        # down to one eigenvalue of the cloud
+        plotting.plot_timescales(cloud, ax=ax)
+        plotting.plot_timescales(_spectrum(case, validation), tau=np.geomspace(1, 1000, 12), ax=ax)
+        ax.set_ylim(0.7 / cloud.size, 1.2)
+        ax.set_title(case.name, fontsize="medium")
+    for ax in axes[len(cases) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def _phase_diagrams(datasets):
+    figure, axes = _figure(len(datasets), 1, 3.6, 2.8)
+    for ax, (name, (areas, lines)) in zip(axes, datasets.items()):
+        plotting.plot_phase_diagram(areas, lines=[lines], ax=ax)
+        ax.set_title(name, fontsize="medium")
+    return figure

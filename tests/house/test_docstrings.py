@@ -1,0 +1,128 @@
+"""Every public callable says what it does, names its parameters and what it raises: public means named in an ``__all__``."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+import sympy
+
+import gating_theory as gt
+
+#: All modules, and the packages that speak for the modules in them.
+_MODULES = sorted(m.name.removeprefix("gating_theory.") for m in pkgutil.walk_packages(gt.__path__, "gating_theory."))
+
+
+def documented():
+    """(label, object, owner) of all public functions, classes and public methods and properties."""
+    seen = {}
+
+    def add(label, thing, owner=None):
+        if id(thing) not in seen:
+            seen[id(thing)] = (label, thing, owner)
+
+    def add_class(label, cls):
+        add(label, cls)
+        if issubclass(cls, sympy.Basic):
+            return  # its methods are sympy's protocol and documented there
+        for name, member in vars(cls).items():
+            if name.startswith("_"):
+                continue
+            if isinstance(member, (classmethod, staticmethod)):
+                member = member.__func__
+            if inspect.isfunction(member) or isinstance(member, property) or hasattr(member, "func"):
+                add(f"{label}.{name}", member, cls)
+
+    for name in _MODULES:
+        module = importlib.import_module(f"gating_theory.{name}")
+        for public in getattr(module, "__all__", ()):
+            thing = getattr(module, public)
+            label = f"{name.rpartition('.')[2]}.{public}"
+            if inspect.isclass(thing):
+                add_class(label, thing)
+            elif callable(thing) and not isinstance(thing, gt.Cell):
+                add(label, thing)
+    return list(seen.values())
+
+
+THINGS = documented()
+
+
+def text(thing):
+    return inspect.getdoc(thing) or ""
+
+
+def names(thing):
+    return [p for p in inspect.signature(thing).parameters if p not in ("self", "cls")]
+
+
+def test_there_is_a_public_surface():
+    labels = [label for label, _, _ in THINGS]
+    for expected in (
+        "fixed_points.fixed_points",
+        "spectrum.Spectrum",
+        "spectrum.Spectrum.mass",
+        "network.Network.sample",
+        "store.load",
+    ):
+        assert expected in labels
+    for name in gt.__all__:
+        assert getattr(gt, name) is not None
+
+
+@pytest.mark.parametrize("label, thing, owner", THINGS, ids=[t[0] for t in THINGS])
+def test_docstring_says_what_it_is(label, thing, owner):
+    doc = text(thing)
+    assert doc, f"{label} has no docstring"
+    first = doc.splitlines()[0]
+    assert len(first) >= 10 or owner is not None and len(first) >= 4, f"{label}: {first!r} says nothing"
+    assert first.rstrip()[-1] in ".:?)]", f"{label}: the first line of the docstring is not a sentence: {first!r}"
+
+
+def _public_functions():
+    out = []
+    for name in gt.__all__:
+        thing = getattr(gt, name)
+        if inspect.isfunction(thing):
+            out.append((name, thing))
+        if inspect.isclass(thing) and not issubclass(thing, sympy.Basic):
+            for member_name, member in vars(thing).items():
+                member = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
+                if not member_name.startswith("_") and inspect.isfunction(member):
+                    out.append((f"{name}.{member_name}", member))
+    for package in (gt.plotting, gt.flow):
+        for member in package.__all__:
+            if inspect.isfunction(getattr(package, member)):
+                out.append((f"{package.__name__.rpartition('.')[2]}.{member}", getattr(package, member)))
+    return out
+
+
+@pytest.mark.parametrize("label, thing", _public_functions(), ids=[n for n, _ in _public_functions()])
+def test_parameters_are_named(label, thing):
+    doc = text(thing)
+    if "arguments as in" in doc.lower() or "parameters, errors: as" in doc.lower():
+        return
+    missing = [name for name in names(thing) if not re.search(rf"\b{re.escape(name)}\b", doc)]
+    if missing:
+        # a class documents what all its methods take, such as the array lambda of a Spectrum
+        owner = getattr(gt, label.partition(".")[0])
+        missing = [name for name in missing if not (name == "lam" and "lambda" in text(owner))]
+    assert not missing, f"{label} does not mention {missing}"
+
+
+@pytest.mark.parametrize(
+    "label, thing",
+    [
+        (n, getattr(gt, n))
+        for n in ("fixed_points", "onset", "fold", "tricritical", "phase_diagram", "save", "load", "Network", "Cell", "Ensemble")
+    ],
+)
+def test_errors_are_listed(label, thing):
+    assert re.search(r"Raises|errors: as|Error", text(thing)), f"{label} does not say what it raises"
+
+
+@pytest.mark.parametrize("module", _MODULES)
+def test_modules_have_docstrings(module):
+    doc = importlib.import_module(f"gating_theory.{module}").__doc__
+    assert doc and doc.strip().splitlines()[0].rstrip()[-1] in ".:?]", module

@@ -1,0 +1,300 @@
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import gating_theory as gt
+from gating_theory.support.files import write_atomically
+
+GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8}, bias={"z": 0.1}, bias_std={"z": 1 / 3})
+
+
+def own_cell(power=1):
+    h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
+    z = gt.sigma(y_z) ** power
+    n = sp.tanh(y_h)
+    return gt.Cell(name="mine", state=[h], fields=[y_z, y_h], messages=[h, h], update=[z * h + (1 - z) * n], fixed_point=[n])
+
+
+@pytest.fixture(scope="module")
+def points():
+    return gt.fixed_points(GRU)
+
+
+@pytest.fixture(scope="module")
+def diagram():
+    return gt.phase_diagram(GRU, {"gain.h": [1.0, 1.8], "bias_std.z": [0.0, 1.0]}, ("count", "moments", "stable"))
+
+
+# --- round trips
+
+
+def test_phase_diagram(tmp_path, diagram):
+    path = gt.save(diagram, tmp_path / "diagram.nc")
+    again = gt.load(path)
+    xr.testing.assert_identical(again, diagram)
+    assert again["count"].dtype == diagram["count"].dtype
+    # the file is closed: it can be replaced by what was loaded from it
+    gt.save(again, path)
+    xr.testing.assert_identical(gt.load(path), diagram)
+    # and any netCDF reader can open it
+    with xr.open_dataset(path, engine="netcdf4") as plain:
+        assert plain.attrs["gating_theory_version"] == gt.__version__
+        assert json.loads(plain.attrs["provenance"])["libraries"]["numpy"] == np.__version__
+
+
+def test_names_with_colons_and_dots_survive(tmp_path):
+    data = xr.Dataset({"onset:gain.h": ("gain.r", [2.0, np.nan]), "tricritical:gain.r,gain.h": ((), 2.8)}, {"gain.r": [0.0, 1.0]})
+    xr.testing.assert_identical(gt.load(gt.save(data, tmp_path / "line.nc")), data)
+
+
+def test_fixed_points(tmp_path, points):
+    assert len(points) == 3
+    again = gt.load(gt.save(points, tmp_path / "points.json"))
+    assert again == points
+    # not only equal: as good for every calculation
+    assert gt.Spectrum(again[-1]).radius() == gt.Spectrum(points[-1]).radius()
+    assert gt.load(gt.save(points[1], tmp_path / "one.json")) == points[1]
+    assert gt.load(gt.save(tuple(points), str(tmp_path / "tuple.json"))) == points
+
+
+def test_ensemble_bit_for_bit(tmp_path):
+    assert gt.load(gt.save(GRU, tmp_path / "e.json")) == GRU
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gain=st.floats(0, 1e3), bias=st.floats(-50, 50), spread=st.floats(0, 1e-300))
+def test_any_ensemble(tmp_path, gain, bias, spread):
+    ensemble = gt.Ensemble(gt.LSTM, gain=gain, bias=bias, bias_std={"f": spread})
+    assert gt.load(gt.save(ensemble, tmp_path / "e.json")) == ensemble
+
+
+def test_critical_value(tmp_path):
+    value = gt.onset(gt.Ensemble(gt.Vanilla), "gain.h")
+    again = gt.load(gt.save(value, tmp_path / "onset.json"))
+    assert isinstance(again, gt.Critical) and again == value and vars(again) == vars(value)
+
+
+def same_points(one, other):
+    for name in one.__dataclass_fields__:
+        a, b = getattr(one, name), getattr(other, name)
+        assert type(a) is type(b), name
+        if isinstance(a, np.ndarray):
+            assert a.dtype.kind == b.dtype.kind and np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), name
+        else:
+            assert a == b, name
+
+
+@pytest.mark.parametrize("spectra", [True, False])
+def test_fixed_points_of_a_network(tmp_path, spectra):
+    """Slow points have no spectral radius (nan), a single start no estimate of what is missing (inf): both survive."""
+    h = np.sqrt(1 / 3)
+    bias = np.arctanh(h) - 1.5 * h - 1e-3  # just past a fold: a slow point
+    net = gt.Network(gt.Vanilla, np.full((1, 1, 1), 1.5), np.full((1, 1), bias))
+    found = net.find_fixed_points(0, starts=[[[h - 0.01]]], rng=0, n_steps=1, spectra=spectra)
+    assert found.label.tolist() == ["slow"] and found.n_missing == np.inf
+    same_points(gt.load(gt.save(found, tmp_path / "f.json")), found)
+    more = gt.Network.sample(gt.Ensemble(gt.LSTM, gain=3), 4, rng=0).find_fixed_points(6, rng=0, spectra=spectra)
+    same_points(gt.load(gt.save(more, tmp_path / "m.json")), more)
+    hard = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=20.0, bias_std=1.0), 60, rng=0)
+    none = hard.find_fixed_points(1, rng=0, n_steps=1, slow_tol=0.0, spectra=spectra)
+    assert not len(none)
+    same_points(gt.load(gt.save(none, tmp_path / "n.json")), none)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda d: d["hits"].append(1), "hits must have an entry"),
+        (lambda d: d.update(degree=7), "degree must be the sum"),
+        (lambda d: d.update(states=[]), "states must have shape"),
+        (lambda d: d["label"].__setitem__(0, "quick"), "label must be"),
+        (lambda d: d.pop("tol"), "'tol' is missing"),
+        (lambda d: d.update(kind="x"), "description must be a mapping of kind"),
+        (lambda d: d.update(n_starts=1.5), "n_starts must be an integer"),
+    ],
+)
+def test_damaged_fixed_points_of_a_network(tmp_path, change, words):
+    found = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 3, rng=0).find_fixed_points(20, rng=0)
+    assert len(found) >= 2 or found.degree == 1
+    path = gt.save(found, tmp_path / "f.json")
+    record = json.loads(path.read_text())
+    change(record["data"])
+    path.write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=rf"f\.json.*{words}"):
+        gt.load(path)
+
+
+def test_own_cell_has_to_be_given(tmp_path):
+    cell = own_cell()
+    points = gt.fixed_points(gt.Ensemble(cell, gain={"z": 1, "h": 2}))
+    path = gt.save(points, tmp_path / "mine.json")
+    assert gt.load(path, cell=own_cell()) == points
+    with pytest.raises(ValueError, match=r"mine\.json.*'mine'.*cell="):
+        gt.load(path)
+    with pytest.raises(ValueError, match=r"mine\.json.*'mine'.*'GRU'"):
+        gt.load(path, cell=gt.GRU)
+    with pytest.raises(ValueError, match="another cell 'mine'"):
+        gt.load(path, cell=own_cell(power=2))
+    with pytest.raises(TypeError, match="cell must be a Cell, got 'mine'"):
+        gt.load(path, cell="mine")
+
+
+def test_provenance(tmp_path, points):
+    record = json.loads(gt.save(points, tmp_path / "p.json").read_text())
+    assert record["kind"] == "fixed_points" and record["format"] == "gating-theory"
+    assert record["provenance"]["gating_theory"] == gt.__version__
+    assert record["provenance"]["ensemble"] == GRU.as_dict()
+    assert set(record["provenance"]["libraries"]) == {"numpy", "scipy", "sympy", "xarray"}
+
+
+# --- refused
+
+
+@pytest.mark.parametrize("thing", [3.0, "text", None, [], [1.0], {"a": 1}, gt.GRU])
+def test_other_things_are_not_saved(tmp_path, thing):
+    with pytest.raises(TypeError, match="result must be an xarray.Dataset, Ensemble, FixedPoint"):
+        gt.save(thing, tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_arrays_and_mixed_lists(tmp_path, points, diagram):
+    with pytest.raises(TypeError, match="to_dataset"):
+        gt.save(diagram["count"], tmp_path / "x")
+    other = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2))
+    with pytest.raises(ValueError, match="different cells"):
+        gt.save([points[0], other[0]], tmp_path / "x")
+
+
+@pytest.mark.parametrize("path", [3, None, b"x"])
+def test_paths(path):
+    for call in (lambda: gt.save(GRU, path), lambda: gt.load(path)):
+        with pytest.raises(TypeError, match="path must be"):
+            call()
+
+
+def test_missing_files_and_directories(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.nc"):
+        gt.load(tmp_path / "nowhere.nc")
+    with pytest.raises(FileNotFoundError, match="no_directory"):
+        gt.save(GRU, tmp_path / "no_directory" / "x.json")
+    with pytest.raises(IsADirectoryError, match="path must be a file"):
+        gt.save(GRU, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\xff\xfe\x00", b"[1, 2]", b'{"a": 1}', b'{"format": "other"}', b"\x80\x04K\x01."]
+)
+def test_files_that_are_no_results(tmp_path, content):
+    path = tmp_path / "strange.bin"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"strange\.bin is not a saved result"):
+        gt.load(path)
+
+
+def test_netcdf_that_is_no_result(tmp_path, diagram):
+    path = tmp_path / "foreign.nc"
+    diagram.to_netcdf(path, engine="netcdf4")
+    with pytest.raises(ValueError, match=r"foreign\.nc is not a saved result"):
+        gt.load(path)
+    (tmp_path / "cut.nc").write_bytes(gt.save(diagram, tmp_path / "whole.nc").read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"cut\.nc is not a saved result"):
+        gt.load(tmp_path / "cut.nc")
+
+
+def changed(path, change):
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda r: r.pop("kind"), "damaged.*kind"),
+        (lambda r: r.update(kind="weights"), "unknown kind 'weights'"),
+        (lambda r: r.update(format_version=99), "format version 99"),
+        (lambda r: r.update(format_version=None), "format version None"),
+        (lambda r: r["data"].pop("moments"), "damaged.*moments"),
+        (lambda r: r["data"].update(moments={"h": 0.1}), "moments must be those of"),
+        (lambda r: r["data"].update(moments={"h": 0.1, "r*h": -1.0}), "non-negative"),
+        (lambda r: r["data"].update(moments=[0.1, 0.2]), "cannot be loaded|moments must be"),
+        (lambda r: r["data"]["moments"].update({"h": 0.17}), "no fixed point"),
+        (lambda r: r["data"]["ensemble"]["gain"].update(h=1.9), "no fixed point"),
+        (lambda r: r["data"]["ensemble"]["gain"].update(h="import os"), "gain"),
+        (lambda r: r["data"]["ensemble"].update(cell="os.system"), "os.system"),
+        (lambda r: r.update(data=None), "cannot be loaded"),
+    ],
+)
+def test_damaged_files_are_noticed(tmp_path, points, change, words):
+    path = changed(gt.save(points[-1], tmp_path / "p.json"), change)
+    with pytest.raises(ValueError, match=rf"p\.json.*({words})"):
+        gt.load(path)
+
+
+def test_damaged_critical_value(tmp_path):
+    path = gt.save(gt.onset(gt.Ensemble(gt.Vanilla), "gain.h"), tmp_path / "c.json")
+    with pytest.raises(ValueError, match=r"c\.json.*critical value"):
+        gt.load(changed(path, lambda r: r["data"].update(value=3.0)))
+
+
+# --- atomic writes
+
+
+@pytest.mark.parametrize("kind", ["json", "netcdf"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "no space left"), KeyboardInterrupt()])
+def test_a_failing_write_leaves_the_old_file_alone(tmp_path, monkeypatch, diagram, kind, error):
+    result = GRU if kind == "json" else diagram
+    path = gt.save(result, tmp_path / "x")
+    before = path.read_bytes()
+
+    if kind == "json":
+
+        def half(self, text, encoding):
+            with open(self, "w", encoding=encoding) as file:
+                file.write(text[:10])
+            raise error
+
+        monkeypatch.setattr(Path, "write_text", half)
+    else:
+
+        def half(self, name, **options):
+            with open(name, "wb") as file:
+                file.write(b"\x89HDF\r\n\x1a\n half")
+            raise error
+
+        monkeypatch.setattr(xr.Dataset, "to_netcdf", half)
+    with pytest.raises(type(error)):
+        gt.save(result, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path], "nothing half-written is left"
+
+
+def test_a_failing_move_leaves_nothing_behind(tmp_path, monkeypatch):
+    def refuse(*names):
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError):
+        gt.save(GRU, tmp_path / "x.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_write_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "x", lambda name: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_have_ordinary_permissions(tmp_path):
+    ordinary = tmp_path / "ordinary"
+    ordinary.write_text("")
+    assert gt.save(GRU, tmp_path / "x.json").stat().st_mode == ordinary.stat().st_mode

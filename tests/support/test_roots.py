@@ -1,0 +1,69 @@
+"""Roots and extrema of smooth functions."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gating_theory.support.roots import bracketed_root, smooth_extremum, smooth_roots
+
+
+def test_roots_of_a_cubic():
+    found = smooth_roots(lambda v: (v - 0.1) * (v - 0.3) * (v + 0.7), -1.0, 1.0)
+    np.testing.assert_allclose(sorted(found), [-0.7, 0.1, 0.3], atol=1e-13)  # simple roots: rounding times 1/slope
+
+
+def test_no_roots():
+    assert smooth_roots(lambda v: 1 + v**2, -2.0, 3.0) == []
+
+
+@settings(deadline=None)
+@given(a=st.floats(-0.9, 0.9), b=st.floats(-0.9, 0.9))
+def test_pairs_of_roots(a, b):
+    if abs(a - b) < 1e-3:  # closer pairs amplify the interpolant's rounding; callers allow for 1e-7
+        return
+    found = sorted(smooth_roots(lambda v: np.exp(v) * (v - a) * (v - b), -1.0, 1.0))
+    np.testing.assert_allclose(found, sorted([a, b]), atol=1e-11)  # 1e-14 over a slope of 1e-3
+
+
+def test_polishing_uses_the_fine_function():
+    # the coarse one is off by 1e-4; Newton with its slope on the fine one removes that
+    found = smooth_roots(lambda v: np.sin(v) - 0.5 + 1e-4, 0.0, 1.5, fine=lambda v: np.sin(v) - 0.5)
+    np.testing.assert_allclose(found, [np.pi / 6], atol=1e-12)
+
+
+def test_extrema():
+    v, top = smooth_extremum(np.sin, 1.0, 2.0)
+    # the position of a flat top is known to the square root of the interpolant's error, 1e-13 or so
+    assert v == pytest.approx(np.pi / 2, abs=1e-6) and top == pytest.approx(1.0, abs=1e-12)
+    v, bottom = smooth_extremum(lambda v: v**4 - v**2, 0.2, 1.0, largest=False)
+    assert v == pytest.approx(np.sqrt(0.5), abs=1e-6) and bottom == pytest.approx(-0.25, abs=1e-12)
+
+
+def test_extrema_inside_only():
+    assert smooth_extremum(np.exp, 0.0, 1.0) is None
+
+
+def test_the_largest_of_several_maxima():
+    def f(v):
+        return -((v**2 - 0.25) ** 2) + 0.01 * v
+
+    v, top = smooth_extremum(f, -1.0, 1.0)
+    grid = np.linspace(-1, 1, 200_001)
+    assert v == pytest.approx(grid[np.argmax(f(grid))], abs=1e-5) and top == pytest.approx(f(grid).max(), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(roots=st.lists(st.floats(-5, 5), min_size=1, max_size=5), power=st.sampled_from([1, 3]))
+def test_bracketed_roots(roots, power):
+    roots = np.array(roots)
+    # f > 0 at low, f < 0 at high; a triple root is flat, so its position is known to the cube root of rounding only
+    found = bracketed_root(lambda v: -((v - roots) ** power), np.full(roots.size, -7.0), np.full(roots.size, 9.0))
+    np.testing.assert_allclose(found, roots, atol=1e-13 if power == 1 else 3e-5)
+
+
+def test_bracketed_root_with_steep_functions():
+    found = bracketed_root(lambda v: np.exp(-40 * v) - 1e-3, np.array([-10.0]), np.array([10.0]))
+    # it stops at |f| < 2e-15 or at rounding of the position
+    assert found[0] == pytest.approx(np.log(1e3) / 40, rel=1e-12)
+    assert bracketed_root(lambda v: 1 - v, [3.0 - 3.0], [2.0])[0] == pytest.approx(1.0, rel=1e-15)
