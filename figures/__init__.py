@@ -10,7 +10,7 @@ A script is a module here with
     ALONE                                       optional, "quick" or "always": computed as a whole in one process beside the others,
                                                 because flows are compiled in each process, which takes longer than the rest
 
-``gating-theory figures`` runs them all, or ``python -m gating_theory.figures``.
+``gating-theory figures`` runs them all.
 """
 
 from .runner import NAMES, run

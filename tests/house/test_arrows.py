@@ -1,0 +1,89 @@
+"""Imports point one way: from later chapters of ARCHITECTURE.md to earlier ones, in no circle, also those inside functions."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+#: Folders of the repository that are installed as parts of the package.
+PLACES = {"gating_theory": ROOT / "gating_theory", "gating_theory.derivations": ROOT / "derivations"}
+PLACES["gating_theory.figures"] = ROOT / "figures"
+
+
+def chapters():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    return [name for _, name in re.findall(r"^(\d+)\. `(\w+)`", text, flags=re.M)]
+
+
+def modules():
+    found = {}
+    for package, place in PLACES.items():
+        for file in place.rglob("*.py"):
+            name = ".".join([package, *file.relative_to(place).with_suffix("").parts])
+            found[name.removesuffix(".__init__")] = file
+    return found
+
+
+def arrows(found):
+    """(importing module, imported module) for every import statement of a module that is no face."""
+    pairs = set()
+    for name, file in found.items():
+        if file.name == "__init__.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                base = name.split(".")[: -node.level] if node.level else []
+                stem = ".".join([*base, *filter(None, [node.module])])
+                wanted = [f"{stem}.{a.name}" if f"{stem}.{a.name}" in found else stem for a in node.names]
+            elif isinstance(node, ast.Import):
+                wanted = [a.name for a in node.names]
+            else:
+                continue
+            pairs |= {(name, other) for other in wanted if other in found and other != name}
+    return pairs
+
+
+FOUND = modules()
+ARROWS = arrows(FOUND)
+
+
+def chapter(module):
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def test_every_folder_is_a_chapter():
+    folders = {chapter(m) for m, f in FOUND.items() if m.count(".") >= 2 or f.name == "__init__.py"} - {""}
+    assert folders == set(chapters())
+
+
+def test_no_arrow_runs_up():
+    place = {name: i for i, name in enumerate(chapters())}
+    # a figure's script says `import gating_theory as gt` as any user does
+    wrong = [(a, b) for a, b in ARROWS if chapter(b) and place.get(chapter(a), -1) < place.get(chapter(b), -1)]
+    assert not wrong
+
+
+def test_only_users_of_the_package_take_its_face():
+    assert not [a for a, b in ARROWS if b == "gating_theory" and chapter(a) not in ("derivations", "figures", "cli")]
+
+
+def test_there_is_no_circle():
+    graph = {}
+    for a, b in ARROWS:
+        if b != "gating_theory":
+            graph.setdefault(a, set()).add(b)
+    state, circles = {}, []
+
+    def visit(module, path):
+        state[module] = "open"
+        for other in graph.get(module, ()):
+            if state.get(other) == "open":
+                circles.append([*path[path.index(other) :], other])
+            elif other not in state:
+                visit(other, [*path, other])
+        state[module] = "closed"
+
+    for module in list(graph):
+        if module not in state:
+            visit(module, [module])
+    assert not circles
