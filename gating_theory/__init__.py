@@ -18,6 +18,7 @@ from .dynamics.chaos import ChaosOnset, chaos_onset, largest_exponent
 from .dynamics.simulation import Simulation, simulate
 from .dynamics.steady_state import SteadyState, steady_state
 from .ensemble.ensemble import Ensemble
+from .ensemble.matrix_laws import IID, MatrixLaw
 from .ensemble.sites import Sites
 from .errors import CapabilityError, ConvergenceError, NoCriticalValue
 from .mean_field.fixed_points import Critical, FixedPoint, fixed_points, fold, onset, tricritical
@@ -45,8 +46,10 @@ __all__ = [
     "FixedPoint",
     "FixedPointCounts",
     "GRUFlow",
+    "IID",
     "KacRice",
     "LyapunovSpectrum",
+    "MatrixLaw",
     "Network",
     "NetworkFixedPoints",
     "NoCriticalValue",

@@ -282,10 +282,15 @@ class Cell:
         return _rebuild, (name, state, dict(zip(names, fields)), messages, update, fixed_point, parameters)
 
 
+#: Cells that have travelled to this process: tasks bring equal ones, and only one of them should be compiled.
+_arrived: dict[Cell, Cell] = {}
+
+
 def _rebuild(name, state, fields, messages, update, fixed_point, parameters):
-    return Cell(
+    cell = Cell(
         name=name, state=state, fields=fields, messages=messages, update=update, fixed_point=fixed_point, parameters=parameters
     )
+    return _arrived.setdefault(cell, cell)
 
 
 def _symbols(argument, value, sp, empty=False):

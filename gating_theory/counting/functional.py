@@ -18,7 +18,8 @@ from itertools import combinations, product
 
 import numpy as np
 
-from ..ensemble.sites import FieldLaw, Sites, gaussian_rule
+from ..ensemble.quadrature import FieldLaw, gaussian_rule
+from ..ensemble.sites import Sites
 from ..spectrum.dyson import perron
 
 __all__ = ["Landscape", "Point", "Evaluation"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ensemble.ensemble import Ensemble, signed
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import Critical, _default_bounds, fixed_points, onset
 from ..support.checks import real

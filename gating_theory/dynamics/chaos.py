@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from ..ensemble.ensemble import Ensemble, signed
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import onset
 from ..running.progress import Progress, check_progress

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.implicit import ImplicitMatrices
+from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
-from ..errors import ConvergenceError
+from ..errors import CapabilityError, ConvergenceError
 from ..running.available_memory import available_memory
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer, real, real_array
-from .implicit import ImplicitMatrices
 
 __all__ = ["simulate", "Simulation", "memory_needed"]
 
@@ -137,6 +138,7 @@ def simulate(
     TypeError, ValueError : bad arguments
     MemoryError : more memory is needed than there is; the message says how much, and for which sizes it would fit
     ConvergenceError : the state is no longer finite (a cell that is not bounded); the message says at which step
+    CapabilityError : a law of matrices that does not act without being formed
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
@@ -182,7 +184,8 @@ class _Run:
         cell, gain = self.cell, ensemble.array("gain")
         self.listeners = _listeners(cell)
         room = T * (2 if tangent else 1)
-        self.matrices = [ImplicitMatrices(n, gain[ks], room, rng, _TYPES[dtype]) for ks in self.listeners]
+        laws = _laws(ensemble, self.listeners)
+        self.matrices = [law.implicit(n, gain[ks], room, rng, _TYPES[dtype]) for law, ks in zip(laws, self.listeners)]
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
         self.input_std = ensemble.array("input_std")
@@ -288,9 +291,25 @@ class _Run:
         return out
 
     def _sites(self, state, fields):
-        M = min(self.n, _SITES)
+        M, gain = min(self.n, _SITES), self.ensemble.array("gain")
         rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
-        return Sites(self.cell, np.full(M, 1.0 / M), *rows, self.ensemble.array("gain"), "simulation")
+        return Sites(self.cell, np.full(M, 1.0 / M), *rows, gain, "simulation", matrices=self.ensemble.matrices)
+
+
+def _laws(ensemble, listeners):
+    """For each distinct message the law of the matrices that it goes through: one law, so that they share what they have met."""
+    ensemble.require("implicit", "simulate", "Network.sample and Network.run")
+    laws, live = list(ensemble.matrices.values()), ensemble.array("gain") > 0.0
+    out = []
+    for ks in listeners:
+        own = dict.fromkeys(laws[k] for k in ks if live[k]) or {IID(): None}
+        if len(own) > 1:
+            raise CapabilityError(
+                f"simulate needs one law for all fields that listen to one message; "
+                f"{[ensemble.cell.field_names[k] for k in ks]} have {list(own)}: use Network.sample and Network.run"
+            )
+        out.append(next(iter(own)))
+    return out
 
 
 def _listeners(cell):

@@ -1,35 +1,25 @@
-"""An ensemble of random networks: a cell with its gains, biases, inputs and site parameters."""
+"""An ensemble of random networks: a cell with its gains, biases, inputs, site parameters, and the laws of its matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from ..cell.cell import Cell
 from ..support.checks import real
+from .hyperparameters import KINDS, LARGEST, Kind
+from .matrix_laws import IID, MatrixLaw, field_laws, require
 
-__all__ = ["Ensemble", "signed"]
+__all__ = ["Ensemble"]
 
-_FIELD_KINDS = {"gain": 1.0, "bias": 0.0, "bias_std": 0.0, "input_std": 0.0}
-_SITE_KINDS = {"parameter": 0.0, "parameter_std": 0.0}
-#: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
-_LARGEST = 1e6
-_NON_NEGATIVE = {"gain", "bias_std", "input_std", "parameter_std"}
-
-
-def signed(path):
-    """Whether the hyperparameter of this path may be negative: biases and means of site parameters; not gains and spreads.
-
-    Parameters
-    ----------
-    path : str, such as "bias.z"
-    """
-    return path.partition(".")[0] not in _NON_NEGATIVE
+#: A value for every field or site parameter, or values by name.
+Values = float | Mapping[str, float] | None
 
 
 class Ensemble:
-    """Random networks of one cell [T1]: U_k iid normal with variance gain_k^2 / N, biases iid normal over sites.
+    """Random networks of one cell [T1]: U_k of a law with gain a_k, biases iid normal over sites.
 
     Parameters
     ----------
@@ -45,11 +35,14 @@ class Ensemble:
         held fixed where a fixed point is spoken of.
     parameter, parameter_std : float or mapping, default 0
         Mean and spread over sites of the cell's site parameters (peephole weights and the like).
+    matrices : str, MatrixLaw, or mapping from field names to either, default "iid"
+        Laws of the matrices: "iid" (entries normal with variance a_k^2 / N), "unknown" (given weights), or a law of your own. What
+        a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
 
     Raises
     ------
     TypeError, ValueError
-        For unknown names, values that are not finite, negative gains or spreads.
+        For unknown names, values that are not finite, negative gains or spreads, matrices that are no law.
 
     Examples
     --------
@@ -58,22 +51,36 @@ class Ensemble:
     Ensemble(GRU, gain={'z': 2.0, 'r': 3.0, 'h': 6.0}, bias={'z': 0.5, 'r': 0.0, 'h': 0.0})
     """
 
-    def __init__(self, cell, gain=None, bias=None, bias_std=None, input_std=None, parameter=None, parameter_std=None):
+    def __init__(
+        self,
+        cell: Cell,
+        gain: Values = None,
+        bias: Values = None,
+        bias_std: Values = None,
+        input_std: Values = None,
+        parameter: Values = None,
+        parameter_std: Values = None,
+        matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] = "iid",
+    ) -> None:
         if not isinstance(cell, Cell):
             raise TypeError(f"cell must be a gating_theory.Cell, got {cell!r}")
         self._cell = cell
         given = {"gain": gain, "bias": bias, "bias_std": bias_std, "input_std": input_std}
         given |= {"parameter": parameter, "parameter_std": parameter_std}
         self._values = {}
-        for kind, value in given.items():
-            names = cell.field_names if kind in _FIELD_KINDS else cell.parameter_names
-            default = {**_FIELD_KINDS, **_SITE_KINDS}[kind]
-            self._values[kind] = _by_name(kind, value, names, default)
+        for name, kind in KINDS.items():
+            self._values[name] = _by_name(kind, given[name], cell.parameter_names if kind.of_sites else cell.field_names)
+        self._matrices = field_laws(matrices, cell.field_names)
 
     @property
-    def cell(self):
+    def cell(self) -> Cell:
         """The Cell."""
         return self._cell
+
+    @property
+    def matrices(self) -> dict[str, MatrixLaw]:
+        """{field: law of its matrix}."""
+        return dict(self._matrices)
 
     gain = property(lambda self: dict(self._values["gain"]), doc="{field: a_k}.")
     bias = property(lambda self: dict(self._values["bias"]), doc="{field: b_k}.")
@@ -82,7 +89,7 @@ class Ensemble:
     parameter = property(lambda self: dict(self._values["parameter"]), doc="{site parameter: mean}.")
     parameter_std = property(lambda self: dict(self._values["parameter_std"]), doc="{site parameter: spread}.")
 
-    def array(self, kind):
+    def array(self, kind: str) -> np.ndarray:
         """Values of one kind as a float array, (K,) in the order of the cell's fields or (P,) in that of its site parameters.
 
         ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter" or "parameter_std"; KeyError for anything else.
@@ -90,41 +97,64 @@ class Ensemble:
         return np.array(list(self._values[kind].values()), dtype=float)
 
     @property
-    def frozen_variance(self):
+    def frozen_variance(self) -> np.ndarray:
         """(K,) variance of a field over sites at a fixed point that does not come from the recurrent matrix [T5]."""
         return self.array("bias_std") ** 2 + self.array("input_std") ** 2
 
     @property
-    def paths(self):
+    def paths(self) -> tuple[str, ...]:
         """Every hyperparameter by its path, such as "gain.h", in a fixed order."""
         return tuple(f"{kind}.{name}" for kind, values in self._values.items() for name in values)
 
-    def value(self, path):
+    def value(self, path: str) -> float:
         """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"; ValueError for one that is not in ``paths``."""
         kind, name = self._split(path)
         return self._values[kind][name]
 
-    def replace(self, values):
+    def replace(self, values: Mapping[str, float]) -> Ensemble:
         """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed; errors as in Ensemble itself."""
         new = {kind: dict(v) for kind, v in self._values.items()}
         for path, value in values.items():
             kind, name = self._split(path)
             new[kind][name] = value
-        return Ensemble(self._cell, **new)
+        return Ensemble(self._cell, **new, matrices=self._matrices)
 
-    def _split(self, path):
+    def with_matrices(self, matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw]) -> Ensemble:
+        """The same ensemble with matrices of another law: what theory is to assume of given ones, for example.
+
+        Parameters
+        ----------
+        matrices : as for Ensemble
+        """
+        return Ensemble(self._cell, **self._values, matrices=matrices)
+
+    def require(self, fact: str, calculator: str, instead: str) -> None:
+        """CapabilityError unless a fact of the theory holds for the laws of all matrices whose gain is not zero.
+
+        Parameters
+        ----------
+        fact : str, a key of ``matrix_laws.FACTS``
+        calculator : str, who asks
+        instead : str, what can be used where it does not
+        """
+        gain = self._values["gain"]
+        require({name: law for name, law in self._matrices.items() if gain[name] > 0.0}, fact, calculator, instead)
+
+    def _split(self, path: str) -> tuple[str, str]:
         if isinstance(path, str):
             kind, _, name = path.partition(".")
             if kind in self._values and name in self._values[kind]:
                 return kind, name
         raise ValueError(f"no hyperparameter {path!r}; allowed are {list(self.paths)}")
 
-    def as_dict(self):
-        """A JSON-ready description; the cell by its name."""
-        return {"cell": self._cell.name, **{kind: dict(v) for kind, v in self._values.items() if v}}
+    def as_dict(self) -> dict[str, Any]:
+        """A JSON-ready description; the cell by its name, laws of matrices by theirs where they are not iid normal."""
+        out = {"cell": self._cell.name, **{kind: dict(v) for kind, v in self._values.items() if v}}
+        laws = {name: law.as_dict() for name, law in self._matrices.items() if law != IID()}
+        return out | {"matrices": laws} if laws else out
 
     @classmethod
-    def from_dict(cls, description, cell=None):
+    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> Self:
         """Rebuild an Ensemble from :meth:`as_dict`.
 
         Parameters
@@ -145,30 +175,35 @@ class Ensemble:
         from ..cell.builtin import named
 
         cell = named(name, cell)
-        unknown = set(values) - {*_FIELD_KINDS, *_SITE_KINDS}
+        unknown = set(values) - {*KINDS, "matrices"}
         if unknown:
             raise ValueError(f"description has unknown entries {sorted(unknown)}")
         return cls(cell, **values)
 
-    def __eq__(self, other):
-        return isinstance(other, Ensemble) and self._cell == other._cell and self._values == other._values
+    def _key(self) -> tuple:
+        values = tuple((k, tuple(v.items())) for k, v in self._values.items())
+        return self._cell, values, tuple(self._matrices.items())
 
-    def __hash__(self):
-        return hash((self._cell, tuple((k, tuple(v.items())) for k, v in self._values.items())))
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ensemble) and self._key() == other._key()
 
-    def __repr__(self):
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
         shown = [f"{kind}={values}" for kind, values in self._values.items() if kind in ("gain", "bias") or any(values.values())]
+        if any(law != IID() for law in self._matrices.values()):
+            shown.append(f"matrices={self._matrices}")
         return f"Ensemble({self._cell.name}, {', '.join(shown)})"
 
 
-def _by_name(kind, value, names, default):
-    low = 0.0 if kind in _NON_NEGATIVE else -np.inf
+def _by_name(kind: Kind, value: Any, names: tuple[str, ...]) -> dict[str, float]:
+    low = -np.inf if kind.signed else 0.0
     if value is None:
-        return dict.fromkeys(names, default)
+        return dict.fromkeys(names, kind.default)
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"{kind} has the unknown name {unknown[0]!r}; allowed are {list(names)}")
-        return {n: real(f"{kind}[{n!r}]", value.get(n, default), low=low, high=_LARGEST) for n in names}
-    number = real(kind, value, low=low, high=_LARGEST)
-    return dict.fromkeys(names, number)
+            raise ValueError(f"{kind.name} has the unknown name {unknown[0]!r}; allowed are {list(names)}")
+        return {n: real(f"{kind.name}[{n!r}]", value.get(n, kind.default), low=low, high=LARGEST) for n in names}
+    return dict.fromkeys(names, real(kind.name, value, low=low, high=LARGEST))

@@ -1,232 +1,17 @@
-"""Populations of sites, and the Gaussian quadrature that makes them.
-
-The random variables of a site are its K fields and its P site parameters, independent Gaussians at a mean-field fixed
-point [T5]. One-dimensional rules are trapezoidal: for functions analytic in a strip they converge exponentially, and unlike
-Gauss-Hermite they do not waste nodes when a field is much broader than the step of a sigmoid [NUMERICS].
-"""
+"""Populations of sites: where theory, sampled networks and trained ones meet."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Sites", "FieldLaw", "gaussian_rule"]
+from ..cell.cell import Cell
+from .matrix_laws import MatrixLaw, field_laws
 
-#: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
-MAX_NODES = 8_000_000
-#: Batches are split so that the arrays at work stay in cache.
-_CHUNK_NODES = 100_000
-
-
-def gaussian_rule(mean, std, tol, strip=np.pi / 2, stiff=False, refine=1):
-    """Nodes and weights for averages over N(mean, std^2), a batch of standard deviations at once.
-
-    The step follows from the error of the trapezoidal rule for a Gaussian times a function analytic within |Im y| < ``strip``
-    (pi/2 for tanh, pi for the logistic function). A batch shares one set of nodes, made for the worst of its members. With
-    ``stiff`` the nodes cluster geometrically at 0, y = softplus(u), so that a step at y = 0 of any width is resolved.
-
-    Parameters
-    ----------
-    mean : float
-    std : (B,) array, non-negative
-    tol : float in (0, 1), the error wanted of averages of order one
-    strip : float > 0, half-width of the strip in units of y
-    stiff : bool
-    refine : int >= 1, divides the step
-
-    Returns
-    -------
-    nodes, weights : (B, n) arrays; weights sum to 1
-    """
-    std = np.atleast_1d(np.asarray(std, dtype=float))
-    widest = float(std.max())
-    if widest == 0.0:
-        return np.full((std.size, 1), float(mean)), np.ones((std.size, 1))
-    digits = np.log(1.0 / tol) + 4.0  # e^-2 or so for the prefactor of a double pole
-    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + 0.3  # the weight beyond is a fraction of tol
-    if stiff and abs(mean) < reach * widest:
-        kappa = np.minimum(std, 1.0)[:, None]
-        kappa = np.where(kappa > 0, kappa, 1.0)
-        step = 1.25 * np.pi**2 / digits / refine  # the singularity lies beyond pi/2 for all but the steepest steps
-        top = float(np.max((abs(mean) + reach * std) / kappa[:, 0])) + step
-        bottom = -(0.6 * digits + 1.0)
-        u = np.arange(bottom, top + step, step)
-        half = np.logaddexp(0.0, u)
-        slope = step / (1.0 + np.exp(-u))
-        # everything left of the first node, where the integrand is flat: the rest of the geometric series
-        slope[0] /= -np.expm1(-step)
-        y = kappa * np.concatenate([-half[::-1], half])
-        weights = np.concatenate([slope[::-1], slope]) * kappa
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            x = (y - mean) / std[:, None]
-            weights = weights * np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * std[:, None])
-        total = weights.sum(axis=1, keepdims=True)
-        if (std == 0).any():
-            y = np.where(std[:, None] > 0, y, mean)
-            weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
-            total = weights.sum(axis=1, keepdims=True)
-        return y, weights / total
-    # shift the contour to the singularity at distance a (in standard deviations): the error is exp(-2 pi a/step + a^2/2),
-    # unless the Gaussian's own exp(-2 pi^2/step^2) is reached before
-    a = strip / widest
-    step = 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
-    step /= refine
-    # a gate saturated by its bias is an exponential of its field: its average sits 2 std to the side
-    reach += min(2.0 * widest, abs(mean) / widest)
-    n = int(np.ceil(reach / step))
-    x = step * np.arange(-n, n + 1)
-    weights = np.exp(-0.5 * x * x)
-    weights /= weights.sum()
-    return mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
-
-
-@dataclass(frozen=True)
-class FieldLaw:
-    """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
-
-    ``means`` (V,), ``stds`` (B, V), with V = K + P; ``strips`` and ``stiff`` steer the quadrature of each variable.
-    """
-
-    means: np.ndarray
-    stds: np.ndarray
-    strips: tuple
-    stiff: tuple
-    refine: tuple = ()
-
-    def refined(self, variables, factor):
-        """The same law with ``factor`` times as many nodes in some variables."""
-        return replace(self, refine=tuple(factor if v in variables else 1 for v in range(self.means.size)))
-
-    def grid(self, variables, tol, even=(), max_nodes=MAX_NODES, n_kept=0):
-        """Tensor grid over some of the variables.
-
-        Returns ``(values, weights, tol)``: for each variable of ``variables`` an array of shape (B, 1, .., n, .., 1) and
-        its (B, n) weights. Only half of the nodes are kept for variables in ``even`` whose mean is 0. If the grid would
-        exceed ``max_nodes`` nodes per set of variances, tol is raised until it does not (not for the first ``n_kept``
-        variables); the tol reached is returned.
-        """
-        wanted = tol
-        while True:
-            rules = [self._rule(v, wanted if i < n_kept else tol, v in even) for i, v in enumerate(variables)]
-            if np.prod([w.shape[1] for _, w in rules], dtype=float) <= max_nodes or tol > 1e-2:
-                break
-            if tol == wanted:
-                max_nodes /= 8  # the digits asked for are out of reach: do not spend the most on fewer
-            tol = 10.0 * tol
-        values = []
-        for axis, (nodes, _) in enumerate(rules):
-            shape = [self.stds.shape[0]] + [1] * len(rules)
-            shape[axis + 1] = nodes.shape[1]
-            values.append(nodes.reshape(shape))
-        return values, [w for _, w in rules], tol
-
-    def affordable(self, variables, tol, even, max_nodes):
-        """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
-        while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
-            tol *= np.sqrt(10.0)
-        return tol
-
-    def _rule(self, v, tol, even):
-        nodes, weights = gaussian_rule(
-            self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v], self.refine[v] if self.refine else 1
-        )
-        n = nodes.shape[1]
-        if even and self.means[v] == 0.0 and n > 1:
-            nodes, folded = nodes[:, n // 2 :], 2.0 * weights[:, n // 2 :]
-            if n % 2:
-                folded[:, 0] *= 0.5
-            weights = folded
-        return nodes, weights
-
-    def staggered(self, values, weights, poles):
-        """A tensor grid (batch of one) as flat arrays of values and weights, with the nodes of ``poles`` shifted from line to line.
-
-        A spectrum at lambda feels sites whose own leak equals lambda as near-singularities that an aligned grid would count
-        as one; every trapezoidal rule may be shifted freely, so each line of the grid gets its own shift (golden ratio).
-        """
-        shape = tuple(w.shape[1] for w in weights)
-        flat = [np.broadcast_to(v[0], shape).ravel() for v in values]
-        full = np.ones(shape)
-        for axis, w in enumerate(weights):
-            full = full * w[0].reshape([-1 if i == axis else 1 for i in range(len(shape))])
-        line = np.arange(full.size).reshape(shape)
-        for axis in poles:
-            nodes, w = values[axis][0].ravel(), weights[axis][0]
-            if nodes.size < 3 or self.stiff[axis] or abs(nodes[0] + nodes[-1] - 2 * self.means[axis]) > 1e-9 * self.stds[0, axis]:
-                continue
-            lines = np.take(line, [0], axis=axis)
-            rank = np.searchsorted(np.sort(lines.ravel()), lines)
-            shift = (rank * 0.6180339887498949 + 0.5 * (axis + 1)) % 1.0 - 0.5
-            step = nodes[1] - nodes[0]
-            y = nodes.reshape([-1 if i == axis else 1 for i in range(len(shape))]) + step * shift
-            density = np.exp(-0.5 * ((y - self.means[axis]) / self.stds[0, axis]) ** 2)
-            density = density / density.sum(axis=axis, keepdims=True)
-            full = full / w.reshape([-1 if i == axis else 1 for i in range(len(shape))]) * density
-            flat[axis] = np.broadcast_to(y, shape).ravel()
-        return flat, full.ravel()
-
-    def mean_of_products(self, cell, products, tol, keep=(), cache=None):
-        """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
-
-        ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
-        batch. ``cache`` (a dict) remembers factors without kept variables. Returns ``(average, tol_reached)``.
-        """
-        cache = {} if cache is None else cache
-        total, reached = 0.0, tol
-        for factors in products:
-            value = 1.0
-            for factor in factors:
-                kept = [v for v in keep if v in factor.variables]
-                local = kept + [v for v in factor.variables if v not in keep]
-                if kept:
-                    term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
-                else:
-                    if factor not in cache:
-                        cache[factor] = self._mean_of_factor(cell, factor, local, 0, tol)
-                    term, used = cache[factor]
-                reached = max(reached, used)
-                index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
-                value = value * term[tuple(index)]
-            total = total + value
-        return total, reached
-
-    def _mean_of_factor(self, cell, factor, local, n_kept, tol):
-        batch = self.stds.shape[0]
-        values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]), n_kept=n_kept)
-        shape = tuple(w.shape[1] for w in weights)
-        out = np.empty((batch, *shape[:n_kept]))
-        size = np.prod(shape, dtype=float)
-        chunk = max(1, int(_CHUNK_NODES / size))
-        # blocks along the batch, and along the first variable when one grid alone is too large for the cache
-        rows = shape[0] if shape and size > _CHUNK_NODES else 1
-        block = max(1, int(_CHUNK_NODES / (size / rows))) if rows > 1 else 1
-        for start in range(0, batch, chunk):
-            part = slice(start, min(start + chunk, batch))
-            pieces = []
-            for first in range(0, rows, block):
-                cut = slice(first, first + block) if rows > 1 else slice(None)
-                local_values = {v: a[part, cut] if i == 0 else a[part] for i, (v, a) in enumerate(zip(local, values))}
-                term = np.asarray(factor.function(*self.arguments(cell, local_values)), dtype=float)
-                length = (values[0].shape[1] if not rows > 1 else min(block, rows - first),) if shape else ()
-                term = np.broadcast_to(term, (part.stop - part.start, *length, *shape[1:]))
-                for axis in range(len(shape) - 1, max(n_kept, 1) - 1, -1):
-                    term = np.einsum("b...n,bn->b...", term, weights[axis][part])
-                if shape and n_kept == 0:
-                    term = np.einsum("bn,bn->b", term, weights[0][part, cut])
-                pieces.append(term)
-            out[part] = sum(pieces) if n_kept == 0 else np.concatenate(pieces, axis=1)
-        return out, used
-
-    def arguments(self, cell, values):
-        """State, fields and parameters (lists of arrays) at given values of some variables; the others at their means."""
-        full = [values.get(v, self.means[v]) for v in range(self.means.size)]
-        K = cell.n_fields
-        if cell.closed_form is None:
-            state = cell.compiled.fixed_state(full[:K], full[K:])
-        else:
-            state = [0.0] * cell.n_state  # closed forms are already substituted in factorised expressions
-        return (*state, *full[:K], *full[K:])
+__all__ = ["Sites"]
 
 
 @dataclass(frozen=True)
@@ -246,23 +31,26 @@ class Sites:
     recurrent : (K, M) array or None
         At a fixed point: the mean, given the site, of the part of each field that comes through its matrix, U_k m_k. The matrices
         are conditioned on it, which is what makes outliers [T4].
+    matrices : {field name: MatrixLaw}
+        Laws of the matrices the fields come through; given as for Ensemble. Default: nothing is known of them ("unknown").
 
     Raises
     ------
     ValueError : shapes that do not fit the cell, values that are not finite, weights that are negative or do not sum to 1
     """
 
-    cell: object
+    cell: Cell
     weights: np.ndarray
     state: np.ndarray
     fields: np.ndarray
-    parameters: np.ndarray = None
-    gain: np.ndarray = None
+    parameters: np.ndarray | None = None
+    gain: np.ndarray | None = None
     source: str = "given"
     tol: float = field(default=float("nan"))
-    recurrent: np.ndarray = None
+    recurrent: np.ndarray | None = None
+    matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         cell = self.cell
         weights = np.asarray(self.weights, dtype=float)
         if weights.ndim != 1 or weights.size == 0:
@@ -287,20 +75,21 @@ class Sites:
             if gain.shape != (cell.n_fields,) or not np.isfinite(gain).all() or (gain < 0).any():
                 raise ValueError(f"gain must be {cell.n_fields} finite non-negative numbers, got {self.gain!r}")
             object.__setattr__(self, "gain", gain)
+        object.__setattr__(self, "matrices", field_laws("unknown" if self.matrices is None else self.matrices, cell.field_names))
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Number of sites M."""
         return self.weights.size
 
-    def mean(self, values):
+    def mean(self, values: npt.ArrayLike) -> np.ndarray:
         """Weighted average of ``values``, an array (..., M) whose last axis runs over sites: (...)."""
         return np.asarray(values) @ self.weights
 
-    def moments(self):
+    def moments(self) -> dict[str, float]:
         """{message name: second moment E m^2}."""
         values = self.cell.compiled.messages(self.state, self.fields, self.parameters)
         return {n: float(self.mean(np.broadcast_to(v, self.size) ** 2)) for n, v in zip(self.cell.message_names, values)}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Sites({self.cell.name}, {self.size} sites, {self.source})"

@@ -11,8 +11,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ensemble.ensemble import Ensemble, signed
-from ..ensemble.sites import FieldLaw, Sites
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import signed
+from ..ensemble.quadrature import FieldLaw
+from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..support.checks import real
 from ..support.roots import smooth_extremum, smooth_roots

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.field_law import RandomFields
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -35,8 +36,8 @@ class Network:
     Parameters
     ----------
     ensemble : Ensemble or Cell
-        With a bare Cell the ensemble attached is the iid one with the same second moments: gains |U_k|_F / sqrt(N), means and
-        spreads of biases and site parameters as found in the arrays.
+        With a bare Cell the ensemble attached is that of the same second moments: gains |U_k|_F / sqrt(N), means and spreads of
+        biases and site parameters as found in the arrays. The law of its matrices is "unknown".
     matrices : (K, N, N) or (B, K, N, N) array
         U_k[i, j] weighs the message of unit j in field k of unit i.
     biases : (K, N) or (B, K, N) array
@@ -94,8 +95,8 @@ class Network:
     def sample(cls, ensemble, n_units, rng=None, batch=None):
         """A random network of an ensemble, or a batch of independent ones [T1].
 
-        Entries of U_k are iid normal with variance a_k^2 / N; biases, site parameters and the frozen input pattern are iid normal
-        over sites with the ensemble's means and spreads.
+        Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N); biases, site parameters and the
+        frozen input pattern are iid normal over sites with the ensemble's means and spreads.
 
         Parameters
         ----------
@@ -112,6 +113,7 @@ class Network:
         ------
         TypeError, ValueError
             For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole).
+        CapabilityError : the law of a matrix is unknown
         """
         if not isinstance(ensemble, Ensemble):
             raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
@@ -126,8 +128,8 @@ class Network:
     def planted(cls, fixed_point, n_units, rng=None):
         """A random network conditioned on having a given mean-field fixed point, and that state [T4, T5].
 
-        Fields are drawn from their mean-field law, states solved for site by site, and each Gaussian U_k conditioned on
-        U_k m_k = x_k, the part of the field that comes through it: U = U0 - (U0 m - x) m^T / |m|^2.
+        Fields are drawn from their mean-field law, states solved for site by site, and each U_k conditioned on
+        U_k m_k = x_k, the part of the field that comes through it (iid normal: U = U0 - (U0 m - x) m^T / |m|^2).
 
         The state is a fixed point to rounding, at any N. Nothing is rescaled: the x_k have the variance a_k^2 q_k of the infinite
         network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order N^{-1/2}. So a
@@ -148,24 +150,26 @@ class Network:
         ------
         ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
         ValueError : the messages of all the sites drawn vanish though the fixed point's do not (tiny N only)
+        CapabilityError : the law of a matrix is not known to be conditioned
         """
         if not isinstance(fixed_point, FixedPoint):
             raise TypeError(f"fixed_point must be a FixedPoint, as from fixed_points(ensemble), got {fixed_point!r}")
         n = integer("n_units", n_units, low=1)
         rng = generator(rng)
         ensemble = fixed_point.ensemble
+        ensemble.require("conditioning", "Network.planted", "Network.sample and find_fixed_points")
+        laws = list(ensemble.matrices.values())
         cell, compiled = ensemble.cell, ensemble.cell.compiled
         matrices = _random_matrices(ensemble, n, (), rng)
         biases, parameters, pattern = _random_sites(ensemble, n, (), rng)
-        std = ensemble.array("gain") * np.sqrt(fixed_point.q[list(cell.message_of)])
+        std = RandomFields(ensemble).driven_std(fixed_point.q)
         recurrent = std[:, None] * rng.standard_normal((cell.n_fields, n))
         fields = recurrent + biases + pattern
         state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
         for k in range(cell.n_fields):
             message = np.broadcast_to(compiled.message(k, state, fields, parameters), n)
-            square = float(message @ message)
-            if square > 0.0:
-                matrices[k] -= np.outer((matrices[k] @ message - recurrent[k]) / square, message)
+            if message.any():
+                laws[k].condition(matrices[k], message, recurrent[k])
             elif std[k] > 0.0:
                 raise ValueError(f"n_units is too small: the messages of all {n} sites vanish")
         matrices.flags.writeable = False
@@ -236,7 +240,7 @@ class Network:
         return _owned(value)
 
     def _measured_ensemble(self):
-        """The iid ensemble with the second moments of the given arrays."""
+        """The ensemble with the second moments of the given arrays, whose law is unknown."""
         cell = self._cell
         over = tuple(range(len(self._lead)))
         norm2 = (self._matrices**2).sum(axis=(-2, -1)).mean(axis=over)
@@ -248,7 +252,7 @@ class Network:
         bias, bias_std = of_sites(cell.field_names, self._biases)
         parameter, parameter_std = of_sites(cell.parameter_names, self._parameters)
         gain = dict(zip(cell.field_names, np.sqrt(norm2 / self._n).tolist()))
-        return Ensemble(cell, gain, bias, bias_std, parameter=parameter, parameter_std=parameter_std)
+        return Ensemble(cell, gain, bias, bias_std, parameter=parameter, parameter_std=parameter_std, matrices="unknown")
 
     # --- states
 
@@ -419,9 +423,9 @@ class Network:
         state = self._state(state)
         fields = self._fields(state, self._pattern(input))
 
-        size = self._n * (self._batch or 1)
+        size, gain = self._n * (self._batch or 1), self._ensemble.array("gain")
         pooled = (np.moveaxis(a, -2, 0).reshape(a.shape[-2], size) for a in (state, fields, self._parameters))
-        return Sites(self._cell, np.full(size, 1.0 / size), *pooled, self._ensemble.array("gain"), "sampled network")
+        return Sites(self._cell, np.full(size, 1.0 / size), *pooled, gain, "sampled network", matrices=self._ensemble.matrices)
 
     def jacobian(self, state, input=None):
         """The Jacobian ds'/ds of one step at a state: exact, from the derivatives of the cell [T2].
@@ -609,8 +613,13 @@ def _owned(array):
 
 
 def _random_matrices(ensemble, n, lead, rng):
-    gain = ensemble.array("gain")
-    matrices = rng.standard_normal((*lead, gain.size, n, n))
+    """Matrices of one network, (K, n, n), or of a batch, (B, K, n, n): fields of one law are drawn together."""
+    gain, laws = ensemble.array("gain"), list(ensemble.matrices.values())
+    matrices = np.empty((*lead, gain.size, n, n))
+    for one in matrices.reshape(-1, gain.size, n, n):
+        for law in dict.fromkeys(laws):
+            fields = [k for k, other in enumerate(laws) if other == law]
+            one[fields] = law.draw(n, rng, len(fields))
     matrices *= gain[:, None, None] / np.sqrt(n)
     return matrices
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ensemble.sites import MAX_NODES
+from ..ensemble.quadrature import MAX_NODES
 from ..errors import ConvergenceError
 from .dyson import spectral_radius
 

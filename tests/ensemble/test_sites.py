@@ -8,7 +8,8 @@ import pytest
 from scipy.special import expit
 
 import gating_theory as gt
-from gating_theory.ensemble.sites import FieldLaw, Sites, gaussian_rule
+from gating_theory.ensemble.quadrature import FieldLaw, gaussian_rule
+from gating_theory.ensemble.sites import Sites
 
 FUNCTIONS = {"tanh2": (lambda y: np.tanh(y) ** 2, lambda y: mp.tanh(y) ** 2), "sigma2": (lambda y: expit(y) ** 2, None)}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 import gating_theory as gt
-from gating_theory.ensemble.sites import FieldLaw
+from gating_theory.ensemble.quadrature import FieldLaw
 from gating_theory.mean_field.fixed_points import _alpha_beta
 
 # fixed_points aims at 1e-10 relative: its quadrature is at 1e-13 (two fields at once) or 1e-11 (more), its roots at 1e-14

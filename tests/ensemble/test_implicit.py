@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gating_theory.dynamics.implicit import ImplicitMatrices
+from gating_theory.ensemble.implicit import ImplicitMatrices
 
 
 def dense(U, n):

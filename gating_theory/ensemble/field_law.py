@@ -1,0 +1,93 @@
+"""The law of the fields at given second moments of the messages [T5]: the only place that squares a gain.
+
+At a fixed point, and at one time of a moving state, the fields are independent Gaussians over sites,
+
+    y_k ~ N(b_k, a_k^2 q_m(k) + beta_k^2 + input),        q_m(k) = E m_k^2 of the message that field k listens to,
+
+for every law of matrices of which the "mean field" is known (see matrix_laws).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .ensemble import Ensemble
+from .quadrature import FieldLaw
+
+__all__ = ["RandomFields", "field_law", "squared"]
+
+
+def squared(gain: np.ndarray) -> np.ndarray:
+    """a_k^2, what the second moments of a message are multiplied by on their way through a matrix.
+
+    Parameters
+    ----------
+    gain : (K,) array
+    """
+    return gain**2
+
+
+def field_law(ensemble: Ensemble, q: np.ndarray) -> FieldLaw:
+    """The law of all fields and site parameters at moments q of the distinct messages, (n,) or a batch (B, n) [T5]."""
+    return RandomFields(ensemble).law(q)
+
+
+class RandomFields:
+    """The random variables of a site of an ensemble, K fields and P site parameters, as functions of the moments [T5].
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    negligible : float, gains up to this count as zero
+    strip : float
+        Part of the distance of a cell's nearest singularities that quadratures may count on.
+
+    Attributes
+    ----------
+    means : (V,) array, V = K + P
+    gain2 : (K,) array, a_k^2
+    frozen : (K,) array, variance over sites that does not come through a matrix: biases and frozen input
+    parameter_std : (P,) array
+    listens : (K,) int array, the distinct message that each field listens to
+
+    Raises
+    ------
+    CapabilityError : a law of matrices for which these fields are not known
+    """
+
+    def __init__(self, ensemble: Ensemble, negligible: float = 0.0, strip: float = 1.0) -> None:
+        ensemble.require("mean field", "the mean field", "Network.sample and what networks can do")
+        cell = ensemble.cell
+        gain, n_parameters = ensemble.array("gain"), len(cell.parameters)
+        self._gain = np.where(gain > negligible, gain, 0.0)
+        self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
+        self.gain2 = squared(self._gain)
+        self.frozen = ensemble.array("bias_std") ** 2 + ensemble.array("input_std") ** 2
+        self.parameter_std = ensemble.array("parameter_std")
+        self.listens = np.array(cell.message_of)
+        self._strips = tuple(strip * s for s in cell.compiled.strips + (np.pi / 2,) * n_parameters)
+        self._stiff = cell.compiled.stiff_fields + (False,) * n_parameters
+
+    def driven(self, q: np.ndarray) -> np.ndarray:
+        """(..., K) variance that comes through the matrices at moments q (..., n) of the distinct messages."""
+        return self.gain2 * q[..., self.listens]
+
+    def driven_std(self, q: np.ndarray) -> np.ndarray:
+        """(..., K) square root of that: a_k times the rms of the message."""
+        return self._gain * np.sqrt(q[..., self.listens])
+
+    def variance(self, q: np.ndarray) -> np.ndarray:
+        """(..., K) variance of the fields at moments q (..., n)."""
+        return self.driven(q) + self.frozen
+
+    def share(self, q: np.ndarray) -> np.ndarray:
+        """(K,) part of each field's variance that comes through its matrix at moments q (n,); 0 where the field does not vary."""
+        total = self.variance(q)
+        return np.divide(self.driven(q), total, out=np.zeros_like(total), where=total > 0)
+
+    def law(self, q: np.ndarray) -> FieldLaw:
+        """The FieldLaw at moments q, (n,) or a batch (B, n)."""
+        q = np.atleast_2d(q)
+        parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.size))
+        stds = np.concatenate([np.sqrt(self.variance(q)), parameters], axis=1)
+        return FieldLaw(self.means, stds, self._strips, self._stiff)

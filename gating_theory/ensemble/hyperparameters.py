@@ -1,0 +1,106 @@
+"""The hyperparameters of an ensemble: one table of their kinds, with limits, symbols, words and where to search.
+
+A hyperparameter has a *path*, its kind and the name of a field or site parameter: "gain.h", "bias_std.r", "parameter.p_f".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "search_span", "signed", "symbol", "words"]
+
+#: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
+LARGEST = 1e6
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of hyperparameter.
+
+    Attributes
+    ----------
+    name : str, the first part of a path, and the name of the Ensemble's argument
+    of_sites : bool, whether it belongs to a site parameter and not to a field
+    default : float
+    signed : bool, whether it may be negative
+    symbol : str, TeX with {0} for the field's name, or for the site parameter's symbol
+    words : str, with {0} for the name
+    span : (low, high), where critical values are looked for when nobody says
+    """
+
+    name: str
+    of_sites: bool
+    default: float
+    signed: bool
+    symbol: str
+    words: str
+    span: tuple[float, float]
+
+
+_POSITIVE, _EITHER = (0.0, 100.0), (-30.0, 30.0)
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE),
+        Kind("bias", False, 0.0, True, "b_{{{0}}}", "mean bias of field {0}", _EITHER),
+        Kind("bias_std", False, 0.0, False, r"\beta_{{{0}}}", "spread of the bias of field {0}", _POSITIVE),
+        Kind("input_std", False, 0.0, False, r"\sigma^{{in}}_{{{0}}}", "standard deviation of the input to field {0}", _POSITIVE),
+        Kind("parameter", True, 0.0, True, "{0}", "mean of site parameter {0}", _EITHER),
+        Kind("parameter_std", True, 0.0, False, r"\mathrm{{std}}\,{0}", "spread of site parameter {0}", _POSITIVE),
+    )
+}
+
+
+def kind_of(path: str) -> Kind:
+    """The Kind of a path; KeyError for one of no kind."""
+    return KINDS[path.partition(".")[0]]
+
+
+def signed(path: str) -> bool:
+    """Whether the hyperparameter of this path may be negative: biases and means of site parameters; not gains and spreads.
+
+    Parameters
+    ----------
+    path : str, such as "bias.z"
+    """
+    return kind_of(path).signed
+
+
+def search_span(path: str) -> tuple[float, float]:
+    """(low, high) between which a critical value of the hyperparameter is looked for when nobody says.
+
+    Parameters
+    ----------
+    path : str, such as "gain.h"
+    """
+    return kind_of(path).span
+
+
+def symbol(path: str) -> str:
+    """The symbol of a hyperparameter in the theory sheet: ``symbol("gain.h")`` is ``"$a_{h}$"``.
+
+    Parameters
+    ----------
+    path : str, such as "gain.h", "bias.r", "bias_std.z", "input_std.h", "parameter.p_f"
+
+    Returns
+    -------
+    str, TeX as matplotlib understands it; other texts come back as they are
+    """
+    kind, _, name = path.partition(".")
+    if kind not in KINDS:
+        return path
+    shown = re.sub(r"_(.+)", r"_{\1}", name) if KINDS[kind].of_sites else name
+    return f"${KINDS[kind].symbol.format(shown)}$"
+
+
+def words(path: str) -> str:
+    """What the hyperparameter of a path is, such as "gain of field h".
+
+    Parameters
+    ----------
+    path : str, such as "gain.h"
+    """
+    return kind_of(path).words.format(path.partition(".")[2])

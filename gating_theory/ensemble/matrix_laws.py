@@ -1,0 +1,182 @@
+"""Laws of the recurrent matrices: what is drawn, and which equations of the theory hold for it [T1].
+
+U_k = a_k V_k / sqrt(N): an ensemble holds the gain a_k, its law draws V_k, whose entries have mean square 1, so that
+a_k^2 = (1/N) tr U_k U_k^T for every law. A calculator asks the law before it answers: a law that does not say that the
+calculator's equations hold for it gets a CapabilityError, never an answer for another ensemble.
+
+To add a law, write a frozen dataclass with a ``name`` and ``draw``::
+
+    @dataclass(frozen=True)
+    class RandomSigns(MatrixLaw):
+        name = "signs"
+        holds = LIMIT                           # entries are iid, and the limit N -> infinity does not see their law
+
+        def draw(self, n, rng, count=1):
+            return rng.choice([-1.0, 1.0], size=(count, n, n))
+
+Everything that it does not say, it does not do.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import CapabilityError
+from .implicit import ImplicitMatrices
+
+__all__ = ["FACTS", "IID", "LIMIT", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
+
+#: What a calculator may need of a law. The first six are about the limit N -> infinity; the others about every N.
+FACTS = {
+    "mean field": "fields that are independent Gaussians of variance a^2 E m^2 at a fixed point [T5]",
+    "dynamics": "fields that are Gaussian processes without a response term [T5]",
+    "edge": "the edge of the spectrum where the spectral radius of T(lambda) is 1 [T3]",
+    "resolvent": "the self-consistent equations of the resolvent [T4]",
+    "outliers": "the outliers of matrices conditioned on a fixed point [T4]",
+    "complexity": "the complexity functional of iid matrices [T7]",
+    "kac-rice": "the Kac-Rice integral of normal matrices at finite N [T7]",
+    "conditioning": "matrices that can be conditioned on a fixed point [T4]",
+    "implicit": "matrices that act on vectors without being formed [T5]",
+}
+#: The facts of the limit: what holds for every law with iid entries of finite fourth moment.
+LIMIT = frozenset(list(FACTS)[:6])
+
+_LAWS: dict[str, type[MatrixLaw]] = {}
+
+
+class MatrixLaw(ABC):
+    """What a calculator may ask of the law of a field's matrix [T1]. Give ``name`` and ``draw``; the rest says no by itself.
+
+    Attributes
+    ----------
+    name : str
+        Of the law, in descriptions and saved results.
+    holds : frozenset of str
+        The facts that hold for the law, keys of ``FACTS``. None unless said.
+    """
+
+    name: ClassVar[str]
+    holds: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "name" in vars(cls):
+            _LAWS[cls.name] = cls
+
+    @abstractmethod
+    def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
+        """Matrices V of ``count`` fields of one network, (count, n, n), with entries of mean square 1.
+
+        Independent, unless the law draws the fields of a network together.
+        """
+
+    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
+        """Turn a drawn U (n, n), gain included, into one conditioned on U m = x, in place; for laws with "conditioning" [T4]."""
+        raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
+
+    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
+        """Matrices that act on up to ``capacity`` vectors without ever being formed; for laws with "implicit" [T5]."""
+        raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: the name and the parameters of the law."""
+        return {"law": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class IID(MatrixLaw):
+    """Entries iid normal, of variance a_k^2 / N [T1]: the law of the papers, and the only one for which everything is served."""
+
+    name = "iid"
+    holds = frozenset(FACTS)
+
+    def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
+        """(count, n, n) standard normal numbers."""
+        return rng.standard_normal((count, n, n))
+
+    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
+        """U = U0 - (U0 m - x) m^T / |m|^2, in place; m must not vanish [T4]."""
+        matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
+
+    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
+        """One fresh Gaussian vector for each new direction: exact in law at finite N [T5]."""
+        return ImplicitMatrices(n, gains, capacity, rng, dtype)
+
+
+@dataclass(frozen=True)
+class Unknown(MatrixLaw):
+    """Matrices that were given, not drawn: trained weights, say. No fact is known to hold for them.
+
+    Theory at their sites assumes a law, which is named: ``Spectrum.from_sites(sites, matrices="iid")``,
+    ``ensemble.with_matrices("iid")``.
+    """
+
+    name = "unknown"
+
+    def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
+        """CapabilityError: nothing is known of how they were drawn."""
+        raise CapabilityError(
+            "matrices that were given, of law Unknown(), cannot be drawn: say which law you assume, "
+            'as in ensemble.with_matrices("iid")'
+        )
+
+
+def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
+    """{field: law} from what ``Ensemble(matrices=)`` takes: a name, a law, or a mapping from field names to either (others: iid).
+
+    Raises
+    ------
+    TypeError, ValueError : neither a name nor a law, unknown names
+    """
+    if isinstance(matrices, Mapping):
+        unknown = [key for key in matrices if key not in names]
+        if unknown:
+            raise ValueError(f"matrices has the unknown name {unknown[0]!r}; allowed are {list(names)}")
+        return {name: _law(f"matrices[{name!r}]", matrices.get(name, "iid")) for name in names}
+    return dict.fromkeys(names, _law("matrices", matrices))
+
+
+def _law(argument: str, value: Any) -> MatrixLaw:
+    if isinstance(value, MatrixLaw):
+        return value
+    named = [name for name, cls in _LAWS.items() if not fields(cls)]  # type: ignore[arg-type]
+    if isinstance(value, str):
+        if value not in named:
+            raise ValueError(f"{argument} must be a law or one of the names {named}, got {value!r}")
+        return _LAWS[value]()
+    if isinstance(value, Mapping) and "law" in value:
+        return law_from_dict(value)
+    raise TypeError(f"{argument} must be a law such as gt.IID(), one of the names {named}, or a mapping from fields, got {value!r}")
+
+
+def law_from_dict(description: Mapping[str, Any]) -> MatrixLaw:
+    """The law that :meth:`MatrixLaw.as_dict` describes; ValueError for one that is not defined in this process."""
+    values = dict(description)
+    name = values.pop("law", None)
+    if name not in _LAWS:
+        raise ValueError(f"matrix law {name!r} is not defined here ({', '.join(_LAWS)} are): import the module that defines it")
+    return _LAWS[name](**values)
+
+
+def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: str) -> None:
+    """CapabilityError unless a fact holds for the laws of all these fields.
+
+    Parameters
+    ----------
+    laws : mapping from field names to laws, of the fields that have a matrix
+    fact : str, a key of ``FACTS``
+    calculator : str, who asks
+    instead : str, what can be used
+    """
+    for name, law in laws.items():
+        if fact not in law.holds:
+            assume = ', or say which law you assume: ensemble.with_matrices("iid")' if isinstance(law, Unknown) else ""
+            raise CapabilityError(
+                f"{calculator} needs {FACTS[fact]}; the matrix of field {name!r} has the law {law!r}, for which that is not "
+                f"known to hold: use {instead}{assume}"
+            )
