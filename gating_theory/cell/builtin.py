@@ -128,7 +128,7 @@ JANET = Builtin(
 __all__ = ["BUILTIN", "Builtin", "named", *BUILTIN]
 
 
-def named(name, cell=None):
+def named(name: str, cell: Cell | None = None) -> Cell:
     """The cell that a description names: the built-in one, or ``cell``, which has to have that name.
 
     Parameters

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..support.checks import generator
+from ..support.types import Rng
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from .compiled import CompiledCell
 
 __all__ = ["Cell"]
 
@@ -59,7 +66,17 @@ class Cell:
         looks ahead to a field computed later, and (on first use) a fixed point that is none.
     """
 
-    def __init__(self, *, name, state, fields, messages, update, fixed_point=None, parameters=()):
+    def __init__(
+        self,
+        *,
+        name: str,
+        state: sp.Symbol | Sequence[sp.Symbol],
+        fields: Sequence[sp.Symbol] | Mapping[str, sp.Symbol],
+        messages: Sequence[sp.Expr] | Mapping[str | sp.Symbol, sp.Expr],
+        update: sp.Expr | Sequence[sp.Expr] | Mapping[sp.Symbol, sp.Expr],
+        fixed_point: sp.Expr | Sequence[sp.Expr] | Mapping[sp.Symbol, sp.Expr] | None = None,
+        parameters: Sequence[sp.Symbol] = (),
+    ) -> None:
         import sympy as sp
 
         if not isinstance(name, str) or not name:
@@ -125,29 +142,29 @@ class Cell:
     # --- counts and names
 
     @property
-    def n_state(self):
+    def n_state(self) -> int:
         """d, the number of state variables of a unit."""
         return len(self.state)
 
     @property
-    def n_fields(self):
+    def n_fields(self) -> int:
         """K, the number of fields of a unit."""
         return len(self.fields)
 
     @property
-    def n_messages(self):
+    def n_messages(self) -> int:
         """The number of distinct messages."""
         return len(self.distinct_messages)
 
     @cached_property
-    def message_names(self):
+    def message_names(self) -> tuple[str, ...]:
         """Names of the distinct messages, such as ("h", "r*h") for the GRU."""
         from .symbolic import message_label
 
         return tuple(message_label(m, self.fields, self.field_names) for m in self.distinct_messages)
 
     @property
-    def closed_form(self):
+    def closed_form(self) -> dict[sp.Symbol, sp.Expr] | None:
         """{state symbol: expression in the fields} at a site's fixed point, or None."""
         return self._closed_form
 
@@ -160,45 +177,45 @@ class Cell:
         return site_blocks(self.state, self.fields, self.messages, self.update)
 
     @property
-    def F_s(self):
+    def F_s(self) -> sp.Matrix:
         """dF/ds, d x d sympy Matrix [T2]."""
         return self._derivatives[0]
 
     @property
-    def F_y(self):
+    def F_y(self) -> sp.Matrix:
         """dF/dy, d x K sympy Matrix [T2]."""
         return self._derivatives[1]
 
     @property
-    def M_s(self):
+    def M_s(self) -> sp.Matrix:
         """dm/ds, K x d sympy Matrix, one row per field [T2]."""
         return self._derivatives[2]
 
     @property
-    def M_y(self):
+    def M_y(self) -> sp.Matrix:
         """dm/dy, K x K sympy Matrix, strictly lower triangular [T2]."""
         return self._derivatives[3]
 
     @property
-    def message_rows_s(self):
+    def message_rows_s(self) -> sp.Matrix:
         """dm/ds with one row per distinct message."""
         return self.M_s[[self.message_of.index(n) for n in range(self.n_messages)], :]
 
     @property
-    def message_rows_y(self):
+    def message_rows_y(self) -> sp.Matrix:
         """dm/dy with one row per distinct message."""
         return self.M_y[[self.message_of.index(n) for n in range(self.n_messages)], :]
 
     # --- numerics
 
     @cached_property
-    def compiled(self):
+    def compiled(self) -> CompiledCell:
         """The cell's vectorised numpy functions (``CompiledCell``), compiled on first use."""
         from .compiled import CompiledCell
 
         return CompiledCell(self)
 
-    def check_jacobian(self, rng=None, n_points=64, scale=1.0):
+    def check_jacobian(self, rng: Rng = None, n_points: int = 64, scale: float = 1.0) -> float:
         """Compare the derived site derivatives with finite differences; return the largest relative error.
 
         Each of F_s, F_y, M_s, M_y [T2] is evaluated at ``n_points`` random sites (normal, standard deviation
@@ -259,11 +276,11 @@ class Cell:
                 worst = max(worst, float(np.max(error)))
         return worst
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         fields = ", ".join(f"{n} <- {self.message_names[m]}" for n, m in zip(self.field_names, self.message_of))
         return f"Cell({self.name}: state {', '.join(self.state_names)}; fields {fields})"
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> str:
         from .symbolic import to_latex
 
         return f"$$ {to_latex(self)} $$"
@@ -271,10 +288,10 @@ class Cell:
     def _definition(self):
         return (self.name, self.state, self.field_names, self.fields, self.messages, self.update, self.fixed_point, self.parameters)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and self._definition() == other._definition()
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._definition())
 
     def __reduce__(self):

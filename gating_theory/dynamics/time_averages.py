@@ -10,7 +10,7 @@ __all__ = ["block_error", "stationary_from", "settled_mean"]
 _TREND = 3.5
 
 
-def block_error(series, n_blocks=10):
+def block_error(series: np.ndarray, n_blocks: int = 10) -> np.ndarray:
     """Standard error of the mean over time of a correlated series, from the scatter of the means of consecutive blocks.
 
     Parameters
@@ -27,7 +27,7 @@ def block_error(series, n_blocks=10):
     return blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
 
 
-def stationary_from(series):
+def stationary_from(series: np.ndarray) -> tuple[int, bool]:
     """Where a series has come to the mean of its last half, in tenths of its length, and whether it has.
 
     Parameters
@@ -55,7 +55,7 @@ def stationary_from(series):
     return T // 2, False
 
 
-def settled_mean(series, start):
+def settled_mean(series: np.ndarray, start: int) -> tuple[float, float]:
     """Mean of a series from a step on, and its error: that of blocks, and half of a drift over that time if there is one.
 
     Parameters

@@ -37,7 +37,7 @@ class ImplicitMatrices:
     dtype : float64 or float32, of what is stored
     """
 
-    def __init__(self, n_units, gains, capacity, rng, dtype=np.float64):
+    def __init__(self, n_units: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type = np.float64) -> None:
         self.n, self.gains, self.rng = n_units, np.asarray(gains, dtype=float), rng
         self.dtype = np.dtype(dtype)
         self.size = 0  # directions met so far
@@ -49,18 +49,18 @@ class ImplicitMatrices:
         self._inverse = np.zeros((capacity, capacity))  # of L
 
     @staticmethod
-    def bytes_needed(n_units, gains, capacity, dtype=np.float64):
+    def bytes_needed(n_units: int, gains: np.ndarray, capacity: int, dtype: type = np.float64) -> int:
         """Bytes of the arrays that one of these allocates."""
         live = int(np.count_nonzero(np.asarray(gains) > 0.0))
         return (1 + live) * capacity * n_units * np.dtype(dtype).itemsize if live else 0
 
-    def apply(self, m, out=None):
+    def apply(self, m: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """U_k m for all k: ``(images, coordinates)``.
 
         Parameters
         ----------
         m : (N,) float64 array
-        out : (F, N) float64 array, optional, to be filled (fresh megabytes cost more in page faults than in arithmetic)
+        out : (F, N) float64 array, optional, to be filled: writing into fresh memory takes longer than the arithmetic
 
         Returns
         -------

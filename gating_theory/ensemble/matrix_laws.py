@@ -70,17 +70,46 @@ class MatrixLaw(ABC):
 
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-        """Matrices V of ``count`` fields of one network, (count, n, n), with entries of mean square 1.
+        """Matrices V of fields of one network, with entries of mean square 1 [T1].
 
-        Independent, unless the law draws the fields of a network together.
+        Parameters
+        ----------
+        n : int, N
+        rng : numpy Generator
+        count : int
+            How many fields have this law: their matrices are independent, unless the law draws those of a network together.
+
+        Returns
+        -------
+        (count, n, n) array
         """
 
     def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
-        """Turn a drawn U (n, n), gain included, into one conditioned on U m = x, in place; for laws with "conditioning" [T4]."""
+        """Turn a drawn matrix into one conditioned on U m = x, in place; for laws that hold "conditioning" [T4].
+
+        Parameters
+        ----------
+        matrix : (n, n) array, U with its gain
+        message : (n,) array, m, which does not vanish
+        image : (n,) array, x
+        """
         raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
 
     def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
-        """Matrices that act on up to ``capacity`` vectors without ever being formed; for laws with "implicit" [T5]."""
+        """Matrices that act on vectors without ever being formed; for laws that hold "implicit" [T5].
+
+        Parameters
+        ----------
+        n : int, N
+        gains : (F,) array, of F fields that listen to one message
+        capacity : int, how many independent vectors there is room for
+        rng : numpy Generator
+        dtype : float64 or float32, of what is stored
+
+        Returns
+        -------
+        ImplicitMatrices, or an object with its ``apply``, ``live`` and ``size``
+        """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,15 +125,15 @@ class IID(MatrixLaw):
     holds = frozenset(FACTS)
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-        """(count, n, n) standard normal numbers."""
+        """(count, n, n) standard normal numbers. Arguments as in MatrixLaw.draw."""
         return rng.standard_normal((count, n, n))
 
     def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
-        """U = U0 - (U0 m - x) m^T / |m|^2, in place; m must not vanish [T4]."""
+        """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
         matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
 
     def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
-        """One fresh Gaussian vector for each new direction: exact in law at finite N [T5]."""
+        """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
         return ImplicitMatrices(n, gains, capacity, rng, dtype)
 
 
@@ -119,7 +148,7 @@ class Unknown(MatrixLaw):
     name = "unknown"
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-        """CapabilityError: nothing is known of how they were drawn."""
+        """CapabilityError: nothing is known of how they were drawn. Arguments as in MatrixLaw.draw."""
         raise CapabilityError(
             "matrices that were given, of law Unknown(), cannot be drawn: say which law you assume, "
             'as in ensemble.with_matrices("iid")'

@@ -7,10 +7,16 @@ Gauss-Hermite they do not waste nodes when a field is much broader than the step
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from ..cell.cell import Cell
+    from ..cell.compiled import Factor
 
 __all__ = ["MAX_NODES", "FieldLaw", "gaussian_rule"]
 
@@ -93,15 +99,17 @@ class FieldLaw:
 
     means: np.ndarray
     stds: np.ndarray
-    strips: tuple
-    stiff: tuple
-    refine: tuple = ()
+    strips: tuple[float, ...]
+    stiff: tuple[bool, ...]
+    refine: tuple[int, ...] = ()
 
-    def refined(self, variables, factor):
+    def refined(self, variables: Container[int], factor: int) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
         return replace(self, refine=tuple(factor if v in variables else 1 for v in range(self.means.size)))
 
-    def grid(self, variables, tol, even=(), max_nodes=MAX_NODES, n_kept=0):
+    def grid(
+        self, variables: Sequence[int], tol: float, even: Container[int] = (), max_nodes: float = MAX_NODES, n_kept: int = 0
+    ) -> tuple[list[np.ndarray], list[np.ndarray], float]:
         """Tensor grid over some of the variables.
 
         Returns ``(values, weights, tol)``: for each variable of ``variables`` an array of shape (B, 1, .., n, .., 1) and
@@ -124,7 +132,7 @@ class FieldLaw:
             values.append(nodes.reshape(shape))
         return values, [w for _, w in rules], tol
 
-    def affordable(self, variables, tol, even, max_nodes):
+    def affordable(self, variables: Sequence[int], tol: float, even: Container[int], max_nodes: float) -> float:
         """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
         while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
             tol *= np.sqrt(10.0)
@@ -142,7 +150,9 @@ class FieldLaw:
             weights = folded
         return nodes, weights
 
-    def staggered(self, values, weights, poles):
+    def staggered(
+        self, values: list[np.ndarray], weights: list[np.ndarray], poles: Sequence[int]
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """A tensor grid (batch of one) as flat arrays of values and weights, with the nodes of ``poles`` shifted from line to line.
 
         A spectrum at lambda feels sites whose own leak equals lambda as near-singularities that an aligned grid would count
@@ -169,7 +179,9 @@ class FieldLaw:
             flat[axis] = np.broadcast_to(y, shape).ravel()
         return flat, full.ravel()
 
-    def mean_of_products(self, cell, products, tol, keep=(), cache=None):
+    def mean_of_products(
+        self, cell: Cell, products: list[list[Factor]], tol: float, keep: Sequence[int] = (), cache: dict | None = None
+    ) -> tuple[np.ndarray | float, float]:
         """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
 
         ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
@@ -221,7 +233,7 @@ class FieldLaw:
             out[part] = sum(pieces) if n_kept == 0 else np.concatenate(pieces, axis=1)
         return out, used
 
-    def arguments(self, cell, values):
+    def arguments(self, cell: Cell, values: dict[int, np.ndarray]) -> tuple:
         """State, fields and parameters (lists of arrays) at given values of some variables; the others at their means."""
         full = [values.get(v, self.means[v]) for v in range(self.means.size)]
         K = cell.n_fields

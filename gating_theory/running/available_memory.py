@@ -15,7 +15,7 @@ _GROUPS = (
 )
 
 
-def available_memory():
+def available_memory() -> float:
     """Bytes that may be taken: what the machine has free, or what is left to this process's control group where that is less.
 
     Returns

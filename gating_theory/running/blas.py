@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cache
 
 __all__ = ["single_blas_thread"]
@@ -16,6 +17,6 @@ def _thread_pools():
     return ThreadpoolController()
 
 
-def single_blas_thread():
+def single_blas_thread() -> AbstractContextManager:
     """A context in which BLAS uses one thread: small matrices are slower on several."""
     return _thread_pools().limit(limits=1)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any, Self, TextIO
+
+from ..support.types import Progress as Wanted
 
 __all__ = ["Counter", "Progress", "TimeLeft", "check_progress"]
 
 
-def check_progress(progress):
+def check_progress(progress: Wanted) -> None:
     """TypeError unless ``progress`` is None, True or a callable(done, total)."""
     if progress is not None and progress is not True and not callable(progress):
         raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
@@ -25,46 +29,49 @@ class Progress:
     unit : str, what is counted
     """
 
-    def __init__(self, progress, total, unit):
-        self.report, self.total, self.unit, self.done, self.bar = progress, total, unit, 0, None
+    def __init__(self, progress: Wanted, total: int, unit: str) -> None:
+        self.bar: Any = None
+        self.report, self.total, self.unit, self.done = progress, total, unit, 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self.report is True:
             from tqdm import tqdm
 
             self.bar = tqdm(total=self.total, unit=self.unit)
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
-    def note(self, text):
+    def note(self, text: str) -> None:
         """Show a line beside the bar, or hand it to the callable's own ``note`` if it has one."""
         if self.bar is not None:
             self.bar.set_postfix_str(text)
-        elif callable(getattr(self.report, "note", None)):
-            self.report.note(text)
+            return
+        note = getattr(self.report, "note", None)
+        if callable(note):
+            note(text)
 
-    def part(self):
+    def part(self) -> _Part:
         """A callable(done, total) for a piece of the work that reports unit by unit."""
         return _Part(self)
 
-    def __call__(self, count):
+    def __call__(self, count: int) -> None:
         self.done += count
         self.total = max(self.total, self.done)  # work that turns out longer than planned
         if self.bar is not None:
             self.bar.total = self.total
             self.bar.update(count)
-        elif self.report is not None:
+        elif callable(self.report):
             self.report(self.done, self.total)
 
 
 class _Part:
-    def __init__(self, whole):
+    def __init__(self, whole: Progress) -> None:
         self.note, self.whole, self.done = whole.note, whole, 0
 
-    def __call__(self, done, total):
+    def __call__(self, done: int, total: int) -> None:
         self.whole(done - self.done)
         self.done = done
 
@@ -80,11 +87,11 @@ class TimeLeft:
     clock : callable giving seconds
     """
 
-    def __init__(self, clock=time.monotonic):
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock, self.start = clock, clock()
         self.seen = deque([(self.start, 0)])
 
-    def __call__(self, done, total):
+    def __call__(self, done: int, total: int) -> float | None:
         now = self.clock()
         self.seen.append((now, done))
         while len(self.seen) > 2 and self.seen[1][0] <= 0.5 * (self.start + now):
@@ -105,12 +112,13 @@ class Counter:
     clock : callable giving seconds
     """
 
-    def __init__(self, label, file, every=30.0, clock=time.monotonic):
+    def __init__(self, label: str, file: TextIO, every: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.label, self.file, self.every, self.clock = label, file, every, clock
-        self.done, self.total, self.told, self.width = 0, None, clock(), 0
+        self.done, self.told, self.width = 0, clock(), 0
+        self.total: int | None = None
         self.left = TimeLeft(clock)
 
-    def __call__(self, done, total):
+    def __call__(self, done: int, total: int) -> None:
         if done < self.done or total != self.total and self.done == self.total:
             self.left = TimeLeft(self.clock)  # the next piece of work
         self.done, self.total = done, total

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor, Future, as_completed
 from contextlib import closing, nullcontext
+from typing import Any
 
+from ..support.types import Executor
+from ..support.types import Progress as Wanted
 from .journal import Journal
 from .progress import Progress
 
 __all__ = ["check_executor", "collect", "known_cell", "run_tasks"]
 
 #: Cells met by this process: tasks bring equal cells, and only one of them should be compiled.
-_known_cells = {}
+_known_cells: dict[Any, Any] = {}
 
 
-def known_cell(cell):
+def known_cell(cell: Any) -> Any:
     """The first Cell equal to ``cell`` that this process has met, with all that has been compiled for it."""
     return _known_cells.setdefault(cell, cell)
 
 
-def check_executor(executor):
+def check_executor(executor: object) -> None:
     """TypeError unless ``executor`` is None or has a ``submit``."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
 
 
-def collect(function, tasks, sizes, unit, *, executor=None, progress=None, journal=None, work=None):
+def collect(
+    function: Callable[..., Any],
+    tasks: Sequence[tuple],
+    sizes: Sequence[int],
+    unit: str,
+    *,
+    executor: Executor | None = None,
+    progress: Wanted = None,
+    journal: str | os.PathLike[str] | None = None,
+    work: dict[str, Any] | None = None,
+) -> list[Any]:
     """Results of ``function(*task)`` for each task, in their order; see :func:`run_tasks`.
 
     Parameters
@@ -49,7 +64,9 @@ def collect(function, tasks, sizes, unit, *, executor=None, progress=None, journ
     return out
 
 
-def run_tasks(function, tasks, executor=None, journal=None):
+def run_tasks(
+    function: Callable[..., Any], tasks: Sequence[tuple], executor: Executor | None = None, journal: Journal | None = None
+) -> Generator[tuple[int, Any], None, None]:
     """``(i, function(*tasks[i]))`` for each task, as they finish.
 
     Parameters

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 import numpy as np
+
+from .types import Rng
 
 __all__ = ["real", "integer", "real_array", "complex_array", "generator"]
 
 
-def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
+def real(name: str, value: object, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:
     """A finite float in [low, high] (or (low, high] with ``open_low``)."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -25,18 +28,19 @@ def real(name, value, *, low=-np.inf, high=np.inf, open_low=False):
     return number
 
 
-def integer(name, value, *, low=0, high=None):
+def integer(name: str, value: object, *, low: int = 0, high: int | None = None) -> int:
     """An int of at least ``low`` (and at most ``high``); floats are refused even when whole, so that 1e3 is not taken silently."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}")
+    value = int(value)
     if high is not None and not low <= value <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
     if value < low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}")
-    return int(value)
+    return value
 
 
-def complex_array(name, value):
+def complex_array(name: str, value: Any) -> np.ndarray:
     """A complex array of any shape, finite and at most 1e100 in modulus (squares must not overflow)."""
     try:
         if value is None:  # numpy would make it a nan
@@ -51,7 +55,7 @@ def complex_array(name, value):
     return array
 
 
-def real_array(name, value):
+def real_array(name: str, value: Any) -> np.ndarray:
     """A float array of any shape, finite."""
     try:
         array = np.asarray(value)
@@ -70,7 +74,7 @@ def _require_finite(name, array):
         raise ValueError(f"{name} must be finite, got {array[~finite].flat[0].item()}")
 
 
-def generator(rng):
+def generator(rng: Rng) -> np.random.Generator:
     """``rng`` as a numpy Generator: an existing Generator, a seed, or None for fresh entropy."""
     if isinstance(rng, np.random.Generator):
         return rng

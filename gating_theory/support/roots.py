@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["smooth_roots", "smooth_extremum", "bracketed_root"]
+
+#: A function of an array.
+Function = Callable[[np.ndarray], np.ndarray]
 
 #: Degree of the Chebyshev interpolant on a bracket; the functions here are analytic well beyond their brackets.
 _DEGREE = 12
@@ -16,7 +22,7 @@ def _interpolant(f, a, b):
     return np.polynomial.chebyshev.Chebyshev.fit(_NODES, values, _DEGREE, domain=[-1, 1])
 
 
-def smooth_roots(f, a, b, fine=None):
+def smooth_roots(f: Function, a: float, b: float, fine: Function | None = None) -> list[float]:
     """Zeros of f in [a, b]: those of its Chebyshev interpolant, polished by Newton steps with the interpolant's slope.
 
     ``f`` takes an array; ``fine`` (default f) is a more accurate version of it, used for the polishing only.
@@ -24,7 +30,7 @@ def smooth_roots(f, a, b, fine=None):
     fine = f if fine is None else fine
     series = _interpolant(f, a, b)
     slope = series.deriv()
-    out = []
+    out: list[float] = []
     for t in (z.real for z in series.roots() if abs(z.imag) < 1e-7 and -1 <= z.real <= 1):
         v, derivative = 0.5 * (a + b) + 0.5 * (b - a) * t, slope(t) * 2.0 / (b - a)
         for _ in range(8):
@@ -39,7 +45,7 @@ def smooth_roots(f, a, b, fine=None):
     return out
 
 
-def smooth_extremum(f, a, b, largest=True):
+def smooth_extremum(f: Function, a: float, b: float, largest: bool = True) -> tuple[float, float] | None:
     """(position, value) of the largest interior maximum (smallest minimum) of f on [a, b], or None."""
     series = _interpolant(f, a, b)
     flat = [z.real for z in series.deriv().roots() if abs(z.imag) < 1e-6 and -1 <= z.real <= 1]
@@ -49,7 +55,7 @@ def smooth_extremum(f, a, b, largest=True):
     return 0.5 * (a + b) + 0.5 * (b - a) * t, float(series(t))
 
 
-def bracketed_root(f, low, high):
+def bracketed_root(f: Function, low: npt.ArrayLike, high: npt.ArrayLike) -> np.ndarray:
     """Roots of a vectorised f between arrays low (f > 0) and high (f < 0), to rounding: secant steps guarded by bisection."""
     low, high = np.array(low, dtype=float), np.array(high, dtype=float)
     f_low, f_high = f(low), f(high)
