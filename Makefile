@@ -23,9 +23,12 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/networks.py
 
+# style and types: of the package, and strictly of a user's script that calls it
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy gating_theory
+	$(BIN)/mypy --strict tests/house/user_script.py
 
 # the figures, and those of them that README shows; training needs what the tests need
 PICTURES := gru_spectra gru_phase_diagram
@@ -51,9 +54,9 @@ $(VENV)/.installed-docs: pyproject.toml | $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-lint: | $(VENV)/.created
-	$(BIN)/python -m pip install --quiet "ruff>=0.9"
-	touch $@
+$(VENV)/.installed-lint: pyproject.toml | $(VENV)/.created
+	$(BIN)/python -m pip install --quiet --editable ".[lint]"
+	touch $@ $(VENV)/.installed
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 >= 3.11 is needed: make PYTHON=python3.12"; exit 1; }

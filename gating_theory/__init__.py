@@ -9,6 +9,8 @@
 Cells (gt.GRU, gt.LSTM, ...) and gt.sigma are imported on first use, because sympy takes its time.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .cell import BUILTIN
 from .cell.cell import Cell
 from .counting.complexity import Complexity, complexity
@@ -32,6 +34,22 @@ from .sweeps.phase_diagram import phase_diagram
 from .training.design import Design, design
 from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
+
+if TYPE_CHECKING:  # what __getattr__ brings on first use
+    from . import flow as flow
+    from . import plotting as plotting
+    from .cell.builtin import GRU as GRU
+    from .cell.builtin import JANET as JANET
+    from .cell.builtin import LSTM as LSTM
+    from .cell.builtin import MGU as MGU
+    from .cell.builtin import CoupledLSTM as CoupledLSTM
+    from .cell.builtin import GRUResetAfter as GRUResetAfter
+    from .cell.builtin import LiGRU as LiGRU
+    from .cell.builtin import LiGRUTanh as LiGRUTanh
+    from .cell.builtin import PeepholeLSTM as PeepholeLSTM
+    from .cell.builtin import Vanilla as Vanilla
+    from .cell.symbolic import sigma as sigma
+    from .flow import GRUFlow as GRUFlow
 
 __all__ = [
     "CapabilityError",
@@ -83,7 +101,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in BUILTIN:
         from .cell import builtin as cells
 
@@ -103,5 +121,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)
