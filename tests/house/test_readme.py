@@ -49,6 +49,7 @@ def commands():
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("pages")  # flows are compiled and PyTorch is imported once for all of them
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
