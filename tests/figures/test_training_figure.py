@@ -11,7 +11,7 @@ from gating_theory import figures
 
 torch = pytest.importorskip("torch")
 
-#: Mean accuracies of recall over 20, 100, 200 steps in README.
+#: Mean accuracies of recall over 20, 100, 200 steps in docs/training.md.
 QUOTED = {
     "unstable": {"LSTM": (0.99, 0.70, 0.36), "GRU": (0.80, 0.55, 0.35)},
     "stable": {"LSTM": (0.24, 0.13, 0.12), "GRU": (0.37, 0.19, 0.14)},
@@ -136,11 +136,11 @@ def test_the_committed_findings_are_those_of_the_committed_data():
     # the plan is that of the code, and every score is there
     assert dict(zip(data["task"].values.tolist(), data["updates"].values.tolist())) == training.FULL["updates"]
     assert data.sizes["seed"] == training.FULL["n_seeds"] and np.isfinite(data["score"]).all()
-    # the means that README quotes
+    # the means that the page on training quotes
     unstable = data["abscissa"] > 1.0
     for name, chosen in (("unstable", unstable), ("stable", ~unstable)):
         found = data["score"].mean("seed").where(chosen).mean(("gain", "bias"))
         for cell, quoted in QUOTED[name].items():
             assert found.sel(cell=cell, task=["recall 20", "recall 100", "recall 200"]).values == pytest.approx(quoted, abs=0.0051)
-    readme = (place.parents[1] / "README.md").read_text(encoding="utf-8")
-    assert all(f"{value:.2f}" in readme for values in QUOTED.values() for row in values.values() for value in row)
+    page = (place.parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert all(f"{value:.2f}" in page for values in QUOTED.values() for row in values.values() for value in row)

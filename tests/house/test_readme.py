@@ -9,6 +9,18 @@ import pytest
 from gating_theory.cli import command as cli
 
 ROOT = Path(__file__).parents[2]
+#: Pages whose Python runs: how many blocks and how many promised numbers there are at least.
+EXAMPLES = {
+    "README.md": (1, 6),
+    "CONTRIBUTING.md": (1, 0),
+    "docs/tour.md": (14, 10),
+    "docs/examples.md": (3, 4),
+    "docs/own_cell.md": (3, 5),
+    "docs/cluster.md": (3, 2),
+    "docs/checkpoint.md": (2, 1),
+    "docs/extending.md": (4, 2),
+}
+PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 
 
@@ -31,12 +43,14 @@ def promised(code):
 
 
 def commands():
-    lines = [line for _, text in blocks("sh", "bash") for line in text.replace("\\\n", " ").splitlines()]
+    texts = [text for page in PAGES for _, text in blocks("sh", "bash", page=page)]
+    lines = [line for text in texts for line in text.replace("\\\n", " ").splitlines()]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/examples.md"])
+@pytest.mark.xdist_group("pages")  # flows are compiled and PyTorch is imported once for all of them
+@pytest.mark.parametrize("page", EXAMPLES)
 def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -44,7 +58,8 @@ def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
 
     matplotlib.use("Agg")
     examples = blocks("python", page=page)
-    assert len(examples) >= 4
+    n_blocks, n_numbers = EXAMPLES[page]
+    assert len(examples) >= n_blocks
     namespace = {"__name__": "readme"}
     count = 0
     for line, code in examples:
@@ -57,7 +72,7 @@ def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
             close = [abs(value - float(number)) <= 10.0**-digits for value in printed]
             assert any(close), f"{page} line {line}: {number} is not printed"
             count += 1
-    assert count >= 5
+    assert count >= n_numbers
     import matplotlib.pyplot as plt
 
     plt.close("all")
@@ -87,9 +102,36 @@ def test_other_commands_exist():
             assert words[0] in ("gating-theory", "pip"), words
 
 
-def test_files_that_are_named_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_no_page_with_examples_is_left_out():
+    assert {page for page in PAGES if blocks("python", page=page)} == set(EXAMPLES)
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def anchors(path):
+    """What links into a page can name, as GitHub and the site make it from headings."""
+    lines = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S).splitlines()
+    titles = [line.lstrip("#").strip().lower() for line in lines if line.startswith("#")]
+    return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, anchor = target.partition("#")
+        if "://" not in target:
+            path = (ROOT / page).parent / name if name else ROOT / page
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), target
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     named = set(re.findall(r"\b[A-Z_]+\.md\b", text))
-    assert "NUMERICS.md" in named
+    assert {"NUMERICS.md", "PAPER_MAP.md", "ARCHITECTURE.md"} <= named
     for name in named:
         assert (ROOT / name).exists(), name
