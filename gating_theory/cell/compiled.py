@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from . import symbolic as derive
 
-__all__ = ["CompiledCell", "sech2"]
+__all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
 
 
 def sech2(x):
@@ -25,12 +25,14 @@ def sech2(x):
     return 4.0 * e / (1.0 + e) ** 2
 
 
-def _complex_sigma(x):
+def complex_sigma(x: np.ndarray) -> np.ndarray:
+    """1/(1 + exp(-x)) of complex numbers without overflow: scipy's expit knows real ones only."""
     e = np.exp(np.where(x.real < 0, x, -x))
     return np.where(x.real < 0, e, 1.0) / (1.0 + e)
 
 
-def _complex_sech2(x):
+def complex_sech2(x: np.ndarray) -> np.ndarray:
+    """1/cosh(x)^2 of complex numbers without overflow."""
     e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
     return 4.0 * e / (1.0 + e) ** 2
 
@@ -39,7 +41,7 @@ def _numpy_functions(analytic):
     from scipy.special import expit
 
     if analytic:  # scipy's expit knows real arguments only
-        return {"sigma": _complex_sigma, "sech2": _complex_sech2}
+        return {"sigma": complex_sigma, "sech2": complex_sech2}
     return {"sigma": expit, "sech2": sech2}
 
 

@@ -14,11 +14,15 @@ import numpy as np
 from ..cell.builtin import named
 from ..cell.cell import Cell
 from ..results.provenance import cell_text, json_ready, require_same_cell
-from .continuation.continuation_ import Bifurcation, CycleBranch, FixedPointBranch
+from ..results.status import Status
+from .continuation.bifurcation import Bifurcation
+from .continuation.cycles import CycleBranch
+from .continuation.fixed_points import FixedPointBranch
 from .flow import Flow
-from .flow_and_map import FlowAndMap
+from .orbits.attractors import Attractors, Basins
 from .orbits.collocation import Orbit
-from .orbits.cycle import Attractors, Basins, Cycle
+from .orbits.cycle import Cycle
+from .orbits.flow_and_map import FlowAndMap
 from .orbits.homoclinic import Homoclinic, PeriodLaw
 from .orbits.map_orbits import MapAttractor, MapAttractors
 from .orbits.slow_manifold import SlowManifold
@@ -32,7 +36,7 @@ _RESULTS = {
     cls.__name__: cls
     for cls in (
         Attractors, Basins, Bifurcation, Cycle, CycleBranch, FixedPointBranch, FlowAndMap, FlowFixedPoint, FlowFixedPoints,
-        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, SlowManifold, TopologyCounts, TopologySearch,
+        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, SlowManifold, Status, TopologyCounts, TopologySearch,
     )
 }  # fmt: skip
 

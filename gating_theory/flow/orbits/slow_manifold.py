@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...support.checks import real, real_array
+
+if TYPE_CHECKING:
+    from ..flow import Flow
 
 __all__ = ["SlowManifold", "slow_manifold"]
 
@@ -26,25 +31,25 @@ class SlowManifold:
     ends : (str, str), why it ends
     """
 
-    flow: object = field(repr=False)
+    flow: Flow = field(repr=False)
     states: np.ndarray = field(repr=False)
     speed: np.ndarray = field(repr=False)
     contraction: np.ndarray = field(repr=False)
-    ends: tuple
+    ends: tuple[str, str]
 
     @property
-    def length(self):
+    def length(self) -> float:
         """Arc length."""
         return float(np.linalg.norm(np.diff(self.states, axis=0), axis=1).sum())
 
     @property
-    def ratio(self):
+    def ratio(self) -> float:
         """Largest speed by (half the length times the smallest contraction): 0 for a line attractor, of order 1 for none."""
         if not self.length:
             return np.inf
         return float(self.speed.max() / (0.5 * self.length * self.contraction.min()))
 
-    def within(self, half_width, coordinate=0):
+    def within(self, half_width: float, coordinate: int = 0) -> SlowManifold:
         """The part of the curve with |state[coordinate]| <= half_width; ValueError where there is none.
 
         Parameters
@@ -57,7 +62,7 @@ class SlowManifold:
             raise ValueError(f"half_width = {half_width} holds no state of the curve")
         return SlowManifold(self.flow, self.states[inside], self.speed[inside], self.contraction[inside], self.ends)
 
-    def __str__(self):
+    def __str__(self) -> str:
         first, last = (", ".join(f"{x:.4g}" for x in s) for s in (self.states[0], self.states[-1]))
         return (
             f"slow curve from ({first}) to ({last}), length {self.length:.4g}: speed up to {self.speed.max():.3g}, contraction "
@@ -65,7 +70,7 @@ class SlowManifold:
         )
 
 
-def slow_manifold(flow, start=None, *, threshold=1e-2, step=0.01):
+def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: float = 1e-2, step: float = 0.01) -> SlowManifold:
     """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and |ds/dt| is small.
 
     With left and right eigenvectors w_k, v_k of the Jacobian at s, slowest first (smallest modulus), the curve is w_k.f(s) = 0 for
