@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..support.checks import generator
+
+if TYPE_CHECKING:
+    import sympy as sp
 
 __all__ = ["Cell"]
 
@@ -188,6 +192,13 @@ class Cell:
     def message_rows_y(self):
         """dm/dy with one row per distinct message."""
         return self.M_y[[self.message_of.index(n) for n in range(self.n_messages)], :]
+
+    @cached_property
+    def rate(self) -> tuple[sp.Expr, ...]:
+        """F - s, one expression for each state variable, with full relative accuracy where a gate saturates [T1]."""
+        from .symbolic import rate
+
+        return rate(self)
 
     # --- numerics
 

@@ -7,6 +7,7 @@ functions take sequences of arrays as well as stacked ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -123,6 +124,16 @@ class CompiledCell:
     def update(self, state, fields, parameters=()):
         """F(s, y): the next state, list of d arrays."""
         return self._update(*self._pack(state, fields, parameters))
+
+    @cached_property
+    def _rate(self):
+        return compile_expressions(self._arguments, self.cell.rate)
+
+    def rate(
+        self, state: Sequence[np.ndarray], fields: Sequence[np.ndarray], parameters: Sequence[np.ndarray] = ()
+    ) -> list[np.ndarray]:
+        """F(s, y) - s without the cancellation at saturated gates, list of d arrays."""
+        return self._rate(*self._pack(state, fields, parameters))
 
     def message(self, k, state, fields, parameters=()):
         """m_k(s, y_1..y_{k-1}); later fields may hold anything."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ _FIXED, _CLOSED = 1e-8, 1e-5
 _DTYPES = {"f": "float", "c": "complex", "i": "int", "b": "bool"}
 
 
-def describe(result):
+def describe(result: Any) -> dict[str, Any]:
     """JSON-ready description of a flow, one of its results or a list of them.
 
     Returns
@@ -65,7 +66,7 @@ def describe(result):
     return {"cell": cell_text(cells[0]) if cells else None, "result": encoded}
 
 
-def restore(data, cell=None):
+def restore(data: dict[str, Any], cell: Cell | None = None) -> Any:
     """What :func:`describe` described.
 
     Parameters
