@@ -78,19 +78,19 @@ class Flow:
     ) -> None:
         if not isinstance(cell, Cell):
             raise TypeError(f"cell must be a Cell, got {cell!r}")
-        matrices = _stack("matrices", matrices, cell.field_names, 2)
-        n = matrices.shape[-1]
-        if matrices.shape != (cell.n_fields, n, n) or n == 0:
+        weights = _stack("matrices", matrices, cell.field_names, 2)
+        n = weights.shape[-1]
+        if weights.shape != (cell.n_fields, n, n) or n == 0:
             raise ValueError(
                 f"matrices must have shape ({cell.n_fields}, N, N), one for each of the fields {list(cell.field_names)} of cell "
-                f"{cell.name!r}; got shape {matrices.shape}"
+                f"{cell.name!r}; got shape {weights.shape}"
             )
         if n > _MOST_UNITS:
             raise CapabilityError(f"matrices have N = {n} units; a Flow takes up to {_MOST_UNITS} (use Network for more)")
-        bias = _sites("bias", bias, cell.field_names, n)
-        parameters = _sites("parameters", parameters, cell.parameter_names, n)
+        shifts = _sites("bias", bias, cell.field_names, n)
+        constants = _sites("parameters", parameters, cell.parameter_names, n)
         self._cell, self._n = cell, n
-        self._set(np.concatenate([matrices.ravel(), bias.ravel(), parameters.ravel()]))
+        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]))
         self._compiled = compiled_flow(cell, n)
 
     def _set(self, flat):
@@ -466,7 +466,7 @@ class Flow:
         axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + _OFF_CENTRE) / n) for low, high in box_limits(self, box)]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
-        return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
+        return [list(contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0)) for i in range(2)]
 
     # --- the map
 
@@ -554,7 +554,7 @@ class Flow:
             field(np.ascontiguousarray(s).reshape(1, dim), flat, out)
             return out[0]
 
-        options = {}
+        options: dict[str, Any] = {}
         if method in ("Radau", "BDF", "LSODA"):
 
             def slope(_, s):
@@ -620,12 +620,12 @@ def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
     """
     if box is None:
         return np.array(flow.bounds, dtype=float)
-    box = real_array("box", box)
-    if box.shape == (2,):
-        box = np.tile(box, (flow.dim, 1))
-    if box.shape != (flow.dim, 2) or not (box[:, 0] < box[:, 1]).all():
-        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {box.tolist()}")
-    return box
+    limits = real_array("box", box)
+    if limits.shape == (2,):
+        limits = np.tile(limits, (flow.dim, 1))
+    if limits.shape != (flow.dim, 2) or not (limits[:, 0] < limits[:, 1]).all():
+        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {limits.tolist()}")
+    return limits
 
 
 def _by_name(cell, values):

@@ -59,7 +59,7 @@ def describe(result: Any) -> dict[str, Any]:
     TypeError : anything else
     ValueError : flows of different cells in one result
     """
-    cells = []
+    cells: list[Cell] = []
     encoded = _encode(result, cells)
     if any(cell != cells[0] for cell in cells):
         raise ValueError("result holds flows of different cells: save them in one file a cell")

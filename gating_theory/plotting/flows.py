@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ def separatrices(
         raise CapabilityError(f"separatrices are drawn for two-dimensional flows; this one has dim {flow.dim}")
     points = flow.fixed_points() if points is None else points
     bound = 1.2 * np.abs(flow.bounds).max()
-    out = {"stable": [], "unstable": []}
+    out: dict[str, list[np.ndarray]] = {"stable": [], "unstable": []}
     for p in points:
         if p.kind != "saddle":
             continue
@@ -299,7 +299,7 @@ def plot_bifurcations(
         for values in curves:
             for start, end in _runs(stable):
                 name = f"{'stable' if stable[start] else 'unstable'} {what}"
-                style = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
+                style: dict[str, Any] = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
                 ax.plot(branch.values[start : end + 1], values[start : end + 1], **style, label=once(name))
         for b in branch.bifurcations:
             marker, face = _BIFURCATIONS[b.kind]
@@ -307,8 +307,8 @@ def plot_bifurcations(
             if isinstance(branch, CycleBranch) and b.orbit is not None:
                 height = b.orbit.stages[..., coordinate].max()
             label = once(b.kind.replace("_", "-") + (" (map)" if b.kind in ("neimark_sacker", "flip") else ""))
-            style = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
-            ax.plot(b.value, height, marker=marker, color=face, label=label, **style)
+            mark: dict[str, Any] = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
+            ax.plot(b.value, height, marker=marker, color=face, label=label, **mark)
     ax.set_xlabel(_parameter_label(branches[0].path))
     ax.set_ylabel(f"$h_{coordinate + 1}$")
     legend_beside(ax)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,7 @@ def plot_spectrum(
     if not curves:  # all eigenvalues sit on atoms
         drawn.append(np.array([spectrum.radius(), -spectrum.radius()], dtype=complex))
     if isolated.size:
-        style = {"markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none", "markersize": 7}
+        style: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none", "markersize": 7}
         ax.plot(isolated.real, isolated.imag, marker="s", zorder=4, label="outliers, theory", **style)
         drawn.append(isolated)
     _limits(ax, drawn)
@@ -129,10 +129,11 @@ def plot_density(
     x, y, density = spectrum.density_map(n, box)
     positive = density[density > 0]
     top = float(np.quantile(positive, _TOP_QUANTILE)) if positive.size else 1.0
-    norm = LogNorm(top * 10.0**-decades, top)
+    bottom = top * 10.0**-decades
+    norm = LogNorm(bottom, top)
     ax = axes_or_new(ax, 2.7)
     _complex_plane(ax)
-    shown = np.ma.masked_less(density, norm.vmin)
+    shown = np.ma.masked_less(density, bottom)
     mesh = ax.pcolormesh(x, y, shown, cmap="cividis", norm=norm, shading="nearest", rasterized=True, zorder=0)
     for curve in spectrum.boundary(512):
         ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.0, zorder=3)
@@ -140,7 +141,7 @@ def plot_density(
     ax.set_xlim(x[0] - half_x, x[-1] + half_x)
     ax.set_ylim(y[0] - half_y, y[-1] + half_y)
     if colorbar:
-        ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > norm.vmax).any() else "min")
+        ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > top).any() else "min")
     return ax
 
 

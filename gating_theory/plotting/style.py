@@ -6,7 +6,7 @@ printing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +82,7 @@ def finite_eigenvalues(values: npt.ArrayLike) -> np.ndarray:
 
 def draw_cloud(ax: Axes, values: np.ndarray, colour: str, size: float, *, zorder: float, label: str) -> None:
     """Complex numbers (n,) as dots of one colour and size (in points)."""
-    style = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.0, "rasterized": values.size > _RASTER}
+    style: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.0, "rasterized": values.size > _RASTER}
     ax.plot(values.real, values.imag, color=colour, markersize=size, zorder=zorder, label=label, **style)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ def plot_design(
         ax = plot_timescales(eigenvalues, tau=tau, ax=ax)
     ax = plot_timescales(result.spectrum, tau=tau, ax=ax)
     if wanted:
-        style = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "color": BLACK}
+        style: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "color": BLACK}
         ax.plot(times, list(wanted.values()), label="wanted", zorder=4, **style)
         ax.legend(loc="best", fontsize="small")
     return ax

@@ -83,7 +83,7 @@ class CycleBranch:
     @property
     def stable(self) -> np.ndarray:
         """(n,) array of bool."""
-        return (np.abs(self.multipliers) < 1.0).all(axis=1)
+        return np.all(np.abs(self.multipliers) < 1.0, axis=1)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -77,12 +77,12 @@ class FixedPointBranch:
     @property
     def stable(self) -> np.ndarray:
         """(n,) array of bool: stable in the flow."""
-        return (self.eigenvalues.real < 0).all(axis=1)
+        return np.all(self.eigenvalues.real < 0, axis=1)
 
     @property
     def map_stable(self) -> np.ndarray:
         """(n,) array of bool: stable in the Euler map of this step."""
-        return (np.abs(1.0 + self.step * self.eigenvalues) < 1.0).all(axis=1)
+        return np.all(np.abs(1.0 + self.step * self.eigenvalues) < 1.0, axis=1)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -190,7 +190,7 @@ def other_branch(
     for sign in (1.0, -1.0):
         start, tangent = newton_onto_curve(here, path, point + sign * size * across, across, 40)
         tangent = tangent if tangent @ (start - point) > 0 else -tangent
-        low, high = bounds
+        low, high = real_array("bounds", bounds)
         begin = here.replace(path, float(np.clip(start[-1], low, high)))
         out.append(continue_fixed_point(begin, path, bounds, start[:-1], direction=tangent, **options))
     return out

@@ -294,11 +294,10 @@ def cycles(
         return []
     stable = attractors(flow, starts, box=box, t_max=t_max).cycles
     limits = box_limits(flow, box)
-    if starts is None or isinstance(starts, (int, np.integer)):
-        _, starts = _grid(flow, _default_grid(flow.dim) if starts is None else starts, box)
+    begin = given_starts(flow, starts, box)
     fixed = flow.fixed_points().states.reshape(-1, flow.dim)
     # edges of the box run out of it backwards; what matters begins inside, and beside the fixed points
-    inner = starts.reshape(-1, flow.dim)
+    inner = begin.reshape(-1, flow.dim)
     inner = limits.mean(axis=1) + 0.95 * (inner - limits.mean(axis=1))
     states = np.concatenate([inner, along_manifolds(flow, fixed, unstable=False)])
     repelling = _repelling(flow, states, fixed, 1.5 * np.abs(limits).max(), t_max)
@@ -353,6 +352,6 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
     """
     if flow.dim != 2:
         raise ValueError(f"flow must have two dimensions for basins on a grid, got {flow.dim}")
-    axes, starts = _grid(flow, integer("n", n, low=2), box)
+    (x, y), starts = _grid(flow, integer("n", n, low=2), box)
     result = attractors(flow, starts, t_max=t_max, rtol=1e-6)
-    return Basins(*axes, result.label, result)
+    return Basins(x, y, result.label, result)

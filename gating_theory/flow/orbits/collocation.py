@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -86,8 +86,8 @@ class Orbit:
 
     def __call__(self, phase: npt.ArrayLike) -> np.ndarray:
         """States at phases (any shape, taken modulo 1); (..., dim)."""
-        phase = np.mod(np.asarray(phase, dtype=float), 1.0)
-        flat = phase.ravel()
+        phases = np.mod(np.asarray(phase, dtype=float), 1.0)
+        flat = phases.ravel()
         nodes, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
         j = np.clip(np.searchsorted(self.mesh, flat, side="right") - 1, 0, len(self.points) - 1)
         local = (flat - self.mesh[j]) / (self.mesh[j + 1] - self.mesh[j])
@@ -96,7 +96,7 @@ class Orbit:
         weight = barycentric / np.where(exact, 1.0, gap)
         weight = np.where(exact.any(axis=1, keepdims=True), exact.astype(float), weight)
         weight /= weight.sum(axis=1, keepdims=True)
-        return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phase.shape, -1)
+        return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phases.shape, -1)
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Time average of a function given at the stages, (n, m, ...)."""
@@ -142,12 +142,23 @@ class Orbit:
         mesh[0], mesh[-1] = 0.0, 1.0
         return mesh
 
+    @property
+    def steps(self) -> np.ndarray:
+        """``transfer`` of a solved orbit; ValueError where it is not solved."""
+        if self.transfer is None:
+            raise ValueError("the orbit is not solved: it has no transfer matrices")
+        return self.transfer
+
     def monodromy(self) -> np.ndarray:
         """The derivative of the orbit after one period, (dim, dim), at ``points[0]``."""
         M = np.eye(self.points.shape[1])
-        for step in self.transfer:
+        for step in self.steps:
             M = step @ M
         return M
+
+    def multiplier_product(self) -> float:
+        """The product of all multipliers, with relative digits however small it is: that of the steps' determinants."""
+        return np.prod(np.linalg.det(self.steps))
 
 
 def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int = _INTERVALS) -> Orbit:
@@ -217,6 +228,33 @@ def _stage_velocity(orbit):
     return np.einsum("ki,jid->jkd", D, orbit._values) / np.diff(orbit.mesh)[:, None, None]
 
 
+@overload
+def newton(
+    flow: Flow,
+    orbit: Orbit,
+    path: str | None = None,
+    plane: Plane | None = None,
+    reference: Orbit | None = None,
+    tol: float = 1e-11,
+    iterations: int = 25,
+    tangent: Literal[False] = False,
+) -> tuple[Orbit, Flow]: ...
+
+
+@overload
+def newton(
+    flow: Flow,
+    orbit: Orbit,
+    path: str,
+    plane: Plane,
+    reference: Orbit | None = None,
+    tol: float = 1e-11,
+    iterations: int = 25,
+    *,
+    tangent: Literal[True],
+) -> tuple[Orbit, Flow, tuple[np.ndarray, float, float]]: ...
+
+
 def newton(
     flow: Flow,
     orbit: Orbit,
@@ -258,7 +296,6 @@ def newton(
     reference = orbit if reference is None else reference
     weight = h[:, None, None] * b[None, :, None]
     phase_row = weight * _stage_velocity(reference)
-    free = path is not None
     last = np.inf
     for iteration in range(iterations):
         U, T = orbit.stages, orbit.period
@@ -269,12 +306,12 @@ def newton(
         M = np.einsum("kl,ab->kalb", D[:, 1:], np.eye(d))[None].repeat(n, axis=0)
         k = np.arange(m)
         M[:, k, :, k, :] -= T * (h[:, None, None, None] * J).transpose(1, 0, 2, 3)
-        q = 2 if free else 1
+        q = 1 if path is None else 2
         right = np.empty((n, m, d, 1 + d + q))
         right[..., 0] = -R
         right[..., 1 : 1 + d] = -D[:, 0][None, :, None, None] * np.eye(d)
         right[..., 1 + d] = h[:, None, None] * f
-        if free:
+        if path is not None:
             right[..., 2 + d] = T * h[:, None, None] * parameter_slope(flow, U, path)
         try:
             S = np.linalg.solve(M.reshape(n, m * d, m * d), right.reshape(n, m * d, -1)).reshape(n, m, d, -1)
@@ -284,7 +321,7 @@ def newton(
             extrapolated = np.einsum("i,jid->jd", end, values)
             gap = -(np.roll(orbit.points, -1, axis=0) - extrapolated) + ends[..., 0]
             conditions = [(phase_row, 0.0, 0.0, -np.sum(phase_row * (U - reference.stages)))]
-            if plane is not None:
+            if plane is not None and path is not None:
                 along = weight * plane.stages
                 ahead = np.sum(along * (U - plane.orbit.stages)) + plane.period * (T - plane.orbit.period)
                 ahead += plane.slope * (flow.parameter(path) - plane.value)
@@ -301,7 +338,7 @@ def newton(
         if not np.isfinite(change):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
-        if free:
+        if path is not None:
             flow = flow.replace(path, flow.parameter(path) + damping * float(dq[1]))
         orbit = Orbit(
             orbit.mesh, orbit.points + damping * du, U + damping * dU, float(T + damping * dq[0]), transfer, float(change)
@@ -352,7 +389,7 @@ def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
         finer = orbit.rebuilt(orbit.graded_mesh(n))
         finer, _ = newton(flow, finer)
         change = abs(finer.period - orbit.period)
-        before, after = (np.log(np.abs(np.linalg.det(o.transfer))).sum() for o in (orbit, finer))
+        before, after = (np.log(np.abs(np.linalg.det(o.steps))).sum() for o in (orbit, finer))
         orbit = finer
         if change <= tol * orbit.period and abs(after - before) <= 1e3 * tol * (1.0 + abs(after)):
             return orbit, change

@@ -181,8 +181,11 @@ def cycle_from_orbit(flow: Flow, orbit: collocation.Orbit, tol: float = 1e-11) -
         folds = _covering(orbit, extent)
         if folds == 1:
             return measured_cycle(flow, orbit, error)
-        short = orbit
-        orbit = collocation.from_curve(lambda t, o=short: o(t / o.period), short.period / folds)
+        orbit = collocation.from_curve(_in_time(orbit), orbit.period / folds)
+
+
+def _in_time(orbit):
+    return lambda times: orbit(times / orbit.period)
 
 
 def _covering(orbit, extent):
@@ -208,7 +211,7 @@ def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
     J = flow.jacobian(orbit.stages)
     growth = orbit.period * orbit.average(np.trace(J, axis1=-2, axis2=-1))
     if flow.dim == 2:
-        multipliers = np.array([np.prod(np.linalg.det(orbit.transfer))], dtype=complex)
+        multipliers = np.array([orbit.multiplier_product()], dtype=complex)
         trivial = float(np.trace(M) - multipliers[0].real)
     else:
         values = np.linalg.eigvals(M).astype(complex)
@@ -256,7 +259,7 @@ def _loops(flow: Flow, state: np.ndarray, longest: float, backward: bool = False
         return (x - state) @ normal
 
     # solve_ivp sees crossings from below in the direction of its own steps
-    section.direction = 1.0
+    section.direction = 1.0  # type: ignore[attr-defined]
     span, start, offset, pieces = 40.0, state, 0.0, []
     low, high = state, state
     while offset < longest:

@@ -239,7 +239,7 @@ def homoclinic(
         turn = np.sign(v[np.argmax(np.abs(v))])
         return _fate(here, x, v * turn, p * turn, branch, t_max)
 
-    ends = None
+    ends, chosen = None, 0
     for branch in (side,) if side is not None else (1, -1):
         try:
             values = fate(low, branch), fate(high, branch)
@@ -248,7 +248,7 @@ def homoclinic(
                 raise
             continue
         if values[0] != values[1]:
-            side, ends = branch, values
+            chosen, ends = branch, values
             break
     if ends is None:
         raise ValueError(
@@ -256,13 +256,13 @@ def homoclinic(
         )
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)
-        if fate(value, side) == ends[0]:
+        if fate(value, chosen) == ends[0]:
             low = value
         else:
             high = value
     value = 0.5 * (low + high)
     here = flow.replace(path, value)
-    x, values, v, _ = _saddle(here, middle)
+    x, eigenvalues, v, _ = _saddle(here, middle)
     v = v * np.sign(v[np.argmax(np.abs(v))])
-    quantity = float(values[0].real + values[1:].real.max())
-    return Homoclinic(path, value, high - low, x, values, quantity, side, v, here, ends[0] > 0)
+    quantity = float(eigenvalues[0].real + eigenvalues[1:].real.max())
+    return Homoclinic(path, value, high - low, x, eigenvalues, quantity, chosen, v, here, ends[0] > 0)

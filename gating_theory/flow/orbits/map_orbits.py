@@ -259,7 +259,7 @@ def map_attractors(
         states = flow.euler(states, step, n_transient)
     label = np.full(len(states), -1)
     left = np.flatnonzero(np.isfinite(states).all(axis=1) & (np.abs(states) < 1e6).all(axis=1))
-    found = []
+    found: list[MapAttractor] = []
     stayed = 0
     while left.size and len(found) < 64:
         attractor = _describe(flow, states[left[0]], step, max_period)

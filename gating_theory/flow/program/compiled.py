@@ -110,7 +110,7 @@ class CompiledFlow:
     def __init__(self, cell: Cell, n_units: int) -> None:
         self.cell, self.n_units = cell, n_units
         self.dim = cell.n_state * n_units
-        self._functions = {}
+        self._functions: dict[str, Callable[..., None]] = {}
 
     def _function(self, name, make):
         if name not in self._functions:

@@ -34,8 +34,8 @@ class Tape:
     """
 
     def __init__(self) -> None:
-        self.operations = []
-        self._known = {}
+        self.operations: list[tuple] = []
+        self._known: dict[tuple, int] = {}
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -165,7 +165,7 @@ class SiteDerivatives:
     ----------
     rate : tuple of expressions, F - s; rate_s, rate_y : lists of lists, its derivatives by the state and by the fields
     messages : list of expressions, one a field; message_s, message_y : their derivatives
-    fixed : list of expressions in the fields, the closed form of the fixed state (None without one); fixed_y : its derivatives
+    fixed : list of expressions in the fields, the closed form of the fixed state (empty without one); fixed_y : its derivatives
     kept : list of int
         State variables that messages listen to: the unknowns of the gate-free residual.
     """
@@ -182,7 +182,8 @@ class SiteDerivatives:
         self.messages = [stable_form(m) for m in cell.messages]
         self.rate_s, self.rate_y = slopes(self.rate, cell.state), slopes(self.rate, cell.fields)
         self.message_s, self.message_y = slopes(self.messages, cell.state), slopes(self.messages, cell.fields)
-        self.fixed = None
+        self.fixed: list[sp.Expr] = []
+        self.fixed_y: list[list[sp.Expr]] = []
         if cell.closed_form is not None:
             self.fixed = [stable_form(cell.closed_form[s]) for s in cell.state]
             self.fixed_y = slopes(self.fixed, cell.fields)
@@ -252,15 +253,15 @@ class NetworkTape:
         tables = [{cell.state[a]: v for (a, j), v in unknowns.items() if j == i} for i in range(n)]
         for i, table in enumerate(tables):
             table.update({p: self.site_parameter(q, i) for q, p in enumerate(cell.parameters)})
-        dy = {}
+        dy: dict[tuple[int, int], dict[int, int]] = {}
         for k in range(cell.n_fields):
             if needed is not None and k not in needed:
                 continue
             messages = [put.write(self.sites.messages[k], table) for table in tables]
-            dm = [{} for _ in range(n)]
+            dm: list[dict[int, int]] = [{} for _ in range(n)]
             if slopes:
                 for j, table in enumerate(tables):
-                    parts = {}
+                    parts: dict[int, list[int | None]] = {}
                     for a in range(cell.n_state):
                         if (a, j) in columns:
                             parts.setdefault(columns[a, j], []).append(put.write(self.sites.message_s[k][a], table))
@@ -296,9 +297,9 @@ class NetworkTape:
         table: dict[sp.Symbol, int],
         i: int,
         row: int,
-    ) -> dict[int, list[int]]:
+    ) -> dict[int, list[int | None]]:
         """{column: operation}: derivative of a site function of unit i by the unknowns, through the unit's fields."""
-        parts = {}
+        parts: dict[int, list[int | None]] = {}
         for k in range(self.cell.n_fields):
             slope = self.tape.write(expressions_y[row][k], table) if (k, i) in dy else None
             if slope is not None:

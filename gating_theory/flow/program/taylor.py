@@ -7,6 +7,7 @@ difference quotient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ def _step(a):
 
 
 #: How each operation of the program acts on power series; lowest order first.
-_SERIES = {
+_SERIES: dict[str, Callable[..., np.ndarray]] = {
     "add": np.add,
     "multiply": _multiply,
     "negative": np.negative,

@@ -136,7 +136,7 @@ class MapEnclosure:
                 f"{n_units} units of cell {cell.name!r} have {self.n} unknowns; all fixed points are found for up to 3 "
                 "(Network.find_fixed_points searches larger networks, without a proof)"
             )
-        self._functions = {}
+        self._functions: dict[tuple[str, str], Callable[..., None]] = {}
 
     def _compile(self, name, grade, outputs_of, midpoint=False, unknowns=None):
         if (name, grade) not in self._functions:

@@ -54,7 +54,7 @@ def kernels(grade: str) -> ModuleType:
         return module
     path = Path(__file__).with_name("interval_kernels.py")
     module = ModuleType(f"{__package__}.kernels_{grade}")
-    module.RIGOROUS = {"jit": lambda f: f, **_rigorous_primitives(grade)}
+    vars(module)["RIGOROUS"] = {"jit": lambda f: f, **_rigorous_primitives(grade)}
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     return module
 

@@ -116,13 +116,15 @@ def search_topologies(
     largest = real("largest", largest, low=0.0, open_low=True)
     check_progress(progress)
     rng = generator(rng)
-    start = [_require_two_units("start", flow).flat for flow in start]
-    archive, frequency, undecided = {}, {}, 0
+    given = [_require_two_units("start", flow).flat for flow in start]
+    archive: dict[Topology, list[np.ndarray]] = {}
+    frequency: dict[Topology, int] = {}
+    undecided = 0
     jacobian = compiled_flow(GRU, 2).jacobian
     with Progress(progress, n_generations * population, "network") as tell:
         for generation in range(n_generations):
-            fresh = max(population - len(start), 0) if generation == 0 else population // 20
-            parents = start[:population] if generation == 0 else []
+            fresh = max(population - len(given), 0) if generation == 0 else population // 20
+            parents = given[:population] if generation == 0 else []
             drawn = _random(fresh, rng)
             born = _children(archive, frequency, population - fresh - len(parents), rng)
             flat = np.concatenate([drawn, born, *(p[None] for p in parents)])
