@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.plotting.plotting_ import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
+from gating_theory.plotting.style import BLACK, BLUE, COUNT_COLOURS, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
 
 #: Inches: a column, and the width of a page.
 COLUMN, PAGE = 3.4, 7.0
@@ -95,5 +95,4 @@ def count_patches(*counts):
     """Legend entries for areas of numbers of solutions."""
     from matplotlib.patches import Patch
 
-    colours = gt.plotting.COUNT_COLOURS
-    return [Patch(facecolor=colours[n], edgecolor="0.6", linewidth=0.5, label=f"{n} solution{'s'[: n != 1]}") for n in counts]
+    return [Patch(facecolor=COUNT_COLOURS[n], edgecolor="0.6", linewidth=0.5, label=f"{n} solution{'s'[: n != 1]}") for n in counts]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from .compiled import CompiledCell
 
+if TYPE_CHECKING:
+    import sympy as sp
+
 __all__ = ["Cell"]
 
 
@@ -205,6 +208,13 @@ class Cell:
     def message_rows_y(self) -> sp.Matrix:
         """dm/dy with one row per distinct message."""
         return self.M_y[[self.message_of.index(n) for n in range(self.n_messages)], :]
+
+    @cached_property
+    def rate(self) -> tuple[sp.Expr, ...]:
+        """F - s, one expression for each state variable, with full relative accuracy where a gate saturates [T1]."""
+        from .symbolic import rate
+
+        return rate(self)
 
     # --- numerics
 

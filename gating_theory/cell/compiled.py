@@ -7,6 +7,7 @@ functions take sequences of arrays as well as stacked ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -16,7 +17,7 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from . import symbolic as derive
 
-__all__ = ["CompiledCell", "sech2"]
+__all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
 
 
 def sech2(x):
@@ -25,12 +26,14 @@ def sech2(x):
     return 4.0 * e / (1.0 + e) ** 2
 
 
-def _complex_sigma(x):
+def complex_sigma(x: np.ndarray) -> np.ndarray:
+    """1/(1 + exp(-x)) of complex numbers without overflow: scipy's expit knows real ones only."""
     e = np.exp(np.where(x.real < 0, x, -x))
     return np.where(x.real < 0, e, 1.0) / (1.0 + e)
 
 
-def _complex_sech2(x):
+def complex_sech2(x: np.ndarray) -> np.ndarray:
+    """1/cosh(x)^2 of complex numbers without overflow."""
     e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
     return 4.0 * e / (1.0 + e) ** 2
 
@@ -39,7 +42,7 @@ def _numpy_functions(analytic):
     from scipy.special import expit
 
     if analytic:  # scipy's expit knows real arguments only
-        return {"sigma": _complex_sigma, "sech2": _complex_sech2}
+        return {"sigma": complex_sigma, "sech2": complex_sech2}
     return {"sigma": expit, "sech2": sech2}
 
 
@@ -121,6 +124,16 @@ class CompiledCell:
     def update(self, state, fields, parameters=()):
         """F(s, y): the next state, list of d arrays."""
         return self._update(*self._pack(state, fields, parameters))
+
+    @cached_property
+    def _rate(self):
+        return compile_expressions(self._arguments, self.cell.rate)
+
+    def rate(
+        self, state: Sequence[np.ndarray], fields: Sequence[np.ndarray], parameters: Sequence[np.ndarray] = ()
+    ) -> list[np.ndarray]:
+        """F(s, y) - s without the cancellation at saturated gates, list of d arrays."""
+        return self._rate(*self._pack(state, fields, parameters))
 
     def message(self, k, state, fields, parameters=()):
         """m_k(s, y_1..y_{k-1}); later fields may hold anything."""

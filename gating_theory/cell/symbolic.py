@@ -18,6 +18,7 @@ __all__ = [
     "transfer_matrix",
     "bordered_minors",
     "edge_condition",
+    "rate",
     "response",
     "small_moment_expansion",
     "stable_form",
@@ -174,6 +175,22 @@ def stable_form(expression):
         return node
 
     return expression.replace(lambda node: node.is_Add, rewrite)
+
+
+def rate(cell) -> tuple[sp.Expr, ...]:
+    """F - s of every state variable, the right side of ds/dt = F(s, y) - s, in stable form.
+
+    A gate that is almost open to the past, 1 - z = 1e-10, must not come out of a subtraction: where F - s is a gate times a
+    distance it is written so, (1 - z)(tanh(y_h) - h) for the GRU; else the terms that are linear in the state are collected.
+    """
+    return tuple(_relaxation(F - s, s) for F, s in zip(cell.update, cell.state))
+
+
+def _relaxation(difference, state):
+    whole = sp.factor(difference)
+    if not whole.is_Mul:
+        whole = sp.collect(sp.expand(difference), state)
+    return stable_form(whole)
 
 
 def separate(expression, dependence):

@@ -332,7 +332,7 @@ def _spectrum(options):
     record["provenance"] = provenance(ensemble, seed=options.seed)
     out = _directory(options.out)
     if out is not None:
-        from ..plotting.plotting_ import plot_density, plot_spectrum
+        from ..plotting.spectra import plot_density, plot_spectrum
         from ..validation.report import _figure, save_figure
 
         text = json.dumps(record, indent=1) + "\n"
@@ -387,7 +387,7 @@ def _phase_diagram(options):
         )
     out = _directory(options.out)
     if out is not None:
-        from ..plotting.plotting_ import plot_phase_diagram
+        from ..plotting.phase_diagrams import plot_phase_diagram
         from ..validation.report import _figure, save_figure
 
         save(data, out / "phase_diagram.nc")
@@ -528,7 +528,8 @@ def _diagnose(options):
     record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     if options.out is not None:
-        from ..plotting.plotting_ import plot_diagnosis, plot_timescales
+        from ..plotting.spectra import plot_timescales
+        from ..plotting.training import plot_diagnosis
         from ..results.store import save
         from ..validation.report import _figure, save_figure
 

@@ -8,18 +8,14 @@ The vector field, its Jacobian, the gate-free residual and their interval enclos
 cell and are compiled by numba on first use, which takes some seconds in every process.
 """
 
-from .continuation.continuation_ import (
-    Bifurcation,
-    CycleBranch,
-    FixedPointBranch,
-    continue_cycle,
-    continue_fixed_point,
-    normal_form,
-    other_branch,
-)
+from .continuation.bifurcation import Bifurcation
+from .continuation.cycles import CycleBranch, continue_cycle
+from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
+from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
-from .flow_and_map import FlowAndMap, flow_and_map
-from .orbits.cycle import Attractors, Basins, Cycle, attractors, basins, cycles, find_cycle
+from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
+from .orbits.cycle import Cycle, find_cycle
+from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.slow_manifold import SlowManifold, slow_manifold
@@ -71,9 +67,9 @@ __all__ = [
 
 
 def __getattr__(name):
-    # pictures stand on the spectra's plotting module: not needed for anything else
+    # pictures stand on this chapter: they are fetched when they are asked for
     if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
-        from ..plotting import flows as portrait
+        from ..plotting import flows
 
-        return getattr(portrait, name)
+        return getattr(flows, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..cell.cell import Cell
-from ..errors import CapabilityError
+from ..errors import CapabilityError, ConvergenceError
 from ..support.checks import integer, real, real_array
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
 from .proof.enclosure import map_enclosure
 
-__all__ = ["Flow", "GRUFlow"]
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from ..networks.network import Network
+    from .proof.fixed_points import FlowFixedPoints
+
+__all__ = ["Flow", "GRUFlow", "box_limits"]
 
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12
+
+#: Where in its cell a grid line of nullclines lies: not in the middle, so that none is at 0, where symmetric flows have nullclines.
+_OFF_CENTRE = 0.4837
 
 _PATH = re.compile(r"(?P<name>\w+)\[(?P<indices>\s*\d+\s*(,\s*\d+\s*)?)\]")
 
@@ -58,22 +69,28 @@ class Flow:
     Time is in units of one step of the network. Flows are immutable: :meth:`replace` makes another one.
     """
 
-    def __init__(self, cell, matrices, bias=None, parameters=None):
+    def __init__(
+        self,
+        cell: Cell,
+        matrices: npt.ArrayLike | Mapping[str, npt.ArrayLike],
+        bias: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+        parameters: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+    ) -> None:
         if not isinstance(cell, Cell):
             raise TypeError(f"cell must be a Cell, got {cell!r}")
-        matrices = _stack("matrices", matrices, cell.field_names, 2)
-        n = matrices.shape[-1]
-        if matrices.shape != (cell.n_fields, n, n) or n == 0:
+        weights = _stack("matrices", matrices, cell.field_names, 2)
+        n = weights.shape[-1]
+        if weights.shape != (cell.n_fields, n, n) or n == 0:
             raise ValueError(
                 f"matrices must have shape ({cell.n_fields}, N, N), one for each of the fields {list(cell.field_names)} of cell "
-                f"{cell.name!r}; got shape {matrices.shape}"
+                f"{cell.name!r}; got shape {weights.shape}"
             )
         if n > _MOST_UNITS:
             raise CapabilityError(f"matrices have N = {n} units; a Flow takes up to {_MOST_UNITS} (use Network for more)")
-        bias = _sites("bias", bias, cell.field_names, n)
-        parameters = _sites("parameters", parameters, cell.parameter_names, n)
+        shifts = _sites("bias", bias, cell.field_names, n)
+        constants = _sites("parameters", parameters, cell.parameter_names, n)
         self._cell, self._n = cell, n
-        self._set(np.concatenate([matrices.ravel(), bias.ravel(), parameters.ravel()]))
+        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]))
         self._compiled = compiled_flow(cell, n)
 
     def _set(self, flat):
@@ -86,7 +103,7 @@ class Flow:
         self._parameters = parameters.reshape(len(self._cell.parameters), n)
 
     @classmethod
-    def from_network(cls, net):
+    def from_network(cls, net: Network) -> Flow:
         """The flow of a Network; its frozen input is added to the biases.
 
         Parameters
@@ -107,7 +124,7 @@ class Flow:
         return Flow(net.cell, net.matrices, net.biases + net.input, net.parameters)
 
     @classmethod
-    def from_torch(cls, module, layer=0, direction="forward"):
+    def from_torch(cls, module: Any, layer: int = 0, direction: str = "forward") -> Flow:
         """The flow of one layer of a PyTorch GRU, LSTM or RNN at zero input; its Euler map of step 1 is the module's own step.
 
         Parameters
@@ -127,7 +144,7 @@ class Flow:
         return Flow.from_network(from_module(module, layer, direction))
 
     @classmethod
-    def from_dict(cls, description, cell=None):
+    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> Flow:
         """A flow from a description such as ``{"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0.1]}``.
 
         Parameters
@@ -150,7 +167,7 @@ class Flow:
         cell = named(values.pop("cell", "GRU" if cell is None else cell.name), cell)
         return Flow(cell, *_by_name(cell, values))
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready, all parameters by name, read back by :meth:`from_dict`."""
         out = {"kind": "flow", "cell": self._cell.name}
         for prefix, names, values in (
@@ -163,26 +180,53 @@ class Flow:
 
     # --- what it is
 
-    cell = property(lambda self: self._cell, doc="The Cell.")
-    n_units = property(lambda self: self._n, doc="N, the number of units.")
-    dim = property(lambda self: self._cell.n_state * self._n, doc="d N, the dimension of a state.")
-    matrices = property(lambda self: self._matrices, doc="(K, N, N) array, read-only.")
-    bias = property(lambda self: self._bias, doc="(K, N) array, read-only.")
-    parameters = property(lambda self: self._parameters, doc="(P, N) array of site parameters, read-only.")
-    flat = property(lambda self: self._flat, doc="All parameters as one read-only array: matrices, biases, site parameters.")
+    @property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return self._cell
 
-    def __eq__(self, other):
+    @property
+    def n_units(self) -> int:
+        """N, the number of units."""
+        return self._n
+
+    @property
+    def dim(self) -> int:
+        """d N, the dimension of a state."""
+        return self._cell.n_state * self._n
+
+    @property
+    def matrices(self) -> np.ndarray:
+        """(K, N, N) array, read-only."""
+        return self._matrices
+
+    @property
+    def bias(self) -> np.ndarray:
+        """(K, N) array, read-only."""
+        return self._bias
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """(P, N) array of site parameters, read-only."""
+        return self._parameters
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All parameters as one read-only array: matrices, biases, site parameters."""
+        return self._flat
+
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, Flow):
             return NotImplemented
         return self._cell == other._cell and self._n == other._n and bool(np.array_equal(self._flat, other._flat))
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash((self._cell, self._n, self._flat.tobytes()))
 
     def __reduce__(self):
         return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         parts = []
         for names, values, prefix in (
             (self._cell.field_names, self._matrices, "U_"),
@@ -194,7 +238,17 @@ class Flow:
 
     # --- parameters by name
 
-    def _locate(self, path):
+    def place_of(self, path: str) -> int:
+        """The place in ``flat`` of one entry, by a path such as ``"U_h[0,1]"``.
+
+        Parameters
+        ----------
+        path : str, as for :meth:`parameter`
+
+        Raises
+        ------
+        TypeError, ValueError : no such entry
+        """
         if not isinstance(path, str):
             raise TypeError(f"path must be a string such as 'U_{self._cell.field_names[0]}[0,1]', got {path!r}")
         match = _PATH.fullmatch(path.strip())
@@ -217,7 +271,7 @@ class Flow:
             [*(f"U_{k}[i,j]" for k in names), *(f"b_{k}[i]" for k in names), *(f"{p}[i]" for p in self._cell.parameter_names)]
         )
 
-    def parameter(self, path):
+    def parameter(self, path: str) -> float:
         """The value of one entry, by a path such as ``"U_h[0,1]"``, ``"b_h[1]"`` or, for site parameters, ``"b_in[0]"``.
 
         Parameters
@@ -232,13 +286,13 @@ class Flow:
         ------
         TypeError, ValueError : no such entry
         """
-        return float(self._flat[self._locate(path)])
+        return float(self._flat[self.place_of(path)])
 
-    def replace(self, path, value):
+    def replace(self, path: str, value: float) -> Flow:
         """A Flow that differs in one entry; ``path`` as for :meth:`parameter`, ``value`` a finite number."""
         return self.with_parameters({path: value})
 
-    def with_parameters(self, values):
+    def with_parameters(self, values: Mapping[str, float]) -> Flow:
         """A Flow that differs in several entries.
 
         Parameters
@@ -257,7 +311,7 @@ class Flow:
             raise TypeError(f"values must be a mapping from paths to numbers, got {values!r}")
         flat = self._flat.copy()
         for path, value in values.items():
-            flat[self._locate(path)] = real(path, value)
+            flat[self.place_of(path)] = real(path, value)
         other = object.__new__(type(self))
         other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
         other._set(flat)
@@ -271,7 +325,7 @@ class Flow:
             raise ValueError(f"{name} must have shape (..., {self.dim}), got {state.shape}")
         return np.ascontiguousarray(state).reshape(-1, self.dim), state.shape[:-1]
 
-    def __call__(self, state):
+    def __call__(self, state: npt.ArrayLike) -> np.ndarray:
         """The vector field F(s, y(s)) - s.
 
         Parameters
@@ -287,7 +341,7 @@ class Flow:
         self._compiled.field(points, self._flat, out)
         return out.reshape(*lead, self.dim)
 
-    def jacobian(self, state):
+    def jacobian(self, state: npt.ArrayLike) -> np.ndarray:
         """The derivative of the vector field, exact [T2].
 
         Parameters
@@ -303,7 +357,7 @@ class Flow:
         self._compiled.jacobian(points, self._flat, out)
         return out.reshape(*lead, self.dim, self.dim)
 
-    def residual(self, state):
+    def residual(self, state: npt.ArrayLike) -> np.ndarray:
         """The gate-free residual s*(y(s)) - s: zero exactly at fixed points, without the factor 1 - z of the vector field [T2].
 
         Parameters
@@ -340,7 +394,7 @@ class Flow:
     # --- fixed points
 
     @property
-    def bounds(self):
+    def bounds(self) -> np.ndarray:
         """(dim, 2) array: a box that contains all fixed points; for cells with one state variable a trajectory in it stays in it.
 
         For the GRU [-1, 1] in every variable, up to rounding outwards. CapabilityError where states are not bounded, and where
@@ -352,7 +406,7 @@ class Flow:
         bounds[enclosure.places] = box
         return bounds
 
-    def fixed_points(self, grade="validated", *, max_boxes=None, min_width=1e-9):
+    def fixed_points(self, grade: str = "validated", *, max_boxes: int | None = None, min_width: float = 1e-9) -> FlowFixedPoints:
         """All fixed points, each enclosed, proved unique and typed: Krawczyk's operator with branch and prune [JSP].
 
         Works on the gate-free residual s*(y(x)) - x over a box that contains all fixed points, x being the state variables that
@@ -383,7 +437,7 @@ class Flow:
 
         return find_all(self, grade, max_boxes, min_width)
 
-    def nullclines(self, n=400, box=None):
+    def nullclines(self, n: int = 400, box: npt.ArrayLike | None = None) -> list[list[np.ndarray]]:
         """Curves on which one component of the vector field of a two-dimensional flow vanishes; they cross at the fixed points.
 
         For cells with one state variable the gate-free residual is followed, which a shut gate cannot flatten.
@@ -409,14 +463,14 @@ class Flow:
             raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
         n = integer("n", n, low=10)
         # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
-        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + 0.4837) / n) for low, high in _box(self, box)]
+        axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + _OFF_CENTRE) / n) for low, high in box_limits(self, box)]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
-        return [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
+        return [list(contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0)) for i in range(2)]
 
     # --- the map
 
-    def euler(self, state, step=1.0, n_steps=1, *, trajectory=False):
+    def euler(self, state: npt.ArrayLike, step: float = 1.0, n_steps: int = 1, *, trajectory: bool = False) -> np.ndarray:
         """Forward Euler steps s -> s + step f(s); with ``step`` 1 those of the network itself.
 
         Parameters
@@ -442,14 +496,24 @@ class Flow:
         states = states.reshape(len(states), *lead, self.dim)
         return states if trajectory else states[0]
 
-    def map_jacobian(self, state, step=1.0):
+    def map_jacobian(self, state: npt.ArrayLike, step: float = 1.0) -> np.ndarray:
         """The derivative of one Euler step, 1 + step J; ``state`` (..., dim), ``step`` > 0. Returns (..., dim, dim)."""
         step = real("step", step, low=0.0, open_low=True)
         return np.eye(self.dim) + step * self.jacobian(state)
 
     # --- integration
 
-    def integrate(self, state, t, *, events=None, rtol=1e-10, atol=1e-12, method="DOP853", dense_output=False):
+    def integrate(
+        self,
+        state: npt.ArrayLike,
+        t: npt.ArrayLike,
+        *,
+        events: Callable[[float, np.ndarray], float] | Sequence[Callable[[float, np.ndarray], float]] | None = None,
+        rtol: float = 1e-10,
+        atol: float = 1e-12,
+        method: str = "DOP853",
+        dense_output: bool = False,
+    ) -> OptimizeResult:
         """A trajectory of the flow, by scipy's ``solve_ivp``.
 
         Parameters
@@ -475,8 +539,6 @@ class Flow:
         """
         from scipy.integrate import solve_ivp
 
-        from ..errors import ConvergenceError
-
         state = real_array("state", state)
         if state.shape != (self.dim,):
             raise ValueError(f"state must have shape ({self.dim},), got {state.shape}")
@@ -492,7 +554,7 @@ class Flow:
             field(np.ascontiguousarray(s).reshape(1, dim), flat, out)
             return out[0]
 
-        options = {}
+        options: dict[str, Any] = {}
         if method in ("Radau", "BDF", "LSODA"):
 
             def slope(_, s):
@@ -526,7 +588,15 @@ class GRUFlow(Flow):
     TypeError, ValueError : nothing given, shapes that do not fit together, values that are not finite
     """
 
-    def __init__(self, U_z=None, U_r=None, U_h=None, b_z=None, b_r=None, b_h=None):
+    def __init__(
+        self,
+        U_z: npt.ArrayLike | None = None,
+        U_r: npt.ArrayLike | None = None,
+        U_h: npt.ArrayLike | None = None,
+        b_z: npt.ArrayLike | None = None,
+        b_r: npt.ArrayLike | None = None,
+        b_h: npt.ArrayLike | None = None,
+    ) -> None:
         from ..cell.builtin import GRU
 
         given = {"U_z": U_z, "U_r": U_r, "U_h": U_h, "b_z": b_z, "b_r": b_r, "b_h": b_h}
@@ -536,16 +606,26 @@ class GRUFlow(Flow):
         super().__init__(GRU, *_by_name(GRU, given))
 
 
-def _box(flow, box):
-    """(dim, 2) array of limits; by default the box that trajectories do not leave."""
+def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
+    """(dim, 2) array of limits: those given, or by default the flow's ``bounds``.
+
+    Parameters
+    ----------
+    flow : Flow
+    box : (low, high), or one such pair for each coordinate, or None
+
+    Raises
+    ------
+    TypeError, ValueError : another shape, low not below high
+    """
     if box is None:
         return np.array(flow.bounds, dtype=float)
-    box = real_array("box", box)
-    if box.shape == (2,):
-        box = np.tile(box, (flow.dim, 1))
-    if box.shape != (flow.dim, 2) or not (box[:, 0] < box[:, 1]).all():
-        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {box.tolist()}")
-    return box
+    limits = real_array("box", box)
+    if limits.shape == (2,):
+        limits = np.tile(limits, (flow.dim, 1))
+    if limits.shape != (flow.dim, 2) or not (limits[:, 0] < limits[:, 1]).all():
+        raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {limits.tolist()}")
+    return limits
 
 
 def _by_name(cell, values):

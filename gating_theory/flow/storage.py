@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
 from ..cell.builtin import named
 from ..cell.cell import Cell
 from ..results.provenance import cell_text, json_ready, require_same_cell
-from .continuation.continuation_ import Bifurcation, CycleBranch, FixedPointBranch
+from ..results.status import Status
+from .continuation.bifurcation import Bifurcation
+from .continuation.cycles import CycleBranch
+from .continuation.fixed_points import FixedPointBranch
 from .flow import Flow
-from .flow_and_map import FlowAndMap
+from .orbits.attractors import Attractors, Basins
 from .orbits.collocation import Orbit
-from .orbits.cycle import Attractors, Basins, Cycle
+from .orbits.cycle import Cycle
+from .orbits.flow_and_map import FlowAndMap
 from .orbits.homoclinic import Homoclinic, PeriodLaw
 from .orbits.map_orbits import MapAttractor, MapAttractors
 from .orbits.slow_manifold import SlowManifold
@@ -32,7 +37,7 @@ _RESULTS = {
     cls.__name__: cls
     for cls in (
         Attractors, Basins, Bifurcation, Cycle, CycleBranch, FixedPointBranch, FlowAndMap, FlowFixedPoint, FlowFixedPoints,
-        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, SlowManifold, TopologyCounts, TopologySearch,
+        Homoclinic, MapAttractor, MapAttractors, Orbit, PeriodLaw, SlowManifold, Status, TopologyCounts, TopologySearch,
     )
 }  # fmt: skip
 
@@ -42,7 +47,7 @@ _FIXED, _CLOSED = 1e-8, 1e-5
 _DTYPES = {"f": "float", "c": "complex", "i": "int", "b": "bool"}
 
 
-def describe(result):
+def describe(result: Any) -> dict[str, Any]:
     """JSON-ready description of a flow, one of its results or a list of them.
 
     Returns
@@ -54,14 +59,14 @@ def describe(result):
     TypeError : anything else
     ValueError : flows of different cells in one result
     """
-    cells = []
+    cells: list[Cell] = []
     encoded = _encode(result, cells)
     if any(cell != cells[0] for cell in cells):
         raise ValueError("result holds flows of different cells: save them in one file a cell")
     return {"cell": cell_text(cells[0]) if cells else None, "result": encoded}
 
 
-def restore(data, cell=None):
+def restore(data: dict[str, Any], cell: Cell | None = None) -> Any:
     """What :func:`describe` described.
 
     Parameters

@@ -1,4 +1,21 @@
-"""Pictures of results: every function takes ``ax=`` and returns the Axes."""
+"""Pictures of results: every function takes ``ax=`` and returns the Axes.
 
-from .plotting_ import *  # noqa: F403
-from .plotting_ import __all__  # noqa: F401
+Every function draws into ``ax`` or into a new figure of one column's width. matplotlib is imported when something is drawn; no
+function shows a window, saves a file or touches global settings.
+"""
+
+from .counting import plot_complexity
+from .phase_diagrams import draw_count, plot_phase_diagram
+from .spectra import plot_density, plot_spectrum, plot_timescales
+from .training import plot_design, plot_diagnosis
+
+__all__ = [
+    "plot_spectrum",
+    "plot_density",
+    "plot_phase_diagram",
+    "plot_timescales",
+    "plot_diagnosis",
+    "plot_design",
+    "plot_complexity",
+    "draw_count",
+]

@@ -1,25 +1,41 @@
-"""Pictures of small flows: phase portraits, basins, bifurcation diagrams. As in ``plotting``: into ``ax`` or a new figure."""
+"""Pictures of small flows: phase portraits, basins, bifurcation diagrams."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import CapabilityError
-from ..flow.continuation.continuation_ import CycleBranch, FixedPointBranch
-from ..flow.flow import Flow, _box
-from ..flow.orbits.cycle import Basins, Cycle
-from ..flow.orbits.cycle import cycles as all_cycles
+from ..flow.continuation.cycles import CycleBranch
+from ..flow.continuation.fixed_points import FixedPointBranch
+from ..flow.flow import Flow, box_limits
+from ..flow.orbits.attractors import Basins
+from ..flow.orbits.attractors import cycles as all_cycles
+from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
-from .plotting_ import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, _axes
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..flow.proof.fixed_points import FlowFixedPoints
 
 __all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"]
+
+#: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
+_BESIDE, _AT_REST = 1e-4, 1e-7
 
 #: Marker and face of each kind of fixed point; saddles are crosses.
 _POINTS = {"sink": ("o", BLACK), "source": ("o", "white"), "saddle": ("X", VERMILLION), "undecided": ("s", "0.6")}
 
 
-def separatrices(flow, points=None, *, time=200.0, n=400):
+def separatrices(
+    flow: Flow, points: FlowFixedPoints | None = None, *, time: float = 200.0, n: int = 400
+) -> dict[str, list[np.ndarray]]:
     """Stable and unstable manifolds of the saddles of a two-dimensional flow, as curves.
 
     Parameters
@@ -44,7 +60,7 @@ def separatrices(flow, points=None, *, time=200.0, n=400):
         raise CapabilityError(f"separatrices are drawn for two-dimensional flows; this one has dim {flow.dim}")
     points = flow.fixed_points() if points is None else points
     bound = 1.2 * np.abs(flow.bounds).max()
-    out = {"stable": [], "unstable": []}
+    out: dict[str, list[np.ndarray]] = {"stable": [], "unstable": []}
     for p in points:
         if p.kind != "saddle":
             continue
@@ -52,23 +68,39 @@ def separatrices(flow, points=None, *, time=200.0, n=400):
         for value, v in zip(values.real, vectors.real.T):
             name, sign = ("unstable", 1.0) if value > 0 else ("stable", -1.0)
             for side in (1.0, -1.0):
-                x = p.state + 1e-4 * side * v / np.linalg.norm(v)
-                curve, t = [p.state, x], 0.0
-                while t < time and len(curve) < 20 * n:
-                    # equal lengths rather than equal times: about 1/n of the box a step
-                    step = min(time / n, 4.0 / n / max(np.linalg.norm(flow(x)), 1e-6))
-                    x = advance(flow, x, sign * step, bound=bound)
-                    t += step
-                    if not np.isfinite(x).all():
-                        break
-                    curve.append(x)
-                    if np.linalg.norm(flow(x)) < 1e-7 and t > 1.0:
-                        break
-                out[name].append(np.array(curve))
+                start = p.state + _BESIDE * side * v / np.linalg.norm(v)
+                out[name].append(_manifold(flow, p.state, start, sign, time, n, bound))
     return out
 
 
-def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=None, orbits=None, box=None, legend=True, ax=None):
+def _manifold(flow, saddle, start, sign, time, n, bound):
+    """The trajectory from beside a saddle, forwards (sign 1) or backwards (-1), as a curve (m, 2) from the saddle on."""
+    x, curve, t = start, [saddle, start], 0.0
+    while t < time and len(curve) < 20 * n:
+        # equal lengths rather than equal times: about 1/n of the box a step
+        step = min(time / n, 4.0 / n / max(np.linalg.norm(flow(x)), 1e-6))
+        x = advance(flow, x, sign * step, bound=bound)
+        t += step
+        if not np.isfinite(x).all():
+            break
+        curve.append(x)
+        if np.linalg.norm(flow(x)) < _AT_REST and t > 1.0:
+            break
+    return np.array(curve)
+
+
+def plot_portrait(
+    flow: Flow,
+    cycles: Sequence[Cycle] | None = None,
+    *,
+    streams: bool = True,
+    manifolds: bool = True,
+    points: FlowFixedPoints | None = None,
+    orbits: MapAttractors | None = None,
+    box: npt.ArrayLike | None = None,
+    legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
     """The phase portrait of a two-dimensional flow: nullclines, typed fixed points, stream lines, cycles, separatrices.
 
     Parameters
@@ -101,50 +133,64 @@ def plot_portrait(flow, cycles=None, *, streams=True, manifolds=True, points=Non
         raise TypeError(f"flow must be a Flow, got {flow!r}")
     if flow.dim != 2:
         raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
-    limits = _box(flow, box)
+    limits = box_limits(flow, box)
     points = flow.fixed_points() if points is None else points
     cycles = all_cycles(flow) if cycles is None else list(cycles)
     if not all(isinstance(c, Cycle) for c in cycles):
         raise TypeError("cycles must hold Cycles")
     if orbits is not None and not isinstance(orbits, MapAttractors):
         raise TypeError(f"orbits must be MapAttractors, got {orbits!r}")
-    ax = _axes(ax, 3.3)
+    ax = axes_or_new(ax, 3.3)
     if streams:
-        x, y = (np.linspace(low, high, 41) for low, high in limits)
-        speed = flow(np.stack(np.meshgrid(x, y), axis=-1))
-        ax.streamplot(x, y, speed[..., 0], speed[..., 1], color="0.75", linewidth=0.5, arrowsize=0.5, density=1.1, zorder=1)
-    for i, (curves, colour) in enumerate(zip(flow.nullclines(box=box), (BLUE, ORANGE))):
-        for j, curve in enumerate(curves):
-            ax.plot(*curve.T, color=colour, linewidth=1.0, zorder=2, label=f"$\\dot h_{i + 1} = 0$" if j == 0 else None)
+        _draw_streams(ax, flow, limits)
+    _draw_nullclines(ax, flow, box)
     if manifolds:
-        curves = separatrices(flow, points)
-        for name, style in (("stable", (0, (1, 1))), ("unstable", "-")):
-            for j, curve in enumerate(curves[name]):
-                label = f"{name} manifold" if j == 0 else None
-                ax.plot(*curve.T, color=PURPLE, linewidth=0.9, linestyle=style, zorder=3, label=label)
+        _draw_manifolds(ax, separatrices(flow, points))
     for stable in (True, False):
-        style = {
-            "color": GREEN if stable else VERMILLION,
-            "linestyle": "-" if stable else (0, (4, 2)),
-            "linewidth": 1.8,
-            "zorder": 4,
-        }
         for j, cycle in enumerate([c for c in cycles if c.stable == stable]):
-            states = cycle.states(800)
-            closed = np.concatenate([states, states[:1]])
-            ax.plot(*closed.T, **style, label=f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
+            _draw_cycle(ax, cycle, f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
     moving = [a.states for a in orbits or () if a.kind != "fixed"]
     if moving:
         ax.plot(*np.concatenate(moving).T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
     _draw_points(ax, points)
     ax.set_xlim(*_padded(limits[0]))
     ax.set_ylim(*_padded(limits[1]))
+    _name_plane(ax)
+    if legend:
+        legend_beside(ax)
+    return ax
+
+
+def _draw_streams(ax, flow, limits):
+    x, y = (np.linspace(low, high, 41) for low, high in limits)
+    speed = flow(np.stack(np.meshgrid(x, y), axis=-1))
+    ax.streamplot(x, y, speed[..., 0], speed[..., 1], color="0.75", linewidth=0.5, arrowsize=0.5, density=1.1, zorder=1)
+
+
+def _draw_nullclines(ax, flow, box):
+    for i, (curves, colour) in enumerate(zip(flow.nullclines(box=box), (BLUE, ORANGE))):
+        for j, curve in enumerate(curves):
+            ax.plot(*curve.T, color=colour, linewidth=1.0, zorder=2, label=f"$\\dot h_{i + 1} = 0$" if j == 0 else None)
+
+
+def _draw_manifolds(ax, curves):
+    for name, style in (("stable", (0, (1, 1))), ("unstable", "-")):
+        for j, curve in enumerate(curves[name]):
+            label = f"{name} manifold" if j == 0 else None
+            ax.plot(*curve.T, color=PURPLE, linewidth=0.9, linestyle=style, zorder=3, label=label)
+
+
+def _draw_cycle(ax, cycle, label):
+    states = cycle.states(800)
+    closed = np.concatenate([states, states[:1]])
+    colour, line = (GREEN, "-") if cycle.stable else (VERMILLION, (0, (4, 2)))
+    ax.plot(*closed.T, color=colour, linestyle=line, linewidth=1.8, zorder=4, label=label)
+
+
+def _name_plane(ax):
     ax.set_xlabel("$h_1$")
     ax.set_ylabel("$h_2$")
     ax.set_aspect("equal")
-    if legend:
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
-    return ax
 
 
 def _padded(limits):
@@ -165,7 +211,7 @@ def _draw_points(ax, points):
 _BASINS = ("#cfe3f3", "#fbe3b8", "#cdebdd", "#f3d3e3", "#e3dcf2", "#f6d5c5", "#e8e8c8", "#dddddd")
 
 
-def plot_basins(basins, *, ax=None):
+def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     """Basins of attraction as areas, with the attractors and the other fixed points.
 
     Parameters
@@ -182,25 +228,21 @@ def plot_basins(basins, *, ax=None):
 
     if not isinstance(basins, Basins):
         raise TypeError(f"basins must be Basins, got {basins!r}")
-    ax = _axes(ax, 3.3)
+    ax = axes_or_new(ax, 3.3)
     count = len(basins.attractors)
     colours = ListedColormap([_BASINS[i % len(_BASINS)] for i in range(max(1, count))])
     norm = BoundaryNorm(np.arange(max(1, count) + 1) - 0.5, max(1, count))
     shown = np.ma.masked_less(basins.label, 0)
     ax.pcolormesh(basins.x, basins.y, shown, cmap=colours, norm=norm, shading="nearest", rasterized=True, zorder=0)
     for j, cycle in enumerate(basins.attractors.cycles):
-        states = cycle.states(800)
-        ax.plot(
-            *np.concatenate([states, states[:1]]).T, color=GREEN, linewidth=1.8, zorder=4, label="stable cycle" if j == 0 else None
-        )
+        _draw_cycle(ax, cycle, "stable cycle" if j == 0 else None)
     _draw_points(ax, basins.flow.fixed_points())
-    ax.set_xlabel("$h_1$")
-    ax.set_ylabel("$h_2$")
-    ax.set_aspect("equal")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    _name_plane(ax)
+    legend_beside(ax)
     return ax
 
 
+#: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
     "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
     "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
@@ -208,7 +250,9 @@ _BIFURCATIONS = {
 }  # fmt: skip
 
 
-def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
+def plot_bifurcations(
+    *branches: FixedPointBranch | CycleBranch, coordinate: int = 0, stability: str = "flow", ax: Axes | None = None
+) -> Axes:
     """A bifurcation diagram: one coordinate of fixed points and the range of it on cycles, against the parameter.
 
     Parameters
@@ -237,7 +281,7 @@ def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
     dim = (branches[0].states if isinstance(branches[0], FixedPointBranch) else branches[0].low).shape[1]
     if isinstance(coordinate, bool) or not isinstance(coordinate, (int, np.integer)) or not 0 <= coordinate < dim:
         raise ValueError(f"coordinate must be an integer from 0 to {dim - 1}, got {coordinate!r}")
-    ax = _axes(ax, 2.7)
+    ax = axes_or_new(ax, 2.7)
     seen = set()
 
     def once(name):
@@ -255,7 +299,7 @@ def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
         for values in curves:
             for start, end in _runs(stable):
                 name = f"{'stable' if stable[start] else 'unstable'} {what}"
-                style = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
+                style: dict[str, Any] = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
                 ax.plot(branch.values[start : end + 1], values[start : end + 1], **style, label=once(name))
         for b in branch.bifurcations:
             marker, face = _BIFURCATIONS[b.kind]
@@ -263,11 +307,11 @@ def plot_bifurcations(*branches, coordinate=0, stability="flow", ax=None):
             if isinstance(branch, CycleBranch) and b.orbit is not None:
                 height = b.orbit.stages[..., coordinate].max()
             label = once(b.kind.replace("_", "-") + (" (map)" if b.kind in ("neimark_sacker", "flip") else ""))
-            style = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
-            ax.plot(b.value, height, marker=marker, color=face, label=label, **style)
+            mark: dict[str, Any] = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
+            ax.plot(b.value, height, marker=marker, color=face, label=label, **mark)
     ax.set_xlabel(_parameter_label(branches[0].path))
     ax.set_ylabel(f"$h_{coordinate + 1}$")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    legend_beside(ax)
     return ax
 
 

@@ -2,22 +2,27 @@
 
 On every mesh interval the orbit is the polynomial through the left end and m stages (Gauss points), at which it satisfies
 du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at
-once; what
-is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
+once; what is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
 Unstable orbits, orbits of long period and of tiny multipliers are no harder than others, which is why this is not shooting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ..program.taylor import parameter_slope
 
-__all__ = ["Orbit", "from_curve", "newton", "refine", "solve"]
+if TYPE_CHECKING:
+    from ..flow import Flow
+
+__all__ = ["Orbit", "Plane", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
 
 #: Stages per interval: order 12 at the mesh points.
 STAGES = 6
@@ -30,8 +35,17 @@ _DENSE = 260
 
 
 @lru_cache(maxsize=8)
-def _scheme(m):
-    """Nodes 0 and Gauss points (m + 1,), weights (m,), barycentric weights (m + 1,), derivative (m, m + 1), extrapolation to 1."""
+def gauss_scheme(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What collocation with m Gauss points on an interval [0, 1] needs.
+
+    Returns
+    -------
+    nodes : (m + 1,) array, 0 and the Gauss points
+    weights : (m,) array, of the integral
+    barycentric : (m + 1,) array, weights of the interpolation
+    derivative : (m, m + 1) array, from values at the nodes to slopes at the Gauss points
+    end : (m + 1,) array, from values at the nodes to the value at 1
+    """
     x, w = np.polynomial.legendre.leggauss(m)
     c, b = 0.5 * (x + 1.0), 0.5 * w
     nodes = np.concatenate([[0.0], c])
@@ -70,11 +84,11 @@ class Orbit:
     def _values(self):
         return np.concatenate([self.points[:, None, :], self.stages], axis=1)
 
-    def __call__(self, phase):
+    def __call__(self, phase: npt.ArrayLike) -> np.ndarray:
         """States at phases (any shape, taken modulo 1); (..., dim)."""
-        phase = np.mod(np.asarray(phase, dtype=float), 1.0)
-        flat = phase.ravel()
-        nodes, _, barycentric, _, _ = _scheme(self.stages.shape[1])
+        phases = np.mod(np.asarray(phase, dtype=float), 1.0)
+        flat = phases.ravel()
+        nodes, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
         j = np.clip(np.searchsorted(self.mesh, flat, side="right") - 1, 0, len(self.points) - 1)
         local = (flat - self.mesh[j]) / (self.mesh[j + 1] - self.mesh[j])
         gap = local[:, None] - nodes
@@ -82,41 +96,41 @@ class Orbit:
         weight = barycentric / np.where(exact, 1.0, gap)
         weight = np.where(exact.any(axis=1, keepdims=True), exact.astype(float), weight)
         weight /= weight.sum(axis=1, keepdims=True)
-        return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phase.shape, -1)
+        return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phases.shape, -1)
 
-    def average(self, values):
+    def average(self, values: np.ndarray) -> np.ndarray:
         """Time average of a function given at the stages, (n, m, ...)."""
-        _, b, _, _, _ = _scheme(self.stages.shape[1])
+        _, b, _, _, _ = gauss_scheme(self.stages.shape[1])
         return np.einsum("j,k,jk...->...", np.diff(self.mesh), b, values)
 
-    def defect(self, flow):
+    def defect(self, flow: Flow) -> float:
         """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
         wanted = self.period * flow(self.stages)
         return float(np.abs(_stage_velocity(self) - wanted).max() / max(np.abs(wanted).max(), 1e-300))
 
-    def rebuilt(self, mesh):
+    def rebuilt(self, mesh: np.ndarray) -> Orbit:
         """The same curve on another mesh."""
-        nodes = _scheme(self.stages.shape[1])[0]
+        nodes = gauss_scheme(self.stages.shape[1])[0]
         phases = mesh[:-1, None] + np.diff(mesh)[:, None] * nodes
         values = self(phases)
         return Orbit(mesh, values[:, 0], values[:, 1:], self.period)
 
     def _highest(self):
         """|u^(m+1)|/m! on each interval, (n,), from the jumps of the highest derivative between neighbours; and their lengths."""
-        _, _, barycentric, _, _ = _scheme(self.stages.shape[1])
+        _, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
         m, h = self.stages.shape[1], np.diff(self.mesh)
         leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
         jump = leading - np.roll(leading, 1, axis=0)
         slope = np.abs(jump) / (0.5 * (h + np.roll(h, 1)))[:, None]
         return (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1), h
 
-    def local_error(self):
+    def local_error(self) -> float:
         """The largest error of the collocation polynomials between mesh points, estimated; at mesh points it is far smaller."""
         slope, h = self._highest()
         order = self.stages.shape[1] + 1
         return float((slope * h**order).max() / order)
 
-    def graded_mesh(self, n):
+    def graded_mesh(self, n: int) -> np.ndarray:
         """A mesh of n intervals on which the error estimated from the highest derivative is spread evenly [de Boor]."""
         slope, h = self._highest()
         size = slope ** (1.0 / (self.stages.shape[1] + 1))
@@ -128,17 +142,28 @@ class Orbit:
         mesh[0], mesh[-1] = 0.0, 1.0
         return mesh
 
-    def monodromy(self):
+    @property
+    def steps(self) -> np.ndarray:
+        """``transfer`` of a solved orbit; ValueError where it is not solved."""
+        if self.transfer is None:
+            raise ValueError("the orbit is not solved: it has no transfer matrices")
+        return self.transfer
+
+    def monodromy(self) -> np.ndarray:
         """The derivative of the orbit after one period, (dim, dim), at ``points[0]``."""
         M = np.eye(self.points.shape[1])
-        for step in self.transfer:
+        for step in self.steps:
             M = step @ M
         return M
 
+    def multiplier_product(self) -> float:
+        """The product of all multipliers, with relative digits however small it is: that of the steps' determinants."""
+        return np.prod(np.linalg.det(self.steps))
 
-def from_curve(curve, period, n=_INTERVALS):
+
+def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int = _INTERVALS) -> Orbit:
     """An Orbit on a mesh of n graded intervals through a closed curve: ``curve(times)`` gives (..., dim), times in [0, period)."""
-    nodes = _scheme(STAGES)[0]
+    nodes = gauss_scheme(STAGES)[0]
 
     def sample(mesh):
         values = curve(period * (mesh[:-1, None] + np.diff(mesh)[:, None] * nodes))
@@ -199,11 +224,47 @@ class Plane:
 
 def _stage_velocity(orbit):
     """du/dphase at the stages."""
-    D = _scheme(orbit.stages.shape[1])[3]
+    D = gauss_scheme(orbit.stages.shape[1])[3]
     return np.einsum("ki,jid->jkd", D, orbit._values) / np.diff(orbit.mesh)[:, None, None]
 
 
-def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterations=25, tangent=False):
+@overload
+def newton(
+    flow: Flow,
+    orbit: Orbit,
+    path: str | None = None,
+    plane: Plane | None = None,
+    reference: Orbit | None = None,
+    tol: float = 1e-11,
+    iterations: int = 25,
+    tangent: Literal[False] = False,
+) -> tuple[Orbit, Flow]: ...
+
+
+@overload
+def newton(
+    flow: Flow,
+    orbit: Orbit,
+    path: str,
+    plane: Plane,
+    reference: Orbit | None = None,
+    tol: float = 1e-11,
+    iterations: int = 25,
+    *,
+    tangent: Literal[True],
+) -> tuple[Orbit, Flow, tuple[np.ndarray, float, float]]: ...
+
+
+def newton(
+    flow: Flow,
+    orbit: Orbit,
+    path: str | None = None,
+    plane: Plane | None = None,
+    reference: Orbit | None = None,
+    tol: float = 1e-11,
+    iterations: int = 25,
+    tangent: bool = False,
+) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, tuple[np.ndarray, float, float]]:
     """Newton's method for a closed orbit on a fixed mesh.
 
     Parameters
@@ -230,12 +291,11 @@ def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterat
     ConvergenceError : no convergence, or a singular system
     """
     n, m, d = orbit.stages.shape
-    _, b, _, D, end = _scheme(m)
+    _, b, _, D, end = gauss_scheme(m)
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
     weight = h[:, None, None] * b[None, :, None]
     phase_row = weight * _stage_velocity(reference)
-    free = path is not None
     last = np.inf
     for iteration in range(iterations):
         U, T = orbit.stages, orbit.period
@@ -246,12 +306,12 @@ def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterat
         M = np.einsum("kl,ab->kalb", D[:, 1:], np.eye(d))[None].repeat(n, axis=0)
         k = np.arange(m)
         M[:, k, :, k, :] -= T * (h[:, None, None, None] * J).transpose(1, 0, 2, 3)
-        q = 2 if free else 1
+        q = 1 if path is None else 2
         right = np.empty((n, m, d, 1 + d + q))
         right[..., 0] = -R
         right[..., 1 : 1 + d] = -D[:, 0][None, :, None, None] * np.eye(d)
         right[..., 1 + d] = h[:, None, None] * f
-        if free:
+        if path is not None:
             right[..., 2 + d] = T * h[:, None, None] * parameter_slope(flow, U, path)
         try:
             S = np.linalg.solve(M.reshape(n, m * d, m * d), right.reshape(n, m * d, -1)).reshape(n, m, d, -1)
@@ -261,7 +321,7 @@ def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterat
             extrapolated = np.einsum("i,jid->jd", end, values)
             gap = -(np.roll(orbit.points, -1, axis=0) - extrapolated) + ends[..., 0]
             conditions = [(phase_row, 0.0, 0.0, -np.sum(phase_row * (U - reference.stages)))]
-            if plane is not None:
+            if plane is not None and path is not None:
                 along = weight * plane.stages
                 ahead = np.sum(along * (U - plane.orbit.stages)) + plane.period * (T - plane.orbit.period)
                 ahead += plane.slope * (flow.parameter(path) - plane.value)
@@ -278,7 +338,7 @@ def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterat
         if not np.isfinite(change):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
-        if free:
+        if path is not None:
             flow = flow.replace(path, flow.parameter(path) + damping * float(dq[1]))
         orbit = Orbit(
             orbit.mesh, orbit.points + damping * du, U + damping * dU, float(T + damping * dq[0]), transfer, float(change)
@@ -300,7 +360,7 @@ def newton(flow, orbit, path=None, plane=None, reference=None, tol=1e-11, iterat
     return orbit, flow, (dU / length, float(dq[0] / length), float(dq[1] / length))
 
 
-def refine(flow, orbit, tol=1e-11):
+def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
     """The orbit on finer and finer meshes, until period and multipliers stand still.
 
     Parameters
@@ -329,7 +389,7 @@ def refine(flow, orbit, tol=1e-11):
         finer = orbit.rebuilt(orbit.graded_mesh(n))
         finer, _ = newton(flow, finer)
         change = abs(finer.period - orbit.period)
-        before, after = (np.log(np.abs(np.linalg.det(o.transfer))).sum() for o in (orbit, finer))
+        before, after = (np.log(np.abs(np.linalg.det(o.steps))).sum() for o in (orbit, finer))
         orbit = finer
         if change <= tol * orbit.period and abs(after - before) <= 1e3 * tol * (1.0 + abs(after)):
             return orbit, change
@@ -343,7 +403,7 @@ def refine(flow, orbit, tol=1e-11):
         n = min(_MOST_INTERVALS, int(1.5 * n))
 
 
-def solve(flow, orbit, tol=1e-11):
+def solve(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
     """Newton's method from a rough guess, then :func:`refine`."""
     orbit, _ = newton(flow, orbit, tol=1e-7)
     orbit, _ = newton(flow, orbit.rebuilt(orbit.graded_mesh(len(orbit.points))), tol=1e-7)

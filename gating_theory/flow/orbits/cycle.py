@@ -1,25 +1,41 @@
-"""Limit cycles of a flow, stable and unstable, with Floquet multipliers; all attractors from a grid of starts; basins [JSP]."""
+"""One limit cycle of a flow, stable or not, with its Floquet multipliers: found from a trajectory, solved by collocation [JSP]."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.status import Status
 from ...support.checks import integer, real, real_array
-from ..flow import _box
 from . import collocation
 from .trajectories import advance
 
-__all__ = ["Attractors", "Basins", "Cycle", "attractors", "basins", "cycles", "find_cycle"]
+if TYPE_CHECKING:
+    from ..flow import Flow
+
+__all__ = ["Cycle", "cycle_from_orbit", "fastest_state", "find_cycle", "limit_cycle", "measured_cycle"]
 
 #: Extent (largest range of a coordinate) below which a closed orbit counts as a point.
 _POINT = 1e-5
 
-#: A trajectory this close to a sink has arrived; to a stable cycle, in units of the cycle's extent.
-_ARRIVED, _ON_CYCLE = 1e-4, 1e-3
+#: Distance of the trivial multiplier from 1 above which the others are said to have few digits.
+_DRIFT = 1e-6
+
+#: A state this far out (largest component) will not come back.
+_AWAY = 1e3
+
+#: A return to a section counts where it is this near, in units of the trajectory's extent so far, and the loop leads away from the
+#: start by more than so many times that distance.
+_NEAR_RETURN, _LOOP = 0.1, 3.0
+
+#: Mesh intervals with which Newton is tried on a loop.
+_MESHES = (24, 96)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,30 +54,36 @@ class Cycle:
         determinants of all collocation steps, which keeps relative digits however small it is; in more dimensions multipliers below
         1e-13 of the largest are rounding.
     trivial : float
-        What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit,
-        where products of
-        collocation steps grow by many orders of magnitude on the way).
+        What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit, where
+        products of collocation steps grow by many orders of magnitude on the way).
     liouville : float
         exp of the integrated divergence of the flow, which is the product of all multipliers: an independent check.
     orbit : collocation.Orbit
-    status : str
+    status : Status
+        "converged", or "few_digits": converged, but the trivial multiplier came out far from 1 (dim > 2 only), and the others have
+        no more digits than it has; not ok.
     """
 
-    flow: object
+    flow: Flow
     period: float
     period_error: float
     multipliers: np.ndarray
     trivial: float
     liouville: float
-    orbit: object = field(repr=False)
-    status: str = "converged"
+    orbit: collocation.Orbit = field(repr=False)
+    status: Status = Status("converged")
 
     @property
-    def point(self):
+    def ok(self) -> bool:
+        """Whether all digits of the multipliers are to be trusted."""
+        return self.status.ok
+
+    @property
+    def point(self) -> np.ndarray:
         """(dim,) array, a state on the cycle."""
         return self.orbit.points[0]
 
-    def states(self, n=400):
+    def states(self, n: int = 400) -> np.ndarray:
         """(n, dim) array, n states at equal times around the cycle, from ``point`` on."""
         return self.orbit(np.arange(integer("n", n, low=1)) / n)
 
@@ -78,27 +100,27 @@ class Cycle:
         return states, cKDTree(states)
 
     @property
-    def extent(self):
+    def extent(self) -> np.ndarray:
         """(dim,) array, largest minus smallest value of each coordinate."""
         return np.ptp(self._curve[0], axis=0)
 
     @property
-    def stable(self):
+    def stable(self) -> bool:
         """Whether all multipliers lie inside the unit circle."""
         return bool((np.abs(self.multipliers) < 1.0).all())
 
     @property
-    def n_unstable(self):
+    def n_unstable(self) -> int:
         """Number of multipliers outside the unit circle."""
         return int((np.abs(self.multipliers) > 1.0).sum())
 
     @property
-    def exponents(self):
+    def exponents(self) -> np.ndarray:
         """(dim - 1,) array, Floquet exponents log|multiplier| / period, per unit time."""
         with np.errstate(divide="ignore"):
             return np.log(np.abs(self.multipliers)) / self.period
 
-    def distance(self, states):
+    def distance(self, states: npt.ArrayLike) -> np.ndarray:
         """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...)."""
         states = np.asarray(states, dtype=float)
         flat = states.reshape(-1, self.flow.dim)
@@ -112,11 +134,11 @@ class Cycle:
             best = np.minimum(best, np.linalg.norm(flat - a - t[:, None] * along, axis=1))
         return best.reshape(states.shape[:-1])
 
-    def same(self, other):
+    def same(self, other: Cycle) -> bool:
         """Whether another Cycle is this one, to 1e-4 of its extent."""
         return bool(self.distance(other.states(50)).max() < 1e-4 * self.extent.max())
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready: period, multipliers (real and imaginary parts), 200 states, status."""
         return {
             "kind": "cycle",
@@ -126,18 +148,30 @@ class Cycle:
             "trivial": self.trivial,
             "liouville": self.liouville,
             "states": self.states(200).tolist(),
-            "status": self.status,
+            "status": str(self.status),
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         kind = "stable" if self.stable else f"unstable ({self.n_unstable} of {len(self.multipliers)} directions)"
         values = ", ".join(f"{m.real:.6g}" if abs(m.imag) < 1e-14 else f"{m:.6g}" for m in self.multipliers)
         centre = ", ".join(f"{x:.4g}" for x in self.states(200).mean(axis=0))
         return f"{kind} cycle: period {self.period:.10g} ({self.period_error:.0e}), multipliers {values}, around ({centre})"
 
 
-def cycle_from_orbit(flow, orbit, tol=1e-11):
-    """A Cycle from a rough or converged collocation orbit; ConvergenceError where it shrinks to a point or does not converge."""
+def cycle_from_orbit(flow: Flow, orbit: collocation.Orbit, tol: float = 1e-11) -> Cycle:
+    """A Cycle from a rough or converged collocation orbit, passed once even where the orbit runs around several times.
+
+    Parameters
+    ----------
+    flow : Flow
+    orbit : collocation.Orbit
+    tol : float
+        Relative tolerance of the period.
+
+    Raises
+    ------
+    ConvergenceError : it shrinks to a point, or does not converge
+    """
     before = np.ptp(orbit.points, axis=0).max()
     while True:
         orbit, error = collocation.solve(flow, orbit, tol)
@@ -146,9 +180,12 @@ def cycle_from_orbit(flow, orbit, tol=1e-11):
             raise ConvergenceError("closed orbit: it shrank to a fixed point", orbit)
         folds = _covering(orbit, extent)
         if folds == 1:
-            return _measure(flow, orbit, error)
-        short = orbit
-        orbit = collocation.from_curve(lambda t, o=short: o(t / o.period), short.period / folds)
+            return measured_cycle(flow, orbit, error)
+        orbit = collocation.from_curve(_in_time(orbit), orbit.period / folds)
+
+
+def _in_time(orbit):
+    return lambda times: orbit(times / orbit.period)
 
 
 def _covering(orbit, extent):
@@ -161,12 +198,20 @@ def _covering(orbit, extent):
     return 1
 
 
-def _measure(flow, orbit, error):
+def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
+    """The Cycle of a solved orbit: its multipliers, and the checks on them.
+
+    Parameters
+    ----------
+    flow : Flow
+    orbit : collocation.Orbit, solved
+    error : float, of the period
+    """
     M = orbit.monodromy()
     J = flow.jacobian(orbit.stages)
     growth = orbit.period * orbit.average(np.trace(J, axis1=-2, axis2=-1))
     if flow.dim == 2:
-        multipliers = np.array([np.prod(np.linalg.det(orbit.transfer))], dtype=complex)
+        multipliers = np.array([orbit.multiplier_product()], dtype=complex)
         trivial = float(np.trace(M) - multipliers[0].real)
     else:
         values = np.linalg.eigvals(M).astype(complex)
@@ -174,9 +219,10 @@ def _measure(flow, orbit, error):
         trivial = float(values[place].real)
         multipliers = np.delete(values, place)
         multipliers = multipliers[np.argsort(-np.abs(multipliers))]
-    status = "converged"
-    if flow.dim > 2 and abs(trivial - 1.0) > 1e-6:
-        status += f"; the trivial multiplier came out as {trivial:.8g}: the others have no more digits than that"
+    status = Status("converged")
+    if flow.dim > 2 and abs(trivial - 1.0) > _DRIFT:
+        text = f"converged; the trivial multiplier came out as {trivial:.8g}: the others have no more digits than that"
+        status = Status("few_digits", text, ok=False)
     return Cycle(flow, orbit.period, error, multipliers, trivial, float(np.exp(growth)), orbit, status)
 
 
@@ -200,7 +246,7 @@ class _Loop:
         return out.reshape(*times.shape, -1)
 
 
-def _loops(flow, state, longest, backward=False):
+def _loops(flow: Flow, state: np.ndarray, longest: float, backward: bool = False) -> Iterator[_Loop]:
     """Candidates for one loop of the trajectory from ``state``: its near returns to a section through it, the earliest first."""
     velocity = flow(state)
     speed = np.linalg.norm(velocity)
@@ -213,7 +259,7 @@ def _loops(flow, state, longest, backward=False):
         return (x - state) @ normal
 
     # solve_ivp sees crossings from below in the direction of its own steps
-    section.direction = 1.0
+    section.direction = 1.0  # type: ignore[attr-defined]
     span, start, offset, pieces = 40.0, state, 0.0, []
     low, high = state, state
     while offset < longest:
@@ -221,25 +267,34 @@ def _loops(flow, state, longest, backward=False):
             run = flow.integrate(start, sign * span, events=section, rtol=1e-11, atol=1e-13, dense_output=True)
         except ConvergenceError:
             return
-        if not np.isfinite(run.y).all() or np.abs(run.y).max() > 1e3:
+        if not np.isfinite(run.y).all() or np.abs(run.y).max() > _AWAY:
             return
         pieces.append((offset + span, run.sol))
         low, high = np.minimum(low, run.y.min(axis=1)), np.maximum(high, run.y.max(axis=1))
         for when, x in zip(np.abs(run.t_events[0]), run.y_events[0]):
             # the start itself is a crossing too, and it is no return before the orbit has been far away
-            if offset + when > 1e-6 and np.linalg.norm(x - state) < 0.1 * (high - low).max():
+            if offset + when > 1e-6 and np.linalg.norm(x - state) < _NEAR_RETURN * (high - low).max():
                 loop = _Loop(pieces, offset + when, backward)
                 away = np.linalg.norm(loop(np.linspace(0.0, loop.period, 50)) - state, axis=1).max()
-                if away > 3.0 * np.linalg.norm(x - state):
+                if away > _LOOP * np.linalg.norm(x - state):
                     yield loop
         offset, start, span = offset + span, run.y[:, -1], 2.0 * span
 
 
-def _fastest(flow, state, sign, time, n=64):
-    """The fastest of n states along a trajectory: where a section is crossed well, far from saddles that the cycle rests at."""
+def fastest_state(flow: Flow, state: np.ndarray, sign: float, time: float, n: int = 64) -> np.ndarray:
+    """The fastest of n states along a trajectory: where a section is crossed well, far from saddles that the cycle rests at.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (dim,) array
+    sign : 1.0 forwards in time, -1.0 backwards
+    time : float
+    n : int
+    """
     best, speed = state, np.linalg.norm(flow(state))
     for _ in range(n):
-        state = advance(flow, state, sign * time / n, rtol=1e-10, atol=1e-12, bound=1e3)
+        state = advance(flow, state, sign * time / n, rtol=1e-10, atol=1e-12, bound=_AWAY)
         if not np.isfinite(state).all():
             break
         now = np.linalg.norm(flow(state))
@@ -248,12 +303,38 @@ def _fastest(flow, state, sign, time, n=64):
     return best
 
 
-def _limit_cycle(flow, state, max_period, backward=False, tol=1e-11, candidates=4, near=0.02):
-    """The cycle that attracts (backward: repels) and passes within ``near`` extents of a state, from the first returns to it."""
+def limit_cycle(
+    flow: Flow,
+    state: np.ndarray,
+    max_period: float,
+    backward: bool = False,
+    tol: float = 1e-11,
+    candidates: int = 4,
+    near: float = 0.02,
+) -> Cycle:
+    """The cycle that attracts (backward: repels) and passes near a state, from the first returns of the trajectory to it.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (dim,) array
+    max_period : float
+    backward : bool
+    tol : float
+        Relative tolerance of the period.
+    candidates : int
+        Returns that are tried.
+    near : float
+        Largest distance of the cycle from the state, in units of the cycle's extent.
+
+    Raises
+    ------
+    ConvergenceError : no such cycle
+    """
     reason = "no near return"
     for count, loop in enumerate(_loops(flow, state, max_period, backward)):
         cycle = None
-        for intervals in (24, 96):
+        for intervals in _MESHES:
             try:
                 cycle = cycle_from_orbit(flow, collocation.from_curve(loop, loop.period, intervals), tol)
                 break
@@ -270,13 +351,20 @@ def _limit_cycle(flow, state, max_period, backward=False, tol=1e-11, candidates=
     raise ConvergenceError(reason, state)
 
 
-def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=False, tol=1e-11):
+def find_cycle(
+    flow: Flow,
+    start: npt.ArrayLike,
+    *,
+    transient: float = 200.0,
+    max_period: float = 2000.0,
+    backward: bool = False,
+    tol: float = 1e-11,
+) -> Cycle:
     """The limit cycle that a trajectory approaches, or that it left when ``backward``.
 
-    The trajectory is followed for a transient time and then until it returns close to where it was; the loop is the first
-    guess of the
-    collocation solver. That a trajectory keeps moving proves nothing (transients behind shut gates last thousands of time units);
-    only a converged closed orbit of finite extent is returned.
+    The trajectory is followed for a transient time and then until it returns close to where it was; the loop is the first guess of
+    the collocation solver. That a trajectory keeps moving proves nothing (transients behind shut gates last thousands of time
+    units); only a converged closed orbit of finite extent is returned.
 
     Parameters
     ----------
@@ -309,276 +397,13 @@ def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=Fals
     max_period = real("max_period", max_period, low=0.0, open_low=True)
     tol = real("tol", tol, low=1e-13, high=1e-3)
     state, reason = start, "no near return"
-    for factor in (1.0, 3.0, 12.0):
-        state = advance(flow, state, (-1.0 if backward else 1.0) * factor * transient, rtol=1e-10, atol=1e-12, bound=1e3)
+    for factor in (1.0, 3.0, 12.0):  # after 1, 4 and 16 times the transient
+        state = advance(flow, state, (-1.0 if backward else 1.0) * factor * transient, rtol=1e-10, atol=1e-12, bound=_AWAY)
         if not np.isfinite(state).all():
             raise ConvergenceError("no cycle: the trajectory leaves all bounds", start)
-        state = _fastest(flow, state, -1.0 if backward else 1.0, max(25.0, 0.25 * factor * transient))
+        state = fastest_state(flow, state, -1.0 if backward else 1.0, max(25.0, 0.25 * factor * transient))
         try:
-            return _limit_cycle(flow, state, max_period, backward, tol)
+            return limit_cycle(flow, state, max_period, backward, tol)
         except ConvergenceError as error:
             reason = str(error)
     raise ConvergenceError(f"no cycle from {start.tolist()}: {reason}", state)
-
-
-# --- attractors
-
-
-@dataclass(frozen=True, eq=False)
-class Attractors:
-    """Where a set of starts ends: stable fixed points and stable cycles.
-
-    Attributes
-    ----------
-    flow : Flow
-    sinks : (n_sinks, dim) array
-    cycles : list of Cycle
-    starts : (..., dim) array
-    label : (...) array of int
-        Attractor of each start: sinks from 0 on, then cycles; -1 where nothing was reached within ``t_max``.
-    n_undecided : int
-        Starts with label -1.
-    t_max : float
-    status : str
-    """
-
-    flow: object
-    sinks: np.ndarray
-    cycles: list
-    starts: np.ndarray = field(repr=False)
-    label: np.ndarray = field(repr=False)
-    n_undecided: int = 0
-    t_max: float = 0.0
-    status: str = ""
-
-    def __len__(self):
-        return len(self.sinks) + len(self.cycles)
-
-    @property
-    def fraction(self):
-        """(len,) array, share of the starts that each attractor drew."""
-        counts = np.bincount(self.label[self.label >= 0].ravel(), minlength=len(self))
-        return counts / max(1, self.label.size)
-
-    def __str__(self):
-        lines = [self.status]
-        for i, share in enumerate(self.fraction):
-            if i < len(self.sinks):
-                what = f"sink ({', '.join(f'{x:.6g}' for x in self.sinks[i])})"
-            else:
-                what = str(self.cycles[i - len(self.sinks)])
-            lines.append(f"  {i}: {what}; {share:.1%} of the starts")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, eq=False)
-class Basins:
-    """Basins of attraction of a two-dimensional flow on a grid.
-
-    Attributes
-    ----------
-    x, y : (n,) arrays, the grid
-    label : (n, n) array of int, ``label[j, i]`` belongs to (x[i], y[j]); see Attractors
-    attractors : Attractors
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    label: np.ndarray
-    attractors: Attractors
-
-    @property
-    def flow(self):
-        """The Flow."""
-        return self.attractors.flow
-
-    def __str__(self):
-        return str(self.attractors)
-
-
-def _grid(flow, n, box):
-    axes = [np.linspace(low, high, n) for low, high in _box(flow, box)]
-    return axes, np.stack(np.meshgrid(*axes, indexing="xy"), axis=-1)
-
-
-def _given_starts(flow, starts, box):
-    """(..., dim) array of starts: those given, or a grid of so many points per axis."""
-    if starts is None or isinstance(starts, (int, np.integer)):
-        n = _default_grid(flow.dim) if starts is None else integer("starts", starts, low=1)
-        _, starts = _grid(flow, n, box)
-    starts = real_array("starts", starts)
-    if starts.ndim == 0 or starts.shape[-1] != flow.dim:
-        raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
-    return starts
-
-
-def _default_grid(dim):
-    return {1: 101, 2: 16, 3: 8}.get(dim, 4)
-
-
-def _along_manifolds(flow, points, unstable=True):
-    """Starts beside the fixed points, along the directions in which they repel (or attract): into every corner of the portrait."""
-    starts = []
-    for x in points:
-        values, vectors = np.linalg.eig(flow.jacobian(x))
-        wanted = values.real > 0 if unstable else values.real < 0
-        for v in vectors.T[wanted]:
-            for part in (v.real, v.imag):
-                if np.linalg.norm(part) > 1e-8:
-                    starts += [x + 1e-3 * part / np.linalg.norm(part), x - 1e-3 * part / np.linalg.norm(part)]
-    return np.array(starts).reshape(-1, flow.dim)
-
-
-def attractors(flow, starts=None, *, box=None, t_max=5000.0, rtol=1e-7):
-    """All attractors that a grid of starts reaches: stable fixed points and stable limit cycles.
-
-    Sinks come from the complete list of fixed points. Trajectories that reach none are followed on; from what is left cycles are
-    solved for (``find_cycle``), and a start counts as theirs when its trajectory is within 1e-3 of a stable cycle's extent.
-    In two dimensions there is nothing else (Poincare-Bendixson) but connections of saddles; attractors whose basins fall between
-    the starts are missed, beside every source and saddle there is a start.
-
-    Parameters
-    ----------
-    flow : Flow
-    starts : int or (..., dim) array, optional
-        Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves.
-    box : (low, high) or one pair per coordinate, optional
-        Limits of the grid. Default: ``flow.bounds``, for a GRU [-1, 1], which no trajectory leaves.
-    t_max : float > 0
-        Time after which a start counts as undecided.
-    rtol : float
-        Relative tolerance of a step of the trajectories (not of the cycles).
-
-    Returns
-    -------
-    Attractors
-
-    Raises
-    ------
-    TypeError, ValueError : arguments that are not allowed
-    """
-    t_max = real("t_max", t_max, low=0.0, open_low=True)
-    rtol = real("rtol", rtol, low=1e-12, high=1e-3)
-    starts = _given_starts(flow, starts, box)
-    points = flow.fixed_points()
-    fixed = points.states.reshape(-1, flow.dim)
-    sinks = np.array([p.state for p in points if p.kind == "sink"]).reshape(-1, flow.dim)
-    extra = _along_manifolds(flow, fixed)
-    states = np.concatenate([starts.reshape(-1, flow.dim), extra])
-    label = np.full(len(states), -1)
-    # half the distance to the next fixed point bounds what can count as arrived
-    radius = np.full(len(sinks), _ARRIVED)
-    for i, sink in enumerate(sinks):
-        others = np.linalg.norm(fixed - sink, axis=1)
-        others = others[others > 0]
-        if len(others):
-            radius[i] = min(_ARRIVED, 0.05 * others.min())
-    found, time, chunk, left = [], 0.0, 25.0, np.arange(len(states))
-    while left.size and time < t_max:
-        states[left] = advance(flow, states[left], chunk, rtol=rtol, atol=0.01 * rtol, bound=1e3)
-        left = left[np.isfinite(states[left]).all(axis=1)]
-        time += chunk
-        chunk = min(2.0 * chunk, max(t_max - time, 1e-9))
-        for i, sink in enumerate(sinks):
-            arrived = np.linalg.norm(states[left] - sink, axis=1) < radius[i]
-            label[left[arrived]] = i
-            left = left[~arrived]
-        for attempt in range(-1, 2):
-            if attempt >= 0 and left.size and flow.dim > 1 and time >= 100.0:
-                try:
-                    state = _fastest(flow, states[left[(attempt * left.size) // 2]], 1.0, 25.0)
-                    _enter(found, _limit_cycle(flow, state, min(2000.0, time), candidates=1, near=0.5))
-                except ConvergenceError:
-                    continue
-            for i, cycle in enumerate(found):
-                if left.size:
-                    on = cycle.distance(states[left]) < _ON_CYCLE * cycle.extent.max()
-                    label[left[on]] = len(sinks) + i
-                    left = left[~on]
-    own = label[: label.size - len(extra)].reshape(starts.shape[:-1])
-    undecided = int((own < 0).sum())
-    status = f"{len(sinks)} sink{'s' * (len(sinks) != 1)}, {len(found)} stable cycle{'s' * (len(found) != 1)}"
-    if undecided:
-        status += f"; {undecided} of {own.size} starts reached none of them by t = {t_max:g} (slow, or another kind of attractor)"
-    elif (label < 0).any():
-        status += f"; a trajectory from beside an unstable fixed point reached none of them by t = {t_max:g}"
-    return Attractors(flow, sinks, found, starts, own, undecided, t_max, status)
-
-
-def _enter(cycles, new):
-    if not any(cycle.same(new) for cycle in cycles):
-        cycles.append(new)
-
-
-def cycles(flow, starts=None, *, box=None, t_max=5000.0):
-    """The limit cycles that a grid of starts finds, the stable ones forwards and the repelling ones backwards in time.
-
-    Parameters, errors: as for :func:`attractors` (flow, starts, box, t_max). In two dimensions every cycle with a multiplier other
-    than 1 attracts in one of the two directions of time; cycles whose basin falls between the starts are missed. In more dimensions
-    cycles of saddle type are not found this way: follow them from a bifurcation (``continue_cycle``).
-
-    Returns
-    -------
-    list of Cycle, stable ones first, by period
-    """
-    if flow.dim < 2:
-        return []
-    found = list(attractors(flow, starts, box=box, t_max=t_max).cycles)
-    limits = _box(flow, box)
-    if starts is None or isinstance(starts, (int, np.integer)):
-        _, starts = _grid(flow, _default_grid(flow.dim) if starts is None else starts, box)
-    fixed = flow.fixed_points().states.reshape(-1, flow.dim)
-    # edges of the box run out of it backwards; what matters begins inside, and beside the fixed points
-    inner = starts.reshape(-1, flow.dim)
-    inner = limits.mean(axis=1) + 0.95 * (inner - limits.mean(axis=1))
-    states = np.concatenate([inner, _along_manifolds(flow, fixed, unstable=False)])
-    bound = 1.5 * np.abs(limits).max()
-    chunk = 25.0
-    time, repelling = 0.0, []
-    while len(states) and time < t_max:
-        states = advance(flow, states, -chunk, bound=bound)
-        states = states[np.isfinite(states).all(axis=1)]
-        if len(fixed) and len(states):
-            apart = np.linalg.norm(states[:, None] - fixed[None], axis=2).min(axis=1)
-            states = states[apart > _ARRIVED]
-        time += chunk
-        chunk *= 2.0
-        for attempt in range(-1, 2):
-            if attempt >= 0 and len(states) and time >= 100.0:
-                try:
-                    state = _fastest(flow, states[(attempt * len(states)) // 2], -1.0, 25.0)
-                    _enter(repelling, _limit_cycle(flow, state, min(2000.0, time), True, candidates=1, near=0.5))
-                except ConvergenceError:
-                    continue
-            for cycle in repelling:
-                if len(states):
-                    states = states[cycle.distance(states) > _ON_CYCLE * cycle.extent.max()]
-    return sorted(found, key=lambda c: c.period) + sorted(repelling, key=lambda c: c.period)
-
-
-def basins(flow, n=121, *, box=None, t_max=5000.0):
-    """Basins of attraction of a two-dimensional flow.
-
-    Parameters
-    ----------
-    flow : Flow of two dimensions
-    n : int
-        Points per axis.
-    box : (low, high) or two such pairs, optional
-        Default: ``flow.bounds``.
-    t_max : float > 0
-        As for :func:`attractors`.
-
-    Returns
-    -------
-    Basins
-
-    Raises
-    ------
-    TypeError, ValueError : arguments that are not allowed, a flow of other than two dimensions
-    """
-    if flow.dim != 2:
-        raise ValueError(f"flow must have two dimensions for basins on a grid, got {flow.dim}")
-    axes, starts = _grid(flow, integer("n", n, low=2), box)
-    result = attractors(flow, starts, t_max=t_max, rtol=1e-6)
-    return Basins(*axes, result.label, result)

@@ -1,20 +1,24 @@
 """Homoclinic parameters, by the fate of a saddle's unstable manifold, and the divergence of periods beside them [JSP].
 
-On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the
-other side on
-the other; bisection needs nothing else. A cycle beside it spends ever more time at the saddle, T ~ -log|mu - mu_c| / lambda_u.
+On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the other side
+on the other; bisection needs nothing else. A cycle beside it spends ever more time at the saddle, T ~ -log|mu - mu_c| / lambda_u.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...support.checks import integer, real, real_array
-from .cycle import find_cycle
+from .cycle import Cycle, find_cycle
 from .trajectories import advance
+
+if TYPE_CHECKING:
+    from ..flow import Flow
 
 __all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
 
@@ -45,9 +49,9 @@ class PeriodLaw:
     slopes: np.ndarray
     expected: float
     passes: int
-    cycles: list = field(repr=False)
+    cycles: list[Cycle] = field(repr=False)
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"T against -log|mu - mu_c|: slope tends to {self.expected:.6g}"]
         for i, (d, T) in enumerate(zip(self.distances, self.periods)):
             lines.append(f"  {d:9.1e}  {T:12.7g}" + (f"  {self.slopes[i - 1]:.6g}" if i else ""))
@@ -83,10 +87,10 @@ class Homoclinic:
     saddle_quantity: float
     side: int
     direction: np.ndarray
-    flow: object = field(repr=False)
+    flow: Flow = field(repr=False)
     returns_below: bool = False
 
-    def period_law(self, distances, *, same_side=True, passes=1):
+    def period_law(self, distances: npt.ArrayLike, *, same_side: bool = True, passes: int = 1) -> PeriodLaw:
         """Periods of the stable cycle at several distances from the homoclinic parameter.
 
         Parameters
@@ -121,7 +125,7 @@ class Homoclinic:
         slopes = np.diff(periods) / -np.diff(np.log(distances))
         return PeriodLaw(distances, periods, slopes, float(passes / self.eigenvalues[0].real), passes, found)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"homoclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}), saddle "
             f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {self.eigenvalues[0].real:.10g}, saddle quantity "
@@ -181,7 +185,16 @@ def _fate(flow, saddle, v, p, side, t_max):
     raise ConvergenceError(f"homoclinic: the unstable manifold does not come back within t = {t_max:g}", x)
 
 
-def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-13):
+def homoclinic(
+    flow: Flow,
+    path: str,
+    bracket: npt.ArrayLike,
+    saddle: npt.ArrayLike,
+    *,
+    side: int | None = None,
+    t_max: float = 2000.0,
+    tol: float = 1e-13,
+) -> Homoclinic:
     """The parameter at which a branch of a saddle's one-dimensional unstable manifold returns to the saddle, by bisection.
 
     Parameters
@@ -195,8 +208,7 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
         Near the saddle, at the middle of the bracket.
     side : 1 or -1, optional
         Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the
-        one whose
-        fate differs between the two ends.
+        one whose fate differs between the two ends.
     t_max : float > 0
         Time within which the manifold must have come back.
     tol : float
@@ -227,7 +239,7 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
         turn = np.sign(v[np.argmax(np.abs(v))])
         return _fate(here, x, v * turn, p * turn, branch, t_max)
 
-    ends = None
+    ends, chosen = None, 0
     for branch in (side,) if side is not None else (1, -1):
         try:
             values = fate(low, branch), fate(high, branch)
@@ -236,7 +248,7 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
                 raise
             continue
         if values[0] != values[1]:
-            side, ends = branch, values
+            chosen, ends = branch, values
             break
     if ends is None:
         raise ValueError(
@@ -244,13 +256,13 @@ def homoclinic(flow, path, bracket, saddle, *, side=None, t_max=2000.0, tol=1e-1
         )
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)
-        if fate(value, side) == ends[0]:
+        if fate(value, chosen) == ends[0]:
             low = value
         else:
             high = value
     value = 0.5 * (low + high)
     here = flow.replace(path, value)
-    x, values, v, _ = _saddle(here, middle)
+    x, eigenvalues, v, _ = _saddle(here, middle)
     v = v * np.sign(v[np.argmax(np.abs(v))])
-    quantity = float(values[0].real + values[1:].real.max())
-    return Homoclinic(path, value, high - low, x, values, quantity, side, v, here, ends[0] > 0)
+    quantity = float(eigenvalues[0].real + eigenvalues[1:].real.max())
+    return Homoclinic(path, value, high - low, x, eigenvalues, quantity, chosen, v, here, ends[0] > 0)

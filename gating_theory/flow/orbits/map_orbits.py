@@ -6,12 +6,19 @@ steps), and what is none of these.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from ...results.status import Status
 from ...support.checks import integer, real
-from .cycle import _along_manifolds, _given_starts
+from .attractors import along_manifolds, given_starts
+
+if TYPE_CHECKING:
+    from ..flow import Flow
 
 __all__ = ["MapAttractor", "MapAttractors", "map_attractors"]
 
@@ -55,7 +62,7 @@ class MapAttractor:
     lyapunov: float
     states: np.ndarray = field(repr=False)
 
-    def __str__(self):
+    def __str__(self) -> str:
         centre = ", ".join(f"{x:.4g}" for x in self.states.mean(axis=0))
         if self.kind == "fixed":
             return f"fixed point ({centre}), largest |multiplier| {np.abs(self.multipliers).max():.6g}"
@@ -76,29 +83,37 @@ class MapAttractors:
     ----------
     flow : Flow, step : float
     attractors : list of MapAttractor
-    starts : (..., dim) array, label : (...) array of int, the attractor of each start (-1: it sits on an unstable orbit,
-    or left all bounds)
-    status : str
+    starts : (..., dim) array
+    label : (...) array of int
+        The attractor of each start; -1: it sits on an unstable orbit, or left all bounds.
+    status : Status
+        "reached" (every start reached an attractor), "unstable" (all but those that sit on an unstable orbit did), "left" (others
+        did not). ok for the first two.
     """
 
-    flow: object
+    flow: Flow
     step: float
-    attractors: list
+    attractors: list[MapAttractor]
     starts: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
-    status: str = ""
+    status: Status
 
-    def __len__(self):
+    @property
+    def ok(self) -> bool:
+        """Whether every start reached an attractor or sits on an unstable orbit."""
+        return self.status.ok
+
+    def __len__(self) -> int:
         return len(self.attractors)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[MapAttractor]:
         return iter(self.attractors)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> MapAttractor:
         return self.attractors[i]
 
-    def __str__(self):
-        lines = [self.status]
+    def __str__(self) -> str:
+        lines = [str(self.status)]
         for i, a in enumerate(self.attractors):
             lines.append(f"  {i}: {a}; {(self.label == i).mean():.1%} of the starts")
         return "\n".join(lines)
@@ -197,7 +212,15 @@ def _on(attractor, states):
     return distance < 5.0 * max(own[:, 1].max(), 1e-6)
 
 
-def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, max_period=400):
+def map_attractors(
+    flow: Flow,
+    starts: npt.ArrayLike | None = None,
+    *,
+    step: float = 1.0,
+    box: npt.ArrayLike | None = None,
+    n_transient: int = 20000,
+    max_period: int = 400,
+) -> MapAttractors:
     """Attractors of the Euler map s -> s + step f(s) that a grid of starts reaches.
 
     Parameters
@@ -205,8 +228,7 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     flow : Flow
     starts : int or (..., dim) array, optional
         Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves. Starts beside the
-        fixed points
-        are added, but not counted.
+        fixed points are added, but not counted.
     step : float > 0
         1 is the discrete network itself.
     box : (low, high) or one pair per coordinate, optional
@@ -227,17 +249,17 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     step = real("step", step, low=0.0, open_low=True)
     n_transient = integer("n_transient", n_transient)
     max_period = integer("max_period", max_period, low=1, high=_ROTATION_STEPS)
-    starts = _given_starts(flow, starts, box)
+    starts = given_starts(flow, starts, box)
     fixed = flow.fixed_points().states.reshape(-1, flow.dim)
     # a hair beside every fixed point in any direction: repelled ones lead away from it
     beside = fixed[:, None] + 1e-3 * np.array([1.0, -1.0])[:, None]
-    extra = np.concatenate([_along_manifolds(flow, fixed), beside.reshape(-1, flow.dim)])
+    extra = np.concatenate([along_manifolds(flow, fixed), beside.reshape(-1, flow.dim)])
     states = np.concatenate([starts.reshape(-1, flow.dim), extra])
     with np.errstate(all="ignore"):
         states = flow.euler(states, step, n_transient)
     label = np.full(len(states), -1)
     left = np.flatnonzero(np.isfinite(states).all(axis=1) & (np.abs(states) < 1e6).all(axis=1))
-    found = []
+    found: list[MapAttractor] = []
     stayed = 0
     while left.size and len(found) < 64:
         attractor = _describe(flow, states[left[0]], step, max_period)
@@ -253,9 +275,11 @@ def map_attractors(flow, starts=None, *, step=1.0, box=None, n_transient=20000, 
     kinds = [a.kind for a in found]
     names = {"fixed": "fixed point", "periodic": "periodic orbit", "circle": "invariant circle", "irregular": "irregular orbit"}
     counts = [f"{kinds.count(k)} {names[k]}{'s' * (kinds.count(k) > 1)}" for k in names if k in kinds]
-    status = f"Euler map of step {step:g}: {', '.join(counts) or 'no attractor'}"
+    text, code = f"Euler map of step {step:g}: {', '.join(counts) or 'no attractor'}", "reached"
     if stayed:
-        status += f"; {stayed} of {own.size} starts stay on an unstable orbit"
+        text += f"; {stayed} of {own.size} starts stay on an unstable orbit"
+        code = "unstable"
     if (own < 0).sum() > stayed:
-        status += f"; {(own < 0).sum() - stayed} of {own.size} starts belong to none"
-    return MapAttractors(flow, step, found, starts, own, status)
+        text += f"; {(own < 0).sum() - stayed} of {own.size} starts belong to none"
+        code = "left"
+    return MapAttractors(flow, step, found, starts, own, Status(code, text, code != "left"))

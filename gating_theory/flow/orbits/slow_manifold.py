@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...support.checks import real, real_array
 
+if TYPE_CHECKING:
+    from ..flow import Flow
+
 __all__ = ["SlowManifold", "slow_manifold"]
+
+#: States on one side after which a curve is given up.
+_MOST_STATES = 10_000
+
+#: Part of a step by which a state must come forward, else Newton slid along the curve.
+_LEAST_ADVANCE = 0.1
+
+#: The others must decay faster than so many times the slow rate.
+_RATES_APART = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,25 +40,25 @@ class SlowManifold:
     ends : (str, str), why it ends
     """
 
-    flow: object = field(repr=False)
+    flow: Flow = field(repr=False)
     states: np.ndarray = field(repr=False)
     speed: np.ndarray = field(repr=False)
     contraction: np.ndarray = field(repr=False)
-    ends: tuple
+    ends: tuple[str, str]
 
     @property
-    def length(self):
+    def length(self) -> float:
         """Arc length."""
         return float(np.linalg.norm(np.diff(self.states, axis=0), axis=1).sum())
 
     @property
-    def ratio(self):
+    def ratio(self) -> float:
         """Largest speed by (half the length times the smallest contraction): 0 for a line attractor, of order 1 for none."""
         if not self.length:
             return np.inf
         return float(self.speed.max() / (0.5 * self.length * self.contraction.min()))
 
-    def within(self, half_width, coordinate=0):
+    def within(self, half_width: float, coordinate: int = 0) -> SlowManifold:
         """The part of the curve with |state[coordinate]| <= half_width; ValueError where there is none.
 
         Parameters
@@ -57,7 +71,7 @@ class SlowManifold:
             raise ValueError(f"half_width = {half_width} holds no state of the curve")
         return SlowManifold(self.flow, self.states[inside], self.speed[inside], self.contraction[inside], self.ends)
 
-    def __str__(self):
+    def __str__(self) -> str:
         first, last = (", ".join(f"{x:.4g}" for x in s) for s in (self.states[0], self.states[-1]))
         return (
             f"slow curve from ({first}) to ({last}), length {self.length:.4g}: speed up to {self.speed.max():.3g}, contraction "
@@ -65,7 +79,7 @@ class SlowManifold:
         )
 
 
-def slow_manifold(flow, start=None, *, threshold=1e-2, step=0.01):
+def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: float = 1e-2, step: float = 0.01) -> SlowManifold:
     """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and |ds/dt| is small.
 
     With left and right eigenvectors w_k, v_k of the Jacobian at s, slowest first (smallest modulus), the curve is w_k.f(s) = 0 for
@@ -109,35 +123,32 @@ def slow_manifold(flow, start=None, *, threshold=1e-2, step=0.01):
     here = _onto(flow, start, step)
     if here is None or np.linalg.norm(flow(here)) > threshold:
         raise ConvergenceError(f"no slow curve with |ds/dt| below {threshold:g} at {start.tolist()}", start)
-    sides, bounds = [], flow.bounds
-    for sign in (-1.0, 1.0):
-        states, state = [], here
-        direction, why = sign * _frame(flow, here)[1], "10000 states"
-        while len(states) < 10_000:
-            frame = _frame(flow, state)
-            tangent = frame[1] * np.sign(frame[1] @ direction)
-            new = _onto(flow, state + step * tangent, step)
-            if new is None or (new - state) @ tangent < 0.1 * step:
-                why = "rates no longer apart"
-                break
-            if (new < bounds[:, 0]).any() or (new > bounds[:, 1]).any():
-                why = "edge of the states"
-                break
-            if np.linalg.norm(flow(new)) > threshold:
-                why = "speed above the threshold"
-                break
-            states.append(new)
-            state, direction = new, tangent
-            if len(states) > 10 and np.linalg.norm(new - here) < 0.7 * step:
-                why = "closed"
-                break
-        sides.append((states, why))
-        if why == "closed":
-            break
-    back = sides[0][0][::-1]
-    states = np.array([*back, here, *(sides[1][0] if len(sides) > 1 else [])])
+    back, first = _side(flow, here, -1.0, threshold, step)
+    ahead, last = ([], first) if first == "closed" else _side(flow, here, 1.0, threshold, step)
+    states = np.array([*back[::-1], here, *ahead])
     contraction = np.array([_frame(flow, s)[2] for s in states])
-    return SlowManifold(flow, states, np.linalg.norm(flow(states), axis=-1), contraction, (sides[0][1], sides[-1][1]))
+    return SlowManifold(flow, states, np.linalg.norm(flow(states), axis=-1), contraction, (first, last))
+
+
+def _side(flow, here, sign, threshold, step):
+    """States of the curve on one side of ``here``, outwards, and why it ends there."""
+    states, state, bounds = [], here, flow.bounds
+    direction = sign * _frame(flow, here)[1]
+    while len(states) < _MOST_STATES:
+        tangent = _frame(flow, state)[1]
+        tangent = tangent * np.sign(tangent @ direction)
+        new = _onto(flow, state + step * tangent, step)
+        if new is None or (new - state) @ tangent < _LEAST_ADVANCE * step:
+            return states, "rates no longer apart"
+        if (new < bounds[:, 0]).any() or (new > bounds[:, 1]).any():
+            return states, "edge of the states"
+        if np.linalg.norm(flow(new)) > threshold:
+            return states, "speed above the threshold"
+        states.append(new)
+        state, direction = new, tangent
+        if len(states) > 10 and np.linalg.norm(new - here) < 0.7 * step:
+            return states, "closed"
+    return states, f"{_MOST_STATES} states"
 
 
 def _frame(flow, state):
@@ -146,7 +157,7 @@ def _frame(flow, state):
     order = np.argsort(np.abs(values))
     slow = order[0]
     contraction = -values[order[1:]].real.max()
-    if abs(values[slow].imag) > 0.0 or not contraction > 2.0 * abs(values[slow].real):
+    if abs(values[slow].imag) > 0.0 or not contraction > _RATES_APART * abs(values[slow].real):
         return None
     v = right[:, slow].real
     left = np.linalg.inv(right)[slow].real

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ..program.compiled import compiled_flow
+
+if TYPE_CHECKING:
+    from ..flow import Flow
 
 __all__ = ["advance"]
 
@@ -76,7 +81,16 @@ def _compiled(cell, n_units):
     return advance
 
 
-def advance(flow, states, time, *, rtol=1e-7, atol=1e-9, bound=np.inf, steps=10_000_000):
+def advance(
+    flow: Flow,
+    states: npt.ArrayLike,
+    time: float,
+    *,
+    rtol: float = 1e-7,
+    atol: float = 1e-9,
+    bound: float = np.inf,
+    steps: int = 10_000_000,
+) -> np.ndarray:
     """States after a time, from many starts.
 
     Parameters

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from .tape import NetworkTape
+from .tape import NetworkTape, Tape
+
+if TYPE_CHECKING:
+    from ...cell.cell import Cell
 
 __all__ = ["CompiledFlow", "compiled_flow", "write_program"]
 
 
-def write_program(tape, outputs, render):
+def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[int, tuple], Any]) -> list[Any]:
     """Lines of code that evaluate the operations that the outputs need, in order.
 
     Parameters
     ----------
     tape : Tape
     outputs : iterable of operations
-    render : callable(index, operation) -> str
-        One line.
+    render : callable(index, operation)
+        Gives one line, or whatever else an operation becomes.
 
     Returns
     -------
-    list of str
+    list of what ``render`` gives
     """
     needed, stack = set(), [o for o in outputs if o is not None]
     while stack:
@@ -98,14 +103,14 @@ def _compile(name, tape, outputs, zero="0.0"):
 class CompiledFlow:
     """The compiled functions of N units of one cell; each is compiled when it is first called. Holds no parameters.
 
-    Every function takes points (B, dim) and the flat parameters of a :class:`~gating_theory.flow.tape.NetworkTape` and fills an
-    array.
+    Every function takes points (B, dim) and the flat parameters of a :class:`~gating_theory.flow.program.tape.NetworkTape`, and
+    fills an array.
     """
 
-    def __init__(self, cell, n_units):
+    def __init__(self, cell: Cell, n_units: int) -> None:
         self.cell, self.n_units = cell, n_units
         self.dim = cell.n_state * n_units
-        self._functions = {}
+        self._functions: dict[str, Callable[..., None]] = {}
 
     def _function(self, name, make):
         if name not in self._functions:
@@ -114,22 +119,22 @@ class CompiledFlow:
         return self._functions[name]
 
     @property
-    def field(self):
+    def field(self) -> Callable[..., None]:
         """F(s, y(s)) - s: out (B, dim)."""
         return self._function("field", lambda w: w.flow(slopes=False)[0])
 
     @property
-    def jacobian(self):
+    def jacobian(self) -> Callable[..., None]:
         """Its derivative: out (B, dim * dim), row by row."""
         return self._function("jacobian", lambda w: [v for row in w.flow()[1] for v in row])
 
     @property
-    def fixed_state(self):
+    def fixed_state(self) -> Callable[..., None]:
         """s*(y(s)) of all state variables as a function of those that messages listen to: out (B, dim)."""
         return self._function("fixed_state", lambda w: w.fixed_state(range(w.cell.n_state))[0])
 
     @property
-    def euler(self):
+    def euler(self) -> Callable[..., None]:
         """Euler steps (states, p, step, n_steps) in place: from states[0] to states[1..], or in states[0] where it is alone."""
         if "euler" not in self._functions:
             self._functions["euler"] = _euler(self.field)
@@ -156,6 +161,6 @@ def _euler(field):
 
 
 @lru_cache(maxsize=64)
-def compiled_flow(cell, n_units):
+def compiled_flow(cell: Cell, n_units: int) -> CompiledFlow:
     """The CompiledFlow of a cell and a size, shared by all flows of that shape."""
     return CompiledFlow(cell, n_units)

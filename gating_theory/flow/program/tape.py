@@ -7,11 +7,18 @@ Nothing in it knows which cell it came from.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CapabilityError
 
-__all__ = ["Tape", "NetworkTape", "parameter_count", "site_derivatives"]
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from ...cell.cell import Cell
+
+__all__ = ["NetworkTape", "SiteDerivatives", "Tape", "parameter_count", "site_derivatives"]
 
 
 #: Operations without arguments of their own.
@@ -26,34 +33,34 @@ class Tape:
     take numbers of earlier operations.
     """
 
-    def __init__(self):
-        self.operations = []
-        self._known = {}
+    def __init__(self) -> None:
+        self.operations: list[tuple] = []
+        self._known: dict[tuple, int] = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.operations)
 
-    def put(self, *operation):
+    def put(self, *operation: Any) -> int:
         """The number of an operation, appended if it is new."""
         if operation not in self._known:
             self._known[operation] = len(self.operations)
             self.operations.append(operation)
         return self._known[operation]
 
-    def arguments(self, index):
+    def arguments(self, index: int) -> list[int]:
         """The operations that an operation works on."""
         name, *arguments = self.operations[index]
         if name in _LEAVES:
             return []
         return arguments[:1] if name == "power" else arguments
 
-    def number(self, value):
+    def number(self, value: Any) -> int:
         """The operation that is an exact number."""
         import sympy as sp
 
         return self.put("number", sp.sympify(value))
 
-    def add(self, *terms):
+    def add(self, *terms: int | None) -> int | None:
         """Sum of operations; None counts as an exact 0, and so does the result where nothing is left."""
         total = None
         for term in terms:
@@ -61,7 +68,7 @@ class Tape:
                 total = term if total is None else self.put("add", total, term)
         return total
 
-    def multiply(self, a, b):
+    def multiply(self, a: int | None, b: int | None) -> int | None:
         """Product of two operations; None counts as an exact 0."""
         if a is None or b is None:
             return None
@@ -76,7 +83,7 @@ class Tape:
                     return self.put("negative", other)
         return self.put("multiply", *sorted((a, b)))
 
-    def write(self, expression, table):
+    def write(self, expression: sp.Expr, table: dict[sp.Symbol, int]) -> int | None:
         """Append a sympy expression with its symbols read from ``table``; None for an expression that is 0."""
         import sympy as sp
 
@@ -146,15 +153,24 @@ def _gate_slopes(product, sigma):
     return slopes, [*others, *(gate if power == 1 else gate**power for gate, power in single.items())]
 
 
-def parameter_count(cell, n_units):
+def parameter_count(cell: Cell, n_units: int) -> int:
     """Length of the flat array of parameters: K matrices, K biases, P site parameters."""
     return cell.n_fields * n_units * (n_units + 1) + len(cell.parameters) * n_units
 
 
-class _Derivatives:
-    """Symbolic site derivatives in the form that keeps its digits at saturation, once for a cell."""
+class SiteDerivatives:
+    """Symbolic rate, messages and fixed state of a site and their derivatives, in the form that keeps its digits at saturation.
 
-    def __init__(self, cell):
+    Attributes
+    ----------
+    rate : tuple of expressions, F - s; rate_s, rate_y : lists of lists, its derivatives by the state and by the fields
+    messages : list of expressions, one a field; message_s, message_y : their derivatives
+    fixed : list of expressions in the fields, the closed form of the fixed state (empty without one); fixed_y : its derivatives
+    kept : list of int
+        State variables that messages listen to: the unknowns of the gate-free residual.
+    """
+
+    def __init__(self, cell: Cell) -> None:
         import sympy as sp
 
         from ...cell.symbolic import stable_form
@@ -162,35 +178,23 @@ class _Derivatives:
         def slopes(expressions, symbols):
             return [[stable_form(sp.diff(e, x)) for x in symbols] for e in expressions]
 
-        self.rate = [_relaxation(F - s, s) for F, s in zip(cell.update, cell.state)]
+        self.rate = cell.rate
         self.messages = [stable_form(m) for m in cell.messages]
         self.rate_s, self.rate_y = slopes(self.rate, cell.state), slopes(self.rate, cell.fields)
         self.message_s, self.message_y = slopes(self.messages, cell.state), slopes(self.messages, cell.fields)
-        self.fixed = None
+        self.fixed: list[sp.Expr] = []
+        self.fixed_y: list[list[sp.Expr]] = []
         if cell.closed_form is not None:
             self.fixed = [stable_form(cell.closed_form[s]) for s in cell.state]
             self.fixed_y = slopes(self.fixed, cell.fields)
         heard = set().union(*(m.free_symbols for m in cell.messages))
-        #: state variables that messages listen to: the unknowns of the gate-free residual
         self.kept = [a for a, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
 
 
-def _relaxation(difference, state):
-    """F - s as gate times distance where it has that form: 1 - z = 1e-10 must not come out of a subtraction."""
-    import sympy as sp
-
-    from ...cell.symbolic import stable_form
-
-    whole = sp.factor(difference)
-    if not whole.is_Mul:
-        whole = sp.collect(sp.expand(difference), state)
-    return stable_form(whole)
-
-
 @lru_cache(maxsize=64)
-def site_derivatives(cell):
-    """Symbolic derivatives of a cell's flow, as the tapes need them."""
-    return _Derivatives(cell)
+def site_derivatives(cell: Cell) -> SiteDerivatives:
+    """The SiteDerivatives of a cell, derived once."""
+    return SiteDerivatives(cell)
 
 
 class NetworkTape:
@@ -205,25 +209,31 @@ class NetworkTape:
     n_units : int
     """
 
-    def __init__(self, cell, n_units):
+    def __init__(self, cell: Cell, n_units: int) -> None:
         self.cell, self.n_units = cell, n_units
         self.sites = site_derivatives(cell)
         self.tape = Tape()
 
-    def weight(self, k, i, j):
+    def weight(self, k: int, i: int, j: int) -> int:
         """The entry U_k[i, j] of the flow's numbers."""
         return self.tape.put("p", (k * self.n_units + i) * self.n_units + j)
 
-    def bias(self, k, i):
+    def bias(self, k: int, i: int) -> int:
         """The bias of field k of unit i."""
         return self.tape.put("p", self.cell.n_fields * self.n_units**2 + k * self.n_units + i)
 
-    def site_parameter(self, q, i):
+    def site_parameter(self, q: int, i: int) -> int:
         """Site parameter q of unit i."""
         n, K = self.n_units, self.cell.n_fields
         return self.tape.put("p", K * n * (n + 1) + q * n + i)
 
-    def network(self, unknowns, needed=None, slopes=True, tighten=None):
+    def network(
+        self,
+        unknowns: dict[tuple[int, int], int],
+        needed: Collection[int] | None = None,
+        slopes: bool = True,
+        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+    ) -> tuple[list[dict[sp.Symbol, int]], dict[tuple[int, int], dict[int, int]]]:
         """Fields of every unit at given unknowns, and their derivatives by these.
 
         Parameters
@@ -243,15 +253,15 @@ class NetworkTape:
         tables = [{cell.state[a]: v for (a, j), v in unknowns.items() if j == i} for i in range(n)]
         for i, table in enumerate(tables):
             table.update({p: self.site_parameter(q, i) for q, p in enumerate(cell.parameters)})
-        dy = {}
+        dy: dict[tuple[int, int], dict[int, int]] = {}
         for k in range(cell.n_fields):
             if needed is not None and k not in needed:
                 continue
             messages = [put.write(self.sites.messages[k], table) for table in tables]
-            dm = [{} for _ in range(n)]
+            dm: list[dict[int, int]] = [{} for _ in range(n)]
             if slopes:
                 for j, table in enumerate(tables):
-                    parts = {}
+                    parts: dict[int, list[int | None]] = {}
                     for a in range(cell.n_state):
                         if (a, j) in columns:
                             parts.setdefault(columns[a, j], []).append(put.write(self.sites.message_s[k][a], table))
@@ -275,14 +285,21 @@ class NetworkTape:
                 tables[i][cell.fields[k]] = value
         return tables, dy
 
-    def unknowns(self, variables, kind="x"):
+    def unknowns(self, variables: Iterable[int], kind: str = "x") -> dict[tuple[int, int], int]:
         """{(state variable, unit): operation} for the given state variables."""
         n = self.n_units
         return {(a, i): self.tape.put(kind, place * n + i) for place, a in enumerate(variables) for i in range(n)}
 
-    def through_fields(self, expressions_y, dy, table, i, row):
+    def through_fields(
+        self,
+        expressions_y: list[list[sp.Expr]],
+        dy: dict[tuple[int, int], dict[int, int]],
+        table: dict[sp.Symbol, int],
+        i: int,
+        row: int,
+    ) -> dict[int, list[int | None]]:
         """{column: operation}: derivative of a site function of unit i by the unknowns, through the unit's fields."""
-        parts = {}
+        parts: dict[int, list[int | None]] = {}
         for k in range(self.cell.n_fields):
             slope = self.tape.write(expressions_y[row][k], table) if (k, i) in dy else None
             if slope is not None:
@@ -290,7 +307,7 @@ class NetworkTape:
                     parts.setdefault(c, []).append(self.tape.multiply(slope, value))
         return parts
 
-    def flow(self, slopes=True):
+    def flow(self, slopes: bool = True) -> tuple[list[int | None], list[list[int | None]]]:
         """F(s, y(s)) - s and, optionally, its Jacobian: lists of operations (None: 0) in the order of the unknowns."""
         variables = range(self.cell.n_state)
         unknowns = self.unknowns(variables)
@@ -308,7 +325,7 @@ class NetworkTape:
                 rows.append([row.get(c) for c in range(len(unknowns))])
         return values, rows
 
-    def gate_free_fields(self):
+    def gate_free_fields(self) -> list[int]:
         """The fields that the fixed state of a site needs, directly or through messages."""
         cell = self.cell
         used = {k for k, y in enumerate(cell.fields) for form in self.sites.fixed if form.has(y)}
@@ -318,7 +335,13 @@ class NetworkTape:
                 return sorted(used)
             used |= more
 
-    def fixed_state(self, kept, kind="x", slopes=False, tighten=None):
+    def fixed_state(
+        self,
+        kept: Iterable[int],
+        kind: str = "x",
+        slopes: bool = False,
+        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+    ) -> tuple[list[int | None], list[list[int | None]]]:
         """s*(y(x)) of the state variables ``kept`` of every unit, and derivatives, at unknowns that are the ``kept`` themselves."""
         unknowns = self.unknowns(self.sites.kept, kind)
         tables, dy = self.network(unknowns, self.gate_free_fields(), slopes, tighten)

@@ -7,12 +7,18 @@ difference quotient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from .compiled import write_program
 from .tape import NetworkTape
+
+if TYPE_CHECKING:
+    from ..flow import Flow
 
 __all__ = ["taylor", "parameter_slope", "bilinear", "trilinear"]
 
@@ -52,15 +58,15 @@ def _square_term(a, k):
 def _stable_sigma(x):
     from scipy.special import expit
 
-    from ...cell.compiled import _complex_sigma
+    from ...cell.compiled import complex_sigma
 
-    return _complex_sigma(x) if np.iscomplexobj(x) else expit(x)
+    return complex_sigma(x) if np.iscomplexobj(x) else expit(x)
 
 
 def _stable_sech2(x):
-    from ...cell.compiled import _complex_sech2, sech2
+    from ...cell.compiled import complex_sech2, sech2
 
-    return _complex_sech2(x) if np.iscomplexobj(x) else sech2(x)
+    return complex_sech2(x) if np.iscomplexobj(x) else sech2(x)
 
 
 def _sigma(u):
@@ -107,7 +113,8 @@ def _step(a):
     return out
 
 
-_JETS = {
+#: How each operation of the program acts on power series; lowest order first.
+_SERIES: dict[str, Callable[..., np.ndarray]] = {
     "add": np.add,
     "multiply": _multiply,
     "negative": np.negative,
@@ -121,7 +128,7 @@ _JETS = {
 }
 
 
-def taylor(flow, state, direction, order=3, along=None):
+def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: int = 3, along: int | None = None) -> np.ndarray:
     """Taylor coefficients of the vector field along a line in states and parameters.
 
     Parameters
@@ -163,7 +170,7 @@ def taylor(flow, state, direction, order=3, along=None):
             elif name == "power":
                 values[index] = _power(values[arguments[0]], arguments[1])
             else:
-                values[index] = _JETS[name](*(values[a] for a in arguments))
+                values[index] = _SERIES[name](*(values[a] for a in arguments))
     out = np.zeros((order + 1, *lead, flow.dim), dtype=kind)
     for i, index in enumerate(outputs):
         if index is not None:
@@ -171,19 +178,19 @@ def taylor(flow, state, direction, order=3, along=None):
     return out
 
 
-def parameter_slope(flow, state, path):
+def parameter_slope(flow: Flow, state: npt.ArrayLike, path: str) -> np.ndarray:
     """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
-    return taylor(flow, state, np.zeros(flow.dim), 1, flow._locate(path))[1]
+    return taylor(flow, state, np.zeros(flow.dim), 1, flow.place_of(path))[1]
 
 
-def bilinear(flow, state, u, v):
+def bilinear(flow: Flow, state: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> np.ndarray:
     """B(u, v) = sum_jk d^2 f / dx_j dx_k u_j v_k at one state (dim,), for directions that may be complex; (dim,)."""
     u, v = np.asarray(u), np.asarray(v)
     plus, minus = taylor(flow, state, np.stack([u + v, u - v]), 2)[2]
     return 0.5 * (plus - minus)
 
 
-def trilinear(flow, state, u, v):
+def trilinear(flow: Flow, state: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> np.ndarray:
     """C(u, u, v) = sum_jkl d^3 f / dx_j dx_k dx_l u_j u_k v_l at one state (dim,); (dim,)."""
     u, v = np.asarray(u), np.asarray(v)
     plus, minus, own = taylor(flow, state, np.stack([u + v, u - v, v]), 3)[3]

@@ -10,15 +10,22 @@ is left is halved. See Neumaier, Interval Methods for Systems of Equations, ch. 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .enclosure import map_enclosure
 from .intervals import kernels
 
+if TYPE_CHECKING:
+    from ...cell.cell import Cell
+
 __all__ = ["branch_and_prune"]
 
 
-def branch_and_prune(cell, n_units, flat, grade, narrow, most_boxes):
+def branch_and_prune(
+    cell: Cell, n_units: int, flat: np.ndarray, grade: str, narrow: float, most_boxes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
     """Enclosures of all fixed points of the gate-free map of a small network.
 
     Parameters

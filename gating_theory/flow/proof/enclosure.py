@@ -8,7 +8,9 @@ maps a box into itself, which contains all its fixed points.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from ...errors import CapabilityError
 from ..program.compiled import write_program
 from ..program.tape import NetworkTape, site_derivatives
 from .intervals import enclosing_floats, kernels
+
+if TYPE_CHECKING:
+    from ...cell.cell import Cell
 
 __all__ = ["MapEnclosure", "map_enclosure"]
 
@@ -117,7 +122,7 @@ class MapEnclosure:
         The number of unknowns, at most 3.
     """
 
-    def __init__(self, cell, n_units):
+    def __init__(self, cell: Cell, n_units: int) -> None:
         if cell.closed_form is None:
             raise CapabilityError(
                 f"cell {cell.name!r} has no closed-form fixed point of a site: finding all fixed points needs one; pass "
@@ -131,7 +136,7 @@ class MapEnclosure:
                 f"{n_units} units of cell {cell.name!r} have {self.n} unknowns; all fixed points are found for up to 3 "
                 "(Network.find_fixed_points searches larger networks, without a proof)"
             )
-        self._functions = {}
+        self._functions: dict[tuple[str, str], Callable[..., None]] = {}
 
     def _compile(self, name, grade, outputs_of, midpoint=False, unknowns=None):
         if (name, grade) not in self._functions:
@@ -142,7 +147,7 @@ class MapEnclosure:
             self._functions[name, grade] = _as_argument(namespace[name]) if grade == "validated" else namespace[name]
         return self._functions[name, grade]
 
-    def enclose(self, grade):
+    def enclose(self, grade: str) -> Callable[..., None]:
         """Function (x, m, p, out): Phi(x), Phi(m) and Phi'(x) for a box x (n, 2) around m (n,).
 
         ``out`` is flat, pairs (low, high): n of Phi(x), n of Phi(m), n * n of the derivative. Enclosures of fields that are not
@@ -174,16 +179,16 @@ class MapEnclosure:
                 values[i] = mean_value(value, at_centre[i], slopes)
         return [*values, *at_centre, *(slope for row in rows for slope in row)]
 
-    def states(self, grade):
+    def states(self, grade: str) -> Callable[..., None]:
         """Function (x, m, p, out): s*(y(x)) of all state variables of all units; pairs (low, high)."""
         return self._compile("states", grade, lambda w: w.fixed_state(range(self.cell.n_state))[0])
 
-    def jacobian(self, grade):
+    def jacobian(self, grade: str) -> Callable[..., None]:
         """Function (s, m, p, out): the Jacobian of the flow over a box s (dim, 2) of states; dim * dim pairs, row by row."""
         dim = self.cell.n_state * self.n_units
         return self._compile("jacobian", grade, lambda w: [v for row in w.flow()[1] for v in row], unknowns=dim)
 
-    def box(self, flat, grade):
+    def box(self, flat: np.ndarray, grade: str) -> np.ndarray:
         """(n, 2) box that Phi maps all states into, by evaluating it over the whole line.
 
         Raises
@@ -199,12 +204,12 @@ class MapEnclosure:
         return box
 
     @property
-    def places(self):
+    def places(self) -> list[int]:
         """Places of the unknowns among all states."""
         n = self.n_units
         return [a * n + i for a in self.kept for i in range(n)]
 
-    def state_box(self, flat, box, grade):
+    def state_box(self, flat: np.ndarray, box: np.ndarray, grade: str) -> np.ndarray:
         """(dim, 2) box of all state variables for unknowns in ``box``."""
         out = np.empty(2 * self.cell.n_state * self.n_units)
         with np.errstate(all="ignore"):
@@ -221,6 +226,6 @@ def _as_argument(function):
 
 
 @lru_cache(maxsize=64)
-def map_enclosure(cell, n_units):
+def map_enclosure(cell: Cell, n_units: int) -> MapEnclosure:
     """The MapEnclosure of a cell and a size, shared by all flows of that shape."""
     return MapEnclosure(cell, n_units)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...results.status import Status
 from ...support.checks import integer, real
 from .branch_and_prune import branch_and_prune
 from .enclosure import map_enclosure
 from .intervals import certified_backend
 from .stability import UNDECIDED, classify
 
-__all__ = ["FlowFixedPoint", "FlowFixedPoints", "Topology"]
+__all__ = ["FlowFixedPoint", "FlowFixedPoints", "Topology", "find_all"]
 
 #: Boxes that a search may look at by default: about a second each.
 _BUDGET = {"validated": 1_000_000, "certified": 20_000}
@@ -58,14 +60,14 @@ class FlowFixedPoint:
     eigenvalues: np.ndarray
 
     @property
-    def label(self):
+    def label(self) -> str:
         """Kind and rotation in words: "sink (focus)", "saddle"; a saddle says "(focus)" where a pair rotates."""
         name = {"real": "node", "complex": "focus", "undecided": "node or focus"}[self.rotation]
         if self.kind == "saddle" and self.rotation == "real":
             return "saddle"
         return f"{self.kind} ({name})"
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = ", ".join(f"{v:.10g}" for v in self.state)
         radius = float(np.max(self.upper - self.lower)) / 2
         return f"{self.label} at ({where}) +- {radius:.1e}, index {self.index:+d}"
@@ -88,47 +90,57 @@ class FlowFixedPoints:
     n_boxes : int, how many boxes the search looked at
     complete : bool
         The list is proved complete: nothing undecided, no budget exhausted, index sum 1.
-    status : str
+    status : Status
+        "complete"; else the first that holds of "contradiction" (an index does not fit its kind: a fault of the program), "stopped"
+        (the budget of boxes ran out), "undecided" (boxes, kinds or indices). ok where the list is proved complete.
     """
 
-    points: tuple
+    points: tuple[FlowFixedPoint, ...]
     undecided: np.ndarray
     index_sum: int
     grade: str
     backend: str
     n_boxes: int
     complete: bool
-    status: str
+    status: Status
 
-    def __len__(self):
+    @property
+    def ok(self) -> bool:
+        """Whether the list is proved complete."""
+        return self.status.ok
+
+    def __len__(self) -> int:
         return len(self.points)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[FlowFixedPoint]:
         return iter(self.points)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> FlowFixedPoint:
         return self.points[i]
 
     @property
-    def states(self):
+    def states(self) -> np.ndarray:
         """(n_points, dim) array of the states."""
         return np.array([p.state for p in self.points])
 
     @property
-    def topology(self):
+    def topology(self) -> Topology:
         """Topology(sinks, sources, saddles); points of undecided kind count in none of them."""
         kinds = [p.kind for p in self.points]
         return Topology(kinds.count("sink"), kinds.count("source"), kinds.count("saddle"))
 
-    def __str__(self):
-        lines = [self.status, *(f"  {p}" for p in self.points)]
+    def __str__(self) -> str:
+        lines = [str(self.status), *(f"  {p}" for p in self.points)]
         for box in self.undecided:
             lines.append("  undecided: " + " x ".join(f"[{low:.10g}, {high:.10g}]" for low, high in box))
         return "\n".join(lines)
 
 
-def find_all(flow, grade, max_boxes, min_width):
-    """What ``Flow.fixed_points`` does."""
+def find_all(flow: Any, grade: str, max_boxes: int | None, min_width: float) -> FlowFixedPoints:
+    """All fixed points of a Flow: what ``Flow.fixed_points`` does.
+
+    Parameters, errors: as for ``Flow.fixed_points`` (grade, max_boxes, min_width), of this ``flow``.
+    """
     if grade not in ("validated", "certified"):
         raise ValueError(f"grade must be 'validated' or 'certified', got {grade!r}")
     budget = _BUDGET[grade] if max_boxes is None else integer("max_boxes", max_boxes, low=1)
@@ -138,8 +150,14 @@ def find_all(flow, grade, max_boxes, min_width):
     points = [_point(flow, root, box, backend) for root, box in zip(roots, unique)]
     # rounded, so that symmetric points come in one order whatever the arithmetic leaves of a zero
     points.sort(key=lambda p: tuple(np.round(p.state, 9) + 0.0))
-    n_roots, n_undecided = len(roots), len(undecided)
     index_sum = sum(p.index for p in points)
+    backend = "numba" if grade == "validated" else backend
+    status = _status(points, len(undecided), index_sum, int(n_boxes), bool(finished), f"{grade} ({backend})")
+    return FlowFixedPoints(tuple(points), undecided, index_sum, grade, backend, int(n_boxes), status.ok, status)
+
+
+def _status(points, n_undecided, index_sum, n_boxes, finished, how):
+    n_roots = len(points)
     words = [f"{n_roots} fixed point{'' if n_roots == 1 else 's'}"]
     if not finished:
         words.append(f"the search stopped after {n_boxes} boxes")
@@ -148,18 +166,13 @@ def find_all(flow, grade, max_boxes, min_width):
     untyped = sum(p.kind == "undecided" for p in points)
     if untyped:
         words.append(f"{untyped} of undecided kind")
-    if any(p.n_unstable >= 0 and p.index != (-1) ** p.n_unstable for p in points):
-        finished = False
+    contradiction = any(p.n_unstable >= 0 and p.index != (-1) ** p.n_unstable for p in points)
+    if contradiction:
         words.append("an index contradicts its kind: please report this flow")
-    complete = bool(finished) and n_undecided == 0 and index_sum == 1
-    if complete:
-        words.append("complete")
-    else:
-        words.append(f"not proved complete, index sum {index_sum}")
-    backend = "numba" if grade == "validated" else backend
-    return FlowFixedPoints(
-        tuple(points), undecided, index_sum, grade, backend, int(n_boxes), complete, f"{grade} ({backend}): " + ", ".join(words)
-    )
+    complete = finished and not contradiction and n_undecided == 0 and index_sum == 1
+    words.append("complete" if complete else f"not proved complete, index sum {index_sum}")
+    code = "complete" if complete else "contradiction" if contradiction else "undecided" if finished else "stopped"
+    return Status(code, f"{how}: " + ", ".join(words), complete)
 
 
 def _point(flow, root, unique, backend):

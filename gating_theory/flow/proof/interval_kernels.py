@@ -1,6 +1,6 @@
 """Kernels in interval arithmetic, read twice: compiled by numba ("validated"), or in Python on rigorous primitives ("certified").
 
-``gating_theory.flow.intervals`` executes this file once for each grade and says which by the global RIGOROUS: None, or the
+``gating_theory.flow.proof.intervals`` executes this file once for each grade and says which by the global RIGOROUS: None, or the
 rigorous primitives. So both grades run the same algorithm, and differ in their arithmetic alone. Nothing here depends on a
 cell: its enclosures come as arguments, so that numba keeps the compiled code from one process to the next.
 """
@@ -105,7 +105,7 @@ if globals().get("RIGOROUS") is None:
         return above(exp_at(a))
 
 else:
-    globals().update(RIGOROUS)  # noqa: F821
+    globals().update(globals()["RIGOROUS"])
 
 # --- arithmetic of pairs (low, high)
 

@@ -14,29 +14,33 @@ import math
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sympy as sp
 
 __all__ = ["kernels", "certified_backend", "enclosing_floats"]
 
 
-def certified_backend():
+def certified_backend() -> str:
     """The library behind grade "certified": "arb" where python-flint is installed, else "iv" (mpmath)."""
     from importlib.util import find_spec
 
     return "arb" if find_spec("flint") is not None else "iv"
 
 
-def enclosing_floats(number):
+def enclosing_floats(number: sp.Expr) -> tuple[float, float]:
     """(low, high): the floats next to an exact sympy number, equal where it is a float itself."""
-    import sympy as sp
+    from sympy import Rational
 
     value = float(number)
-    if number.is_Float or sp.Rational(value) == number:
+    if number.is_Float or Rational(value) == number:
         return value, value
     return math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
 
 
 @lru_cache(maxsize=3)
-def kernels(grade):
+def kernels(grade: str) -> ModuleType:
     """The kernels in the arithmetic of one grade: "validated" (compiled by numba), "arb" or "iv" (rigorous).
 
     Returns
@@ -50,7 +54,7 @@ def kernels(grade):
         return module
     path = Path(__file__).with_name("interval_kernels.py")
     module = ModuleType(f"{__package__}.kernels_{grade}")
-    module.RIGOROUS = {"jit": lambda f: f, **_rigorous_primitives(grade)}
+    vars(module)["RIGOROUS"] = {"jit": lambda f: f, **_rigorous_primitives(grade)}
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     return module
 

@@ -7,10 +7,15 @@ their signs counts unstable directions; where a sign is not proved the type is u
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .enclosure import map_enclosure
 from .intervals import kernels
+
+if TYPE_CHECKING:
+    from ...cell.cell import Cell
 
 __all__ = ["classify", "UNDECIDED"]
 
@@ -20,7 +25,7 @@ UNDECIDED = -1
 _ROTATIONS = {0: "real", 1: "complex"}
 
 
-def classify(cell, n_units, flat, root, grade):
+def classify(cell: Cell, n_units: int, flat: np.ndarray, root: np.ndarray, grade: str) -> tuple[int, str, int, np.ndarray]:
     """The type of the fixed point in an enclosure.
 
     Parameters

@@ -7,11 +7,13 @@ The states of a two-unit GRU stay in a square, so that the indices of its fixed 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
 
+from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import generator, integer, real
 from ..flow import Flow, GRUFlow
@@ -27,6 +29,8 @@ _KEPT = 20
 #: Flat parameters of a two-unit GRU: U_z, U_r, U_h row by row, b_z, b_r, b_h.
 _Z = np.r_[0:4, 12:14]
 _R_AND_H = np.r_[4:12, 14:18]
+
+#: Boxes that the count of one network may look at.
 _BUDGET = 20_000
 
 #: Fixed points of one network that the search has room for.
@@ -47,25 +51,39 @@ class TopologySearch:
     frequency : {Topology: int}, how many of the networks looked at had each triple, with one of the update gates tried
     n_networks : int, networks looked at, not counting update gates
     n_undecided : int, those left out because something about them was undecided
-    status : str
+    status : Status
+        "searched", the only code.
     """
 
-    examples: dict
-    frequency: dict
+    examples: dict[Topology, Flow]
+    frequency: dict[Topology, int]
     n_networks: int
     n_undecided: int
-    status: str
+    status: Status
 
-    def __len__(self):
+    @property
+    def ok(self) -> bool:
+        """True: a search always comes to its end."""
+        return self.status.ok
+
+    def __len__(self) -> int:
         return len(self.examples)
 
-    def __str__(self):
-        lines = [self.status]
+    def __str__(self) -> str:
+        lines = [str(self.status)]
         lines += [f"  {tuple(t)}: {self.frequency[t]} networks" for t in self.examples]
         return "\n".join(lines)
 
 
-def search_topologies(n_generations=100, population=500, rng=None, *, start=(), largest=80.0, progress=None):
+def search_topologies(
+    n_generations: int = 100,
+    population: int = 500,
+    rng: np.random.Generator | int | None = None,
+    *,
+    start: Iterable[Flow] = (),
+    largest: float = 80.0,
+    progress: Callable[[int, int], object] | bool | None = None,
+) -> TopologySearch:
     """Search two-unit GRUs for distinct triples (sinks, sources, saddles): random draws, then quality-diversity (MAP-Elites).
 
     The archive holds up to 20 parameter sets of every triple met. Each generation draws parents from all triples, the rare and the
@@ -98,13 +116,15 @@ def search_topologies(n_generations=100, population=500, rng=None, *, start=(), 
     largest = real("largest", largest, low=0.0, open_low=True)
     check_progress(progress)
     rng = generator(rng)
-    start = [_require_two_units("start", flow).flat for flow in start]
-    archive, frequency, undecided = {}, {}, 0
+    given = [_require_two_units("start", flow).flat for flow in start]
+    archive: dict[Topology, list[np.ndarray]] = {}
+    frequency: dict[Topology, int] = {}
+    undecided = 0
     jacobian = compiled_flow(GRU, 2).jacobian
     with Progress(progress, n_generations * population, "network") as tell:
         for generation in range(n_generations):
-            fresh = max(population - len(start), 0) if generation == 0 else population // 20
-            parents = start[:population] if generation == 0 else []
+            fresh = max(population - len(given), 0) if generation == 0 else population // 20
+            parents = given[:population] if generation == 0 else []
             drawn = _random(fresh, rng)
             born = _children(archive, frequency, population - fresh - len(parents), rng)
             flat = np.concatenate([drawn, born, *(p[None] for p in parents)])
@@ -137,8 +157,8 @@ def search_topologies(n_generations=100, population=500, rng=None, *, start=(), 
             examples[triple] = _flow(kept[int(np.argmax(proved))])
     n = n_generations * population
     most = max(sum(t) for t in examples)
-    status = f"{len(examples)} triples among {n} networks, {undecided} left undecided; at most {most} fixed points"
-    return TopologySearch(examples, {t: frequency[t] for t in examples}, n, undecided, status)
+    text = f"{len(examples)} triples among {n} networks, {undecided} left undecided; at most {most} fixed points"
+    return TopologySearch(examples, {t: frequency[t] for t in examples}, n, undecided, Status("searched", text))
 
 
 def _decided(table):
@@ -230,7 +250,7 @@ def _require_two_units(name, flow):
     return flow
 
 
-def simplify(flow):
+def simplify(flow: Flow) -> GRUFlow:
     """A two-unit GRU of the same triple with entries rounded to few digits and as many of them zero as possible.
 
     Greedy, from coarse to fine; each step is kept where the triple, counted in validated arithmetic, stays.
@@ -274,7 +294,7 @@ def simplify(flow):
     return _flow(flat + 0.0)
 
 
-def topology_catalogue():
+def topology_catalogue() -> dict[Topology, GRUFlow]:
     """A two-unit GRU for every triple (sinks, sources, saddles) that is known to occur, in short decimals.
 
     Every entry is certified by rigorous interval arithmetic in the package's tests; completeness is not proved.

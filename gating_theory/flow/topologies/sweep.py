@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ...cell.cell import Cell
+from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
 from ..program.tape import parameter_count
@@ -14,7 +17,7 @@ from ..proof.enclosure import map_enclosure
 from ..proof.fixed_points import Topology
 from ..proof.intervals import kernels
 
-__all__ = ["TopologyCounts", "count_fixed_points"]
+__all__ = ["TopologyCounts", "count_fixed_points", "sweep_table"]
 
 #: Networks between two reports of progress.
 _CHUNK = 1000
@@ -34,7 +37,8 @@ class TopologyCounts:
     n_boxes : (B,) int array, boxes looked at
     complete : (B,) bool array
         The count is proved: nothing undecided, no budget exhausted, index sum 1.
-    status : str
+    status : Status
+        "complete" or "incomplete"; ok where all counts are proved.
     """
 
     count: np.ndarray
@@ -46,30 +50,44 @@ class TopologyCounts:
     index_sum: np.ndarray
     n_boxes: np.ndarray
     complete: np.ndarray
-    status: str
+    status: Status
 
-    def __len__(self):
+    @property
+    def ok(self) -> bool:
+        """Whether all counts are proved."""
+        return self.status.ok
+
+    def __len__(self) -> int:
         return len(self.count)
 
     @property
-    def typed(self):
+    def typed(self) -> np.ndarray:
         """(B,) bool array: complete, and every kind decided."""
         return self.complete & (self.untyped == 0)
 
-    def topologies(self):
+    def topologies(self) -> dict[Topology, int]:
         """{Topology: number of networks} of the typed ones, most frequent first."""
         rows = np.stack([self.sinks, self.sources, self.saddles], axis=1)[self.typed]
         values, numbers = np.unique(rows.reshape(-1, 3), axis=0, return_counts=True)
         order = np.argsort(-numbers, kind="stable")
         return {Topology(*(int(v) for v in values[i])): int(numbers[i]) for i in order}
 
-    def __str__(self):
-        lines = [self.status]
+    def __str__(self) -> str:
+        lines = [str(self.status)]
         lines += [f"  {tuple(t)}: {number}" for t, number in self.topologies().items()]
         return "\n".join(lines)
 
 
-def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=100_000, min_width=1e-9, progress=None):
+def count_fixed_points(
+    cell: Cell,
+    matrices: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+    parameters: npt.ArrayLike | None = None,
+    *,
+    max_boxes: int = 100_000,
+    min_width: float = 1e-9,
+    progress: Callable[[int, int], object] | bool | None = None,
+) -> TopologyCounts:
     """Count and type the fixed points of many small networks of one cell, in compiled interval arithmetic [JSP].
 
     Each network is searched as by ``Flow.fixed_points(grade="validated")``: every fixed point enclosed, proved unique and
@@ -118,13 +136,22 @@ def count_fixed_points(cell, matrices, bias=None, parameters=None, *, max_boxes=
     count, sinks, sources, saddles, untyped, undecided, index_sum, n_boxes, finished = table.T.copy()
     complete = (finished == 1) & (undecided == 0) & (index_sum == 1)
     left = int(B - complete.sum())
-    status = f"validated (numba): {B} networks, " + ("all complete" if left == 0 else f"{left} not proved complete")
+    text = f"validated (numba): {B} networks, " + ("all complete" if left == 0 else f"{left} not proved complete")
     if untyped[complete].any():
-        status += f", {int((untyped[complete] > 0).sum())} with points of undecided kind"
+        text += f", {int((untyped[complete] > 0).sum())} with points of undecided kind"
+    status = Status("incomplete" if left else "complete", text, left == 0)
     return TopologyCounts(count, sinks, sources, saddles, untyped, undecided, index_sum, n_boxes, complete, status)
 
 
-def sweep_table(cell, n_units, flat, narrow=1e-9, most_boxes=100_000, progress=None, middles=None):
+def sweep_table(
+    cell: Cell,
+    n_units: int,
+    flat: np.ndarray,
+    narrow: float = 1e-9,
+    most_boxes: int = 100_000,
+    progress: Callable[[int, int], object] | bool | None = None,
+    middles: np.ndarray | None = None,
+) -> np.ndarray:
     """(B, 9) int array for (B, P) flat parameters: the columns of TopologyCounts, the last 1 where the search was finished.
 
     ``middles`` (B, most, dim) is filled with the fixed points, where there are that many.

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from ..support.checks import real
-from .orbits.cycle import Attractors, attractors
-from .orbits.map_orbits import MapAttractors, map_attractors
+from ...results.status import Status
+from ...support.checks import real
+from .attractors import Attractors, attractors
+from .map_orbits import MapAttractors, map_attractors
+
+if TYPE_CHECKING:
+    from ..flow import Flow
+    from ..proof.fixed_points import FlowFixedPoints
 
 __all__ = ["FlowAndMap", "flow_and_map"]
 
@@ -27,26 +34,32 @@ class FlowAndMap:
     flow_stable, map_stable : (n,) arrays of bool
     flow_attractors : Attractors
     map_attractors : MapAttractors
-    status : str
+    status : Status
+        "same", or "different" where a fixed point is stable in one of the two only; ok always.
     """
 
-    flow: object
+    flow: Flow
     step: float
-    points: object
+    points: FlowFixedPoints
     multipliers: np.ndarray
     flow_stable: np.ndarray
     map_stable: np.ndarray
     flow_attractors: Attractors = field(repr=False)
     map_attractors: MapAttractors = field(repr=False)
-    status: str = ""
+    status: Status
 
     @property
-    def disagree(self):
+    def ok(self) -> bool:
+        """True: the comparison was made; whether the two agree is what ``disagree`` says."""
+        return self.status.ok
+
+    @property
+    def disagree(self) -> np.ndarray:
         """(n,) array of bool: fixed points stable in one and not in the other."""
         return self.flow_stable != self.map_stable
 
-    def __str__(self):
-        lines = [self.status, "fixed points, in the flow and in the map:"]
+    def __str__(self) -> str:
+        lines = [str(self.status), "fixed points, in the flow and in the map:"]
         for p, m, stable in zip(self.points, self.multipliers, self.map_stable):
             where = ", ".join(f"{x:.6g}" for x in np.round(p.state, 12) + 0.0)
             top = m[np.argmax(np.abs(m))]
@@ -59,7 +72,7 @@ class FlowAndMap:
         return "\n".join(lines)
 
 
-def flow_and_map(flow, step=1.0, *, starts=None, t_max=5000.0):
+def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None = None, t_max: float = 5000.0) -> FlowAndMap:
     """Compare a flow with its Euler map: stability of every fixed point, attractors, periods against steps per turn.
 
     The fixed points are the same. A multiplier is 1 + step lambda, so the map loses every focus before the flow does, and a real
@@ -93,7 +106,8 @@ def flow_and_map(flow, step=1.0, *, starts=None, t_max=5000.0):
     of_flow = attractors(flow, starts, t_max=t_max)
     of_map = map_attractors(flow, starts, step=step)
     differ = int((flow_stable != map_stable).sum())
-    status = (
+    text = (
         f"{len(points)} fixed point{'s' * (len(points) != 1)}, {differ} of them stable in one of flow and map (step {step:g}) only"
     )
+    status = Status("different" if differ else "same", text)
     return FlowAndMap(flow, step, points, multipliers, flow_stable, map_stable, of_flow, of_map, status)

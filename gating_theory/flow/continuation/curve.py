@@ -1,0 +1,75 @@
+"""A curve of fixed points (state, parameter): Newton's method onto it, and the range of the parameter in which it is followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import ConvergenceError
+from ...support.checks import real_array
+from ..program.taylor import parameter_slope
+
+if TYPE_CHECKING:
+    from ..flow import Flow
+
+__all__ = ["newton_onto_curve", "parameter_bounds"]
+
+#: Correction, relative to the largest of 1 and the unknowns, below which Newton has converged.
+_TOL = 1e-13
+
+#: Modulus of a state beyond which Newton is lost.
+_AWAY = 1e6
+
+
+def newton_onto_curve(
+    flow: Flow, path: str, guess: np.ndarray, tangent: np.ndarray, iterations: int = 12
+) -> tuple[np.ndarray, np.ndarray]:
+    """Newton's method onto the curve of fixed points in the hyperplane through ``guess`` across ``tangent``.
+
+    Parameters
+    ----------
+    flow : Flow
+    path : str, the parameter
+    guess, tangent : (dim + 1,) arrays, states first, the parameter last
+    iterations : int
+
+    Returns
+    -------
+    point, direction : (dim + 1,) arrays, a point of the curve and its unit tangent there, in the sense of ``tangent``
+
+    Raises
+    ------
+    ConvergenceError : no convergence
+    """
+    y = guess.copy()
+    for _ in range(iterations):
+        if not np.isfinite(y).all() or np.abs(y[:-1]).max() > _AWAY:
+            break
+        here = flow.replace(path, float(y[-1]))
+        f, J, slope = here(y[:-1]), here.jacobian(y[:-1]), parameter_slope(here, y[:-1], path)
+        rows = np.column_stack([J, slope])
+        # shut gates make some rows tiny: each is solved at its own size
+        size = np.maximum(np.linalg.norm(rows, axis=1), 1e-300)
+        A = np.vstack([rows / size[:, None], tangent])
+        try:
+            change = np.linalg.solve(A, -np.append(f / size, tangent @ (y - guess)))
+        except np.linalg.LinAlgError:
+            break
+        y = y + change
+        if np.abs(change).max() < _TOL * max(1.0, np.abs(y).max()):
+            direction = np.linalg.solve(A, np.append(np.zeros(len(f)), 1.0))
+            return y, direction / np.linalg.norm(direction)
+    raise ConvergenceError("continuation: Newton's method does not converge", y)
+
+
+def parameter_bounds(flow: Flow, path: str, bounds: npt.ArrayLike) -> np.ndarray:
+    """The range (low, high) of a parameter; ValueError unless it contains the flow's own value."""
+    bounds = real_array("bounds", bounds)
+    if bounds.shape != (2,) or not bounds[0] < bounds[1]:
+        raise ValueError(f"bounds must be (low, high) with low < high, got {bounds.tolist()}")
+    value = flow.parameter(path)
+    if not bounds[0] <= value <= bounds[1]:
+        raise ValueError(f"bounds must contain the flow's {path} = {value}, got {bounds.tolist()}")
+    return bounds

@@ -1,0 +1,74 @@
+"""Pictures of numbers of fixed points: the complexity, with counted rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..sweeps.phase_diagram import symbol
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, require_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_complexity"]
+
+
+def plot_complexity(
+    dataset: xr.Dataset,
+    *,
+    counts: Mapping[float | None, tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """The annealed complexity along one hyperparameter, a curve for each value of a second one, with counted rates if given.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset from ``phase_diagram`` with the quantity "complexity"
+        With one axis, or two: the first is drawn horizontally, each value of the second is a curve.
+    counts : mapping, optional
+        Rates from enumerated networks: value of the second axis (None where there is one axis only) to (x, rate,
+        standard error), 1-D arrays of equal length; drawn as points with bars in the curve's colour.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError : not a Dataset, no complexity in it, other than one or two axes, counts of values that are not there
+    """
+    require_dataset(dataset)
+    if "complexity" not in dataset.data_vars:
+        raise ValueError(f"dataset must hold 'complexity', got {list(dataset.data_vars)}: ask phase_diagram for it")
+    values = dataset["complexity"]
+    if values.ndim not in (1, 2):
+        raise ValueError(f"dataset must have one or two axes, got {list(values.dims)}: select the others")
+    x = values.dims[0]
+    second = values.dims[1] if values.ndim == 2 else None
+    at = [None] if second is None else [float(v) for v in values[second].values]
+    counts = {} if counts is None else dict(counts)
+    unknown = [key for key in counts if key not in at]
+    if unknown:
+        raise ValueError(f"counts has the unknown value {unknown[0]!r}; the curves are those of {at}")
+    ax = axes_or_new(ax, 2.6)
+    colours = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+    for i, value in enumerate(at):
+        colour = colours[i % len(colours)]
+        curve = values if second is None else values.sel({second: value})
+        label = None if second is None else f"{symbol(second)} = {value:g}"
+        ax.plot(values[x], curve, color=colour, linewidth=1.4, label=label)
+        if value in counts:
+            place, rate, error = (np.asarray(a, dtype=float) for a in counts[value])
+            ax.errorbar(place, rate, error, color=colour, linestyle="none", marker="o", markersize=3.5, capsize=2, linewidth=1.0)
+    ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+    ax.set_xlabel(symbol(x))
+    ax.set_ylabel(r"complexity $\Sigma$")
+    if second is not None:
+        ax.legend(loc="best", fontsize="small", framealpha=0.9)
+    return ax

@@ -1,0 +1,197 @@
+"""Pictures of spectra: boundary, density, timescales."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..spectrum.spectrum import Spectrum
+from ..support.checks import real
+from .style import BLACK, BLUE, SKY, VERMILLION, axes_or_new, draw_cloud, finite_eigenvalues
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_density", "plot_spectrum", "plot_timescales"]
+
+#: Share of modes below which a curve of slow fractions ends: the accuracy of a mass.
+_LEAST_FRACTION = 1e-5
+
+#: Quantile of the densities at which colours saturate: densities may diverge.
+_TOP_QUANTILE = 0.998
+
+
+def _require_spectrum(spectrum):
+    if not isinstance(spectrum, Spectrum):
+        raise TypeError(f"spectrum must be a Spectrum, got {spectrum!r}")
+
+
+def _complex_plane(ax):
+    theta = np.linspace(0.0, 2.0 * np.pi, 361)
+    ax.plot(np.cos(theta), np.sin(theta), color="0.45", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1, label="unit circle")
+    ax.set_aspect("equal")
+    ax.set_xlabel(r"$\mathrm{Re}\,\lambda$")
+    ax.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+
+
+def _limits(ax, points):
+    """Square-ish limits around the spectrum, whatever the unit circle drawn before asked for."""
+    z = np.concatenate([np.atleast_1d(p) for p in points])
+    z = np.concatenate([z, z.conj()])
+    pad = 0.07 * max(np.ptp(z.real), np.ptp(z.imag), 1e-3)
+    ax.set_xlim(z.real.min() - pad, z.real.max() + pad)
+    ax.set_ylim(z.imag.min() - pad, z.imag.max() + pad)
+
+
+def plot_spectrum(
+    spectrum: Spectrum,
+    eigenvalues: npt.ArrayLike | None = None,
+    *,
+    outliers: bool = False,
+    n: int = 512,
+    ax: Axes | None = None,
+) -> Axes:
+    """The boundary of a spectrum, over a cloud of eigenvalues if given, with the unit circle.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    eigenvalues : complex array of any shape, optional
+        For example ``net.eigenvalues(state)``.
+    outliers : bool
+        Also mark the isolated eigenvalues that theory predicts (spectra of fixed points only).
+    n : int
+        Points on the boundary.
+    ax : matplotlib Axes, optional
+        Default: a new figure of one column's width.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    _require_spectrum(spectrum)
+    isolated = spectrum.outliers() if outliers else np.zeros(0)
+    cloud = None if eigenvalues is None else finite_eigenvalues(eigenvalues)
+    ax = axes_or_new(ax)
+    _complex_plane(ax)
+    drawn = []
+    if cloud is not None:
+        size = float(np.clip(2.2 * np.sqrt(1000.0 / cloud.size), 0.6, 4.0))
+        draw_cloud(ax, cloud, SKY, size, zorder=2, label="eigenvalues")
+        drawn.append(cloud)
+    curves = spectrum.boundary(n)
+    for i, curve in enumerate(curves):
+        ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.3, zorder=3, label="theory" if i == 0 else None)
+        drawn.append(curve)
+    if not curves:  # all eigenvalues sit on atoms
+        drawn.append(np.array([spectrum.radius(), -spectrum.radius()], dtype=complex))
+    if isolated.size:
+        style: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none", "markersize": 7}
+        ax.plot(isolated.real, isolated.imag, marker="s", zorder=4, label="outliers, theory", **style)
+        drawn.append(isolated)
+    _limits(ax, drawn)
+    return ax
+
+
+def plot_density(
+    spectrum: Spectrum,
+    *,
+    n: int = 200,
+    box: tuple[float, float, float, float] | None = None,
+    decades: float = 2.5,
+    colorbar: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """The density of eigenvalues in the complex plane, logarithmic in colour, with the boundary and the unit circle.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    n : int
+        Pixels along each side.
+    box : (left, right, bottom, top), optional
+        Default: around the boundary.
+    decades : float > 0
+        Range of the colours, down from the largest density (its 99.8 % quantile: densities may diverge). Below it white.
+    colorbar : bool
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    from matplotlib.colors import LogNorm
+
+    _require_spectrum(spectrum)
+    decades = real("decades", decades, low=0.0, open_low=True)
+    x, y, density = spectrum.density_map(n, box)
+    positive = density[density > 0]
+    top = float(np.quantile(positive, _TOP_QUANTILE)) if positive.size else 1.0
+    bottom = top * 10.0**-decades
+    norm = LogNorm(bottom, top)
+    ax = axes_or_new(ax, 2.7)
+    _complex_plane(ax)
+    shown = np.ma.masked_less(density, bottom)
+    mesh = ax.pcolormesh(x, y, shown, cmap="cividis", norm=norm, shading="nearest", rasterized=True, zorder=0)
+    for curve in spectrum.boundary(512):
+        ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.0, zorder=3)
+    half_x, half_y = 0.5 * (x[1] - x[0]), 0.5 * (y[1] - y[0])
+    ax.set_xlim(x[0] - half_x, x[-1] + half_x)
+    ax.set_ylim(y[0] - half_y, y[-1] + half_y)
+    if colorbar:
+        ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > top).any() else "min")
+    return ax
+
+
+def plot_timescales(
+    source: Spectrum | npt.ArrayLike, *, tau: npt.ArrayLike | None = None, label: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """The fraction of modes slower than tau steps against tau, logarithmic: of a spectrum (a line) or of eigenvalues (steps).
+
+    The timescale of a mode is -1/log|lambda| steps; modes that grow count as slower than any tau, so that the curve of an
+    unstable state levels off at their fraction.
+
+    Parameters
+    ----------
+    source : Spectrum, or complex array of eigenvalues of any shape
+    tau : 1-D array of positive numbers, optional
+        Default: 24 values from 1 to 1000.
+    label : str, optional
+        For the legend.
+    ax : matplotlib Axes, optional
+        Pass the Axes of an earlier call to compare.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    tau = np.geomspace(1.0, 1000.0, 24) if tau is None else np.asarray(tau, dtype=float)
+    if tau.ndim != 1 or tau.size < 2 or not np.isfinite(tau).all() or (tau <= 0).any():
+        raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {tau!r}")
+    tau = np.sort(tau)
+    if isinstance(source, Spectrum):
+        fraction = np.array([source.slow_fraction(t) for t in tau])
+        # below the accuracy of a mass there is nothing to draw on a logarithmic scale
+        fraction[fraction < _LEAST_FRACTION] = np.nan
+        ax = axes_or_new(ax, 2.5)
+        ax.plot(tau, fraction, color=VERMILLION, linewidth=1.5, label="theory" if label is None else label)
+    else:
+        modulus = np.abs(finite_eigenvalues(source))
+        with np.errstate(divide="ignore"):
+            own = np.where(modulus < 1.0, -1.0 / np.log(np.where(modulus < 1.0, modulus, 0.5)), np.inf)
+        own = np.sort(np.where(modulus == 0.0, 0.0, own))
+        inside = own[(own > tau[0]) & (own < tau[-1])]
+        at = np.concatenate([[tau[0]], inside, [tau[-1]]])
+        fraction = (own.size - np.searchsorted(own, at, side="right")) / own.size
+        fraction = np.where(fraction > 0, fraction, np.nan)
+        ax = axes_or_new(ax, 2.5)
+        text = "eigenvalues" if label is None else label
+        ax.plot(at, fraction, color=BLUE, linewidth=1.0, drawstyle="steps-post", label=text)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(r"timescale $\tau$ (steps)")
+    ax.set_ylabel(r"fraction slower than $\tau$")
+    ax.legend(loc="best", fontsize="small")
+    return ax

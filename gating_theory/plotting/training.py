@@ -1,0 +1,74 @@
+"""Pictures of trained networks and of initialisations: a diagnosis, a design."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..training.design import Design
+from ..training.diagnose import Diagnosis
+from .spectra import plot_spectrum, plot_timescales
+from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_design", "plot_diagnosis"]
+
+
+def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
+    """Eigenvalues of a diagnosed network over those with shuffled weights, with the edge that theory gives.
+
+    Parameters
+    ----------
+    result : Diagnosis
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if not isinstance(result, Diagnosis):
+        raise TypeError(f"result must be a Diagnosis, got {result!r}")
+    ax = axes_or_new(ax)
+    twins = finite_eigenvalues(result.shuffled_eigenvalues)
+    draw_cloud(ax, twins, "0.75", 1.5, zorder=1, label="shuffled weights")
+    plot_spectrum(result.spectrum, result.eigenvalues, ax=ax)
+    ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_design(
+    result: Design, *, eigenvalues: npt.ArrayLike | None = None, tau: npt.ArrayLike | None = None, ax: Axes | None = None
+) -> Axes:
+    """The timescales that a design achieves, with the slow fractions that were wanted, and those of eigenvalues if given.
+
+    Parameters
+    ----------
+    result : Design
+    eigenvalues : complex array of any shape, optional
+        Of a network made by this design.
+    tau : 1-D array of positive numbers, optional
+        As in ``plot_timescales``; default 24 values from 1 to 1000, or to ten times the longest wanted.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    if not isinstance(result, Design):
+        raise TypeError(f"result must be a Design, got {result!r}")
+    wanted = {label: value for label, value in result.target.items() if label.startswith("slow_fraction(")}
+    times = np.array([float(label[len("slow_fraction(") : -1]) for label in wanted])
+    if tau is None:
+        tau = np.geomspace(1.0, max([1000.0, *(10.0 * times)]), 24)
+    if eigenvalues is not None:
+        ax = plot_timescales(eigenvalues, tau=tau, ax=ax)
+    ax = plot_timescales(result.spectrum, tau=tau, ax=ax)
+    if wanted:
+        style: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "color": BLACK}
+        ax.plot(times, list(wanted.values()), label="wanted", zorder=4, **style)
+        ax.legend(loc="best", fontsize="small")
+    return ax
