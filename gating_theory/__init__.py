@@ -20,7 +20,8 @@ from .dynamics.steady_state import SteadyState, steady_state
 from .ensemble.ensemble import Ensemble
 from .ensemble.sites import Sites
 from .errors import CapabilityError, ConvergenceError, NoCriticalValue
-from .mean_field.fixed_points import Critical, FixedPoint, fixed_points, fold, onset, tricritical
+from .mean_field.critical import Critical, fold, onset, tricritical
+from .mean_field.fixed_points import FixedPoint, fixed_points
 from .networks.enumeration import FixedPointCounts, count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum, lyapunov_spectrum

@@ -20,7 +20,8 @@ from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.fixed_points import fixed_points, fold, onset, tricritical
+from ..mean_field.critical import fold, onset, tricritical
+from ..mean_field.fixed_points import fixed_points
 from ..results.provenance import cell_text, provenance
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
