@@ -29,6 +29,7 @@ from .networks.network import Network
 from .results.store import load, save
 from .spectrum.spectrum import Spectrum
 from .sweeps.phase_diagram import phase_diagram
+from .sweeps.quantities import register_quantity
 from .training.design import Design, design
 from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
@@ -72,6 +73,7 @@ __all__ = [
     "onset",
     "phase_diagram",
     "plotting",
+    "register_quantity",
     "save",
     "sigma",
     "simulate",

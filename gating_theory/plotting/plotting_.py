@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..spectrum.spectrum import Spectrum
-from ..sweeps.phase_diagram import symbol
+from ..sweeps.dataset import symbol
 from ..training.design import Design
 from ..training.diagnose import Diagnosis
 
