@@ -1,6 +1,8 @@
 """Mean-field fixed points, onset, fold and tricritical point against independent quadrature and the theory sheet."""
 
 import math
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 
 import mpmath as mp
 import numpy as np
@@ -293,6 +295,25 @@ def test_sites_of_a_fixed_point_carry_its_moments():
     np.testing.assert_allclose(std, list(point.field_std.values()), rtol=1e-4)  # the tails left out weigh more here
 
 
+def test_fixed_points_come_back_from_other_processes():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 3, "h": 4}, bias={"r": 0.4})
+    alone = gt.fixed_points(ensemble)
+    with ProcessPoolExecutor(1) as pool:
+        assert pool.submit(gt.fixed_points, ensemble).result() == alone
+    sites = alone[-1].sites  # compiled functions and populations stay behind
+    again = pickle.loads(pickle.dumps(alone[-1]))
+    assert again == alone[-1] and again.ok and np.array_equal(again.sites.weights, sites.weights)
+
+
+def test_status_of_fixed_points():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 3, "h": 4})
+    zero, point = gt.fixed_points(ensemble)
+    assert (zero.status.code, str(zero.status), zero.ok) == ("zero_state", "zero state", True)
+    assert (point.status.code, str(point.status), point.ok) == ("converged", "converged", True)
+    rough = gt.fixed_points(ensemble, tol=1e-17)[-1]
+    assert rough.status.code == "inaccurate" and not rough.ok and str(rough.status).startswith("quadrature error")
+
+
 # --- cells of one's own
 
 h1, h2 = sp.symbols("h1 h2", real=True)
@@ -372,6 +393,16 @@ def test_onset_of_the_lstm_with_biases():
 def test_onset_needs_a_zero_state():
     with pytest.raises(gt.CapabilityError, match="zero state"):
         gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1}), "gain.h")
+
+
+@pytest.mark.parametrize("calculate, kind", [(gt.onset, "onset"), (gt.fold, "fold"), (gt.complexity_onset, "complexity_onset")])
+def test_critical_values_have_one_form(calculate, kind):
+    value = calculate(gt.Ensemble(gt.Vanilla), "gain.h")
+    assert value.kind == kind and value.parameter == "gain.h" and not value.discontinuous == value.status.ok
+    assert value.status.code == ("discontinuous" if value.discontinuous else "continuous") and 0 < value.error < 1e-8
+    assert repr(value) == f"gain.h = {float(value)!r} ({value.status})"
+    again = pickle.loads(pickle.dumps(value))
+    assert again == value and vars(again) == vars(value)
 
 
 # --- fold
