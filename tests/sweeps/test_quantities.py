@@ -163,11 +163,8 @@ def test_a_bug_in_a_critical_value_escapes_from_a_phase_diagram(monkeypatch, nam
         gt.phase_diagram(GRU, {"bias.r": [0.0]}, [asked])
     monkeypatch.setitem(CRITICAL, name, registry.CriticalQuantity(entry.long_name, nothing, entry.paths))
     data = gt.phase_diagram(GRU, {"bias.r": [0.0]}, [asked])
-    flag = int(data[asked.replace(":", "_status:")][0])
-    assert (
-        np.isnan(data[asked][0])
-        and data[asked.replace(":", "_status:")].attrs["flag_meanings"].split()[flag] == "none_within_bounds"
-    )
+    status = data[asked.replace(":", "_status:")]
+    assert np.isnan(data[asked][0]) and status.attrs["flag_meanings"].split()[int(status[0])] == "none_within_bounds"
 
 
 def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
