@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.sweeps.phase_diagram import symbol
+from gating_theory.ensemble.hyperparameters import symbol
 
 from .common import BLACK, SKY, VERMILLION, draw_cloud, joined, padded, panels, parts, planted_eigenvalues, whole
 

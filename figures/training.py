@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.sweeps.phase_diagram import symbol
+from gating_theory.ensemble.hyperparameters import symbol
 
 from .common import BLACK, VERMILLION, panels
 

@@ -23,7 +23,8 @@ from .ensemble.ensemble import Ensemble
 from .ensemble.matrix_laws import IID, MatrixLaw
 from .ensemble.sites import Sites
 from .errors import CapabilityError, ConvergenceError, NoCriticalValue
-from .mean_field.fixed_points import Critical, FixedPoint, fixed_points, fold, onset, tricritical
+from .mean_field.critical import Critical, fold, onset, tricritical
+from .mean_field.fixed_points import FixedPoint, fixed_points
 from .networks.enumeration import FixedPointCounts, count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum, lyapunov_spectrum
@@ -31,6 +32,7 @@ from .networks.network import Network
 from .results.store import load, save
 from .spectrum.spectrum import Spectrum
 from .sweeps.phase_diagram import phase_diagram
+from .sweeps.quantities import register_quantity
 from .training.design import Design, design
 from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
@@ -92,6 +94,7 @@ __all__ = [
     "onset",
     "phase_diagram",
     "plotting",
+    "register_quantity",
     "save",
     "sigma",
     "simulate",

@@ -59,7 +59,7 @@ def main(argv=None):
 
 
 def _parser():
-    from ..sweeps.phase_diagram import FORMS, QUANTITIES
+    from ..sweeps.quantities import forms, names
     from ..version import __version__
 
     parser = _Parser(
@@ -88,7 +88,7 @@ def _parser():
         nargs="+",
         default=["count", "moments", "abscissa"],
         metavar="NAME",
-        help=f"any of {', '.join(QUANTITIES)}, and {', '.join(FORMS)} with paths such as gain.h (default count moments abscissa)",
+        help=f"any of {', '.join(names())}, and {', '.join(forms())} with paths such as gain.h (default count moments abscissa)",
     )
     p.add_argument("--tau", type=_positive, default=100.0, help="timescale of slow_fraction (default 100)")
     p.add_argument("--n-units", type=_whole(10), default=1000, metavar="N", help="units of simulated networks (default 1000)")

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.fixed_points import Critical, _default_bounds, fixed_points, onset
-from ..support.checks import real
+from ..mean_field.critical import checked_bounds, continuous, onset, transition
+from ..mean_field.fixed_points import fixed_points
 from .complexity import complexity, follow_saddle
 from .functional import Landscape
 
-__all__ = ["complexity_onset"]
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..mean_field.critical import Critical
+
+__all__ = ["code_of", "complexity_onset"]
 
 #: Rates below this are zero: near a continuous onset they fall like a power of the distance.
 _POSITIVE = 1e-13
-#: Largest rate that a continuous transition may have left where it is bracketed to 1e-4.
-_ENDS = 1e-6
-_STEP, _SMALLEST_STEP = 0.02, 1e-5
+#: Width of the last bracket, relative to the larger of 1 and the value, where a rate reaches zero smoothly.
+_BRACKET = 1e-4
+#: Largest rate that a continuous transition may have left in such a bracket, and the rate below which one is negative there.
+_ENDS, _NEGATIVE = 1e-6, -1e-9
+#: What the docstring promises, relative to the larger of 1 and the value: site integrals over two fields at most, and over more.
+_ACCURACY, _LESS_ACCURACY = 1e-9, 1e-6
+
+#: Distance from the onset at which the growth of the rate is checked, relative to the value (taken to be at least the second).
+_CHECK, _LEAST_SCALE = 0.02, 0.1
+#: At half the distance a convex rate has half the value or less; next to a tricritical point barely.
+_CONVEX = 0.7
+
+#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, the first of the
+#: walk, the shortest, and the factor by which each is longer than the last.
+_TEST_STEP, _STEP, _SMALLEST_STEP, _LONGER = 1e-3, 0.02, 1e-5, 1.5
+#: A saddle whose log moments move by more than this in a step is taken for another one.
+_JUMP = 0.7
+
+#: Places to either side of the present value where a change of sign is looked for: factors for gains and spreads, whose value is
+#: taken to be at least ``_LEAST_SCALE``; for biases distances in units of the last.
+_FACTORS, _DISTANCE = 1.3 ** np.arange(1, 30), 0.25
 
 
-def complexity_onset(ensemble, parameter, bounds=None):
+def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
 
     Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate grows from zero
@@ -56,9 +81,7 @@ def complexity_onset(ensemble, parameter, bounds=None):
     ensemble.value(parameter)
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
-    low, high = (real(f"bounds[{i}]", b) for i, b in enumerate(bounds or _default_bounds(ensemble, parameter)))
-    if not low < high:
-        raise ValueError(f"bounds must be increasing, got {bounds!r}")
+    low, high = checked_bounds(ensemble, parameter, bounds)
     try:
         start = onset(ensemble, parameter, (low, high))
     except (CapabilityError, NoCriticalValue):  # no zero state, or none that changes its stability
@@ -67,21 +90,26 @@ def complexity_onset(ensemble, parameter, bounds=None):
     if best is None or best.value <= _POSITIVE:
         _check_continuous(ensemble, parameter, float(start))
         text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
-        return Critical(float(start), parameter, start.moments, False, start.ensemble, text)
+        return continuous(start, "complexity_onset", text)
     return _zero_along(ensemble, parameter, float(start), best, (low, high))
+
+
+def code_of(status: Any) -> str:
+    """The code of a Complexity's status, be it a Status or the words that it used to be: the first ones, up to a colon."""
+    return status.code if hasattr(status, "code") else status.partition(":")[0].replace(" ", "_")
 
 
 def _largest(ensemble):
     """The largest maximum among the saddles, or None; ConvergenceError where one may have been missed."""
     found = complexity(ensemble)
-    if found.status.startswith("incomplete"):
+    if code_of(found.status) == "incomplete":
         raise ConvergenceError(f"{ensemble!r}: {found.status}", estimate=found)
     return found.saddles[0] if found.saddles and found.saddles[0].maximum else None
 
 
 def _check_continuous(ensemble, parameter, value):
     """ConvergenceError unless the rate grows from zero next to the onset of the zero state, on its unstable side only."""
-    distance = 0.02 * max(abs(value), 0.1)
+    distance = _CHECK * max(abs(value), _LEAST_SCALE)
     rates = {}
     for sign in (1.0, -1.0):
         for share in (1.0, 0.5):
@@ -93,8 +121,7 @@ def _check_continuous(ensemble, parameter, value):
             rates[sign, share] = saddle.value if saddle is not None else 0.0
     for sign in (1.0, -1.0):
         far, near = rates.get((sign, 1.0), 0.0), rates.get((sign, 0.5), 0.0)
-        # a rate that starts at zero and is convex falls to half or less at half the distance; next to a tricritical point barely
-        if 0.0 < near < 0.7 * far and rates.get((-sign, 0.5), 0.0) <= _POSITIVE:
+        if 0.0 < near < _CONVEX * far and rates.get((-sign, 0.5), 0.0) <= _POSITIVE:
             return
     text = ", ".join(f"{r:.3g} at {value + sign * share * distance:.6g}" for (sign, share), r in rates.items())
     raise ConvergenceError(
@@ -113,8 +140,8 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
         except ConvergenceError:
             return None
 
-    scale = max(abs(p), 0.1)
-    tried = [at(p + sign * 1e-3 * scale, saddle) for sign in (1.0, -1.0)]
+    scale = max(abs(p), _LEAST_SCALE)
+    tried = [at(p + sign * _TEST_STEP * scale, saddle) for sign in (1.0, -1.0)]
     downhill = [sign for sign, s in zip((1.0, -1.0), tried) if s is not None and s.value < saddle.value]
     if not downhill:
         raise ConvergenceError(f"the saddle at {parameter} = {p} could not be followed", estimate=p)
@@ -123,7 +150,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
     while True:
         trial = float(np.clip(p + direction * step, *bounds))
         there = at(trial, saddle)
-        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > 0.7:
+        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > _JUMP:
             step *= 0.5
             if step < _SMALLEST_STEP * scale:
                 raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
@@ -136,7 +163,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
                 f"complexity_onset: the rate stays positive along {parameter!r} to the bound {trial} for {ensemble!r}"
             )
         p, saddle = trial, there
-        step *= 1.5
+        step *= _LONGER
 
     def rate(value):
         nearest = known[min(known, key=lambda k: abs(k - value))]
@@ -151,13 +178,23 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
     return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
 
 
-def _critical(value, parameter, ensemble, saddle, discontinuous):
+def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
+    """The Critical at this value; ``error`` is that of closing in on it where that is more than the saddle's."""
     landscape = Landscape(ensemble)
     moments = dict(zip(ensemble.cell.message_names, landscape.all_moments(saddle.point).tolist()))
     text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
     if not discontinuous:
         text = "the rate of the fixed points' number reaches zero smoothly"
-    return Critical(value, parameter, moments, discontinuous, ensemble, text)
+    return transition(
+        value,
+        parameter,
+        kind="complexity_onset",
+        error=max(error, _ACCURACY if landscape.dimension <= 2 else _LESS_ACCURACY),
+        discontinuous=discontinuous,
+        moments=moments,
+        ensemble=ensemble,
+        text=text,
+    )
 
 
 def _by_sign(ensemble, parameter, low, high):
@@ -170,8 +207,8 @@ def _by_sign(ensemble, parameter, low, high):
     present = min(max(ensemble.value(parameter), low), high)
     here = best(present)
     multiplicative = not signed(parameter)
-    steps = 1.3 ** np.arange(1, 30) if multiplicative else 0.25 * 1.3 ** np.arange(1, 30)
-    base = max(present, 0.1)
+    steps = _FACTORS if multiplicative else _DISTANCE * _FACTORS
+    base = max(present, _LEAST_SCALE)
     for k, s in enumerate(steps):
         left, right = (base / s, base * s) if multiplicative else (present - s, present + s)
         last = (base / steps[k - 1], base * steps[k - 1]) if multiplicative else (present - steps[k - 1], present + steps[k - 1])
@@ -198,7 +235,7 @@ def _edge(ensemble, parameter, inside, outside):
     if not excess(inside) > 0.0 > excess(outside):
         return None
     value = brentq(excess, inside, outside, xtol=1e-12, rtol=1e-12)
-    step = np.copysign(1e-4 * max(1.0, abs(value)), inside - value)
+    step = np.copysign(_BRACKET * max(1.0, abs(value)), inside - value)
     near, beyond = (_largest(ensemble.replace({parameter: float(value + side * step)})) for side in (1.0, -1.0))
     if near is None or not _POSITIVE < near.value < _ENDS or (beyond is not None and beyond.value > _POSITIVE):
         return None
@@ -210,12 +247,12 @@ def _bisect(ensemble, parameter, inside, saddle, outside):
     edge = _edge(ensemble, parameter, inside, outside)
     if edge is not None:
         return edge
-    while abs(outside - inside) > 1e-4 * max(1.0, abs(inside)):
+    while abs(outside - inside) > _BRACKET * max(1.0, abs(inside)):
         middle = 0.5 * (inside + outside)
         found = _largest(ensemble.replace({parameter: middle}))
         if found is not None and found.value > _POSITIVE:
             inside, saddle = middle, found
-        elif found is not None and found.value < -1e-9:
+        elif found is not None and found.value < _NEGATIVE:
             return _zero_along(ensemble, parameter, inside, saddle, tuple(sorted((inside, outside))))
         else:
             outside = middle
@@ -224,4 +261,4 @@ def _bisect(ensemble, parameter, inside, saddle, outside):
         raise ConvergenceError(
             f"the saddle was lost at {parameter} = {inside} with a rate of {saddle.value:.3g}, which is not zero", estimate=inside
         )
-    return _critical(inside, parameter, ensemble.replace({parameter: float(inside)}), saddle, False)
+    return _critical(inside, parameter, ensemble.replace({parameter: float(inside)}), saddle, False, _BRACKET)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.fixed_points import onset
+from ..mean_field.critical import Critical, onset
+from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer, real
 from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
 
@@ -23,42 +29,58 @@ _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0
 _SIGNED = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
-class ChaosOnset(float):
+#: Smallest value to which widths of brackets are relative: of biases, and of gains and spreads.
+_SIGNED_SCALE, _SCALE = 1.0, 1e-12
+#: Exponents that differ from zero by so many of their errors at both ends of a bracket jump, if the bracket is narrower than this
+#: share of N^{-1/2}, relative to the value.
+_JUMP_SIGMAS, _JUMP_WIDTH = 5.0, 0.25
+#: The bracket of another network is so many N^{-1/2} wide at first, relative to the value or to this; it is moved so often at most.
+_REACH, _LEAST_REACH, _MOVES = 2.0, 0.1, 8
+
+
+class ChaosOnset(Critical):
     """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
 
     Attributes
     ----------
-    parameter : str
+    parameter, kind, ensemble, status
+        As of every :class:`Critical`; the kind is "chaos". ``moments`` is empty: no single state is at the onset.
     error : float
         Standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's error over its slope,
         and half the width of the bracket, in quadrature. Networks of another size are shifted by order N^{-1/2} besides.
     rising : bool, whether chaos lies above the value; where raising the hyperparameter ends chaos, below it
     below, above : (exponent, error) at the ends of the first network's bracket
-    jump : bool
+    discontinuous, jump : bool
         Whether the exponent is away from zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a
         transition from a fixed point straight to chaos, as where non-zero states appear at finite amplitude.
     values : tuple, of each network
     n_units, n_steps : int
     """
 
-    def __new__(cls, value, parameter, error, rising, below, above, jump, values, n_units, n_steps):
-        self = super().__new__(cls, value)
-        self.parameter, self.error, self.rising = parameter, error, rising
-        self.below, self.above, self.jump, self.values = below, above, jump, values
-        self.n_units, self.n_steps = n_units, n_steps
-        return self
+    rising: bool
+    below: tuple[float, float]
+    above: tuple[float, float]
+    values: tuple[float, ...]
+    n_units: int
+    n_steps: int
 
-    def __getnewargs__(self):
-        fields = ("parameter", "error", "rising", "below", "above", "jump", "values", "n_units", "n_steps")
-        return (float(self), *(getattr(self, name) for name in fields))
+    @property
+    def jump(self) -> bool:
+        """The same as ``discontinuous``."""
+        return self.discontinuous
 
-    def __repr__(self):
-        runs = f"{len(self.values)} networks of {self.n_units} units, {self.n_steps} steps"
-        side = "above" if self.rising else "below"
-        return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} (chaos {side}; {runs})"
+    def __repr__(self) -> str:
+        return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
 
 
-def largest_exponent(ensemble, n_units=2000, n_steps=200, *, scale=1.0, rng=None):
+def largest_exponent(
+    ensemble: Ensemble,
+    n_units: int = 2000,
+    n_steps: int = 200,
+    *,
+    scale: float = 1.0,
+    rng: np.random.Generator | int | None = None,
+) -> tuple[float, float]:
     """Largest Lyapunov exponent of one random network of an ensemble, started from a random state [T5].
 
     The growth of a tangent vector over the last half of the run, or less where it becomes stationary later; implicit matrices,
@@ -94,8 +116,18 @@ def _measured(ensemble, n_units, n_steps, scale, rng):
 
 
 def chaos_onset(
-    ensemble, parameter, bounds=None, *, n_units=2000, n_steps=200, n_networks=3, tol=0.02, scale=1.0, rng=0, progress=None
-):
+    ensemble: Ensemble,
+    parameter: str,
+    bounds: tuple[float, float] | None = None,
+    *,
+    n_units: int = 2000,
+    n_steps: int = 200,
+    n_networks: int = 3,
+    tol: float = 0.02,
+    scale: float = 1.0,
+    rng: np.random.Generator | int | None = 0,
+    progress: bool | Callable[[int, int], Any] | None = None,
+) -> ChaosOnset:
     """The value of a hyperparameter at which random networks become chaotic: a change of sign of their largest exponent [T5].
 
     On one side a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; on the other it does
@@ -147,7 +179,7 @@ def chaos_onset(
     seeds = np.random.SeedSequence(int(generator(rng).integers(2**63))).spawn(n_networks)
 
     outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
-    finest = 1.0 if signed(parameter) else 1e-12
+    finest = _SIGNED_SCALE if signed(parameter) else _SCALE
 
     networks = [_Exponents(ensemble, parameter, n_units, n_steps, scale, seed) for seed in seeds]
     with Progress(progress, n_networks, "network") as tell:
@@ -167,7 +199,24 @@ def chaos_onset(
     own = np.mean(statistical) / np.sqrt(n_networks) if statistical else 0.0
     error = float(np.sqrt(scatter**2 + own**2 + (0.5 * (high - low)) ** 2))
     value = float(np.mean(values))
-    return ChaosOnset(value, parameter, error, bool(rising), below, above, bool(jump), tuple(values), n_units, n_steps)
+    runs = f"{n_networks} networks of {n_units} units, {n_steps} steps"
+    text = f"chaos {'above' if rising else 'below'}; {runs}"
+    return ChaosOnset(
+        value,
+        parameter,
+        kind="chaos",
+        error=error,
+        discontinuous=bool(jump),
+        moments={},
+        ensemble=ensemble.replace({parameter: value}),
+        status=Status("discontinuous" if jump else "continuous", text),
+        rising=bool(rising),
+        below=below,
+        above=above,
+        values=tuple(values),
+        n_units=n_units,
+        n_steps=n_steps,
+    )
 
 
 class _Exponents:
@@ -244,9 +293,9 @@ def _bracket(ensemble, parameter, exponent):
 def _around(exponent, found, rising, n_units, outer):
     """A bracket for another network: about the first one's value, widened until the sign changes."""
     value = 0.5 * (found[0] + found[1])
-    reach = max(abs(value), 0.1) * 2.0 / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
+    reach = max(abs(value), _LEAST_REACH) * _REACH / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
     low, high = value - reach, value + reach
-    for _ in range(8):
+    for _ in range(_MOVES):
         low, high = max(low, outer[0]), min(high, outer[1])
         if (exponent(low)[0] < 0.0) != rising:
             low, high = low - 2.0 * (high - low), low
@@ -266,9 +315,9 @@ def _bisect(exponent, low, high, tol, n_units, finest):
     below, above = exponent(low), exponent(high)
     while True:
         size = max(abs(low), abs(high), finest)
-        apart = min(abs(x) - 5.0 * (e if np.isfinite(e) else 0.0) for x, e in (below, above)) > 0.0
+        apart = min(abs(x) - _JUMP_SIGMAS * (e if np.isfinite(e) else 0.0) for x, e in (below, above)) > 0.0
         # whether exponents stay apart on both sides shows in narrow brackets only
-        if high - low <= tol * size and not (apart and high - low > 0.25 * size / np.sqrt(n_units)):
+        if high - low <= tol * size and not (apart and high - low > _JUMP_WIDTH * size / np.sqrt(n_units)):
             return low, high, below, above, apart
         middle = 0.5 * (low + high)
         found = exponent(middle)

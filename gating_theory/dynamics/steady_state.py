@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import MomentMap
+from ..mean_field.moments import MomentMap
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
 from .simulation import Simulation, simulate

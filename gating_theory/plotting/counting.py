@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..sweeps.phase_diagram import symbol
+from ..ensemble.hyperparameters import symbol
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, require_dataset
 
 if TYPE_CHECKING:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from ..counting.complexity import Complexity, restored
 from ..counting.kac_rice import KacRice
 from ..ensemble.ensemble import Ensemble
-from ..mean_field.fixed_points import Critical, FixedPoint, MomentMap
+from ..mean_field.critical import Critical
+from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.moments import MomentMap
 from ..networks.enumeration import FixedPointCounts
 from ..networks.fixed_points import NetworkFixedPoints
 from ..networks.lyapunov import LyapunovSpectrum
@@ -22,6 +25,7 @@ from ..training.design import Design
 from ..version import __version__
 from . import archive
 from .provenance import cell_text, provenance, require_same_cell
+from .status import Status
 
 __all__ = ["save", "load"]
 
@@ -197,15 +201,17 @@ def _describe(result):
     if isinstance(result, Ensemble):
         return "ensemble", result, result.as_dict()
     if isinstance(result, FixedPoint):
-        return "fixed_point", result.ensemble, result.as_dict()
-    if isinstance(result, Critical):
+        return "fixed_point", result.ensemble, _point_record(result)
+    if type(result) is Critical:
         data = {
             "value": float(result),
             "parameter": result.parameter,
+            "kind": result.kind,
+            "error": result.error,
             "moments": dict(result.moments),
             "discontinuous": bool(result.discontinuous),
             "ensemble": result.ensemble.as_dict(),
-            "status": result.status,
+            "status": asdict(result.status),
         }
         return "critical", result.ensemble, data
     if isinstance(result, Complexity):
@@ -223,7 +229,7 @@ def _describe(result):
     if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
         if any(p.ensemble.cell != result[0].ensemble.cell for p in result):
             raise ValueError("result holds fixed points of different cells: save them in one file a cell")
-        return "fixed_points", result[0].ensemble, [p.as_dict() for p in result]
+        return "fixed_points", result[0].ensemble, [_point_record(p) for p in result]
     if _of_a_flow(result):
         from ..flow.storage import describe
 
@@ -233,6 +239,10 @@ def _describe(result):
         "NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, Network, Sites, Simulation, SteadyState, Diagnosis, "
         f"Flow or a result of one, got {type(result).__name__}"
     )
+
+
+def _point_record(point):
+    return point.as_dict() | {"status": asdict(point.status)}
 
 
 def _of_a_flow(result):
@@ -287,7 +297,7 @@ def _fixed_point(data, cell):
     # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
     if not residual <= max(1e-9, 10.0 * float(data["residual"]), 10.0 * float(data["error"])):
         raise ValueError(f"moments {moments} are no fixed point of {ensemble!r}: relative residual {residual:.3g}")
-    return FixedPoint(ensemble, moments, float(data["residual"]), float(data["error"]), str(data["status"]), loop)
+    return FixedPoint(ensemble, moments, float(data["residual"]), float(data["error"]), Status(**data["status"]))
 
 
 def _critical(data, cell):
@@ -296,7 +306,8 @@ def _critical(data, cell):
     if ensemble.value(parameter) != value:
         raise ValueError(f"the ensemble has {parameter} = {ensemble.value(parameter)!r}, but the critical value is {value!r}")
     moments = {str(k): float(v) for k, v in data["moments"].items()}
-    return Critical(value, parameter, moments, bool(data["discontinuous"]), ensemble, str(data["status"]))
+    rest = {"error": float(data["error"]), "kind": str(data["kind"]), "discontinuous": bool(data["discontinuous"])}
+    return Critical(value, parameter, moments=moments, ensemble=ensemble, status=Status(**data["status"]), **rest)
 
 
 def _complexity(data, cell):

@@ -36,6 +36,8 @@ def test_vanilla_onsets_are_where_theory_has_them(ens, parameter, bounds, rising
     assert found.rising is rising and not found.jump and len(found.values) == 3
     assert (found.below[0] < 0 < found.above[0]) if rising else (found.above[0] < 0 < found.below[0])
     assert parameter in repr(found) and "1000 units" in repr(found) and ("above" if rising else "below") in repr(found)
+    assert isinstance(found, gt.Critical) and found.kind == "chaos" and found.ensemble.value(parameter) == found
+    assert found.jump == found.discontinuous == (found.status.code == "discontinuous")
     again = pickle.loads(pickle.dumps(found))
     assert again == found and vars(again) == vars(found)
 

@@ -1,6 +1,8 @@
 """Mean-field fixed points, onset, fold and tricritical point against independent quadrature and the theory sheet."""
 
 import math
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 
 import mpmath as mp
 import numpy as np
@@ -12,7 +14,7 @@ from scipy.special import expit
 
 import gating_theory as gt
 from gating_theory.ensemble.quadrature import FieldLaw
-from gating_theory.mean_field.fixed_points import _alpha_beta
+from gating_theory.mean_field.expansion import small_moments
 
 # fixed_points aims at 1e-10 relative: its quadrature is at 1e-13 (two fields at once) or 1e-11 (more), its roots at 1e-14
 TOLERANCE = 1e-10
@@ -85,7 +87,7 @@ def test_gru_against_mpmath(a_r, a_h, b_r, b_h, s_r, s_h):
         assert point.moments["h"] == pytest.approx(float(D), rel=TOLERANCE)
         r2 = _mp_average(lambda y: _mp_sigma(y) ** 2, mp.mpf(b_r), mp.sqrt(mp.mpf(a_r) ** 2 * D + mp.mpf(s_r) ** 2))
         assert point.moments["r*h"] == pytest.approx(float(D * r2), rel=TOLERANCE)
-        assert point.status == "converged" and point.residual < 1e-9 and point.error < TOLERANCE
+        assert point.status.code == "converged" and point.ok and point.residual < 1e-9 and point.error < TOLERANCE
 
 
 def test_both_branches_of_the_gru():
@@ -267,7 +269,7 @@ def test_large_gains_and_saturated_biases(b_r, b_h):
         assert np.isfinite(p.q).all() and np.isfinite(p.error) and np.isfinite(p.residual)
         assert 0 <= p.moments["h"] <= 1 + 1e-12 and p.moments["r*h"] <= p.moments["h"] * (1 + 1e-12)
         # honest: the status follows from the error, and the error bounds the distance from an independent average
-        assert (p.status in ("converged", "zero state")) == (p.error <= 1e-10)
+        assert (p.status.code in ("converged", "zero_state")) == p.ok == (p.error <= 1e-10)
         y = np.linspace(-9, 9, 200_001)  # a plain sum: 1e-4 steps resolve a field of standard deviation 50
         w = np.exp(-0.5 * y**2)
         w /= w.sum()
@@ -280,7 +282,7 @@ def test_large_gains_and_saturated_biases(b_r, b_h):
 def test_lstm_at_a_large_gain_reports_its_error():
     for p in gt.fixed_points(gt.Ensemble(gt.LSTM, gain=50.0, bias={"f": 20.0})):
         assert np.isfinite(p.q).all() and np.isfinite(p.error)
-        assert (p.status in ("converged", "zero state")) == (p.error <= 1e-10)
+        assert (p.status.code in ("converged", "zero_state")) == p.ok == (p.error <= 1e-10)
 
 
 def test_sites_of_a_fixed_point_carry_its_moments():
@@ -291,6 +293,25 @@ def test_sites_of_a_fixed_point_carry_its_moments():
     mean, std = sites.mean(sites.fields), np.sqrt(sites.mean(sites.fields**2) - sites.mean(sites.fields) ** 2)
     np.testing.assert_allclose(mean, list(point.field_mean.values()), atol=1e-5)
     np.testing.assert_allclose(std, list(point.field_std.values()), rtol=1e-4)  # the tails left out weigh more here
+
+
+def test_fixed_points_come_back_from_other_processes():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 3, "h": 4}, bias={"r": 0.4})
+    alone = gt.fixed_points(ensemble)
+    with ProcessPoolExecutor(1) as pool:
+        assert pool.submit(gt.fixed_points, ensemble).result() == alone
+    sites = alone[-1].sites  # compiled functions and populations stay behind
+    again = pickle.loads(pickle.dumps(alone[-1]))
+    assert again == alone[-1] and again.ok and np.array_equal(again.sites.weights, sites.weights)
+
+
+def test_status_of_fixed_points():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 3, "h": 4})
+    zero, point = gt.fixed_points(ensemble)
+    assert (zero.status.code, str(zero.status), zero.ok) == ("zero_state", "zero state", True)
+    assert (point.status.code, str(point.status), point.ok) == ("converged", "converged", True)
+    rough = gt.fixed_points(ensemble, tol=1e-17)[-1]
+    assert rough.status.code == "inaccurate" and not rough.ok and str(rough.status).startswith("quadrature error")
 
 
 # --- cells of one's own
@@ -372,6 +393,16 @@ def test_onset_of_the_lstm_with_biases():
 def test_onset_needs_a_zero_state():
     with pytest.raises(gt.CapabilityError, match="zero state"):
         gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1}), "gain.h")
+
+
+@pytest.mark.parametrize("calculate, kind", [(gt.onset, "onset"), (gt.fold, "fold"), (gt.complexity_onset, "complexity_onset")])
+def test_critical_values_have_one_form(calculate, kind):
+    value = calculate(gt.Ensemble(gt.Vanilla), "gain.h")
+    assert value.kind == kind and value.parameter == "gain.h" and not value.discontinuous
+    assert value.status.ok and value.status.code == "continuous" and 0 < value.error < 1e-8
+    assert repr(value) == f"gain.h = {float(value)!r} ({value.status})"
+    again = pickle.loads(pickle.dumps(value))
+    assert again == value and vars(again) == vars(value)
 
 
 # --- fold
@@ -473,9 +504,9 @@ def test_sign_of_beta_of_the_gru(b_r, factor):
     s = float(expit(b_r))
     critical = math.sqrt(2 / ((1 - s) * (2 - 3 * s)))
     at = {"h": 1 / s, "r": critical}
-    alpha, beta = _alpha_beta(gt.Ensemble(gt.GRU, gain=at, bias={"r": b_r}))
+    alpha, beta = small_moments(gt.Ensemble(gt.GRU, gain=at, bias={"r": b_r}))
     assert alpha == pytest.approx(1, rel=1e-12)
-    beyond = _alpha_beta(gt.Ensemble(gt.GRU, gain={**at, "r": factor * critical}, bias={"r": b_r}))[1]
+    beyond = small_moments(gt.Ensemble(gt.GRU, gain={**at, "r": factor * critical}, bias={"r": b_r}))[1]
     # beta is a difference of two terms, the second independent of a_r, the first growing like a_r^2
     assert abs(beta) < 1e-10 * abs(beyond / (factor**2 - 1))
     assert (beyond > 0) == (factor > 1)
@@ -489,7 +520,7 @@ def test_ellipsoid_of_the_lstm(direction):
     length = math.sqrt(o**2 + i**2 + 3 * f**2)
     for scale in (0.5, 1.0, 2.0):
         o_, i_, f_ = (8 * scale * v / length for v in direction)
-        alpha, beta = _alpha_beta(gt.Ensemble(gt.LSTM, gain={"f": f_, "i": i_, "o": o_, "g": 2.0}))
+        alpha, beta = small_moments(gt.Ensemble(gt.LSTM, gain={"f": f_, "i": i_, "o": o_, "g": 2.0}))
         # theory sheet: beta = (a_o^2 + a_i^2 + 3 a_f^2)/4 - 16 at a_g = 2; sums of rational numbers of order 16
         assert alpha == pytest.approx(1, rel=1e-12)
         assert beta == pytest.approx(16 * scale**2 - 16, abs=1e-9)

@@ -12,7 +12,7 @@ from scipy.stats import kstest
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
-from gating_theory.mean_field.fixed_points import MomentMap
+from gating_theory.results.status import Status
 
 N = 12
 
@@ -429,7 +429,7 @@ def test_planted_without_a_closed_form():
     gains = {"gain": {"f": 2, "i": 3, "g": 4, "o": 2}, "bias_std": 0.3}
     moments = gt.fixed_points(gt.Ensemble(gt.LSTM, **gains))[-1].moments
     ens = gt.Ensemble(gt.PeepholeLSTM, **gains)
-    fixed_point = gt.FixedPoint(ens, moments, 0.0, 0.0, "given", MomentMap(ens))
+    fixed_point = gt.FixedPoint(ens, moments, 0.0, 0.0, Status("given"))
     net, state = gt.Network.planted(fixed_point, 100, rng=0)
     assert np.abs(net.step(state) - state).max() < 1e-12 * (1 + np.abs(state).max())
 

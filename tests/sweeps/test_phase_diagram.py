@@ -1,8 +1,8 @@
-import importlib
 import json
 import threading
 import warnings
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
-from gating_theory.running.tasks import _known_cells
-from gating_theory.sweeps.phase_diagram import _chunk, _moment_variables, symbol
+from gating_theory.ensemble.hyperparameters import symbol
+from gating_theory.running.tasks import known_cell
+from gating_theory.sweeps import points
+from gating_theory.sweeps.points import Job, compute_points
+from gating_theory.sweeps.quantities import CRITICAL
+from gating_theory.sweeps.request import requests
 
-module = importlib.import_module("gating_theory.sweeps.phase_diagram")  # the package's attribute of this name is the function
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 1.5})
 AXES = {"gain.h": [1.5, 1.9, 2.5], "gain.r": [0.0, 6.0]}
 
@@ -34,10 +37,10 @@ def small():
 def test_every_point_is_what_the_calculators_give(small):
     for i, a_h in enumerate(AXES["gain.h"]):
         for j, a_r in enumerate(AXES["gain.r"]):
-            points = gt.fixed_points(GRU.replace({"gain.h": a_h, "gain.r": a_r}))
+            solutions = gt.fixed_points(GRU.replace({"gain.h": a_h, "gain.r": a_r}))
             here = small.isel({"gain.h": i, "gain.r": j})
-            assert int(here["count"]) == len(points)
-            for k, point in enumerate(points):
+            assert int(here["count"]) == len(solutions)
+            for k, point in enumerate(solutions):
                 one = here.isel(solution=k)
                 spectrum = gt.Spectrum(point)
                 assert float(one["moment_h"]) == point.moments["h"]
@@ -50,7 +53,7 @@ def test_every_point_is_what_the_calculators_give(small):
                 assert float(one["slow_fraction"]) == pytest.approx(spectrum.slow_fraction(20.0), abs=1e-9)
                 assert bool(one["stable"]) == (spectrum.radius() < 1)
             for name in ("moment_h", "moment_r_h", "abscissa", "slow_fraction", "stable"):
-                assert np.isnan(here[name].values[len(points) :]).all(), "padding is NaN"
+                assert np.isnan(here[name].values[len(solutions) :]).all(), "padding is NaN"
 
 
 def test_counts_across_the_fold(small):
@@ -92,9 +95,9 @@ def test_any_number_and_kind_of_axes(cell, axes):
     assert data["count"].shape == tuple(len(v) for v in axes.values())
     last = {path: len(v) - 1 for path, v in axes.items()}
     ensemble = gt.Ensemble(cell, gain=1.2).replace({path: float(v[-1]) for path, v in axes.items()})
-    points = gt.fixed_points(ensemble)
-    assert int(data["count"].isel(last)) == len(points)
-    assert float(data["moment_h"].isel(last).isel(solution=len(points) - 1)) == points[-1].moments["h"]
+    solutions = gt.fixed_points(ensemble)
+    assert int(data["count"].isel(last)) == len(solutions)
+    assert float(data["moment_h"].isel(last).isel(solution=len(solutions) - 1)) == solutions[-1].moments["h"]
 
 
 def test_first_axis_varies_slowest_whatever_the_order():
@@ -215,11 +218,11 @@ def test_results_do_not_depend_on_the_executor(make):
         getattr(executor, "shutdown", lambda: None)()
 
 
-def leaky():
+def leaky(name="leaky"):
     h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
     z = gt.sigma(y_z)
     update = [z * h + (1 - z) * sp.tanh(y_h)]
-    return gt.Cell(name="leaky", state=[h], fields=[y_z, y_h], messages=[h, h], update=update, fixed_point=[sp.tanh(y_h)])
+    return gt.Cell(name=name, state=[h], fields=[y_z, y_h], messages=[h, h], update=update, fixed_point=[sp.tanh(y_h)])
 
 
 def test_own_cells_travel_and_are_compiled_once():
@@ -229,18 +232,14 @@ def test_own_cells_travel_and_are_compiled_once():
     with ProcessPoolExecutor(1) as executor:
         same_values(alone, gt.phase_diagram(ensemble, axes, executor=executor))
     # what a worker sees: equal cells that are other objects
-    _known_cells.clear()
-    first, second = leaky(), leaky()
-    job = _job()
+    first, second = leaky("leaky here"), leaky("leaky here")
+    assert known_cell(first) is first
+    options = {"tau": 100.0, "n_units": 100, "n_steps": 20, "seed": 0}
     for cell in (first, second):
-        _chunk(cell, gt.Ensemble(cell).as_dict(), job, np.array([[1.5]]))
+        job = Job(("gain.h",), (1,), tuple(requests("count", gt.Ensemble(cell))), options)
+        (point,) = compute_points(cell, gt.Ensemble(cell).as_dict(), job, np.array([[1.5]]))
+        assert point["count"] == [len(gt.fixed_points(gt.Ensemble(first, gain={"h": 1.5})))]
     assert "compiled" in vars(first) and "compiled" not in vars(second)
-
-
-def _job():
-    from gating_theory.sweeps.phase_diagram import _Job
-
-    return _Job(("gain.h",), ("count",), (), 100.0, (100, 20, 0))
 
 
 def test_progress():
@@ -259,7 +258,7 @@ def test_an_error_cancels_the_rest_and_names_the_point(monkeypatch):
     def broken(ensemble):
         raise ZeroDivisionError("nothing to see")
 
-    monkeypatch.setattr(module, "fixed_points", broken)
+    monkeypatch.setattr(points, "fixed_points", broken)
     release = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         futures = []
@@ -283,7 +282,7 @@ def test_points_that_do_not_converge_are_recorded(monkeypatch):
             raise gt.ConvergenceError("lost my way", estimate=0.1)
         return true(ensemble)
 
-    monkeypatch.setattr(module, "fixed_points", sometimes)
+    monkeypatch.setattr(points, "fixed_points", sometimes)
     with pytest.warns(RuntimeWarning, match="2 of 6 points did not converge.*lost my way"):
         data = gt.phase_diagram(GRU, AXES)
     np.testing.assert_array_equal(data["status"].values, [[0, 0], [1, 1], [0, 0]])
@@ -308,7 +307,7 @@ def test_critical_values_that_do_not_converge(monkeypatch):
     def never(ensemble, path):
         raise gt.ConvergenceError("no fold", estimate=1.0)
 
-    monkeypatch.setattr(module, "fold", never)
+    monkeypatch.setitem(CRITICAL, "fold", replace(CRITICAL["fold"], function=never))
     with pytest.warns(RuntimeWarning, match="no fold"):
         data = gt.phase_diagram(GRU, {"gain.h": [1.5, 2.5], "gain.r": [1.0]}, ["count", "fold:gain.h"])
     # the line lies on gain.r alone: every gain.h above it is marked
@@ -377,8 +376,6 @@ def test_names():
     assert symbol("bias.z") == "$b_{z}$"
     assert symbol("bias_std.r") == r"$\beta_{r}$"
     assert symbol("parameter.p_f") == "$p_{f}$"
-    assert _moment_variables(("h", "r*h")) == ["moment_h", "moment_r_h"]
-    assert _moment_variables(("h*r", "h+r")) == ["moment_h_r_0", "moment_h_r_1"]
 
 
 def test_nothing_is_warned_about_without_need():

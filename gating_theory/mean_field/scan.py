@@ -1,0 +1,98 @@
+"""All roots of G(x) = log(R(x)/x), one scalar function of the leading moment, over thirteen decades [T5]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import CapabilityError
+from ..support.roots import smooth_roots
+
+if TYPE_CHECKING:
+    from .moments import MomentMap
+
+__all__ = ["scalar_roots", "scan_decades"]
+
+#: log10 of the smallest leading moment of a scan, and the smallest moment that biases alone may give.
+_BOTTOM, _LEAST = -13.0, 1e-280
+#: Points a decade below 1e-3, and points in all of the three decades above, where G bends.
+_SPARSE, _DENSE = 4, 48
+#: The scan goes on beyond 1 while the moments grow, by this factor in so many points; it gives up beyond the last.
+_FACTOR, _MORE, _TOP = 4.0, 10, 1e8
+#: An extremum of G is examined for a pair of roots if it lies within so many neighbouring steps of zero.
+_NEAR = 4.0
+
+
+def scan_decades(moments: MomentMap, start: str, tol: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points x over thirteen decades, up to where the moments have stopped growing, and G there.
+
+    Parameters
+    ----------
+    moments : MomentMap
+    start : "small" or "large", as of :meth:`MomentMap.complete`
+    tol : float, of the averages
+
+    Returns
+    -------
+    x, G : (M,) arrays, x ascending
+    """
+    bottom = _BOTTOM
+    if not moments.has_zero_state:  # solutions can then be as small as the moment that the biases alone give
+        least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
+        bottom = min(_BOTTOM, np.log10(least) - 1.0) if least > _LEAST else _BOTTOM
+    low = np.logspace(bottom, -3, int(_SPARSE * (-3 - bottom)), endpoint=False)
+    x = np.concatenate([low, np.logspace(-3, 0.0, _DENSE)])
+    G = np.concatenate([moments.log_ratio(part, tol, start) for part in np.array_split(x, moments.blocks)])
+    while G[-1] >= 0.0:
+        if x[-1] > _TOP:
+            raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
+        more = x[-1] * np.logspace(0.0, np.log10(_FACTOR), _MORE)[1:]
+        x, G = np.concatenate([x, more]), np.concatenate([G, moments.log_ratio(more, tol, start)])
+    return x, G
+
+
+def scalar_roots(moments: MomentMap, start: str = "small") -> list[float]:
+    """All zeros of G over thirteen decades, ascending; a sign change and a near-tangency are resolved by an interpolant each.
+
+    Parameters
+    ----------
+    moments : MomentMap
+    start : "small" or "large", as of :meth:`MomentMap.complete`
+    """
+    x, G = scan_decades(moments, start, moments.scan_tol)
+    u = np.log(x)
+    roots = []
+    for a, b in _merge(_suspicious(u, G, moments.scan_tol)):
+        pad = 1e-6 + moments.scan_tol
+        roots += smooth_roots(
+            lambda v: moments.log_ratio(np.exp(v), moments.series_tol, start),
+            a - pad,
+            b + pad,
+            fine=lambda v: moments.log_ratio(np.exp(v), moments.fine, start),
+        )
+    return sorted(np.exp(roots))
+
+
+def _suspicious(u, G, tol):
+    """Intervals of u that may hold roots: changes of sign, and extrema that come near zero."""
+    suspicious = []
+    for i in range(1, u.size):
+        if G[i - 1] * G[i] <= 0:
+            suspicious.append((u[i - 1], u[i]))
+    for i in range(1, u.size - 1):
+        turning = (G[i] - G[i - 1]) * (G[i + 1] - G[i]) < 0
+        if turning and abs(G[i]) < _NEAR * max(abs(G[i] - G[i - 1]), abs(G[i + 1] - G[i])) + 10 * tol:
+            suspicious.append((u[i - 1], u[i + 1]))
+    return suspicious
+
+
+def _merge(intervals):
+    """Intervals that overlap, as one."""
+    merged = []
+    for a, b in sorted(intervals):
+        if merged and a < merged[-1][1]:
+            merged[-1][1] = max(b, merged[-1][1])
+        else:
+            merged.append([a, b])
+    return merged

@@ -1,0 +1,145 @@
+"""The points of a phase diagram: what workers compute, quantity by quantity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..ensemble.ensemble import Ensemble
+from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..mean_field.fixed_points import fixed_points
+from ..running.blas import single_blas_thread
+from ..running.tasks import known_cell
+from ..spectrum.spectrum import Spectrum
+from .quantity import CRITICAL_STATUS, STATUS, CriticalQuantity, Flawed
+from .request import Request
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..cell.cell import Cell
+
+__all__ = ["Job", "compute_points"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is computed at the points of one grid, the outer product of the axes ``paths``.
+
+    Attributes
+    ----------
+    paths : tuple of str
+    shape : tuple of int, numbers of values along these axes
+    requests : tuple of Request
+    options : dict, tau, n_units, n_steps and seed
+    """
+
+    paths: tuple[str, ...]
+    shape: tuple[int, ...]
+    requests: tuple[Request, ...]
+    options: dict[str, float]
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+def compute_points(cell: Cell, description: dict[str, Any], job: Job, points: np.ndarray) -> list[dict[str, Any]]:
+    """One task: the quantities of a job at points (n, axes). Runs in the workers of an executor.
+
+    Parameters
+    ----------
+    cell : Cell
+    description : dict, of the ensemble, as from ``Ensemble.as_dict``
+    job : Job
+    points : (n, axes) array, values of the hyperparameters ``job.paths``
+
+    Returns
+    -------
+    list with one dict a point: "status" and "message"; "solutions", their number, where they were needed; each request's values
+    """
+    ensemble = Ensemble.from_dict(description, known_cell(cell))
+    with single_blas_thread():
+        return [_point(ensemble, job, values) for values in points.tolist()]
+
+
+def _point(ensemble, job, values):
+    place = dict(zip(job.paths, values))
+    here = ensemble.replace(place)
+    out = {"status": 0, "message": None}
+    options = {**job.options, "rng": job.options["seed"]}
+    try:
+        for request in job.requests:
+            if isinstance(request.entry, CriticalQuantity):
+                out[request.name] = _critical(here, request, options, out)
+            elif request.entry.of == "ensemble":
+                out[request.name] = _values(here, request, options, out)
+        _solutions(here, [r for r in job.requests if r.name not in out], options, out)
+    except Exception as error:
+        error.add_note(f"at the point {place} of the phase diagram")
+        raise
+    return out
+
+
+def _fail(out, status, message):
+    """Note how a point failed, unless something else did before."""
+    if out["status"] == 0:
+        out["status"], out["message"] = STATUS.index(status), str(message)
+
+
+def _values(source, request, options, out):
+    """The values of a quantity, one for each of its variables; None where it did not converge."""
+    try:
+        found = request.value(source, options)
+    except ConvergenceError as error:
+        return _fail(out, request.entry.fails, error)
+    if isinstance(found, Flawed):
+        _fail(out, found.status, found.message)
+        found = found.values
+    return [_number(request, value) for value in (found if isinstance(found, tuple) else (found,))]
+
+
+def _number(request, value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"the function of the quantity {request.name!r} must give a real number, got {value!r}") from None
+
+
+def _solutions(ensemble, wanted, options, out):
+    """Quantities of the mean-field solutions, and of the spectra there."""
+    if not wanted:
+        return
+    try:
+        points = fixed_points(ensemble)
+    except ConvergenceError as error:
+        _fail(out, "fixed_points_not_converged", error)
+        return
+    out["solutions"] = len(points)
+    for request in wanted:
+        out[request.name] = [] if request.entry.per_solution else _values(points, request, options, out)
+    each = [r for r in wanted if r.entry.per_solution]
+    spectra = any(r.entry.of == "spectrum" for r in each)
+    for point in points:
+        sources = {"fixed_point": point, "spectrum": Spectrum(point) if spectra else None}
+        for request in each:
+            out[request.name].append(_values(sources[request.entry.of], request, options, out))
+
+
+def _critical(ensemble, request, options, out):
+    """(value, flag of its status[, third value]) of a critical quantity."""
+    try:
+        value = request.value(ensemble, options)
+    except CapabilityError:
+        return np.nan, CRITICAL_STATUS.index("not_defined_here")
+    except ConvergenceError as error:
+        _fail(out, "critical_value_not_converged", error)
+        return np.nan, CRITICAL_STATUS.index("not_converged")
+    except NoCriticalValue:
+        return np.nan, CRITICAL_STATUS.index("none_within_bounds")
+    found = float(value), CRITICAL_STATUS.index(value.status.code)
+    third = request.entry.third
+    return found if third is None else (*found, float(third.value(value, *request.arguments)))

@@ -1,0 +1,304 @@
+"""What a phase diagram can compute: a registry of quantities, one entry each.
+
+A :class:`Quantity` belongs to every point of the grid, a :class:`CriticalQuantity` to a line along the other axes. The sweep and
+the dataset know no quantity by name. To add one, add an entry here, or call :func:`register_quantity` from outside.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from operator import attrgetter, methodcaller
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..counting.complexity import complexity
+from ..counting.onset import code_of, complexity_onset
+from ..dynamics.chaos import chaos_onset, largest_exponent
+from ..mean_field.critical import fold, onset, tricritical
+from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
+
+if TYPE_CHECKING:
+    from ..cell.cell import Cell
+    from ..ensemble.ensemble import Ensemble
+    from ..mean_field.critical import Critical
+    from ..mean_field.fixed_points import FixedPoint
+    from ..spectrum.spectrum import Spectrum
+
+__all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "register_quantity"]
+
+#: Codes of ``Complexity.status``, and that of a ConvergenceError.
+_COMPLEXITY = ("converged", "not_positive", "no_saddle", "undecided", "inaccurate", "incomplete", "unbounded", "not_converged")
+#: Those that make a grid point a failure.
+_COMPLEXITY_FAILS = {"unbounded": "complexity_not_defined"} | dict.fromkeys(
+    ("undecided", "inaccurate", "incomplete"), "complexity_not_converged"
+)
+
+
+# --- how they are computed
+
+
+def _stable(spectrum: Spectrum) -> float:
+    if spectrum.radius() >= 1.0:
+        return 0.0
+    outliers = spectrum.outliers()
+    return float(not outliers.size or np.abs(outliers).max() < 1.0)
+
+
+def _outlier(spectrum: Spectrum) -> float:
+    outliers = spectrum.outliers()
+    return float(np.abs(outliers).max()) if outliers.size else math.nan
+
+
+def _slow_fraction(spectrum: Spectrum, *, tau: float) -> float:
+    return spectrum.slow_fraction(tau)
+
+
+def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
+    return spectrum.mass(center, radius)
+
+
+def _potential(spectrum: Spectrum, lam: complex) -> float:
+    return spectrum.potential(lam)
+
+
+def _moments(point: FixedPoint) -> tuple[float, ...]:
+    return tuple(point.q.tolist())
+
+
+def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
+    found = complexity(ensemble)
+    code = code_of(found.status)
+    values = found.value, found.rate, _COMPLEXITY.index(code)
+    return Flawed(values, _COMPLEXITY_FAILS[code], str(found.status)) if code in _COMPLEXITY_FAILS else values
+
+
+def _error_of(value: Critical, path: str) -> float:
+    return value.error
+
+
+def _second_value(value: Critical, path: str, along: str) -> float:
+    return value.ensemble.value(along)
+
+
+def _disc(texts):
+    """The arguments of "mass:<center>,<radius>"."""
+    center, radius = map(_finite, texts)
+    if radius.imag != 0 or not radius.real > 0:
+        raise ValueError("no radius")
+    return center, radius.real
+
+
+def _point(texts):
+    """The argument of "potential:<lambda>"."""
+    (lam,) = map(_finite, texts)
+    return (lam,)
+
+
+def _finite(text):
+    number = complex(text.replace(" ", ""))
+    if not np.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def moment_variables(cell: Cell) -> tuple[Variable, ...]:
+    """The variables of "moments": "moment_" and a message's name with everything but letters and digits as "_".
+
+    Names that would be equal are numbered.
+
+    Parameters
+    ----------
+    cell : Cell, or anything with ``message_names``
+    """
+    safe = ["moment_" + re.sub(r"\W+", "_", name).strip("_") for name in cell.message_names]
+    distinct = [s if safe.count(s) == 1 else f"{s}_{k}" for k, s in enumerate(safe)]
+    return tuple(
+        Variable(f"second moment of the message {message}", name=name, attributes={"message": message})
+        for name, message in zip(distinct, cell.message_names)
+    )
+
+
+# --- the registry
+
+#: {name: Quantity}, in the order in which help lists them.
+QUANTITIES: dict[str, Quantity] = {}
+#: {name: CriticalQuantity}
+CRITICAL: dict[str, CriticalQuantity] = {}
+
+QUANTITIES["count"] = Quantity(
+    len,
+    (
+        Variable(
+            "number of mean-field fixed points, the zero state included",
+            dtype="int8",
+            missing=-1,
+            when_missing="-1 where the fixed points did not converge",
+        ),
+    ),
+    of="fixed_points",
+)
+QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point")
+QUANTITIES["residual"] = Quantity(attrgetter("residual"), (Variable("largest relative residual of the moments"),), of="fixed_point")
+QUANTITIES["error"] = Quantity(
+    attrgetter("error"), (Variable("estimated relative quadrature error of the moments"),), of="fixed_point"
+)
+QUANTITIES["abscissa"] = Quantity(methodcaller("abscissa"), (Variable("largest real part of the spectrum"),))
+QUANTITIES["radius"] = Quantity(methodcaller("radius"), (Variable("largest modulus of the spectrum"),))
+QUANTITIES["slow_fraction"] = Quantity(
+    _slow_fraction, (Variable("fraction of modes that are slower than tau steps, or grow"),), options=("tau",)
+)
+QUANTITIES["stable"] = Quantity(
+    _stable, (Variable("whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle"),)
+)
+QUANTITIES["outlier"] = Quantity(_outlier, (Variable("largest modulus of the isolated eigenvalues, NaN where there is none"),))
+QUANTITIES["lyapunov"] = Quantity(
+    largest_exponent,
+    (
+        Variable("largest Lyapunov exponent of a random network", "1/step"),
+        Variable("standard error of the largest Lyapunov exponent, from blocks in time", "1/step", "lyapunov_stderr"),
+    ),
+    of="ensemble",
+    options=("n_units", "n_steps", "rng"),
+    fails="simulation_diverged",
+)
+QUANTITIES["complexity"] = Quantity(
+    _complexity_of,
+    (
+        Variable(
+            "annealed complexity, growth rate of the number of fixed points with N",
+            attributes={"comment": "complexity_status says why it is zero, NaN, or not to be relied on"},
+        ),
+        Variable("rate of the largest saddle of the annealed complexity, negative ones too", name="complexity_rate"),
+        Variable(
+            "what the complexity is, or why it is missing",
+            name="complexity_status",
+            flags=_COMPLEXITY,
+            dtype="int8",
+            missing=_COMPLEXITY.index("not_converged"),
+        ),
+    ),
+    of="ensemble",
+    fails="complexity_not_converged",
+)
+QUANTITIES["mass"] = Quantity(
+    _mass,
+    (Variable("fraction of eigenvalues within {1} of {0}"),),
+    form=":<center>,<radius>",
+    parse=_disc,
+    takes="a finite center and a positive radius",
+)
+QUANTITIES["potential"] = Quantity(
+    _potential,
+    (Variable("mean log|lambda - eigenvalue| at lambda = {0}"),),
+    form=":<lambda>",
+    parse=_point,
+    takes="one finite number",
+)
+
+CRITICAL["onset"] = CriticalQuantity("value of {0} at which the zero state loses stability", onset)
+CRITICAL["fold"] = CriticalQuantity("value of {0} at which non-zero solutions appear", fold)
+CRITICAL["tricritical"] = CriticalQuantity(
+    "value of {0} at which the onset in {1} turns discontinuous",
+    tricritical,
+    paths=("path", "along"),
+    # a point needs two coordinates
+    third=Third("tricritical_onset", "value of {1} at the tricritical point", _second_value, path=1),
+)
+CRITICAL["chaos"] = CriticalQuantity(
+    "value of {0} at which random networks turn chaotic or cease to be",
+    chaos_onset,
+    options=("n_units", "n_steps", "rng"),
+    third=Third("chaos_error", "standard error of chaos:{0}", _error_of),
+)
+CRITICAL["complexity_onset"] = CriticalQuantity("value of {0} at which fixed points become exponentially many", complexity_onset)
+
+#: Names that the package itself uses: they cannot be registered again.
+_BUILT_IN = frozenset({*QUANTITIES, *CRITICAL})
+#: Names of variables and dimensions that a dataset has besides.
+_TAKEN = {"status", "solution"} | {v.name for q in QUANTITIES.values() if not callable(q.variables) for v in q.variables}
+
+
+def is_built_in(name: str) -> bool:
+    """Whether an entry is the package's own, and not registered from outside.
+
+    Parameters
+    ----------
+    name : str
+    """
+    return name in _BUILT_IN
+
+
+def names() -> list[str]:
+    """Names of all quantities that need nothing more."""
+    return [name for name, quantity in QUANTITIES.items() if not quantity.form]
+
+
+def forms() -> list[str]:
+    """Forms of those that do, such as "onset:<path>"."""
+    return [name + entry.form for name, entry in {**QUANTITIES, **CRITICAL}.items() if entry.form]
+
+
+def register_quantity(
+    name: str,
+    function: Callable[..., float],
+    of: str = "spectrum",
+    *,
+    long_name: str,
+    units: str = "1",
+    symbol: str | None = None,
+    options: tuple[str, ...] = (),
+) -> None:
+    """Make a quantity of your own known to :func:`~gating_theory.phase_diagram`, by a name to put among its ``quantities``.
+
+    A journal holds the text of the function as part of its description and refuses to go on after it was changed; what else the
+    function depends on is for you to watch.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits and underscores. Registering a name again replaces the function; names of the package's own are refused.
+    function : callable
+        ``function(source)`` gives one number for each source; NaN where there is none. A ConvergenceError leaves NaN and marks the
+        grid point as failed, other errors stop the sweep. Executors of processes receive it by pickle: define it with ``def`` at
+        the top of a module that their workers can import, no lambda.
+    of : "spectrum", "fixed_point" or "ensemble"
+        What the source is: a Spectrum or a FixedPoint (one value for each mean-field solution), or the Ensemble at the grid point.
+    long_name : str, what it is, in words
+    units : str
+    symbol : str, optional, TeX for axes
+    options : sequence of str
+        Which of phase_diagram's numbers the function takes by keyword: "tau", "n_units", "n_steps", and "rng", its seed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No callable; a name that is none, or taken; an unknown source or option.
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> def margin(spectrum):
+    ...     return 1.0 - spectrum.radius()
+    >>> gt.register_quantity("margin", margin, long_name="distance of the spectrum from the unit circle")
+    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["margin"])
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {name!r}")
+    if not name.isidentifier():
+        raise ValueError(f"name must be made of letters, digits and underscores, got {name!r}")
+    if name in _BUILT_IN or name in _TAKEN or name.startswith("moment_"):
+        raise ValueError(f"name {name!r} is taken; taken are {sorted(_BUILT_IN | _TAKEN - {''})} and moment_...")
+    if not callable(function):
+        raise TypeError(f"function must be callable, got {function!r}")
+    if of not in ("spectrum", "fixed_point", "ensemble"):
+        raise ValueError(f"of must be 'spectrum', 'fixed_point' or 'ensemble', got {of!r}")
+    options = (options,) if isinstance(options, str) else tuple(options)
+    allowed = ("tau", "n_units", "n_steps", "rng")
+    if not set(options) <= set(allowed):
+        raise ValueError(f"options must be among {allowed}, got {options!r}")
+    about = Variable(long_name, units, attributes={} if symbol is None else {"symbol": symbol})
+    fails = "spectrum_not_converged" if of == "spectrum" else "quantity_not_converged"
+    QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails)
