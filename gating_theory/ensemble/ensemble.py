@@ -129,7 +129,7 @@ class Ensemble:
         return Ensemble(self._cell, **self._values, matrices=matrices)
 
     def require(self, fact: str, calculator: str, instead: str) -> None:
-        """CapabilityError unless a fact of the theory holds for the laws of all matrices whose gain is not zero.
+        """LawError unless a fact of the theory holds for the laws of all matrices whose gain is not zero.
 
         Parameters
         ----------

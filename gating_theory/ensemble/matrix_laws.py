@@ -29,7 +29,7 @@ import numpy as np
 from ..errors import CapabilityError
 from .implicit import ImplicitMatrices
 
-__all__ = ["FACTS", "IID", "LIMIT", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
+__all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
 
 #: What a calculator may need of a law. The first six are about the limit N -> infinity; the others about every N.
 FACTS = {
@@ -47,6 +47,10 @@ FACTS = {
 LIMIT = frozenset(list(FACTS)[:6])
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
+
+
+class LawError(CapabilityError):
+    """A calculator was asked about matrices of a law for which its equations are not known to hold."""
 
 
 class MatrixLaw(ABC):
@@ -149,7 +153,7 @@ class Unknown(MatrixLaw):
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """CapabilityError: nothing is known of how they were drawn. Arguments as in MatrixLaw.draw."""
-        raise CapabilityError(
+        raise LawError(
             "matrices that were given, of law Unknown(), cannot be drawn: say which law you assume, "
             'as in ensemble.with_matrices("iid")'
         )
@@ -193,7 +197,7 @@ def law_from_dict(description: Mapping[str, Any]) -> MatrixLaw:
 
 
 def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: str) -> None:
-    """CapabilityError unless a fact holds for the laws of all these fields.
+    """LawError unless a fact holds for the laws of all these fields.
 
     Parameters
     ----------
@@ -205,7 +209,7 @@ def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: 
     for name, law in laws.items():
         if fact not in law.holds:
             assume = ', or say which law you assume: ensemble.with_matrices("iid")' if isinstance(law, Unknown) else ""
-            raise CapabilityError(
+            raise LawError(
                 f"{calculator} needs {FACTS[fact]}; the matrix of field {name!r} has the law {law!r}, for which that is not "
                 f"known to hold: use {instead}{assume}"
             )

@@ -214,6 +214,7 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     NoCriticalValue : no crossing within the bounds
     ValueError : unknown parameter
     """
+    ensemble.require("mean field", "onset", "sampled networks: Network.sample")
     try:
         value = _solve_for(_log_growth, ensemble, parameter, bounds, "onset")
     except NoZeroState:
@@ -262,6 +263,7 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
     -------
     Critical, with the moments at the fold, accurate to about 1e-11 (to ten times the accuracy of the moments where that is more)
     """
+    ensemble.require("mean field", "fold", "sampled networks: Network.sample")
     low, high = checked_bounds(ensemble, parameter, bounds)
     require_bounded(ensemble.cell)
     try:
@@ -446,6 +448,7 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str) -> Critical:
     if parameter == along:
         raise ValueError(f"parameter and along must differ, got {parameter!r} twice")
     ensemble.value(along)
+    ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
 
     def at_onset(e):
         return e.replace({along: float(_solve_for(_log_growth, e, along, None, "onset", points=_LOOKS_ALONG))})

@@ -174,6 +174,7 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)
+    ensemble.require("mean field", "fixed_points", "Network.find_fixed_points of sampled networks")
     require_bounded(ensemble.cell)
     moments = MomentMap(ensemble)
     solutions = _solutions(moments)

@@ -186,15 +186,14 @@ def _run(ensemble, grids, jobs, executor, progress, journal):
         length = max(1, min(_MAX_CHUNK, -(-job.size // _CHUNKS)))
         starts = range(0, job.size if job.requests else 0, length)
         tasks += [(number, start, min(start + length, job.size)) for start in starts]
-    cell, description = ensemble.cell, ensemble.as_dict()
 
     def arguments(number, start, stop):
         job = jobs[number]
         index = np.unravel_index(np.arange(start, stop), job.shape) if job.shape else ()
         points = np.column_stack([grids[p][i] for p, i in zip(job.paths, index)]) if job.shape else np.zeros((1, 0))
-        return cell, description, job, points
+        return ensemble, job, points
 
-    work = {"work": "phase_diagram", "ensemble": description, "cell": cell_text(cell)}
+    work = {"work": "phase_diagram", "ensemble": ensemble.as_dict(), "cell": cell_text(ensemble.cell)}
     work |= {"axes": {path: values.tolist() for path, values in grids.items()}, "options": jobs[0].options}
     work |= {"jobs": [{"paths": list(job.paths), "quantities": [r.description() for r in job.requests]} for job in jobs]}
     sizes = [stop - start for _, start, stop in tasks]

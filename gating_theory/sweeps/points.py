@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble.ensemble import Ensemble
+from ..ensemble.matrix_laws import LawError
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import fixed_points
 from ..running.blas import single_blas_thread
-from ..running.tasks import known_cell
 from ..spectrum.spectrum import Spectrum
 from .quantity import CRITICAL_STATUS, STATUS, CriticalQuantity, Flawed
 from .request import Request
@@ -19,7 +18,7 @@ from .request import Request
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..cell.cell import Cell
+    from ..ensemble.ensemble import Ensemble
 
 __all__ = ["Job", "compute_points"]
 
@@ -47,13 +46,12 @@ class Job:
         return int(np.prod(self.shape, dtype=int))
 
 
-def compute_points(cell: Cell, description: dict[str, Any], job: Job, points: np.ndarray) -> list[dict[str, Any]]:
+def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dict[str, Any]]:
     """One task: the quantities of a job at points (n, axes). Runs in the workers of an executor.
 
     Parameters
     ----------
-    cell : Cell
-    description : dict, of the ensemble, as from ``Ensemble.as_dict``
+    ensemble : Ensemble
     job : Job
     points : (n, axes) array, values of the hyperparameters ``job.paths``
 
@@ -61,7 +59,6 @@ def compute_points(cell: Cell, description: dict[str, Any], job: Job, points: np
     -------
     list with one dict a point: "status" and "message"; "solutions", their number, where they were needed; each request's values
     """
-    ensemble = Ensemble.from_dict(description, known_cell(cell))
     with single_blas_thread():
         return [_point(ensemble, job, values) for values in points.tolist()]
 
@@ -133,6 +130,8 @@ def _critical(ensemble, request, options, out):
     """(value, flag of its status[, third value]) of a critical quantity."""
     try:
         value = request.value(ensemble, options)
+    except LawError:  # nothing of this diagram would be about the ensemble
+        raise
     except CapabilityError:
         return np.nan, CRITICAL_STATUS.index("not_defined_here")
     except ConvergenceError as error:
