@@ -1,4 +1,4 @@
-"""Mean-field fixed points, onset, fold and tricritical point against independent quadrature and the theory sheet."""
+"""Mean-field fixed points against independent quadrature."""
 
 import math
 import pickle
@@ -10,55 +10,13 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mpmath_loops import mp_average, mp_gru, mp_sigma, mp_solve
 from scipy.special import expit
 
 import gating_theory as gt
-from gating_theory.ensemble.quadrature import FieldLaw
-from gating_theory.mean_field.expansion import small_moments
 
 # fixed_points aims at 1e-10 relative: its quadrature is at 1e-13 (two fields at once) or 1e-11 (more), its roots at 1e-14
 TOLERANCE = 1e-10
-
-
-# --- an independent solution: plain trapezoidal sums in mpmath, no code of the package
-
-
-def _mp_average(function, mean, std, digits=30):
-    """E function(y), y ~ N(mean, std^2): a trapezoidal sum that is halved until it stands still."""
-    if std == 0:
-        return function(mean)
-    with mp.workdps(digits):
-        reach = mp.sqrt(2 * digits * mp.log(10))
-        previous, step = None, mp.mpf(1) / 4
-        while True:
-            n = int(reach / step) + 1
-            weights = [(i, mp.exp(-((i * step) ** 2) / 2)) for i in range(-n, n + 1)]
-            total = mp.fsum(w * function(mean + std * i * step) for i, w in weights) / mp.fsum(w for _, w in weights)
-            # the error squares when the step is halved: agreement to 1e-11 leaves about 1e-22
-            if previous is not None and abs(total - previous) <= mp.mpf(10) ** -11 * abs(total):
-                return total
-            previous, step = total, step / 2
-
-
-def _mp_sigma(y):
-    return 1 / (1 + mp.exp(-y))
-
-
-def _mp_solve(loop, start):
-    """The solution of D = loop(D) next to start, by secant steps."""
-    with mp.workdps(30):
-        start = mp.mpf(start)
-        return mp.findroot(lambda D: loop(D) - D, (start * mp.mpf("0.999"), start * mp.mpf("1.001")), tol=1e-36, maxsteps=12)
-
-
-def _mp_gru(a_r, a_h, b_r=0.0, b_h=0.0, s_r=0.0, s_h=0.0):
-    a_r, a_h, b_r, b_h, s_r, s_h = map(mp.mpf, (a_r, a_h, b_r, b_h, s_r, s_h))
-
-    def loop(D):
-        r2 = _mp_average(lambda y: _mp_sigma(y) ** 2, b_r, mp.sqrt(a_r**2 * D + s_r**2))
-        return _mp_average(lambda y: mp.tanh(y) ** 2, b_h, mp.sqrt(a_h**2 * D * r2 + s_h**2))
-
-    return loop
 
 
 def _nonzero(ensemble, **options):
@@ -71,9 +29,9 @@ def test_vanilla_against_mpmath(gain):
     (point,) = _nonzero(gt.Ensemble(gt.Vanilla, gain=gain))
 
     def loop(D):
-        return _mp_average(lambda y: mp.tanh(y) ** 2, mp.mpf(0), gain * mp.sqrt(D))
+        return mp_average(lambda y: mp.tanh(y) ** 2, mp.mpf(0), gain * mp.sqrt(D))
 
-    assert point.moments["h"] == pytest.approx(float(_mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
+    assert point.moments["h"] == pytest.approx(float(mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -83,9 +41,9 @@ def test_vanilla_against_mpmath(gain):
 def test_gru_against_mpmath(a_r, a_h, b_r, b_h, s_r, s_h):
     ensemble = gt.Ensemble(gt.GRU, gain={"r": a_r, "h": a_h}, bias={"r": b_r, "h": b_h}, bias_std={"r": s_r, "h": s_h})
     for point in _nonzero(ensemble):
-        D = _mp_solve(_mp_gru(a_r, a_h, b_r, b_h, s_r, s_h), point.moments["h"])
+        D = mp_solve(mp_gru(a_r, a_h, b_r, b_h, s_r, s_h), point.moments["h"])
         assert point.moments["h"] == pytest.approx(float(D), rel=TOLERANCE)
-        r2 = _mp_average(lambda y: _mp_sigma(y) ** 2, mp.mpf(b_r), mp.sqrt(mp.mpf(a_r) ** 2 * D + mp.mpf(s_r) ** 2))
+        r2 = mp_average(lambda y: mp_sigma(y) ** 2, mp.mpf(b_r), mp.sqrt(mp.mpf(a_r) ** 2 * D + mp.mpf(s_r) ** 2))
         assert point.moments["r*h"] == pytest.approx(float(D * r2), rel=TOLERANCE)
         assert point.status.code == "converged" and point.ok and point.residual < 1e-9 and point.error < TOLERANCE
 
@@ -94,9 +52,9 @@ def test_both_branches_of_the_gru():
     points = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"r": 8, "h": 1.9}))
     assert [p.is_zero for p in points] == [True, False, False]
     assert points[1].moments["h"] < points[2].moments["h"]
-    loop = _mp_gru(8, 1.9)
+    loop = mp_gru(8, 1.9)
     for point in points[1:]:
-        assert point.moments["h"] == pytest.approx(float(_mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
+        assert point.moments["h"] == pytest.approx(float(mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
     # and there are only two: the closed loop in plain numpy changes sign twice over the whole range
     x, weight = np.polynomial.hermite_e.hermegauss(120)  # good to 1e-5 here: enough for signs
     weight = weight / weight.sum()
@@ -115,7 +73,7 @@ def test_number_of_solutions_around_the_fold(a_h, n):
 def test_mgu_against_mpmath():
     # messages h and f h; h = tanh(y_h), f = sigma(y_f): the loop of a GRU in which f takes the place of r
     (point,) = _nonzero(gt.Ensemble(gt.MGU, gain={"f": 3, "h": 3}, bias={"f": -0.3}))
-    assert point.moments["h"] == pytest.approx(float(_mp_solve(_mp_gru(3, 3, b_r=-0.3), point.moments["h"])), rel=TOLERANCE)
+    assert point.moments["h"] == pytest.approx(float(mp_solve(mp_gru(3, 3, b_r=-0.3), point.moments["h"])), rel=TOLERANCE)
 
 
 @pytest.mark.slow
@@ -124,14 +82,14 @@ def test_lstm_with_constant_memory_gates_against_mpmath(b_f, b_i, b_g):
     # a_f = a_i = 0: c = kappa tanh(y_g), and E h^2 = E sigma(y_o)^2 E tanh(c)^2
     a_g, a_o, b_o = mp.mpf(3), mp.mpf(2), mp.mpf("0.25")
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 0, "i": 0, "g": 3, "o": 2}, bias={"f": b_f, "i": b_i, "g": b_g, "o": 0.25})
-    kappa = _mp_sigma(mp.mpf(b_i)) / (1 - _mp_sigma(mp.mpf(b_f)))
+    kappa = mp_sigma(mp.mpf(b_i)) / (1 - mp_sigma(mp.mpf(b_f)))
 
     def loop(D):
-        o2 = _mp_average(lambda y: _mp_sigma(y) ** 2, b_o, a_o * mp.sqrt(D))
-        return o2 * _mp_average(lambda y: mp.tanh(kappa * mp.tanh(y)) ** 2, mp.mpf(b_g), a_g * mp.sqrt(D))
+        o2 = mp_average(lambda y: mp_sigma(y) ** 2, b_o, a_o * mp.sqrt(D))
+        return o2 * mp_average(lambda y: mp.tanh(kappa * mp.tanh(y)) ** 2, mp.mpf(b_g), a_g * mp.sqrt(D))
 
     (point,) = _nonzero(ensemble)
-    assert point.moments["h"] == pytest.approx(float(_mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
+    assert point.moments["h"] == pytest.approx(float(mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
 
 
 def test_lstm_in_full_against_gauss_hermite():
@@ -330,12 +288,12 @@ def test_three_distinct_messages():
     assert len(points) == 2 and points[0].is_zero
 
     def loop(D):
-        R1 = _mp_average(lambda y: _mp_sigma(y) ** 2, mp.mpf(0), mp.sqrt(D))
-        R2 = _mp_average(lambda y: _mp_sigma(y) ** 2, mp.mpf(0), 2 * mp.sqrt(R1 * D))
-        return _mp_average(lambda y: mp.tanh(y) ** 2, mp.mpf(0), 6 * mp.sqrt(R1 * R2 * D))
+        R1 = mp_average(lambda y: mp_sigma(y) ** 2, mp.mpf(0), mp.sqrt(D))
+        R2 = mp_average(lambda y: mp_sigma(y) ** 2, mp.mpf(0), 2 * mp.sqrt(R1 * D))
+        return mp_average(lambda y: mp.tanh(y) ** 2, mp.mpf(0), 6 * mp.sqrt(R1 * R2 * D))
 
     D = points[-1].q[0]
-    assert D == pytest.approx(float(_mp_solve(loop, D)), rel=TOLERANCE)
+    assert D == pytest.approx(float(mp_solve(loop, D)), rel=TOLERANCE)
 
 
 def _two_loops():
@@ -367,209 +325,3 @@ def test_two_independent_loops_work_or_say_why_not():
 def test_fold_refuses_two_loops():
     with pytest.raises(gt.CapabilityError, match="loop"):
         gt.fold(gt.Ensemble(_two_loops(), gain=2.0), "gain.1")
-
-
-# --- onset
-
-
-@pytest.mark.parametrize("b_r", [-2.0, 0.0, 0.7, 3.0])
-def test_onset_of_the_gru(b_r):
-    value = gt.onset(gt.Ensemble(gt.GRU, gain={"r": 3}, bias={"r": b_r}), "gain.h")
-    # a root of an explicit function, by Brent to rounding: the docstring promises 1e-12
-    assert float(value) == pytest.approx(1 / expit(b_r), rel=1e-12)
-    assert value.parameter == "gain.h" and value.ensemble.value("gain.h") == float(value)
-    s = expit(b_r)
-    assert value.discontinuous == ((1 - s) * (2 - 3 * s) * 9 > 2)  # theory sheet, section 5
-
-
-@pytest.mark.slow
-def test_onset_of_the_lstm_with_biases():
-    b = {"f": 0.8, "i": 0.3, "o": -0.5}
-    value = gt.onset(gt.Ensemble(gt.LSTM, bias=b), "gain.g", bounds=(0.5, 5.0))
-    exact = (1 - expit(b["f"])) / (expit(b["i"]) * expit(b["o"]))
-    assert float(value) == pytest.approx(exact, rel=1e-12)
-
-
-def test_onset_needs_a_zero_state():
-    with pytest.raises(gt.CapabilityError, match="zero state"):
-        gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1}), "gain.h")
-
-
-@pytest.mark.parametrize("calculate, kind", [(gt.onset, "onset"), (gt.fold, "fold"), (gt.complexity_onset, "complexity_onset")])
-def test_critical_values_have_one_form(calculate, kind):
-    value = calculate(gt.Ensemble(gt.Vanilla), "gain.h")
-    assert value.kind == kind and value.parameter == "gain.h" and not value.discontinuous
-    assert value.status.ok and value.status.code == "continuous" and 0 < value.error < 1e-8
-    assert repr(value) == f"gain.h = {float(value)!r} ({value.status})"
-    again = pickle.loads(pickle.dumps(value))
-    assert again == value and vars(again) == vars(value)
-
-
-# --- fold
-
-FOLDS = [  # (b_r, a_r, a_h, D) of the theory sheet, section 5
-    (0, 3, 1.998712626289, 0.010665337),
-    (0, 4, 1.963831344979, 0.045420133),
-    (0, 6, 1.873850971318, 0.062745351),
-    (0, 10, 1.753983206535, 0.060117541),
-    (0, 20, 1.627832821198, 0.044293680),
-    (-1, 2, 3.574578616868, 0.117054574),
-    (-1, 4, 2.794049522275, 0.171719214),
-    (-1, 10, 2.069038778250, 0.119841704),
-]
-
-
-def _gru_fold(a_r, b_r, low=1.0, high=6.0):
-    ensemble = gt.Ensemble(gt.GRU, gain={"r": a_r}, bias={"r": b_r})
-    return gt.fold(ensemble, "gain.h", bounds=(low, high))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("b_r, a_r, a_h, D", FOLDS)
-def test_folds_of_the_theory_sheet(b_r, a_r, a_h, D):
-    value = _gru_fold(a_r, b_r)
-    assert value.discontinuous
-    assert float(value) == pytest.approx(a_h, rel=1e-10)  # the sheet gives 12 decimals, the docstring promises 1e-11
-    # the amplitude is where a parabola is flat: known to the square root of what the value is, and printed to 9 decimals
-    assert value.moments["h"] == pytest.approx(D, abs=2e-7)
-    assert value.ensemble.value("gain.h") == float(value)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("a_r, b_r", [(6, 0), (4, -1)])
-def test_fold_against_mpmath(a_r, b_r):
-    value = _gru_fold(a_r, b_r)
-    D = mp.mpf(value.moments["h"])
-
-    def excess(a_h):
-        # a_h D at the largest log ratio: three points of a parabola in log D around the fold give the height of its top
-        with mp.workdps(30):
-            u = [mp.mpf("-0.01"), mp.mpf(0), mp.mpf("0.01")]
-            loop = _mp_gru(a_r, a_h, b_r)
-            f = [mp.log(loop(D * mp.exp(v)) / (D * mp.exp(v))) for v in u]
-            slope, curvature = (f[2] - f[0]) / 2, f[2] - 2 * f[1] + f[0]
-            return f[1] - slope**2 / (2 * curvature), slope / 0.01
-
-    height, slope = excess(mp.mpf(float(value)))
-    # cubic terms drop out as D is at the top up to 1e-7; the height is then the error of a_h times a slope of order 1
-    assert abs(height) < 1e-10 and abs(slope) < 1e-3
-
-
-@pytest.mark.slow
-def test_fold_at_a_strong_reset_gate():
-    # r^2 averages to 1/2 when r is binary, so that a_h tends to sqrt 2; the correction falls like 1/sqrt(a_r) or so
-    values = [float(_gru_fold(a_r, 0, low=1.2, high=3.0)) for a_r in (100.0, 1000.0)]
-    assert values[0] > values[1] > math.sqrt(2)
-    assert values[1] - math.sqrt(2) < 0.02
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("a_r, discontinuous", [(12.11, True), (12.10, False)])
-def test_finite_amplitude_fold_without_a_local_sign(a_r, discontinuous):
-    # the local condition, (1 - s)(2 - 3s) a_r^2 > 2, is met from 14.188 only: the fold at finite amplitude exists from 12.104
-    value = _gru_fold(a_r, 0.65)
-    assert value.discontinuous is discontinuous
-    onset = 1 / expit(0.65)
-    if discontinuous:
-        assert value < onset and value.moments["h"] > 1e-4
-    else:
-        assert float(value) == pytest.approx(onset, rel=1e-12)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("b_r", [0.9, 1.0])
-def test_no_fold_at_a_large_reset_bias(b_r):
-    value = _gru_fold(15.0, b_r)
-    assert value.discontinuous is False and float(value) == pytest.approx(1 / expit(b_r), rel=1e-12)
-    assert value.moments == {"h": 0.0, "r*h": 0.0}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path, present", [("gain.r", 8.0), ("bias.r", -0.2)])
-def test_folds_in_other_parameters_agree(path, present):
-    ensemble = gt.Ensemble(gt.GRU, gain={"h": 1.8, "r": 8.0}).replace({path: present})
-    bounds = (2.0, 20.0) if path == "gain.r" else (-3.0, 3.0)
-    value = gt.fold(ensemble, path, bounds=bounds)
-    assert value.discontinuous
-    back = gt.fold(ensemble.replace({path: float(value)}), "gain.h", bounds=(1.0, 4.0))
-    assert float(back) == pytest.approx(1.8, rel=1e-9)  # both to 1e-11, times the slope of the fold line
-
-
-# --- tricritical point: beta of the small-moment expansion vanishes at the onset
-
-
-@settings(max_examples=20, deadline=None)
-@given(b_r=st.floats(-4, 0.6), factor=st.floats(0.2, 5).filter(lambda f: abs(f - 1) > 1e-6))
-def test_sign_of_beta_of_the_gru(b_r, factor):
-    s = float(expit(b_r))
-    critical = math.sqrt(2 / ((1 - s) * (2 - 3 * s)))
-    at = {"h": 1 / s, "r": critical}
-    alpha, beta = small_moments(gt.Ensemble(gt.GRU, gain=at, bias={"r": b_r}))
-    assert alpha == pytest.approx(1, rel=1e-12)
-    beyond = small_moments(gt.Ensemble(gt.GRU, gain={**at, "r": factor * critical}, bias={"r": b_r}))[1]
-    # beta is a difference of two terms, the second independent of a_r, the first growing like a_r^2
-    assert abs(beta) < 1e-10 * abs(beyond / (factor**2 - 1))
-    assert (beyond > 0) == (factor > 1)
-
-
-@pytest.mark.slow
-@settings(max_examples=8, deadline=None)
-@given(direction=st.tuples(*[st.floats(0.05, 1.0)] * 3))
-def test_ellipsoid_of_the_lstm(direction):
-    o, i, f = direction
-    length = math.sqrt(o**2 + i**2 + 3 * f**2)
-    for scale in (0.5, 1.0, 2.0):
-        o_, i_, f_ = (8 * scale * v / length for v in direction)
-        alpha, beta = small_moments(gt.Ensemble(gt.LSTM, gain={"f": f_, "i": i_, "o": o_, "g": 2.0}))
-        # theory sheet: beta = (a_o^2 + a_i^2 + 3 a_f^2)/4 - 16 at a_g = 2; sums of rational numbers of order 16
-        assert alpha == pytest.approx(1, rel=1e-12)
-        assert beta == pytest.approx(16 * scale**2 - 16, abs=1e-9)
-
-
-@pytest.fixture
-def remembered_averages(monkeypatch):
-    """Averages at the zero state do not depend on gains: remember them, as tricritical asks thousands of times (minutes)."""
-    plain, memory = FieldLaw.mean_of_products, {}
-
-    def remembering(law, cell, products, tol, keep=(), cache=None):
-        key = (id(products), tol, law.means.tobytes(), law.stds.tobytes())
-        if key not in memory:
-            memory[key] = (products, plain(law, cell, products, tol, keep, cache))  # products kept alive: ids stay unique
-        return memory[key][1]
-
-    monkeypatch.setattr(FieldLaw, "mean_of_products", remembering)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("b_r", [-1.0])
-def test_tricritical_point_of_the_gru(b_r, remembered_averages):
-    point = gt.tricritical(gt.Ensemble(gt.GRU, bias={"r": b_r}), "gain.r", "gain.h")
-    s = expit(b_r)
-    assert float(point) ** 2 * (1 - s) * (2 - 3 * s) == pytest.approx(2, rel=1e-10)  # Brent to rounding, averages to 1e-13
-    assert point.ensemble.value("gain.h") == pytest.approx(1 / s, rel=1e-12)
-    assert point.ensemble.value("gain.r") == float(point)
-
-
-@pytest.mark.slow
-def test_tricritical_point_of_the_lstm(remembered_averages):
-    point = gt.tricritical(gt.Ensemble(gt.LSTM, gain={"f": 2.0, "i": 3.0}), "gain.o", "gain.g")
-    assert float(point) == pytest.approx(math.sqrt(64 - 9 - 12), rel=1e-10)
-    assert point.ensemble.value("gain.g") == pytest.approx(2, rel=1e-12)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("factor, discontinuous", [(0.9, False), (1.1, True)])
-def test_fold_of_the_lstm_across_the_ellipsoid(factor, discontinuous):
-    value = gt.fold(gt.Ensemble(gt.LSTM, gain={"f": 0, "i": 0, "o": 8 * factor}), "gain.g", bounds=(1.0, 4.0))
-    assert value.discontinuous is discontinuous
-    if discontinuous:
-        assert value < 2 and value.moments["h"] > 0
-    else:
-        assert float(value) == pytest.approx(2, rel=1e-12)
-
-
-def test_onset_in_a_bias_speaks_of_the_ensemble_that_was_given():
-    with pytest.raises(gt.CapabilityError, match=r"'h': 0.0}\) has no zero state when 'bias.h' varies"):
-        gt.onset(gt.Ensemble(gt.GRU), "bias.h")
-    with pytest.raises(gt.CapabilityError, match=r"'h': 1.0}\) has no zero state: "):
-        gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1.0}), "gain.h")
