@@ -8,8 +8,9 @@ from ..ensemble.ensemble import Ensemble, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import Critical, _default_bounds, fixed_points, onset
 from ..support.checks import real
-from .complexity import complexity, follow_saddle
-from .functional import Landscape
+from .complexity import complexity
+from .functional import ComplexityFunctional
+from .saddles import follow_saddle
 
 __all__ = ["complexity_onset"]
 
@@ -73,7 +74,7 @@ def complexity_onset(ensemble, parameter, bounds=None):
 def _largest(ensemble):
     """The largest maximum among the saddles, or None; ConvergenceError where one may have been missed."""
     found = complexity(ensemble)
-    if found.status.startswith("incomplete"):
+    if found.status.code == "incomplete":
         raise ConvergenceError(f"{ensemble!r}: {found.status}", estimate=found)
     return found.saddles[0] if found.saddles and found.saddles[0].maximum else None
 
@@ -108,7 +109,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
 
     def at(value, near):
         try:
-            return follow_saddle(Landscape(ensemble.replace({parameter: float(value)})), near)
+            return follow_saddle(ComplexityFunctional(ensemble.replace({parameter: float(value)})), near)
         except ConvergenceError:
             return None
 
@@ -151,7 +152,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
 
 
 def _critical(value, parameter, ensemble, saddle, discontinuous):
-    landscape = Landscape(ensemble)
+    landscape = ComplexityFunctional(ensemble)
     moments = dict(zip(ensemble.cell.message_names, landscape.all_moments(saddle.point).tolist()))
     text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
     if not discontinuous:
@@ -191,7 +192,7 @@ def _edge(ensemble, parameter, inside, outside):
 
     def excess(value):
         there = ensemble.replace({parameter: float(value)})
-        landscape, last = Landscape(there), fixed_points(there)[-1]
+        landscape, last = ComplexityFunctional(there), fixed_points(there)[-1]
         return landscape.loop_strength(last.q[landscape.fed[landscape.lead]]) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):

@@ -374,7 +374,7 @@ def _solutions(ensemble, job, out):
             _fail(out, 4, error)
             out["complexity"] = np.nan, np.nan, _COMPLEXITY_STATUS.index("not converged")
         else:
-            word = found.status.partition(":")[0]
+            word = found.status.code.replace("_", " ")
             out["complexity"] = found.value, found.rate, _COMPLEXITY_STATUS.index(word)
             if word in _COMPLEXITY_FAILS:
                 _fail(out, _COMPLEXITY_FAILS[word], found.status)
