@@ -26,7 +26,7 @@ from ..support.checks import generator, integer
 from .functional import ComplexityFunctional, Point
 from .ridge import ridge
 
-__all__ = ["kac_rice", "KacRice"]
+__all__ = ["KacRice", "Sampler", "TiltedLaw", "kac_rice"]
 
 _BATCH = 256
 #: The mixture: at most so many tilted laws, and Gaussians of the ridge's moments scaled by these factors against bias.
@@ -148,7 +148,7 @@ def kac_rice(
     functional = ComplexityFunctional(ensemble)
     if not functional.looping:
         raise CapabilityError("no message feeds back, so that the fixed point is unique: there is nothing to integrate")
-    sampler = _Sampler(functional, n)
+    sampler = Sampler(functional, n)
     weights, signs, at_zero = np.zeros(n_samples), np.zeros(n_samples), np.zeros(n_samples)
     drift = np.zeros((2, len(sampler.laws)))  # of both means by the logarithms of the norms
     with Progress(progress, n_samples, "sample") as tell:
@@ -184,10 +184,16 @@ def kac_rice(
     return KacRice(ensemble, n, n_samples, mean, stderr, degree, degree_error, float(norm_error), effective, status)
 
 
-class _Sampler:
-    """The mixture that sites are drawn from, and the integrand."""
+class Sampler:
+    """The mixture that sites of a network of n units are drawn from, and the integrand.
 
-    def __init__(self, functional, n):
+    Attributes
+    ----------
+    laws : list of TiltedLaw
+    log_share : (laws,) array, logarithms of their shares
+    """
+
+    def __init__(self, functional: ComplexityFunctional, n: int):
         self.functional, self.n = functional, n
         self.fields = [v for v in functional.variables if v < functional.K]
         self.V = len(functional.variables)
@@ -204,7 +210,7 @@ class _Sampler:
             near = sorted((p for p in points if self.n * (p.value - best) > -12.0), key=lambda p: -p.value)[:_COMPONENTS]
             heights = np.array([max(np.exp(0.7 * self.n * (p.value - best)), 0.02) for p in near])
             shares = (1.0 - _DEFENSIVE_SHARE) * heights / heights.sum()
-            laws = [_TiltedLaw(L, p.point, share) for p, share in zip(near, shares)]
+            laws = [TiltedLaw(L, p.point, share) for p, share in zip(near, shares)]
             q = max(points, key=lambda p: p.value).point.q
         else:
             q = np.full(len(L.fed), 0.3)
@@ -212,10 +218,10 @@ class _Sampler:
         scales = np.array(_DEFENSIVE)
         nothing = Point(q, np.zeros(q.size), np.zeros(L.n_x), np.zeros(L.n_tau))
         for scale in scales:
-            laws.append(_TiltedLaw(L, Point(scale * q, nothing.mu, nothing.x, nothing.tau), total / scales.size))
+            laws.append(TiltedLaw(L, Point(scale * q, nothing.mu, nothing.x, nothing.tau), total / scales.size))
         return laws
 
-    def draw(self, count, rng):
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(V, count, N) values of the variables of sites."""
         which = rng.choice(len(self.laws), size=count, p=np.exp(self.log_share) / np.exp(self.log_share).sum())
         out = np.empty((self.V, count, self.n))
@@ -225,7 +231,7 @@ class _Sampler:
                 out[:, rows] = law.draw(rows.size * self.n, rng).reshape(self.V, rows.size, self.n)
         return out
 
-    def log_density(self, values):
+    def log_density(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log of the mixture's density of all sites of a network, (count,), and each law's share in it, (laws, count)."""
         terms = np.array([s + law.log_density(values).sum(axis=-1) for s, law in zip(self.log_share, self.laws)])
         total = np.logaddexp.reduce(terms, axis=0)
@@ -238,7 +244,7 @@ class _Sampler:
         messages = {k: np.broadcast_to(m[k], shape) for k in L.fed}
         return messages, W
 
-    def log_constraint(self, values):
+    def log_constraint(self, values: np.ndarray) -> np.ndarray:
         """log of the density of all fields being what their matrices and biases give, (count,)."""
         L = self.functional
         messages, _ = self._response(values)
@@ -254,7 +260,7 @@ class _Sampler:
             total = total - 0.5 * d2 / variance - 0.5 * self.n * np.log(2.0 * np.pi * variance)
         return total
 
-    def determinants(self, values, rng):
+    def determinants(self, values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(sign, log|.|) of det(1 - W U) with matrices conditioned on the fields, (count,) each."""
         L, n = self.functional, self.n
         messages, W = self._response(values)
@@ -279,7 +285,7 @@ class _Sampler:
         flat[:, range(A * n), range(A * n)] += 1.0
         return np.linalg.slogdet(flat)
 
-    def zero_sign(self, count, rng):
+    def zero_sign(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Signs of det(1 - W U) at the zero state of random networks, (count,): its index."""
         L, n = self.functional, self.n
         values = []
@@ -299,13 +305,21 @@ class _Sampler:
         return np.linalg.slogdet(flat)[0]
 
 
-class _TiltedLaw:
+class TiltedLaw:
     """A tilted law of one site, Gaussian x min(tilt, bound), drawn from by rejection.
 
     Its density is known up to the norm E min(tilt, bound); ``norm_error`` is its relative error, what a finer grid changes.
+
+    Attributes
+    ----------
+    point : Point, whose tilt it is
+    share : float, of the mixture
+    mean, std : (V,) arrays of the Gaussian law of the variables
+    plain : bool, whether nothing is tilted: then there is no ``bound`` and no ``log_norm``
+    bound, log_norm, norm_error : float
     """
 
-    def __init__(self, functional, point, share):
+    def __init__(self, functional: ComplexityFunctional, point: Point, share: float):
         self.functional, self.point, self.share = functional, point, share
         self.std = functional.law(point.q).stds[0, list(functional.variables)]
         self.mean = functional.means[list(functional.variables)]
@@ -334,7 +348,7 @@ class _TiltedLaw:
         axes = np.ix_(*[u] * self.std.size)
         return [mean + std * axis for mean, std, axis in zip(self.mean, self.std, axes)]
 
-    def draw(self, count, rng):
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(V, count) independent sites."""
         V = self.std.size
         if self.plain:
@@ -348,7 +362,7 @@ class _TiltedLaw:
             filled += take
         return out
 
-    def log_density(self, values):
+    def log_density(self, values: np.ndarray) -> np.ndarray:
         """log of the density of sites, the shape of ``values`` without its first axis."""
         std, mean = (a.reshape(-1, *[1] * (values.ndim - 1)) for a in (self.std, self.mean))
         logs = (-0.5 * np.square((values - mean) / std) - np.log(std) - 0.5 * np.log(2.0 * np.pi)).sum(axis=0)
