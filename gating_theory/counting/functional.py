@@ -12,22 +12,32 @@ self-consistent equations [T4]. All first and second derivatives are averages ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.field_law import RandomFields
+from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw, gaussian_rule
 from ..ensemble.sites import Sites
-from ..spectrum.dyson import perron
+from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable
 
-__all__ = ["Landscape", "Point", "Evaluation"]
+__all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
-#: Quadrature tolerance that a bound on the number of nodes may ask for, unless it is exceeded many times over.
-_LOOSE = 1e-3
+#: Quadrature tolerances that a bound on the number of nodes may ask for: unless it is exceeded many times over, and at all.
+_LOOSE, _LOOSEST = 1e-3, 0.1
+#: How many times the bound may be exceeded rather than go beyond ``_LOOSE``: for up to two variables, and for more.
+_EXCESS, _LEAST_EXCESS = 100, 6
+#: Gains below this are zero: rates depend on gains by their squares.
 _NO_GAIN = 1e-7
+#: Gauss-Hermite rules of fewer nodes than this beat the trapezoidal rule where strips of analyticity are this many steps wide.
+_HERMITE_NODES, _DEEP = 40, 4.0
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
@@ -72,18 +82,26 @@ class Evaluation:
     nodes: int
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Messages that feed one another: monomials of det(1 + P W Q W^dagger) and the coordinates they are powers of."""
+@dataclass(frozen=True, eq=False)
+class Block(LoopMonomials):
+    """The monomials of one loop, labelled by the minors that add up to each one's coefficient, and where its unknowns stand.
 
-    messages: tuple
-    keys: tuple  # ((rows, columns), ...) by monomial: the minors that add up to its coefficient
-    exponents: np.ndarray  # (monomials, 2n - 1): usage, tilt
-    first: int  # of its x among all x
-    first_tau: int
+    Attributes
+    ----------
+    first, first_tau : int
+        Positions of its first x and tau among those of all loops.
+    """
+
+    first: int = 0
+    first_tau: int = 0
+
+    @property
+    def keys(self) -> tuple:
+        """(((rows, columns), ...), ...): the minors of each monomial."""
+        return self.labels
 
 
-class Landscape:
+class ComplexityFunctional:
     """The complexity functional [T7] of an ensemble, derived from its cell.
 
     Attributes
@@ -94,20 +112,16 @@ class Landscape:
     variables : tuple of int, the fields (and site parameters, counted on from K) that messages or determinant depend on
     """
 
-    def __init__(self, ensemble):
+    def __init__(self, ensemble: Ensemble):
         self.ensemble, self.cell = ensemble, ensemble.cell
         cell = self.cell
         self.K, self.n = cell.n_fields, cell.n_messages
-        self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
-        gain = ensemble.array("gain")
-        # rates depend on gains by their squares: what is below rounding would only make the equations singular
-        self.gain2, self.frozen = np.where(gain > _NO_GAIN, gain, 0.0) ** 2, ensemble.frozen_variance
-        self.parameter_std = ensemble.array("parameter_std")
-        self.listens = np.array(cell.message_of)
-        # the determinant's zeros lie half as far from the real axis as the poles of the messages
-        strips = cell.compiled.strips + (np.pi / 2,) * len(cell.parameters)
-        self.strips = tuple(0.5 * s for s in strips)
-        self.stiff = cell.compiled.stiff_fields + (False,) * len(cell.parameters)
+        # rates depend on gains by their squares: what is below rounding would only make the equations singular. The determinant's
+        # zeros lie half as far from the real axis as the poles of the messages
+        self.random = RandomFields(ensemble, negligible=_NO_GAIN, strip=0.5)
+        self.means, self.gain2, self.frozen = self.random.means, self.random.gain2, self.random.frozen
+        self.parameter_std, self.listens = self.random.parameter_std, self.random.listens
+        self.strips, self.stiff = self.random.strips, self.random.stiff
         self._find_structure()
 
     # --- structure
@@ -128,9 +142,7 @@ class Landscape:
         feeds = np.zeros((self.n, self.n), dtype=bool)
         for l in np.flatnonzero(driven):
             feeds[:, self.listens[l]] |= acts[:, l]
-        reach = feeds.copy()
-        for k in range(self.n):
-            reach |= np.outer(reach[:, k], reach[k])
+        reach = reachable(feeds)
         self.looping = tuple(k for k in range(self.n) if reach[k, k])
         self.fed = tuple(k for k in range(self.n) if reach[k, k] or any(reach[j, k] for j in self.looping))
         relevant = acts[list(self.fed)].any(axis=0) & (driven | (self.frozen > 0))
@@ -138,17 +150,12 @@ class Landscape:
         self.variables = tuple(np.flatnonzero(relevant).tolist()) + tuple((self.K + random).tolist())
         # fields that carry a message, as (field, position of that message in fed)
         self.carriers = [(l, self.fed.index(self.listens[l])) for l in np.flatnonzero(relevant & driven)]
-        self.blocks, seen, n_tau = [], [], 0
-        for k in self.looping:
-            if k in seen:
-                continue
-            members = tuple(j for j in self.looping if j == k or (reach[k, j] and reach[j, k]))
-            self.blocks.append(self._block(members, driven, len(seen), n_tau))
-            seen += members
-            n_tau += len(members) - 1
-        self.loop_order = tuple(seen)
+        self.blocks, self.n_x, self.n_tau = [], 0, 0
+        for members in loops(reach):
+            self.blocks.append(self._block(members, driven))
+            self.n_x, self.n_tau = self.n_x + len(members), self.n_tau + len(members) - 1
+        self.loop_order = tuple(k for block in self.blocks for k in block.messages)
         self.lead = self._choose_lead(feeds) if self.looping else 0
-        self.n_x, self.n_tau = len(seen), n_tau
         self.slopes = self._slopes()
         self.even = frozenset(v for v in self.variables if self.means[v] == 0.0 and self._is_even(v, m, W))
 
@@ -166,49 +173,34 @@ class Landscape:
         """Whether all squares that enter are even in a variable of mean zero: half of its nodes are enough then."""
         m_flip, W_flip = self._probe(flip=v)
         pairs = [(m[k], m_flip[k]) for k in self.fed]
-        for rows, columns in (minor for block in self.blocks for group in block.keys for minor in group):
-            pairs.append((_minor(W, rows, columns), _minor(W_flip, rows, columns)))
+        for rows, columns in (one for block in self.blocks for group in block.keys for one in group):
+            pairs.append((minor(W, rows, columns), minor(W_flip, rows, columns)))
         return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15) for a, b in pairs)
 
-    def _block(self, members, driven, first, first_tau):
+    def _block(self, members, driven):
+        """The Block of a loop, after those that stand already."""
         columns = [l for l in np.flatnonzero(driven) if self.listens[l] in members]
-        groups = {}
-        for size in range(1, len(members) + 1):
-            for rows in combinations(members, size):
-                for chosen in combinations(columns, size):
-                    if _structurally_singular(self.acts[np.ix_(rows, chosen)]):
-                        continue
-                    key = (rows, tuple(sorted(self.listens[l] for l in chosen)))
-                    groups.setdefault(key, []).append((rows, chosen))
-        e = np.array([[rows.count(j) for j in members] for rows, _ in groups], dtype=float)
-        f = np.array([[messages.count(j) for j in members] for _, messages in groups], dtype=float)
-        n = len(members)
-        gauge = np.eye(n)[:, : n - 1] - 1.0 / n
-        exponents = np.concatenate([0.5 * (e + f), (f - e) @ gauge], axis=1)
-        return _Block(members, tuple(groups.values()), exponents, first, first_tau)
+        groups = minors_by_monomial(members, columns, self.listens, self.acts)
+        block = Block.of(members, tuple(groups), groups.values())
+        return replace(block, first=self.n_x, first_tau=self.n_tau)
 
     def _choose_lead(self, feeds):
         """A message without which nothing loops, so that its moment sets all others; the first one where there is none."""
-        block = self.blocks[0].messages
-        for k in block:
-            rest = [j for j in block if j != k]
-            left = feeds[np.ix_(rest, rest)].astype(int)
-            if not rest or not np.linalg.matrix_power(left, len(rest)).any():
-                return self.fed.index(k)
-        return self.fed.index(block[0])
+        messages = self.blocks[0].messages
+        message = indispensable(messages, feeds)
+        return self.fed.index(messages[0] if message is None else message)
 
     # --- laws and grids
 
-    def law(self, q):
+    def law(self, q: npt.ArrayLike) -> FieldLaw:
         """The FieldLaw of all fields and site parameters at moments ``q`` of the fed messages (batch of one)."""
-        variance = self.frozen.copy()
         full = np.zeros(self.n)
         full[list(self.fed)] = q
-        variance = variance + self.gain2 * full[self.listens]
-        stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
-        return FieldLaw(self.means, stds, self.strips, self.stiff)
+        return self.random.law(full)
 
-    def _grid(self, point, tol, max_nodes, refine=1.0):
+    def grid(
+        self, point: Point, tol: float, max_nodes: int, refine: float = 1.0
+    ) -> tuple[FieldLaw, list[np.ndarray], list[np.ndarray], float]:
         """Nodes and weights of the Gaussian law for integrands as wide as the tilted one: (law, values, weights, tol).
 
         ``tol`` is raised until the tensor grid has at most ``max_nodes`` nodes; ``refine`` divides all steps.
@@ -217,17 +209,17 @@ class Landscape:
         stds = law.stds[0]
         spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
         small = self._small_spread(point, stds)
-        most = max_nodes * (100 if len(self.variables) <= 2 else 6)
+        most = max_nodes * (_EXCESS if len(self.variables) <= 2 else _LEAST_EXCESS)
         calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
         while True:
             rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
             size = np.prod([w.size for _, w in rules], dtype=float)
-            if size <= max_nodes or tol >= (_LOOSE if size < most else 0.1):
+            if size <= max_nodes or tol >= (_LOOSE if size < most else _LOOSEST):
                 break
             # the number of nodes grows like a power of the digits
             digits = -np.log(tol) * (0.98 * max_nodes / size) ** (1.0 / len(rules))
             # not past the loose tolerance before it is known whether that one is affordable
-            tol = min(max(np.exp(-digits), 1.5 * tol), 0.1 if tol >= _LOOSE else _LOOSE)
+            tol = min(max(np.exp(-digits), 1.5 * tol), _LOOSEST if tol >= _LOOSE else _LOOSE)
         values = [y.reshape([-1 if i == axis else 1 for i in range(len(rules))]) for axis, (y, _) in enumerate(rules)]
         return law, values, [w for _, w in rules], tol
 
@@ -249,7 +241,7 @@ class Landscape:
         if small > 0.0 and not stiff:
             a = strip / (std * max(1.0, np.sqrt(small)))
             few = int(np.ceil(refine * (7.0 + 0.5 * ((np.log(1.0 / tol) + 4.0) / (2.0 * a)) ** 2)))
-        if 0 < few < 40 and a > 4.0:
+        if 0 < few < _HERMITE_NODES and a > _DEEP:
             # deep in the strip of analyticity Gauss-Hermite, for the law as wide as the tilted one, beats the trapezoidal rule
             x, w = _gauss_hermite(few)
             y = mean + std * np.sqrt(small) * x
@@ -269,7 +261,8 @@ class Landscape:
                 w[0] *= 0.5
         return y, w
 
-    def _arguments(self, values):
+    def arguments(self, values: Sequence[np.ndarray]) -> tuple[list, list]:
+        """(fields, site parameters), all of them, from one array for each of ``variables``; the others stand at their means."""
         full = list(self.means)
         for v, array in zip(self.variables, values):
             full[v] = array
@@ -281,12 +274,12 @@ class Landscape:
         for start in range(0, shape[0] if shape else 1, rows):
             yield slice(start, start + rows)
 
-    def site_terms(self, values):
+    def site_terms(self, values: Sequence[np.ndarray]) -> tuple[list, list[list]]:
         """Squares of the fed messages, and the coefficients of each block's monomials, at sites.
 
         ``values``: one array for each of ``variables``, of shapes that broadcast. Returns lists of arrays that broadcast.
         """
-        m, W = self.cell.compiled.response(*self._arguments(values))
+        m, W = self.cell.compiled.response(*self.arguments(values))
         squares = [np.square(m[k]) for k in self.fed]
         return squares, [self._coefficients(block, W) for block in self.blocks]
 
@@ -295,11 +288,11 @@ class Landscape:
         for group in block.keys:
             total = 0.0
             for rows, columns in group:
-                total = total + np.prod(self.gain2[list(columns)]) * np.square(_minor(W, rows, columns, self.acts))
+                total = total + np.prod(self.gain2[list(columns)]) * np.square(minor(W, rows, columns, self.acts))
             out.append(total)
         return out
 
-    def scales(self, point):
+    def scales(self, point: Point) -> list[np.ndarray]:
         """exp(usage . log x + tilt . tau) of each block's monomials; zeros where x is zero."""
         out = []
         for b in self.blocks:
@@ -313,7 +306,7 @@ class Landscape:
         n = len(block.messages)
         return point.x[block.first : block.first + n], point.tau[block.first_tau : block.first_tau + n - 1]
 
-    def tilt(self, values, point):
+    def tilt(self, values: Sequence[np.ndarray], point: Point) -> np.ndarray:
         """exp(mu . m^2) sqrt(D), the factor by which a typical fixed point favours sites over the Gaussian law of the fields."""
         squares, coefficients = self.site_terms(values)
         exponent = sum(mu * s for mu, s in zip(point.mu, squares))
@@ -322,31 +315,27 @@ class Landscape:
             out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(scale, terms)))
         return out
 
-    def moments(self, q, max_nodes=3000):
+    def moments(self, q: np.ndarray, max_nodes: int = 3000) -> np.ndarray:
         """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
-        _, values, weights, _ = self._grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
+        _, values, weights, _ = self.grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
         squares, _ = self.site_terms(values)
         return np.array([_average(np.broadcast_to(s, [w.size for w in weights]), weights) for s in squares])
 
-    def perron_point(self, q, max_nodes=3000):
+    def perron_point(self, q: np.ndarray, max_nodes: int = 3000) -> Point:
         """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
         point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
             if n == 1:
                 continue
-            right, left = perron(T)[0], perron(np.swapaxes(T, 1, 2))[0]
-            theta = 0.5 * (np.log(right) - np.log(left))
-            gauge = np.eye(n)[:, : n - 1] - 1.0 / n
-            x = right * left
-            point.x[block.first : block.first + n] = 0.5 * x / x.sum()
-            tau = np.linalg.lstsq(gauge, theta - theta.mean(), rcond=None)[0]
-            point.tau[block.first_tau : block.first_tau + n - 1] = tau
+            x, tau = perron_start(T)
+            point.x[block.first : block.first + n] = 0.5 * x[0]
+            point.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
         return point
 
     def _loops(self, point, max_nodes):
         """T(1) [T3] of each block under the Gaussian law, (1, n, n) each."""
-        _, values, weights, _ = self._grid(point, 1e-10, max_nodes)
+        _, values, weights, _ = self.grid(point, 1e-10, max_nodes)
         _, coefficients = self.site_terms(values)
         shape = [w.size for w in weights]
         for block, terms in zip(self.blocks, coefficients):
@@ -361,13 +350,15 @@ class Landscape:
 
     # --- the functional
 
-    def evaluate(self, point, tol=1e-13, max_nodes=8_000_000, refine=1.0, gaussian=False):
+    def evaluate(
+        self, point: Point, tol: float = 1e-13, max_nodes: int = 8_000_000, refine: float = 1.0, gaussian: bool = False
+    ) -> Evaluation:
         """The functional and its derivatives at a Point; quadrature to ``tol``, or to what ``max_nodes`` nodes allow.
 
         With ``gaussian`` sites keep the Gaussian law of the fields: the value is then log|det| per unit of a random matrix with
         these sites, E log sqrt(D) - 1/2 sum x, and only derivatives by x and tau mean something.
         """
-        law, values, weights, tol = self._grid(point, tol, max_nodes, refine)
+        law, values, weights, tol = self.grid(point, tol, max_nodes, refine)
         A, X, T = len(self.fed), self.n_x, self.n_tau
         size = 2 * A + X + T
         scales = self.scales(point)
@@ -461,43 +452,23 @@ class Landscape:
 
     # --- sites
 
-    def sites(self, point, tol, max_nodes, source, leak_nodes=1):
+    def sites(self, point: Point, tol: float, max_nodes: int, source: str, leak_nodes: int = 1) -> Sites:
         """The tilted law as a population of sites, all fields included; as FixedPoint.sites_at.
 
         Fields outside the functional keep their Gaussian law: they are independent of the others.
         """
-        cell = self.cell
-        law = self.law_of_all(point)
-        every = range(law.means.size)
-        reached = law.affordable(every, tol, (), 4 * max_nodes)
-        if leak_nodes > 1:
-            law = law.refined(cell.compiled.pole_variables, leak_nodes)
-        values, rules, _ = law.grid(every, reached, (), np.inf)
-        flat, weights = law.staggered(values, rules, cell.compiled.pole_variables)
-        weights = weights * self.tilt([flat[v] for v in self.variables], point)
-        weights = weights / weights.sum()
-        order = np.argsort(weights)
-        keep = np.sort(order[~(np.cumsum(weights[order]) < 0.1 * reached)])
-        weights = weights[keep] / weights[keep].sum()
-        flat = [v[keep] for v in flat]
-        K = cell.n_fields
-        state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
-        parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
-        fields = np.array(flat[:K])
-        driven = self.gain2 * self.all_moments(point)[self.listens]
-        total = driven + self.frozen
-        share = np.divide(driven, total, out=np.zeros_like(total), where=total > 0)
-        recurrent = share[:, None] * (fields - self.means[:K, None])
-        return Sites(cell, weights, state, fields, parameters, self.ensemble.array("gain"), source, reached, recurrent)
+        law, share = self.law_of_all(point), self.random.share(self.all_moments(point))
 
-    def law_of_all(self, point):
+        def tilt(values):
+            return self.tilt([values[v] for v in self.variables], point)
+
+        return population(self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, tilt=tilt, share=share)
+
+    def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""
-        q = self.all_moments(point)
-        variance = self.frozen + self.gain2 * q[self.listens]
-        stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
-        return FieldLaw(self.means, stds, self.strips, self.stiff)
+        return self.random.law(self.all_moments(point))
 
-    def all_moments(self, point):
+    def all_moments(self, point: Point) -> np.ndarray:
         """(n,) second moments of all messages: the fed ones of ``point``, the others averaged over its tilted law."""
         q = np.zeros(self.n)
         q[list(self.fed)] = point.q
@@ -507,9 +478,7 @@ class Landscape:
         # the others do not loop: a few rounds settle them, each adding the fields that the last one drives
         everything = tuple(range(self.means.size))
         for _ in rest:
-            variance = self.frozen + self.gain2 * q[self.listens]
-            stds = np.concatenate([np.sqrt(variance), self.parameter_std])[None, :]
-            law = FieldLaw(self.means, stds, self.strips, self.stiff)
+            law = self.random.law(q)
             tol = law.affordable(everything, 1e-12, (), 300_000)
             values, weights, _ = law.grid(everything, tol, (), np.inf)
             local, w = [v[0] for v in values], [u[0] for u in weights]
@@ -522,7 +491,7 @@ class Landscape:
         return q
 
     @cached_property
-    def top(self):
+    def top(self) -> float:
         """The largest second moment that the leading message can have."""
         y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=self.K))).T
         parameters = self.means[self.K :, None] + np.zeros((len(self.cell.parameters), y.shape[1]))
@@ -530,13 +499,13 @@ class Landscape:
         return float(np.max(np.abs(m[self.fed[self.lead]]))) ** 2
 
     @cached_property
-    def has_zero_state(self):
+    def has_zero_state(self) -> bool:
         """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
         frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
         at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
         return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
 
-    def loop_strength(self, lead_moment):
+    def loop_strength(self, lead_moment: float) -> float:
         """Largest Perron eigenvalue of T(1) [T3] over the blocks, for Gaussian fields with this moment of the leading message.
 
         Above 1 the determinant of such sites counts. The other moments are those of the mean-field map at that of the lead.
@@ -549,7 +518,7 @@ class Landscape:
         return max(float(np.abs(np.linalg.eigvals(T[0])).max()) for T in self._loops(point, 3000))
 
     @cached_property
-    def dimension(self):
+    def dimension(self) -> int:
         """The number of variables that the site integral runs over."""
         return len(self.variables)
 
@@ -566,25 +535,3 @@ def _average(values, weights):
     for w in reversed(weights):
         values = values @ w
     return float(values)
-
-
-def _structurally_singular(pattern):
-    """Whether no product of entries of a square pattern is free of zeros."""
-    n = pattern.shape[0]
-    if n == 1:
-        return not pattern[0, 0]
-    return not any(pattern[0, j] and not _structurally_singular(np.delete(pattern[1:], j, axis=1)) for j in range(n))
-
-
-def _minor(W, rows, columns, acts=None):
-    """A minor of the response by expansion along rows; entries that vanish identically are skipped."""
-    row, rest = rows[0], rows[1:]
-    total = 0.0
-    for i, l in enumerate(columns):
-        if acts is not None and not acts[row, l]:
-            continue
-        entry = W[row][l]
-        if rest:
-            entry = entry * _minor(W, rest, columns[:i] + columns[i + 1 :], acts)
-        total = total + (entry if i % 2 == 0 else -entry)
-    return total

@@ -11,18 +11,22 @@ the sum of the fixed points' indices, which is 1 for bounded cells: a check of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError
+from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
-from .complexity import ridge
-from .functional import Landscape, Point
+from .functional import ComplexityFunctional, Point
+from .ridge import ridge
 
-__all__ = ["kac_rice", "KacRice"]
+__all__ = ["KacRice", "Sampler", "TiltedLaw", "kac_rice"]
 
 _BATCH = 256
 #: The mixture: at most so many tilted laws, and Gaussians of the ridge's moments scaled by these factors against bias.
@@ -30,6 +34,8 @@ _COMPONENTS, _DEFENSIVE = 24, (0.001, 0.004, 0.015, 0.05, 0.15, 0.4, 0.8, 1.5)
 _DEFENSIVE_SHARE = 0.3
 #: Quadratures of a law's norm: tolerance, nodes, refinement; the second is used, the first tells its error.
 _NORM_GRIDS = ((1e-10, 60_000, 1.0), (1e-12, 240_000, 1.2))
+#: Fewest effective samples, as a share of all and in number; largest error of the norms, over the mean; of the degree, in errors.
+_EFFECTIVE_SHARE, _EFFECTIVE, _NORM_SHARE, _DEGREE_ERRORS = 0.02, 50, 0.1, 4.0
 #: Nodes per variable of the mesh on which the largest tilt is looked for, by their number; 11 for more than three.
 _MESH = {1: 2001, 2: 129, 3: 25}
 
@@ -52,7 +58,15 @@ class KacRice:
         What the norms of the tilted laws, quadratures whose relative errors enter N times, may move the mean by.
     effective : float
         Effective number of samples, (sum w)^2 / sum w^2 of the weights that make the mean.
-    status : str
+    status : Status
+        Its text has the numbers; its ``code`` is one of
+
+        - "converged"
+        - "few_samples": too few of the samples are effective, so that the mean may be low by more than its error
+        - "inaccurate_norms": the norms of the tilted laws are known to a tenth of the mean or worse
+        - "wrong_degree": the degree is not 1 within its error, so that something is wrong with the mean as well
+
+        ``status.ok``, and ``ok`` of the result, is True for the first alone: mean and error can be relied on.
     """
 
     ensemble: Ensemble
@@ -64,21 +78,42 @@ class KacRice:
     degree_stderr: float
     norm_error: float
     effective: float
-    status: str
+    status: Status
 
-    def as_dict(self):
-        """JSON-ready: every attribute by name, the ensemble as its own dictionary."""
+    @property
+    def ok(self) -> bool:
+        """Whether mean and error can be relied on."""
+        return self.status.ok
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: every attribute by name, the ensemble as its own dictionary, the status as its text and its code."""
         out = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        out["status"], out["status_code"] = str(self.status), self.status.code
         return {"kind": "kac_rice", **out, "ensemble": self.ensemble.as_dict()}
 
-    def __str__(self):
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], cell: Cell | None = None) -> KacRice:
+        """The inverse of :meth:`as_dict`; own cells must be given."""
+        values = {k: v for k, v in data.items() if k not in ("kind", "ensemble", "status_code")}
+        code = data["status_code"]
+        values["status"] = Status(code, str(data["status"]), code == "converged")
+        return cls(Ensemble.from_dict(data["ensemble"], cell), **values)
+
+    def __str__(self) -> str:
         return (
             f"E n = {self.mean:.4g} +- {self.stderr:.2g}, degree {self.degree:.3f} +- {self.degree_stderr:.2g} "
             f"(N = {self.n_units}, {self.n_samples} samples, {self.effective:.0f} effective; {self.status})"
         )
 
 
-def kac_rice(ensemble, n_units, n_samples=4000, *, rng=None, progress=None):
+def kac_rice(
+    ensemble: Ensemble,
+    n_units: int,
+    n_samples: int = 4000,
+    *,
+    rng: np.random.Generator | int | None = None,
+    progress: Callable[[int, int], None] | bool | None = None,
+) -> KacRice:
     """E(number of fixed points) of random networks of N units, exact but for errors that are given [T7].
 
     What :func:`complexity` is the exponential rate of; use it to hold theory against enumerated networks at N = 4 .. 60. Beyond
@@ -110,10 +145,10 @@ def kac_rice(ensemble, n_units, n_samples=4000, *, rng=None, progress=None):
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields")
     rng = generator(rng)
-    landscape = Landscape(ensemble)
-    if not landscape.looping:
+    functional = ComplexityFunctional(ensemble)
+    if not functional.looping:
         raise CapabilityError("no message feeds back, so that the fixed point is unique: there is nothing to integrate")
-    sampler = _Sampler(landscape, n)
+    sampler = Sampler(functional, n)
     weights, signs, at_zero = np.zeros(n_samples), np.zeros(n_samples), np.zeros(n_samples)
     drift = np.zeros((2, len(sampler.laws)))  # of both means by the logarithms of the norms
     with Progress(progress, n_samples, "sample") as tell:
@@ -136,29 +171,38 @@ def kac_rice(ensemble, n_units, n_samples=4000, *, rng=None, progress=None):
     degree = float(signed.mean())
     degree_error = float(np.hypot(signed.std(ddof=1) / np.sqrt(n_samples), degree_norm_error))
     effective = float(weights.sum() ** 2 / max(np.square(weights).sum(), 1e-300))
-    status = "converged"
-    if effective < 0.02 * n_samples or effective < 50:
-        status = f"only {effective:.0f} effective samples: the mean may be low by more than its error"
-    elif norm_error > 0.1 * mean:
-        status = f"the norms of the tilted laws are known to {norm_error / mean:.2g} of the mean only"
-    elif ensemble.cell.closed_form is not None and abs(degree - 1.0) > 4.0 * degree_error:
-        status = f"the degree is {abs(degree - 1.0) / degree_error:.1f} standard errors away from 1"
+    status = Status("converged", "converged")
+    if effective < _EFFECTIVE_SHARE * n_samples or effective < _EFFECTIVE:
+        text = f"only {effective:.0f} effective samples: the mean may be low by more than its error"
+        status = Status("few_samples", text, False)
+    elif norm_error > _NORM_SHARE * mean:
+        text = f"the norms of the tilted laws are known to {norm_error / mean:.2g} of the mean only"
+        status = Status("inaccurate_norms", text, False)
+    elif ensemble.cell.closed_form is not None and abs(degree - 1.0) > _DEGREE_ERRORS * degree_error:
+        text = f"the degree is {abs(degree - 1.0) / degree_error:.1f} standard errors away from 1"
+        status = Status("wrong_degree", text, False)
     return KacRice(ensemble, n, n_samples, mean, stderr, degree, degree_error, float(norm_error), effective, status)
 
 
-class _Sampler:
-    """The mixture that sites are drawn from, and the integrand."""
+class Sampler:
+    """The mixture that sites of a network of n units are drawn from, and the integrand.
 
-    def __init__(self, landscape, n):
-        self.landscape, self.n = landscape, n
-        self.fields = [v for v in landscape.variables if v < landscape.K]
-        self.V = len(landscape.variables)
-        self.has_zero = landscape.has_zero_state
+    Attributes
+    ----------
+    laws : list of TiltedLaw
+    log_share : (laws,) array, logarithms of their shares
+    """
+
+    def __init__(self, functional: ComplexityFunctional, n: int):
+        self.functional, self.n = functional, n
+        self.fields = [v for v in functional.variables if v < functional.K]
+        self.V = len(functional.variables)
+        self.has_zero = functional.has_zero_state
         self.laws = self._mixture()
         self.log_share = np.log([law.share for law in self.laws])
 
     def _mixture(self):
-        L = self.landscape
+        L = self.functional
         points = ridge(L).points
         laws = []
         if points:
@@ -166,7 +210,7 @@ class _Sampler:
             near = sorted((p for p in points if self.n * (p.value - best) > -12.0), key=lambda p: -p.value)[:_COMPONENTS]
             heights = np.array([max(np.exp(0.7 * self.n * (p.value - best)), 0.02) for p in near])
             shares = (1.0 - _DEFENSIVE_SHARE) * heights / heights.sum()
-            laws = [_TiltedLaw(L, p.point, share) for p, share in zip(near, shares)]
+            laws = [TiltedLaw(L, p.point, share) for p, share in zip(near, shares)]
             q = max(points, key=lambda p: p.value).point.q
         else:
             q = np.full(len(L.fed), 0.3)
@@ -174,10 +218,10 @@ class _Sampler:
         scales = np.array(_DEFENSIVE)
         nothing = Point(q, np.zeros(q.size), np.zeros(L.n_x), np.zeros(L.n_tau))
         for scale in scales:
-            laws.append(_TiltedLaw(L, Point(scale * q, nothing.mu, nothing.x, nothing.tau), total / scales.size))
+            laws.append(TiltedLaw(L, Point(scale * q, nothing.mu, nothing.x, nothing.tau), total / scales.size))
         return laws
 
-    def draw(self, count, rng):
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(V, count, N) values of the variables of sites."""
         which = rng.choice(len(self.laws), size=count, p=np.exp(self.log_share) / np.exp(self.log_share).sum())
         out = np.empty((self.V, count, self.n))
@@ -187,22 +231,22 @@ class _Sampler:
                 out[:, rows] = law.draw(rows.size * self.n, rng).reshape(self.V, rows.size, self.n)
         return out
 
-    def log_density(self, values):
+    def log_density(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """log of the mixture's density of all sites of a network, (count,), and each law's share in it, (laws, count)."""
         terms = np.array([s + law.log_density(values).sum(axis=-1) for s, law in zip(self.log_share, self.laws)])
         total = np.logaddexp.reduce(terms, axis=0)
         return total, np.exp(terms - total)
 
     def _response(self, values):
-        L = self.landscape
-        m, W = L.cell.compiled.response(*L._arguments(list(values)))
+        L = self.functional
+        m, W = L.cell.compiled.response(*L.arguments(list(values)))
         shape = values.shape[1:]
         messages = {k: np.broadcast_to(m[k], shape) for k in L.fed}
         return messages, W
 
-    def log_constraint(self, values):
+    def log_constraint(self, values: np.ndarray) -> np.ndarray:
         """log of the density of all fields being what their matrices and biases give, (count,)."""
-        L = self.landscape
+        L = self.functional
         messages, _ = self._response(values)
         total = 0.0
         for i, v in enumerate(L.variables):
@@ -216,9 +260,9 @@ class _Sampler:
             total = total - 0.5 * d2 / variance - 0.5 * self.n * np.log(2.0 * np.pi * variance)
         return total
 
-    def determinants(self, values, rng):
+    def determinants(self, values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(sign, log|.|) of det(1 - W U) with matrices conditioned on the fields, (count,) each."""
-        L, n = self.landscape, self.n
+        L, n = self.functional, self.n
         messages, W = self._response(values)
         where = {k: i for i, k in enumerate(L.fed)}
         count, A = values.shape[1], len(L.fed)
@@ -241,9 +285,9 @@ class _Sampler:
         flat[:, range(A * n), range(A * n)] += 1.0
         return np.linalg.slogdet(flat)
 
-    def zero_sign(self, count, rng):
+    def zero_sign(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Signs of det(1 - W U) at the zero state of random networks, (count,): its index."""
-        L, n = self.landscape, self.n
+        L, n = self.functional, self.n
         values = []
         for v in L.variables:
             std = np.sqrt(L.frozen[v]) if v < L.K else L.parameter_std[v - L.K]
@@ -261,16 +305,24 @@ class _Sampler:
         return np.linalg.slogdet(flat)[0]
 
 
-class _TiltedLaw:
+class TiltedLaw:
     """A tilted law of one site, Gaussian x min(tilt, bound), drawn from by rejection.
 
     Its density is known up to the norm E min(tilt, bound); ``norm_error`` is its relative error, what a finer grid changes.
+
+    Attributes
+    ----------
+    point : Point, whose tilt it is
+    share : float, of the mixture
+    mean, std : (V,) arrays of the Gaussian law of the variables
+    plain : bool, whether nothing is tilted: then there is no ``bound`` and no ``log_norm``
+    bound, log_norm, norm_error : float
     """
 
-    def __init__(self, landscape, point, share):
-        self.landscape, self.point, self.share = landscape, point, share
-        self.std = landscape.law(point.q).stds[0, list(landscape.variables)]
-        self.mean = landscape.means[list(landscape.variables)]
+    def __init__(self, functional: ComplexityFunctional, point: Point, share: float):
+        self.functional, self.point, self.share = functional, point, share
+        self.std = functional.law(point.q).stds[0, list(functional.variables)]
+        self.mean = functional.means[list(functional.variables)]
         self.plain = not point.mu.any() and not point.x.any()
         self.norm_error = 0.0
         if self.plain:
@@ -278,9 +330,9 @@ class _TiltedLaw:
         # a proposal may be anything whose density is known: unbounded tilts (an LSTM's where f -> 1) are capped. Where the
         # grids are coarse (narrow laws take a few nodes of Gauss-Hermite) their largest value is not the tilt's: a cap that cuts
         # the peak off leaves a kink, which quadratures see to three digits only
-        grids = [landscape._grid(point, *grid)[1:3] for grid in _NORM_GRIDS]
-        tilts = [landscape.tilt(values, point) for values, _ in grids]
-        self.bound = 1.02 * max(float(np.max(t)) for t in (*tilts, landscape.tilt(self._mesh(), point)))
+        grids = [functional.grid(point, *grid)[1:3] for grid in _NORM_GRIDS]
+        tilts = [functional.tilt(values, point) for values, _ in grids]
+        self.bound = 1.02 * max(float(np.max(t)) for t in (*tilts, functional.tilt(self._mesh(), point)))
         norms = []
         for tilt, (_, weights) in zip(tilts, grids):
             grid = np.broadcast_to(np.minimum(tilt, self.bound), [w.size for w in weights])
@@ -296,7 +348,7 @@ class _TiltedLaw:
         axes = np.ix_(*[u] * self.std.size)
         return [mean + std * axis for mean, std, axis in zip(self.mean, self.std, axes)]
 
-    def draw(self, count, rng):
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(V, count) independent sites."""
         V = self.std.size
         if self.plain:
@@ -304,17 +356,17 @@ class _TiltedLaw:
         out, filled = np.empty((V, count)), 0
         while filled < count:
             trial = self.mean[:, None] + self.std[:, None] * rng.standard_normal((V, max(2 * (count - filled), 256)))
-            kept = trial[:, rng.random(trial.shape[1]) * self.bound < self.landscape.tilt(list(trial), self.point)]
+            kept = trial[:, rng.random(trial.shape[1]) * self.bound < self.functional.tilt(list(trial), self.point)]
             take = min(kept.shape[1], count - filled)
             out[:, filled : filled + take] = kept[:, :take]
             filled += take
         return out
 
-    def log_density(self, values):
+    def log_density(self, values: np.ndarray) -> np.ndarray:
         """log of the density of sites, the shape of ``values`` without its first axis."""
         std, mean = (a.reshape(-1, *[1] * (values.ndim - 1)) for a in (self.std, self.mean))
         logs = (-0.5 * np.square((values - mean) / std) - np.log(std) - 0.5 * np.log(2.0 * np.pi)).sum(axis=0)
         if self.plain:
             return logs
-        tilt = np.minimum(self.landscape.tilt(list(values), self.point), self.bound)
+        tilt = np.minimum(self.functional.tilt(list(values), self.point), self.bound)
         return logs + np.log(np.maximum(tilt, 1e-300)) - self.log_norm

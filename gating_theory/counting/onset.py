@@ -11,15 +11,14 @@ from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
 from ..mean_field.fixed_points import fixed_points
-from .complexity import complexity, follow_saddle
-from .functional import Landscape
+from .complexity import complexity
+from .functional import ComplexityFunctional
+from .saddles import follow_saddle
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..mean_field.critical import Critical
 
-__all__ = ["code_of", "complexity_onset"]
+__all__ = ["complexity_onset"]
 
 #: Rates below this are zero: near a continuous onset they fall like a power of the distance.
 _POSITIVE = 1e-13
@@ -79,6 +78,7 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
     ensemble.value(parameter)
+    ensemble.require("complexity", "complexity_onset", "count_fixed_points of sampled networks")
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
     low, high = checked_bounds(ensemble, parameter, bounds)
@@ -94,15 +94,10 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
     return _zero_along(ensemble, parameter, float(start), best, (low, high))
 
 
-def code_of(status: Any) -> str:
-    """The code of a Complexity's status, be it a Status or the words that it used to be: the first ones, up to a colon."""
-    return status.code if hasattr(status, "code") else status.partition(":")[0].replace(" ", "_")
-
-
 def _largest(ensemble):
     """The largest maximum among the saddles, or None; ConvergenceError where one may have been missed."""
     found = complexity(ensemble)
-    if code_of(found.status) == "incomplete":
+    if found.status.code == "incomplete":
         raise ConvergenceError(f"{ensemble!r}: {found.status}", estimate=found)
     return found.saddles[0] if found.saddles and found.saddles[0].maximum else None
 
@@ -136,7 +131,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
 
     def at(value, near):
         try:
-            return follow_saddle(Landscape(ensemble.replace({parameter: float(value)})), near)
+            return follow_saddle(ComplexityFunctional(ensemble.replace({parameter: float(value)})), near)
         except ConvergenceError:
             return None
 
@@ -180,8 +175,8 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
 
 def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
     """The Critical at this value; ``error`` is that of closing in on it where that is more than the saddle's."""
-    landscape = Landscape(ensemble)
-    moments = dict(zip(ensemble.cell.message_names, landscape.all_moments(saddle.point).tolist()))
+    functional = ComplexityFunctional(ensemble)
+    moments = dict(zip(ensemble.cell.message_names, functional.all_moments(saddle.point).tolist()))
     text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
     if not discontinuous:
         text = "the rate of the fixed points' number reaches zero smoothly"
@@ -189,7 +184,7 @@ def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
         value,
         parameter,
         kind="complexity_onset",
-        error=max(error, _ACCURACY if landscape.dimension <= 2 else _LESS_ACCURACY),
+        error=max(error, _ACCURACY if functional.dimension <= 2 else _LESS_ACCURACY),
         discontinuous=discontinuous,
         moments=moments,
         ensemble=ensemble,
@@ -229,8 +224,8 @@ def _edge(ensemble, parameter, inside, outside):
 
     def excess(value):
         there = ensemble.replace({parameter: float(value)})
-        landscape, last = Landscape(there), fixed_points(there)[-1]
-        return landscape.loop_strength(last.q[landscape.fed[landscape.lead]]) - 1.0
+        functional, last = ComplexityFunctional(there), fixed_points(there)[-1]
+        return functional.loop_strength(last.q[functional.fed[functional.lead]]) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):
         return None

@@ -49,6 +49,7 @@ class RandomFields:
     frozen : (K,) array, variance over sites that does not come through a matrix: biases and frozen input
     parameter_std : (P,) array
     listens : (K,) int array, the distinct message that each field listens to
+    strips, stiff : tuples of V, what quadratures know of each variable (see FieldLaw)
 
     Raises
     ------
@@ -65,8 +66,8 @@ class RandomFields:
         self.frozen = ensemble.array("bias_std") ** 2 + ensemble.array("input_std") ** 2
         self.parameter_std = ensemble.array("parameter_std")
         self.listens = np.array(cell.message_of)
-        self._strips = tuple(strip * s for s in cell.compiled.strips + (np.pi / 2,) * n_parameters)
-        self._stiff = cell.compiled.stiff_fields + (False,) * n_parameters
+        self.strips = tuple(strip * s for s in cell.compiled.strips + (np.pi / 2,) * n_parameters)
+        self.stiff = cell.compiled.stiff_fields + (False,) * n_parameters
 
     def driven(self, q: np.ndarray) -> np.ndarray:
         """(..., K) variance that comes through the matrices at moments q (..., n) of the distinct messages."""
@@ -90,4 +91,4 @@ class RandomFields:
         q = np.atleast_2d(q)
         parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.size))
         stds = np.concatenate([np.sqrt(self.variance(q)), parameters], axis=1)
-        return FieldLaw(self.means, stds, self._strips, self._stiff)
+        return FieldLaw(self.means, stds, self.strips, self.stiff)

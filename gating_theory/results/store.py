@@ -315,5 +315,4 @@ def _complexity(data, cell):
 
 
 def _kac_rice(data, cell):
-    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble")}
-    return KacRice(Ensemble.from_dict(data["ensemble"], cell), **values)
+    return KacRice.from_dict(data, cell)

@@ -16,11 +16,15 @@ transfer matrix are harmless (the weight |chi|^2 just vanishes), and one matrix 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
+from .determinant import LoopMonomials, loops, monomial, perron_start, reachable, spectral_radius
 
 __all__ = ["Population", "Solution"]
 
@@ -28,19 +32,24 @@ _CHUNK = 400_000  # sites x lambdas x monomials worked on at once: arrays that s
 _TINY = 1e-300
 
 
-@dataclass
-class _Block:
-    """Messages that feed one another, and the monomials among them."""
+class _Block(LoopMonomials):
+    """A loop of messages and its monomials, labelled by their rows among the coefficients of a Population."""
 
-    messages: tuple
-    monomials: list  # indices
-    usage: np.ndarray  # (n_monomials, n) half the sum of row and column exponents: derivative by log x
-    tilt: np.ndarray  # (n_monomials, n - 1) column minus row exponents, gauge fixed: derivative by tau
+    @cached_property
+    def monomials(self) -> list[int]:
+        return list(self.labels)
 
-    def __post_init__(self):
-        self.exponents = u = np.concatenate([self.usage, self.tilt], axis=1)
-        self.outer = np.einsum("ai,aj->aij", u, u).reshape(len(u), -1)
-        self.pairs = np.einsum("ai,bj->abij", u, u).reshape(len(u) ** 2, -1)
+    @cached_property
+    def outer(self) -> np.ndarray:
+        """(m, v^2): products of exponents of one monomial."""
+        u = self.exponents
+        return np.einsum("ai,aj->aij", u, u).reshape(len(u), -1)
+
+    @cached_property
+    def pairs(self) -> np.ndarray:
+        """(m^2, v^2): products of exponents of two monomials."""
+        u = self.exponents
+        return np.einsum("ai,bj->abij", u, u).reshape(len(u) ** 2, -1)
 
 
 @dataclass
@@ -55,9 +64,9 @@ class Solution:
     inside : (L,) bool, where the equations have a non-trivial solution
     """
 
-    x: list
-    tau: list
-    curvature: list
+    x: list[np.ndarray]
+    tau: list[np.ndarray]
+    curvature: list[np.ndarray]
     inside: np.ndarray
 
 
@@ -69,7 +78,7 @@ class Population:
     sites : Sites, with ``gain`` set
     """
 
-    def __init__(self, sites):
+    def __init__(self, sites: Sites):
         self.sites, self.cell = sites, sites.cell
         self.weights = sites.weights
         self.d, self.n = self.cell.n_state, self.cell.n_messages
@@ -77,12 +86,18 @@ class Population:
         self._space = None
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
         self.keys = None
-        self.keys = self._center(1)["keys"]
+        self.keys = self.expansion(1)["keys"]
         self._set_balance()
         self.blocks = self._find_blocks()
 
-    def _center(self, center):
-        """Coefficients of chi and Gram coefficients of the monomials, in powers of lambda - center."""
+    def expansion(self, center: int) -> dict:
+        """Coefficients of chi and Gram coefficients of the monomials, in powers of lambda - center; ``center`` is 0 or 1.
+
+        Returns
+        -------
+        dict : "keys", the monomials; "chi", (d + 1, M) coefficients of det(lambda - F_s) at the sites, lowest first; "gram",
+        "gram_monomial" and "gram_basis", products of coefficients of minors, and which monomial and basis function each is of.
+        """
         if center in self._centers:
             return self._centers[center]
         s = self.sites
@@ -96,7 +111,7 @@ class Population:
             weight = float(np.prod(a2[list(columns)]) * np.prod(self._balance[list(rows)] / self._balance[messages]))
             if weight == 0.0 or not q.any():
                 continue
-            key = (rows, tuple(sorted(self.cell.message_of[c] for c in columns)))
+            key = monomial(rows, columns, self.cell.message_of)
             gram = weight * np.stack([q[i] * q[j] for i, j in pairs])
             grams[key] = grams[key] + gram if key in grams else gram
         keys = tuple(sorted(grams)) if self.keys is None else self.keys
@@ -135,27 +150,16 @@ class Population:
         self._balance = balance
         del self._centers[1]
 
-    def _find_blocks(self):
-        """Strongly connected sets of messages; the determinant factorises over them."""
-        n = self.n
-        reach = np.zeros((n, n), dtype=bool)
+    def _find_blocks(self) -> list[_Block]:
+        """Loops of messages with their monomials; the determinant factorises over them."""
+        feeds = np.zeros((self.n, self.n), dtype=bool)
         for rows, columns in self.keys:
             if len(rows) == 1 and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
-                reach[rows[0], columns[0]] = True
-        for k in range(n):
-            reach |= np.outer(reach[:, k], reach[k])
-        blocks, seen = [], set()
-        for k in range(n):
-            if k in seen or not reach[k, k]:
-                continue
-            members = tuple(j for j in range(n) if j == k or (reach[k, j] and reach[j, k]))
-            seen |= set(members)
+                feeds[rows[0], columns[0]] = True
+        blocks = []
+        for members in loops(reachable(feeds)):
             chosen = [m for m, (rows, columns) in enumerate(self.keys) if {*rows, *columns} <= set(members)]
-            e = np.array([[self.keys[m][0].count(j) for j in members] for m in chosen], dtype=float)
-            f = np.array([[self.keys[m][1].count(j) for j in members] for m in chosen], dtype=float)
-            size = len(members)
-            gauge = np.eye(size)[:, : size - 1] - 1.0 / size
-            blocks.append(_Block(members, chosen, 0.5 * (e + f), (f - e) @ gauge))
+            blocks.append(_Block.of(members, [self.keys[m] for m in chosen], chosen))
         return blocks
 
     # --- coefficients at given lambda
@@ -180,14 +184,14 @@ class Population:
     def _centered(self, lam):
         """(t, center data) for lambdas that all lie on the same side of |lambda| = 1/2."""
         center = 0 if abs(lam[0]) < 0.5 else 1
-        return lam - center, self._center(center)
+        return lam - center, self.expansion(center)
 
     def _coefficients(self, lam):
         """|chi|^2 (L, M) and c_m (L, m, M), valid until the next call."""
         from .dyson_kernels import coefficients
 
         t, data = self._centered(lam)
-        # fresh megabytes cost more in page faults than in arithmetic: the arrays are reused, so use them before the next call
+        # to take megabytes from the system anew costs more than the arithmetic on them: each call writes over the same arrays
         rows = lam.size
         if self._space is None or self._space[0].shape[0] < rows:
             self._space = np.empty((rows, self.weights.size)), np.empty((rows, len(self.keys), self.weights.size))
@@ -205,7 +209,7 @@ class Population:
 
     # --- edge
 
-    def transfer_moments(self, lam):
+    def transfer_moments(self, lam: np.ndarray) -> np.ndarray:
         """T(lambda) of [T3] at ``lam`` (L,) from this population, (L, n, n); inf where a site has a pole."""
         out = np.zeros((lam.size, self.n, self.n))
         single = [(m, rows[0], columns[0]) for m, (rows, columns) in enumerate(self.keys) if len(rows) == 1]
@@ -217,7 +221,9 @@ class Population:
 
     # --- solution
 
-    def solve(self, lam, tol=1e-10, radius=None, then=None):
+    def solve(
+        self, lam: np.ndarray, tol: float = 1e-10, radius: np.ndarray | None = None, then: Callable[..., None] | None = None
+    ) -> Solution:
         """Solve the equations at each of ``lam``, a complex array (L,), to ``tol`` relative. Raises ConvergenceError if any fails.
 
         ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand. ``radius`` is the
@@ -404,16 +410,8 @@ class Population:
 
     def _perron_start(self, block, base, c):
         """Directions of the unknowns from the Perron vectors of T, which are exact at the edge; size by a scalar Newton."""
-        T = self._block_matrix(block, base, c)
-        right, left = perron(T), perron(np.swapaxes(T, 1, 2))
-        # q_k along the right vector, p_k along the left one
-        x = right * left
-        x /= x.sum(axis=1, keepdims=True)
-        theta = 0.5 * (np.log(right) - np.log(left))
         n = len(block.messages)
-        gauge = np.eye(n)[:, : n - 1] - 1.0 / n
-        centred = theta - theta.mean(axis=1, keepdims=True)
-        tau = np.linalg.lstsq(gauge, centred.T, rcond=None)[0].T
+        x, tau = perron_start(self._block_matrix(block, base, c))
         scale = np.full(x.shape[0], 0.5)
         every = np.arange(x.shape[0])
         for _ in range(6):
@@ -428,7 +426,9 @@ class Population:
 
     # --- quantities
 
-    def evaluate(self, lam, what, tol=1e-10, radius=None):
+    def evaluate(
+        self, lam: np.ndarray, what: Iterable[str], tol: float = 1e-10, radius: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         """Potential, resolvent or density [T4] at ``lam``, a complex array (L,), to ``tol`` relative.
 
         ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): Phi per unit, g per unit, density
@@ -503,37 +503,6 @@ def _ratio(numerator, denominator):
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         out = numerator / denominator
     return np.where(numerator == 0.0, 0.0, out)
-
-
-def spectral_radius(T):
-    """Largest eigenvalue modulus of non-negative matrices (..., n, n); inf where an entry on a cycle is."""
-    n = T.shape[-1]
-    if n == 1:
-        return T[..., 0, 0]
-    if n == 2:
-        a, b, c, d = T[..., 0, 0], T[..., 0, 1], T[..., 1, 0], T[..., 1, 1]
-        with np.errstate(invalid="ignore", over="ignore"):
-            product = np.where((b == 0) | (c == 0), 0.0, b * c)
-            root = np.sqrt((a - d) ** 2 + 4.0 * product)
-            out = 0.5 * (a + d + root)
-        return np.where(np.isnan(out), np.inf, out)
-    finite = np.isfinite(T).all(axis=(-1, -2))
-    out = np.full(T.shape[:-2], np.inf)
-    if finite.any():
-        out[finite] = np.abs(np.linalg.eigvals(T[finite])).max(axis=-1)
-    return out
-
-
-def perron(T):
-    """Positive Perron vectors (L, n) of irreducible non-negative matrices, by squaring."""
-    n = T.shape[-1]
-    scaled = T / np.maximum(T.max(axis=(1, 2), keepdims=True), _TINY)
-    power = scaled + 0.1 * np.eye(n)  # the shift keeps periodic matrices from oscillating
-    for _ in range(12):
-        power = np.matmul(power, power)
-        power /= power.max(axis=(1, 2), keepdims=True)
-    vector = power.sum(axis=2)
-    return np.maximum(vector / vector.sum(axis=1, keepdims=True), 1e-12)
 
 
 def _batched_solve(A, b):

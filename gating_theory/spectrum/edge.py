@@ -12,11 +12,13 @@ from functools import cached_property
 
 import numpy as np
 
-from ..ensemble.quadrature import MAX_NODES
+from ..ensemble.quadrature import MAX_NODES, FieldLaw
 from ..errors import ConvergenceError
-from .dyson import spectral_radius
+from ..mean_field.fixed_points import FixedPoint
+from .determinant import spectral_radius
+from .dyson import Population
 
-__all__ = ["FixedPointEdge", "SitesEdge"]
+__all__ = ["EDGE_TOLS", "FixedPointEdge", "SitesEdge"]
 
 #: Quadrature tolerances of T(lambda), the first whose grids are affordable. Its integrands have poles of fourth order
 #: (sech^4), whose prefactor costs three digits: the first gives T to 1e-11.
@@ -24,6 +26,8 @@ EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
 #: Nodes of the leak's variable, in multiples of what smooth integrands need.
 _DENSITIES = (2, 3, 6, 12, 24, 48, 96, 192, 384)
 _REFINED_NODES = 1e7
+#: Relative width below which a leak's law is a point: edges move by the square of it.
+_ONE_LEAK = 1e-6
 
 
 class FixedPointEdge:
@@ -36,27 +40,36 @@ class FixedPointEdge:
         2 Re [ e^{i theta} sum_n (-1)^n N_n h / (y* - y_n) / (d chi(lambda, y*)/dy  chi(conj lambda, y*)) ],
 
     theta = pi (y* - y_0) / h. Two grids of different density are compared; lambdas where they differ by more than wanted go on to
-    the next pair. Searches for the edge (``deep``) take the first grid at its word.
+    the next pair. Searches for the edge (``deep``) use the first grid alone, without comparing it with the second.
 
     Parameters
     ----------
     fixed_point : FixedPoint
+
+    Attributes
+    ----------
+    n : int, number of messages: T is (n, n)
+    pole_variables : tuple of int, the fields that set the leak
+    fixed : bool, whether all sites have the same leak
+    tol : float, quadrature tolerance of T
+    averages : dict
+        Averages of factors over fields that are not the leak's, computed once: what ``FieldLaw.mean_of_products`` takes as
+        ``cache``.
     """
 
-    def __init__(self, fixed_point):
+    def __init__(self, fixed_point: FixedPoint):
         self.cell = fixed_point.ensemble.cell
         law = fixed_point.law
-        # leaks spread by less than 1e-6 act as one: edges move by the square of that
-        narrow = law.stds[0] < 1e-6 * (1.0 + np.abs(law.means))
+        narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds))
         self.a2 = fixed_point.ensemble.array("gain") ** 2
         self.n = self.cell.n_messages
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
-        self._grids, self._polynomials, self._tables, self._averages = {}, {}, {}, {}
+        self._grids, self._polynomials, self._tables, self.averages = {}, {}, {}, {}
         if fixed_point.is_zero:  # these do not depend on the gains that one may be sweeping
-            self._averages = self.cell.compiled.zero_averages(law)
+            self.averages = self.cell.compiled.zero_averages(law)
         self._stacks, self._slopes, self._cardinal = {}, {}, {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
         leak = self.cell.compiled.analytic_leak
@@ -80,7 +93,7 @@ class FixedPointEdge:
         out = np.zeros((self.n, self.n))
         for (k, l), products in self.cell.compiled.edge_factors[1].items():
             if self.a2[l] > 0.0:
-                mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=self._averages)
+                mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=self.averages)
                 out[k, self.cell.message_of[l]] += self.a2[l] * float(np.squeeze(mean))
         return out
 
@@ -94,8 +107,11 @@ class FixedPointEdge:
                     worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
         return worst
 
-    def _grid(self, level):
-        """(law, leak variables, their values, weights) on a grid of one of the densities."""
+    def grid(self, level: int) -> tuple[FieldLaw, list[np.ndarray], np.ndarray]:
+        """(law, values, weights): the fields' law with the leak's nodes made denser, these nodes, and their weights on the grid.
+
+        ``level`` 0 is the coarsest; level 1, with half its steps, is where the outliers' determinant is averaged as well.
+        """
         if level not in self._grids:
             where = self.pole_variables
             law = self.law.refined(where, _DENSITIES[level])
@@ -107,10 +123,10 @@ class FixedPointEdge:
             self._grids[level] = law, values, weights
         return self._grids[level]
 
-    def _chi(self, center, level):
-        """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center."""
+    def chi(self, center: int, level: int) -> np.ndarray:
+        """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center, at the nodes of a :meth:`grid`."""
         if (center, level) not in self._polynomials:
-            law, values, weights = self._grid(level)
+            law, values, weights = self.grid(level)
             (call, where), _ = self.cell.compiled.edge_factors[0][center]
             arguments = law.arguments(self.cell, dict(zip(where, values)))
             chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in call(*arguments)]
@@ -124,14 +140,14 @@ class FixedPointEdge:
         if level and self._leak is not None:
             self._tables[center, level] = self._interpolated(self._table(center, 0), level)
             return self._tables[center, level]
-        law, _, weights = self._grid(level)
+        law, _, weights = self.grid(level)
         table = {}
         for (k, l), pairs in self._numerators(center).items():
             if self.a2[l] == 0.0:
                 continue
             nu = self.cell.message_of[l]
             for (i, j), products in pairs.items():
-                mean, _ = law.mean_of_products(self.cell, products, self.tol, self.pole_variables, self._averages)
+                mean, _ = law.mean_of_products(self.cell, products, self.tol, self.pole_variables, self.averages)
                 value = self.a2[l] * np.broadcast_to(mean, (1, *weights.shape))[0] * weights
                 if np.any(value):
                     terms = table.setdefault((k, nu), {})
@@ -146,46 +162,46 @@ class FixedPointEdge:
         Numerators carry powers of the weight 1 - z of new input, which is tiny where leaks come close to 1, and it is just
         there that they are divided by tiny numbers.
         """
-        g = np.abs(w) / self._grid(0)[2].ravel()
+        g = np.abs(w) / self.grid(0)[2].ravel()
         live = g > 0
         with np.errstate(all="ignore"):
-            ranges = [np.ptp(np.log(g[live]) - s * np.log(self._chi(1, 0)[0][live])) for s in (0, 1, 2)]
+            ranges = [np.ptp(np.log(g[live]) - s * np.log(self.chi(1, 0)[0][live])) for s in (0, 1, 2)]
         return int(np.argmin([r if np.isfinite(r) else np.inf for r in ranges]))
 
     def _interpolated(self, table, level):
         """A table on a denser grid by the cardinal series: the coarsest one has twice the nodes that the trapezoidal rule needs."""
-        (y,), (fine,) = self._grid(0)[1], self._grid(level)[1]
+        (y,), (fine,) = self.grid(0)[1], self.grid(level)[1]
         y, fine = y.ravel(), fine.ravel()
         flat, where = [], []
         for entry, terms in table.items():
             for power, w in terms.items():
                 shape = self._shape(w)
-                flat.append(_quotient(w, self._chi(1, 0)[0] ** shape))
+                flat.append(_quotient(w, self.chi(1, 0)[0] ** shape))
                 where.append((entry, power, shape))
         values = _cardinal_series(fine, y, np.array(flat).T) * (fine[1] - fine[0]) / (y[1] - y[0]) if flat else ()
         out = {entry: {} for entry in table}
         for column, (entry, power, shape) in enumerate(where):
-            value = self._chi(1, level)[0] ** shape * values[:, column]
+            value = self.chi(1, level)[0] ** shape * values[:, column]
             out[entry][power] = np.maximum(value, 0.0) if power[0] == power[1] else value  # averages of squares
         return out
 
     @cached_property
-    def leaks(self):
+    def leaks(self) -> np.ndarray:
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
-        return _polynomial_roots(self._chi(0, 0))
+        return _polynomial_roots(self.chi(0, 0))
 
     @property
-    def leak_weights(self):
+    def leak_weights(self) -> np.ndarray:
         """(G,) weights of the leaks."""
-        return self._grid(0)[2].ravel()
+        return self.grid(0)[2].ravel()
 
     @cached_property
-    def continua(self):
+    def continua(self) -> list[tuple[float, float]]:
         """[(low, high)] intervals of the real axis that are covered by the leaks' law, but for its last 1e-14 or so."""
         return _intervals(self.leaks, 1.0)
 
     @property
-    def falls_off_axis(self):
+    def falls_off_axis(self) -> bool:
         """Whether T(x + iy) <= T(x) for all real x: where leaks are real and numerators do not depend on lambda (the GRU's)."""
         constant = all((i, j) == (0, 0) for _, _, i, j in self._terms(1, 0)[0])
         return constant and not np.iscomplexobj(self.leaks)
@@ -208,13 +224,13 @@ class FixedPointEdge:
                 continue
             t = lam[part] - center
             labels, w = self._terms(center, level)
-            sums, nearest = inverse_square_moments(t, self._chi(center, level), w)
+            sums, nearest = inverse_square_moments(t, self.chi(center, level), w)
             if self._leak is not None:
                 near, correction = self._pole_correction(t, nearest, center, level)
                 sums[near] += correction
             for column, (k, nu, i, j) in enumerate(labels):
                 out[part, k, nu] += (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * sums[:, column]
-            chi = self._chi(center, level)[:, nearest]
+            chi = self.chi(center, level)[:, nearest]
             on_pole[part] = _polynomial(chi, t) == 0
         np.maximum(out, 0.0, out=out)
         if on_pole.any():  # 0/0 on the pole itself: look beside it, where a coupled site shows as a huge value
@@ -231,8 +247,8 @@ class FixedPointEdge:
 
         if not (t.imag > 0.0).any():
             return np.zeros(0, dtype=int), 0.0
-        y = self._grid(level)[1][0].ravel()
-        h, leak, n = y[1] - y[0], self._leak[center], self._chi(center, level).shape[0]
+        y = self.grid(level)[1][0].ravel()
+        h, leak, n = y[1] - y[0], self._leak[center], self.chi(center, level).shape[0]
         with np.errstate(all="ignore"):
             # far from all poles the rule needs no correction
             values = self._leak_at_nodes(center, level)[:, nearest]
@@ -269,13 +285,13 @@ class FixedPointEdge:
             coarse = self._table(center, 0)
             shapes = np.array([self._shape(coarse[k, nu][i, j]) for k, nu, i, j in labels], dtype=int)
             sign = 1.0 - 2.0 * (np.arange(w.shape[1]) % 2)
-            self._cardinal[center, level] = shapes, sign * _quotient(w, self._chi(1, level)[0] ** shapes[:, None])
+            self._cardinal[center, level] = shapes, sign * _quotient(w, self.chi(1, level)[0] ** shapes[:, None])
         return self._cardinal[center, level]
 
     def _leak_at_nodes(self, center, level):
         """Coefficients of det(lambda - F_s) and their derivatives at the nodes."""
         if (center, level) not in self._slopes:
-            y = self._grid(level)[1][0].ravel()
+            y = self.grid(level)[1][0].ravel()
             self._slopes[center, level] = np.array([np.broadcast_to(c, y.shape) for c in self._leak[center](y + 0j)])
         return self._slopes[center, level]
 
@@ -283,18 +299,18 @@ class FixedPointEdge:
         """The table as labels (k, n, i, j) and weights (T, G)."""
         if (center, level) not in self._stacks:
             flat = [(*entry, *power, w) for entry, terms in self._table(center, level).items() for power, w in terms.items()]
-            weights = np.array([w for *_, w in flat]).reshape(len(flat), self._chi(center, level).shape[1])
+            weights = np.array([w for *_, w in flat]).reshape(len(flat), self.chi(center, level).shape[1])
             self._stacks[center, level] = [label[:4] for label in flat], weights
         return self._stacks[center, level]
 
-    def halving_error(self, x):
+    def halving_error(self, x: float) -> float:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
         from .dyson_kernels import inverse_square_moments
 
         if self._leak is None:
             return 0.0
         center = 0 if abs(x) < 0.5 else 1
-        (labels, w), chi = self._terms(center, 0), self._chi(center, 0)
+        (labels, w), chi = self._terms(center, 0), self.chi(center, 0)
         T = np.tile(self._constant, (2, 1, 1))
         for i, step in enumerate((1, 2)):
             nodes = slice(None, None, step)
@@ -304,7 +320,7 @@ class FixedPointEdge:
         full, half = spectral_radius(T)
         return abs(full - half) / full
 
-    def transfer_moments(self, lam, deep=np.inf, rtol=1e-10):
+    def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 1e-10) -> np.ndarray:
         """T(lambda), (L, n, n), to ``rtol`` or what the grids allow.
 
         Where its spectral radius is seen to be above ``deep`` or below 1/deep, three digits are enough.
@@ -345,30 +361,30 @@ class SitesEdge:
     tol = float("nan")
     falls_off_axis = False
 
-    def __init__(self, population):
+    def __init__(self, population: Population):
         self.population, self.n = population, population.n
 
     @cached_property
-    def leaks(self):
+    def leaks(self) -> np.ndarray:
         """(M, d) eigenvalues of F_s at the sites."""
-        return _polynomial_roots(self.population._center(0)["chi"])
+        return _polynomial_roots(self.population.expansion(0)["chi"])
 
     @cached_property
-    def continua(self):
+    def continua(self) -> list[tuple[float, float]]:
         """[(low, high)] intervals of the real axis between the outermost leaks."""
         return _intervals(self.leaks, 0.0)
 
     @property
-    def leak_weights(self):
+    def leak_weights(self) -> np.ndarray:
         """(M,) weights of the leaks."""
         return self.population.weights
 
     @staticmethod
-    def halving_error(x):
+    def halving_error(x: float) -> float:
         """0: there is no quadrature."""
         return 0.0
 
-    def transfer_moments(self, lam, deep=np.inf, rtol=0.0):
+    def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 0.0) -> np.ndarray:
         """T(lambda), (L, n, n): exact, whatever ``deep`` and ``rtol``."""
         return self.population.transfer_moments(lam)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..counting.complexity import complexity
-from ..counting.onset import code_of, complexity_onset
+from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
 from ..mean_field.critical import fold, onset, tricritical
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
@@ -70,7 +70,7 @@ def _moments(point: FixedPoint) -> tuple[float, ...]:
 
 def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
     found = complexity(ensemble)
-    code = code_of(found.status)
+    code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
     return Flawed(values, _COMPLEXITY_FAILS[code], str(found.status)) if code in _COMPLEXITY_FAILS else values
 

@@ -1,15 +1,11 @@
 """The annealed complexity: reference values, exact laws, identities between cells, independent methods."""
 
-import importlib
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
-from gating_theory.counting.complexity import find_saddles, ridge
-from gating_theory.counting.functional import Landscape, Point
 
 # theory sheet [T7] and its derivation: vanilla (gain, mean field, annealed); GRU (a_h, a_r, b_r, mean field, annealed)
 VANILLA = [
@@ -49,7 +45,7 @@ def vanilla(g, **more):
 @pytest.mark.parametrize("g, mean_field, annealed", VANILLA)
 def test_vanilla_table(g, mean_field, annealed):
     result = gt.complexity(vanilla(g))
-    assert result.status == "converged" and result.residual < 1e-10 and result.error < 1e-11
+    assert result.status.code == "converged" and result.residual < 1e-10 and result.error < 1e-11
     # ten digits are printed in the sheet
     assert abs(result.value - annealed) < 1e-9
     assert abs(gt.complexity(vanilla(g), method="mean_field").value - mean_field) < 1e-9
@@ -58,11 +54,11 @@ def test_vanilla_table(g, mean_field, annealed):
 @pytest.mark.parametrize("a_h, a_r, b_r, mean_field, annealed", GRU)
 def test_gru_table(a_h, a_r, b_r, mean_field, annealed):
     result = gt.complexity(gru(a_h, a_r, b_r))
-    assert result.status == "converged" and result.residual < 1e-9
+    assert result.status.code == "converged" and result.residual < 1e-9
     assert abs(result.value - annealed) < 1e-9
     bound = gt.complexity(gru(a_h, a_r, b_r), method="mean_field")
     if mean_field is None:
-        assert bound.value == 0.0 and bound.status.startswith("no saddle")
+        assert bound.value == 0.0 and bound.status.code == "no_saddle"
     else:
         assert abs(bound.value - mean_field) < 1e-9
 
@@ -80,52 +76,6 @@ def test_saddle_coordinates_of_the_gru():
 def test_both_mean_field_branches_are_seen():
     result = gt.complexity(gru(3.0, 4.0, -1.0), method="mean_field")
     assert [round(s.value, 9) for s in result.saddles] == [0.022949302, 0.006823255]
-
-
-@pytest.mark.parametrize(
-    "a_r, b_r, value",
-    [
-        (4, 0, 1.885482663),
-        (6, 0, 1.749316246),
-        (8, 0, 1.655994799),
-        (10, 0, 1.589602904),
-        (20, 0, 1.421251188),
-        (4, -1, 2.490373028),
-    ],
-)
-def test_onset_of_the_gru(a_r, b_r, value):
-    found = gt.complexity_onset(gru(1.0, a_r, b_r), "gain.h")
-    # nine decimals are printed in the sheet
-    assert abs(found - value) < 1e-9 and found.discontinuous
-    # fixed points exist before mean-field theory sees any, and before the zero state loses stability
-    assert found < gt.fold(gru(1.0, a_r, b_r), "gain.h") < gt.onset(gru(1.0, a_r, b_r), "gain.h") + 1e-12
-
-
-@pytest.mark.parametrize("ensemble, value", [(vanilla(1.0), 1.0), (gru(1.0, 1.5), 2.0)])
-def test_continuous_onset_is_that_of_the_zero_state(ensemble, value):
-    found = gt.complexity_onset(ensemble, "gain.h")
-    assert abs(found - value) < 1e-12 and not found.discontinuous
-
-
-def test_biased_onset_is_the_edge_of_the_mean_field_fixed_point():
-    """Without a zero state the rate grows from zero where 1 enters the spectrum at the mean-field fixed point."""
-    ensemble = vanilla(2.0, bias_std=0.3)
-    found = gt.complexity_onset(ensemble, "gain.h")
-    edges = [
-        gt.Spectrum(gt.fixed_points(ensemble.replace({"gain.h": float(found) + d}))[-1]).edge_function(1.0) for d in (-1e-6, 1e-6)
-    ]
-    assert edges[0] < 1.0 < edges[1] and not found.discontinuous
-
-
-def test_no_onset_where_the_saddle_is_lost(monkeypatch):
-    """A rate that is positive to one side and not to be found on the other is a failure, not a transition."""
-    module = importlib.import_module("gating_theory.counting.onset")
-    real = module._largest
-    monkeypatch.setattr(module, "_largest", lambda e: real(e) if e.value("gain.h") > 2.5 else None)
-    with pytest.raises(gt.ConvergenceError, match="saddle was lost"):
-        gt.complexity_onset(vanilla(3.0, bias_std=0.3), "gain.h")
-    with pytest.raises(gt.ConvergenceError, match="does not grow from zero"):
-        gt.complexity_onset(gru(1.0, 1.5), "gain.h")
 
 
 # --- exact laws at small amplitude, where Newton from the mean field stalls on a false saddle
@@ -218,43 +168,12 @@ def test_annealed_bounds_the_mean_field(a, a_r, b_r, spread):
         assert annealed.sites_at(1e-4).moments()["h"] == pytest.approx(annealed.moments["h"], rel=3e-2)
 
 
-@settings(max_examples=6)
-@given(st.sampled_from(["Vanilla", "GRU", "GRUResetAfter", "MGU", "CoupledLSTM", "JANET"]), st.integers(0, 10**6))
-def test_derivatives_against_finite_differences(name, seed):
-    rng = np.random.default_rng(seed)
-    ensemble = gt.Ensemble(getattr(gt, name), gain=rng.uniform(1, 4), bias=rng.normal(0, 0.3), bias_std=0.2)
-    landscape = Landscape(ensemble)
-    n, X = len(landscape.fed), landscape.n_x
-    z = np.concatenate([rng.uniform(0.1, 0.4, n), rng.normal(0, 0.5, n), rng.uniform(-2, -1, X), rng.normal(size=landscape.n_tau)])
-
-    def evaluate(z):
-        return landscape.evaluate(Point(z[:n], z[n : 2 * n], np.exp(z[2 * n : 2 * n + X]), z[2 * n + X :]), 1e-13)
-
-    here, h = evaluate(z), 1e-4
-    for i in range(z.size):
-        dz = np.zeros(z.size)
-        dz[i] = h
-        up, down = evaluate(z + dz), evaluate(z - dz)
-        # central differences: h^2 times a third derivative, which grows like 1/q^3 for q as small as 0.1
-        assert abs((up.value - down.value) / (2 * h) - here.gradient[i]) < 1e-5
-        assert np.abs((up.gradient - down.gradient) / (2 * h) - here.hessian[i]).max() < 1e-3
-
-
 def test_determinant_term_against_the_spectrum():
     """log|det| at the mean-field fixed point is the spectrum's potential at 1, computed by another solver from other sites."""
     ensemble = gru(3.0, 4.0, -0.5).replace({"gain.z": 0.0})
     leak = np.log(0.5)  # E log(1 - z) with an update gate of gain 0
     spectrum = gt.Spectrum(gt.fixed_points(ensemble)[-1], tol=1e-9)
     assert abs(spectrum.potential(1.0) - leak - gt.complexity(ensemble, "mean_field").value) < 1e-7
-
-
-def test_the_ridge_joins_the_saddle():
-    landscape = Landscape(gru(2.5, 8.0))
-    (piece,) = ridge(landscape).pieces
-    top = max(p.value for p in piece)
-    (saddle,) = [s for s in find_saddles(landscape)[0] if s.maximum]
-    assert saddle.value >= top - 1e-4 and saddle.value - top < 0.02
-    assert np.all(np.diff([p.t for p in piece]) > 0)
 
 
 # --- LSTM: a four-dimensional site integral
@@ -296,7 +215,7 @@ def _lstm_functional(gains, result, n=24, panels=40):
 def test_lstm_error_is_what_it_says(gains, rate):
     """An independent quadrature at the saddle; its 24 nodes are good to 1e-12, but for gains of 4 to 3e-8."""
     result = gt.complexity(gt.Ensemble(gt.LSTM, gain=dict(zip("figo", gains))))
-    assert result.status == "converged" and result.error < 5e-8 and abs(result.value - rate) < 1.5e-7
+    assert result.status.code == "converged" and result.error < 5e-8 and abs(result.value - rate) < 1.5e-7
     bound = gt.complexity(result.ensemble, "mean_field").value
     assert 0 < bound < result.value
     assert abs(_lstm_functional(gains, result) - result.value) < result.error + (4e-8 if 4 in gains else 1e-10)
@@ -317,38 +236,17 @@ def test_lstm_error_is_what_it_says(gains, rate):
 def test_biased_ensembles_have_their_saddle(ensemble):
     """Without symmetry the scan needs more nodes: these had 'no saddle' though the mean-field bound is positive."""
     result, bound = gt.complexity(ensemble), gt.complexity(ensemble, "mean_field")
-    assert result.status == "converged" and result.value > bound.value > 0
-
-
-def test_a_solver_that_fails_is_not_no_saddle(monkeypatch):
-    module = importlib.import_module("gating_theory.counting.complexity")
-
-    def fails(self, point, *rest, **more):
-        raise self.failure("made to fail", point)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(module._Newton, "solve", fails)
-        with pytest.raises(gt.ConvergenceError, match="no saddle found, but the solver failed at E m"):
-            gt.complexity(vanilla(2.0))
-    with monkeypatch.context() as patched:  # the rate is -0.2 and rising where the scan is cut off, above it falls
-        real = module._Newton.settle
-        patched.setattr(module._Newton, "settle", lambda s, p: (real if p.q[0] > 0.45 else fails)(s, p))
-        with pytest.raises(gt.ConvergenceError, match="no saddle found"):
-            gt.complexity(vanilla(2.0))
-    with monkeypatch.context() as patched:
-        patched.setattr(module, "_RESIDUAL", -1.0)
-        with pytest.raises(gt.ConvergenceError, match="no saddle found"):
-            gt.complexity(vanilla(2.0))
+    assert result.status.code == "converged" and result.value > bound.value > 0
 
 
 def test_what_cannot_be_resolved_is_undecided():
     """(16/81) eps^3 is 2e-16 at eps = 1e-5: positive, but rounding."""
     result = gt.complexity(vanilla(1.0 + 1e-5))
-    assert result.status.startswith("undecided") and 0.0 <= result.value < 1e-14
-    assert gt.complexity(vanilla(1.0)).status.startswith("no saddle")
+    assert result.status.code == "undecided" and 0.0 <= result.value < 1e-14
+    assert gt.complexity(vanilla(1.0)).status.code == "no_saddle"
     assert gt.complexity(vanilla(1.0 + 1e-4)).status == "converged"
     biased = gt.complexity(vanilla(1.2, bias_std=0.3))
-    assert biased.value == 0.0 and "mean-field fixed point" in biased.status
+    assert biased.value == 0.0 and "mean-field fixed point" in str(biased.status)
 
 
 def test_gains_near_zero_are_none():
@@ -359,13 +257,13 @@ def test_gains_near_zero_are_none():
 
 def test_statuses():
     none = gt.complexity(gru(1.8, 4.0))
-    assert none.value == 0.0 and none.status.startswith("no saddle") and np.isnan(none.rate) and not none.saddles
+    assert none.value == 0.0 and none.status.code == "no_saddle" and np.isnan(none.rate) and not none.saddles
     negative = gt.complexity(gru(1.88, 4.0))
-    assert negative.value == 0.0 and negative.status.startswith("not positive") and -0.01 < negative.rate < 0
+    assert negative.value == 0.0 and negative.status.code == "not_positive" and -0.01 < negative.rate < 0
     unbounded = gt.complexity(gt.Ensemble(gt.LiGRU, gain=2.0))
-    assert np.isnan(unbounded.value) and unbounded.status.startswith("unbounded")
+    assert np.isnan(unbounded.value) and unbounded.status.code == "unbounded"
     silent = gt.complexity(gt.Ensemble(gt.GRU, gain={"h": 0.0}))
-    assert silent.value == 0.0 and "unique" in silent.status
+    assert silent.value == 0.0 and "unique" in str(silent.status)
     with pytest.raises(ValueError, match="no typical fixed point"):
         none.sites_at(1e-3)
 
@@ -417,15 +315,6 @@ def test_eigenvalues_at_all_fixed_points_of_networks():
     # N = 30 itself counts for 1.5 errors: the exact Kac-Rice integral has E m^2 = .359 there, .385 in the limit
     assert abs(mean - typical) < 4.0 * error and error < 0.02
     assert mean_field < 0.5 * typical and mean - mean_field > 10.0 * error
-
-
-def test_outliers_of_sites_are_those_of_the_fixed_point():
-    """With mean-field sites the determinant from sites is the one averaged factor by factor."""
-    ensemble = gt.Ensemble(gt.Vanilla, gain=2.0, bias_std=0.7)
-    fp = gt.fixed_points(ensemble)[-1]
-    result = gt.complexity(ensemble, "mean_field")
-    ours, theirs = gt.Spectrum.from_sites(result.sites_at(1e-9)).outliers(), gt.Spectrum(fp).outliers()
-    assert ours.size == theirs.size and np.allclose(ours, theirs, atol=1e-6)
 
 
 def test_saved_and_loaded(tmp_path):

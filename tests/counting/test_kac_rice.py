@@ -1,12 +1,11 @@
 """The exact Kac-Rice integral at finite N: its degree, hand-countable networks, and enumerated networks."""
 
-import importlib
-
 import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.counting.functional import Landscape
+from gating_theory.counting.functional import ComplexityFunctional
+from gating_theory.counting.kac_rice import Sampler, TiltedLaw
 
 
 def gru(a_h, a_r):
@@ -71,13 +70,12 @@ def test_indices_of_lstms_add_up_to_one():
 def test_norms_of_tilted_laws_are_as_accurate_as_they_say():
     """Against plain sampling of the Gaussian fields, and two laws of one variable against quadrature on a wide dense mesh."""
     rng = np.random.default_rng(0)
-    module = importlib.import_module("gating_theory.counting.kac_rice")
-    for law in module._Sampler(Landscape(gt.Ensemble(gt.LSTM, gain=dict(zip("figo", (1, 1, 6, 1))))), 8).laws[:3]:
+    for law in Sampler(ComplexityFunctional(gt.Ensemble(gt.LSTM, gain=dict(zip("figo", (1, 1, 6, 1))))), 8).laws[:3]:
         sites = law.mean[:, None] + law.std[:, None] * rng.standard_normal((4, 60_000))
-        tilt = np.minimum(law.landscape.tilt(list(sites), law.point), law.bound)
+        tilt = np.minimum(law.functional.tilt(list(sites), law.point), law.bound)
         assert abs(tilt.mean() - np.exp(law.log_norm)) < 4.0 * tilt.std() / np.sqrt(tilt.size)
         assert 0.0 < law.norm_error < 1e-3
-    for law in module._Sampler(Landscape(gt.Ensemble(gt.Vanilla, gain=3.0)), 8).laws[:2]:
+    for law in Sampler(ComplexityFunctional(gt.Ensemble(gt.Vanilla, gain=3.0)), 8).laws[:2]:
         y = np.linspace(-9.0, 9.0, 20_001) * law.std[0]
         density = np.exp(law.log_density(y[None]))
         assert abs(density.sum() * (y[1] - y[0]) - 1.0) < law.norm_error + 1e-9
@@ -85,28 +83,26 @@ def test_norms_of_tilted_laws_are_as_accurate_as_they_say():
 
 def test_caps_of_tilted_laws_leave_their_peaks():
     """Coarse grids of narrow laws once missed the largest tilt by half: the norms of such caps had three digits."""
-    module = importlib.import_module("gating_theory.counting.kac_rice")
     rng = np.random.default_rng(0)
-    laws = [law for law in module._Sampler(Landscape(gru(4.0, 8.0)), 8).laws if not law.plain]
+    laws = [law for law in Sampler(ComplexityFunctional(gru(4.0, 8.0)), 8).laws if not law.plain]
     assert min(law.point.q.min() for law in laws) < 1e-4
     for law in laws:
         sites = law.mean[:, None] + law.std[:, None] * rng.standard_normal((2, 4000))
-        assert law.landscape.tilt(list(sites), law.point).max() <= law.bound and law.norm_error < 1e-4
+        assert law.functional.tilt(list(sites), law.point).max() <= law.bound and law.norm_error < 1e-4
 
 
 def test_an_error_of_a_norm_enters_the_result(monkeypatch):
     """Norms off by a part in a thousand move the mean by what ``norm_error`` says, N parts in a thousand at most."""
-    module = importlib.import_module("gating_theory.counting.kac_rice")
     ensemble = gt.Ensemble(gt.Vanilla, gain=3.0)
     exact = gt.kac_rice(ensemble, 8, 1000, rng=0)
-    real = module._TiltedLaw.__init__
+    real = TiltedLaw.__init__
 
     def off(self, *arguments):
         real(self, *arguments)
         if not self.plain:
             self.log_norm, self.norm_error = self.log_norm + 1e-3, 1e-3
 
-    monkeypatch.setattr(module._TiltedLaw, "__init__", off)
+    monkeypatch.setattr(TiltedLaw, "__init__", off)
     wrong = gt.kac_rice(ensemble, 8, 1000, rng=0)
     # the second-order change is 8e-3 of the first
     assert wrong.norm_error == pytest.approx(abs(wrong.mean - exact.mean), rel=0.02) and wrong.norm_error < 8.1e-3 * wrong.mean

@@ -1,0 +1,176 @@
+"""Newton's method for the equations of the complexity functional, on the ridge (leading moment held) or free [T7]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from .functional import ComplexityFunctional, Evaluation, Point
+
+__all__ = ["Newton", "Settled", "rescaled"]
+
+#: x below this: the determinant counts no more.
+_SILENT_X = 1e-11
+#: Accuracies at which a point of the ridge is taken, one after the other until its slope is known beyond the step that is left.
+_SETTLED = (1e-3, 1e-8)
+#: Factors by which quadrature is made finer: of the steps, and of a loose tolerance.
+_SHORTER_STEPS, _TIGHTER = 1.3, 0.1
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A point of the ridge: log q of the leading message, Sigma and its slope there, the tangent of all unknowns."""
+
+    t: float
+    value: float
+    slope: float
+    point: Point
+    tangent: np.ndarray  # of (log q, mu, x relative, tau) by t
+
+
+class Newton:
+    """Newton's method for the equations of a functional, with the leading moment free or held.
+
+    Parameters
+    ----------
+    functional : ComplexityFunctional
+    tol, max_nodes : quadrature tolerance, and the number of nodes that it may take
+    """
+
+    def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int):
+        self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
+        self.A, self.X = len(functional.fed), functional.n_x
+        self.size = 2 * self.A + self.X + functional.n_tau
+
+    def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
+        """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small."""
+        return self._scaled(point)
+
+    def _scaled(self, point, gaussian=False):
+        with np.errstate(all="ignore"):  # what overflows is found out by what comes out
+            e = self.functional.evaluate(point, self.tol, self.max_nodes, self.refine, gaussian)
+        A, X = self.A, self.X
+        residual, matrix = e.gradient.copy(), e.hessian.copy()
+        scale = np.ones(self.size)
+        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / point.x
+        residual, matrix = residual * scale, matrix * scale[:, None]
+        rows = np.arange(2 * A, 2 * A + X)
+        matrix[rows, rows] -= residual[rows]
+        # columns: relative changes of q, changes of mu in units of 1/q
+        matrix[:, :A] *= point.q
+        matrix[:, A : 2 * A] /= point.q
+        return e, residual, matrix
+
+    def gaussian_system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
+        """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
+        return self._scaled(point, gaussian=True)
+
+    def moved(self, point: Point, step: np.ndarray, e: Evaluation | None = None) -> Point:
+        """The point after a step in (relative q, mu q, relative x, tau); q and x stay positive."""
+        A, X = self.A, self.X
+        return Point(
+            point.q * np.exp(np.clip(step[:A], -1.0, 1.0)),
+            point.mu + step[A : 2 * A] / point.q,
+            point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0),
+            point.tau + step[2 * A + X :],
+            point.spread if e is None else e.spread,
+        )
+
+    def solve(self, point: Point, free: bool, accuracy: float, max_steps: int = 25, limit: float = 1.0) -> tuple | None:
+        """(point, last step, evaluation, residual, matrix, size of the step); None where the determinant ceases to count.
+
+        Raises ConvergenceError where Newton's method does not settle: that says nothing about whether there is a solution.
+        """
+        keep = np.arange(self.size) if free else np.delete(np.arange(self.size), self.functional.lead)
+        best = np.inf
+        for iteration in range(max_steps):
+            e, residual, matrix = self.system(point)
+            if not (np.isfinite(residual).all() and np.isfinite(matrix).all()):
+                raise self.failure("the functional is not finite", point)
+            step = np.zeros(self.size)
+            step[keep] = self.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
+            size = float(np.abs(step).max())
+            if iteration > 8 and size > 10.0 * best:
+                raise self.failure("Newton's method diverges", point)
+            best = min(best, size)
+            if size <= accuracy:
+                return point, step, e, residual, matrix, size
+            point = self.moved(point, step * min(1.0, limit / size), e)
+            if point.x.max() < _SILENT_X:
+                return None
+        raise self.failure(f"Newton's method has not settled in {max_steps} steps", point)
+
+    def at_lead(self, point: Point, t: float) -> Point:
+        """The point with its leading moment exp(t) instead."""
+        q = point.q.copy()
+        q[self.functional.lead] = np.exp(t)
+        return replace(point, q=q)
+
+    def step_from(self, point: Point) -> tuple[np.ndarray, Evaluation, np.ndarray]:
+        """(Newton's step with everything free, evaluation, residual)."""
+        e, residual, matrix = self.system(point)
+        return self.solved(matrix, -residual, point), e, residual
+
+    def to_second_order(self, e: Evaluation, point: Point, step: np.ndarray) -> float:
+        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
+        return e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+
+    def finer(self) -> None:
+        """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""
+        if self.functional.dimension <= 2:
+            self.refine *= _SHORTER_STEPS
+        else:
+            self.tol *= _TIGHTER
+
+    def failure(self, what: str, point: Point) -> ConvergenceError:
+        """The ConvergenceError that says so, for raising."""
+        where = f"E m^2 = {point.q[self.functional.lead]:.3g}"
+        return ConvergenceError(f"complexity of {self.functional.ensemble!r}: {what} near {where}", estimate=point)
+
+    def solved(self, matrix: np.ndarray, right: np.ndarray, point: Point) -> np.ndarray:
+        """Solution of a linear system, ConvergenceError where there is none."""
+        try:
+            out = np.linalg.solve(matrix, right)
+        except np.linalg.LinAlgError:
+            out = np.full(right.shape, np.nan)
+        if not np.isfinite(out).all():
+            raise self.failure("the equations are singular", point)
+        return out
+
+    def settle(self, point: Point) -> Settled | None:
+        """The point of the ridge at the leading moment of ``point``; None and errors as :meth:`solve`."""
+        lead = self.functional.lead
+        for accuracy in _SETTLED:
+            found = self.solve(point, False, accuracy)
+            if found is None:
+                return None
+            point, step, e, residual, matrix, size = found
+            # what the last step would change is put in to first order, what is left is of second
+            slope = float(residual[lead] + matrix[lead] @ step)
+            if abs(slope) > 30.0 * size**2:
+                break
+        keep = np.delete(np.arange(self.size), lead)
+        value = self.to_second_order(e, point, step)
+        tangent = np.zeros(self.size)
+        tangent[lead] = 1.0
+        tangent[keep] = self.solved(matrix[np.ix_(keep, keep)], -matrix[keep, lead], point)
+        return Settled(float(np.log(point.q[lead])), value, slope, self.moved(point, step, e), tangent)
+
+    def _raw(self, gradient, point):
+        """The gradient by the coordinates of a step."""
+        out, A = gradient.copy(), self.A
+        out[:A] *= point.q
+        out[A : 2 * A] /= point.q
+        return out
+
+
+def rescaled(e: Evaluation, x: np.ndarray, first: int) -> np.ndarray:
+    """The usage, scaled by a Newton step for its overall size: repeated substitution alone crawls at the edge of the support."""
+    own = slice(first, first + x.size)
+    total, usage = x.sum(), e.usage.sum()
+    slope = (2.0 * e.hessian[own, own].sum() + total) / total  # of the summed usage by the logarithm of a common factor
+    ratio = usage / total
+    factor = 1.0 - (ratio - 1.0) / min(slope - ratio, -0.02 * ratio * total)
+    return np.clip(factor, 0.02, 2.0) * total * e.usage / usage

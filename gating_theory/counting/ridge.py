@@ -1,0 +1,213 @@
+"""The ridge of the complexity functional: its largest value at each amplitude of a fixed point [T7].
+
+The amplitude, the second moment q of one message, is scanned: at each q all other unknowns are solved for, which leaves Sigma(q),
+a function of one variable. Its stationary points are the saddles of the functional. On the ridge Newton's method is safe, and no
+false saddle near the mean-field solution can catch it. That Sigma changes by the integral of its slope checks every step. A ridge
+ends where the determinant ceases to count (1 leaves the support of the spectrum); a solver that fails before that says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from .functional import ComplexityFunctional, Point
+from .newton import Newton, Settled, rescaled
+
+__all__ = ["DEPTH", "NOISE", "Lost", "Ridge", "ridge", "scanning"]
+
+#: Nodes of the site integral while scanning, by the number of variables it runs over.
+_SCAN_NODES = {1: 120, 2: 900, 3: 4000}
+_MOST_SCAN_NODES = 12_000
+#: What one grade of the scan's quadrature has more than the one before: nodes, and nodes for the same tolerance.
+_MORE_NODES, _DENSER = 8, 1.3
+#: The scan covers this many e-foldings of the moment, in steps of this size or less.
+DEPTH, _STEP = 11.0, 0.4
+#: and is given up where it would take steps below this.
+_SHORTEST = 0.02
+#: Slopes of the ridge below this are rounding.
+NOISE = 2e-14
+#: What is left of a ridge below this rate holds no maximum worth finding.
+_BOTTOM = -1.0
+#: Starts of the scan: e-foldings of the leading moment below its largest.
+_DEPTHS = (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5)
+#: A start whose moment the mean-field map changes by more e-foldings than this has no ridge of its own.
+_MISMATCH = 1.0
+#: Rounds from moments alone before Newton's method.
+_ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Where the solver failed before the ridge ended: what lies beyond is not known.
+
+    ``t``, log of the leading moment; ``value``, Sigma there, nan where not even a start was found; ``outward``, its slope in the
+    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved.
+    """
+
+    t: float
+    value: float
+    outward: float
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The ridge of a ComplexityFunctional where the determinant counts, as far as it was followed.
+
+    Attributes
+    ----------
+    pieces : tuple of tuples of points, each ascending in amplitude
+        Points have ``t``, log of the leading moment, ``value``, Sigma there, ``slope`` and ``point``; good to plotting accuracy.
+    lost : tuple of Lost
+    """
+
+    pieces: tuple[tuple[Settled, ...], ...]
+    lost: tuple[Lost, ...]
+
+    @property
+    def points(self) -> list[Settled]:
+        """All points of all pieces."""
+        return [p for piece in self.pieces for p in piece]
+
+    def doubts(self, best: float | None) -> tuple[Lost, ...]:
+        """The losses that could hide a rate above ``best`` (None: that could hide any saddle at all)."""
+        if best is None:
+            return self.lost
+        # a start lost beside a ridge that has a saddle is no sign of another; a rate that falls towards the loss is none either
+        return tuple(end for end in self.lost if end.value >= best or end.outward > 0.0)
+
+
+def scanning(functional: ComplexityFunctional, grade: int = 0) -> Newton:
+    """Newton's method with the quadrature of a scan; grades above 0 check and repeat what the one before has left in doubt."""
+    nodes = _SCAN_NODES.get(functional.dimension, _MOST_SCAN_NODES)
+    newton = Newton(functional, 1e-14, nodes * _MORE_NODES**grade)
+    newton.refine = _DENSER**grade
+    return newton
+
+
+def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
+    """The :class:`Ridge` of a functional, from starts at eleven amplitudes; ``grade`` raises the accuracy of its quadrature."""
+    newton = scanning(functional, grade)
+    pieces, lost = [], []
+    top = functional.top
+    bottom = np.log(top) - DEPTH
+    for mismatch, q in _amplitudes(functional):
+        t = np.log(q[functional.lead])
+        if pieces and mismatch > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
+            break
+        if any(p[0].t - 0.2 <= t <= p[-1].t + 0.2 for p in pieces):
+            continue
+        try:
+            start = _start(functional, newton, q)
+        except ConvergenceError:
+            lost.append(Lost(float(t), float("nan"), float("nan")))
+            continue
+        if start is None or any(p[0].t <= start.t <= p[-1].t for p in pieces):
+            continue
+        up, lost_above = _follow(newton, start, 1.0, np.log(top))
+        down, lost_below = _follow(newton, start, -1.0, bottom)
+        pieces.append((*down[::-1], start, *up))
+        lost += [Lost(e.t, e.value, e.slope * way) for e, way in ((lost_above, 1.0), (lost_below, -1.0)) if e is not None]
+    # a start that failed within a piece found later has lost nothing
+    lost = [end for end in lost if not any(p[0].t < end.t < p[-1].t for p in pieces)]
+    return Ridge(tuple(pieces), tuple(lost))
+
+
+def _amplitudes(functional):
+    """(mismatch, moments) to start from, those nearest to the mean-field loop first."""
+    top, out = functional.top, []
+    for depth in _DEPTHS:
+        q = np.full(len(functional.fed), 0.5)
+        q[functional.lead] = top * np.exp(-depth)
+        for _ in range(len(q) + (0 if len(q) < 3 else 5)):
+            new = functional.moments(q, 1000)
+            ratio = new[functional.lead] / q[functional.lead]
+            new[functional.lead] = q[functional.lead]
+            q = np.maximum(new, 1e-300)
+        out.append((abs(np.log(ratio)), q))
+    return sorted(out, key=lambda pair: pair[0])
+
+
+def _start(functional, newton, q):
+    """A point of the ridge from nothing but moments, by a few careful rounds from mu = 0, then Newton.
+
+    None where the determinant vanishes or the rate is hopelessly negative: the functional is a minimum over mu, so that it only
+    falls from one round to the next. ConvergenceError where the rounds or Newton's method fail.
+    """
+    A, X = newton.A, newton.X
+    point = functional.perron_point(q)
+    for _ in range(_ROUNDS):
+        with np.errstate(all="ignore"):
+            e = functional.evaluate(point, newton.tol, newton.max_nodes)
+        if e.value < 3.0 * _BOTTOM:
+            return None
+        if not np.isfinite(e.hessian).all():
+            raise newton.failure("the functional is not finite", point)
+        # mu and tau sit at the minimum of a convex function; x goes to its usage
+        convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
+        step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
+        d_mu, d_tau = step[:A], step[A:]
+        size = max(np.abs(d_mu * q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
+        damp = min(1.0, 1.0 / size) if size > 0 else 1.0
+        x = np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0)
+        point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
+        if x.max() <= 2e-7:
+            return None
+    return newton.settle(point)
+
+
+def _follow(newton, start, direction, end):
+    """(points, lost): the ridge from one of its points until it ends, dives, or reaches ``end``, in the order of the steps.
+
+    ``lost`` is the last point where the solver failed before any of that, else None.
+    """
+    out, here, step, bend = [], start, _STEP, None
+    while (end - here.t) * direction > 1e-9:
+        room = _room(newton, here, direction)
+        if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
+            return out, None
+        h = direction * min(step, abs(end - here.t), 0.7 * room)
+        change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
+        guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
+        point = newton.at_lead(guess, here.t + h)
+        try:
+            there = newton.settle(point)
+            failed = there is not None and not _joined(here, there)
+        except ConvergenceError:
+            there, failed = None, True
+        if failed or there is None or there.point.x.max() < 1e-8:
+            step = 0.5 * abs(h)
+            if step < _SHORTEST * min(1.0, room):
+                return out, here if failed else None
+            continue
+        out.append(there)
+        bend = (there.tangent - here.tangent) / h
+        here = there
+        if there.value < _BOTTOM:
+            break
+        # towards small amplitudes value and slope both go to zero: once they are below rounding no sign of the slope means anything
+        if direction < 0 and abs(there.slope) < NOISE and abs(there.value) < NOISE:
+            break
+        # at small amplitude all unknowns are powers of it
+        step = min(1.6 * max(step, _SHORTEST), _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
+    return out, None
+
+
+def _joined(here, there):
+    """Whether the rate has changed by the integral of its slope, as it must along one ridge with a quadrature that resolves it."""
+    h = there.t - here.t
+    miss = abs(there.value - here.value - 0.5 * h * (here.slope + there.slope))
+    # the trapezoidal rule for a slope that grows like the third power of the moment, and some
+    return miss <= abs(h) * (0.3 * abs(there.slope - here.slope) + 0.01 * (abs(here.slope) + abs(there.slope))) + 1e-12
+
+
+def _room(newton, here, direction):
+    """How far the determinant's unknowns are from zero, which ends the ridge, extrapolated linearly; inf where they are large.
+
+    Where the rate still rises it is followed all the way: next to a mean-field fixed point that has just become unstable the
+    maximum is as close to the end.
+    """
+    fall = -(direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]).min()
+    return float(1.0 / fall) if fall > 0.0 and here.point.x.max() < 0.2 else np.inf

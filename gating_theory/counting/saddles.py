@@ -1,0 +1,247 @@
+"""Saddles of the complexity functional: where the slope of the ridge changes its sign, polished to all digits [T7]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from ..mean_field.fixed_points import fixed_points
+from .functional import ComplexityFunctional, Point
+from .newton import Newton, rescaled
+from .ridge import NOISE, Lost, Ridge, ridge, scanning
+
+__all__ = ["LEAST_RESIDUAL", "RESIDUAL", "Saddle", "find_saddles", "follow_saddle", "mean_field_saddles"]
+
+#: Quadrature tolerance of the final saddle, which is then made finer until the rate moves by less than the goal, within the nodes.
+_FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
+_LEAST_FINE = 1e-5
+_GOAL = {1: 1e-13, 2: 1e-13, 3: 1e-11}
+_LEAST_GOAL = 1e-9
+_MOST_NODES = 1_200_000
+#: Largest relative residual that a saddle may keep, of up to two variables and of more; the value errs by its square.
+RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
+#: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
+_GRADES = 3
+#: Newton's method on everything at once: the step at which it ends (what is left enters the value squared), and how many it takes.
+_LAST_STEP, _MOST_STEPS = 1e-5, 12
+#: Rounds in which a quadrature is made finer.
+_FINER = 12
+#: How near to an end of its bracket the secant may try: at least this share of the bracket away from it.
+_MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class Saddle:
+    """A stationary point of the complexity functional [T7].
+
+    Attributes
+    ----------
+    value : float, the rate Sigma there
+    maximum : bool
+        Whether it has the signs of a saddle that counts: a maximum in moments and determinant, a minimum in their multipliers.
+    point : functional.Point
+    residual : float, largest relative residual of the equations
+    error : float, estimated quadrature error of the value
+    """
+
+    value: float
+    maximum: bool
+    point: Point
+    residual: float
+    error: float
+
+
+def find_saddles(functional: ComplexityFunctional) -> tuple[list[Saddle], Ridge]:
+    """(saddles, ridge): a Saddle for each change of sign of the slope along the ridge, and the Ridge they were found on.
+
+    The scan is repeated with a finer quadrature where it leaves doubts; what the finest one leaves is in ``ridge.lost``.
+    """
+    for grade in range(_GRADES):
+        saddles, found = _saddles_along(functional, grade)
+        if not found.doubts(max((s.value for s in saddles if s.maximum), default=None)):
+            break
+    return saddles, found
+
+
+def _saddles_along(functional, grade):
+    newton, found = scanning(functional, grade), ridge(functional, grade)
+    saddles, unresolved = [], []
+    for piece in found.pieces:
+        for left, right in zip(piece[:-1], piece[1:]):
+            if left.slope * right.slope < 0 and min(abs(left.slope), abs(right.slope)) > NOISE:
+                try:
+                    saddles.append(_saddle_between(functional, newton, left, right))
+                except ConvergenceError:
+                    unresolved.append(Lost(left.t, max(left.value, right.value), float("nan")))
+    return saddles, replace(found, lost=(*found.lost, *unresolved))
+
+
+def follow_saddle(functional: ComplexityFunctional, saddle: Saddle) -> Saddle | None:
+    """The saddle of a functional near one of another with a little different hyperparameters; None where the determinant vanishes.
+
+    Good to about 1e-9: the quadrature is not refined as in :func:`find_saddles`, and ``error`` is not estimated (nan). Raises
+    ConvergenceError where Newton's method does not settle.
+    """
+    newton = Newton(functional, _FINE.get(functional.dimension, _LEAST_FINE), _MOST_NODES)
+    found = newton.solve(saddle.point, True, _LAST_STEP, _MOST_STEPS)
+    if found is None:
+        return None
+    point, step, e, residual, _, size = found
+    value = newton.to_second_order(e, point, step)
+    return Saddle(value, _is_maximum(newton, e), newton.moved(point, step, e), size * size, float("nan"))
+
+
+def _saddle_between(functional, newton, left, right):
+    """The polished saddle between two points of the ridge. ConvergenceError where a finer quadrature finds no change of sign."""
+    fine = Newton(functional, 1e-13, 8 * newton.max_nodes)
+    fine.refine = 1.3 * newton.refine
+    ends = fine.settle(left.point), fine.settle(right.point)
+    if None in ends or ends[0].slope * ends[1].slope > 0:
+        raise fine.failure("the quadrature of the scan is too coarse", left.point)
+    for method, here, there in ((newton, left, right), (fine, *ends)):
+        try:
+            found = _between(method, here, there)
+            saddle = None if found is None else _polish(functional, found)
+        except ConvergenceError:
+            continue
+        if saddle is not None and left.t <= np.log(saddle.point.q[functional.lead]) <= right.t:
+            return saddle
+    raise fine.failure("a saddle was bracketed but not reached", left.point)
+
+
+def _between(newton, left, right):
+    """The stationary point between two points of the ridge, or None: Newton from the secant, bisection where that strays."""
+    for _ in range(60):
+        share = left.slope / (left.slope - right.slope)
+        share = min(max(share, _MARGIN), 1.0 - _MARGIN)
+        t = left.t + share * (right.t - left.t)
+        nearer = left if share < 0.5 else right
+        guess = newton.moved(nearer.point, np.clip((t - nearer.t) * nearer.tangent, -1.0, 1.0))
+        try:
+            found = newton.solve(guess, True, _LAST_STEP, max_steps=8)
+        except ConvergenceError:
+            found = None
+        if found is not None:
+            point, step = found[0], found[1]
+            at = np.log(point.q[newton.functional.lead])
+            if left.t <= at <= right.t:
+                return newton.moved(point, step, found[2])
+        middle = newton.settle(newton.at_lead(guess, t))
+        if middle is None:
+            break
+        left, right = (middle, right) if middle.slope * left.slope > 0 else (left, middle)
+    return None
+
+
+def _polish(functional, point):
+    """The saddle to all digits, with its signs, residual and quadrature error; None where the determinant vanishes.
+
+    Raises ConvergenceError where Newton's method does not settle or leaves a residual.
+    """
+    dimension = functional.dimension
+    tol, goal = _FINE.get(dimension, _LEAST_FINE), _GOAL.get(dimension, _LEAST_GOAL)
+    newton = Newton(functional, tol, _MOST_NODES)
+    found = newton.solve(point, True, _LAST_STEP, _MOST_STEPS)
+    if found is None:
+        return None
+    point, step, e, _, _, _ = found
+    value, nodes, error = newton.to_second_order(e, point, step), e.nodes, np.inf
+    point = newton.moved(point, step)
+    for _ in range(_FINER):
+        newton.finer()
+        step, e, residual = newton.step_from(point)
+        finer, growth = newton.to_second_order(e, point, step), e.nodes / nodes
+        if growth > 1.0:  # a grid that the bound on nodes has made no finer says nothing of the error
+            error, nodes = abs(finer - value), e.nodes
+        value = finer
+        if error <= goal or e.nodes * growth > _MOST_NODES:
+            break
+        point = newton.moved(point, step)
+    gate = RESIDUAL if dimension <= 2 else LEAST_RESIDUAL
+    for _ in range(4):
+        if np.abs(residual).max() <= gate:
+            break
+        point = newton.moved(point, step)
+        step, e, residual = newton.step_from(point)
+        value = newton.to_second_order(e, point, step)
+    else:
+        raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
+    # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
+    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
+
+
+def _determinant_at(functional, newton, q, start=None):
+    """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
+    A, X = newton.A, newton.X
+    point = start or functional.perron_point(q)
+    keep = np.arange(2 * A, newton.size)
+    for iteration in range(200):
+        e, residual, matrix = newton.gaussian_system(point)
+        step = np.zeros(newton.size)
+        tilt = keep[X:]
+        if iteration < 12 and start is None:  # x goes to its usage, tau to the minimum of a convex function
+            step[2 * A : 2 * A + X] = rescaled(e, point.x, 2 * A) / point.x - 1.0
+            if tilt.size:
+                step[tilt] = np.clip(np.linalg.lstsq(matrix[np.ix_(tilt, tilt)], -residual[tilt], rcond=1e-12)[0], -1.0, 1.0)
+        else:
+            step[keep] = newton.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
+        point = newton.moved(point, step)
+        if point.x.max() < 1e-12:
+            return replace(point, x=np.zeros(X))
+        if np.abs(step).max() < 1e-7:  # the value is stationary: what is left enters squared
+            return point
+    raise ConvergenceError(f"the determinant at a mean-field fixed point of {functional.ensemble!r} was not solved", estimate=point)
+
+
+def _log_determinant(newton, point):
+    """(log|det| per unit, residual, nodes) under the Gaussian law."""
+    if not point.x.any():
+        return 0.0, 0.0, 0
+    e, residual, _ = newton.gaussian_system(point)
+    return e.value, float(np.abs(residual[2 * newton.A :]).max()), e.nodes
+
+
+def _is_maximum(newton, e):
+    """A minimum in (mu, tau), and in what is left a maximum in (q, log x)."""
+    A, X = newton.A, newton.X
+    low = np.r_[A : 2 * A, 2 * A + X : newton.size]
+    high = np.r_[0:A, 2 * A : 2 * A + X]
+    if not np.isfinite(e.hessian).all():
+        return False
+    inner = e.hessian[np.ix_(low, low)]
+    if np.linalg.eigvalsh(inner).min() <= 0.0:
+        return False
+    outer = e.hessian[np.ix_(high, high)] - e.hessian[np.ix_(high, low)] @ np.linalg.solve(inner, e.hessian[np.ix_(low, high)])
+    return bool(np.linalg.eigvalsh(outer).max() < 0.0)
+
+
+# --- at the mean-field fixed points
+
+
+def mean_field_saddles(functional: ComplexityFunctional) -> list[Saddle]:
+    """log|det| at each mean-field fixed point but the zero state, as Saddles with mu = 0."""
+    out = []
+    dimension = functional.dimension
+    goal = _GOAL.get(dimension, _LEAST_GOAL)
+    for fixed_point in fixed_points(functional.ensemble):
+        if fixed_point.is_zero:
+            continue
+        newton = Newton(functional, _FINE.get(dimension, _LEAST_FINE), _MOST_NODES)
+        point = _determinant_at(functional, newton, fixed_point.q[list(functional.fed)])
+        value, residual, nodes = _log_determinant(newton, point)
+        error = np.inf if point.x.any() else 0.0
+        for _ in range(_FINER):
+            if error <= goal:
+                break
+            newton.finer()
+            point, before = _determinant_at(functional, newton, point.q, point), nodes
+            finer, residual, nodes = _log_determinant(newton, point)
+            if nodes > before:
+                error = abs(finer - value)
+            value = finer
+            if nodes * nodes / before > _MOST_NODES:
+                break
+        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
+    return out

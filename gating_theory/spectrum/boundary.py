@@ -1,0 +1,317 @@
+"""The boundary of a spectrum's support: its curves, its largest modulus and its largest real part [T3]."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConvergenceError
+from ..support.roots import bracketed_root
+from .determinant import spectral_radius
+
+if TYPE_CHECKING:
+    from .edge import FixedPointEdge, SitesEdge
+
+__all__ = ["Boundary"]
+
+#: The tail of the leaks' law that is left out: no network of a million units has such sites.
+_TAIL = 1e-6
+#: Half the thickness, relative to the whole, below which the layer of support around real leaks is not traced.
+_LAYER = 1e-5
+#: A spectrum that reaches beyond this is taken for one without bound.
+_UNBOUNDED = 1e9
+#: Where a search needs only the sign of T - 1: relative accuracy of T along rays, and on the grid that curves are traced on.
+_ROUGH, _TRACED = 1e-3, 1e-2
+#: |log T| at which a point counts as on the boundary, and at which its projection stops.
+_ON_BOUNDARY, _PROJECTED = 1e-9, 1e-11
+#: Fewest points on a curve while it is traced.
+_FEWEST = 64
+
+
+class Boundary:
+    """Where the support of a spectrum ends: the set T(lambda) = 1, with the leaks, which belong to the spectrum wherever they are.
+
+    Parameters
+    ----------
+    edge : FixedPointEdge or SitesEdge, which evaluates T(lambda)
+    """
+
+    def __init__(self, edge: FixedPointEdge | SitesEdge):
+        self._edge = edge
+
+    def log_edge(self, lam: npt.ArrayLike, rtol: float = 1e-10) -> np.ndarray:
+        """log of the spectral radius of T at a complex array, clipped: negative outside, positive inside."""
+        lam = np.asarray(lam, dtype=complex)
+        flat = lam.ravel()
+        flat = flat.real + 1j * np.abs(flat.imag)  # the spectrum is symmetric
+        value = spectral_radius(self._edge.transfer_moments(flat, 3.0, rtol)) if flat.size else np.zeros(0)
+        with np.errstate(divide="ignore"):
+            return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
+
+    @cached_property
+    def _leaks(self):
+        return self._edge.leaks.ravel()
+
+    @cached_property
+    def slowest_leak(self) -> float:
+        """Largest real part of the leaks. Every leak belongs to the spectrum, however thin the layer of support around it."""
+        return _upper_end(self._edge.leaks.real, self._edge.leak_weights)
+
+    @cached_property
+    def largest_leak(self) -> float:
+        """Largest modulus of the leaks."""
+        return _upper_end(np.abs(self._edge.leaks), self._edge.leak_weights)
+
+    @cached_property
+    def bound(self) -> float:
+        """A radius beyond which there is no spectrum.
+
+        By the maximum principle it is enough that T < 1 on a circle around all leaks.
+        """
+        bound = max(1e-12, 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9)
+        circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
+        while self.log_edge(bound * circle).max() >= 0.0:
+            bound *= 1.25
+            if bound > _UNBOUNDED:
+                raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
+        return bound
+
+    @cached_property
+    def real_edge(self) -> float | None:
+        """Largest real lambda on the boundary right of all leaks, or None."""
+        top = max([float(np.max(self._leaks.real))] + [high for _, high in self._edge.continua])
+        span = max(abs(top), 1e-3)
+        while True:
+            distance = span * np.append(10.0 ** np.linspace(-16, 0, 49), 2.0)
+            value = self.log_edge(top + distance)
+            if value[-2:].max() < 0.0:  # T < 1 and falling as 1/lambda^2: nothing beyond
+                break
+            span *= 4.0
+            if span > _UNBOUNDED:
+                raise ConvergenceError("the spectrum has no finite bound", estimate=span)
+        positive = np.flatnonzero(value > 0.0)
+        if not positive.size:
+            return None
+        i = positive[-1]
+        u, f = np.log(distance), lambda u: self.log_edge(top + np.exp(u))
+        guess = _closed_in(f, u, value, i)
+        edge = top + float(np.exp(guess))
+        if self._edge.halving_error(edge) > np.clip(1e3 * self._edge.tol, 1e-6, 0.1):
+            raise ConvergenceError(f"the edge on the real axis was not resolved at {edge}", estimate=edge)
+        return edge
+
+    def abscissa(self) -> float:
+        """Largest real part of the support, or of the sites' leaks [T3]; what is left out: see ``Spectrum.abscissa``."""
+        candidate, floor = self.real_edge, self.slowest_leak
+        if candidate is not None and self._edge.falls_off_axis:
+            return max(candidate, floor)
+        # T is subharmonic right of the leaks: with T < 1 on a vertical line there is no support to its right
+        if candidate is not None:
+            y = max(1.0, abs(candidate)) * 10.0 ** np.linspace(-8, 1, 28)
+            if self.log_edge(candidate + 1e-9 * max(1.0, abs(candidate)) + 1j * y).max() < 0.0:
+                return max(candidate, floor)
+        else:
+            y = max(1.0, abs(floor)) * 10.0 ** np.linspace(np.log10(_LAYER), 1, 28)
+            if self.log_edge(floor + 1j * y).max() < 0.0:
+                return floor
+        return max([float(c.real.max()) for c in self.curves(512)] + [floor])
+
+    def radius(self) -> float:
+        """Largest modulus of the support, or of the sites' leaks [T3]; what is left out: see ``Spectrum.abscissa``."""
+        floor = self.largest_leak
+        theta = np.linspace(0.0, np.pi, 49)
+        theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
+        edge = self.real_edge
+        # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
+        if edge is not None and edge >= np.abs(self._leaks).max():
+            if self.log_edge(edge * (1 + 1e-10) * np.exp(1j * theta)).max() < 0.0:
+                return max(edge, floor)
+        best = self._outermost(theta)
+        if not (best > 0).any():
+            return floor
+        i = int(np.argmax(best))
+        low, high = theta[max(i - 1, 0)], theta[min(i + 1, theta.size - 1)]
+        value = float(best[i])
+        for _ in range(6):  # shrink onto the maximum; it is quadratic, so a few rounds give all digits
+            local = np.linspace(low, high, 9)
+            r = self._outermost(local)
+            j = int(np.argmax(r))
+            value = max(value, float(r[j]))
+            low, high = local[max(j - 1, 0)], local[min(j + 1, 8)]
+        return max([value, floor, edge or 0.0] + [float(np.abs(c).max()) for c in self.curves(64)])
+
+    def _outermost(self, theta):
+        """Largest r with T(r e^{i theta}) = 1 along each ray; 0 where the ray meets no support."""
+        bound = 1.02 * self.bound
+        r = bound * np.concatenate([np.linspace(1.0, 0.5, 40), np.geomspace(0.5, 1e-6, 40)[1:]])
+        direction = np.exp(1j * theta)
+        inside = self.log_edge(r[None, :] * direction[:, None], rtol=_ROUGH) > 0.0
+        out = np.zeros(theta.size)
+        hit = np.flatnonzero(inside.any(axis=1))
+        if hit.size:
+            first = np.argmax(inside[hit], axis=1)
+            out[hit] = bracketed_root(lambda x: self.log_edge(x * direction[hit]), r[first], r[np.maximum(first - 1, 0)])
+        return out
+
+    def curves(self, n: int = 256) -> list[np.ndarray]:
+        """The boundary as closed curves of about ``n`` points together, longest first [T3]: see ``Spectrum.boundary``.
+
+        Raises
+        ------
+        ConvergenceError : a piece was seen but not resolved
+        """
+        pieces = self._pieces
+        if not pieces:
+            return []
+        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
+        order = np.argsort(-lengths)
+        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
+        return [self._project(_resample(pieces[i], share[i])) for i in order]
+
+    @cached_property
+    def _pieces(self):
+        """The boundary as closed curves of as many points as tracing gave."""
+        from contourpy import contour_generator
+
+        x, y = self._grid_lines()
+        f = self.log_edge(x[None, :] + 1j * y[:, None], rtol=_TRACED)
+        pieces = []
+        for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
+            z = line[:, 0] + 1j * line[:, 1]
+            if abs(z[0] - z[-1]) > 1e-12 * self.bound:  # ends near the real axis: close it by its mirror image
+                ends = z[[0, -1]]
+                # between leaks the support has no end on the axis: it goes on as a layer thinner than what is traced
+                z[[0, -1]] = np.where(self._between_leaks(ends.real), ends, ends.real)
+                z = np.concatenate([z, z[::-1].conj()])
+                z = z[np.append(True, np.diff(z) != 0)]
+                pieces.append(z)
+            else:
+                pieces += [z, z.conj()[::-1]]
+        pieces = [self._project(_resample(z, max(_FEWEST, z.size))) for z in pieces if z.size > 3]
+        return [z for z in pieces if np.abs(np.diff(z)).sum() > 0]
+
+    def _grid_lines(self):
+        """Grid lines for tracing: uniform, and clustered towards the real axis, the leaks and 1, where spectra are pinched."""
+        bound = 1.03 * self.bound
+        leaks = self._leaks.real
+        ticks = np.quantile(leaks, np.linspace(0, 1, 25))
+        near = 10.0 ** np.linspace(-6, -0.5, 12) * bound
+        around = np.unique(np.round([leaks.max(), leaks.min(), 1.0], 12))
+        x = np.concatenate([np.linspace(-bound, bound, 91), ticks, *(a + near for a in around), *(a - near for a in around)])
+        x = np.unique(np.round(x[np.abs(x) <= bound], 13))
+        y = bound * np.concatenate([[_LAYER], 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03, 1.0, 46)])
+        return x, y
+
+    def _between_leaks(self, x):
+        """Whether real numbers lie within a continuum of leaks, where a layer of support surrounds the axis."""
+        inside = np.zeros(np.shape(x), dtype=bool)
+        for low, high in self._edge.continua:
+            inside |= (low < x) & (x < high)
+        return inside
+
+    def _project(self, z):
+        """Move points along the gradient onto T = 1; points on the real axis stay there."""
+        upper = z.real + 1j * np.abs(z.imag)
+        on_axis = np.abs(z.imag) < 1e-14 * self.bound
+        w = upper.copy()
+        scale = np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self.bound)
+        h = 1e-7 * self.bound
+        left = np.arange(w.size)
+        for _ in range(12):
+            v = w[left]
+            f = self.log_edge(v)
+            unsettled = np.abs(f) >= _PROJECTED
+            left, v, f = left[unsettled], v[unsettled], f[unsettled]
+            if not left.size:
+                break
+            around = self.log_edge(np.concatenate([v + h, v - h, v + 1j * h, v - 1j * h])).reshape(4, -1)
+            fx = (around[0] - around[1]) / (2 * h)
+            fy = np.where(on_axis[left], 0.0, (around[2] - around[3]) / (2 * h))
+            step = -f * (fx + 1j * fy) / np.maximum(fx**2 + fy**2, 1e-12)
+            step *= np.minimum(1.0, np.minimum(0.5 * scale[left], 0.05 * self.bound) / np.maximum(np.abs(step), 1e-300))
+            v = v + step
+            w[left] = v.real + 1j * np.abs(v.imag)
+        bad = np.abs(self.log_edge(w)) > _ON_BOUNDARY
+        if bad.any():  # flat or wild spots: bisect along the vertical through the original point
+            w[bad] = self._project_by_bisection(upper[bad])
+        keep = np.isfinite(w)
+        w = np.where(z.imag < 0, w.conj(), w)[keep]
+        if not w.size:
+            if np.abs(z - z[0]).max() < 1e-4 * self.bound:
+                return w
+            raise ConvergenceError("a piece of the boundary was seen on the grid but not resolved", estimate=z)
+        w[0] = w[-1] if abs(w[0] - w[-1]) < 1e-6 * self.bound else w[0]
+        if w[0] != w[-1]:
+            w = np.append(w, w[0])
+        return w
+
+    def _project_by_bisection(self, z):
+        out = np.full(z.size, np.nan, dtype=complex)
+        for i, point in enumerate(z):
+            for direction in (1j, 1.0, -1.0, -1j):
+                reach = self.bound * 10.0 ** np.linspace(-9, -0.5, 60)
+                path = point + direction * reach
+                path = path[path.imag >= 0]
+                values = self.log_edge(np.append(point, path))
+                change = np.flatnonzero(values[:-1] * values[1:] < 0)
+                if change.size:
+                    j = change[0]
+                    ends = np.append(0.0, reach)[[j, j + 1]]
+                    if values[j] < 0:
+                        ends = ends[::-1]
+                    root = bracketed_root(lambda r, p=point, u=direction: self.log_edge(p + u * r), [ends[0]], [ends[1]])
+                    out[i] = point + direction * root[0]
+                    break
+        return out
+
+
+def _closed_in(f, u, value, i):
+    """The zero of ``f`` between u[i] and u[i + 1], from its ``value`` at all u: inverse interpolation of the values at hand, then
+    secant steps; bisection where that goes astray."""
+    near = slice(max(0, i - 2), i + 4)
+    x, known = u[near], value[near]
+    guess = np.nan
+    if np.all(np.diff(known) < 0):
+        weights = [np.prod([known[k] / (known[k] - known[j]) for k in range(x.size) if k != j]) for j in range(x.size)]
+        guess = float(np.dot(weights, x))
+    for _ in range(4):
+        if not u[i] < guess < u[i + 1]:
+            break
+        left, here = f(np.array([guess - 1e-4, guess]))
+        guess -= here * 1e-4 / (here - left) if here != left else np.nan
+        if abs(here) < 1e-9:  # the slope is good to four digits
+            break
+    else:
+        guess = np.nan
+    if not u[i] < guess < u[i + 1]:
+        guess = bracketed_root(f, [u[i]], [u[i + 1]])[0]
+    return guess
+
+
+def _upper_end(values, weights):
+    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``_TAIL``; interpolated between nodes."""
+    values = values.max(axis=1)
+    order = np.argsort(-values)
+    values, tail = values[order], np.cumsum(weights[order])
+    i = int(np.searchsorted(tail, _TAIL))
+    if i == 0 or tail[i - 1] <= 0.0:
+        return float(values[i])
+    share = (np.log(_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
+    return float(values[i - 1] + share * (values[i] - values[i - 1]))
+
+
+def _resample(z, n):
+    """n points on a closed polyline at equal spacing; points on the real axis are kept as points."""
+    if z[0] != z[-1]:
+        z = np.append(z, z[0])
+    s = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(z)))])
+    at = np.linspace(0.0, s[-1], n + 1)
+    out = np.interp(at, s, z.real) + 1j * np.interp(at, s, z.imag)
+    for i in np.flatnonzero(z.imag == 0.0):
+        j = int(np.argmin(np.abs(at - s[i])))
+        out[j] = z[i]
+    out[-1] = out[0]
+    return out

@@ -1,0 +1,53 @@
+"""Masses of discs and of pixels: an exact radial law, the density summed up [T4, T6]."""
+
+import mpmath
+import numpy as np
+import pytest
+
+import gating_theory as gt
+
+
+def test_vanilla_is_a_disc_with_a_known_radial_law():
+    """J = U phi': edge a sqrt(E phi'^2); inside, 1 = E[a^2 phi'^2 / (r^2 + a^2 s phi'^2)] gives the radial mass 1 - s."""
+    fp = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=3.0))[-1]
+    sp = gt.Spectrum(fp, tol=1e-10)
+    mpmath.mp.dps = 20
+    std = mpmath.mpf(fp.field_std["h"])
+    slope2 = lambda y: 1 / mpmath.cosh(std * y) ** 4  # noqa: E731
+    edge = 3 * mpmath.sqrt(mpmath.quad(lambda y: slope2(y) * mpmath.npdf(y), np.linspace(-9, 9, 13).tolist()))
+    assert sp.radius() == pytest.approx(float(edge), abs=1e-10)
+    r = 0.7
+    f = lambda s: mpmath.quad(  # noqa: E731
+        lambda y: 9 * slope2(y) / (r**2 + 9 * s * slope2(y)) * mpmath.npdf(y), np.linspace(-9, 9, 25).tolist()
+    )
+    s = mpmath.findroot(lambda s: f(s) - 1, (0.1, 0.9), solver="anderson")
+    assert sp.mass(0.0, r, tol=1e-8) == pytest.approx(1 - float(s), abs=1e-6)  # quadrature of the population, tol 1e-10
+
+
+def test_masses_count_the_density_map():
+    fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 2, "h": 3}))[-1]
+    sp = gt.Spectrum(fp)
+    x, y, rho = sp.density_map(120)
+    area = (x[1] - x[0]) * (y[1] - y[0])
+    assert rho.min() >= 0
+    # the map drops what falls into pixels cut by the edge on one side and adds it on the other: one row of pixels in size
+    assert rho.sum() * area == pytest.approx(1.0, abs=0.015)
+    z = x[None, :] + 1j * y[:, None]
+    for centre, radius in ((0.5, 0.3), (0.2 + 0.4j, 0.25)):
+        pixels = rho[np.abs(z - centre) < radius].sum() * area
+        assert sp.mass(centre, radius) == pytest.approx(pixels, abs=0.01)
+
+
+def test_slow_fraction_is_the_mass_outside_a_circle():
+    sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 6, "r": 1, "h": 3}))[-1])
+    fractions = [sp.slow_fraction(tau) for tau in (2, 10, 100)]
+    assert fractions[0] > fractions[1] > fractions[2] > 0
+    assert fractions[1] == pytest.approx(1 - sp.mass(0, np.exp(-0.1)), abs=1e-9)
+
+
+def test_a_map_where_the_population_ends_before_the_exact_edge():
+    """Next to the thin layer of rare leaks a coarse population has no solution but zero, though the exact edge is further out."""
+    ens = gt.Ensemble(gt.GRU, {"z": 1.0, "r": 1.0, "h": 4.0}, {"z": 2.0})
+    x, y, density = gt.Spectrum(gt.fixed_points(ens)[-1]).density_map(40, box=(0.25, 0.45, 0.0, 0.02))
+    assert np.isfinite(density).all() and (density >= 0).all()
+    assert (density == 0).any() and (density > 0).any()
