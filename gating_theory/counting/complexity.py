@@ -173,6 +173,7 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")
     if method not in ("annealed", "mean_field"):
         raise ValueError(f"method must be 'annealed' or 'mean_field', got {method!r}")
     tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)

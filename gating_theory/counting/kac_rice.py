@@ -139,6 +139,7 @@ def kac_rice(
     """
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.require("kac-rice", "kac_rice", "count_fixed_points of sampled networks")
     n = integer("n_units", n_units, low=2)
     n_samples = integer("n_samples", n_samples, low=100)
     check_progress(progress)
@@ -195,6 +196,7 @@ class Sampler:
 
     def __init__(self, functional: ComplexityFunctional, n: int):
         self.functional, self.n = functional, n
+        self.matrices = list(functional.ensemble.matrices.values())  # their laws, one a field
         self.fields = [v for v in functional.variables if v < functional.K]
         self.V = len(functional.variables)
         self.has_zero = functional.has_zero_state
@@ -276,7 +278,7 @@ class Sampler:
             through = (driven / total)[:, None] * deviation
             if L.frozen[l] > 0:
                 through = through + np.sqrt(driven * L.frozen[l] / total)[:, None] * rng.standard_normal((count, n))
-            U = np.sqrt(L.gain2[l] / n) * rng.standard_normal((count, n, n))
+            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].draw(n, rng, count)
             U += (through - np.einsum("bij,bj->bi", U, m))[:, :, None] * (m / square[:, None])[:, None, :]
             for k, i in where.items():
                 if L.acts[k, l]:
@@ -296,7 +298,7 @@ class Sampler:
         A = len(L.fed)
         matrix = np.zeros((count, A, n, A, n))
         for l, position in L.carriers:
-            U = np.sqrt(L.gain2[l] / n) * rng.standard_normal((count, n, n))
+            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].draw(n, rng, count)
             for i, k in enumerate(L.fed):
                 if L.acts[k, l]:
                     matrix[:, i, :, position, :] -= np.broadcast_to(W[k][l], (count, n))[:, :, None] * U

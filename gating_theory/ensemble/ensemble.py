@@ -97,11 +97,6 @@ class Ensemble:
         return np.array(list(self._values[kind].values()), dtype=float)
 
     @property
-    def frozen_variance(self) -> np.ndarray:
-        """(K,) variance of a field over sites at a fixed point that does not come from the recurrent matrix [T5]."""
-        return self.array("bias_std") ** 2 + self.array("input_std") ** 2
-
-    @property
     def paths(self) -> tuple[str, ...]:
         """Every hyperparameter by its path, such as "gain.h", in a fixed order."""
         return tuple(f"{kind}.{name}" for kind, values in self._values.items() for name in values)

@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from .determinant import LoopMonomials, loops, monomial, perron_start, reachable, spectral_radius
@@ -102,7 +103,7 @@ class Population:
             return self._centers[center]
         s = self.sites
         minors = self.cell.compiled.minors(center, s.state, s.fields, s.parameters)
-        a2 = s.gain**2
+        a2 = squared(s.gain)
         pairs = [(i, j) for i in range(self.d + 1) for j in range(i, self.d + 1)]
         chi = minors.pop(((), ()))
         grams = {}

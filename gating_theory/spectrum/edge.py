@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -63,7 +64,7 @@ class FixedPointEdge:
         narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds))
-        self.a2 = fixed_point.ensemble.array("gain") ** 2
+        self.a2 = squared(fixed_point.ensemble.array("gain"))
         self.n = self.cell.n_messages
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.field_law import RandomFields
+
 if TYPE_CHECKING:
     from ..ensemble.sites import Sites
     from ..mean_field.fixed_points import FixedPoint
@@ -71,9 +73,7 @@ class FixedPointOutliers(OutlierDeterminant):
         self.chi = edge.chi(1, _LEVEL)
         q = fixed_point.q
         bias = ensemble.array("bias")
-        variance = ensemble.array("gain") ** 2 * q[list(cell.message_of)]
-        total = variance + ensemble.frozen_variance
-        share = np.divide(variance, total, out=np.zeros_like(total), where=total > 0)
+        share = RandomFields(ensemble).share(q)
         self.message_of, self.terms = np.array(cell.message_of), {}
         for (k, l), powers in cell.compiled.outlier_factors.items():
             if q[k] == 0 or share[l] == 0:

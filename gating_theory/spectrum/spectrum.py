@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
@@ -50,6 +51,12 @@ class Spectrum:
     tol : float in [1e-14, 0.01], optional
         Quadrature tolerance inside the support. Default: 1e-5, and 1e-4 where more than 1000 lambdas are asked for at once.
 
+    Attributes
+    ----------
+    matrices : dict, {field: law of its matrix} that the equations are those of
+    assumed : bool
+        Whether nothing is known of the matrices (given weights), so that iid ones are assumed; the text of the Spectrum says so.
+
     In all methods ``lam`` stands for lambda, a finite complex number or an array of them of any shape; the result has the same
     shape. See also ``Spectrum.from_sites``.
 
@@ -58,6 +65,8 @@ class Spectrum:
     TypeError, ValueError
         For another kind of source, sites without gains, a tolerance out of range; in methods, arguments that are not finite or
         out of range.
+    CapabilityError
+        Equations that are not known to hold for the law of the matrices.
     ConvergenceError
         By methods: a quadrature or an equation did not converge at some lambda (``estimate`` holds what was reached).
     """
@@ -67,24 +76,31 @@ class Spectrum:
         self.fixed_point = None
         if isinstance(source, FixedPoint):
             self.fixed_point = source
-            self.cell = source.ensemble.cell
+            self.cell, laws = source.ensemble.cell, source.ensemble.matrices
             self.gain = source.ensemble.array("gain")
-            self._edge = FixedPointEdge(source)
         else:
             sites = source if isinstance(source, Sites) else getattr(source, "sites", None)
             if not isinstance(sites, Sites):
                 raise TypeError(f"source must be a FixedPoint, a steady state or Sites, got {source!r}")
             if sites.gain is None:
                 raise ValueError("sites carry no gains: use Spectrum.from_sites(cell, sites, gain)")
-            self.cell, self.gain = sites.cell, sites.gain
+            self.cell, self.gain, laws = sites.cell, sites.gain, sites.matrices
             self._given = Population(sites)
-            self._edge = SitesEdge(self._given)
+        self.assumed = any(isinstance(law, Unknown) for law in laws.values())
+        self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
+        self._require("edge", "Spectrum")
+        self._edge = SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
         self._boundary = Boundary(self._edge)
         self._populations = {}
 
     @classmethod
     def from_sites(
-        cls, cell: Cell | Sites, sites: Sites | None = None, gain: float | Mapping[str, float] | npt.ArrayLike | None = None
+        cls,
+        cell: Cell | Sites,
+        sites: Sites | None = None,
+        gain: float | Mapping[str, float] | npt.ArrayLike | None = None,
+        *,
+        matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] | None = None,
     ) -> Spectrum:
         """Spectrum of a given population: ``from_sites(net.sites(state))`` or ``from_sites(cell, sites, gain)``.
 
@@ -94,6 +110,8 @@ class Spectrum:
         sites : Sites, of that cell
         gain : float, mapping from field names (those left out: 1) or (K,) array, optional
             Gains a_k >= 0; they replace what the sites carry.
+        matrices : str, MatrixLaw, or mapping from field names to either, optional
+            The laws of the matrices that the theory is to assume, as for Ensemble; they replace what the sites carry.
 
         Raises
         ------
@@ -113,11 +131,19 @@ class Spectrum:
             if hasattr(gain, "keys"):
                 gain = Ensemble(cell, gain=gain).array("gain")
             sites = replace(sites, gain=np.asarray(gain, dtype=float))
-        return cls(sites)
+        return cls(sites if matrices is None else replace(sites, matrices=matrices))
+
+    def __reduce__(self):
+        # what has been computed is left behind: it is made again where it is wanted
+        return Spectrum, (self._given.sites if self.fixed_point is None else self.fixed_point, self.tol)
+
+    def _require(self, fact, who):
+        laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
+        require(laws, fact, who, "eigenvalues of sampled networks: Network.eigenvalues")
 
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
-        return f"Spectrum({where})"
+        return f"Spectrum({where}{', assuming iid normal matrices' if self.assumed else ''})"
 
     @property
     def n_state(self) -> int:
@@ -201,6 +227,7 @@ class Spectrum:
 
     def _evaluate(self, lam, what, tol=None, accuracy=1e-10, population=None):
         """One quantity at an array of any shape; of conjugate lambdas one is computed."""
+        self._require("resolvent", f"Spectrum.{what}")
         flat = lam.ravel()
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
         population = self._population(folded.size, tol) if population is None else population
@@ -353,6 +380,7 @@ class Spectrum:
         ------
         CapabilityError : the spectrum is not that of a mean-field or typical fixed point
         """
+        self._require("outliers", "Spectrum.outliers")
         if self.fixed_point is None:
             if self._given.sites.recurrent is None:
                 raise CapabilityError(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from strategies import leaky, random_ensembles
 
 import gating_theory as gt
+from gating_theory.ensemble.field_law import RandomFields
 
 
 def test_defaults():
@@ -33,9 +34,9 @@ def test_numbers_of_numpy_are_numbers():
     assert e.gain == {"z": 1.0, "r": 3.0, "h": 2.5} and all(type(v) is float for v in e.gain.values())
 
 
-def test_frozen_variance_adds_squares():
+def test_frozen_variances_add_up():
     e = gt.Ensemble(gt.GRU, bias_std={"h": 3.0}, input_std=4.0)
-    np.testing.assert_array_equal(e.frozen_variance, [16.0, 16.0, 25.0])
+    np.testing.assert_array_equal(RandomFields(e).frozen, [16.0, 16.0, 25.0])
 
 
 @pytest.mark.parametrize("kind", ["gain", "bias_std", "input_std", "parameter_std"])

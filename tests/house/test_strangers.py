@@ -33,7 +33,7 @@ class Nilpotent(gt.MatrixLaw):
 
 
 def signs(cell=gt.GRU, **changes):
-    return gt.Ensemble(cell, **{"gain": {"z": 1, "r": 2, "h": 3}, **changes}, matrices=RandomSigns())
+    return gt.Ensemble(cell, **{"gain": {"z": 1, "r": 1, "h": 3}, **changes}, matrices=RandomSigns())
 
 
 def test_signs_are_drawn_and_theirs_is_the_theory_of_the_limit():
@@ -41,7 +41,7 @@ def test_signs_are_drawn_and_theirs_is_the_theory_of_the_limit():
     net = gt.Network.sample(ensemble, 600, rng=0)
     for k, gain in enumerate(ensemble.gain.values()):
         np.testing.assert_array_equal(np.abs(net.matrices[k]), gain / np.sqrt(600))
-    iid = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 2, "h": 3}, bias={"z": 0.5})
+    iid = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}, bias={"z": 0.5})
     assert [p.moments for p in gt.fixed_points(ensemble)] == [p.moments for p in gt.fixed_points(iid)]
     # a fixed point of a network of signs: its moments are those of the limit within the scatter of 600 sites, and so is the radius
     state = net.run(net.random_state(rng=1), 400)
@@ -55,14 +55,14 @@ def test_signs_are_drawn_and_theirs_is_the_theory_of_the_limit():
 
 def test_a_law_is_part_of_the_ensemble():
     ensemble = signs()
-    assert ensemble != gt.Ensemble(gt.GRU, gain={"z": 1, "r": 2, "h": 3}) and "RandomSigns()" in repr(ensemble)
+    assert ensemble != gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}) and "RandomSigns()" in repr(ensemble)
     assert gt.Ensemble.from_dict(ensemble.as_dict()) == ensemble
     assert ensemble.replace({"gain.h": 2.0}).matrices == ensemble.matrices
     mixed = ensemble.with_matrices({"h": RandomSigns()})
     assert mixed.matrices == {"z": gt.IID(), "r": gt.IID(), "h": RandomSigns()}
     net = gt.Network.sample(mixed, 50, rng=0)
     assert np.unique(np.abs(net.matrices[2])).size == 1 and np.unique(np.abs(net.matrices[0])).size == 2500
-    assert ensemble.with_matrices("iid") == gt.Ensemble(gt.GRU, gain={"z": 1, "r": 2, "h": 3})
+    assert ensemble.with_matrices("iid") == gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
 
 
 @pytest.mark.parametrize("wrong", ["haar", 3, None, {"q": "iid"}, {"h": 1.0}])
@@ -114,7 +114,7 @@ def test_every_calculator_serves_or_refuses_by_name(name):
 
 @pytest.mark.parametrize("name", CALCULATORS)
 def test_weights_of_unknown_law_get_no_answer_for_iid_ones(name):
-    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 2, "h": 3}), 30, rng=0)
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}), 30, rng=0)
     given = gt.Network(gt.GRU, net.matrices, net.biases)
     assert given.ensemble.matrices["h"].name == "unknown"
     if name == "Spectrum":  # at their sites theory may be asked, and says what it assumes
