@@ -11,6 +11,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
+from ..interop import readers
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
 from ..networks.weight_statistics import shuffled, weight_overlaps, weight_statistics
@@ -170,6 +171,7 @@ def diagnose(
     Parameters
     ----------
     source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
+        Whatever one of ``gating_theory.interop.readers`` knows.
     inputs : array or tensor (T, I) or (T, B, I), optional
         Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
     layer, direction, prefix, kind, nonlinearity : as for ``read``
@@ -200,9 +202,7 @@ def diagnose(
         name, run = f"{source.cell.name} network", _free_run(source, rng)
         other = _free_run(shuffled(source, rng), rng)
     else:
-        from ..interop import torch as bridge
-
-        weights = bridge.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
+        weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
         part = weights.layer(layer, direction)
         name = part.name
         if inputs is None:
