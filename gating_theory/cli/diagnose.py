@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     if options.out is not None:
-        from ..plotting.plotting_ import plot_diagnosis, plot_timescales
+        from ..plotting import plot_diagnosis, plot_timescales
         from ..results.store import save
         from ..validation.report import panels, save_figure
 

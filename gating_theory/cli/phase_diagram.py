@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         )
     out = directory(options.out)
     if out is not None:
-        from ..plotting.plotting_ import plot_phase_diagram
+        from ..plotting import plot_phase_diagram
         from ..validation.report import panels, save_figure
 
         save(data, out / "phase_diagram.nc")

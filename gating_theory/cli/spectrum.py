@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     record["provenance"] = provenance(ensemble, seed=options.seed)
     out = directory(options.out)
     if out is not None:
-        from ..plotting.plotting_ import plot_density, plot_spectrum
+        from ..plotting import plot_density, plot_spectrum
         from ..validation.report import panels, save_figure
 
         text = json.dumps(record, indent=1) + "\n"

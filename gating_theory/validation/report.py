@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..mean_field.fixed_points import fixed_points
-from ..plotting import plotting_ as plotting
+from ..plotting import plot_density, plot_phase_diagram, plot_spectrum, plot_timescales
 from ..results.store import save
 from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
@@ -205,7 +205,7 @@ def _grid(count):
 def _spectra(cases, validation):
     figure, axes = panels(*_grid(len(cases)))
     for ax, case in zip(axes, cases):
-        plotting.plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
+        plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:
         ax.set_axis_off()
@@ -218,7 +218,7 @@ def _spectra(cases, validation):
 def _densities(cases, validation):
     figure, axes = panels(*_grid(len(cases)), width=3.2)
     for ax, case in zip(axes, cases):
-        plotting.plot_density(_spectrum(case, validation), ax=ax, n=100)
+        plot_density(_spectrum(case, validation), ax=ax, n=100)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:
         ax.set_axis_off()
@@ -230,8 +230,8 @@ def _timescales(cases, validation):
     for ax, case in zip(axes, cases):
         cloud = validation.clouds[case.name]
         # down to one eigenvalue of the cloud
-        plotting.plot_timescales(cloud, ax=ax)
-        plotting.plot_timescales(_spectrum(case, validation), tau=np.geomspace(1, 1000, 12), ax=ax)
+        plot_timescales(cloud, ax=ax)
+        plot_timescales(_spectrum(case, validation), tau=np.geomspace(1, 1000, 12), ax=ax)
         ax.set_ylim(0.7 / cloud.size, 1.2)
         ax.set_title(case.name, fontsize="medium")
     for ax in axes[len(cases) :]:
@@ -242,6 +242,6 @@ def _timescales(cases, validation):
 def _phase_diagrams(datasets):
     figure, axes = panels(len(datasets), 1, 3.6, 2.8)
     for ax, (name, (areas, lines)) in zip(axes, datasets.items()):
-        plotting.plot_phase_diagram(areas, lines=[lines], ax=ax)
+        plot_phase_diagram(areas, lines=[lines], ax=ax)
         ax.set_title(name, fontsize="medium")
     return figure
