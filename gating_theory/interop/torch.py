@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..networks.network import Network
-    from ..training.design import Design
+    from ..results.status import Status
 
     Source = torch.nn.Module | Mapping[str, Any] | str | PathLike | RecurrentWeights
     Module = TypeVar("Module", bound=torch.nn.Module)
@@ -55,6 +55,14 @@ _MODULES = {
 }
 _RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
 _KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
+
+
+class Designed(Protocol):
+    """What an initialisation takes of a Design, which is made further on than this bridge."""
+
+    ensemble: Ensemble
+    reached: bool
+    status: Status
 
 
 class TorchWeights(RecurrentWeights):
@@ -374,7 +382,7 @@ def _array(key, tensor, where):
 
 def init_(
     module: Module,
-    design: Design | Ensemble,
+    design: Designed | Ensemble,
     rng: np.random.Generator | int | None = None,
     *,
     input_gain: float | None = None,

@@ -14,12 +14,10 @@ from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..support.checks import generator, integer, real, real_array
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
-from .reduced_map import ReducedMap, size
+from .reduced_map import GivenNetwork, ReducedMap, size
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from .network import Network
 
 __all__ = ["NetworkFixedPoints", "SearchOptions", "search"]
 
@@ -242,7 +240,7 @@ def _starts(reduced, n_starts, scale, rng, given):
 
 
 def search(
-    net: Network,
+    net: GivenNetwork,
     options: SearchOptions,
     rng: np.random.Generator | int | None = None,
     *,

@@ -6,14 +6,9 @@ Points are (B, m, N) arrays with the network of each in ``which`` (B,), as in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from .reduced_map import size, solve
-
-if TYPE_CHECKING:
-    from .reduced_map import ReducedMap
+from .reduced_map import ReducedMap, size, solve
 
 __all__ = ["FLAT", "descend", "merge_points", "mirror_images", "newton", "polish", "unseen"]
 

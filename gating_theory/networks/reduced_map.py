@@ -15,19 +15,38 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import ConvergenceError
 
 if TYPE_CHECKING:
-    from .network import Network
+    import numpy.typing as npt
 
-__all__ = ["ReducedMap", "solve", "size"]
+    from ..cell.cell import Cell
+
+__all__ = ["GivenNetwork", "ReducedMap", "solve", "size"]
 
 #: Bytes of the matrices that are factored at a time: what stays in the cache while it is assembled and decomposed.
 _BLOCK = 1e6
+
+
+class GivenNetwork(Protocol):
+    """What these equations and the searches of their solutions take of a Network, which stands on them and cannot be named here."""
+
+    cell: Cell
+    n_units: int
+    batch: int | None
+    matrices: np.ndarray
+    biases: np.ndarray
+    parameters: np.ndarray
+
+    def as_input(self, input: npt.ArrayLike | None) -> np.ndarray:
+        """The input pattern."""
+
+    def eigenvalues(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
+        """Eigenvalues of the Jacobian."""
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +100,7 @@ class ReducedMap:
     pattern : (K, N) or (batch, K, N) array, the frozen input I_k
     """
 
-    def __init__(self, net: Network, pattern: np.ndarray) -> None:
+    def __init__(self, net: GivenNetwork, pattern: np.ndarray) -> None:
         self.cell = net.cell
         self.site = _SiteMap(net.cell)
         single = net.batch is None

@@ -18,14 +18,9 @@ long run it visits all fixed points equally often, as random starts do not. Curv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from .reduced_map import solve
-
-if TYPE_CHECKING:
-    from .reduced_map import ReducedMap
+from .reduced_map import ReducedMap, solve
 
 __all__ = ["passed_over", "trace"]
 

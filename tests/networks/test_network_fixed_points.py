@@ -26,7 +26,7 @@ def check(net, found):
     assert found.hits.sum() + found.n_failed == found.n_starts
     assert set(found.label) <= {"fixed", "slow"}
     json.dumps(found.as_dict())
-    assert found.status.ok and str(found.status) in str(found)
+    assert found.status.ok == (found.complete_degree in (None, found.degree)) and str(found.status) in str(found)
 
 
 # --- indices
