@@ -31,12 +31,12 @@ def run(options: argparse.Namespace) -> int:
     )
     record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    if options.out is not None:
+    out = directory(options.out)
+    if out is not None:
         from ..plotting import plot_diagnosis, plot_timescales
         from ..results.store import save
         from ..validation.report import panels, save_figure
 
-        out = directory(options.out)
         save(result, out / "diagnosis.nc")
         write_text(out / "diagnosis.json", text)
         write_text(out / "diagnosis.txt", f"{result}\n")

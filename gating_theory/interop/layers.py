@@ -291,9 +291,8 @@ class Recording:
         -------
         Network of batch B, (B, d, N) array
         """
-        times, sequences = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
-        net = self.layer.network.driven(*self.layer.drive(self.inputs[times, sequences]))
-        return net, self.states[times, sequences]
+        points = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
+        return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
         """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""

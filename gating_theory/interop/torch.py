@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def knows(source: Any) -> bool:
     return isinstance(source, (TorchWeights, torch.nn.Module, Mapping)) or _is_path(source)
 
 
-def _is_path(source: Any) -> bool:
+def _is_path(source: Any) -> TypeGuard[str | PathLike]:
     return isinstance(source, str) or hasattr(source, "__fspath__")
 
 
@@ -415,7 +415,9 @@ def init_(
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"design must be a Design or an Ensemble, got {design!r}")
     if not getattr(design, "reached", True):
-        raise ValueError(f"design did not reach its target ({design.status}): pass design.ensemble to write it all the same")
+        raise ValueError(
+            f"design did not reach its target ({getattr(design, 'status', '')}): pass design.ensemble to write it all the same"
+        )
     if ensemble.cell != layout.cell:
         raise ValueError(
             f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}"
@@ -426,9 +428,9 @@ def init_(
     needs_bias = any(ensemble.array(kind).any() for kind in ("bias", "bias_std", "parameter", "parameter_std"))
     if needs_bias and not module.bias:
         raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.iid(layout, ensemble, module.hidden_size, rng), suffix)
+        values |= _suffixed(initialise.iid(layout, ensemble, _n_units(module), rng), suffix)
         if input_gain is not None:
             shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
             values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)
@@ -452,9 +454,9 @@ def init_orthogonal_(module: Module, rng: np.random.Generator | int | None = Non
     The module
     """
     kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0), generator(rng)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], module.hidden_size, gain, rng), suffix)
+        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix)
     return _write(module, values)
 
 
@@ -479,9 +481,9 @@ def init_chrono_(module: Module, longest: float, rng: np.random.Generator | int 
         raise ValueError(f"module must be a GRU or an LSTM for chrono biases, got {type(module).__name__}")
     if not module.bias:
         raise ValueError(f"chrono biases need biases, but {type(module).__name__} was made with bias=False")
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.chrono(LAYOUTS[kind], module.hidden_size, longest, rng), suffix)
+        values |= _suffixed(initialise.chrono(LAYOUTS[kind], _n_units(module), longest, rng), suffix)
     return _write(module, values)
 
 
@@ -492,6 +494,10 @@ def _kind_of(module):
                 raise ValueError("module is an LSTM with projections (proj_size): its cell is not one of this package's")
             return "RNN relu" if getattr(module, "nonlinearity", "tanh") == "relu" else kind
     raise TypeError(f"module must be an nn.GRU, nn.LSTM, nn.RNN or a cell of these, got {type(module).__name__}")
+
+
+def _n_units(module):
+    return module.hidden_size
 
 
 def _suffixes(module):

@@ -229,14 +229,14 @@ class FixedPointCounts:
         if not isinstance(description, Mapping) or "counts" not in description:
             raise ValueError(f"description must be a mapping with 'counts', got {type(description).__name__}")
         ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        kinds = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
-        arrays = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
+        kinds: dict[str, Any] = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
+        arrays: dict[str, Any] = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
         size = arrays["counts"].size
         for name, array in arrays.items():
             if array.shape != (size,) or not size:
                 raise ValueError(f"{name} must be a list with an entry for each network, got shape {array.shape}")
         low = {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}
-        numbers = {name: integer(name, description[name], low=least) for name, least in low.items()}
+        numbers: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
         points = description["points"]
         if points is not None:
             empty = np.zeros((0, ensemble.cell.n_state, numbers["n_units"]))

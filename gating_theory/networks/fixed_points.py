@@ -146,7 +146,7 @@ class NetworkFixedPoints:
         if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
             raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
         values = {name: description[name] for name in cls.__dataclass_fields__}
-        kinds = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
+        kinds: dict[str, Any] = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
         kinds |= {"spectral_radius": float, "n_unstable": int}
         length = len(values["label"])
         for name, kind in kinds.items():
@@ -177,7 +177,7 @@ class NetworkFixedPoints:
         for i in range(len(self)):
             line = f"  {self.label[i]:5s}  residual {self.residual[i]:.1e}  rms {np.sqrt(np.mean(self.states[i] ** 2)):.4g}"
             line += "  mirror image" if self.mirrored[i] else f"  reached {self.hits[i]} times"
-            if self.spectral_radius is not None and self.label[i] == "fixed":
+            if self.spectral_radius is not None and self.n_unstable is not None and self.label[i] == "fixed":
                 line += f"  radius {self.spectral_radius[i]:.5g}, {self.n_unstable[i]} unstable"
             lines.append(line)
         return "\n".join(lines)
@@ -275,7 +275,8 @@ def search(
         raise ValueError("n_starts must be at least 1 where no starts are given, got 0")
     with single_blas_thread():
         x = _starts(reduced, options.n_starts, options.scale, rng, given)
-        caps = np.exp(rng.uniform(*np.log(_CAPS), len(x)))
+        low, high = np.log(_CAPS)
+        caps = np.exp(rng.uniform(low, high, len(x)))
         bounds = reduced.bounds()
         odd = bool(reduced.odd()[0])
         chunk = max(1, int(_MEMORY / (6 * 8 * reduced.n**2)))

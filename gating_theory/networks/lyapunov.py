@@ -145,8 +145,10 @@ class LyapunovSpectrum:
             raise ValueError(f"description must be a mapping with 'block_logs', got {type(description).__name__}")
         ensemble = Ensemble.from_dict(description["ensemble"], cell)
         low = {"interval": 1, "n_steps": 2, "n_blocks": 2, "n_units": 1, "transient": 0, "tangent_transient": 0}
-        counts = {name: integer(name, description[name], low=least) for name, least in low.items()}
-        arrays = {name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")}
+        counts: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
+        arrays: dict[str, Any] = {
+            name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")
+        }
         n, d, k = counts["n_units"], ensemble.cell.n_state, arrays["exponents"].size
         shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (counts["n_steps"] // counts["interval"], k), "state": (d, n)}
         for name, shape in shapes.items():
@@ -155,7 +157,8 @@ class LyapunovSpectrum:
         # the logs are the measurement, the exponents follow from them: to the rounding of a sum in another order
         if not np.allclose(arrays["block_logs"].mean(axis=0) / counts["interval"], arrays["exponents"], rtol=1e-9, atol=1e-12):
             raise ValueError("exponents must be the means of their block_logs")
-        rule = None if description["sum_rule"] is None else tuple(float(side) for side in description["sum_rule"])
+        rule = description["sum_rule"]
+        rule = None if rule is None else (float(rule[0]), float(rule[1]))
         status = _status(arrays["exponents"], arrays["block_logs"], counts["interval"], d * n, rule)
         return cls(
             **arrays,

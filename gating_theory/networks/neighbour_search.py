@@ -209,7 +209,7 @@ class NeighbourSearch:
         """Numbers by network, and the full states of the fixed points if they are to be kept."""
         least, degree, counts = self.by_network()
         missing = np.array([self.missing(i) for i in range(self.reduced.n_networks)])
-        out = {"counts": counts, "degree": degree, "hits": least, "n_missing": missing, "settled": self.settled}
+        out: dict[str, Any] = {"counts": counts, "degree": degree, "hits": least, "n_missing": missing, "settled": self.settled}
         out |= {
             "n_rounds": self.n_rounds,
             "n_solved": self.reduced.n_jacobians,

@@ -521,9 +521,9 @@ class Network:
 
         # not a push of the identity: U_k M_s is a scaling of columns here, O(N^2), and would be a product of matrices there
         # dy[k][i]: derivative of field k by state variable i, or None where it is identically zero
-        dy = []
+        dy: list[list[np.ndarray | None]] = []
         for k in range(K):
-            row = [None] * d
+            row: list[np.ndarray | None] = [None] * d
             if self._connected[k]:
                 matrix = self._matrices[..., k, :, :]
                 for i in range(d):

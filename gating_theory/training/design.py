@@ -120,7 +120,7 @@ class Design:
             raise ValueError(f"state must be one of {_STATES} with a size of three numbers, got {state!r} and {size!r}")
         if set(numbers["target"]) != set(numbers["achieved"]):
             raise ValueError(f"achieved must have the targets {list(numbers['target'])}, got {list(numbers['achieved'])}")
-        reachable = {str(k): tuple(map(float, v)) for k, v in description["reachable"].items()}
+        reachable = {str(k): (float(low), float(high)) for k, (low, high) in description["reachable"].items()}
         reached = bool(description["reached"])
         status = _status(reached, str(description["status"]))
         made = cls(ensemble, **numbers, state=state, reached=reached, reachable=reachable, status=status, size=size)

@@ -151,7 +151,9 @@ def write_report(
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
     cases = [case for case in CASES if case.name in validation.clouds]
-    plans = [(name, cases, validation) for name in ("densities", "timescales", "spectra") if cases]  # the longest first
+    plans: list[tuple] = [
+        (name, cases, validation) for name in ("densities", "timescales", "spectra") if cases
+    ]  # the longest first
     plans += [("phase_diagrams", datasets)] if datasets else []
     if executor is None:
         files += [_draw(out, *plan) for plan in plans]
