@@ -110,10 +110,11 @@ def polish(reduced: ReducedMap, x: np.ndarray, which: np.ndarray) -> tuple[np.nd
 
 def merge_points(points: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Representatives (indices of points) and, for each point, which of them it is within the distance of."""
-    chosen, member = [], np.empty(len(points), dtype=int)
+    chosen: list[int] = []
+    member = np.empty(len(points), dtype=int)
     flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
     for i, point in enumerate(flat):
-        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else []
+        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else np.zeros(0, dtype=int)
         if len(near):
             member[i] = near[0]
         else:
@@ -145,7 +146,7 @@ def mirror_images(
     flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
     partner = np.full(len(points), -1)
     for i, image in enumerate(images.reshape(len(points), -1)):
-        near = np.flatnonzero(np.abs(flat - image).max(axis=1) <= distance) if len(points) else []
+        near = np.flatnonzero(np.abs(flat - image).max(axis=1) <= distance)
         if len(near):
             partner[i] = near[0]
     lonely = partner < 0
