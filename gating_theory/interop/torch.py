@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -20,15 +20,25 @@ try:
 except ImportError as error:  # the extra is optional
     raise ImportError(f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]") from None
 
-from ..cell import builtin as cells
-from ..cell.cell import Cell
-from ..networks.network import Network
-from ..support.checks import generator, integer, real, real_array
+from ..ensemble.ensemble import Ensemble
+from ..support.checks import generator, real
+from . import initialise
+from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..networks.network import Network
+    from ..results.status import Status
+
+    Source = torch.nn.Module | Mapping[str, Any] | str | PathLike | RecurrentWeights
+    Module = TypeVar("Module", bound=torch.nn.Module)
 
 __all__ = [
     "TorchWeights",
     "RecurrentLayer",
     "Recording",
+    "knows",
     "read",
     "from_module",
     "from_state_dict",
@@ -37,98 +47,31 @@ __all__ = [
     "init_chrono_",
 ]
 
-_DIRECTIONS = ("forward", "reverse")
 _KEY = re.compile(r"^(?P<prefix>(?:.*\.)?)weight_hh(?P<suffix>|_l\d+(?:_reverse)?)$")
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the blocks of rows of PyTorch's matrices belong, in PyTorch's order: fields of the cell, or site parameters."""
-
-    cell: Cell
-    hidden: tuple
-    input: tuple
-
-
-def _relu_cell():
-    import sympy as sp
-
-    h, y = sp.symbols("h y_h", real=True)
-    rectified = sp.Max(0, y)
-    return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
-
-
-_LAYOUTS = {
-    "GRU": _Layout(cells.GRUResetAfter, ("r", "z", "h"), ("r", "z", "b_in")),
-    "LSTM": _Layout(cells.LSTM, ("i", "f", "g", "o"), ("i", "f", "g", "o")),
-    "RNN": _Layout(cells.Vanilla, ("h",), ("h",)),
-    "RNN relu": _Layout(_relu_cell(), ("h",), ("h",)),
-}
 _MODULES = {
     "GRU": (torch.nn.GRU, torch.nn.GRUCell),
     "LSTM": (torch.nn.LSTM, torch.nn.LSTMCell),
     "RNN": (torch.nn.RNN, torch.nn.RNNCell),
 }
 _RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
+_KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
 
 
-# --- weights as they are stored
+class Designed(Protocol):
+    """What an initialisation takes of a Design, which is made further on than this bridge."""
+
+    ensemble: Ensemble
+    reached: bool
+    status: Status
 
 
-@dataclass(frozen=True, eq=False)
-class TorchWeights:
-    """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64.
+class TorchWeights(RecurrentWeights):
+    """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64, made by :func:`read`.
 
-    Made by :func:`read`.
-
-    Attributes
-    ----------
-    kind : str, "GRU", "LSTM", "RNN" or "RNN relu"
-    source : str, where they come from
-    tensors : dict, {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}
-        With G gates in PyTorch's order; biases are zeros where the module has none.
-    batch_first : bool, the layout of sequences, for modules made with it
+    A RecurrentWeights whose input sequences may be tensors. Keys and order of gates in ``tensors`` are PyTorch's.
     """
 
-    kind: str
-    source: str
-    tensors: dict = field(repr=False)
-    batch_first: bool = False
-
-    @property
-    def cell(self):
-        """The Cell that these weights drive."""
-        return _LAYOUTS[self.kind].cell
-
-    @property
-    def n_layers(self):
-        """Number of layers."""
-        return 1 + max(layer for layer, _ in self.tensors)
-
-    @property
-    def directions(self):
-        """("forward",) or ("forward", "reverse")."""
-        return tuple(d for d in _DIRECTIONS if (0, d) in self.tensors)
-
-    @property
-    def input_size(self):
-        """I, the size of an input vector of the first layer."""
-        return self.tensors[0, "forward"]["weight_ih"].shape[1]
-
-    def layer(self, layer=0, direction="forward"):
-        """One layer and direction as a RecurrentLayer; ValueError for one that is not there.
-
-        Parameters
-        ----------
-        layer : int >= 0
-        direction : "forward" or "reverse"
-        """
-        layer = integer("layer", layer, low=0, high=self.n_layers - 1)
-        if direction not in self.directions:
-            raise ValueError(f"direction must be one of {list(self.directions)}, got {direction!r}")
-        return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
-
-    def sequences(self, inputs):
+    def sequences(self, inputs: npt.ArrayLike | torch.Tensor) -> np.ndarray:
         """Input sequences as a (T, B, I) float64 array.
 
         Parameters
@@ -141,175 +84,28 @@ class TorchWeights:
         """
         if isinstance(inputs, torch.Tensor):
             inputs = inputs.detach().cpu().to(torch.float64).numpy()
-        x = real_array("inputs", inputs).astype(float)
-        if x.ndim == 2:
-            x = x[:, None, :]
-        elif x.ndim == 3 and self.batch_first:
-            x = np.swapaxes(x, 0, 1)
-        if x.ndim != 3 or x.shape[2] != self.input_size or 0 in x.shape:
-            shape = "(B, T, {0})" if self.batch_first else "(T, B, {0})"
-            allowed = f"(T, {self.input_size}) or {shape.format(self.input_size)}"
-            raise ValueError(f"inputs must have shape {allowed}, got {np.shape(inputs)}")
-        return x
-
-    def record(self, inputs, layer=0, direction="forward"):
-        """Run real input through the module, dropout off, and record one of its layers from a zero state.
-
-        Parameters
-        ----------
-        inputs : array or tensor, as for :meth:`sequences`
-        layer : int
-        direction : "forward" or "reverse"; times of a Recording are those of the layer, so that reverse runs from the end
-
-        Returns
-        -------
-        Recording
-        """
-        x, wanted = self.sequences(inputs), self.layer(layer, direction)
-        for below in range(layer):
-            outputs = []
-            for way in self.directions:
-                run = self.layer(below, way).record(x if way == "forward" else x[::-1])
-                h = run.states[1:, :, 0]
-                outputs.append(h if way == "forward" else h[::-1])
-            x = np.concatenate(outputs, axis=-1)
-        return wanted.record(x if direction == "forward" else x[::-1])
-
-
-@dataclass(frozen=True, eq=False)
-class RecurrentLayer:
-    """One layer and direction of a PyTorch module: a Network, and how an input vector drives it.
-
-    Attributes
-    ----------
-    kind : str
-    tensors : dict, as in TorchWeights
-    name : str
-    """
-
-    kind: str
-    tensors: dict = field(repr=False)
-    name: str
-
-    @property
-    def cell(self):
-        """The Cell."""
-        return _LAYOUTS[self.kind].cell
-
-    @cached_property
-    def network(self):
-        """The Network at zero input, in float64; its ensemble is the iid one with the same second moments."""
-        layout, cell = _LAYOUTS[self.kind], self.cell
-        n = self.tensors["weight_hh"].shape[1]
-        matrices = np.empty((cell.n_fields, n, n))
-        biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((len(cell.parameters), n))
-        rows = _targets(cell, biases, parameters)
-        for gate, (hidden, entry) in enumerate(zip(layout.hidden, layout.input)):
-            part = slice(gate * n, (gate + 1) * n)
-            matrices[cell.field_names.index(hidden)] = self.tensors["weight_hh"][part]
-            rows[hidden] += self.tensors["bias_hh"][part]
-            rows[entry] += self.tensors["bias_ih"][part]
-        for array in (matrices, biases, parameters):
-            array.flags.writeable = False
-        return Network(cell, matrices, biases, parameters)
-
-    def with_network(self, network):
-        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
-        layout, n = _LAYOUTS[self.kind], self.network.n_units
-        if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
-            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {network!r}")
-        rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
-        return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
-
-    def drive(self, x):
-        """What an input vector adds: the frozen input of the fields, and the site parameters with it.
-
-        Parameters
-        ----------
-        x : (I,) or (B, I) array
-
-        Returns
-        -------
-        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
-        """
-        x = real_array("x", x)
-        size = self.tensors["weight_ih"].shape[1]
-        if x.ndim not in (1, 2) or x.shape[-1] != size:
-            raise ValueError(f"x must have shape ({size},) or (B, {size}), got {x.shape}")
-        net, layout = self.network, _LAYOUTS[self.kind]
-        lead, n = x.shape[:-1], net.n_units
-        input = np.zeros((*lead, self.cell.n_fields, n))
-        parameters = np.broadcast_to(net.parameters, (*lead, *net.parameters.shape)).copy()
-        rows = _targets(self.cell, input, parameters)
-        through = x @ self.tensors["weight_ih"].T
-        for gate, entry in enumerate(layout.input):
-            rows[entry] += through[..., gate * n : (gate + 1) * n]
-        return input, parameters
-
-    def record(self, x, state=None):
-        """Run the layer along input sequences x (T, B, I) from a state (B, d, N), default zero; returns a Recording."""
-        x = real_array("x", x)
-        if x.ndim != 3:
-            raise ValueError(f"x must have shape (T, B, I), got {x.shape}")
-        shape = (x.shape[1], self.cell.n_state, self.network.n_units)
-        state = np.zeros(shape) if state is None else real_array("state", state)
-        if state.shape != shape:
-            raise ValueError(f"state must have shape {shape}, got {state.shape}")
-        states = [state]
-        for row in x:
-            states.append(self.network.driven(*self.drive(row)).step(states[-1]))
-        return Recording(self, x, np.array(states))
-
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """A layer's states along input sequences.
-
-    Attributes
-    ----------
-    layer : RecurrentLayer
-    inputs : (T, B, I) array
-    states : (T + 1, B, d, N) array, the initial one first
-    """
-
-    layer: RecurrentLayer
-    inputs: np.ndarray = field(repr=False)
-    states: np.ndarray = field(repr=False)
-
-    def at(self, times, sequences):
-        """The driven network and its states at some points of the recording: a batch of networks that share their matrices.
-
-        Parameters
-        ----------
-        times, sequences : sequences of int, of one length B
-            The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1].
-
-        Returns
-        -------
-        Network of batch B, (B, d, N) array
-        """
-        times, sequences = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
-        net = self.layer.network.driven(*self.layer.drive(self.inputs[times, sequences]))
-        return net, self.states[times, sequences]
-
-    def sites(self, times, sequences):
-        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
-        from dataclasses import replace
-
-        net, states = self.at(times, sequences)
-        return replace(net.sites(states), source="recorded network")
-
-
-def _targets(cell, fields, parameters):
-    """Views on the rows (.., N) of the fields and the site parameters by name."""
-    rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
-    return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}
+        return super().sequences(inputs)
 
 
 # --- reading
 
 
-def read(source, *, prefix=None, kind=None, nonlinearity=None):
+def knows(source: Any) -> bool:
+    """Whether :func:`read` can take it: a PyTorch module, a mapping such as a state dict, a path of any ending."""
+    return isinstance(source, (TorchWeights, torch.nn.Module, Mapping)) or _is_path(source)
+
+
+def _is_path(source: Any) -> TypeGuard[str | PathLike]:
+    return isinstance(source, str) or hasattr(source, "__fspath__")
+
+
+def read(
+    source: Source,
+    *,
+    prefix: str | None = None,
+    kind: str | None = None,
+    nonlinearity: str | None = None,
+) -> TorchWeights:
     """Weights of a PyTorch recurrent module, from the module, a state dict or a checkpoint file, checked.
 
     Parameters
@@ -351,14 +147,14 @@ def read(source, *, prefix=None, kind=None, nonlinearity=None):
         where, tensors, prefix = f"{type(module).__name__} {name}".rstrip(), module.state_dict(), ""
     elif isinstance(source, Mapping):
         where, tensors = "state dict", _flat(source)
-    elif isinstance(source, (str, Path)) or hasattr(source, "__fspath__"):
+    elif _is_path(source):
         where, tensors = str(Path(source).name), _flat(_load(Path(source)))
     else:
         raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")
     return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
 
 
-def from_module(module, layer=0, direction="forward"):
+def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forward") -> Network:
     """One layer of a PyTorch recurrent module as a Network at zero input, with the same step and the same Jacobian.
 
     Parameters
@@ -380,7 +176,15 @@ def from_module(module, layer=0, direction="forward"):
     return read(module).layer(layer, direction).network
 
 
-def from_state_dict(source, layer=0, direction="forward", *, prefix=None, kind=None, nonlinearity=None):
+def from_state_dict(
+    source: Mapping[str, Any] | str | PathLike,
+    layer: int = 0,
+    direction: str = "forward",
+    *,
+    prefix: str | None = None,
+    kind: str | None = None,
+    nonlinearity: str | None = None,
+) -> Network:
     """One layer of a saved PyTorch recurrent module as a Network at zero input.
 
     Parameters
@@ -503,43 +307,57 @@ def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first)
     if is_cell and len(suffixes) > 1:
         raise ValueError(f"{where} mixes keys of a cell and of a layered module under {prefix!r}: {sorted(suffixes)}")
     n_layers = 1 if is_cell else 1 + max(int(re.search(r"\d+", s)[0]) for s in suffixes)
-    ways = _DIRECTIONS if any(s.endswith("_reverse") for s in suffixes) else _DIRECTIONS[:1]
+    ways = DIRECTIONS if any(s.endswith("_reverse") for s in suffixes) else DIRECTIONS[:1]
     has_bias = any(k.startswith("bias_") for k in own)
     out, size, gates, width = {}, None, None, None
     for layer in range(n_layers):
         for way in ways:
             suffix = "" if is_cell else f"_l{layer}" + ("_reverse" if way == "reverse" else "")
-            names = ["weight_hh", "weight_ih"] + (["bias_ih", "bias_hh"] if has_bias else [])
-            missing = [prefix + name + suffix for name in names if name + suffix not in own]
-            if missing:
-                raise ValueError(f"{where} lacks the keys {missing}")
-            arrays = {name: _array(prefix + name + suffix, own[name + suffix], where) for name in names}
-            hh = arrays["weight_hh"]
+            arrays = _arrays(own, where, prefix, suffix, has_bias)
             if size is None:
-                if hh.ndim != 2 or hh.shape[1] == 0 or hh.shape[0] not in {g * hh.shape[1] for g in (1, 3, 4)}:
-                    raise ValueError(
-                        f"{where}: {prefix}weight_hh{suffix} must have shape (G H, H) with 1 (RNN), 3 (GRU) or 4 (LSTM) gates G, "
-                        f"got {hh.shape}"
-                    )
-                size, gates = hh.shape[1], hh.shape[0] // hh.shape[1]
-            shapes = {"weight_hh": (gates * size, size), "bias_ih": (gates * size,), "bias_hh": (gates * size,)}
-            ih = arrays["weight_ih"]
-            width = (ih.shape[1] if ih.ndim == 2 else 1) if layer == 0 and way == "forward" else width
-            shapes["weight_ih"] = (gates * size, width if layer == 0 else len(ways) * size)
-            for name, array in arrays.items():
-                if array.shape != shapes[name] or 0 in array.shape:
-                    raise ValueError(f"{where}: {prefix}{name}{suffix} must have shape {shapes[name]}, got {array.shape}")
+                size, gates = _size_and_gates(arrays["weight_hh"], f"{where}: {prefix}weight_hh{suffix}")
+                width = arrays["weight_ih"].shape[1] if arrays["weight_ih"].ndim == 2 else 1
+            _check_shapes(arrays, where, prefix, suffix, size, gates, width if layer == 0 else len(ways) * size)
             for name in ("bias_ih", "bias_hh"):
                 arrays.setdefault(name, np.zeros(gates * size))
             out[layer, way] = arrays
-    actual = {1: "RNN", 3: "GRU", 4: "LSTM"}[gates]
+    return TorchWeights(_kind(gates, where, kind, nonlinearity), where, out, batch_first)
+
+
+def _arrays(own, where, prefix, suffix, has_bias):
+    """The arrays of one layer and direction by name; ValueError for keys that are missing."""
+    names = ["weight_hh", "weight_ih"] + (["bias_ih", "bias_hh"] if has_bias else [])
+    missing = [prefix + name + suffix for name in names if name + suffix not in own]
+    if missing:
+        raise ValueError(f"{where} lacks the keys {missing}")
+    return {name: _array(prefix + name + suffix, own[name + suffix], where) for name in names}
+
+
+def _size_and_gates(hh, label):
+    """H and G from the first recurrent matrix."""
+    if hh.ndim != 2 or hh.shape[1] == 0 or hh.shape[0] not in {g * hh.shape[1] for g in _KIND_BY_GATES}:
+        raise ValueError(f"{label} must have shape (G H, H) with 1 (RNN), 3 (GRU) or 4 (LSTM) gates G, got {hh.shape}")
+    return hh.shape[1], hh.shape[0] // hh.shape[1]
+
+
+def _check_shapes(arrays, where, prefix, suffix, size, gates, width):
+    shapes = {"weight_hh": (gates * size, size), "bias_ih": (gates * size,), "bias_hh": (gates * size,)}
+    shapes["weight_ih"] = (gates * size, width)
+    for name, array in arrays.items():
+        if array.shape != shapes[name] or 0 in array.shape:
+            raise ValueError(f"{where}: {prefix}{name}{suffix} must have shape {shapes[name]}, got {array.shape}")
+
+
+def _kind(gates, where, kind, nonlinearity):
+    """The kind that the shapes say; ValueError where another one was asked for."""
+    actual = _KIND_BY_GATES[gates]
     if kind is not None and kind != actual:
         raise ValueError(f"{where} has the shapes of kind {actual!r}, got kind={kind!r}")
-    if nonlinearity == "relu":
-        if actual != "RNN":
-            raise ValueError(f"nonlinearity 'relu' belongs to an RNN, got the weights of kind {actual!r}")
-        actual = "RNN relu"
-    return TorchWeights(actual, where, out, batch_first)
+    if nonlinearity != "relu":
+        return actual
+    if actual != "RNN":
+        raise ValueError(f"nonlinearity 'relu' belongs to an RNN, got the weights of kind {actual!r}")
+    return "RNN relu"
 
 
 def _array(key, tensor, where):
@@ -562,7 +380,13 @@ def _array(key, tensor, where):
 # --- writing initialisations
 
 
-def init_(module, design, rng=None, *, input_gain=None):
+def init_(
+    module: Module,
+    design: Designed | Ensemble,
+    rng: np.random.Generator | int | None = None,
+    *,
+    input_gain: float | None = None,
+) -> Module:
     """Write an initialisation into a PyTorch recurrent module, in place: iid normal recurrent weights with the design's statistics.
 
     Every layer and direction gets matrices U_k with entries of variance gain_k^2 / H and biases and b_in with the means and spreads
@@ -586,15 +410,14 @@ def init_(module, design, rng=None, *, input_gain=None):
     TypeError, ValueError
         Another kind of module, a design of another cell, a design that needs biases in a module without; nothing is written then.
     """
-    from ..ensemble.ensemble import Ensemble
-
-    kind = _kind_of(module)
-    layout = _LAYOUTS[kind]
+    layout = LAYOUTS[_kind_of(module)]
     ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
     if not isinstance(ensemble, Ensemble):
         raise TypeError(f"design must be a Design or an Ensemble, got {design!r}")
     if not getattr(design, "reached", True):
-        raise ValueError(f"design did not reach its target ({design.status}): pass design.ensemble to write it all the same")
+        raise ValueError(
+            f"design did not reach its target ({getattr(design, 'status', '')}): pass design.ensemble to write it all the same"
+        )
     if ensemble.cell != layout.cell:
         raise ValueError(
             f"design must be one of cell {layout.cell.name!r}, which is what {type(module).__name__} is, got {ensemble.cell.name!r}"
@@ -605,23 +428,16 @@ def init_(module, design, rng=None, *, input_gain=None):
     needs_bias = any(ensemble.array(kind).any() for kind in ("bias", "bias_std", "parameter", "parameter_std"))
     if needs_bias and not module.bias:
         raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
-    n = module.hidden_size
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        net = Network.sample(ensemble, n, rng)
-        rows = _targets(ensemble.cell, net.biases, net.parameters)
-        values[f"weight_hh{suffix}"] = np.concatenate([net.matrices[ensemble.cell.field_names.index(k)] for k in layout.hidden])
-        values[f"bias_ih{suffix}"] = np.concatenate([rows[entry] for entry in layout.input])
-        values[f"bias_hh{suffix}"] = np.concatenate(
-            [rows[hidden] if hidden != entry else np.zeros(n) for hidden, entry in zip(layout.hidden, layout.input)]
-        )
+        values |= _suffixed(initialise.iid(layout, ensemble, _n_units(module), rng), suffix)
         if input_gain is not None:
             shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
             values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)
     return _write(module, values)
 
 
-def init_orthogonal_(module, rng=None, *, gain=1.0):
+def init_orthogonal_(module: Module, rng: np.random.Generator | int | None = None, *, gain: float = 1.0) -> Module:
     """Write independent random orthogonal matrices times ``gain`` into the recurrent weights, one per gate; biases become zero.
 
     For comparison. A Haar matrix has all its eigenvalues on a circle and singular values ``gain``; the iid matrix of the same gain
@@ -638,17 +454,13 @@ def init_orthogonal_(module, rng=None, *, gain=1.0):
     The module
     """
     kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0), generator(rng)
-    n, gates = module.hidden_size, len(_LAYOUTS[kind].hidden)
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        q, r = np.linalg.qr(rng.standard_normal((gates, n, n)))
-        q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
-        values[f"weight_hh{suffix}"] = gain * q.reshape(gates * n, n)
-        values |= {f"{name}{suffix}": np.zeros(gates * n) for name in ("bias_ih", "bias_hh")}
+        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix)
     return _write(module, values)
 
 
-def init_chrono_(module, longest, rng=None):
+def init_chrono_(module: Module, longest: float, rng: np.random.Generator | int | None = None) -> Module:
     """Write chrono biases (Tallec and Ollivier 2018) into a GRU or LSTM: gates with timescales up to ``longest`` steps.
 
     LSTM: b_f = log u, b_i = -b_f; GRU: b_z = log u, with u uniform in (1, longest - 1). All other biases become zero; weights stay
@@ -669,13 +481,9 @@ def init_chrono_(module, longest, rng=None):
         raise ValueError(f"module must be a GRU or an LSTM for chrono biases, got {type(module).__name__}")
     if not module.bias:
         raise ValueError(f"chrono biases need biases, but {type(module).__name__} was made with bias=False")
-    n, gates = module.hidden_size, _LAYOUTS[kind].hidden
-    values = {}
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        slow = np.log(rng.uniform(1.0, longest - 1.0, n))
-        rows = {"f": slow, "i": -slow} if kind == "LSTM" else {"z": slow}
-        values[f"bias_ih{suffix}"] = np.concatenate([rows.get(gate, np.zeros(n)) for gate in gates])
-        values[f"bias_hh{suffix}"] = np.zeros(n * len(gates))
+        values |= _suffixed(initialise.chrono(LAYOUTS[kind], _n_units(module), longest, rng), suffix)
     return _write(module, values)
 
 
@@ -688,11 +496,20 @@ def _kind_of(module):
     raise TypeError(f"module must be an nn.GRU, nn.LSTM, nn.RNN or a cell of these, got {type(module).__name__}")
 
 
+def _n_units(module):
+    return module.hidden_size
+
+
 def _suffixes(module):
     if isinstance(module, torch.nn.RNNBase):
         ways = ("", "_reverse") if module.bidirectional else ("",)
         return [f"_l{layer}{way}" for layer in range(module.num_layers) for way in ways]
     return [""]
+
+
+def _suffixed(values, suffix):
+    """The arrays of one layer and direction under the names of the module's attributes."""
+    return {name + suffix: value for name, value in values.items()}
 
 
 def _write(module, values):

@@ -1,42 +1,42 @@
 """All fixed points of many small sampled networks, counted: E n and E log n with errors, to hold against the complexity [T7].
 
 For each network a few starts of Newton's method find the first fixed points. Then curves in random directions lead from every fixed
-point known to the next (see curves.py), round after round, all networks of a task at once. A network is done when every fixed
-point has been reached several times, the last round brought nothing new, and the indices add up to the degree. Random starts
+point known to the next (see neighbour_search), round after round, all networks of a task at once. A network is done when every
+fixed point has been reached several times, the last round brought nothing new, and the indices add up to the degree. Random starts
 alone are no match for this: they can find three of seven fixed points of an LSTM of 8 units in thousands of starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..results.provenance import cell_text, json_ready, provenance
+from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect, known_cell
 from ..support.checks import generator, integer, real
+from .neighbour_search import NeighbourOptions, NeighbourSearch
 from .network import Network
-from .newton import merge_points, newton, polish, unseen
 from .reduced_map import ReducedMap
-from .solution_curves import trace
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import xarray as xr
+
+    from ..cell.cell import Cell
 
 __all__ = ["FixedPointCounts", "count_fixed_points"]
 
 #: Networks in a task at most, units in it at least (batches of few small matrices are slow), tasks in all where neither decides.
 _MAX_CHUNK, _MIN_UNITS, _CHUNKS = 64, 256, 8
-
-#: Newton starts of a network before the first round and in every round, their steps, and amplitudes in units of ``scale``.
-_FIRST_STARTS, _STARTS, _STEPS, _AMPLITUDES = 32, 8, 40, (0.03, 1.5)
-
-#: Largest change of an unknown in a Newton step, drawn for each start; from a crossing of a curve, which is close, at most that.
-_CAPS, _CLOSE_CAP = (0.1, 0.5), 0.1
-
-#: Steps along a curve and the |t| at which it is left.
-_CURVE_STEPS, _FARTHEST = 100, 6.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,9 @@ class FixedPointCounts:
     seed : int, of the whole set; see :meth:`network`
     n_units : int, N
     min_hits, max_rounds : int, as asked for
-    status : str, "ok" or what to know about these numbers
+    status : Status
+        Code "ok"; "unchecked": the states are not known to be bounded, so there is no degree to check; with ``ok`` False
+        "incomplete": networks were given up, or their degree says that fixed points are missing. The words say in how many.
     ensemble : Ensemble
     """
 
@@ -80,45 +82,45 @@ class FixedPointCounts:
     settled: np.ndarray
     n_rounds: np.ndarray
     n_solved: int
-    points: tuple | None = field(repr=False)
+    points: tuple[np.ndarray, ...] | None = field(repr=False)
     seed: int
     n_units: int
     min_hits: int
     max_rounds: int
-    status: str
+    status: Status
     ensemble: Ensemble
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for array in (self.counts, self.n_missing, self.hits, self.degree, self.settled, self.n_rounds, *(self.points or ())):
             array.flags.writeable = False
 
     @property
-    def n_networks(self):
+    def n_networks(self) -> int:
         """The number of networks."""
         return len(self.counts)
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """E n, the mean number of fixed points of a network."""
         return float(np.mean(self.counts))
 
     @property
-    def mean_stderr(self):
+    def mean_stderr(self) -> float:
         """Standard error of ``mean`` over networks; nan for a single one."""
         return _standard_error(self.counts)
 
     @property
-    def mean_log(self):
+    def mean_log(self) -> float:
         """E log n, natural logarithm; -inf where a network has no fixed point at all (unbounded cells only)."""
         return float(np.mean(self._logs))
 
     @property
-    def mean_log_stderr(self):
+    def mean_log_stderr(self) -> float:
         """Standard error of ``mean_log`` over networks; nan for a single one, or where ``mean_log`` is -inf."""
         return _standard_error(self._logs)
 
     @property
-    def degree_passed(self):
+    def degree_passed(self) -> float:
         """Fraction of networks whose indices add up to ``complete_degree``; nan where that is not known.
 
         A network that fails lacks fixed points for certain; one that passes may lack as many of index +1 as of -1.
@@ -130,7 +132,7 @@ class FixedPointCounts:
         with np.errstate(divide="ignore"):
             return np.log(self.counts)
 
-    def network(self, i):
+    def network(self, i: int) -> Network:
         """The i-th Network, drawn again from its seed.
 
         Parameters
@@ -148,7 +150,7 @@ class FixedPointCounts:
         i = integer("i", i, low=0, high=self.n_networks - 1)
         return Network.sample(self.ensemble, self.n_units, _generators(self.seed, i)[0])
 
-    def __str__(self):
+    def __str__(self) -> str:
         passed = "" if self.complete_degree is None else f", degree check passed by {100 * self.degree_passed:.4g} %"
         return (
             f"fixed points of {self.n_networks} {self.ensemble.cell.name} networks, {self.n_units} units: "
@@ -157,7 +159,7 @@ class FixedPointCounts:
             f"status: {self.status}"
         )
 
-    def to_dataset(self):
+    def to_dataset(self) -> xr.Dataset:
         """The numbers of each network as an xarray.Dataset over "network", with averages, ensemble and versions as attributes."""
         import json
 
@@ -183,7 +185,7 @@ class FixedPointCounts:
             "min_hits",
             "max_rounds",
         )
-        attributes = {name: getattr(self, name) for name in (*names, "status")}
+        attributes = {name: getattr(self, name) for name in names} | {"status": str(self.status)}
         attributes |= {"seed": str(self.seed), "odd": int(self.odd), "cell": self.ensemble.cell.name}
         if self.complete_degree is not None:
             attributes["complete_degree"] = self.complete_degree
@@ -192,20 +194,21 @@ class FixedPointCounts:
         coordinates = {"network": ("network", np.arange(self.n_networks), {"long_name": "network, in the order of their seeds"})}
         return xr.Dataset(variables, coordinates, attributes)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description, read back by :meth:`from_dict`; estimates that are infinite as strings."""
-        plain = ("complete_degree", "odd", "n_solved", "seed", "n_units", "min_hits", "max_rounds", "status")
+        plain = ("complete_degree", "odd", "n_solved", "seed", "n_units", "min_hits", "max_rounds")
         arrays = ("counts", "hits", "degree", "settled", "n_rounds")
         return {
             **{name: getattr(self, name) for name in plain},
             **{name: getattr(self, name).tolist() for name in arrays},
             "n_missing": json_ready(self.n_missing.tolist()),
             "points": None if self.points is None else [p.tolist() for p in self.points],
+            "status": str(self.status),
             "ensemble": self.ensemble.as_dict(),
         }
 
     @classmethod
-    def from_dict(cls, description, cell=None):
+    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> FixedPointCounts:
         """Rebuild FixedPointCounts from :meth:`as_dict`.
 
         Parameters
@@ -226,14 +229,14 @@ class FixedPointCounts:
         if not isinstance(description, Mapping) or "counts" not in description:
             raise ValueError(f"description must be a mapping with 'counts', got {type(description).__name__}")
         ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        kinds = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
-        arrays = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
+        kinds: dict[str, Any] = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
+        arrays: dict[str, Any] = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
         size = arrays["counts"].size
         for name, array in arrays.items():
             if array.shape != (size,) or not size:
                 raise ValueError(f"{name} must be a list with an entry for each network, got shape {array.shape}")
         low = {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}
-        numbers = {name: integer(name, description[name], low=least) for name, least in low.items()}
+        numbers: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
         points = description["points"]
         if points is not None:
             empty = np.zeros((0, ensemble.cell.n_state, numbers["n_units"]))
@@ -241,33 +244,34 @@ class FixedPointCounts:
             if [p.shape for p in points] != [(c, *empty.shape[1:]) for c in arrays["counts"].tolist()]:
                 raise ValueError("points must hold as many states of each network as were counted")
         complete = description["complete_degree"]
+        complete = None if complete is None else integer("complete_degree", complete)
         return cls(
             **arrays,
             **numbers,
-            complete_degree=None if complete is None else integer("complete_degree", complete),
+            complete_degree=complete,
             odd=bool(description["odd"]),
             points=points,
-            status=str(description["status"]),
+            status=_status(arrays, complete),
             ensemble=ensemble,
         )
 
 
 def count_fixed_points(
-    ens,
-    n_units,
-    n_networks,
+    ens: Ensemble,
+    n_units: int,
+    n_networks: int,
     *,
-    rng=None,
-    executor=None,
-    progress=None,
-    min_hits=3,
-    max_rounds=60,
-    scale=1.0,
-    tol=1e-10,
-    merge=1e-6,
-    points=False,
-    journal=None,
-):
+    rng: np.random.Generator | int | None = None,
+    executor: Executor | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+    min_hits: int = 3,
+    max_rounds: int = 60,
+    scale: float = 1.0,
+    tol: float = 1e-10,
+    merge: float = 1e-6,
+    points: bool = False,
+    journal: str | PathLike | None = None,
+) -> FixedPointCounts:
     """Count the fixed points of random networks by enumeration: E n and E log n, with checks of completeness [T7].
 
     The equations are those of ``Network.find_fixed_points``, free of gates that only set the speed: N unknowns for every built-in
@@ -339,7 +343,7 @@ def count_fixed_points(
     n_networks = integer("n_networks", n_networks, low=1)
     check_executor(executor)
     check_progress(progress)
-    options = _Options(
+    options = NeighbourOptions(
         integer("min_hits", min_hits, low=1),
         integer("max_rounds", max_rounds, low=1),
         real("scale", scale, low=0.0, open_low=True),
@@ -374,15 +378,6 @@ def count_fixed_points(
     )
 
 
-@dataclass(frozen=True)
-class _Options:
-    min_hits: int
-    max_rounds: int
-    scale: float
-    tol: float
-    merge: float
-
-
 def _standard_error(values):
     if len(values) < 2 or not np.isfinite(values).all():
         return float("nan")
@@ -392,6 +387,7 @@ def _standard_error(values):
 def _status(joined, complete):
     notes = []
     open_ = int(np.sum(~joined["settled"]))
+    wrong = 0 if complete is None else int(np.sum(joined["degree"] != complete))
     if open_:
         notes.append(
             f"{open_} of {len(joined['counts'])} networks were given up before their search had settled: "
@@ -399,11 +395,12 @@ def _status(joined, complete):
         )
     if complete is None:
         notes.append("the states are not known to be bounded: no degree to check")
-    elif wrong := int(np.sum(joined["degree"] != complete)):
+    if wrong:
         notes.append(f"{wrong} of them lack fixed points for certain: their degree is not {complete}")
     if (joined["counts"] == 0).any():
         notes.append(f"{int(np.sum(joined['counts'] == 0))} networks without a fixed point")
-    return "; ".join(notes) or "ok"
+    code = "incomplete" if open_ or wrong else "unchecked" if complete is None else "ok"
+    return Status(code, "; ".join(notes), ok=code != "incomplete")
 
 
 def _generators(seed, i):
@@ -419,168 +416,6 @@ def _chunk(cell, description, n_units, seed, start, stop, options, keep):
         nets = [Network.sample(ensemble, n_units, rng) for rng, _ in pairs]
         stacked = (np.stack([getattr(net, name) for net in nets]) for name in ("matrices", "biases", "parameters", "input"))
         batch = Network(ensemble, *stacked)
-        search = _Search(ReducedMap(batch, batch.input), [rng for _, rng in pairs], options)
+        search = NeighbourSearch(ReducedMap(batch, batch.input), [rng for _, rng in pairs], options)
         search.run()
         return search.result(keep)
-
-
-class _Search:
-    """The fixed points known of a batch of networks: points (P, m, N) with their network, hits and index."""
-
-    def __init__(self, reduced, rngs, options):
-        self.reduced, self.rngs, self.options = reduced, rngs, options
-        self.bounds = reduced.bounds()
-        self.bounded = bool(np.isfinite(self.bounds).all())
-        self.odd = bool(reduced.odd().all())
-        self.points = np.zeros((0, reduced.m, reduced.n_units))
-        self.owner, self.hits, self.index = (np.zeros(0, dtype=int) for _ in range(3))
-        self.n_rounds = np.zeros(reduced.n_networks, dtype=int)
-        self.settled = np.zeros(reduced.n_networks, dtype=bool)
-        # any direction in general position: it orders points, tells x from -x, and only those equal in it are compared in full
-        self.axis = np.random.default_rng(0).standard_normal(reduced.n)
-
-    def run(self):
-        """Rounds until every network is settled or given up."""
-        everyone = np.arange(self.reduced.n_networks)
-        x, which = self.starts(everyone, _FIRST_STARTS)
-        x[::_FIRST_STARTS] = 0.0
-        self.add(*self.newton(x, which))
-        for _ in range(self.options.max_rounds):
-            active = np.flatnonzero(~self.settled)
-            if not active.size:
-                break
-            x, which = self.neighbours(active)
-            more, of = self.starts(active, _STARTS)
-            close, far = np.full(len(x), _CLOSE_CAP), self.caps(of)
-            found = self.newton(np.concatenate([x, more]), np.concatenate([which, of]), np.concatenate([close, far]))
-            new = self.add(*found)
-            self.n_rounds[active] += 1
-            least, degree, _ = self.by_network()
-            done = ~new & (least >= self.options.min_hits)
-            if self.bounded:
-                done &= degree == 1
-            self.settled[active] = done[active]
-
-    def starts(self, networks, count):
-        """Newton starts: normal states of many amplitudes for each of the networks."""
-        low, high = np.log(_AMPLITUDES)
-        parts = []
-        for i in networks:
-            amplitude = self.options.scale * np.exp(self.rngs[i].uniform(low, high, (count, 1, 1)))
-            parts.append(amplitude * self.rngs[i].standard_normal((count, self.reduced.m, self.reduced.n_units)))
-        return np.concatenate(parts), np.repeat(networks, count)
-
-    def caps(self, which):
-        """Caps of Newton steps, drawn network by network."""
-        out = np.empty(len(which))
-        for i in np.unique(which):
-            mine = which == i
-            out[mine] = np.exp(self.rngs[i].uniform(*np.log(_CAPS), int(mine.sum())))
-        return out
-
-    def newton(self, x, which, caps=None):
-        """Fixed points that starts converge to, with their networks."""
-        caps = self.caps(which) if caps is None else caps
-        found, error = newton(self.reduced, x, which, caps * self.options.scale, self.bounds, self.options.tol, _STEPS)
-        done = error < self.options.tol
-        return found[done], which[done]
-
-    def neighbours(self, networks):
-        """Crossings of curves from every point of the networks, both ways in one random direction each."""
-        mine = np.flatnonzero(np.isin(self.owner, networks))
-        which = self.owner[mine]
-        directions = np.empty((mine.size, self.reduced.n))
-        for i in networks:
-            rows = which == i
-            directions[rows] = self.rngs[i].standard_normal((int(rows.sum()), self.reduced.n))
-        both = np.repeat(np.arange(mine.size), 2)
-        sign = np.tile([1.0, -1.0], mine.size)
-        scale = self.options.scale
-        x, source = trace(
-            self.reduced, self.points[mine][both], which[both], directions[both], sign, _CURVE_STEPS, _FARTHEST * scale
-        )
-        return x, which[both][source]
-
-    def add(self, x, which):
-        """Count arrivals at points x. Returns (networks,) bool: where something was new."""
-        flat = x.reshape(len(x), self.reduced.n)
-        if self.odd:  # of each pair the one on the positive side of the axis
-            x = np.where((flat @ self.axis < 0)[:, None, None], -x, x)
-        old = len(self.points)
-        first, label = self.distinct(np.concatenate([self.points, x]), np.concatenate([self.owner, which]))
-        fresh = first[first >= old] - old
-        point, error = polish(self.reduced, x[fresh], which[fresh])
-        good = error < self.options.tol
-        # polished points may turn out to be one: they are told apart again, each with the hits of its cluster
-        hits = np.concatenate([self.hits, np.ones(len(x), dtype=int)])
-        total = np.bincount(label, weights=hits, minlength=len(first)).astype(int)
-        known = total[label[:old]]
-        points = np.concatenate([self.points, point[good]])
-        owner = np.concatenate([self.owner, which[fresh][good]])
-        hits = np.concatenate([known, total[first >= old][good]])
-        first, label = self.distinct(points, owner)
-        self.hits = np.bincount(label, weights=hits, minlength=len(first)).astype(int)
-        self.points, self.owner = points[first], owner[first]
-        news = first[first >= old]
-        self.index = np.concatenate([self.index, self.reduced.index(points[news], owner[news])])
-        new = np.zeros(self.reduced.n_networks, dtype=bool)
-        new[owner[news]] = True
-        return new
-
-    def distinct(self, x, which):
-        """Indices of the first of each set of equal points of one network, ascending, and the place in it of every point's own."""
-        if not len(x):
-            return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-        distance = self.options.merge
-        key = x.reshape(len(x), -1) @ self.axis
-        order = np.lexsort((key, which))
-        apart = (np.diff(which[order]) != 0) | (np.diff(key[order]) > distance * np.abs(self.axis).sum())
-        group = np.empty(len(x), dtype=int)
-        group[order] = np.concatenate([[0], np.cumsum(apart)])
-        first = np.full(group.max() + 1, len(x))
-        np.minimum.at(first, group, np.arange(len(x)))
-        leader = first[group]
-        # equal along the axis and yet apart
-        for g in np.unique(group[np.abs(x - x[leader]).max(axis=(1, 2)) > distance]):
-            members = np.flatnonzero(group == g)
-            chosen, member = merge_points(x[members], distance)
-            leader[members] = members[chosen][member]
-        return np.unique(leader, return_inverse=True)
-
-    def by_network(self):
-        """Smallest number of hits, degree and count of every network."""
-        n = self.reduced.n_networks
-        least = np.full(n, np.iinfo(int).max)
-        np.minimum.at(least, self.owner, self.hits)
-        copies = self.copies()
-        degree = np.bincount(self.owner, weights=self.index * copies, minlength=n).astype(int)
-        counts = np.bincount(self.owner, weights=copies, minlength=n).astype(int)
-        return np.where(counts > 0, least, 0), degree, counts
-
-    def copies(self):
-        """2 for points that stand for a pair +-x, 1 for the others."""
-        zero = np.abs(self.points).max(axis=(1, 2)) <= self.options.merge
-        return np.where(zero | (not self.odd), 1, 2)
-
-    def result(self, keep):
-        least, degree, counts = self.by_network()
-        missing = np.array([self.missing(i) for i in range(self.reduced.n_networks)])
-        out = {"counts": counts, "degree": degree, "hits": least, "n_missing": missing, "settled": self.settled}
-        out |= {
-            "n_rounds": self.n_rounds,
-            "n_solved": self.reduced.n_jacobians,
-            "bounded": self.bounded,
-            "odd": self.odd,
-            "points": [],
-        }
-        if keep:
-            for i in range(self.reduced.n_networks):
-                mine = self.owner == i
-                x = self.points[mine]
-                x = np.concatenate([x, -x[self.copies()[mine] == 2]])
-                out["points"].append(self.reduced.complete(x, np.full(len(x), i)))
-        return out
-
-    def missing(self, i):
-        pairs = self.hits[self.owner == i]
-        return float(unseen(pairs)) * (2.0 if self.odd else 1.0)

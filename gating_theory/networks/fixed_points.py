@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CapabilityError
 from ..results.provenance import json_ready
+from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..support.checks import generator, integer, real, real_array
-from .newton import FLAT, descend, merge_points, newton, polish, unseen
-from .reduced_map import ReducedMap, size
+from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
+from .reduced_map import GivenNetwork, ReducedMap, size
 
-__all__ = ["NetworkFixedPoints"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["NetworkFixedPoints", "SearchOptions", "search"]
 
 #: Bytes that the Jacobians of one chunk of starts may take together.
 _MEMORY = 2.5e8
@@ -27,6 +32,9 @@ _CAPS = (0.08, 0.5)
 
 #: Rounding of an eigenvalue's modulus, for each row of its matrix.
 _UNIT = 1e-14
+
+#: Slow points that differ by less are one: minima are flat, and found to this at best.
+_FLAT_MERGE = 1e-3
 
 #: Residual above which a start that Newton leaves is given up.
 _PROMISING = 0.1
@@ -72,7 +80,8 @@ class NetworkFixedPoints:
     odd : bool
         Whether Phi(-x) = -Phi(x), so that fixed points come in pairs.
     tol, slow_tol, merge : float, as asked for
-    status : str
+    status : Status
+        Code "ok" or, with ``ok`` False, "missing": the degree proves that some are. The words count them all.
     """
 
     states: np.ndarray
@@ -92,32 +101,33 @@ class NetworkFixedPoints:
     tol: float
     slow_tol: float
     merge: float
-    status: str
+    status: Status
 
     @property
-    def fixed(self):
+    def fixed(self) -> np.ndarray:
         """(n_fixed, d, N) array: the states of the points labelled "fixed"."""
         return self.states[self.label == "fixed"]
 
     @property
-    def slow(self):
+    def slow(self) -> np.ndarray:
         """(n_slow, d, N) array: the states of the points labelled "slow"."""
         return self.states[self.label == "slow"]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.label)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready, read back by :meth:`from_dict`: every attribute by name, arrays as lists, nan and inf as strings."""
         out = {"kind": "network_fixed_points"}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
+            value = str(value) if isinstance(value, Status) else value
             out[name] = json_ready(value.tolist() if isinstance(value, np.ndarray) else value)
         out["n_state"], out["n_units"] = self.states.shape[1:]  # not to be seen from an empty list
         return out
 
     @classmethod
-    def from_dict(cls, description):
+    def from_dict(cls, description: Mapping[str, Any]) -> NetworkFixedPoints:
         """Rebuild NetworkFixedPoints from :meth:`as_dict`.
 
         Parameters
@@ -136,7 +146,7 @@ class NetworkFixedPoints:
         if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
             raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
         values = {name: description[name] for name in cls.__dataclass_fields__}
-        kinds = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
+        kinds: dict[str, Any] = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
         kinds |= {"spectral_radius": float, "n_unstable": int}
         length = len(values["label"])
         for name, kind in kinds.items():
@@ -159,17 +169,52 @@ class NetworkFixedPoints:
             values[name] = integer(name, values[name])
         if values["degree"] != int(values["index"].sum()):
             raise ValueError(f"degree must be the sum of the indices, {int(values['index'].sum())}, got {values['degree']!r}")
+        values["status"] = _status(str(values["status"]), values["degree"], values["complete_degree"])
         return cls(**values)
 
-    def __str__(self):
-        lines = [self.status]
+    def __str__(self) -> str:
+        lines = [str(self.status)]
         for i in range(len(self)):
             line = f"  {self.label[i]:5s}  residual {self.residual[i]:.1e}  rms {np.sqrt(np.mean(self.states[i] ** 2)):.4g}"
             line += "  mirror image" if self.mirrored[i] else f"  reached {self.hits[i]} times"
-            if self.spectral_radius is not None and self.label[i] == "fixed":
+            if self.spectral_radius is not None and self.n_unstable is not None and self.label[i] == "fixed":
                 line += f"  radius {self.spectral_radius[i]:.5g}, {self.n_unstable[i]} unstable"
             lines.append(line)
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How fixed points are searched for; the attributes are the arguments of ``Network.find_fixed_points``.
+
+    Attributes
+    ----------
+    n_starts, n_steps : int
+    scale, tol, slow_tol, merge : float
+    spectra : bool
+    """
+
+    n_starts: int = 64
+    n_steps: int = 100
+    scale: float = 1.0
+    tol: float = 1e-10
+    slow_tol: float = 1e-2
+    merge: float = 1e-6
+    spectra: bool = True
+
+    def checked(self) -> SearchOptions:
+        """The same, as plain numbers; TypeError or ValueError for options out of range."""
+        if not isinstance(self.spectra, (bool, np.bool_)):
+            raise TypeError(f"spectra must be True or False, got {self.spectra!r}")
+        return SearchOptions(
+            integer("n_starts", self.n_starts),
+            integer("n_steps", self.n_steps, low=1),
+            real("scale", self.scale, low=0.0, open_low=True),
+            real("tol", self.tol, low=0.0, high=1e-3, open_low=True),
+            real("slow_tol", self.slow_tol, low=0.0),
+            real("merge", self.merge, low=0.0, open_low=True),
+            bool(self.spectra),
+        )
 
 
 def _starts(reduced, n_starts, scale, rng, given):
@@ -194,63 +239,58 @@ def _starts(reduced, n_starts, scale, rng, given):
     return np.concatenate(parts)
 
 
-def _mirror(points, hits, distance):
-    """Pairs +-s of an odd network: all points, hits, which are mere images, and the hits of each pair."""
-    images = -points
-    flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
-    partner = np.full(len(points), -1)
-    for i, image in enumerate(images.reshape(len(points), -1)):
-        near = np.flatnonzero(np.abs(flat - image).max(axis=1) <= distance) if len(points) else []
-        if len(near):
-            partner[i] = near[0]
-    lonely = partner < 0
-    pairs = np.array([hits[i] + (hits[j] if j > i else 0) for i, j in enumerate(partner) if j < 0 or j >= i], dtype=int)
-    selves = np.array([j == i for i, j in enumerate(partner) if j < 0 or j >= i], dtype=bool)
-    everything = np.concatenate([points, images[lonely]])
-    source = np.concatenate([np.arange(len(points)), np.flatnonzero(lonely)])
-    mirrored = np.arange(len(everything)) >= len(points)
-    return everything, np.concatenate([hits, np.zeros(lonely.sum(), dtype=int)]), mirrored, pairs, selves, source
+def search(
+    net: GivenNetwork,
+    options: SearchOptions,
+    rng: np.random.Generator | int | None = None,
+    *,
+    starts: npt.ArrayLike | None = None,
+    input: npt.ArrayLike | None = None,
+) -> NetworkFixedPoints:
+    """Search the fixed points of a network: ``Network.find_fixed_points``, with its options in one piece.
 
+    Parameters
+    ----------
+    net : Network, a single one
+    options : SearchOptions
+    rng, starts, input : as in ``Network.find_fixed_points``
 
-def _search(net, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, merge, spectra):
-    """Network.find_fixed_points; its docstring has the arguments."""
+    Returns
+    -------
+    NetworkFixedPoints
+
+    Raises
+    ------
+    TypeError, ValueError, CapabilityError : as in ``Network.find_fixed_points``
+    """
     if net.batch is not None:
         raise CapabilityError(f"find_fixed_points takes one network, this is a batch of {net.batch}: make a Network of one of them")
-    n_starts = integer("n_starts", n_starts)
-    n_steps = integer("n_steps", n_steps, low=1)
-    scale = real("scale", scale, low=0.0, open_low=True)
-    tol = real("tol", tol, low=0.0, high=1e-3, open_low=True)
-    slow_tol = real("slow_tol", slow_tol, low=0.0)
-    merge = real("merge", merge, low=0.0, open_low=True)
-    if not isinstance(spectra, (bool, np.bool_)):
-        raise TypeError(f"spectra must be True or False, got {spectra!r}")
+    options = options.checked()
     rng = generator(rng)
-    reduced = ReducedMap(net, net._pattern(input))
+    reduced = ReducedMap(net, net.as_input(input))
     given = None
     if starts is not None:
         given = _given_starts(net, starts)[:, reduced.site.kept]
-    if n_starts == 0 and (given is None or not len(given)):
+    if options.n_starts == 0 and (given is None or not len(given)):
         raise ValueError("n_starts must be at least 1 where no starts are given, got 0")
     with single_blas_thread():
-        x = _starts(reduced, n_starts, scale, rng, given)
-        caps = np.exp(rng.uniform(*np.log(_CAPS), len(x)))
+        x = _starts(reduced, options.n_starts, options.scale, rng, given)
+        low, high = np.log(_CAPS)
+        caps = np.exp(rng.uniform(low, high, len(x)))
         bounds = reduced.bounds()
         odd = bool(reduced.odd()[0])
         chunk = max(1, int(_MEMORY / (6 * 8 * reduced.n**2)))
-        points, sizes, slow = [], [], []
-        for first in range(0, len(x), chunk):
-            part = slice(first, first + chunk)
-            point, size, is_slow = _from_starts(reduced, x[part], caps[part], bounds, tol, slow_tol, n_steps)
-            points.append(point)
-            sizes.append(size)
-            slow.append(is_slow)
-        points, sizes, slow = np.concatenate(points), np.concatenate(sizes), np.concatenate(slow)
-        return _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_tol, merge, bool(spectra))
+        parts = [slice(first, first + chunk) for first in range(0, len(x), chunk)]
+        ends = [_from_starts(reduced, x[part], caps[part], bounds, options) for part in parts]
+        points, sizes, slow = (np.concatenate(of_parts) for of_parts in zip(*ends))
+        return _collect(net, reduced, input, (points, sizes, slow), bounds, odd, options)
 
 
-def _from_starts(reduced, x, caps, bounds, tol, slow_tol, n_steps):
+def _from_starts(reduced, x, caps, bounds, options):
+    """Where starts end: points, their residuals, and whether they are slow points."""
+    tol, slow_tol = options.tol, options.slow_tol
     which = np.zeros(len(x), dtype=int)
-    points, sizes = newton(reduced, x, which, caps, bounds, tol, n_steps)
+    points, sizes = newton(reduced, x, which, caps, bounds, tol, options.n_steps)
     slow = np.zeros(len(x), dtype=bool)
     left = np.flatnonzero((sizes >= tol) & (sizes < max(_PROMISING, slow_tol)))
     if left.size:
@@ -262,8 +302,11 @@ def _from_starts(reduced, x, caps, bounds, tol, slow_tol, n_steps):
     return points, sizes, slow
 
 
-def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_tol, merge, spectra):
-    fixed = sizes < tol
+def _collect(net, reduced, input, ends, bounds, odd, options):
+    """Ends of starts (points, residuals, whether slow) as distinct points, counted, completed and typed."""
+    points, sizes, slow = ends
+    merge = options.merge
+    fixed = sizes < options.tol
     n_starts, n_failed = len(points), int(np.sum(~fixed & ~slow))
     chosen, member = merge_points(points[fixed], merge)
     hits = np.bincount(member, minlength=len(chosen))
@@ -272,13 +315,13 @@ def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_to
     n_found, mirrored, missing = len(found), np.zeros(len(found), dtype=bool), unseen(hits)
     source = np.arange(n_found)
     if odd and n_found:
-        found, hits, mirrored, pairs, selves, source = _mirror(found, hits, merge)
+        found, hits, mirrored, pairs, selves, source = mirror_images(found, hits, merge)
         if missing < np.inf:  # zero is its own image, all else comes in twos
             missing = 0.0 if selves.all() else 2.0 * unseen(pairs)
     index = reduced.index(found[:n_found], np.zeros(n_found, dtype=int))
     index = index[source]
     ghosts = points[slow]
-    chosen, member = merge_points(ghosts, max(merge, 1e-3))  # minima are flat: found to 1e-3 at best
+    chosen, member = merge_points(ghosts, max(merge, _FLAT_MERGE))
     order = np.argsort(sizes[slow][chosen], kind="stable")
     ghost_hits = np.bincount(member, minlength=len(chosen))[order]
     ghosts = ghosts[chosen][order]
@@ -287,22 +330,16 @@ def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_to
     states = reduced.complete(every, alone) if len(every) else np.zeros((0, net.cell.n_state, net.n_units))
     residual = size(reduced.residual(every, alone)) if len(every) else np.zeros(0)
     radius = unstable = None
-    if spectra:
-        radius, unstable = np.full(len(every), np.nan), np.full(len(every), -1)
-        for i in range(len(found)):
-            if mirrored[i]:
-                radius[i], unstable[i] = radius[source[i]], unstable[source[i]]
-            else:
-                modulus = np.abs(net.eigenvalues(states[i], input))
-                radius[i], unstable[i] = modulus.max(), int(np.sum(modulus > 1.0 + _UNIT * modulus.size))
+    if options.spectra:
+        radius, unstable = _stability(net, input, states, source, mirrored)
     degree = int(index.sum())
     complete = 1 if np.isfinite(bounds).all() else None
-    status = f"{len(found)} fixed points"
-    status += f" ({int(mirrored.sum())} of them mirror images)" if mirrored.any() else ""
-    status += f", {len(ghosts)} slow points; {n_failed} of {n_starts} starts failed; "
-    status += f"an estimated {missing:.3g} not found" if missing < np.inf else "too few to estimate how many are not found"
+    text = f"{len(found)} fixed points"
+    text += f" ({int(mirrored.sum())} of them mirror images)" if mirrored.any() else ""
+    text += f", {len(ghosts)} slow points; {n_failed} of {n_starts} starts failed; "
+    text += f"an estimated {missing:.3g} not found" if missing < np.inf else "too few to estimate how many are not found"
     if complete is not None and degree != complete:
-        status += f"; the degree is {degree} and not {complete}: some are missing"
+        text += f"; the degree is {degree} and not {complete}: some are missing"
     none = np.zeros(len(ghosts), dtype=int)
     return NetworkFixedPoints(
         states=states,
@@ -319,11 +356,27 @@ def _collect(net, reduced, input, points, sizes, slow, bounds, odd, tol, slow_to
         degree=degree,
         complete_degree=complete,
         odd=odd,
-        tol=tol,
-        slow_tol=slow_tol,
+        tol=options.tol,
+        slow_tol=options.slow_tol,
         merge=merge,
-        status=status,
+        status=_status(text, degree, complete),
     )
+
+
+def _stability(net, input, states, source, mirrored):
+    """Spectral radii (nan at slow points) and numbers of unstable eigenvalues (-1 there); mirror images take their source's."""
+    radius, unstable = np.full(len(states), np.nan), np.full(len(states), -1)
+    for i in range(len(source)):
+        if mirrored[i]:
+            radius[i], unstable[i] = radius[source[i]], unstable[source[i]]
+        else:
+            modulus = np.abs(net.eigenvalues(states[i], input))
+            radius[i], unstable[i] = modulus.max(), int(np.sum(modulus > 1.0 + _UNIT * modulus.size))
+    return radius, unstable
+
+
+def _status(text, degree, complete):
+    return Status("ok", text) if complete in (None, degree) else Status("missing", text, ok=False)
 
 
 def _given_starts(net, starts):

@@ -6,8 +6,9 @@ matrices U_k, as the state does. Both come from the cell's definition, so every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +16,18 @@ from ..dynamics.time_averages import block_error
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
 from ..results.provenance import json_ready
+from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
 from .network import Network
 
-__all__ = ["LyapunovSpectrum", "lyapunov_spectrum"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..cell.cell import Cell
+
+__all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
 
 #: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
 _CONDITION = 1e6
@@ -28,6 +35,10 @@ _CONDITION = 1e6
 _LONGEST = 10
 #: Steps whose dense Jacobians are put through an LU decomposition for the sum rule.
 _CHECKED_STEPS = 8
+#: Growth of the frame's condition number within an interval from which on the smallest exponents are in doubt.
+_COLLAPSE = 1e10
+#: Relative difference of the two sides of the sum rule: far above the rounding of a few hundred factors, far below a missing term.
+_SUM_RULE = 1e-8
 #: Blocks of the error bars unless told; error bars from 20 blocks are themselves known to 16 %.
 _BLOCKS = 20
 
@@ -58,7 +69,10 @@ class LyapunovSpectrum:
         Mean over the same few steps of the sum of all log |R_jj| and of log|det J|, 1/step, the latter by LU of the dense Jacobian:
         equal to rounding. None unless k = d N.
     state : (d, N) array, the state at the end
-    status : str, "ok" or what to know about these numbers
+    status : Status
+        Code "ok"; "dead_directions": some exponents are -inf; with ``ok`` False "partial": k exponents do not reach the dimension;
+        "inaccurate": the frame came close to collapse, or the sum rule does not hold. The words say all that holds, the code the
+        last of these.
     n_units : int, N
     transient, tangent_transient : int, steps dropped
     ensemble : Ensemble of the network
@@ -72,19 +86,19 @@ class LyapunovSpectrum:
     n_blocks: int
     dimension: float
     entropy: float
-    sum_rule: tuple | None
+    sum_rule: tuple[float, float] | None
     state: np.ndarray = field(repr=False)
-    status: str
+    status: Status
     n_units: int
     transient: int
     tangent_transient: int
     ensemble: Ensemble
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for array in (self.exponents, self.stderr, self.block_logs, self.state):
             array.flags.writeable = False
 
-    def __str__(self):
+    def __str__(self) -> str:
         size = self.ensemble.cell.n_state * self.n_units
         shown = ", ".join(f"{value:.5f} +- {error:.5f}" for value, error in zip(self.exponents[:3], self.stderr[:3]))
         more = ", ..." if self.exponents.size > 3 else ""
@@ -94,13 +108,14 @@ class LyapunovSpectrum:
             f"dimension {self.dimension:.6g}, entropy {self.entropy:.6g} per step; status: {self.status}"
         )
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description, read back by :meth:`from_dict`; numbers that JSON lacks (-inf, nan) as strings."""
-        plain = ("interval", "n_steps", "n_blocks", "status", "n_units", "transient", "tangent_transient")
+        plain = ("interval", "n_steps", "n_blocks", "n_units", "transient", "tangent_transient")
         arrays = ("exponents", "stderr", "block_logs", "state")
         return {
             **{name: getattr(self, name) for name in plain},
             **{name: json_ready(getattr(self, name).tolist()) for name in arrays},
+            "status": str(self.status),
             "dimension": json_ready(self.dimension),
             "entropy": json_ready(self.entropy),
             "sum_rule": None if self.sum_rule is None else json_ready(list(self.sum_rule)),
@@ -108,7 +123,7 @@ class LyapunovSpectrum:
         }
 
     @classmethod
-    def from_dict(cls, description, cell=None):
+    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> LyapunovSpectrum:
         """Rebuild a LyapunovSpectrum from :meth:`as_dict`.
 
         Parameters
@@ -130,8 +145,10 @@ class LyapunovSpectrum:
             raise ValueError(f"description must be a mapping with 'block_logs', got {type(description).__name__}")
         ensemble = Ensemble.from_dict(description["ensemble"], cell)
         low = {"interval": 1, "n_steps": 2, "n_blocks": 2, "n_units": 1, "transient": 0, "tangent_transient": 0}
-        counts = {name: integer(name, description[name], low=least) for name, least in low.items()}
-        arrays = {name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")}
+        counts: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
+        arrays: dict[str, Any] = {
+            name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")
+        }
         n, d, k = counts["n_units"], ensemble.cell.n_state, arrays["exponents"].size
         shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (counts["n_steps"] // counts["interval"], k), "state": (d, n)}
         for name, shape in shapes.items():
@@ -141,30 +158,32 @@ class LyapunovSpectrum:
         if not np.allclose(arrays["block_logs"].mean(axis=0) / counts["interval"], arrays["exponents"], rtol=1e-9, atol=1e-12):
             raise ValueError("exponents must be the means of their block_logs")
         rule = description["sum_rule"]
+        rule = None if rule is None else (float(rule[0]), float(rule[1]))
+        status = _status(arrays["exponents"], arrays["block_logs"], counts["interval"], d * n, rule)
         return cls(
             **arrays,
             **counts,
             dimension=float(description["dimension"]),
             entropy=float(description["entropy"]),
-            sum_rule=None if rule is None else (float(rule[0]), float(rule[1])),
-            status=str(description["status"]),
+            sum_rule=rule,
+            status=status,
             ensemble=ensemble,
         )
 
 
 def lyapunov_spectrum(
-    net,
-    k=None,
-    n_steps=1000,
+    net: Network,
+    k: int | None = None,
+    n_steps: int = 1000,
     *,
-    state=None,
-    transient=200,
-    tangent_transient=50,
-    interval=None,
-    n_blocks=None,
-    rng=None,
-    progress=None,
-):
+    state: npt.ArrayLike | None = None,
+    transient: int = 200,
+    tangent_transient: int = 50,
+    interval: int | None = None,
+    n_blocks: int | None = None,
+    rng: np.random.Generator | int | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> LyapunovSpectrum:
     """The k largest Lyapunov exponents of a network along a trajectory, by QR of the product of its Jacobians [T5].
 
     An orthonormal frame of k tangent vectors, random at first, is carried by the exact state-to-state Jacobian (d N x d N: for
@@ -239,7 +258,7 @@ def lyapunov_spectrum(
     rng = generator(rng)
     # a generator of its own for the frame: the trajectory must not depend on k
     frame_rng = np.random.default_rng(rng.integers(2**63))
-    state = net.random_state(rng) if state is None else net._state(state)
+    state = net.random_state(rng) if state is None else net.as_state(state)
 
     with single_blas_thread(), Progress(progress, transient + tangent_transient + n_steps, "step") as tell:
         state = net.run(state, transient, rng=rng)
@@ -247,8 +266,28 @@ def lyapunov_spectrum(
         walk = _Walk(net, state, frame_rng.standard_normal((k, size)), rng, tell)
         longest = min(_LONGEST, max(1, n_steps // max(_BLOCKS, n_blocks or 0)))
         interval = walk.settle(tangent_transient, interval, longest)
-        logs, sums, log_dets, spread = walk.measure(-(-n_steps // interval), interval, k == size)
-    return _result(net, walk.state, logs, interval, n_blocks, sums, log_dets, spread, transient, tangent_transient)
+        logs, rule = walk.measure(-(-n_steps // interval), interval, k == size)
+    exponents = logs.mean(axis=0) / interval
+    order = np.argsort(-exponents, kind="stable")  # neighbours need not have separated in a finite time
+    exponents, logs = exponents[order], logs[:, order]
+    n_blocks = min(n_blocks or _BLOCKS, len(logs))
+    return LyapunovSpectrum(
+        exponents=exponents,
+        stderr=_errors(exponents, logs, interval, n_blocks),
+        block_logs=logs,
+        interval=interval,
+        n_steps=len(logs) * interval,
+        n_blocks=n_blocks,
+        dimension=kaplan_yorke(exponents, size)[0],
+        entropy=float(exponents[exponents > 0].sum()),
+        sum_rule=rule,
+        state=walk.state.copy(),
+        status=_status(exponents, logs, interval, size, rule),
+        n_units=net.n_units,
+        transient=transient,
+        tangent_transient=tangent_transient,
+        ensemble=net.ensemble,
+    )
 
 
 class _Walk:
@@ -259,7 +298,7 @@ class _Walk:
 
     def __init__(self, net, state, frame, rng, tell):
         self.net, self.state, self.tell = net, state, tell
-        self.pattern_at = net._input_sequence("noise", 0, rng)
+        self.pattern_at = net.input_sequence("noise", 0, rng)
         self.time = 0
         self.frame = frame
         self.orthonormalise()
@@ -269,9 +308,10 @@ class _Walk:
         net = self.net
         pattern = self.pattern_at(self.time)
         with np.errstate(over="ignore", invalid="ignore"):
-            fields = net._fields(self.state, pattern)
-            self.frame = push(net, self.state, fields, self.frame)
-            new = net._update(self.state, fields)
+            fields, new = net.advance(self.state, pattern)
+            # columns are directions there, rows here: both ways a view
+            directions = net.push(self.state, self.frame.reshape(-1, *self.state.shape).transpose(1, 2, 0), fields=fields)
+            self.frame = directions.transpose(2, 0, 1).reshape(self.frame.shape)
         self.time += 1
         if not np.isfinite(new).all():
             raise ConvergenceError(
@@ -324,11 +364,11 @@ class _Walk:
         return interval
 
     def measure(self, n_intervals, interval, full):
-        """log |R_jj| of every interval; over a few of them, if the frame is full, their sum and log|det J|, both per step."""
+        """log |R_jj| of every interval; and, if the frame is full, their sum and log|det J| over a few of them, both per step."""
         logs = np.empty((n_intervals, self.frame.shape[0]))
         n_checked = min(n_intervals, max(1, _CHECKED_STEPS // interval)) if full else 0
         checked = set(np.linspace(0, n_intervals - 1, n_checked).round().astype(int).tolist())
-        log_det, spread = 0.0, 0.0
+        log_det = 0.0
         for b in range(n_intervals):
             for _ in range(interval):
                 before = self.state
@@ -336,52 +376,10 @@ class _Walk:
                 if b in checked:
                     log_det += np.linalg.slogdet(self.net.jacobian(before, pattern))[1]
             _, logs[b] = self.orthonormalise()
-            alive = logs[b][np.isfinite(logs[b])]
-            spread = max(spread, np.ptp(alive)) if alive.size else spread
         if not checked:
-            return logs, None, None, spread
+            return logs, None
         steps = len(checked) * interval
-        return logs, float(logs[sorted(checked)].sum() / steps), float(log_det / steps), spread
-
-
-def push(net, state, fields, frame):
-    """J v for every row v of a frame: dy_f = U_f (M_s ds + M_y dy)_f field after field, then F_s ds + F_y dy [T2].
-
-    ``frame`` is (k, d N), as is what is returned; ``fields`` are those at ``state``. Costs k matrix-vector products a field.
-    """
-    cell, n = net.cell, net.n_units
-    d, K, k = cell.n_state, cell.n_fields, frame.shape[0]
-    blocks = cell.compiled.blocks(list(state), list(fields), list(net.parameters))
-    ds = [frame[:, i * n : (i + 1) * n] for i in range(d)]
-    dy = []
-    for f in range(K):
-        message = None
-        if net._connected[f]:
-            message = _combined(f, (blocks["M_s"], ds), (blocks["M_y"], dy))
-        # dy_f = U_f dm_f for columns is dm_f U_f^T for rows
-        dy.append(None if message is None else message @ net.matrices[f].T)
-    out = np.empty((k, d * n))
-    for a in range(d):
-        value = _combined(a, (blocks["F_s"], ds), (blocks["F_y"], dy))
-        out[:, a * n : (a + 1) * n] = 0.0 if value is None else value
-    return out
-
-
-def _combined(row, *terms):
-    """Sum over (block, parts) and j of block[row, j] parts[j]; None is 0."""
-    total, owned = None, False
-    for block, parts in terms:
-        for j, part in enumerate(parts):
-            slope = block.get((row, j))
-            if slope is None or part is None:
-                continue
-            one = np.ndim(slope) == 0 and slope == 1  # most messages are the state itself
-            term = part if one else part * slope
-            if total is None:
-                total, owned = term, not one
-            else:
-                total, owned = np.add(total, term, out=total if owned else None), True
-    return total
+        return logs, (float(logs[sorted(checked)].sum() / steps), float(log_det / steps))
 
 
 def _log_condition(r):
@@ -396,58 +394,62 @@ def _log_condition(r):
     return float(np.log(value)) if np.isfinite(value) else np.inf
 
 
-def _result(net, state, logs, interval, n_blocks, log_sum, log_det, spread, transient, tangent_transient):
-    n_intervals, k = logs.shape
-    size = net.cell.n_state * net.n_units
-    n_blocks = min(n_blocks or _BLOCKS, n_intervals)
-    exponents = logs.mean(axis=0) / interval
-    order = np.argsort(-exponents, kind="stable")  # neighbours need not have separated in a finite time
-    exponents, logs = exponents[order], logs[:, order]
+def _errors(exponents, logs, interval, n_blocks):
+    """Standard errors from the means of groups of intervals; 0 where an exponent is -inf."""
     alive = np.isfinite(exponents)
-    stderr = np.zeros(k)
+    stderr = np.zeros(exponents.size)
     stderr[alive] = block_error(logs[:, alive], n_blocks) / interval
+    return stderr
 
-    notes = []
-    n_dead = int(k - alive.sum())
+
+def _status(exponents, logs, interval, size, rule):
+    """What to know about these numbers; the code is that of the gravest note."""
+    notes, code = [], "ok"
+    n_dead = int(np.sum(~np.isfinite(exponents)))
     if n_dead:
+        code = "dead_directions"
         notes.append(
             f"{n_dead} exponents are -inf: directions that die, or shrink within an interval ({interval} steps) by more than "
             "rounding resolves"
         )
-    if interval > 1 and spread > np.log(1e10):
+    spread = _largest_spread(logs)
+    collapsed = interval > 1 and spread > np.log(_COLLAPSE)
+    if collapsed:
         notes.append(
             f"the frame came close to collapse (1e{spread / np.log(10):.0f}): for the smallest exponents take a shorter interval"
         )
-    dimension, reached = _kaplan_yorke(exponents, size)
-    if not reached:
-        notes.append(f"dimension unknown: the sum of the {k} exponents is not negative yet, ask for more")
+    if not kaplan_yorke(exponents, size)[1]:
+        code = "partial"
+        notes.append(f"dimension unknown: the sum of the {exponents.size} exponents is not negative yet, ask for more")
         if exponents[-1] > 0:
             notes.append("entropy is a lower bound: all exponents found are positive")
-    rule = None if log_sum is None else (log_sum, log_det)
-    # products of a few hundred rounded factors: 1e-8 is far above rounding, far below a missing term of a Jacobian
-    if rule is not None and np.isfinite(log_sum) and not abs(log_sum - log_det) <= 1e-8 * max(1.0, abs(log_det)):
-        notes.append(f"the sum rule is violated: {log_sum!r} from the frame, {log_det!r} from determinants, per step")
-    return LyapunovSpectrum(
-        exponents=exponents,
-        stderr=stderr,
-        block_logs=logs,
-        interval=interval,
-        n_steps=n_intervals * interval,
-        n_blocks=n_blocks,
-        dimension=dimension,
-        entropy=float(exponents[exponents > 0].sum()),
-        sum_rule=rule,
-        state=state.copy(),
-        status="; ".join(notes) or "ok",
-        n_units=net.n_units,
-        transient=transient,
-        tangent_transient=tangent_transient,
-        ensemble=net.ensemble,
-    )
+    violated = rule is not None and np.isfinite(rule[0]) and not abs(rule[0] - rule[1]) <= _SUM_RULE * max(1.0, abs(rule[1]))
+    if violated:
+        notes.append(f"the sum rule is violated: {rule[0]!r} from the frame, {rule[1]!r} from determinants, per step")
+    if collapsed or violated:
+        code = "inaccurate"
+    return Status(code, "; ".join(notes), ok=code in ("ok", "dead_directions"))
 
 
-def _kaplan_yorke(exponents, size):
-    """(dimension, whether these exponents reach it)."""
+def _largest_spread(logs):
+    """Largest difference of log |R_jj| within an interval, of directions that live."""
+    alive = [row[np.isfinite(row)] for row in logs]
+    return max((float(np.ptp(row)) for row in alive if row.size), default=0.0)
+
+
+def kaplan_yorke(exponents: np.ndarray, size: int) -> tuple[float, bool]:
+    """Kaplan-Yorke dimension j + (l_1 + .. + l_j) / |l_{j+1}|, j the last index with a sum that is not negative [T5].
+
+    Parameters
+    ----------
+    exponents : (k,) array, descending, k <= size
+    size : int, the dimension of the space
+
+    Returns
+    -------
+    dimension : float, nan where these exponents do not reach it
+    reached : bool
+    """
     sums = np.cumsum(exponents)
     negative = np.flatnonzero(sums < 0)
     if negative.size:

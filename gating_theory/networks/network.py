@@ -6,6 +6,8 @@ the theory of the spectrum: the Jacobian is assembled from the site derivatives 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..cell.cell import Cell
@@ -16,6 +18,13 @@ from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..running.blas import single_blas_thread
 from ..support.checks import complex_array, generator, integer, real, real_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from .fixed_points import NetworkFixedPoints
 
 __all__ = ["Network"]
 
@@ -66,7 +75,14 @@ class Network:
     Results always have the full shape.
     """
 
-    def __init__(self, ensemble, matrices, biases, parameters=None, input=None):
+    def __init__(
+        self,
+        ensemble: Ensemble | Cell,
+        matrices: npt.ArrayLike,
+        biases: npt.ArrayLike,
+        parameters: npt.ArrayLike | None = None,
+        input: npt.ArrayLike | None = None,
+    ) -> None:
         if not isinstance(ensemble, (Ensemble, Cell)):
             raise TypeError(f"ensemble must be an Ensemble or a Cell, got {ensemble!r}")
         cell = ensemble.cell if isinstance(ensemble, Ensemble) else ensemble
@@ -175,7 +191,7 @@ class Network:
         matrices.flags.writeable = False
         return cls(ensemble, matrices, biases, parameters, pattern), state
 
-    def driven(self, input=None, parameters=None):
+    def driven(self, input: npt.ArrayLike | None = None, parameters: npt.ArrayLike | None = None) -> Network:
         """The same network under another frozen input or with other site parameters; its matrices are shared, not copied.
 
         With a batch axis in either, the result is a batch of this one network, once for every input.
@@ -224,7 +240,7 @@ class Network:
     parameters = property(lambda self: self._parameters, doc="(P, N) or (B, P, N) array of site parameters, read-only.")
     input = property(lambda self: self._input, doc="(K, N) or (B, K, N) array, the frozen input pattern, read-only.")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         size = f"{self._n} units" if self._batch is None else f"{self._batch} networks of {self._n} units"
         return f"Network({size}, {self._ensemble!r})"
 
@@ -256,7 +272,7 @@ class Network:
 
     # --- states
 
-    def random_state(self, rng=None, scale=1.0):
+    def random_state(self, rng: np.random.Generator | int | None = None, scale: float = 1.0) -> np.ndarray:
         """A state with every variable of every unit iid normal.
 
         Parameters
@@ -271,7 +287,17 @@ class Network:
         scale = real("scale", scale, low=0.0)
         return scale * generator(rng).standard_normal((*self._lead, self._cell.n_state, self._n))
 
-    def _state(self, state):
+    def as_state(self, state: npt.ArrayLike) -> np.ndarray:
+        """A state as methods take it, full or flat, in the full shape (d, N) or (B, d, N).
+
+        Parameters
+        ----------
+        state : (d, N) array, or flat
+
+        Raises
+        ------
+        TypeError, ValueError : another shape, not real numbers, not finite
+        """
         state = real_array("state", state)
         d, n = self._cell.n_state, self._n
         full, flat = (*self._lead, d, n), (*self._lead, d * n)
@@ -279,7 +305,17 @@ class Network:
             raise ValueError(f"state must have shape {full} or, state variable after state variable, {flat}, got {state.shape}")
         return state.reshape(full)
 
-    def _pattern(self, input):
+    def as_input(self, input: npt.ArrayLike | None) -> np.ndarray:
+        """An input pattern as methods take it, (K, N) or (B, K, N); None is the network's own frozen one.
+
+        Parameters
+        ----------
+        input : (K, N) or (B, K, N) array, or None
+
+        Raises
+        ------
+        TypeError, ValueError : another shape, not real numbers, not finite
+        """
         if input is None:
             return self._input
         input = real_array("input", input)
@@ -318,7 +354,7 @@ class Network:
 
     # --- dynamics
 
-    def fields(self, state, input=None):
+    def fields(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The fields y_k = U_k m_k + b_k + I_k at a state, computed in the cell's order [T1].
 
         Parameters
@@ -335,14 +371,35 @@ class Network:
         ------
         TypeError, ValueError : arrays of another shape, not of real numbers, or not finite
         """
-        return self._fields(self._state(state), self._pattern(input))
+        return self._fields(self.as_state(state), self.as_input(input))
 
-    def step(self, state, input=None):
+    def step(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The next state s' = F(s, y(s)) [T1]; arguments as in :meth:`fields`. Returns (d, N) or (B, d, N)."""
-        state = self._state(state)
-        return self._update(state, self._fields(state, self._pattern(input)))
+        return self.advance(self.as_state(state), self.as_input(input))[1]
 
-    def run(self, state, n_steps, input="noise", rng=None, trajectory=False):
+    def advance(self, state: np.ndarray, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fields and next state of one step, with nothing checked: for those who make many steps and look at the result themselves.
+
+        Parameters
+        ----------
+        state : (d, N) or (B, d, N) array, as :meth:`as_state` gives it
+        pattern : (K, N) or (B, K, N) array, the input, as :meth:`as_input` or :meth:`input_sequence` give it
+
+        Returns
+        -------
+        fields, state : arrays (K, N) and (d, N), with a batch (B, K, N) and (B, d, N); the state may be infinite
+        """
+        fields = self._fields(state, pattern)
+        return fields, self._update(state, fields)
+
+    def run(
+        self,
+        state: npt.ArrayLike,
+        n_steps: int,
+        input: npt.ArrayLike | str = "noise",
+        rng: np.random.Generator | int | None = None,
+        trajectory: bool = False,
+    ) -> np.ndarray:
         """Run the network for a number of steps [T1].
 
         Parameters
@@ -366,16 +423,16 @@ class Network:
         ------
         ConvergenceError : the state runs away to infinity (cells with unbounded candidates); ``estimate`` is the last finite state
         """
-        state = self._state(state)
+        state = self.as_state(state)
         n_steps = integer("n_steps", n_steps)
         if not isinstance(trajectory, (bool, np.bool_)):
             raise TypeError(f"trajectory must be True or False, got {trajectory!r}")
-        pattern_at = self._input_sequence(input, n_steps, rng)
+        pattern_at = self.input_sequence(input, n_steps, rng)
         state = state.copy()
         states = [state]
         for t in range(n_steps):
             with np.errstate(over="ignore", invalid="ignore"):
-                new = self._update(state, self._fields(state, pattern_at(t)))
+                new = self.advance(state, pattern_at(t))[1]
             if not np.isfinite(new).all():
                 raise ConvergenceError(f"the state runs away: it is not finite after {t + 1} steps", estimate=state)
             state = new
@@ -383,7 +440,26 @@ class Network:
                 states.append(state)
         return np.array(states) if trajectory else state
 
-    def _input_sequence(self, input, n_steps, rng):
+    def input_sequence(
+        self, input: npt.ArrayLike | str, n_steps: int, rng: np.random.Generator | int | None = None
+    ) -> Callable[[int], np.ndarray]:
+        """The input pattern of every step, as :meth:`run` takes it: a function of the step.
+
+        Parameters
+        ----------
+        input : "noise", "frozen" or array, as in :meth:`run`
+        n_steps : int, the length of an input that changes in time
+        rng : numpy Generator, int or None
+            For the noise, which is drawn when the function is called, so call it step after step.
+
+        Returns
+        -------
+        callable, t -> (K, N) or (B, K, N) array
+
+        Raises
+        ------
+        TypeError, ValueError : another word, arrays of another shape
+        """
         if isinstance(input, str):
             if input not in ("noise", "frozen"):
                 raise ValueError(f"input must be 'noise', 'frozen' or an array, got {input!r}")
@@ -406,12 +482,12 @@ class Network:
             if array.shape != series:
                 raise ValueError(f"input must have shape {series} where it changes in time, got {array.shape}")
             return lambda t: array[t]
-        pattern = self._pattern(array)
+        pattern = self.as_input(array)
         return lambda t: pattern
 
     # --- linear algebra around a state
 
-    def sites(self, state, input=None):
+    def sites(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> Sites:
         """The population of sites at a state, for the random-matrix calculators [T3, T4].
 
         Every unit counts 1/N; the networks of a batch are pooled. The gains are the ensemble's. Arguments as in :meth:`fields`.
@@ -420,14 +496,14 @@ class Network:
         -------
         Sites, ``source`` "sampled network"
         """
-        state = self._state(state)
-        fields = self._fields(state, self._pattern(input))
+        state = self.as_state(state)
+        fields = self._fields(state, self.as_input(input))
 
         size, gain = self._n * (self._batch or 1), self._ensemble.array("gain")
         pooled = (np.moveaxis(a, -2, 0).reshape(a.shape[-2], size) for a in (state, fields, self._parameters))
         return Sites(self._cell, np.full(size, 1.0 / size), *pooled, gain, "sampled network", matrices=self._ensemble.matrices)
 
-    def jacobian(self, state, input=None):
+    def jacobian(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The Jacobian ds'/ds of one step at a state: exact, from the derivatives of the cell [T2].
 
         dy_k = U_k (M_s ds + M_y dy)_k, field after field, then J = F_s + F_y dy/ds. Arguments as in :meth:`fields`.
@@ -437,8 +513,8 @@ class Network:
         (d N, d N) or (B, d N, d N) array
             Blocks of N rows and columns in the order of the state variables (LSTM: h, then c).
         """
-        state = self._state(state)
-        fields = self._fields(state, self._pattern(input))
+        state = self.as_state(state)
+        fields = self._fields(state, self.as_input(input))
         d, n, K = self._cell.n_state, self._n, self._cell.n_fields
         blocks = self._cell.compiled.blocks(self._rows(state), self._rows(fields), self._rows(self._parameters))
         site = (*self._lead, n)
@@ -447,10 +523,11 @@ class Network:
             value = blocks[name].get((i, j))
             return None if value is None else np.broadcast_to(value, site)
 
+        # not a push of the identity: U_k M_s is a scaling of columns here, O(N^2), and would be a product of matrices there
         # dy[k][i]: derivative of field k by state variable i, or None where it is identically zero
-        dy = []
+        dy: list[list[np.ndarray | None]] = []
         for k in range(K):
-            row = [None] * d
+            row: list[np.ndarray | None] = [None] * d
             if self._connected[k]:
                 matrix = self._matrices[..., k, :, :]
                 for i in range(d):
@@ -479,11 +556,69 @@ class Network:
                     block[..., units, units] += own
         return J
 
-    def eigenvalues(self, state, input=None):
+    def push(
+        self,
+        state: npt.ArrayLike,
+        directions: npt.ArrayLike,
+        input: npt.ArrayLike | None = None,
+        *,
+        fields: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Derivative of one step along directions: J v without J, exact [T2].
+
+        dy_k = U_k (M_s ds + M_y dy)_k, field after field, then ds' = F_s ds + F_y dy: m matrix-vector products a field.
+
+        Parameters
+        ----------
+        state : (d, N) array, or flat
+        directions : (d, N) or (d, N, m) array, with a batch (B, d, N) or (B, d, N, m)
+            Any ds, or m of them. Infinite ones are let through, as they come out of an unstable network.
+        input : (K, N) array, optional
+            As in :meth:`fields`.
+        fields : (K, N) or (B, K, N) array, optional
+            Those at the state, where they are known already; ``input`` is then not needed.
+
+        Returns
+        -------
+        array of the shape of ``directions``
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape
+        """
+        state = self.as_state(state)
+        if fields is None:
+            fields = self._fields(state, self.as_input(input))
+        directions = np.asarray(directions)
+        if directions.dtype.kind not in "fiu":
+            raise TypeError(f"directions must be an array of real numbers, got {directions.dtype}")
+        if directions.shape not in (state.shape, (*state.shape, *directions.shape[-1:])):
+            raise ValueError(f"directions must have shape {state.shape} or {(*state.shape, 'm')}, got {directions.shape}")
+        if directions.shape == state.shape:
+            return self._push(state, fields, directions[..., None])[..., 0]
+        return self._push(state, fields, directions)
+
+    def _push(self, state, fields, directions):
+        blocks = self._cell.compiled.blocks(self._rows(state), self._rows(fields), self._rows(self._parameters))
+        # the m directions are rows, (m, N) for each variable, and so is what is returned, transposed: a frame kept in that order is
+        # never copied
+        ds = [np.swapaxes(directions[..., i, :, :], -1, -2) for i in range(self._cell.n_state)]
+        dy = []
+        for k in range(self._cell.n_fields):
+            message = _combined(k, (blocks["M_s"], ds), (blocks["M_y"], dy)) if self._connected[k] else None
+            # U_k dm_k of columns is dm_k U_k^T of rows
+            dy.append(None if message is None else np.matmul(message, np.swapaxes(self._matrices[..., k, :, :], -1, -2)))
+        out = np.empty((*self._lead, directions.shape[-1], *state.shape[-2:]))
+        for i in range(self._cell.n_state):
+            value = _combined(i, (blocks["F_s"], ds), (blocks["F_y"], dy))
+            out[..., i, :] = 0.0 if value is None else value
+        return np.moveaxis(out, -3, -1)
+
+    def eigenvalues(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """Eigenvalues of the Jacobian at a state, in LAPACK's order: complex (d N,) or (B, d N). Arguments as in :meth:`fields`."""
         return self._linear_algebra(np.linalg.eigvals, self.jacobian(state, input)).astype(complex)
 
-    def log_det(self, lam, state, input=None):
+    def log_det(self, lam: npt.ArrayLike, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray | float:
         """(1/N) log|det(lambda - J)| at a state, by LU: the finite-N counterpart of ``Spectrum.potential``, per unit [T2, T4].
 
         Parameters
@@ -507,18 +642,18 @@ class Network:
 
     def find_fixed_points(
         self,
-        n_starts=64,
-        rng=None,
+        n_starts: int = 64,
+        rng: np.random.Generator | int | None = None,
         *,
-        starts=None,
-        input=None,
-        n_steps=100,
-        scale=1.0,
-        tol=1e-10,
-        slow_tol=1e-2,
-        merge=1e-6,
-        spectra=True,
-    ):
+        starts: npt.ArrayLike | None = None,
+        input: npt.ArrayLike | None = None,
+        n_steps: int = 100,
+        scale: float = 1.0,
+        tol: float = 1e-10,
+        slow_tol: float = 1e-2,
+        merge: float = 1e-6,
+        spectra: bool = True,
+    ) -> NetworkFixedPoints:
         """Fixed points of the network, by Newton's method from many starts [T2, T7]; never a proof that all were found.
 
         The residual is s*(y(s)) - s, with s*(y) the fixed state of a site at given fields: a shut update gate cannot make it
@@ -561,11 +696,18 @@ class Network:
         Where a cell has no closed-form site fixed point, sites take the one reached from s = 0, and fixed points of the network
         with a site elsewhere are not seen.
         """
-        from .fixed_points import _search
+        from .fixed_points import SearchOptions, search
 
-        return _search(self, n_starts, starts, rng, input, n_steps, scale, tol, slow_tol, merge, spectra)
+        options = SearchOptions(n_starts, n_steps, scale, tol, slow_tol, merge, spectra)
+        return search(self, options, rng, starts=starts, input=input)
 
-    def check_jacobian(self, state, rng=None, input=None, n_directions=4):
+    def check_jacobian(
+        self,
+        state: npt.ArrayLike,
+        rng: np.random.Generator | int | None = None,
+        input: npt.ArrayLike | None = None,
+        n_directions: int = 4,
+    ) -> float:
         """Compare J v with sixth-order finite differences of :meth:`step` along random directions v; the largest relative error.
 
         Relative to the largest entry of |J v| or 1. Rounding leaves about 1e-12; meaningless at kinks (ReLU).
@@ -580,7 +722,7 @@ class Network:
         -------
         float
         """
-        state, pattern, rng = self._state(state), self._pattern(input), generator(rng)
+        state, pattern, rng = self.as_state(state), self.as_input(input), generator(rng)
         J = self.jacobian(state, pattern)
         stencil = {1: 0.75, 2: -0.15, 3: 1.0 / 60.0}
         worst = 0.0
@@ -602,6 +744,23 @@ class Network:
             return function(matrix)
         with single_blas_thread():
             return function(matrix)
+
+
+def _combined(row, *terms):
+    """Sum over (block, parts) and j of block[row, j] parts[j], parts (m, N) or (B, m, N); None is 0."""
+    total, owned = None, False
+    for block, parts in terms:
+        for j, part in enumerate(parts):
+            slope = block.get((row, j))
+            if slope is None or part is None:
+                continue
+            one = np.ndim(slope) == 0 and slope == 1  # most messages are the state itself
+            term = part if one else part * (slope[:, None] if np.ndim(slope) == 2 else slope)
+            if total is None:
+                total, owned = term, not one
+            else:
+                total, owned = np.add(total, term, out=total if owned else None), True
+    return total
 
 
 def _owned(array):

@@ -1,15 +1,16 @@
 """Newton's method from many starts on the reduced equations of one network or several, and the bookkeeping of where they end [T7].
 
-Points are (B, m, N) arrays with the network of each in ``which`` (B,), as in :class:`~gating_theory.reduced_map.ReducedMap`.
+Points are (B, m, N) arrays with the network of each in ``which`` (B,), as in
+:class:`~gating_theory.networks.reduced_map.ReducedMap`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .reduced_map import size, solve
+from .reduced_map import ReducedMap, size, solve
 
-__all__ = ["descend", "merge_points", "newton", "polish", "unseen"]
+__all__ = ["FLAT", "descend", "merge_points", "mirror_images", "newton", "polish", "unseen"]
 
 #: Levenberg-Marquardt steps for a start that Newton leaves.
 _DESCENT_STEPS = 60
@@ -18,7 +19,9 @@ _DESCENT_STEPS = 60
 FLAT = 1e-5
 
 
-def newton(reduced, x, which, caps, bounds, tol, n_steps):
+def newton(
+    reduced: ReducedMap, x: np.ndarray, which: np.ndarray, caps: np.ndarray, bounds: np.ndarray, tol: float, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Newton with every component of a step held below the start's cap; the residual may rise.
 
     Parameters
@@ -60,7 +63,9 @@ def newton(reduced, x, which, caps, bounds, tol, n_steps):
     return best, least
 
 
-def descend(reduced, x, which, tol, slow_tol):
+def descend(
+    reduced: ReducedMap, x: np.ndarray, which: np.ndarray, tol: float, slow_tol: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Levenberg-Marquardt down |r|^2 with rejection of steps that do not descend: points, residuals, |J^T r| / |r|."""
     x = x.copy()
     B, n = len(x), reduced.n
@@ -92,7 +97,7 @@ def descend(reduced, x, which, tol, slow_tol):
     return x, size(residual), flat
 
 
-def polish(reduced, x, which):
+def polish(reduced: ReducedMap, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two more plain Newton steps where they help; points and residuals."""
     error = size(reduced.residual(x, which))
     for _ in range(2):
@@ -103,12 +108,13 @@ def polish(reduced, x, which):
     return x, error
 
 
-def merge_points(points, distance):
+def merge_points(points: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
     """Representatives (indices of points) and, for each point, which of them it is within the distance of."""
-    chosen, member = [], np.empty(len(points), dtype=int)
+    chosen: list[int] = []
+    member = np.empty(len(points), dtype=int)
     flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
     for i, point in enumerate(flat):
-        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else []
+        near = np.flatnonzero(np.abs(flat[chosen] - point).max(axis=1) <= distance) if chosen else np.zeros(0, dtype=int)
         if len(near):
             member[i] = near[0]
         else:
@@ -117,7 +123,42 @@ def merge_points(points, distance):
     return np.array(chosen, dtype=int), member
 
 
-def unseen(hits):
+def mirror_images(
+    points: np.ndarray, hits: np.ndarray, distance: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The fixed points of an odd network, which come in pairs +-x, from those that were reached.
+
+    Parameters
+    ----------
+    points : (P, m, N) array, distinct; hits : (P,) array, how often each was reached
+    distance : float, -x is there already if a point is that close
+
+    Returns
+    -------
+    everything : (Q, m, N) array, the points and behind them the images that were not reached
+    hits : (Q,) array, 0 for images
+    mirrored : (Q,) array of bool, which are images
+    pairs : (C,) array, the hits of each pair
+    selves : (C,) array of bool, which pairs are one point, its own image
+    source : (Q,) array, the point that each is or is the image of
+    """
+    images = -points
+    flat = points.reshape(len(points), np.prod(points.shape[1:], dtype=int))
+    partner = np.full(len(points), -1)
+    for i, image in enumerate(images.reshape(len(points), -1)):
+        near = np.flatnonzero(np.abs(flat - image).max(axis=1) <= distance)
+        if len(near):
+            partner[i] = near[0]
+    lonely = partner < 0
+    pairs = np.array([hits[i] + (hits[j] if j > i else 0) for i, j in enumerate(partner) if j < 0 or j >= i], dtype=int)
+    selves = np.array([j == i for i, j in enumerate(partner) if j < 0 or j >= i], dtype=bool)
+    everything = np.concatenate([points, images[lonely]])
+    source = np.concatenate([np.arange(len(points)), np.flatnonzero(lonely)])
+    mirrored = np.arange(len(everything)) >= len(points)
+    return everything, np.concatenate([hits, np.zeros(lonely.sum(), dtype=int)]), mirrored, pairs, selves, source
+
+
+def unseen(hits: np.ndarray) -> float:
     """Chao's estimate of the number of classes not seen, from how often each was [A. Chao, Scand. J. Stat. 11, 265 (1984)]."""
     if np.sum(hits) < 2:
         return float("inf")

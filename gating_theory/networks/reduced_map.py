@@ -15,15 +15,38 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..errors import ConvergenceError
 
-__all__ = ["ReducedMap", "solve", "size"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..cell.cell import Cell
+
+__all__ = ["GivenNetwork", "ReducedMap", "solve", "size"]
 
 #: Bytes of the matrices that are factored at a time: what stays in the cache while it is assembled and decomposed.
 _BLOCK = 1e6
+
+
+class GivenNetwork(Protocol):
+    """What these equations and the searches of their solutions take of a Network, which stands on them and cannot be named here."""
+
+    cell: Cell
+    n_units: int
+    batch: int | None
+    matrices: np.ndarray
+    biases: np.ndarray
+    parameters: np.ndarray
+
+    def as_input(self, input: npt.ArrayLike | None) -> np.ndarray:
+        """The input pattern."""
+
+    def eigenvalues(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
+        """Eigenvalues of the Jacobian."""
 
 
 @lru_cache(maxsize=64)
@@ -77,7 +100,7 @@ class ReducedMap:
     pattern : (K, N) or (batch, K, N) array, the frozen input I_k
     """
 
-    def __init__(self, net, pattern):
+    def __init__(self, net: GivenNetwork, pattern: np.ndarray) -> None:
         self.cell = net.cell
         self.site = _SiteMap(net.cell)
         single = net.batch is None
@@ -100,12 +123,14 @@ class ReducedMap:
     def _parameters_of(self, which):
         return list(np.moveaxis(self._of(self.parameters, which), 1, 0))
 
-    def blocks(self, count):
+    def blocks(self, count: int) -> list[slice]:
         """Slices that cut ``count`` points so that the matrices of one slice stay in the cache."""
         length = max(1, int(_BLOCK / (8 * self.n**2)))
         return [slice(start, start + length) for start in range(0, count, length)]
 
-    def fields(self, x, which, all=False, matrices=None):
+    def fields(
+        self, x: np.ndarray, which: np.ndarray, all: bool = False, matrices: dict[int, np.ndarray] | None = None
+    ) -> tuple[list, list[np.ndarray], list[np.ndarray]]:
         """Fields as a list of (B, N) arrays; those that Phi does not need stay 0 unless ``all``. Also the state rows used."""
         rows = [0.0] * self.cell.n_state
         for place, i in enumerate(self.site.kept):
@@ -122,7 +147,7 @@ class ReducedMap:
                 y[k] = y[k] + (message @ matrix.T if matrix.ndim == 2 else np.matmul(matrix, message[:, :, None])[:, :, 0])
         return rows, y, parameters
 
-    def fixed_state(self, y, parameters):
+    def fixed_state(self, y: list[np.ndarray], parameters: list[np.ndarray]) -> np.ndarray:
         """(B, d, N) fixed states of the sites; not a number where a site has none."""
         shape = y[0].shape
         parameters = [np.broadcast_to(p, shape) for p in parameters]
@@ -138,7 +163,7 @@ class ReducedMap:
             out[np.broadcast_to(bad[:, None], out.shape)] = np.nan
         return out
 
-    def residual(self, x, which):
+    def residual(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Phi(x) - x, (B, m, N), for points x (B, m, N) of the networks ``which`` (B,)."""
         out = np.empty_like(x)
         with np.errstate(all="ignore"):
@@ -147,13 +172,13 @@ class ReducedMap:
                 out[part] = self.fixed_state(y, parameters)[:, self.site.kept] - x[part]
         return out
 
-    def jacobian(self, x, which):
+    def jacobian(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residual (B, m N) and its derivative by x, (B, m N, m N)."""
         self.n_jacobians += len(x)
         with np.errstate(all="ignore"):
             return self._jacobian(x, which)
 
-    def newton_step(self, x, which):
+    def newton_step(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residual and the Newton step -J^-1 r at points x, both (B, m, N), cut into blocks that the cache can hold."""
         residual, step = np.empty_like(x), np.empty_like(x)
         for part in self.blocks(len(x)):
@@ -162,7 +187,7 @@ class ReducedMap:
             step[part] = -solve(J, r[:, :, None]).reshape(x[part].shape)
         return residual, step
 
-    def index(self, x, which):
+    def index(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
         """(B,) sign of det(1 - dPhi/dx); 0 within rounding of a fold."""
         sign = np.zeros(len(x), dtype=int)
         for part in self.blocks(len(x)):
@@ -214,7 +239,7 @@ class ReducedMap:
         J[:, range(self.m * n), range(self.m * n)] -= 1.0
         return residual, J
 
-    def complete(self, x, which):
+    def complete(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
         """The full states (B, d, N) of points x."""
         with np.errstate(all="ignore"):
             _, y, parameters = self.fields(x, which, all=True)
@@ -222,7 +247,7 @@ class ReducedMap:
         state[:, self.site.kept] = x
         return state
 
-    def bounds(self):
+    def bounds(self) -> np.ndarray:
         """(networks, m, 1) largest |s*| of the unknowns at any fields, probed; infinite where it grows with the fields."""
         shape = (self.n_networks, self.m, 1)
         if self.cell.closed_form is None:
@@ -238,7 +263,7 @@ class ReducedMap:
             largest.append(value.reshape(self.n_networks, -1, self.m, self.n_units).max(axis=(1, 3)))
         return np.where(largest[1] <= 1.05 * largest[0], largest[1], np.inf).reshape(shape)
 
-    def odd(self):
+    def odd(self) -> np.ndarray:
         """(networks,) whether Phi(-x) = -Phi(x), so that fixed points come in pairs: probed at points of several sizes.
 
         Phi is analytic where messages and updates are, so what holds at random points holds everywhere. Small ones are there
@@ -254,7 +279,7 @@ class ReducedMap:
         return odd
 
 
-def solve(matrix, right):
+def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Batched solve (B, n, n), (B, n, k); singular systems get a tiny shift, broken ones a zero solution."""
     try:
         with np.errstate(all="ignore"):
@@ -270,7 +295,7 @@ def solve(matrix, right):
     return out
 
 
-def size(residual):
+def size(residual: np.ndarray) -> np.ndarray:
     """(B,) largest |residual|, infinite where it is not a number."""
     largest = np.abs(residual).max(axis=tuple(range(1, residual.ndim)))
     return np.where(np.isfinite(largest), largest, np.inf)

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reduced_map import solve
+from .reduced_map import ReducedMap, solve
 
-__all__ = ["trace"]
+__all__ = ["passed_over", "trace"]
 
 #: First and largest step along a curve, in units of sqrt(m N): unknowns are of order 1, directions have rms 1.
 _FIRST, _LONGEST = 0.02, 0.4
@@ -36,7 +36,15 @@ _FINE, _SHORTEST = 1e-4, 1e-6
 _STANDS, _EASY = (0.15, 0.9), (0.05, 0.97)
 
 
-def trace(reduced, x, which, direction, sign, n_steps, farthest):
+def trace(
+    reduced: ReducedMap,
+    x: np.ndarray,
+    which: np.ndarray,
+    direction: np.ndarray,
+    sign: np.ndarray,
+    n_steps: int,
+    farthest: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Follow the curve of a direction from each of a set of fixed points, and report where it crosses t = 0 again.
 
     Parameters
@@ -69,7 +77,7 @@ def trace(reduced, x, which, direction, sign, n_steps, farthest):
         change, tangent = _correct(reduced, guess, which[active], direction[active], ahead[active])
         miss = np.linalg.norm(change, axis=1) / step[active]
         along = np.einsum("ij,ij->i", tangent, ahead[active])
-        passed = _passed_over(z[active, n], guess[:, n] + change[:, n], ahead[active, n], tangent[:, n], step[active], sign[active])
+        passed = passed_over(z[active, n], guess[:, n] + change[:, n], ahead[active, n], tangent[:, n], step[active], sign[active])
         stands = (miss < _STANDS[0]) & (along > _STANDS[1]) & ~(passed & (step[active] > _FINE * np.sqrt(n)))
         easy = (miss < _EASY[0]) & (along > _EASY[1])
         moved = active[stands]
@@ -89,11 +97,24 @@ def trace(reduced, x, which, direction, sign, n_steps, farthest):
     return np.concatenate(crossings).reshape(-1, *x.shape[1:]), np.concatenate(source)
 
 
-def _passed_over(before, after, slope_before, slope_after, step, sign):
+def passed_over(
+    before: np.ndarray, after: np.ndarray, slope_before: np.ndarray, slope_after: np.ndarray, step: np.ndarray, sign: np.ndarray
+) -> np.ndarray:
     """Whether t may have crossed 0 and come back within a step: its tangents at both ends meet on the other side of 0.
 
     Two crossings next to a fold of t are two fixed points about to merge, the ones that other methods miss. On the first step,
     from t = 0, whether t is on the wrong side already.
+
+    Parameters
+    ----------
+    before, after : (B,) arrays, t at both ends of the step
+    slope_before, slope_after : (B,) arrays, dt/ds there
+    step : (B,) array, length of the step
+    sign : (B,) array of +-1, the side of t = 0 on which curves that begin there are left
+
+    Returns
+    -------
+    (B,) array of bool
     """
     side = np.where(before == 0.0, sign, np.sign(before))
     turned = (side * slope_before < 0) & (side * slope_after > 0) & (side * after > 0)

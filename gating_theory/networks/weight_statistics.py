@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,16 +40,16 @@ class WeightStatistics:
     normal_distance: float
     radius: float
     circular_distance: float
-    outliers: list
+    outliers: list[complex]
     norm: float
     symmetry: float
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready; outliers as pairs of real and imaginary part."""
         return asdict(self) | {"outliers": [[z.real, z.imag] for z in self.outliers]}
 
 
-def weight_statistics(net):
+def weight_statistics(net: Network) -> dict[str, WeightStatistics]:
     """Statistics of the recurrent matrices of a network, field by field.
 
     Parameters
@@ -68,7 +69,7 @@ def weight_statistics(net):
     return {name: _statistics(U) for name, U in matrices.items() if U.any()}
 
 
-def weight_overlaps(net):
+def weight_overlaps(net: Network) -> dict[tuple[str, str], float]:
     """{(field, field): correlation of their matrices' entries}, 0 +- 1 / N if independent; arguments as in weight_statistics."""
     _require_single(net)
     unit = {name: U / np.linalg.norm(U) for name, U in zip(net.cell.field_names, net.matrices) if U.any()}
@@ -76,7 +77,7 @@ def weight_overlaps(net):
     return {(a, b): float(np.vdot(unit[a], unit[b])) for i, a in enumerate(names) for b in names[i + 1 :]}
 
 
-def shuffled(net, rng=None):
+def shuffled(net: Network, rng: np.random.Generator | int | None = None) -> Network:
     """The same network with the entries of every recurrent matrix permuted at random: the same law of entries without structure.
 
     Parameters

@@ -18,6 +18,7 @@ from ..networks.network import Network
 from ..networks.weight_statistics import WeightStatistics
 from ..training.diagnose import Diagnosis, ModeSummary
 from .provenance import json_ready
+from .status import Status
 
 __all__ = ["describe", "holds_arrays", "restore"]
 
@@ -170,7 +171,7 @@ def _take_diagnosis(d):
     network, network_arrays = _take_network(d.network)
     sites, site_arrays = _take_sites(d.sites)
     data = {"source": d.source, "driven": bool(d.driven), "n_states": int(d.n_states), "n_steps": int(d.n_steps)}
-    data |= {"advice": list(d.advice), "status": d.status, "network": network, "sites": sites}
+    data |= {"advice": list(d.advice), "status": str(d.status), "network": network, "sites": sites}
     data |= _plain({name: float(getattr(d, name)) for name in _NUMBERS})
     data["weights"] = {name: _plain(statistics.as_dict()) for name, statistics in d.weights.items()}
     data["overlaps"] = [[*pair, json_ready(float(value))] for pair, value in d.overlaps.items()]
@@ -197,7 +198,7 @@ def _make_diagnosis(data, arrays, cell):
         **{name: float(data[name]) for name in _NUMBERS},
         gradient={int(lag): float(value) for lag, value in data["gradient"]},
         advice=[str(text) for text in data["advice"]],
-        status=str(data["status"]),
+        status=Status("ok") if data["status"] == "ok" else Status("incomplete", str(data["status"]), ok=False),
         sites=_make_sites(data["sites"], _part("sites", arrays), net.cell),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
+from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import integer, real
 
@@ -26,6 +28,11 @@ _BOUNDS = {"gain": (0.0, 10.0), "bias": (-10.0, 10.0), "bias_std": (0.0, 10.0), 
 _BOUNDS |= {"parameter": (-10.0, 10.0), "parameter_std": (0.0, 10.0)}
 #: Values of an unknown at which its target is looked at before a root is closed in on: of the outermost, and of those inside it.
 _SCAN, _SCAN_INSIDE = 11, 7
+#: How far from the last root the next one is looked for, as a share of the bounds.
+_REACH = 0.03
+#: Steps towards a root, and how close its target is met, in units of the tolerance: of quantities that are exact, and of those of a
+#: simulation. What lies outside multiplies the error of what lies inside, so roots are met more closely than asked for.
+_EXACT, _SIMULATED = (80, 1e-3), (25, 0.3)
 #: Halvings towards the end of an interval in which the deeper targets can be met.
 _HALVINGS = 8
 
@@ -44,29 +51,30 @@ class Design:
     reachable : dict, {label: (low, high)}
         Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
         targets that were not reached.
-    status : str
+    status : Status
+        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached.
     size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
     """
 
     ensemble: Ensemble
-    target: dict
-    achieved: dict
-    solution: dict
+    target: dict[str, float]
+    achieved: dict[str, float]
+    solution: dict[str, float]
     state: str
     reached: bool
-    reachable: dict
-    status: str
-    size: tuple
+    reachable: dict[str, tuple[float, float]]
+    status: Status
+    size: tuple[int, int, int]
 
     @cached_property
-    def spectrum(self):
+    def spectrum(self) -> Spectrum:
         """Spectrum of the ensemble in that state."""
         return _State(self.ensemble, self.state, self.size).spectrum
 
     def __getstate__(self):
         return {k: v for k, v in vars(self).items() if k != "spectrum"}  # made again where it is wanted
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready, read back by :meth:`from_dict`: ensemble, target, what was achieved, solution, what is reachable, status."""
         return {
             "kind": "design",
@@ -77,12 +85,12 @@ class Design:
             "state": self.state,
             "reached": self.reached,
             "reachable": {label: list(span) for label, span in self.reachable.items()},
-            "status": self.status,
+            "status": str(self.status),
             "size": list(self.size),
         }
 
     @classmethod
-    def from_dict(cls, description, cell=None):
+    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> Design:
         """Rebuild a Design from :meth:`as_dict`.
 
         Parameters
@@ -112,8 +120,9 @@ class Design:
             raise ValueError(f"state must be one of {_STATES} with a size of three numbers, got {state!r} and {size!r}")
         if set(numbers["target"]) != set(numbers["achieved"]):
             raise ValueError(f"achieved must have the targets {list(numbers['target'])}, got {list(numbers['achieved'])}")
-        reachable = {str(k): tuple(map(float, v)) for k, v in description["reachable"].items()}
-        reached, status = bool(description["reached"]), str(description["status"])
+        reachable = {str(k): (float(low), float(high)) for k, (low, high) in description["reachable"].items()}
+        reached = bool(description["reached"])
+        status = _status(reached, str(description["status"]))
         made = cls(ensemble, **numbers, state=state, reached=reached, reachable=reachable, status=status, size=size)
         if state != "steady":  # which would take a simulation
             at = _State(ensemble, state, size)
@@ -123,14 +132,26 @@ class Design:
                     raise ValueError(f"achieved has {label} = {value}, which is not what the ensemble gives")
         return made
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"{self.ensemble.cell.name} design, {self.state} state: {self.status}"]
         lines += [f"  {path} = {value:.6g}" for path, value in self.solution.items()]
         lines += [f"  {label}: {self.achieved[label]:.6g} (wanted {value:.6g})" for label, value in self.target.items()]
         return "\n".join(lines)
 
 
-def design(cell, target, given=None, *, free=None, bounds=None, state="zero", tol=1e-4, n_units=2000, n_steps=200, rng=0):
+def design(
+    cell: Cell | Ensemble,
+    target: Mapping[str, Any],
+    given: Mapping[str, float] | None = None,
+    *,
+    free: Sequence[str] | None = None,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    state: str = "zero",
+    tol: float = 1e-4,
+    n_units: int = 2000,
+    n_steps: int = 200,
+    rng: int = 0,
+) -> Design:
     """Gains and biases of a random network with the wanted timescales and stability [T3, T5, T6].
 
     Each target is solved for by one hyperparameter, one inside the other: the stability target by the gain of the candidate for
@@ -286,6 +307,10 @@ def _spans(paths, bounds):
     return out
 
 
+def _status(reached, text):
+    return Status("reached") if reached else Status("not_reached", text, ok=False)
+
+
 class _Search:
     """Root searches, one inside the other. ``levels`` count from 0, the innermost."""
 
@@ -308,7 +333,7 @@ class _Search:
         target = {label: value for label, _, _, value in self.targets}
         missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
-        status = "reached" if not missed else self._explain(missed, reachable, achieved)
+        status = _status(not missed, self._explain(missed, reachable, achieved))
         solution = {path: values[path] for path in self.paths}
         return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 
@@ -372,16 +397,16 @@ class _Search:
 
     def _near(self, look, hint, low, high):
         """A root close to that of the last search at this level, or None."""
-        reach = 0.03 * (high - low)
+        reach = _REACH * (high - low)
         a, b = max(low, hint - reach), min(high, hint + reach)
         fa, fb = look(a), look(b)
         return self._close_in(look, a, b, fa, fb) if fa * fb < 0.0 else None
 
     def _close_in(self, look, a, b, fa, fb):
         """A root between a and b where the deviation falls below the tolerance; None at a jump."""
-        noisy = self.state == "steady"
-        goal = 0.3 * self.tol if noisy else 1e-3 * self.tol  # what lies outside multiplies the error of what lies inside
-        for i in range(25 if noisy else 80):
+        n_steps, share = _SIMULATED if self.state == "steady" else _EXACT
+        goal = share * self.tol
+        for i in range(n_steps):
             if abs(fa) <= goal or abs(fb) <= goal or b - a <= 1e-13 * max(1.0, abs(a), abs(b)):
                 break
             # secant steps, pulled off the ends; every fourth halves, so that a bracket always shrinks

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
+from ..interop import readers
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
-from ..networks.weight_statistics import shuffled, weight_overlaps, weight_statistics
+from ..networks.weight_statistics import WeightStatistics, shuffled, weight_overlaps, weight_statistics
+from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import generator, integer, real
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import numpy.typing as npt
 
 __all__ = ["Diagnosis", "ModeSummary", "diagnose"]
 
@@ -48,10 +57,10 @@ class ModeSummary:
     slowest: float
     radius: float
     abscissa: float
-    slow_fraction: dict
+    slow_fraction: dict[float, float]
     gain_margin: float | None = None
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready; what is infinite as None."""
         plain = {"slowest": self.slowest, "radius": self.radius, "abscissa": self.abscissa, "gain_margin": self.gain_margin}
         plain = {k: v if v is None or math.isfinite(v) else None for k, v in plain.items()}
@@ -85,15 +94,16 @@ class Diagnosis:
     structure_shuffled : float
         The same for the shuffled matrices, at the states they visit: what finite size alone gives.
     advice : list of str
-    status : str, "ok" or what could not be computed
+    status : Status
+        Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
     sites : Sites, of all states looked at
     """
 
     source: str
     network: Network = field(repr=False)
     ensemble: Ensemble
-    weights: dict
-    overlaps: dict
+    weights: dict[str, WeightStatistics]
+    overlaps: dict[tuple[str, str], float]
     driven: bool
     n_states: int
     n_steps: int
@@ -105,19 +115,19 @@ class Diagnosis:
     random: ModeSummary | None
     lyapunov: float
     lyapunov_stderr: float
-    gradient: dict
+    gradient: dict[int, float]
     structure: float
     structure_shuffled: float
-    advice: list
-    status: str
+    advice: list[str]
+    status: Status
     sites: Sites = field(repr=False)
 
     @cached_property
-    def spectrum(self):
+    def spectrum(self) -> Spectrum:
         """Spectrum of the sites: what iid matrices would give there [T4]."""
         return Spectrum(self.sites)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready: all but matrices and sites (``gt.save`` keeps these too); eigenvalues as pairs of real and imaginary part."""
         return {
             "kind": "diagnosis",
@@ -139,28 +149,28 @@ class Diagnosis:
             "lyapunov_stderr": _finite(self.lyapunov_stderr),
             "gradient": {str(lag): _finite(value) for lag, value in self.gradient.items()},
             "advice": list(self.advice),
-            "status": self.status,
+            "status": str(self.status),
             "eigenvalues": [[[z.real, z.imag] for z in row] for row in self.eigenvalues.tolist()],
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _text(self)
 
 
 def diagnose(
-    source,
-    inputs=None,
+    source: Network | str | PathLike | Mapping[str, Any] | Any,
+    inputs: npt.ArrayLike | None = None,
     *,
-    layer=0,
-    direction="forward",
-    prefix=None,
-    kind=None,
-    nonlinearity=None,
-    n_states=8,
-    taus=(10, 100, 1000),
-    rng=0,
-    progress=None,
-):
+    layer: int = 0,
+    direction: str = "forward",
+    prefix: str | None = None,
+    kind: str | None = None,
+    nonlinearity: str | None = None,
+    n_states: int = 8,
+    taus: float | Sequence[float] = (10, 100, 1000),
+    rng: np.random.Generator | int | None = 0,
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> Diagnosis:
     """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
 
     Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
@@ -170,6 +180,7 @@ def diagnose(
     Parameters
     ----------
     source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
+        Whatever one of ``gating_theory.interop.readers`` knows.
     inputs : array or tensor (T, I) or (T, B, I), optional
         Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
     layer, direction, prefix, kind, nonlinearity : as for ``read``
@@ -200,9 +211,7 @@ def diagnose(
         name, run = f"{source.cell.name} network", _free_run(source, rng)
         other = _free_run(shuffled(source, rng), rng)
     else:
-        from ..interop import torch as bridge
-
-        weights = bridge.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
+        weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
         part = weights.layer(layer, direction)
         name = part.name
         if inputs is None:
@@ -282,7 +291,7 @@ class _Report:
             structure=structure[0],
             structure_shuffled=structure[1],
             advice=[],
-            status="; ".join(self.notes) or "ok",
+            status=Status("incomplete", "; ".join(self.notes), ok=False) if self.notes else Status("ok"),
             sites=pooled,
         )
         return replace(result, advice=_advice(result))
@@ -439,7 +448,7 @@ def _text(d):
         f"with shuffled weights {100 * d.structure_shuffled:.2f} %"
     )
     lines += [f"- {text}" for text in d.advice]
-    if d.status != "ok":
+    if not d.status.ok:
         lines.append(f"note: {d.status}")
     return "\n".join(lines)
 

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import csv
 import io as _io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import fixed_points
+from ..mean_field.fixed_points import FixedPoint, fixed_points
 from ..networks.network import Network
 from ..results.provenance import provenance
 from ..running.blas import single_blas_thread
@@ -31,6 +33,9 @@ from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import generator, integer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 __all__ = ["validate", "Validation", "Row", "Case", "CASES", "sampled_sites"]
 
@@ -60,19 +65,20 @@ class Case:
     name: str
     cell: str
     state: str
-    values: dict
-    discs: tuple = ((1.0, 0.2), (0.5, 0.3))
-    taus: tuple = (10.0, 100.0)
-    lambdas: tuple = (1.0, 0.6 + 0.3j)
+    values: Mapping[str, Any]
+    discs: tuple[tuple[complex, float], ...] = ((1.0, 0.2), (0.5, 0.3))
+    taus: tuple[float, ...] = (10.0, 100.0)
+    lambdas: tuple[complex, ...] = (1.0, 0.6 + 0.3j)
 
-    def ensemble(self):
+    def ensemble(self) -> Ensemble:
         """The Ensemble."""
         from ..cell import builtin as cells
 
         return Ensemble(getattr(cells, self.cell), **self.values)
 
 
-CASES = (
+#: The cases that ``gating-theory validate`` runs.
+CASES: tuple[Case, ...] = (
     Case(
         "GRU zero state",
         "GRU",
@@ -127,7 +133,7 @@ class Row:
     reason: str = ""
 
     @property
-    def agrees(self):
+    def agrees(self) -> bool:
         """Whether the verdict is "agree"."""
         return self.verdict == "agree"
 
@@ -144,23 +150,23 @@ class Validation:
     seed : the seed, or None
     """
 
-    rows: tuple
-    clouds: dict = field(repr=False, compare=False)
-    sites: dict = field(repr=False, compare=False)
-    seed: object = None
+    rows: tuple[Row, ...]
+    clouds: dict[str, np.ndarray] = field(repr=False, compare=False)
+    sites: dict[str, Sites] = field(repr=False, compare=False)
+    seed: int | None = None
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether every row agrees."""
         return all(row.agrees for row in self.rows)
 
     @property
-    def status(self):
+    def status(self) -> str:
         """One line: how many rows agree."""
         n = sum(row.agrees for row in self.rows)
         return f"{n} of {len(self.rows)} comparisons agree" + ("" if self.ok else f", {len(self.rows) - n} DISAGREE")
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """JSON-ready: rows, status, provenance."""
         return {
             "kind": "validation",
@@ -169,7 +175,7 @@ class Validation:
             "provenance": provenance(seed=self.seed),
         }
 
-    def to_csv(self):
+    def to_csv(self) -> str:
         """The rows as text in CSV."""
         out = _io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
@@ -178,7 +184,7 @@ class Validation:
             writer.writerow(asdict(row))
         return out.getvalue()
 
-    def table(self):
+    def table(self) -> str:
         """The rows as an aligned text table, with a legend."""
         lines, case = [], None
         head = f"  {'quantity':<32}{'theory':>9}{'at sites':>10}{'measured':>10}{'sites':>9}{'matrices':>10}  verdict"
@@ -193,13 +199,13 @@ class Validation:
             "",
             "theory: infinite network; at sites: theory at the sites of the measured networks; sites, matrices: expected standard",
             f"deviations of one network from either cause. Agreement: means over networks within {_SIGMAS:g} of these, and at",
-            "the edges no eigenvalue far beyond and no gap within (gating_theory/validate.py says how far).",
+            "the edges no eigenvalue far beyond and no gap within (gating_theory/validation/comparison.py says how far).",
             self.status,
         ]
         return "\n".join(lines[1:]) + "\n"
 
 
-def sampled_sites(fixed_point, n_units, rng=None):
+def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: np.random.Generator | int | None = None) -> Sites:
     """A random sample of N sites of a mean-field fixed point: what one network of N units has.
 
     Parameters
@@ -221,7 +227,16 @@ def sampled_sites(fixed_point, n_units, rng=None):
     return Sites(ensemble.cell, np.full(n, 1.0 / n), state, fields, parameters, ensemble.array("gain"), "sampled mean field")
 
 
-def validate(cells=("GRU", "LSTM"), n_units=None, n_networks=3, rng=0, *, cases=None, executor=None, progress=None):
+def validate(
+    cells: Sequence[str] | str = ("GRU", "LSTM"),
+    n_units: int | None = None,
+    n_networks: int = 3,
+    rng: int | None = 0,
+    *,
+    cases: Sequence[Case] | None = None,
+    executor: Executor | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> Validation:
     """Compare the theory with freshly sampled networks.
 
     Parameters

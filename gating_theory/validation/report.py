@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +18,18 @@ from ..results.store import save
 from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
 from ..sweeps.phase_diagram import phase_diagram
-from .comparison import CASES
+from .comparison import CASES, Validation
 
-__all__ = ["ClosedForm", "diagrams", "closed_forms", "write_report", "save_figure"]
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    #: {cell: (areas, lines)}
+    Diagrams = Mapping[str, tuple[xr.Dataset, xr.Dataset]]
+
+__all__ = ["ClosedForm", "diagrams", "closed_forms", "panels", "report_text", "save_figure", "write_report"]
 
 #: Quantities with a closed form come out of a root search whose own tolerance is 1e-12.
 _TOL = 1e-9
@@ -33,16 +44,21 @@ class ClosedForm:
     exact: float
 
     @property
-    def agrees(self):
+    def agrees(self) -> bool:
         """Whether both are equal to 1e-9."""
         return bool(abs(self.computed - self.exact) <= _TOL)
 
-    def __str__(self):
+    def __str__(self) -> str:
         verdict = "agree" if self.agrees else "DISAGREE"
         return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {verdict}"
 
 
-def diagrams(cells=("GRU", "LSTM"), points=40, executor=None, progress=None):
+def diagrams(
+    cells: Sequence[str] = ("GRU", "LSTM"),
+    points: int = 40,
+    executor: Executor | None = None,
+    progress: bool | Callable[[int, int], object] | None = None,
+) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
     """The phase diagrams of the demo: GRU in (a_r, a_h), LSTM in (a_f, a_g), with onset and fold lines and tricritical points.
 
     Parameters
@@ -78,7 +94,7 @@ def diagrams(cells=("GRU", "LSTM"), points=40, executor=None, progress=None):
     return out
 
 
-def closed_forms(datasets):
+def closed_forms(datasets: Diagrams) -> list[ClosedForm]:
     """Critical values of the demo's diagrams beside their closed forms [T5]: list of ClosedForm."""
     # LSTM: the ellipsoid a_o^2 + a_i^2 + 3 a_f^2 = 64 at a_i = a_o = 4
     known = {
@@ -100,7 +116,13 @@ def closed_forms(datasets):
     return out
 
 
-def write_report(out, validation, datasets, forms, executor=None):
+def write_report(
+    out: Path,
+    validation: Validation,
+    datasets: Diagrams,
+    forms: Sequence[ClosedForm],
+    executor: Executor | None = None,
+) -> list[Path]:
     """Write tables, datasets and figures of a validation into a directory.
 
     Parameters
@@ -130,7 +152,9 @@ def write_report(out, validation, datasets, forms, executor=None):
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
     cases = [case for case in CASES if case.name in validation.clouds]
-    plans = [(name, cases, validation) for name in ("densities", "timescales", "spectra") if cases]  # the longest first
+    plans: list[tuple] = [
+        (name, cases, validation) for name in ("densities", "timescales", "spectra") if cases
+    ]  # the longest first
     plans += [("phase_diagrams", datasets)] if datasets else []
     if executor is None:
         files += [_draw(out, *plan) for plan in plans]
@@ -144,7 +168,7 @@ def _draw(out, name, *data):
     return save_figure(draw(*data), out / f"{name}.png")
 
 
-def report_text(validation, forms):
+def report_text(validation: Validation, forms: Sequence[ClosedForm]) -> str:
     """The validation's table and the closed forms as text."""
     lines = [validation.table()]
     if forms:
@@ -152,13 +176,14 @@ def report_text(validation, forms):
     return "\n".join(lines)
 
 
-def save_figure(figure, path, dpi=160):
+def save_figure(figure: Figure, path: Path, dpi: int = 160) -> Path:
     """Write a figure as PNG, atomically; the path is returned. ``path`` is a pathlib.Path."""
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=dpi))
     return path
 
 
-def _figure(columns, rows, width=2.6, height=2.6):
+def panels(columns: int, rows: int, width: float = 2.6, height: float = 2.6) -> tuple[Figure, np.ndarray]:
+    """A figure of columns times rows panels of that size in inches, and its axes in one row."""
     # without pyplot: no window system, nothing global, nothing to close
     from matplotlib.figure import Figure
 
@@ -175,13 +200,13 @@ def _spectrum(case, validation):
     return Spectrum(points[0] if case.state == "zero" else points[-1], tol=1e-4)
 
 
-def _panels(count):
+def _grid(count):
     columns = min(4, count)
     return columns, -(-count // columns)
 
 
 def _spectra(cases, validation):
-    figure, axes = _figure(*_panels(len(cases)))
+    figure, axes = panels(*_grid(len(cases)))
     for ax, case in zip(axes, cases):
         plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
         ax.set_title(case.name, fontsize="medium")
@@ -194,7 +219,7 @@ def _spectra(cases, validation):
 
 
 def _densities(cases, validation):
-    figure, axes = _figure(*_panels(len(cases)), width=3.2)
+    figure, axes = panels(*_grid(len(cases)), width=3.2)
     for ax, case in zip(axes, cases):
         plot_density(_spectrum(case, validation), ax=ax, n=100)
         ax.set_title(case.name, fontsize="medium")
@@ -204,7 +229,7 @@ def _densities(cases, validation):
 
 
 def _timescales(cases, validation):
-    figure, axes = _figure(*_panels(len(cases)))
+    figure, axes = panels(*_grid(len(cases)))
     for ax, case in zip(axes, cases):
         cloud = validation.clouds[case.name]
         # down to one eigenvalue of the cloud
@@ -218,7 +243,7 @@ def _timescales(cases, validation):
 
 
 def _phase_diagrams(datasets):
-    figure, axes = _figure(len(datasets), 1, 3.6, 2.8)
+    figure, axes = panels(len(datasets), 1, 3.6, 2.8)
     for ax, (name, (areas, lines)) in zip(axes, datasets.items()):
         plot_phase_diagram(areas, lines=[lines], ax=ax)
         ax.set_title(name, fontsize="medium")

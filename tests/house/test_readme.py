@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gating_theory.cli import command as cli
+from gating_theory.cli.arguments import axis_of, ensemble_of, parser
 
 ROOT = Path(__file__).parents[2]
 #: Pages whose Python runs: how many blocks and how many promised numbers there are at least.
@@ -82,12 +82,12 @@ def test_commands_are_understood(monkeypatch, tmp_path):
     found = [words for words in commands() if words[0] == "gating-theory"]
     assert {words[1] for words in found} == {"spectrum", "phase-diagram", "derive", "validate", "diagnose", "figures", "portrait"}
     for words in found:
-        options = cli._parser().parse_args(words[1:])  # SystemExit if not
+        options = parser().parse_args(words[1:])  # SystemExit if not
         assert callable(options.run)
         if hasattr(options, "gain"):
-            ensemble = cli._ensemble(options)
+            ensemble = ensemble_of(options)
             for text in getattr(options, "axis", ()):
-                path, values = cli._axis(text)
+                path, values = axis_of(text)
                 assert ensemble.value(path) is not None and values.size > 0
         if words[1] == "validate":
             assert set(options.cells) <= {"GRU", "LSTM"}

@@ -11,7 +11,7 @@ from mpmath_loops import mp_gru
 from scipy.special import expit
 
 import gating_theory as gt
-from gating_theory.ensemble.sites import FieldLaw
+from gating_theory.ensemble.quadrature import FieldLaw
 from gating_theory.mean_field.expansion import small_moments
 
 # --- onset

@@ -5,30 +5,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-import sympy as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from samples import cell_of, own_cell
 from scipy.optimize import root
 from scipy.stats import norm
 
 import gating_theory as gt
-from gating_theory.networks.enumeration import _Options, _Search
 from gating_theory.networks.reduced_map import ReducedMap
-
-_DEFAULT = _Options(min_hits=3, max_rounds=60, scale=1.0, tol=1e-10, merge=1e-6)
-
-
-def own_cell():
-    h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
-    z, n = gt.sigma(y_z), sp.tanh(y_h)
-    return gt.Cell(
-        name="mine", state=[h], fields=[y_z, y_h], messages=[h, z * h + h**3], update=[z * h + (1 - z) * n], fixed_point=[n]
-    )
-
-
-def cell_of(name):
-    return own_cell() if name == "mine" else getattr(gt, name)
-
 
 # --- against what is known
 
@@ -38,7 +20,7 @@ def test_one_unit_exactly():
     result = gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=3.0), 1, 400, rng=0, points=True)
     u = np.array([result.network(i).matrices.item() for i in range(400)])
     assert np.array_equal(result.counts, np.where(u > 1, 3, 1))
-    assert result.odd and result.degree_passed == 1.0 and result.status == "ok"
+    assert result.odd and result.degree_passed == 1.0 and result.status.code == str(result.status) == "ok"
     # E n = 1 + 2 P(u > 1), four standard errors
     assert abs(result.mean - 1 - 2 * norm.sf(1 / 3.0)) < 4 * result.mean_stderr
     assert result.mean_log == pytest.approx(np.log(3) * np.mean(u > 1))
@@ -198,19 +180,6 @@ def test_nothing_that_random_starts_find_is_missed():
         assert (distance.min(axis=1) < 1e-6).all()
 
 
-@pytest.mark.parametrize("gap", [1e-1, 1e-3, 1e-5])
-def test_a_narrow_pair_next_to_a_fold(gap):
-    """tanh(1.5 x + b) at a bias short of the fold: a pair 2 sqrt(gap) or so apart."""
-    h = np.sqrt(1 / 3)
-    bias = np.arctanh(h) - 1.5 * h + gap
-    net = gt.Network(gt.Vanilla, np.full((1, 1, 1), 1.5), np.full((1, 1), bias))
-    search = _Search(ReducedMap(net, net.input), [np.random.default_rng(0)], _DEFAULT)
-    search.run()
-    x = np.linspace(-1, 1, 2_000_001)
-    assert np.count_nonzero(np.diff(np.sign(np.tanh(1.5 * x + bias) - x))) == len(search.points) == 3
-    assert sorted(search.index) == [-1, 1, 1]
-
-
 def test_pairs_give_the_same_count_as_no_use_of_the_symmetry(monkeypatch):
     ens = gt.Ensemble(gt.Vanilla, gain=3.0)
     pairs = gt.count_fixed_points(ens, 8, 24, rng=5, points=True)
@@ -221,55 +190,6 @@ def test_pairs_give_the_same_count_as_no_use_of_the_symmetry(monkeypatch):
     assert np.array_equal(pairs.degree, single.degree)
     for points in pairs.points:
         assert np.abs(points[:, None] + points[None]).max(axis=(2, 3)).min(axis=1).max() < 1e-9
-
-
-@pytest.mark.parametrize(
-    "name, values, odd",
-    [
-        ("Vanilla", {"gain": 2.0}, True),
-        ("Vanilla", {"gain": 2.0, "bias_std": 1e-3}, False),
-        ("Vanilla", {"gain": 1e5, "bias": 1e-3}, False),  # saturated everywhere but near zero
-        ("Vanilla", {"gain": 2.0, "input_std": 0.1}, False),
-        ("GRU", {"gain": {"r": 2.0, "h": 2.0}}, False),
-        ("GRU", {"gain": {"r": 0.0, "h": 2.0}, "bias": {"r": 0.5}}, True),
-        ("GRU", {"gain": {"r": 0.0, "h": 2.0}, "bias": {"h": 0.5}}, False),
-        ("LSTM", {"gain": 2.0}, False),
-        ("LSTM", {"gain": {"f": 0.0, "i": 0.0, "o": 0.0, "g": 3.0}, "bias": {"f": 1.0, "i": -1.0}}, True),
-        ("LiGRUTanh", {"gain": 2.0, "bias": {"z": 1.0}}, True),  # the update gate does not matter
-        ("LiGRU", {"gain": 2.0}, False),
-        ("mine", {"gain": 2.0}, False),
-    ],
-)
-def test_oddness(name, values, odd):
-    net = gt.Network.sample(gt.Ensemble(cell_of(name), **values), 5, rng=0, batch=2)
-    assert ReducedMap(net, net.input).odd().tolist() == [odd, odd]
-
-
-# --- a batch is what its networks are
-
-
-@settings(max_examples=8)
-@given(name=st.sampled_from(["Vanilla", "GRU", "LSTM", "JANET", "PeepholeLSTM"]), n=st.integers(1, 6), seed=st.integers(0, 1000))
-def test_reduced_map_of_a_batch(name, n, seed):
-    """Points of several networks together give what each gives alone, to the rounding of sums in another order."""
-    cell = getattr(gt, name)
-    ens = gt.Ensemble(cell, gain=1.0, bias_std=0.5, input_std=0.2, parameter_std=0.02 if cell.parameters else None)
-    batch = gt.Network.sample(ens, n, rng=seed, batch=3)
-    together = ReducedMap(batch, batch.input)
-    rng = np.random.default_rng(seed)
-    x, which = 0.5 * rng.standard_normal((7, 1, n)), rng.integers(0, 3, 7)
-    residual, J = together.jacobian(x, which)
-    for i in range(3):
-        arrays = (batch.matrices[i], batch.biases[i], batch.parameters[i], batch.input[i])
-        net = gt.Network(ens, *arrays)
-        alone = ReducedMap(net, net.input)
-        mine = which == i
-        r, A = alone.jacobian(x[mine], np.zeros(mine.sum(), dtype=int))
-        assert np.allclose(residual[mine], r, rtol=0, atol=1e-12)
-        assert np.allclose(J[mine], A, rtol=1e-10, atol=1e-10)
-        assert np.allclose(together.bounds()[i], alone.bounds()[0], rtol=1e-12)
-        full = together.complete(x[mine], which[mine])
-        assert np.allclose(full, alone.complete(x[mine], np.zeros(mine.sum(), dtype=int)), rtol=1e-10, atol=1e-12)
 
 
 # --- the result
@@ -313,7 +233,7 @@ def test_averages(result):
     with pytest.raises(ValueError):
         result.counts[0] = 5
     text = str(result)
-    assert f"{result.mean:.4g}" in text and "degree check passed" in text and result.status in text
+    assert f"{result.mean:.4g}" in text and "degree check passed" in text and str(result.status) in text
 
 
 def test_dataset(tmp_path, result):
@@ -370,14 +290,14 @@ def test_no_gain_one_fixed_point():
     for ens in (gt.Ensemble(gt.GRU, gain=0.0, bias_std=1.0), gt.Ensemble(gt.LSTM, gain=0.3)):
         result = gt.count_fixed_points(ens, 4, 5, rng=0)
         assert result.counts.tolist() == [1] * 5
-        assert result.mean_log == 0.0 and result.status == "ok"
+        assert result.mean_log == 0.0 and result.status.code == "ok"
 
 
 def test_unbounded_states_have_no_degree_to_check():
     result = gt.count_fixed_points(gt.Ensemble(gt.LiGRU, gain=0.5, bias_std=0.3), 3, 4, rng=0)
     assert result.complete_degree is None and np.isnan(result.degree_passed)
     assert result.counts.tolist() == [1] * 4  # a contraction at this gain
-    assert "no degree to check" in result.status
+    assert "no degree to check" in str(result.status)
     assert "degree check" not in str(result).partition("status")[0]
     same(gt.FixedPointCounts.from_dict(result.as_dict()), result)
 
@@ -388,7 +308,7 @@ def test_networks_without_a_fixed_point():
     u = np.array([result.network(i).matrices[1].item() for i in range(6)])
     assert np.array_equal(result.counts, np.where(u < 1, 1, 0))
     assert 0 in result.counts and result.mean_log == -np.inf and np.isnan(result.mean_log_stderr)
-    assert "without a fixed point" in result.status
+    assert "without a fixed point" in str(result.status)
     same(gt.FixedPointCounts.from_dict(json.loads(json.dumps(result.as_dict()))), result)
 
 
@@ -411,13 +331,13 @@ def test_few_hits_leave_an_estimate_of_what_is_missing():
 def test_cells_without_a_closed_form_have_no_degree_to_check():
     """Their sites may jump from one fixed state to another."""
     result = gt.count_fixed_points(gt.Ensemble(gt.PeepholeLSTM, gain=3.0), 3, 4, rng=0)
-    assert result.complete_degree is None and "no degree to check" in result.status
+    assert result.complete_degree is None and "no degree to check" in str(result.status)
 
 
 def test_given_up_early_is_said():
     result = gt.count_fixed_points(gt.Ensemble(gt.GRU, gain={"h": 4, "r": 8}), 14, 3, rng=0, max_rounds=1)
     assert not result.settled.all() and (result.n_rounds == 1).all()
-    assert "given up before their search had settled" in result.status
+    assert "given up before their search had settled" in str(result.status)
 
 
 def test_a_single_network():

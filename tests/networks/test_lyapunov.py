@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.cell.builtin import BUILTIN
-from gating_theory.networks.lyapunov import _kaplan_yorke, push
+from gating_theory.networks.lyapunov import kaplan_yorke
 
 GAINS = {"GRU": {"z": 2.0, "r": 1.0, "h": 4.0}, "LSTM": {"f": 1.0, "i": 2.0, "g": 5.0, "o": 2.0}, "Vanilla": {"h": 3.0}}
 
@@ -53,13 +52,13 @@ def test_zero_state_with_separated_eigenvalues(name, interval):
     if name == "GRU":
         assert result.exponents.sum() == pytest.approx(np.log(np.abs(eigenvalues)).sum(), abs=1e-12)
         assert result.sum_rule[0] == pytest.approx(result.sum_rule[1], abs=1e-12)
-        assert result.status == "ok"
+        assert result.status.code == "ok"
     else:
         # N of the 2N eigenvalues of the LSTM are exactly zero: no number, no NaN, and said so
         assert (result.exponents[10:] == -np.inf).all()
         assert (result.stderr[10:] == 0).all()
         assert result.sum_rule[0] == -np.inf
-        assert "10 exponents are -inf" in result.status
+        assert "10 exponents are -inf" in str(result.status)
         assert not np.isnan(result.block_logs).any()
     # both have the same ten finite exponents, and the sum turns negative within them
     sums = np.cumsum(expected)
@@ -97,7 +96,7 @@ def test_directions_that_are_dead_from_the_start():
     assert (result.exponents == -np.inf).sum() == 5
     assert np.isfinite(result.exponents[:7]).all() and np.isfinite(result.stderr).all()
     assert not np.isnan(result.block_logs).any()
-    assert "5 exponents are -inf" in result.status and result.entropy >= 0.0
+    assert "5 exponents are -inf" in str(result.status) and result.entropy >= 0.0
     silent = short(gt.Network(gt.Vanilla, np.zeros((1, 4, 4)), np.zeros((1, 4))))
     assert (silent.exponents == -np.inf).all()
     assert (silent.dimension, silent.entropy) == (0.0, 0.0)
@@ -171,7 +170,7 @@ def test_the_sum_rule(name, interval):
     result = short(network(name, 30), interval=interval)
     assert result.exponents.size == 30 * result.state.shape[0]
     assert result.sum_rule[0] == pytest.approx(result.sum_rule[1], rel=1e-8)
-    assert "sum rule" not in result.status
+    assert "sum rule" not in str(result.status)
 
 
 def test_the_sum_rule_over_all_steps():
@@ -184,36 +183,6 @@ def test_the_sum_rule_over_all_steps():
     assert result.sum_rule[0] == pytest.approx(result.exponents.sum(), rel=1e-12)
     assert result.exponents.sum() == pytest.approx(by_hand, rel=1e-8)
     assert result.state == pytest.approx(states[12], abs=1e-12)
-
-
-# --- the tangent map
-
-
-@pytest.mark.parametrize("name", BUILTIN)
-def test_tangent_vectors_are_finite_differences_of_the_step(name):
-    """Sixth-order central differences of net.step; their own error is about 1e-12, so 1e-9 leaves room for curvature. And against
-    the dense Jacobian, another order of the same products: rounding."""
-    cell = getattr(gt, name)
-    ens = gt.Ensemble(cell, gain=1.5, bias=-0.4, bias_std=0.2, parameter=0.3, parameter_std=0.1)
-    net = gt.Network.sample(ens, 15, rng=2)
-    rng = np.random.default_rng(3)
-    state = net.random_state(rng)
-    if name == "LiGRU":  # not within a difference of its kink
-        assert np.abs(net.fields(state)).min() > 1e-2
-    frame = rng.standard_normal((4, state.size)) / np.sqrt(state.size)
-    exact = push(net, state, net.fields(state), frame)
-    h, stencil = 1e-3, {1: 0.75, 2: -0.15, 3: 1 / 60}
-    for v, image in zip(frame, exact):
-        v = v.reshape(state.shape)
-        numeric = sum(w * (net.step(state + m * h * v) - net.step(state - m * h * v)) for m, w in stencil.items()) / h
-        assert image == pytest.approx(numeric.ravel(), abs=1e-9)
-    assert exact == pytest.approx(frame @ net.jacobian(state).T, abs=1e-13)
-
-
-def test_disconnected_fields():
-    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 0.0, "r": 0.0, "h": 2.0}), 10, rng=0)
-    state, frame = net.random_state(1), np.eye(10)
-    assert push(net, state, net.fields(state), frame) == pytest.approx(net.jacobian(state).T, abs=1e-14)
 
 
 # --- what does not matter
@@ -255,9 +224,9 @@ def test_a_frame_near_collapse_is_reported():
     """All of a vanilla network: exponents from -0.2 to -7, so up to 1e16 between them after five steps. The automatic interval
     avoids that."""
     net = network("Vanilla", 10)
-    assert re.search(r"the frame came close to collapse \(1e1[4-7]\)", short(net, interval=5).status)
+    assert re.search(r"the frame came close to collapse \(1e1[4-7]\)", str(short(net, interval=5).status))
     automatic = short(net, n_steps=100)
-    assert automatic.status == "ok"
+    assert automatic.status.code == "ok"
     # as good as re-orthonormalising at every step, to eps times the condition number allowed for, with room for its growth
     assert automatic.exponents == pytest.approx(short(net, n_steps=100, interval=1).exponents, abs=1e-7)
 
@@ -301,20 +270,20 @@ def test_standard_errors_by_hand():
 
 def test_kaplan_yorke_by_hand():
     inf = np.inf
-    assert _kaplan_yorke(np.array([1.0, -0.5, -2.0]), 3) == (2.25, True)
-    assert _kaplan_yorke(np.array([1.0, 0.0, -4.0, -5.0]), 9) == (2.25, True)
-    assert _kaplan_yorke(np.array([-0.1, -1.0]), 2) == (0.0, True)
-    assert _kaplan_yorke(np.array([0.5, -inf]), 2) == (1.0, True)
-    assert _kaplan_yorke(np.array([-inf, -inf]), 2) == (0.0, True)
-    assert _kaplan_yorke(np.array([1.0, -1.0]), 2) == (2.0, True)
-    dimension, reached = _kaplan_yorke(np.array([1.0, -0.5]), 3)
+    assert kaplan_yorke(np.array([1.0, -0.5, -2.0]), 3) == (2.25, True)
+    assert kaplan_yorke(np.array([1.0, 0.0, -4.0, -5.0]), 9) == (2.25, True)
+    assert kaplan_yorke(np.array([-0.1, -1.0]), 2) == (0.0, True)
+    assert kaplan_yorke(np.array([0.5, -inf]), 2) == (1.0, True)
+    assert kaplan_yorke(np.array([-inf, -inf]), 2) == (0.0, True)
+    assert kaplan_yorke(np.array([1.0, -1.0]), 2) == (2.0, True)
+    dimension, reached = kaplan_yorke(np.array([1.0, -0.5]), 3)
     assert np.isnan(dimension) and not reached
 
 
 def test_a_dimension_out_of_reach_says_so():
     result = short(network("Vanilla", 40), 2)
     assert np.isnan(result.dimension)
-    assert "dimension unknown" in result.status and "entropy is a lower bound" in result.status
+    assert "dimension unknown" in str(result.status) and "entropy is a lower bound" in str(result.status)
 
 
 # --- the result

@@ -381,6 +381,88 @@ def test_threads_of_others_are_left_alone(n):
     assert [p["num_threads"] for p in threadpool_info()] == before
 
 
+# --- directions
+
+
+def pushed(net, state, frame):
+    """J v for every row v of a frame (m, d N)."""
+    directions = np.moveaxis(frame.reshape(len(frame), *state.shape), 0, -1)
+    return np.moveaxis(net.push(state, directions), -1, 0).reshape(frame.shape)
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_tangent_vectors_are_finite_differences_of_the_step(name):
+    """Sixth-order central differences of net.step; their own error is about 1e-12, so 1e-9 leaves room for curvature. And against
+    the dense Jacobian, another order of the same products: rounding."""
+    cell = getattr(gt, name)
+    ens = gt.Ensemble(cell, gain=1.5, bias=-0.4, bias_std=0.2, parameter=0.3, parameter_std=0.1)
+    net = gt.Network.sample(ens, 15, rng=2)
+    rng = np.random.default_rng(3)
+    state = net.random_state(rng)
+    if name == "LiGRU":  # not within a difference of its kink
+        assert np.abs(net.fields(state)).min() > 1e-2
+    frame = rng.standard_normal((4, state.size)) / np.sqrt(state.size)
+    exact = pushed(net, state, frame)
+    h, stencil = 1e-3, {1: 0.75, 2: -0.15, 3: 1 / 60}
+    for v, image in zip(frame, exact):
+        v = v.reshape(state.shape)
+        numeric = sum(w * (net.step(state + m * h * v) - net.step(state - m * h * v)) for m, w in stencil.items()) / h
+        assert image == pytest.approx(numeric.ravel(), abs=1e-9)
+    assert exact == pytest.approx(frame @ net.jacobian(state).T, abs=1e-13)
+
+
+def test_disconnected_fields():
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 0.0, "r": 0.0, "h": 2.0}), 10, rng=0)
+    state, frame = net.random_state(1), np.eye(10)
+    assert pushed(net, state, frame) == pytest.approx(net.jacobian(state).T, abs=1e-14)
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_directions_of_a_batch_and_single_ones(name):
+    """A batch pushes those of each network, under its own input; one direction is the first of several; fields may be given."""
+    batch = gt.Network.sample(ensemble(name), 6, rng=0, batch=3)
+    rng = np.random.default_rng(1)
+    state = batch.random_state(rng)
+    directions = rng.standard_normal((*state.shape, 2))
+    together = batch.push(state, directions)
+    assert together.shape == directions.shape
+    for b in range(3):
+        net = gt.Network(batch.ensemble, *(getattr(batch, a)[b] for a in ("matrices", "biases", "parameters", "input")))
+        alone = net.push(state[b], directions[b])
+        assert together[b] == pytest.approx(alone, abs=1e-13)
+        one = net.push(state[b], directions[b][..., 0])
+        assert one.shape == state[b].shape and one == pytest.approx(alone[..., 0], abs=1e-13)
+        assert np.array_equal(net.push(state[b], directions[b], fields=net.fields(state[b])), alone)
+        other = np.full(net.input.shape, 0.3)
+        J = net.jacobian(state[b], other)
+        flat = directions[b].reshape(-1, 2)
+        assert net.push(state[b], directions[b], other).reshape(flat.shape) == pytest.approx(J @ flat, abs=1e-13)
+
+
+def test_steps_without_checks_are_the_steps():
+    net = gt.Network.sample(ensemble("GRU"), 7, rng=0)
+    state = net.random_state(1)
+    fields, new = net.advance(net.as_state(state.ravel()), net.as_input(None))
+    assert np.array_equal(fields, net.fields(state)) and np.array_equal(new, net.step(state))
+    pattern_at = net.input_sequence("frozen", 3)
+    assert np.array_equal(pattern_at(2), net.input)
+
+
+@pytest.mark.parametrize(
+    "directions, error, message",
+    [
+        (np.zeros((2, 5)), ValueError, r"directions must have shape \(2, 12\) or \(2, 12, 'm'\), got \(2, 5\)"),
+        (np.zeros(5), ValueError, "directions must have shape"),
+        (np.zeros((2, 12, 2, 2)), ValueError, "directions must have shape"),
+        (np.zeros((2, 12), dtype=complex), TypeError, "directions must be an array of real numbers"),
+        ("no", TypeError, "directions must be an array of real numbers"),
+    ],
+)
+def test_bad_directions_are_refused(net, directions, error, message):
+    with pytest.raises(error, match=message):
+        net.push(np.zeros((2, N)), directions)
+
+
 # --- sites
 
 

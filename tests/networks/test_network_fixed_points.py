@@ -1,15 +1,12 @@
-"""Fixed points of sampled networks: planted ones, the reduced Jacobian, the shut-gate trap, degree counts, refusals."""
+"""Fixed points of sampled networks: indices, planted ones, the shut-gate trap, degree counts, refusals."""
 
 import json
 
 import numpy as np
 import pytest
-import sympy as sp
+from samples import network
 
 import gating_theory as gt
-from gating_theory.cell.builtin import BUILTIN
-from gating_theory.networks.fixed_points import _mirror
-from gating_theory.networks.newton import merge_points, unseen
 from gating_theory.networks.reduced_map import ReducedMap
 
 #: A gain at which each cell has a non-zero mean-field fixed point.
@@ -17,17 +14,6 @@ _PLANTED = {"Vanilla": 2.0, "GRU": 4.0, "GRUResetAfter": 4.0, "MGU": 4.0, "LSTM"
 
 #: Rounding of a step: fields are sums of N terms of order 1 (1e-15 each) and slopes are below 10^3 here; a factor 1000 spare.
 _STEP = 1e-9
-
-
-def network(name, n=8, rng=0, **changes):
-    """A sampled network with biases and inputs of every kind."""
-    values = {"gain": 2.5, "bias": 0.2, "bias_std": 0.3, "input_std": 0.1, **changes}
-    cell = getattr(gt, name)
-    if cell.parameters:
-        # strong peepholes leave sites without a fixed point: the memory runs away on one side of zero
-        values.setdefault("parameter", 0.0 if name == "PeepholeLSTM" else 0.3)
-        values.setdefault("parameter_std", 0.02)
-    return gt.Network.sample(gt.Ensemble(cell, **values), n, rng=rng)
 
 
 def check(net, found):
@@ -40,51 +26,10 @@ def check(net, found):
     assert found.hits.sum() + found.n_failed == found.n_starts
     assert set(found.label) <= {"fixed", "slow"}
     json.dumps(found.as_dict())
-    assert found.status in str(found)
+    assert found.status.ok == (found.complete_degree in (None, found.degree)) and str(found.status) in str(found)
 
 
-# --- the reduced map
-
-
-def two_stage():
-    """A cell of the user's: two state variables heard, one field only for the speed, a message through two earlier fields."""
-    a, b, u, v, w = sp.symbols("a b u v w", real=True)
-    return gt.Cell(
-        name="two-stage",
-        state=[a, b],
-        fields=[u, v, w],
-        messages=[a, b * gt.sigma(u) + a, sp.tanh(v) * gt.sigma(u) * b],
-        update=[gt.sigma(u) * a + (1 - gt.sigma(u)) * sp.tanh(w), sp.tanh(v) * gt.sigma(w)],
-        fixed_point=[sp.tanh(w), sp.tanh(v) * gt.sigma(w)],
-    )
-
-
-@pytest.mark.parametrize("name", [*BUILTIN, "two-stage"])
-def test_reduced_jacobian_is_the_derivative_of_the_residual(name):
-    """Central differences of width 1e-5: truncation 1e-10, rounding 1e-11 over the width, third derivatives up to 10^3: 1e-6."""
-    if name == "two-stage":
-        net = gt.Network.sample(gt.Ensemble(two_stage(), gain=2.0, bias_std=0.3), 6, rng=1)
-    else:
-        net = network(name, 6, rng=1, gain=1.0)
-    reduced = ReducedMap(net, net.input)
-    assert reduced.m == (2 if name == "two-stage" else 1)
-    x = 0.5 * np.random.default_rng(2).standard_normal((3, reduced.m, 6))
-    which = np.zeros(3, dtype=int)
-    residual, J = reduced.jacobian(x, which)
-    assert np.array_equal(residual, reduced.residual(x, which).reshape(3, -1))
-    step = 1e-5
-    for column, unit in enumerate(np.eye(reduced.n).reshape(-1, reduced.m, 6)):
-        slope = (reduced.residual(x + step * unit, which) - reduced.residual(x - step * unit, which)) / (2 * step)
-        assert np.abs(slope.reshape(3, -1) - J[:, :, column]).max() < 1e-6 * max(1.0, np.abs(J).max())
-
-
-@pytest.mark.parametrize(
-    "name, fields", [("GRU", ["r", "h"]), ("LiGRUTanh", ["h"]), ("MGU", ["f", "h"]), ("LSTM", ["f", "i", "g", "o"])]
-)
-def test_fields_that_only_set_the_speed_drop_out(name, fields):
-    net = network(name)
-    reduced = ReducedMap(net, net.input)
-    assert [net.cell.field_names[k] for k in reduced.site.needed] == fields
+# --- indices
 
 
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "JANET", "PeepholeLSTM"])
@@ -222,28 +167,6 @@ def test_a_ghost_is_slow_and_not_fixed():
 
 
 # --- bookkeeping
-
-
-def test_estimate_of_what_is_missing():
-    """Chao's estimate by hand, with and without points seen twice."""
-    assert unseen(np.array([1, 1, 1, 2, 2, 9])) == 9 / 4
-    assert unseen(np.array([1, 1, 1, 5])) == 3.0
-    assert unseen(np.array([3, 4])) == 0.0
-    assert unseen(np.array([], dtype=int)) == unseen(np.array([1])) == float("inf")
-
-
-def test_merging_and_mirror_images():
-    points = np.array([1.0, 0.0, 1.0 + 1e-8, 2.0, -2.0])[:, None, None]
-    chosen, member = merge_points(points, 1e-6)
-    assert chosen.tolist() == [0, 1, 3, 4]
-    assert member.tolist() == [0, 1, 0, 2, 3]
-    every, hits, mirrored, pairs, selves, source = _mirror(points[chosen], np.array([2, 5, 1, 3]), 1e-6)
-    assert every.ravel().tolist() == [1.0, 0.0, 2.0, -2.0, -1.0]
-    assert hits.tolist() == [2, 5, 1, 3, 0]
-    assert mirrored.tolist() == [False] * 4 + [True]
-    assert pairs.tolist() == [2, 5, 4]
-    assert selves.tolist() == [False, True, False]
-    assert source.tolist() == [0, 1, 2, 3, 0]
 
 
 def test_mirror_images_are_labelled():

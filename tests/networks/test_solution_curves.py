@@ -6,7 +6,7 @@ import pytest
 import gating_theory as gt
 from gating_theory.networks.newton import newton
 from gating_theory.networks.reduced_map import ReducedMap
-from gating_theory.networks.solution_curves import _passed_over, trace
+from gating_theory.networks.solution_curves import passed_over, trace
 
 
 def crossings(net, x, n_directions, rng, n_steps=200):
@@ -69,14 +69,14 @@ def test_the_partner_of_a_narrow_pair(gap):
 def test_folds_that_a_step_has_passed_over():
     """t = s^2 - e on [-1, 1], slopes -2 and 2: tangents meet at t = -1 - e, below zero; moved up by 3 they meet above."""
     one = np.ones(1)
-    assert _passed_over(0.9 * one, 0.9 * one, -2 * one, 2 * one, 2 * one, one)[0]
-    assert not _passed_over(2.9 * one, 2.9 * one, -2 * one, 2 * one, 2 * one, one)[0]
-    assert _passed_over(-0.9 * one, -0.9 * one, 2 * one, -2 * one, 2 * one, -one)[0]
+    assert passed_over(0.9 * one, 0.9 * one, -2 * one, 2 * one, 2 * one, one)[0]
+    assert not passed_over(2.9 * one, 2.9 * one, -2 * one, 2 * one, 2 * one, one)[0]
+    assert passed_over(-0.9 * one, -0.9 * one, 2 * one, -2 * one, 2 * one, -one)[0]
     # no fold within the step; a crossing that is seen anyway; the first step on the wrong and on the right side
-    assert not _passed_over(0.9 * one, 0.5 * one, -0.2 * one, -0.2 * one, 2 * one, one)[0]
-    assert not _passed_over(0.9 * one, -0.5 * one, -0.7 * one, -0.7 * one, 2 * one, one)[0]
-    assert _passed_over(0 * one, -0.1 * one, 0.1 * one, -0.3 * one, one, one)[0]
-    assert not _passed_over(0 * one, 0.1 * one, 0.1 * one, 0.3 * one, one, one)[0]
+    assert not passed_over(0.9 * one, 0.5 * one, -0.2 * one, -0.2 * one, 2 * one, one)[0]
+    assert not passed_over(0.9 * one, -0.5 * one, -0.7 * one, -0.7 * one, 2 * one, one)[0]
+    assert passed_over(0 * one, -0.1 * one, 0.1 * one, -0.3 * one, one, one)[0]
+    assert not passed_over(0 * one, 0.1 * one, 0.1 * one, 0.3 * one, one, one)[0]
 
 
 def test_sites_without_a_fixed_state_end_a_curve():

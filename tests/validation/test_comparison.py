@@ -7,17 +7,10 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.cli import main
-from gating_theory.validation.comparison import CASES, Case, Row, Validation, sampled_sites, validate
-from gating_theory.validation.report import ClosedForm, closed_forms, diagrams, report_text, write_report
+from gating_theory.validation.comparison import CASES, Case, sampled_sites, validate
 
 BY_NAME = {case.name: case for case in CASES}
 SMALL = [BY_NAME["GRU zero state"], BY_NAME["GRU upper branch"]]
-
-
-@pytest.fixture(scope="module")
-def small():
-    return validate(cases=SMALL, n_units=120, n_networks=2, rng=1)
 
 
 def test_theory_agrees_with_small_networks(small):
@@ -135,41 +128,3 @@ def test_a_state_that_is_not_there():
     case = Case("none", "GRU", "planted", {"gain": {"z": 2, "r": 0, "h": 1.5}})
     with pytest.raises(ValueError, match="'none'.*no such fixed point"):
         validate(cases=[case], n_units=50)
-
-
-# --- the report
-
-
-@pytest.fixture(scope="module")
-def datasets():
-    return diagrams(("GRU",), points=4)
-
-
-def test_closed_forms(datasets):
-    forms = closed_forms(datasets)
-    assert [form.exact for form in forms] == [2.0, np.sqrt(8.0)]
-    assert all(form.agrees for form in forms)
-    assert "DISAGREE" in str(ClosedForm("x", 1.0, 1.0 + 1e-6))
-
-
-def test_report(tmp_path, small, datasets):
-    files = write_report(tmp_path, small, datasets, closed_forms(datasets))
-    assert sorted(files) == sorted(tmp_path.iterdir())
-    expected = {"validation.txt", "validation.csv", "validation.json", "phase_diagram_GRU.nc", "phase_diagram_GRU_lines.nc"}
-    assert {f.name for f in files} == expected | {"spectra.png", "densities.png", "timescales.png", "phase_diagrams.png"}
-    assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
-    assert (tmp_path / "validation.txt").read_text() == report_text(small, closed_forms(datasets))
-    assert gt.load(tmp_path / "phase_diagram_GRU.nc").equals(datasets["GRU"][0])
-
-
-def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
-    monkeypatch.setattr("gating_theory.validation.comparison.validate", lambda *a, **k: small)
-    monkeypatch.setattr("gating_theory.validation.report.diagrams", lambda *a, **k: datasets)
-    assert main(["validate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["closed_forms"][1]["agrees"] is True
-    assert main(["validate", "--out", str(tmp_path)]) == 0
-    assert "wrote" in capsys.readouterr().out
-    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, "DISAGREE", "off by 1")
-    monkeypatch.setattr("gating_theory.validation.comparison.validate", lambda *a, **k: Validation((wrong,), {}, {}, 0))
-    assert main(["validate"]) == 1
-    assert "DISAGREE (off by 1)" in capsys.readouterr().out

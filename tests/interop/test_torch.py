@@ -1,4 +1,4 @@
-"""PyTorch's modules against the Networks made from them; checkpoints, good and bad; initialisations written into modules."""
+"""PyTorch's modules against the Networks made from them; checkpoints, good and bad."""
 
 import os
 import pickle
@@ -92,35 +92,6 @@ def test_single_precision(module, seed):
     theirs = torch_step(module, x, state).detach().numpy()
     # single precision carries 6e-8 relative to the terms of a sum of a dozen products of order ten
     assert np.abs(mine - theirs).max() < 1e-6 * max(1.0, np.abs(mine).max(), 10 * float(state.abs().max()))
-
-
-def test_biases_of_the_reset_after_gru():
-    module = torch.nn.GRU(1, 4).double()
-    net = bridge.from_module(module)
-    assert net.cell is gt.GRUResetAfter
-    hh, ih = module.bias_hh_l0.detach().numpy(), module.bias_ih_l0.detach().numpy()
-    assert np.array_equal(net.biases[2], hh[8:])  # b_hn, inside the reset gate
-    assert np.array_equal(net.parameters[0], ih[8:])  # b_in, outside
-    assert np.array_equal(net.biases[0], hh[4:8] + ih[4:8])  # z is PyTorch's second gate
-
-
-@pytest.mark.parametrize("cls", [torch.nn.GRU, torch.nn.LSTM, torch.nn.RNN])
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_layers_and_directions_along_sequences(cls, batch_first):
-    torch.manual_seed(1)
-    module = cls(3, 5, num_layers=3, bidirectional=True, dropout=0.5, batch_first=batch_first).double().eval()
-    x = torch.randn(*((4, 7, 3) if batch_first else (7, 4, 3)), dtype=torch.float64)
-    exact = module(x)[0].detach().numpy()
-    exact = np.swapaxes(exact, 0, 1) if batch_first else exact
-    weights = bridge.read(module)
-    assert weights.n_layers == 3 and weights.directions == ("forward", "reverse")
-    ways = [weights.record(x, 2, way) for way in weights.directions]
-    mine = np.concatenate([ways[0].states[1:, :, 0], ways[1].states[1:, :, 0][::-1]], axis=-1)
-    assert np.abs(mine - exact).max() < 1e-12
-    net, states = ways[0].at([0, 6, 6], [3, 0, 1])
-    assert np.abs(net.step(states) - ways[0].states[[1, 7, 7], [3, 0, 1]]).max() < 1e-14
-    sites = ways[0].sites([2, 5], [0, 1])
-    assert sites.size == 10 and sites.source == "recorded network"
 
 
 def test_a_model_that_contains_a_module():
@@ -265,63 +236,6 @@ def test_bad_arguments():
     ):
         with pytest.raises(error, match=message):
             call()
-
-
-# --- initialisations
-
-
-def test_an_initialisation_is_the_ensemble():
-    ens = gt.Ensemble(gt.GRUResetAfter, {"z": 1, "r": 2, "h": 3}, {"z": 2}, {"h": 0.5}, parameter=0.3, parameter_std=0.2)
-    module = bridge.init_(torch.nn.GRU(3, 200, num_layers=2, bidirectional=True).double(), ens, 0, input_gain=2.0)
-    for layer in (0, 1):
-        for way in ("forward", "reverse"):
-            found = bridge.from_module(module, layer, way).ensemble
-            # gains to 1/N, means and spreads of 200 biases to a few N^{-1/2}
-            assert found.gain == pytest.approx(ens.gain, rel=0.03)
-            assert found.bias == pytest.approx(ens.bias, abs=0.15) and found.bias_std == pytest.approx(ens.bias_std, abs=0.1)
-            assert found.parameter == pytest.approx(ens.parameter, abs=0.06)
-    assert float(module.weight_ih_l0.detach().std()) == pytest.approx(2.0 / np.sqrt(3), rel=0.1)
-    again = bridge.init_(torch.nn.GRU(3, 200, num_layers=2, bidirectional=True).double(), ens, 0, input_gain=2.0)
-    assert all(torch.equal(a, b) for a, b in zip(module.parameters(), again.parameters()))
-
-
-@pytest.mark.parametrize("make, cell", [(torch.nn.LSTMCell, gt.LSTM), (torch.nn.RNN, gt.Vanilla)])
-def test_initialisations_of_other_cells(make, cell):
-    ens = gt.Ensemble(cell, gain=2.0, bias=1.0)
-    module = make(3, 100)
-    before = module.state_dict()["weight_ih" + ("_l0" if make is torch.nn.RNN else "")].clone()
-    found = bridge.from_module(bridge.init_(module, ens, 1))
-    assert found.ensemble.gain == pytest.approx(ens.gain, rel=0.05) and np.all(found.biases == 1.0)
-    assert torch.equal(before, module.state_dict()["weight_ih" + ("_l0" if make is torch.nn.RNN else "")])
-
-
-def test_orthogonal_and_chrono():
-    module = bridge.init_orthogonal_(torch.nn.LSTM(3, 20).double(), 0, gain=1.5)
-    for U in bridge.from_module(module).matrices:
-        assert np.abs(U @ U.T - 2.25 * np.eye(20)).max() < 1e-12
-    module = bridge.init_chrono_(module, 100, 0)
-    net = bridge.from_module(module)
-    f, i, g, o = net.biases
-    assert np.array_equal(f, -i) and not g.any() and not o.any() and f.min() >= 0 and f.max() <= np.log(99)
-    z = bridge.from_module(bridge.init_chrono_(torch.nn.GRU(3, 20), 100, 0)).biases[0]
-    assert z.min() >= 0 and np.exp(z).max() > 50
-
-
-def test_initialisations_that_are_refused():
-    module = torch.nn.GRU(2, 3)
-    before = [p.detach().clone() for p in module.parameters()]
-    for call, error, message in (
-        (lambda: bridge.init_(module, gt.Ensemble(gt.GRU)), ValueError, "'GRUResetAfter'"),
-        (lambda: bridge.init_(module, 3), TypeError, "design must be"),
-        (lambda: bridge.init_(torch.nn.GRU(2, 3, bias=False), gt.Ensemble(gt.GRUResetAfter, bias=1)), ValueError, "bias=False"),
-        (lambda: bridge.init_(torch.nn.Linear(2, 3), gt.Ensemble(gt.GRUResetAfter)), TypeError, "module must be"),
-        (lambda: bridge.init_chrono_(torch.nn.RNN(2, 3), 10), ValueError, "GRU or an LSTM"),
-        (lambda: bridge.init_chrono_(module, 1), ValueError, "longest"),
-        (lambda: bridge.init_orthogonal_(module, gain=-1), ValueError, "gain"),
-    ):
-        with pytest.raises(error, match=message):
-            call()
-    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters()))
 
 
 def test_flow_of_a_module():

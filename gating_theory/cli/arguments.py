@@ -1,0 +1,284 @@
+"""The arguments of the commands, and how texts become numbers, ensembles and axes. Light: a command is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..cell.cell import Cell
+    from ..ensemble.ensemble import Ensemble
+
+__all__ = ["axis_of", "cell_of", "ensemble_of", "new_directory", "parser", "positive", "whole"]
+
+_EXAMPLES = """examples:
+  gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
+  gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
+  gating-theory derive gru.edge
+  gating-theory validate --out output --jobs 2
+  gating-theory portrait weights.json --map --out portrait
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for an error, not the whole usage."""
+
+    def error(self, message):
+        print(f"{self.prog}: error: {message} (--help says more)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line: what it gives has a ``run(options)``, which imports the command and returns its exit code."""
+    from ..version import __version__
+
+    top = _Parser(
+        prog="gating-theory",
+        description="Mean-field and random-matrix theory of gated recurrent networks.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"gating-theory {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    for add in (_spectrum, _phase_diagram, _derive, _validate, _figures, _diagnose, _portrait):
+        add(commands)
+    return top
+
+
+def _run_of(name):
+    """``run`` of a module of this folder, which is imported only then."""
+
+    def run(options: argparse.Namespace) -> int:
+        return import_module(f".{name}", __package__).run(options)
+
+    return run
+
+
+# --- the commands
+
+
+def _spectrum(commands):
+    p = commands.add_parser("spectrum", help="fixed points of an ensemble and the spectra there")
+    _ensemble_arguments(p)
+    p.add_argument("--tau", type=positive, default=100.0, help="timescale of the slow fraction, in steps (default 100)")
+    p.add_argument("--n-units", type=whole(1), metavar="N", help="also sample a network of N units at the largest solution")
+    p.add_argument("--seed", type=whole(0), default=0, help="seed of the sampled network (default 0)")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write spectrum.json and pictures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("spectrum"))
+
+
+def _phase_diagram(commands):
+    from ..sweeps.quantities import forms, names
+
+    p = commands.add_parser("phase-diagram", help="solutions, spectra and critical lines over a grid")
+    _ensemble_arguments(p)
+    p.add_argument("--axis", action="append", required=True, metavar="PATH=LOW:HIGH:N", help="or PATH=V1,V2,...; one or more times")
+    p.add_argument(
+        "--quantity",
+        nargs="+",
+        default=["count", "moments", "abscissa"],
+        metavar="NAME",
+        help=f"any of {', '.join(names())}, and {', '.join(forms())} with paths such as gain.h (default count moments abscissa)",
+    )
+    p.add_argument("--tau", type=positive, default=100.0, help="timescale of slow_fraction (default 100)")
+    p.add_argument("--n-units", type=whole(10), default=1000, metavar="N", help="units of simulated networks (default 1000)")
+    p.add_argument("--n-steps", type=whole(20), default=200, metavar="T", help="steps of simulated networks (default 200)")
+    p.add_argument("--seed", type=whole(0), default=0, help="seed of simulated networks (default 0)")
+    p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--journal", type=Path, metavar="FILE", help="keep finished points in FILE; a killed run goes on from it")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("phase_diagram"))
+
+
+def _derive(commands):
+    p = commands.add_parser("derive", help="derivations from the symbolic cells, proved")
+    p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
+    p.add_argument("--list", action="store_true", help="print the names of all statements")
+    p.add_argument("--cell", metavar="NAME", help="print definition and derivatives of a built-in cell as LaTeX instead")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("derive"))
+
+
+def _validate(commands):
+    p = commands.add_parser("validate", help="theory against freshly sampled networks")
+    p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
+    p.add_argument("--n-units", type=whole(1), metavar="N", help="units of a network (default 1000 GRU, 600 LSTM)")
+    p.add_argument("--n-networks", type=whole(1), default=3, metavar="M", help="networks diagonalised for each case (default 3)")
+    p.add_argument("--points", type=whole(1), default=40, help="points along each axis of the phase diagrams (default 40)")
+    p.add_argument("--seed", type=whole(0), default=0, help="default 0")
+    p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("validate"))
+
+
+def _figures(commands):
+    p = commands.add_parser("figures", help="the figures: computed, saved with their data, drawn")
+    p.add_argument("names", nargs="*", metavar="NAME", help="default all; --list prints them")
+    p.add_argument("--list", action="store_true", help="print the names of all figures")
+    size = p.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small networks, coarse grids: minutes in all (default)")
+    size.add_argument("--full", action="store_true", help="large networks, fine grids: hours")
+    p.add_argument("--seed", type=whole(0), default=0, help="default 0")
+    p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
+    p.add_argument("--out", type=new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
+    p.set_defaults(run=_run_of("figures"))
+
+
+def _diagnose(commands):
+    p = commands.add_parser("diagnose", help="timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN")
+    p.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save")
+    p.add_argument("--inputs", type=Path, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument("--layer", type=int, default=0, help="default 0")
+    p.add_argument("--direction", default="forward", help="forward or reverse (default forward)")
+    p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")
+    p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
+    p.add_argument("--nonlinearity", help="tanh or relu, of an RNN (default tanh)")
+    p.add_argument("--n-states", type=whole(1), default=8, metavar="S", help="states looked at (default 8)")
+    p.add_argument(
+        "--tau", type=positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)"
+    )
+    p.add_argument("--seed", type=whole(0), default=0, help="default 0")
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory"
+    )
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("diagnose"))
+
+
+def _portrait(commands):
+    p = commands.add_parser("portrait", help="all a small flow can do: fixed points, cycles, attractors, its phase portrait")
+    p.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE.json",
+        help='weights by name, {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0]}, what is left out being 0; '
+        "or a flow or a result of one, written by gating_theory.save",
+    )
+    p.add_argument("--grade", choices=("validated", "certified"), default="certified", help="of the proofs (default certified)")
+    p.add_argument("--map", action="store_true", help="compare with the network's own steps, the Euler map of step 1")
+    p.add_argument("--basins", action="store_true", help="draw basins of attraction too")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write portrait.png, portrait.txt, points.json here")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.set_defaults(run=_run_of("portrait"))
+
+
+# --- from texts
+
+
+def positive(text: str) -> float:
+    """An argparse type: finite numbers above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text!r}")
+    return value
+
+
+def whole(low: int) -> Callable[[str], int]:
+    """An argparse type: integers from ``low`` on."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {low}, got {text!r}")
+        return value
+
+    return convert
+
+
+def new_directory(text: str) -> Path:
+    """An argparse type: a directory to write into, which is made once there is something to write."""
+    path = Path(text)
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise argparse.ArgumentTypeError(f"must be a directory, got {text!r}, where {place} is a file")
+            break
+    return path
+
+
+def _ensemble_arguments(parser):
+    parser.add_argument("--cell", default="GRU", metavar="NAME", help="a built-in cell (default GRU)")
+    for kind, text in (
+        ("gain", "gains: one number for all fields, or z=2 r=3 h=6 (default 1)"),
+        ("bias", "mean biases (default 0)"),
+        ("bias-std", "spreads of the biases (default 0)"),
+        ("input-std", "standard deviations of the inputs (default 0)"),
+        ("parameter", "means of the cell's site parameters (default 0)"),
+        ("parameter-std", "spreads of the cell's site parameters (default 0)"),
+    ):
+        parser.add_argument(f"--{kind}", nargs="+", metavar="VALUE", help=text)
+
+
+def _number(text, where, form="a number"):
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{where} must be {form}, got {text!r}") from None
+
+
+def _values(option, items):
+    """``["2"]`` as 2.0, ``["z=2", "r=3"]`` as a mapping, None as None."""
+    if items is None:
+        return None
+    if len(items) == 1 and "=" not in items[0]:
+        return _number(items[0], f"--{option}", "a number, or pairs such as z=2 r=3")
+    out = {}
+    for item in items:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--{option} takes one number or NAME=NUMBER pairs, got {item!r}")
+        if name in out:
+            raise ValueError(f"--{option} has {name!r} twice")
+        out[name] = _number(text, f"--{option} {name}")
+    return out
+
+
+def cell_of(name: str) -> Cell:
+    """The built-in cell of that name; ValueError for another."""
+    from ..cell import builtin as cells
+
+    if name not in cells.BUILTIN:
+        raise ValueError(f"--cell must be one of {', '.join(cells.BUILTIN)}, got {name!r}")
+    return getattr(cells, name)
+
+
+def ensemble_of(options: argparse.Namespace) -> Ensemble:
+    """The Ensemble that ``--cell``, ``--gain``, ``--bias`` and the like describe."""
+    from ..ensemble.ensemble import Ensemble
+
+    kinds = ("gain", "bias", "bias_std", "input_std", "parameter", "parameter_std")
+    values = {kind: _values(kind.replace("_", "-"), getattr(options, kind)) for kind in kinds}
+    return Ensemble(cell_of(options.cell), **values)
+
+
+def axis_of(text: str) -> tuple[str, np.ndarray]:
+    """``"gain.h=1:3:50"`` or ``"gain.h=1,2,3"`` as (path, values)."""
+    import numpy as np
+
+    path, equals, rest = text.partition("=")
+    where = f"--axis {path}"
+    if not equals or not path or not rest:
+        raise ValueError(f"--axis takes PATH=LOW:HIGH:N or PATH=V1,V2,..., got {text!r}")
+    if ":" not in rest:
+        return path, np.array([_number(v, where) for v in rest.split(",")])
+    parts = rest.split(":")
+    if len(parts) != 3 or not parts[2].isdigit() or int(parts[2]) < 1:
+        raise ValueError(f"{where} takes LOW:HIGH:N with a whole number N of points, got {rest!r}")
+    return path, np.linspace(_number(parts[0], where), _number(parts[1], where), int(parts[2]))

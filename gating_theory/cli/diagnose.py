@@ -1,0 +1,62 @@
+"""``gating-theory diagnose``: timescales, stability and gradients of saved recurrent weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+
+from ..results.provenance import provenance
+from ..training.diagnose import diagnose
+from .common import counter, directory, write_text
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Diagnose, print, and write with ``--out``; the exit code."""
+    result = diagnose(
+        options.checkpoint,
+        None if options.inputs is None else _array(options.inputs),
+        layer=options.layer,
+        direction=options.direction,
+        prefix=options.prefix,
+        kind=options.kind,
+        nonlinearity=options.nonlinearity,
+        n_states=options.n_states,
+        taus=options.tau,
+        rng=options.seed,
+        progress=counter("diagnosis"),
+    )
+    record = result.as_dict() | {"provenance": provenance(result.ensemble, seed=options.seed)}
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    out = directory(options.out)
+    if out is not None:
+        from ..plotting import plot_diagnosis, plot_timescales
+        from ..results.store import save
+        from ..validation.report import panels, save_figure
+
+        save(result, out / "diagnosis.nc")
+        write_text(out / "diagnosis.json", text)
+        write_text(out / "diagnosis.txt", f"{result}\n")
+        figure, axes = panels(2, 1, 3.6, 3.0)
+        plot_diagnosis(result, ax=axes[0])
+        plot_timescales(result.eigenvalues, ax=axes[1])
+        plot_timescales(result.spectrum, ax=axes[1])
+        save_figure(figure, out / "diagnosis.png")
+    print(text if options.json else result, end="" if options.json else "\n")
+    return 0
+
+
+def _array(path):
+    """A numeric array from a .npy file; nothing pickled is read."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):  # numpy's own words advise to unpickle it
+        raise ValueError(f"--inputs {path} is not a .npy file of numbers, or only a part of one") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"--inputs {path} must be a .npy file with one array, got an archive of several")
+    if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"--inputs {path} must hold real numbers, got {array.dtype} of shape {array.shape}")
+    return array

@@ -1,0 +1,38 @@
+"""``gating-theory validate``: theory against freshly sampled networks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from ..validation.comparison import validate
+from ..validation.report import closed_forms, diagrams, report_text, write_report
+from .common import counter, directory, pool
+
+__all__ = ["run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, print, and write with ``--out``; the exit code."""
+    with pool(options.jobs) as executor:
+        result = validate(
+            options.cells,
+            options.n_units,
+            options.n_networks,
+            options.seed,
+            executor=executor,
+            progress=counter("comparisons"),
+        )
+        datasets = diagrams(options.cells, options.points, executor, counter("phase diagrams"))
+        forms = closed_forms(datasets)
+        out = directory(options.out)
+        files = write_report(out, result, datasets, forms, executor) if out is not None else []
+    if options.json:
+        record = result.as_dict() | {"closed_forms": [asdict(f) | {"agrees": f.agrees} for f in forms]}
+        print(json.dumps(record, indent=1))
+    else:
+        print(report_text(result, forms))
+        for path in files:
+            print(f"wrote {path}")
+    return 0 if result.ok and all(form.agrees for form in forms) else 1

@@ -1,0 +1,94 @@
+"""Initialisations of recurrent layers as arrays, gates stacked in the order of a layout; bridges put them into modules [T1].
+
+Each function gives one layer and direction, {"weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)} of G gates and H units,
+with the keys that it sets: what is not there stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..networks.network import Network
+from .layers import Layout, rows_by_name
+
+if TYPE_CHECKING:
+    from ..ensemble.ensemble import Ensemble
+
+__all__ = ["chrono", "haar", "iid", "orthogonal"]
+
+
+def iid(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Recurrent weights and biases of a random network of an ensemble.
+
+    Matrices U_k have iid normal entries of variance gain_k^2 / H, biases and site parameters the means and spreads of the ensemble.
+    The biases of gates sit in ``bias_ih``; ``bias_hh`` is zero but for gates whose two biases are not the same thing (the GRU's
+    b_hn).
+
+    Parameters
+    ----------
+    layout : Layout
+    ensemble : Ensemble, of the layout's cell
+    n_units : int, H
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict, {"weight_hh", "bias_ih", "bias_hh"}
+    """
+    net = Network.sample(ensemble, n_units, rng)
+    rows = rows_by_name(ensemble.cell, net.biases, net.parameters)
+    gates = list(zip(layout.hidden, layout.input))
+    return {
+        "weight_hh": np.concatenate([net.matrices[ensemble.cell.field_names.index(hidden)] for hidden in layout.hidden]),
+        "bias_ih": np.concatenate([rows[entry] for entry in layout.input]),
+        "bias_hh": np.concatenate([rows[hidden] if hidden != entry else np.zeros(n_units) for hidden, entry in gates]),
+    }
+
+
+def haar(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Independent random orthogonal matrices, uniform on the group: (count, n, n)."""
+    q, r = np.linalg.qr(rng.standard_normal((count, n, n)))
+    return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
+
+
+def orthogonal(layout: Layout, n_units: int, gain: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Independent random orthogonal matrices times ``gain``, one a gate, and no biases (Saxe, McClelland and Ganguli 2014).
+
+    Parameters
+    ----------
+    layout : Layout
+    n_units : int, H
+    gain : float >= 0
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict, {"weight_hh", "bias_ih", "bias_hh"}
+    """
+    gates = len(layout.hidden)
+    weights = gain * haar(gates, n_units, rng).reshape(gates * n_units, n_units)
+    return {"weight_hh": weights} | {name: np.zeros(gates * n_units) for name in ("bias_ih", "bias_hh")}
+
+
+def chrono(layout: Layout, n_units: int, longest: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Biases that give the gates timescales up to ``longest`` steps (Tallec and Ollivier 2018); all other biases are zero.
+
+    b = log u with u uniform in (1, longest - 1): of the forget gate, with -b at the input gate (LSTM), or of the update gate z.
+
+    Parameters
+    ----------
+    layout : Layout, with gates "f" and "i" or a gate "z"
+    n_units : int, H
+    longest : float > 2, steps
+    rng : numpy Generator
+
+    Returns
+    -------
+    dict, {"bias_ih", "bias_hh"}
+    """
+    slow = np.log(rng.uniform(1.0, longest - 1.0, n_units))
+    rows = {"f": slow, "i": -slow} if "f" in layout.hidden else {"z": slow}
+    biases = np.concatenate([rows.get(gate, np.zeros(n_units)) for gate in layout.hidden])
+    return {"bias_ih": biases, "bias_hh": np.zeros(n_units * len(layout.hidden))}

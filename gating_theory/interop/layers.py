@@ -1,0 +1,306 @@
+"""Recurrent weights as libraries keep them, and what they become here: Networks, and recordings along real input.
+
+Libraries stack the gates of a layer into one matrix. A :class:`Layout` says which block of rows belongs to which field of the cell,
+so that a reader of another library brings its own layout and nothing else. Arrays only: no library of neural networks is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..networks.network import Network
+from ..support.checks import integer, real_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..cell.cell import Cell
+    from ..ensemble.sites import Sites
+
+__all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
+
+#: The ways a layer can run along a sequence.
+DIRECTIONS = ("forward", "reverse")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the blocks of rows of a library's matrices belong, in the library's order of gates.
+
+    Attributes
+    ----------
+    make_cell : callable without arguments, gives the Cell; called once, when the cell is asked for (symbols take their time)
+    hidden : tuple of str
+        For each block of ``weight_hh`` and ``bias_hh``: a field of the cell.
+    input : tuple of str
+        For each block of ``weight_ih`` and ``bias_ih``: a field of the cell, or one of its site parameters.
+    """
+
+    make_cell: Callable[[], Cell]
+    hidden: tuple[str, ...]
+    input: tuple[str, ...]
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return self.make_cell()
+
+
+def _builtin(name: str) -> Callable[[], Cell]:
+    def make() -> Cell:
+        from ..cell import builtin
+
+        return getattr(builtin, name)
+
+    return make
+
+
+def _relu_cell() -> Cell:
+    import sympy as sp
+
+    from ..cell.cell import Cell
+
+    h, y = sp.symbols("h y_h", real=True)
+    rectified = sp.Max(0, y)
+    return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
+
+
+#: Layouts by the kind of a layer. A GRU that resets after the product keeps two biases of its candidate: b_hn, the bias of field h,
+#: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well.
+LAYOUTS: dict[str, Layout] = {
+    "GRU": Layout(_builtin("GRUResetAfter"), ("r", "z", "h"), ("r", "z", "b_in")),
+    "LSTM": Layout(_builtin("LSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o")),
+    "RNN": Layout(_builtin("Vanilla"), ("h",), ("h",)),
+    "RNN relu": Layout(_relu_cell, ("h",), ("h",)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentWeights:
+    """The checked weights of one recurrent module, all its layers and directions, in float64.
+
+    Made by :func:`gating_theory.interop.readers.read`.
+
+    Attributes
+    ----------
+    kind : str, a key of ``LAYOUTS``: "GRU", "LSTM", "RNN" or "RNN relu"
+    source : str, where they come from
+    tensors : dict, {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}
+        With G gates in the order of the layout; biases are zeros where the module has none.
+    batch_first : bool, whether sequences come as (B, T, I)
+    """
+
+    kind: str
+    source: str
+    tensors: dict[tuple[int, str], dict[str, np.ndarray]] = field(repr=False)
+    batch_first: bool = False
+
+    @property
+    def cell(self) -> Cell:
+        """The Cell that these weights drive."""
+        return LAYOUTS[self.kind].cell
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+        return 1 + max(layer for layer, _ in self.tensors)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """("forward",) or ("forward", "reverse")."""
+        return tuple(d for d in DIRECTIONS if (0, d) in self.tensors)
+
+    @property
+    def input_size(self) -> int:
+        """I, the size of an input vector of the first layer."""
+        return self.tensors[0, "forward"]["weight_ih"].shape[1]
+
+    def layer(self, layer: int = 0, direction: str = "forward") -> RecurrentLayer:
+        """One layer and direction as a RecurrentLayer; ValueError for one that is not there.
+
+        Parameters
+        ----------
+        layer : int >= 0
+        direction : "forward" or "reverse"
+        """
+        layer = integer("layer", layer, low=0, high=self.n_layers - 1)
+        if direction not in self.directions:
+            raise ValueError(f"direction must be one of {list(self.directions)}, got {direction!r}")
+        return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
+
+    def sequences(self, inputs: npt.ArrayLike) -> np.ndarray:
+        """Input sequences as a (T, B, I) float64 array.
+
+        Parameters
+        ----------
+        inputs : array (T, I), (T, B, I), or (B, T, I) where ``batch_first``
+
+        Raises
+        ------
+        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
+        """
+        x = real_array("inputs", inputs).astype(float)
+        if x.ndim == 2:
+            x = x[:, None, :]
+        elif x.ndim == 3 and self.batch_first:
+            x = np.swapaxes(x, 0, 1)
+        if x.ndim != 3 or x.shape[2] != self.input_size or 0 in x.shape:
+            shape = "(B, T, {0})" if self.batch_first else "(T, B, {0})"
+            allowed = f"(T, {self.input_size}) or {shape.format(self.input_size)}"
+            raise ValueError(f"inputs must have shape {allowed}, got {np.shape(inputs)}")
+        return x
+
+    def record(self, inputs: npt.ArrayLike, layer: int = 0, direction: str = "forward") -> Recording:
+        """Run real input through the module, dropout off, and record one of its layers from a zero state.
+
+        Parameters
+        ----------
+        inputs : array, as for :meth:`sequences`
+        layer : int
+        direction : "forward" or "reverse"; times of a Recording are those of the layer, so that reverse runs from the end
+
+        Returns
+        -------
+        Recording
+        """
+        x, wanted = self.sequences(inputs), self.layer(layer, direction)
+        for below in range(layer):
+            outputs = []
+            for way in self.directions:
+                run = self.layer(below, way).record(x if way == "forward" else x[::-1])
+                h = run.states[1:, :, 0]
+                outputs.append(h if way == "forward" else h[::-1])
+            x = np.concatenate(outputs, axis=-1)
+        return wanted.record(x if direction == "forward" else x[::-1])
+
+
+@dataclass(frozen=True, eq=False)
+class RecurrentLayer:
+    """One layer and direction of a recurrent module: a Network, and how an input vector drives it.
+
+    Attributes
+    ----------
+    kind : str
+    tensors : dict, as in RecurrentWeights
+    name : str
+    """
+
+    kind: str
+    tensors: dict[str, np.ndarray] = field(repr=False)
+    name: str
+
+    @property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return LAYOUTS[self.kind].cell
+
+    @cached_property
+    def network(self) -> Network:
+        """The Network at zero input, in float64; its ensemble is the iid one with the same second moments."""
+        layout, cell = LAYOUTS[self.kind], self.cell
+        n = self.tensors["weight_hh"].shape[1]
+        matrices = np.empty((cell.n_fields, n, n))
+        biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((len(cell.parameters), n))
+        rows = rows_by_name(cell, biases, parameters)
+        for gate, (hidden, entry) in enumerate(zip(layout.hidden, layout.input)):
+            part = slice(gate * n, (gate + 1) * n)
+            matrices[cell.field_names.index(hidden)] = self.tensors["weight_hh"][part]
+            rows[hidden] += self.tensors["bias_hh"][part]
+            rows[entry] += self.tensors["bias_ih"][part]
+        for array in (matrices, biases, parameters):
+            array.flags.writeable = False
+        return Network(cell, matrices, biases, parameters)
+
+    def with_network(self, network: Network) -> RecurrentLayer:
+        """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
+        layout, n = LAYOUTS[self.kind], self.network.n_units
+        if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
+            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {network!r}")
+        rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
+        return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
+
+    def drive(self, x: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """What an input vector adds: the frozen input of the fields, and the site parameters with it.
+
+        Parameters
+        ----------
+        x : (I,) or (B, I) array
+
+        Returns
+        -------
+        input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
+        """
+        x = real_array("x", x)
+        size = self.tensors["weight_ih"].shape[1]
+        if x.ndim not in (1, 2) or x.shape[-1] != size:
+            raise ValueError(f"x must have shape ({size},) or (B, {size}), got {x.shape}")
+        net, layout = self.network, LAYOUTS[self.kind]
+        lead, n = x.shape[:-1], net.n_units
+        input = np.zeros((*lead, self.cell.n_fields, n))
+        parameters = np.broadcast_to(net.parameters, (*lead, *net.parameters.shape)).copy()
+        rows = rows_by_name(self.cell, input, parameters)
+        through = x @ self.tensors["weight_ih"].T
+        for gate, entry in enumerate(layout.input):
+            rows[entry] += through[..., gate * n : (gate + 1) * n]
+        return input, parameters
+
+    def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
+        """Run the layer along input sequences x (T, B, I) from a state (B, d, N), default zero; returns a Recording."""
+        x = real_array("x", x)
+        if x.ndim != 3:
+            raise ValueError(f"x must have shape (T, B, I), got {x.shape}")
+        shape = (x.shape[1], self.cell.n_state, self.network.n_units)
+        state = np.zeros(shape) if state is None else real_array("state", state)
+        if state.shape != shape:
+            raise ValueError(f"state must have shape {shape}, got {state.shape}")
+        states = [state]
+        for row in x:
+            states.append(self.network.driven(*self.drive(row)).step(states[-1]))
+        return Recording(self, x, np.array(states))
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A layer's states along input sequences.
+
+    Attributes
+    ----------
+    layer : RecurrentLayer
+    inputs : (T, B, I) array
+    states : (T + 1, B, d, N) array, the initial one first
+    """
+
+    layer: RecurrentLayer
+    inputs: np.ndarray = field(repr=False)
+    states: np.ndarray = field(repr=False)
+
+    def at(self, times: Sequence[int], sequences: Sequence[int]) -> tuple[Network, np.ndarray]:
+        """The driven network and its states at some points of the recording: a batch of networks that share their matrices.
+
+        Parameters
+        ----------
+        times, sequences : sequences of int, of one length B
+            The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1].
+
+        Returns
+        -------
+        Network of batch B, (B, d, N) array
+        """
+        points = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
+        return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
+
+    def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
+        """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
+        net, states = self.at(times, sequences)
+        return replace(net.sites(states), source="recorded network")
+
+
+def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """Views on the rows (.., N) of the fields and the site parameters by name."""
+    rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
+    return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}

@@ -1,0 +1,59 @@
+"""Weights of whatever kind, read by the reader that knows it.
+
+A reader is a module of this folder with two functions:
+
+    knows(source) -> bool                        whether it is one of its kind: a module of its library, a file with its ending
+    read(source, **which) -> RecurrentWeights    the weights, checked; ``which`` are options such as prefix and kind
+
+To add one, write the module and put its name into ``READERS``. Its library is imported only when the reader is asked, and one whose
+library is missing is passed over.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .layers import RecurrentWeights
+
+__all__ = ["READERS", "read"]
+
+#: Modules of this folder in the order in which they are asked. PyTorch's takes every file, whatever its ending: it comes last.
+READERS = ("torch",)
+
+
+def read(source: Any, **which: Any) -> RecurrentWeights:
+    """Weights of a recurrent module, from the first reader that knows the source.
+
+    Parameters
+    ----------
+    source : module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or RecurrentWeights as they are
+    which : options of the reader: ``prefix``, ``kind``, ``nonlinearity``
+
+    Returns
+    -------
+    RecurrentWeights
+
+    Raises
+    ------
+    TypeError : no reader knows it
+    ImportError : nor may it be known, as the library of a reader is missing
+    ValueError, FileNotFoundError : what the reader says of it
+    """
+    if isinstance(source, RecurrentWeights):
+        return source
+    missing = []
+    for name in READERS:
+        try:
+            reader = import_module(f".{name}", __package__)
+        except ImportError as error:
+            missing.append(error)
+            continue
+        if reader.knows(source):
+            return reader.read(source, **which)
+    if missing:
+        raise missing[0]
+    raise TypeError(
+        f"source must be a recurrent module, a state dict or the path of a checkpoint, for one of the readers {list(READERS)}, "
+        f"got {type(source).__name__}"
+    )

@@ -1,0 +1,62 @@
+"""Who reads what: each reader is asked, and only those that are needed bring their library."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import gating_theory as gt
+from gating_theory.interop import readers
+from gating_theory.interop.layers import LAYOUTS, RecurrentWeights
+
+
+def some_weights():
+    rows = 3 * len(LAYOUTS["RNN"].hidden)
+    tensors = {"weight_ih": np.ones((rows, 2)), "weight_hh": np.eye(3), "bias_ih": np.zeros(rows), "bias_hh": np.zeros(rows)}
+    return RecurrentWeights("RNN", "mine", {(0, "forward"): tensors})
+
+
+def test_weights_that_are_read_stay_as_they_are():
+    weights = some_weights()
+    assert readers.read(weights) is weights
+
+
+def test_another_reader_is_asked_first(monkeypatch):
+    """A reader is a module with two functions; the calculators take what it knows."""
+    reader = ModuleType("gating_theory.interop.mine")
+    reader.knows = lambda source: source == "weights.mine"
+    reader.read = lambda source, **which: some_weights()
+    monkeypatch.setitem(sys.modules, reader.__name__, reader)
+    monkeypatch.setattr(readers, "READERS", ("mine", *readers.READERS))
+    assert readers.read("weights.mine").source == "mine"
+    d = gt.diagnose("weights.mine", np.ones((6, 2)), n_states=1)
+    assert d.source == "mine, layer 0, forward" and d.driven
+
+
+def test_a_library_that_is_missing():
+    """Networks are diagnosed without PyTorch; a checkpoint is not, and the message says what to install."""
+    code = """
+import sys
+class Missing:
+    def find_spec(self, name, *rest):
+        if name == "torch":
+            raise ImportError("No module named 'torch'")
+sys.meta_path.insert(0, Missing())
+import gating_theory as gt
+net = gt.Network.sample(gt.Ensemble(gt.Vanilla), 4, rng=0)
+gt.diagnose(net, n_states=1)
+try:
+    gt.diagnose("weights.pt")
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "PyTorch is needed" in done.stdout and "pip install gating-theory[torch]" in done.stdout
+
+
+def test_what_nobody_knows():
+    pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="source must be .* got int"):
+        readers.read(3)

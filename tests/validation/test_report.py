@@ -1,0 +1,40 @@
+"""What ``gating-theory validate`` writes, and its exit code."""
+
+import json
+
+import numpy as np
+
+import gating_theory as gt
+from gating_theory.cli import main
+from gating_theory.validation.comparison import Row, Validation
+from gating_theory.validation.report import ClosedForm, closed_forms, report_text, write_report
+
+
+def test_closed_forms(datasets):
+    forms = closed_forms(datasets)
+    assert [form.exact for form in forms] == [2.0, np.sqrt(8.0)]
+    assert all(form.agrees for form in forms)
+    assert "DISAGREE" in str(ClosedForm("x", 1.0, 1.0 + 1e-6))
+
+
+def test_report(tmp_path, small, datasets):
+    files = write_report(tmp_path, small, datasets, closed_forms(datasets))
+    assert sorted(files) == sorted(tmp_path.iterdir())
+    expected = {"validation.txt", "validation.csv", "validation.json", "phase_diagram_GRU.nc", "phase_diagram_GRU_lines.nc"}
+    assert {f.name for f in files} == expected | {"spectra.png", "densities.png", "timescales.png", "phase_diagrams.png"}
+    assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
+    assert (tmp_path / "validation.txt").read_text() == report_text(small, closed_forms(datasets))
+    assert gt.load(tmp_path / "phase_diagram_GRU.nc").equals(datasets["GRU"][0])
+
+
+def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
+    monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: small)
+    monkeypatch.setattr("gating_theory.cli.validate.diagrams", lambda *a, **k: datasets)
+    assert main(["validate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["closed_forms"][1]["agrees"] is True
+    assert main(["validate", "--out", str(tmp_path)]) == 0
+    assert "wrote" in capsys.readouterr().out
+    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, "DISAGREE", "off by 1")
+    monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}, 0))
+    assert main(["validate"]) == 1
+    assert "DISAGREE (off by 1)" in capsys.readouterr().out
