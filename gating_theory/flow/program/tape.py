@@ -232,7 +232,7 @@ class NetworkTape:
         unknowns: dict[tuple[int, int], int],
         needed: Collection[int] | None = None,
         slopes: bool = True,
-        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+        tighten: Callable[[int, int, int | None, dict[int, int]], int] | None = None,
     ) -> tuple[list[dict[sp.Symbol, int]], dict[tuple[int, int], dict[int, int]]]:
         """Fields of every unit at given unknowns, and their derivatives by these.
 
@@ -340,7 +340,7 @@ class NetworkTape:
         kept: Iterable[int],
         kind: str = "x",
         slopes: bool = False,
-        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+        tighten: Callable[[int, int, int | None, dict[int, int]], int] | None = None,
     ) -> tuple[list[int | None], list[list[int | None]]]:
         """s*(y(x)) of the state variables ``kept`` of every unit, and derivatives, at unknowns that are the ``kept`` themselves."""
         unknowns = self.unknowns(self.sites.kept, kind)
