@@ -176,7 +176,7 @@ def test_neutral_saddles_are_no_hopf_points():
 def test_branches_say_why_they_end():
     flow = GRUFlow(U_h=4.0)
     whole = continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.957])
-    assert whole.ok and whole.status.code == "bounds" and str(whole.status) == "b_h[0] reached 1; b_h[0] reached -1"
+    assert whole.ok and whole.status.code == "bounds" and str(whole.status) == "b_h[0] reached -1; b_h[0] reached 1"
     assert str(whole.status) in str(whole)
     short = continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.957], max_points=5)
     assert not short.ok and short.status.code == "points" and str(short.status) == "stopped after 5 points"
