@@ -273,7 +273,7 @@ class NetworkTape:
                     dm[j] = _clean({c: put.add(*values) for c, values in parts.items()})
             for i in range(n):
                 terms = [put.multiply(self.weight(k, i, j), messages[j]) for j in range(n)]
-                value = put.add(*terms, self.bias(k, i))
+                total = put.add(*terms, self.bias(k, i))
                 if slopes:
                     parts = {}
                     for j in range(n):
@@ -281,8 +281,9 @@ class NetworkTape:
                             parts.setdefault(c, []).append(put.multiply(self.weight(k, i, j), slope))
                     dy[k, i] = _clean({c: put.add(*values) for c, values in parts.items()})
                     if tighten is not None:
-                        value = tighten(k, i, value, dy[k, i])
-                tables[i][cell.fields[k]] = value
+                        total = tighten(k, i, total, dy[k, i])
+                if total is not None:  # a bias is no exact 0
+                    tables[i][cell.fields[k]] = total
         return tables, dy
 
     def unknowns(self, variables: Iterable[int], kind: str = "x") -> dict[tuple[int, int], int]:
