@@ -466,7 +466,8 @@ class Flow:
         axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + _OFF_CENTRE) / n) for low, high in box_limits(self, box)]
         x, y = np.meshgrid(*axes)
         values = (self.residual if self._cell.n_state == 1 else self)(np.stack([x, y], axis=-1))
-        return [list(contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0)) for i in range(2)]
+        curves: Any = [contour_generator(x=axes[0], y=axes[1], z=values[..., i]).lines(0.0) for i in range(2)]
+        return curves
 
     # --- the map
 

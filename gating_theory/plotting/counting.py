@@ -49,8 +49,8 @@ def plot_complexity(
     values = dataset["complexity"]
     if values.ndim not in (1, 2):
         raise ValueError(f"dataset must have one or two axes, got {list(values.dims)}: select the others")
-    x = values.dims[0]
-    second = values.dims[1] if values.ndim == 2 else None
+    x, *others = map(str, values.dims)
+    second = others[0] if others else None
     at = [None] if second is None else [float(v) for v in values[second].values]
     counts = {} if counts is None else dict(counts)
     unknown = [key for key in counts if key not in at]

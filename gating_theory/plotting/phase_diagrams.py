@@ -75,7 +75,7 @@ def plot_phase_diagram(
         raise ValueError(f"solution must be None for {quantity!r}, which has none, got {solution!r}")
     if values.ndim != 2:
         raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel({{'gain.z': 0}})")
-    x, y = values.dims
+    x, y = map(str, values.dims)
     curves = [_line(item, dataset, (x, y)) for item in _lines(dataset, lines, (x, y))]
     points = [p for source in _sources(dataset, lines) for p in _tricritical_points(source, (x, y))]
 

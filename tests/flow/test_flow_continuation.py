@@ -117,7 +117,8 @@ class TestFamily:
         hopf = of_kind(branch, "hopf")[-1]
         cycles = continue_cycle(self.flow, "b_h[1]", (-3, 3), hopf, max_period=60.0)
         assert cycles.bifurcations == [] and cycles.stable.all()
-        assert cycles.values[0] < hopf.value and "homoclinic" in cycles.status
+        assert cycles.values[0] < hopf.value and "homoclinic" in cycles.status.text
+        assert cycles.ok and cycles.status.code == "period"
         assert cycles.values[-1] == pytest.approx(0.91283424755, abs=1e-6)
         # the branch passes through the cycles that integration finds
         for i in (5, len(cycles) // 2):
@@ -170,6 +171,22 @@ def test_neutral_saddles_are_no_hopf_points():
     assert of_kind(branch, "hopf") == []
     traces = branch.eigenvalues.sum(axis=1).real
     assert traces.min() < 0 < traces.max()
+
+
+def test_branches_say_why_they_end():
+    flow = GRUFlow(U_h=4.0)
+    whole = continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.957])
+    assert whole.ok and whole.status.code == "bounds" and str(whole.status) == "b_h[0] reached -1; b_h[0] reached 1"
+    assert str(whole.status) in str(whole)
+    short = continue_fixed_point(flow, "b_h[0]", (-1, 1), [0.957], max_points=5)
+    assert not short.ok and short.status.code == "points" and str(short.status) == "stopped after 5 points"
+    cycle = find_cycle(TestFamily.flow, [-0.2, 0.2])
+    few = continue_cycle(TestFamily.flow, "b_h[1]", (1.1, 1.3), cycle, max_points=3)
+    assert not few.ok and few.status.code == "points" and str(few.status) == "stopped after 3 points"
+    bounded = continue_cycle(TestFamily.flow, "b_h[1]", (1.19, 1.22), cycle)
+    assert bounded.ok and bounded.status.code == "bounds" and str(bounded.status) == "b_h[1] reached 1.22"
+    born = continue_cycle(TestFamily.flow, "b_h[1]", (1.1, 1.8), cycle)
+    assert born.ok and born.status.code == "hopf" and "shrinks to a fixed point" in born.status.text
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ def test_a_slow_transient_is_not_a_cycle():
     with pytest.raises(ConvergenceError, match="no cycle"):
         find_cycle(flow, [0.9, 0.1], transient=50.0, max_period=500.0)
     result = attractors(flow, 2, t_max=300.0)
-    assert result.cycles == [] and result.n_undecided == 4 and "reached none" in result.status
+    assert result.cycles == [] and result.n_undecided == 4 and "reached none" in result.status.text
+    assert not result.ok and result.status.code == "undecided"
     assert attractors(flow, 2, t_max=50000.0).n_undecided == 0
 
 

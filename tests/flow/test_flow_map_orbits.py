@@ -51,7 +51,7 @@ def test_flips(u, amplitude):
     x = np.abs(only.states).max()
     assert 3 * x == pytest.approx(-np.tanh(0.5 * u * x) if amplitude else 0.0, abs=1e-12)
     # the first start is the unstable fixed point 0 itself
-    assert ("unstable orbit" in result.status) == bool(amplitude)
+    assert ("unstable orbit" in result.status.text) == bool(amplitude) == (result.status.code == "unstable") and result.ok
 
 
 def test_side_by_side_same_points_other_stability():

@@ -232,7 +232,7 @@ class NetworkTape:
         unknowns: dict[tuple[int, int], int],
         needed: Collection[int] | None = None,
         slopes: bool = True,
-        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+        tighten: Callable[[int, int, int | None, dict[int, int]], int] | None = None,
     ) -> tuple[list[dict[sp.Symbol, int]], dict[tuple[int, int], dict[int, int]]]:
         """Fields of every unit at given unknowns, and their derivatives by these.
 
@@ -273,7 +273,7 @@ class NetworkTape:
                     dm[j] = _clean({c: put.add(*values) for c, values in parts.items()})
             for i in range(n):
                 terms = [put.multiply(self.weight(k, i, j), messages[j]) for j in range(n)]
-                value = put.add(*terms, self.bias(k, i))
+                total = put.add(*terms, self.bias(k, i))
                 if slopes:
                     parts = {}
                     for j in range(n):
@@ -281,8 +281,9 @@ class NetworkTape:
                             parts.setdefault(c, []).append(put.multiply(self.weight(k, i, j), slope))
                     dy[k, i] = _clean({c: put.add(*values) for c, values in parts.items()})
                     if tighten is not None:
-                        value = tighten(k, i, value, dy[k, i])
-                tables[i][cell.fields[k]] = value
+                        total = tighten(k, i, total, dy[k, i])
+                if total is not None:  # a bias is no exact 0
+                    tables[i][cell.fields[k]] = total
         return tables, dy
 
     def unknowns(self, variables: Iterable[int], kind: str = "x") -> dict[tuple[int, int], int]:
@@ -340,7 +341,7 @@ class NetworkTape:
         kept: Iterable[int],
         kind: str = "x",
         slopes: bool = False,
-        tighten: Callable[[int, int, int, dict[int, int]], int] | None = None,
+        tighten: Callable[[int, int, int | None, dict[int, int]], int] | None = None,
     ) -> tuple[list[int | None], list[list[int | None]]]:
         """s*(y(x)) of the state variables ``kept`` of every unit, and derivatives, at unknowns that are the ``kept`` themselves."""
         unknowns = self.unknowns(self.sites.kept, kind)

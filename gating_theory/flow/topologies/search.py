@@ -150,11 +150,11 @@ def search_topologies(
             tell(population)
     examples = {}
     for triple in sorted(archive, key=lambda t: (sum(t), t)):
-        kept = np.array(sorted(archive[triple], key=lambda p: np.abs(p).sum()))
-        table = sweep_table(GRU, 2, kept, most_boxes=_BUDGET)
+        members = np.array(sorted(archive[triple], key=lambda p: np.abs(p).sum()))
+        table = sweep_table(GRU, 2, members, most_boxes=_BUDGET)
         proved = _decided(table) & (table[:, 1:4] == triple).all(axis=1)
         if proved.any():
-            examples[triple] = _flow(kept[int(np.argmax(proved))])
+            examples[triple] = _flow(members[int(np.argmax(proved))])
     n = n_generations * population
     most = max(sum(t) for t in examples)
     text = f"{len(examples)} triples among {n} networks, {undecided} left undecided; at most {most} fixed points"
