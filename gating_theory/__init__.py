@@ -25,12 +25,16 @@ from .networks.enumeration import FixedPointCounts, count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .networks.network import Network
+from .results.encoding import HOMES
 from .results.store import load, save
 from .spectrum.spectrum import Spectrum
 from .sweeps.phase_diagram import phase_diagram
 from .training.design import Design, design
 from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
+
+# what files hold and `import gating_theory` does not bring
+HOMES.update({"flow": "gating_theory.flow", "cell": "gating_theory.cell.builtin"})
 
 __all__ = [
     "CapabilityError",

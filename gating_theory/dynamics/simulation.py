@@ -9,8 +9,8 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
-from ..running.available_memory import available_memory
 from ..running.progress import Progress, check_progress
+from ..support.available_memory import available_memory
 from ..support.checks import generator, integer, real, real_array
 from .implicit import ImplicitMatrices
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..cell.cell import Cell
+from ..results.encoding import result
 from ..support.checks import real
 
 __all__ = ["Ensemble", "signed"]
@@ -28,6 +29,7 @@ def signed(path):
     return path.partition(".")[0] not in _NON_NEGATIVE
 
 
+@result("ensemble", fields=("cell", *_FIELD_KINDS, *_SITE_KINDS))
 class Ensemble:
     """Random networks of one cell [T1]: U_k iid normal with variance gain_k^2 / N, biases iid normal over sites.
 
