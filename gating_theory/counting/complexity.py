@@ -18,10 +18,11 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
+from ..results.encoding import require, result
 from ..support.checks import real
 from .functional import Landscape, Point
 
-__all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle", "restored", "ridge"]
+__all__ = ["complexity", "Complexity", "Saddle", "find_saddles", "follow_saddle", "ridge"]
 
 #: Nodes of the site integral while scanning, by the number of variables it runs over.
 _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
@@ -48,6 +49,7 @@ _SILENT_X = 1e-11
 _BOTTOM = -1.0
 
 
+@result("saddle")
 @dataclass(frozen=True)
 class Saddle:
     """A stationary point of the complexity functional [T7].
@@ -69,6 +71,7 @@ class Saddle:
     error: float
 
 
+@result("complexity")
 @dataclass(frozen=True)
 class Complexity:
     """The complexity of an ensemble's landscape of fixed points [T7].
@@ -143,7 +146,14 @@ class Complexity:
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
-        return self._landscape.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
+        landscape = Landscape(self.ensemble) if self._landscape is None else self._landscape
+        return landscape.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
+
+    def check(self):
+        """ValueError where the largest saddle is none of the ensemble's."""
+        require(self.method in ("annealed", "mean_field"), f"method must be 'annealed' or 'mean_field', got {self.method!r}")
+        if self.saddles:
+            _require_saddle(self.ensemble, self.method, self.saddles[0].point)
 
     def as_dict(self):
         """JSON-ready: ensemble, method, value, status, rate, moments, multipliers, determinant, residual, error."""
@@ -216,23 +226,14 @@ def complexity(ensemble, method="annealed", tol=None):
     return _result(landscape, method, *find_saddles(landscape), tol)
 
 
-def restored(data, ensemble):
-    """A Complexity from its :meth:`Complexity.as_dict`, its largest saddle included. ValueError where that is none any more."""
-    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble", "point")}
-    for name in ("value", "rate"):
-        values[name] = float("nan") if values[name] is None else float(values[name])
-    if data["point"] is None:
-        return Complexity(ensemble, **values)
+def _require_saddle(ensemble, method, point):
+    """ValueError unless the equations of a saddle hold at this point."""
     landscape = Landscape(ensemble)
-    point = Point(**{name: np.array(v, dtype=float) for name, v in data["point"].items()})
-    gaussian = values["method"] == "mean_field"
+    gaussian = method == "mean_field"
     newton = _Newton(landscape, 1e-8 if landscape.dimension <= 2 else 1e-4, 300_000)
     _, residual, _ = newton.gaussian_system(point) if gaussian else newton.system(point)
     left = float(np.abs(residual[2 * newton.A :] if gaussian else residual).max())
-    if not left < 1e-3:
-        raise ValueError(f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
-    saddle = Saddle(values["rate"], True, point, values["residual"], values["error"])
-    return Complexity(ensemble, **values, saddles=(saddle,), _landscape=landscape)
+    require(left < 1e-3, f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
 
 
 def _law_point(method, point):

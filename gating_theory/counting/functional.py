@@ -19,6 +19,7 @@ from itertools import combinations, product
 import numpy as np
 
 from ..ensemble.sites import FieldLaw, Sites, gaussian_rule
+from ..results.encoding import result
 from ..spectrum.dyson import perron
 
 __all__ = ["Landscape", "Point", "Evaluation"]
@@ -30,6 +31,7 @@ _NO_GAIN = 1e-7
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
+@result("saddle_point")
 @dataclass(frozen=True)
 class Point:
     """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones.

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError
+from ..results.encoding import require, result
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
 from .complexity import ridge
@@ -34,6 +35,7 @@ _NORM_GRIDS = ((1e-10, 60_000, 1.0), (1e-12, 240_000, 1.2))
 _MESH = {1: 2001, 2: 129, 3: 25}
 
 
+@result("kac_rice")
 @dataclass(frozen=True)
 class KacRice:
     """The mean number of fixed points of networks of N units, by the exact Kac-Rice integral [T7].
@@ -66,10 +68,10 @@ class KacRice:
     effective: float
     status: str
 
-    def as_dict(self):
-        """JSON-ready: every attribute by name, the ensemble as its own dictionary."""
-        out = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return {"kind": "kac_rice", **out, "ensemble": self.ensemble.as_dict()}
+    def check(self):
+        """ValueError for sizes that no calculation has."""
+        require(self.n_units >= 2, f"n_units must be at least 2, got {self.n_units!r}")
+        require(self.n_samples >= 1, f"n_samples must be positive, got {self.n_samples!r}")
 
     def __str__(self):
         return (

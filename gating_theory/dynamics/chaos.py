@@ -9,6 +9,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import onset
+from ..results.encoding import result
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer, real
 from .simulation import simulate
@@ -22,6 +23,11 @@ _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0
 _SIGNED = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 
+#: What a chaos onset carries beside its value.
+_ABOUT = ("parameter", "error", "rising", "below", "above", "jump", "values", "n_units", "n_steps")
+
+
+@result("chaos_onset", fields=("value", *_ABOUT))
 class ChaosOnset(float):
     """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
 
@@ -48,8 +54,12 @@ class ChaosOnset(float):
         return self
 
     def __getnewargs__(self):
-        fields = ("parameter", "error", "rising", "below", "above", "jump", "values", "n_units", "n_steps")
-        return (float(self), *(getattr(self, name) for name in fields))
+        return (float(self), *(getattr(self, name) for name in _ABOUT))
+
+    @property
+    def value(self):
+        """The value of the hyperparameter as a plain float."""
+        return float(self)
 
     def __repr__(self):
         runs = f"{len(self.values)} networks of {self.n_units} units, {self.n_steps} steps"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..results.encoding import result
+
 __all__ = ["Sites", "FieldLaw", "gaussian_rule"]
 
 #: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
@@ -229,6 +231,7 @@ class FieldLaw:
         return (*state, *full[:K], *full[K:])
 
 
+@result("sites")
 @dataclass(frozen=True)
 class Sites:
     """A weighted population of sites: what the random-matrix calculators know of a network [T3, T4].

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..results.encoding import result
 from ..support.checks import real
 from .orbits.cycle import Attractors, attractors
 from .orbits.map_orbits import MapAttractors, map_attractors
@@ -13,6 +14,7 @@ from .orbits.map_orbits import MapAttractors, map_attractors
 __all__ = ["FlowAndMap", "flow_and_map"]
 
 
+@result("flow.FlowAndMap")
 @dataclass(frozen=True, eq=False)
 class FlowAndMap:
     """Fixed points and attractors of a flow and of its Euler map.

@@ -6,7 +6,7 @@ moment of the message that field k listens to. The loop closes in the moments: q
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble, signed
 from ..ensemble.sites import FieldLaw, Sites
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..results.encoding import require, result
 from ..support.checks import real
 from ..support.roots import smooth_extremum, smooth_roots
 
@@ -127,6 +128,7 @@ class MomentMap:
         return np.log(np.maximum(self.moment(self.loop[0], q, tol), 1e-300)) - np.log(x)
 
 
+@result("fixed_point")
 @dataclass(frozen=True)
 class FixedPoint:
     """A mean-field fixed point of an ensemble [T5].
@@ -148,7 +150,10 @@ class FixedPoint:
     residual: float
     error: float
     status: str
-    _map: MomentMap = field(repr=False, compare=False)
+
+    @cached_property
+    def _map(self):
+        return MomentMap(self.ensemble)
 
     @property
     def q(self):
@@ -221,16 +226,18 @@ class FixedPoint:
             cell, weights, np.array(state), np.array(flat[:K]), parameters, self.ensemble.array("gain"), "mean field", reached
         )
 
-    def as_dict(self):
-        """JSON-ready: ensemble, moments, residual, error, status."""
-        return {
-            "kind": "fixed_point",
-            "ensemble": self.ensemble.as_dict(),
-            "moments": self.moments,
-            "residual": self.residual,
-            "error": self.error,
-            "status": self.status,
-        }
+    def check(self):
+        """ValueError where the moments do not satisfy the mean-field map."""
+        names = self.ensemble.cell.message_names
+        require(tuple(self.moments) == names, f"moments must be those of {list(names)}, got {list(self.moments)}")
+        good = np.isfinite(self.q).all() and (self.q >= 0).all()
+        require(good, f"moments must be finite and non-negative, got {self.moments}")
+        again = self._map(self.q[None, :], self._map.fine)[0]
+        some = self.q.any() or again.any()
+        residual = float(np.max(np.abs(again - self.q) / np.maximum(again, 1e-300))) if some else 0.0
+        # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
+        good = residual <= max(1e-9, 10.0 * self.residual, 10.0 * self.error)
+        require(good, f"moments {self.moments} are no fixed point of {self.ensemble!r}: relative residual {residual:.3g}")
 
     def __str__(self):
         shown = ", ".join(f"E({n})^2 = {v:.6g}" for n, v in self.moments.items())
@@ -317,7 +324,7 @@ def fixed_points(ensemble, tol=1e-10):
 def _finish(moments, q, tol):
     names = moments.cell.message_names
     if not q.any():
-        return FixedPoint(moments.ensemble, dict.fromkeys(names, 0.0), 0.0, 0.0, "zero state", moments)
+        return FixedPoint(moments.ensemble, dict.fromkeys(names, 0.0), 0.0, 0.0, "zero state")
     batch = q[None, :]
     moments.reached = 0.0
     fine = moments(batch, moments.fine)[0]
@@ -331,7 +338,7 @@ def _finish(moments, q, tol):
     if residual > max(1e-9, 10 * error):
         raise ConvergenceError(f"a mean-field fixed point of {moments.ensemble!r} has a residual of {residual:.3g}", estimate=q)
     status = "converged" if error <= tol else f"quadrature error {error:.1e} exceeds the tolerance {tol:.1e}"
-    return FixedPoint(moments.ensemble, dict(zip(names, q.tolist())), residual, error, status, moments)
+    return FixedPoint(moments.ensemble, dict(zip(names, q.tolist())), residual, error, status)
 
 
 def _scan(moments, start, tol):
@@ -389,6 +396,7 @@ def _merge(intervals):
 # --- critical values
 
 
+@result("critical", fields=("value", "parameter", "moments", "discontinuous", "ensemble", "status"))
 class Critical(float):
     """A critical value of a hyperparameter: a float that also carries how it was found.
 
@@ -409,6 +417,16 @@ class Critical(float):
 
     def __getnewargs__(self):
         return (float(self), self.parameter, self.moments, self.discontinuous, self.ensemble, self.status)
+
+    @property
+    def value(self):
+        """The critical value as a plain float."""
+        return float(self)
+
+    def check(self):
+        """ValueError where the ensemble is not that at the critical value."""
+        found = self.ensemble.value(self.parameter)
+        require(found == self.value, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
 
     def __repr__(self):
         return f"{self.parameter} = {float(self)!r} ({self.status})"

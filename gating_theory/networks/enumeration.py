@@ -8,13 +8,13 @@ alone are no match for this: they can find three of seven fixed points of an LST
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..results.provenance import cell_text, json_ready, provenance
+from ..results.encoding import require, require_shapes, result
+from ..results.provenance import cell_text, provenance
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect, known_cell
@@ -39,6 +39,7 @@ _CAPS, _CLOSE_CAP = (0.1, 0.5), 0.1
 _CURVE_STEPS, _FARTHEST = 100, 6.0
 
 
+@result("fixed_point_counts")
 @dataclass(frozen=True, eq=False)
 class FixedPointCounts:
     """How many fixed points each of a set of random networks has, found by enumeration, and what their averages are [T7].
@@ -192,64 +193,19 @@ class FixedPointCounts:
         coordinates = {"network": ("network", np.arange(self.n_networks), {"long_name": "network, in the order of their seeds"})}
         return xr.Dataset(variables, coordinates, attributes)
 
-    def as_dict(self):
-        """A JSON-ready description, read back by :meth:`from_dict`; estimates that are infinite as strings."""
-        plain = ("complete_degree", "odd", "n_solved", "seed", "n_units", "min_hits", "max_rounds", "status")
-        arrays = ("counts", "hits", "degree", "settled", "n_rounds")
-        return {
-            **{name: getattr(self, name) for name in plain},
-            **{name: getattr(self, name).tolist() for name in arrays},
-            "n_missing": json_ready(self.n_missing.tolist()),
-            "points": None if self.points is None else [p.tolist() for p in self.points],
-            "ensemble": self.ensemble.as_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, description, cell=None):
-        """Rebuild FixedPointCounts from :meth:`as_dict`.
-
-        Parameters
-        ----------
-        description : mapping, as from :meth:`as_dict`
-        cell : Cell, optional
-            Needed where the cell is not a built-in one.
-
-        Returns
-        -------
-        FixedPointCounts
-
-        Raises
-        ------
-        TypeError, ValueError, KeyError
-            Not a description, arrays that do not fit together, points that are not those counted.
-        """
-        if not isinstance(description, Mapping) or "counts" not in description:
-            raise ValueError(f"description must be a mapping with 'counts', got {type(description).__name__}")
-        ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        kinds = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
-        arrays = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
-        size = arrays["counts"].size
-        for name, array in arrays.items():
-            if array.shape != (size,) or not size:
-                raise ValueError(f"{name} must be a list with an entry for each network, got shape {array.shape}")
-        low = {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}
-        numbers = {name: integer(name, description[name], low=least) for name, least in low.items()}
-        points = description["points"]
-        if points is not None:
-            empty = np.zeros((0, ensemble.cell.n_state, numbers["n_units"]))
-            points = tuple(np.array(p, dtype=float) if p else empty.copy() for p in points)
-            if [p.shape for p in points] != [(c, *empty.shape[1:]) for c in arrays["counts"].tolist()]:
-                raise ValueError("points must hold as many states of each network as were counted")
-        complete = description["complete_degree"]
-        return cls(
-            **arrays,
-            **numbers,
-            complete_degree=None if complete is None else integer("complete_degree", complete),
-            odd=bool(description["odd"]),
-            points=points,
-            status=str(description["status"]),
-            ensemble=ensemble,
-        )
+    def check(self):
+        """ValueError where arrays do not fit together, or points are not those counted."""
+        size = len(self.counts)
+        require(size >= 1, "counts must have an entry for each network, got none")
+        require_shapes(self, dict.fromkeys(("counts", "hits", "degree", "n_rounds", "settled", "n_missing"), (size,)))
+        for name, low in {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}.items():
+            integer(name, getattr(self, name), low=low)
+        if self.complete_degree is not None:
+            integer("complete_degree", self.complete_degree)
+        if self.points is not None:
+            shapes = [(count, self.ensemble.cell.n_state, self.n_units) for count in self.counts.tolist()]
+            good = [np.shape(p) for p in self.points] == shapes
+            require(good, "points must hold as many states of each network as were counted")
 
 
 def count_fixed_points(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..results.encoding import result
 from ..support.checks import generator
 from .network import Network
 
@@ -15,6 +16,7 @@ __all__ = ["WeightStatistics", "weight_statistics", "weight_overlaps", "shuffled
 _MARGIN = 2.0
 
 
+@result("weight_statistics")
 @dataclass(frozen=True)
 class WeightStatistics:
     """One recurrent matrix U of N x N against iid normal entries of the same second moment; in brackets what those give.

@@ -15,7 +15,7 @@ To make a class of your own saved, give it a name of its own::
 That is all. The decorator makes it known to ``save``, ``load`` and journals, gives it an ``as_dict()`` for other programs and lets
 it be pickled without what it has cached. A NamedTuple works alike. A class that is neither names the attributes that make it
 again: ``@result("network", fields=("ensemble", "matrices", "biases"))`` is one whose constructor takes arguments of these names,
-and whose objects have attributes of these names.
+and whose objects have attributes of these names. A subclass with the kind of its parent comes back as its parent.
 
 A field may hold None, bool, int, float (nan and inf too), complex, str, numpy numbers and arrays of these, lists, tuples, dicts
 with any keys, cells and other results. In a record
@@ -28,6 +28,7 @@ with any keys, cells and other results. In a record
 
 from __future__ import annotations
 
+import copyreg
 import math
 import re
 from dataclasses import fields as dataclass_fields
@@ -96,6 +97,9 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type]
 
     def register(cls: type) -> type:
         other = _CLASSES.get(kind)
+        if other is not None and other in cls.__mro__[1:]:
+            _KINDS[cls], _FIELDS[cls] = kind, _FIELDS[other]
+            return cls
         if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ValueError(f"kind {kind!r} is that of {other.__module__}.{other.__qualname__}")
         _FIELDS[cls] = _names(cls) if fields is None else tuple(fields)
@@ -135,6 +139,12 @@ def require(condition: object, message: str) -> None:
         raise ValueError(message)
 
 
+def require_shapes(owner: object, shapes: dict[str, tuple[int, ...]]) -> None:
+    """ValueError unless the arrays of these names have these shapes: for the ``check`` of a result."""
+    for name, shape in shapes.items():
+        require(np.shape(getattr(owner, name)) == shape, f"{name} must have shape {shape}, got {np.shape(getattr(owner, name))}")
+
+
 def is_cell(value: object) -> bool:
     """Whether ``value`` is a Cell."""
     return isinstance(value, _cells.get("class", ()))
@@ -163,8 +173,12 @@ def _as_dict(self):
 
 
 def _reduce(self):
-    # what is cached may hold compiled functions, which no pickle takes; a subclass that was not registered is copied as a whole
-    return (_made, (type(self), _values(self))) if is_result(self) else object.__reduce_ex__(self, 2)
+    # what is cached may hold compiled functions, which no pickle takes
+    if is_result(self):
+        return _made, (type(self), _values(self))
+    # a subclass that was not registered: as Python does it by itself
+    arguments = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
+    return copyreg.__newobj__, (type(self), *arguments), self.__getstate__()
 
 
 def _made(cls, values):

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
+from ..flow import require_fixed
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, _measure
 from ..program.taylor import bilinear, parameter_slope, trilinear
@@ -30,6 +32,7 @@ _LOCAL = 1e-6
 _ZERO = 1e-6
 
 
+@result("flow.Bifurcation")
 @dataclass(frozen=True, eq=False)
 class Bifurcation:
     """A bifurcation of a fixed point or of a cycle.
@@ -68,6 +71,11 @@ class Bifurcation:
     supercritical: bool | None = None
     period: float = np.nan
     orbit: object = field(default=None, repr=False)
+
+    def check(self):
+        """ValueError where the state of a fixed point's bifurcation is no fixed point of the flow."""
+        if self.orbit is None:
+            require_fixed(self.flow, self.state)
 
     def __str__(self):
         text = f"{self.kind} at {self.path} = {self.value:.12g}, state ({', '.join(f'{x:.6g}' for x in self.state)})"
@@ -160,6 +168,7 @@ def _dual(A, value, q):
 # --- fixed points
 
 
+@result("flow.FixedPointBranch")
 @dataclass(frozen=True, eq=False)
 class FixedPointBranch:
     """A curve of fixed points in one parameter.
@@ -182,6 +191,11 @@ class FixedPointBranch:
     step: float
     flow: object = field(repr=False)
     status: str = ""
+
+    def check(self):
+        """ValueError where a state of the branch is no fixed point of the flow at its parameter."""
+        for value, state in zip(self.values, self.states, strict=True):
+            require_fixed(self.flow.replace(self.path, float(value)), state)
 
     @property
     def stable(self):
@@ -498,6 +512,7 @@ def other_branch(bifurcation, branch, bounds, *, size=1e-3, **options):
 # --- cycles
 
 
+@result("flow.CycleBranch")
 @dataclass(frozen=True, eq=False)
 class CycleBranch:
     """A curve of limit cycles in one parameter.

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ..program.taylor import parameter_slope
 
 __all__ = ["Orbit", "from_curve", "newton", "refine", "solve"]
@@ -44,6 +45,7 @@ def _scheme(m):
     return nodes, b, barycentric, D[1:], end / end.sum()
 
 
+@result("flow.Orbit")
 @dataclass(frozen=True)
 class Orbit:
     """A closed curve with a period on a mesh: what the solver works on.

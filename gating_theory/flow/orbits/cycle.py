@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import require, result
 from ...support.checks import integer, real, real_array
 from ..flow import _box
 from . import collocation
@@ -21,7 +22,11 @@ _POINT = 1e-5
 #: A trajectory this close to a sink has arrived; to a stable cycle, in units of the cycle's extent.
 _ARRIVED, _ON_CYCLE = 1e-4, 1e-3
 
+#: Largest relative defect of the velocity along a saved closed orbit.
+_CLOSED = 1e-5
 
+
+@result("flow.Cycle")
 @dataclass(frozen=True, eq=False)
 class Cycle:
     """A limit cycle: a closed orbit on which the flow does not rest, solved by collocation.
@@ -115,6 +120,12 @@ class Cycle:
     def same(self, other):
         """Whether another Cycle is this one, to 1e-4 of its extent."""
         return bool(self.distance(other.states(50)).max() < 1e-4 * self.extent.max())
+
+    def check(self):
+        """ValueError where the orbit does not follow the flow, or the period is not that of the orbit."""
+        defect = self.orbit.defect(self.flow)
+        require(defect < _CLOSED, f"the closed orbit does not follow {self.flow!r}: its velocity is off by {defect:.3g}")
+        require(self.period == self.orbit.period, "period is not that of the orbit")
 
     def as_dict(self):
         """JSON-ready: period, multipliers (real and imaginary parts), 200 states, status."""
@@ -324,6 +335,7 @@ def find_cycle(flow, start, *, transient=200.0, max_period=2000.0, backward=Fals
 # --- attractors
 
 
+@result("flow.Attractors")
 @dataclass(frozen=True, eq=False)
 class Attractors:
     """Where a set of starts ends: stable fixed points and stable cycles.
@@ -371,6 +383,7 @@ class Attractors:
         return "\n".join(lines)
 
 
+@result("flow.Basins")
 @dataclass(frozen=True, eq=False)
 class Basins:
     """Basins of attraction of a two-dimensional flow on a grid.

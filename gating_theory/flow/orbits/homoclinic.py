@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...support.checks import integer, real, real_array
+from ..flow import require_fixed
 from .cycle import find_cycle
 from .trajectories import advance
 
@@ -23,6 +25,7 @@ __all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
 _ENTER = 1e-6
 
 
+@result("flow.PeriodLaw")
 @dataclass(frozen=True, eq=False)
 class PeriodLaw:
     """Periods of cycles close to a homoclinic parameter.
@@ -54,6 +57,7 @@ class PeriodLaw:
         return "\n".join(lines)
 
 
+@result("flow.Homoclinic")
 @dataclass(frozen=True, eq=False)
 class Homoclinic:
     """A homoclinic parameter and the saddle there.
@@ -85,6 +89,10 @@ class Homoclinic:
     direction: np.ndarray
     flow: object = field(repr=False)
     returns_below: bool = False
+
+    def check(self):
+        """ValueError where the saddle is no fixed point of the flow."""
+        require_fixed(self.flow, self.saddle)
 
     def period_law(self, distances, *, same_side=True, passes=1):
         """Periods of the stable cycle at several distances from the homoclinic parameter.

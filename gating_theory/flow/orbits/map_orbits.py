@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...results.encoding import result
 from ...support.checks import integer, real
 from .cycle import _along_manifolds, _given_starts
 
@@ -23,6 +24,7 @@ _ROTATION_STEPS, _TURNS, _IRREGULAR = 16384, 400, 1e-3
 _CLOSED = 1e-9
 
 
+@result("flow.MapAttractor")
 @dataclass(frozen=True, eq=False)
 class MapAttractor:
     """One attractor of the Euler map.
@@ -68,6 +70,7 @@ class MapAttractor:
         return f"irregular orbit around ({centre}), Lyapunov exponent {self.lyapunov:.4g}{turn}"
 
 
+@result("flow.MapAttractors")
 @dataclass(frozen=True, eq=False)
 class MapAttractors:
     """Attractors of the Euler map that a set of starts reached.

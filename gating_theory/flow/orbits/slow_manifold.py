@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...support.checks import real, real_array
 
 __all__ = ["SlowManifold", "slow_manifold"]
 
 
+@result("flow.SlowManifold")
 @dataclass(frozen=True, eq=False)
 class SlowManifold:
     """A curve on which a flow has no component but along its slowest direction.

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from ...results.encoding import result
 from ...running.progress import Progress, check_progress
 from ...support.checks import generator, integer, real
 from ..flow import Flow, GRUFlow
@@ -36,6 +37,7 @@ _MOST = 24
 _GATES, _DIRECTIONS = 60, 40
 
 
+@result("flow.TopologySearch")
 @dataclass(frozen=True, eq=False)
 class TopologySearch:
     """What :func:`search_topologies` found.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cell.cell import Cell
+from ...results.encoding import require, result
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
 from ..program.tape import parameter_count
@@ -20,6 +21,7 @@ __all__ = ["TopologyCounts", "count_fixed_points"]
 _CHUNK = 1000
 
 
+@result("flow.TopologyCounts")
 @dataclass(frozen=True, eq=False)
 class TopologyCounts:
     """Numbers of fixed points of B networks, from one search each in validated arithmetic.
@@ -47,6 +49,11 @@ class TopologyCounts:
     n_boxes: np.ndarray
     complete: np.ndarray
     status: str
+
+    def check(self):
+        """ValueError where the kinds do not add up to the count."""
+        kinds = self.sinks + self.sources + self.saddles + self.untyped
+        require(np.array_equal(kinds, self.count), "the kinds do not add up to the count")
 
     def __len__(self):
         return len(self.count)
