@@ -175,7 +175,7 @@ def _as_dict(self):
 def _reduce(self):
     # what is cached may hold compiled functions, which no pickle takes
     if is_result(self):
-        return _made, (type(self), _values(self))
+        return _made, (_CLASSES[kind_of(self)], _values(self))
     # a subclass that was not registered: as Python does it by itself
     arguments = self.__getnewargs__() if hasattr(self, "__getnewargs__") else ()
     return copyreg.__newobj__, (type(self), *arguments), self.__getstate__()

@@ -195,8 +195,8 @@ def _load_json(path, cell):
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
         raise ValueError(f"{path} is not a saved result: a JSON file, but not one written by gating_theory.save")
     _require_known_format(path, record.get("format_number", record.get("format_version")))
-    _named(path, lambda: require_checksum(record, "it"))
-    return _named(path, lambda: encoding.decode(record["result"], cell=cell))
+    require_checksum(record, path)
+    return _named(path, lambda: _decoded(record["result"], None, cell))
 
 
 # --- netCDF
@@ -279,4 +279,11 @@ def _dataset(record, arrays):
 def _result_of(data, cell):
     record = json.loads(str(data[_RECORD].item()))
     arrays = {str(name): variable.values for name, variable in data.drop_vars(_RECORD).data_vars.items()}
-    return encoding.decode(record["result"], arrays, cell)
+    return _decoded(record["result"], arrays, cell)
+
+
+def _decoded(record, arrays, cell):
+    result = encoding.decode(record, arrays, cell)
+    some = isinstance(result, list) and result and all(map(encoding.is_result, result))
+    encoding.require(some or encoding.is_result(result), "no result in it")
+    return result

@@ -2,12 +2,14 @@
 
 import json
 
+import netCDF4
 import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
 
 import gating_theory as gt
+from gating_theory.results.checksum import checksum_of_dataset
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}, bias_std={"z": 1 / 3})
 
@@ -86,6 +88,14 @@ def test_diagnoses(tmp_path):
     assert all(same.values())
 
 
+def signed_again(path, data):
+    """The Dataset at ``path`` with a checksum that fits."""
+    data.to_netcdf(path)
+    raw = xr.load_dataset(path, decode_cf=False)
+    with netCDF4.Dataset(path, "a") as file:
+        file.setncattr("gating_theory_checksum", checksum_of_dataset(raw, "gating_theory_checksum"))
+
+
 def test_damaged_results_with_arrays(tmp_path):
     steady = gt.steady_state(gt.Ensemble(gt.GRU, gain=5), 50, 20, rng=0, lyapunov_units=0)
     gt.save(steady, tmp_path / "steady.nc")
@@ -93,20 +103,24 @@ def test_damaged_results_with_arrays(tmp_path):
     record = json.loads(whole["gating_theory_record"].item())
 
     def refused(data, words):
-        data.to_netcdf(tmp_path / "changed.nc")
+        signed_again(tmp_path / "changed.nc", data)
         with pytest.raises(ValueError, match=rf"changed\.nc .*{words}"):
             gt.load(tmp_path / "changed.nc")
 
-    def with_record(**changes):
-        return whole.assign(gating_theory_record=((), json.dumps(record | changes)))
+    def with_result(**changes):
+        return whole.assign(gating_theory_record=((), json.dumps(record | {"result": record["result"] | changes})))
 
-    refused(whole.drop_vars("moments"), "'moments' is missing")
-    refused(whole.isel({"state.1": slice(0, 10)}), r"state must have shape \(1, 50\), got \(1, 10\)")
-    refused(whole.assign(**{"sites.fields": np.nan * whole["sites.fields"]}), "fields must be finite")
-    refused(with_record(kind="pickle"), "unknown kind 'pickle'; known are")
-    refused(with_record(data=record["data"] | {"moments": {"h": 1.0}}), "moments must be those of")
-    other = record["provenance"] | {"cell": record["provenance"]["cell"] | {"update": ["h"]}}
-    refused(with_record(provenance=other), "another cell 'GRU'")
+    refused(whole.drop_vars("simulation.moments"), "'simulation.moments' is missing")
+    cut = {"simulation.state.1": slice(0, 10)}
+    refused(whole.isel(cut), r"state must have shape \(1, 50\), got \(1, 10\)")
+    fields = "simulation.sites.fields"
+    refused(whole.assign({fields: np.nan * whole[fields]}), "fields must be finite")
+    refused(whole.assign({fields: whole[fields].astype("float32")}), "must be of type float64, got float32")
+    refused(with_result(**{"$kind": "pickle"}), "unknown kind 'pickle'; known are")
+    refused(with_result(moments={"h": 1.0}), "moments must be those of")
+    ensemble = record["result"]["ensemble"]
+    other = {"$cell": ensemble["cell"]["$cell"] | {"update": ["h"]}}
+    refused(with_result(ensemble=ensemble | {"cell": other}), "another cell 'GRU'")
     (tmp_path / "cut.nc").write_bytes((tmp_path / "steady.nc").read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"cut\.nc is not a saved result"):
         gt.load(tmp_path / "cut.nc")
