@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
     import xarray as xr
 
-__all__ = ["checksum_of_dataset", "checksum_of_record", "require_checksum", "signed"]
+__all__ = ["NAME", "checksum_of_dataset", "checksum_of_record", "require_checksum", "require_seal", "seal", "signed"]
 
 #: Under this name records and netCDF files carry their checksum.
 NAME = "checksum"
+
+#: A seal, behind the end of a netCDF file, is this and the SHA-256 of all bytes before it; HDF5 reads no further than its own end.
+_SEAL = b"gating-theory sha256 "
+_SEAL_LENGTH = len(_SEAL) + 64 + 1
 
 
 def checksum_of_record(record: dict) -> str:
@@ -32,6 +40,37 @@ def require_checksum(record: dict, where: object) -> None:
     """ValueError, which names the file or line ``where``, unless the record carries its checksum."""
     if record.get(NAME) != checksum_of_record(record):
         raise ValueError(f"{where} is damaged: its checksum does not match")
+
+
+def seal(path: str | Path) -> None:
+    """Append the checksum of a file's bytes to it."""
+    with open(path, "rb+") as file:
+        total = _sum_of_bytes(file, file.seek(0, os.SEEK_END))
+        file.seek(0, os.SEEK_END)
+        file.write(_SEAL + total.encode("ascii") + b"\n")
+
+
+def require_seal(path: str | Path) -> None:
+    """ValueError, which names the file, where it has a seal that does not fit: HDF5 hangs on some damaged files.
+
+    A file without a seal passes: other programs that rewrite it leave the seal out.
+    """
+    with open(path, "rb") as file:
+        length = file.seek(0, os.SEEK_END) - _SEAL_LENGTH
+        file.seek(max(0, length))
+        found = file.read()
+        if found.startswith(_SEAL) and found[len(_SEAL) :].strip() != _sum_of_bytes(file, length).encode("ascii"):
+            raise ValueError(f"{path} is damaged: its checksum does not match")
+
+
+def _sum_of_bytes(file: BinaryIO, length: int) -> str:
+    """SHA-256 of the first bytes of a file."""
+    total = hashlib.sha256()
+    file.seek(0)
+    while length > 0 and (part := file.read(min(length, 2**20))):
+        total.update(part)
+        length -= len(part)
+    return total.hexdigest()
 
 
 def checksum_of_dataset(data: xr.Dataset, mark: str) -> str:

@@ -17,7 +17,7 @@ from ..support.available_memory import available_memory
 from ..support.files import regular_file, write_atomically
 from ..version import __version__
 from . import encoding
-from .checksum import NAME, checksum_of_dataset, require_checksum, signed
+from .checksum import NAME, checksum_of_dataset, require_checksum, require_seal, seal, signed
 from .provenance import provenance
 
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ def _sign(name):
     total = checksum_of_dataset(_raw(name), _SUM)
     with netCDF4.Dataset(name, "a") as file:
         file.setncattr(_SUM, total)
+    seal(name)
 
 
 def _raw(path):
@@ -234,6 +235,7 @@ def _raw(path):
 def _load_netcdf(path, cell):
     import xarray as xr
 
+    require_seal(path)
     try:
         _require_memory(path, _claimed_bytes(path))
         raw = _raw(path)
