@@ -1,6 +1,7 @@
 """Results with arrays: saved as netCDF and read back bit for bit, damage noticed."""
 
 import json
+import pickle
 
 import netCDF4
 import numpy as np
@@ -38,6 +39,13 @@ def same_arrays(one, other):
             assert a == b or np.isnan([a, b]).all(), name
 
 
+def as_good_when_pickled(result, same):
+    """A round trip through pickle, as workers send results, also once what is derived has been asked for."""
+    for name in ("sites", "spectrum", "law"):
+        getattr(result, name, None)
+    same(pickle.loads(pickle.dumps(result)), result)
+
+
 def same_network(one, other):
     assert one.ensemble == other.ensemble
     for name in ("matrices", "biases", "parameters", "input"):
@@ -52,18 +60,23 @@ def test_networks(tmp_path, batch):
     same_network(again, net)
     state = net.random_state(0)
     assert np.array_equal(again.step(state), net.step(state))
+    as_good_when_pickled(net, same_network)
+    assert not pickle.loads(pickle.dumps(net)).matrices.flags.writeable
 
 
 def test_sites(tmp_path):
     point = gt.fixed_points(GRU)[-1]
     for sites in (gt.Network.sample(GRU, 7, rng=0).sites(np.zeros((1, 7))), point.sites_at(1e-2)):
         same_arrays(gt.load(gt.save(sites, tmp_path / "sites.nc")), sites)
+        as_good_when_pickled(sites, same_arrays)
+    as_good_when_pickled(point, same_arrays)
 
 
 @pytest.mark.parametrize(("record", "tangent"), [(0, False), (3, True)])
 def test_simulations(tmp_path, record, tangent):
     run = gt.simulate(gt.Ensemble(gt.GRU, gain=3), 50, 6, rng=0, record=record, tangent=tangent, dtype="float32")
     same_arrays(gt.load(gt.save(run, tmp_path / "run.nc")), run)
+    as_good_when_pickled(run, same_arrays)
 
 
 @pytest.mark.parametrize("lyapunov_units", [0, 100])
@@ -71,6 +84,7 @@ def test_steady_states(tmp_path, lyapunov_units):
     steady = gt.steady_state(gt.Ensemble(gt.GRU, gain=5), 200, 40, rng=0, lyapunov_units=lyapunov_units)
     again = gt.load(gt.save(steady, tmp_path / "steady.nc"))
     same_arrays(again, steady)
+    as_good_when_pickled(steady, same_arrays)
     # not only equal: as good for every calculation
     assert gt.Spectrum(again).radius() == gt.Spectrum(steady).radius()
     assert np.array_equal(again.autocorrelation([0, 2])["fields"], steady.autocorrelation([0, 2])["fields"])
@@ -83,6 +97,7 @@ def test_diagnoses(tmp_path):
         found = gt.diagnose(one, n_states=2, taus=(10, 0.1 + 0.2))
         again = gt.load(gt.save(found, tmp_path / "diagnosis.nc"))
         same_arrays(again, found)
+        as_good_when_pickled(found, same_arrays)
         assert str(again) == str(found) and again.as_dict() == found.as_dict()
         same[name] = again.spectrum.radius() == found.spectrum.radius()
     assert all(same.values())

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import sympy as sp
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import changed
 
 import gating_theory as gt
 from gating_theory.results.checksum import signed
@@ -80,18 +82,19 @@ def test_any_ensemble(tmp_path, gain, bias, spread):
     assert gt.load(gt.save(ensemble, tmp_path / "e.json")) == ensemble
 
 
+def test_chaos_onset(tmp_path):
+    value = gt.ChaosOnset(1.05, "gain.h", 0.02, True, (-0.01, 0.002), (0.02, 0.003), False, (1.04, 1.06), 500, 200)
+    again = gt.load(gt.save(value, tmp_path / "chaos.json"))
+    for other in (again, pickle.loads(pickle.dumps(value))):
+        assert isinstance(other, gt.ChaosOnset) and other == value and vars(other) == vars(value)
+        assert repr(other) == repr(value)
+
+
 def test_critical_value(tmp_path):
     value = gt.onset(gt.Ensemble(gt.Vanilla), "gain.h")
     again = gt.load(gt.save(value, tmp_path / "onset.json"))
     assert isinstance(again, gt.Critical) and again == value and vars(again) == vars(value)
-
-
-def changed(path, change):
-    """A file with something changed by hand and a checksum that fits."""
-    record = json.loads(path.read_text())
-    change(record)
-    path.write_text(json.dumps(signed(record)))
-    return path
+    assert vars(pickle.loads(pickle.dumps(value))) == vars(value)
 
 
 def same_points(one, other):
@@ -260,7 +263,6 @@ def noticed(path, whole, result, places):
     """Flip one bit of each byte at these places: the file is refused in words, or loads as ever. How it was refused."""
     words = set()
     for place in places:
-        path.unlink()  # HDF5 keeps a file that it could not read, and gives it again for the same place on the disk
         path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
         try:
             again = gt.load(path)
@@ -279,23 +281,20 @@ def test_flipped_bits_in_json(tmp_path, points):
     assert " is damaged: its checksum does not match" in words
 
 
-def test_flipped_bits_in_netcdf(tmp_path, points):
-    path = gt.save(points[-1], tmp_path / "points.nc")
-    whole = path.read_bytes()
-    assert " is damaged: its checksum does not match" in noticed(path, whole, points[-1], range(3, len(whole), 17))
-
-
-def test_flipped_bits_in_grids(tmp_path, diagram):
-    path = gt.save(diagram, tmp_path / "diagram.nc")
-    whole = path.read_bytes()
-    assert " is damaged: its checksum does not match" in noticed(path, whole, diagram, range(5, len(whole), 41))
+def test_flipped_bits_in_netcdf(tmp_path, points, diagram):
+    """Noticed before the HDF5 library sees them: on some of these files it does not come back."""
+    for result in (points[-1], diagram):
+        path = gt.save(result, tmp_path / "file.nc")
+        whole = path.read_bytes()
+        assert " is damaged: its checksum does not match" in noticed(path, whole, result, range(0, len(whole), 5))
 
 
 @pytest.mark.slow
-def test_all_flipped_bytes_in_netcdf(tmp_path, points):
-    path = gt.save(points[-1], tmp_path / "points.nc")
-    whole = path.read_bytes()
-    noticed(path, whole, points[-1], range(len(whole)))
+def test_all_flipped_bytes_in_netcdf(tmp_path, points, diagram):
+    for result in (points[-1], diagram):
+        path = gt.save(result, tmp_path / "file.nc")
+        whole = path.read_bytes()
+        noticed(path, whole, result, range(len(whole)))
 
 
 def test_changed_grids_and_attributes(tmp_path, diagram):
