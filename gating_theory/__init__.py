@@ -29,6 +29,7 @@ from .networks.enumeration import FixedPointCounts, count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from .networks.network import Network
+from .results.encoding import HOMES, result
 from .results.store import load, save
 from .spectrum.spectrum import Spectrum
 from .sweeps.phase_diagram import phase_diagram
@@ -36,6 +37,9 @@ from .sweeps.quantities import register_quantity
 from .training.design import Design, design
 from .training.diagnose import Diagnosis, diagnose
 from .version import __version__
+
+# what files hold and `import gating_theory` does not bring
+HOMES.update({"flow": "gating_theory.flow", "cell": "gating_theory.cell.builtin"})
 
 if TYPE_CHECKING:  # what __getattr__ brings on first use
     from . import flow as flow
@@ -95,6 +99,7 @@ __all__ = [
     "phase_diagram",
     "plotting",
     "register_quantity",
+    "result",
     "save",
     "sigma",
     "simulate",

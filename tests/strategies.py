@@ -1,10 +1,13 @@
-"""Hypothesis strategies: random cells and random ensembles of the built-in ones."""
+"""Hypothesis strategies: random cells and random ensembles of the built-in ones; and files changed by hand."""
+
+import json
 
 import sympy as sp
 from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
+from gating_theory.results.checksum import signed
 
 #: Cells with a closed form of a site's fixed point and bounded messages: all calculators accept them.
 CLOSED = tuple(n for n in BUILTIN if n not in ("LiGRU", "PeepholeLSTM"))
@@ -84,3 +87,11 @@ def random_ensembles(draw, names=BUILTIN):
         parameter=values(cell.parameter_names, biases),
         parameter_std=values(cell.parameter_names, spreads),
     )
+
+
+def changed(path, change):
+    """A saved JSON file after ``change(record)``, with a checksum that fits: what only the checks of a result can notice."""
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(signed(record)))
+    return path

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from ..results.encoding import cell_finder
 from . import BUILTIN
 from .cell import Cell
 from .symbolic import sigma
@@ -128,6 +129,7 @@ JANET = Builtin(
 __all__ = ["BUILTIN", "Builtin", "named", *BUILTIN]
 
 
+@cell_finder
 def named(name: str, cell: Cell | None = None) -> Cell:
     """The cell that a description names: the built-in one, or ``cell``, which has to have that name.
 

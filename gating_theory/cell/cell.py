@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..results.encoding import cell_class
 from ..support.checks import generator
 from ..support.types import Rng
 
@@ -27,6 +28,7 @@ def _name_of(symbol):
     return text[2:] if text.startswith("y_") and len(text) > 2 else text
 
 
+@cell_class
 class Cell:
     """One unit of a gated recurrent network, written once in sympy; everything else is derived from it [T1].
 

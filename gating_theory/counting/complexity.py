@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..support.checks import real
 from .functional import ComplexityFunctional, Point
@@ -24,7 +25,7 @@ from .newton import Newton
 from .ridge import DEPTH, Ridge
 from .saddles import Saddle, find_saddles, mean_field_saddles
 
-__all__ = ["Complexity", "complexity", "restored"]
+__all__ = ["Complexity", "complexity"]
 
 #: Default tolerances of a rate: where the site integral runs over up to two variables, and over more.
 _TOL, _LOOSE_TOL = 1e-10, 1e-7
@@ -34,6 +35,7 @@ _FAILS = frozenset({"undecided", "inaccurate", "incomplete", "unbounded"})
 _SITES_TOL, _SITES = 1e-4, 40_000
 
 
+@result("complexity")
 @dataclass(frozen=True)
 class Complexity:
     """The complexity of an ensemble's landscape of fixed points [T7].
@@ -115,21 +117,14 @@ class Complexity:
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
-        return self._functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
+        functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
+        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: every attribute by name, the status as its text and its code, of the saddles the largest one's point."""
-        out = {"kind": "complexity", "ensemble": self.ensemble.as_dict()}
-        for name in ("method", "value", "status", "rate", "moments", "multipliers", "determinant", "residual", "error"):
-            out[name] = getattr(self, name)
-        out["status"], out["status_code"] = str(self.status), self.status.code
-        for name in ("value", "rate"):  # JSON has no nan
-            out[name] = None if np.isnan(out[name]) else out[name]
-        out["point"] = None
+    def check(self) -> None:
+        """ValueError where the largest saddle is none of the ensemble's."""
+        require(self.method in ("annealed", "mean_field"), f"method must be 'annealed' or 'mean_field', got {self.method!r}")
         if self.saddles:
-            point = self.saddles[0].point
-            out["point"] = {name: getattr(point, name).tolist() for name in ("q", "mu", "x", "tau")}
-        return out
+            _require_saddle(self.ensemble, self.method, self.saddles[0].point)
 
     def __str__(self) -> str:
         shown = ", ".join(f"E({n})^2 = {v:.6g}" for n, v in self.moments.items())
@@ -197,24 +192,14 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     return _result(functional, method, *find_saddles(functional), tol)
 
 
-def restored(data: dict[str, Any], ensemble: Ensemble) -> Complexity:
-    """A Complexity from its :meth:`Complexity.as_dict`, its largest saddle included. ValueError where that is none any more."""
-    values = {k: v for k, v in data.items() if k not in ("kind", "ensemble", "point", "status_code")}
-    values["status"] = _status(data["status_code"], str(data["status"]))
-    for name in ("value", "rate"):
-        values[name] = float("nan") if values[name] is None else float(values[name])
-    if data["point"] is None:
-        return Complexity(ensemble, **values)
+def _require_saddle(ensemble: Ensemble, method: str, point: Point) -> None:
+    """ValueError unless the equations of a saddle hold at this point."""
     functional = ComplexityFunctional(ensemble)
-    point = Point(**{name: np.array(v, dtype=float) for name, v in data["point"].items()})
-    gaussian = values["method"] == "mean_field"
+    gaussian = method == "mean_field"
     newton = Newton(functional, 1e-8 if functional.dimension <= 2 else 1e-4, 300_000)
     _, residual, _ = newton.gaussian_system(point) if gaussian else newton.system(point)
     left = float(np.abs(residual[2 * newton.A :] if gaussian else residual).max())
-    if not left < 1e-3:
-        raise ValueError(f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
-    saddle = Saddle(values["rate"], True, point, values["residual"], values["error"])
-    return Complexity(ensemble, **values, saddles=(saddle,), _functional=functional)
+    require(left < 1e-3, f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
 
 
 def _law_point(method, point: Point) -> Point:

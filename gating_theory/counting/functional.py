@@ -25,6 +25,7 @@ from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw, gaussian_rule
 from ..ensemble.sites import Sites
+from ..results.encoding import result
 from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
@@ -41,6 +42,7 @@ _HERMITE_NODES, _DEEP = 40, 4.0
 _SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
 
 
+@result("saddle_point")
 @dataclass(frozen=True)
 class Point:
     """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones.

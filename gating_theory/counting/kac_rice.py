@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
@@ -40,6 +39,7 @@ _EFFECTIVE_SHARE, _EFFECTIVE, _NORM_SHARE, _DEGREE_ERRORS = 0.02, 50, 0.1, 4.0
 _MESH = {1: 2001, 2: 129, 3: 25}
 
 
+@result("kac_rice")
 @dataclass(frozen=True)
 class KacRice:
     """The mean number of fixed points of networks of N units, by the exact Kac-Rice integral [T7].
@@ -85,19 +85,10 @@ class KacRice:
         """Whether mean and error can be relied on."""
         return self.status.ok
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: every attribute by name, the ensemble as its own dictionary, the status as its text and its code."""
-        out = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        out["status"], out["status_code"] = str(self.status), self.status.code
-        return {"kind": "kac_rice", **out, "ensemble": self.ensemble.as_dict()}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any], cell: Cell | None = None) -> KacRice:
-        """The inverse of :meth:`as_dict`; own cells must be given."""
-        values = {k: v for k, v in data.items() if k not in ("kind", "ensemble", "status_code")}
-        code = data["status_code"]
-        values["status"] = Status(code, str(data["status"]), code == "converged")
-        return cls(Ensemble.from_dict(data["ensemble"], cell), **values)
+    def check(self) -> None:
+        """ValueError for sizes that no calculation has."""
+        require(self.n_units >= 2, f"n_units must be at least 2, got {self.n_units!r}")
+        require(self.n_samples >= 1, f"n_samples must be positive, got {self.n_samples!r}")
 
     def __str__(self) -> str:
         return (

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
+from ..results.encoding import result
 from .functional import ComplexityFunctional, Point
 from .newton import Newton, rescaled
 from .ridge import NOISE, Lost, Ridge, ridge, scanning
@@ -32,6 +33,7 @@ _FINER = 12
 _MARGIN = 0.1
 
 
+@result("saddle")
 @dataclass(frozen=True)
 class Saddle:
     """A stationary point of the complexity functional [T7].

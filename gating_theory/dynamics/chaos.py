@@ -11,7 +11,8 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.critical import Critical, onset
+from ..mean_field.critical import FIELDS, Critical, onset
+from ..results.encoding import result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer, real
@@ -38,6 +39,7 @@ _JUMP_SIGMAS, _JUMP_WIDTH = 5.0, 0.25
 _REACH, _LEAST_REACH, _MOVES = 2.0, 0.1, 8
 
 
+@result("chaos_onset", fields=(*FIELDS, "rising", "below", "above", "values", "n_units", "n_steps"))
 class ChaosOnset(Critical):
     """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
 

@@ -11,8 +11,9 @@ from ..ensemble.implicit import ImplicitMatrices
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
-from ..running.available_memory import available_memory
+from ..results.encoding import require, require_shapes, result
 from ..running.progress import Progress, check_progress
+from ..support.available_memory import available_memory
 from ..support.checks import generator, integer, real, real_array
 
 __all__ = ["simulate", "Simulation", "memory_needed"]
@@ -24,6 +25,7 @@ _CHUNK = 8192
 _SITES = 20_000
 
 
+@result("simulation")
 @dataclass(frozen=True)
 class Simulation:
     """A run of one random network with implicit matrices [T5]. Times count steps from 0, the initial state, to T = n_steps.
@@ -62,6 +64,19 @@ class Simulation:
     n_directions: dict
     sites: Sites = field(repr=False)
     dtype: str = "float64"
+
+    def check(self) -> None:
+        """ValueError where shapes contradict the sizes."""
+        cell, N, T, recorded = self.ensemble.cell, self.n_units, self.n_steps, self.recorded_state.shape[-1]
+        names = cell.message_names
+        shapes = {"state": (cell.n_state, N), "moments": (T, len(names)), "state_moments": (T + 1, cell.n_state), "change": (T,)}
+        shapes |= {"recorded_state": (T, cell.n_state, recorded), "recorded_fields": (T, cell.n_fields, recorded)}
+        shapes |= {} if self.growth is None else {"growth": (T,)}
+        require_shapes(self, shapes)
+        require(tuple(self.correlations) == names, f"correlations must be those of {list(names)}, got {list(self.correlations)}")
+        found = {table.shape for table in self.correlations.values()}
+        require(found <= {(T, T)}, f"correlations must have shape {(T, T)}, got {sorted(found)}")
+        require(self.sites.cell == cell, "the sites are those of another cell")
 
     def __str__(self):
         last = ", ".join(f"E({n})^2 = {v:.5g}" for n, v in zip(self.ensemble.cell.message_names, self.moments[-1]))

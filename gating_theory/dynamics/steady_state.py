@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.sites import Sites
 from ..mean_field.moments import MomentMap
+from ..results.encoding import require, result
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
 from .simulation import Simulation, simulate
@@ -26,6 +26,7 @@ _REST = 1e-3
 _SIGMAS = 3.0
 
 
+@result("steady_state")
 @dataclass(frozen=True)
 class SteadyState:
     """The state a random network settles into [T5]. ``Spectrum(steady_state)`` gives the spectrum of its Jacobian.
@@ -47,7 +48,6 @@ class SteadyState:
         and the state follows its input noise), or "undecided" (marginal, not stationary yet, or periodic).
     status : str, the verdict with its numbers, and whether the run was long enough
     converged : bool, whether a stationary stretch of at least half of the run was found
-    sites : Sites, for the random-matrix calculators
     simulation : Simulation
     """
 
@@ -60,8 +60,19 @@ class SteadyState:
     verdict: str
     status: str
     converged: bool
-    sites: Sites = field(repr=False)
     simulation: Simulation = field(repr=False)
+
+    @property
+    def sites(self):
+        """Sites of the end of the simulation, for the random-matrix calculators."""
+        return self.simulation.sites
+
+    def check(self) -> None:
+        """ValueError where moments are not those of the simulation's ensemble."""
+        names = self.ensemble.cell.message_names
+        good = tuple(self.moments) == tuple(self.stderr) == names
+        require(good, f"moments must be those of {list(names)}, got {list(self.moments)}")
+        require(self.simulation.ensemble == self.ensemble, "the simulation is of another ensemble")
 
     def autocorrelation(self, lags):
         """Second moments E x(t) x(t + lag) over recorded sites and times after the transient [T5].
@@ -206,7 +217,6 @@ def _measured(ensemble, run, growth):
         verdict,
         status,
         bool(stationary),
-        run.sites,
         run,
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..cell.cell import Cell
+from ..results.encoding import result
 from ..support.checks import real
 from .hyperparameters import KINDS, LARGEST, Kind
 from .matrix_laws import IID, MatrixLaw, field_laws, require
@@ -18,6 +19,7 @@ __all__ = ["Ensemble"]
 Values = float | Mapping[str, float] | None
 
 
+@result("ensemble", fields=("cell", *KINDS, "matrices"))
 class Ensemble:
     """Random networks of one cell [T1]: U_k of a law with gain a_k, biases iid normal over sites.
 

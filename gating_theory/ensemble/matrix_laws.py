@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import CapabilityError
+from ..results.encoding import FAMILIES, result
 from .implicit import ImplicitMatrices
 
 __all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
@@ -47,6 +48,8 @@ FACTS = {
 LIMIT = frozenset(list(FACTS)[:6])
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
+# a law is saved under the kind "law.<its name>"
+FAMILIES["law"] = "matrix law"
 
 
 class LawError(CapabilityError):
@@ -70,6 +73,7 @@ class MatrixLaw(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "name" in vars(cls):
+            result(f"law.{cls.name}")(cls)
             _LAWS[cls.name] = cls
 
     @abstractmethod

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cell.cell import Cell
+from ..results.encoding import result
 from .matrix_laws import MatrixLaw, field_laws
 
 __all__ = ["Sites"]
 
 
+@result("sites")
 @dataclass(frozen=True)
 class Sites:
     """A weighted population of sites: what the random-matrix calculators know of a network [T3, T4].

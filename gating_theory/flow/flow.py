@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..errors import CapabilityError, ConvergenceError
+from ..results.encoding import require, result
 from ..support.checks import integer, real, real_array
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..networks.network import Network
     from .proof.fixed_points import FlowFixedPoints
 
-__all__ = ["Flow", "GRUFlow", "box_limits"]
+__all__ = ["Flow", "GRUFlow", "box_limits", "require_fixed"]
 
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12
@@ -32,7 +33,11 @@ _OFF_CENTRE = 0.4837
 
 _PATH = re.compile(r"(?P<name>\w+)\[(?P<indices>\s*\d+\s*(,\s*\d+\s*)?)\]")
 
+#: Largest gate-free residual of a saved fixed point.
+_FIXED = 1e-8
 
+
+@result("flow.Flow", fields=("cell", "matrices", "bias", "parameters"))
 class Flow:
     """ds/dt = F(s, y(s)) - s of N units of any cell: the rate form of a gated network, for small N [JSP].
 
@@ -573,6 +578,14 @@ class Flow:
         return result
 
 
+def require_fixed(flow: Flow, state: np.ndarray) -> None:
+    """ValueError unless ``state`` is a fixed point of ``flow``: the check of results that hold one."""
+    worst = float(np.abs(flow.residual(state) if flow.cell.closed_form is not None else flow(state)).max())
+    require(worst < _FIXED, f"{np.asarray(state).tolist()} is no fixed point of {flow!r}: residual {worst:.3g}")
+
+
+# a GRUFlow is a Flow that is made in another way: it comes back as a Flow
+@result("flow.Flow")
 class GRUFlow(Flow):
     """dh/dt = (1 - z) (tanh(U_h (r h) + b_h) - h), z = sigma(U_z h + b_z), r = sigma(U_r h + b_r) [JSP].
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ensemble.hyperparameters import search_span, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..support.checks import real
 from ..support.roots import smooth_extremum
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
+__all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
@@ -43,6 +44,11 @@ _BISECTIONS = 14
 _AROUND, _LEAST_DISTANCE = 4, 1e-3
 
 
+#: What makes a Critical again.
+FIELDS = ("value", "parameter", "kind", "error", "discontinuous", "moments", "ensemble", "status")
+
+
+@result("critical", fields=FIELDS)
 class Critical(float):
     """A critical value of a hyperparameter: a float that also carries how it was found.
 
@@ -92,6 +98,16 @@ class Critical(float):
 
     def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
         return (float(self),), vars(self)
+
+    @property
+    def value(self) -> float:
+        """The critical value as a plain float."""
+        return float(self)
+
+    def check(self) -> None:
+        """ValueError where the ensemble is not that at the critical value."""
+        found = self.ensemble.value(self.parameter)
+        require(found == self.value, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
 
     def __repr__(self) -> str:
         return f"{self.parameter} = {float(self)!r} ({self.status})"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +13,11 @@ from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..support.checks import real
 from .moments import MomentMap, require_bounded
 from .scan import scalar_roots
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["FixedPoint", "fixed_points", "zero_state"]
 
@@ -33,6 +30,7 @@ _DIGITS = 0.6
 _LEAST_ERROR = 4e-16
 
 
+@result("fixed_point")
 @dataclass(frozen=True)
 class FixedPoint:
     """A mean-field fixed point of an ensemble [T5].
@@ -56,9 +54,9 @@ class FixedPoint:
     error: float
     status: Status
 
-    def __getstate__(self) -> dict[str, Any]:
-        # what was computed from these is left behind: compiled functions cannot be pickled, and are made again where needed
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+    @cached_property
+    def _map(self) -> MomentMap:
+        return MomentMap(self.ensemble)
 
     @property
     def ok(self) -> bool:
@@ -118,16 +116,18 @@ class FixedPoint:
         even = self.ensemble.cell.compiled.even_variables if fold else ()
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready: ensemble, moments, residual, error, and the status in words."""
-        return {
-            "kind": "fixed_point",
-            "ensemble": self.ensemble.as_dict(),
-            "moments": self.moments,
-            "residual": self.residual,
-            "error": self.error,
-            "status": str(self.status),
-        }
+    def check(self) -> None:
+        """ValueError where the moments do not satisfy the mean-field map."""
+        names = self.ensemble.cell.message_names
+        require(tuple(self.moments) == names, f"moments must be those of {list(names)}, got {list(self.moments)}")
+        good = np.isfinite(self.q).all() and (self.q >= 0).all()
+        require(good, f"moments must be finite and non-negative, got {self.moments}")
+        again = self._map(self.q[None, :], self._map.fine)[0]
+        some = self.q.any() or again.any()
+        residual = float(np.max(np.abs(again - self.q) / np.maximum(again, 1e-300))) if some else 0.0
+        # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
+        good = residual <= max(1e-9, 10.0 * self.residual, 10.0 * self.error)
+        require(good, f"moments {self.moments} are no fixed point of {self.ensemble!r}: relative residual {residual:.3g}")
 
     def __str__(self) -> str:
         shown = ", ".join(f"E({n})^2 = {v:.6g}" for n, v in self.moments.items())

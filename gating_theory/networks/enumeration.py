@@ -8,19 +8,20 @@ alone are no match for this: they can find three of seven fixed points of an LST
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..results.provenance import cell_text, json_ready, provenance
+from ..results.encoding import require, require_shapes, result
+from ..results.provenance import cell_text, provenance
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
-from ..running.tasks import check_executor, collect, known_cell
+from ..running.tasks import check_executor, collect
 from ..support.checks import generator, integer, real
 from .neighbour_search import NeighbourOptions, NeighbourSearch
 from .network import Network
@@ -31,14 +32,13 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from ..cell.cell import Cell
-
 __all__ = ["FixedPointCounts", "count_fixed_points"]
 
 #: Networks in a task at most, units in it at least (batches of few small matrices are slow), tasks in all where neither decides.
 _MAX_CHUNK, _MIN_UNITS, _CHUNKS = 64, 256, 8
 
 
+@result("fixed_point_counts")
 @dataclass(frozen=True, eq=False)
 class FixedPointCounts:
     """How many fixed points each of a set of random networks has, found by enumeration, and what their averages are [T7].
@@ -194,66 +194,19 @@ class FixedPointCounts:
         coordinates = {"network": ("network", np.arange(self.n_networks), {"long_name": "network, in the order of their seeds"})}
         return xr.Dataset(variables, coordinates, attributes)
 
-    def as_dict(self) -> dict[str, Any]:
-        """A JSON-ready description, read back by :meth:`from_dict`; estimates that are infinite as strings."""
-        plain = ("complete_degree", "odd", "n_solved", "seed", "n_units", "min_hits", "max_rounds")
-        arrays = ("counts", "hits", "degree", "settled", "n_rounds")
-        return {
-            **{name: getattr(self, name) for name in plain},
-            **{name: getattr(self, name).tolist() for name in arrays},
-            "n_missing": json_ready(self.n_missing.tolist()),
-            "points": None if self.points is None else [p.tolist() for p in self.points],
-            "status": str(self.status),
-            "ensemble": self.ensemble.as_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> FixedPointCounts:
-        """Rebuild FixedPointCounts from :meth:`as_dict`.
-
-        Parameters
-        ----------
-        description : mapping, as from :meth:`as_dict`
-        cell : Cell, optional
-            Needed where the cell is not a built-in one.
-
-        Returns
-        -------
-        FixedPointCounts
-
-        Raises
-        ------
-        TypeError, ValueError, KeyError
-            Not a description, arrays that do not fit together, points that are not those counted.
-        """
-        if not isinstance(description, Mapping) or "counts" not in description:
-            raise ValueError(f"description must be a mapping with 'counts', got {type(description).__name__}")
-        ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        kinds: dict[str, Any] = {"counts": int, "hits": int, "degree": int, "n_rounds": int, "settled": bool, "n_missing": float}
-        arrays: dict[str, Any] = {name: np.array(description[name], dtype=kind) for name, kind in kinds.items()}
-        size = arrays["counts"].size
-        for name, array in arrays.items():
-            if array.shape != (size,) or not size:
-                raise ValueError(f"{name} must be a list with an entry for each network, got shape {array.shape}")
-        low = {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}
-        numbers: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
-        points = description["points"]
-        if points is not None:
-            empty = np.zeros((0, ensemble.cell.n_state, numbers["n_units"]))
-            points = tuple(np.array(p, dtype=float) if p else empty.copy() for p in points)
-            if [p.shape for p in points] != [(c, *empty.shape[1:]) for c in arrays["counts"].tolist()]:
-                raise ValueError("points must hold as many states of each network as were counted")
-        complete = description["complete_degree"]
-        complete = None if complete is None else integer("complete_degree", complete)
-        return cls(
-            **arrays,
-            **numbers,
-            complete_degree=complete,
-            odd=bool(description["odd"]),
-            points=points,
-            status=_status(arrays, complete),
-            ensemble=ensemble,
-        )
+    def check(self) -> None:
+        """ValueError where arrays do not fit together, or points are not those counted."""
+        size = len(self.counts)
+        require(size >= 1, "counts must have an entry for each network, got none")
+        require_shapes(self, dict.fromkeys(("counts", "hits", "degree", "n_rounds", "settled", "n_missing"), (size,)))
+        for name, low in {"n_solved": 0, "seed": 0, "n_units": 1, "min_hits": 1, "max_rounds": 1}.items():
+            integer(name, getattr(self, name), low=low)
+        if self.complete_degree is not None:
+            integer("complete_degree", self.complete_degree)
+        if self.points is not None:
+            shapes = [(count, self.ensemble.cell.n_state, self.n_units) for count in self.counts.tolist()]
+            good = [np.shape(p) for p in self.points] == shapes
+            require(good, "points must hold as many states of each network as were counted")
 
 
 def count_fixed_points(
@@ -355,7 +308,7 @@ def count_fixed_points(
     seed = int(generator(rng).integers(2**63))
     length = min(_MAX_CHUNK, max(-(-_MIN_UNITS // n_units), -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]
-    tasks = [(ens.cell, ens.as_dict(), n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
+    tasks = [(ens, n_units, seed, start, stop, options, bool(points)) for start, stop in cuts]
     work = {"work": "count_fixed_points", "ensemble": ens.as_dict(), "cell": cell_text(ens.cell), "n_units": n_units}
     work |= {"n_networks": n_networks, "seed": seed, "options": asdict(options), "points": bool(points)}
     sizes = [stop - start for start, stop in cuts]
@@ -408,9 +361,8 @@ def _generators(seed, i):
     return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(seed, spawn_key=(i,)).spawn(2))
 
 
-def _chunk(cell, description, n_units, seed, start, stop, options, keep):
+def _chunk(ensemble, n_units, seed, start, stop, options, keep):
     """One task: networks start <= i < stop. Numbers by network, and the points if they are to be kept."""
-    ensemble = Ensemble.from_dict(description, known_cell(cell))
     with single_blas_thread():
         pairs = [_generators(seed, i) for i in range(start, stop)]
         nets = [Network.sample(ensemble, n_units, rng) for rng, _ in pairs]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CapabilityError
-from ..results.provenance import json_ready
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..support.checks import generator, integer, real, real_array
@@ -40,6 +39,7 @@ _FLAT_MERGE = 1e-3
 _PROMISING = 0.1
 
 
+@result("network_fixed_points")
 @dataclass(frozen=True)
 class NetworkFixedPoints:
     """What a search for the fixed points of one network found: distinct points, how often each was reached, what is missing.
@@ -116,61 +116,21 @@ class NetworkFixedPoints:
     def __len__(self) -> int:
         return len(self.label)
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, read back by :meth:`from_dict`: every attribute by name, arrays as lists, nan and inf as strings."""
-        out = {"kind": "network_fixed_points"}
-        for name in self.__dataclass_fields__:
+    def check(self) -> None:
+        """ValueError where arrays do not fit together, or the degree is not the sum of the indices."""
+        length = len(self.label)
+        for name in ("label", "residual", "hits", "mirrored", "index", "spectral_radius", "n_unstable"):
             value = getattr(self, name)
-            value = str(value) if isinstance(value, Status) else value
-            out[name] = json_ready(value.tolist() if isinstance(value, np.ndarray) else value)
-        out["n_state"], out["n_units"] = self.states.shape[1:]  # not to be seen from an empty list
-        return out
-
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any]) -> NetworkFixedPoints:
-        """Rebuild NetworkFixedPoints from :meth:`as_dict`.
-
-        Parameters
-        ----------
-        description : mapping, as from :meth:`as_dict`
-
-        Returns
-        -------
-        NetworkFixedPoints
-
-        Raises
-        ------
-        TypeError, ValueError, KeyError
-            Not a description, arrays that do not fit together, a degree that is not the sum of the indices.
-        """
-        if not isinstance(description, Mapping) or description.get("kind") != "network_fixed_points":
-            raise ValueError(f"description must be a mapping of kind 'network_fixed_points', got {type(description).__name__}")
-        values = {name: description[name] for name in cls.__dataclass_fields__}
-        kinds: dict[str, Any] = {"label": "<U5", "residual": float, "hits": int, "mirrored": bool, "index": int}
-        kinds |= {"spectral_radius": float, "n_unstable": int}
-        length = len(values["label"])
-        for name, kind in kinds.items():
-            if values[name] is None and name in ("spectral_radius", "n_unstable"):
-                continue
-            values[name] = np.array(values[name], dtype=kind)
-            if values[name].shape != (length,):
-                raise ValueError(f"{name} must have an entry for each of the {length} labels, got shape {values[name].shape}")
-        if not set(values["label"].tolist()) <= {"fixed", "slow"}:
-            raise ValueError(f"label must be 'fixed' or 'slow', got {sorted(set(values['label'].tolist()))}")
-        states = np.array(values["states"], dtype=float)
-        if len(states) != length or (length and states.ndim != 3):
-            raise ValueError(f"states must have shape ({length}, d, N), got {states.shape}")
-        if not length:
-            states = np.zeros((0, *(integer(name, description[name], low=1) for name in ("n_state", "n_units"))))
-        values["states"] = states
-        for name in ("n_missing", "tol", "slow_tol", "merge"):
-            values[name] = float(values[name])
+            good = value is None and name in ("spectral_radius", "n_unstable") or np.shape(value) == (length,)
+            require(good, f"{name} must have an entry for each of the {length} labels, got shape {np.shape(value)}")
+        labels = set(self.label.tolist())
+        require(labels <= {"fixed", "slow"}, f"label must be 'fixed' or 'slow', got {sorted(labels)}")
+        good = self.states.ndim == 3 and len(self.states) == length
+        require(good, f"states must have shape ({length}, d, N), got {self.states.shape}")
         for name in ("n_starts", "n_failed"):
-            values[name] = integer(name, values[name])
-        if values["degree"] != int(values["index"].sum()):
-            raise ValueError(f"degree must be the sum of the indices, {int(values['index'].sum())}, got {values['degree']!r}")
-        values["status"] = _status(str(values["status"]), values["degree"], values["complete_degree"])
-        return cls(**values)
+            integer(name, getattr(self, name))
+        total = int(self.index.sum())
+        require(self.degree == total, f"degree must be the sum of the indices, {total}, got {self.degree!r}")
 
     def __str__(self) -> str:
         lines = [str(self.status)]

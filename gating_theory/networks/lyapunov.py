@@ -6,16 +6,16 @@ matrices U_k, as the state does. Both come from the cell's definition, so every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..dynamics.time_averages import block_error
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
-from ..results.provenance import json_ready
+from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
@@ -25,7 +25,6 @@ from .network import Network
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..cell.cell import Cell
 
 __all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
 
@@ -43,6 +42,7 @@ _SUM_RULE = 1e-8
 _BLOCKS = 20
 
 
+@result("lyapunov")
 @dataclass(frozen=True, eq=False)
 class LyapunovSpectrum:
     """Lyapunov exponents of a network along one trajectory, with their statistics [T5].
@@ -108,67 +108,16 @@ class LyapunovSpectrum:
             f"dimension {self.dimension:.6g}, entropy {self.entropy:.6g} per step; status: {self.status}"
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """A JSON-ready description, read back by :meth:`from_dict`; numbers that JSON lacks (-inf, nan) as strings."""
-        plain = ("interval", "n_steps", "n_blocks", "n_units", "transient", "tangent_transient")
-        arrays = ("exponents", "stderr", "block_logs", "state")
-        return {
-            **{name: getattr(self, name) for name in plain},
-            **{name: json_ready(getattr(self, name).tolist()) for name in arrays},
-            "status": str(self.status),
-            "dimension": json_ready(self.dimension),
-            "entropy": json_ready(self.entropy),
-            "sum_rule": None if self.sum_rule is None else json_ready(list(self.sum_rule)),
-            "ensemble": self.ensemble.as_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> LyapunovSpectrum:
-        """Rebuild a LyapunovSpectrum from :meth:`as_dict`.
-
-        Parameters
-        ----------
-        description : mapping, as from :meth:`as_dict`
-        cell : Cell, optional
-            Needed where the cell is not a built-in one.
-
-        Returns
-        -------
-        LyapunovSpectrum
-
-        Raises
-        ------
-        TypeError, ValueError, KeyError
-            Not a description, shapes that do not fit together, exponents that are not the means of their block logs.
-        """
-        if not isinstance(description, Mapping) or "block_logs" not in description:
-            raise ValueError(f"description must be a mapping with 'block_logs', got {type(description).__name__}")
-        ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        low = {"interval": 1, "n_steps": 2, "n_blocks": 2, "n_units": 1, "transient": 0, "tangent_transient": 0}
-        counts: dict[str, Any] = {name: integer(name, description[name], low=least) for name, least in low.items()}
-        arrays: dict[str, Any] = {
-            name: np.array(description[name], dtype=float) for name in ("exponents", "stderr", "block_logs", "state")
-        }
-        n, d, k = counts["n_units"], ensemble.cell.n_state, arrays["exponents"].size
-        shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (counts["n_steps"] // counts["interval"], k), "state": (d, n)}
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"{name} must have shape {shape}, got {arrays[name].shape}")
+    def check(self) -> None:
+        """ValueError where shapes contradict the sizes, or exponents are not the means of their logs."""
+        for name, low in {"interval": 1, "n_steps": 2, "n_blocks": 2, "n_units": 1, "transient": 0, "tangent_transient": 0}.items():
+            integer(name, getattr(self, name), low=low)
+        k = self.exponents.size
+        shapes = {"exponents": (k,), "stderr": (k,), "block_logs": (self.n_steps // self.interval, k)}
+        require_shapes(self, shapes | {"state": (self.ensemble.cell.n_state, self.n_units)})
         # the logs are the measurement, the exponents follow from them: to the rounding of a sum in another order
-        if not np.allclose(arrays["block_logs"].mean(axis=0) / counts["interval"], arrays["exponents"], rtol=1e-9, atol=1e-12):
-            raise ValueError("exponents must be the means of their block_logs")
-        rule = description["sum_rule"]
-        rule = None if rule is None else (float(rule[0]), float(rule[1]))
-        status = _status(arrays["exponents"], arrays["block_logs"], counts["interval"], d * n, rule)
-        return cls(
-            **arrays,
-            **counts,
-            dimension=float(description["dimension"]),
-            entropy=float(description["entropy"]),
-            sum_rule=rule,
-            status=status,
-            ensemble=ensemble,
-        )
+        means = self.block_logs.mean(axis=0) / self.interval
+        require(np.allclose(means, self.exponents, rtol=1e-9, atol=1e-12), "exponents must be the means of their block_logs")
 
 
 def lyapunov_spectrum(

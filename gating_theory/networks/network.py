@@ -16,6 +16,7 @@ from ..ensemble.field_law import RandomFields
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
+from ..results.encoding import result
 from ..running.blas import single_blas_thread
 from ..support.checks import complex_array, generator, integer, real, real_array
 
@@ -32,6 +33,7 @@ __all__ = ["Network"]
 _SMALL = 256
 
 
+@result("network", fields=("ensemble", "matrices", "biases", "parameters", "input"))
 class Network:
     """A network with given dense matrices, or a batch of B of them, all of one cell [T1].
 

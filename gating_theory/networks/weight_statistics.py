@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..results.encoding import result
 from ..support.checks import generator
 from .network import Network
 
@@ -16,6 +17,7 @@ __all__ = ["WeightStatistics", "weight_statistics", "weight_overlaps", "shuffled
 _MARGIN = 2.0
 
 
+@result("weight_statistics")
 @dataclass(frozen=True)
 class WeightStatistics:
     """One recurrent matrix U of N x N against iid normal entries of the same second moment; in brackets what those give.

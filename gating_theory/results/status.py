@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .encoding import result
+
 __all__ = ["Status"]
 
 
+@result("status")
 @dataclass(frozen=True)
 class Status:
     """How a calculation ended. It prints as its words; programs ask for the code and never take the words apart.

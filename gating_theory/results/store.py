@@ -1,54 +1,56 @@
-"""Saving and loading results: netCDF for grids, JSON for everything else; nothing that is loaded is ever executed.
+"""Saving and loading results: JSON, or netCDF for grids and large arrays; nothing that is loaded is ever executed.
 
 Files are written beside their destination and moved into place when they are complete, so that a full disk or an interrupt
-leaves the old file as it was, and no half a new one.
+leaves the old file as it was, and no half a new one. Every file carries a checksum of what it holds.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ..counting.complexity import Complexity, restored
-from ..counting.kac_rice import KacRice
-from ..ensemble.ensemble import Ensemble
-from ..mean_field.critical import Critical
-from ..mean_field.fixed_points import FixedPoint
-from ..mean_field.moments import MomentMap
-from ..networks.enumeration import FixedPointCounts
-from ..networks.fixed_points import NetworkFixedPoints
-from ..networks.lyapunov import LyapunovSpectrum
-from ..support.files import write_atomically
-from ..training.design import Design
+import numpy as np
+
+from ..support.available_memory import available_memory
+from ..support.files import regular_file, write_atomically
 from ..version import __version__
-from . import archive
-from .provenance import cell_text, provenance, require_same_cell
-from .status import Status
+from . import encoding
+from .checksum import NAME, checksum_of_dataset, require_checksum, require_seal, seal, signed
+from .provenance import provenance
 
-__all__ = ["save", "load"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import xarray as xr
+
+__all__ = ["load", "save"]
 
 _FORMAT = "gating-theory"
-_FORMAT_VERSION = 1
+_FORMAT_NUMBER = 2
 #: Attributes of a netCDF file that belong to the file and not to the Dataset in it.
-_MARK, _SAVED_BY = "gating_theory_format", "gating_theory_saved_by"
+_MARK, _SAVED_BY, _SUM = "gating_theory_format", "gating_theory_saved_by", f"gating_theory_{NAME}"
 #: The variable that says in JSON what a file's arrays are of. (No attribute: HDF5 limits these to 64 KiB.)
 _RECORD = "gating_theory_record"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+#: Results whose arrays take more bytes than this become netCDF files.
+_LARGE = 2**16
+#: Bytes that Python takes for one of JSON, at most: a list of short numbers.
+_JSON_EXPANDS = 20
 
 
-def save(result, path):
+def save(result: object, path: str | os.PathLike) -> Path:
     """Write a result to a file that :func:`load` reads back.
 
     Parameters
     ----------
-    result : xarray.Dataset (a phase diagram), Ensemble, FixedPoint, list of FixedPoints, Critical, LyapunovSpectrum,
-        NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, a Flow, a result of ``gating_theory.flow`` or a list of
-        these: JSON but for Datasets, which become netCDF files, as do Network, Sites, Simulation, SteadyState and Diagnosis with
-        their arrays. All carry the versions of the libraries they come from.
+    result : any result of this package, a non-empty list of results, or an xarray.Dataset
+        Datasets become netCDF files, and so do results whose arrays take more than 64 KiB; others JSON. Both carry a checksum and
+        the versions of the libraries they come from.
     path : str or path-like
-        The file; replaced if it exists. The ending does not matter; ".nc" and ".json" are the custom.
+        The file; replaced if it exists. ".nc" and ".json" are the custom; results with names that end in ".nc" are netCDF files
+        also when they are small.
 
     Returns
     -------
@@ -56,8 +58,9 @@ def save(result, path):
 
     Raises
     ------
-    TypeError : any other kind of result
-    OSError : the file cannot be written; what was there before is still there
+    TypeError : anything else
+    ValueError : a list of results of different cells
+    OSError : the file cannot be written, or is none (a device); what was there before is still there
     """
     path = _as_path(path)
     if type(result).__module__.partition(".")[0] == "xarray":
@@ -65,21 +68,24 @@ def save(result, path):
 
         if not isinstance(result, xr.Dataset):
             raise TypeError(f"result must be an xarray.Dataset (use to_dataset), got {type(result).__name__}")
-        marked = result.assign_attrs({_MARK: _FORMAT_VERSION, _SAVED_BY: json.dumps(provenance())})
-        _write_netcdf(marked, path)
+        _write_netcdf(result, path, provenance())
         return path
-    if archive.holds_arrays(result):
-        _write_netcdf(_packed(*archive.describe(result)), path)
+    one = _first(result)
+    # a list in any case: tuples of results are for the caller's convenience
+    content = result if encoding.is_result(result) else list(result)
+    about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(one))}
+    arrays: dict[str, np.ndarray] = {}
+    record = encoding.encode(content, arrays)
+    if path.suffix == ".nc" or sum(array.nbytes for array in arrays.values()) > _LARGE:
+        _write_netcdf(_dataset(about | {"result": record}, arrays), path, about["provenance"])
         return path
-    kind, ensemble, data = _describe(result)
-    record = {"format": _FORMAT, "format_version": _FORMAT_VERSION, "kind": kind, "data": data}
-    record["provenance"] = provenance(ensemble)
-    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    head = {"format": _FORMAT, "format_number": _FORMAT_NUMBER}
+    text = json.dumps(signed(head | about | {"result": encoding.encode(content)}), indent=1, allow_nan=False) + "\n"
     write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
     return path
 
 
-def load(path, *, cell=None):
+def load(path: str | os.PathLike, *, cell: Any = None) -> Any:
     """Read a result written by :func:`save`.
 
     Parameters
@@ -98,221 +104,188 @@ def load(path, *, cell=None):
     ------
     FileNotFoundError : no such file
     ValueError : not a file written by save, or damaged, or of another cell; names the path
+    MemoryError : the file holds, or claims to hold, more than there is memory for
     """
     path = _as_path(path)
-    if cell is not None:
-        from ..cell.cell import Cell
-
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a Cell, got {cell!r}")
+    regular_file(path)
     with open(path, "rb") as file:
-        content = file.read(len(_HDF5))
-        if content != _HDF5:
-            content += file.read()
-    if content == _HDF5:
-        data = _load_dataset(path)
-        if _RECORD not in data:
-            return data
-        return _named(path, lambda: _unpacked(data, cell))
-    try:
-        record = json.loads(content.decode("utf-8"))
-    except ValueError:
-        raise ValueError(f"{path} is not a saved result: neither JSON nor netCDF-4") from None
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise ValueError(f"{path} is not a saved result: a JSON file, but not one written by gating_theory.save")
-    _require_known_version(path, record.get("format_version"))
-    return _named(path, lambda: _restore(record["kind"], record["data"], record["provenance"], cell))
+        start = file.read(len(_HDF5))
+    if cell is not None:
+        _require_cell(cell)
+    return _load_netcdf(path, cell) if start == _HDF5 else _load_json(path, cell)
 
 
-def _write_netcdf(data, path):
-    write_atomically(path, lambda temporary: data.to_netcdf(temporary, engine="netcdf4", format="NETCDF4"))
+# --- what a file is told
 
 
-def _named(path, restore):
+def _first(result):
+    """The result, or the first of a list of them."""
+    if encoding.is_result(result):
+        return result
+    if isinstance(result, (list, tuple)) and result and all(map(encoding.is_result, result)):
+        return result[0]
+    raise TypeError(
+        "result must be an xarray.Dataset, Ensemble, FixedPoint, another result of this package or a non-empty list of these, "
+        f"got {type(result).__name__}"
+    )
+
+
+def _kind(result):
+    """What the record is called: that of the result, with an s for a list of them."""
+    if encoding.is_result(result):
+        return encoding.kind_of(result)
+    kinds = {encoding.kind_of(one) for one in result}
+    return f"{kinds.pop()}s" if len(kinds) == 1 else "results"
+
+
+def _ensemble_of(result):
+    if encoding.kind_of(result) == "ensemble":
+        return result
+    ensemble = getattr(result, "ensemble", None)
+    return ensemble if encoding.is_result(ensemble) else None
+
+
+def _as_path(path):
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"path must be a str or path-like, got {path!r}")
+    return Path(path)
+
+
+def _require_cell(cell):
+    if not encoding.is_cell(cell):
+        raise TypeError(f"cell must be a Cell, got {cell!r}")
+
+
+def _require_known_format(path, number):
+    if number == 1:
+        raise ValueError(f"{path} was written by an earlier development version (format 1), which is not read any more")
+    if type(number) is not int or number != _FORMAT_NUMBER:
+        raise ValueError(f"{path} has format {number!r}; this gating_theory ({__version__}) reads format {_FORMAT_NUMBER}")
+
+
+def _require_memory(path, needed):
+    free = available_memory()
+    if needed > free:
+        raise MemoryError(f"{path} would take {needed / 1e9:.3g} GB of memory; {free / 1e9:.3g} GB are free")
+
+
+def _named(path: Path, restore: Callable[[], Any]) -> Any:
     """What ``restore()`` gives; its errors name the file."""
     try:
         return restore()
     except KeyError as error:
         raise ValueError(f"{path} is damaged: the entry {error} is missing") from None
-    except (TypeError, AttributeError, ValueError) as error:
+    except RecursionError:
+        raise ValueError(f"{path} cannot be loaded: it is nested too deeply") from None
+    except (TypeError, AttributeError, IndexError, ArithmeticError, ValueError) as error:  # OverflowError: numbers of 400 digits
         raise ValueError(f"{path} cannot be loaded: {error}") from error
-
-
-def _as_path(path):
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be a str or path-like, got {path!r}")
-    return Path(path)
-
-
-def _require_known_version(path, version):
-    if not isinstance(version, int) or not 1 <= version <= _FORMAT_VERSION:
-        raise ValueError(f"{path} has format version {version!r}; this gating_theory ({__version__}) reads up to {_FORMAT_VERSION}")
-
-
-def _load_dataset(path):
-    import xarray as xr
-
-    try:
-        data = xr.load_dataset(path, engine="netcdf4")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a saved result, or only a part of one: {error}") from error
-    if _MARK not in data.attrs:
-        raise ValueError(f"{path} is not a saved result: a netCDF file, but not one written by gating_theory.save")
-    version = data.attrs.pop(_MARK)
-    data.attrs.pop(_SAVED_BY, None)
-    _require_known_version(path, int(version))
-    return data
-
-
-# --- results with arrays
-
-
-def _packed(kind, cell, data, arrays):
-    """A Dataset of the arrays, with everything else as JSON; complex numbers as pairs along a last axis."""
-    import numpy as np
-    import xarray as xr
-
-    variables = {}
-    for name, array in arrays.items():
-        pairs = np.iscomplexobj(array)
-        array = np.stack([array.real, array.imag], axis=-1) if pairs else array
-        variables[name] = (tuple(f"{name}.{axis}" for axis in range(array.ndim)), array, {"complex": int(pairs)})
-    record = {"kind": kind, "data": data, "provenance": provenance(cell=cell_text(cell))}
-    variables[_RECORD] = ((), json.dumps(record, allow_nan=False))
-    return xr.Dataset(variables, attrs={_MARK: _FORMAT_VERSION, _SAVED_BY: json.dumps(record["provenance"])})
-
-
-def _unpacked(data, cell):
-    record = json.loads(str(data[_RECORD].item()))
-    arrays = {}
-    for name, variable in data.drop_vars(_RECORD).data_vars.items():
-        array = variable.values
-        arrays[str(name)] = array[..., 0] + 1j * array[..., 1] if variable.attrs["complex"] else array
-    result = archive.restore(record["kind"], record["data"], arrays, cell)
-    require_same_cell(record["provenance"]["cell"], (result if hasattr(result, "cell") else result.ensemble).cell)
-    return result
 
 
 # --- JSON
 
 
-def _describe(result):
-    """(kind, ensemble, JSON-ready data)."""
-    if isinstance(result, Ensemble):
-        return "ensemble", result, result.as_dict()
-    if isinstance(result, FixedPoint):
-        return "fixed_point", result.ensemble, _point_record(result)
-    if type(result) is Critical:
-        data = {
-            "value": float(result),
-            "parameter": result.parameter,
-            "kind": result.kind,
-            "error": result.error,
-            "moments": dict(result.moments),
-            "discontinuous": bool(result.discontinuous),
-            "ensemble": result.ensemble.as_dict(),
-            "status": asdict(result.status),
-        }
-        return "critical", result.ensemble, data
-    if isinstance(result, Complexity):
-        return "complexity", result.ensemble, result.as_dict()
-    if isinstance(result, KacRice):
-        return "kac_rice", result.ensemble, result.as_dict()
-    if isinstance(result, LyapunovSpectrum):
-        return "lyapunov", result.ensemble, result.as_dict()
-    if isinstance(result, FixedPointCounts):
-        return "fixed_point_counts", result.ensemble, result.as_dict()
-    if isinstance(result, Design):
-        return "design", result.ensemble, result.as_dict()
-    if isinstance(result, NetworkFixedPoints):
-        return "network_fixed_points", None, result.as_dict()
-    if isinstance(result, (list, tuple)) and result and all(isinstance(p, FixedPoint) for p in result):
-        if any(p.ensemble.cell != result[0].ensemble.cell for p in result):
-            raise ValueError("result holds fixed points of different cells: save them in one file a cell")
-        return "fixed_points", result[0].ensemble, [_point_record(p) for p in result]
-    if _of_a_flow(result):
-        from ..flow.storage import describe
-
-        return "flow", None, describe(result)
-    raise TypeError(
-        "result must be an xarray.Dataset, Ensemble, FixedPoint, non-empty list of FixedPoints, Critical, LyapunovSpectrum, "
-        "NetworkFixedPoints, FixedPointCounts, Complexity, KacRice, Design, Network, Sites, Simulation, SteadyState, Diagnosis, "
-        f"Flow or a result of one, got {type(result).__name__}"
-    )
+def _load_json(path, cell):
+    _require_memory(path, _JSON_EXPANDS * path.stat().st_size)
+    try:
+        record = json.loads(path.read_bytes().decode("utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path} is not a saved result: it is nested too deeply") from None
+    except ValueError:
+        raise ValueError(f"{path} is not a saved result: neither JSON nor netCDF-4") from None
+    if not isinstance(record, dict) or record.get("format") != _FORMAT:
+        raise ValueError(f"{path} is not a saved result: a JSON file, but not one written by gating_theory.save")
+    _require_known_format(path, record.get("format_number", record.get("format_version")))
+    require_checksum(record, path)
+    return _named(path, lambda: _decoded(record["result"], None, cell))
 
 
-def _point_record(point):
-    return point.as_dict() | {"status": asdict(point.status)}
+# --- netCDF
 
 
-def _of_a_flow(result):
-    """Whether this is a flow or what was calculated of one, without importing flows for all others."""
-    if isinstance(result, (list, tuple)) and not hasattr(result, "_fields"):
-        return bool(result) and all(_of_a_flow(one) for one in result)
-    return type(result).__module__.startswith("gating_theory.flow.")
+def _write_netcdf(data: xr.Dataset, path: Path, about: dict) -> None:
+    marked = data.assign_attrs({_MARK: _FORMAT_NUMBER, _SAVED_BY: json.dumps(about)})
+
+    def write(temporary):
+        marked.to_netcdf(temporary, engine="netcdf4", format="NETCDF4")
+        _sign(temporary)
+
+    try:
+        write_atomically(path, write)
+    except RuntimeError as error:  # the netCDF library's word for a disk that is full
+        raise OSError(f"{path} cannot be written: {error}") from error
 
 
-def _restore(kind, data, record, cell):
-    makers = {"ensemble": _ensemble, "fixed_point": _fixed_point, "fixed_points": _fixed_point_list, "critical": _critical}
-    makers |= {"lyapunov": LyapunovSpectrum.from_dict, "fixed_point_counts": FixedPointCounts.from_dict, "design": Design.from_dict}
-    makers |= {"complexity": _complexity, "kac_rice": _kac_rice}
-    if kind == "network_fixed_points":  # knows its states, not the cell they are of
-        return NetworkFixedPoints.from_dict(data)
-    if kind == "flow":  # knows its cell itself
-        from ..flow.storage import restore
+def _sign(name):
+    """Read what was written and add its checksum."""
+    import netCDF4
 
-        return restore(data, cell)
-    if kind not in makers:
-        raise ValueError(f"unknown kind {kind!r}; known are {[*makers, 'network_fixed_points', 'flow']}")
-    result = makers[kind](data, cell)
-    one = result[0] if isinstance(result, list) else result
-    require_same_cell(record["cell"], (one if isinstance(one, Ensemble) else one.ensemble).cell)
+    total = checksum_of_dataset(_raw(name), _SUM)
+    with netCDF4.Dataset(name, "a") as file:
+        file.setncattr(_SUM, total)
+    seal(name)
+
+
+def _raw(path):
+    """The variables of a netCDF file as they stand there, nothing decoded."""
+    import xarray as xr
+
+    return xr.load_dataset(path, engine="netcdf4", decode_cf=False)
+
+
+def _load_netcdf(path, cell):
+    import xarray as xr
+
+    require_seal(path)
+    try:
+        _require_memory(path, _claimed_bytes(path))
+        raw = _raw(path)
+    except MemoryError:
+        raise
+    except Exception as error:  # damage shows in the libraries as anything
+        raise ValueError(f"{path} is not a saved result, or only a part of one: {error}") from error
+    if _MARK not in raw.attrs:
+        raise ValueError(f"{path} is not a saved result: a netCDF file, but not one written by gating_theory.save")
+    _require_known_format(path, _named(path, lambda: int(raw.attrs[_MARK])))
+    if _named(path, lambda: checksum_of_dataset(raw, _SUM)) != raw.attrs.get(_SUM):
+        raise ValueError(f"{path} is damaged: its checksum does not match")
+    data = _named(path, lambda: xr.decode_cf(raw).load())
+    for name in (_MARK, _SAVED_BY, _SUM):
+        data.attrs.pop(name, None)
+    return _named(path, lambda: _result_of(data, cell)) if _RECORD in data else data
+
+
+def _claimed_bytes(path: Path) -> float:
+    """What the variables of a netCDF file will take, by what it says of them."""
+    import netCDF4
+
+    with netCDF4.Dataset(path) as file:
+        return float(sum(_sizes(file)))
+
+
+def _sizes(group) -> Iterator[float]:
+    for variable in group.variables.values():
+        item = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 1
+        yield item * np.prod([float(n) for n in variable.shape])
+    for inner in group.groups.values():
+        yield from _sizes(inner)
+
+
+def _dataset(record, arrays):
+    """A Dataset of the arrays, with everything else as JSON."""
+    import xarray as xr
+
+    variables = {name: (tuple(f"{name}.{axis}" for axis in range(array.ndim)), array) for name, array in arrays.items()}
+    return xr.Dataset(variables | {_RECORD: ((), json.dumps(record, allow_nan=False))})
+
+
+def _result_of(data, cell):
+    record = json.loads(str(data[_RECORD].item()))
+    arrays = {str(name): variable.values for name, variable in data.drop_vars(_RECORD).data_vars.items()}
+    return _decoded(record["result"], arrays, cell)
+
+
+def _decoded(record, arrays, cell):
+    result = encoding.decode(record, arrays, cell)
+    some = isinstance(result, list) and result and all(map(encoding.is_result, result))
+    encoding.require(some or encoding.is_result(result), "no result in it")
     return result
-
-
-def _ensemble(data, cell):
-    return Ensemble.from_dict(data, cell)
-
-
-def _fixed_point_list(data, cell):
-    if not isinstance(data, list) or not data:
-        raise ValueError("no fixed points in it")
-    return [_fixed_point(item, cell) for item in data]
-
-
-def _fixed_point(data, cell):
-    import numpy as np
-
-    ensemble = Ensemble.from_dict(data["ensemble"], cell)
-    moments, names = data["moments"], ensemble.cell.message_names
-    if set(moments) != set(names):
-        raise ValueError(f"moments must be those of {list(names)}, got {list(moments)}")
-    moments = {name: float(moments[name]) for name in names}
-    loop = MomentMap(ensemble)
-    q = np.array(list(moments.values()))
-    if not (np.isfinite(q).all() and (q >= 0).all()):
-        raise ValueError(f"moments must be finite and non-negative, got {moments}")
-    again = loop(q[None, :], loop.fine)[0]
-    residual = float(np.max(np.abs(again - q) / np.maximum(again, 1e-300))) if q.any() or again.any() else 0.0
-    # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
-    if not residual <= max(1e-9, 10.0 * float(data["residual"]), 10.0 * float(data["error"])):
-        raise ValueError(f"moments {moments} are no fixed point of {ensemble!r}: relative residual {residual:.3g}")
-    return FixedPoint(ensemble, moments, float(data["residual"]), float(data["error"]), Status(**data["status"]))
-
-
-def _critical(data, cell):
-    ensemble = Ensemble.from_dict(data["ensemble"], cell)
-    value, parameter = float(data["value"]), data["parameter"]
-    if ensemble.value(parameter) != value:
-        raise ValueError(f"the ensemble has {parameter} = {ensemble.value(parameter)!r}, but the critical value is {value!r}")
-    moments = {str(k): float(v) for k, v in data["moments"].items()}
-    rest = {"error": float(data["error"]), "kind": str(data["kind"]), "discontinuous": bool(data["discontinuous"])}
-    return Critical(value, parameter, moments=moments, ensemble=ensemble, status=Status(**data["status"]), **rest)
-
-
-def _complexity(data, cell):
-    return restored(data, Ensemble.from_dict(data["ensemble"], cell))
-
-
-def _kac_rice(data, cell):
-    return KacRice.from_dict(data, cell)

@@ -1,1 +1,1 @@
-"""How long work runs: tasks, journals, progress, memory, threads."""
+"""How long work runs: tasks, journals, progress, threads."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
+from ..results.checksum import require_checksum, signed
+from ..results.encoding import decode, encode
+from ..support.files import regular_file, write_atomically
 from ..version import __version__
 
 __all__ = ["Journal"]
@@ -19,14 +23,14 @@ _held = set()
 class Journal:
     """A file of finished pieces: a first line that describes the work, then one JSON line a piece, on the disk before it counts.
 
-    A process that is killed, at any moment, leaves whole lines and at most the beginning of one, which is dropped. Only one
-    process at a time may hold a journal.
+    A process that is killed, at any moment, leaves whole lines and at most the beginning of one, which is dropped. Every line
+    carries a checksum. Only one process at a time may hold a journal.
 
     Parameters
     ----------
     path : str or path-like
         Of the file; it is made if there is none, in a directory that exists.
-    description : dict, JSON-ready
+    description : dict
         All that the pieces depend on. A file with another description, or of another version of this package, is refused.
 
     Attributes
@@ -36,17 +40,14 @@ class Journal:
     Raises
     ------
     FileNotFoundError : no such directory
-    ValueError : not a journal, or one of other work: the message says what differs
+    ValueError : not a journal, damaged, or one of other work: the message says what differs
     RuntimeError : another process holds it
     """
 
-    def __init__(self, path, description):
+    def __init__(self, path: str | os.PathLike, description: dict[str, Any]):
         self.path = Path(path)
-        header = {"format": _FORMAT, "gating_theory": __version__, "description": description}
-        header = json.loads(_line(header))
-        if not self.path.exists():
-            from ..support.files import write_atomically
-
+        header = signed({"format": _FORMAT, "gating_theory": __version__, "description": encode(description)})
+        if not regular_file(self.path).exists():
             write_atomically(self.path, lambda name: Path(name).write_text(_line(header), encoding="utf-8"))
         self._name = os.path.realpath(self.path)
         if self._name in _held:
@@ -66,26 +67,48 @@ class Journal:
         first, *lines = content[:whole].split(b"\n")[:-1] or [b""]
         try:
             found = json.loads(first)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or found.get("format") != _FORMAT:
             raise ValueError(f"{self.path} is not a journal of gating_theory")
+        if "checksum" not in found:
+            raise ValueError(f"{self.path} was written by an earlier development version. Remove it, or choose another name")
+        require_checksum(found, f"{self.path}, line 1,")
         if found != header:
             raise ValueError(f"{self.path} holds other work: {_difference(found, header)}. Remove it, or choose another name")
+        pieces = dict(self._piece(number, line) for number, line in enumerate(lines, start=2))
         self._file.truncate(whole)
         self._file.seek(whole)
-        try:
-            return {number: value for number, value in map(json.loads, lines)}
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{self.path} is damaged: {error}") from None
+        return pieces
 
-    def record(self, number, value):
-        """Write a piece to the disk; return it as it will be read back (tuples and arrays as lists)."""
-        line = _line([number, value])
-        self._file.write(line.encode())
+    def _piece(self, number, line):
+        where = f"{self.path}, line {number},"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{where} is damaged: {error}") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{where} is damaged: no piece of work")
+        require_checksum(record, where)
+        return record["piece"], decode(record["value"])
+
+    def record(self, number: int, value: Any) -> Any:
+        """Write a piece to the disk; return it as it will be read back, equal to ``value``.
+
+        Parameters
+        ----------
+        number : int
+        value : whatever a result may hold (see ``results.encoding``)
+
+        Raises
+        ------
+        TypeError : something else in it
+        """
+        record = signed({"piece": number, "value": encode(value)})
+        self._file.write(_line(record).encode())
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.pieces[number] = json.loads(line)[1]
+        self.pieces[number] = decode(record["value"])
         return self.pieces[number]
 
     def close(self):
@@ -100,14 +123,8 @@ class Journal:
         self.close()
 
 
-def _line(value):
-    return json.dumps(value, default=_plain) + "\n"
-
-
-def _plain(value):
-    if hasattr(value, "tolist"):  # numpy arrays and numbers; floats survive exactly, nan too
-        return value.tolist()
-    raise TypeError(f"a journal holds numbers, strings, lists and dicts, got {value!r}")
+def _line(record):
+    return json.dumps(record) + "\n"
 
 
 def _lock(file, path):

@@ -14,15 +14,7 @@ from ..support.types import Progress as Wanted
 from .journal import Journal
 from .progress import Progress
 
-__all__ = ["check_executor", "collect", "known_cell", "run_tasks"]
-
-#: Cells met by this process: tasks bring equal cells, and only one of them should be compiled.
-_known_cells: dict[Any, Any] = {}
-
-
-def known_cell(cell: Any) -> Any:
-    """The first Cell equal to ``cell`` that this process has met, with all that has been compiled for it."""
-    return _known_cells.setdefault(cell, cell)
+__all__ = ["check_executor", "collect", "run_tasks"]
 
 
 def check_executor(executor: object) -> None:

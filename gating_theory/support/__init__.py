@@ -1,1 +1,1 @@
-"""What knows nothing of networks: checks of arguments, roots of functions, files."""
+"""What knows nothing of networks: checks of arguments, roots of functions, files, free memory."""

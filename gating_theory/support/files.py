@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
+import re
+import stat
 import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["write_atomically"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["regular_file", "write_atomically"]
+
+#: Temporary files: of which machine, of which process. Short, since a name in a directory has 255 bytes.
+_NAME = re.compile(r"\.gating-theory-(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.tmp")
 
 
-def write_atomically(path, write):
+def regular_file(path: Path) -> Path:
+    """The file that ``path`` means, through symbolic links; it need not exist.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Raises
+    ------
+    IsADirectoryError, OSError : a directory; a device, a pipe or anything else that is no regular file
+    """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if path.is_dir():
+        raise IsADirectoryError(f"path must be a file, got the directory {path}")
+    if path.exists() and not path.is_file():
+        raise OSError(f"path must be a regular file, got a device, pipe or socket: {path}")
+    return path
+
+
+def write_atomically(path: Path, write: Callable[[str], object]) -> None:
     """Call ``write(temporary)`` for a file in the same directory and move it to ``path`` once it is complete.
+
+    A symbolic link stays one, and the file that it points to is replaced; a file that exists keeps its mode. Temporary files of
+    processes of this machine that died while they were writing into the same directory are removed.
 
     Parameters
     ----------
@@ -19,18 +53,52 @@ def write_atomically(path, write):
 
     Raises
     ------
+    IsADirectoryError, FileNotFoundError, OSError : no regular file, no such directory
     Whatever ``write`` raises; the temporary file is removed and ``path`` untouched.
     """
-    if path.is_dir():
-        raise IsADirectoryError(f"path must be a file, got the directory {path}")
+    path = regular_file(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the directory {path.parent} does not exist")
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}.tmp"
+    _remove_leftovers(path.parent)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    temporary = path.parent / f".gating-theory-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         write(os.fspath(temporary))
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # the content is on the disk before the name points to it
+        if mode is not None:
+            os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _remove_leftovers(directory: Path) -> None:
+    if os.name != "posix":  # elsewhere there is no harmless way to ask for a process
+        return
+    try:
+        names = os.listdir(directory)
+    except OSError:  # a directory may be written to, but not listed
+        return
+    for name in names:
+        match = _NAME.fullmatch(name)
+        if match and match["machine"] == _machine() and not _lives(int(match["process"])):
+            try:
+                (directory / name).unlink(missing_ok=True)
+            except OSError:  # of another user
+                continue
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass
+    return True

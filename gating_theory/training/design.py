@@ -16,6 +16,7 @@ from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
+from ..results.encoding import require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import integer, real
@@ -37,6 +38,7 @@ _EXACT, _SIMULATED = (80, 1e-3), (25, 0.3)
 _HALVINGS = 8
 
 
+@result("design")
 @dataclass(frozen=True, eq=False)
 class Design:
     """Hyperparameters found by :func:`design`.
@@ -71,66 +73,21 @@ class Design:
         """Spectrum of the ensemble in that state."""
         return _State(self.ensemble, self.state, self.size).spectrum
 
-    def __getstate__(self):
-        return {k: v for k, v in vars(self).items() if k != "spectrum"}  # made again where it is wanted
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready, read back by :meth:`from_dict`: ensemble, target, what was achieved, solution, what is reachable, status."""
-        return {
-            "kind": "design",
-            "ensemble": self.ensemble.as_dict(),
-            "target": self.target,
-            "achieved": self.achieved,
-            "solution": self.solution,
-            "state": self.state,
-            "reached": self.reached,
-            "reachable": {label: list(span) for label, span in self.reachable.items()},
-            "status": str(self.status),
-            "size": list(self.size),
-        }
-
-    @classmethod
-    def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> Design:
-        """Rebuild a Design from :meth:`as_dict`.
-
-        Parameters
-        ----------
-        description : mapping, as from :meth:`as_dict`
-        cell : Cell, needed where it is not a built-in one
-
-        Returns
-        -------
-        Design
-
-        Raises
-        ------
-        TypeError, ValueError, KeyError
-            Not a description; hyperparameters or targets that contradict its ensemble; a mean-field state whose quantities are not
-            those written down.
-        """
-        if not isinstance(description, Mapping) or description.get("kind") != "design":
-            raise ValueError(f"description must be a mapping of kind 'design', got {type(description).__name__}")
-        ensemble = Ensemble.from_dict(description["ensemble"], cell)
-        numbers = {name: {str(k): float(v) for k, v in description[name].items()} for name in ("target", "achieved", "solution")}
-        for path, value in numbers["solution"].items():
-            if ensemble.value(path) != value:
-                raise ValueError(f"the ensemble has {path} = {ensemble.value(path)!r}, but the solution is {value!r}")
-        state, size = description["state"], tuple(integer("size", n) for n in description["size"])
-        if state not in _STATES or len(size) != 3:
-            raise ValueError(f"state must be one of {_STATES} with a size of three numbers, got {state!r} and {size!r}")
-        if set(numbers["target"]) != set(numbers["achieved"]):
-            raise ValueError(f"achieved must have the targets {list(numbers['target'])}, got {list(numbers['achieved'])}")
-        reachable = {str(k): (float(low), float(high)) for k, (low, high) in description["reachable"].items()}
-        reached = bool(description["reached"])
-        status = _status(reached, str(description["status"]))
-        made = cls(ensemble, **numbers, state=state, reached=reached, reachable=reachable, status=status, size=size)
-        if state != "steady":  # which would take a simulation
-            at = _State(ensemble, state, size)
-            for label, value in numbers["achieved"].items():
+    def check(self) -> None:
+        """ValueError where hyperparameters or targets contradict the ensemble, or a mean-field state does not give them."""
+        for path, value in self.solution.items():
+            found = self.ensemble.value(path)
+            require(found == value, f"the ensemble has {path} = {found!r}, but the solution is {value!r}")
+        good = self.state in _STATES and len(self.size) == 3
+        require(good, f"state must be one of {_STATES} with a size of three numbers, got {self.state!r} and {self.size!r}")
+        wanted, found = list(self.target), list(self.achieved)
+        require(set(wanted) == set(found), f"achieved must have the targets {wanted}, got {found}")
+        if self.state != "steady":  # which would take a simulation
+            at = _State(self.ensemble, self.state, self.size)
+            for label, value in self.achieved.items():
                 name, _, tau = label.rstrip(")").partition("(")
-                if not abs(at.quantity(name, float(tau) if tau else None) - value) <= 1e-6 * max(1.0, abs(value)):
-                    raise ValueError(f"achieved has {label} = {value}, which is not what the ensemble gives")
-        return made
+                off = abs(at.quantity(name, float(tau) if tau else None) - value)
+                require(off <= 1e-6 * max(1.0, abs(value)), f"achieved has {label} = {value}, which is not what the ensemble gives")
 
     def __str__(self) -> str:
         lines = [f"{self.ensemble.cell.name} design, {self.state} state: {self.status}"]

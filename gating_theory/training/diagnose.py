@@ -17,6 +17,7 @@ from ..interop import readers
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
 from ..networks.weight_statistics import WeightStatistics, shuffled, weight_overlaps, weight_statistics
+from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..spectrum.spectrum import Spectrum
@@ -40,6 +41,7 @@ _QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _LAGS = (1, 3, 10, 30, 100, 300, 1000)
 
 
+@result("mode_summary")
 @dataclass(frozen=True)
 class ModeSummary:
     """Modes of the state-to-state Jacobian, averaged over the states looked at.
@@ -67,6 +69,7 @@ class ModeSummary:
         return plain | {"slow_fraction": {f"{tau:g}": value for tau, value in self.slow_fraction.items()}}
 
 
+@result("diagnosis")
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
     """A report on the recurrent weights of a network, made by :func:`diagnose`. Printing it gives the text.
@@ -126,6 +129,12 @@ class Diagnosis:
     def spectrum(self) -> Spectrum:
         """Spectrum of the sites: what iid matrices would give there [T4]."""
         return Spectrum(self.sites)
+
+    def check(self) -> None:
+        """ValueError where eigenvalues are not those of as many states, or parts are of different ensembles."""
+        shape = (self.n_states, self.network.cell.n_state * self.network.n_units)
+        require_shapes(self, {"eigenvalues": shape, "shuffled_eigenvalues": shape})
+        require(self.network.ensemble == self.ensemble, "the network is of another ensemble")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: all but matrices and sites (``gt.save`` keeps these too); eigenvalues as pairs of real and imaginary part."""

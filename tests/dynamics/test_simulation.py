@@ -7,7 +7,7 @@ import pytest
 
 import gating_theory as gt
 from gating_theory.dynamics.simulation import memory_needed
-from gating_theory.running import available_memory as memory
+from gating_theory.support import available_memory as memory
 
 ENSEMBLES = {
     "GRU": gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}, bias={"z": 0.3}, bias_std={"h": 0.2}),

@@ -1,11 +1,13 @@
 """Results of flows through files: equal to the last bit, as good for what is calculated from them, and damage is noticed."""
 
 import json
+import pickle
 from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
 import sympy as sp
+from strategies import changed
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, TopologyCounts, search_topologies
@@ -64,6 +66,11 @@ def test_every_result_comes_back(results, tmp_path):
     assert isinstance(results["counts"], TopologyCounts) and gt.FixedPointCounts is not TopologyCounts
 
 
+def test_every_result_can_be_pickled(results):
+    for name, result in results.items():
+        assert same(pickle.loads(pickle.dumps(result)), result), name
+
+
 def test_a_loaded_result_is_as_good(results, tmp_path):
     cycle = gt.load(gt.save(results["cycle"], tmp_path / "cycle.json"))
     assert cycle.same(results["cycle"]) and cycle.distance(cycle.point) < 1e-12
@@ -74,35 +81,30 @@ def test_a_loaded_result_is_as_good(results, tmp_path):
 def test_provenance_and_nothing_executable(results, tmp_path):
     text = gt.save(results["branch"], tmp_path / "branch.json").read_text()
     record = json.loads(text)
-    assert record["kind"] == "flow" and record["provenance"]["gating_theory"] == gt.__version__
-    assert record["data"]["cell"]["fields"]["h"] == "y_h"
-
-
-def damaged(path, change):
-    record = json.loads(path.read_text())
-    change(record["data"])
-    path.write_text(json.dumps(record))
-    return path
+    assert record["kind"] == "flow.FixedPointBranch" and record["provenance"]["gating_theory"] == gt.__version__
+    cells = [b["flow"]["cell"]["$cell"] for b in (*record["result"]["bifurcations"], record["result"])]
+    assert cells[0]["fields"]["h"] == "y_h" and set(cells[1:]) == {"GRU"}
 
 
 @pytest.mark.parametrize(
     "name, change, words",
     [
-        ("cycle", lambda d: d["result"]["Cycle"].update(period=3.0), "period is not that of the orbit"),
-        ("cycle", lambda d: d["result"]["Cycle"]["flow"]["flow"].update(b_h=[0.4, 1.3]), "does not follow"),
-        ("branch", lambda d: d["result"]["FixedPointBranch"]["flow"]["flow"].update(b_h=[0.5, 1.2]), "is no fixed point of"),
-        ("points", lambda d: d["result"]["FlowFixedPoints"].update(index_sum=3), "index_sum"),
-        ("points", lambda d: d["result"]["FlowFixedPoints"].pop("grade"), "a FlowFixedPoints has the entries"),
-        ("counts", lambda d: d["result"]["TopologyCounts"].update(count={"int": [9] * 5, "shape": [5]}), "do not add up"),
-        ("flow", lambda d: d["result"]["flow"].update(U_h=[[1.0]]), "must have shape"),
-        ("flow", lambda d: d["result"].update(os=1), "unknown entry"),
-        ("flow", lambda d: d.update(result={"system": "ls"}), "unknown entry 'system'"),
-        ("flow", lambda d: d["cell"].update(update=["h"]), "another cell 'GRU'"),
-        ("flow", lambda d: d.pop("cell"), "damaged.*cell"),
+        ("cycle", lambda d: d.update(period=3.0), "period is not that of the orbit"),
+        ("cycle", lambda d: d["flow"]["bias"]["data"][2].__setitem__(1, 1.3), "does not follow"),
+        ("branch", lambda d: d["flow"]["bias"]["data"][2].__setitem__(0, 0.5), "is no fixed point of"),
+        ("points", lambda d: d.update(index_sum=3), "index_sum"),
+        ("points", lambda d: d.pop("grade"), r"a flow\.FlowFixedPoints has the entries"),
+        ("counts", lambda d: d["count"].update(data=[9] * 5), "do not add up"),
+        ("flow", lambda d: d["bias"].update(shape=[1], data=[1.0]), "must have shape"),
+        ("flow", lambda d: d.update(os=1), r"a flow\.Flow has the entries"),
+        ("flow", lambda d: d.update(matrices={"$system": "ls"}), "unknown entry '\\$system'"),
+        ("flow", lambda d: d["cell"]["$cell"].update(update=["h"]), "another cell 'GRU'"),
+        ("flow", lambda d: d["cell"].update({"$cell": "GRU"}), "the cell 'GRU' is not defined"),
+        ("flow", lambda d: d.pop("cell"), r"a flow\.Flow has the entries .*'cell'"),
     ],
 )
 def test_damage_is_noticed(results, tmp_path, name, change, words):
-    path = damaged(gt.save(results[name], tmp_path / "file.json"), change)
+    path = changed(gt.save(results[name], tmp_path / "file.json"), lambda record: change(record["result"]))
     with pytest.raises(ValueError, match=words):
         gt.load(path)
 

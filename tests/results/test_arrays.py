@@ -1,13 +1,16 @@
 """Results with arrays: saved as netCDF and read back bit for bit, damage noticed."""
 
 import json
+import pickle
 
+import netCDF4
 import numpy as np
 import pytest
 import sympy as sp
 import xarray as xr
 
 import gating_theory as gt
+from gating_theory.results.checksum import checksum_of_dataset
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}, bias_std={"z": 1 / 3})
 
@@ -36,6 +39,13 @@ def same_arrays(one, other):
             assert a == b or np.isnan([a, b]).all(), name
 
 
+def as_good_when_pickled(result, same):
+    """A round trip through pickle, as workers send results, also once what is derived has been asked for."""
+    for name in ("sites", "spectrum", "law"):
+        getattr(result, name, None)
+    same(pickle.loads(pickle.dumps(result)), result)
+
+
 def same_network(one, other):
     assert one.ensemble == other.ensemble
     for name in ("matrices", "biases", "parameters", "input"):
@@ -50,18 +60,23 @@ def test_networks(tmp_path, batch):
     same_network(again, net)
     state = net.random_state(0)
     assert np.array_equal(again.step(state), net.step(state))
+    as_good_when_pickled(net, same_network)
+    assert not pickle.loads(pickle.dumps(net)).matrices.flags.writeable
 
 
 def test_sites(tmp_path):
     point = gt.fixed_points(GRU)[-1]
     for sites in (gt.Network.sample(GRU, 7, rng=0).sites(np.zeros((1, 7))), point.sites_at(1e-2)):
         same_arrays(gt.load(gt.save(sites, tmp_path / "sites.nc")), sites)
+        as_good_when_pickled(sites, same_arrays)
+    as_good_when_pickled(point, same_arrays)
 
 
 @pytest.mark.parametrize(("record", "tangent"), [(0, False), (3, True)])
 def test_simulations(tmp_path, record, tangent):
     run = gt.simulate(gt.Ensemble(gt.GRU, gain=3), 50, 6, rng=0, record=record, tangent=tangent, dtype="float32")
     same_arrays(gt.load(gt.save(run, tmp_path / "run.nc")), run)
+    as_good_when_pickled(run, same_arrays)
 
 
 @pytest.mark.parametrize("lyapunov_units", [0, 100])
@@ -69,6 +84,7 @@ def test_steady_states(tmp_path, lyapunov_units):
     steady = gt.steady_state(gt.Ensemble(gt.GRU, gain=5), 200, 40, rng=0, lyapunov_units=lyapunov_units)
     again = gt.load(gt.save(steady, tmp_path / "steady.nc"))
     same_arrays(again, steady)
+    as_good_when_pickled(steady, same_arrays)
     # not only equal: as good for every calculation
     assert gt.Spectrum(again).radius() == gt.Spectrum(steady).radius()
     assert np.array_equal(again.autocorrelation([0, 2])["fields"], steady.autocorrelation([0, 2])["fields"])
@@ -81,9 +97,18 @@ def test_diagnoses(tmp_path):
         found = gt.diagnose(one, n_states=2, taus=(10, 0.1 + 0.2))
         again = gt.load(gt.save(found, tmp_path / "diagnosis.nc"))
         same_arrays(again, found)
+        as_good_when_pickled(found, same_arrays)
         assert str(again) == str(found) and again.as_dict() == found.as_dict()
         same[name] = again.spectrum.radius() == found.spectrum.radius()
     assert all(same.values())
+
+
+def signed_again(path, data):
+    """The Dataset at ``path`` with a checksum that fits."""
+    data.to_netcdf(path)
+    raw = xr.load_dataset(path, decode_cf=False)
+    with netCDF4.Dataset(path, "a") as file:
+        file.setncattr("gating_theory_checksum", checksum_of_dataset(raw, "gating_theory_checksum"))
 
 
 def test_damaged_results_with_arrays(tmp_path):
@@ -93,20 +118,24 @@ def test_damaged_results_with_arrays(tmp_path):
     record = json.loads(whole["gating_theory_record"].item())
 
     def refused(data, words):
-        data.to_netcdf(tmp_path / "changed.nc")
+        signed_again(tmp_path / "changed.nc", data)
         with pytest.raises(ValueError, match=rf"changed\.nc .*{words}"):
             gt.load(tmp_path / "changed.nc")
 
-    def with_record(**changes):
-        return whole.assign(gating_theory_record=((), json.dumps(record | changes)))
+    def with_result(**changes):
+        return whole.assign(gating_theory_record=((), json.dumps(record | {"result": record["result"] | changes})))
 
-    refused(whole.drop_vars("moments"), "'moments' is missing")
-    refused(whole.isel({"state.1": slice(0, 10)}), r"state must have shape \(1, 50\), got \(1, 10\)")
-    refused(whole.assign(**{"sites.fields": np.nan * whole["sites.fields"]}), "fields must be finite")
-    refused(with_record(kind="pickle"), "unknown kind 'pickle'; known are")
-    refused(with_record(data=record["data"] | {"moments": {"h": 1.0}}), "moments must be those of")
-    other = record["provenance"] | {"cell": record["provenance"]["cell"] | {"update": ["h"]}}
-    refused(with_record(provenance=other), "another cell 'GRU'")
+    refused(whole.drop_vars("simulation.moments"), "'simulation.moments' is missing")
+    cut = {"simulation.state.1": slice(0, 10)}
+    refused(whole.isel(cut), r"state must have shape \(1, 50\), got \(1, 10\)")
+    fields = "simulation.sites.fields"
+    refused(whole.assign({fields: np.nan * whole[fields]}), "fields must be finite")
+    refused(whole.assign({fields: whole[fields].astype("float32")}), "must be of type float64, got float32")
+    refused(with_result(**{"$kind": "pickle"}), "unknown kind 'pickle'; known are")
+    refused(with_result(moments={"h": 1.0}), "moments must be those of")
+    ensemble = record["result"]["ensemble"]
+    other = {"$cell": ensemble["cell"]["$cell"] | {"update": ["h"]}}
+    refused(with_result(ensemble=ensemble | {"cell": other}), "another cell 'GRU'")
     (tmp_path / "cut.nc").write_bytes((tmp_path / "steady.nc").read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"cut\.nc is not a saved result"):
         gt.load(tmp_path / "cut.nc")

@@ -1,6 +1,10 @@
 import errno
 import json
 import os
+import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +13,10 @@ import sympy as sp
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strategies import changed
 
 import gating_theory as gt
+from gating_theory.results.checksum import signed
 from gating_theory.support.files import write_atomically
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8}, bias={"z": 0.1}, bias_std={"z": 1 / 3})
@@ -76,10 +82,19 @@ def test_any_ensemble(tmp_path, gain, bias, spread):
     assert gt.load(gt.save(ensemble, tmp_path / "e.json")) == ensemble
 
 
+def test_chaos_onset(tmp_path):
+    value = gt.ChaosOnset(1.05, "gain.h", 0.02, True, (-0.01, 0.002), (0.02, 0.003), False, (1.04, 1.06), 500, 200)
+    again = gt.load(gt.save(value, tmp_path / "chaos.json"))
+    for other in (again, pickle.loads(pickle.dumps(value))):
+        assert isinstance(other, gt.ChaosOnset) and other == value and vars(other) == vars(value)
+        assert repr(other) == repr(value)
+
+
 def test_critical_value(tmp_path):
     value = gt.onset(gt.Ensemble(gt.Vanilla), "gain.h")
     again = gt.load(gt.save(value, tmp_path / "onset.json"))
     assert isinstance(again, gt.Critical) and again == value and vars(again) == vars(value)
+    assert vars(pickle.loads(pickle.dumps(value))) == vars(value)
 
 
 def same_points(one, other):
@@ -112,22 +127,19 @@ def test_fixed_points_of_a_network(tmp_path, spectra):
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda d: d["hits"].append(1), "hits must have an entry"),
+        (lambda d: d["hits"].update(shape=[0], data=[]), "hits must have an entry"),
         (lambda d: d.update(degree=7), "degree must be the sum"),
-        (lambda d: d.update(states=[]), "states must have shape"),
-        (lambda d: d["label"].__setitem__(0, "quick"), "label must be"),
-        (lambda d: d.pop("tol"), "'tol' is missing"),
-        (lambda d: d.update(kind="x"), "description must be a mapping of kind"),
+        (lambda d: d["states"].update(shape=[0], data=[]), "states must have shape"),
+        (lambda d: d["label"]["data"].__setitem__(0, "quick"), "label must be"),
+        (lambda d: d.pop("tol"), "a network_fixed_points has the entries .*'tol'"),
+        (lambda d: d.update({"$kind": "x"}), "unknown kind 'x'; known are"),
         (lambda d: d.update(n_starts=1.5), "n_starts must be an integer"),
     ],
 )
 def test_damaged_fixed_points_of_a_network(tmp_path, change, words):
     found = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=2), 3, rng=0).find_fixed_points(20, rng=0)
     assert len(found) >= 2 or found.degree == 1
-    path = gt.save(found, tmp_path / "f.json")
-    record = json.loads(path.read_text())
-    change(record["data"])
-    path.write_text(json.dumps(record))
+    path = changed(gt.save(found, tmp_path / "f.json"), lambda record: change(record["result"]))
     with pytest.raises(ValueError, match=rf"f\.json.*{words}"):
         gt.load(path)
 
@@ -209,29 +221,27 @@ def test_netcdf_that_is_no_result(tmp_path, diagram):
         gt.load(tmp_path / "cut.nc")
 
 
-def changed(path, change):
-    record = json.loads(path.read_text())
-    change(record)
-    path.write_text(json.dumps(record))
-    return path
-
-
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda r: r.pop("kind"), "damaged.*kind"),
-        (lambda r: r.update(kind="weights"), "unknown kind 'weights'"),
-        (lambda r: r.update(format_version=99), "format version 99"),
-        (lambda r: r.update(format_version=None), "format version None"),
-        (lambda r: r["data"].pop("moments"), "damaged.*moments"),
-        (lambda r: r["data"].update(moments={"h": 0.1}), "moments must be those of"),
-        (lambda r: r["data"].update(moments={"h": 0.1, "r*h": -1.0}), "non-negative"),
-        (lambda r: r["data"].update(moments=[0.1, 0.2]), "cannot be loaded|moments must be"),
-        (lambda r: r["data"]["moments"].update({"h": 0.17}), "no fixed point"),
-        (lambda r: r["data"]["ensemble"]["gain"].update(h=1.9), "no fixed point"),
-        (lambda r: r["data"]["ensemble"]["gain"].update(h="import os"), "gain"),
-        (lambda r: r["data"]["ensemble"].update(cell="os.system"), "os.system"),
-        (lambda r: r.update(data=None), "cannot be loaded"),
+        (lambda r: r.pop("result"), "damaged.*result"),
+        (lambda r: r["result"].update({"$kind": "weights"}), "unknown kind 'weights'"),
+        (lambda r: r.update(format_number=99), "format 99"),
+        (lambda r: r.update(format_number=None), "format None"),
+        (lambda r: r.update(format_number="2"), "format '2'"),
+        (lambda r: r["result"].pop("moments"), "a fixed_point has the entries .*moments"),
+        (lambda r: r["result"].update(moments={"h": 0.1}), "moments must be those of"),
+        (lambda r: r["result"].update(moments={"h": 0.1, "r*h": -1.0}), "non-negative"),
+        (lambda r: r["result"].update(moments=[0.1, 0.2]), "cannot be loaded|moments must be"),
+        (lambda r: r["result"]["moments"].update({"h": 0.17}), "no fixed point"),
+        (lambda r: r["result"]["ensemble"]["gain"].update(h=1.9), "no fixed point"),
+        (lambda r: r["result"]["ensemble"]["gain"].update(h="import os"), "gain"),
+        (lambda r: r["result"]["ensemble"].update(cell={"$cell": {"name": "os.system"}}), "os.system"),
+        (lambda r: r["result"]["ensemble"].update(cell="os.system"), "cell must be a gating_theory.Cell"),
+        (lambda r: r.update(result=None), "cannot be loaded: no result"),
+        (lambda r: r.update(result=[]), "cannot be loaded: no result"),
+        (lambda r: r["result"]["moments"].update(h=10**400), "cannot be loaded"),
+        (lambda r: r["result"].update(error={"$array": "float64", "shape": [1], "data": [10**400]}), "too large"),
     ],
 )
 def test_damaged_files_are_noticed(tmp_path, points, change, words):
@@ -243,7 +253,105 @@ def test_damaged_files_are_noticed(tmp_path, points, change, words):
 def test_damaged_critical_value(tmp_path):
     path = gt.save(gt.onset(gt.Ensemble(gt.Vanilla), "gain.h"), tmp_path / "c.json")
     with pytest.raises(ValueError, match=r"c\.json.*critical value"):
-        gt.load(changed(path, lambda r: r["data"].update(value=3.0)))
+        gt.load(changed(path, lambda r: r["result"].update(value=3.0)))
+
+
+# --- checksums
+
+
+def noticed(path, whole, result, places):
+    """Flip one bit of each byte at these places: the file is refused in words, or loads as ever. How it was refused."""
+    words = set()
+    for place in places:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            again = gt.load(path)
+        except (ValueError, MemoryError) as error:
+            assert path.name in str(error)
+            words.add(str(error).removeprefix(str(path))[:40])
+        else:
+            assert again.identical(result) if isinstance(result, xr.Dataset) else again == result
+    return words
+
+
+def test_flipped_bits_in_json(tmp_path, points):
+    path = gt.save(points[-1], tmp_path / "points.json")
+    whole = path.read_bytes()
+    words = noticed(path, whole, points[-1], range(len(whole)))
+    assert " is damaged: its checksum does not match" in words
+
+
+def test_flipped_bits_in_netcdf(tmp_path, points, diagram):
+    """Noticed before the HDF5 library sees them: on some of these files it does not come back."""
+    for result in (points[-1], diagram):
+        path = gt.save(result, tmp_path / "file.nc")
+        whole = path.read_bytes()
+        assert " is damaged: its checksum does not match" in noticed(path, whole, result, range(0, len(whole), 5))
+
+
+@pytest.mark.slow
+def test_all_flipped_bytes_in_netcdf(tmp_path, points, diagram):
+    for result in (points[-1], diagram):
+        path = gt.save(result, tmp_path / "file.nc")
+        whole = path.read_bytes()
+        noticed(path, whole, result, range(len(whole)))
+
+
+def test_changed_grids_and_attributes(tmp_path, diagram):
+    path = gt.save(diagram, tmp_path / "diagram.nc")
+    changes = [lambda data: data["count"].values.__setitem__(0, 7), lambda data: data.attrs.update(cell="LSTM")]
+    changes += [lambda data: data["count"].attrs.update(units="m"), lambda data: data.attrs.pop("gating_theory_checksum")]
+    for change in changes:
+        data = xr.load_dataset(path)
+        change(data)
+        data.to_netcdf(tmp_path / "changed.nc")
+        with pytest.raises(ValueError, match=r"changed\.nc is damaged: its checksum does not match"):
+            gt.load(tmp_path / "changed.nc")
+
+
+def test_earlier_formats(tmp_path, diagram):
+    path = tmp_path / "old"
+    path.write_text(json.dumps({"format": "gating-theory", "format_version": 1, "kind": "ensemble", "data": {}}))
+    with pytest.raises(ValueError, match=r"old was written by an earlier development version \(format 1\)"):
+        gt.load(path)
+    diagram.assign_attrs(gating_theory_format=1).to_netcdf(path)
+    with pytest.raises(ValueError, match=r"old was written by an earlier development version \(format 1\)"):
+        gt.load(path)
+
+
+# --- claims
+
+
+def test_deep_and_long_json(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 200_000 + "]" * 200_000)
+    with pytest.raises(ValueError, match=r"deep\.json is not a saved result: it is nested too deeply"):
+        gt.load(path)
+    path.write_text('{"format": "gating-theory", "format_number": ' + "1" * 6000 + "}")
+    with pytest.raises(ValueError, match=r"deep\.json is not a saved result"):
+        gt.load(path)
+    record = {"format": "gating-theory", "format_number": 2, "result": 0}
+    for _ in range(400):
+        record["result"] = [record["result"]]
+    path.write_text(json.dumps(signed(record)))
+    with pytest.raises(ValueError, match=r"deep\.json cannot be loaded"):
+        gt.load(path)
+
+
+def test_files_that_claim_more_than_the_memory(tmp_path):
+    import netCDF4
+
+    with netCDF4.Dataset(tmp_path / "claims.nc", "w") as file:
+        file.createDimension("x", 10**8)
+        file.createDimension("y", 10**6)
+        file.createVariable("z", "f8", ("x", "y"), chunksizes=(1000, 1000))
+    assert (tmp_path / "claims.nc").stat().st_size < 2e5
+    with pytest.raises(MemoryError, match=r"claims\.nc would take 8e\+05 GB of memory; .* GB are free"):
+        gt.load(tmp_path / "claims.nc")
+    with open(tmp_path / "claims.json", "wb") as file:
+        file.truncate(10**13)  # nothing on the disk
+    with pytest.raises(MemoryError, match=r"claims\.json would take"):
+        gt.load(tmp_path / "claims.json")
 
 
 # --- atomic writes
@@ -298,3 +406,86 @@ def test_files_have_ordinary_permissions(tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.write_text("")
     assert gt.save(GRU, tmp_path / "x.json").stat().st_mode == ordinary.stat().st_mode
+
+
+def test_links_are_written_through(tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "folder" / "target.json")
+    for ensemble in (GRU, gt.Ensemble(gt.LSTM)):  # a link to nothing yet, and to a file
+        assert gt.save(ensemble, link) == link
+        assert link.is_symlink() and not (tmp_path / "folder" / "target.json").is_symlink()
+        assert gt.load(link) == gt.load(tmp_path / "folder" / "target.json") == ensemble
+
+
+def test_devices_and_pipes_are_refused(tmp_path, diagram):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "full").symlink_to("/dev/full")
+    for path in (tmp_path / "pipe", tmp_path / "full", Path("/dev/null")):
+        for thing in (GRU, diagram):
+            with pytest.raises(OSError, match="path must be a regular file"):
+                gt.save(thing, path)
+        with pytest.raises(OSError, match="path must be a regular file"):
+            gt.load(path)
+    assert (tmp_path / "full").is_symlink() and Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_modes_are_kept(tmp_path, diagram, mode):
+    for thing in (GRU, diagram):
+        path = gt.save(thing, tmp_path / "x")
+        path.chmod(mode)
+        gt.save(thing, path)
+        assert path.stat().st_mode & 0o777 == mode
+
+
+def test_long_names(tmp_path):
+    for name in ("x" * 255, "\N{GREEK SMALL LETTER ALPHA}" * 127, "y" * 250 + ".json"):
+        assert gt.load(gt.save(GRU, tmp_path / name)) == GRU
+    with pytest.raises(OSError, match="too long"):
+        gt.save(GRU, tmp_path / ("x" * 256))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    script = f"""
+import os, signal
+from pathlib import Path
+from gating_theory.support.files import write_atomically
+
+def die(name):
+    Path(name).write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_atomically(Path({str(tmp_path)!r}) / "x", die)
+"""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.read_text() == "half"
+    alive = tmp_path / left.name.replace(left.name.split("-")[3], str(os.getpid()))
+    alive.write_text("of a process that lives")
+    gt.save(GRU, tmp_path / "x")
+    assert set(tmp_path.iterdir()) == {alive, tmp_path / "x"}
+
+
+def test_a_full_disk_is_an_oserror(tmp_path, monkeypatch, diagram):
+    def full(self, name, **options):
+        Path(name).write_bytes(b"")
+        raise RuntimeError("NetCDF: HDF error")
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    with pytest.raises(OSError, match=r"x\.nc cannot be written: NetCDF: HDF error"):
+        gt.save(diagram, tmp_path / "x.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_large_arrays_make_netcdf(tmp_path):
+    """The name does not matter but for .nc."""
+    small, large = (gt.Network.sample(gt.Ensemble(gt.Vanilla), n, rng=0) for n in (5, 200))
+    for net, name, start in ((small, "a", b"{"), (small, "a.nc", b"\x89HDF"), (large, "a", b"\x89HDF")):
+        path = gt.save(net, tmp_path / name)
+        assert path.read_bytes().startswith(start)
+        assert np.array_equal(gt.load(path).matrices, net.matrices)
+    with xr.open_dataset(path) as plain:  # for other programs
+        assert np.array_equal(plain["matrices"].values, large.matrices)

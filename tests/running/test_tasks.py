@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gating_theory.running.blas import single_blas_thread
-from gating_theory.running.tasks import known_cell, run_tasks
+from gating_theory.running.tasks import run_tasks
 
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
@@ -49,12 +49,6 @@ def test_leaving_early_cancels_the_rest():
         results.close()
         release.set()
     assert len(started) <= 3
-
-
-def test_equal_cells_are_one():
-    import gating_theory as gt
-
-    assert known_cell(gt.GRU) is known_cell(gt.GRU)
 
 
 def test_blas_is_held_to_one_thread():

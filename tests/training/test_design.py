@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy.special import expit
+from strategies import changed
 
 import gating_theory as gt
 
@@ -87,10 +88,8 @@ def test_round_trip(tmp_path):
     assert again.spectrum.radius() == pytest.approx(expit(1.0) + again.ensemble.gain["g"] / 4, abs=1e-9)
     copy = pickle.loads(pickle.dumps(again))
     assert copy.as_dict() == d.as_dict()
-    written = json.loads((tmp_path / "design.json").read_text())
     for change, words in (({"achieved": {"radius": 0.9}}, "not what"), ({"solution": {"gain.g": 1.0}}, "the ensemble has gain.g")):
-        damaged = written | {"data": written["data"] | change}
-        (tmp_path / "damaged.json").write_text(json.dumps(damaged))
+        changed(gt.save(d, tmp_path / "damaged.json"), lambda record, new=change: record["result"].update(new))
         with pytest.raises(ValueError, match=words):
             gt.load(tmp_path / "damaged.json")
 

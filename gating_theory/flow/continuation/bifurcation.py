@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
+from ..flow import require_fixed
 from ..program.taylor import parameter_slope
 from .curve import newton_onto_curve
 from .normal_forms import normal_form
@@ -28,6 +30,7 @@ _NO_FOLD = 1e-4
 _REAL, _CRITICAL = 1e-9, 1e-6
 
 
+@result("flow.Bifurcation")
 @dataclass(frozen=True, eq=False)
 class Bifurcation:
     """A bifurcation of a fixed point or of a cycle.
@@ -65,6 +68,11 @@ class Bifurcation:
     supercritical: bool | None = None
     period: float = np.nan
     orbit: Orbit | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """ValueError where the state of a fixed point's bifurcation is no fixed point of the flow."""
+        if self.orbit is None:
+            require_fixed(self.flow, self.state)
 
     def __str__(self) -> str:
         text = f"{self.kind} at {self.path} = {self.value:.12g}, state ({', '.join(f'{x:.6g}' for x in self.state)})"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real
@@ -47,6 +48,7 @@ _POINT, _SMALL, _COLLAPSE = 1e-3, 0.02, 0.3
 _REAL, _CRITICAL = 1e-9, 1e-5
 
 
+@result("flow.CycleBranch")
 @dataclass(frozen=True, eq=False)
 class CycleBranch:
     """A curve of limit cycles in one parameter.

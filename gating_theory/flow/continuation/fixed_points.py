@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...results.status import Status
 from ...support.checks import integer, real, real_array
+from ..flow import require_fixed
 from ..program.taylor import parameter_slope
 from .bifurcation import Bifurcation, fixed_point_tests, locate
 from .curve import newton_onto_curve, parameter_bounds
@@ -43,6 +45,7 @@ _SAME_VALUE, _SAME_STATE = 1e-9, 1e-7
 _ENDS = ("lost", "left", "points", "closed", "bounds")
 
 
+@result("flow.FixedPointBranch")
 @dataclass(frozen=True, eq=False)
 class FixedPointBranch:
     """A curve of fixed points in one parameter.
@@ -73,6 +76,11 @@ class FixedPointBranch:
     def ok(self) -> bool:
         """Whether both ends are where the bounds or the curve itself end."""
         return self.status.ok
+
+    def check(self) -> None:
+        """ValueError where a state of the branch is no fixed point of the flow at its parameter."""
+        for value, state in zip(self.values, self.states, strict=True):
+            require_fixed(self.flow.replace(self.path, float(value)), state)
 
     @property
     def stable(self) -> np.ndarray:

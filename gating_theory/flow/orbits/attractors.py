@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...results.status import Status
 from ...support.checks import integer, real, real_array
 from ..flow import box_limits
@@ -40,6 +41,7 @@ _CHUNK = 25.0
 _FIRST_SEARCH, _LONGEST, _SEARCHES = 100.0, 2000.0, (0.0, 0.5)
 
 
+@result("flow.Attractors")
 @dataclass(frozen=True, eq=False)
 class Attractors:
     """Where a set of starts ends: stable fixed points and stable cycles.
@@ -95,6 +97,7 @@ class Attractors:
         return "\n".join(lines)
 
 
+@result("flow.Basins")
 @dataclass(frozen=True, eq=False)
 class Basins:
     """Basins of attraction of a two-dimensional flow on a grid.

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ..program.taylor import parameter_slope
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def gauss_scheme(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     return nodes, b, barycentric, D[1:], end / end.sum()
 
 
+@result("flow.Orbit")
 @dataclass(frozen=True)
 class Orbit:
     """A closed curve with a period on a mesh: what the solver works on.

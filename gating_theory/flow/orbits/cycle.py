@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import require, result
 from ...results.status import Status
 from ...support.checks import integer, real, real_array
 from . import collocation
@@ -37,7 +38,11 @@ _NEAR_RETURN, _LOOP = 0.1, 3.0
 #: Mesh intervals with which Newton is tried on a loop.
 _MESHES = (24, 96)
 
+#: Largest relative defect of the velocity along a saved closed orbit.
+_CLOSED = 1e-5
 
+
+@result("flow.Cycle")
 @dataclass(frozen=True, eq=False)
 class Cycle:
     """A limit cycle: a closed orbit on which the flow does not rest, solved by collocation.
@@ -137,6 +142,12 @@ class Cycle:
     def same(self, other: Cycle) -> bool:
         """Whether another Cycle is this one, to 1e-4 of its extent."""
         return bool(self.distance(other.states(50)).max() < 1e-4 * self.extent.max())
+
+    def check(self) -> None:
+        """ValueError where the orbit does not follow the flow, or the period is not that of the orbit."""
+        defect = self.orbit.defect(self.flow)
+        require(defect < _CLOSED, f"the closed orbit does not follow {self.flow!r}: its velocity is off by {defect:.3g}")
+        require(self.period == self.orbit.period, "period is not that of the orbit")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: period, multipliers (real and imaginary parts), 200 states, status."""

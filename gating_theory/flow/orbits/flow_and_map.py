@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...results.encoding import result
 from ...results.status import Status
 from ...support.checks import real
 from .attractors import Attractors, attractors
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FlowAndMap", "flow_and_map"]
 
 
+@result("flow.FlowAndMap")
 @dataclass(frozen=True, eq=False)
 class FlowAndMap:
     """Fixed points and attractors of a flow and of its Euler map.

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...support.checks import integer, real, real_array
+from ..flow import require_fixed
 from .cycle import Cycle, find_cycle
 from .trajectories import advance
 
@@ -27,6 +29,7 @@ __all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
 _ENTER = 1e-6
 
 
+@result("flow.PeriodLaw")
 @dataclass(frozen=True, eq=False)
 class PeriodLaw:
     """Periods of cycles close to a homoclinic parameter.
@@ -58,6 +61,7 @@ class PeriodLaw:
         return "\n".join(lines)
 
 
+@result("flow.Homoclinic")
 @dataclass(frozen=True, eq=False)
 class Homoclinic:
     """A homoclinic parameter and the saddle there.
@@ -89,6 +93,10 @@ class Homoclinic:
     direction: np.ndarray
     flow: Flow = field(repr=False)
     returns_below: bool = False
+
+    def check(self) -> None:
+        """ValueError where the saddle is no fixed point of the flow."""
+        require_fixed(self.flow, self.saddle)
 
     def period_law(self, distances: npt.ArrayLike, *, same_side: bool = True, passes: int = 1) -> PeriodLaw:
         """Periods of the stable cycle at several distances from the homoclinic parameter.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...results.encoding import result
 from ...results.status import Status
 from ...support.checks import integer, real
 from .attractors import along_manifolds, given_starts
@@ -30,6 +31,7 @@ _ROTATION_STEPS, _TURNS, _IRREGULAR = 16384, 400, 1e-3
 _CLOSED = 1e-9
 
 
+@result("flow.MapAttractor")
 @dataclass(frozen=True, eq=False)
 class MapAttractor:
     """One attractor of the Euler map.
@@ -75,6 +77,7 @@ class MapAttractor:
         return f"irregular orbit around ({centre}), Lyapunov exponent {self.lyapunov:.4g}{turn}"
 
 
+@result("flow.MapAttractors")
 @dataclass(frozen=True, eq=False)
 class MapAttractors:
     """Attractors of the Euler map that a set of starts reached.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...results.encoding import result
 from ...support.checks import real, real_array
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _LEAST_ADVANCE = 0.1
 _RATES_APART = 2.0
 
 
+@result("flow.SlowManifold")
 @dataclass(frozen=True, eq=False)
 class SlowManifold:
     """A curve on which a flow has no component but along its slowest direction.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...results.encoding import require, result
 from ...results.status import Status
 from ...support.checks import integer, real
 from .branch_and_prune import branch_and_prune
@@ -21,6 +22,7 @@ __all__ = ["FlowFixedPoint", "FlowFixedPoints", "Topology", "find_all"]
 _BUDGET = {"validated": 1_000_000, "certified": 20_000}
 
 
+@result("flow.Topology")
 class Topology(NamedTuple):
     """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures."""
 
@@ -29,6 +31,7 @@ class Topology(NamedTuple):
     saddles: int
 
 
+@result("flow.FlowFixedPoint")
 @dataclass(frozen=True, eq=False)
 class FlowFixedPoint:
     """One fixed point of a flow, proved to exist in a box and to be the only one in a larger box.
@@ -59,6 +62,11 @@ class FlowFixedPoint:
     rotation: str
     eigenvalues: np.ndarray
 
+    def check(self) -> None:
+        """ValueError where the state lies outside its enclosure."""
+        inside = (self.lower <= self.state).all() and (self.state <= self.upper).all()
+        require(inside, f"the state {self.state.tolist()} lies outside its enclosure")
+
     @property
     def label(self) -> str:
         """Kind and rotation in words: "sink (focus)", "saddle"; a saddle says "(focus)" where a pair rotates."""
@@ -73,6 +81,7 @@ class FlowFixedPoint:
         return f"{self.label} at ({where}) +- {radius:.1e}, index {self.index:+d}"
 
 
+@result("flow.FlowFixedPoints")
 @dataclass(frozen=True, eq=False)
 class FlowFixedPoints:
     """All fixed points of a flow: a sequence of :class:`FlowFixedPoint`, ordered by their states.
@@ -103,6 +112,10 @@ class FlowFixedPoints:
     n_boxes: int
     complete: bool
     status: Status
+
+    def check(self) -> None:
+        """ValueError where the indices do not add up."""
+        require(self.index_sum == sum(p.index for p in self.points), "index_sum is not the sum of the indices")
 
     @property
     def ok(self) -> bool:

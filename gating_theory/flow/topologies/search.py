@@ -13,6 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from ...results.encoding import result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import generator, integer, real
@@ -40,6 +41,7 @@ _MOST = 24
 _GATES, _DIRECTIONS = 60, 40
 
 
+@result("flow.TopologySearch")
 @dataclass(frozen=True, eq=False)
 class TopologySearch:
     """What :func:`search_topologies` found.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cell.cell import Cell
+from ...results.encoding import require, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
@@ -23,6 +24,7 @@ __all__ = ["TopologyCounts", "count_fixed_points", "sweep_table"]
 _CHUNK = 1000
 
 
+@result("flow.TopologyCounts")
 @dataclass(frozen=True, eq=False)
 class TopologyCounts:
     """Numbers of fixed points of B networks, from one search each in validated arithmetic.
@@ -51,6 +53,11 @@ class TopologyCounts:
     n_boxes: np.ndarray
     complete: np.ndarray
     status: Status
+
+    def check(self) -> None:
+        """ValueError where the kinds do not add up to the count."""
+        kinds = self.sinks + self.sources + self.saddles + self.untyped
+        require(np.array_equal(kinds, self.count), "the kinds do not add up to the count")
 
     @property
     def ok(self) -> bool:
