@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["CapabilityError", "ConvergenceError", "NoCriticalValue"]
 
 
 class ConvergenceError(RuntimeError):
     """A calculation did not reach its tolerance. ``estimate`` carries the last value reached."""
 
-    def __init__(self, message, estimate=None):
+    def __init__(self, message: str, estimate: Any = None) -> None:
         super().__init__(message)
         self.estimate = estimate
 

@@ -7,20 +7,27 @@ functions take sequences of arrays as well as stacked ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CapabilityError, ConvergenceError
+from ..support.types import Arrays
 from . import symbolic as derive
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from .symbolic import AnyCell
 
 __all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
 
 
-def sech2(x):
+def sech2(x: np.ndarray) -> np.ndarray:
     """1/cosh(x)^2 without overflow."""
     e = np.exp(-2.0 * np.abs(x))
     return 4.0 * e / (1.0 + e) ** 2
@@ -46,17 +53,19 @@ def _numpy_functions(analytic):
     return {"sigma": expit, "sech2": sech2}
 
 
-def compile_expressions(arguments, expressions, analytic=False):
+def compile_expressions(
+    arguments: Iterable[sp.Symbol], expressions: Iterable[Any], analytic: bool = False
+) -> Callable[..., list[Any]]:
     """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit.
 
     With ``analytic`` the arguments may be complex.
     """
     import sympy as sp
 
-    expressions = [derive.stable_form(sp.sympify(e)) for e in expressions]
-    raw = sp.lambdify(list(arguments), expressions, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
+    stable = [derive.stable_form(sp.sympify(e)) for e in expressions]
+    raw = sp.lambdify(list(arguments), stable, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
 
-    def call(*arrays):
+    def call(*arrays: Any) -> list[Any]:
         with np.errstate(over="ignore", under="ignore"):
             return raw(*arrays)
 
@@ -67,9 +76,13 @@ def compile_expressions(arguments, expressions, analytic=False):
 class Factor:
     """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
 
-    function: object
-    variables: tuple
-    even: frozenset
+    function: Callable[..., Any]
+    variables: tuple[int, ...]
+    even: frozenset[int]
+
+
+#: A sum of products of factors.
+Products = list[list[Factor]]
 
 
 class SparseBlocks:
@@ -97,11 +110,11 @@ class SparseBlocks:
 class CompiledCell:
     """Numerical functions of one cell. Made by ``Cell.compiled``; holds no hyperparameters."""
 
-    def __init__(self, cell):
+    def __init__(self, cell: AnyCell) -> None:
         self.cell = cell
         self._arguments = [*cell.state, *cell.fields, *cell.parameters]
-        self._factors = {}
-        self._zero_averages = {}
+        self._factors: dict[sp.Expr, Factor] = {}
+        self._zero_averages: dict[tuple[bytes, bytes], dict] = {}
 
     # --- the cell itself
 
@@ -121,7 +134,7 @@ class CompiledCell:
     def _pack(self, state, fields, parameters):
         return (*state, *fields, *parameters)
 
-    def update(self, state, fields, parameters=()):
+    def update(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
         """F(s, y): the next state, list of d arrays."""
         return self._update(*self._pack(state, fields, parameters))
 
@@ -129,17 +142,15 @@ class CompiledCell:
     def _rate(self):
         return compile_expressions(self._arguments, self.cell.rate)
 
-    def rate(
-        self, state: Sequence[np.ndarray], fields: Sequence[np.ndarray], parameters: Sequence[np.ndarray] = ()
-    ) -> list[np.ndarray]:
+    def rate(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
         """F(s, y) - s without the cancellation at saturated gates, list of d arrays."""
         return self._rate(*self._pack(state, fields, parameters))
 
-    def message(self, k, state, fields, parameters=()):
+    def message(self, k: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> np.ndarray:
         """m_k(s, y_1..y_{k-1}); later fields may hold anything."""
         return self._messages[k](*self._pack(state, fields, parameters))[0]
 
-    def messages(self, state, fields, parameters=()):
+    def messages(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
         """The n distinct messages, list of arrays."""
         return self._distinct(*self._pack(state, fields, parameters))
 
@@ -148,7 +159,7 @@ class CompiledCell:
         cell = self.cell
         return SparseBlocks(self._arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
 
-    def blocks(self, state, fields, parameters=()):
+    def blocks(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[str, dict[tuple[int, int], np.ndarray]]:
         """Site derivatives {"F_s", "F_y", "M_s", "M_y"} -> {(i, j): array}, entries identically zero left out [T2]."""
         return self._blocks(*self._pack(state, fields, parameters))
 
@@ -172,7 +183,7 @@ class CompiledCell:
             )
         return call
 
-    def fixed_state(self, fields, parameters=()):
+    def fixed_state(self, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
         """The state with s = F(s, y) at every site: closed form, or numerically from s = 0 [T5].
 
         Without a closed form the update is iterated from s = 0 and polished by Newton, so that a site with several
@@ -234,7 +245,7 @@ class CompiledCell:
         return list(s.reshape(d, *shape))
 
     @cached_property
-    def stiff_fields(self):
+    def stiff_fields(self) -> tuple[bool, ...]:
         """Which fields enter through a step whose width other fields shrink without bound, like y_g of the LSTM.
 
         (c = i g / (1 - f): where f -> 1, h jumps from -o to o as y_g crosses 0.) Found by probing: a jump of a
@@ -251,13 +262,13 @@ class CompiledCell:
                 try:
                     values = self.messages(self.fixed_state(y, p), y, p)
                 except ConvergenceError:
-                    values = [0.0]
+                    values = [np.zeros(())]
                 sides.append([np.broadcast_to(v, y.shape[1]) for v in values])
             stiff.append(bool(np.max(np.abs(np.array(sides[0]) - np.array(sides[1]))) > 0.1))
         return tuple(stiff)
 
     @cached_property
-    def strips(self):
+    def strips(self) -> tuple[float, ...]:
         """Distance from the real axis to the nearest singularity in each field.
 
         pi where it enters by sigma(y) alone, pi/2 for tanh(y), atan(pi/2) for tanh(tanh(y)), as where a write gate cancels.
@@ -277,7 +288,7 @@ class CompiledCell:
         return tuple(out)
 
     @cached_property
-    def bounded(self):
+    def bounded(self) -> bool:
         """Whether all messages stay bounded at site fixed points, as the mean field needs."""
         K, P = len(self.cell.fields), len(self.cell.parameters)
         largest = []
@@ -297,17 +308,17 @@ class CompiledCell:
     def _minors(self):
         return {center: _PolynomialMinors(self._arguments, derive.bordered_minors(self.cell, center)) for center in (0, 1)}
 
-    def minors(self, center, state, fields, parameters=()):
+    def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[derive.Minor, np.ndarray]:
         """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
         return self._minors[center](*self._pack(state, fields, parameters))
 
     @cached_property
-    def pole_variables(self):
+    def pole_variables(self) -> tuple[int, ...]:
         """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
         return self.edge_factors[0][1][0][1]
 
     @cached_property
-    def even_variables(self):
+    def even_variables(self) -> frozenset[int]:
         """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
         if self.cell.closed_form is None:
             return frozenset()
@@ -338,7 +349,7 @@ class CompiledCell:
         arguments = [*self.cell.fields, *self.cell.parameters]
         return compile_expressions(arguments, [*messages, *W])
 
-    def response(self, fields, parameters=()):
+    def response(self, fields: Arrays, parameters: Arrays = ()) -> tuple[list[np.ndarray], list[list[Any]]]:
         """Messages at a site's fixed point and their total derivatives by the fields, W(1) [T7].
 
         Returns n arrays and an n x K nested list of arrays, of shapes that broadcast (entries that vanish identically are 0).
@@ -357,7 +368,7 @@ class CompiledCell:
     # --- averages at a fixed point, factor by factor
 
     @cached_property
-    def dependence(self):
+    def dependence(self) -> dict[sp.Symbol, frozenset[int]]:
         """Which random variables (fields 0..K-1, then site parameters) each symbol depends on at a fixed point."""
         cell = self.cell
         table = {y: frozenset([k]) for k, y in enumerate(cell.fields)}
@@ -371,7 +382,7 @@ class CompiledCell:
                 states = {s: frozenset().union(*(both[v] for v in e.free_symbols)) for s, e in zip(cell.state, cell.update)}
         return {**table, **states}
 
-    def factorise(self, expression):
+    def factorise(self, expression: sp.Expr) -> Products:
         """The expression at a fixed point as a sum of products of independent factors, compiled.
 
         Returns a list of products, each a list of :class:`Factor`.
@@ -405,11 +416,11 @@ class CompiledCell:
         return Factor(lambda *a: call(*a)[0], variables, even)
 
     @cached_property
-    def moment_factors(self):
+    def moment_factors(self) -> list[Products]:
         """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
         return [self.factorise(m**2) for m in self.cell.distinct_messages]
 
-    def zero_averages(self, law):
+    def zero_averages(self, law: Any) -> dict:
         """A cache for averages at the zero state: they do not depend on gains, which is what critical values are searched in."""
         key = law.means.tobytes(), law.stds.tobytes()
         if key not in self._zero_averages and len(self._zero_averages) > 100:
@@ -417,7 +428,7 @@ class CompiledCell:
         return self._zero_averages.setdefault(key, {})
 
     @cached_property
-    def expansion(self):
+    def expansion(self) -> tuple[list[list[Products]], list[list[list[Products]]]]:
         """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
         require_closed_form(self.cell, "the small-moment expansion")
         A, B = derive.small_moment_expansion(self.cell)
@@ -426,7 +437,7 @@ class CompiledCell:
         return linear, quadratic
 
     @cached_property
-    def edge_factors(self):
+    def edge_factors(self) -> tuple[dict[int, tuple], dict[tuple[int, int], Products]]:
         """(resonant, constant): the squares |W_kl(lambda)|^2 at a fixed point, factorised [T3].
 
         ``resonant``: {center: (poles, entries)} with the numerators |Q_kl|^2 of those that depend on lambda; ``poles``: (functions
@@ -438,7 +449,7 @@ class CompiledCell:
         for center in (0, 1):
             minors = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
             pole = minors.pop(((), ()))
-            where = set()
+            where: set[int] = set()
             for c in pole:
                 for s in c.free_symbols:
                     where |= self.dependence[s]
@@ -460,7 +471,7 @@ class CompiledCell:
         return resonant, constant
 
     @cached_property
-    def analytic_leak(self):
+    def analytic_leak(self) -> dict[int, Callable[[np.ndarray], list[Any]]] | None:
         """det(lambda - F_s) at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
 
         {center: function of a complex array}, center 0 or 1: a list of the d + 1 coefficients in powers of lambda - center, lowest
@@ -480,7 +491,7 @@ class CompiledCell:
         return out
 
     @cached_property
-    def outlier_factors(self):
+    def outlier_factors(self) -> dict[tuple[int, int], list[tuple[Products, Products] | None]]:
         """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
         minors = derive.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
         minors.pop(((), ()))

@@ -8,7 +8,9 @@ a second to import, so nothing in the package imports this module before a cell 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any, TypeVar
 
 import sympy as sp
 
@@ -17,6 +19,7 @@ __all__ = [
     "site_blocks",
     "transfer_matrix",
     "bordered_minors",
+    "placeholders",
     "edge_condition",
     "rate",
     "response",
@@ -25,6 +28,13 @@ __all__ = [
     "separate",
     "to_latex",
 ]
+
+#: A Cell. It stands on this module and cannot be named here.
+AnyCell = Any
+#: Rows (messages) and columns (fields) of a minor.
+Minor = tuple[tuple[int, ...], tuple[int, ...]]
+#: An expression or a matrix of them.
+Form = TypeVar("Form", bound=sp.Basic | sp.MatrixBase)
 
 
 class sigma(sp.Function):
@@ -78,7 +88,9 @@ class sech2(sp.Function):
         return 1 - sp.tanh(x) ** 2
 
 
-def site_blocks(state, fields, messages, update):
+def site_blocks(
+    state: Iterable[sp.Symbol], fields: Iterable[sp.Symbol], messages: Sequence[sp.Expr], update: Sequence[sp.Expr]
+) -> tuple[sp.Matrix, sp.Matrix, sp.Matrix, sp.Matrix]:
     """The site derivatives F_s (d x d), F_y (d x K), M_s (n x d), M_y (n x K) of [T2].
 
     ``messages`` may be any list of message expressions (one per field, or the n distinct ones): M_s and M_y
@@ -89,13 +101,13 @@ def site_blocks(state, fields, messages, update):
     return F.jacobian(s), F.jacobian(y), M.jacobian(s), M.jacobian(y)
 
 
-def transfer_matrix(cell, lam):
+def transfer_matrix(cell: AnyCell, lam: sp.Expr) -> sp.Matrix:
     """W(lambda) = M_s (lambda - F_s)^{-1} F_y + M_y of [T2], K x K, by the adjugate (no simplification)."""
     shifted = lam * sp.eye(cell.n_state) - cell.F_s
     return cell.M_s * shifted.adjugate() * cell.F_y / shifted.det() + cell.M_y
 
 
-def _placeholders(matrix, name):
+def placeholders(matrix: sp.Matrix, name: str) -> tuple[sp.Matrix, dict[sp.Symbol, sp.Expr]]:
     """The matrix with every entry that is not identically zero replaced by a symbol, and the substitution back."""
     table = {}
 
@@ -110,7 +122,9 @@ def _placeholders(matrix, name):
     return sp.Matrix(*matrix.shape, entry), table
 
 
-def bordered_minors(cell, center=0, substitute=None, largest=None):
+def bordered_minors(
+    cell: AnyCell, center: int = 0, substitute: Mapping[sp.Symbol, sp.Expr] | None = None, largest: int | None = None
+) -> dict[Minor, tuple[sp.Expr, ...]]:
     """Numerators of the minors of the transfer matrix, as polynomials in t = lambda - center [T4].
 
     By the Schur complement, for message rows I and field columns J of equal size,
@@ -130,7 +144,7 @@ def bordered_minors(cell, center=0, substitute=None, largest=None):
     t = sp.Dummy("t")
     named, back = [], {}
     for block, name in zip(blocks, ("A", "B", "C", "D")):
-        matrix, table = _placeholders(block, name)
+        matrix, table = placeholders(block, name)
         named.append(matrix)
         back.update(table)
     A, F_y, M_s, M_y = named
@@ -155,7 +169,7 @@ def bordered_minors(cell, center=0, substitute=None, largest=None):
     return minors
 
 
-def stable_form(expression):
+def stable_form(expression: Form) -> Form:
     """The same expression without the cancellations of 1 - sigma(x) and 1 - tanh(x)^2 at saturation.
 
     1 - sigma(x) becomes sigma(-x), 1 - tanh(x)^2 becomes sech2(x), sigma(x) + sigma(-x) becomes 1: exact rewritings that keep
@@ -177,7 +191,7 @@ def stable_form(expression):
     return expression.replace(lambda node: node.is_Add, rewrite)
 
 
-def rate(cell) -> tuple[sp.Expr, ...]:
+def rate(cell: AnyCell) -> tuple[sp.Expr, ...]:
     """F - s of every state variable, the right side of ds/dt = F(s, y) - s, in stable form.
 
     A gate that is almost open to the past, 1 - z = 1e-10, must not come out of a subtraction: where F - s is a gate times a
@@ -193,7 +207,7 @@ def _relaxation(difference, state):
     return stable_form(whole)
 
 
-def separate(expression, dependence):
+def separate(expression: sp.Expr, dependence: Mapping[sp.Symbol, frozenset[int]]) -> list[list[tuple[sp.Expr, frozenset[int]]]]:
     """Split an expression into a sum of products of factors that depend on disjoint sets of random variables.
 
     ``dependence`` maps symbols to frozensets of random variables. Returns a list (the sum) of lists (the
@@ -202,7 +216,7 @@ def separate(expression, dependence):
     """
     terms = []
     for term in sp.Add.make_args(expression):
-        groups = []
+        groups: list[tuple[sp.Expr, frozenset[int]]] = []
         for factor in sp.Mul.make_args(term):
             touched = frozenset().union(*(dependence[s] for s in factor.free_symbols if s in dependence))
             merged, kept = factor, []
@@ -216,7 +230,7 @@ def separate(expression, dependence):
     return terms
 
 
-def response(cell):
+def response(cell: AnyCell) -> tuple[list[sp.Expr], sp.Matrix]:
     """Messages at a site's fixed point and their total derivatives by the fields: W(1), for the number of fixed points [T7].
 
     Returns ``(m, W)``: the n distinct messages as functions of fields and site parameters alone, and the n x K Matrix of
@@ -231,7 +245,7 @@ def response(cell):
     return messages, W
 
 
-def edge_condition(cell, lam, gains, expectation="E"):
+def edge_condition(cell: AnyCell, lam: sp.Expr, gains: Sequence[sp.Expr], expectation: str = "E") -> sp.Matrix:
     """The matrix T_kl(lambda) = a_l^2 E|W_kl(lambda)|^2 of [T3], one row and column per distinct message.
 
     ``gains`` are symbols, one per field; expectations are written as a sympy Function of the given name, with
@@ -250,7 +264,7 @@ def edge_condition(cell, lam, gains, expectation="E"):
     return T
 
 
-def small_moment_expansion(cell):
+def small_moment_expansion(cell: AnyCell) -> tuple[list[list[sp.Expr]], list[list[list[sp.Expr]]]]:
     """Second and fourth field derivatives that expand the mean field in small moments [T5].
 
     With R_k(q) the second moment of message k when the fields have variances a_l^2 q_{m(l)},
@@ -279,7 +293,7 @@ def small_moment_expansion(cell):
     return A, B
 
 
-def to_latex(cell):
+def to_latex(cell: AnyCell) -> str:
     """A LaTeX description of the cell: fields, messages, update and site derivatives, as one aligned block."""
     lines = []
     for name, y, message in zip(cell.field_names, cell.fields, cell.messages):
@@ -291,7 +305,7 @@ def to_latex(cell):
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def message_label(expression, fields, names):
+def message_label(expression: sp.Expr, fields: Sequence[sp.Symbol], names: Sequence[str]) -> str:
     """A short name of a message: gates sigma(y_k) are written by their field's name, gates first: ``r*h``."""
     gates = {sigma(y): sp.Symbol(name) for y, name in zip(fields, names)}
     short = expression.xreplace(gates)

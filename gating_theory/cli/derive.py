@@ -14,6 +14,7 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Prove or print; the exit code."""
+    record: dict[str, object]
     if options.cell is not None:
         if options.names or options.list:
             raise ValueError("--cell prints a cell: it takes neither names nor --list")

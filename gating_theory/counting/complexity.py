@@ -17,7 +17,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import real
 from .functional import ComplexityFunctional, Point
@@ -85,6 +85,8 @@ class Complexity:
     error: float
     saddles: tuple[Saddle, ...] = field(default=(), compare=False)
     _functional: ComplexityFunctional | None = field(default=None, repr=False, compare=False)
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

@@ -25,7 +25,7 @@ from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw, gaussian_rule
 from ..ensemble.sites import Sites
-from ..results.encoding import result
+from ..results.encoding import dict_of, result
 from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
@@ -56,6 +56,8 @@ class Point:
     tau: np.ndarray
     spread: np.ndarray | None = None
 
+    as_dict = dict_of
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -85,7 +87,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Block(LoopMonomials):
+class Block(LoopMonomials[tuple]):
     """The monomials of one loop, labelled by the minors that add up to each one's coefficient, and where its unknowns stand.
 
     Attributes
@@ -114,7 +116,7 @@ class ComplexityFunctional:
     variables : tuple of int, the fields (and site parameters, counted on from K) that messages or determinant depend on
     """
 
-    def __init__(self, ensemble: Ensemble):
+    def __init__(self, ensemble: Ensemble) -> None:
         self.ensemble, self.cell = ensemble, ensemble.cell
         cell = self.cell
         self.K, self.n = cell.n_fields, cell.n_messages

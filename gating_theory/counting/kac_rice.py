@@ -18,7 +18,7 @@ import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
@@ -79,6 +79,8 @@ class KacRice:
     norm_error: float
     effective: float
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:
@@ -185,7 +187,7 @@ class Sampler:
     log_share : (laws,) array, logarithms of their shares
     """
 
-    def __init__(self, functional: ComplexityFunctional, n: int):
+    def __init__(self, functional: ComplexityFunctional, n: int) -> None:
         self.functional, self.n = functional, n
         self.matrices = list(functional.ensemble.matrices.values())  # their laws, one a field
         self.fields = [v for v in functional.variables if v < functional.K]
@@ -241,7 +243,7 @@ class Sampler:
         """log of the density of all fields being what their matrices and biases give, (count,)."""
         L = self.functional
         messages, _ = self._response(values)
-        total = 0.0
+        total = np.zeros(values.shape[1])
         for i, v in enumerate(L.variables):
             if v < L.K:
                 variance = np.full(values.shape[1], L.frozen[v])
@@ -312,7 +314,7 @@ class TiltedLaw:
     bound, log_norm, norm_error : float
     """
 
-    def __init__(self, functional: ComplexityFunctional, point: Point, share: float):
+    def __init__(self, functional: ComplexityFunctional, point: Point, share: float) -> None:
         self.functional, self.point, self.share = functional, point, share
         self.std = functional.law(point.q).stds[0, list(functional.variables)]
         self.mean = functional.means[list(functional.variables)]

@@ -39,7 +39,7 @@ class Newton:
     tol, max_nodes : quadrature tolerance, and the number of nodes that it may take
     """
 
-    def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int):
+    def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int) -> None:
         self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
         self.A, self.X = len(functional.fed), functional.n_x
         self.size = 2 * self.A + self.X + functional.n_tau

@@ -90,7 +90,8 @@ def scanning(functional: ComplexityFunctional, grade: int = 0) -> Newton:
 def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     """The :class:`Ridge` of a functional, from starts at eleven amplitudes; ``grade`` raises the accuracy of its quadrature."""
     newton = scanning(functional, grade)
-    pieces, lost = [], []
+    pieces: list[tuple[Settled, ...]] = []
+    lost: list[Lost] = []
     top = functional.top
     bottom = np.log(top) - DEPTH
     for mismatch, q in _amplitudes(functional):

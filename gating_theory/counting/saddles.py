@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
-from ..results.encoding import result
+from ..results.encoding import dict_of, result
 from .functional import ComplexityFunctional, Point
 from .newton import Newton, rescaled
 from .ridge import NOISE, Lost, Ridge, ridge, scanning
@@ -53,6 +53,8 @@ class Saddle:
     point: Point
     residual: float
     error: float
+
+    as_dict = dict_of
 
 
 def find_saddles(functional: ComplexityFunctional) -> tuple[list[Saddle], Ridge]:

@@ -192,7 +192,7 @@ def chaos_onset(
         tell(1)
         for exponent in networks[1:]:
             around = _around(exponent, found[0], rising, n_units, outer)
-            found.append(_bisect(exponent, *around, tol, n_units, finest))
+            found.append(_bisect(exponent, around[0], around[1], tol, n_units, finest))
             tell(1)
     values = [0.5 * (low + high) for low, high, *_ in found]
     low, high, below, above, jump = found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +12,16 @@ from ..ensemble.implicit import ImplicitMatrices
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
-from ..results.encoding import require, require_shapes, result
+from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.progress import Progress, check_progress
 from ..support.available_memory import available_memory
 from ..support.checks import generator, integer, real, real_array
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ..support.types import Progress as Wanted
+    from ..support.types import Rng
 
 __all__ = ["simulate", "Simulation", "memory_needed"]
 
@@ -65,6 +72,8 @@ class Simulation:
     sites: Sites = field(repr=False)
     dtype: str = "float64"
 
+    as_dict = dict_of
+
     def check(self) -> None:
         """ValueError where shapes contradict the sizes."""
         cell, N, T, recorded = self.ensemble.cell, self.n_units, self.n_steps, self.recorded_state.shape[-1]
@@ -78,12 +87,14 @@ class Simulation:
         require(found <= {(T, T)}, f"correlations must have shape {(T, T)}, got {sorted(found)}")
         require(self.sites.cell == cell, "the sites are those of another cell")
 
-    def __str__(self):
+    def __str__(self) -> str:
         last = ", ".join(f"E({n})^2 = {v:.5g}" for n, v in zip(self.ensemble.cell.message_names, self.moments[-1]))
         return f"{self.ensemble.cell.name}, {self.n_units} units, {self.n_steps} steps: {last}"
 
 
-def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64", record=1000):
+def memory_needed(
+    ensemble: Ensemble, n_units: int, n_steps: int, *, tangent: bool = False, dtype: str = "float64", record: int = 1000
+) -> int:
     """Bytes that :func:`simulate` will take at its peak, the libraries it stands on not counted.
 
     Parameters: as for :func:`simulate`.
@@ -104,19 +115,19 @@ def memory_needed(ensemble, n_units, n_steps, *, tangent=False, dtype="float64",
 
 
 def simulate(
-    ensemble,
-    n_units=1_000_000,
-    n_steps=100,
+    ensemble: Ensemble,
+    n_units: int = 1_000_000,
+    n_steps: int = 100,
     *,
-    rng=None,
-    state=None,
-    scale=1.0,
-    tangent=False,
-    dtype="float64",
-    record=1000,
-    memory_limit=None,
-    progress=None,
-):
+    rng: Rng = None,
+    state: npt.ArrayLike | None = None,
+    scale: float = 1.0,
+    tangent: bool = False,
+    dtype: str = "float64",
+    record: int = 1000,
+    memory_limit: float | None = None,
+    progress: Wanted = None,
+) -> Simulation:
     """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
 
     Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, and about twice the time in which
@@ -164,17 +175,18 @@ def simulate(
     scale = real("scale", scale, low=0.0)
     rng = generator(rng)
     cell = ensemble.cell
+    start = None
     if state is not None:
-        state = real_array("state", state).copy()  # it is written to
-        if state.shape != (cell.n_state, n):
-            raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {state.shape}")
+        start = real_array("state", state).copy()  # it is written to
+        if start.shape != (cell.n_state, n):
+            raise ValueError(f"state must have shape {(cell.n_state, n)} for {n} units of cell {cell.name!r}, got {start.shape}")
     check_progress(progress)
     needed = _check_memory(ensemble, n, T, tangent, dtype, record, memory_limit)
-    if state is None:
-        state = scale * rng.standard_normal((cell.n_state, n))
+    if start is None:
+        start = scale * rng.standard_normal((cell.n_state, n))
     with Progress(progress, T, "step") as tell:
         tell.note(f"{n} units, {T} steps: {needed / 2**30:.2f} GiB")
-        return _Run(ensemble, n, T, rng, tangent, dtype, record).run(state, tell)
+        return _Run(ensemble, n, T, rng, tangent, dtype, record).run(start, tell)
 
 
 def _check_memory(ensemble, n, T, tangent, dtype, record, limit):

@@ -84,12 +84,35 @@ class Ensemble:
         """{field: law of its matrix}."""
         return dict(self._matrices)
 
-    gain = property(lambda self: dict(self._values["gain"]), doc="{field: a_k}.")
-    bias = property(lambda self: dict(self._values["bias"]), doc="{field: b_k}.")
-    bias_std = property(lambda self: dict(self._values["bias_std"]), doc="{field: beta_k}.")
-    input_std = property(lambda self: dict(self._values["input_std"]), doc="{field: input standard deviation}.")
-    parameter = property(lambda self: dict(self._values["parameter"]), doc="{site parameter: mean}.")
-    parameter_std = property(lambda self: dict(self._values["parameter_std"]), doc="{site parameter: spread}.")
+    @property
+    def gain(self) -> dict[str, float]:
+        """{field: a_k}."""
+        return dict(self._values["gain"])
+
+    @property
+    def bias(self) -> dict[str, float]:
+        """{field: b_k}."""
+        return dict(self._values["bias"])
+
+    @property
+    def bias_std(self) -> dict[str, float]:
+        """{field: beta_k}."""
+        return dict(self._values["bias_std"])
+
+    @property
+    def input_std(self) -> dict[str, float]:
+        """{field: input standard deviation}."""
+        return dict(self._values["input_std"])
+
+    @property
+    def parameter(self) -> dict[str, float]:
+        """{site parameter: mean}."""
+        return dict(self._values["parameter"])
+
+    @property
+    def parameter_std(self) -> dict[str, float]:
+        """{site parameter: spread}."""
+        return dict(self._values["parameter_std"])
 
     def array(self, kind: str) -> np.ndarray:
         """Values of one kind as a float array, (K,) in the order of the cell's fields or (P,) in that of its site parameters.

@@ -240,5 +240,5 @@ class FieldLaw:
         if cell.closed_form is None:
             state = cell.compiled.fixed_state(full[:K], full[K:])
         else:
-            state = [0.0] * cell.n_state  # closed forms are already substituted in factorised expressions
+            state = [np.zeros(())] * cell.n_state  # closed forms are already substituted in factorised expressions
         return (*state, *full[:K], *full[K:])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cell.cell import Cell
-from ..results.encoding import result
+from ..results.encoding import dict_of, result
 from .matrix_laws import MatrixLaw, field_laws
 
 __all__ = ["Sites"]
@@ -45,12 +45,14 @@ class Sites:
     weights: np.ndarray
     state: np.ndarray
     fields: np.ndarray
-    parameters: np.ndarray | None = None
+    parameters: np.ndarray = None  # type: ignore[assignment]  # always an array once it is made: zeros where none is given
     gain: np.ndarray | None = None
     source: str = "given"
     tol: float = field(default=float("nan"))
     recurrent: np.ndarray | None = None
     matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] | None = None
+
+    as_dict = dict_of
 
     def __post_init__(self) -> None:
         cell = self.cell
@@ -106,13 +108,17 @@ class Sites:
         source : str
         """
         first = samples[0]
-        arrays = [np.concatenate([getattr(s, name) for s in samples], axis=1) for name in ("state", "fields", "parameters")]
-        size = arrays[0].shape[1]
-        return cls(first.cell, np.full(size, 1.0 / size), *arrays, first.gain, source, matrices=first.matrices)
+        state, fields, parameters = (
+            np.concatenate([getattr(s, name) for s in samples], axis=1) for name in ("state", "fields", "parameters")
+        )
+        size = state.shape[1]
+        weights = np.full(size, 1.0 / size)
+        return cls(first.cell, weights, state, fields, parameters, first.gain, source, matrices=first.matrices)
 
     def thinned(self, size: int) -> Sites:
         """Every k-th site of a sampled population, each with the same weight: at most ``size`` of them."""
         keep = slice(None, None, -(-self.size // size))
-        arrays = [getattr(self, name)[:, keep] for name in ("state", "fields", "parameters")]
-        n = arrays[0].shape[1]
-        return Sites(self.cell, np.full(n, 1.0 / n), *arrays, self.gain, self.source, matrices=self.matrices)
+        state, fields, parameters = (getattr(self, name)[:, keep] for name in ("state", "fields", "parameters"))
+        n = state.shape[1]
+        weights = np.full(n, 1.0 / n)
+        return Sites(self.cell, weights, state, fields, parameters, self.gain, self.source, matrices=self.matrices)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ensemble.hyperparameters import search_span, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import real
 from ..support.roots import smooth_extremum
@@ -77,6 +77,8 @@ class Critical(float):
     moments: dict[str, float]
     ensemble: Ensemble
     status: Status
+
+    as_dict = dict_of
 
     def __new__(
         cls,

@@ -13,7 +13,7 @@ from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import real
 from .moments import MomentMap, require_bounded
@@ -53,6 +53,8 @@ class FixedPoint:
     residual: float
     error: float
     status: Status
+
+    as_dict = dict_of
 
     @cached_property
     def _map(self) -> MomentMap:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..results.encoding import require, require_shapes, result
+from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.provenance import cell_text, provenance
 from ..results.status import Status
 from ..running.blas import single_blas_thread
@@ -89,6 +89,8 @@ class FixedPointCounts:
     max_rounds: int
     status: Status
     ensemble: Ensemble
+
+    as_dict = dict_of
 
     def __post_init__(self) -> None:
         for array in (self.counts, self.n_missing, self.hits, self.degree, self.settled, self.n_rounds, *(self.points or ())):

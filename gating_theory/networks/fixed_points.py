@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CapabilityError
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..support.checks import generator, integer, real, real_array
@@ -102,6 +102,8 @@ class NetworkFixedPoints:
     slow_tol: float
     merge: float
     status: Status
+
+    as_dict = dict_of
 
     @property
     def fixed(self) -> np.ndarray:

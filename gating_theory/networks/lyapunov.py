@@ -15,7 +15,7 @@ import numpy as np
 from ..dynamics.time_averages import block_error
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
-from ..results.encoding import require, require_shapes, result
+from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
@@ -93,6 +93,8 @@ class LyapunovSpectrum:
     transient: int
     tangent_transient: int
     ensemble: Ensemble
+
+    as_dict = dict_of
 
     def __post_init__(self) -> None:
         for array in (self.exponents, self.stderr, self.block_logs, self.state):

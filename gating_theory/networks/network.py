@@ -6,7 +6,7 @@ the theory of the spectrum: the Jacobian is assembled from the site derivatives 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ..ensemble.field_law import RandomFields
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
-from ..results.encoding import result
+from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
 from ..support.checks import complex_array, generator, integer, real, real_array
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ..support.types import Rng
     from .fixed_points import NetworkFixedPoints
 
 __all__ = ["Network"]
@@ -77,6 +78,8 @@ class Network:
     Results always have the full shape.
     """
 
+    as_dict = dict_of
+
     def __init__(
         self,
         ensemble: Ensemble | Cell,
@@ -110,7 +113,7 @@ class Network:
         self._ensemble = ensemble if isinstance(ensemble, Ensemble) else self._measured_ensemble()
 
     @classmethod
-    def sample(cls, ensemble, n_units, rng=None, batch=None):
+    def sample(cls, ensemble: Ensemble, n_units: int, rng: Rng = None, batch: int | None = None) -> Self:
         """A random network of an ensemble, or a batch of independent ones [T1].
 
         Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N); biases, site parameters and the
@@ -143,7 +146,7 @@ class Network:
         return cls(ensemble, matrices, *_random_sites(ensemble, n, lead, rng))
 
     @classmethod
-    def planted(cls, fixed_point, n_units, rng=None):
+    def planted(cls, fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> tuple[Self, np.ndarray]:
         """A random network conditioned on having a given mean-field fixed point, and that state [T4, T5].
 
         Fields are drawn from their mean-field law, states solved for site by site, and each U_k conditioned on
@@ -233,14 +236,45 @@ class Network:
 
     # --- what it is
 
-    ensemble = property(lambda self: self._ensemble, doc="The Ensemble.")
-    cell = property(lambda self: self._cell, doc="The Cell.")
-    n_units = property(lambda self: self._n, doc="N, the number of units of a network.")
-    batch = property(lambda self: self._batch, doc="B, the number of networks, or None for a single one.")
-    matrices = property(lambda self: self._matrices, doc="(K, N, N) or (B, K, N, N) array, read-only.")
-    biases = property(lambda self: self._biases, doc="(K, N) or (B, K, N) array, read-only.")
-    parameters = property(lambda self: self._parameters, doc="(P, N) or (B, P, N) array of site parameters, read-only.")
-    input = property(lambda self: self._input, doc="(K, N) or (B, K, N) array, the frozen input pattern, read-only.")
+    @property
+    def ensemble(self) -> Ensemble:
+        """The Ensemble."""
+        return self._ensemble
+
+    @property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return self._cell
+
+    @property
+    def n_units(self) -> int:
+        """N, the number of units of a network."""
+        return self._n
+
+    @property
+    def batch(self) -> int | None:
+        """B, the number of networks, or None for a single one."""
+        return self._batch
+
+    @property
+    def matrices(self) -> np.ndarray:
+        """(K, N, N) or (B, K, N, N) array, read-only."""
+        return self._matrices
+
+    @property
+    def biases(self) -> np.ndarray:
+        """(K, N) or (B, K, N) array, read-only."""
+        return self._biases
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """(P, N) or (B, P, N) array of site parameters, read-only."""
+        return self._parameters
+
+    @property
+    def input(self) -> np.ndarray:
+        """(K, N) or (B, K, N) array, the frozen input pattern, read-only."""
+        return self._input
 
     def __repr__(self) -> str:
         size = f"{self._n} units" if self._batch is None else f"{self._batch} networks of {self._n} units"
@@ -502,8 +536,10 @@ class Network:
         fields = self._fields(state, self.as_input(input))
 
         size, gain = self._n * (self._batch or 1), self._ensemble.array("gain")
-        pooled = (np.moveaxis(a, -2, 0).reshape(a.shape[-2], size) for a in (state, fields, self._parameters))
-        return Sites(self._cell, np.full(size, 1.0 / size), *pooled, gain, "sampled network", matrices=self._ensemble.matrices)
+        arrays = (state, fields, self._parameters)
+        s, y, p = (np.moveaxis(a, -2, 0).reshape(a.shape[-2], size) for a in arrays)
+        weights = np.full(size, 1.0 / size)
+        return Sites(self._cell, weights, s, y, p, gain, "sampled network", matrices=self._ensemble.matrices)
 
     def jacobian(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The Jacobian ds'/ds of one step at a state: exact, from the derivatives of the cell [T2].

@@ -35,12 +35,29 @@ _BLOCK = 1e6
 class GivenNetwork(Protocol):
     """What these equations and the searches of their solutions take of a Network, which stands on them and cannot be named here."""
 
-    cell: Cell
-    n_units: int
-    batch: int | None
-    matrices: np.ndarray
-    biases: np.ndarray
-    parameters: np.ndarray
+    @property
+    def cell(self) -> Cell:
+        """The cell."""
+
+    @property
+    def n_units(self) -> int:
+        """N."""
+
+    @property
+    def batch(self) -> int | None:
+        """B, or None."""
+
+    @property
+    def matrices(self) -> np.ndarray:
+        """(K, N, N) or (B, K, N, N) array."""
+
+    @property
+    def biases(self) -> np.ndarray:
+        """(K, N) or (B, K, N) array."""
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """(P, N) or (B, P, N) array."""
 
     def as_input(self, input: npt.ArrayLike | None) -> np.ndarray:
         """The input pattern."""
@@ -70,8 +87,8 @@ class _SiteMap:
             slopes = sp.Matrix([[derive.stable_form(sp.diff(form, y)) for y in cell.fields] for form in forms])
         else:
             # ds*/dy = (1 - F_s)^-1 F_y, as adjugate and determinant so that small leaks are not subtracted from 1
-            head, back = derive._placeholders(derive.stable_form(sp.eye(d) - cell.F_s), "A")
-            right, more = derive._placeholders(derive.stable_form(cell.F_y), "B")
+            head, back = derive.placeholders(derive.stable_form(sp.eye(d) - cell.F_s), "A")
+            right, more = derive.placeholders(derive.stable_form(cell.F_y), "B")
             back |= more
             slopes = (head.adjugate() * right)[self.kept, :].xreplace(back)
             pole = head.det(method="berkowitz").xreplace(back)

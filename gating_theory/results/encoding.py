@@ -13,10 +13,10 @@ To make a class of your own saved, give it a name of its own::
             require(self.values.ndim == 1, "values must be a vector")
 
 That is all (``result`` is also ``gt.result``). The decorator makes it known to ``save``, ``load`` and journals, gives it an
-``as_dict()`` for other programs and lets it be pickled without what it has cached. A NamedTuple works alike. A class that is
-neither names the attributes that make it again: ``@result("network", fields=("ensemble", "matrices", "biases"))`` is one whose
-constructor takes arguments of these names, and whose objects have attributes of these names. A subclass with the kind of its
-parent comes back as its parent.
+``as_dict()`` for other programs (a type checker sees it where the class says ``as_dict = dict_of``) and lets it be pickled without
+what it has cached. A NamedTuple works alike. A class that is neither names the attributes that make it again:
+``@result("network", fields=("ensemble", "matrices", "biases"))`` is one whose constructor takes arguments of these names, and
+whose objects have attributes of these names. A subclass with the kind of its parent comes back as its parent.
 
 A field may hold None, bool, int, float (nan and inf too), complex, str, numpy numbers and arrays of these, lists, tuples, dicts
 with any keys, cells and other results. In a record
@@ -36,7 +36,7 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from importlib import import_module
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -45,12 +45,17 @@ from .provenance import cell_text, json_ready, require_same_cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+#: Decorators return what they are given.
+Class = TypeVar("Class", bound=type)
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
 __all__ = [
     "FAMILIES",
     "HOMES",
     "cell_class",
     "cell_finder",
     "decode",
+    "dict_of",
     "encode",
     "fields_of",
     "is_cell",
@@ -86,7 +91,7 @@ _LARGEST_ITEM = {"f": 8, "c": 16}
 # --- registration
 
 
-def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type], type]:
+def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[Class], Class]:
     """Class decorator: objects of this class can be saved, as ``kind``.
 
     Parameters
@@ -118,7 +123,7 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type]
     3.0
     """
 
-    def register(cls: type) -> type:
+    def register(cls: Class) -> Class:
         other = _CLASSES.get(kind)
         if other is not None and other in cls.__mro__[1:]:
             _KINDS[cls] = kind
@@ -129,10 +134,11 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type]
         if fields is not None:
             _FIELDS[cls] = tuple(fields)
         _CLASSES[kind], _KINDS[cls] = cls, kind
+        changed: Any = cls
         if not hasattr(cls, "as_dict"):
-            cls.as_dict = _as_dict
+            changed.as_dict = dict_of
         if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
-            cls.__reduce__ = _reduce
+            changed.__reduce__ = _reduce
         return cls
 
     return register
@@ -153,13 +159,13 @@ def _names(cls):
     raise TypeError(f"{cls.__qualname__} is neither a dataclass nor a NamedTuple: name its fields=")
 
 
-def cell_class(cls: type) -> type:
+def cell_class(cls: Class) -> Class:
     """Class decorator of Cell: its objects are saved as their definition in words."""
     _cells["class"] = cls
     return cls
 
 
-def cell_finder(find: Callable) -> Callable:
+def cell_finder(find: Function) -> Function:
     """Decorator of ``find(name, cell)``: the built-in cell of this name, or ``cell`` where it has this name; else ValueError."""
     _cells["find"] = find
     return find
@@ -177,12 +183,12 @@ def require_shapes(owner: object, shapes: dict[str, tuple[int, ...]]) -> None:
         require(np.shape(getattr(owner, name)) == shape, f"{name} must have shape {shape}, got {np.shape(getattr(owner, name))}")
 
 
-def is_cell(value: object) -> bool:
+def is_cell(value: Any) -> bool:
     """Whether ``value`` is a Cell."""
     return isinstance(value, _cells.get("class", ()))
 
 
-def is_result(value: object) -> bool:
+def is_result(value: Any) -> bool:
     """Whether ``value`` is of a class that has been registered."""
     return type(value) in _KINDS
 
@@ -199,7 +205,7 @@ def _values(value):
     return {name: getattr(value, name) for name in fields_of(type(value))}
 
 
-def _as_dict(self):
+def dict_of(self: object) -> dict[str, Any]:
     """JSON-ready, for other programs: the kind and every field by name; arrays as lists, complex numbers as pairs.
 
     A status is its words, and has its code beside it ("status_code").
@@ -227,7 +233,7 @@ def _made(cls, values):
     return cls(**values)
 
 
-def plain(value: object) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as other programs read it from JSON, with less than :func:`decode` needs to make it again.
 
     Arrays and tuples become lists, complex numbers pairs, nan and inf strings, results what their ``as_dict`` says, a status its

@@ -6,15 +6,18 @@ import json
 import math
 import platform
 from datetime import UTC, datetime
+from typing import Any
 
 from ..version import __version__
 
 __all__ = ["cell_text", "json_ready", "provenance", "require_same_cell"]
 
+# Ensembles and Cells are Any here: their chapters stand on this one.
+
 _LIBRARIES = ("numpy", "scipy", "sympy", "xarray")
 
 
-def provenance(ensemble=None, **more):
+def provenance(ensemble: Any = None, **more: Any) -> dict[str, Any]:
     """JSON-ready record of versions, UTC time and, if given, the ensemble with its cell's definition in words.
 
     Parameters
@@ -42,7 +45,7 @@ def provenance(ensemble=None, **more):
     return record
 
 
-def cell_text(cell):
+def cell_text(cell: Any) -> dict[str, Any]:
     """The definition of a cell as strings: enough to tell two cells of one name apart, never evaluated on loading."""
     text = {
         "name": cell.name,
@@ -58,13 +61,13 @@ def cell_text(cell):
     return text
 
 
-def require_same_cell(saved, cell):
+def require_same_cell(saved: object, cell: Any) -> None:
     """ValueError unless ``saved`` is this cell's :func:`cell_text`: one name can mean two cells, built-in ones may have changed."""
     if cell_text(cell) != saved:
         raise ValueError(f"it was made with another cell {cell.name!r}: saved {saved}, given {cell_text(cell)}")
 
 
-def json_ready(value):
+def json_ready(value: Any) -> Any:
     """A number or nested lists of them with what JSON lacks (nan, inf) as strings, which float() reads back."""
     if isinstance(value, list):
         return [json_ready(v) for v in value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .encoding import result
+from .encoding import dict_of, result
 
 __all__ = ["Status"]
 
@@ -24,6 +24,8 @@ class Status:
     code: str
     text: str = ""
     ok: bool = True
+
+    as_dict = dict_of
 
     def __str__(self) -> str:
         return self.text or self.code

@@ -17,7 +17,7 @@ __all__ = ["Journal"]
 _FORMAT = "gating_theory journal"
 
 #: Journals of this process: record locks keep out other processes only.
-_held = set()
+_held: set[str] = set()
 
 
 class Journal:
@@ -44,7 +44,7 @@ class Journal:
     RuntimeError : another process holds it
     """
 
-    def __init__(self, path: str | os.PathLike, description: dict[str, Any]):
+    def __init__(self, path: str | os.PathLike[str], description: dict[str, Any]) -> None:
         self.path = Path(path)
         header = signed({"format": _FORMAT, "gating_theory": __version__, "description": encode(description)})
         if not regular_file(self.path).exists():
@@ -111,7 +111,7 @@ class Journal:
         self.pieces[number] = decode(record["value"])
         return self.pieces[number]
 
-    def close(self):
+    def close(self) -> None:
         """Release the file. It stays where it is."""
         _held.discard(self._name)
         self._file.close()

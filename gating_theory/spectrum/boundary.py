@@ -39,7 +39,7 @@ class Boundary:
     edge : FixedPointEdge or SitesEdge, which evaluates T(lambda)
     """
 
-    def __init__(self, edge: FixedPointEdge | SitesEdge):
+    def __init__(self, edge: FixedPointEdge | SitesEdge) -> None:
         self._edge = edge
 
     def log_edge(self, lam: npt.ArrayLike, rtol: float = 1e-10) -> np.ndarray:

@@ -16,7 +16,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,9 @@ __all__ = [
     "reachable",
     "spectral_radius",
 ]
+
+#: What the caller of LoopMonomials finds coefficients by.
+Label = TypeVar("Label", bound=Hashable)
 
 _TINY = 1e-300
 #: Added to a matrix, over its largest entry, before it is squared: it keeps powers of periodic matrices from oscillating.
@@ -92,7 +95,7 @@ def minors_by_monomial(members: Sequence[int], columns: Sequence[int], message_o
     message_of : (K,), the message that each field listens to
     acts : (n, K) bool, whether a field enters a message: where it does not, the entry of W vanishes identically
     """
-    groups = {}
+    groups: dict[tuple, list[tuple[tuple[int, ...], tuple[int, ...]]]] = {}
     for size in range(1, len(members) + 1):
         for rows in combinations(members, size):
             for chosen in combinations(columns, size):
@@ -109,7 +112,7 @@ def _structurally_singular(pattern: np.ndarray) -> bool:
     return not any(pattern[0, j] and not _structurally_singular(np.delete(pattern[1:], j, axis=1)) for j in range(n))
 
 
-def minor(W: Sequence[Sequence[Any]], rows: Sequence[int], columns: Sequence[int], acts: np.ndarray | None = None) -> Any:
+def minor(W: Sequence[Sequence[Any]], rows: Sequence[int], columns: tuple[int, ...], acts: np.ndarray | None = None) -> Any:
     """A minor of W, a nested list of arrays, by expansion along rows; entries that vanish identically are skipped."""
     row, rest = rows[0], rows[1:]
     total = 0.0
@@ -129,7 +132,7 @@ def gauge(n: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class LoopMonomials:
+class LoopMonomials(Generic[Label]):
     """The monomials among the messages of one loop: exp(usage . log x + tilt . tau) in the gauge-free coordinates.
 
     Attributes
@@ -143,12 +146,12 @@ class LoopMonomials:
     """
 
     messages: tuple[int, ...]
-    labels: tuple[Hashable, ...]
+    labels: tuple[Label, ...]
     usage: np.ndarray
     tilt: np.ndarray
 
     @classmethod
-    def of(cls, messages: tuple[int, ...], keys: Sequence[tuple], labels: Iterable) -> LoopMonomials:
+    def of(cls, messages: tuple[int, ...], keys: Sequence[tuple], labels: Iterable[Label]) -> Self:
         """From the keys of the monomials, see :func:`monomial`."""
         e = np.array([[rows.count(j) for j in messages] for rows, _ in keys], dtype=float)
         f = np.array([[fed.count(j) for j in messages] for _, fed in keys], dtype=float)

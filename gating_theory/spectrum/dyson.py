@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +30,14 @@ from .determinant import LoopMonomials, loops, monomial, perron_start, reachable
 
 __all__ = ["Population", "Solution"]
 
+#: A monomial: the rows of its minors, and the messages of their columns.
+Key = tuple[tuple[int, ...], tuple[int, ...]]
+
 _CHUNK = 400_000  # sites x lambdas x monomials worked on at once: arrays that stay in the second-level cache
 _TINY = 1e-300
 
 
-class _Block(LoopMonomials):
+class _Block(LoopMonomials[int]):
     """A loop of messages and its monomials, labelled by their rows among the coefficients of a Population."""
 
     @cached_property
@@ -79,19 +83,18 @@ class Population:
     sites : Sites, with ``gain`` set
     """
 
-    def __init__(self, sites: Sites):
+    def __init__(self, sites: Sites) -> None:
         self.sites, self.cell = sites, sites.cell
         self.weights = sites.weights
         self.d, self.n = self.cell.n_state, self.cell.n_messages
-        self._centers = {}
-        self._space = None
+        self._centers: dict[int, dict[str, Any]] = {}
+        self._space: tuple[np.ndarray, np.ndarray] | None = None
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
-        self.keys = None
-        self.keys = self.expansion(1)["keys"]
+        self.keys: tuple[Key, ...] = self._expand(1, None)["keys"]
         self._set_balance()
         self.blocks = self._find_blocks()
 
-    def expansion(self, center: int) -> dict:
+    def expansion(self, center: int) -> dict[str, Any]:
         """Coefficients of chi and Gram coefficients of the monomials, in powers of lambda - center; ``center`` is 0 or 1.
 
         Returns
@@ -99,14 +102,16 @@ class Population:
         dict : "keys", the monomials; "chi", (d + 1, M) coefficients of det(lambda - F_s) at the sites, lowest first; "gram",
         "gram_monomial" and "gram_basis", products of coefficients of minors, and which monomial and basis function each is of.
         """
-        if center in self._centers:
-            return self._centers[center]
+        return self._centers[center] if center in self._centers else self._expand(center, self.keys)
+
+    def _expand(self, center: int, keys: tuple[Key, ...] | None) -> dict[str, Any]:
+        """What ``expansion`` gives, kept for the next time; the monomials are those that are found where none are given."""
         s = self.sites
         minors = self.cell.compiled.minors(center, s.state, s.fields, s.parameters)
-        a2 = squared(s.gain)
+        a2 = squared(np.asarray(s.gain))
         pairs = [(i, j) for i in range(self.d + 1) for j in range(i, self.d + 1)]
         chi = minors.pop(((), ()))
-        grams = {}
+        grams: dict[Key, np.ndarray] = {}
         for (rows, columns), q in minors.items():
             messages = [self.cell.message_of[c] for c in columns]
             weight = float(np.prod(a2[list(columns)]) * np.prod(self._balance[list(rows)] / self._balance[messages]))
@@ -115,14 +120,15 @@ class Population:
             key = monomial(rows, columns, self.cell.message_of)
             gram = weight * np.stack([q[i] * q[j] for i, j in pairs])
             grams[key] = grams[key] + gram if key in grams else gram
-        keys = tuple(sorted(grams)) if self.keys is None else self.keys
-        rows = [(m, b, grams[k][b]) for m, k in enumerate(keys) if k in grams for b in range(len(pairs)) if grams[k][b].any()]
+        if keys is None:
+            keys = tuple(sorted(grams))
+        terms = [(m, b, grams[k][b]) for m, k in enumerate(keys) if k in grams for b in range(len(pairs)) if grams[k][b].any()]
         self._centers[center] = {
             "keys": keys,
             "chi": np.ascontiguousarray(chi),
-            "gram": np.array([g for _, _, g in rows]).reshape(len(rows), s.size),
-            "gram_monomial": np.array([m for m, _, _ in rows], dtype=np.int64),
-            "gram_basis": np.array([b for _, b, _ in rows], dtype=np.int64),
+            "gram": np.array([g for _, _, g in terms]).reshape(len(terms), s.size),
+            "gram_monomial": np.array([m for m, _, _ in terms], dtype=np.int64),
+            "gram_basis": np.array([b for _, b, _ in terms], dtype=np.int64),
         }
         return self._centers[center]
 
@@ -446,7 +452,8 @@ class Population:
         if set(what) != {"density"}:
             rest = np.flatnonzero(~solution.inside)
             for part in (rest[local] for local in self._chunks(lam[rest])):
-                self._collect(lam[part], part, *self._coefficients(lam[part]), solution, out)
+                base, c = self._coefficients(lam[part])
+                self._collect(lam[part], part, base, c, solution, out)
         return out
 
     def _collect(self, lam, part, base, c, solution, out):

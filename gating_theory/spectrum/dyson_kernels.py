@@ -6,17 +6,34 @@ Arrays: L lambdas, M sites, m monomials. Sites are worked on in stretches that s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 __all__ = ["coefficients", "usage_moments", "response", "inverse_square_moments", "cauchy_sums"]
 
 _STRETCH = 512
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+#: For ``njit``; Any, because its overloads name each option.
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
 
 
 @njit(**_OPTIONS)
-def coefficients(t, chi, basis, gram, gram_monomial, gram_basis, base, c):
+def coefficients(
+    t: np.ndarray,
+    chi: np.ndarray,
+    basis: np.ndarray,
+    gram: np.ndarray,
+    gram_monomial: np.ndarray,
+    gram_basis: np.ndarray,
+    base: np.ndarray,
+    c: np.ndarray,
+) -> None:
     """Fill base = |chi(lambda)|^2 (L, M) and the monomial coefficients c (L, m, M), clipped at zero."""
     L, M = t.size, chi.shape[1]
     n_monomials = c.shape[1]
@@ -41,7 +58,9 @@ def coefficients(t, chi, basis, gram, gram_monomial, gram_basis, base, c):
 
 
 @njit(**_OPTIONS)
-def usage_moments(index, base, c, scale, w):
+def usage_moments(
+    index: np.ndarray, base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """First (L, m) and second (L, m, m) moments over sites of pi_m = c_m scale_m / (base + sum c scale).
 
     ``scale`` has one row for each of the ``index`` rows of base and c.
@@ -86,7 +105,21 @@ def usage_moments(index, base, c, scale, w):
 
 
 @njit(**_OPTIONS)
-def response(t, chi, basis_1, basis_2, gram, gram_monomial, gram_basis, base, c, scale, w, with_log, with_density):
+def response(
+    t: np.ndarray,
+    chi: np.ndarray,
+    basis_1: np.ndarray,
+    basis_2: np.ndarray,
+    gram: np.ndarray,
+    gram_monomial: np.ndarray,
+    gram_basis: np.ndarray,
+    base: np.ndarray,
+    c: np.ndarray,
+    scale: np.ndarray,
+    w: np.ndarray,
+    with_log: bool,
+    with_density: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Site averages for potential, resolvent and density at solved unknowns.
 
     Returns (L,) E log(total), E ratio with ratio = d_lambda total / total, E[d_lambda d_conj total / total - |ratio|^2], and
@@ -150,7 +183,7 @@ def response(t, chi, basis_1, basis_2, gram, gram_monomial, gram_basis, base, c,
 
 
 @njit(**_OPTIONS)
-def inverse_square_moments(t, chi, w):
+def inverse_square_moments(t: np.ndarray, chi: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums over nodes (L, T) of w[T, s] / |chi(t, s)|^2, and the node (L,) where |chi| is smallest. 1e290 stands for 1/0."""
     L, M = t.size, chi.shape[1]
     degree = chi.shape[0] - 1
@@ -178,7 +211,7 @@ def inverse_square_moments(t, chi, w):
 
 
 @njit(**_OPTIONS)
-def cauchy_sums(root, y, w):
+def cauchy_sums(root: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums over nodes (R, T) of w[T, s] / (root[R] - y[s]), real and imaginary parts."""
     R, M, terms = root.size, y.size, w.shape[0]
     re, im = np.zeros((R, terms)), np.zeros((R, terms))

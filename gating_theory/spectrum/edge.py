@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class FixedPointEdge:
         ``cache``.
     """
 
-    def __init__(self, fixed_point: FixedPoint):
+    def __init__(self, fixed_point: FixedPoint) -> None:
         self.cell = fixed_point.ensemble.cell
         law = fixed_point.law
         narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
@@ -68,10 +69,15 @@ class FixedPointEdge:
         self.n = self.cell.n_messages
         self.pole_variables = self.cell.compiled.pole_variables
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
-        self._grids, self._polynomials, self._tables, self.averages = {}, {}, {}, {}
+        self._grids: dict[int, tuple[FieldLaw, list[np.ndarray], np.ndarray]] = {}
+        self._polynomials: dict[tuple[int, int], np.ndarray] = {}
+        self._tables: dict[tuple[int, int], dict] = {}
+        self.averages: dict = {}
         if fixed_point.is_zero:  # these do not depend on the gains that one may be sweeping
             self.averages = self.cell.compiled.zero_averages(law)
-        self._stacks, self._slopes, self._cardinal = {}, {}, {}
+        self._stacks: dict[tuple[int, int], tuple] = {}
+        self._slopes: dict[tuple[int, int], Any] = {}
+        self._cardinal: dict[tuple[int, int], Any] = {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
         leak = self.cell.compiled.analytic_leak
         stiff = any(self.law.stiff[v] for v in self.pole_variables)  # cardinal series need even spacing
@@ -362,7 +368,7 @@ class SitesEdge:
     tol = float("nan")
     falls_off_axis = False
 
-    def __init__(self, population: Population):
+    def __init__(self, population: Population) -> None:
         self.population, self.n = population, population.n
 
     @cached_property

@@ -67,7 +67,7 @@ class OutlierDeterminant:
 class FixedPointOutliers(OutlierDeterminant):
     """The determinant at a mean-field fixed point, averaged factor by factor like the edge."""
 
-    def __init__(self, fixed_point: FixedPoint, edge: FixedPointEdge):
+    def __init__(self, fixed_point: FixedPoint, edge: FixedPointEdge) -> None:
         ensemble, cell = fixed_point.ensemble, fixed_point.ensemble.cell
         law, _, weights = edge.grid(_LEVEL)
         self.chi = edge.chi(1, _LEVEL)
@@ -91,8 +91,8 @@ class FixedPointOutliers(OutlierDeterminant):
 class SitesOutliers(OutlierDeterminant):
     """The determinant for a population of sites at a fixed point, whose ``recurrent`` says what its matrices are conditioned on."""
 
-    def __init__(self, sites: Sites):
-        cell = sites.cell
+    def __init__(self, sites: Sites) -> None:
+        cell, recurrent = sites.cell, np.asarray(sites.recurrent)
         minors = dict(cell.compiled.minors(1, sites.state, sites.fields, sites.parameters))
         chi = minors.pop(((), ()))
         self.chi = np.array([np.broadcast_to(c, sites.size) for c in chi])
@@ -105,7 +105,7 @@ class SitesOutliers(OutlierDeterminant):
             (k,), (l,) = rows, columns
             square = sites.mean(messages[k] ** 2)
             if square > 0.0:
-                self.terms[k, l] = np.asarray(q) * (sites.weights * messages[k] * sites.recurrent[l] / square)
+                self.terms[k, l] = np.asarray(q) * (sites.weights * messages[k] * recurrent[l] / square)
 
 
 def isolated_zeros(determinant: OutlierDeterminant, boundary: Boundary) -> np.ndarray:
@@ -117,12 +117,12 @@ def isolated_zeros(determinant: OutlierDeterminant, boundary: Boundary) -> np.nd
     z = np.where(np.abs(z.imag) < _REAL * (1.0 + np.abs(z)), z.real, z)
     z = z[(np.abs(z) <= 1.5 * bound) & (np.abs(determinant(z)) < _ZERO)] if z.size else z
     z = z[boundary.log_edge(z) < -1e-9]
-    found = []
+    found: list[complex] = []
     for root in np.concatenate([z, z.conj()]):
         if not any(abs(root - other) < _SAME * (1 + abs(root)) for other in found):
             found.append(root)
-    found = np.array(found, dtype=complex)
-    return found[np.lexsort((-found.imag, -np.abs(found)))]
+    roots = np.array(found, dtype=complex)
+    return roots[np.lexsort((-roots.imag, -np.abs(roots)))]
 
 
 def _candidates(determinant, boundary, bound):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -71,9 +71,10 @@ class Spectrum:
         By methods: a quadrature or an equation did not converge at some lambda (``estimate`` holds what was reached).
     """
 
-    def __init__(self, source: FixedPoint | Sites | Any, tol: float | None = None):
+    def __init__(self, source: FixedPoint | Sites | Any, tol: float | None = None) -> None:
         self.tol = None if tol is None else real("tol", tol, low=1e-14, high=0.01)
-        self.fixed_point = None
+        self.fixed_point: FixedPoint | None = None
+        laws: Mapping[str, MatrixLaw]
         if isinstance(source, FixedPoint):
             self.fixed_point = source
             self.cell, laws = source.ensemble.cell, source.ensemble.matrices
@@ -84,14 +85,17 @@ class Spectrum:
                 raise TypeError(f"source must be a FixedPoint, a steady state or Sites, got {source!r}")
             if sites.gain is None:
                 raise ValueError("sites carry no gains: use Spectrum.from_sites(cell, sites, gain)")
-            self.cell, self.gain, laws = sites.cell, sites.gain, sites.matrices
+            self.cell, self.gain = sites.cell, sites.gain
+            laws = cast(Mapping[str, MatrixLaw], sites.matrices)  # Sites makes laws of what it is given
             self._given = Population(sites)
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
-        self._edge = SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
+        self._edge: SitesEdge | FixedPointEdge = (
+            SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
+        )
         self._boundary = Boundary(self._edge)
-        self._populations = {}
+        self._populations: dict[Any, Population] = {}
 
     @classmethod
     def from_sites(
@@ -118,7 +122,8 @@ class Spectrum:
         TypeError, ValueError : other types, sites of another cell, sites without gains, gains that are negative or too few
         """
         if isinstance(cell, Sites) and sites is None:
-            cell, sites = cell.cell, cell
+            sites = cell
+            cell = sites.cell
         if not isinstance(cell, Cell):
             raise TypeError(f"cell must be a Cell, got {cell!r}")
         if not isinstance(sites, Sites):
@@ -126,11 +131,10 @@ class Spectrum:
         if sites.cell != cell:
             raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
         if gain is not None:
-            if not hasattr(gain, "__len__"):
-                gain = dict.fromkeys(cell.field_names, gain)
-            if hasattr(gain, "keys"):
-                gain = Ensemble(cell, gain=gain).array("gain")
-            sites = replace(sites, gain=np.asarray(gain, dtype=float))
+            given: Any = gain if hasattr(gain, "__len__") else dict.fromkeys(cell.field_names, gain)
+            if hasattr(given, "keys"):
+                given = Ensemble(cell, gain=given).array("gain")
+            sites = replace(sites, gain=np.asarray(given, dtype=float))
         return cls(sites if matrices is None else replace(sites, matrices=matrices))
 
     def __reduce__(self):
@@ -340,10 +344,10 @@ class Spectrum:
         ------
         ConvergenceError : the tolerance was not reached with 1024 nodes an arc (``estimate`` carries the last value)
         """
-        center = complex_array("center", center)
-        if center.ndim:
-            raise ValueError(f"center must be a single number, got an array of shape {center.shape}")
-        center = complex(center)
+        given = complex_array("center", center)
+        if given.ndim:
+            raise ValueError(f"center must be a single number, got an array of shape {given.shape}")
+        center = complex(given)
         radius = real("radius", radius, low=0.0)
         tol = real("tol", tol, low=1e-12, high=1.0)
         if radius == 0.0:
@@ -389,4 +393,5 @@ class Spectrum:
             return isolated_zeros(SitesOutliers(self._given.sites), self._boundary)
         if self.fixed_point.is_zero:
             return np.zeros(0, dtype=complex)
-        return isolated_zeros(FixedPointOutliers(self.fixed_point, self._edge), self._boundary)
+        edge = cast(FixedPointEdge, self._edge)
+        return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Executor", "Progress", "Rng"]
+__all__ = ["Arrays", "Executor", "Progress", "Rng"]
+
+#: Values of several quantities at many sites: an array with one row for each, or arrays that broadcast with one another.
+Arrays = np.ndarray | Sequence[Any]
 
 #: Where random numbers come from: a Generator, a seed, or None for fresh entropy.
 Rng = np.random.Generator | np.random.SeedSequence | int | None

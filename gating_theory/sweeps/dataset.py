@@ -54,7 +54,7 @@ def assemble(
     import xarray as xr
 
     (full, *lines), (everywhere, *along) = jobs, points
-    variables = {}
+    variables: dict[str, tuple] = {}
     for request in sorted(full.requests, key=_rank):
         variables |= _at_points(request, full, everywhere, ensemble.cell)
     for job, found in zip(lines, along):

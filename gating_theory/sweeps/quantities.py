@@ -61,7 +61,7 @@ def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
 
 
 def _potential(spectrum: Spectrum, lam: complex) -> float:
-    return spectrum.potential(lam)
+    return float(spectrum.potential(lam))
 
 
 def _moments(point: FixedPoint) -> tuple[float, ...]:
@@ -238,7 +238,8 @@ def names() -> list[str]:
 
 def forms() -> list[str]:
     """Forms of those that do, such as "onset:<path>"."""
-    return [name + entry.form for name, entry in {**QUANTITIES, **CRITICAL}.items() if entry.form]
+    entries: dict[str, Quantity | CriticalQuantity] = {**QUANTITIES, **CRITICAL}
+    return [name + entry.form for name, entry in entries.items() if entry.form]
 
 
 def register_quantity(

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .quantities import CRITICAL, QUANTITIES, forms, is_built_in, names
 
@@ -54,7 +54,9 @@ class Request:
         """JSON-ready, for journals: the name, with all that identifies the function where it is not the package's."""
         if not self.own:
             return self.name
-        return {"name": self.name, "of": self.entry.of, "options": list(self.entry.options)} | _text(self.entry.function)
+        # critical quantities cannot be registered
+        of = cast("Quantity", self.entry).of
+        return {"name": self.name, "of": of, "options": list(self.entry.options)} | _text(self.entry.function)
 
 
 def _text(function):

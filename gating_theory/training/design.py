@@ -16,7 +16,7 @@ from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
-from ..results.encoding import require, result
+from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import integer, real
@@ -68,6 +68,8 @@ class Design:
     status: Status
     size: tuple[int, int, int]
 
+    as_dict = dict_of
+
     @cached_property
     def spectrum(self) -> Spectrum:
         """Spectrum of the ensemble in that state."""
@@ -80,8 +82,8 @@ class Design:
             require(found == value, f"the ensemble has {path} = {found!r}, but the solution is {value!r}")
         good = self.state in _STATES and len(self.size) == 3
         require(good, f"state must be one of {_STATES} with a size of three numbers, got {self.state!r} and {self.size!r}")
-        wanted, found = list(self.target), list(self.achieved)
-        require(set(wanted) == set(found), f"achieved must have the targets {wanted}, got {found}")
+        wanted, got = list(self.target), list(self.achieved)
+        require(set(wanted) == set(got), f"achieved must have the targets {wanted}, got {got}")
         if self.state != "steady":  # which would take a simulation
             at = _State(self.ensemble, self.state, self.size)
             for label, value in self.achieved.items():

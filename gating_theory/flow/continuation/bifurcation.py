@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ..flow import require_fixed
 from ..program.taylor import parameter_slope
 from .curve import newton_onto_curve
@@ -68,6 +68,8 @@ class Bifurcation:
     supercritical: bool | None = None
     period: float = np.nan
     orbit: Orbit | None = field(default=None, repr=False)
+
+    as_dict = dict_of
 
     def check(self) -> None:
         """ValueError where the state of a fixed point's bifurcation is no fixed point of the flow."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real
@@ -76,6 +76,8 @@ class CycleBranch:
     bifurcations: list[Bifurcation]
     last: Cycle = field(repr=False)
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

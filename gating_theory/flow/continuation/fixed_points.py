@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import integer, real, real_array
 from ..flow import require_fixed
@@ -71,6 +71,8 @@ class FixedPointBranch:
     step: float
     flow: Flow = field(repr=False)
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

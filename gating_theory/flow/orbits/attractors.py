@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import integer, real, real_array
 from ..flow import box_limits
@@ -72,6 +72,8 @@ class Attractors:
     t_max: float
     status: Status
 
+    as_dict = dict_of
+
     @property
     def ok(self) -> bool:
         """Whether all trajectories reached an attractor."""
@@ -113,6 +115,8 @@ class Basins:
     y: np.ndarray
     label: np.ndarray
     attractors: Attractors
+
+    as_dict = dict_of
 
     @property
     def flow(self) -> Flow:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ..program.taylor import parameter_slope
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Orbit:
     period: float
     transfer: np.ndarray | None = None
     residual: float = np.inf
+
+    as_dict = dict_of
 
     @property
     def _values(self):

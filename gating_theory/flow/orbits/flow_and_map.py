@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import real
 from .attractors import Attractors, attractors
@@ -49,6 +49,8 @@ class FlowAndMap:
     flow_attractors: Attractors = field(repr=False)
     map_attractors: MapAttractors = field(repr=False)
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

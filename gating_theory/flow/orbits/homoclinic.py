@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...support.checks import integer, real, real_array
 from ..flow import require_fixed
 from .cycle import Cycle, find_cycle
@@ -54,6 +54,8 @@ class PeriodLaw:
     passes: int
     cycles: list[Cycle] = field(repr=False)
 
+    as_dict = dict_of
+
     def __str__(self) -> str:
         lines = [f"T against -log|mu - mu_c|: slope tends to {self.expected:.6g}"]
         for i, (d, T) in enumerate(zip(self.distances, self.periods)):
@@ -93,6 +95,8 @@ class Homoclinic:
     direction: np.ndarray
     flow: Flow = field(repr=False)
     returns_below: bool = False
+
+    as_dict = dict_of
 
     def check(self) -> None:
         """ValueError where the saddle is no fixed point of the flow."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import integer, real
 from .attractors import along_manifolds, given_starts
@@ -64,6 +64,8 @@ class MapAttractor:
     lyapunov: float
     states: np.ndarray = field(repr=False)
 
+    as_dict = dict_of
+
     def __str__(self) -> str:
         centre = ", ".join(f"{x:.4g}" for x in self.states.mean(axis=0))
         if self.kind == "fixed":
@@ -100,6 +102,8 @@ class MapAttractors:
     starts: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...support.checks import real, real_array
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class SlowManifold:
     speed: np.ndarray = field(repr=False)
     contraction: np.ndarray = field(repr=False)
     ends: tuple[str, str]
+
+    as_dict = dict_of
 
     @property
     def length(self) -> float:

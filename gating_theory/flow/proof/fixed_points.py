@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...results.encoding import require, result
+from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...support.checks import integer, real
 from .branch_and_prune import branch_and_prune
@@ -29,6 +29,10 @@ class Topology(NamedTuple):
     sinks: int
     sources: int
     saddles: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, as of every result."""
+        return dict_of(self)
 
 
 @result("flow.FlowFixedPoint")
@@ -61,6 +65,8 @@ class FlowFixedPoint:
     index: int
     rotation: str
     eigenvalues: np.ndarray
+
+    as_dict = dict_of
 
     def check(self) -> None:
         """ValueError where the state lies outside its enclosure."""
@@ -112,6 +118,8 @@ class FlowFixedPoints:
     n_boxes: int
     complete: bool
     status: Status
+
+    as_dict = dict_of
 
     def check(self) -> None:
         """ValueError where the indices do not add up."""

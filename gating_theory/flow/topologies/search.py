@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from ...results.encoding import result
+from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import generator, integer, real
@@ -62,6 +62,8 @@ class TopologySearch:
     n_networks: int
     n_undecided: int
     status: Status
+
+    as_dict = dict_of
 
     @property
     def ok(self) -> bool:

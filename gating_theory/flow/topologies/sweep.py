@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cell.cell import Cell
-from ...results.encoding import require, result
+from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
@@ -53,6 +53,8 @@ class TopologyCounts:
     n_boxes: np.ndarray
     complete: np.ndarray
     status: Status
+
+    as_dict = dict_of
 
     def check(self) -> None:
         """ValueError where the kinds do not add up to the count."""
