@@ -11,7 +11,6 @@ the sum of the fixed points' indices, which is 1 for bounded cells: a check of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,8 @@ from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 from .functional import ComplexityFunctional, Point
 from .ridge import ridge
 
@@ -104,8 +105,8 @@ def kac_rice(
     n_units: int,
     n_samples: int = 4000,
     *,
-    rng: np.random.Generator | int | None = None,
-    progress: Callable[[int, int], None] | bool | None = None,
+    rng: Rng = None,
+    progress: Wanted = None,
 ) -> KacRice:
     """E(number of fixed points) of random networks of N units, exact but for errors that are given [T7].
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,14 @@ from ..results.encoding import result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer, real
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
 
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 __all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
 
@@ -81,7 +82,7 @@ def largest_exponent(
     n_steps: int = 200,
     *,
     scale: float = 1.0,
-    rng: np.random.Generator | int | None = None,
+    rng: Rng = None,
 ) -> tuple[float, float]:
     """Largest Lyapunov exponent of one random network of an ensemble, started from a random state [T5].
 
@@ -127,8 +128,8 @@ def chaos_onset(
     n_networks: int = 3,
     tol: float = 0.02,
     scale: float = 1.0,
-    rng: np.random.Generator | int | None = 0,
-    progress: bool | Callable[[int, int], Any] | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
 ) -> ChaosOnset:
     """The value of a hyperparameter at which random networks become chaotic: a change of sign of their largest exponent [T5].
 

@@ -22,6 +22,7 @@ except ImportError as error:  # the extra is optional
 
 from ..ensemble.ensemble import Ensemble
 from ..support.checks import generator, real
+from ..support.types import Rng
 from . import initialise
 from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
 
@@ -383,7 +384,7 @@ def _array(key, tensor, where):
 def init_(
     module: Module,
     design: Designed | Ensemble,
-    rng: np.random.Generator | int | None = None,
+    rng: Rng = None,
     *,
     input_gain: float | None = None,
 ) -> Module:
@@ -437,7 +438,7 @@ def init_(
     return _write(module, values)
 
 
-def init_orthogonal_(module: Module, rng: np.random.Generator | int | None = None, *, gain: float = 1.0) -> Module:
+def init_orthogonal_(module: Module, rng: Rng = None, *, gain: float = 1.0) -> Module:
     """Write independent random orthogonal matrices times ``gain`` into the recurrent weights, one per gate; biases become zero.
 
     For comparison. A Haar matrix has all its eigenvalues on a circle and singular values ``gain``; the iid matrix of the same gain
@@ -460,7 +461,7 @@ def init_orthogonal_(module: Module, rng: np.random.Generator | int | None = Non
     return _write(module, values)
 
 
-def init_chrono_(module: Module, longest: float, rng: np.random.Generator | int | None = None) -> Module:
+def init_chrono_(module: Module, longest: float, rng: Rng = None) -> Module:
     """Write chrono biases (Tallec and Ollivier 2018) into a GRU or LSTM: gates with timescales up to ``longest`` steps.
 
     LSTM: b_f = log u, b_i = -b_f; GRU: b_z = log u, with u uniform in (1, longest - 1). All other biases become zero; weights stay

@@ -8,7 +8,6 @@ alone are no match for this: they can find three of seven fixed points of an LST
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -23,13 +22,13 @@ from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..support.checks import generator, integer, real
+from ..support.types import Executor, Rng
+from ..support.types import Progress as Wanted
 from .neighbour_search import NeighbourOptions, NeighbourSearch
 from .network import Network
 from .reduced_map import ReducedMap
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import xarray as xr
 
 __all__ = ["FixedPointCounts", "count_fixed_points"]
@@ -216,9 +215,9 @@ def count_fixed_points(
     n_units: int,
     n_networks: int,
     *,
-    rng: np.random.Generator | int | None = None,
+    rng: Rng = None,
     executor: Executor | None = None,
-    progress: bool | Callable[[int, int], object] | None = None,
+    progress: Wanted = None,
     min_hits: int = 3,
     max_rounds: int = 60,
     scale: float = 1.0,

@@ -12,6 +12,7 @@ from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..support.checks import generator, integer, real, real_array
+from ..support.types import Rng
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
 from .reduced_map import GivenNetwork, ReducedMap, size
 
@@ -204,7 +205,7 @@ def _starts(reduced, n_starts, scale, rng, given):
 def search(
     net: GivenNetwork,
     options: SearchOptions,
-    rng: np.random.Generator | int | None = None,
+    rng: Rng = None,
     *,
     starts: npt.ArrayLike | None = None,
     input: npt.ArrayLike | None = None,

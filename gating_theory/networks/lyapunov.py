@@ -6,7 +6,6 @@ matrices U_k, as the state does. Both come from the cell's definition, so every 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 from .network import Network
 
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ def lyapunov_spectrum(
     tangent_transient: int = 50,
     interval: int | None = None,
     n_blocks: int | None = None,
-    rng: np.random.Generator | int | None = None,
-    progress: bool | Callable[[int, int], object] | None = None,
+    rng: Rng = None,
+    progress: Wanted = None,
 ) -> LyapunovSpectrum:
     """The k largest Lyapunov exponents of a network along a trajectory, by QR of the product of its Jacobians [T5].
 

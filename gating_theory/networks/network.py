@@ -308,7 +308,7 @@ class Network:
 
     # --- states
 
-    def random_state(self, rng: np.random.Generator | int | None = None, scale: float = 1.0) -> np.ndarray:
+    def random_state(self, rng: Rng = None, scale: float = 1.0) -> np.ndarray:
         """A state with every variable of every unit iid normal.
 
         Parameters
@@ -433,7 +433,7 @@ class Network:
         state: npt.ArrayLike,
         n_steps: int,
         input: npt.ArrayLike | str = "noise",
-        rng: np.random.Generator | int | None = None,
+        rng: Rng = None,
         trajectory: bool = False,
     ) -> np.ndarray:
         """Run the network for a number of steps [T1].
@@ -476,9 +476,7 @@ class Network:
                 states.append(state)
         return np.array(states) if trajectory else state
 
-    def input_sequence(
-        self, input: npt.ArrayLike | str, n_steps: int, rng: np.random.Generator | int | None = None
-    ) -> Callable[[int], np.ndarray]:
+    def input_sequence(self, input: npt.ArrayLike | str, n_steps: int, rng: Rng = None) -> Callable[[int], np.ndarray]:
         """The input pattern of every step, as :meth:`run` takes it: a function of the step.
 
         Parameters
@@ -681,7 +679,7 @@ class Network:
     def find_fixed_points(
         self,
         n_starts: int = 64,
-        rng: np.random.Generator | int | None = None,
+        rng: Rng = None,
         *,
         starts: npt.ArrayLike | None = None,
         input: npt.ArrayLike | None = None,
@@ -742,7 +740,7 @@ class Network:
     def check_jacobian(
         self,
         state: npt.ArrayLike,
-        rng: np.random.Generator | int | None = None,
+        rng: Rng = None,
         input: npt.ArrayLike | None = None,
         n_directions: int = 4,
     ) -> float:

@@ -41,11 +41,11 @@ class GivenNetwork(Protocol):
 
     @property
     def n_units(self) -> int:
-        """N."""
+        """N, the number of units."""
 
     @property
     def batch(self) -> int | None:
-        """B, or None."""
+        """B, the number of networks, or None."""
 
     @property
     def matrices(self) -> np.ndarray:

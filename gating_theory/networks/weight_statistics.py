@@ -9,6 +9,7 @@ import numpy as np
 
 from ..results.encoding import result
 from ..support.checks import generator
+from ..support.types import Rng
 from .network import Network
 
 __all__ = ["WeightStatistics", "weight_statistics", "weight_overlaps", "shuffled"]
@@ -79,7 +80,7 @@ def weight_overlaps(net: Network) -> dict[tuple[str, str], float]:
     return {(a, b): float(np.vdot(unit[a], unit[b])) for i, a in enumerate(names) for b in names[i + 1 :]}
 
 
-def shuffled(net: Network, rng: np.random.Generator | int | None = None) -> Network:
+def shuffled(net: Network, rng: Rng = None) -> Network:
     """The same network with the entries of every recurrent matrix permuted at random: the same law of entries without structure.
 
     Parameters

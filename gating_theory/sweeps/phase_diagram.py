@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,8 @@ from ..results.provenance import cell_text
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..support.checks import integer, real
+from ..support.types import Executor
+from ..support.types import Progress as Wanted
 from .dataset import assemble
 from .points import Job, compute_points
 from .quantity import CriticalQuantity
@@ -25,8 +27,6 @@ from .request import requests
 
 if TYPE_CHECKING:
     import os
-    from concurrent.futures import Executor
-    from typing import Any
 
     import numpy.typing as npt
     import xarray as xr
@@ -47,8 +47,8 @@ def phase_diagram(
     n_units: int = 1000,
     n_steps: int = 200,
     seed: int = 0,
-    executor: Executor | Any | None = None,
-    progress: bool | Callable[[int, int], Any] | None = None,
+    executor: Executor | None = None,
+    progress: Wanted = None,
     journal: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Mean-field solutions of an ensemble and their spectra over a grid of hyperparameters [T3, T5, T6].

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
@@ -250,7 +250,7 @@ def register_quantity(
     long_name: str,
     units: str = "1",
     symbol: str | None = None,
-    options: tuple[str, ...] = (),
+    options: str | Sequence[str] = (),
 ) -> None:
     """Make a quantity of your own known to :func:`~gating_theory.phase_diagram`, by a name to put among its ``quantities``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import generator, integer, real
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -177,8 +179,8 @@ def diagnose(
     nonlinearity: str | None = None,
     n_states: int = 8,
     taus: float | Sequence[float] = (10, 100, 1000),
-    rng: np.random.Generator | int | None = 0,
-    progress: bool | Callable[[int, int], object] | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
 ) -> Diagnosis:
     """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
 

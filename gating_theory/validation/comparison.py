@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import io as _io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import generator, integer
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -205,7 +207,7 @@ class Validation:
         return "\n".join(lines[1:]) + "\n"
 
 
-def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: np.random.Generator | int | None = None) -> Sites:
+def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> Sites:
     """A random sample of N sites of a mean-field fixed point: what one network of N units has.
 
     Parameters
@@ -236,7 +238,7 @@ def validate(
     *,
     cases: Sequence[Case] | None = None,
     executor: Executor | None = None,
-    progress: bool | Callable[[int, int], object] | None = None,
+    progress: Wanted = None,
 ) -> Validation:
     """Compare the theory with freshly sampled networks.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from ..plotting.spectra import plot_density, plot_spectrum, plot_timescales
 from ..results.store import save
 from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
+from ..support.types import Progress as Wanted
 from ..sweeps.phase_diagram import phase_diagram
 from .comparison import CASES, Validation
 
@@ -57,7 +58,7 @@ def diagrams(
     cells: Sequence[str] = ("GRU", "LSTM"),
     points: int = 40,
     executor: Executor | None = None,
-    progress: bool | Callable[[int, int], object] | None = None,
+    progress: Wanted = None,
 ) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
     """The phase diagrams of the demo: GRU in (a_r, a_h), LSTM in (a_f, a_g), with onset and fold lines and tricritical points.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real
+from ...support.types import Progress as Wanted
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation
@@ -111,7 +111,7 @@ def continue_cycle(
     max_points: int = 400,
     max_period: float = 2000.0,
     direction: int = 1,
-    progress: Callable[[int, int], object] | bool | None = None,
+    progress: Wanted = None,
 ) -> CycleBranch:
     """Follow a limit cycle, stable or not, along a parameter by pseudo-arclength continuation of its collocation problem.
 

@@ -7,7 +7,7 @@ The states of a two-unit GRU stay in a square, so that the indices of its fixed 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -17,6 +17,8 @@ from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import generator, integer, real
+from ...support.types import Progress as Wanted
+from ...support.types import Rng
 from ..flow import Flow, GRUFlow
 from ..program.compiled import compiled_flow
 from ..proof.fixed_points import Topology
@@ -82,11 +84,11 @@ class TopologySearch:
 def search_topologies(
     n_generations: int = 100,
     population: int = 500,
-    rng: np.random.Generator | int | None = None,
+    rng: Rng = None,
     *,
     start: Iterable[Flow] = (),
     largest: float = 80.0,
-    progress: Callable[[int, int], object] | bool | None = None,
+    progress: Wanted = None,
 ) -> TopologySearch:
     """Search two-unit GRUs for distinct triples (sinks, sources, saddles): random draws, then quality-diversity (MAP-Elites).
 

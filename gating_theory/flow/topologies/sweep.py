@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import integer, real, real_array
+from ...support.types import Progress as Wanted
 from ..program.tape import parameter_count
 from ..proof.enclosure import map_enclosure
 from ..proof.fixed_points import Topology
@@ -95,7 +95,7 @@ def count_fixed_points(
     *,
     max_boxes: int = 100_000,
     min_width: float = 1e-9,
-    progress: Callable[[int, int], object] | bool | None = None,
+    progress: Wanted = None,
 ) -> TopologyCounts:
     """Count and type the fixed points of many small networks of one cell, in compiled interval arithmetic [JSP].
 
@@ -158,7 +158,7 @@ def sweep_table(
     flat: np.ndarray,
     narrow: float = 1e-9,
     most_boxes: int = 100_000,
-    progress: Callable[[int, int], object] | bool | None = None,
+    progress: Wanted = None,
     middles: np.ndarray | None = None,
 ) -> np.ndarray:
     """(B, 9) int array for (B, P) flat parameters: the columns of TopologyCounts, the last 1 where the search was finished.
