@@ -36,7 +36,7 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from importlib import import_module
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -62,6 +62,8 @@ __all__ = [
     "result",
 ]
 
+_T = TypeVar("_T")
+
 #: Modules that register the kinds whose names begin so, imported when a file holds one: {"flow": ...} for "flow.Cycle". The one of
 #: "cell" says how a name becomes a cell. Filled by the package's face.
 HOMES: dict[str, str] = {}
@@ -86,7 +88,7 @@ _LARGEST_ITEM = {"f": 8, "c": 16}
 # --- registration
 
 
-def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type], type]:
+def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[_T]], type[_T]]:
     """Class decorator: objects of this class can be saved, as ``kind``.
 
     Parameters
@@ -118,7 +120,7 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type]
     3.0
     """
 
-    def register(cls: type) -> type:
+    def register(cls: type[_T]) -> type[_T]:
         other = _CLASSES.get(kind)
         if other is not None and other in cls.__mro__[1:]:
             _KINDS[cls] = kind

@@ -62,27 +62,27 @@ def save(result: object, path: str | os.PathLike) -> Path:
     ValueError : a list of results of different cells
     OSError : the file cannot be written, or is none (a device); what was there before is still there
     """
-    path = _as_path(path)
+    file = _as_path(path)
     if type(result).__module__.partition(".")[0] == "xarray":
         import xarray as xr
 
         if not isinstance(result, xr.Dataset):
             raise TypeError(f"result must be an xarray.Dataset (use to_dataset), got {type(result).__name__}")
-        _write_netcdf(result, path, provenance())
-        return path
+        _write_netcdf(result, file, provenance())
+        return file
     one = _first(result)
     # a list in any case: tuples of results are for the caller's convenience
-    content = result if encoding.is_result(result) else list(result)
+    content = list(result) if isinstance(result, (list, tuple)) and not encoding.is_result(result) else result
     about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(one))}
     arrays: dict[str, np.ndarray] = {}
     record = encoding.encode(content, arrays)
-    if path.suffix == ".nc" or sum(array.nbytes for array in arrays.values()) > _LARGE:
-        _write_netcdf(_dataset(about | {"result": record}, arrays), path, about["provenance"])
-        return path
+    if file.suffix == ".nc" or sum(array.nbytes for array in arrays.values()) > _LARGE:
+        _write_netcdf(_dataset(about | {"result": record}, arrays), file, about["provenance"])
+        return file
     head = {"format": _FORMAT, "format_number": _FORMAT_NUMBER}
     text = json.dumps(signed(head | about | {"result": encoding.encode(content)}), indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
-    return path
+    write_atomically(file, lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    return file
 
 
 def load(path: str | os.PathLike, *, cell: Any = None) -> Any:
@@ -106,13 +106,13 @@ def load(path: str | os.PathLike, *, cell: Any = None) -> Any:
     ValueError : not a file written by save, or damaged, or of another cell; names the path
     MemoryError : the file holds, or claims to hold, more than there is memory for
     """
-    path = _as_path(path)
-    regular_file(path)
-    with open(path, "rb") as file:
-        start = file.read(len(_HDF5))
+    file = _as_path(path)
+    regular_file(file)
+    with open(file, "rb") as content:
+        start = content.read(len(_HDF5))
     if cell is not None:
         _require_cell(cell)
-    return _load_netcdf(path, cell) if start == _HDF5 else _load_json(path, cell)
+    return _load_netcdf(file, cell) if start == _HDF5 else _load_json(file, cell)
 
 
 # --- what a file is told
@@ -265,7 +265,7 @@ def _claimed_bytes(path: Path) -> float:
 def _sizes(group) -> Iterator[float]:
     for variable in group.variables.values():
         item = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 1
-        yield item * np.prod([float(n) for n in variable.shape])
+        yield float(item * np.prod([float(n) for n in variable.shape]))
     for inner in group.groups.values():
         yield from _sizes(inner)
 

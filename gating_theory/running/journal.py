@@ -17,7 +17,7 @@ __all__ = ["Journal"]
 _FORMAT = "gating_theory journal"
 
 #: Journals of this process: record locks keep out other processes only.
-_held = set()
+_held: set[str] = set()
 
 
 class Journal:

@@ -80,8 +80,8 @@ class Design:
             require(found == value, f"the ensemble has {path} = {found!r}, but the solution is {value!r}")
         good = self.state in _STATES and len(self.size) == 3
         require(good, f"state must be one of {_STATES} with a size of three numbers, got {self.state!r} and {self.size!r}")
-        wanted, found = list(self.target), list(self.achieved)
-        require(set(wanted) == set(found), f"achieved must have the targets {wanted}, got {found}")
+        wanted, got = list(self.target), list(self.achieved)
+        require(set(wanted) == set(got), f"achieved must have the targets {wanted}, got {got}")
         if self.state != "steady":  # which would take a simulation
             at = _State(self.ensemble, self.state, self.size)
             for label, value in self.achieved.items():
