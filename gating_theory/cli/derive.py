@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         cell = cell_of(options.cell)
         text, record, code = to_latex(cell) + "\n", {"kind": "cell", "cell": cell.name, "latex": to_latex(cell)}, 0
     else:
-        from gating_theory import derivations
+        import gating_theory.derivations as derivations
 
         if options.list:
             found = derivations.names()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gating_theory import figures
+import gating_theory.figures as figures
 
 from .common import counter, pool
 

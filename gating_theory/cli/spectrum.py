@@ -9,6 +9,7 @@ import numpy as np
 
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
+from ..results.encoding import plain
 from ..results.provenance import provenance
 from ..spectrum.spectrum import Spectrum
 from .arguments import ensemble_of
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     spectra = [Spectrum(point) for point in points]
     rows = []
     for point, spectrum in zip(points, spectra):
-        row = point.as_dict()
+        row = plain(point)
         row.pop("ensemble")
         row |= {"radius": spectrum.radius(), "abscissa": spectrum.abscissa(), "slow_fraction": spectrum.slow_fraction(options.tau)}
         row["outliers"] = [[z.real, z.imag] for z in spectrum.outliers().tolist()]

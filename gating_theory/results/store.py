@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from .checksum import NAME, checksum_of_dataset, require_checksum, require_seal,
 from .provenance import provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     import xarray as xr
 
@@ -72,7 +72,7 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
         return file
     one = _first(result)
     # a list in any case: tuples of results are for the caller's convenience
-    content = result if encoding.is_result(result) else list(cast("Iterable[Any]", result))
+    content = list(result) if isinstance(result, (list, tuple)) and not encoding.is_result(result) else result
     about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(one))}
     arrays: dict[str, np.ndarray] = {}
     record = encoding.encode(content, arrays)

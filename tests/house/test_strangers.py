@@ -1,5 +1,10 @@
 """What a stranger adds from outside the package, in about ten lines each: a law of matrices, a quantity, a result."""
 
+import json
+import pickle
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +12,7 @@ import pytest
 
 import gating_theory as gt
 from gating_theory.ensemble.matrix_laws import LIMIT
+from gating_theory.sweeps.quantities import QUANTITIES
 
 # --- a law of matrices
 
@@ -125,3 +131,98 @@ def test_weights_of_unknown_law_get_no_answer_for_iid_ones(name):
     with pytest.raises(gt.CapabilityError, match=r"Unknown\(\).*with_matrices"):
         CALCULATORS[name](given.ensemble)
     assert given.ensemble.with_matrices("iid").matrices["h"] == gt.IID()
+
+
+# --- a result
+
+
+@gt.result("my_result")
+@dataclass(frozen=True, eq=False)
+class MyResult:
+    ensemble: gt.Ensemble
+    values: np.ndarray
+    mean: float
+
+    def check(self):
+        if not abs(self.values.mean() - self.mean) < 1e-9:
+            raise ValueError("mean is not that of the values")
+
+
+@pytest.mark.parametrize("size, start", [(3, b"{"), (20_000, b"\x89HDF")])
+def test_a_result_of_ones_own_is_saved(tmp_path, size, start):
+    values = np.random.default_rng(0).standard_normal(size)
+    mine = MyResult(signs(), values, float(values.mean()))
+    file = gt.save(mine, tmp_path / "mine")
+    assert file.read_bytes().startswith(start)
+    for again in (gt.load(file), pickle.loads(pickle.dumps(mine))):
+        assert type(again) is MyResult and again.ensemble == mine.ensemble and again.mean == mine.mean
+        np.testing.assert_array_equal(again.values, values)
+    assert json.loads(json.dumps(mine.as_dict()))["values"] == values.tolist()
+    with pytest.raises(ValueError, match="mean is not that of the values"):
+        gt.load(gt.save(MyResult(signs(), values, 7.0), file))
+
+
+# --- saved laws
+
+
+_LAW = """
+from dataclasses import dataclass
+import gating_theory as gt
+
+@dataclass(frozen=True)
+class Scaled(gt.MatrixLaw):
+    share: float
+    name = "scaled_uniform"
+
+    def draw(self, n, rng, count=1):
+        return self.share * rng.uniform(-1.0, 1.0, (count, n, n))
+"""
+
+
+def in_a_new_process(directory, code):
+    command = [sys.executable, "-c", f"import gating_theory as gt\n{code}"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
+def test_an_ensemble_with_a_law_of_ones_own_is_saved(tmp_path):
+    ensemble = signs(bias={"z": 0.1})
+    file = gt.save(ensemble, tmp_path / "signs.json")
+    assert gt.load(file) == ensemble and gt.load(file).matrices["h"] == RandomSigns()
+    point = gt.fixed_points(ensemble)[-1]
+    again = gt.load(gt.save(point, tmp_path / "point.json"))
+    assert again == point and pickle.loads(pickle.dumps(point)).ensemble.matrices == ensemble.matrices
+    sites = gt.load(gt.save(point.sites, tmp_path / "sites.nc"))
+    assert sites.matrices == dict.fromkeys("zrh", RandomSigns())
+    done = in_a_new_process(tmp_path, "gt.load('signs.json')")
+    words = r"matrix law 'random_signs' is not defined here \(.*iid.*\): import the module that defines it"
+    assert done.returncode and re.search(words, done.stderr)
+
+
+def test_a_law_with_a_parameter_comes_back_where_its_class_is(tmp_path):
+    (tmp_path / "laws.py").write_text(_LAW)
+    save = "import laws\ngt.save(gt.Ensemble(gt.GRU, matrices={'h': laws.Scaled(0.1)}), 'e.json')"
+    load = "import laws\nassert gt.load('e.json').matrices == {'z': gt.IID(), 'r': gt.IID(), 'h': laws.Scaled(0.1)}"
+    for code in (save, load):
+        done = in_a_new_process(tmp_path, code)
+        assert not done.returncode, done.stderr
+    assert "'scaled_uniform' is not defined here" in in_a_new_process(tmp_path, "gt.load('e.json')").stderr
+
+
+# --- a quantity
+
+
+def distance_from_the_circle(spectrum):
+    return abs(1.0 - spectrum.radius())
+
+
+@pytest.fixture
+def own_quantity():
+    gt.register_quantity("distance", distance_from_the_circle, long_name="distance of the edge from the unit circle")
+    yield "distance"
+    del QUANTITIES["distance"]
+
+
+def test_a_quantity_of_ones_own_is_swept(tmp_path, own_quantity):
+    data = gt.phase_diagram(signs(), {"gain.h": [1.0, 3.0]}, [own_quantity, "radius"])
+    np.testing.assert_array_equal(data[own_quantity], abs(1.0 - data["radius"]))
+    assert gt.load(gt.save(data, tmp_path / "swept.nc")).identical(data)

@@ -190,8 +190,19 @@ def test_what_has_no_type_is_refused():
 def test_registration_is_checked():
     with pytest.raises(ValueError, match="kind 'test.toy' is that of"):
         result("test.toy")(type("Other", (), {}))
+    bare = result("test.bare")(type("Bare", (), {}))  # could become a dataclass yet
     with pytest.raises(TypeError, match="name its fields="):
-        result("test.bare")(type("Bare", (), {}))
+        encode(bare())
+
+
+def test_the_order_of_decorators_does_not_matter():
+    @dataclass(frozen=True)
+    @result("test.early")
+    class Early:
+        x: float
+        _seen: object = None
+
+    assert decode(encode(Early(0.1, "seen"))) == Early(0.1) and Early(1.0).as_dict() == {"kind": "test.early", "x": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from strategies import changed
 
 import gating_theory as gt
 from gating_theory.results.checksum import signed
+from gating_theory.results.status import Status
 from gating_theory.support.files import write_atomically
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8}, bias={"z": 0.1}, bias_std={"z": 1 / 3})
@@ -83,7 +84,22 @@ def test_any_ensemble(tmp_path, gain, bias, spread):
 
 
 def test_chaos_onset(tmp_path):
-    value = gt.ChaosOnset(1.05, "gain.h", 0.02, True, (-0.01, 0.002), (0.02, 0.003), False, (1.04, 1.06), 500, 200)
+    value = gt.ChaosOnset(
+        1.05,
+        "gain.h",
+        kind="chaos",
+        error=0.02,
+        discontinuous=False,
+        moments={},
+        ensemble=GRU.replace({"gain.h": 1.05}),
+        status=Status("continuous", "onset of chaos"),
+        rising=True,
+        below=(-0.01, 0.002),
+        above=(0.02, 0.003),
+        values=(1.04, 1.06),
+        n_units=500,
+        n_steps=200,
+    )
     again = gt.load(gt.save(value, tmp_path / "chaos.json"))
     for other in (again, pickle.loads(pickle.dumps(value))):
         assert isinstance(other, gt.ChaosOnset) and other == value and vars(other) == vars(value)
@@ -451,6 +467,7 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     script = f"""
 import os, signal
 from pathlib import Path
+from gating_theory.results.status import Status
 from gating_theory.support.files import write_atomically
 
 def die(name):
