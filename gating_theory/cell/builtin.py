@@ -8,7 +8,6 @@ from __future__ import annotations
 import sympy as sp
 
 from ..results.encoding import cell_finder
-from . import BUILTIN
 from .cell import Cell
 from .symbolic import sigma
 
@@ -125,6 +124,9 @@ JANET = Builtin(
     fixed_point=[(1 + (sp.exp(beta) - 1) * sigma(y_f - beta)) * g],
     parameters=[beta],
 )
+
+#: Names of the built-in cells, in the order in which they stand above.
+BUILTIN = tuple(name for name, value in list(globals().items()) if isinstance(value, Builtin))
 
 __all__ = ["BUILTIN", "Builtin", "named", *BUILTIN]
 

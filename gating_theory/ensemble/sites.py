@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,3 +95,24 @@ class Sites:
 
     def __repr__(self) -> str:
         return f"Sites({self.cell.name}, {self.size} sites, {self.source})"
+
+    @classmethod
+    def pooled(cls, samples: Sequence[Sites], source: str) -> Sites:
+        """The sites of several sampled populations as one, each site with the same weight; gains and laws are those of the first.
+
+        Parameters
+        ----------
+        samples : sequence of Sites, of one cell
+        source : str
+        """
+        first = samples[0]
+        arrays = [np.concatenate([getattr(s, name) for s in samples], axis=1) for name in ("state", "fields", "parameters")]
+        size = arrays[0].shape[1]
+        return cls(first.cell, np.full(size, 1.0 / size), *arrays, first.gain, source, matrices=first.matrices)
+
+    def thinned(self, size: int) -> Sites:
+        """Every k-th site of a sampled population, each with the same weight: at most ``size`` of them."""
+        keep = slice(None, None, -(-self.size // size))
+        arrays = [getattr(self, name)[:, keep] for name in ("state", "fields", "parameters")]
+        n = arrays[0].shape[1]
+        return Sites(self.cell, np.full(n, 1.0 / n), *arrays, self.gain, self.source, matrices=self.matrices)

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
-    "HOMES",
     "cell_class",
     "cell_finder",
     "decode",
@@ -64,9 +63,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-#: Modules that register the kinds whose names begin so, imported when a file holds one: {"flow": ...} for "flow.Cycle". The one of
-#: "cell" says how a name becomes a cell. Filled by the package's face.
-HOMES: dict[str, str] = {}
+#: Classes of the face that belong to a part of the package which is brought by its own kinds only.
+_SELDOM = ("GRUFlow",)
 
 #: What classes are called whose kinds begin so, and which anybody can add to: {"law": "matrix law"} for "law.iid".
 FAMILIES: dict[str, str] = {}
@@ -93,7 +91,8 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
 
     Parameters
     ----------
-    kind : str, a name that no other class has; "chapter.Name" where a module has to be imported first (see ``HOMES``)
+    kind : str
+        A name that no other class has; those of a part of the package that is seldom used begin with its name, as "flow.Cycle".
     fields : sequence of str, optional
         Attributes that the class takes as arguments of the same names. Default: the fields of a dataclass or NamedTuple, those
         that begin with an underscore left out.
@@ -446,8 +445,8 @@ def _class_of(kind):
     if not isinstance(kind, str):
         raise ValueError(f"unknown kind {kind!r}")
     family, _, name = kind.partition(".")
-    if kind not in _CLASSES and family in HOMES:
-        import_module(HOMES[family])
+    if kind not in _CLASSES:
+        _ask_the_face(family if name else "")
     if kind in _CLASSES:
         return _CLASSES[kind]
     if family in FAMILIES:
@@ -460,8 +459,22 @@ def _class_of(kind):
 
 def _finder():
     if "find" not in _cells:
-        import_module(HOMES["cell"])  # which brings sympy
+        _ask_the_face("")
     return _cells["find"]
+
+
+def _ask_the_face(part):
+    """Have the package bring all the classes that its face passes on, or those of one of its parts, so that they register.
+
+    Names are imported when they are first used: a process that does nothing but load a file has met no class yet.
+    """
+    face = import_module(__name__.partition(".")[0])
+    if part in face.__all__:
+        getattr(face, part)
+    for name in face.__all__ if not part else ():
+        # names in small letters are functions and parts of the package
+        if name[0].isupper() and name not in _SELDOM:
+            getattr(face, name)
 
 
 def _known_type(name):

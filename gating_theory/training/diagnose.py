@@ -269,20 +269,19 @@ class _Report:
             values, sites = self.eigenvalues(run, times, sequences, tell)
             twins, twin_sites = self.eigenvalues(self.other, times, sequences, tell)
             growth, gradient = self.follow(followed, tell)
-            gain = net.ensemble.array("gain")
+            # nothing is known of the law of given weights: theory is that of iid normal ones, and the text says so
+            ensemble = net.ensemble.with_matrices("iid")
             spectra = [Spectrum(s) for s in sites]
             from_sites = [self.theory(spectrum) for spectrum in spectra]
             structure = self.structure(values, spectra), self.structure(twins, [Spectrum(s) for s in twin_sites])
-            random = self.mean_field(net.ensemble)
+            random = self.mean_field(ensemble)
             tell(1)
-        weight = np.full(sum(s.size for s in sites), 1.0 / sum(s.size for s in sites))
-        parts = (np.concatenate([getattr(s, a) for s in sites], axis=1) for a in ("state", "fields", "parameters"))
-        pooled = Sites(net.cell, weight, *parts, gain, "recorded network" if self.driven else "network")
+        pooled = Sites.pooled(sites, "recorded network" if self.driven else "network")
         n = len(growth)
         result = Diagnosis(
             source=self.name,
             network=net,
-            ensemble=net.ensemble,
+            ensemble=ensemble,
             weights=weight_statistics(net),
             overlaps=weight_overlaps(net),
             driven=self.driven,
@@ -448,6 +447,7 @@ def _text(d):
     lines += [f"  {text}" for text in _LEGEND]
     if d.random is not None:
         lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
+    lines.append("  theory assumes iid normal matrices of these gains")
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
     lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())

@@ -224,7 +224,8 @@ def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: np.random.Generato
     K = ensemble.cell.n_fields
     fields, parameters = values[:K], values[K:]
     state = np.array([np.broadcast_to(s, n) for s in ensemble.cell.compiled.fixed_state(fields, parameters)])
-    return Sites(ensemble.cell, np.full(n, 1.0 / n), state, fields, parameters, ensemble.array("gain"), "sampled mean field")
+    weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
+    return Sites(ensemble.cell, weights, state, fields, parameters, gain, "sampled mean field", matrices=ensemble.matrices)
 
 
 def validate(
@@ -357,7 +358,7 @@ class _Comparison:
             for _ in range(_POPULATIONS):
                 net = Network.sample(self.ensemble, self.n, self.rng)
                 samples.append(net.sites(net.run(net.random_state(self.rng), _STEPS)))
-            population = _pooled(samples)
+            population = Sites.pooled(samples, "simulation, pooled")
             limit = Spectrum(population)
             # the pool is itself a sample: its own error adds to that of the measured networks
             inflation = np.sqrt(1.0 + self.m / _POPULATIONS)
@@ -388,7 +389,7 @@ class _Comparison:
             for k in range(theory.size)
         ]
         if population is not None:
-            population = _thinned(population, _SHOWN)
+            population = population.thinned(_SHOWN)
         return rows, np.concatenate(clouds), population
 
     def matrix_spread(self, theory):
@@ -476,17 +477,3 @@ class _Comparison:
         values = (float(theory), float(own.mean()), float(measured.mean()), self.n, self.m)
         values += (float(shift), float(spread), None if edges else float(matrices))
         return Row(self.case.name, self.names[k], *values, "DISAGREE" if reasons else "agree", "; ".join(reasons))
-
-
-def _pooled(samples):
-    first = samples[0]
-    arrays = [np.concatenate([getattr(s, name) for s in samples], axis=1) for name in ("state", "fields", "parameters")]
-    size = arrays[0].shape[1]
-    return Sites(first.cell, np.full(size, 1.0 / size), *arrays, first.gain, "simulation, pooled")
-
-
-def _thinned(sites, size):
-    keep = slice(None, None, -(-sites.size // size))
-    arrays = [getattr(sites, name)[:, keep] for name in ("state", "fields", "parameters")]
-    n = arrays[0].shape[1]
-    return Sites(sites.cell, np.full(n, 1.0 / n), *arrays, sites.gain, sites.source)

@@ -15,10 +15,6 @@ def test_builtin_cells_are_public(name):
     assert getattr(gt, name) is cell and cell.name == name and name in gt.__all__
 
 
-def test_the_list_of_names_is_that_of_the_definitions():
-    assert {cell.name for cell in vars(cells).values() if isinstance(cell, cells.Builtin)} == set(BUILTIN)
-
-
 # one step of each cell as its authors write it, plain numpy: state, fields -> new state (parameters at the values given)
 
 

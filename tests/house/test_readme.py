@@ -18,7 +18,7 @@ EXAMPLES = {
     "docs/own_cell.md": (3, 5),
     "docs/cluster.md": (3, 2),
     "docs/checkpoint.md": (2, 1),
-    "docs/extending.md": (4, 2),
+    "docs/extending.md": (7, 4),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
