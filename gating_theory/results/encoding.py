@@ -130,10 +130,11 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
         if fields is not None:
             _FIELDS[cls] = tuple(fields)
         _CLASSES[kind], _KINDS[cls] = cls, kind
+        given: Any = cls
         if not hasattr(cls, "as_dict"):
-            cls.as_dict = _as_dict
+            given.as_dict = _as_dict
         if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
-            cls.__reduce__ = _reduce
+            given.__reduce__ = _reduce
         return cls
 
     return register
@@ -228,7 +229,7 @@ def _made(cls, values):
     return cls(**values)
 
 
-def plain(value: object) -> Any:
+def plain(value: Any) -> Any:
     """``value`` as other programs read it from JSON, with less than :func:`decode` needs to make it again.
 
     Arrays and tuples become lists, complex numbers pairs, nan and inf strings, results what their ``as_dict`` says, a status its

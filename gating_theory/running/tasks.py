@@ -47,7 +47,7 @@ def collect(
         All that the results depend on, for the journal.
     """
     out = [None] * len(tasks)
-    with nullcontext() if journal is None else Journal(journal, work) as pieces:
+    with nullcontext() if journal is None else Journal(journal, work or {}) as pieces:
         results = run_tasks(function, tasks, executor, pieces)
         with closing(results), Progress(progress, sum(sizes), unit) as tell:
             for i, result in results:
