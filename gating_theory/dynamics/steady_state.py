@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.sites import Sites
 from ..mean_field.moments import MomentMap
 from ..results.encoding import require, result
+from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.checks import generator, integer
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
 from .simulation import Simulation, simulate
 from .time_averages import block_error, settled_mean, stationary_from
 
@@ -43,38 +48,56 @@ class SteadyState:
     lyapunov, lyapunov_stderr : float
         Largest Lyapunov exponent per step (natural logarithm), and its error: from blocks after the transient, and half its drift
         where it still drifts; nan if not asked for.
-    verdict : str
-        "settled" (at a fixed point), "chaotic" (exponent above zero by three standard errors), "driven" (the exponent is below zero
-        and the state follows its input noise), or "undecided" (marginal, not stationary yet, or periodic).
-    status : str, the verdict with its numbers, and whether the run was long enough
-    converged : bool, whether a stationary stretch of at least half of the run was found
-    simulation : Simulation
+    status : Status
+        Its code is the verdict, its text has the numbers, and ``ok`` says whether a stationary stretch was found.
+
+        - "settled": at a fixed point
+        - "chaotic": the exponent is above zero by three standard errors
+        - "driven": the exponent is below zero, and the state follows its input noise
+        - "undecided": marginal, not stationary yet, or periodic
+    sites : Sites, for the random-matrix calculators
+    correlations : dict or None
+        {"state": (L, d), "fields": (L, K), "messages": (L, n)} arrays of second moments E x(t) x(t + lag) at lags 0 .. L - 1, where
+        the theory of the state has given them; None where they are taken from the simulation.
+    simulation : Simulation, or None where none was made
     """
 
     ensemble: Ensemble
-    moments: dict
-    stderr: dict
+    moments: dict[str, float]
+    stderr: dict[str, float]
     transient: int
     lyapunov: float
     lyapunov_stderr: float
-    verdict: str
-    status: str
-    converged: bool
-    simulation: Simulation = field(repr=False)
+    status: Status
+    sites: Sites = field(repr=False)
+    correlations: dict[str, np.ndarray] | None = field(default=None, repr=False)
+    simulation: Simulation | None = field(default=None, repr=False)
 
     @property
-    def sites(self):
-        """Sites of the end of the simulation, for the random-matrix calculators."""
-        return self.simulation.sites
+    def verdict(self) -> str:
+        """The code of the status: "settled", "chaotic", "driven" or "undecided"."""
+        return self.status.code
+
+    @property
+    def converged(self) -> bool:
+        """Whether a stationary stretch of at least half of the run was found."""
+        return self.status.ok
+
+    @property
+    def ok(self) -> bool:
+        """The same as ``converged``."""
+        return self.status.ok
 
     def check(self) -> None:
-        """ValueError where moments are not those of the simulation's ensemble."""
+        """ValueError where moments are not those of the ensemble, or nothing gives correlations."""
         names = self.ensemble.cell.message_names
         good = tuple(self.moments) == tuple(self.stderr) == names
         require(good, f"moments must be those of {list(names)}, got {list(self.moments)}")
-        require(self.simulation.ensemble == self.ensemble, "the simulation is of another ensemble")
+        require(self.correlations is not None or self.simulation is not None, "neither correlations nor a simulation")
+        if self.simulation is not None:
+            require(self.simulation.ensemble == self.ensemble, "the simulation is of another ensemble")
 
-    def autocorrelation(self, lags):
+    def autocorrelation(self, lags: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Second moments E x(t) x(t + lag) over recorded sites and times after the transient [T5].
 
         Parameters
@@ -90,57 +113,69 @@ class SteadyState:
         ------
         ValueError : a lag that is not an integer or beyond the run, a run without recorded sites
         """
-        run, t0 = self.simulation, self.transient
-        if run.recorded_state.shape[2] == 0:
-            raise ValueError("record was 0 in this run: autocorrelations of states and fields need recorded sites")
-        span = run.n_steps - t0
-        lags = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
-        if not lags or max(lags) >= span:
-            raise ValueError(f"lags must be below {span}, the steps after the transient of {t0}, got {lags}")
+        wanted = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
+        if self.correlations is not None:
+            _require_within(wanted, len(self.correlations["messages"]), "those that are known")
+            return {name: table[wanted] for name, table in self.correlations.items()}
+        assert self.simulation is not None  # one or the other is there
+        return _autocorrelation(self.simulation, self.transient, wanted)
 
-        def of(series):
-            x = series[t0:]
-            return np.array([np.mean(x[: span - lag] * x[lag:], axis=(0, 2)) for lag in lags])
-
-        tables = [run.correlations[name][t0:, t0:] for name in self.ensemble.cell.message_names]
-        messages = [[float(np.mean(np.diagonal(table, lag))) for table in tables] for lag in lags]
-        return {"state": of(run.recorded_state), "fields": of(run.recorded_fields), "messages": np.array(messages)}
-
-    def as_dict(self):
-        """JSON-ready: ensemble, moments, errors, exponent, verdict, status."""
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: ensemble, moments, errors, exponent, verdict, status; the size of the run if there was one."""
         run = self.simulation
+        size = {} if run is None else {"n_units": run.n_units, "n_steps": run.n_steps}
         return {
             "kind": "steady_state",
             "ensemble": self.ensemble.as_dict(),
-            "n_units": run.n_units,
-            "n_steps": run.n_steps,
+            **size,
             "moments": self.moments,
             "stderr": self.stderr,
             "transient": self.transient,
             "lyapunov": self.lyapunov,
             "lyapunov_stderr": self.lyapunov_stderr,
             "verdict": self.verdict,
-            "status": self.status,
+            "status": str(self.status),
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         shown = ", ".join(f"E({n})^2 = {v:.5g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
         return f"{self.ensemble.cell.name} steady state: {shown} ({self.status})"
 
 
+def _require_within(lags, span, what):
+    if not lags or max(lags) >= span:
+        raise ValueError(f"lags must be below {span}, {what}, got {lags}")
+
+
+def _autocorrelation(run, transient, lags):
+    """Second moments over recorded sites and times after the transient of a Simulation."""
+    if run.recorded_state.shape[2] == 0:
+        raise ValueError("record was 0 in this run: autocorrelations of states and fields need recorded sites")
+    span = run.n_steps - transient
+    _require_within(lags, span, f"the steps after the transient of {transient}")
+
+    def of(series):
+        x = series[transient:]
+        return np.array([np.mean(x[: span - lag] * x[lag:], axis=(0, 2)) for lag in lags])
+
+    tables = [run.correlations[name][transient:, transient:] for name in run.ensemble.cell.message_names]
+    messages = [[float(np.mean(np.diagonal(table, lag))) for table in tables] for lag in lags]
+    return {"state": of(run.recorded_state), "fields": of(run.recorded_fields), "messages": np.array(messages)}
+
+
 def steady_state(
-    ensemble,
-    n_units=100_000,
-    n_steps=300,
+    ensemble: Ensemble,
+    n_units: int = 100_000,
+    n_steps: int = 300,
     *,
-    rng=None,
-    lyapunov_units=10_000,
-    dtype="float64",
-    scale=1.0,
-    record=2000,
-    memory_limit=None,
-    progress=None,
-):
+    rng: Rng = None,
+    lyapunov_units: int = 10_000,
+    dtype: str = "float64",
+    scale: float = 1.0,
+    record: int = 2000,
+    memory_limit: float | None = None,
+    progress: Wanted = None,
+) -> SteadyState:
     """Run a large random network until it is stationary, and measure it [T5].
 
     In discrete time a network of iid matrices has no response term: its fields are Gaussian processes, independent of one another,
@@ -164,8 +199,11 @@ def steady_state(
 
     Raises
     ------
-    TypeError, ValueError, MemoryError, ConvergenceError : as simulate
+    TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError : as simulate
     """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    ensemble.require("dynamics", "steady_state", "Network.sample and Network.run")
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
     rng = generator(rng)
@@ -188,7 +226,7 @@ def _measured(ensemble, run, growth):
     if growth.size:
         exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
     verdict = verdict_on(run, moving, exponent, exponent_error)
-    status, settled = verdict, verdict == "settled"
+    text, settled = verdict, verdict == "settled"
     mean = run.moments[-1] if settled else run.moments[transient:].mean(axis=0)
     temporal = np.zeros(mean.size) if settled else block_error(run.moments[transient:])
     values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
@@ -200,13 +238,13 @@ def _measured(ensemble, run, growth):
     error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
     stationary = stationary or settled
     if growth.size:
-        status += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
+        text += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
     if settled and exponent > _SIGMAS * exponent_error:
-        status += "; the fixed point is unstable"
+        text += "; the fixed point is unstable"
     if frozen:
-        status += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
+        text += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
     elif not stationary:
-        status += f"; the moments still drift after {T} steps: run longer"
+        text += f"; the moments still drift after {T} steps: run longer"
     return SteadyState(
         ensemble,
         dict(zip(names, mean.tolist())),
@@ -214,10 +252,9 @@ def _measured(ensemble, run, growth):
         int(transient),
         exponent,
         exponent_error,
-        verdict,
-        status,
-        bool(stationary),
-        run,
+        Status(verdict, text, bool(stationary)),
+        run.sites,
+        simulation=run,
     )
 
 
@@ -251,7 +288,7 @@ class Motion(NamedTuple):
     change: np.ndarray  #: mean squared change of each step, relative to the largest mean square
 
 
-def motion(run):
+def motion(run: Simulation) -> Motion:
     """Motion of a Simulation."""
     T = run.n_steps
     transient, stationary = stationary_from(run.moments)
@@ -264,7 +301,7 @@ def motion(run):
     return Motion(T - max(10, T // 10), True, True, False, change) if still else Motion(transient, stationary, False, False, change)
 
 
-def verdict_on(run, moving, exponent, error):
+def verdict_on(run: Simulation, moving: Motion, exponent: float, error: float) -> str:
     """'settled', 'chaotic', 'driven' or 'undecided' (see SteadyState): from its Motion and exponent (nan: not known)."""
     _, stationary, still, _, change = moving
     if still:

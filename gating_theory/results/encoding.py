@@ -134,11 +134,11 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
         if fields is not None:
             _FIELDS[cls] = tuple(fields)
         _CLASSES[kind], _KINDS[cls] = cls, kind
-        changed: Any = cls
+        given: Any = cls
         if not hasattr(cls, "as_dict"):
-            changed.as_dict = dict_of
+            given.as_dict = dict_of
         if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
-            changed.__reduce__ = _reduce
+            given.__reduce__ = _reduce
         return cls
 
     return register

@@ -90,7 +90,7 @@ def test_the_exponent_is_taken_after_the_transient():
 def test_a_run_too_short_says_so():
     ens = gt.Ensemble(gt.GRU, gain={"z": 0.5, "r": 0.5, "h": 6.0}, bias={"z": 5.0})
     ss = gt.steady_state(ens, 5000, 40, rng=0, lyapunov_units=0, scale=0.01)
-    assert not ss.converged and "longer" in ss.status and ss.verdict == "undecided"
+    assert not ss.converged and "longer" in ss.status.text and ss.verdict == "undecided"
 
 
 def test_field_correlations_follow_from_messages():
@@ -227,7 +227,7 @@ def test_shut_update_gates_are_no_fixed_points(bias, verdict):
     ss = gt.steady_state(ens, 300, 500, rng=0, lyapunov_units=0)
     assert ss.verdict == verdict
     if bias == 25.0:
-        assert not ss.converged and "no fixed point" in ss.status
+        assert not ss.converged and "no fixed point" in ss.status.text
 
 
 @pytest.mark.parametrize("n_steps", [100, 400])
@@ -243,6 +243,6 @@ def test_single_precision_settles_too(n_steps):
 
 def test_rest_at_an_unstable_point_is_said():
     at_zero = gt.steady_state(gt.Ensemble(gt.Vanilla, gain=3), 100, 40, rng=0, scale=0)
-    assert at_zero.verdict == "settled" and "the fixed point is unstable" in at_zero.status
+    assert at_zero.verdict == "settled" and "the fixed point is unstable" in at_zero.status.text
     with pytest.raises(ValueError, match="record was 0"):
         gt.steady_state(gt.Ensemble(gt.Vanilla), 50, 20, rng=0, record=0, lyapunov_units=0).autocorrelation([1])
