@@ -8,6 +8,8 @@ The vector field, its Jacobian, the gate-free residual and their interval enclos
 cell and are compiled by numba on first use, which takes some seconds in every process.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .continuation.bifurcation import Bifurcation
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -22,6 +24,9 @@ from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
 from .topologies.sweep import TopologyCounts, count_fixed_points
+
+if TYPE_CHECKING:  # what __getattr__ brings
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, separatrices
 
 __all__ = [
     "Attractors",
@@ -66,7 +71,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
     if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
         from ..plotting import flows

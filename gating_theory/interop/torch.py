@@ -61,9 +61,17 @@ _KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
 class Designed(Protocol):
     """What an initialisation takes of a Design, which is made further on than this bridge."""
 
-    ensemble: Ensemble
-    reached: bool
-    status: Status
+    @property
+    def ensemble(self) -> Ensemble:
+        """The ensemble of the initialisation."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether it meets its targets."""
+
+    @property
+    def status(self) -> Status:
+        """How the search for it ended."""
 
 
 class TorchWeights(RecurrentWeights):

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 import sympy
@@ -72,3 +74,11 @@ def test_the_face_is_read():
 @pytest.mark.parametrize("label, function", FUNCTIONS, ids=[label for label, _ in FUNCTIONS])
 def test_everything_has_a_type(label, function):
     assert not untyped(function), f"{label} has no type for {untyped(function)}"
+
+
+def test_a_users_script_names_the_whole_face():
+    # what a strict type checker reads (make lint)
+    text = Path(__file__).with_name("user_script.py").read_text(encoding="utf-8")
+    for prefix, face in (("gt", gt), ("gt.flow", gt.flow), ("gt.plotting", gt.plotting)):
+        named = set(re.findall(rf"\b{re.escape(prefix)}\.(\w+)", text))
+        assert not set(face.__all__) - named, f"user_script.py leaves out some of {face.__name__}"

@@ -1,27 +1,156 @@
-"""A user's script, read by a strict type checker (make lint): the public face has types."""
+"""A user's script, read by a strict type checker (make lint) and never run: the public face has types.
+
+It names everything in the ``__all__`` of the package, of ``flow`` and of ``plotting`` (test_types.py looks), most of it by giving
+results to variables whose types are written down.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import sympy as sp
+import torch
+import xarray as xr
+from matplotlib.axes import Axes
 
 import gating_theory as gt
+from gating_theory.interop.torch import from_state_dict, init_, init_chrono_, init_orthogonal_
 
-ensemble = gt.Ensemble(gt.GRU, gain={"z": 2.0, "r": 3.0, "h": 6.0}, bias={"z": 0.5})
+version: str = gt.__version__
+
+# --- cells and ensembles
+
+cells: list[gt.Cell] = [gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.MGU, gt.LiGRU, gt.LiGRUTanh, gt.LSTM, gt.CoupledLSTM]
+cells += [gt.PeepholeLSTM, gt.JANET]
+h, y = sp.symbols("h y", real=True)
+own = gt.Cell(name="leaky", state=h, fields=[y], messages=[h], update=gt.sigma(y) * h, parameters=[])
+wrong: float = own.check_jacobian(rng=0)
+ensemble = gt.Ensemble(gt.GRU, gain={"z": 2.0, "r": 3.0, "h": 6.0}, bias={"z": 0.5}, matrices=gt.IID())
+gains: dict[str, float] = ensemble.gain
+other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
+laws: dict[str, gt.MatrixLaw] = ensemble.matrices
+
+# --- mean field and spectra
+
 points: list[gt.FixedPoint] = gt.fixed_points(ensemble)
+good: bool = points[-1].ok
+described: dict[str, object] = points[-1].as_dict()
+sites: gt.Sites = points[-1].sites
+weights: np.ndarray = sites.parameters @ sites.weights
 spectrum = gt.Spectrum(points[-1])
+given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
-critical: gt.Critical = gt.onset(ensemble, "gain.h")
-value: float = float(critical)
-count: gt.Complexity = gt.complexity(ensemble)
-rate: float = count.value
+isolated: np.ndarray = spectrum.outliers()
+try:
+    critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
+    born: gt.Critical = gt.fold(ensemble, "gain.h")
+    both: gt.Critical = gt.tricritical(ensemble, "gain.h", "bias.z")
+except gt.NoCriticalValue as nothing:
+    print(nothing)
+except gt.CapabilityError as missing:
+    print(missing)
+except gt.ConvergenceError as failed:
+    print(failed.estimate)
+value: float = critical + 1.0
+
+# --- dynamics
+
+run: gt.Simulation = gt.simulate(ensemble, 1000, 100, rng=np.random.default_rng(0), progress=True)
 steady: gt.SteadyState = gt.steady_state(ensemble, n_units=1000, n_steps=100, rng=0)
 moment: float = steady.moments["h"]
+exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
+margin: float = exponent - error
+chaos: gt.ChaosOnset = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
+rising: bool = chaos.rising
+
+# --- counting
+
+count: gt.Complexity = gt.complexity(ensemble)
+rate: float = count.value
+where: gt.Critical = gt.complexity_onset(ensemble, "gain.h")
+expected: gt.KacRice = gt.kac_rice(ensemble, 10, rng=0)
+with ThreadPoolExecutor() as executor:
+    counted: gt.FixedPointCounts = gt.count_fixed_points(ensemble, 10, 100, executor=executor)
+    table: xr.Dataset = gt.phase_diagram(ensemble, {"gain.h": [1.0, 2.0]}, ["count", "radius"], executor=executor)
+
+# --- networks
+
 net: gt.Network = gt.Network.sample(ensemble, 100, rng=np.random.default_rng(0))
+planted, rest = gt.Network.planted(points[-1], 100, rng=0)
 state: np.ndarray = net.run(net.random_state(rng=1), 50)
-eigenvalues: np.ndarray = net.eigenvalues(state)
+eigenvalues: np.ndarray = planted.eigenvalues(rest)
 exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng=0)
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
-law: dict[str, gt.MatrixLaw] = ensemble.matrices
-path = gt.save(count, "complexity.json")
+
+# --- training
+
+plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
+wanted: float = plan.solution["bias.z"]
+findings: gt.Diagnosis = gt.diagnose(net)
+advice: list[str] = findings.advice
+
+layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
+layer = init_orthogonal_(init_(layer, plan))
+trained: gt.Network = from_state_dict(layer.state_dict())
+
+# --- results of one's own, and files
+
+
+@gt.result("user.count")
+@dataclass(frozen=True)
+class Count:
+    ensemble: gt.Ensemble
+    number: float
+
+
+def gap(spectrum: gt.Spectrum) -> float:
+    return 1.0 - spectrum.radius()
+
+
+mine: float = Count(ensemble, 3.0).number
+gt.register_quantity("gap", gap, long_name="distance of the spectrum from the unit circle")
+path: Path = gt.save(count, "complexity.json")
 again: object = gt.load(path)
-flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
-topology = flow.fixed_points().topology
+
+# --- flows
+
+flow: gt.flow.Flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
+also: gt.flow.GRUFlow = gt.flow.simplify(flow)
+all_points: gt.flow.FlowFixedPoints = flow.fixed_points("certified")
+topology: gt.flow.Topology = all_points.topology
+point: gt.flow.FlowFixedPoint = all_points.points[0]
+attracting: gt.flow.Attractors = gt.flow.attractors(flow)
+regions: gt.flow.Basins = gt.flow.basins(flow)
+loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
+loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
+branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
+bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
+branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])
+orbits: gt.flow.CycleBranch = gt.flow.continue_cycle(flow, "b_h[0]", [-1.0, 1.0], loop)
+coefficient: float = gt.flow.normal_form(flow, point.state, "hopf")
+connection: gt.flow.Homoclinic = gt.flow.homoclinic(flow, "b_h[0]", [-1.0, 1.0], point.state)
+periods: gt.flow.PeriodLaw = connection.period_law([1e-3, 1e-4])
+mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
+one: gt.flow.MapAttractor = mapped.attractors[0]
+compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
+valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
+numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])
+searched: gt.flow.TopologySearch = gt.flow.search_topologies(10, rng=0)
+catalogue: dict[gt.flow.Topology, gt.flow.GRUFlow] = gt.flow.topology_catalogue()
+
+# --- pictures
+
+axes: Axes = gt.plotting.plot_spectrum(spectrum, eigenvalues, outliers=True)
+axes = gt.plotting.plot_density(spectrum, ax=axes)
+axes = gt.plotting.plot_phase_diagram(table, "radius")
+axes = gt.plotting.plot_timescales(spectrum)
+axes = gt.plotting.plot_diagnosis(findings)
+axes = gt.plotting.plot_design(plan)
+axes = gt.plotting.plot_complexity(table)
+mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
+axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
+axes = gt.flow.plot_basins(regions)
+axes = gt.flow.plot_bifurcations(branch, orbits)
+curves: dict[str, list[np.ndarray]] = gt.flow.separatrices(flow)
