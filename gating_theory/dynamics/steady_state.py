@@ -208,8 +208,8 @@ def steady_state(
     lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)
     rng = generator(rng)
     check_progress(progress)
-    options = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
-    growth = np.zeros(0)
+    options: dict[str, Any] = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
+    growth: np.ndarray | None = None
     with Progress(progress, n_steps * (2 if lyapunov_units else 1), "step") as tell:
         run = simulate(ensemble, n_units, n_steps, record=record, progress=tell.part(), **options)
         if lyapunov_units:
@@ -223,7 +223,7 @@ def _measured(ensemble, run, growth):
     moving = motion(run)
     transient, stationary, still, frozen, _ = moving
     exponent, exponent_error = np.nan, np.nan
-    if growth.size:
+    if growth is not None:
         exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
     verdict = verdict_on(run, moving, exponent, exponent_error)
     text, settled = verdict, verdict == "settled"
@@ -237,7 +237,7 @@ def _measured(ensemble, run, growth):
         spatial = response @ spatial @ response.T
     error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
     stationary = stationary or settled
-    if growth.size:
+    if growth is not None:
         text += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
     if settled and exponent > _SIGMAS * exponent_error:
         text += "; the fixed point is unstable"
