@@ -189,7 +189,7 @@ class Network:
         state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
         for k in range(cell.n_fields):
             message = np.broadcast_to(compiled.message(k, state, fields, parameters), n)
-            if message.any():
+            if float(message @ message) > 0.0:  # squares of tiny messages underflow
                 laws[k].condition(matrices[k], message, recurrent[k])
             elif std[k] > 0.0:
                 raise ValueError(f"n_units is too small: the messages of all {n} sites vanish")

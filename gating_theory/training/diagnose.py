@@ -136,7 +136,9 @@ class Diagnosis:
         """ValueError where eigenvalues are not those of as many states, or parts are of different ensembles."""
         shape = (self.n_states, self.network.cell.n_state * self.network.n_units)
         require_shapes(self, {"eigenvalues": shape, "shuffled_eigenvalues": shape})
-        require(self.network.ensemble == self.ensemble, "the network is of another ensemble")
+        # the same but for the law of the matrices, which theory assumes and given weights do not say
+        assumed = self.network.ensemble.with_matrices(self.ensemble.matrices)
+        require(assumed == self.ensemble, "the network is of another ensemble")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: all but matrices and sites (``gt.save`` keeps these too); eigenvalues as pairs of real and imaginary part."""

@@ -140,6 +140,16 @@ def test_the_fallback_proves_the_same():
         assert (a.lower <= b.upper).all() and (b.lower <= a.upper).all()
 
 
+def test_the_state_is_exact_where_the_enclosure_is_wide():
+    """Next to a steep reset gate intervals prove a box of 1e-3, whose middle has a residual of 6e-8: Newton goes on inside."""
+    U_r = [[22.894304275512695, 19.185028076171875], [0.0, 0.9448878169059753]]
+    flow = gru([[0, 0], [0, 0]], U_r, [[3.0, -3.0], [0.0, 1.0]], [10.439486503601074, 0.0], [0.0, 25.051969528198242], [0.0, 0.0])
+    found = flow.fixed_points()
+    assert found.complete and max(np.ptp([p.lower, p.upper], axis=0).max() for p in found) > 1e-4
+    for p in found:
+        assert np.abs(flow.residual(p.state)).max() < 1e-11 and (p.lower <= p.state).all() and (p.state <= p.upper).all()
+
+
 def test_three_units():
     # three independent units: products of the one-dimensional points, 3^3, eigenvalues real
     found = GRUFlow(U_h=np.diag([6.0, 5.0, 4.0])).fixed_points("certified")

@@ -22,6 +22,10 @@ __all__ = ["FlowFixedPoint", "FlowFixedPoints", "Topology", "find_all"]
 _BUDGET = {"validated": 1_000_000, "certified": 20_000}
 
 
+#: Residual above which the middle of an enclosure is polished, and Newton steps at most.
+_POLISHED, _NEWTON_STEPS = 1e-12, 20
+
+
 @result("flow.Topology")
 class Topology(NamedTuple):
     """Numbers of (sinks, sources, saddles) of a flow, the order of [JSP]'s pictures."""
@@ -196,12 +200,31 @@ def _status(points, n_undecided, index_sum, n_boxes, finished, how):
     return Status(code, f"{how}: " + ", ".join(words), complete)
 
 
+def _polished(flow, state, box):
+    """The middle of an enclosure, or where that is wide, as next to a steep gate, what Newton's method makes of it inside."""
+    if flow.cell.closed_form is None:
+        return state
+    error = float(np.abs(flow.residual(state)).max())
+    for _ in range(_NEWTON_STEPS):
+        if error <= _POLISHED:
+            break
+        try:  # the vector field is the residual times what the gates let through: its zeros are the same
+            trial = state - np.linalg.solve(flow.jacobian(state), flow(state))
+        except np.linalg.LinAlgError:
+            break
+        left = float(np.abs(flow.residual(trial)).max()) if np.isfinite(trial).all() else np.inf
+        if not (left < error and (box[:, 0] <= trial).all() and (trial <= box[:, 1]).all()):
+            break
+        state, error = trial, left
+    return state
+
+
 def _point(flow, root, unique, backend):
     n_unstable, rotation, index, box = classify(flow.cell, flow.n_units, flow.flat, root, backend)
     # the unknowns themselves are known better than their image
     places = map_enclosure(flow.cell, flow.n_units).places
     box[places, 0], box[places, 1] = np.maximum(box[places, 0], root[:, 0]), np.minimum(box[places, 1], root[:, 1])
-    state = box.mean(axis=1)
+    state = _polished(flow, box.mean(axis=1), box)
     eigenvalues = np.linalg.eigvals(flow.jacobian(state)).astype(complex)
     kind = {UNDECIDED: "undecided", 0: "sink", flow.dim: "source"}.get(n_unstable, "saddle")
     if flow.dim > 3:
