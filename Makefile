@@ -10,13 +10,17 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: demo test bench lint pictures docs clean
+.PHONY: demo test nightly bench lint pictures docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# campaigns that the suite leaves out
+nightly: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m nightly
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/spine.py

@@ -305,7 +305,7 @@ def test_flipped_bits_in_netcdf(tmp_path, points, diagram):
         assert " is damaged: its checksum does not match" in noticed(path, whole, result, range(0, len(whole), 5))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_flipped_bytes_in_netcdf(tmp_path, points, diagram):
     for result in (points[-1], diagram):
         path = gt.save(result, tmp_path / "file.nc")
