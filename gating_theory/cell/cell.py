@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["Cell"]
+__all__ = ["Cell", "second_moment"]
+
+
+def second_moment(message: str) -> str:
+    """How the second moment of a message of this name is written: "E[h^2]", "E[(r*h)^2]"."""
+    return f"E[{message}^2]" if message.isidentifier() else f"E[({message})^2]"
 
 
 def _name_of(symbol):

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
@@ -129,7 +130,7 @@ class Complexity:
             _require_saddle(self.ensemble, self.method, self.saddles[0].point)
 
     def __str__(self) -> str:
-        shown = ", ".join(f"E({n})^2 = {v:.6g}" for n, v in self.moments.items())
+        shown = ", ".join(f"{second_moment(n)} = {v:.6g}" for n, v in self.moments.items())
         head = f"{self.ensemble.cell.name} complexity ({self.method}) {self.value:.10g}"
         return f"{head}: {shown or 'no fixed point'} ({self.status})"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
@@ -87,7 +88,7 @@ class Simulation:
         require(self.sites.cell == cell, "the sites are those of another cell")
 
     def __str__(self) -> str:
-        last = ", ".join(f"E({n})^2 = {v:.5g}" for n, v in zip(self.ensemble.cell.message_names, self.moments[-1]))
+        last = ", ".join(f"{second_moment(n)} = {v:.5g}" for n, v in zip(self.ensemble.cell.message_names, self.moments[-1]))
         return f"{self.ensemble.cell.name}, {self.n_units} units, {self.n_steps} steps: {last}"
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..mean_field.moments import MomentMap
@@ -138,7 +139,7 @@ class SteadyState:
         }
 
     def __str__(self) -> str:
-        shown = ", ".join(f"E({n})^2 = {v:.5g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
+        shown = ", ".join(f"{second_moment(n)} = {v:.5g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
         return f"{self.ensemble.cell.name} steady state: {shown} ({self.status})"
 
 

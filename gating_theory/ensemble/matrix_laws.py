@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import CapabilityError
-from ..results.encoding import FAMILIES, result
+from ..results.encoding import FAMILIES, register
 from .implicit import ImplicitMatrices
 
 __all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
@@ -76,11 +76,14 @@ class MatrixLaw(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        wrong = set(cls.holds) - set(FACTS) if isinstance(cls.holds, (set, frozenset)) else set()
+        holds = vars(cls).get("holds", frozenset())
+        if not isinstance(holds, (set, frozenset, property)):
+            raise TypeError(f"{cls.__name__}.holds must be a frozenset of facts, got {holds!r}; known are {list(FACTS)}")
+        wrong = set() if isinstance(holds, property) else holds - set(FACTS)
         if wrong:
             raise ValueError(f"{cls.__name__}.holds names the unknown facts {sorted(wrong)}; known are {list(FACTS)}")
         if "name" in vars(cls):
-            result(f"law.{cls.name}")(cls)
+            register(f"law.{cls.name}", cls)
             _LAWS[cls.name] = cls
 
     @abstractmethod

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import field_law
 from ..ensemble.populations import population
@@ -132,7 +133,7 @@ class FixedPoint:
         require(good, f"moments {self.moments} are no fixed point of {self.ensemble!r}: relative residual {residual:.3g}")
 
     def __str__(self) -> str:
-        shown = ", ".join(f"E({n})^2 = {v:.6g}" for n, v in self.moments.items())
+        shown = ", ".join(f"{second_moment(n)} = {v:.6g}" for n, v in self.moments.items())
         return f"{self.ensemble.cell.name} fixed point: {shown} ({self.status})"
 
 

@@ -133,7 +133,7 @@ def plot_density(
     norm = LogNorm(bottom, top)
     ax = axes_or_new(ax, 2.7)
     _complex_plane(ax)
-    shown = np.ma.masked_less(density, bottom)
+    shown = np.ma.masked_less_equal(density, 0.0)  # white is outside the support; inside, what is rarer has the darkest colour
     mesh = ax.pcolormesh(x, y, shown, cmap="cividis", norm=norm, shading="nearest", rasterized=True, zorder=0)
     for curve in spectrum.boundary(512):
         ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.0, zorder=3)

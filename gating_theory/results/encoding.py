@@ -61,6 +61,7 @@ __all__ = [
     "is_result",
     "kind_of",
     "plain",
+    "register",
     "require",
     "require_shapes",
     "result",
@@ -80,6 +81,9 @@ _FIELDS: dict[type, tuple[str, ...]] = {}
 
 #: The class of cells, and how one is found by its name; set by the decorators below.
 _cells: dict[str, Any] = {}
+
+#: How names of the package's own modules begin.
+_PACKAGE = f"{__name__.partition('.')[0]}."
 
 #: Types of arrays, by numpy's letter; those of the first can be variables of a netCDF file.
 _NUMBERS, _TEXT = "biufc", "U"
@@ -107,8 +111,8 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
 
     Raises
     ------
-    ValueError : when the class is made, if another one has this kind
-    TypeError : when an object is saved, if its class is neither a dataclass nor a NamedTuple and ``fields`` are not given
+    ValueError : another class has this kind
+    TypeError : a kind that is no name; a class that is neither a frozen dataclass nor a NamedTuple, if ``fields`` are not given
 
     Examples
     --------
@@ -123,25 +127,47 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
     3.0
     """
 
-    def register(cls: type[_T]) -> type[_T]:
-        other = _CLASSES.get(kind)
-        if other is not None and other in cls.__mro__[1:]:
-            _KINDS[cls] = kind
-            _FIELDS[cls] = fields_of(other)
-            return cls
-        if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(f"kind {kind!r} is that of {other.__module__}.{other.__qualname__}")
-        if fields is not None:
-            _FIELDS[cls] = tuple(fields)
-        _CLASSES[kind], _KINDS[cls] = cls, kind
-        given: Any = cls
-        if not hasattr(cls, "as_dict"):
-            given.as_dict = dict_of
-        if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
-            given.__reduce__ = _reduce
-        return cls
+    if not isinstance(kind, str) or not kind:
+        raise TypeError(f'kind must be a name, as in @result("my_kind"), got {kind!r}')
 
-    return register
+    def decorate(cls: type[_T]) -> type[_T]:
+        frozen = is_dataclass(cls) and getattr(cls, "__dataclass_params__").frozen  # noqa: B009
+        if fields is None and not frozen and not hasattr(cls, "_fields"):
+            raise TypeError(
+                f'{cls.__qualname__} must be a frozen dataclass or a NamedTuple to be saved: @result("{kind}") stands above '
+                "@dataclass(frozen=True)"
+            )
+        if not cls.__module__.startswith(_PACKAGE):  # the package's own kinds are taken, also those not met yet
+            _ask_the_face(kind.partition(".")[0] if "." in kind else "")
+        return register(kind, cls, fields)
+
+    return decorate
+
+
+def register(kind: str, cls: type[_T], fields: Sequence[str] | None = None) -> type[_T]:
+    """Make a class known under a kind; what it is made of is asked when it is first needed.
+
+    Parameters
+    ----------
+    kind, fields : as for :func:`result`
+    cls : type
+    """
+    other = _CLASSES.get(kind)
+    if other is not None and other in cls.__mro__[1:]:
+        _KINDS[cls] = kind
+        _FIELDS[cls] = fields_of(other)
+        return cls
+    if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(f"kind {kind!r} is that of {other.__module__}.{other.__qualname__}")
+    if fields is not None:
+        _FIELDS[cls] = tuple(fields)
+    _CLASSES[kind], _KINDS[cls] = cls, kind
+    given: Any = cls
+    if not hasattr(cls, "as_dict"):
+        given.as_dict = dict_of
+    if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
+        given.__reduce__ = _reduce
+    return cls
 
 
 def fields_of(cls: type) -> tuple[str, ...]:

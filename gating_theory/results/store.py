@@ -75,6 +75,9 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
     content = list(result) if isinstance(result, (list, tuple)) and not encoding.is_result(result) else result
     about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(one))}
     arrays: dict[str, np.ndarray] = {}
+    for one in content if isinstance(content, list) else [content]:
+        if hasattr(one, "check"):  # what would not load is not written
+            one.check()
     record = encoding.encode(content, arrays)
     if file.suffix == ".nc" or sum(array.nbytes for array in arrays.values()) > _LARGE:
         _write_netcdf(_dataset(about | {"result": record}, arrays), file, about["provenance"])

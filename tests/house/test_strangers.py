@@ -268,3 +268,39 @@ def test_a_quantity_of_ones_own_is_swept(tmp_path, own_quantity):
     data = gt.phase_diagram(signs(), {"gain.h": [1.0, 3.0]}, [own_quantity, "radius"])
     np.testing.assert_array_equal(data[own_quantity], abs(1.0 - data["radius"]))
     assert gt.load(gt.save(data, tmp_path / "swept.nc")).identical(data)
+
+
+def test_results_that_are_not_well_made_say_so(tmp_path):
+    with pytest.raises(ValueError, match="kind 'complexity' is that of gating_theory"):
+
+        @gt.result("complexity")
+        @dataclass(frozen=True)
+        class Mine:
+            value: float
+
+    with pytest.raises(TypeError, match="kind must be a name"):
+
+        @gt.result
+        @dataclass(frozen=True)
+        class NoKind:
+            value: float
+
+    with pytest.raises(TypeError, match="Plain must be a frozen dataclass"):
+
+        @gt.result("plain")
+        class Plain:
+            value = 0.0
+
+    @gt.result("checked")
+    @dataclass(frozen=True)
+    class Checked:
+        values: np.ndarray
+
+        def check(self):
+            if self.values.ndim != 1:
+                raise ValueError("values must be a vector")
+
+    # what would not load is not written
+    with pytest.raises(ValueError, match="values must be a vector"):
+        gt.save(Checked(np.zeros((2, 2))), tmp_path / "file.json")
+    assert not list(tmp_path.iterdir())
