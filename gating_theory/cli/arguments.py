@@ -252,11 +252,11 @@ def _values(option, items):
 
 def cell_of(name: str) -> Cell:
     """The built-in cell of that name; ValueError for another."""
-    from ..cell import builtin as cells
+    from ..cell import builtin
 
-    if name not in cells.BUILTIN:
-        raise ValueError(f"--cell must be one of {', '.join(cells.BUILTIN)}, got {name!r}")
-    return getattr(cells, name)
+    if name not in builtin.BUILTIN:
+        raise ValueError(f"--cell must be one of {', '.join(builtin.BUILTIN)}, got {name!r}")
+    return getattr(builtin, name)
 
 
 def ensemble_of(options: argparse.Namespace) -> Ensemble:

@@ -38,7 +38,7 @@ _SITES_TOL, _SITES = 1e-4, 40_000
 @result("complexity")
 @dataclass(frozen=True)
 class Complexity:
-    """The complexity of an ensemble's landscape of fixed points [T7].
+    """How many fixed points the networks of an ensemble have: the growth rate of their number with the size [T7].
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
-    self-consistent unknowns; every change of sign of the slope along the ridge (see the module) is a saddle, the largest maximum
+    self-consistent unknowns; every change of sign of the slope along the ridge (``ridge.py``) is a saddle, the largest maximum
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
     the spectrum there. The ridge is sought from eleven amplitudes and followed in steps of 0.4 or less in log E m^2: two saddles
     closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed.
