@@ -25,12 +25,20 @@ from .newton import Newton
 from .ridge import DEPTH, Ridge
 from .saddles import Saddle, find_saddles, mean_field_saddles
 
-__all__ = ["Complexity", "complexity"]
+__all__ = ["CODES", "Complexity", "complexity"]
 
 #: Default tolerances of a rate: where the site integral runs over up to two variables, and over more.
 _TOL, _LOOSE_TOL = 1e-10, 1e-7
-#: Codes of a status for which the value cannot be relied on.
-_FAILS = frozenset({"undecided", "inaccurate", "incomplete", "unbounded"})
+#: {code of a status: whether the value can be relied on}, in the order in which datasets number them.
+CODES: dict[str, bool] = {
+    "converged": True,
+    "not_positive": True,
+    "no_saddle": True,
+    "undecided": False,
+    "inaccurate": False,
+    "incomplete": False,
+    "unbounded": False,
+}
 #: The population of ``Complexity.sites``: its tolerance, and sites at most.
 _SITES_TOL, _SITES = 1e-4, 40_000
 
@@ -214,7 +222,7 @@ def _nothing(ensemble, method, status, functional):
 
 
 def _status(code, text):
-    return Status(code, text, code not in _FAILS)
+    return Status(code, text, CODES[code])
 
 
 def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | None, tol):
