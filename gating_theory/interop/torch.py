@@ -22,6 +22,7 @@ except ImportError as error:  # the extra is optional
     raise ImportError(text, name="torch") from None
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import KINDS
 from ..support.checks import generator, real
 from ..support.types import Rng
 from . import initialise
@@ -57,6 +58,8 @@ _MODULES = {
 }
 _RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
 _KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
+#: Kinds of hyperparameters that an initialisation does not write into bias vectors.
+_NOT_IN_BIASES = frozenset({"gain", "input_std"})
 
 
 class Designed(Protocol):
@@ -435,7 +438,7 @@ def init_(
     if input_gain is not None:
         input_gain = real("input_gain", input_gain, low=0.0)
     rng = generator(rng)
-    needs_bias = any(ensemble.array(kind).any() for kind in ("bias", "bias_std", "parameter", "parameter_std"))
+    needs_bias = any(ensemble.array(kind).any() for kind in KINDS if kind not in _NOT_IN_BIASES)
     if needs_bias and not module.bias:
         raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
     values: dict[str, np.ndarray] = {}
