@@ -91,5 +91,5 @@ def document(results):
                 lines += ["", step.text]
                 if step.latex is not None:
                     lines += ["", "$$", step.latex, "$$"]
-        lines += ["", f"**{result.status.partition(':')[0]}:**{result.status.partition(':')[2]}"]
+        lines += ["", f"**{result.heading}:** {result.detail}"]
     return "\n".join(lines) + "\n"

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from gating_theory.results.status import Status
+
 from .operators import normal_form
 from .site import canonical
 
@@ -154,18 +156,27 @@ class Result:
         return self.derivation is not None and len(self.derivation.claims) > 0 and not self.failures
 
     @property
+    def heading(self):
+        """The first words of the status: whether it is proved."""
+        return "Proved" if self.proved else f"NOT PROVED ({self.name})"
+
+    @property
+    def detail(self):
+        """The rest of the status: what was proved and how, or what failed."""
+        if not self.proved:
+            return "; ".join(f"{name}: {what}" for name, what in self.failures.items()) or "there is no claim"
+        claims = self.derivation.claims
+        identities = sum(isinstance(claim, Equal) for claim in claims)
+        signs = len(claims) - identities
+        count = f"{identities} {'identity' if identities == 1 else 'identities'}"
+        if signs:
+            count += f" and {signs} {'sign' if signs == 1 else 'signs'}"
+        return f"{count}, {self.derivation.how}."
+
+    @property
     def status(self):
-        """One line: what was proved, or what failed."""
-        if self.proved:
-            claims = self.derivation.claims
-            identities = sum(isinstance(claim, Equal) for claim in claims)
-            signs = len(claims) - identities
-            count = f"{identities} {'identity' if identities == 1 else 'identities'}"
-            if signs:
-                count += f" and {signs} {'sign' if signs == 1 else 'signs'}"
-            return f"Proved: {count}, {self.derivation.how}."
-        detail = "; ".join(f"{name}: {what}" for name, what in self.failures.items()) or "there is no claim"
-        return f"NOT PROVED ({self.name}): {detail}"
+        """Status with the code "proved" or "failed"; in one line what was proved, or what failed."""
+        return Status("proved" if self.proved else "failed", f"{self.heading}: {self.detail}", self.proved)
 
 
 @dataclass(frozen=True)

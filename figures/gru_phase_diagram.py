@@ -59,7 +59,7 @@ def compute(quick, rng, work):
 def _tricritical(ens):
     try:
         return float(gt.tricritical(ens, "gain.r", along="gain.h"))
-    except ValueError:  # none: b_r >= ln 2
+    except gt.NoCriticalValue:  # there is none for b_r >= ln 2
         return np.nan
 
 

@@ -74,7 +74,7 @@ def _complexity(ens, a_h):
     for method in ("mean_field", "annealed"):
         try:
             out.append(gt.complexity(ens.replace({"gain.h": a_h}), method=method).value)
-        except (ValueError, gt.ConvergenceError):
+        except gt.ConvergenceError:
             out.append(np.nan)
     return out
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
-from . import symbolic as derive
+from . import symbolic
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -62,7 +62,7 @@ def compile_expressions(
     """
     import sympy as sp
 
-    stable = [derive.stable_form(sp.sympify(e)) for e in expressions]
+    stable = [symbolic.stable_form(sp.sympify(e)) for e in expressions]
     raw = sp.lambdify(list(arguments), stable, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
 
     def call(*arrays: Any) -> list[Any]:
@@ -170,7 +170,7 @@ class CompiledCell:
         table = self.cell.closed_form
         arguments = [*self.cell.fields, *self.cell.parameters]
         call = compile_expressions(arguments, [table[s] for s in self.cell.state])
-        # the closed form is the user's word: hold it against the update before anything leans on it
+        # whoever wrote the cell claims that this is its fixed point: check that before it is used
         rng = np.random.default_rng(0)
         y = rng.normal(size=(len(self.cell.fields), 50))
         p = rng.normal(scale=0.3, size=(len(self.cell.parameters), 50))
@@ -298,7 +298,7 @@ class CompiledCell:
             try:
                 values = self.messages(self.fixed_state(y, p), y, p)
             except ConvergenceError:
-                return True  # unknown; whoever asks for these sites is told
+                return True  # not known: the calculator that needs these sites raises the error itself
             largest.append(max(float(np.max(np.abs(v))) for v in values))
         return largest[1] <= 2.0 * largest[0] + 1.0
 
@@ -306,9 +306,9 @@ class CompiledCell:
 
     @cached_property
     def _minors(self):
-        return {center: _PolynomialMinors(self._arguments, derive.bordered_minors(self.cell, center)) for center in (0, 1)}
+        return {center: _PolynomialMinors(self._arguments, symbolic.bordered_minors(self.cell, center)) for center in (0, 1)}
 
-    def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[derive.Minor, np.ndarray]:
+    def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[symbolic.Minor, np.ndarray]:
         """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
         return self._minors[center](*self._pack(state, fields, parameters))
 
@@ -345,7 +345,7 @@ class CompiledCell:
     def _response(self):
         if self.cell.closed_form is None:
             return None
-        messages, W = derive.response(self.cell)
+        messages, W = symbolic.response(self.cell)
         arguments = [*self.cell.fields, *self.cell.parameters]
         return compile_expressions(arguments, [*messages, *W])
 
@@ -387,11 +387,11 @@ class CompiledCell:
 
         Returns a list of products, each a list of :class:`Factor`.
         """
-        expression = derive.stable_form(expression)
+        expression = symbolic.stable_form(expression)
         if self.cell.closed_form is not None:
-            expression = derive.stable_form(expression.xreplace(self.cell.closed_form))
+            expression = symbolic.stable_form(expression.xreplace(self.cell.closed_form))
         out = []
-        for groups in derive.separate(expression, self.dependence):
+        for groups in symbolic.separate(expression, self.dependence):
             out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
         return out
 
@@ -431,7 +431,7 @@ class CompiledCell:
     def expansion(self) -> tuple[list[list[Products]], list[list[list[Products]]]]:
         """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
         require_closed_form(self.cell, "the small-moment expansion")
-        A, B = derive.small_moment_expansion(self.cell)
+        A, B = symbolic.small_moment_expansion(self.cell)
         linear = [[self.factorise(e) for e in row] for row in A]
         quadratic = [[[self.factorise(e) for e in row] for row in block] for block in B]
         return linear, quadratic
@@ -447,7 +447,7 @@ class CompiledCell:
         """
         resonant, constant = {}, {}
         for center in (0, 1):
-            minors = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
+            minors = symbolic.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
             pole = minors.pop(((), ()))
             where: set[int] = set()
             for c in pole:
@@ -486,14 +486,14 @@ class CompiledCell:
         symbol = [*self.cell.fields, *self.cell.parameters][v]
         out = {}
         for center in (0, 1):
-            pole = derive.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)[(), ()]
+            pole = symbolic.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)[(), ()]
             out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
         return out
 
     @cached_property
     def outlier_factors(self) -> dict[tuple[int, int], list[tuple[Products, Products] | None]]:
         """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
-        minors = derive.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
+        minors = symbolic.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
         minors.pop(((), ()))
         out = {}
         for ((k,), (l,)), q in minors.items():

@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..ensemble.hyperparameters import KINDS
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -215,15 +217,9 @@ def new_directory(text: str) -> Path:
 
 def _ensemble_arguments(parser):
     parser.add_argument("--cell", default="GRU", metavar="NAME", help="a built-in cell (default GRU)")
-    for kind, text in (
-        ("gain", "gains: one number for all fields, or z=2 r=3 h=6 (default 1)"),
-        ("bias", "mean biases (default 0)"),
-        ("bias-std", "spreads of the biases (default 0)"),
-        ("input-std", "standard deviations of the inputs (default 0)"),
-        ("parameter", "means of the cell's site parameters (default 0)"),
-        ("parameter-std", "spreads of the cell's site parameters (default 0)"),
-    ):
-        parser.add_argument(f"--{kind}", nargs="+", metavar="VALUE", help=text)
+    for name, kind in KINDS.items():
+        text = f"{kind.words.format('NAME')}: one number for all, or NAME=NUMBER pairs (default {kind.default:g})"
+        parser.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="VALUE", help=text)
 
 
 def _number(text, where, form="a number"):
@@ -252,19 +248,18 @@ def _values(option, items):
 
 def cell_of(name: str) -> Cell:
     """The built-in cell of that name; ValueError for another."""
-    from ..cell import builtin as cells
+    from ..cell import builtin
 
-    if name not in cells.BUILTIN:
-        raise ValueError(f"--cell must be one of {', '.join(cells.BUILTIN)}, got {name!r}")
-    return getattr(cells, name)
+    if name not in builtin.BUILTIN:
+        raise ValueError(f"--cell must be one of {', '.join(builtin.BUILTIN)}, got {name!r}")
+    return getattr(builtin, name)
 
 
 def ensemble_of(options: argparse.Namespace) -> Ensemble:
     """The Ensemble that ``--cell``, ``--gain``, ``--bias`` and the like describe."""
     from ..ensemble.ensemble import Ensemble
 
-    kinds = ("gain", "bias", "bias_std", "input_std", "parameter", "parameter_std")
-    values = {kind: _values(kind.replace("_", "-"), getattr(options, kind)) for kind in kinds}
+    values = {kind: _values(kind.replace("_", "-"), getattr(options, kind)) for kind in KINDS}
     return Ensemble(cell_of(options.cell), **values)
 
 

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
             results = derivations.derive_all(options.names or None)
             failed = [result for result in results if not result.proved]
             text, code = derivations.document(results), 1 if failed else 0
-            rows = [{"name": r.name, "title": r.statement.title, "proved": r.proved, "status": r.status} for r in results]
+            rows = [{"name": r.name, "title": r.statement.title, "proved": r.proved, "status": str(r.status)} for r in results]
             record = {"kind": "derivations", "results": rows}
             for result in failed:
                 print(f"gating-theory: proof failed: {result.name}: {result.status}", file=sys.stderr)

@@ -26,12 +26,20 @@ from .newton import Newton
 from .ridge import DEPTH, Ridge
 from .saddles import Saddle, find_saddles, mean_field_saddles
 
-__all__ = ["Complexity", "complexity"]
+__all__ = ["CODES", "Complexity", "complexity"]
 
 #: Default tolerances of a rate: where the site integral runs over up to two variables, and over more.
 _TOL, _LOOSE_TOL = 1e-10, 1e-7
-#: Codes of a status for which the value cannot be relied on.
-_FAILS = frozenset({"undecided", "inaccurate", "incomplete", "unbounded"})
+#: {code of a status: whether the value can be relied on}, in the order in which datasets number them.
+CODES: dict[str, bool] = {
+    "converged": True,
+    "not_positive": True,
+    "no_saddle": True,
+    "undecided": False,
+    "inaccurate": False,
+    "incomplete": False,
+    "unbounded": False,
+}
 #: The population of ``Complexity.sites``: its tolerance, and sites at most.
 _SITES_TOL, _SITES = 1e-4, 40_000
 
@@ -39,7 +47,7 @@ _SITES_TOL, _SITES = 1e-4, 40_000
 @result("complexity")
 @dataclass(frozen=True)
 class Complexity:
-    """The complexity of an ensemble's landscape of fixed points [T7].
+    """How many fixed points the networks of an ensemble have: the growth rate of their number with the size [T7].
 
     Attributes
     ----------
@@ -139,7 +147,7 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
-    self-consistent unknowns; every change of sign of the slope along the ridge (see the module) is a saddle, the largest maximum
+    self-consistent unknowns; every change of sign of the slope along the ridge (``ridge.py``) is a saddle, the largest maximum
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
     the spectrum there. The ridge is sought from eleven amplitudes and followed in steps of 0.4 or less in log E m^2: two saddles
     closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed.
@@ -215,7 +223,7 @@ def _nothing(ensemble, method, status, functional):
 
 
 def _status(code, text):
-    return Status(code, text, code not in _FAILS)
+    return Status(code, text, CODES[code])
 
 
 def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | None, tol):

@@ -108,11 +108,10 @@ def _check_continuous(ensemble, parameter, value):
     rates = {}
     for sign in (1.0, -1.0):
         for share in (1.0, 0.5):
-            try:
-                there = ensemble.replace({parameter: value + sign * share * distance})
-            except ValueError:  # a gain below zero
+            place = value + sign * share * distance
+            if place < 0.0 and not signed(parameter):
                 break
-            saddle = _largest(there)
+            saddle = _largest(ensemble.replace({parameter: place}))
             rates[sign, share] = saddle.value if saddle is not None else 0.0
     for sign in (1.0, -1.0):
         far, near = rates.get((sign, 1.0), 0.0), rates.get((sign, 0.5), 0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,6 @@ from ..support.types import Rng
 from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
 

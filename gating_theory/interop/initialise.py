@@ -16,13 +16,14 @@ from .layers import Layout, rows_by_name
 if TYPE_CHECKING:
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["chrono", "haar", "iid", "orthogonal"]
+__all__ = ["chrono", "haar", "of_ensemble", "orthogonal"]
 
 
-def iid(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Recurrent weights and biases of a random network of an ensemble.
 
-    Matrices U_k have iid normal entries of variance gain_k^2 / H, biases and site parameters the means and spreads of the ensemble.
+    ``Network.sample`` draws them: matrices U_k from the ensemble's law, with entries of variance gain_k^2 / H; biases and site
+    parameters with its means and spreads.
     The biases of gates sit in ``bias_ih``; ``bias_hh`` is zero but for gates whose two biases are not the same thing (the GRU's
     b_hn).
 
@@ -48,7 +49,10 @@ def iid(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generat
 
 
 def haar(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Independent random orthogonal matrices, uniform on the group: (count, n, n)."""
+    """Independent random orthogonal matrices, uniform on the group: (count, n, n).
+
+    They stand here until they are a law of matrices of the ensemble; theory and ``of_ensemble`` will then know them too.
+    """
     q, r = np.linalg.qr(rng.standard_normal((count, n, n)))
     return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
 

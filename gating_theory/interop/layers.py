@@ -201,7 +201,7 @@ class RecurrentLayer:
 
     @cached_property
     def network(self) -> Network:
-        """The Network at zero input, in float64; its ensemble is the iid one with the same second moments."""
+        """The Network at zero input, in float64; its ensemble has the moments of the weights and a law that is not known."""
         layout, cell = LAYOUTS[self.kind], self.cell
         n = self.tensors["weight_hh"].shape[1]
         matrices = np.empty((cell.n_fields, n, n))

@@ -5,8 +5,8 @@ A reader is a module of this folder with two functions:
     knows(source) -> bool                        whether it is one of its kind: a module of its library, a file with its ending
     read(source, **which) -> RecurrentWeights    the weights, checked; ``which`` are options such as prefix and kind
 
-To add one, write the module and put its name into ``READERS``. Its library is imported only when the reader is asked, and one whose
-library is missing is passed over.
+To add one, write the module and enter it into ``READERS`` with the library that it needs. That is imported only when the reader is
+asked; a reader whose library is missing is passed over, and any other error of its import is raised.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from .layers import RecurrentWeights
 
 __all__ = ["READERS", "read"]
 
-#: Modules of this folder in the order in which they are asked. PyTorch's takes every file, whatever its ending: it comes last.
-READERS = ("torch",)
+#: {module of this folder: the library that it imports}, in the order in which they are asked. PyTorch's takes every file, whatever
+#: its ending: it comes last.
+READERS: dict[str, str] = {"torch": "torch"}
 
 
 def read(source: Any, **which: Any) -> RecurrentWeights:
@@ -37,16 +38,18 @@ def read(source: Any, **which: Any) -> RecurrentWeights:
     Raises
     ------
     TypeError : no reader knows it
-    ImportError : nor may it be known, as the library of a reader is missing
+    ImportError : nor may it be known, as the library of a reader is missing; or a reader cannot be imported for another reason
     ValueError, FileNotFoundError : what the reader says of it
     """
     if isinstance(source, RecurrentWeights):
         return source
     missing = []
-    for name in READERS:
+    for name, library in READERS.items():
         try:
             reader = import_module(f".{name}", __package__)
         except ImportError as error:
+            if error.name != library:
+                raise
             missing.append(error)
             continue
         if reader.knows(source):

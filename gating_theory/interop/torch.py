@@ -18,9 +18,11 @@ import numpy as np
 try:
     import torch
 except ImportError as error:  # the extra is optional
-    raise ImportError(f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]") from None
+    text = f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]"
+    raise ImportError(text, name="torch") from None
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import KINDS
 from ..support.checks import generator, real
 from ..support.types import Rng
 from . import initialise
@@ -56,6 +58,8 @@ _MODULES = {
 }
 _RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
 _KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
+#: Kinds of hyperparameters that an initialisation does not write into bias vectors.
+_NOT_IN_BIASES = frozenset({"gain", "input_std"})
 
 
 class Designed(Protocol):
@@ -396,10 +400,10 @@ def init_(
     *,
     input_gain: float | None = None,
 ) -> Module:
-    """Write an initialisation into a PyTorch recurrent module, in place: iid normal recurrent weights with the design's statistics.
+    """Write an initialisation into a PyTorch recurrent module, in place: recurrent weights and biases from the design's ensemble.
 
-    Every layer and direction gets matrices U_k with entries of variance gain_k^2 / H and biases and b_in with the means and spreads
-    of the ensemble [T1]. The biases of gates sit in ``bias_ih``, with ``bias_hh`` zero but for the GRU's b_hn.
+    Every layer and direction gets matrices U_k from the ensemble's law with entries of variance gain_k^2 / H, and biases and b_in
+    with its means and spreads [T1]. The biases of gates sit in ``bias_ih``, with ``bias_hh`` zero but for the GRU's b_hn.
 
     Parameters
     ----------
@@ -434,12 +438,12 @@ def init_(
     if input_gain is not None:
         input_gain = real("input_gain", input_gain, low=0.0)
     rng = generator(rng)
-    needs_bias = any(ensemble.array(kind).any() for kind in ("bias", "bias_std", "parameter", "parameter_std"))
+    needs_bias = any(ensemble.array(kind).any() for kind in KINDS if kind not in _NOT_IN_BIASES)
     if needs_bias and not module.bias:
         raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
     values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.iid(layout, ensemble, _n_units(module), rng), suffix)
+        values |= _suffixed(initialise.of_ensemble(layout, ensemble, _n_units(module), rng), suffix)
         if input_gain is not None:
             shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
             values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)

@@ -73,7 +73,7 @@ class _SiteMap:
     def __init__(self, cell):
         import sympy as sp
 
-        from ..cell import symbolic as derive
+        from ..cell import symbolic
         from ..cell.compiled import SparseBlocks
 
         self.cell = cell
@@ -84,11 +84,11 @@ class _SiteMap:
         if cell.closed_form is not None:
             # the derivative of the closed form: exact at any saturation, and fields that only set the speed are absent
             forms = [cell.closed_form[cell.state[i]] for i in self.kept]
-            slopes = sp.Matrix([[derive.stable_form(sp.diff(form, y)) for y in cell.fields] for form in forms])
+            slopes = sp.Matrix([[symbolic.stable_form(sp.diff(form, y)) for y in cell.fields] for form in forms])
         else:
             # ds*/dy = (1 - F_s)^-1 F_y, as adjugate and determinant so that small leaks are not subtracted from 1
-            head, back = derive.placeholders(derive.stable_form(sp.eye(d) - cell.F_s), "A")
-            right, more = derive.placeholders(derive.stable_form(cell.F_y), "B")
+            head, back = symbolic.placeholders(symbolic.stable_form(sp.eye(d) - cell.F_s), "A")
+            right, more = symbolic.placeholders(symbolic.stable_form(cell.F_y), "B")
             back |= more
             slopes = (head.adjugate() * right)[self.kept, :].xreplace(back)
             pole = head.det(method="berkowitz").xreplace(back)
@@ -104,7 +104,7 @@ class _SiteMap:
         self.slopes = SparseBlocks(arguments, matrices)
         only = [[cell.M_s[k, i] if k in needed else 0 for i in self.kept] for k in range(K)]
         before = [[cell.M_y[k, j] if k in needed else 0 for j in range(K)] for k in range(K)]
-        blocks = {"M_s": derive.stable_form(sp.Matrix(only)), "M_y": derive.stable_form(sp.Matrix(before))}
+        blocks = {"M_s": symbolic.stable_form(sp.Matrix(only)), "M_y": symbolic.stable_form(sp.Matrix(before))}
         self.messages = SparseBlocks(arguments, blocks)
 
 

@@ -20,6 +20,9 @@ __all__ = ["draw_count", "plot_phase_diagram"]
 
 #: Pixels along a side of areas that are cut along lines.
 _PIXELS = 400
+#: Colour and dashes of critical lines, by what stands before the colon in their names, and of all others.
+_STYLES = {"onset": (BLACK, "-"), "fold": (VERMILLION, (0, (4, 1.5)))}
+_OTHER_STYLE = (BLUE, ":")
 
 
 def plot_phase_diagram(
@@ -77,10 +80,11 @@ def plot_phase_diagram(
         raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel({{'gain.z': 0}})")
     x, y = map(str, values.dims)
     curves = [_line(item, dataset, (x, y)) for item in _lines(dataset, lines, (x, y))]
-    points = [p for source in _sources(dataset, lines) for p in _tricritical_points(source, (x, y))]
+    points = [p for source in _sources(dataset, lines) for p in _points(source, (x, y))]
 
     ax = axes_or_new(ax, 2.6)
-    if quantity == "count":
+    counted = np.issubdtype(values.dtype, np.integer) and "flag_values" not in values.attrs
+    if counted:
         cuts = [(horizontal, vertical) for _, _, horizontal, vertical in curves]
         mesh, ticks = draw_count(ax, values[x], values[y], values.transpose(y, x).values, cuts)
     else:
@@ -88,14 +92,13 @@ def plot_phase_diagram(
         mesh = ax.pcolormesh(values[x], values[y], array, cmap="cividis", shading="nearest", rasterized=True)
         ticks = None
     if colorbar:
-        label = "mean-field fixed points" if quantity == "count" else _label(values, quantity)
-        ax.figure.colorbar(mesh, ax=ax, label=label, ticks=ticks)
+        ax.figure.colorbar(mesh, ax=ax, label=_label(values, quantity), ticks=ticks)
     limits = ax.get_xlim(), ax.get_ylim()
     for kind, name, horizontal, vertical in curves:
-        style = {"onset": (BLACK, "-"), "fold": (VERMILLION, (0, (4, 1.5)))}.get(kind, (BLUE, ":"))
-        ax.plot(horizontal, vertical, color=style[0], linestyle=style[1], linewidth=1.5, label=name)
-    for horizontal, vertical in points:
-        ax.plot(horizontal, vertical, marker="o", color=BLACK, markersize=5, linestyle="none", label="tricritical")
+        colour, style = _STYLES.get(kind, _OTHER_STYLE)
+        ax.plot(horizontal, vertical, color=colour, linestyle=style, linewidth=1.5, label=name)
+    for kind, horizontal, vertical in points:
+        ax.plot(horizontal, vertical, marker="o", color=BLACK, markersize=5, linestyle="none", label=kind)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     ax.set_xlabel(symbol(x))
@@ -180,18 +183,11 @@ def _side(points, horizontal, vertical):
 
 def _label(values, quantity):
     """A colour bar's label that fits beside a small picture."""
-    labels = {
-        "abscissa": r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$",
-        "radius": r"spectral radius $\max\,|\lambda|$",
-        "slow_fraction": f"fraction slower than {values.attrs.get('tau', 0):g} steps",
-        "stable": "stable",
-        "status": "status",
-    }
-    if "message" in values.attrs:
-        return rf"$E\,({values.attrs['message'].replace('*', ' ')})^2$"
+    if "short_name" in values.attrs:
+        return values.attrs["short_name"]
     if "symbol" in values.attrs:
         return f"{quantity.partition(':')[0]} {values.attrs['symbol']}"
-    return labels.get(quantity, quantity)
+    return quantity
 
 
 def _is_line(array, axes):
@@ -200,7 +196,7 @@ def _is_line(array, axes):
 
 
 def _sources(dataset, lines):
-    """The Datasets whose tricritical points are drawn."""
+    """The Datasets whose critical points are drawn."""
     import xarray as xr
 
     if lines is None:
@@ -208,14 +204,14 @@ def _sources(dataset, lines):
     return [item for item in ([lines] if isinstance(lines, xr.Dataset) else lines) if isinstance(item, xr.Dataset)]
 
 
-def _tricritical_points(dataset, axes):
+def _points(dataset, axes):
+    """(kind, horizontal, vertical) of critical values that come with a second coordinate, such as tricritical points."""
     out = []
-    for name in dataset.data_vars:
-        kind, _, rest = str(name).partition(":")
-        paths = tuple(rest.split(","))
-        if kind == "tricritical" and dataset[name].ndim == 0 and set(paths) == set(axes):
-            place = {paths[0]: float(dataset[name]), paths[1]: float(dataset[f"tricritical_onset:{rest}"])}
-            out.append((place[axes[0]], place[axes[1]]))
+    for name, value in dataset.data_vars.items():
+        paths = value.attrs.get("path"), value.attrs.get("other_path")
+        if value.ndim == 0 and set(paths) == set(axes):
+            place = {paths[0]: float(value), paths[1]: float(dataset[value.attrs["other_value"]])}
+            out.append((str(name).partition(":")[0], place[axes[0]], place[axes[1]]))
     return out
 
 

@@ -133,7 +133,8 @@ def _lock(file, path):
     except ImportError:  # no such locks on this system
         return
     try:
-        # gone with this process, however it ends; orphaned workers, which have inherited the open file, do not hold it
+        # the system releases the lock when this process ends, even if it is killed; workers that outlive it have inherited the open
+        # file, but not the lock
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise RuntimeError(f"{path} is in use by another process") from None

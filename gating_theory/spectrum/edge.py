@@ -338,7 +338,7 @@ class FixedPointEdge:
         singular = self._on_continuum(lam)
         out[singular] = np.where(out[singular] > self._constant, np.inf, out[singular])
         if self._leak is not None and (rtol >= 1e-3 or np.isfinite(deep)):
-            return out  # searches trust the coarsest grid, which is good to 1e-10; whoever wants it checked asks without ``deep``
+            return out  # a search, or one that asks for little: the coarsest grid is good to 1e-10 and is not checked
         rtol = max(rtol, 1e3 * self.tol)
         left = np.flatnonzero(~singular)
         previous = out[left]
@@ -354,7 +354,7 @@ class FixedPointEdge:
             if not left.size:
                 return out
         doubt = (difference > max(1e-6, rtol) * np.abs(b)) & (np.minimum(a, b) < 3.0) & (np.maximum(a, b) > 0.3) & ~clear
-        if np.isfinite(deep):  # whoever looks for the edge cares only about what could move it
+        if np.isfinite(deep):  # a finite ``deep`` comes from a search for the edge, which only radii close to 1 could move
             doubt &= difference > 0.01 * np.abs(b - 1.0)
         doubt = doubt[~settled]
         if doubt.any():

@@ -118,6 +118,10 @@ def _about(variable, request, job, array):
     if variable.flags:
         return _flags(long_name, variable.flags)
     about = {"long_name": long_name, "units": variable.units, **variable.attributes}
+    if variable.symbol:
+        about["symbol"] = variable.symbol
+    if variable.short_name:
+        about["short_name"] = variable.short_name.replace("<tau>", f"{job.options['tau']:g}")
     if request.entry.per_solution:
         about["comment"] = _PADDING
     if variable.when_missing and (array == variable.missing).any():
@@ -142,9 +146,13 @@ def _on_line(job, points):
     out = {request.name: (dimensions, values, about), companion: (dimensions, flags, words)}
     if entry.third is not None:
         third = np.array([(*row, np.nan)[2] for row in rows]).reshape(job.shape)
-        about = {"long_name": entry.third.long_name.format(*paths), "units": "1"}
-        about |= {} if entry.third.path is None else {"symbol": symbol(paths[entry.third.path])}
-        out[f"{entry.third.name}:{rest}"] = (dimensions, third, about)
+        name = f"{entry.third.name}:{rest}"
+        about_third = {"long_name": entry.third.long_name.format(*paths), "units": "1"}
+        if entry.third.path is not None:
+            about_third["symbol"] = symbol(paths[entry.third.path])
+            # the two are the coordinates of a point
+            about |= {"other_path": paths[entry.third.path], "other_value": name}
+        out[name] = (dimensions, third, about_third)
     return out
 
 

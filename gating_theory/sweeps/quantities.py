@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..counting.complexity import complexity
+from ..counting.complexity import CODES, complexity
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
 from ..mean_field.critical import fold, onset, tricritical
@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "register_quantity"]
 
 #: Codes of ``Complexity.status``, and that of a ConvergenceError.
-_COMPLEXITY = ("converged", "not_positive", "no_saddle", "undecided", "inaccurate", "incomplete", "unbounded", "not_converged")
-#: Those that make a grid point a failure.
-_COMPLEXITY_FAILS = {"unbounded": "complexity_not_defined"} | dict.fromkeys(
-    ("undecided", "inaccurate", "incomplete"), "complexity_not_converged"
-)
+_COMPLEXITY = (*CODES, "not_converged")
 
 
 # --- how they are computed
@@ -72,7 +68,9 @@ def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
     found = complexity(ensemble)
     code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
-    return Flawed(values, _COMPLEXITY_FAILS[code], str(found.status)) if code in _COMPLEXITY_FAILS else values
+    if found.ok:
+        return values
+    return Flawed(values, "complexity_not_defined" if code == "unbounded" else "complexity_not_converged", str(found.status))
 
 
 def _error_of(value: Critical, path: str) -> float:
@@ -116,7 +114,12 @@ def moment_variables(cell: Cell) -> tuple[Variable, ...]:
     safe = ["moment_" + re.sub(r"\W+", "_", name).strip("_") for name in cell.message_names]
     distinct = [s if safe.count(s) == 1 else f"{s}_{k}" for k, s in enumerate(safe)]
     return tuple(
-        Variable(f"second moment of the message {message}", name=name, attributes={"message": message})
+        Variable(
+            f"second moment of the message {message}",
+            name=name,
+            attributes={"message": message},
+            short_name=rf"$E\,({message.replace('*', ' ')})^2$",
+        )
         for name, message in zip(distinct, cell.message_names)
     )
 
@@ -133,6 +136,7 @@ QUANTITIES["count"] = Quantity(
     (
         Variable(
             "number of mean-field fixed points, the zero state included",
+            short_name="mean-field fixed points",
             dtype="int8",
             missing=-1,
             when_missing="-1 where the fixed points did not converge",
@@ -145,10 +149,17 @@ QUANTITIES["residual"] = Quantity(attrgetter("residual"), (Variable("largest rel
 QUANTITIES["error"] = Quantity(
     attrgetter("error"), (Variable("estimated relative quadrature error of the moments"),), of="fixed_point"
 )
-QUANTITIES["abscissa"] = Quantity(methodcaller("abscissa"), (Variable("largest real part of the spectrum"),))
-QUANTITIES["radius"] = Quantity(methodcaller("radius"), (Variable("largest modulus of the spectrum"),))
+QUANTITIES["abscissa"] = Quantity(
+    methodcaller("abscissa"),
+    (Variable("largest real part of the spectrum", short_name=r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$"),),
+)
+QUANTITIES["radius"] = Quantity(
+    methodcaller("radius"), (Variable("largest modulus of the spectrum", short_name=r"spectral radius $\max\,|\lambda|$"),)
+)
 QUANTITIES["slow_fraction"] = Quantity(
-    _slow_fraction, (Variable("fraction of modes that are slower than tau steps, or grow"),), options=("tau",)
+    _slow_fraction,
+    (Variable("fraction of modes that are slower than tau steps, or grow", short_name="fraction slower than <tau> steps"),),
+    options=("tau",),
 )
 QUANTITIES["stable"] = Quantity(
     _stable, (Variable("whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle"),)
@@ -300,6 +311,6 @@ def register_quantity(
     allowed = ("tau", "n_units", "n_steps", "rng")
     if not set(options) <= set(allowed):
         raise ValueError(f"options must be among {allowed}, got {options!r}")
-    about = Variable(long_name, units, attributes={} if symbol is None else {"symbol": symbol})
+    about = Variable(long_name, units, symbol=symbol or "")
     fails = "spectrum_not_converged" if of == "spectrum" else "quantity_not_converged"
     QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails)

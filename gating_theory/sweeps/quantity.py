@@ -40,7 +40,10 @@ class Variable:
         What it is, in words; ``{0}``, ``{1}`` stand for what follows the colon in a quantity's name.
     units : str
     name : str, that of the quantity where it is empty
-    attributes : mapping, further attributes such as a comment or a symbol
+    attributes : mapping, further attributes such as a comment
+    symbol : str, TeX for axes, or empty
+    short_name : str
+        What fits beside a small picture, TeX allowed; ``<tau>`` stands for that number of the sweep. Empty: the variable's name.
     flags : tuple of str, the meanings of 0, 1, ... if the variable is a flag
     dtype : str
     missing : float, the value where the calculation failed
@@ -55,6 +58,8 @@ class Variable:
     dtype: str = "float64"
     missing: float = math.nan
     when_missing: str = ""
+    symbol: str = ""
+    short_name: str = ""
 
 
 @dataclass(frozen=True)

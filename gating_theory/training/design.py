@@ -14,6 +14,7 @@ from ..cell.cell import Cell
 from ..dynamics.chaos import largest_exponent
 from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
@@ -25,8 +26,8 @@ __all__ = ["Design", "design"]
 
 _STATES = ("zero", "active", "steady")
 _STABILITY = ("abscissa", "radius", "lyapunov")
-_BOUNDS = {"gain": (0.0, 10.0), "bias": (-10.0, 10.0), "bias_std": (0.0, 10.0), "input_std": (0.0, 10.0)}
-_BOUNDS |= {"parameter": (-10.0, 10.0), "parameter_std": (0.0, 10.0)}
+#: Largest modulus of an unknown when nobody says.
+_LARGEST = 10.0
 #: Values of an unknown at which its target is looked at before a root is closed in on: of the outermost, and of those inside it.
 _SCAN, _SCAN_INSIDE = 11, 7
 #: How far from the last root the next one is looked for, as a share of the bounds.
@@ -259,11 +260,15 @@ def _spans(paths, bounds):
         raise ValueError(f"bounds are given for {sorted(unknown)[0]!r}, which is not an unknown; unknowns are {list(paths)}")
     out = []
     for path in paths:
-        low, high = (real(f"bounds[{path!r}]", b) for b in bounds.get(path, _BOUNDS[path.partition(".")[0]]))
+        low, high = (real(f"bounds[{path!r}]", b) for b in bounds.get(path, _default_span(path)))
         if not low < high:
             raise ValueError(f"bounds[{path!r}] must be (low, high) with low < high, got {(low, high)}")
         out.append((low, high))
     return out
+
+
+def _default_span(path):
+    return -_LARGEST if signed(path) else 0.0, _LARGEST
 
 
 def _status(reached, text):

@@ -80,14 +80,17 @@ class Diagnosis:
     ----------
     source : str, what was read
     network : Network, at zero input
-    ensemble : Ensemble, the iid one with the same gains, and the same means and spreads of biases
+    ensemble : Ensemble
+        That of ``network``, same gains, means and spreads of biases, with the law that theory assumes for its matrices: iid normal
+        entries where the network's own is not known.
     weights : dict, {field: WeightStatistics}
     overlaps : dict, {(field, field): correlation of their matrices' entries}
     driven : bool, whether the states were taken along given inputs
     n_states, n_steps : int, states looked at, length of the run
     eigenvalues : (S, d N) complex array, of the exact Jacobians at these states
     actual : ModeSummary of these eigenvalues
-    from_sites : ModeSummary by theory, from the sites of the same states and the gains: what iid matrices would give there
+    from_sites : ModeSummary by theory, from the sites of the same states and the gains: what matrices of the assumed law would give
+        there
     shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
     random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
     lyapunov, lyapunov_stderr : float
@@ -129,7 +132,7 @@ class Diagnosis:
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """Spectrum of the sites: what iid matrices would give there [T4]."""
+        """Spectrum of the sites: what matrices of the law that ``ensemble`` assumes would give there [T4]."""
         return Spectrum(self.sites)
 
     @property

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import io as _io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint, fixed_points
 from ..networks.network import Network
 from ..results.provenance import provenance
+from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
@@ -39,7 +40,7 @@ from ..support.types import Rng
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["validate", "Validation", "Row", "Case", "CASES", "sampled_sites"]
+__all__ = ["validate", "Validation", "Row", "Case", "CASES", "sampled_sites", "verdict_of"]
 
 #: Standard deviations a difference may have. With about a hundred comparisons of a run a Gaussian exceeds four once in 150 runs.
 _SIGMAS = 4.0
@@ -74,9 +75,9 @@ class Case:
 
     def ensemble(self) -> Ensemble:
         """The Ensemble."""
-        from ..cell import builtin as cells
+        from ..cell import builtin
 
-        return Ensemble(getattr(cells, self.cell), **self.values)
+        return Ensemble(getattr(builtin, self.cell), **self.values)
 
 
 #: The cases that ``gating-theory validate`` runs.
@@ -103,6 +104,11 @@ CASES: tuple[Case, ...] = (
 )
 
 
+def verdict_of(agrees: bool) -> Status:
+    """The Status of one comparison: "agree" or "disagree"; tables shout the latter."""
+    return Status("agree") if agrees else Status("disagree", "DISAGREE", ok=False)
+
+
 @dataclass(frozen=True)
 class Row:
     """One comparison.
@@ -117,7 +123,7 @@ class Row:
     shift_sites : float, mean difference between the theory at N sites and that of the infinite network
     spread_sites, spread_matrices : float
         Expected standard deviations of one network's value, from its sites and from its matrices given the sites (None for edges).
-    verdict : "agree" or "DISAGREE"
+    verdict : Status, with the code "agree", or "disagree" where ``ok`` is False
     reason : str, empty where it agrees
     """
 
@@ -131,13 +137,17 @@ class Row:
     shift_sites: float
     spread_sites: float
     spread_matrices: float | None
-    verdict: str
+    verdict: Status
     reason: str = ""
 
     @property
     def agrees(self) -> bool:
-        """Whether the verdict is "agree"."""
-        return self.verdict == "agree"
+        """Whether theory and measurement agree: ``verdict.ok``."""
+        return self.verdict.ok
+
+    def record(self) -> dict[str, Any]:
+        """The row as a flat dict for tables, with the verdict in words."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"verdict": str(self.verdict)}
 
 
 @dataclass(frozen=True)
@@ -163,17 +173,18 @@ class Validation:
         return all(row.agrees for row in self.rows)
 
     @property
-    def status(self) -> str:
-        """One line: how many rows agree."""
+    def status(self) -> Status:
+        """How many rows agree, in one line; the code is that of a row, "disagree" if one of them does."""
         n = sum(row.agrees for row in self.rows)
-        return f"{n} of {len(self.rows)} comparisons agree" + ("" if self.ok else f", {len(self.rows) - n} DISAGREE")
+        text = f"{n} of {len(self.rows)} comparisons agree" + ("" if self.ok else f", {len(self.rows) - n} DISAGREE")
+        return Status("agree" if self.ok else "disagree", text, self.ok)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: rows, status, provenance."""
         return {
             "kind": "validation",
-            "status": self.status,
-            "rows": [asdict(row) for row in self.rows],
+            "status": str(self.status),
+            "rows": [row.record() for row in self.rows],
             "provenance": provenance(seed=self.seed),
         }
 
@@ -183,7 +194,7 @@ class Validation:
         writer = csv.DictWriter(out, fieldnames=list(Row.__dataclass_fields__), lineterminator="\n")
         writer.writeheader()
         for row in self.rows:
-            writer.writerow(asdict(row))
+            writer.writerow(row.record())
         return out.getvalue()
 
     def table(self) -> str:
@@ -202,7 +213,7 @@ class Validation:
             "theory: infinite network; at sites: theory at the sites of the measured networks; sites, matrices: expected standard",
             f"deviations of one network from either cause. Agreement: means over networks within {_SIGMAS:g} of these, and at",
             "the edges no eigenvalue far beyond and no gap within (gating_theory/validation/comparison.py says how far).",
-            self.status,
+            str(self.status),
         ]
         return "\n".join(lines[1:]) + "\n"
 
@@ -478,4 +489,4 @@ class _Comparison:
                     reasons.append(f"{what} by {gap:.3g}, expected up to {limit:.3g}")
         values = (float(theory), float(own.mean()), float(measured.mean()), self.n, self.m)
         values += (float(shift), float(spread), None if edges else float(matrices))
-        return Row(self.case.name, self.names[k], *values, "DISAGREE" if reasons else "agree", "; ".join(reasons))
+        return Row(self.case.name, self.names[k], *values, verdict_of(not reasons), "; ".join(reasons))

@@ -19,7 +19,7 @@ from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
 from ..support.types import Progress as Wanted
 from ..sweeps.phase_diagram import phase_diagram
-from .comparison import CASES, Validation
+from .comparison import CASES, Validation, verdict_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -50,8 +50,7 @@ class ClosedForm:
         return bool(abs(self.computed - self.exact) <= _TOL)
 
     def __str__(self) -> str:
-        verdict = "agree" if self.agrees else "DISAGREE"
-        return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {verdict}"
+        return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {verdict_of(self.agrees)}"
 
 
 def diagrams(

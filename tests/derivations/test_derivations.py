@@ -40,7 +40,8 @@ def test_is_proved(results, name):
     result = results[name]
     assert result.proved, result.status
     assert result.failures == {}
-    assert result.status.startswith("Proved: ")
+    assert result.status.ok and result.status.code == "proved"
+    assert result.heading == "Proved" and str(result.status) == f"Proved: {result.detail}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -186,7 +187,8 @@ def test_wrong_cell_fails(name, cell):
     result = STATEMENTS[name].prove(cell)
     assert not result.proved
     assert result.failures
-    assert result.status.startswith(f"NOT PROVED ({name})")
+    assert not result.status.ok and result.status.code == "failed"
+    assert result.heading == f"NOT PROVED ({name})" and str(result.status) == f"{result.heading}: {result.detail}"
 
 
 @pytest.mark.parametrize("name", ["gru.transfer_matrix", "gru.onset", "lstm.edge"])
@@ -320,7 +322,7 @@ def test_python_dash_m():
 def test_a_statement_without_claims_is_not_proved():
     empty = Derivation(latex="", steps=(Step("nothing"),), claims=(), how="")
     result = dataclasses.replace(STATEMENTS["vanilla.edge"], build=lambda cell: empty).prove()
-    assert not result.proved and "no claim" in result.status
+    assert not result.proved and "no claim" in result.status.text
 
 
 # --- the tools that the proofs rest on

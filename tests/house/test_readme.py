@@ -129,6 +129,16 @@ def test_links_lead_somewhere(page):
             assert not anchor or anchor in anchors(path), target
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_python_files_that_are_named_exist(page):
+    """Paths from the root of the repository, of the package, or bare names such as `readers.py`, which some file must have."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    named = set(re.findall(r"`([\w./-]+\.py)(?:::\w+)?`", text))
+    known = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
+    missing = [name for name in named if not any(path == name or path.endswith(f"/{name}") for path in known)]
+    assert not missing
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_files_that_are_named_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ def test_arrays_have_the_shapes_of_the_layout(kind):
     layout, rng = LAYOUTS[kind], np.random.default_rng(0)
     rows = 4 * len(layout.hidden)
     ensemble = gt.Ensemble(layout.cell, gain=2.0, bias=1.0)
-    for values in (initialise.iid(layout, ensemble, 4, rng), initialise.orthogonal(layout, 4, 2.0, rng)):
+    for values in (initialise.of_ensemble(layout, ensemble, 4, rng), initialise.orthogonal(layout, 4, 2.0, rng)):
         assert {name: a.shape for name, a in values.items()} == {"weight_hh": (rows, 4), "bias_ih": (rows,), "bias_hh": (rows,)}
 
 

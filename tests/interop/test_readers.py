@@ -29,10 +29,29 @@ def test_another_reader_is_asked_first(monkeypatch):
     reader.knows = lambda source: source == "weights.mine"
     reader.read = lambda source, **which: some_weights()
     monkeypatch.setitem(sys.modules, reader.__name__, reader)
-    monkeypatch.setattr(readers, "READERS", ("mine", *readers.READERS))
+    monkeypatch.setattr(readers, "READERS", {"mine": "numpy", **readers.READERS})
     assert readers.read("weights.mine").source == "mine"
     d = gt.diagnose("weights.mine", np.ones((6, 2)), n_states=1)
     assert d.source == "mine, layer 0, forward" and d.driven
+
+
+@pytest.mark.parametrize("name, passed", [("its_library", True), ("another_library", False), (None, False)])
+def test_only_a_missing_library_passes_a_reader_over(name, passed, monkeypatch):
+    """A reader whose own import is at fault is not taken for one whose library is missing."""
+    pytest.importorskip("torch")
+
+    class Faulty:
+        def find_spec(self, module, *rest):
+            if module == "gating_theory.interop.faulty":
+                raise ImportError("at fault", name=name)
+
+    monkeypatch.setattr(sys, "meta_path", [Faulty(), *sys.meta_path])
+    monkeypatch.setattr(readers, "READERS", {"faulty": "its_library", **readers.READERS})
+    if passed:
+        assert readers.read({"weight_hh": np.eye(2), "weight_ih": np.eye(2)}, kind="RNN").kind == "RNN"
+    else:
+        with pytest.raises(ImportError, match="at fault"):
+            readers.read({"weight_hh": np.eye(2), "weight_ih": np.eye(2)}, kind="RNN")
 
 
 def test_a_library_that_is_missing():

@@ -176,8 +176,9 @@ def test_lines(diagram):
 
 
 def test_tricritical_point_is_marked(diagram):
-    name = "tricritical:gain.r,gain.h"
-    marked = diagram.assign({name: 2.8, "tricritical_onset:gain.r,gain.h": 2.0})
+    name, other = "tricritical:gain.r,gain.h", "tricritical_onset:gain.r,gain.h"
+    computed = gt.phase_diagram(GRU, {"gain.r": [0.0], "gain.h": [2.0]}, (name,))
+    marked = diagram.assign({name: computed[name].copy(data=2.8), other: computed[other].copy(data=2.0)})
     lines = {line.get_label(): line for line in drawn(plotting.plot_phase_diagram(marked)).get_lines()}
     assert (lines["tricritical"].get_xdata(), lines["tricritical"].get_ydata()) == ([2.8], [2.0])
 
@@ -192,6 +193,22 @@ def test_solutions(diagram):
     np.testing.assert_array_equal(np.ma.getmaskarray(third), np.isnan(values[..., 2]).T)
     ax = drawn(plotting.plot_phase_diagram(diagram, "moment_r_h", ax=own_axes()))
     assert ax.figure.axes[1].get_ylabel() == r"$E\,(r h)^2$"
+
+
+@pytest.mark.parametrize(
+    "quantity, label",
+    [
+        ("abscissa", r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$"),
+        ("radius", r"spectral radius $\max\,|\lambda|$"),
+        ("slow_fraction", "fraction slower than 50 steps"),
+        ("stable", "stable"),
+        ("status", "status"),
+    ],
+)
+def test_labels_of_colour_bars(quantity, label):
+    asked = ("abscissa", "radius", "slow_fraction", "stable")
+    data = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.5, 0.6], "bias_std.h": [0.0, 0.1]}, asked, tau=50.0)
+    assert drawn(plotting.plot_phase_diagram(data, quantity)).figure.axes[1].get_ylabel() == label
 
 
 def test_points_that_failed_stay_blank(diagram):

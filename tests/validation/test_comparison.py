@@ -15,7 +15,7 @@ SMALL = [BY_NAME["GRU zero state"], BY_NAME["GRU upper branch"]]
 
 def test_theory_agrees_with_small_networks(small):
     assert small.ok, small.table()
-    assert small.status == "16 of 16 comparisons agree"
+    assert str(small.status) == "16 of 16 comparisons agree" and small.status.code == "agree"
     assert [row.case for row in small.rows] == ["GRU zero state"] * 8 + ["GRU upper branch"] * 8
     assert small.clouds["GRU zero state"].shape == (240,)
     assert not small.sites

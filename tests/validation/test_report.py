@@ -6,7 +6,7 @@ import numpy as np
 
 import gating_theory as gt
 from gating_theory.cli import main
-from gating_theory.validation.comparison import Row, Validation
+from gating_theory.validation.comparison import Row, Validation, verdict_of
 from gating_theory.validation.report import ClosedForm, closed_forms, report_text, write_report
 
 
@@ -34,7 +34,7 @@ def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     assert json.loads(capsys.readouterr().out)["closed_forms"][1]["agrees"] is True
     assert main(["validate", "--out", str(tmp_path)]) == 0
     assert "wrote" in capsys.readouterr().out
-    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, "DISAGREE", "off by 1")
+    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(False), "off by 1")
     monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}, 0))
     assert main(["validate"]) == 1
     assert "DISAGREE (off by 1)" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ..flow import require_fixed
 from ..program.taylor import parameter_slope
-from .curve import newton_onto_curve
+from .curve import newton_onto_curve, sign_change
 from .normal_forms import normal_form
 
 if TYPE_CHECKING:
@@ -174,8 +174,6 @@ def locate(
 
 def _root(flow, path, y, secant, length, tangent, kind, step):
     """The point at which a test function vanishes; None where Newton fails on the way."""
-    from scipy.optimize import brentq
-
     points = {}
 
     def test(s):
@@ -186,10 +184,10 @@ def _root(flow, path, y, secant, length, tangent, kind, step):
         return fixed_point_tests(flow.replace(path, float(point[-1])), point[:-1], direction, path, step)[0][kind]
 
     try:
-        root = brentq(test, 0.0, length, xtol=1e-14, rtol=8.9e-16)
+        root = sign_change(test, length, xtol=1e-14, rtol=8.9e-16)
         point = points.get(root)
         return newton_onto_curve(flow, path, y + root * secant, secant)[0] if point is None else point
-    except (ConvergenceError, ValueError):
+    except ConvergenceError:
         return None
 
 

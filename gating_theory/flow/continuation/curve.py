@@ -1,7 +1,8 @@
-"""A curve of fixed points (state, parameter): Newton's method onto it, and the range of the parameter in which it is followed."""
+"""A curve of fixed points (state, parameter): Newton's method onto it, zeros along it, and the range in which it is followed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..program.taylor import parameter_slope
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["newton_onto_curve", "parameter_bounds"]
+__all__ = ["newton_onto_curve", "parameter_bounds", "sign_change"]
 
 #: Correction, relative to the largest of 1 and the unknowns, below which Newton has converged.
 _TOL = 1e-13
@@ -62,6 +63,39 @@ def newton_onto_curve(
             direction = np.linalg.solve(A, np.append(np.zeros(len(f)), 1.0))
             return y, direction / np.linalg.norm(direction)
     raise ConvergenceError("continuation: Newton's method does not converge", y)
+
+
+def sign_change(test: Callable[[float], float], length: float, **tolerances: float) -> float:
+    """Where a test function along a curve changes its sign.
+
+    Parameters
+    ----------
+    test : callable of the length along the curve
+    length : float, the end of the bracket, which begins at 0
+    tolerances : ``xtol`` and ``rtol`` of brentq
+
+    Returns
+    -------
+    float in [0, length]
+
+    Raises
+    ------
+    ConvergenceError : the same sign at both ends, or no number on the way
+    """
+    from scipy.optimize import brentq
+
+    known: dict[float, float] = {}
+
+    def number(s: float) -> float:
+        if s not in known:
+            known[s] = test(s)
+        if np.isnan(known[s]):
+            raise ConvergenceError("continuation: a test function is not a number", s)
+        return known[s]
+
+    if number(0.0) * number(length) > 0.0:
+        raise ConvergenceError("continuation: a test function has the same sign at both ends", length)
+    return brentq(number, 0.0, length, **tolerances)
 
 
 def parameter_bounds(flow: Flow, path: str, bounds: npt.ArrayLike) -> np.ndarray:

@@ -17,7 +17,7 @@ from ...support.types import Progress as Wanted
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation
-from .curve import parameter_bounds
+from .curve import parameter_bounds, sign_change
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -347,8 +347,6 @@ def _tests(cycle, tangent):
 
 def _located(place, path, before, h, after):
     """Bifurcations within length h from a place."""
-    from scipy.optimize import brentq
-
     found = []
     for kind in after:
         if not before[kind] * after[kind] < 0:
@@ -361,8 +359,8 @@ def _located(place, path, before, h, after):
             return _tests(_cycle(new), new[2])[kind]
 
         try:
-            new = _ahead(place, path, brentq(test, 0.0, h, xtol=1e-12))
-        except (ConvergenceError, ValueError):
+            new = _ahead(place, path, sign_change(test, h, xtol=1e-12))
+        except ConvergenceError:
             continue
         if kind == "torus" and not _on_unit_circle(_cycle(new).multipliers):
             continue

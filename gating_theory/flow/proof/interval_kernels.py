@@ -405,7 +405,7 @@ def leave(x, undecided, count, growth):
 
 @jit
 def search(enclose, p, box, narrow, most_boxes, roots, unique, undecided):
-    """All zeros of Phi(x) - x in a box; see gating_theory.flow.branch_and_prune.
+    """All zeros of Phi(x) - x in a box; see ``flow/proof/branch_and_prune.py``.
 
     Fills ``roots``, ``unique`` and ``undecided``; returns (n_roots, n_undecided, n_boxes, finished).
     """
@@ -651,7 +651,7 @@ def rotates(poly, size):
 
 @jit
 def classify(enclose, all_states, jacobian, root, p, states):
-    """(n_unstable, rotation, index) of the fixed point in ``root``; fills ``states``. See gating_theory.flow.stability."""
+    """(n_unstable, rotation, index) of the fixed point in ``root``; fills ``states``. See ``flow/proof/stability.py``."""
     n, dim = root.shape[0], states.shape[0]
     most = max(n, dim)
     low, high = np.empty(1 << most), np.empty(1 << most)
@@ -693,7 +693,7 @@ def evaluate(function, x, m, p, out):
 
 @jit
 def sweep(enclose, all_states, jacobian, places, dim, flat, narrow, most_boxes, table, middles):
-    """Search and classify for every row of ``flat``; see gating_theory.flow.sweep for the columns of the table.
+    """Search and classify for every row of ``flat``; see ``flow/topologies/sweep.py`` for the columns of the table.
 
     Middles of the first fixed points go into ``middles``, as many as there is room for.
     """
