@@ -249,7 +249,7 @@ class Sampler:
             if v < L.K:
                 variance = np.full(values.shape[1], L.frozen[v])
                 if L.gain2[v] > 0:
-                    variance = variance + L.gain2[v] * np.mean(np.square(messages[L.listens[v]]), axis=-1)
+                    variance = variance + L.random.driven_one(v, np.mean(np.square(messages[L.listens[v]]), axis=-1))
             else:
                 variance = np.full(values.shape[1], L.parameter_std[v - L.K] ** 2)
             d2 = np.square(values[i] - L.means[v]).sum(axis=-1)
@@ -266,14 +266,14 @@ class Sampler:
         for l, position in L.carriers:
             m = messages[L.fed[position]]
             square = np.square(m).sum(axis=-1)
-            driven = L.gain2[l] * square / n
+            driven = L.random.driven_one(l, square) / n
             total = driven + L.frozen[l]
             deviation = values[L.variables.index(l)] - L.means[l]
             through = (driven / total)[:, None] * deviation
             if L.frozen[l] > 0:
                 through = through + np.sqrt(driven * L.frozen[l] / total)[:, None] * rng.standard_normal((count, n))
-            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].draw(n, rng, count)
-            U += (through - np.einsum("bij,bj->bi", U, m))[:, :, None] * (m / square[:, None])[:, None, :]
+            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].matrices(n, rng, count)
+            self.matrices[l].condition(U, m, through)
             for k, i in where.items():
                 if L.acts[k, l]:
                     matrix[:, i, :, position, :] -= np.broadcast_to(W[k][l], (count, n))[:, :, None] * U
@@ -292,7 +292,7 @@ class Sampler:
         A = len(L.fed)
         matrix = np.zeros((count, A, n, A, n))
         for l, position in L.carriers:
-            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].draw(n, rng, count)
+            U = np.sqrt(L.gain2[l] / n) * self.matrices[l].matrices(n, rng, count)
             for i, k in enumerate(L.fed):
                 if L.acts[k, l]:
                     matrix[:, i, :, position, :] -= np.broadcast_to(W[k][l], (count, n))[:, :, None] * U

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.implicit import ImplicitMatrices
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
@@ -101,9 +100,9 @@ def memory_needed(
     """
     cell, gain = ensemble.cell, ensemble.array("gain")
     directions = n_steps * (2 if tangent else 1)
-    total = 0
-    for listeners in _listeners(cell):
-        total += ImplicitMatrices.bytes_needed(n_units, gain[listeners], directions, _TYPES[dtype])
+    total, groups = 0, _listeners(cell)
+    for law, listeners in zip(_laws(ensemble, groups), groups):
+        total += law.implicit_bytes(n_units, gain[listeners], directions, _TYPES[dtype])
         # coordinates of every message, the table made of them, and their products
         total += 8 * n_steps * (3 * directions + 2 * n_steps)
     total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)

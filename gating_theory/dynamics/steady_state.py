@@ -260,8 +260,9 @@ def _measured(ensemble, run, growth):
 
 def _response(ensemble, q):
     """(1 - dR/dq)^{-1}: how far the moments of a fixed point go when averages over sites are off; 1 without a closed form."""
-    n = q.size
-    if ensemble.cell.closed_form is None or not np.all(q > 0.0):
+    n, laws = q.size, ensemble.matrices.values()
+    known = all("mean field" in law.holds for law in laws)
+    if ensemble.cell.closed_form is None or not np.all(q > 0.0) or not known:
         return np.eye(n)
     R, slopes = MomentMap(ensemble), np.empty((n, n))
     for k in range(n):

@@ -11,7 +11,7 @@ from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import real
 from .hyperparameters import KINDS, LARGEST, Kind
-from .matrix_laws import IID, MatrixLaw, field_laws, require
+from .matrix_laws import IID, MatrixLaw, Unknown, field_laws, require
 
 __all__ = ["Ensemble"]
 
@@ -147,6 +147,16 @@ class Ensemble:
         matrices : as for Ensemble
         """
         return Ensemble(self._cell, **self._values, matrices=matrices)
+
+    def assuming(self, matrices: str | MatrixLaw) -> Ensemble:
+        """The same ensemble where this law is assumed of the matrices of which nothing is known; the others keep theirs.
+
+        Parameters
+        ----------
+        matrices : a law or the name of one, as for Ensemble
+        """
+        laws = {name: matrices if isinstance(law, Unknown) else law for name, law in self._matrices.items()}
+        return self.with_matrices(laws)
 
     def require(self, fact: str, calculator: str, instead: str) -> None:
         """LawError unless a fact of the theory holds for the laws of all matrices whose gain is not zero.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from .ensemble import Ensemble
+from .matrix_laws import LawError
 from .quadrature import FieldLaw
 
 __all__ = ["RandomFields", "field_law", "squared"]
@@ -58,6 +59,12 @@ class RandomFields:
 
     def __init__(self, ensemble: Ensemble, negligible: float = 0.0, strip: float = 1.0) -> None:
         ensemble.require("mean field", "the mean field", "Network.sample and what networks can do")
+        for name, law in ensemble.matrices.items():
+            if law.order_parameters:
+                raise LawError(
+                    f"the law {law!r} of field {name!r} adds the order parameters {law.order_parameters} to second moments: no "
+                    "mean field here knows them; use Network.sample"
+                )
         cell = ensemble.cell
         gain, n_parameters = ensemble.array("gain"), len(cell.parameters)
         self._gain = np.where(gain > negligible, gain, 0.0)
@@ -80,6 +87,10 @@ class RandomFields:
     def variance(self, q: np.ndarray) -> np.ndarray:
         """(..., K) variance of the fields at moments q (..., n)."""
         return self.driven(q) + self.frozen
+
+    def driven_one(self, field: int, q: np.ndarray | float) -> np.ndarray | float:
+        """The variance of one field that comes through its matrix, at moments q of its message, any shape."""
+        return self.gain2[field] * q
 
     def share(self, q: np.ndarray) -> np.ndarray:
         """(K,) part of each field's variance that comes through its matrix at moments q (n,); 0 where the field does not vary."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,7 +32,7 @@ from .implicit import ImplicitMatrices
 
 __all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
 
-#: What a calculator may need of a law. The first six are about the limit N -> infinity; the others about every N.
+#: What a calculator may need of a law.
 FACTS = {
     "mean field": "fields that are independent Gaussians of variance a^2 E m^2 at a fixed point [T5]",
     "dynamics": "fields that are Gaussian processes without a response term [T5]",
@@ -45,7 +45,7 @@ FACTS = {
     "implicit": "matrices that act on vectors without being formed [T5]",
 }
 #: The facts of the limit: what holds for every law with iid entries of finite fourth moment.
-LIMIT = frozenset(list(FACTS)[:6])
+LIMIT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers", "complexity"})
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
 # a law is saved under the kind "law.<its name>"
@@ -65,13 +65,20 @@ class MatrixLaw(ABC):
         Of the law, in descriptions and saved results.
     holds : frozenset of str
         The facts that hold for the law, keys of ``FACTS``. None unless said.
+    order_parameters : tuple of str
+        What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
+        The mean field of today knows none, and refuses laws that have some.
     """
 
     name: ClassVar[str]
     holds: ClassVar[frozenset[str]] = frozenset()
+    order_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        wrong = set(cls.holds) - set(FACTS) if isinstance(cls.holds, (set, frozenset)) else set()
+        if wrong:
+            raise ValueError(f"{cls.__name__}.holds names the unknown facts {sorted(wrong)}; known are {list(FACTS)}")
         if "name" in vars(cls):
             result(f"law.{cls.name}")(cls)
             _LAWS[cls.name] = cls
@@ -92,14 +99,24 @@ class MatrixLaw(ABC):
         (count, n, n) array
         """
 
+    def matrices(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
+        """What :meth:`draw` gives, checked: TypeError for anything but a (count, n, n) array. Arguments as in :meth:`draw`.
+
+        That entries have mean square 1 is the law's word: it is not checked.
+        """
+        drawn = self.draw(n, rng, count)
+        if np.shape(drawn) != (count, n, n):
+            raise TypeError(f"the law {self!r} must draw an array of shape {(count, n, n)}, got shape {np.shape(drawn)}")
+        return drawn
+
     def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
         """Turn a drawn matrix into one conditioned on U m = x, in place; for laws that hold "conditioning" [T4].
 
         Parameters
         ----------
-        matrix : (n, n) array, U with its gain
-        message : (n,) array, m, which does not vanish
-        image : (n,) array, x
+        matrix : (n, n) array, U with its gain; or a batch (B, n, n)
+        message : (n,) or (B, n) array, m, which does not vanish
+        image : (n,) or (B, n) array, x
         """
         raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
 
@@ -120,6 +137,10 @@ class MatrixLaw(ABC):
         """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
+    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+        """Bytes that :meth:`implicit` takes; arguments as there."""
+        raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: the name and the parameters of the law."""
         return {"law": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}  # type: ignore[arg-type]
@@ -138,11 +159,19 @@ class IID(MatrixLaw):
 
     def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
         """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
-        matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
+        if matrix.ndim == 2:
+            matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
+            return
+        unit = message / np.square(message).sum(axis=-1)[:, None]
+        matrix += (image - np.einsum("bij,bj->bi", matrix, message))[:, :, None] * unit[:, None, :]
 
     def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
         """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
         return ImplicitMatrices(n, gains, capacity, rng, dtype)
+
+    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+        """An N-vector for each direction and matrix. Arguments as in MatrixLaw.implicit."""
+        return ImplicitMatrices.bytes_needed(n, gains, capacity, dtype)
 
 
 @dataclass(frozen=True)
@@ -180,8 +209,10 @@ def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
 
 def _law(argument: str, value: Any) -> MatrixLaw:
     if isinstance(value, MatrixLaw):
+        if not _is_frozen(type(value)):
+            raise TypeError(f"{argument}: the law {type(value).__name__} must be a frozen dataclass: @dataclass(frozen=True)")
         return value
-    named = [name for name, cls in _LAWS.items() if not fields(cls)]  # type: ignore[arg-type]
+    named = [name for name, cls in _LAWS.items() if _is_frozen(cls) and not fields(cls)]  # type: ignore[arg-type]
     if isinstance(value, str):
         if value not in named:
             raise ValueError(f"{argument} must be a law or one of the names {named}, got {value!r}")
@@ -189,6 +220,11 @@ def _law(argument: str, value: Any) -> MatrixLaw:
     if isinstance(value, Mapping) and "law" in value:
         return law_from_dict(value)
     raise TypeError(f"{argument} must be a law such as gt.IID(), one of the names {named}, or a mapping from fields, got {value!r}")
+
+
+def _is_frozen(cls):
+    # asked when a law is used: a decorator comes after the class is made
+    return is_dataclass(cls) and cls.__dataclass_params__.frozen
 
 
 def law_from_dict(description: Mapping[str, Any]) -> MatrixLaw:

@@ -13,6 +13,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
+from ..ensemble.matrix_laws import Unknown
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -48,8 +49,9 @@ class Network:
     Parameters
     ----------
     ensemble : Ensemble or Cell
-        With a bare Cell the ensemble attached is that of the same second moments: gains |U_k|_F / sqrt(N), means and spreads of
-        biases and site parameters as found in the arrays. The law of its matrices is "unknown".
+        An Ensemble is taken at its word: that the arrays are those of one of its networks, of its laws of matrices. With a bare
+        Cell the ensemble attached is that of the same second moments: gains |U_k|_F / sqrt(N), means and spreads of biases and site
+        parameters as found in the arrays. The law of its matrices is "unknown".
     matrices : (K, N, N) or (B, K, N, N) array
         U_k[i, j] weighs the message of unit j in field k of unit i.
     biases : (K, N) or (B, K, N) array
@@ -189,7 +191,7 @@ class Network:
         state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
         for k in range(cell.n_fields):
             message = np.broadcast_to(compiled.message(k, state, fields, parameters), n)
-            if float(message @ message) > 0.0:  # squares of tiny messages underflow
+            if std[k] > 0.0 and float(message @ message) > 0.0:  # squares of tiny messages underflow
                 laws[k].condition(matrices[k], message, recurrent[k])
             elif std[k] > 0.0:
                 raise ValueError(f"n_units is too small: the messages of all {n} sites vanish")
@@ -814,7 +816,10 @@ def _random_matrices(ensemble, n, lead, rng):
     for one in matrices.reshape(-1, gain.size, n, n):
         for law in dict.fromkeys(laws):
             fields = [k for k, other in enumerate(laws) if other == law]
-            one[fields] = law.draw(n, rng, len(fields))
+            if isinstance(law, Unknown) and not gain[fields].any():
+                one[fields] = 0.0  # nothing needs to be known of no matrix
+            else:
+                one[fields] = law.matrices(n, rng, len(fields))
     matrices *= gain[:, None, None] / np.sqrt(n)
     return matrices
 

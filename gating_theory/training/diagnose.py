@@ -132,6 +132,12 @@ class Diagnosis:
         """Spectrum of the sites: what iid matrices would give there [T4]."""
         return Spectrum(self.sites)
 
+    @property
+    def assumes(self) -> str:
+        """What theory assumes of matrices of which nothing is known, in words; empty where their law is known."""
+        unknown = self.network.ensemble != self.ensemble
+        return "theory assumes iid normal matrices of these gains" if unknown else ""
+
     def check(self) -> None:
         """ValueError where eigenvalues are not those of as many states, or parts are of different ensembles."""
         shape = (self.n_states, self.network.cell.n_state * self.network.n_units)
@@ -147,6 +153,7 @@ class Diagnosis:
             "source": self.source,
             "n_units": self.network.n_units,
             "ensemble": self.ensemble.as_dict(),
+            "assumes": self.assumes,
             "weights": {name: statistics.as_dict() for name, statistics in self.weights.items()},
             "overlaps": {" ".join(pair): value for pair, value in self.overlaps.items()},
             "driven": self.driven,
@@ -273,8 +280,8 @@ class _Report:
             values, sites = self.eigenvalues(run, times, sequences, tell)
             twins, twin_sites = self.eigenvalues(self.other, times, sequences, tell)
             growth, gradient = self.follow(followed, tell)
-            # nothing is known of the law of given weights: theory is that of iid normal ones, and the text says so
-            ensemble = net.ensemble.with_matrices("iid")
+            # nothing is known of the law of given weights: theory assumes iid normal ones, and the text says so
+            ensemble = net.ensemble.assuming("iid")
             spectra = [Spectrum(s) for s in sites]
             from_sites = [self.theory(spectrum) for spectrum in spectra]
             structure = self.structure(values, spectra), self.structure(twins, [Spectrum(s) for s in twin_sites])
@@ -451,7 +458,7 @@ def _text(d):
     lines += [f"  {text}" for text in _LEGEND]
     if d.random is not None:
         lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
-    lines.append("  theory assumes iid normal matrices of these gains")
+    lines += [f"  {d.assumes}"] if d.assumes else []
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
     lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())

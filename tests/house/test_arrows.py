@@ -87,3 +87,20 @@ def test_there_is_no_circle():
         if module not in state:
             visit(module, [module])
     assert not circles
+
+
+def test_modules_imported_by_name_are_those_of_architecture():
+    """import_module hides arrows from this file: it may stand only where ARCHITECTURE.md says why."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    allowed = set(re.findall(r"^- `([\w/]+\.py)`: by name", text, flags=re.M))
+    found = set()
+    for name, file in FOUND.items():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+                "import_module",
+                "__import__",
+            ):
+                package = max((p for p in PLACES if name.startswith(p)), key=len)
+                place = file.relative_to(PLACES[package]).as_posix()
+                found.add(place if package == "gating_theory" else f"{package.rpartition('.')[2]}/{place}")
+    assert found == allowed

@@ -77,6 +77,41 @@ def test_what_is_no_law(wrong):
         gt.Ensemble(gt.GRU, matrices=wrong)
 
 
+def test_laws_that_are_not_well_made_say_so():
+    class NoDataclass(gt.MatrixLaw):
+        name = "no_dataclass"
+
+        def draw(self, n, rng, count=1):
+            return rng.standard_normal((count, n, n))
+
+    @dataclass(frozen=True)
+    class OneForAll(gt.MatrixLaw):
+        name = "one_for_all"
+
+        def draw(self, n, rng, count=1):
+            return rng.standard_normal((n, n))  # the same matrix for all fields, if it were let through
+
+    assert gt.Ensemble(gt.GRU).matrices["h"] == gt.IID()  # others are not disturbed
+    with pytest.raises(TypeError, match="NoDataclass must be a frozen dataclass"):
+        gt.Ensemble(gt.GRU, matrices=NoDataclass())
+    with pytest.raises(TypeError, match=r"OneForAll\(\) must draw an array of shape \(3, 10, 10\), got shape \(10, 10\)"):
+        gt.Network.sample(gt.Ensemble(gt.GRU, matrices=OneForAll()), 10, rng=0)
+    with pytest.raises(ValueError, match=r"unknown facts \['spectra'\]"):
+
+        class Misspelt(gt.MatrixLaw):
+            name = "misspelt"
+            holds = frozenset({"spectra"})
+
+
+def test_fields_without_a_matrix_need_no_law():
+    """A gain of zero: whatever the law, nothing is asked of it."""
+    ensemble = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 3}, matrices={"z": RandomSigns()})
+    net, state = gt.Network.planted(gt.fixed_points(ensemble)[-1], 30, rng=0)
+    np.testing.assert_allclose(net.step(state), state, atol=1e-13)
+    unknown = ensemble.with_matrices({"z": "unknown"})
+    assert not gt.Network.sample(unknown, 30, rng=0).matrices[0].any()
+
+
 #: Every calculator that takes an ensemble, and what it needs of the law.
 CALCULATORS = {
     "fixed_points": lambda e: gt.fixed_points(e),
@@ -95,11 +130,18 @@ CALCULATORS = {
     "Spectrum": lambda e: gt.Spectrum(gt.Network.sample(e, 20, rng=0).sites(np.zeros(20))).radius(),
     "count_fixed_points": lambda e: gt.count_fixed_points(e, 4, 2, rng=0),
     "Network.sample": lambda e: gt.Network.sample(e, 20, rng=0),
+    "design": lambda e: gt.design(e, {"abscissa": 0.9}, free=("gain.h",)),
+    "FixedPoint.sites": lambda e: gt.fixed_points(e)[-1].sites,
+    "Spectrum.density": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).density(0.5),
+    "Spectrum.outliers": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).outliers(),
+    "diagnose": lambda e: gt.diagnose(gt.Network.sample(e, 20, rng=0), n_states=2),
+    "lyapunov_spectrum": lambda e: gt.lyapunov_spectrum(gt.Network.sample(e, 10, rng=0), k=1, n_steps=20, rng=0),
+    "find_fixed_points": lambda e: gt.Network.sample(e, 10, rng=0).find_fixed_points(4, rng=0),
 }
 #: What random signs cannot: normal matrices at finite N.
 _NORMAL_ONLY = {"kac_rice", "simulate", "steady_state", "largest_exponent", "chaos_onset", "Network.planted"}
 #: What is true of every network that can be drawn.
-_ANY = {"Network.sample", "count_fixed_points"}
+_ANY = {"Network.sample", "count_fixed_points", "lyapunov_spectrum", "find_fixed_points"}
 
 
 @pytest.mark.parametrize("name", CALCULATORS)
