@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,14 +11,16 @@ settings.register_profile("default", deadline=None, max_examples=25, suppress_he
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-#: Folders whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all.
+_HERE = Path(__file__).parent
+#: Folders whose tests share what takes long to make, symbolic results or compiled kernels: one worker runs them all, and those of
+#: the folders in them.
 _TOGETHER = {"derivations", "flow", "validation"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        folder = item.path.parent.name
+        folder = item.path.relative_to(_HERE).parts[0]
         if folder in _TOGETHER:
             item.add_marker(pytest.mark.xdist_group(folder))
 

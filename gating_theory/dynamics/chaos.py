@@ -20,7 +20,7 @@ from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
 
-__all__ = ["chaos_onset", "ChaosOnset", "largest_exponent"]
+__all__ = ["chaos_onset", "ChaosOnset", "largest_exponent", "measured_exponent"]
 
 #: Where an onset is looked for when nobody says: gains and spreads; biases and parameters.
 _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0)
@@ -104,11 +104,30 @@ def largest_exponent(
     TypeError, ValueError, MemoryError, ConvergenceError : as simulate
     """
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
-    return _measured(ensemble, n_units, n_steps, scale, generator(rng))[:2]
+    return measured_exponent(ensemble, n_units, n_steps, scale, generator(rng))[:2]
 
 
-def _measured(ensemble, n_units, n_steps, scale, rng):
-    """(exponent, error, verdict) of one run."""
+def measured_exponent(
+    ensemble: Ensemble, n_units: int, n_steps: int, scale: float, rng: np.random.Generator
+) -> tuple[float, float, str]:
+    """What one run of one random network says: its exponent, the error, and what it ran into [T5].
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    n_units, n_steps : int, size and length of the run
+    scale : float, standard deviation of the initial state
+    rng : numpy Generator
+
+    Returns
+    -------
+    (float, float, str)
+        Exponent and error as of :func:`largest_exponent`, and the verdict of ``steady_state.verdict_on``.
+
+    Raises
+    ------
+    MemoryError, ConvergenceError : as simulate
+    """
     run = simulate(ensemble, n_units, n_steps, rng=rng, tangent=True, record=0, scale=scale)
     exponent, error = settled_mean(run.growth, n_steps // 2)
     return exponent, error, verdict_on(run, motion(run), exponent, error)
@@ -233,7 +252,7 @@ class _Exponents:
 
     def run(self, value, n_steps):
         there, rng = self.ensemble.replace({self.parameter: value}), np.random.default_rng(self.seed)
-        found = _measured(there, self.n_units, n_steps, self.scale, rng)
+        found = measured_exponent(there, self.n_units, n_steps, self.scale, rng)
         # -inf: the state has become exactly zero, tangent and all
         if np.isnan(found[0]) or found[0] == np.inf:
             raise ConvergenceError(f"the exponent at {self.parameter} = {value} is {found[0]}", estimate=value)

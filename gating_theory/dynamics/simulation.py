@@ -97,7 +97,7 @@ def memory_needed(
 ) -> int:
     """Bytes that :func:`simulate` will take at its peak, the libraries it stands on not counted.
 
-    Parameters: as for :func:`simulate`.
+    Arguments as in :func:`simulate`.
     """
     cell, gain = ensemble.cell, ensemble.array("gain")
     directions = n_steps * (2 if tangent else 1)

@@ -231,7 +231,7 @@ def _is_frozen(cls):
 
 
 def law_from_dict(description: Mapping[str, Any]) -> MatrixLaw:
-    """The law that :meth:`MatrixLaw.as_dict` describes; ValueError for one that is not defined in this process."""
+    """The law of a ``description`` by :meth:`MatrixLaw.as_dict`; ValueError for one that is not defined in this process."""
     values = dict(description)
     name = values.pop("law", None)
     if name not in _LAWS:

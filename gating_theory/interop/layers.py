@@ -301,6 +301,6 @@ class Recording:
 
 
 def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
-    """Views on the rows (.., N) of the fields and the site parameters by name."""
+    """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
     rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
     return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}

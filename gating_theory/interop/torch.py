@@ -104,7 +104,7 @@ class TorchWeights(RecurrentWeights):
 
 
 def knows(source: Any) -> bool:
-    """Whether :func:`read` can take it: a PyTorch module, a mapping such as a state dict, a path of any ending."""
+    """Whether :func:`read` can take the ``source``: a PyTorch module, a mapping such as a state dict, a path of any ending."""
     return isinstance(source, (TorchWeights, torch.nn.Module, Mapping)) or _is_path(source)
 
 

@@ -112,7 +112,9 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
     Raises
     ------
     ValueError : another class has this kind
-    TypeError : a kind that is no name; a class that is neither a frozen dataclass nor a NamedTuple, if ``fields`` are not given
+    TypeError
+        A kind that is no name; when an object is saved, a class that is neither a dataclass nor a NamedTuple, if ``fields`` are not
+        given. (The decorators may stand in either order.)
 
     Examples
     --------
@@ -131,12 +133,6 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
         raise TypeError(f'kind must be a name, as in @result("my_kind"), got {kind!r}')
 
     def decorate(cls: type[_T]) -> type[_T]:
-        frozen = is_dataclass(cls) and getattr(cls, "__dataclass_params__").frozen  # noqa: B009
-        if fields is None and not frozen and not hasattr(cls, "_fields"):
-            raise TypeError(
-                f'{cls.__qualname__} must be a frozen dataclass or a NamedTuple to be saved: @result("{kind}") stands above '
-                "@dataclass(frozen=True)"
-            )
         if not cls.__module__.startswith(_PACKAGE):  # the package's own kinds are taken, also those not met yet
             _ask_the_face(kind.partition(".")[0] if "." in kind else "")
         return register(kind, cls, fields)

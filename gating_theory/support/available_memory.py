@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["available_memory"]
+__all__ = ["GROUPS", "available_memory"]
 
 #: Where control groups of either version keep their limits, and how their files are called: limit, use.
-_GROUPS = (
+GROUPS = (
     (Path("/sys/fs/cgroup"), ("memory.max", "memory.current")),
     (Path("/sys/fs/cgroup/memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes")),
 )
@@ -35,7 +35,7 @@ def _of_the_machine():
 def _of_control_groups():
     """What each group leaves: the one a container sees as its root, and the process's own with those above it."""
     own = {line.split(":", 2)[2].strip("/") for line in _read(Path("/proc/self/cgroup")).splitlines()}
-    for root, (limit, used) in _GROUPS:
+    for root, (limit, used) in GROUPS:
         inner = {above for path in own for above in (root / path, *(root / path).parents)}
         for folder in {root, *(f for f in inner if root in f.parents)}:
             allowed, taken = _read(folder / limit).strip(), _read(folder / used).strip()

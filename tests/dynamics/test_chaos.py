@@ -50,7 +50,7 @@ def invented(monkeypatch, law):
         calls.append(ensemble.value("gain.h"))
         return *law(calls[-1], rng), "chaotic"
 
-    monkeypatch.setattr(chaos, "_measured", stand_in)
+    monkeypatch.setattr(chaos, "measured_exponent", stand_in)
     return calls
 
 
@@ -86,7 +86,7 @@ def test_errors_cover_what_networks_scatter_by(monkeypatch):
 def test_where_an_onset_is_looked_for(monkeypatch):
     """The zero state of a GRU does not feel b_z: the first change of sign on the lattice. None at all is an error with words."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
-    monkeypatch.setattr(chaos, "_measured", lambda e, *a: (2.5 - e.value("bias.z"), 1e-3, "chaotic"))
+    monkeypatch.setattr(chaos, "measured_exponent", lambda e, *a: (2.5 - e.value("bias.z"), 1e-3, "chaotic"))
     found = gt.chaos_onset(ens, "bias.z", tol=0.01)
     assert found == pytest.approx(2.5, abs=0.02) and not found.rising
     with pytest.raises(ValueError, match="no onset of chaos in gain.z: the largest exponent is positive at all of"):

@@ -7,7 +7,6 @@ import pytest
 
 import gating_theory as gt
 from gating_theory.dynamics.simulation import memory_needed
-from gating_theory.support import available_memory as memory
 
 ENSEMBLES = {
     "GRU": gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}, bias={"z": 0.3}, bias_std={"h": 0.2}),
@@ -126,20 +125,6 @@ def test_memory_is_announced(name, tangent):
     tracemalloc.stop()
     announced = memory_needed(ens, n, steps, tangent=tangent)
     assert 0.8 * announced < peak < 1.03 * announced
-
-
-def test_memory_of_a_control_group(tmp_path, monkeypatch):
-    (tmp_path / "inner").mkdir()
-    for folder, limit, used, cache in ((tmp_path, "max", 10, 0), (tmp_path / "inner", 5_000_000, 3_000_000, 1_000_000)):
-        (folder / "memory.max").write_text(f"{limit}\n")
-        (folder / "memory.current").write_text(f"{used}\n")
-        (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cache}\n")
-    monkeypatch.setattr(memory, "_GROUPS", ((tmp_path, ("memory.max", "memory.current")),))
-    assert memory.available_memory() > 5e6  # no limit at the root
-    monkeypatch.setattr(memory, "_GROUPS", ((tmp_path / "inner", ("memory.max", "memory.current")),))
-    assert memory.available_memory() == 3e6
-    with pytest.raises(MemoryError, match="at most"):
-        gt.simulate(gt.Ensemble(gt.GRU), 100_000, 10)
 
 
 def test_a_state_that_runs_away_is_an_error():

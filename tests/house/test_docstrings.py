@@ -80,6 +80,34 @@ def test_docstring_says_what_it_is(label, thing, owner):
     assert first.rstrip()[-1] in ".:?)]", f"{label}: the first line of the docstring is not a sentence: {first!r}"
 
 
+#: Folders and modules whose functions name all their parameters, also those that stand in no face. One more is welcome.
+WHOLE = (
+    "running",
+    "ensemble",
+    "mean_field",
+    "dynamics",
+    "sweeps",
+    "interop.torch",
+    "interop.layers",
+    "interop.readers",
+    "training",
+)
+
+
+def _functions_of_modules():
+    """(label, function) of every function in an ``__all__`` of these modules."""
+    out = {}
+    for name in _MODULES:
+        if not any(name == whole or name.startswith(f"{whole}.") for whole in WHOLE):
+            continue
+        module = importlib.import_module(f"gating_theory.{name}")
+        for public in getattr(module, "__all__", ()):
+            thing = getattr(module, public)
+            if inspect.isfunction(thing):
+                out.setdefault(id(thing), (f"{name}.{public}", thing))
+    return list(out.values())
+
+
 def _public_functions():
     out = []
     for name in gt.__all__:
@@ -95,7 +123,8 @@ def _public_functions():
         for member in package.__all__:
             if inspect.isfunction(getattr(package, member)):
                 out.append((f"{package.__name__.rpartition('.')[2]}.{member}", getattr(package, member)))
-    return out
+    known = {id(thing) for _, thing in out}
+    return out + [(label, thing) for label, thing in _functions_of_modules() if id(thing) not in known]
 
 
 @pytest.mark.parametrize("label, thing", _public_functions(), ids=[n for n, _ in _public_functions()])
@@ -106,7 +135,7 @@ def test_parameters_are_named(label, thing):
     missing = [name for name in names(thing) if not re.search(rf"\b{re.escape(name)}\b", doc)]
     if missing:
         # a class documents what all its methods take, such as the array lambda of a Spectrum
-        owner = getattr(gt, label.partition(".")[0])
+        owner = getattr(gt, label.partition(".")[0], None)
         missing = [name for name in missing if not (name == "lam" and "lambda" in text(owner))]
     assert not missing, f"{label} does not mention {missing}"
 

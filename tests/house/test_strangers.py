@@ -285,11 +285,12 @@ def test_results_that_are_not_well_made_say_so(tmp_path):
         class NoKind:
             value: float
 
-    with pytest.raises(TypeError, match="Plain must be a frozen dataclass"):
+    @gt.result("plain")
+    class Plain:
+        value = 0.0
 
-        @gt.result("plain")
-        class Plain:
-            value = 0.0
+    with pytest.raises(TypeError, match="Plain is neither a dataclass nor a NamedTuple"):
+        gt.save(Plain(), tmp_path / "file.json")
 
     @gt.result("checked")
     @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 import mpmath as mp
 
+#: fixed_points aims at 1e-10 relative: its quadrature is at 1e-13 (two fields at once) or 1e-11 (more), its roots at 1e-14.
+TOLERANCE = 1e-10
+
 
 def mp_average(function, mean, std, digits=30):
     """E function(y), y ~ N(mean, std^2): a trapezoidal sum that is halved until it stands still."""

@@ -5,14 +5,11 @@ import pickle
 
 import mpmath as mp
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mpmath_loops import mp_gru
 from scipy.special import expit
 
 import gating_theory as gt
 from gating_theory.ensemble.quadrature import FieldLaw
-from gating_theory.mean_field.expansion import small_moments
 
 # --- onset
 
@@ -140,35 +137,7 @@ def test_folds_in_other_parameters_agree(path, present):
     assert float(back) == pytest.approx(1.8, rel=1e-9)  # both to 1e-11, times the slope of the fold line
 
 
-# --- tricritical point: beta of the small-moment expansion vanishes at the onset
-
-
-@settings(max_examples=20, deadline=None)
-@given(b_r=st.floats(-4, 0.6), factor=st.floats(0.2, 5).filter(lambda f: abs(f - 1) > 1e-6))
-def test_sign_of_beta_of_the_gru(b_r, factor):
-    s = float(expit(b_r))
-    critical = math.sqrt(2 / ((1 - s) * (2 - 3 * s)))
-    at = {"h": 1 / s, "r": critical}
-    alpha, beta = small_moments(gt.Ensemble(gt.GRU, gain=at, bias={"r": b_r}))
-    assert alpha == pytest.approx(1, rel=1e-12)
-    beyond = small_moments(gt.Ensemble(gt.GRU, gain={**at, "r": factor * critical}, bias={"r": b_r}))[1]
-    # beta is a difference of two terms, the second independent of a_r, the first growing like a_r^2
-    assert abs(beta) < 1e-10 * abs(beyond / (factor**2 - 1))
-    assert (beyond > 0) == (factor > 1)
-
-
-@pytest.mark.slow
-@settings(max_examples=8, deadline=None)
-@given(direction=st.tuples(*[st.floats(0.05, 1.0)] * 3))
-def test_ellipsoid_of_the_lstm(direction):
-    o, i, f = direction
-    length = math.sqrt(o**2 + i**2 + 3 * f**2)
-    for scale in (0.5, 1.0, 2.0):
-        o_, i_, f_ = (8 * scale * v / length for v in direction)
-        alpha, beta = small_moments(gt.Ensemble(gt.LSTM, gain={"f": f_, "i": i_, "o": o_, "g": 2.0}))
-        # theory sheet: beta = (a_o^2 + a_i^2 + 3 a_f^2)/4 - 16 at a_g = 2; sums of rational numbers of order 16
-        assert alpha == pytest.approx(1, rel=1e-12)
-        assert beta == pytest.approx(16 * scale**2 - 16, abs=1e-9)
+# --- tricritical point: beta of the small-moment expansion (test_expansion.py) vanishes at the onset
 
 
 @pytest.fixture

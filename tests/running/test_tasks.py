@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gating_theory.running.blas import single_blas_thread
 from gating_theory.running.tasks import run_tasks
 
 
@@ -49,10 +48,3 @@ def test_leaving_early_cancels_the_rest():
         results.close()
         release.set()
     assert len(started) <= 3
-
-
-def test_blas_is_held_to_one_thread():
-    from threadpoolctl import threadpool_info
-
-    with single_blas_thread():
-        assert all(pool["num_threads"] == 1 for pool in threadpool_info() if pool["user_api"] == "blas")

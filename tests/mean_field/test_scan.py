@@ -1,0 +1,47 @@
+"""All roots of the mean-field equation: none is missed between thirteen decades and a fold [T5]."""
+
+import numpy as np
+import pytest
+from mpmath_loops import TOLERANCE, mp_gru, mp_solve
+from scipy.special import expit
+
+import gating_theory as gt
+from gating_theory.mean_field.moments import MomentMap
+from gating_theory.mean_field.scan import scalar_roots, scan_decades
+
+
+def test_both_branches_of_the_gru():
+    points = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"r": 8, "h": 1.9}))
+    assert [p.is_zero for p in points] == [True, False, False]
+    assert points[1].moments["h"] < points[2].moments["h"]
+    loop = mp_gru(8, 1.9)
+    for point in points[1:]:
+        assert point.moments["h"] == pytest.approx(float(mp_solve(loop, point.moments["h"])), rel=TOLERANCE)
+    # and there are only two: the closed loop in plain numpy changes sign twice over the whole range
+    x, weight = np.polynomial.hermite_e.hermegauss(120)  # good to 1e-5 here: enough for signs
+    weight = weight / weight.sum()
+    D = np.logspace(-6, 0, 400)[:, None]
+    r2 = expit(8 * np.sqrt(D) * x) ** 2 @ weight
+    R = np.tanh(1.9 * np.sqrt(D[:, 0] * r2)[:, None] * x) ** 2 @ weight
+    assert np.count_nonzero(np.diff(np.sign(R - D[:, 0]))) == 2
+
+
+@pytest.mark.parametrize("a_h, n", [(1.80, 1), (1.8045, 1), (1.8046, 3), (1.99, 3), (2.01, 2)])
+def test_number_of_solutions_around_the_fold(a_h, n):
+    # theory sheet, section 7: at a_r = 8 the fold is at 1.804556; at the onset 2 the lower branch merges with zero
+    assert len(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"r": 8, "h": a_h}))) == n
+
+
+@pytest.mark.parametrize("bias", [{}, {"h": 1e-9}])
+def test_the_scan_reaches_from_below_the_smallest_moment_to_where_they_stop_growing(bias):
+    x, G = scan_decades(MomentMap(gt.Ensemble(gt.GRU, gain={"r": 8, "h": 1.9}, bias=bias)), "small", 1e-9)
+    assert x.shape == G.shape and (np.diff(x) > 0).all() and x[-1] >= 1.0 and G[-1] < 0.0
+    # a bias of 1e-9 alone gives a moment of 1e-18
+    assert x[0] == pytest.approx(1e-19 if bias else 1e-13, rel=0.1) and (G[0] > 0) == bool(bias)
+
+
+def test_roots_are_the_moments_of_the_fixed_points():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 8, "h": 1.9})
+    # the moment of r h leads: all others follow from it
+    found = [p.moments["r*h"] for p in gt.fixed_points(ensemble) if not p.is_zero]
+    assert scalar_roots(MomentMap(ensemble)) == pytest.approx(found, rel=TOLERANCE)

@@ -1,0 +1,126 @@
+"""Checks of arguments: what is taken, and messages that name the argument, its value and what is allowed."""
+
+import numpy as np
+import pytest
+
+from gating_theory.support.checks import complex_array, generator, integer, real, real_array
+
+
+@pytest.mark.parametrize("value", [2, 2.0, np.float32(2.0), np.int64(2), np.array(2.0)])
+def test_real_takes_numbers(value):
+    found = real("x", value, low=0.0, high=2.0)
+    assert found == 2.0 and type(found) is float
+
+
+@pytest.mark.parametrize(
+    "value, limits, error, words",
+    [
+        ("2", {}, TypeError, "x must be a real number, got '2'"),
+        (True, {}, TypeError, "x must be a real number, got True"),
+        (np.bool_(True), {}, TypeError, "x must be a real number"),
+        (1j, {}, TypeError, "x must be a real number, got 1j"),
+        (None, {}, TypeError, "x must be a real number, got None"),
+        ([1.0], {}, TypeError, r"x must be a real number, got \[1.0\]"),
+        (np.ones(1), {}, TypeError, "x must be a real number"),
+        (np.nan, {}, ValueError, "x must be finite, got nan"),
+        (np.inf, {}, ValueError, "x must be finite, got inf"),
+        (-1e-300, {"low": 0.0}, ValueError, r"x must lie in \[0.0, inf\), got -1e-300"),
+        (0, {"low": 0.0, "open_low": True}, ValueError, r"x must lie in \(0.0, inf\), got 0"),
+        (1.5, {"high": 1.0}, ValueError, r"x must lie in \(-inf, 1.0\], got 1.5"),
+        (2, {"low": 0.0, "high": 1.0}, ValueError, r"x must lie in \[0.0, 1.0\], got 2"),
+    ],
+)
+def test_real_refuses(value, limits, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        real("x", value, **limits)
+
+
+@pytest.mark.parametrize("value", [3, np.int8(3), np.uint64(3)])
+def test_integer_takes_whole_numbers(value):
+    found = integer("n", value, low=3, high=3)
+    assert found == 3 and type(found) is int
+
+
+@pytest.mark.parametrize(
+    "value, limits, error, words",
+    [
+        (3.0, {}, TypeError, "n must be an integer, got 3.0"),
+        (True, {}, TypeError, "n must be an integer, got True"),
+        ("3", {}, TypeError, "n must be an integer, got '3'"),
+        (None, {}, TypeError, "n must be an integer, got None"),
+        (-1, {}, ValueError, "n must be at least 0, got -1"),
+        (9, {"low": 10}, ValueError, "n must be at least 10, got 9"),
+        (9, {"low": 1, "high": 8}, ValueError, r"n must lie in \[1, 8\], got 9"),
+        (0, {"low": 1, "high": 8}, ValueError, r"n must lie in \[1, 8\], got 0"),
+    ],
+)
+def test_integer_refuses(value, limits, error, words):
+    with pytest.raises(error, match=f"^{words}$"):
+        integer("n", value, **limits)
+
+
+@pytest.mark.parametrize("value, shape", [(1, ()), ([1, 2], (2,)), (np.ones((2, 3), np.float32), (2, 3)), ([], (0,))])
+def test_real_array_takes_any_shape(value, shape):
+    found = real_array("a", value)
+    assert found.dtype == float and found.shape == shape
+
+
+@pytest.mark.parametrize(
+    "value, error, words",
+    [
+        ("a", TypeError, "a must be an array of real numbers, got 'a'"),
+        (None, TypeError, "a must be an array of real numbers, got None"),
+        ([True], TypeError, "a must be an array of real numbers"),
+        ([1j], TypeError, "a must be an array of real numbers"),
+        ([[1.0], [1.0, 2.0]], TypeError, "a must be an array of real numbers"),
+        ([1.0, np.nan], ValueError, "a must be finite, got nan"),
+        ([-np.inf], ValueError, "a must be finite, got -inf"),
+    ],
+)
+def test_real_array_refuses(value, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        real_array("a", value)
+
+
+@pytest.mark.parametrize("value", [1, 1j, [1.0, 2j], np.full((2, 2), 1e100)])
+def test_complex_array_takes_numbers(value):
+    found = complex_array("lam", value)
+    assert found.dtype == complex and np.array_equal(found, value)
+
+
+@pytest.mark.parametrize(
+    "value, error, words",
+    [
+        (None, TypeError, "lam must be a number or an array of complex numbers, got None"),
+        ("x", TypeError, "lam must be a number or an array of complex numbers, got 'x'"),
+        ([1j, np.nan], ValueError, r"lam must be finite, got \(?nan"),
+        (complex(0, np.inf), ValueError, "lam must be finite, got infj"),
+        ([1.0, 2e100j], ValueError, r"lam must be at most 1e100 in modulus, got 2e\+100j"),
+    ],
+)
+def test_complex_array_refuses(value, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        complex_array("lam", value)
+
+
+def test_generators():
+    given = np.random.default_rng(3)
+    assert generator(given) is given
+    assert generator(3).random() == generator(np.int64(3)).random() == np.random.default_rng(3).random()
+    assert generator(np.random.SeedSequence(3)).random() == np.random.default_rng(3).random()
+    assert generator(None).random() != generator(None).random()
+
+
+@pytest.mark.parametrize(
+    "rng, error, words",
+    [
+        ("seed", TypeError, "rng must be an integer, got 'seed'"),
+        (1.0, TypeError, "rng must be an integer, got 1.0"),
+        (True, TypeError, "rng must be an integer, got True"),
+        (-1, ValueError, "rng must be at least 0, got -1"),
+        (np.random, TypeError, "rng must be an integer, got <module"),
+    ],
+)
+def test_what_seeds_no_generator(rng, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        generator(rng)
