@@ -29,7 +29,13 @@ def squared(gain: np.ndarray) -> np.ndarray:
 
 
 def field_law(ensemble: Ensemble, q: np.ndarray) -> FieldLaw:
-    """The law of all fields and site parameters of an ``ensemble`` at moments q of the distinct messages, (n,) or a batch (B, n) [T5]."""
+    """The law of all fields and site parameters at given second moments [T5].
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    q : (n,) array or a batch (B, n), moments of the distinct messages
+    """
     return RandomFields(ensemble).law(q)
 
 
