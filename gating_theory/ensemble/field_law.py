@@ -29,7 +29,7 @@ def squared(gain: np.ndarray) -> np.ndarray:
 
 
 def field_law(ensemble: Ensemble, q: np.ndarray) -> FieldLaw:
-    """The law of all fields and site parameters of an ``ensemble`` at moments q of the distinct messages, (n,) or a batch (B, n) [T5]."""
+    """The law of a site's variables in an ``ensemble``, at moments q of the distinct messages, (n,) or a batch (B, n) [T5]."""
     return RandomFields(ensemble).law(q)
 
 
