@@ -129,6 +129,7 @@ def measured_exponent(
     MemoryError, ConvergenceError : as simulate
     """
     run = simulate(ensemble, n_units, n_steps, rng=rng, tangent=True, record=0, scale=scale)
+    assert run.growth is not None  # a tangent vector was asked for
     exponent, error = settled_mean(run.growth, n_steps // 2)
     return exponent, error, verdict_on(run, motion(run), exponent, error)
 
