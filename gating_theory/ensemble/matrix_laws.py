@@ -141,7 +141,7 @@ class MatrixLaw(ABC):
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
     def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
-        """Bytes that :meth:`implicit` takes; arguments as there."""
+        """Bytes that :meth:`implicit` takes. Arguments as in :meth:`implicit`."""
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
     def as_dict(self) -> dict[str, Any]:
