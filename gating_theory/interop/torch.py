@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..networks.network import Network
     from ..results.status import Status
 
-    Source = torch.nn.Module | Mapping[str, Any] | str | PathLike | RecurrentWeights
+    Source: TypeAlias = torch.nn.Module | Mapping[str, Any] | str | PathLike | RecurrentWeights
     Module = TypeVar("Module", bound=torch.nn.Module)
 
 __all__ = [
