@@ -30,3 +30,12 @@ def subnormal_numbers_stay():
     """A library that flushes subnormal numbers to zero does so for the whole thread: not beyond the test that calls it."""
     yield
     assert sys.float_info.min / 2 > 0
+
+
+@pytest.fixture(autouse=True)
+def own_quantities_go():
+    """What a test registers for phase diagrams goes with it."""
+    yield
+    registry = sys.modules.get("gating_theory.sweeps.quantities")
+    for name in [n for n in registry.QUANTITIES if not registry.is_built_in(n)] if registry else []:
+        del registry.QUANTITIES[name]
