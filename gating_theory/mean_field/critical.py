@@ -197,7 +197,9 @@ def _solve_for(function, ensemble, parameter, bounds, what, points=_LOOKS):
         return function(ensemble.replace({parameter: float(value)}))
 
     values = np.array([at(v) for v in grid])
-    crossings = [i for i in range(1, grid.size) if values[i - 1] * values[i] < 0 or (values[i] == 0 and i)]
+    if np.all(values == values[0]):
+        raise NoCriticalValue(f"{what}: nothing changes with {parameter!r} between {low} and {high} for {ensemble!r}")
+    crossings = [i for i in range(grid.size) if values[i] == 0 or (i and values[i - 1] * values[i] < 0)]
     if not crossings:
         raise NoCriticalValue(f"{what}: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
     i = _nearest(crossings, grid, present)
@@ -440,7 +442,7 @@ def _merging(moments):
 # --- tricritical point
 
 
-def tricritical(ensemble: Ensemble, parameter: str, along: str) -> Critical:
+def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[float, float] | None = None) -> Critical:
     """Where the transition of the zero state turns from continuous to discontinuous [T5].
 
     Solves alpha = 1 in ``along`` and beta = 0 in ``parameter`` together, with R(D)/D = alpha + beta D + ... the small-moment
@@ -452,6 +454,7 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str) -> Critical:
     ensemble : Ensemble
     parameter : str, for example "gain.r"
     along : str, the hyperparameter that is kept at the onset, for example "gain.h"
+    bounds : (low, high) of ``parameter``, optional. Default as for :func:`onset`; those of ``along`` are the default ones.
 
     Returns
     -------
@@ -459,7 +462,7 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str) -> Critical:
 
     Raises
     ------
-    NoCriticalValue : no tricritical point within the default bounds (those of :func:`onset`)
+    NoCriticalValue : no tricritical point within the bounds
     ValueError : unknown parameter, the same twice
     CapabilityError : no zero state or no closed-form site fixed point
     """
@@ -472,9 +475,12 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str) -> Critical:
         return e.replace({along: float(_solve_for(_log_growth, e, along, None, "onset", points=_LOOKS_ALONG))})
 
     def beta(e):
-        return small_moments(at_onset(e))[1]
+        try:
+            return small_moments(at_onset(e))[1]
+        except NoCriticalValue:  # far out in one the onset lies out of bounds in the other: no crossing is sought from there
+            return np.nan
 
-    value = _solve_for(beta, ensemble, parameter, None, "tricritical", points=_LOOKS_ACROSS)
+    value = _solve_for(beta, ensemble, parameter, bounds, "tricritical", points=_LOOKS_ACROSS)
     there = at_onset(ensemble.replace({parameter: value}))
     return transition(
         value,

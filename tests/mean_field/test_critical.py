@@ -4,6 +4,7 @@ import math
 import pickle
 
 import mpmath as mp
+import numpy as np
 import pytest
 from mpmath_loops import mp_gru
 from scipy.special import expit
@@ -187,3 +188,26 @@ def test_onset_in_a_bias_speaks_of_the_ensemble_that_was_given():
         gt.onset(gt.Ensemble(gt.GRU), "bias.h")
     with pytest.raises(gt.CapabilityError, match=r"'h': 1.0}\) has no zero state: "):
         gt.onset(gt.Ensemble(gt.GRU, bias={"h": 1.0}), "gain.h")
+
+
+def test_a_parameter_that_does_not_matter_has_no_onset():
+    """At a_h = 2 the GRU's zero state is marginal whatever the update gate does; and it is so at the end of a range."""
+    marginal = gt.Ensemble(gt.GRU, gain={"h": 2.0})
+    for path in ("gain.z", "bias.z"):
+        with pytest.raises(gt.NoCriticalValue, match="nothing changes with"):
+            gt.onset(marginal, path)
+    for bounds in ((2.0, 3.0), (1.0, 2.0)):
+        assert float(gt.onset(gt.Ensemble(gt.GRU, gain={"h": 2.5}), "gain.h", bounds)) == 2.0
+
+
+def test_tricritical_in_the_bias():
+    """(1 - s)(2 - 3 s) a_r^2 = 2 with s = sigma(b_r): at a_r = 4 s = (5 - sqrt(5/2)) / 6, though at b_r = -30 there is no onset."""
+    s = (5.0 - np.sqrt(2.5)) / 6.0
+    assert abs((1 - s) * (2 - 3 * s) * 16 - 2) < 1e-14
+    found = gt.tricritical(gt.Ensemble(gt.GRU, gain={"r": 4}), "bias.r", "gain.h")
+    assert abs(float(found) - np.log(s / (1 - s))) < 1e-9 and abs(found.ensemble.value("gain.h") - 1 / s) < 1e-9
+    assert float(gt.tricritical(gt.Ensemble(gt.GRU, gain={"r": 4}), "bias.r", "gain.h", (0.0, 1.0))) == pytest.approx(
+        float(found), abs=1e-9
+    )
+    with pytest.raises(gt.NoCriticalValue):
+        gt.tricritical(gt.Ensemble(gt.GRU, gain={"r": 4}), "bias.r", "gain.h", (1.0, 2.0))
