@@ -16,6 +16,7 @@ transfer matrix are harmless (the weight |chi|^2 just vanishes), and one matrix 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,7 +89,7 @@ class Population:
         self.weights = sites.weights
         self.d, self.n = self.cell.n_state, self.cell.n_messages
         self._centers: dict[int, dict[str, Any]] = {}
-        self._space: tuple[np.ndarray, np.ndarray] | None = None
+        self._own = threading.local()  # scratch arrays: threads may share a Population, but not these
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
         self.keys: tuple[Key, ...] = self._expand(1, None)["keys"]
         self._set_balance()
@@ -194,15 +195,16 @@ class Population:
         return lam - center, self.expansion(center)
 
     def _coefficients(self, lam):
-        """|chi|^2 (L, M) and c_m (L, m, M), valid until the next call."""
+        """|chi|^2 (L, M) and c_m (L, m, M), valid until the next call of this thread."""
         from .dyson_kernels import coefficients
 
         t, data = self._centered(lam)
         # to take megabytes from the system anew costs more than the arithmetic on them: each call writes over the same arrays
         rows = lam.size
-        if self._space is None or self._space[0].shape[0] < rows:
-            self._space = np.empty((rows, self.weights.size)), np.empty((rows, len(self.keys), self.weights.size))
-        base, c = self._space[0][:rows], self._space[1][:rows]
+        space = getattr(self._own, "space", None)
+        if space is None or space[0].shape[0] < rows:
+            space = self._own.space = np.empty((rows, self.weights.size)), np.empty((rows, len(self.keys), self.weights.size))
+        base, c = space[0][:rows], space[1][:rows]
         coefficients(t, data["chi"], self._basis(t), data["gram"], data["gram_monomial"], data["gram_basis"], base, c)
         return base, c
 

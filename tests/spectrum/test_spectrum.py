@@ -1,5 +1,8 @@
 """Spectra as a whole: exact special cases, identities between what different methods compute, bad input, hard corners [T3, T4]."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,3 +137,22 @@ def test_hard_corners_give_numbers(name, values):
         assert not np.isnan(sp.edge_function(np.array([0.0, 0.5, 1.0, 1 + 1e-9, 2.0]))).any()
         assert np.isfinite(sp.potential(np.array([0.51 + 0.2j, 3.0]))).all()
         assert sp.abscissa() <= sp.radius() + 1e-12
+
+
+def test_threads_may_share_a_spectrum():
+    """Eight threads that are switched every ten microseconds get what one alone gets, to the bit."""
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 2, "h": 4}))[-1]
+    rng = np.random.default_rng(0)
+    lams = [0.6 * (rng.standard_normal(3) + 1j * rng.standard_normal(3)) for _ in range(48)]
+    alone = gt.Spectrum(point)
+    expected = [alone.density(lam) for lam in lams]
+    shared = gt.Spectrum(point)
+    shared.density(lams[0])  # populations are made once
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(shared.density, lams))
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(found, expected)
