@@ -131,7 +131,7 @@ def masses(name):
     return np.array([spectrum.mass(1.0, r) for r in RADII])
 
 
-@pytest.mark.parametrize("n", [300, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [300, pytest.param(2000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("name", CHAOTIC)
 def test_eigenvalues_near_one_are_as_many_as_the_steady_state_predicts(name, n):
     ens, predicted = CHAOTIC[name], masses(name)

@@ -300,7 +300,7 @@ def test_gru_of_2000_units():
         assert samples[0].own.mass(1.0, radius) == pytest.approx(known, abs=3 * np.sqrt(2) * 0.011)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # the suite has the same at 150 to 300 units, and one GRU of 2000
 @pytest.mark.parametrize(("name", "n"), [("GRU", 2000), ("LSTM", 1000)])
 def test_large_planted_networks(name, n):
     ens = gt.Ensemble(getattr(gt, name), gain=3.0, bias=0.3)

@@ -32,8 +32,15 @@ def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     monkeypatch.setattr("gating_theory.cli.validate.diagrams", lambda *a, **k: datasets)
     assert main(["validate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["closed_forms"][1]["agrees"] is True
+    written = []
+
+    def write_report(out, *parts):  # the files themselves are those of the test above
+        written.append(out)
+        return [out / "validation.txt"]
+
+    monkeypatch.setattr("gating_theory.cli.validate.write_report", write_report)
     assert main(["validate", "--out", str(tmp_path)]) == 0
-    assert "wrote" in capsys.readouterr().out
+    assert written == [tmp_path] and f"wrote {tmp_path / 'validation.txt'}" in capsys.readouterr().out
     wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(False), "off by 1")
     monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}, 0))
     assert main(["validate"]) == 1
