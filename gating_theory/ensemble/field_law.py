@@ -12,7 +12,6 @@ from __future__ import annotations
 import numpy as np
 
 from .ensemble import Ensemble
-from .matrix_laws import LawError
 from .quadrature import FieldLaw
 
 __all__ = ["RandomFields", "field_law", "squared"]
@@ -65,12 +64,6 @@ class RandomFields:
 
     def __init__(self, ensemble: Ensemble, negligible: float = 0.0, strip: float = 1.0) -> None:
         ensemble.require("mean field", "the mean field", "Network.sample and what networks can do")
-        for name, law in ensemble.matrices.items():
-            if law.order_parameters:
-                raise LawError(
-                    f"the law {law!r} of field {name!r} adds the order parameters {law.order_parameters} to second moments: no "
-                    "mean field here knows them; use Network.sample"
-                )
         cell = ensemble.cell
         gain, n_parameters = ensemble.array("gain"), len(cell.parameters)
         self._gain = np.where(gain > negligible, gain, 0.0)

@@ -250,7 +250,8 @@ def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: 
     instead : str, what can be used
     """
     for name, law in laws.items():
-        if fact not in law.holds:
+        # second moments alone are not the mean field of a law that adds order parameters, whatever it says
+        if fact not in law.holds or (fact == "mean field" and law.order_parameters):
             assume = ', or say which law you assume: ensemble.with_matrices("iid")' if isinstance(law, Unknown) else ""
             raise LawError(
                 f"{calculator} needs {FACTS[fact]}; the matrix of field {name!r} has the law {law!r}, for which that is not "
