@@ -70,9 +70,10 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
             raise TypeError(f"result must be an xarray.Dataset (use to_dataset), got {type(result).__name__}")
         _write_netcdf(result, file, provenance())
         return file
+    one = _first(result)  # TypeError for what is no result
     # a list in any case: tuples of results are for the caller's convenience
     content = list(result) if isinstance(result, (list, tuple)) and not encoding.is_result(result) else result
-    about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(_first(result)))}
+    about = {"kind": _kind(result), "provenance": provenance(_ensemble_of(one))}
     arrays: dict[str, np.ndarray] = {}
     for part in content if isinstance(content, list) else [content]:
         if hasattr(part, "check"):  # what would not load is not written
