@@ -146,6 +146,12 @@ def _diagnose(commands):
     p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")
     p.add_argument("--kind", help="GRU, LSTM or RNN: refuse anything else")
     p.add_argument("--nonlinearity", help="tanh or relu, of an RNN (default tanh)")
+    p.add_argument(
+        "--batch-first",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="input sequences are of shape (B, T, I); checkpoints do not say (default: (T, B, I))",
+    )
     p.add_argument("--n-states", type=whole(1), default=8, metavar="S", help="states looked at (default 8)")
     p.add_argument(
         "--tau", type=positive, nargs="+", default=[10.0, 100.0, 1000.0], help="timescales in steps (default 10 100 1000)"

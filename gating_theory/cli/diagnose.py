@@ -24,6 +24,7 @@ def run(options: argparse.Namespace) -> int:
         prefix=options.prefix,
         kind=options.kind,
         nonlinearity=options.nonlinearity,
+        batch_first=options.batch_first,
         n_states=options.n_states,
         taus=options.tau,
         rng=options.seed,

@@ -6,6 +6,7 @@ so that a reader of another library brings its own layout and nothing else. Arra
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
 
+#: So many times more sequences than steps look like axes that were taken for one another.
+_FAR_MORE = 10
 #: The ways a layer can run along a sequence.
 DIRECTIONS = ("forward", "reverse")
 
@@ -92,13 +95,13 @@ class RecurrentWeights:
     source : str, where they come from
     tensors : dict, {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}
         With G gates in the order of the layout; biases are zeros where the module has none.
-    batch_first : bool, whether sequences come as (B, T, I)
+    batch_first : bool or None, whether sequences come as (B, T, I); None where nobody has said: then (T, B, I) is taken
     """
 
     kind: str
     source: str
     tensors: dict[tuple[int, str], dict[str, np.ndarray]] = field(repr=False)
-    batch_first: bool = False
+    batch_first: bool | None = None
 
     @property
     def cell(self) -> Cell:
@@ -143,7 +146,16 @@ class RecurrentWeights:
         Raises
         ------
         TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
+
+        Warns
+        -----
+        UserWarning : far more sequences than steps, where nobody has said which axis is time
         """
+        if isinstance(inputs, (list, tuple)) and len({np.shape(x) for x in inputs}) > 1:
+            raise ValueError(
+                f"inputs must be sequences of one length, got {len(inputs)} of several shapes, the first {np.shape(inputs[0])}: "
+                "pass each by itself"
+            )
         x = real_array("inputs", inputs).astype(float)
         if x.ndim == 2:
             x = x[:, None, :]
@@ -153,6 +165,12 @@ class RecurrentWeights:
             shape = "(B, T, {0})" if self.batch_first else "(T, B, {0})"
             allowed = f"(T, {self.input_size}) or {shape.format(self.input_size)}"
             raise ValueError(f"inputs must have shape {allowed}, got {np.shape(inputs)}")
+        if self.batch_first is None and x.shape[1] > _FAR_MORE * x.shape[0]:
+            warnings.warn(
+                f"inputs of shape {x.shape} were read as {x.shape[1]} sequences of {x.shape[0]} steps; if they are batch first, "
+                "or to silence this, pass batch_first=True or False",
+                stacklevel=2,
+            )
         return x
 
     def record(self, inputs: npt.ArrayLike, layer: int = 0, direction: str = "forward") -> Recording:

@@ -11,6 +11,7 @@ asked; a reader whose library is missing is passed over, and any other error of 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -29,7 +30,7 @@ def read(source: Any, **which: Any) -> RecurrentWeights:
     Parameters
     ----------
     source : module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or RecurrentWeights as they are
-    which : options of the reader: ``prefix``, ``kind``, ``nonlinearity``
+    which : options of the reader: ``prefix``, ``kind``, ``nonlinearity``, ``batch_first``
 
     Returns
     -------
@@ -42,7 +43,8 @@ def read(source: Any, **which: Any) -> RecurrentWeights:
     ValueError, FileNotFoundError : what the reader says of it
     """
     if isinstance(source, RecurrentWeights):
-        return source
+        order = which.get("batch_first")
+        return source if order is None else replace(source, batch_first=order)
     missing = []
     for name, library in READERS.items():
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
@@ -23,6 +24,7 @@ except ImportError as error:  # the extra is optional
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS
+from ..support.available_memory import require_memory
 from ..support.checks import generator, real
 from ..support.types import Rng
 from . import initialise
@@ -57,6 +59,16 @@ _MODULES = {
     "RNN": (torch.nn.RNN, torch.nn.RNNCell),
 }
 _RECURRENT = tuple(cls for classes in _MODULES.values() for cls in classes)
+#: What other files begin with: none of them is a checkpoint, and each wants other words than a damaged one.
+_OTHER_FILES = {
+    b"\x89HDF": "an HDF5 file (Keras, h5py)",
+    b"\x93NUMPY": "a single numpy array (.npy)",
+    b"\x08": "an ONNX model, or another message of protocol buffers",
+}
+#: Parameters of modules whose weights are computed anew from other tensors: these keys stand in their state dicts.
+_PARAMETRISED = re.compile(r"parametrizations\.(weight|bias)_[ih]h|(weight|bias)_[ih]h(_l\d+(_reverse)?)?_(g|v|orig)$")
+#: Arrays of float64 that stand in memory at once for each tensor that is read: the reader's and the network's.
+_COPIES = 2
 _KIND_BY_GATES = {1: "RNN", 3: "GRU", 4: "LSTM"}
 #: Kinds of hyperparameters that an initialisation does not write into bias vectors.
 _NOT_IN_BIASES = frozenset({"gain", "input_std"})
@@ -95,6 +107,11 @@ class TorchWeights(RecurrentWeights):
         ------
         TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
         """
+        if isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
+            raise TypeError(
+                "inputs must be an array or a tensor, got a PackedSequence: pass each sequence by itself, or sequences of one "
+                "length, as torch.nn.utils.rnn.pad_packed_sequence and a cut give them"
+            )
         if isinstance(inputs, torch.Tensor):
             inputs = inputs.detach().cpu().to(torch.float64).numpy()
         return super().sequences(inputs)
@@ -118,6 +135,7 @@ def read(
     prefix: str | None = None,
     kind: str | None = None,
     nonlinearity: str | None = None,
+    batch_first: bool | None = None,
 ) -> TorchWeights:
     """Weights of a PyTorch recurrent module, from the module, a state dict or a checkpoint file, checked.
 
@@ -125,13 +143,16 @@ def read(
     ----------
     source : nn.GRU, nn.LSTM, nn.RNN or their cells, a module that contains one, a state dict, or the path of a checkpoint
         Checkpoints are safetensors files, or files of ``torch.save(module.state_dict(), path)``, read with ``weights_only=True``:
-        nothing in them is executed. State dicts may be nested in another dict.
+        nothing in them is executed. State dicts may be nested in another dict. Parametrised weights (orthogonal, weight norm) are
+        read from the module, which computes them; a state dict holds only what they are computed from.
     prefix : str, optional
-        Which module is meant where there are several, such as "encoder.rnn".
+        Which module is meant where there are several, such as "encoder.rnn"; the last parts of the name, "rnn", where one ends so.
     kind : "GRU", "LSTM" or "RNN", optional
         Refuse anything else. The kind follows from the shapes.
     nonlinearity : "tanh" or "relu", optional
         Of an nn.RNN that comes as a state dict, which does not say; default tanh.
+    batch_first : bool, optional
+        Whether input sequences come as (B, T, I); default: what the module says, False for state dicts, which do not say.
 
     Returns
     -------
@@ -144,20 +165,23 @@ def read(
         No recurrent module, or several; missing keys, wrong shapes, values that are not finite, projections (``proj_size``), files
         that hold anything but tensors and plain containers.
     FileNotFoundError : no such file
+    MemoryError : the tensors claim more than there is memory for
     """
     if isinstance(source, TorchWeights):
-        return source
+        return source if batch_first is None else replace(source, batch_first=batch_first)
     if kind is not None and kind not in _MODULES:
         raise ValueError(f"kind must be one of {list(_MODULES)}, got {kind!r}")
     if nonlinearity not in (None, "tanh", "relu"):
         raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    batch_first = False
+    if batch_first is not None and not isinstance(batch_first, bool):
+        raise TypeError(f"batch_first must be True, False or None, got {batch_first!r}")
     if isinstance(source, torch.nn.Module):
         name, module = _find_module(source, prefix)
         if nonlinearity is None:
             nonlinearity = getattr(module, "nonlinearity", None)
-        batch_first = bool(getattr(module, "batch_first", False))
-        where, tensors, prefix = f"{type(module).__name__} {name}".rstrip(), module.state_dict(), ""
+        if batch_first is None:
+            batch_first = bool(getattr(module, "batch_first", False))
+        where, tensors, prefix = f"{type(module).__name__} {name}".rstrip(), _weights_of(module), ""
     elif isinstance(source, Mapping):
         where, tensors = "state dict", _flat(source)
     elif _is_path(source):
@@ -167,14 +191,15 @@ def read(
     return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
 
 
-def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forward") -> Network:
+def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> Network:
     """One layer of a PyTorch recurrent module as a Network at zero input, with the same step and the same Jacobian.
 
     Parameters
     ----------
-    module : nn.GRU, nn.LSTM, nn.RNN, nn.GRUCell, nn.LSTMCell or nn.RNNCell, or a module that contains exactly one
+    module : nn.GRU, nn.LSTM, nn.RNN, nn.GRUCell, nn.LSTMCell or nn.RNNCell, or a module that contains one
     layer : int >= 0
     direction : "forward" or "reverse"
+    prefix : str, optional, as for :func:`read`
 
     Returns
     -------
@@ -186,7 +211,7 @@ def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forwa
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module must be a PyTorch module, got {type(module).__name__}")
-    return read(module).layer(layer, direction).network
+    return read(module, prefix=prefix).layer(layer, direction).network
 
 
 def from_state_dict(
@@ -223,15 +248,38 @@ def from_state_dict(
 def _find_module(source, prefix):
     found = {name: m for name, m in source.named_modules() if isinstance(m, _RECURRENT)}
     if prefix is not None:
-        name = prefix.rstrip(".")
-        if name not in found:
-            raise ValueError(f"prefix must name a recurrent module, one of {sorted(found)}, got {prefix!r}")
+        name = _meant(prefix, found)
+        if name is None:
+            raise ValueError(f"prefix must name one recurrent module of {sorted(found)}, got {prefix!r}")
         return name, found[name]
     if not found:
         raise ValueError(f"source holds no nn.GRU, nn.LSTM, nn.RNN or cell of these: {type(source).__name__}")
     if len(found) > 1:
         raise ValueError(f"source holds several recurrent modules, choose one with prefix=: {sorted(found)}")
     return next(iter(found.items()))
+
+
+def _meant(prefix, names):
+    """The one of the dotted ``names`` that ``prefix`` is, or the only one that ends so; None where there is none."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a string, got {type(prefix).__name__}")
+    wanted = prefix.rstrip(".")
+    if wanted in names:
+        return wanted
+    endings = [name for name in names if name.endswith("." + wanted)]
+    return endings[0] if len(endings) == 1 else None
+
+
+def _weights_of(module):
+    """The tensors of a module by name; those that are parametrised as the module computes them."""
+    from torch.nn.utils.weight_norm import WeightNorm  # by this path: torch.nn.utils has a function of the module's name
+
+    names = [*(name for name, _ in module.named_parameters(recurse=False)), *getattr(module, "parametrizations", ())]
+    tensors = {name: getattr(module, name) for name in names}
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, WeightNorm):  # the module itself computes it in its next forward step only
+            tensors[hook.name] = hook.compute_weight(module)
+    return tensors
 
 
 def _flat(mapping, prefix=""):
@@ -261,6 +309,7 @@ def _load(path):
             return load_file(path, device="cpu")
         except (SafetensorError, ValueError, OSError) as error:
             raise ValueError(f"{path} is not a safetensors file that can be read: {_brief(error)}") from None
+    _refuse_other_files(path, head)
     import warnings
 
     try:
@@ -270,14 +319,41 @@ def _load(path):
     except Exception as error:  # torch raises pickle, zip, runtime and key errors alike
         if "weights_only" in str(error) or "Unsupported" in str(error):
             raise ValueError(
-                f"{path} holds more than tensors ({_brief(error)}): nothing in it was executed; "
-                "save module.state_dict() instead of the module"
+                f"{path} holds more than tensors ({_brief(error)}): nothing in it was executed; save module.state_dict(), "
+                "or, where you trust the file, read it within torch.serialization.safe_globals([..]) of the classes that it names"
             ) from None
         reason = f"{type(error).__name__}: {_brief(error)}"
         raise ValueError(f"{path} is no checkpoint of torch.save, or only a part of one ({reason})") from None
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must hold a state dict, a mapping from names to tensors, got {type(content).__name__}")
     return content
+
+
+def _refuse_other_files(path, head):
+    """ValueError that says what the file is, where it is none of torch.save and can be told by its first bytes or its members."""
+    import zipfile
+
+    # torch.save's old format and pickles begin with 0x80, zip archives with PK
+    kind = next((text for magic, text in _OTHER_FILES.items() if head.startswith(magic)), None)
+    if kind is None and head.startswith(b"PK") and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            kind = _kind_of_archive(archive.namelist())
+    if kind is not None:
+        raise ValueError(
+            f"{path} is {kind}, which is not read here: give a safetensors file, a file of torch.save(module.state_dict(), path), "
+            "or the tensors as a dict with PyTorch's names"
+        )
+
+
+def _kind_of_archive(members):
+    """What a zip archive is by the names of its members, None where it may be one of torch.save."""
+    if any(name.endswith(".npy") for name in members):
+        return "an archive of numpy arrays (.npz)"
+    if "model.weights.h5" in members:
+        return "a Keras model (.keras)"
+    if any("/code/" in name or name.endswith("/constants.pkl") for name in members):
+        return "a TorchScript program (torch.jit.load(path).state_dict() is a dict of tensors)"
+    return None
 
 
 def _brief(error):
@@ -297,11 +373,18 @@ def _checked(tensors, where, prefix, kind, nonlinearity, batch_first):
         match = _KEY.match(str(key))
         if match:
             found.setdefault(match["prefix"], []).append(match["suffix"])
+    if not found and any(_PARAMETRISED.search(str(key)) for key in tensors):
+        raise ValueError(
+            f"{where} holds parametrised weights, not the weights that are computed from them: read the module itself, or call "
+            "torch.nn.utils.parametrize.remove_parametrizations (remove_weight_norm) before it is saved"
+        )
     if prefix is not None:
-        prefix = prefix if not prefix or prefix.endswith(".") else prefix + "."
-        if prefix not in found:
-            missing = f"{prefix}weight_hh_l0"
+        places = {place.rstrip("."): place for place in found}
+        name = _meant(prefix, places)
+        if name is None:
+            missing = f"{prefix.rstrip('.')}.weight_hh_l0".lstrip(".")
             raise ValueError(f"{where} lacks the key {missing!r}; recurrent modules found under {sorted(found)}")
+        prefix = places[name]
     elif not found:
         shown = ", ".join(sorted(map(str, tensors))[:6])
         raise ValueError(f"{where} holds no recurrent weights: it lacks the key 'weight_hh_l0' (or 'weight_hh'); it has {shown}")
@@ -319,6 +402,8 @@ def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first)
     is_cell = "" in suffixes
     if is_cell and len(suffixes) > 1:
         raise ValueError(f"{where} mixes keys of a cell and of a layered module under {prefix!r}: {sorted(suffixes)}")
+    needed = sum(8.0 * _size(v) for k, v in own.items() if k.startswith(("weight_", "bias_")))
+    require_memory(f"the recurrent weights of {where}", _COPIES * needed)  # a few bytes on disk may claim to be a large tensor
     n_layers = 1 if is_cell else 1 + max(int(re.search(r"\d+", s)[0]) for s in suffixes)
     ways = DIRECTIONS if any(s.endswith("_reverse") for s in suffixes) else DIRECTIONS[:1]
     has_bias = any(k.startswith("bias_") for k in own)
@@ -335,6 +420,10 @@ def _assemble(tensors, where, prefix, suffixes, kind, nonlinearity, batch_first)
                 arrays.setdefault(name, np.zeros(gates * size))
             out[layer, way] = arrays
     return TorchWeights(_kind(gates, where, kind, nonlinearity), where, out, batch_first)
+
+
+def _size(tensor):
+    return tensor.numel() if isinstance(tensor, torch.Tensor) else np.size(tensor)
 
 
 def _arrays(own, where, prefix, suffix, has_bias):

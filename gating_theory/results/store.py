@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..support.available_memory import available_memory
+from ..support.available_memory import require_memory
 from ..support.files import regular_file, write_atomically
 from ..version import __version__
 from . import encoding
@@ -166,12 +166,6 @@ def _require_known_format(path, number):
         raise ValueError(f"{path} has format {number!r}; this gating_theory ({__version__}) reads format {_FORMAT_NUMBER}")
 
 
-def _require_memory(path, needed):
-    free = available_memory()
-    if needed > free:
-        raise MemoryError(f"{path} would take {needed / 1e9:.3g} GB of memory; {free / 1e9:.3g} GB are free")
-
-
 def _named(path: Path, restore: Callable[[], Any]) -> Any:
     """What ``restore()`` gives; its errors name the file."""
     try:
@@ -188,7 +182,7 @@ def _named(path: Path, restore: Callable[[], Any]) -> Any:
 
 
 def _load_json(path, cell):
-    _require_memory(path, _JSON_EXPANDS * path.stat().st_size)
+    require_memory(str(path), _JSON_EXPANDS * path.stat().st_size)
     try:
         record = json.loads(path.read_bytes().decode("utf-8"))
     except RecursionError:
@@ -240,7 +234,7 @@ def _load_netcdf(path, cell):
 
     require_seal(path)
     try:
-        _require_memory(path, _claimed_bytes(path))
+        require_memory(str(path), _claimed_bytes(path))
         raw = _raw(path)
     except MemoryError:
         raise

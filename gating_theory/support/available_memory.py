@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["GROUPS", "available_memory"]
+__all__ = ["GROUPS", "available_memory", "require_memory"]
 
 #: Where control groups of either version keep their limits, and how their files are called: limit, use.
 GROUPS = (
@@ -23,6 +23,19 @@ def available_memory() -> float:
     float, infinite where the system does not say
     """
     return min([_of_the_machine(), *_of_control_groups()])
+
+
+def require_memory(what: str, needed: float) -> None:
+    """MemoryError where ``what`` would take more bytes than are free: said with both numbers, before any is taken.
+
+    Parameters
+    ----------
+    what : str, the subject of the message
+    needed : float, bytes
+    """
+    free = available_memory()
+    if needed > free:
+        raise MemoryError(f"{what} would take {needed / 1e9:.3g} GB of memory; {free / 1e9:.3g} GB are free")
 
 
 def _of_the_machine():

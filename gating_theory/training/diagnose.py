@@ -189,6 +189,7 @@ def diagnose(
     prefix: str | None = None,
     kind: str | None = None,
     nonlinearity: str | None = None,
+    batch_first: bool | None = None,
     n_states: int = 8,
     taus: float | Sequence[float] = (10, 100, 1000),
     rng: Rng = 0,
@@ -205,8 +206,9 @@ def diagnose(
     source : PyTorch module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or Network
         Whatever one of ``gating_theory.interop.readers`` knows.
     inputs : array or tensor (T, I) or (T, B, I), optional
-        Input sequences; (B, T, I) for a module made with ``batch_first``. Not for a Network, which has its frozen input.
-    layer, direction, prefix, kind, nonlinearity : as for ``read``
+        Input sequences; (B, T, I) with ``batch_first``, which modules know of themselves. Not for a Network, which has its
+        frozen input.
+    layer, direction, prefix, kind, nonlinearity, batch_first : as for ``read``
     n_states : int >= 1
         States looked at, spread over sequences and the last three quarters of their time. Diagonalising costs O((d N)^3).
     taus : sequence of positive numbers, steps
@@ -234,7 +236,7 @@ def diagnose(
         name, run = f"{source.cell.name} network", _free_run(source, rng)
         other = _free_run(shuffled(source, rng), rng)
     else:
-        weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity)
+        weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity, batch_first=batch_first)
         part = weights.layer(layer, direction)
         name = part.name
         if inputs is None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -73,3 +74,21 @@ def test_ours_from_this_installation(own_folders):
     """The one the tests run on: `make test` installs the repository in editable form."""
     assert "gru_spectra" in listed(own_folders, "figures", "--list")
     assert "gru.edge" in listed(own_folders, "derive", "--list")
+
+
+@pytest.mark.slow
+def test_a_source_distribution_holds_the_repository(tmp_path):
+    """Whoever packages it runs the tests from it: every tracked file is there."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode != 0:
+        pytest.skip("not a git checkout")
+    files = [name for name in tracked.stdout.splitlines() if (ROOT / name).is_file()]
+    for name in files:
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "source" / name)
+    build = "import setuptools.build_meta as b, sys; b.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=tmp_path / "source", check=True, capture_output=True)
+    (made,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert not {name for name in files if name not in inside}

@@ -30,3 +30,10 @@ def test_a_cache_larger_than_what_is_left_leaves_no_less_than_nothing(tmp_path, 
 def test_a_machine_without_control_groups(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "GROUPS", ((tmp_path / "none", ("memory.max", "memory.current")),))
     assert memory.available_memory() > 0.0
+
+
+def test_what_does_not_fit_is_refused_with_both_numbers(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 2e9)
+    memory.require_memory("a table", 1.9e9)
+    with pytest.raises(MemoryError, match="a table would take 3 GB of memory; 2 GB are free"):
+        memory.require_memory("a table", 3e9)
