@@ -72,7 +72,7 @@ class ModeSummary:
 
 
 @result("diagnosis")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Diagnosis:
     """A report on the recurrent weights of a network, made by :func:`diagnose`. Printing it gives the text.
 
