@@ -38,7 +38,7 @@ _MAX_CHUNK, _MIN_UNITS, _CHUNKS = 64, 256, 8
 
 
 @result("fixed_point_counts")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FixedPointCounts:
     """How many fixed points each of a set of random networks has, found by enumeration, and what their averages are [T7].
 

@@ -41,6 +41,9 @@ import gating_theory as gt
         (("derive", "gru.edge", "--cell", "GRU"), "neither"),
         (("validate", "--cells", "JANET"), "JANET"),
         (("validate", "--n-units", "3"), "50"),
+        (("diagnose", "missing.pt"), "there is no file 'missing.pt'"),
+        (("diagnose", __file__, "--inputs", "missing.npy"), "there is no file 'missing.npy'"),
+        (("portrait", "missing.json"), "there is no file 'missing.json'"),
     ],
 )
 def test_errors(command, arguments, words):
@@ -91,6 +94,17 @@ print(sorted(names), callable(options.run))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['gating_theory.cli.arguments', 'gating_theory.cli.command'] True\n"
+
+
+def test_a_missing_file_is_missed_before_libraries_are_imported():
+    code = """
+import sys
+from gating_theory.cli import main
+code = main(["diagnose", "missing.pt"])
+print(code, {"torch", "sympy", "scipy", "numba"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 set()\n"
 
 
 def test_help_and_version(command):

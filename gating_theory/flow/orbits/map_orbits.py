@@ -32,7 +32,7 @@ _CLOSED = 1e-9
 
 
 @result("flow.MapAttractor")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class MapAttractor:
     """One attractor of the Euler map.
 
@@ -80,7 +80,7 @@ class MapAttractor:
 
 
 @result("flow.MapAttractors")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class MapAttractors:
     """Attractors of the Euler map that a set of starts reached.
 
