@@ -15,18 +15,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cell.probes import largest, scattered
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw, gaussian_rule
 from ..ensemble.sites import Sites
+from ..errors import ConvergenceError
+from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, result
-from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable
+from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable, spectral_radius
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
 
@@ -39,7 +41,16 @@ _EXCESS, _LEAST_EXCESS = 100, 6
 _NO_GAIN = 1e-7
 #: Gauss-Hermite rules of fewer nodes than this beat the trapezoidal rule where strips of analyticity are this many steps wide.
 _HERMITE_NODES, _DEEP = 40, 4.0
-_SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
+#: Derivatives that are smaller than this at all probes vanish identically.
+_SILENT = 1e-11
+#: Moments and their ratios are kept above this.
+_TINY = 1e-300
+#: Probes near the means, and as many of all sizes; how far out near and far ones go.
+_PROBES, _NEAR, _FAR = 40, 1.5, 100.0
+#: How far out a message is sought at its largest where sites at ``_FAR`` have no fixed point.
+_LESS_FAR = 20.0
+#: Draws of the frozen variables by which it is told whether there is a zero state.
+_DRAWS = 200
 
 
 @result("saddle_point")
@@ -131,17 +142,24 @@ class ComplexityFunctional:
     # --- structure
 
     def _probe(self, flip=None):
+        """(messages, W) at random sites, half of them near the means, half with fields of all sizes; nan where they overflow."""
         rng = np.random.default_rng(0)
-        std = np.concatenate([np.full(self.K, 1.5), self.parameter_std])
-        values = self.means[:, None] + std[:, None] * rng.standard_normal((std.size, 40))
+        std = np.concatenate([np.full(self.K, _NEAR), self.parameter_std])[:, None]
+        offsets = std * rng.standard_normal((self.means.size, 2 * _PROBES))
+        # far out what cancels identically is lost in rounding, unless a closed form has cancelled it beforehand
+        offsets[: self.K, _PROBES:] = scattered(self.K, _PROBES, rng, _NEAR if self.cell.closed_form is None else _FAR)
+        values = self.means[:, None] + offsets
         if flip is not None:
             values[flip] *= -1.0
-        m, W = self.cell.compiled.response(values[: self.K], values[self.K :])
-        return np.array([np.broadcast_to(v, 40) for v in m]), np.array([[np.broadcast_to(v, 40) for v in row] for row in W])
+        with np.errstate(all="ignore"):
+            m, W = self.cell.compiled.response(values[: self.K], values[self.K :])
+        n = values.shape[1]
+        return np.array([np.broadcast_to(v, n) for v in m]), np.array([[np.broadcast_to(v, n) for v in row] for row in W])
 
     def _find_structure(self):
         m, W = self._probe()
-        self.acts = acts = np.abs(W).max(axis=2) > _SILENT  # (n, K): whether a field enters a message
+        # (n, K): whether a field enters a message
+        self.acts = acts = np.abs(np.where(np.isfinite(W), W, 0.0)).max(axis=2) > _SILENT
         driven = self.gain2 > 0
         feeds = np.zeros((self.n, self.n), dtype=bool)
         for l in np.flatnonzero(driven):
@@ -179,7 +197,8 @@ class ComplexityFunctional:
         pairs = [(m[k], m_flip[k]) for k in self.fed]
         for rows, columns in (one for block in self.blocks for group in block.keys for one in group):
             pairs.append((minor(W, rows, columns), minor(W_flip, rows, columns)))
-        return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15) for a, b in pairs)
+        with np.errstate(all="ignore"):
+            return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15, equal_nan=True) for a, b in pairs)
 
     def _block(self, members, driven):
         """The Block of a loop, after those that stand already."""
@@ -319,29 +338,57 @@ class ComplexityFunctional:
             out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(scale, terms)))
         return out
 
+    def plain(self, q: np.ndarray) -> Point:
+        """The Point with these moments where nothing is tilted."""
+        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau))
+
     def moments(self, q: np.ndarray, max_nodes: int = 3000) -> np.ndarray:
         """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
-        _, values, weights, _ = self.grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
+        _, values, weights, _ = self.grid(self.plain(q), 1e-10, max_nodes)
         squares, _ = self.site_terms(values)
         return np.array([_average(np.broadcast_to(s, [w.size for w in weights]), weights) for s in squares])
 
-    def perron_point(self, q: np.ndarray, max_nodes: int = 3000) -> Point:
-        """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
-        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+    def completed(self, lead_moment: float) -> tuple[np.ndarray, float]:
+        """(moments, mismatch): the others are those of the mean-field map at this moment of the leading message.
+
+        ``mismatch`` is the logarithm of the factor by which the map changes the leading one: 0 at a mean-field fixed point.
+        """
+        q = np.full(len(self.fed), 0.5 * self.top)
+        q[self.lead] = lead_moment
+        ratio = 1.0
+        for _ in range(len(q) + (0 if len(q) < 3 else 5)):
+            new = self.moments(q, 1000)
+            ratio = new[self.lead] / lead_moment
+            new[self.lead] = lead_moment
+            q = np.maximum(new, _TINY)
+        return q, float(np.log(max(ratio, _TINY)))
+
+    def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
+        """A Point to start from at the same moments and multipliers: x and tau along the Perron vectors of T(1) [T3], exact at the edge."""
+        out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
             if n == 1:
                 continue
             x, tau = perron_start(T)
-            point.x[block.first : block.first + n] = 0.5 * x[0]
-            point.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
-        return point
+            out.x[block.first : block.first + n] = 0.5 * x[0]
+            out.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
+        return out
+
+    def loop_strength(self, point: Point, max_nodes: int = 3000) -> float:
+        """Largest Perron eigenvalue of T(1) [T3] over the blocks, where nothing but ``point.mu`` tilts the law of the fields.
+
+        Above 1 the determinant of such sites counts.
+        """
+        return max(float(spectral_radius(T)[0]) for T in self._loops(point, max_nodes))
 
     def _loops(self, point, max_nodes):
-        """T(1) [T3] of each block under the Gaussian law, (1, n, n) each."""
+        """T(1) [T3] of each block under the law tilted by the multipliers alone, (1, n, n) each."""
         _, values, weights, _ = self.grid(point, 1e-10, max_nodes)
-        _, coefficients = self.site_terms(values)
+        squares, coefficients = self.site_terms(values)
         shape = [w.size for w in weights]
+        tilt = np.exp(sum(mu * s for mu, s in zip(point.mu, squares)))
+        norm = _average(np.broadcast_to(tilt, shape), weights)
         for block, terms in zip(self.blocks, coefficients):
             n = len(block.messages)
             T = np.zeros((1, n, n))
@@ -349,7 +396,7 @@ class ComplexityFunctional:
                 rows, columns = group[0]
                 if len(rows) == 1:
                     k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
-                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
+                    T[0, k, l] = _average(np.broadcast_to(c * tilt, shape), weights) / norm
             yield T
 
     # --- the functional
@@ -496,30 +543,35 @@ class ComplexityFunctional:
 
     @cached_property
     def top(self) -> float:
-        """The largest second moment that the leading message can have."""
-        y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=self.K))).T
-        parameters = self.means[self.K :, None] + np.zeros((len(self.cell.parameters), y.shape[1]))
-        m, _ = self.cell.compiled.response(y, parameters)
-        return float(np.max(np.abs(m[self.fed[self.lead]]))) ** 2
+        """The largest second moment that the leading message can have, site parameters within two standard deviations."""
+        compiled, message = self.cell.compiled, self.fed[self.lead]
+        mean, std = self.means[self.K :, None], self.parameter_std[:, None]
+
+        def square(variables):
+            fields, parameters = variables[: self.K], mean + std * np.clip(variables[self.K :], -2.0, 2.0)
+            return np.square(compiled.messages(compiled.fixed_state(fields, parameters), fields, parameters)[message])
+
+        try:
+            return largest(square, self.means.size, _FAR)
+        except ConvergenceError:  # sites far out may have no fixed point
+            return largest(square, self.means.size, _LESS_FAR)
 
     @cached_property
     def has_zero_state(self) -> bool:
         """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
         frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
-        at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
+        draws = np.random.default_rng(0).standard_normal((self.means.size, _DRAWS))
+        at = [frozen[v] * draws[v] + self.means[v] for v in self.variables]
         return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
 
-    def loop_strength(self, lead_moment: float) -> float:
-        """Largest Perron eigenvalue of T(1) [T3] over the blocks, for Gaussian fields with this moment of the leading message.
-
-        Above 1 the determinant of such sites counts. The other moments are those of the mean-field map at that of the lead.
-        """
-        q = np.full(len(self.fed), float(lead_moment))
-        for _ in range(len(q)):
-            q = np.maximum(self.moments(q, 1000), 1e-300)
-            q[self.lead] = lead_moment
-        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
-        return max(float(np.abs(np.linalg.eigvals(T[0])).max()) for T in self._loops(point, 3000))
+    @cached_property
+    def mean_field(self) -> tuple[np.ndarray, ...]:
+        """(A,) moments of the fed messages at each mean-field fixed point but the zero state; none where those do not converge."""
+        try:
+            found = fixed_points(self.ensemble)
+        except ConvergenceError:
+            return ()
+        return tuple(np.maximum(p.q[list(self.fed)], _TINY) for p in found if not p.is_zero)
 
     @cached_property
     def dimension(self) -> int:

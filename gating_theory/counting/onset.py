@@ -10,7 +10,6 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
-from ..mean_field.fixed_points import fixed_points
 from .complexity import complexity
 from .functional import ComplexityFunctional
 from .saddles import follow_saddle
@@ -222,9 +221,8 @@ def _edge(ensemble, parameter, inside, outside):
     from scipy.optimize import brentq
 
     def excess(value):
-        there = ensemble.replace({parameter: float(value)})
-        functional, last = ComplexityFunctional(there), fixed_points(there)[-1]
-        return functional.loop_strength(last.q[functional.fed[functional.lead]]) - 1.0
+        functional = ComplexityFunctional(ensemble.replace({parameter: float(value)}))
+        return functional.loop_strength(functional.plain(functional.mean_field[-1])) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):
         return None
