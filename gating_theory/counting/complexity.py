@@ -263,12 +263,12 @@ def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | No
 
 def _verdict(best: Saddle, lost, has_zero_state, tol) -> Status:
     """What the largest saddle says of the rate; ``lost``: amplitudes at which the solver failed, where a larger one may be."""
-    accuracy = max(best.error, 1e-15)
+    accuracy = best.error
     shown = f"{best.value:.6g} +- {accuracy:.1e}"
     if lost:
         text = f"incomplete: the solver failed at E m^2 = {lost}, where there may be a larger rate than {best.value:.6g}"
         return _status("incomplete", text)
-    if not best.point.x.any():
+    if not best.point.x.any() and best.error == 0.0:
         text = "not positive: the mean-field fixed point attracts (1 is outside its spectrum), its rate is exactly zero"
         return _status("not_positive", text)
     if best.value < -accuracy:

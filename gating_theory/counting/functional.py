@@ -45,6 +45,10 @@ _HERMITE_NODES, _DEEP = 40, 4.0
 _SILENT = 1e-11
 #: Moments and their ratios are kept above this.
 _TINY = 1e-300
+#: The sum of all |mu q| and x up to which the rate is computed without adding anything to 1.
+_FAINT = 0.05
+#: Sums of weights that differ from 1 by less do so by rounding; what rounding does to a sum of terms, relative to them.
+_ROUNDED, _ROUNDING = 1e-14, 4.0 * np.finfo(float).eps
 #: Probes near the means, and as many of all sizes; how far out near and far ones go.
 _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 #: How far out a message is sought at its largest where sites at ``_FAR`` have no fixed point.
@@ -77,6 +81,7 @@ class Evaluation:
     Attributes
     ----------
     value, log_z : float
+    rounding : float, what rounding alone may move the value by
     gradient : (v,) array
     hessian : (v, v) array
     moments : (A,) array, E m^2 of the fed messages under the tilted law
@@ -88,6 +93,7 @@ class Evaluation:
 
     value: float
     log_z: float
+    rounding: float
     gradient: np.ndarray
     hessian: np.ndarray
     moments: np.ndarray
@@ -416,7 +422,11 @@ class ComplexityFunctional:
         constraint, curvature = self._constraint_terms(law, values)
         shape = tuple(w.size for w in weights)
         n_nodes = int(np.prod(shape))
-        total, first, second = 0.0, np.zeros(size), np.zeros((size, size))
+        # the rate of fixed points with small amplitude is a small difference of small terms: none of them is added to 1
+        faint = np.abs(point.mu * point.q).sum() + point.x.sum() < _FAINT
+        logarithmic = gaussian or faint
+        total, excess, weight, pull = 0.0, 0.0, 0.0, np.zeros(A)
+        first, second = np.zeros(size), np.zeros((size, size))
         explicit = np.zeros((X + T, X + T))
         bend, log_det, spread = np.zeros(A), 0.0, np.ones(self.means.size)
         width = {l: 0.0 for l, _ in self.carriers}
@@ -424,35 +434,43 @@ class ComplexityFunctional:
             local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
             extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
             squares, coefficients = self.site_terms(local)
-            rho = np.exp(sum(mu * s for mu, s in zip(point.mu, squares)))
+            exponent = 0.0 if gaussian else sum(mu * s for mu, s in zip(point.mu, squares))
             stats = np.zeros((size, *extent))
             for k, s in enumerate(squares):
                 stats[A + k] = s
             for k, pieces in enumerate(constraint):
                 for axis, piece in pieces:
                     stats[k] += piece[cut] if axis == 0 else piece
-            pending, logs = [], 0.0
+            pending, D_all = [], 1.0
             for block, scale, terms in zip(self.blocks, scales, coefficients):
                 pi = [f * c for f, c in zip(scale, terms)]
-                D = 1.0 + sum(pi)
-                if gaussian:
-                    logs = logs + 0.5 * np.log(D)
+                beyond = sum(pi)
+                D = 1.0 + beyond
+                if logarithmic:
+                    exponent = exponent + 0.5 * np.log1p(beyond)
                 else:
-                    rho = rho * np.sqrt(D)
+                    D_all = D_all * D
                 n = len(block.messages)
                 where = [2 * A + block.first + i for i in range(n)]
                 where += [2 * A + X + block.first_tau + i for i in range(n - 1)]
                 for column, u in zip(where, block.exponents.T):
                     stats[column] = 0.5 * sum(e * p for e, p in zip(u, pi) if e != 0.0) / D
                 pending.append((block, where, pi, D))
+            plain = np.ones([1] * len(weights))
             for axis, w in enumerate(weights):
                 piece = w[cut] if axis == 0 else w
-                rho = rho * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
-            rho = np.broadcast_to(rho, extent).ravel()
-            flat = stats.reshape(size, -1)
-            total += rho.sum()
+                plain = plain * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
+            plain, exponent = plain.ravel(), np.broadcast_to(exponent, extent).ravel()
             if gaussian:
-                log_det += np.broadcast_to(logs, extent).ravel() @ rho
+                rho, log_det = plain, log_det + exponent @ plain
+            elif faint:
+                extra = plain * np.expm1(exponent)
+                rho, excess = plain + extra, excess + extra.sum()
+                pull += stats.reshape(size, -1)[:A] @ extra  # under the plain law these average to zero
+            else:
+                rho = plain * (np.exp(exponent) * np.broadcast_to(np.sqrt(D_all), extent).ravel())
+            flat = stats.reshape(size, -1)
+            total, weight = total + rho.sum(), weight + plain.sum()
             first += flat @ rho
             second += (flat * rho) @ flat.T
             for block, where, pi, D in pending:
@@ -466,11 +484,16 @@ class ComplexityFunctional:
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
                     bend[k] += np.broadcast_to(moved, extent).ravel() @ rho
+        # weights that do not add up to 1 are made for the tilted law and say less about the plain one
+        faint = faint and abs(weight - 1.0) < _ROUNDED
+        if faint:
+            first[:A] = pull
         first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
         for l, square in width.items():
             spread[l] = square / total / law.stds[0, l] ** 2
         q, mu, x = point.q, point.mu, point.x
-        log_z = float(np.log(total))
+        log_z = float(np.log1p(excess) if faint else np.log(total))
+        terms = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
         value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
         gradient = first.copy()
         gradient[:A] -= mu
@@ -488,7 +511,8 @@ class ComplexityFunctional:
             own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
-        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], spread, tol, n_nodes)
+        usage = 2.0 * first[2 * A : 2 * A + X]
+        return Evaluation(value, log_z, _ROUNDING * terms, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
@@ -545,16 +569,18 @@ class ComplexityFunctional:
     def top(self) -> float:
         """The largest second moment that the leading message can have, site parameters within two standard deviations."""
         compiled, message = self.cell.compiled, self.fed[self.lead]
-        mean, std = self.means[self.K :, None], self.parameter_std[:, None]
 
-        def square(variables):
-            fields, parameters = variables[: self.K], mean + std * np.clip(variables[self.K :], -2.0, 2.0)
-            return np.square(compiled.messages(compiled.fixed_state(fields, parameters), fields, parameters)[message])
+        def square(values):
+            full = self.arguments([a if v < self.K else self._parameter_near(v, a) for v, a in zip(self.variables, values)])
+            return np.square(compiled.messages(compiled.fixed_state(*full), *full)[message])
 
         try:
-            return largest(square, self.means.size, _FAR)
+            return largest(square, len(self.variables), _FAR)
         except ConvergenceError:  # sites far out may have no fixed point
-            return largest(square, self.means.size, _LESS_FAR)
+            return largest(square, len(self.variables), _LESS_FAR)
+
+    def _parameter_near(self, v, deviations):
+        return self.means[v] + self.parameter_std[v - self.K] * np.clip(deviations, -2.0, 2.0)
 
     @cached_property
     def has_zero_state(self) -> bool:

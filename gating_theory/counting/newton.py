@@ -13,6 +13,8 @@ __all__ = ["Newton", "Settled", "rescaled"]
 
 #: x below this: the determinant counts no more.
 _SILENT_X = 1e-11
+#: Steps in which the grid follows the law.
+_ADAPTED = 5
 #: Where x is zero its equations are divided by this: they are not solved there.
 _NO_X = 1e-100
 #: Accuracies at which a point of the ridge is taken, one after the other until its slope is known beyond the step that is left.
@@ -108,7 +110,8 @@ class Newton:
             if size <= accuracy:
                 return point, step, e, residual, matrix, size
             counted = point.x.max() > 0.0
-            point = self.moved(point, step * min(1.0, limit / size), e)
+            # a grid that follows the law from step to step may go back and forth between two sizes: it is left alone in the end
+            point = self.moved(point, step * min(1.0, limit / size), e if iteration < _ADAPTED else None)
             if counted and point.x.max() < _SILENT_X:
                 return None
         raise self.failure(f"Newton's method has not settled in {max_steps} steps", point)

@@ -25,6 +25,8 @@ _MOST_NODES = 1_200_000
 RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
 #: A mean-field fixed point was missed if its rate is larger by so many errors and this; one below this share of the largest was not.
 _SURE, _LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
+#: The least error of a mean-field rate, relative to x; how far aside of a fixed point its dependence on the moments is measured.
+_LEAST_ERROR, _ASIDE, _TINY = 4.0 * np.finfo(float).eps, 1e-3, 1e-300
 #: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
 _GRADES = 3
 #: Newton's method on everything at once: the step at which it ends (what is left enters the value squared), and how many it takes.
@@ -199,7 +201,7 @@ def _polish(functional, point):
     else:
         raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
-    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
+    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), e.rounding))
 
 
 def _determinant_at(functional, newton, q, start=None):
@@ -273,5 +275,24 @@ def mean_field_saddles(functional: ComplexityFunctional) -> list[Saddle]:
             value = finer
             if nodes * nodes / before > _MOST_NODES:
                 break
-        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
+        error = max(error, _LEAST_ERROR * point.x.sum()) + _error_by_moments(functional, point, fixed_point.error)
+        out.append(Saddle(value, True, point, residual, error))
     return out
+
+
+def _error_by_moments(functional, point, error):
+    """What an error of the mean-field map, relative to its moments, does to log|det| at its fixed point.
+
+    The moments err by more than the map: near the onset of instability many times more.
+    """
+    lead, ends = point.q[functional.lead], []
+    (q_low, low), (q_high, high) = (functional.completed(lead * np.exp(way * _ASIDE)) for way in (-1.0, 1.0))
+    shift = error / max(abs(high - low), _TINY)
+    if not point.x.any():
+        ends = [functional.loop_strength(functional.plain(q)) for q in (q_low, q_high)]
+        unsure = shift * abs(ends[1] - ends[0])
+        strength = functional.loop_strength(functional.plain(point.q))
+        return unsure**2 if strength + unsure > 1.0 else 0.0  # log|det| grows like the square of the excess
+    newton = scanning(functional)
+    ends = [_log_determinant(newton, _determinant_at(functional, newton, q, replace(point, q=q)))[0] for q in (q_low, q_high)]
+    return float(shift * abs(ends[1] - ends[0]))
