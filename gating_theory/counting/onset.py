@@ -10,7 +10,6 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
-from ..mean_field.fixed_points import fixed_points
 from .complexity import complexity
 from .functional import ComplexityFunctional
 from .saddles import follow_saddle
@@ -34,9 +33,9 @@ _CHECK, _LEAST_SCALE = 0.02, 0.1
 #: At half the distance a convex rate has half the value or less; next to a tricritical point barely.
 _CONVEX = 0.7
 
-#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, the first of the
-#: walk, the shortest, and the factor by which each is longer than the last.
-_TEST_STEP, _STEP, _SMALLEST_STEP, _LONGER = 1e-3, 0.02, 1e-5, 1.5
+#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, and at most the
+#: first of the walk; the shortest, over the first, and the factor by which each is longer than the last.
+_TEST_STEPS, _STEP, _SMALLEST_STEP, _LONGER = 10.0 ** -np.arange(3.0, 10.0), 0.02, 1e-4, 1.5
 #: A saddle whose log moments move by more than this in a step is taken for another one.
 _JUMP = 0.7
 
@@ -134,19 +133,17 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
         except ConvergenceError:
             return None
 
-    scale = max(abs(p), _LEAST_SCALE)
-    tried = [at(p + sign * _TEST_STEP * scale, saddle) for sign in (1.0, -1.0)]
-    downhill = [sign for sign, s in zip((1.0, -1.0), tried) if s is not None and s.value < saddle.value]
-    if not downhill:
-        raise ConvergenceError(f"the saddle at {parameter} = {p} could not be followed", estimate=p)
-    direction, step = downhill[0], _STEP * scale
+    direction, fall = _downhill(at, p, saddle, max(abs(p), _LEAST_SCALE))
+    # next to a tricritical point the zero is much nearer than any fixed step
+    step = min(_STEP * max(abs(p), _LEAST_SCALE), saddle.value / fall)
+    shortest = _SMALLEST_STEP * step
     known = {p: saddle}
     while True:
         trial = float(np.clip(p + direction * step, *bounds))
         there = at(trial, saddle)
-        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > _JUMP:
+        if there is None or not _near(there, saddle):
             step *= 0.5
-            if step < _SMALLEST_STEP * scale:
+            if step < shortest:
                 raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
             continue
         known[trial] = there
@@ -170,6 +167,21 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
     value = brentq(rate, p, trial, xtol=1e-13, rtol=1e-13)
     there = ensemble.replace({parameter: float(value)})
     return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
+
+
+def _downhill(at, p, saddle, scale):
+    """(sign, fall): the way in which the rate of a saddle falls, and by how much per unit; ConvergenceError if it cannot be followed."""
+    for size in _TEST_STEPS * scale:
+        for sign in (1.0, -1.0):
+            there = at(p + sign * size, saddle)
+            if there is not None and there.value < saddle.value and _near(there, saddle):
+                return sign, (saddle.value - there.value) / size
+    raise ConvergenceError(f"the saddle at {p} could not be followed", estimate=p)
+
+
+def _near(there, here):
+    """Whether two saddles are near enough to be one and the same."""
+    return abs(np.log(there.point.q / here.point.q)).max() <= _JUMP
 
 
 def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
@@ -222,9 +234,8 @@ def _edge(ensemble, parameter, inside, outside):
     from scipy.optimize import brentq
 
     def excess(value):
-        there = ensemble.replace({parameter: float(value)})
-        functional, last = ComplexityFunctional(there), fixed_points(there)[-1]
-        return functional.loop_strength(last.q[functional.fed[functional.lead]]) - 1.0
+        functional = ComplexityFunctional(ensemble.replace({parameter: float(value)}))
+        return functional.loop_strength(functional.plain(functional.mean_field[-1])) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):
         return None

@@ -35,8 +35,10 @@ _BOTTOM = -1.0
 _DEPTHS = (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5)
 #: A start whose moment the mean-field map changes by more e-foldings than this has no ridge of its own.
 _MISMATCH = 1.0
-#: Rounds from moments alone before Newton's method.
+#: Rounds from a point without the determinant before Newton's method.
 _ROUNDS = 7
+#: The determinant counts where the loop's strength exceeds 1, or its unknowns 0, by more than this.
+_SILENT = 2e-7
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     lost: list[Lost] = []
     top = functional.top
     bottom = np.log(top) - DEPTH
-    for mismatch, q in _amplitudes(functional):
+    for mismatch, q in _starts(functional):
         t = np.log(q[functional.lead])
-        if pieces and mismatch > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
+        if pieces and abs(mismatch) > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
             break
         if any(p[0].t - 0.2 <= t <= p[-1].t + 0.2 for p in pieces):
             continue
@@ -116,29 +118,32 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     return Ridge(tuple(pieces), tuple(lost))
 
 
-def _amplitudes(functional):
-    """(mismatch, moments) to start from, those nearest to the mean-field loop first."""
-    top, out = functional.top, []
-    for depth in _DEPTHS:
-        q = np.full(len(functional.fed), 0.5)
-        q[functional.lead] = top * np.exp(-depth)
-        for _ in range(len(q) + (0 if len(q) < 3 else 5)):
-            new = functional.moments(q, 1000)
-            ratio = new[functional.lead] / q[functional.lead]
-            new[functional.lead] = q[functional.lead]
-            q = np.maximum(new, 1e-300)
-        out.append((abs(np.log(ratio)), q))
-    return sorted(out, key=lambda pair: pair[0])
+def _starts(functional):
+    """(mismatch, moments) to start from: the mean-field fixed points, where the ridge is never below their own rate, then others.
+
+    Those are amplitudes over all that the leading message can have, the ones nearest to the mean-field loop first.
+    """
+    others = [functional.completed(functional.top * np.exp(-depth)) for depth in _DEPTHS]
+    others = sorted(((abs(mismatch), q) for q, mismatch in others), key=lambda pair: pair[0])
+    return [(0.0, q) for q in functional.mean_field] + others
 
 
 def _start(functional, newton, q):
-    """A point of the ridge from nothing but moments, by a few careful rounds from mu = 0, then Newton.
+    """A point of the ridge from nothing but moments: without the determinant first, then with it, by careful rounds and Newton.
 
     None where the determinant vanishes or the rate is hopelessly negative: the functional is a minimum over mu, so that it only
     falls from one round to the next. ConvergenceError where the rounds or Newton's method fail.
     """
     A, X = newton.A, newton.X
-    point = functional.perron_point(q)
+    try:
+        silent = newton.silent(functional.plain(q), 3.0 * _BOTTOM)
+    except ConvergenceError as failed:
+        if _hopeless(functional, newton, failed.estimate):
+            return None
+        raise
+    if silent is None or functional.loop_strength(silent, newton.max_nodes) <= 1.0 + _SILENT:
+        return None
+    point = functional.perron_point(silent)
     for _ in range(_ROUNDS):
         with np.errstate(all="ignore"):
             e = functional.evaluate(point, newton.tol, newton.max_nodes)
@@ -150,13 +155,22 @@ def _start(functional, newton, q):
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
         d_mu, d_tau = step[:A], step[A:]
-        size = max(np.abs(d_mu * q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
+        size = max(np.abs(d_mu * point.q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0)
-        point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
-        if x.max() <= 2e-7:
+        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
+        if x.max() <= _SILENT:
             return None
     return newton.settle(point)
+
+
+def _hopeless(functional, newton, point):
+    """Whether Sigma is negative at the moments of a point without the determinant: so it is if the determinant does not count there.
+
+    Whatever mu is, its rate bounds Sigma from above if x is the best one for it, which is zero where the loop's strength is below 1.
+    """
+    e, _, _ = newton.system(point)
+    return e.value < 0.0 and functional.loop_strength(point, newton.max_nodes) <= 1.0
 
 
 def _follow(newton, start, direction, end):
