@@ -8,10 +8,10 @@ directions it has met so far is a set of independent Gaussian vectors a g_1, a g
 with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
 The basis is not stored. Stored are the messages themselves (at unit length), M, and the inverse of the Cholesky factor of their
 Gram matrix, M^T M / N = L L^T; the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step
-[NUMERICS]. Rounding of the Gram matrix leaves this basis orthonormal to (a row of L^{-1})^2 times the unit of the arithmetic, and what is
-new of a message, 1 - |l|^2, is known no better. So where a row of L^{-1} would be long the message is orthogonalised explicitly, again
-until nothing more comes off, and what is new of it is stored instead. Slow dynamics and decays need that: the first makes
-messages that are nearly parallel, the second directions that are born far below rounding and grow until they dominate.
+[NUMERICS]. Rounding leaves this basis orthonormal to the square of a row of L^{-1} times the unit of the arithmetic, and 1 - |l|^2,
+what is new of a message, is known no better. So where a row would be long the message is orthogonalised explicitly, until nothing
+more comes off, and what is new of it is stored instead. Slow dynamics need that, whose messages are nearly parallel, and decays,
+whose new directions are born far below rounding and grow until they rule.
 Matrices that listen to the same message share M and L and differ in g.
 """
 
@@ -21,14 +21,14 @@ import numpy as np
 
 __all__ = ["ImplicitMatrices"]
 
-#: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-5, 1e-3) stays far above what
-#: the basis lacks of being orthonormal (measured: 1e-9, 1e-4).
-_LARGEST_ROW = {np.dtype(np.float64): 300.0, np.dtype(np.float32): 30.0}
+#: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-6, 1e-3) stays far above
+#: what the basis lacks of being orthonormal (measured: 1e-8, 1e-4).
+_LARGEST_ROW = {np.dtype(np.float64): 1000.0, np.dtype(np.float32): 30.0}
 #: A new part smaller than this, relative to the message, is rounding: the message is in the span of the earlier ones.
 _ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-5}
-#: Passes are made until one finds no more than this share of what is left: the new direction is then closer to orthogonal to the others
-#: than they are among themselves, so that errors do not grow from one to the next. In the span is what so many passes do not settle.
-_LITTLE, _PASSES = 0.01, 5
+#: Passes are made until no more than this share of what is left lies along the directions that are known. That share is written
+#: down in L^{-1}, so that errors do not grow from one direction to the next. What so many passes do not settle is in the span.
+_LITTLE, _PASSES = 1e-3, 5
 #: Mean squares between which they are free of underflow and overflow, far enough for their relative precision.
 _SAFE = (1e-280, 1e280)
 
@@ -117,10 +117,7 @@ class ImplicitMatrices:
             if np.linalg.norm(row) < _LARGEST_ROW[self.dtype]:
                 self._store(self._unit, row)
                 return l, new
-        l, new = self._orthogonalise(l)
-        if new > 0.0:
-            self._store(self._unit / new, np.append(np.zeros(t), 1.0))
-        return l, new
+        return self._orthogonalised(l)
 
     def _project(self, v):
         """Coordinates of a vector along the directions met so far."""
@@ -128,18 +125,22 @@ class ImplicitMatrices:
         products = (self._vectors[:t] @ v.astype(self.dtype, copy=False)).astype(np.float64) / self.n
         return self._inverse[:t, :t] @ products
 
-    def _orthogonalise(self, l):
-        """Takes the directions met so far out of the unit vector, whose coordinates at first sight are l: better ones, what is left."""
+    def _orthogonalised(self, l):
+        """The same where most of the unit vector lies along directions that are known; l are its coordinates at first sight."""
         t, unit, step = self.size, self._unit, l
+        inverse = self._inverse[:t, :t]
         for _ in range(_PASSES):
-            unit -= (step @ self._inverse[:t, :t]).astype(self.dtype) @ self._vectors[:t]
-            left = _rms(unit)
-            if left <= _ROUNDING[self.dtype]:
-                break
-            if np.linalg.norm(step) <= _LITTLE * left:
-                return l, left
+            unit -= (step @ inverse).astype(self.dtype) @ self._vectors[:t]
             step = self._project(unit)
-            l = l + step
+            l = l + step  # also where nothing new is left: a state at rest moves by the rounding of its coordinates
+            left = _rms(unit)
+            known = float(step @ step) / left**2 if left > 0.0 else 1.0
+            new = np.sqrt(max(1.0 - known, 0.0))
+            if left * new <= _ROUNDING[self.dtype]:
+                break
+            if known <= _LITTLE**2:
+                self._store(unit / left, np.append(-(step / left) @ inverse, 1.0) / new)
+                return l, left * new
         return l, 0.0
 
     def _store(self, vector, row):
@@ -151,7 +152,8 @@ class ImplicitMatrices:
 
 def _rms(m):
     """Root mean square, also where squares would underflow or overflow."""
-    square = float(m @ m) / m.size
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(m @ m) / m.size
     if _SAFE[0] < square < _SAFE[1]:
         return np.sqrt(square)
     peak = float(np.abs(m).max())
