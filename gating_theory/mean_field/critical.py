@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble.hyperparameters import search_span, signed
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import require_path, search_span, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import real
+from ..support.checks import instance, interval
 from ..support.roots import smooth_extremum
 from .expansion import NoZeroState, growth, small_moments
 from .moments import MomentMap, require_bounded
@@ -18,8 +19,6 @@ from .scan import scalar_roots, scan_decades
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from ..ensemble.ensemble import Ensemble
 
 __all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
 
@@ -154,7 +153,7 @@ def default_bounds(ensemble: Ensemble, parameter: str) -> tuple[float, float]:
     ensemble : Ensemble
     parameter : str, a path; ValueError if it is none of the ensemble's
     """
-    ensemble.value(parameter)
+    require_path("parameter", parameter, ensemble.paths)
     return search_span(parameter)
 
 
@@ -167,11 +166,8 @@ def checked_bounds(ensemble: Ensemble, parameter: str, bounds: tuple[float, floa
     parameter : str, a path; ValueError if it is none of the ensemble's
     bounds : (low, high) or None
     """
-    low, high = default_bounds(ensemble, parameter) if bounds is None else bounds
-    low, high = real("bounds[0]", low), real("bounds[1]", high)
-    if not low < high:
-        raise ValueError(f"bounds must be increasing, got {bounds!r}")
-    return low, high
+    span = default_bounds(ensemble, parameter)
+    return span if bounds is None else interval("bounds", bounds)
 
 
 def _looks(low, high, parameter, points):
@@ -189,8 +185,8 @@ def _solve_for(function, ensemble, parameter, bounds, what, points=_LOOKS):
     """The zero of a scalar function of an ensemble along one hyperparameter, the one nearest to its present value."""
     from scipy.optimize import brentq
 
-    present = ensemble.value(parameter)
     low, high = checked_bounds(ensemble, parameter, bounds)
+    present = ensemble.value(parameter)
     grid = _looks(low, high, parameter, points)
 
     def at(value):
@@ -234,6 +230,7 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     NoCriticalValue : no crossing within the bounds
     ValueError : unknown parameter
     """
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "onset", "sampled networks: Network.sample")
     try:
         value = _solve_for(_log_growth, ensemble, parameter, bounds, "onset")
@@ -283,6 +280,7 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
     -------
     Critical, with the moments at the fold, accurate to about 1e-11 (to ten times the accuracy of the moments where that is more)
     """
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "fold", "sampled networks: Network.sample")
     low, high = checked_bounds(ensemble, parameter, bounds)
     require_bounded(ensemble.cell)
@@ -466,9 +464,11 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
     ValueError : unknown parameter, the same twice
     CapabilityError : no zero state or no closed-form site fixed point
     """
+    instance("ensemble", ensemble, Ensemble)
+    require_path("parameter", parameter, ensemble.paths)
+    require_path("along", along, ensemble.paths)
     if parameter == along:
         raise ValueError(f"parameter and along must differ, got {parameter!r} twice")
-    ensemble.value(along)
     ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
 
     def at_onset(e):
