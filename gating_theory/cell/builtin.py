@@ -8,6 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from ..results.encoding import cell_finder
+from ..support.checks import instance
 from .cell import Cell
 from .symbolic import sigma
 
@@ -149,6 +150,7 @@ def named(name: str, cell: Cell | None = None) -> Cell:
     ValueError : not built in and no ``cell`` given, or a ``cell`` of another name
     """
     if cell is not None:
+        instance("cell", cell, Cell)
         if cell.name != name:
             raise ValueError(f"cell must be the one saved, {name!r}, got {cell.name!r}")
         return cell

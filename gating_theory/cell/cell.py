@@ -10,7 +10,7 @@ import numpy as np
 
 from ..results.display import first_line
 from ..results.encoding import cell_class
-from ..support.checks import generator
+from ..support.checks import generator, integer, real, shown
 from ..support.types import Rng
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .compiled import CompiledCell
 
 __all__ = ["Cell", "second_moment"]
+
+#: Sites further out are beyond the reach of finite differences.
+_LARGEST_SCALE = 1000.0
 
 
 def second_moment(message: str) -> str:
@@ -98,14 +101,14 @@ class Cell:
         import sympy as sp
 
         if not isinstance(name, str) or not name:
-            raise TypeError(f"name must be a non-empty string, got {name!r}")
+            raise TypeError(f"name must be a non-empty string, got {shown(name)}")
         self.name = name
         self.state = _symbols("state", state, sp)
         if isinstance(fields, Mapping):
             names = tuple(fields)
             for label in names:
                 if not isinstance(label, str) or not label:
-                    raise TypeError(f"names of fields must be non-empty strings, got {label!r}")
+                    raise TypeError(f"names of fields must be non-empty strings, got {shown(label)}")
             self.fields = _symbols("fields", list(fields.values()), sp)
         else:
             self.fields = _symbols("fields", fields, sp)
@@ -251,8 +254,8 @@ class Cell:
         Parameters
         ----------
         rng : numpy Generator, int or None
-        n_points : int
-        scale : float
+        n_points : int >= 1
+        scale : float from 0 to 1000
 
         Returns
         -------
@@ -260,9 +263,10 @@ class Cell:
 
         Raises
         ------
-        ValueError : ``fixed_point`` does not satisfy s = F(s, y)
+        TypeError, ValueError : arguments out of range; or ``fixed_point`` does not satisfy s = F(s, y)
         """
-        rng = generator(rng)
+        rng, n_points = generator(rng), integer("n_points", n_points, low=1)
+        scale = real("scale", scale, low=0.0, high=_LARGEST_SCALE)
         c = self.compiled
         s = scale * rng.standard_normal((self.n_state, n_points))
         y = scale * rng.standard_normal((self.n_fields, n_points))
@@ -354,11 +358,11 @@ def _symbols(argument, value, sp, empty=False):
     if isinstance(value, sp.Symbol):
         value = [value]
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        raise TypeError(f"{argument} must be a sympy Symbol or a sequence of them, got {value!r}")
+        raise TypeError(f"{argument} must be a sympy Symbol or a sequence of them, got {shown(value)}")
     value = tuple(value)
     for item in value:
         if not isinstance(item, sp.Symbol):
-            raise TypeError(f"{argument} must hold sympy Symbols, got {item!r} of type {type(item).__name__}")
+            raise TypeError(f"{argument} must hold sympy Symbols, got {shown(item)} of type {type(item).__name__}")
     if not value and not empty:
         raise ValueError(f"{argument} must not be empty")
     return value
@@ -373,7 +377,7 @@ def _expressions(argument, value, symbols, names, sp):
             elif key in names:
                 table[names.index(key)] = expr
             else:
-                raise ValueError(f"{argument} has the unknown key {key!r}; allowed are {list(names)}")
+                raise ValueError(f"{argument} has the unknown key {shown(key)}; allowed are {list(names)}")
         missing = [names[i] for i in range(len(names)) if i not in table]
         if missing:
             raise ValueError(f"{argument} lacks {missing}")
@@ -381,20 +385,22 @@ def _expressions(argument, value, symbols, names, sp):
     elif isinstance(value, sp.Expr):
         value = [value]
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        raise TypeError(f"{argument} must be a sympy expression or a sequence of them, got {value!r}")
+        raise TypeError(f"{argument} must be a sympy expression or a sequence of them, got {shown(value)}")
     value = tuple(value)
     if len(value) != len(symbols):
         raise ValueError(f"{argument} must have {len(symbols)} entries, one for each of {list(names)}, got {len(value)}")
     out = []
     for item in value:
         if isinstance(item, (str, bytes, bool)):
-            raise TypeError(f"{argument} must hold sympy expressions, got {item!r}")
+            raise TypeError(f"{argument} must hold sympy expressions, got {shown(item)}")
         try:
             expr = sp.sympify(item, strict=True)
         except sp.SympifyError:
-            raise TypeError(f"{argument} must hold sympy expressions, got {item!r}") from None
+            raise TypeError(f"{argument} must hold sympy expressions, got {shown(item)}") from None
         if not isinstance(expr, sp.Expr) or expr.is_Matrix:  # sympy counts matrices among its expressions
-            raise TypeError(f"{argument} must hold scalar sympy expressions, got {item!r}")
+            raise TypeError(f"{argument} must hold scalar sympy expressions, got {shown(item)}")
+        if expr.has(sp.I, sp.nan, sp.zoo, sp.oo, -sp.oo):
+            raise ValueError(f"{argument} must hold expressions that are real and finite, got {shown(item)}")
         out.append(expr)
     return tuple(out)
 
@@ -402,5 +408,6 @@ def _expressions(argument, value, symbols, names, sp):
 def _refuse_unknown(argument, expression, extra, allowed):
     if extra:
         raise ValueError(
-            f"{argument}: {expression} uses the unknown symbols {sorted(map(str, extra))}; allowed are {sorted(map(str, allowed))}"
+            f"{argument}: {shown(expression)} uses the unknown symbols {sorted(map(str, extra))}; "
+            f"allowed are {sorted(map(str, allowed))}"
         )

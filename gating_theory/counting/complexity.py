@@ -19,7 +19,7 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import real
+from ..support.checks import instance, integer, real, shown
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
 from .ridge import Ridge
@@ -114,7 +114,7 @@ class Complexity:
         Parameters
         ----------
         tol : float in [1e-14, 0.1]
-        max_nodes : int
+        max_nodes : int >= 1
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
 
         Returns
@@ -125,7 +125,7 @@ class Complexity:
         ------
         ValueError : there is no saddle, so no typical fixed point
         """
-        tol = real("tol", tol, low=1e-14, high=0.1)
+        tol, max_nodes = real("tol", tol, low=1e-14, high=0.1), integer("max_nodes", max_nodes, low=1)
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
@@ -178,11 +178,10 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     ConvergenceError : no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no
         fixed point
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")
     if method not in ("annealed", "mean_field"):
-        raise ValueError(f"method must be 'annealed' or 'mean_field', got {method!r}")
+        raise ValueError(f"method must be 'annealed' or 'mean_field', got {shown(method)}")
     tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)
     if not ensemble.cell.compiled.bounded:
         status = _status(

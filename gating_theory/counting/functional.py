@@ -28,7 +28,16 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, result
-from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable, spectral_radius
+from ..spectrum.determinant import (
+    LoopMonomials,
+    indispensable,
+    loops,
+    minor,
+    minors_by_monomial,
+    perron_start,
+    reachable,
+    spectral_radius,
+)
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
 

@@ -20,7 +20,7 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
-from ..support.checks import generator, integer
+from ..support.checks import generator, instance, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .functional import ComplexityFunctional, Point
@@ -131,8 +131,7 @@ def kac_rice(
     CapabilityError : the cell is not bounded, or no message feeds back (then the fixed point is unique)
     ConvergenceError : sites have no fixed point (cells without a closed form)
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("kac-rice", "kac_rice", "count_fixed_points of sampled networks")
     n = integer("n_units", n_units, low=2)
     n_samples = integer("n_samples", n_samples, low=100)

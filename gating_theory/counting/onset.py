@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import signed
+from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
+from ..support.checks import instance
 from .complexity import complexity
 from .functional import ComplexityFunctional
 from .saddles import follow_saddle
@@ -74,9 +75,8 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
         The saddle was lost on the way while its rate was not zero: a rate that is positive ends at zero only, so that the solver
         has failed. Or a complexity on the way did not converge.
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
-    ensemble.value(parameter)
+    instance("ensemble", ensemble, Ensemble)
+    require_path("parameter", parameter, ensemble.paths)
     ensemble.require("complexity", "complexity_onset", "count_fixed_points of sampled networks")
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")

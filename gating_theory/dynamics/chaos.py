@@ -7,13 +7,13 @@ from contextlib import suppress
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import signed
+from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import FIELDS, Critical, onset
 from ..results.encoding import result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
-from ..support.checks import generator, integer, real
+from ..support.checks import generator, instance, integer, interval, real
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .simulation import simulate
@@ -183,17 +183,14 @@ def chaos_onset(
     NoCriticalValue : no change of sign within the bounds or the default ones, or ends that stay undecided
     ConvergenceError : a state or exponent was not finite
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
-    ensemble.value(parameter)
+    instance("ensemble", ensemble, Ensemble)
+    require_path("parameter", parameter, ensemble.paths)
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     n_networks = integer("n_networks", n_networks, low=1)
     tol = real("tol", tol, low=0.0, open_low=True)
     scale = real("scale", scale, low=0.0)
     if bounds is not None:
-        low, high = (real("bounds", b) for b in bounds)
-        if not low < high:
-            raise ValueError(f"bounds must be (low, high) with low < high, got {bounds!r}")
+        low, high = interval("bounds", bounds)
     check_progress(progress)
     seeds = np.random.SeedSequence(int(generator(rng).integers(2**63))).spawn(n_networks)
 

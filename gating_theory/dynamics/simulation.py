@@ -15,7 +15,7 @@ from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.progress import Progress, check_progress
 from ..support.available_memory import available_memory
-from ..support.checks import generator, integer, real, real_array
+from ..support.checks import generator, instance, integer, real, real_array, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -166,12 +166,11 @@ def simulate(
     ConvergenceError : the state is no longer finite (a cell that is not bounded); the message says at which step
     CapabilityError : a law of matrices that does not act without being formed
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     n, T = integer("n_units", n_units, low=1), integer("n_steps", n_steps, low=1)
     record = min(integer("record", record, low=0), n)
     if dtype not in _TYPES:
-        raise ValueError(f"dtype must be one of {list(_TYPES)}, got {dtype!r}")
+        raise ValueError(f"dtype must be one of {list(_TYPES)}, got {shown(dtype)}")
     scale = real("scale", scale, low=0.0)
     rng = generator(rng)
     cell = ensemble.cell

@@ -15,7 +15,7 @@ from ..mean_field.moments import MomentMap
 from ..results.encoding import require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
-from ..support.checks import generator, integer
+from ..support.checks import generator, instance, integer, integers
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .simulation import Simulation, simulate
@@ -114,7 +114,7 @@ class SteadyState:
         ------
         ValueError : a lag that is not an integer or beyond the run, a run without recorded sites
         """
-        wanted = [integer("lags", lag, low=0) for lag in np.atleast_1d(lags).tolist()]
+        wanted = np.atleast_1d(integers("lags", lags)).tolist()
         if self.correlations is not None:
             _require_within(wanted, len(self.correlations["messages"]), "those that are known")
             return {name: table[wanted] for name, table in self.correlations.items()}
@@ -202,8 +202,7 @@ def steady_state(
     ------
     TypeError, ValueError, MemoryError, ConvergenceError, CapabilityError : as simulate
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "steady_state", "Network.sample and Network.run")
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     lyapunov_units = integer("lyapunov_units", lyapunov_units, low=0)

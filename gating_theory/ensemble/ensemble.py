@@ -9,9 +9,9 @@ import numpy as np
 
 from ..cell.cell import Cell
 from ..results.encoding import result
-from ..support.checks import real
-from .hyperparameters import KINDS, LARGEST, Kind
-from .matrix_laws import IID, MatrixLaw, Unknown, field_laws, require
+from ..support.checks import choice, instance, real, shown, text
+from .hyperparameters import KINDS, LARGEST, Kind, require_path
+from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
 __all__ = ["Ensemble"]
 
@@ -64,8 +64,7 @@ class Ensemble:
         parameter_std: Values = None,
         matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] = "iid",
     ) -> None:
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a gating_theory.Cell, got {cell!r}")
+        instance("cell", cell, Cell, "such as gating_theory.GRU")
         self._cell = cell
         given = {"gain": gain, "bias": bias, "bias_std": bias_std, "input_std": input_std}
         given |= {"parameter": parameter, "parameter_std": parameter_std}
@@ -117,8 +116,9 @@ class Ensemble:
     def array(self, kind: str) -> np.ndarray:
         """Values of one kind as a float array, (K,) in the order of the cell's fields or (P,) in that of its site parameters.
 
-        ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter" or "parameter_std"; KeyError for anything else.
+        ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter" or "parameter_std"; ValueError for anything else.
         """
+        choice("kind", kind, KINDS)
         return np.array(list(self._values[kind].values()), dtype=float)
 
     @property
@@ -134,8 +134,8 @@ class Ensemble:
     def replace(self, values: Mapping[str, float]) -> Ensemble:
         """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed; errors as in Ensemble itself."""
         new = {kind: dict(v) for kind, v in self._values.items()}
-        for path, value in values.items():
-            kind, name = self._split(path)
+        for path, value in instance("values", values, Mapping, "from paths to numbers").items():
+            kind, name = self._split(path, "values")
             new[kind][name] = value
         return Ensemble(self._cell, **new, matrices=self._matrices)
 
@@ -155,7 +155,8 @@ class Ensemble:
         ----------
         matrices : a law or the name of one, as for Ensemble
         """
-        laws = {name: matrices if isinstance(law, Unknown) else law for name, law in self._matrices.items()}
+        assumed = law_of("matrices", matrices)
+        laws = {name: assumed if isinstance(law, Unknown) else law for name, law in self._matrices.items()}
         return self.with_matrices(laws)
 
     def require(self, fact: str, calculator: str, instead: str) -> None:
@@ -167,15 +168,19 @@ class Ensemble:
         calculator : str, who asks
         instead : str, what can be used where it does not
         """
+        choice("fact", fact, FACTS)
+        text("calculator", calculator)
+        text("instead", instead)
         gain = self._values["gain"]
         require({name: law for name, law in self._matrices.items() if gain[name] > 0.0}, fact, calculator, instead)
 
-    def _split(self, path: str) -> tuple[str, str]:
+    def _split(self, path: str, argument: str = "path") -> tuple[str, str]:
         if isinstance(path, str):
             kind, _, name = path.partition(".")
             if kind in self._values and name in self._values[kind]:
                 return kind, name
-        raise ValueError(f"no hyperparameter {path!r}; allowed are {list(self.paths)}")
+        require_path(argument, path, self.paths)
+        raise AssertionError("a path that is one of the ensemble's was not found")
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description; the cell by its name, laws of matrices by theirs where they are not iid normal."""
@@ -199,7 +204,7 @@ class Ensemble:
             Not a description, unknown entries, an unknown or another cell, values that are not allowed.
         """
         if not isinstance(description, Mapping) or "cell" not in description:
-            raise ValueError(f"description must be a mapping with a 'cell', got {description!r}")
+            raise ValueError(f"description must be a mapping with a 'cell', got {shown(description)}")
         values = dict(description)
         name = values.pop("cell")
         from ..cell.builtin import named
@@ -207,7 +212,7 @@ class Ensemble:
         cell = named(name, cell)
         unknown = set(values) - {*KINDS, "matrices"}
         if unknown:
-            raise ValueError(f"description has unknown entries {sorted(unknown)}")
+            raise ValueError(f"description has unknown entries {shown(sorted(unknown, key=str))}")
         return cls(cell, **values)
 
     def _key(self) -> tuple:
@@ -234,6 +239,6 @@ def _by_name(kind: Kind, value: Any, names: tuple[str, ...]) -> dict[str, float]
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"{kind.name} has the unknown name {unknown[0]!r}; allowed are {list(names)}")
+            raise ValueError(f"{kind.name} has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
         return {n: real(f"{kind.name}[{n!r}]", value.get(n, kind.default), low=low, high=LARGEST) for n in names}
     return dict.fromkeys(names, real(kind.name, value, low=low, high=LARGEST))

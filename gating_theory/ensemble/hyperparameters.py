@@ -6,9 +6,12 @@ A hyperparameter has a *path*, its kind and the name of a field or site paramete
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "search_span", "signed", "symbol", "words"]
+from ..support.checks import shown
+
+__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "require_path", "search_span", "signed", "symbol", "words"]
 
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
 LARGEST = 1e6
@@ -56,6 +59,20 @@ KINDS: dict[str, Kind] = {
 def kind_of(path: str) -> Kind:
     """The Kind of a path; KeyError for one of no kind."""
     return KINDS[path.partition(".")[0]]
+
+
+def require_path(argument: str, path: object, paths: Collection[str]) -> str:
+    """``path``, if it is one of an ensemble's; ValueError otherwise.
+
+    Parameters
+    ----------
+    argument : str, what the caller calls it
+    path : str, such as "gain.h"
+    paths : of the ensemble
+    """
+    if not isinstance(path, str) or path not in paths:
+        raise ValueError(f"{argument}: no hyperparameter {shown(path)}; allowed are {', '.join(paths)}")
+    return path
 
 
 def signed(path: str) -> bool:

@@ -28,9 +28,10 @@ import numpy as np
 
 from ..errors import CapabilityError
 from ..results.encoding import FAMILIES, register
+from ..support.checks import instance, integer, shown
 from .implicit import ImplicitMatrices
 
-__all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "require"]
+__all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "law_of", "require"]
 
 #: What a calculator may need of a law.
 FACTS = {
@@ -78,7 +79,7 @@ class MatrixLaw(ABC):
         super().__init_subclass__(**options)
         holds = vars(cls).get("holds", frozenset())
         if not isinstance(holds, (set, frozenset, property)):
-            raise TypeError(f"{cls.__name__}.holds must be a frozenset of facts, got {holds!r}; known are {list(FACTS)}")
+            raise TypeError(f"{cls.__name__}.holds must be a frozenset of facts, got {shown(holds)}; known are {list(FACTS)}")
         wrong = set() if isinstance(holds, property) else holds - set(FACTS)
         if wrong:
             raise ValueError(f"{cls.__name__}.holds names the unknown facts {sorted(wrong)}; known are {list(FACTS)}")
@@ -107,6 +108,8 @@ class MatrixLaw(ABC):
 
         That entries have mean square 1 is the law's word: it is not checked.
         """
+        n, count = integer("n", n, low=1), integer("count", count)
+        instance("rng", rng, np.random.Generator)
         drawn = self.draw(n, rng, count)
         if np.shape(drawn) != (count, n, n):
             raise TypeError(f"the law {self!r} must draw an array of shape {(count, n, n)}, got shape {np.shape(drawn)}")
@@ -205,12 +208,19 @@ def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
     if isinstance(matrices, Mapping):
         unknown = [key for key in matrices if key not in names]
         if unknown:
-            raise ValueError(f"matrices has the unknown name {unknown[0]!r}; allowed are {list(names)}")
-        return {name: _law(f"matrices[{name!r}]", matrices.get(name, "iid")) for name in names}
-    return dict.fromkeys(names, _law("matrices", matrices))
+            raise ValueError(f"matrices has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
+        return {name: law_of(f"matrices[{name!r}]", matrices.get(name, "iid")) for name in names}
+    return dict.fromkeys(names, law_of("matrices", matrices))
 
 
-def _law(argument: str, value: Any) -> MatrixLaw:
+def law_of(argument: str, value: Any) -> MatrixLaw:
+    """The law that an argument gives: a law, or the name of one; TypeError, ValueError for anything else.
+
+    Parameters
+    ----------
+    argument : str, what the caller calls it
+    value : MatrixLaw, str, or a description by :meth:`MatrixLaw.as_dict`
+    """
     if isinstance(value, MatrixLaw):
         if not _is_frozen(type(value)):
             raise TypeError(f"{argument}: the law {type(value).__name__} must be a frozen dataclass: @dataclass(frozen=True)")
@@ -218,11 +228,13 @@ def _law(argument: str, value: Any) -> MatrixLaw:
     named = [name for name, cls in _LAWS.items() if _is_frozen(cls) and not fields(cls)]  # type: ignore[arg-type]
     if isinstance(value, str):
         if value not in named:
-            raise ValueError(f"{argument} must be a law or one of the names {named}, got {value!r}")
+            raise ValueError(f"{argument} must be a law or one of the names {named}, got {shown(value)}")
         return _LAWS[value]()
     if isinstance(value, Mapping) and "law" in value:
         return law_from_dict(value)
-    raise TypeError(f"{argument} must be a law such as gt.IID(), one of the names {named}, or a mapping from fields, got {value!r}")
+    raise TypeError(
+        f"{argument} must be a law such as gt.IID(), one of the names {named}, or a mapping from fields, got {shown(value)}"
+    )
 
 
 def _is_frozen(cls):

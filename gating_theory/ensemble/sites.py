@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..results.encoding import dict_of, result
+from ..support.checks import instance, integer, numeric_array, real_array, real_numbers, real_or_nan, shown, text
 from .matrix_laws import MatrixLaw, field_laws
 
 __all__ = ["Sites"]
@@ -55,8 +56,10 @@ class Sites:
     as_dict = dict_of
 
     def __post_init__(self) -> None:
-        cell = self.cell
-        weights = np.asarray(self.weights, dtype=float)
+        cell = instance("cell", self.cell, Cell, "such as gating_theory.GRU")
+        text("source", self.source)
+        object.__setattr__(self, "tol", real_or_nan("tol", self.tol))
+        weights = real_numbers("weights", self.weights)
         if weights.ndim != 1 or weights.size == 0:
             raise ValueError(f"weights must be a non-empty vector, got shape {weights.shape}")
         if not (np.isfinite(weights).all() and (weights >= 0).all() and abs(weights.sum() - 1.0) < 1e-8):
@@ -68,16 +71,14 @@ class Sites:
         if self.recurrent is not None:
             arrays["recurrent"] = (self.recurrent, cell.n_fields)
         for name, (value, rows) in arrays.items():
-            value = np.asarray(value, dtype=float)
+            value = real_array(name, value)
             if value.shape != (rows, weights.size):
                 raise ValueError(f"{name} must have shape {(rows, weights.size)} for cell {cell.name!r}, got {value.shape}")
-            if not np.isfinite(value).all():
-                raise ValueError(f"{name} must be finite")
             object.__setattr__(self, name, value)
         if self.gain is not None:
-            gain = np.asarray(self.gain, dtype=float)
+            gain = real_numbers("gain", self.gain)
             if gain.shape != (cell.n_fields,) or not np.isfinite(gain).all() or (gain < 0).any():
-                raise ValueError(f"gain must be {cell.n_fields} finite non-negative numbers, got {self.gain!r}")
+                raise ValueError(f"gain must be {cell.n_fields} finite non-negative numbers, got {shown(self.gain)}")
             object.__setattr__(self, "gain", gain)
         object.__setattr__(self, "matrices", field_laws("unknown" if self.matrices is None else self.matrices, cell.field_names))
 
@@ -88,7 +89,10 @@ class Sites:
 
     def mean(self, values: npt.ArrayLike) -> np.ndarray:
         """Weighted average of ``values``, an array (..., M) whose last axis runs over sites: (...)."""
-        return np.asarray(values) @ self.weights
+        array = numeric_array("values", values)
+        if array.shape[-1:] != (self.size,):
+            raise ValueError(f"values must have shape (..., {self.size}), one for each site, got {array.shape}")
+        return array @ self.weights
 
     def moments(self) -> dict[str, float]:
         """{message name: second moment E m^2}."""
@@ -107,7 +111,11 @@ class Sites:
         samples : sequence of Sites, of one cell
         source : str
         """
+        if not isinstance(samples, Sequence) or not samples or not all(isinstance(s, Sites) for s in samples):
+            raise TypeError(f"samples must be a sequence of at least one Sites, got {shown(samples)}")
         first = samples[0]
+        if any(s.cell != first.cell for s in samples):
+            raise ValueError(f"samples must be of one cell, got {shown([s.cell.name for s in samples])}")
         state, fields, parameters = (
             np.concatenate([getattr(s, name) for s in samples], axis=1) for name in ("state", "fields", "parameters")
         )
@@ -117,7 +125,7 @@ class Sites:
 
     def thinned(self, size: int) -> Sites:
         """Every k-th site of a sampled population, each with the same weight: at most ``size`` of them."""
-        keep = slice(None, None, -(-self.size // size))
+        keep = slice(None, None, -(-self.size // integer("size", size, low=1)))
         state, fields, parameters = (getattr(self, name)[:, keep] for name in ("state", "fields", "parameters"))
         n = state.shape[1]
         weights = np.full(n, 1.0 / n)

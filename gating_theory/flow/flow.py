@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..cell.cell import Cell
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import require, result
-from ..support.checks import integer, real, real_array
+from ..support.checks import boolean, instance, integer, real, real_array, shown
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
 from .proof.enclosure import map_enclosure
@@ -81,8 +81,7 @@ class Flow:
         bias: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
         parameters: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
     ) -> None:
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a Cell, got {cell!r}")
+        instance("cell", cell, Cell)
         weights = _stack("matrices", matrices, cell.field_names, 2)
         n = weights.shape[-1]
         if weights.shape != (cell.n_fields, n, n) or n == 0:
@@ -122,8 +121,7 @@ class Flow:
         """
         from ..networks.network import Network
 
-        if not isinstance(net, Network):
-            raise TypeError(f"net must be a Network, got {net!r}")
+        instance("net", net, Network)
         if net.batch is not None:
             raise CapabilityError(f"net must be a single network, got a batch of {net.batch}")
         return Flow(net.cell, net.matrices, net.biases + net.input, net.parameters)
@@ -255,7 +253,7 @@ class Flow:
         TypeError, ValueError : no such entry
         """
         if not isinstance(path, str):
-            raise TypeError(f"path must be a string such as 'U_{self._cell.field_names[0]}[0,1]', got {path!r}")
+            raise TypeError(f"path must be a string such as 'U_{self._cell.field_names[0]}[0,1]', got {shown(path)}")
         match = _PATH.fullmatch(path.strip())
         if match:
             name, K, n = match["name"], self._cell.n_fields, self._n
@@ -268,7 +266,7 @@ class Flow:
                     return K * n * n + fields.index(name[2:]) * n + indices[0]
                 if name in sites and len(indices) == 1:
                     return K * n * (n + 1) + sites.index(name) * n + indices[0]
-        raise ValueError(f"path must be one of {self._forms()} with indices below {self._n}, got {path!r}")
+        raise ValueError(f"path must be one of {self._forms()} with indices below {self._n}, got {shown(path)}")
 
     def _forms(self):
         names = self._cell.field_names
@@ -313,7 +311,7 @@ class Flow:
         TypeError, ValueError : no such entry, a value that is not a finite number
         """
         if not isinstance(values, Mapping):
-            raise TypeError(f"values must be a mapping from paths to numbers, got {values!r}")
+            raise TypeError(f"values must be a mapping from paths to numbers, got {shown(values)}")
         flat = self._flat.copy()
         for path, value in values.items():
             flat[self.place_of(path)] = real(path, value)
@@ -494,8 +492,7 @@ class Flow:
         points, lead = self._points("state", state)
         step = real("step", step, low=0.0, open_low=True)
         n_steps = integer("n_steps", n_steps)
-        if not isinstance(trajectory, (bool, np.bool_)):
-            raise TypeError(f"trajectory must be True or False, got {trajectory!r}")
+        boolean("trajectory", trajectory)
         states = np.empty((n_steps + 1 if trajectory else 1, *points.shape))
         states[0] = points
         self._compiled.euler(states, self._flat, step, n_steps)

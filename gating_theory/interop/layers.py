@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..networks.network import Network
-from ..support.checks import integer, real_array
+from ..support.checks import integer, real_array, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -133,7 +133,7 @@ class RecurrentWeights:
         """
         layer = integer("layer", layer, low=0, high=self.n_layers - 1)
         if direction not in self.directions:
-            raise ValueError(f"direction must be one of {list(self.directions)}, got {direction!r}")
+            raise ValueError(f"direction must be one of {list(self.directions)}, got {shown(direction)}")
         return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
 
     def sequences(self, inputs: npt.ArrayLike) -> np.ndarray:
@@ -238,7 +238,7 @@ class RecurrentLayer:
         """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
         layout, n = LAYOUTS[self.kind], self.network.n_units
         if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
-            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {network!r}")
+            raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {shown(network)}")
         rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
         return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
 

@@ -25,7 +25,7 @@ except ImportError as error:  # the extra is optional
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS
 from ..support.available_memory import require_memory
-from ..support.checks import generator, real
+from ..support.checks import generator, real, shown
 from ..support.types import Rng
 from . import initialise
 from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
@@ -170,11 +170,11 @@ def read(
     if isinstance(source, TorchWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
     if kind is not None and kind not in _MODULES:
-        raise ValueError(f"kind must be one of {list(_MODULES)}, got {kind!r}")
+        raise ValueError(f"kind must be one of {list(_MODULES)}, got {shown(kind)}")
     if nonlinearity not in (None, "tanh", "relu"):
-        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {shown(nonlinearity)}")
     if batch_first is not None and not isinstance(batch_first, bool):
-        raise TypeError(f"batch_first must be True, False or None, got {batch_first!r}")
+        raise TypeError(f"batch_first must be True, False or None, got {shown(batch_first)}")
     if isinstance(source, torch.nn.Module):
         name, module = _find_module(source, prefix)
         if nonlinearity is None:
@@ -250,7 +250,7 @@ def _find_module(source, prefix):
     if prefix is not None:
         name = _meant(prefix, found)
         if name is None:
-            raise ValueError(f"prefix must name one recurrent module of {sorted(found)}, got {prefix!r}")
+            raise ValueError(f"prefix must name one recurrent module of {sorted(found)}, got {shown(prefix)}")
         return name, found[name]
     if not found:
         raise ValueError(f"source holds no nn.GRU, nn.LSTM, nn.RNN or cell of these: {type(source).__name__}")
@@ -519,7 +519,7 @@ def init_(
     layout = LAYOUTS[_kind_of(module)]
     ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
     if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"design must be a Design or an Ensemble, got {design!r}")
+        raise TypeError(f"design must be a Design or an Ensemble, got {shown(design)}")
     if not getattr(design, "reached", True):
         raise ValueError(
             f"design did not reach its target ({getattr(design, 'status', '')}): pass design.ensemble to write it all the same"

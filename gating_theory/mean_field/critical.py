@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble.hyperparameters import search_span
+from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import require_path, search_span
 from ..errors import CapabilityError, NoCriticalValue
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import real
+from ..support.checks import instance, interval
 from .expansion import NoZeroState, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
@@ -19,8 +20,6 @@ from .scan import scan_decades
 
 if TYPE_CHECKING:
     from typing import Any
-
-    from ..ensemble.ensemble import Ensemble
 
 __all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
 
@@ -147,7 +146,7 @@ def default_bounds(ensemble: Ensemble, parameter: str) -> tuple[float, float]:
     ensemble : Ensemble
     parameter : str, a path; ValueError if it is none of the ensemble's
     """
-    ensemble.value(parameter)
+    require_path("parameter", parameter, ensemble.paths)
     return search_span(parameter)
 
 
@@ -160,11 +159,8 @@ def checked_bounds(ensemble: Ensemble, parameter: str, bounds: tuple[float, floa
     parameter : str, a path; ValueError if it is none of the ensemble's
     bounds : (low, high) or None
     """
-    low, high = default_bounds(ensemble, parameter) if bounds is None else bounds
-    low, high = real("bounds[0]", low), real("bounds[1]", high)
-    if not low < high:
-        raise ValueError(f"bounds must be increasing, got {bounds!r}")
-    return low, high
+    span = default_bounds(ensemble, parameter)
+    return span if bounds is None else interval("bounds", bounds)
 
 
 # --- onset
@@ -193,6 +189,7 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     NoCriticalValue : no crossing within the bounds
     ValueError : unknown parameter
     """
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "onset", "sampled networks: Network.sample")
     path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
     try:
@@ -276,6 +273,7 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
     Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
     G along the hyperparameter where that is more (``error`` says so)
     """
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "fold", "sampled networks: Network.sample")
     path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
     require_bounded(ensemble.cell)
@@ -360,9 +358,11 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
     ValueError : unknown parameter, the same twice
     CapabilityError : no zero state or no closed-form site fixed point
     """
+    instance("ensemble", ensemble, Ensemble)
+    require_path("parameter", parameter, ensemble.paths)
+    require_path("along", along, ensemble.paths)
     if parameter == along:
         raise ValueError(f"parameter and along must differ, got {parameter!r} twice")
-    ensemble.value(along)
     ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
 
     require_expansion(ensemble.cell, "tricritical")

@@ -16,7 +16,7 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import real
+from ..support.checks import boolean, instance, integer, real
 from .moments import MomentMap, require_bounded
 from .scan import scalar_roots
 
@@ -105,7 +105,7 @@ class FixedPoint:
         Parameters
         ----------
         tol : float in [1e-15, 0.1]
-        max_nodes : int
+        max_nodes : int >= 1
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
         fold : bool
             Keep one sign only, with doubled weight, of fields that enter spectra by their square alone.
@@ -117,7 +117,8 @@ class FixedPoint:
         Sites, ``source`` "mean field"
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
-        even = self.ensemble.cell.compiled.even_variables if fold else ()
+        max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
+        even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else ()
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes)
 
     def check(self) -> None:
@@ -176,8 +177,7 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     CapabilityError : the cell's messages are not bounded
     ConvergenceError : a root was bracketed but not polished
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)
     ensemble.require("mean field", "fixed_points", "Network.find_fixed_points of sampled networks")
     require_bounded(ensemble.cell)

@@ -21,7 +21,7 @@ from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
-from ..support.checks import generator, integer, real
+from ..support.checks import boolean, generator, instance, integer, real
 from ..support.types import Executor, Rng
 from ..support.types import Progress as Wanted
 from .neighbour_search import NeighbourOptions, NeighbourSearch
@@ -291,8 +291,7 @@ def count_fixed_points(
     >>> result.degree_passed
     1.0
     """
-    if not isinstance(ens, Ensemble):
-        raise TypeError(f"ens must be an Ensemble, got {ens!r}")
+    instance("ens", ens, Ensemble)
     n_units = integer("n_units", n_units, low=1)
     n_networks = integer("n_networks", n_networks, low=1)
     check_executor(executor)
@@ -304,8 +303,7 @@ def count_fixed_points(
         real("tol", tol, low=0.0, high=1e-6, open_low=True),
         real("merge", merge, low=0.0, open_low=True),
     )
-    if not isinstance(points, (bool, np.bool_)):
-        raise TypeError(f"points must be True or False, got {points!r}")
+    boolean("points", points)
     seed = int(generator(rng).integers(2**63))
     length = min(_MAX_CHUNK, max(-(-_MIN_UNITS // n_units), -(-n_networks // _CHUNKS)))
     cuts = [(start, min(start + length, n_networks)) for start in range(0, n_networks, length)]

@@ -11,7 +11,7 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
-from ..support.checks import generator, integer, real, real_array
+from ..support.checks import generator, integer, real, real_array, shown
 from ..support.types import Rng
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
 from .reduced_map import GivenNetwork, ReducedMap, size
@@ -168,7 +168,7 @@ class SearchOptions:
     def checked(self) -> SearchOptions:
         """The same, as plain numbers; TypeError or ValueError for options out of range."""
         if not isinstance(self.spectra, (bool, np.bool_)):
-            raise TypeError(f"spectra must be True or False, got {self.spectra!r}")
+            raise TypeError(f"spectra must be True or False, got {shown(self.spectra)}")
         return SearchOptions(
             integer("n_starts", self.n_starts),
             integer("n_steps", self.n_steps, low=1),

@@ -18,7 +18,7 @@ from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
-from ..support.checks import generator, integer
+from ..support.checks import generator, instance, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .network import Network
@@ -194,8 +194,7 @@ def lyapunov_spectrum(
     >>> bool(result.exponents[0] > 0)
     True
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"net must be a Network, got {net!r}")
+    instance("net", net, Network)
     if net.batch is not None:
         raise ValueError(f"net must be a single network, got a batch of {net.batch}")
     size = net.cell.n_state * net.n_units

@@ -19,7 +19,7 @@ from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
-from ..support.checks import complex_array, generator, integer, real, real_array
+from ..support.checks import boolean, complex_array, generator, instance, integer, real, real_array, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,7 @@ class Network:
         input: npt.ArrayLike | None = None,
     ) -> None:
         if not isinstance(ensemble, (Ensemble, Cell)):
-            raise TypeError(f"ensemble must be an Ensemble or a Cell, got {ensemble!r}")
+            raise TypeError(f"ensemble must be an Ensemble or a Cell, got {shown(ensemble)}")
         cell = ensemble.cell if isinstance(ensemble, Ensemble) else ensemble
         K, P = cell.n_fields, len(cell.parameters)
         matrices = real_array("matrices", matrices)
@@ -138,8 +138,7 @@ class Network:
             For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole).
         CapabilityError : the law of a matrix is unknown
         """
-        if not isinstance(ensemble, Ensemble):
-            raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+        instance("ensemble", ensemble, Ensemble)
         n = integer("n_units", n_units, low=1)
         lead = () if batch is None else (integer("batch", batch, low=1),)
         rng = generator(rng)
@@ -175,8 +174,7 @@ class Network:
         ValueError : the messages of all the sites drawn vanish though the fixed point's do not (tiny N only)
         CapabilityError : the law of a matrix is not known to be conditioned
         """
-        if not isinstance(fixed_point, FixedPoint):
-            raise TypeError(f"fixed_point must be a FixedPoint, as from fixed_points(ensemble), got {fixed_point!r}")
+        instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
         n = integer("n_units", n_units, low=1)
         rng = generator(rng)
         ensemble = fixed_point.ensemble
@@ -463,8 +461,7 @@ class Network:
         """
         state = self.as_state(state)
         n_steps = integer("n_steps", n_steps)
-        if not isinstance(trajectory, (bool, np.bool_)):
-            raise TypeError(f"trajectory must be True or False, got {trajectory!r}")
+        boolean("trajectory", trajectory)
         pattern_at = self.input_sequence(input, n_steps, rng)
         state = state.copy()
         states = [state]
@@ -498,7 +495,7 @@ class Network:
         """
         if isinstance(input, str):
             if input not in ("noise", "frozen"):
-                raise ValueError(f"input must be 'noise', 'frozen' or an array, got {input!r}")
+                raise ValueError(f"input must be 'noise', 'frozen' or an array, got {shown(input)}")
             std = self._ensemble.array("input_std")
             if input == "frozen" or not std.any():
                 generator(rng)  # a bad seed is refused whether it is used or not

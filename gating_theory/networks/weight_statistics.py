@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..results.encoding import result
-from ..support.checks import generator
+from ..support.checks import generator, instance
 from ..support.types import Rng
 from .network import Network
 
@@ -100,8 +100,7 @@ def shuffled(net: Network, rng: Rng = None) -> Network:
 
 
 def _require_single(net):
-    if not isinstance(net, Network):
-        raise TypeError(f"net must be a Network, got {net!r}")
+    instance("net", net, Network)
     if net.batch is not None:
         raise ValueError(f"net must be a single network, got a batch of {net.batch}")
 

@@ -17,6 +17,7 @@ from ..flow.orbits.attractors import cycles as all_cycles
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
+from ..support.checks import instance, shown
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
 
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ def plot_portrait(
     ------
     TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
     """
-    if not isinstance(flow, Flow):
-        raise TypeError(f"flow must be a Flow, got {flow!r}")
+    instance("flow", flow, Flow)
     if flow.dim != 2:
         raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
     limits = box_limits(flow, box)
@@ -139,7 +139,7 @@ def plot_portrait(
     if not all(isinstance(c, Cycle) for c in cycles):
         raise TypeError("cycles must hold Cycles")
     if orbits is not None and not isinstance(orbits, MapAttractors):
-        raise TypeError(f"orbits must be MapAttractors, got {orbits!r}")
+        raise TypeError(f"orbits must be MapAttractors, got {shown(orbits)}")
     ax = axes_or_new(ax, 3.3)
     if streams:
         _draw_streams(ax, flow, limits)
@@ -226,8 +226,7 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    if not isinstance(basins, Basins):
-        raise TypeError(f"basins must be Basins, got {basins!r}")
+    instance("basins", basins, Basins)
     ax = axes_or_new(ax, 3.3)
     count = len(basins.attractors)
     colours = ListedColormap([_BASINS[i % len(_BASINS)] for i in range(max(1, count))])
@@ -273,14 +272,14 @@ def plot_bifurcations(
     TypeError, ValueError : no branches, different parameters, unknown coordinate
     """
     if not branches or not all(isinstance(b, (FixedPointBranch, CycleBranch)) for b in branches):
-        raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {branches!r}")
+        raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {shown(branches)}")
     if len({b.path for b in branches}) > 1:
         raise ValueError(f"branches must run along one parameter, got {sorted({b.path for b in branches})}")
     if stability not in ("flow", "map"):
-        raise ValueError(f"stability must be 'flow' or 'map', got {stability!r}")
+        raise ValueError(f"stability must be 'flow' or 'map', got {shown(stability)}")
     dim = (branches[0].states if isinstance(branches[0], FixedPointBranch) else branches[0].low).shape[1]
     if isinstance(coordinate, bool) or not isinstance(coordinate, (int, np.integer)) or not 0 <= coordinate < dim:
-        raise ValueError(f"coordinate must be an integer from 0 to {dim - 1}, got {coordinate!r}")
+        raise ValueError(f"coordinate must be an integer from 0 to {dim - 1}, got {shown(coordinate)}")
     ax = axes_or_new(ax, 2.7)
     seen = set()
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ensemble.hyperparameters import symbol
+from ..support.checks import shown
 from .style import BLACK, BLUE, COUNT_COLOURS, VERMILLION, axes_or_new, require_dataset
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def plot_phase_diagram(
     """
     require_dataset(dataset)
     if quantity not in dataset.data_vars:
-        raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {quantity!r}")
+        raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
     values = dataset[quantity]
     if "solution" in values.dims:
         if solution is None:
@@ -71,11 +72,11 @@ def plot_phase_diagram(
             attributes = values.attrs
             values = values.isel(solution=last).assign_attrs(attributes)
         elif isinstance(solution, bool) or not isinstance(solution, (int, np.integer)) or solution not in values["solution"]:
-            raise ValueError(f"solution must be one of {values['solution'].values.tolist()}, got {solution!r}")
+            raise ValueError(f"solution must be one of {values['solution'].values.tolist()}, got {shown(solution)}")
         else:
             values = values.sel(solution=solution)
     elif solution is not None:
-        raise ValueError(f"solution must be None for {quantity!r}, which has none, got {solution!r}")
+        raise ValueError(f"solution must be None for {quantity!r}, which has none, got {shown(solution)}")
     if values.ndim != 2:
         raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel({{'gain.z': 0}})")
     x, y = map(str, values.dims)
@@ -237,7 +238,7 @@ def _line(item, dataset, axes):
             raise ValueError(f"lines has the unknown entry {item!r}; the dataset has {list(dataset.data_vars)}")
         item = dataset[item]
     if not isinstance(item, xr.DataArray):
-        raise TypeError(f"lines must hold names, DataArrays or Datasets, got {item!r}")
+        raise TypeError(f"lines must hold names, DataArrays or Datasets, got {shown(item)}")
     if not _is_line(item, axes):
         raise ValueError(
             f"lines: {item.name!r} runs along {list(item.dims)} and gives {item.attrs.get('path')!r}; "

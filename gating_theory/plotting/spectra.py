@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import real
+from ..support.checks import instance, real, shown
 from .style import BLACK, BLUE, SKY, VERMILLION, axes_or_new, draw_cloud, finite_eigenvalues
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _TOP_QUANTILE = 0.998
 
 
 def _require_spectrum(spectrum):
-    if not isinstance(spectrum, Spectrum):
-        raise TypeError(f"spectrum must be a Spectrum, got {spectrum!r}")
+    instance("spectrum", spectrum, Spectrum)
 
 
 def _complex_plane(ax):
@@ -169,7 +168,7 @@ def plot_timescales(
     """
     tau = np.geomspace(1.0, 1000.0, 24) if tau is None else np.asarray(tau, dtype=float)
     if tau.ndim != 1 or tau.size < 2 or not np.isfinite(tau).all() or (tau <= 0).any():
-        raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {tau!r}")
+        raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {shown(tau)}")
     tau = np.sort(tau)
     if isinstance(source, Spectrum):
         fraction = np.array([source.slow_fraction(t) for t in tau])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..support.checks import shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -53,7 +55,7 @@ def axes_or_new(ax: Axes | None, height: float = 3.0) -> Axes:
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes):
-        raise TypeError(f"ax must be a matplotlib Axes, got {ax!r}")
+        raise TypeError(f"ax must be a matplotlib Axes, got {shown(ax)}")
     return ax
 
 
@@ -74,7 +76,7 @@ def finite_eigenvalues(values: npt.ArrayLike) -> np.ndarray:
     """
     array = np.asarray(values)
     if array.dtype.kind not in "iufc" or array.size == 0:
-        raise TypeError(f"eigenvalues must be a non-empty array of numbers, got {values!r}")
+        raise TypeError(f"eigenvalues must be a non-empty array of numbers, got {shown(values)}")
     if not np.isfinite(array).all():
         raise ValueError("eigenvalues must be finite")
     return array.astype(complex).ravel()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..support.checks import instance
 from ..training.design import Design
 from ..training.diagnose import Diagnosis
 from .spectra import plot_spectrum, plot_timescales
@@ -30,8 +31,7 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
     """
-    if not isinstance(result, Diagnosis):
-        raise TypeError(f"result must be a Diagnosis, got {result!r}")
+    instance("result", result, Diagnosis)
     ax = axes_or_new(ax)
     twins = finite_eigenvalues(result.shuffled_eigenvalues)
     draw_cloud(ax, twins, "0.75", 1.5, zorder=1, label="shuffled weights")
@@ -58,8 +58,7 @@ def plot_design(
     -------
     matplotlib Axes
     """
-    if not isinstance(result, Design):
-        raise TypeError(f"result must be a Design, got {result!r}")
+    instance("result", result, Design)
     wanted = {label: value for label, value in result.target.items() if label.startswith("slow_fraction(")}
     times = np.array([float(label[len("slow_fraction(") : -1]) for label in wanted])
     if tau is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..support.available_memory import require_memory
+from ..support.checks import shown
 from ..support.files import regular_file, write_atomically
 from ..version import __version__
 from . import encoding
@@ -150,13 +151,13 @@ def _ensemble_of(result):
 
 def _as_path(path: object) -> Path:
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
-        raise TypeError(f"path must be a str or path-like, got {path!r}")
+        raise TypeError(f"path must be a str or path-like, got {shown(path)}")
     return Path(path)
 
 
 def _require_cell(cell):
     if not encoding.is_cell(cell):
-        raise TypeError(f"cell must be a Cell, got {cell!r}")
+        raise TypeError(f"cell must be a Cell, got {shown(cell)}")
 
 
 def _require_known_format(path, number):

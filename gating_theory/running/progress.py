@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Self, TextIO
 
+from ..support.checks import shown
 from ..support.types import Progress as Wanted
 
 __all__ = ["Counter", "Progress", "TimeLeft", "check_progress"]
@@ -15,7 +16,7 @@ __all__ = ["Counter", "Progress", "TimeLeft", "check_progress"]
 def check_progress(progress: Wanted) -> None:
     """TypeError unless ``progress`` is None, True or a callable(done, total)."""
     if progress is not None and progress is not True and not callable(progress):
-        raise TypeError(f"progress must be None, True or a callable(done, total), got {progress!r}")
+        raise TypeError(f"progress must be None, True or a callable(done, total), got {shown(progress)}")
 
 
 class Progress:

@@ -9,6 +9,7 @@ from concurrent.futures import BrokenExecutor, Future, as_completed
 from contextlib import closing, nullcontext
 from typing import Any
 
+from ..support.checks import shown
 from ..support.types import Executor
 from ..support.types import Progress as Wanted
 from .journal import Journal
@@ -20,7 +21,7 @@ __all__ = ["check_executor", "collect", "run_tasks"]
 def check_executor(executor: object) -> None:
     """TypeError unless ``executor`` is None or has a ``submit``."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {executor!r}")
+        raise TypeError(f"executor must have a submit method like concurrent.futures.Executor, got {shown(executor)}")
 
 
 def collect(

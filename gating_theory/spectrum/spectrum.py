@@ -16,7 +16,7 @@ from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
-from ..support.checks import complex_array, integer, real
+from ..support.checks import complex_array, instance, integer, real, shown
 from .boundary import Boundary
 from .determinant import spectral_radius
 from .disc_mass import disc_mass, pixel_row
@@ -82,7 +82,7 @@ class Spectrum:
         else:
             sites = source if isinstance(source, Sites) else getattr(source, "sites", None)
             if not isinstance(sites, Sites):
-                raise TypeError(f"source must be a FixedPoint, a steady state or Sites, got {source!r}")
+                raise TypeError(f"source must be a FixedPoint, a steady state or Sites, got {shown(source)}")
             if sites.gain is None:
                 raise ValueError("sites carry no gains: use Spectrum.from_sites(cell, sites, gain)")
             self.cell, self.gain = sites.cell, sites.gain
@@ -124,10 +124,8 @@ class Spectrum:
         if isinstance(cell, Sites) and sites is None:
             sites = cell
             cell = sites.cell
-        if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a Cell, got {cell!r}")
-        if not isinstance(sites, Sites):
-            raise TypeError(f"sites must be Sites, got {sites!r}")
+        instance("cell", cell, Cell)
+        instance("sites", sites, Sites)
         if sites.cell != cell:
             raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
         if gain is not None:
@@ -305,7 +303,7 @@ class Spectrum:
             box = (z.real.min() - pad, z.real.max() + pad, z.imag.min() - pad, z.imag.max() + pad)
         left, right, bottom, top = (real("box", b) for b in box)
         if not (left < right and bottom < top):
-            raise ValueError(f"box must be (left, right, bottom, top) with left < right and bottom < top, got {box!r}")
+            raise ValueError(f"box must be (left, right, bottom, top) with left < right and bottom < top, got {shown(box)}")
         x = left + (right - left) * (np.arange(n) + 0.5) / n
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):

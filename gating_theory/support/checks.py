@@ -1,53 +1,179 @@
-"""Validation of arguments: every message names the argument, its value and what is allowed."""
+"""Validation of arguments: every message names the argument, its value in a few words, and what is allowed."""
 
 from __future__ import annotations
 
 import numbers
-from typing import Any
+import reprlib
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .types import Rng
 
-__all__ = ["real", "integer", "real_array", "complex_array", "generator"]
+__all__ = [
+    "boolean",
+    "choice",
+    "complex_array",
+    "generator",
+    "instance",
+    "integer",
+    "integers",
+    "interval",
+    "numeric_array",
+    "real",
+    "real_array",
+    "real_numbers",
+    "real_or_nan",
+    "shown",
+    "text",
+]
+
+_T = TypeVar("_T")
+
+#: Counts beyond this fit no index; what is merely too large for the memory is refused where it would be taken.
+_LARGEST_COUNT = 2**63 - 1
+
+
+class _Short(reprlib.Repr):
+    """What a message quotes of a value: the beginning, as whole arrays and states fill a screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+        self.maxlevel, self.maxdict, self.maxlist, self.maxtuple, self.maxset = 2, 3, 4, 4, 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write integers of more than 4300 digits
+        return repr(x) if x.bit_length() < 128 else f"an integer of {x.bit_length()} bits"
+
+    def repr_ndarray(self, x: np.ndarray, level: int) -> str:
+        if x.size > 4 or x.dtype.kind in "OV":
+            return f"an array of shape {x.shape} of {x.dtype if x.dtype.names is None else 'records'}"
+        return repr(x)
+
+    def repr_instance(self, x: object, level: int) -> str:
+        try:
+            return " ".join(super().repr_instance(x, level).split())
+        except Exception:  # an object of somebody else that cannot be shown
+            return f"an object of type {type(x).__name__}"
+
+
+_short = _Short()
+
+
+def shown(value: object) -> str:
+    """``value`` as messages quote it: its repr where that is short, the ends of it or its shape where it is not."""
+    words = _short.repr(value)
+    return words if len(words) <= 100 else f"{words[:90]}..."
+
+
+def instance(name: str, value: object, kind: type[_T], hint: str = "") -> _T:
+    """``value``, if it is one of ``kind``; TypeError otherwise, with a ``hint`` at where one comes from."""
+    if not isinstance(value, kind):
+        article = "" if kind.__name__.endswith("s") else "an " if kind.__name__[0] in "AEIO" else "a "
+        more = f", {hint}" if hint else ""
+        raise TypeError(f"{name} must be {article}{kind.__name__}{more}, got {shown(value)}")
+    return value
+
+
+def boolean(name: str, value: object) -> bool:
+    """True or False; words and numbers are refused, so that "False" is not taken for True."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def text(name: str, value: object) -> str:
+    """A str that is not empty."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {shown(value)}")
+    if not value:
+        raise ValueError(f"{name} must not be empty")
+    return value
+
+
+def choice(name: str, value: object, allowed: Collection[str]) -> str:
+    """One of the words ``allowed``."""
+    if not isinstance(value, str) or value not in allowed:
+        words = [repr(word) for word in allowed]
+        listed = f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+        raise (ValueError if isinstance(value, str) else TypeError)(f"{name} must be {listed}, got {shown(value)}")
+    return value
 
 
 def real(name: str, value: object, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:
     """A finite float in [low, high] (or (low, high] with ``open_low``)."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.isMaskedArray(value):
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    number = float(value)
+        raise TypeError(f"{name} must be a real number, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = np.inf
     if not np.isfinite(number):
-        raise ValueError(f"{name} must be finite, got {value!r}")
+        raise ValueError(f"{name} must be finite, got {shown(value)}")
     if number < low or number > high or (open_low and number == low):
         left = "(" if open_low or low == -np.inf else "["
         right = ")" if high == np.inf else "]"
-        raise ValueError(f"{name} must lie in {left}{low}, {high}{right}, got {value!r}")
+        raise ValueError(f"{name} must lie in {left}{low}, {high}{right}, got {shown(value)}")
     return number
+
+
+def real_or_nan(name: str, value: object) -> float:
+    """A finite float, or nan where nothing is known."""
+    return float("nan") if isinstance(value, float) and value != value else real(name, value)
 
 
 def integer(name: str, value: object, *, low: int = 0, high: int | None = None) -> int:
     """An int of at least ``low`` (and at most ``high``); floats are refused even when whole, so that 1e3 is not taken silently."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    value = int(value)
+    value = _whole(name, value)
     if high is not None and not low <= value <= high:
-        raise ValueError(f"{name} must lie in [{low}, {high}], got {value!r}")
+        raise ValueError(f"{name} must lie in [{low}, {high}], got {shown(value)}")
     if value < low:
-        raise ValueError(f"{name} must be at least {low}, got {value!r}")
+        raise ValueError(f"{name} must be at least {low}, got {shown(value)}")
+    if value > _LARGEST_COUNT:
+        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {shown(value)}")
     return value
+
+
+def _whole(name, value):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {shown(value)}")
+    return int(value)
+
+
+def integers(name: str, value: Any, *, low: int = 0, high: int | None = None) -> np.ndarray:
+    """An int array of any shape, each at least ``low`` (and at most ``high``); a whole float is none, as for :func:`integer`."""
+    array = _numbers(name, value, "iu", "an integer or an array of integers")
+    for extreme in (array.min(), array.max()) if array.size else ():
+        integer(name, extreme, low=low, high=high)
+    return array.astype(int, copy=False)
+
+
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """Two finite numbers, (low, high) with low < high."""
+    pair = _unpacked(name, value, 2, "(low, high)")
+    low, high = real(f"{name}[0]", pair[0]), real(f"{name}[1]", pair[1])
+    if not low < high:
+        raise ValueError(f"{name} must be increasing, (low, high) with low < high, got {shown(value)}")
+    return low, high
+
+
+def _unpacked(name, value, count, form):
+    try:
+        found = () if isinstance(value, (str, bytes, dict, set)) else tuple(value)
+    except TypeError:
+        found = ()
+    if len(found) != count:
+        raise TypeError(f"{name} must be {form}, got {shown(value)}")
+    return found
 
 
 def complex_array(name: str, value: Any) -> np.ndarray:
     """A complex array of any shape, finite and at most 1e100 in modulus (squares must not overflow)."""
-    try:
-        if value is None:  # numpy would make it a nan
-            raise TypeError
-        array = np.asarray(value, dtype=complex)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number or an array of complex numbers, got {value!r}") from None
+    array = numeric_array(name, value).astype(complex)
     _require_finite(name, array)
     large = np.abs(array) > 1e100
     if large.any():
@@ -57,14 +183,31 @@ def complex_array(name: str, value: Any) -> np.ndarray:
 
 def real_array(name: str, value: Any) -> np.ndarray:
     """A float array of any shape, finite."""
+    array = real_numbers(name, value)
+    _require_finite(name, array)
+    return array
+
+
+def real_numbers(name: str, value: Any) -> np.ndarray:
+    """A float array of any shape, which may hold infinities and nan."""
+    return _numbers(name, value, "fiu", "an array of real numbers").astype(float, copy=False)
+
+
+def numeric_array(name: str, value: Any) -> np.ndarray:
+    """An array of real or complex numbers of any shape, as it comes: it may hold infinities and nan."""
+    return _numbers(name, value, "fiuc", "a number or an array of complex numbers")
+
+
+def _numbers(name, value, kinds, allowed):
+    """``value`` as an array of numbers of these kinds: words, truth values, dates and objects are none."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "fiu":
-            raise TypeError
-        array = array.astype(float, copy=False)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be an array of real numbers, got {value!r}") from None
-    _require_finite(name, array)
+    except Exception:  # ragged lists; objects of somebody else that cannot become arrays say so in many ways
+        array = None
+    if array is None or array.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be {allowed}, got {shown(value)}")
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries: leave them out, or fill them with numbers")
     return array
 
 
@@ -75,9 +218,12 @@ def _require_finite(name, array):
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """``rng`` as a numpy Generator: an existing Generator, a seed, or None for fresh entropy."""
+    """``rng`` as a numpy Generator: an existing Generator, a seed of any size, or None for fresh entropy."""
     if isinstance(rng, np.random.Generator):
         return rng
     if rng is None or isinstance(rng, np.random.SeedSequence):
         return np.random.default_rng(rng)
-    return np.random.default_rng(integer("rng", rng))
+    seed = _whole("rng", rng)
+    if seed < 0:
+        raise ValueError(f"rng must be at least 0, got {shown(rng)}")
+    return np.random.default_rng(seed)

@@ -17,7 +17,7 @@ from ..ensemble.ensemble import Ensemble
 from ..results.provenance import cell_text
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
-from ..support.checks import integer, real
+from ..support.checks import instance, integer, real, shown
 from ..support.types import Executor
 from ..support.types import Progress as Wanted
 from .dataset import assemble
@@ -118,8 +118,7 @@ def phase_diagram(
     CapabilityError
         The cell has no bounded mean field.
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     grids = _check_axes(ensemble, axes)
     asked = requests(quantities, ensemble)
     options = {"tau": real("tau", tau, low=0.0, open_low=True), "n_units": integer("n_units", n_units, low=10)}
@@ -139,7 +138,7 @@ def phase_diagram(
 def _check_axes(ensemble, axes):
     """{path: (n,) float array}, checked."""
     if not isinstance(axes, Mapping):
-        raise TypeError(f"axes must be a mapping from paths such as 'gain.h' to values, got {axes!r}")
+        raise TypeError(f"axes must be a mapping from paths such as 'gain.h' to values, got {shown(axes)}")
     if not axes:
         raise ValueError(f"axes must hold at least one path, got none; allowed are {list(ensemble.paths)}")
     grids = {}
@@ -148,7 +147,7 @@ def _check_axes(ensemble, axes):
             raise ValueError(f"axes has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":
-            raise TypeError(f"axes[{path!r}] must hold real numbers, got {values!r}")
+            raise TypeError(f"axes[{path!r}] must hold real numbers, got {shown(values)}")
         if array.ndim != 1:
             raise ValueError(f"axes[{path!r}] must be 1-D, got shape {array.shape}")
         if array.size == 0:

@@ -12,6 +12,7 @@ from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import fixed_points
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
+from ..support.checks import shown
 from .quantity import CRITICAL_STATUS, STATUS, CriticalQuantity, Flawed
 from .request import Request
 
@@ -103,7 +104,7 @@ def _number(request, value):
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"the function of the quantity {request.name!r} must give a real number, got {value!r}") from None
+        raise TypeError(f"the function of the quantity {request.name!r} must give a real number, got {shown(value)}") from None
 
 
 def _solutions(ensemble, wanted, options, out):

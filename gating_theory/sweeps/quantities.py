@@ -18,6 +18,7 @@ from ..counting.complexity import CODES, complexity
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
 from ..mean_field.critical import fold, onset, tricritical
+from ..support.checks import instance, shown
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
 
 if TYPE_CHECKING:
@@ -297,20 +298,19 @@ def register_quantity(
     >>> gt.register_quantity("margin", margin, long_name="distance of the spectrum from the unit circle")
     >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["margin"])
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be a str, got {name!r}")
+    instance("name", name, str)
     if not name.isidentifier():
-        raise ValueError(f"name must be made of letters, digits and underscores, got {name!r}")
+        raise ValueError(f"name must be made of letters, digits and underscores, got {shown(name)}")
     if name in _BUILT_IN or name in _TAKEN or name.startswith("moment_"):
         raise ValueError(f"name {name!r} is taken; taken are {sorted(_BUILT_IN | _TAKEN - {''})} and moment_...")
     if not callable(function):
-        raise TypeError(f"function must be callable, got {function!r}")
+        raise TypeError(f"function must be callable, got {shown(function)}")
     if of not in ("spectrum", "fixed_point", "ensemble"):
-        raise ValueError(f"of must be 'spectrum', 'fixed_point' or 'ensemble', got {of!r}")
+        raise ValueError(f"of must be 'spectrum', 'fixed_point' or 'ensemble', got {shown(of)}")
     options = (options,) if isinstance(options, str) else tuple(options)
     allowed = ("tau", "n_units", "n_steps", "rng")
     if not set(options) <= set(allowed):
-        raise ValueError(f"options must be among {allowed}, got {options!r}")
+        raise ValueError(f"options must be among {allowed}, got {shown(options)}")
     about = Variable(long_name, units, symbol=symbol or "")
     fails = "spectrum_not_converged" if of == "spectrum" else "quantity_not_converged"
     QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from ..support.checks import shown
 from .quantities import CRITICAL, QUANTITIES, forms, is_built_in, names
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
     if isinstance(quantities, str):
         quantities = (quantities,)
     if not hasattr(quantities, "__iter__"):
-        raise TypeError(f"quantities must be a sequence of names, got {quantities!r}; allowed are {allowed}")
+        raise TypeError(f"quantities must be a sequence of names, got {shown(quantities)}; allowed are {allowed}")
     asked = [_request(name, ensemble, allowed) for name in dict.fromkeys(quantities)]
     if not asked:
         raise ValueError(f"quantities must name at least one quantity, got none; allowed are {allowed}")
@@ -96,7 +97,7 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
 
 def _request(name, ensemble, allowed):
     if not isinstance(name, str):
-        raise TypeError(f"quantities must hold names, got {name!r}; allowed are {allowed}")
+        raise TypeError(f"quantities must hold names, got {shown(name)}; allowed are {allowed}")
     kind, colon, rest = name.partition(":")
     if colon and kind in CRITICAL:
         return _critical_request(name, kind, tuple(path.strip() for path in rest.split(",")), ensemble, allowed)
@@ -109,13 +110,13 @@ def _request(name, ensemble, allowed):
     try:
         return Request(name, entry, texts, entry.parse(texts))
     except ValueError:
-        raise ValueError(f"quantities: {kind} takes {entry.takes}, got {name!r}; allowed are {allowed}") from None
+        raise ValueError(f"quantities: {kind} takes {entry.takes}, got {shown(name)}; allowed are {allowed}") from None
 
 
 def _critical_request(name, kind, paths, ensemble, allowed):
     entry = CRITICAL[kind]
     if len(paths) != len(entry.paths) or len(set(paths)) != len(paths):
-        raise ValueError(f"quantities: {kind} takes {len(entry.paths)} distinct path(s), got {name!r}; allowed are {allowed}")
+        raise ValueError(f"quantities: {kind} takes {len(entry.paths)} distinct path(s), got {shown(name)}; allowed are {allowed}")
     for path in paths:
         if path not in ensemble.paths:
             raise ValueError(f"quantities: {name!r} has the unknown path {path!r}; allowed are {list(ensemble.paths)}")

@@ -20,7 +20,7 @@ from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import integer, real
+from ..support.checks import integer, real, shown
 
 __all__ = ["Design", "design"]
 
@@ -163,15 +163,15 @@ def design(
     if isinstance(cell, Cell):
         cell = Ensemble(cell)
     if not isinstance(cell, Ensemble):
-        raise TypeError(f"cell must be a Cell or an Ensemble, got {cell!r}")
+        raise TypeError(f"cell must be a Cell or an Ensemble, got {shown(cell)}")
     if state not in _STATES:
-        raise ValueError(f"state must be one of {list(_STATES)}, got {state!r}")
+        raise ValueError(f"state must be one of {list(_STATES)}, got {shown(state)}")
     tol = real("tol", tol, low=0.0, high=0.1, open_low=True)
     size = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("rng", rng)
     targets = _targets(target)
     given = {} if given is None else given
     if not isinstance(given, Mapping):
-        raise TypeError(f"given must be a mapping from paths to values, got {given!r}")
+        raise TypeError(f"given must be a mapping from paths to values, got {shown(given)}")
     base = cell.replace(given)
     paths = _unknowns(base, targets, given, free)
     spans = _spans(paths, bounds)
@@ -186,7 +186,7 @@ def _targets(target):
     """[(label, name, tau or None, value)], the stability target first."""
     if not isinstance(target, Mapping) or not target:
         raise TypeError(
-            f"target must be a non-empty mapping such as {{'slow_fraction': {{200: 0.2}}, 'abscissa': 0.999}}, got {target!r}"
+            f"target must be a non-empty mapping such as {{'slow_fraction': {{200: 0.2}}, 'abscissa': 0.999}}, got {shown(target)}"
         )
     unknown = set(target) - {"slow_fraction", *_STABILITY}
     if unknown:
@@ -203,7 +203,7 @@ def _targets(target):
         out.append((name, name, None, real(f"target[{name!r}]", target[name], low=low)))
     slow = target.get("slow_fraction", {})
     if not isinstance(slow, Mapping):
-        raise TypeError(f"target['slow_fraction'] must be a mapping from timescales to fractions, {{200: 0.2}}, got {slow!r}")
+        raise TypeError(f"target['slow_fraction'] must be a mapping from timescales to fractions, {{200: 0.2}}, got {shown(slow)}")
     for tau, fraction in slow.items():
         tau = real("a timescale in target['slow_fraction']", tau, low=0.0, open_low=True)
         out.append((f"slow_fraction({tau:g})", "slow_fraction", tau, real(f"slow_fraction({tau:g})", fraction, low=0.0, high=1.0)))
@@ -219,7 +219,7 @@ def _unknowns(ensemble, targets, given, free):
     if free is None:
         free = _default_unknowns(ensemble, targets)
     if isinstance(free, str) or not all(isinstance(path, str) for path in free):
-        raise TypeError(f"free must be a sequence of paths such as ('gain.h', 'bias.z'), got {free!r}")
+        raise TypeError(f"free must be a sequence of paths such as ('gain.h', 'bias.z'), got {shown(free)}")
     free = tuple(free)
     for path in free:
         ensemble.value(path)  # ValueError for one that does not exist
@@ -254,7 +254,7 @@ def _default_unknowns(ensemble, targets):
 def _spans(paths, bounds):
     bounds = {} if bounds is None else bounds
     if not isinstance(bounds, Mapping):
-        raise TypeError(f"bounds must be a mapping from paths to (low, high), got {bounds!r}")
+        raise TypeError(f"bounds must be a mapping from paths to (low, high), got {shown(bounds)}")
     unknown = set(bounds) - set(paths)
     if unknown:
         raise ValueError(f"bounds are given for {sorted(unknown)[0]!r}, which is not an unknown; unknowns are {list(paths)}")

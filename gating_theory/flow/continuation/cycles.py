@@ -12,7 +12,7 @@ from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
-from ...support.checks import integer, real
+from ...support.checks import integer, real, shown
 from ...support.types import Progress as Wanted
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, measured_cycle
@@ -146,7 +146,7 @@ def continue_cycle(
     ConvergenceError : not even the first cycle converges
     """
     if direction not in (1, -1):
-        raise ValueError(f"direction must be 1 or -1, got {direction!r}")
+        raise ValueError(f"direction must be 1 or -1, got {shown(direction)}")
     max_step = real("max_step", max_step, low=1e-9)
     max_points = integer("max_points", max_points, low=2)
     max_period = real("max_period", max_period, low=0.0, open_low=True)
@@ -160,7 +160,7 @@ def continue_cycle(
         low, high = parameter_bounds(flow, path, bounds)
         place = _from_cycle(flow, start, path, direction)
     else:
-        raise TypeError(f"start must be a Cycle or a Bifurcation, got {start!r}")
+        raise TypeError(f"start must be a Cycle or a Bifurcation, got {shown(start)}")
     check_progress(progress)
     with Progress(progress, max_points, "cycle") as tell:
         return _follow(place, path, (low, high), max_step, max_points, max_period, tell)

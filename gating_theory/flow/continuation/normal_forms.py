@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...support.checks import shown
 from ..program.taylor import bilinear, trilinear
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) 
     ValueError : unknown kind
     """
     if kind not in _FORMS:
-        raise ValueError(f"kind must be one of {', '.join(_FORMS)}, got {kind!r}")
+        raise ValueError(f"kind must be one of {', '.join(_FORMS)}, got {shown(kind)}")
     state = np.asarray(state, dtype=float)
     return _FORMS[kind](flow, state, flow.jacobian(state), step)
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ...support.checks import integer, real, real_array
+from ...support.checks import integer, real, real_array, shown
 from ..flow import require_fixed
 from .cycle import Cycle, find_cycle
 from .trajectories import advance
@@ -239,7 +239,7 @@ def homoclinic(
     if bracket.shape != (2,) or not bracket[0] < bracket[1]:
         raise ValueError(f"bracket must be (low, high) with low < high, got {bracket.tolist()}")
     if side not in (None, 1, -1):
-        raise ValueError(f"side must be 1, -1 or None, got {side!r}")
+        raise ValueError(f"side must be 1, -1 or None, got {shown(side)}")
     t_max, tol = real("t_max", t_max, low=0.0, open_low=True), real("tol", tol, low=0.0)
     flow.parameter(path)
     low, high = map(float, bracket)

@@ -16,7 +16,7 @@ import numpy as np
 from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
-from ...support.checks import generator, integer, real
+from ...support.checks import generator, integer, real, shown
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from ..flow import Flow, GRUFlow
@@ -252,7 +252,7 @@ def _require_two_units(name, flow):
     from ...cell.builtin import GRU
 
     if not isinstance(flow, Flow) or flow.cell != GRU or flow.n_units != 2:
-        raise TypeError(f"{name} must be that of a two-unit GRU, got {flow!r}")
+        raise TypeError(f"{name} must be that of a two-unit GRU, got {shown(flow)}")
     return flow
 
 

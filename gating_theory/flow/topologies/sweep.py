@@ -11,7 +11,7 @@ from ...cell.cell import Cell
 from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
-from ...support.checks import integer, real, real_array
+from ...support.checks import instance, integer, real, real_array
 from ...support.types import Progress as Wanted
 from ..program.tape import parameter_count
 from ..proof.enclosure import map_enclosure
@@ -124,8 +124,7 @@ def count_fixed_points(
     TypeError, ValueError : wrong shapes, values that are not finite
     CapabilityError : as by ``Flow.fixed_points``
     """
-    if not isinstance(cell, Cell):
-        raise TypeError(f"cell must be a Cell, got {cell!r}")
+    instance("cell", cell, Cell)
     matrices = real_array("matrices", matrices)
     K, P = cell.n_fields, len(cell.parameters)
     if matrices.ndim != 4 or matrices.shape[1] != K or matrices.shape[2] != matrices.shape[3] or matrices.shape[3] == 0:
