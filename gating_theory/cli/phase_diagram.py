@@ -41,8 +41,11 @@ def run(options: argparse.Namespace) -> int:
         from ..validation.report import panels, save_figure
 
         save(data, out / "phase_diagram.nc")
+        grid = data["status"].dims
         pictures = [
-            str(n) for n in data.data_vars if set(data[n].dims) - {"solution"} == set(axes) and "flag_values" not in data[n].attrs
+            str(n)
+            for n in data.data_vars
+            if {*data[n].dims, "solution"} == {*grid, "solution"} and "flag_values" not in data[n].attrs
         ]
         for name in pictures if len(axes) == 2 else ():
             figure, ax = panels(1, 1, 3.6, 2.8)

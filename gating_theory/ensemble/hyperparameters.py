@@ -6,9 +6,10 @@ A hyperparameter has a *path*, its kind and the name of a field or site paramete
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "search_span", "signed", "symbol", "words"]
+__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "python_names", "search_span", "signed", "symbol", "words"]
 
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
 LARGEST = 1e6
@@ -94,6 +95,17 @@ def symbol(path: str) -> str:
         return path
     shown = re.sub(r"_(.+)", r"_{\1}", name) if KINDS[kind].of_sites else name
     return f"${KINDS[kind].symbol.format(shown)}$"
+
+
+def python_names(texts: Iterable[str]) -> list[str]:
+    """Texts as names of Python: "gain.h" becomes "gain_h", "r*h" "r_h". Those that would be equal are numbered.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    """
+    safe = [re.sub(r"\W+", "_", text).strip("_") for text in texts]
+    return [name if safe.count(name) == 1 else f"{name}_{k}" for k, name in enumerate(safe)]
 
 
 def words(path: str) -> str:
