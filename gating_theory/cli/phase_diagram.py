@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import contextmanager
 
 from ..results.store import save
 from ..sweeps.phase_diagram import phase_diagram
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         if path in axes:
             raise ValueError(f"--axis {path} is given twice")
         axes[path] = values
-    with pool(options.jobs) as executor:
+    with _advice(options.journal), pool(options.jobs) as executor:
         data = phase_diagram(
             ensemble,
             axes,
@@ -57,3 +58,14 @@ def run(options: argparse.Namespace) -> int:
         print(data)
         print(f"{1e3 * data.attrs['seconds_per_point']:.3g} ms a point")
     return 0
+
+
+@contextmanager
+def _advice(journal):
+    """An interrupt without a journal loses what was done: how to keep it the next time."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if journal is None:
+            stop.add_note("nothing is kept, --journal FILE keeps finished points")
+        raise

@@ -28,6 +28,7 @@ class Kind:
     symbol : str, TeX with {0} for the field's name, or for the site parameter's symbol
     words : str, with {0} for the name
     span : (low, high), where critical values are looked for when nobody says
+    instead : str, what to take instead of an infinite value, or empty
     """
 
     name: str
@@ -37,14 +38,17 @@ class Kind:
     symbol: str
     words: str
     span: tuple[float, float]
+    instead: str = ""
 
 
 _POSITIVE, _EITHER = (0.0, 100.0), (-30.0, 30.0)
+#: Gates between 0 and 1 are left in a fraction 1/gain of the units (measured on the GRU's update gate, NUMERICS.md).
+_BINARY = "a binary gate is the limit of large gains with corrections of order 1/gain: 100 is off by about 1 %, 1000 by 0.1 %"
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE),
+        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE, _BINARY),
         Kind("bias", False, 0.0, True, "b_{{{0}}}", "mean bias of field {0}", _EITHER),
         Kind("bias_std", False, 0.0, False, r"\beta_{{{0}}}", "spread of the bias of field {0}", _POSITIVE),
         Kind("input_std", False, 0.0, False, r"\sigma^{{in}}_{{{0}}}", "standard deviation of the input to field {0}", _POSITIVE),
