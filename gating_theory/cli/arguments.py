@@ -160,7 +160,10 @@ def _diagnose(commands):
     )
     p.add_argument("--seed", type=whole(0), default=0, help="default 0")
     p.add_argument(
-        "--out", type=Path, metavar="DIR", help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory"
+        "--out",
+        type=new_directory,
+        metavar="DIR",
+        help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory",
     )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_run_of("diagnose"))

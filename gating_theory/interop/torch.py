@@ -564,7 +564,8 @@ def init_orthogonal_(
     The module
     """
     kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0), generator(rng)
-    begins, values = _names_begin(module, only), {}
+    begins = _names_begin(module, only)
+    values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
         values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix, begins)
     return _write(module, values)

@@ -174,7 +174,7 @@ class FixedPointCounts:
             "settled": "whether the search ended by its rule",
             "n_rounds": "rounds of the search",
         }
-        variables = {k: ("network", getattr(self, k).copy(), {"long_name": text, "units": "1"}) for k, text in about.items()}
+        variables = {k: ("network", getattr(self, k).copy(), {"long_name": text}) for k, text in about.items()}
         names = (
             "mean",
             "mean_stderr",

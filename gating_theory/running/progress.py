@@ -44,6 +44,8 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
+        elif callable(end := getattr(self.report, "end", None)):
+            end()
 
     def note(self, text: str) -> None:
         """Show a line beside the bar, or hand it to the callable's own ``note`` if it has one."""
@@ -138,6 +140,11 @@ class Counter:
         elif self.clock() - self.told >= self.every:
             print(text, file=self.file, flush=True)
             self.told = self.clock()
+
+    def end(self) -> None:
+        """Work has ended, perhaps before it was done: what is written next begins a line of its own."""
+        if self.total is not None and self.done < self.total and self.file.isatty():
+            print(file=self.file, flush=True)
 
     def _text(self, left):
         text = f"{self.label}: {self.done}/{self.total}"

@@ -171,7 +171,7 @@ def test_chaos_line_in_a_phase_diagram():
     axes = {"gain.h": [0.5, 1.5], "bias_std.h": [0.0]}
     ds = gt.phase_diagram(ens, axes, ["count", "chaos:gain.h"], n_units=300, n_steps=80)
     line, error = ds["chaos:gain.h"], ds["chaos_error:gain.h"]
-    assert line.dims == ("bias_std.h",) and line.attrs["path"] == "gain.h"
+    assert line.dims == ("bias_std_h",) and line.attrs["path"] == "gain.h"
     # 300 units cross at 1 within a few N^{-1/2}
     assert line.values[0] == pytest.approx(1.0, abs=0.2) and 0 < error.values[0] < 0.1
 

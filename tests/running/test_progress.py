@@ -80,3 +80,17 @@ def test_a_counter_says_what_is_running():
         "case: 2/3, 0:02 left: the third",
         "case: 3/3",
     ]
+
+
+def test_what_follows_unfinished_work_begins_a_line():
+    clock, file = Clock(), io.StringIO()
+    file.isatty = lambda: True
+    with pytest.raises(ValueError), Progress(Counter("case", file, clock=clock), 3, "case") as tell:
+        tell(1)
+        raise ValueError
+    assert file.getvalue().endswith("case: 1/3\n") or file.getvalue().endswith("left\n")
+    finished = io.StringIO()
+    finished.isatty = lambda: True
+    with Progress(Counter("case", finished, clock=clock), 1, "case") as tell:
+        tell(1)
+    assert finished.getvalue().count("\n") == 1
