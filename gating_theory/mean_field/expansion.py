@@ -115,11 +115,16 @@ def _measured(moments):
 def growth(ensemble: Ensemble) -> float:
     """alpha, by which small moments grow under the mean-field map: the Perron value of A [T5]; errors as :func:`linear_map`.
 
+    Infinite where averages overflow, as that of 1/(1 - f)^2 does where f is spread over tens of standard deviations of its field.
+
     Parameters
     ----------
     ensemble : Ensemble
     """
-    A, _ = linear_map(ensemble, second_order=False)
+    with np.errstate(all="ignore"):
+        A, _ = linear_map(ensemble, second_order=False)
+    if not np.isfinite(A).all():
+        return np.inf
     return float(np.max(np.linalg.eigvals(A).real))
 
 

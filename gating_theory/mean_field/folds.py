@@ -21,13 +21,12 @@ __all__ = ["SMALLEST_MOMENT", "Fold", "distinct", "fold_near", "folds", "summits
 
 #: Solutions of smaller leading moments are those of an onset.
 SMALLEST_MOMENT = 1e-9
-#: The surface is resolved to this part of what it changes by along the range (of 1 where it changes by more), and no finer than
-#: the second number.
-_RESOLUTION, _FINEST = 1e-4, 1e-8
+#: The surface is resolved to this part of what it changes by along the range (of 1 where it changes by more).
+_RESOLUTION = 1e-4
 #: Where G is not small an error of this part of it does no harm: it does not change its sign.
 _HARMLESS = 0.25
-#: Values of the hyperparameter at which it is found out which moments matter, as parts of the range.
-_REFERENCES = (0.0, 0.01, 0.1, 0.4, 1.0)
+#: Where it is found out which moments matter and how much G changes, as parts of the range of positions.
+_REFERENCES = (0.0, 0.2, 0.45, 0.7, 1.0)
 #: Times that rows are put between those where G bends too much, and steps of log x between which extrema are looked for.
 _ROW_HALVINGS, _STEP = 3, 0.05
 #: So many steps of log x an extremum may move from one look to the next.
@@ -141,7 +140,7 @@ def _surface(path):
     low = path.low
     if MomentMap(path.at(low)).loop != middle.loop:
         low += 1e-9 * (path.high - low)
-    return _Surface(path, low, path.high).resolved()
+    return _Surface(path, low).resolved()
 
 
 def _require_scalar(moments):
@@ -167,26 +166,27 @@ def _require_affordable(moments):
 class _Surface:
     """arcsinh G over log x (rows) and a hyperparameter: G where it is small, its logarithm where it is not."""
 
-    def __init__(self, path, low, high):
-        self.path, self.low, self.high = path, low, high
+    def __init__(self, path, low):
+        self.path, self.low = path, low
 
     def resolved(self):
-        references = [MomentMap(self.path.at(self.low + part * (self.high - self.low))) for part in _REFERENCES]
+        first, last = self.path.position(self.low), self.path.position(self.path.high)
+        references = [MomentMap(self.path.at(self.path.value(first + part * (last - first)))) for part in _REFERENCES]
         scans = [np.log(scan_decades(m, "small", m.scan_tol)[0]) for m in references]
         longest, highest = min(scans, key=lambda u: u[0]), max(scans, key=lambda u: u[-1])
         rows = np.concatenate([longest, highest[highest > longest[-1]]])
-        self.zero_state = all(m.has_zero_state for m in references[1:])
+        self.zero_state = all(m.has_zero_state for m in references)
         self.bottom = np.log(SMALLEST_MOMENT) if self.zero_state else np.log(1e-13)
         self.rows = rows[rows >= self.bottom - 1.0]
         columns = np.array([self._column(m, self.rows, m.scan_tol) for m in references])
         change = np.ptp(columns, axis=0).max()
         if change <= _CLEAR * references[0].fine:
             return None
-        self.error = max(_RESOLUTION * min(1.0, change), _FINEST)
+        self.error = max(_RESOLUTION * min(1.0, change), _FLAT * references[0].fine)
         self.tol = max(min(references[0].scan_tol, self.error), references[0].fine)
         self._refine_rows(references)
         self.pieces = self.path.pieces(
-            lambda value: self._column(MomentMap(self.path.at(value)), self.rows, self.tol), self._allowed, self.low, self.high
+            lambda value: self._column(MomentMap(self.path.at(value)), self.rows, self.tol), self._allowed, self.low
         )
         return self
 

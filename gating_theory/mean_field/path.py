@@ -18,7 +18,7 @@ __all__ = ["Path"]
 _SCALE = 0.5
 #: Pieces that a range is looked at in to begin with (each has nine nodes), and, as parts of the range, the narrowest one and the
 #: distance of the points at which quartics are searched: no feature of a thousandth of the range is lost between them.
-_PARTS, _NARROWEST, _DENSE = 4, 1e-4, 2.5e-4
+_PARTS, _NARROWEST, _DENSE = 4, 1e-6, 2.5e-4
 #: The least that Brent's method takes: hyperparameters are closed in on to rounding.
 _ROUNDING = 4 * np.finfo(float).eps
 #: A function is zero at an end of the range if it is this small there.
@@ -60,7 +60,6 @@ class Path:
         function: Callable[[float], np.ndarray],
         allowed: Callable[[np.ndarray], np.ndarray],
         low: float | None = None,
-        high: float | None = None,
     ) -> list[Piece]:
         """A vector-valued function of the hyperparameter as quartics in its :meth:`position`.
 
@@ -68,15 +67,15 @@ class Path:
         ----------
         function : of the hyperparameter's value, returns an (n,) array
         allowed : function of values (m, n), the errors allowed of them
-        low, high : float, optional, part of the range
+        low : float, optional, where to begin
         """
-        low, high = self.low if low is None else low, self.high if high is None else high
-        least = _NARROWEST * (high - low)
+        first, last = self.position(self.low if low is None else low), self.position(self.high)
+        least = _NARROWEST * (self.high - self.low)
 
         def narrow(a, b):
             return self.value(b) - self.value(a) <= least
 
-        return resolve(lambda t: function(self.value(t)), self.position(low), self.position(high), _PARTS, allowed, narrow)
+        return resolve(lambda t: function(self.value(t)), first, last, _PARTS, allowed, narrow)
 
     def looks(self, piece: Piece) -> int:
         """Into how many parts a piece is to be cut so that nothing is lost between them.
