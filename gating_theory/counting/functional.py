@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ..cell.probes import largest, scattered
+from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
@@ -402,7 +402,8 @@ class ComplexityFunctional:
         _, values, weights, _ = self.grid(point, 1e-10, max_nodes)
         squares, coefficients = self.site_terms(values)
         shape = [w.size for w in weights]
-        tilt = np.exp(sum(mu * s for mu, s in zip(point.mu, squares)))
+        exponent = sum(mu * s for mu, s in zip(point.mu, squares))
+        tilt = np.exp(exponent - np.max(exponent))
         norm = _average(np.broadcast_to(tilt, shape), weights)
         for block, terms in zip(self.blocks, coefficients):
             n = len(block.messages)

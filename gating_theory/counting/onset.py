@@ -85,12 +85,23 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
         start = onset(ensemble, parameter, (low, high))
     except (CapabilityError, NoCriticalValue):  # no zero state, or none that changes its stability
         return _by_sign(ensemble, parameter, low, high)
+    try:
+        return _from_zero_state(ensemble, parameter, start, (low, high))
+    except ConvergenceError as failed:
+        try:  # from the present value: where that is a neighbour's onset it is near
+            return _by_sign(ensemble, parameter, low, high)
+        except (ConvergenceError, NoCriticalValue):
+            raise failed from None
+
+
+def _from_zero_state(ensemble, parameter, start, bounds):
+    """The onset of complexity from that of the zero state's instability: there itself, or where a saddle that is positive there ends."""
     best = _largest(start.ensemble)
     if best is None or best.value <= _POSITIVE:
         _check_continuous(ensemble, parameter, float(start))
         text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
         return continuous(start, "complexity_onset", text)
-    return _zero_along(ensemble, parameter, float(start), best, (low, high))
+    return _zero_along(ensemble, parameter, float(start), best, bounds)
 
 
 def _largest(ensemble):
@@ -206,27 +217,38 @@ def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
 def _by_sign(ensemble, parameter, low, high):
     """The change of sign nearest to the present value, for ensembles without a zero state."""
 
-    def best(value):
-        found = _largest(ensemble.replace({parameter: float(value)}))
+    def best(value, near):
+        there = ensemble.replace({parameter: float(value)})
+        try:
+            found = _largest(there)
+        except ConvergenceError:
+            if near is None:
+                raise
+            found = follow_saddle(ComplexityFunctional(there), near)  # a neighbour's saddle may reach so far
         return found if found is not None and found.value > _POSITIVE else None
 
     present = min(max(ensemble.value(parameter), low), high)
-    here = best(present)
-    multiplicative = not signed(parameter)
-    steps = _FACTORS if multiplicative else _DISTANCE * _FACTORS
-    base = max(present, _LEAST_SCALE)
-    for k, s in enumerate(steps):
-        left, right = (base / s, base * s) if multiplicative else (present - s, present + s)
-        last = (base / steps[k - 1], base * steps[k - 1]) if multiplicative else (present - steps[k - 1], present + steps[k - 1])
-        for trial, before in ((left, last[0]), (right, last[1])):
-            before = present if k == 0 else before
+    here = best(present, None)
+    sides = {way: (present, here) for way in (-1.0, 1.0)}  # the last place to each side, and what is there
+    for s in _FACTORS:
+        for way in sides:
+            trial = _place(present, parameter, way, s)
             if not low <= trial <= high:
                 continue
-            there = best(trial)
-            if (there is None) != (here is None):
-                inside, positive, outside = (trial, there, before) if here is None else (before, best(before), trial)
+            before, last = sides[way]
+            there = best(trial, last)
+            if (there is None) != (last is None):
+                inside, positive, outside = (trial, there, before) if last is None else (before, last, trial)
                 return _bisect(ensemble, parameter, inside, positive, outside)
+            sides[way] = trial, there
     raise NoCriticalValue(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
+
+
+def _place(present, parameter, way, factor):
+    """A place below or above the present value, at a factor where there is no sign to cross."""
+    if signed(parameter):
+        return present + way * _DISTANCE * factor
+    return max(present, _LEAST_SCALE) * factor**way
 
 
 def _edge(ensemble, parameter, inside, outside):
@@ -235,6 +257,8 @@ def _edge(ensemble, parameter, inside, outside):
 
     def excess(value):
         functional = ComplexityFunctional(ensemble.replace({parameter: float(value)}))
+        if not functional.mean_field:
+            return -1.0
         return functional.loop_strength(functional.plain(functional.mean_field[-1])) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):

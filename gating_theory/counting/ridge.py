@@ -8,7 +8,7 @@ ends where the determinant ceases to count (1 leaves the support of the spectrum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,10 @@ _BOTTOM = -1.0
 _DEPTHS = (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5)
 #: A start whose moment the mean-field map changes by more e-foldings than this has no ridge of its own.
 _MISMATCH = 1.0
+#: Multipliers of the leading message, over its moment, at which a rate is shown to be negative.
+_TILTS = (0.0, -0.3, 0.3, -1.0, 1.0, -5.0, 5.0)
+#: A rate that rises where the ridge was lost may rise so many times as steeply all the way to the end of the scan.
+_STEEPER = 10.0
 #: Rounds from a point without the determinant before Newton's method.
 _ROUNDS = 7
 #: The determinant counts where the loop's strength exceeds 1, or its unknowns 0, by more than this.
@@ -46,12 +50,14 @@ class Lost:
     """Where the solver failed before the ridge ended: what lies beyond is not known.
 
     ``t``, log of the leading moment; ``value``, Sigma there, nan where not even a start was found; ``outward``, its slope in the
-    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved.
+    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved; ``left``, how far the scan
+    was to go on.
     """
 
     t: float
-    value: float
-    outward: float
+    value: float = float("nan")
+    outward: float = float("nan")
+    left: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Ridge:
         if best is None:
             return self.lost
         # a start lost beside a ridge that has a saddle is no sign of another; a rate that falls towards the loss is none either
-        return tuple(end for end in self.lost if end.value >= best or end.outward > 0.0)
+        return tuple(end for end in self.lost if end.value >= best or end.value + _STEEPER * max(end.outward, 0.0) * end.left >= best)
 
 
 def scanning(functional: ComplexityFunctional, grade: int = 0) -> Newton:
@@ -105,14 +111,15 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
         try:
             start = _start(functional, newton, q)
         except ConvergenceError:
-            lost.append(Lost(float(t), float("nan"), float("nan")))
+            lost.append(Lost(float(t)))
             continue
         if start is None or any(p[0].t <= start.t <= p[-1].t for p in pieces):
             continue
         up, lost_above = _follow(newton, start, 1.0, np.log(top))
         down, lost_below = _follow(newton, start, -1.0, bottom)
         pieces.append((*down[::-1], start, *up))
-        lost += [Lost(e.t, e.value, e.slope * way) for e, way in ((lost_above, 1.0), (lost_below, -1.0)) if e is not None]
+        ends = (lost_above, 1.0, np.log(top)), (lost_below, -1.0, bottom)
+        lost += [Lost(e.t, e.value, e.slope * way, abs(end - e.t)) for e, way, end in ends if e is not None]
     # a start that failed within a piece found later has lost nothing
     lost = [end for end in lost if not any(p[0].t < end.t < p[-1].t for p in pieces)]
     return Ridge(tuple(pieces), tuple(lost))
@@ -138,7 +145,7 @@ def _start(functional, newton, q):
     try:
         silent = newton.silent(functional.plain(q), 3.0 * _BOTTOM)
     except ConvergenceError as failed:
-        if _hopeless(functional, newton, failed.estimate):
+        if _hopeless(functional, newton, failed.estimate) or _hopeless(functional, newton, functional.plain(q)):
             return None
         raise
     if silent is None or functional.loop_strength(silent, newton.max_nodes) <= 1.0 + _SILENT:
@@ -165,12 +172,18 @@ def _start(functional, newton, q):
 
 
 def _hopeless(functional, newton, point):
-    """Whether Sigma is negative at the moments of a point without the determinant: so it is if the determinant does not count there.
+    """Whether Sigma is negative at the moments of a point: so it is if it is at any mu where the determinant does not count.
 
-    Whatever mu is, its rate bounds Sigma from above if x is the best one for it, which is zero where the loop's strength is below 1.
+    Sigma is a minimum over mu, so that any mu bounds it from above; the best x for it is zero where the loop's strength is below 1.
     """
-    e, _, _ = newton.system(point)
-    return e.value < 0.0 and functional.loop_strength(point, newton.max_nodes) <= 1.0
+    for tilt in _TILTS:
+        mu = point.mu.copy()
+        mu[functional.lead] += tilt / point.q[functional.lead]
+        tilted = replace(point, mu=mu)
+        e, _, _ = newton.system(tilted)
+        if e.value < 0.0 and functional.loop_strength(tilted, newton.max_nodes) <= 1.0:
+            return True
+    return False
 
 
 def _follow(newton, start, direction, end):

@@ -26,7 +26,7 @@ RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
 #: A mean-field fixed point was missed if its rate is larger by so many errors and this; one below this share of the largest was not.
 _SURE, _LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
 #: The least error of a mean-field rate, relative to x; how far aside of a fixed point its dependence on the moments is measured.
-_LEAST_ERROR, _ASIDE, _TINY = 4.0 * np.finfo(float).eps, 1e-3, 1e-300
+_LEAST_ERROR, _ASIDE = 4.0 * np.finfo(float).eps, 1e-3
 #: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
 _GRADES = 3
 #: Newton's method on everything at once: the step at which it ends (what is left enters the value squared), and how many it takes.
@@ -88,7 +88,7 @@ def _missed(functional, grade, best):
             continue
         rate, before = _rate_at(functional, fine, q), rate
         if rate > least + _SURE * abs(rate - before) + _LEAST_RATE:
-            missed.append(Lost(float(np.log(q[functional.lead])), rate, float("nan")))
+            missed.append(Lost(float(np.log(q[functional.lead])), rate))
     return tuple(missed)
 
 
@@ -106,7 +106,7 @@ def _saddles_along(functional, grade):
                 try:
                     saddles.append(_saddle_between(functional, newton, left, right))
                 except ConvergenceError:
-                    unresolved.append(Lost(left.t, max(left.value, right.value), float("nan")))
+                    unresolved.append(Lost(left.t, max(left.value, right.value)))
     return saddles, replace(found, lost=(*found.lost, *unresolved))
 
 
@@ -281,18 +281,12 @@ def mean_field_saddles(functional: ComplexityFunctional) -> list[Saddle]:
 
 
 def _error_by_moments(functional, point, error):
-    """What an error of the mean-field map, relative to its moments, does to log|det| at its fixed point.
-
-    The moments err by more than the map: near the onset of instability many times more.
-    """
-    lead, ends = point.q[functional.lead], []
-    (q_low, low), (q_high, high) = (functional.completed(lead * np.exp(way * _ASIDE)) for way in (-1.0, 1.0))
-    shift = error / max(abs(high - low), _TINY)
-    if not point.x.any():
-        ends = [functional.loop_strength(functional.plain(q)) for q in (q_low, q_high)]
-        unsure = shift * abs(ends[1] - ends[0])
-        strength = functional.loop_strength(functional.plain(point.q))
-        return unsure**2 if strength + unsure > 1.0 else 0.0  # log|det| grows like the square of the excess
-    newton = scanning(functional)
-    ends = [_log_determinant(newton, _determinant_at(functional, newton, q, replace(point, q=q)))[0] for q in (q_low, q_high)]
-    return float(shift * abs(ends[1] - ends[0]))
+    """What a relative error of the moments of a mean-field fixed point does to log|det| there."""
+    ends = [functional.completed(point.q[functional.lead] * np.exp(way * _ASIDE))[0] for way in (-0.5, 0.5)]
+    if point.x.any():
+        newton = scanning(functional)
+        rates = [_log_determinant(newton, _determinant_at(functional, newton, q, replace(point, q=q)))[0] for q in ends]
+        return float(error * abs(rates[1] - rates[0]) / _ASIDE)
+    low, here, high = (functional.loop_strength(functional.plain(q)) for q in (ends[0], point.q, ends[1]))
+    unsure = error * abs(high - low) / _ASIDE
+    return unsure**2 if here + unsure > 1.0 else 0.0  # log|det| grows like the square of the excess
