@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,7 +98,9 @@ class FixedPoint:
         """The population of sites by tensor quadrature, made for a tolerance of 1e-6 (see :meth:`sites_at`)."""
         return self.sites_at(1e-6)
 
-    def sites_at(self, tol: float, max_nodes: int = 400_000, fold: bool = False, leak_nodes: int = 1) -> Sites:
+    def sites_at(
+        self, tol: float, max_nodes: int = 400_000, fold: bool = False, leak_nodes: int = 1, leaks: Sequence[float] = ()
+    ) -> Sites:
         """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
 
         Nodes that together weigh less than ``tol / 10`` are dropped.
@@ -111,6 +114,9 @@ class FixedPoint:
             Keep one sign only, with doubled weight, of fields that enter spectra by their square alone.
         leak_nodes : int >= 1
             Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
+        leaks : sequence of real numbers
+            Nodes cluster where a site's own leak is one of these, for spectra at lambdas next to them; where the leak depends on
+            one field only.
 
         Returns
         -------
@@ -118,8 +124,8 @@ class FixedPoint:
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
         max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
-        even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else ()
-        return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes)
+        even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
+        return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes, leaks=leaks)
 
     def check(self) -> None:
         """ValueError where the moments do not satisfy the mean-field map."""
