@@ -83,6 +83,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
     found = [words for words in commands() if words[0] == "gating-theory"]
     assert {words[1] for words in found} == {"spectrum", "phase-diagram", "derive", "validate", "diagnose", "figures", "portrait"}
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
     for words in found:
         for name in words:
             if name.endswith((".pt", ".npy", ".json")):  # files to read have to be there
