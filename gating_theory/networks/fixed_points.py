@@ -37,8 +37,8 @@ _UNIT = 1e-14
 #: Slow points that differ by less are one: minima are flat, and found to this at best.
 _FLAT_MERGE = 1e-3
 
-#: Leak of a site above which its memory is taken to be at rest in the first try.
-_LEAKY = 0.1
+#: Leak of a site above which its memory is taken to be at rest in the first try; parts of the Newton steps for both tries.
+_LEAKY, _TRIES = 0.1, (0.4, 0.4)
 
 #: Tries of a step on the walk from uncoupled units, in units of the Newton steps of a start.
 _WALK = 2
@@ -334,8 +334,8 @@ def _stages(equations, n_steps):
     """
     if not isinstance(equations, StateMap):
         return [(equations, n_steps)]
-    first = n_steps // 2
-    return [(StateMap(equations.reduced, _LEAKY), first), (equations, n_steps - first)]
+    first, second = round(_TRIES[0] * n_steps), max(1, round(_TRIES[1] * n_steps))
+    return [(StateMap(equations.reduced, _LEAKY), first), (equations, second)]
 
 
 def _from_starts(reduced, equations, x, caps, bounds, options):

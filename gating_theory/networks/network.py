@@ -716,8 +716,8 @@ class Network:
         ----------
         n_starts : int >= 0
             The first is zero; the others are normal with standard deviations log-uniform in (0.1, 3) times ``scale``, every second
-            one then moved: up to 30 steps along the gate-free map, with memories up to 100 steps of the network. For the objective
-            "speed" all are moved 1 to 100 steps of the network.
+            one then moved: up to 30 steps along the gate-free map, with memories up to 60 steps of the network. For the objective
+            "speed" all are moved 1 to 60 steps of the network.
         rng : numpy Generator, int or None
         starts : (n, d, N) or (d, N) array, optional
             States to start from as well, before the others, as they are: for trained networks states that were visited on real

@@ -171,12 +171,13 @@ class ReducedMap:
         y = [np.zeros(shape) for _ in range(self.cell.n_fields)]
         messages: dict[int, np.ndarray] = {}  # fields that hear the same message hear it once
         for k in range(self.cell.n_fields) if all else self.site.needed:
-            y[k] = over(constant[:, k], shape)
-            if self.connected[k]:
-                name = self.cell.message_of[k]
-                if name not in messages:
-                    messages[name] = over(self.cell.compiled.message(k, rows, y, parameters), shape)
-                y[k] = y[k] + applied(self.matrix(k, which) if matrices is None else matrices[k], messages[name])
+            if not self.connected[k]:
+                y[k] = over(constant[:, k], shape)
+                continue
+            name = self.cell.message_of[k]
+            if name not in messages:
+                messages[name] = over(self.cell.compiled.message(k, rows, y, parameters), shape)
+            y[k] = constant[:, k] + applied(self.matrix(k, which) if matrices is None else matrices[k], messages[name])
         return rows, y, parameters
 
     def fixed_state(self, y: list[np.ndarray], parameters: list[np.ndarray]) -> np.ndarray:

@@ -13,7 +13,7 @@ __all__ = ["starting_points", "visited_states"]
 _AMPLITUDES, _RELAXED_STEPS = (0.1, 3.0), 30
 
 #: Steps of the network itself that every second start is moved where memories are unknowns: they take time to fill.
-_OWN_STEPS = 100
+_OWN_STEPS = 60
 
 
 def starting_points(
@@ -54,7 +54,7 @@ def starting_points(
 def visited_states(
     equations: StateMap, n_starts: int, scale: float, rng: np.random.Generator, given: np.ndarray | None = None
 ) -> np.ndarray:
-    """Given states, and states that the network comes to from random ones in 1 to 100 steps.
+    """Given states, and states that the network comes to from random ones in 1 to 60 steps.
 
     Parameters
     ----------

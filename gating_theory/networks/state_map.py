@@ -238,7 +238,8 @@ class StateMap:
             place = {a: i for i, a in enumerate(self.heard)}
             J = reduced.chained({(place[a], k): value for (a, k), value in slopes.items() if a in place}, dy, B)
             scale = np.maximum(1.0, steepness[:, self.heard]).reshape(B, -1)[:, :, None]
-            dx = -solve(J / scale, residual[:, self.heard].reshape(B, -1, 1) / scale).reshape(B, -1, n)
+            J /= scale
+            dx = -solve(J, residual[:, self.heard].reshape(B, -1, 1) / scale).reshape(B, -1, n)
             step = residual.copy()
             step[:, self.heard] = dx
             for a, k in slopes:
