@@ -15,6 +15,7 @@ import numpy as np
 
 from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
+from ..ensemble.vanishing import shared_leaks
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
@@ -196,6 +197,12 @@ class FixedPointEdge:
     def leaks(self) -> np.ndarray:
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
         return _polynomial_roots(self.chi(0, 0))
+
+    @cached_property
+    def shared_leaks(self) -> list[complex]:
+        """Leaks that all sites have, those of a finite fraction of them."""
+        chi = self.chi(0, 0)
+        return [leak for leak, sharing in shared_leaks(chi) if sharing.size == chi.shape[1]]
 
     @property
     def leak_weights(self) -> np.ndarray:
@@ -380,6 +387,11 @@ class SitesEdge:
     def continua(self) -> list[tuple[float, float]]:
         """[(low, high)] intervals of the real axis between the outermost leaks."""
         return _intervals(self.leaks, 0.0)
+
+    @property
+    def shared_leaks(self) -> list[complex]:
+        """Leaks of a finite fraction of the sites."""
+        return self.population.shared_leaks
 
     @property
     def leak_weights(self) -> np.ndarray:

@@ -175,7 +175,10 @@ class Spectrum:
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
         value = spectral_radius(self._edge.transfer_moments(flat)) if flat.size else np.zeros(0)
-        value = np.where(value > 1e280, np.inf, value).reshape(lam.shape)
+        on_leak = np.zeros(flat.size, dtype=bool)
+        for leak in self._edge.shared_leaks:
+            on_leak |= np.abs(flat - leak) <= 1e-14 * (1.0 + abs(leak))
+        value = np.where((value > 1e280) | on_leak, np.inf, value).reshape(lam.shape)
         return value if lam.ndim else float(value)
 
     @property
