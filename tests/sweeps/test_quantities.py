@@ -176,6 +176,6 @@ def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
             with pytest.raises(ValueError, match="could not be broadcast"):
                 calculate(GRU, "gain.h", (1.0, 3.0))
             # no onset is an answer: both then look for themselves, here without success
-            patched.setattr(module, "onset", nothing)
-            with pytest.raises(gt.NoCriticalValue, match="fold: the number|complexity_onset: no critical value"):
+            patched.setattr(module, part, nothing)
+            with pytest.raises(gt.NoCriticalValue, match="fold: no solutions are born|complexity_onset: no critical value"):
                 calculate(GRU, "gain.h", (0.1, 0.5))
