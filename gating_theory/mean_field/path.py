@@ -21,8 +21,9 @@ _SCALE = 0.5
 _PARTS, _NARROWEST, _DENSE = 4, 1e-6, 2.5e-4
 #: The least that Brent's method takes: hyperparameters are closed in on to rounding.
 _ROUNDING = 4 * np.finfo(float).eps
-#: A function is zero at an end of the range if it is this small there.
-_ZERO = 1e-13
+#: A function is zero where it is a few roundings of one (at a_h = 1 the GRU's alpha is 1 - 2e-13 for a reset bias of 30, and never
+#: 1), and the same everywhere if it changes by less than the second number.
+_ZERO, _SAME = 4e-15, 1e-13
 #: A value found is no zero but a pole or a jump if the function is not this much smaller than around it.
 _SMALLER = 1e-3
 
@@ -117,7 +118,7 @@ class Path:
             return np.array([seen[-1]])
 
         pieces = self.pieces(row, allowed)
-        if max(seen) - min(seen) <= _ZERO * max(1.0, abs(seen[0])):
+        if max(seen) - min(seen) <= _SAME * max(1.0, abs(seen[0])):
             return None
         found = [
             end for end, value in ((self.low, pieces[0].values[0, 0]), (self.high, pieces[-1].values[-1, 0])) if abs(value) < _ZERO
