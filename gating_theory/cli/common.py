@@ -34,9 +34,9 @@ def pool(jobs: int) -> AbstractContextManager[Executor | None]:
     """Worker processes, or nothing for one job."""
     if jobs == 1:
         return nullcontext(None)
-    from concurrent.futures import ProcessPoolExecutor
+    from ..running.workers import worker_pool
 
-    return ProcessPoolExecutor(jobs)
+    return worker_pool(jobs)
 
 
 def counter(label: str) -> Counter:

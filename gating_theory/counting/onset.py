@@ -11,6 +11,7 @@ from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
 from ..mean_field.fixed_points import fixed_points
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
 from .complexity import complexity
 from .functional import ComplexityFunctional
@@ -46,6 +47,7 @@ _JUMP = 0.7
 _FACTORS, _DISTANCE = 1.3 ** np.arange(1, 30), 0.25
 
 
+@underflow_is_zero
 def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
 

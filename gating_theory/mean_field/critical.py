@@ -11,6 +11,7 @@ from ..ensemble.hyperparameters import require_path, search_span, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, interval
 from ..support.roots import smooth_extremum
 from .expansion import NoZeroState, growth, small_moments
@@ -207,6 +208,7 @@ def _solve_for(function, ensemble, parameter, bounds, what, points=_LOOKS):
 # --- onset
 
 
+@underflow_is_zero
 def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which the zero state loses stability [T5].
 
@@ -265,6 +267,7 @@ def _no_moments(ensemble):
 # --- fold
 
 
+@underflow_is_zero
 def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which non-zero mean-field fixed points appear [T5].
 
@@ -440,6 +443,7 @@ def _merging(moments):
 # --- tricritical point
 
 
+@underflow_is_zero
 def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[float, float] | None = None) -> Critical:
     """Where the transition of the zero state turns from continuous to discontinuous [T5].
 

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..support.checks import shown
+from ..support.checks import shown, texts
 from .provenance import cell_text, json_ready, require_same_cell
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
 
     if not isinstance(kind, str) or not kind:
         raise TypeError(f'kind must be a name, as in @result("my_kind"), got {shown(kind)}')
+    if fields is not None:
+        texts("fields", fields)
 
     def decorate(cls: type[_T]) -> type[_T]:
         if not cls.__module__.startswith(_PACKAGE):  # the package's own kinds are taken, also those not met yet
