@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.plotting.style import BLACK, BLUE, COUNT_COLOURS, GREEN, ORANGE, PURPLE, SKY, VERMILLION  # noqa: F401
+from gating_theory.plotting.style import (  # noqa: F401
+    BLACK,
+    BLUE,
+    COUNT_COLOURS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    draw_curve,
+    smooth,
+)
 
 #: Inches: a column, and the width of a page.
 COLUMN, PAGE = 3.4, 7.0
@@ -84,11 +95,18 @@ def draw_cloud(ax, cloud, edge):
 def draw_onset_and_fold(ax, x, y, count, along, onset, fold):
     """Areas by their number of mean-field solutions, with the two lines between them; count (nx, ny)."""
     gt.plotting.draw_count(ax, x, y, np.asarray(count).T, [(along, onset), (along, fold)])
-    ax.plot(along, onset, color=BLACK, linewidth=1.3, label="zero state unstable above")
+    draw_curve(ax, along, onset, color=BLACK, linewidth=1.3, label="zero state unstable above")
     # the two lines are one where the transition is continuous
-    ax.plot(along, fold, color=VERMILLION, linewidth=1.3, linestyle=(0, (4, 1.5)), label="non-zero mean-field solutions above")
+    style = {"color": VERMILLION, "linewidth": 1.3, "linestyle": (0, (4, 1.5))}
+    draw_curve(ax, along, fold, label=f"non-zero mean-field solutions above{missing(fold)}", **style)
     ax.set_xlim(float(x[0]), float(x[-1]))
     ax.set_ylim(float(y[0]), float(y[-1]))
+
+
+def missing(*values):
+    """For a legend: how many values of a line are missing, and break it; empty where none is."""
+    gaps, size = sum(int(np.isnan(v).sum()) for v in values), sum(np.size(v) for v in values)
+    return f" ({gaps} of {size} points missing)" if gaps else ""
 
 
 def count_patches(*counts):

@@ -6,7 +6,7 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, panels
+from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, draw_curve, missing, panels
 
 TITLE = "The number of fixed points: complexity against the reset gate, theory with enumerated counts"
 
@@ -23,7 +23,7 @@ def compute(quick, rng, work):
     """
     import xarray as xr
 
-    a_r, a_h = np.linspace(0.0, 20.0, 6 if quick else 41), np.linspace(1.4, 4.0, 9 if quick else 53)
+    a_r, a_h = np.linspace(0.0, 20.0, 11 if quick else 41), np.linspace(1.4, 4.0, 9 if quick else 53)
     places = (0.0, 8.0) if quick else (0.0, 4.0, 8.0)
     against_r = [(h, float(r)) for h in GAINS_H for r in a_r]
     against_h = [(float(h), r) for r in places for h in a_h]
@@ -89,13 +89,16 @@ def draw(data):
     for a_h, colour in zip(rates, (BLUE, VERMILLION, GREEN)):
         for method, style in zip(_METHODS, ("-", ":")):
             curve = data["against_r"].sel({"gain.h": a_h, "theory": method})
-            a.plot(data["gain.r"], curve, style, color=colour, linewidth=1.3, label=f"$a_h$ = {a_h:g}" if style == "-" else None)
+            label = f"$a_h$ = {a_h:g}" if style == "-" else None
+            draw_curve(
+                a, data["gain.r"], curve, linestyle=style, marker="", color=colour, linewidth=1.3, label=label
+            )  # dots are counts
         _counted(a, data["place"].values, *rates[a_h], colour)
     for k, colour in zip(range(data.sizes["place"]), (PURPLE, ORANGE, BLACK)):
         for method, style in zip(_METHODS, ("-", ":")):
             curve = data["against_h"].isel(place=k).sel(theory=method)
             label = f"$a_r$ = {float(data['place'][k]):g}" if style == "-" else None
-            b.plot(data["a_h"], curve, style, color=colour, linewidth=1.3, label=label)
+            draw_curve(b, data["a_h"], curve, linestyle=style, marker="", color=colour, linewidth=1.3, label=label)
         slopes, errors = (np.array([rates[h][i][k] for h in rates]) for i in (0, 1))
         _counted(b, np.array(list(rates)), slopes, errors, colour)
     a.set_xlabel("$a_r$")
@@ -145,7 +148,8 @@ def draw(data):
     styles = {"onset": (BLACK, "-", "zero state unstable"), "fold": (VERMILLION, (0, (4, 1.5)), "mean-field fold")}
     styles["complexity_onset"] = (GREEN, "-", "complexity positive")
     for kind, (colour, style, label) in styles.items():
-        d.plot(data["gain.r"], data[f"{kind}:gain.h"], color=colour, linestyle=style, linewidth=1.3, label=label)
+        line = data[f"{kind}:gain.h"].values
+        draw_curve(d, data["gain.r"], line, color=colour, linestyle=style, linewidth=1.3, label=label + missing(line))
     d.set_xlabel("$a_r$")
     d.set_ylabel("critical $a_h$")
     d.legend(fontsize="x-small")

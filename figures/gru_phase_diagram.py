@@ -7,7 +7,7 @@ from matplotlib.transforms import Bbox, TransformedBbox
 
 import gating_theory as gt
 
-from .common import BLUE, GREEN, PURPLE, count_patches, draw_onset_and_fold, panels
+from .common import BLUE, GREEN, PURPLE, count_patches, draw_curve, draw_onset_and_fold, missing, panels, smooth
 from .marginal_stability import squared_radii
 
 TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
@@ -71,17 +71,18 @@ def _chaos_label(attributes):
 
 
 def _marginal(one):
-    """a_h between which 1 < rho^2 < 2, for each a_r: where non-zero states are born, where rho^2 passes 2.
+    """a_r, and a_h between which 1 < rho^2 < 2: where non-zero states are born, where rho^2 passes 2, as smooth curves.
 
     The upper is NaN where that lies between the birth and the first point of the grid: the region is narrower than the grid.
     """
-    low = np.interp(one["column"], one["line"], np.fmin(one["onset"], one["fold"]))
     high = []
     for rho2 in one["rho2"].values:
         known = np.isfinite(rho2)
         a_h = one["a_h"].values[known]
         high.append(np.interp(2.0, rho2[known], a_h, left=np.nan, right=a_h[-1]) if known.any() else np.nan)
-    return low, np.maximum(low, high)
+    a_r, high, _ = smooth(one["column"], high)
+    low = np.interp(a_r, *smooth(one["line"], np.fmin(one["onset"], one["fold"]))[:2])
+    return a_r, low, np.maximum(low, high)
 
 
 def draw(data):
@@ -93,12 +94,11 @@ def draw(data):
         one = data.sel(bias=bias)
         draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
         # the update gate has no bias, so that it is shut in half of the units when it is binary
-        low, high = _marginal(one)
-        ax.fill_between(one["column"], low, high, facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0)
-        ax.plot(one["column"], high, color="0.35", linewidth=0.7)
-        ax.plot(
-            one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label="annealed complexity positive above"
-        )
+        a_r, low, high = _marginal(one)
+        ax.fill_between(a_r, low, high, facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0)
+        ax.plot(a_r, high, color="0.35", linewidth=0.7)
+        label = f"annealed complexity positive above{missing(*data['annealed'].values)}"
+        draw_curve(ax, one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label=label)
         style = {
             "color": BLUE,
             "markersize": 3.5,

@@ -12,6 +12,7 @@ from .common import (
     VERMILLION,
     count_patches,
     draw_cloud,
+    draw_curve,
     draw_onset_and_fold,
     joined,
     padded,
@@ -99,7 +100,7 @@ def draw(data):
     c.set_ylabel(r"fraction slower than $\tau$")
     c.legend(fontsize="x-small")
     for method, colour in (("mean_field", BLUE), ("annealed", VERMILLION)):
-        d.plot(data["gain"], data["complexity"].sel(theory=method), color=colour, label=method.replace("_", " "))
+        draw_curve(d, data["gain"], data["complexity"].sel(theory=method), color=colour, label=method.replace("_", " "))
     d.set_xlabel("$a_h$")
     d.set_ylabel(r"complexity $\Sigma$")
     d.legend(fontsize="x-small")

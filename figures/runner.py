@@ -85,7 +85,17 @@ def run(out, names=None, *, quick=True, seed=0, executor=None, tell=None, progre
             tell(f"{one.name}: left out, for it {lacks}")
         else:
             some.append(one)
+    new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
+    try:
+        return _run(some, executor, tell, progress)
+    finally:
+        if new:  # after an error there may be nothing in it
+            with suppress(OSError):
+                out.rmdir()
+
+
+def _run(some, executor, tell, progress):
     files = []
     with _ahead([one for one in some if one.alone() and one.found() is None], executor) as ahead:
         for one in some:

@@ -7,7 +7,7 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.ensemble.hyperparameters import symbol
 
-from .common import BLACK, BLUE, ORANGE, VERMILLION, panels, planted_eigenvalues
+from .common import BLACK, BLUE, ORANGE, VERMILLION, draw_curve, panels, planted_eigenvalues
 
 TITLE = "Slow modes against a_z, b_z (GRU) and a_f, b_f (LSTM); timescale distributions"
 _TAU = 20.0
@@ -65,7 +65,7 @@ def draw(data):
         one = data.isel(sweep=s)
         path = str(one["path"].values)
         ax = axes[0, s]
-        ax.plot(one["value"], one["fraction"], color=VERMILLION, linewidth=1.3, label="theory")
+        draw_curve(ax, one["value"], one["fraction"], color=VERMILLION, linewidth=1.3, label="theory")
         if path == "gain.z":  # half of the gates are shut for good; the others' modes lie in a disc well within the unit circle
             ax.axhline(0.5, color=BLACK, linewidth=0.8, linestyle=(0, (1, 1.5)), label=r"binary gate, $P(z=1) = 1/2$")
         mean, spread = one["measured"].mean("network"), one["measured"].std("network")

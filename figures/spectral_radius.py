@@ -7,7 +7,7 @@ import numpy as np
 import gating_theory as gt
 from gating_theory.ensemble.hyperparameters import symbol
 
-from .common import BLUE, VERMILLION, panels, planted_eigenvalues
+from .common import BLUE, VERMILLION, draw_curve, panels, planted_eigenvalues
 
 TITLE = "Spectral radius against a_r, b_r (GRU) and a_i, a_o (LSTM), theory against networks"
 _BASES = {"GRU": {"gain": {"z": 1.0, "r": 1.0, "h": 4.0}}, "LSTM": {"gain": {"f": 1.0, "i": 1.0, "g": 4.0, "o": 1.0}}}
@@ -47,7 +47,7 @@ def draw(data):
     figure, axes = panels(1, data.sizes["sweep"], height=2.2)
     for s, ax in enumerate(axes[0]):
         one = data.isel(sweep=s)
-        ax.plot(one["value"], one["radius"], color=VERMILLION, linewidth=1.3, label="theory")
+        draw_curve(ax, one["value"], one["radius"], color=VERMILLION, linewidth=1.3, label="theory")
         # each network by itself: the few outermost eigenvalues scatter too much for a mean and a deviation of three
         values, measured = one["value"].broadcast_like(one["measured"]), one["measured"]
         label = f"networks, N = {data.attrs['n_units']}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..results.display import first_line
 from ..results.encoding import cell_class
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import sympy as sp
 
     from .compiled import CompiledCell
-
-if TYPE_CHECKING:
-    import sympy as sp
 
 __all__ = ["Cell", "second_moment"]
 
@@ -36,6 +34,16 @@ def second_moment(message: str) -> str:
 def _name_of(symbol):
     text = str(symbol)
     return text[2:] if text.startswith("y_") and len(text) > 2 else text
+
+
+class _Equations:
+    """A ``__doc__``: of a class what is written there, of a cell its equations, so that ``help(gt.GRU)`` shows them."""
+
+    def __init__(self, written):
+        self.written = written
+
+    def __get__(self, cell, owner):
+        return self.written if cell is None else str(cell)
 
 
 @cell_class
@@ -302,14 +310,26 @@ class Cell:
                 worst = max(worst, float(np.max(error)))
         return worst
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__doc__ = _Equations(cls.__doc__)  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        from .symbolic import to_text
+
+        return to_text(self)
+
     def __repr__(self) -> str:
+        from .symbolic import update_texts
+
         fields = ", ".join(f"{n} <- {self.message_names[m]}" for n, m in zip(self.field_names, self.message_of))
-        return f"Cell({self.name}: state {', '.join(self.state_names)}; fields {fields})"
+        update = ", ".join(f"{s}' = {first_line(text, 80)}" for s, text in zip(self.state_names, update_texts(self)))
+        return f"Cell({self.name}: {update}; fields {fields})"
 
     def _repr_latex_(self) -> str:
         from .symbolic import to_latex
 
-        return f"$$ {to_latex(self)} $$"
+        return f"$$ {to_latex(self, derivatives=False)} $$"
 
     def _definition(self):
         return (self.name, self.state, self.field_names, self.fields, self.messages, self.update, self.fixed_point, self.parameters)
@@ -323,6 +343,9 @@ class Cell:
     def __reduce__(self):
         name, state, names, fields, messages, update, fixed_point, parameters = self._definition()
         return _rebuild, (name, state, dict(zip(names, fields)), messages, update, fixed_point, parameters)
+
+
+Cell.__doc__ = _Equations(Cell.__doc__)  # type: ignore[assignment]
 
 
 #: Cells that have travelled to this process: tasks bring equal ones, and only one of them should be compiled.

@@ -428,6 +428,15 @@ class CompiledCell:
         return self._zero_averages.setdefault(key, {})
 
     @cached_property
+    def smooth(self) -> bool:
+        """Whether the messages at a site's fixed point have derivatives of every order: no Max, Abs, sign or piecewise parts."""
+        import sympy as sp
+
+        kinks = (sp.Max, sp.Min, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.floor, sp.ceiling)
+        table = self.cell.closed_form or {}
+        return not any(m.xreplace(table).has(*kinks) for m in self.cell.distinct_messages)
+
+    @cached_property
     def expansion(self) -> tuple[list[list[Products]], list[list[list[Products]]]]:
         """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
         require_closed_form(self.cell, "the small-moment expansion")

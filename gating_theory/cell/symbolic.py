@@ -27,6 +27,8 @@ __all__ = [
     "stable_form",
     "separate",
     "to_latex",
+    "to_text",
+    "update_texts",
 ]
 
 #: A Cell. It stands on this module and cannot be named here.
@@ -293,16 +295,61 @@ def small_moment_expansion(cell: AnyCell) -> tuple[list[list[sp.Expr]], list[lis
     return A, B
 
 
-def to_latex(cell: AnyCell) -> str:
-    """A LaTeX description of the cell: fields, messages, update and site derivatives, as one aligned block."""
+def to_latex(cell: AnyCell, derivatives: bool = True) -> str:
+    """A LaTeX description of the cell, as one aligned block: fields, messages, update, fixed point and site derivatives.
+
+    Parameters
+    ----------
+    cell : Cell
+    derivatives : bool, whether the four blocks of site derivatives [T2] are part of it
+    """
     lines = []
     for name, y, message in zip(cell.field_names, cell.fields, cell.messages):
         lines.append(rf"{sp.latex(y)} &= U_{{{name}}}\,\left({sp.latex(message)}\right) + b_{{{name}}}")
     for s, expr in zip(cell.state, cell.update):
         lines.append(rf"{sp.latex(s)}' &= {sp.latex(expr)}")
-    for label, block in (("F_s", cell.F_s), ("F_y", cell.F_y), ("M_s", cell.M_s), ("M_y", cell.M_y)):
+    for s, expr in zip(cell.state, cell.fixed_point or ()):
+        lines.append(rf"{sp.latex(s)} &= {sp.latex(expr)} \quad\text{{at a fixed point}}")
+    for label, block in (("F_s", cell.F_s), ("F_y", cell.F_y), ("M_s", cell.M_s), ("M_y", cell.M_y)) if derivatives else ():
         lines.append(rf"{label} &= {sp.latex(block)}")
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def to_text(cell: AnyCell) -> str:
+    """The equations of the cell, one a line: fields, gates under the names of their fields, update, fixed point.
+
+    Parameters
+    ----------
+    cell : Cell
+    """
+    gates = _gates(cell)
+    lines = [f"{cell.name}: the equations of one unit"]
+    for name, y, message in zip(cell.field_names, cell.fields, cell.messages):
+        shown = message.xreplace(gates)
+        lines.append(f"{y} = U_{name} {shown if shown.is_Symbol else f'({shown})'} + b_{name}")
+    lines += [f"{letter} = {gate}" for gate, letter in gates.items()]
+    lines += [f"{s}' = {text}" for s, text in zip(cell.state, update_texts(cell))]
+    lines += [f"{s} = {expr.xreplace(gates)} at a fixed point" for s, expr in zip(cell.state, cell.fixed_point or ())]
+    return "\n  ".join(lines)
+
+
+def update_texts(cell: AnyCell) -> list[str]:
+    """The update of each state variable, with gates under the names of their fields: "h*z + (1 - z)*tanh(y_h)".
+
+    Parameters
+    ----------
+    cell : Cell
+    """
+    gates = _gates(cell)
+    return [str(expr.xreplace(gates)) for expr in cell.update]
+
+
+def _gates(cell):
+    """{sigma(y_k): the name of field k} for the gates that the cell has and whose names are not those of other things."""
+    used = {part for expr in (*cell.messages, *cell.update) for part in expr.atoms(sigma)}
+    taken = {*cell.state, *cell.fields, *cell.parameters}
+    named = {sigma(y): sp.Symbol(name, real=True) for y, name in zip(cell.fields, cell.field_names)}
+    return {gate: letter for gate, letter in named.items() if gate in used and letter.name not in {s.name for s in taken}}
 
 
 def message_label(expression: sp.Expr, fields: Sequence[sp.Symbol], names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["axis_of", "cell_of", "ensemble_of", "new_directory", "parser", "positive", "whole"]
+__all__ = ["axis_of", "cell_of", "ensemble_of", "existing_file", "new_directory", "parser", "positive", "whole"]
 
 _EXAMPLES = """examples:
   gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
@@ -139,8 +139,10 @@ def _figures(commands):
 
 def _diagnose(commands):
     p = commands.add_parser("diagnose", help="timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN")
-    p.add_argument("checkpoint", metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save")
-    p.add_argument("--inputs", type=Path, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument(
+        "checkpoint", type=existing_file, metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save"
+    )
+    p.add_argument("--inputs", type=existing_file, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
     p.add_argument("--layer", type=int, default=0, help="default 0")
     p.add_argument("--direction", default="forward", help="forward or reverse (default forward)")
     p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")
@@ -158,7 +160,10 @@ def _diagnose(commands):
     )
     p.add_argument("--seed", type=whole(0), default=0, help="default 0")
     p.add_argument(
-        "--out", type=Path, metavar="DIR", help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory"
+        "--out",
+        type=new_directory,
+        metavar="DIR",
+        help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory",
     )
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_run_of("diagnose"))
@@ -168,7 +173,7 @@ def _portrait(commands):
     p = commands.add_parser("portrait", help="all a small flow can do: fixed points, cycles, attractors, its phase portrait")
     p.add_argument(
         "file",
-        type=Path,
+        type=existing_file,
         metavar="FILE.json",
         help='weights by name, {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0]}, what is left out being 0; '
         "or a flow or a result of one, written by gating_theory.save",
@@ -208,6 +213,14 @@ def whole(low: int) -> Callable[[str], int]:
         return value
 
     return convert
+
+
+def existing_file(text: str) -> Path:
+    """An argparse type: a file to read. It is missed here, before the libraries that read it are imported, which takes seconds."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return path
 
 
 def new_directory(text: str) -> Path:

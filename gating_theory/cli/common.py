@@ -34,9 +34,9 @@ def pool(jobs: int) -> AbstractContextManager[Executor | None]:
     """Worker processes, or nothing for one job."""
     if jobs == 1:
         return nullcontext(None)
-    from ..running.workers import worker_pool
+    from .workers import workers
 
-    return worker_pool(jobs)
+    return workers(jobs)
 
 
 def counter(label: str) -> Counter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import contextmanager
 
 from ..results.store import save
 from ..sweeps.phase_diagram import phase_diagram
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
         if path in axes:
             raise ValueError(f"--axis {path} is given twice")
         axes[path] = values
-    with pool(options.jobs) as executor:
+    with _advice(options.journal), pool(options.jobs) as executor:
         data = phase_diagram(
             ensemble,
             axes,
@@ -41,8 +42,11 @@ def run(options: argparse.Namespace) -> int:
         from ..validation.report import panels, save_figure
 
         save(data, out / "phase_diagram.nc")
+        grid = data["status"].dims
         pictures = [
-            str(n) for n in data.data_vars if set(data[n].dims) - {"solution"} == set(axes) and "flag_values" not in data[n].attrs
+            str(n)
+            for n in data.data_vars
+            if {*data[n].dims, "solution"} == {*grid, "solution"} and "flag_values" not in data[n].attrs
         ]
         for name in pictures if len(axes) == 2 else ():
             figure, ax = panels(1, 1, 3.6, 2.8)
@@ -54,3 +58,14 @@ def run(options: argparse.Namespace) -> int:
         print(data)
         print(f"{1e3 * data.attrs['seconds_per_point']:.3g} ms a point")
     return 0
+
+
+@contextmanager
+def _advice(journal):
+    """An interrupt without a journal loses what was done: how to keep it the next time."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if journal is None:
+            stop.add_note("nothing is kept, --journal FILE keeps finished points")
+        raise

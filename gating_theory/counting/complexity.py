@@ -17,14 +17,13 @@ from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, integer, real
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
-from .ridge import DEPTH, Ridge
+from .ridge import Ridge
 from .saddles import Saddle, find_saddles, mean_field_saddles
 
 __all__ = ["CODES", "Complexity", "complexity"]
@@ -41,6 +40,8 @@ CODES: dict[str, bool] = {
     "incomplete": False,
     "unbounded": False,
 }
+#: A second moment that is as good as none, over the largest one; a loop's strength that is 1 to rounding.
+_NO_AMPLITUDE, _MARGINAL = 1e-30, 1e-12
 #: The population of ``Complexity.sites``: its tolerance, and sites at most.
 _SITES_TOL, _SITES = 1e-4, 40_000
 
@@ -263,12 +264,12 @@ def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | No
 
 def _verdict(best: Saddle, lost, has_zero_state, tol) -> Status:
     """What the largest saddle says of the rate; ``lost``: amplitudes at which the solver failed, where a larger one may be."""
-    accuracy = max(best.error, 1e-15)
+    accuracy = best.error
     shown = f"{best.value:.6g} +- {accuracy:.1e}"
     if lost:
         text = f"incomplete: the solver failed at E m^2 = {lost}, where there may be a larger rate than {best.value:.6g}"
         return _status("incomplete", text)
-    if not best.point.x.any():
+    if not best.point.x.any() and best.error == 0.0:
         text = "not positive: the mean-field fixed point attracts (1 is outside its spectrum), its rate is exactly zero"
         return _status("not_positive", text)
     if best.value < -accuracy:
@@ -287,10 +288,11 @@ def _why_nothing(functional: ComplexityFunctional, method) -> Status:
     """The status where there is no saddle with the right signs, and nothing says that one was missed."""
     if method == "mean_field":
         return _status("no_saddle", "no saddle: there is no mean-field fixed point but the zero state")
-    fixed = [p.q[functional.fed[functional.lead]] for p in fixed_points(functional.ensemble) if not p.is_zero]
+    strengths = [functional.loop_strength(functional.plain(q)) for q in functional.mean_field]
     if functional.has_zero_state:
-        fixed.append(functional.top * np.exp(-DEPTH))
-    if max(functional.loop_strength(q) for q in fixed) > 1.0:
+        q, _ = functional.completed(functional.top * _NO_AMPLITUDE)
+        strengths.append(functional.loop_strength(functional.plain(q)))
+    if max(strengths, default=0.0) > 1.0 + _MARGINAL:
         text = "undecided: a mean-field fixed point is unstable, so that the rate is positive, but too small to be resolved"
         return _status("undecided", text)
     if functional.has_zero_state:

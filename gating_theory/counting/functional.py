@@ -15,18 +15,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw, gaussian_rule
 from ..ensemble.sites import Sites
+from ..errors import ConvergenceError
+from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, result
-from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable
+from ..spectrum.determinant import (
+    LoopMonomials,
+    indispensable,
+    loops,
+    minor,
+    minors_by_monomial,
+    perron_start,
+    reachable,
+    spectral_radius,
+)
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
 
@@ -39,7 +50,20 @@ _EXCESS, _LEAST_EXCESS = 100, 6
 _NO_GAIN = 1e-7
 #: Gauss-Hermite rules of fewer nodes than this beat the trapezoidal rule where strips of analyticity are this many steps wide.
 _HERMITE_NODES, _DEEP = 40, 4.0
-_SILENT = 1e-11  # derivatives that are smaller than this at all probes vanish identically
+#: Derivatives that are smaller than this at all probes vanish identically.
+_SILENT = 1e-11
+#: Moments and their ratios are kept above this.
+_TINY = 1e-300
+#: The sum of all |mu q| and x up to which the rate is computed without adding anything to 1.
+_FAINT = 0.05
+#: Sums of weights that differ from 1 by less do so by rounding; what rounding does to a sum of terms, relative to them.
+_ROUNDED, _ROUNDING = 1e-14, 4.0 * np.finfo(float).eps
+#: Probes near the means, and as many of all sizes; how far out near and far ones go.
+_PROBES, _NEAR, _FAR = 40, 1.5, 100.0
+#: How far out a message is sought at its largest where sites at ``_FAR`` have no fixed point.
+_LESS_FAR = 20.0
+#: Draws of the frozen variables by which it is told whether there is a zero state.
+_DRAWS = 200
 
 
 @result("saddle_point")
@@ -66,6 +90,7 @@ class Evaluation:
     Attributes
     ----------
     value, log_z : float
+    rounding : float, what rounding alone may move the value by
     gradient : (v,) array
     hessian : (v, v) array
     moments : (A,) array, E m^2 of the fed messages under the tilted law
@@ -77,6 +102,7 @@ class Evaluation:
 
     value: float
     log_z: float
+    rounding: float
     gradient: np.ndarray
     hessian: np.ndarray
     moments: np.ndarray
@@ -131,17 +157,24 @@ class ComplexityFunctional:
     # --- structure
 
     def _probe(self, flip=None):
+        """(messages, W) at random sites, half of them near the means, half with fields of all sizes; nan where they overflow."""
         rng = np.random.default_rng(0)
-        std = np.concatenate([np.full(self.K, 1.5), self.parameter_std])
-        values = self.means[:, None] + std[:, None] * rng.standard_normal((std.size, 40))
+        std = np.concatenate([np.full(self.K, _NEAR), self.parameter_std])[:, None]
+        offsets = std * rng.standard_normal((self.means.size, 2 * _PROBES))
+        # far out what cancels identically is lost in rounding, unless a closed form has cancelled it beforehand
+        offsets[: self.K, _PROBES:] = scattered(self.K, _PROBES, rng, _NEAR if self.cell.closed_form is None else _FAR)
+        values = self.means[:, None] + offsets
         if flip is not None:
             values[flip] *= -1.0
-        m, W = self.cell.compiled.response(values[: self.K], values[self.K :])
-        return np.array([np.broadcast_to(v, 40) for v in m]), np.array([[np.broadcast_to(v, 40) for v in row] for row in W])
+        with np.errstate(all="ignore"):
+            m, W = self.cell.compiled.response(values[: self.K], values[self.K :])
+        n = values.shape[1]
+        return np.array([np.broadcast_to(v, n) for v in m]), np.array([[np.broadcast_to(v, n) for v in row] for row in W])
 
     def _find_structure(self):
         m, W = self._probe()
-        self.acts = acts = np.abs(W).max(axis=2) > _SILENT  # (n, K): whether a field enters a message
+        # (n, K): whether a field enters a message
+        self.acts = acts = np.abs(np.where(np.isfinite(W), W, 0.0)).max(axis=2) > _SILENT
         driven = self.gain2 > 0
         feeds = np.zeros((self.n, self.n), dtype=bool)
         for l in np.flatnonzero(driven):
@@ -179,7 +212,8 @@ class ComplexityFunctional:
         pairs = [(m[k], m_flip[k]) for k in self.fed]
         for rows, columns in (one for block in self.blocks for group in block.keys for one in group):
             pairs.append((minor(W, rows, columns), minor(W_flip, rows, columns)))
-        return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15) for a, b in pairs)
+        with np.errstate(all="ignore"):
+            return all(np.allclose(np.square(a), np.square(b), rtol=1e-12, atol=1e-15, equal_nan=True) for a, b in pairs)
 
     def _block(self, members, driven):
         """The Block of a loop, after those that stand already."""
@@ -319,29 +353,58 @@ class ComplexityFunctional:
             out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(scale, terms)))
         return out
 
+    def plain(self, q: np.ndarray) -> Point:
+        """The Point with these moments where nothing is tilted."""
+        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau))
+
     def moments(self, q: np.ndarray, max_nodes: int = 3000) -> np.ndarray:
         """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
-        _, values, weights, _ = self.grid(Point(q, np.zeros(q.size), np.zeros(0), np.zeros(0)), 1e-10, max_nodes)
+        _, values, weights, _ = self.grid(self.plain(q), 1e-10, max_nodes)
         squares, _ = self.site_terms(values)
         return np.array([_average(np.broadcast_to(s, [w.size for w in weights]), weights) for s in squares])
 
-    def perron_point(self, q: np.ndarray, max_nodes: int = 3000) -> Point:
-        """A Point to start from, mu = 0: x and tau along the Perron vectors of T(1) [T3], which are exact at the edge."""
-        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
+    def completed(self, lead_moment: float) -> tuple[np.ndarray, float]:
+        """(moments, mismatch): the others are those of the mean-field map at this moment of the leading message.
+
+        ``mismatch`` is the logarithm of the factor by which the map changes the leading one: 0 at a mean-field fixed point.
+        """
+        q = np.full(len(self.fed), 0.5 * self.top)
+        q[self.lead] = lead_moment
+        ratio = 1.0
+        for _ in range(len(q) + (0 if len(q) < 3 else 5)):
+            new = self.moments(q, 1000)
+            ratio = new[self.lead] / lead_moment
+            new[self.lead] = lead_moment
+            q = np.maximum(new, _TINY)
+        return q, float(np.log(max(ratio, _TINY)))
+
+    def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
+        """A Point to start from at the same moments and multipliers: x and tau along the Perron vectors of T(1) [T3], exact at the edge."""
+        out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
             if n == 1:
                 continue
             x, tau = perron_start(T)
-            point.x[block.first : block.first + n] = 0.5 * x[0]
-            point.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
-        return point
+            out.x[block.first : block.first + n] = 0.5 * x[0]
+            out.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
+        return out
+
+    def loop_strength(self, point: Point, max_nodes: int = 3000) -> float:
+        """Largest Perron eigenvalue of T(1) [T3] over the blocks, where nothing but ``point.mu`` tilts the law of the fields.
+
+        Above 1 the determinant of such sites counts.
+        """
+        return max(float(spectral_radius(T)[0]) for T in self._loops(point, max_nodes))
 
     def _loops(self, point, max_nodes):
-        """T(1) [T3] of each block under the Gaussian law, (1, n, n) each."""
+        """T(1) [T3] of each block under the law tilted by the multipliers alone, (1, n, n) each."""
         _, values, weights, _ = self.grid(point, 1e-10, max_nodes)
-        _, coefficients = self.site_terms(values)
+        squares, coefficients = self.site_terms(values)
         shape = [w.size for w in weights]
+        exponent = sum(mu * s for mu, s in zip(point.mu, squares))
+        tilt = np.exp(exponent - np.max(exponent))
+        norm = _average(np.broadcast_to(tilt, shape), weights)
         for block, terms in zip(self.blocks, coefficients):
             n = len(block.messages)
             T = np.zeros((1, n, n))
@@ -349,7 +412,7 @@ class ComplexityFunctional:
                 rows, columns = group[0]
                 if len(rows) == 1:
                     k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
-                    T[0, k, l] = _average(np.broadcast_to(c, shape), weights)
+                    T[0, k, l] = _average(np.broadcast_to(c * tilt, shape), weights) / norm
             yield T
 
     # --- the functional
@@ -369,7 +432,11 @@ class ComplexityFunctional:
         constraint, curvature = self._constraint_terms(law, values)
         shape = tuple(w.size for w in weights)
         n_nodes = int(np.prod(shape))
-        total, first, second = 0.0, np.zeros(size), np.zeros((size, size))
+        # the rate of fixed points with small amplitude is a small difference of small terms: none of them is added to 1
+        faint = np.abs(point.mu * point.q).sum() + point.x.sum() < _FAINT
+        logarithmic = gaussian or faint
+        total, excess, weight, pull = 0.0, 0.0, 0.0, np.zeros(A)
+        first, second = np.zeros(size), np.zeros((size, size))
         explicit = np.zeros((X + T, X + T))
         bend, log_det, spread = np.zeros(A), 0.0, np.ones(self.means.size)
         width = {l: 0.0 for l, _ in self.carriers}
@@ -377,35 +444,43 @@ class ComplexityFunctional:
             local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
             extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
             squares, coefficients = self.site_terms(local)
-            rho = np.exp(sum(mu * s for mu, s in zip(point.mu, squares)))
+            exponent = 0.0 if gaussian else sum(mu * s for mu, s in zip(point.mu, squares))
             stats = np.zeros((size, *extent))
             for k, s in enumerate(squares):
                 stats[A + k] = s
             for k, pieces in enumerate(constraint):
                 for axis, piece in pieces:
                     stats[k] += piece[cut] if axis == 0 else piece
-            pending, logs = [], 0.0
+            pending, D_all = [], 1.0
             for block, scale, terms in zip(self.blocks, scales, coefficients):
                 pi = [f * c for f, c in zip(scale, terms)]
-                D = 1.0 + sum(pi)
-                if gaussian:
-                    logs = logs + 0.5 * np.log(D)
+                beyond = sum(pi)
+                D = 1.0 + beyond
+                if logarithmic:
+                    exponent = exponent + 0.5 * np.log1p(beyond)
                 else:
-                    rho = rho * np.sqrt(D)
+                    D_all = D_all * D
                 n = len(block.messages)
                 where = [2 * A + block.first + i for i in range(n)]
                 where += [2 * A + X + block.first_tau + i for i in range(n - 1)]
                 for column, u in zip(where, block.exponents.T):
                     stats[column] = 0.5 * sum(e * p for e, p in zip(u, pi) if e != 0.0) / D
                 pending.append((block, where, pi, D))
+            plain = np.ones([1] * len(weights))
             for axis, w in enumerate(weights):
                 piece = w[cut] if axis == 0 else w
-                rho = rho * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
-            rho = np.broadcast_to(rho, extent).ravel()
-            flat = stats.reshape(size, -1)
-            total += rho.sum()
+                plain = plain * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
+            plain, exponent = plain.ravel(), np.broadcast_to(exponent, extent).ravel()
             if gaussian:
-                log_det += np.broadcast_to(logs, extent).ravel() @ rho
+                rho, log_det = plain, log_det + exponent @ plain
+            elif faint:
+                extra = plain * np.expm1(exponent)
+                rho, excess = plain + extra, excess + extra.sum()
+                pull += stats.reshape(size, -1)[:A] @ extra  # under the plain law these average to zero
+            else:
+                rho = plain * (np.exp(exponent) * np.broadcast_to(np.sqrt(D_all), extent).ravel())
+            flat = stats.reshape(size, -1)
+            total, weight = total + rho.sum(), weight + plain.sum()
             first += flat @ rho
             second += (flat * rho) @ flat.T
             for block, where, pi, D in pending:
@@ -419,11 +494,16 @@ class ComplexityFunctional:
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
                     bend[k] += np.broadcast_to(moved, extent).ravel() @ rho
+        # weights that do not add up to 1 are made for the tilted law and say less about the plain one
+        faint = faint and abs(weight - 1.0) < _ROUNDED
+        if faint:
+            first[:A] = pull
         first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
         for l, square in width.items():
             spread[l] = square / total / law.stds[0, l] ** 2
         q, mu, x = point.q, point.mu, point.x
-        log_z = float(np.log(total))
+        log_z = float(np.log1p(excess) if faint else np.log(total))
+        terms = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
         value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
         gradient = first.copy()
         gradient[:A] -= mu
@@ -441,7 +521,8 @@ class ComplexityFunctional:
             own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
-        return Evaluation(value, log_z, gradient, hessian, first[A : 2 * A], 2.0 * first[2 * A : 2 * A + X], spread, tol, n_nodes)
+        usage = 2.0 * first[2 * A : 2 * A + X]
+        return Evaluation(value, log_z, _ROUNDING * terms, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
@@ -496,30 +577,37 @@ class ComplexityFunctional:
 
     @cached_property
     def top(self) -> float:
-        """The largest second moment that the leading message can have."""
-        y = 20.0 * np.array(list(product((-1.0, -0.05, 0.05, 1.0), repeat=self.K))).T
-        parameters = self.means[self.K :, None] + np.zeros((len(self.cell.parameters), y.shape[1]))
-        m, _ = self.cell.compiled.response(y, parameters)
-        return float(np.max(np.abs(m[self.fed[self.lead]]))) ** 2
+        """The largest second moment that the leading message can have, site parameters within two standard deviations."""
+        compiled, message = self.cell.compiled, self.fed[self.lead]
+
+        def square(values):
+            full = self.arguments([a if v < self.K else self._parameter_near(v, a) for v, a in zip(self.variables, values)])
+            return np.square(compiled.messages(compiled.fixed_state(*full), *full)[message])
+
+        try:
+            return largest(square, len(self.variables), _FAR)
+        except ConvergenceError:  # sites far out may have no fixed point
+            return largest(square, len(self.variables), _LESS_FAR)
+
+    def _parameter_near(self, v, deviations):
+        return self.means[v] + self.parameter_std[v - self.K] * np.clip(deviations, -2.0, 2.0)
 
     @cached_property
     def has_zero_state(self) -> bool:
         """Whether all fed messages vanish whatever the frozen variables: then that is a fixed point of every network."""
         frozen = np.concatenate([np.sqrt(self.frozen), self.parameter_std])
-        at = [np.array([0.0, 1.0]) * frozen[v] + self.means[v] for v in self.variables]
+        draws = np.random.default_rng(0).standard_normal((self.means.size, _DRAWS))
+        at = [frozen[v] * draws[v] + self.means[v] for v in self.variables]
         return all(np.abs(s).max() < 1e-24 for s in self.site_terms(at)[0])
 
-    def loop_strength(self, lead_moment: float) -> float:
-        """Largest Perron eigenvalue of T(1) [T3] over the blocks, for Gaussian fields with this moment of the leading message.
-
-        Above 1 the determinant of such sites counts. The other moments are those of the mean-field map at that of the lead.
-        """
-        q = np.full(len(self.fed), float(lead_moment))
-        for _ in range(len(q)):
-            q = np.maximum(self.moments(q, 1000), 1e-300)
-            q[self.lead] = lead_moment
-        point = Point(q, np.zeros(q.size), np.full(self.n_x, 0.5), np.zeros(self.n_tau))
-        return max(float(np.abs(np.linalg.eigvals(T[0])).max()) for T in self._loops(point, 3000))
+    @cached_property
+    def mean_field(self) -> tuple[np.ndarray, ...]:
+        """(A,) moments of the fed messages at each mean-field fixed point but the zero state; none where those do not converge."""
+        try:
+            found = fixed_points(self.ensemble)
+        except ConvergenceError:
+            return ()
+        return tuple(np.maximum(p.q[list(self.fed)], _TINY) for p in found if not p.is_zero)
 
     @cached_property
     def dimension(self) -> int:

@@ -13,6 +13,10 @@ __all__ = ["Newton", "Settled", "rescaled"]
 
 #: x below this: the determinant counts no more.
 _SILENT_X = 1e-11
+#: Steps in which the grid follows the law.
+_ADAPTED = 5
+#: Where x is zero its equations are divided by this: they are not solved there.
+_NO_X = 1e-100
 #: Accuracies at which a point of the ridge is taken, one after the other until its slope is known beyond the step that is left.
 _SETTLED = (1e-3, 1e-8)
 #: Factors by which quadrature is made finer: of the steps, and of a loose tolerance.
@@ -43,6 +47,8 @@ class Newton:
         self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
         self.A, self.X = len(functional.fed), functional.n_x
         self.size = 2 * self.A + self.X + functional.n_tau
+        self.everything = np.arange(self.size)
+        self.on_ridge = np.delete(self.everything, functional.lead)
 
     def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
         """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small."""
@@ -54,7 +60,7 @@ class Newton:
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
-        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / point.x
+        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / np.maximum(point.x, _NO_X)
         residual, matrix = residual * scale, matrix * scale[:, None]
         rows = np.arange(2 * A, 2 * A + X)
         matrix[rows, rows] -= residual[rows]
@@ -78,29 +84,50 @@ class Newton:
             point.spread if e is None else e.spread,
         )
 
-    def solve(self, point: Point, free: bool, accuracy: float, max_steps: int = 25, limit: float = 1.0) -> tuple | None:
+    def solve(
+        self, point: Point, unknowns: np.ndarray, accuracy: float, max_steps: int = 25, limit: float = 1.0, bottom: float = -np.inf
+    ) -> tuple | None:
         """(point, last step, evaluation, residual, matrix, size of the step); None where the determinant ceases to count.
+
+        ``unknowns``: ``everything``, or those ``on_ridge``, or fewer (:meth:`silent`). None
+        also where the value falls below ``bottom``.
 
         Raises ConvergenceError where Newton's method does not settle: that says nothing about whether there is a solution.
         """
-        keep = np.arange(self.size) if free else np.delete(np.arange(self.size), self.functional.lead)
         best = np.inf
         for iteration in range(max_steps):
             e, residual, matrix = self.system(point)
-            if not (np.isfinite(residual).all() and np.isfinite(matrix).all()):
+            if e.value < bottom:
+                return None
+            if not (np.isfinite(residual[unknowns]).all() and np.isfinite(matrix[np.ix_(unknowns, unknowns)]).all()):
                 raise self.failure("the functional is not finite", point)
             step = np.zeros(self.size)
-            step[keep] = self.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
+            step[unknowns] = self.solved(matrix[np.ix_(unknowns, unknowns)], -residual[unknowns], point)
             size = float(np.abs(step).max())
             if iteration > 8 and size > 10.0 * best:
                 raise self.failure("Newton's method diverges", point)
             best = min(best, size)
             if size <= accuracy:
                 return point, step, e, residual, matrix, size
-            point = self.moved(point, step * min(1.0, limit / size), e)
-            if point.x.max() < _SILENT_X:
+            counted = point.x.max() > 0.0
+            # a grid that follows the law from step to step may go back and forth between two sizes: it is left alone in the end
+            point = self.moved(point, step * min(1.0, limit / size), e if iteration < _ADAPTED else None)
+            if counted and point.x.max() < _SILENT_X:
                 return None
         raise self.failure(f"Newton's method has not settled in {max_steps} steps", point)
+
+    def silent(self, point: Point, bottom: float) -> Point | None:
+        """The point of the ridge without the determinant, at the leading moment of ``point``; None and errors as :meth:`solve`.
+
+        There Sigma is a minimum over mu of a convex function, zero at mean-field fixed points and negative elsewhere.
+        """
+        A = self.A
+        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A)])
+        found = self.solve(replace(point, x=np.zeros(self.X)), unknowns, _SETTLED[0], bottom=bottom)
+        if found is None:
+            return None
+        point, step, e, *_ = found
+        return self.moved(point, step, e)
 
     def at_lead(self, point: Point, t: float) -> Point:
         """The point with its leading moment exp(t) instead."""
@@ -143,7 +170,7 @@ class Newton:
         """The point of the ridge at the leading moment of ``point``; None and errors as :meth:`solve`."""
         lead = self.functional.lead
         for accuracy in _SETTLED:
-            found = self.solve(point, False, accuracy)
+            found = self.solve(point, self.on_ridge, accuracy)
             if found is None:
                 return None
             point, step, e, residual, matrix, size = found
@@ -151,7 +178,7 @@ class Newton:
             slope = float(residual[lead] + matrix[lead] @ step)
             if abs(slope) > 30.0 * size**2:
                 break
-        keep = np.delete(np.arange(self.size), lead)
+        keep = self.on_ridge
         value = self.to_second_order(e, point, step)
         tangent = np.zeros(self.size)
         tangent[lead] = 1.0

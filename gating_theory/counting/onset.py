@@ -10,7 +10,6 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
-from ..mean_field.fixed_points import fixed_points
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
 from .complexity import complexity
@@ -36,9 +35,9 @@ _CHECK, _LEAST_SCALE = 0.02, 0.1
 #: At half the distance a convex rate has half the value or less; next to a tricritical point barely.
 _CONVEX = 0.7
 
-#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, the first of the
-#: walk, the shortest, and the factor by which each is longer than the last.
-_TEST_STEP, _STEP, _SMALLEST_STEP, _LONGER = 1e-3, 0.02, 1e-5, 1.5
+#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, and at most the
+#: first of the walk; the shortest, over the first, and the factor by which each is longer than the last.
+_TEST_STEPS, _STEP, _SMALLEST_STEP, _LONGER = 10.0 ** -np.arange(3.0, 10.0), 0.02, 1e-4, 1.5
 #: A saddle whose log moments move by more than this in a step is taken for another one.
 _JUMP = 0.7
 
@@ -88,12 +87,23 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
         start = onset(ensemble, parameter, (low, high))
     except (CapabilityError, NoCriticalValue):  # no zero state, or none that changes its stability
         return _by_sign(ensemble, parameter, low, high)
+    try:
+        return _from_zero_state(ensemble, parameter, start, (low, high))
+    except ConvergenceError as failed:
+        try:  # from the present value: where that is a neighbour's onset it is near
+            return _by_sign(ensemble, parameter, low, high)
+        except (ConvergenceError, NoCriticalValue):
+            raise failed from None
+
+
+def _from_zero_state(ensemble, parameter, start, bounds):
+    """The onset of complexity from that of the zero state's instability: there itself, or where a saddle that is positive there ends."""
     best = _largest(start.ensemble)
     if best is None or best.value <= _POSITIVE:
         _check_continuous(ensemble, parameter, float(start))
         text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
         return continuous(start, "complexity_onset", text)
-    return _zero_along(ensemble, parameter, float(start), best, (low, high))
+    return _zero_along(ensemble, parameter, float(start), best, bounds)
 
 
 def _largest(ensemble):
@@ -136,19 +146,17 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
         except ConvergenceError:
             return None
 
-    scale = max(abs(p), _LEAST_SCALE)
-    tried = [at(p + sign * _TEST_STEP * scale, saddle) for sign in (1.0, -1.0)]
-    downhill = [sign for sign, s in zip((1.0, -1.0), tried) if s is not None and s.value < saddle.value]
-    if not downhill:
-        raise ConvergenceError(f"the saddle at {parameter} = {p} could not be followed", estimate=p)
-    direction, step = downhill[0], _STEP * scale
+    direction, fall = _downhill(at, p, saddle, max(abs(p), _LEAST_SCALE))
+    # next to a tricritical point the zero is much nearer than any fixed step
+    step = min(_STEP * max(abs(p), _LEAST_SCALE), saddle.value / fall)
+    shortest = _SMALLEST_STEP * step
     known = {p: saddle}
     while True:
         trial = float(np.clip(p + direction * step, *bounds))
         there = at(trial, saddle)
-        if there is None or abs(np.log(there.point.q / saddle.point.q)).max() > _JUMP:
+        if there is None or not _near(there, saddle):
             step *= 0.5
-            if step < _SMALLEST_STEP * scale:
+            if step < shortest:
                 raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
             continue
         known[trial] = there
@@ -174,6 +182,21 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
     return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
 
 
+def _downhill(at, p, saddle, scale):
+    """(sign, fall): the way in which the rate of a saddle falls, and by how much per unit; ConvergenceError if it cannot be followed."""
+    for size in _TEST_STEPS * scale:
+        for sign in (1.0, -1.0):
+            there = at(p + sign * size, saddle)
+            if there is not None and there.value < saddle.value and _near(there, saddle):
+                return sign, (saddle.value - there.value) / size
+    raise ConvergenceError(f"the saddle at {p} could not be followed", estimate=p)
+
+
+def _near(there, here):
+    """Whether two saddles are near enough to be one and the same."""
+    return abs(np.log(there.point.q / here.point.q)).max() <= _JUMP
+
+
 def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
     """The Critical at this value; ``error`` is that of closing in on it where that is more than the saddle's."""
     functional = ComplexityFunctional(ensemble)
@@ -196,27 +219,38 @@ def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
 def _by_sign(ensemble, parameter, low, high):
     """The change of sign nearest to the present value, for ensembles without a zero state."""
 
-    def best(value):
-        found = _largest(ensemble.replace({parameter: float(value)}))
+    def best(value, near):
+        there = ensemble.replace({parameter: float(value)})
+        try:
+            found = _largest(there)
+        except ConvergenceError:
+            if near is None:
+                raise
+            found = follow_saddle(ComplexityFunctional(there), near)  # a neighbour's saddle may reach so far
         return found if found is not None and found.value > _POSITIVE else None
 
     present = min(max(ensemble.value(parameter), low), high)
-    here = best(present)
-    multiplicative = not signed(parameter)
-    steps = _FACTORS if multiplicative else _DISTANCE * _FACTORS
-    base = max(present, _LEAST_SCALE)
-    for k, s in enumerate(steps):
-        left, right = (base / s, base * s) if multiplicative else (present - s, present + s)
-        last = (base / steps[k - 1], base * steps[k - 1]) if multiplicative else (present - steps[k - 1], present + steps[k - 1])
-        for trial, before in ((left, last[0]), (right, last[1])):
-            before = present if k == 0 else before
+    here = best(present, None)
+    sides = {way: (present, here) for way in (-1.0, 1.0)}  # the last place to each side, and what is there
+    for s in _FACTORS:
+        for way in sides:
+            trial = _place(present, parameter, way, s)
             if not low <= trial <= high:
                 continue
-            there = best(trial)
-            if (there is None) != (here is None):
-                inside, positive, outside = (trial, there, before) if here is None else (before, best(before), trial)
+            before, last = sides[way]
+            there = best(trial, last)
+            if (there is None) != (last is None):
+                inside, positive, outside = (trial, there, before) if last is None else (before, last, trial)
                 return _bisect(ensemble, parameter, inside, positive, outside)
+            sides[way] = trial, there
     raise NoCriticalValue(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
+
+
+def _place(present, parameter, way, factor):
+    """A place below or above the present value, at a factor where there is no sign to cross."""
+    if signed(parameter):
+        return present + way * _DISTANCE * factor
+    return max(present, _LEAST_SCALE) * factor**way
 
 
 def _edge(ensemble, parameter, inside, outside):
@@ -224,9 +258,10 @@ def _edge(ensemble, parameter, inside, outside):
     from scipy.optimize import brentq
 
     def excess(value):
-        there = ensemble.replace({parameter: float(value)})
-        functional, last = ComplexityFunctional(there), fixed_points(there)[-1]
-        return functional.loop_strength(last.q[functional.fed[functional.lead]]) - 1.0
+        functional = ComplexityFunctional(ensemble.replace({parameter: float(value)}))
+        if not functional.mean_field:
+            return -1.0
+        return functional.loop_strength(functional.plain(functional.mean_field[-1])) - 1.0
 
     if not excess(inside) > 0.0 > excess(outside):
         return None

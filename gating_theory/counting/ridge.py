@@ -8,7 +8,7 @@ ends where the determinant ceases to count (1 leaves the support of the spectrum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,8 +35,14 @@ _BOTTOM = -1.0
 _DEPTHS = (0.2, 0.45, 0.8, 1.3, 1.9, 2.6, 3.5, 5.0, 7.0, 9.0, 10.5)
 #: A start whose moment the mean-field map changes by more e-foldings than this has no ridge of its own.
 _MISMATCH = 1.0
-#: Rounds from moments alone before Newton's method.
+#: Multipliers of the leading message, over its moment, at which a rate is shown to be negative.
+_TILTS = (0.0, -0.3, 0.3, -1.0, 1.0, -5.0, 5.0)
+#: A rate that rises where the ridge was lost may rise so many times as steeply all the way to the end of the scan.
+_STEEPER = 10.0
+#: Rounds from a point without the determinant before Newton's method.
 _ROUNDS = 7
+#: The determinant counts where the loop's strength exceeds 1, or its unknowns 0, by more than this.
+_SILENT = 2e-7
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,14 @@ class Lost:
     """Where the solver failed before the ridge ended: what lies beyond is not known.
 
     ``t``, log of the leading moment; ``value``, Sigma there, nan where not even a start was found; ``outward``, its slope in the
-    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved.
+    direction in which the ridge was lost, nan where a change of sign of the slope could not be resolved; ``left``, how far the scan
+    was to go on.
     """
 
     t: float
-    value: float
-    outward: float
+    value: float = float("nan")
+    outward: float = float("nan")
+    left: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,9 @@ class Ridge:
         if best is None:
             return self.lost
         # a start lost beside a ridge that has a saddle is no sign of another; a rate that falls towards the loss is none either
-        return tuple(end for end in self.lost if end.value >= best or end.outward > 0.0)
+        return tuple(
+            end for end in self.lost if end.value >= best or end.value + _STEEPER * max(end.outward, 0.0) * end.left >= best
+        )
 
 
 def scanning(functional: ComplexityFunctional, grade: int = 0) -> Newton:
@@ -94,51 +104,55 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     lost: list[Lost] = []
     top = functional.top
     bottom = np.log(top) - DEPTH
-    for mismatch, q in _amplitudes(functional):
+    for mismatch, q in _starts(functional):
         t = np.log(q[functional.lead])
-        if pieces and mismatch > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
+        if pieces and abs(mismatch) > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
             break
         if any(p[0].t - 0.2 <= t <= p[-1].t + 0.2 for p in pieces):
             continue
         try:
             start = _start(functional, newton, q)
         except ConvergenceError:
-            lost.append(Lost(float(t), float("nan"), float("nan")))
+            lost.append(Lost(float(t)))
             continue
         if start is None or any(p[0].t <= start.t <= p[-1].t for p in pieces):
             continue
         up, lost_above = _follow(newton, start, 1.0, np.log(top))
         down, lost_below = _follow(newton, start, -1.0, bottom)
         pieces.append((*down[::-1], start, *up))
-        lost += [Lost(e.t, e.value, e.slope * way) for e, way in ((lost_above, 1.0), (lost_below, -1.0)) if e is not None]
+        ends = (lost_above, 1.0, np.log(top)), (lost_below, -1.0, bottom)
+        lost += [Lost(e.t, e.value, e.slope * way, abs(end - e.t)) for e, way, end in ends if e is not None]
     # a start that failed within a piece found later has lost nothing
     lost = [end for end in lost if not any(p[0].t < end.t < p[-1].t for p in pieces)]
     return Ridge(tuple(pieces), tuple(lost))
 
 
-def _amplitudes(functional):
-    """(mismatch, moments) to start from, those nearest to the mean-field loop first."""
-    top, out = functional.top, []
-    for depth in _DEPTHS:
-        q = np.full(len(functional.fed), 0.5)
-        q[functional.lead] = top * np.exp(-depth)
-        for _ in range(len(q) + (0 if len(q) < 3 else 5)):
-            new = functional.moments(q, 1000)
-            ratio = new[functional.lead] / q[functional.lead]
-            new[functional.lead] = q[functional.lead]
-            q = np.maximum(new, 1e-300)
-        out.append((abs(np.log(ratio)), q))
-    return sorted(out, key=lambda pair: pair[0])
+def _starts(functional):
+    """(mismatch, moments) to start from: the mean-field fixed points, where the ridge is never below their own rate, then others.
+
+    Those are amplitudes over all that the leading message can have, the ones nearest to the mean-field loop first.
+    """
+    others = [functional.completed(functional.top * np.exp(-depth)) for depth in _DEPTHS]
+    others = sorted(((abs(mismatch), q) for q, mismatch in others), key=lambda pair: pair[0])
+    return [(0.0, q) for q in functional.mean_field] + others
 
 
 def _start(functional, newton, q):
-    """A point of the ridge from nothing but moments, by a few careful rounds from mu = 0, then Newton.
+    """A point of the ridge from nothing but moments: without the determinant first, then with it, by careful rounds and Newton.
 
     None where the determinant vanishes or the rate is hopelessly negative: the functional is a minimum over mu, so that it only
     falls from one round to the next. ConvergenceError where the rounds or Newton's method fail.
     """
     A, X = newton.A, newton.X
-    point = functional.perron_point(q)
+    try:
+        silent = newton.silent(functional.plain(q), 3.0 * _BOTTOM)
+    except ConvergenceError as failed:
+        if _hopeless(functional, newton, failed.estimate) or _hopeless(functional, newton, functional.plain(q)):
+            return None
+        raise
+    if silent is None or functional.loop_strength(silent, newton.max_nodes) <= 1.0 + _SILENT:
+        return None
+    point = functional.perron_point(silent)
     for _ in range(_ROUNDS):
         with np.errstate(all="ignore"):
             e = functional.evaluate(point, newton.tol, newton.max_nodes)
@@ -150,13 +164,28 @@ def _start(functional, newton, q):
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
         d_mu, d_tau = step[:A], step[A:]
-        size = max(np.abs(d_mu * q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
+        size = max(np.abs(d_mu * point.q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0)
-        point = Point(q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
-        if x.max() <= 2e-7:
+        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
+        if x.max() <= _SILENT:
             return None
     return newton.settle(point)
+
+
+def _hopeless(functional, newton, point):
+    """Whether Sigma is negative at the moments of a point: so it is if it is at any mu where the determinant does not count.
+
+    Sigma is a minimum over mu, so that any mu bounds it from above; the best x for it is zero where the loop's strength is below 1.
+    """
+    for tilt in _TILTS:
+        mu = point.mu.copy()
+        mu[functional.lead] += tilt / point.q[functional.lead]
+        tilted = replace(point, mu=mu)
+        e, _, _ = newton.system(tilted)
+        if e.value < 0.0 and functional.loop_strength(tilted, newton.max_nodes) <= 1.0:
+            return True
+    return False
 
 
 def _follow(newton, start, direction, end):

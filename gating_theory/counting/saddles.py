@@ -23,6 +23,10 @@ _LEAST_GOAL = 1e-9
 _MOST_NODES = 1_200_000
 #: Largest relative residual that a saddle may keep, of up to two variables and of more; the value errs by its square.
 RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
+#: A mean-field fixed point was missed if its rate is larger by so many errors and this; one below this share of the largest was not.
+_SURE, _LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
+#: The least error of a mean-field rate, relative to x; how far aside of a fixed point its dependence on the moments is measured.
+_LEAST_ERROR, _ASIDE = 4.0 * np.finfo(float).eps, 1e-3
 #: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
 _GRADES = 3
 #: Newton's method on everything at once: the step at which it ends (what is left enters the value squared), and how many it takes.
@@ -60,13 +64,37 @@ class Saddle:
 def find_saddles(functional: ComplexityFunctional) -> tuple[list[Saddle], Ridge]:
     """(saddles, ridge): a Saddle for each change of sign of the slope along the ridge, and the Ridge they were found on.
 
-    The scan is repeated with a finer quadrature where it leaves doubts; what the finest one leaves is in ``ridge.lost``.
+    The scan is repeated with a finer quadrature where it leaves doubts: places where the solver failed, and mean-field fixed points
+    whose rate exceeds that of all saddles, which is none's to exceed. What the finest one leaves is in ``ridge.lost``.
     """
     for grade in range(_GRADES):
         saddles, found = _saddles_along(functional, grade)
-        if not found.doubts(max((s.value for s in saddles if s.maximum), default=None)):
+        best = max((s.value for s in saddles if s.maximum), default=None)
+        found = replace(found, lost=(*found.lost, *_missed(functional, grade, best)))
+        if not found.doubts(best):
             break
     return saddles, found
+
+
+def _missed(functional, grade, best):
+    """A Lost for each mean-field fixed point whose rate exceeds the largest one found by more than the quadrature's error."""
+    missed, least = [], max(best or 0.0, 0.0)
+    coarse, fine = scanning(functional, grade), scanning(functional, grade + 1)
+    for q in functional.mean_field:
+        if functional.loop_strength(functional.plain(q)) <= 1.0:
+            continue
+        rate = _rate_at(functional, coarse, q)
+        if rate < _CLEARLY * least:
+            continue
+        rate, before = _rate_at(functional, fine, q), rate
+        if rate > least + _SURE * abs(rate - before) + _LEAST_RATE:
+            missed.append(Lost(float(np.log(q[functional.lead])), rate))
+    return tuple(missed)
+
+
+def _rate_at(functional, newton, q):
+    """log|det| per unit at moments q of a mean-field fixed point."""
+    return _log_determinant(newton, _determinant_at(functional, newton, q))[0]
 
 
 def _saddles_along(functional, grade):
@@ -78,7 +106,7 @@ def _saddles_along(functional, grade):
                 try:
                     saddles.append(_saddle_between(functional, newton, left, right))
                 except ConvergenceError:
-                    unresolved.append(Lost(left.t, max(left.value, right.value), float("nan")))
+                    unresolved.append(Lost(left.t, max(left.value, right.value)))
     return saddles, replace(found, lost=(*found.lost, *unresolved))
 
 
@@ -89,7 +117,7 @@ def follow_saddle(functional: ComplexityFunctional, saddle: Saddle) -> Saddle | 
     ConvergenceError where Newton's method does not settle.
     """
     newton = Newton(functional, _FINE.get(functional.dimension, _LEAST_FINE), _MOST_NODES)
-    found = newton.solve(saddle.point, True, _LAST_STEP, _MOST_STEPS)
+    found = newton.solve(saddle.point, newton.everything, _LAST_STEP, _MOST_STEPS)
     if found is None:
         return None
     point, step, e, residual, _, size = found
@@ -124,7 +152,7 @@ def _between(newton, left, right):
         nearer = left if share < 0.5 else right
         guess = newton.moved(nearer.point, np.clip((t - nearer.t) * nearer.tangent, -1.0, 1.0))
         try:
-            found = newton.solve(guess, True, _LAST_STEP, max_steps=8)
+            found = newton.solve(guess, newton.everything, _LAST_STEP, max_steps=8)
         except ConvergenceError:
             found = None
         if found is not None:
@@ -147,7 +175,7 @@ def _polish(functional, point):
     dimension = functional.dimension
     tol, goal = _FINE.get(dimension, _LEAST_FINE), _GOAL.get(dimension, _LEAST_GOAL)
     newton = Newton(functional, tol, _MOST_NODES)
-    found = newton.solve(point, True, _LAST_STEP, _MOST_STEPS)
+    found = newton.solve(point, newton.everything, _LAST_STEP, _MOST_STEPS)
     if found is None:
         return None
     point, step, e, _, _, _ = found
@@ -173,13 +201,13 @@ def _polish(functional, point):
     else:
         raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
-    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), 4e-16))
+    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), e.rounding))
 
 
 def _determinant_at(functional, newton, q, start=None):
     """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
     A, X = newton.A, newton.X
-    point = start or functional.perron_point(q)
+    point = start or functional.perron_point(functional.plain(q))
     keep = np.arange(2 * A, newton.size)
     for iteration in range(200):
         e, residual, matrix = newton.gaussian_system(point)
@@ -247,5 +275,18 @@ def mean_field_saddles(functional: ComplexityFunctional) -> list[Saddle]:
             value = finer
             if nodes * nodes / before > _MOST_NODES:
                 break
-        out.append(Saddle(value, True, point, residual, max(error, fixed_point.error * value, 1e-16)))
+        error = max(error, _LEAST_ERROR * point.x.sum()) + _error_by_moments(functional, point, fixed_point.error)
+        out.append(Saddle(value, True, point, residual, error))
     return out
+
+
+def _error_by_moments(functional, point, error):
+    """What a relative error of the moments of a mean-field fixed point does to log|det| there."""
+    ends = [functional.completed(point.q[functional.lead] * np.exp(way * _ASIDE))[0] for way in (-0.5, 0.5)]
+    if point.x.any():
+        newton = scanning(functional)
+        rates = [_log_determinant(newton, _determinant_at(functional, newton, q, replace(point, q=q)))[0] for q in ends]
+        return float(error * abs(rates[1] - rates[0]) / _ASIDE)
+    low, here, high = (functional.loop_strength(functional.plain(q)) for q in (ends[0], point.q, ends[1]))
+    unsure = error * abs(high - low) / _ASIDE
+    return unsure**2 if here + unsure > 1.0 else 0.0  # log|det| grows like the square of the excess

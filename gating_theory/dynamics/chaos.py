@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -26,8 +27,8 @@ __all__ = ["chaos_onset", "ChaosOnset", "largest_exponent", "measured_exponent"]
 #: Where an onset is looked for when nobody says: gains and spreads; biases and parameters.
 _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0)
 _SIGNED = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
-
-
+#: And first, about the onset of the zero state's instability: the middle two, further ones where these are not decided.
+_ABOUT, _BESIDE = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0), (-8.0, -4.0, -2.0, 2.0, 4.0, 8.0)
 #: The narrowest brackets that are asked for, relative to the value: exponents of finite networks tell less.
 _FINEST = 1e-9
 #: Smallest value to which widths of brackets are relative: of biases, and of gains and spreads.
@@ -166,7 +167,8 @@ def chaos_onset(
     bounds : (float, float), optional
         Between which the sign changes. Default: half and twice the onset of instability of the zero state (two below and
         above, for a bias) where that depends on the parameter; otherwise, or if the sign does not change between these, the
-        first change on a lattice of values (gains and spreads 0 to 64, biases -8 to 8).
+        first change on a lattice of values (gains and spreads 0 to 64, biases -8 to 8). An end at which a network stays undecided
+        is moved outwards, and where that does not help the next network is asked.
     n_units : int >= 10, n_steps : int >= 20
         Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
     n_networks : int >= 1
@@ -202,17 +204,17 @@ def chaos_onset(
     outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
     finest = _SIGNED_SCALE if signed(parameter) else _SCALE
 
-    def network(number):
-        seed = np.random.SeedSequence(entropy, spawn_key=(number,))
-        return _Exponents(ensemble, parameter, n_units, n_steps, scale, seed)
-
+    networks = _Networks(ensemble, parameter, n_units, n_steps, scale, entropy, n_networks)
     with Progress(progress, n_networks, "network") as tell:
-        first = network(0)
-        low, high = _bracket(ensemble, parameter, first) if bounds is None else _inside(first, low, high, parameter)
+        if bounds is None:
+            first, low, high = _bracket(ensemble, parameter, networks)
+        else:
+            first = networks[0]
+            low, high = _inside(first, low, high, parameter)
         rising = first(low)[0] < 0.0
         found = [_bisect(first, low, high, tol, n_units, finest)]
         tell(1)
-        for exponent in map(network, range(1, n_networks)):
+        for exponent in (network for network in networks if network is not first):
             around = _around(exponent, found[0], rising, n_units, outer)
             found.append(_bisect(exponent, around[0], around[1], tol, n_units, finest))
             tell(1)
@@ -243,13 +245,31 @@ def chaos_onset(
     )
 
 
+class _Networks(Sequence):
+    """The exponents of each network, made when they are first asked for: of many networks few may be."""
+
+    def __init__(self, ensemble, parameter, n_units, n_steps, scale, entropy, count):
+        self.of_all, self.entropy, self.count = (ensemble, parameter, n_units, n_steps, scale), entropy, count
+        self.made = {}
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        if number not in self.made:
+            self.made[number] = _Exponents(*self.of_all, np.random.SeedSequence(self.entropy, spawn_key=(number,)))
+        return self.made[number]
+
+
 class _Exponents:
     """(exponent, error) of one network as a function of the hyperparameter."""
 
     def __init__(self, ensemble, parameter, n_units, n_steps, scale, seed):
         self.ensemble, self.parameter, self.seed = ensemble, parameter, seed
         self.n_units, self.n_steps, self.scale = n_units, n_steps, scale
-        self.known = {}
+        self.known, self.sides = {}, {}
 
     def __call__(self, value):
         if value not in self.known:
@@ -269,6 +289,11 @@ class _Exponents:
 
         Slow gates draw transients out, in which tangent vectors grow too: chaos takes a stationary state.
         """
+        if value not in self.sides:
+            self.sides[value] = self.decided(value)
+        return self.sides[value]
+
+    def decided(self, value):
         for longer in (1, 2, 4):
             if longer > 1 or value not in self.known:
                 self.run(value, longer * self.n_steps)
@@ -278,16 +303,10 @@ class _Exponents:
         return 0
 
 
-def _sides(exponent, low, high):
-    """Sides at the ends, and whether chaos is at one of them only."""
-    sides = exponent.side(low), exponent.side(high)
-    return sides, sides[0] * sides[1] < 0
-
-
 def _inside(exponent, low, high, parameter):
     """The bracket asked for, if there is chaos at one of its ends only."""
-    sides, changes = _sides(exponent, low, high)
-    if not changes:
+    sides = exponent.side(low), exponent.side(high)
+    if sides[0] * sides[1] >= 0:
         hint = f"not stationary after {4 * exponent.n_steps} steps: more steps?" if 0 in sides else "other bounds?"
         raise NoCriticalValue(
             f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at the "
@@ -296,22 +315,41 @@ def _inside(exponent, low, high, parameter):
     return low, high
 
 
-def _bracket(ensemble, parameter, exponent):
-    """Where to look when nobody says."""
+def _bracket(ensemble, parameter, networks):
+    """The first network that shows where to look, and a bracket, when nobody says."""
     lattice = _SIGNED if signed(parameter) else _POSITIVE
-    places = list(zip(lattice, lattice[1:]))
+    ladders = [(lattice, range(len(lattice) - 1))]
     with suppress(CapabilityError, NoCriticalValue):  # no zero state, or its stability does not depend on the parameter
         start = float(onset(ensemble, parameter))
-        places.insert(0, (start - 2.0, start + 2.0) if signed(parameter) else (0.5 * start, 2.0 * start))
-    for low, high in places:
-        # a change of sign first, which costs no longer runs
-        if (exponent(low)[0] < 0.0) != (exponent(high)[0] < 0.0) and _sides(exponent, low, high)[1]:
-            return low, high
-    positive = [exponent(value)[0] >= 0.0 for value in lattice]
+        rungs = [start + rung for rung in _BESIDE] if signed(parameter) else [start * rung for rung in _ABOUT]
+        ladders.insert(0, (rungs, [len(rungs) // 2 - 1]))
+    for exponent in networks:
+        for ladder, pairs in ladders:
+            for i in pairs:
+                ends = _decided_ends(exponent, ladder, i)
+                if ends is not None:
+                    return exponent, *ends
+        positive = [exponent(value)[0] >= 0.0 for value in lattice]
+        if all(positive) or not any(positive):  # nothing that another network would decide
+            break
     found = "negative" if not any(positive) else "positive" if all(positive) else "not of two signs in stationary states"
     raise NoCriticalValue(
         f"no onset of chaos in {parameter}: the largest exponent is {found} at all of {lattice}; bounds, more steps?"
     )
+
+
+def _decided_ends(exponent, ladder, i):
+    """The rungs i and i + 1 of a ladder of values, each moved outwards to where its side is decided, if the sides then differ.
+
+    The exponent is small, and the state hard to tell, on both sides of an onset.
+    """
+    if (exponent(ladder[i])[0] < 0.0) == (exponent(ladder[i + 1])[0] < 0.0):  # which costs no longer runs
+        return None
+    low = next((value for value in ladder[i::-1] if exponent.side(value)), None)
+    high = next((value for value in ladder[i + 1 :] if exponent.side(value)), None)
+    if low is None or high is None or exponent.side(low) == exponent.side(high):
+        return None
+    return low, high
 
 
 def _around(exponent, found, rising, n_units, outer):

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
+from ..errors import CapabilityError
+from ..mean_field.expansion import growth
 from ..mean_field.moments import MomentMap
 from ..results.encoding import require, result
 from ..results.status import Status
@@ -29,6 +31,11 @@ __all__ = ["steady_state", "SteadyState"]
 _STILL = {"float64": 1e-20, "float32": 1e-13}
 #: Distance from rest, in units of the largest rms state of the run, above which a state that stands still is no fixed point.
 _REST = 1e-3
+#: A decay to zero: moments fall by this factor at least over the last half, and in its second part at least so much as fast as in
+#: its first. On the way to anything else they slow down.
+_FALL, _STEADY = 100.0, 0.5
+#: What stands for zero in logarithms.
+_TINY = 1e-300
 #: Standard errors by which a Lyapunov exponent must differ from zero to have a sign.
 _SIGMAS = 3.0
 
@@ -45,7 +52,7 @@ class SteadyState:
     stderr : dict
         Their standard errors: block averages in time and the finite number of sites, added in quadrature. At a settled state
         the latter is amplified by (1 - dR/dq)^{-1}, the mean-field map's response; in a moving state what little does not average
-        out in time (biases) is not.
+        out in time (biases) is not. Of a state on its way to zero, whose moments are given as 0: what is left of them.
     transient : int, steps that were left out
     lyapunov, lyapunov_stderr : float
         Largest Lyapunov exponent per step (natural logarithm), and its error: from blocks after the transient, and half its drift
@@ -54,6 +61,7 @@ class SteadyState:
         Its code is the verdict, its text has the numbers, and ``ok`` says whether a stationary stretch was found.
 
         - "settled": at a fixed point
+        - "decaying": on its way to the zero state, still moving; at rest there it has settled
         - "chaotic": the exponent is above zero by three standard errors
         - "driven": the exponent is below zero, and the state follows its input noise
         - "undecided": marginal, not stationary yet, or periodic
@@ -77,12 +85,12 @@ class SteadyState:
 
     @property
     def verdict(self) -> str:
-        """The code of the status: "settled", "chaotic", "driven" or "undecided"."""
+        """The code of the status: "settled", "decaying", "chaotic", "driven" or "undecided"."""
         return self.status.code
 
     @property
     def converged(self) -> bool:
-        """Whether a stationary stretch of at least half of the run was found."""
+        """Whether a stationary stretch of at least half of the run was found, or the state settles or decays to zero."""
         return self.status.ok
 
     @property
@@ -212,40 +220,44 @@ def steady_state(
     rng = generator(rng)
     check_progress(progress)
     options: dict[str, Any] = {"rng": rng, "scale": scale, "dtype": dtype, "memory_limit": memory_limit}
-    growth: np.ndarray | None = None
+    tangent: np.ndarray | None = None
     with Progress(progress, n_steps * (2 if lyapunov_units else 1), "step") as tell:
         run = simulate(ensemble, n_units, n_steps, record=record, progress=tell.part(), **options)
         if lyapunov_units:
             second = min(lyapunov_units, n_units)
-            growth = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=tell.part(), **options).growth
-    return _measured(ensemble, run, growth)
+            tangent = simulate(ensemble, second, n_steps, record=0, tangent=True, progress=tell.part(), **options).growth
+    return _measured(ensemble, run, tangent)
 
 
-def _measured(ensemble, run, growth):
+def _measured(ensemble, run, tangent):
     names, T = ensemble.cell.message_names, run.n_steps
     moving = motion(run)
-    transient, stationary, still, frozen, _ = moving
+    transient, stationary, still, frozen, decaying, _ = moving
     exponent, exponent_error = np.nan, np.nan
-    if growth is not None:
-        exponent, exponent_error = settled_mean(growth, T // 2 if still else max(transient, T // 4))
+    if tangent is not None:
+        exponent, exponent_error = settled_mean(tangent, T // 2 if still else max(transient, T // 4))
     verdict = verdict_on(run, moving, exponent, exponent_error)
-    text, settled = verdict, verdict == "settled"
+    text, settled = verdict, verdict in ("settled", "decaying")
     mean = run.moments[-1] if settled else run.moments[transient:].mean(axis=0)
     temporal = np.zeros(mean.size) if settled else block_error(run.moments[transient:])
     values = ensemble.cell.compiled.messages(run.sites.state, run.sites.fields, run.sites.parameters)
     squares = np.array([np.broadcast_to(v, run.sites.size) ** 2 for v in values])
     spatial = np.cov(squares).reshape(mean.size, mean.size) / run.n_units
-    if settled:  # the moments feed back on themselves
+    if settled and not decaying:  # the moments feed back on themselves
         response = _response(ensemble, mean)
         spatial = response @ spatial @ response.T
     error = np.hypot(temporal, np.sqrt(np.diagonal(spatial)))
+    if settled and decaying:
+        mean, error = np.zeros(mean.size), mean
     stationary = stationary or settled
-    if growth is not None:
+    if tangent is not None:
         text += f", largest exponent {exponent:.4f} +- {exponent_error:.4f}"
     if settled and exponent > _SIGMAS * exponent_error:
         text += "; the fixed point is unstable"
     if frozen:
         text += f"; the state hardly moves and is no fixed point after {T} steps, its gates are all but shut: run longer"
+    elif settled and decaying:
+        text += f"; towards the zero state: what is left of the moments is given as their error{_zero_state_in_theory(ensemble)}"
     elif not stationary:
         text += f"; the moments still drift after {T} steps: run longer"
     return SteadyState(
@@ -282,6 +294,15 @@ def _distance_from_rest(sites):
     return float(np.sqrt(np.mean([sites.mean(np.broadcast_to((r - s) ** 2, sites.size)) for r, s in zip(rest, sites.state)])))
 
 
+def _zero_state_in_theory(ensemble):
+    """Words where mean field has the zero state unstable: of a finite network, or of one that is far too small to show it yet."""
+    try:
+        unstable = growth(ensemble) > 1.0
+    except CapabilityError:  # nothing is known of it
+        return ""
+    return "; in the infinite network the zero state is unstable" if unstable else ""
+
+
 class Motion(NamedTuple):
     """How a run moves."""
 
@@ -289,25 +310,44 @@ class Motion(NamedTuple):
     stationary: bool  #: whether moments are stationary after these
     still: bool  #: whether it has come to rest
     frozen: bool  #: whether nothing moves because gates are all but shut, not because it has come to rest
+    decaying: bool  #: whether all moments are on their way to zero
     change: np.ndarray  #: mean squared change of each step, relative to the largest mean square
 
 
 def motion(run: Simulation) -> Motion:
     """Motion of a Simulation."""
     T = run.n_steps
-    transient, stationary = stationary_from(run.moments)
-    size = max(float(run.state_moments.mean(axis=1).max()), 1e-300)
+    # logarithms: the end of an exponential decay is nothing beside its beginning, and would pass for a stationary state
+    logs = np.log(np.maximum(run.moments, _TINY))
+    transient, stationary = stationary_from(1.0 + logs - logs[-1])
+    size = max(float(run.state_moments.mean(axis=1).max()), _TINY)
     change = run.change / size
     still = change[-1] < _STILL[run.dtype]
+    decaying = _decaying(run, logs)
     # nearly shut gates make steps small anywhere: at rest are sites that are where their fields hold them
     if still and _distance_from_rest(run.sites) > _REST * np.sqrt(size):
-        return Motion(transient, False, False, True, change)
-    return Motion(T - max(10, T // 10), True, True, False, change) if still else Motion(transient, stationary, False, False, change)
+        return Motion(transient, False, False, True, decaying, change)
+    if still:
+        return Motion(T - max(10, T // 10), True, True, False, decaying, change)
+    return Motion(transient, stationary, False, False, decaying, change)
+
+
+def _decaying(run, logs):
+    """Whether moments fall steadily towards zero, which has to be a fixed point."""
+    T = len(logs)
+    start, middle, end = logs[T // 2], logs[T - 1 - T // 4], logs[T - 1]
+    if np.any(start - end < np.log(_FALL)) or np.any(middle - end < _STEADY * (start - middle)):
+        return False
+    ensemble = run.ensemble
+    known = all("mean field" in law.holds for law in ensemble.matrices.values())
+    if ensemble.cell.closed_form is None or not known:
+        return not ensemble.array("input_std").any()
+    return MomentMap(ensemble).has_zero_state
 
 
 def verdict_on(run: Simulation, moving: Motion, exponent: float, error: float) -> str:
-    """'settled', 'chaotic', 'driven' or 'undecided' (see SteadyState): from its Motion and exponent (nan: not known)."""
-    _, stationary, still, _, change = moving
+    """One of the verdicts of SteadyState, from a run, its Motion and its exponent (nan: not known)."""
+    _, stationary, still, _, decaying, change = moving
     if still:
         return "settled"
     driven = bool(run.ensemble.array("input_std").any())
@@ -315,6 +355,8 @@ def verdict_on(run: Simulation, moving: Motion, exponent: float, error: float) -
         return "chaotic"
     if stationary and driven and exponent < -_SIGMAS * error:
         return "driven"
+    if decaying and not exponent > 0.0:
+        return "decaying"
     # on its way to a fixed point: changes fall by orders of magnitude over the last half, and are small already
     half = change[change.size // 2 :]
     if not driven and half[-1] < 1e-6 and half[-1] < 1e-2 * half[0] and not exponent > 0.0:

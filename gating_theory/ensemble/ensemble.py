@@ -233,12 +233,17 @@ class Ensemble:
 
 
 def _by_name(kind: Kind, value: Any, names: tuple[str, ...]) -> dict[str, float]:
-    low = -np.inf if kind.signed else 0.0
     if value is None:
         return dict.fromkeys(names, kind.default)
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in names]
         if unknown:
             raise ValueError(f"{kind.name} has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
-        return {n: real(f"{kind.name}[{n!r}]", value.get(n, kind.default), low=low, high=LARGEST) for n in names}
-    return dict.fromkeys(names, real(kind.name, value, low=low, high=LARGEST))
+        return {n: _number(kind, f"{kind.name}[{n!r}]", value.get(n, kind.default)) for n in names}
+    return dict.fromkeys(names, _number(kind, kind.name, value))
+
+
+def _number(kind: Kind, name: str, value: Any) -> float:
+    if kind.instead and isinstance(value, float) and np.isposinf(value):
+        raise ValueError(f"{name} must be finite, got inf; {kind.instead}")
+    return real(name, value, low=-np.inf if kind.signed else 0.0, high=LARGEST)

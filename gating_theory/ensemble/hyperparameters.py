@@ -6,12 +6,12 @@ A hyperparameter has a *path*, its kind and the name of a field or site paramete
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ..support.checks import shown
 
-__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "require_path", "search_span", "signed", "symbol", "words"]
+__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "python_names", "require_path", "search_span", "signed", "symbol", "words"]
 
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
 LARGEST = 1e6
@@ -30,6 +30,7 @@ class Kind:
     symbol : str, TeX with {0} for the field's name, or for the site parameter's symbol
     words : str, with {0} for the name
     span : (low, high), where critical values are looked for when nobody says
+    instead : str, what to take instead of an infinite value, or empty
     """
 
     name: str
@@ -39,14 +40,17 @@ class Kind:
     symbol: str
     words: str
     span: tuple[float, float]
+    instead: str = ""
 
 
 _POSITIVE, _EITHER = (0.0, 100.0), (-30.0, 30.0)
+#: Gates between 0 and 1 are left in a fraction 1/gain of the units (measured on the GRU's update gate, NUMERICS.md).
+_BINARY = "a binary gate is the limit of large gains with corrections of order 1/gain: 100 is off by about 1 %, 1000 by 0.1 %"
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE),
+        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE, _BINARY),
         Kind("bias", False, 0.0, True, "b_{{{0}}}", "mean bias of field {0}", _EITHER),
         Kind("bias_std", False, 0.0, False, r"\beta_{{{0}}}", "spread of the bias of field {0}", _POSITIVE),
         Kind("input_std", False, 0.0, False, r"\sigma^{{in}}_{{{0}}}", "standard deviation of the input to field {0}", _POSITIVE),
@@ -111,6 +115,17 @@ def symbol(path: str) -> str:
         return path
     shown = re.sub(r"_(.+)", r"_{\1}", name) if KINDS[kind].of_sites else name
     return f"${KINDS[kind].symbol.format(shown)}$"
+
+
+def python_names(texts: Iterable[str]) -> list[str]:
+    """Texts as names of Python: "gain.h" becomes "gain_h", "r*h" "r_h". Those that would be equal are numbered.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    """
+    safe = [re.sub(r"\W+", "_", text).strip("_") for text in texts]
+    return [name if safe.count(name) == 1 else f"{name}_{k}" for k, name in enumerate(safe)]
 
 
 def words(path: str) -> str:

@@ -8,8 +8,10 @@ directions it has met so far is a set of independent Gaussian vectors a g_1, a g
 with one fresh N-vector for each new direction: exact in law at finite N, of cost O(N t) at step t and memory O(N T), not N^2.
 The basis is not stored. Stored are the messages themselves (at unit length), M, and the inverse of the Cholesky factor of their
 Gram matrix, M^T M / N = L L^T; the coordinates of a new message are l = L^{-1} M^T m / N, so each stored array is read once a step
-[NUMERICS]. Messages of slow dynamics are nearly dependent and would make L singular to rounding: where its inverse would grow
-beyond a bound the new message is orthogonalised explicitly (twice) and what is new of it is stored instead.
+[NUMERICS]. Rounding leaves this basis orthonormal to the square of a row of L^{-1} times the unit of the arithmetic, and 1 - |l|^2,
+what is new of a message, is known no better. So where a row would be long the message is orthogonalised explicitly, until nothing
+more comes off, and what is new of it is stored instead. Slow dynamics need that, whose messages are nearly parallel, and decays,
+whose new directions are born far below rounding and grow until they rule.
 Matrices that listen to the same message share M and L and differ in g.
 """
 
@@ -19,10 +21,16 @@ import numpy as np
 
 __all__ = ["ImplicitMatrices"]
 
-#: Bound on the rows of L^{-1}: what rounding is multiplied by in coordinates. Above it messages are orthogonalised explicitly.
-_LARGEST_ROW = {np.dtype(np.float64): 1e4, np.dtype(np.float32): 30.0}
+#: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-6, 1e-3) stays far above
+#: what the basis lacks of being orthonormal (measured: 1e-8, 1e-4).
+_LARGEST_ROW = {np.dtype(np.float64): 1000.0, np.dtype(np.float32): 30.0}
 #: A new part smaller than this, relative to the message, is rounding: the message is in the span of the earlier ones.
 _ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-5}
+#: Passes are made until no more than this share of what is left lies along the directions that are known. That share is written
+#: down in L^{-1}, so that errors do not grow from one direction to the next. What so many passes do not settle is in the span.
+_LITTLE, _PASSES = 1e-3, 5
+#: Mean squares between which they are free of underflow and overflow, far enough for their relative precision.
+_SAFE = (1e-280, 1e280)
 
 
 class ImplicitMatrices:
@@ -73,11 +81,11 @@ class ImplicitMatrices:
         IndexError : more independent vectors than there is room for
         """
         out = np.empty((self.gains.size, self.n)) if out is None else out
-        square = float(m @ m) / self.n
-        if square == 0.0 or not self.live.size:
+        length = _rms(m)
+        if length == 0.0 or not self.live.size:
             out[...] = 0.0
             return out, np.zeros(self.size)
-        l, new = self._coordinates(m, square)
+        l, new = self._coordinates(m, length)
         if new > 0.0 and self.size == self._vectors.shape[0]:
             raise IndexError(f"capacity of {self.size} directions exceeded")
         for i in range(self.live.size if new > 0.0 else 0):
@@ -86,47 +94,67 @@ class ImplicitMatrices:
             l = np.append(l, new)
             self.size += 1
         out[self.gains == 0.0] = 0.0
-        length = np.sqrt(square)  # apart, because squares and single precision underflow early
-        weights = (l / length).astype(self.dtype)
+        weights = l.astype(self.dtype)  # of the message at unit length: single precision underflows early
         for i, k in enumerate(self.live):
             if self.dtype == np.float64:
                 np.dot(weights, self._images[i, : l.size], out=out[k])
             else:
                 out[k] = weights @ self._images[i, : l.size]
             out[k] *= self.gains[k] * length
-        return out, l
+        return out, length * l
 
-    def _coordinates(self, m, square):
-        """Coordinates of m along the directions met so far, and the length of what is new; stores the new direction."""
-        t, length = self.size, np.sqrt(square)
-        room = t < self._vectors.shape[0]
-        inverse, M = self._inverse[:t, :t], self._vectors[:t]
-        unit = np.divide(m, length, out=self._unit)
-
-        def project(v):
-            return inverse @ ((M @ v.astype(self.dtype, copy=False)).astype(np.float64) / self.n)
-
-        l = project(unit)
-        rest = 1.0 - float(l @ l)
-        full = t == self.n  # the directions span everything: what seems to be new is rounding
-        if rest > 1e-10 and not full:
-            new = np.sqrt(rest)
+    def _coordinates(self, m, length):
+        """Coordinates of m / length along the directions met so far, and the length of what is new; stores the new direction."""
+        t = self.size
+        inverse = self._inverse[:t, :t]
+        np.divide(m, length, out=self._unit)
+        l = self._project(self._unit)
+        if t == self.n:  # the directions span everything: what seems to be new is rounding
+            return l, 0.0
+        new = np.sqrt(max(1.0 - float(l @ l), 0.0))
+        if new * _LARGEST_ROW[self.dtype] > 1.0:
             row = np.append(-(l @ inverse) / new, 1.0 / new)
             if np.linalg.norm(row) < _LARGEST_ROW[self.dtype]:
-                if room:
-                    self._vectors[t], self._inverse[t, : t + 1] = unit, row
-                return length * l, length * new
-        # the second pass removes what rounding left of the span
-        for again in (False, True):
-            step = project(unit) if again else l
-            l = l + step if again else l
-            unit -= (step @ inverse).astype(self.dtype) @ M
-        new = float(np.sqrt(unit @ unit / self.n))
-        if full or new <= _ROUNDING[self.dtype]:
-            return length * l, 0.0
-        if room:
-            self._vectors[t] = unit / new
-            # orthogonal to the others up to rounding, which is written down
-            p = project(self._vectors[t])
-            self._inverse[t, : t + 1] = np.append(-(p @ inverse), 1.0) / np.sqrt(max(1.0 - float(p @ p), 0.25))
-        return length * l, length * new
+                self._store(self._unit, row)
+                return l, new
+        return self._orthogonalised(l)
+
+    def _project(self, v):
+        """Coordinates of a vector along the directions met so far."""
+        t = self.size
+        products = (self._vectors[:t] @ v.astype(self.dtype, copy=False)).astype(np.float64) / self.n
+        return self._inverse[:t, :t] @ products
+
+    def _orthogonalised(self, l):
+        """The same where most of the unit vector lies along directions that are known; l are its coordinates at first sight."""
+        t, unit, step = self.size, self._unit, l
+        inverse = self._inverse[:t, :t]
+        for _ in range(_PASSES):
+            unit -= (step @ inverse).astype(self.dtype) @ self._vectors[:t]
+            step = self._project(unit)
+            l = l + step  # also where nothing new is left: a state at rest moves by the rounding of its coordinates
+            left = _rms(unit)
+            known = float(step @ step) / left**2 if left > 0.0 else 1.0
+            new = np.sqrt(max(1.0 - known, 0.0))
+            if left * new <= _ROUNDING[self.dtype]:
+                break
+            if known <= _LITTLE**2:
+                self._store(unit / left, np.append(-(step / left) @ inverse, 1.0) / new)
+                return l, left * new
+        return l, 0.0
+
+    def _store(self, vector, row):
+        """A direction that is new, and its row of L^{-1}; what there is no room for is refused by ``apply``."""
+        t = self.size
+        if t < self._vectors.shape[0]:
+            self._vectors[t], self._inverse[t, : t + 1] = vector, row
+
+
+def _rms(m):
+    """Root mean square, also where squares would underflow or overflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(m @ m) / m.size
+    if _SAFE[0] < square < _SAFE[1]:
+        return np.sqrt(square)
+    peak = float(np.abs(m).max())
+    return peak * np.sqrt(float((m / peak) @ (m / peak)) / m.size) if 0.0 < peak < np.inf else peak

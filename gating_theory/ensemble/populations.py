@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .ensemble import Ensemble
+from .lines import Line, lines
 from .quadrature import FieldLaw
 from .sites import Sites
+from .vanishing import leak_places, vanishing_places
 
-__all__ = ["population"]
+__all__ = ["population", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
+#: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
+_SHEARS = (0.6180339887498949, 0.41421356237309515, 0.7320508075688772, 0.23606797749978969, 0.6457513110645906, 0.1231056256176605)
 
 
 def population(
@@ -23,8 +27,9 @@ def population(
     max_nodes: int,
     source: str,
     *,
-    even: Container[int] = (),
+    even: frozenset[int] = frozenset(),
     leak_nodes: int = 1,
+    leaks: Sequence[float] = (),
     tilt: Callable[[list[np.ndarray]], np.ndarray] | None = None,
     share: np.ndarray | None = None,
 ) -> Sites:
@@ -38,9 +43,11 @@ def population(
     max_nodes : int
         The population is kept to about this size by raising the tolerance.
     source : str, what the population is of
-    even : container of variables of which one sign is kept, with doubled weight
+    even : variables of which one sign is kept, with doubled weight
     leak_nodes : int >= 1
         Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
+    leaks : sequence of float
+        Nodes cluster where a site's own leak is one of these real numbers: spectra are evaluated at them, or next to them.
     tilt : callable(list of (M,) arrays, one a variable) -> (M,) array, optional
         Factor by which the sites are favoured over the Gaussian law.
     share : (K,) array, optional
@@ -50,15 +57,14 @@ def population(
     -------
     Sites
     """
-    cell, variables = ensemble.cell, range(law.means.size)
+    cell = ensemble.cell
     poles = cell.compiled.pole_variables
-    reached = law.affordable(variables, tol, even, _GRID * max_nodes)
-    values, rules, _ = law.grid(variables, reached, even, np.inf)
+    places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
+    reached, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
-        room = _GRID * max_nodes / np.prod([w.shape[1] for w in rules], dtype=float)
-        law = law.refined(poles, int(max(1, min(leak_nodes, room))))
-        values, rules, _ = law.grid(variables, reached, even, np.inf)
-    flat, weights = law.staggered(values, rules, poles)
+        room = int(_GRID * max_nodes / _size(rules))
+        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places)
+    flat, weights = staggered(rules, poles)
     if tilt is not None:
         weights = weights * tilt(flat)
         weights = weights / weights.sum()
@@ -73,3 +79,45 @@ def population(
     recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
     gain = ensemble.array("gain")
     return Sites(cell, weights, state, fields, parameters, gain, source, reached, recurrent, ensemble.matrices)
+
+
+def _affordable(law, tol, even, places, most):
+    """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``most`` nodes (0.1 at most), and its lines."""
+    while True:
+        rules = lines(law, tol, even, places)
+        if tol >= 0.1 or _size(rules) <= most:
+            return tol, rules
+        tol *= np.sqrt(10.0)
+
+
+def _size(rules):
+    return float(np.prod([line.size for line in rules], dtype=float))
+
+
+def staggered(rules: Sequence[Line], last: Sequence[int]) -> tuple[list[np.ndarray], np.ndarray]:
+    """A tensor grid, each line of which is shifted by another part of its step: (flat values, one array a line; flat weights).
+
+    The determinants of [T4] vanish on surfaces in the space of a site's variables, or nearly so, and sites whose own leak equals
+    lambda are among these. An aligned grid has whole planes of nodes on such a surface or at the same distance from it. A
+    trapezoidal rule may be shifted freely: each variable's is, by the golden ratio and its like for every step along the variables
+    before it, so that no two lines meet a surface alike. The sum over a variable at given nodes of those before it keeps its
+    accuracy, and so does the whole.
+
+    Parameters
+    ----------
+    rules : sequence of Line
+    last : the variables that are to be shifted by all others, those that set the leak
+    """
+    order = [v for v in range(len(rules)) if v not in last] + list(last)
+    shape = tuple(line.size for line in rules)
+    values: list[np.ndarray] = [np.zeros(())] * len(rules)
+    weights = np.ones(shape)
+    before = np.zeros((1,) * len(rules))  # index of the variables that came so far, each times its shear
+    for place, v in enumerate(order):
+        y, w = rules[v].nodes(np.moveaxis(before, v, -1) % 1.0 - 0.5)
+        values[v] = np.broadcast_to(np.moveaxis(y, -1, v), shape).ravel()
+        weights = weights * np.moveaxis(w, -1, v)
+        if shape[v] > 1:
+            along = [-1 if axis == v else 1 for axis in range(len(rules))]
+            before = before + _SHEARS[place % len(_SHEARS)] * np.arange(shape[v]).reshape(along)
+    return values, weights.ravel()

@@ -150,35 +150,6 @@ class FieldLaw:
             weights = folded
         return nodes, weights
 
-    def staggered(
-        self, values: list[np.ndarray], weights: list[np.ndarray], poles: Sequence[int]
-    ) -> tuple[list[np.ndarray], np.ndarray]:
-        """A tensor grid (batch of one) as flat arrays of values and weights, with the nodes of ``poles`` shifted from line to line.
-
-        A spectrum at lambda feels sites whose own leak equals lambda as near-singularities that an aligned grid would count
-        as one; every trapezoidal rule may be shifted freely, so each line of the grid gets its own shift (golden ratio).
-        """
-        shape = tuple(w.shape[1] for w in weights)
-        flat = [np.broadcast_to(v[0], shape).ravel() for v in values]
-        full = np.ones(shape)
-        for axis, w in enumerate(weights):
-            full = full * w[0].reshape([-1 if i == axis else 1 for i in range(len(shape))])
-        line = np.arange(full.size).reshape(shape)
-        for axis in poles:
-            nodes, w = values[axis][0].ravel(), weights[axis][0]
-            if nodes.size < 3 or self.stiff[axis] or abs(nodes[0] + nodes[-1] - 2 * self.means[axis]) > 1e-9 * self.stds[0, axis]:
-                continue
-            lines = np.take(line, [0], axis=axis)
-            rank = np.searchsorted(np.sort(lines.ravel()), lines)
-            shift = (rank * 0.6180339887498949 + 0.5 * (axis + 1)) % 1.0 - 0.5
-            step = nodes[1] - nodes[0]
-            y = nodes.reshape([-1 if i == axis else 1 for i in range(len(shape))]) + step * shift
-            density = np.exp(-0.5 * ((y - self.means[axis]) / self.stds[0, axis]) ** 2)
-            density = density / density.sum(axis=axis, keepdims=True)
-            full = full / w.reshape([-1 if i == axis else 1 for i in range(len(shape))]) * density
-            flat[axis] = np.broadcast_to(y, shape).ravel()
-        return flat, full.ravel()
-
     def mean_of_products(
         self, cell: Cell, products: list[list[Factor]], tol: float, keep: Sequence[int] = (), cache: dict | None = None
     ) -> tuple[np.ndarray | float, float]:

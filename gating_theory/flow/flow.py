@@ -435,7 +435,7 @@ class Flow:
         ----------
         grade : "validated" or "certified"
             "validated": compiled, milliseconds; rounding errors are bounded, exp and tanh taken to be good to 1.2e-15. "certified":
-            rigorous, by python-flint (``pip install gating-theory[certify]``) or, slower, mpmath; 10 ms to seconds.
+            rigorous, by python-flint (``pip install 'gating-theory[certify]'``) or, slower, mpmath; 10 ms to seconds.
         max_boxes : int >= 1, optional
             Boxes to look at before giving up; default 1e6 validated, 2e4 certified.
         min_width : float in [1e-13, 1e-2]

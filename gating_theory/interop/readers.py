@@ -11,8 +11,10 @@ asked; a reader whose library is missing is passed over, and any other error of 
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from .layers import RecurrentWeights
@@ -39,12 +41,15 @@ def read(source: Any, **which: Any) -> RecurrentWeights:
     Raises
     ------
     TypeError : no reader knows it
+    FileNotFoundError : a path to nothing
     ImportError : nor may it be known, as the library of a reader is missing; or a reader cannot be imported for another reason
-    ValueError, FileNotFoundError : what the reader says of it
+    ValueError : what the reader says of it
     """
     if isinstance(source, RecurrentWeights):
         order = which.get("batch_first")
         return source if order is None else replace(source, batch_first=order)
+    if isinstance(source, (str, os.PathLike)) and not Path(source).exists():  # the import of a library may take seconds
+        raise FileNotFoundError(f"source: there is no file {str(source)!r}")
     missing = []
     for name, library in READERS.items():
         try:

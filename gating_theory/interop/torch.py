@@ -2,7 +2,7 @@
 
 PyTorch's GRU resets after the product (``gt.GRUResetAfter``) and keeps two bias vectors: b_hn stands inside the reset gate, it is
 the bias of field h; b_in outside, the cell's site parameter, and the input of the candidate enters there as well. In all other
-gates the two biases add up. Needs PyTorch (``pip install gating-theory[torch]``); nothing of a checkpoint is ever executed.
+gates the two biases add up. Needs PyTorch (``pip install 'gating-theory[torch]'``); nothing of a checkpoint is ever executed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 
 try:
     import torch
 except ImportError as error:  # the extra is optional
-    text = f"PyTorch is needed here and cannot be imported ({error}): pip install gating-theory[torch]"
+    text = f"PyTorch is needed here and cannot be imported ({error}): pip install 'gating-theory[torch]'"
     raise ImportError(text, name="torch") from None
 
 from ..ensemble.ensemble import Ensemble
@@ -304,7 +304,7 @@ def _load(path):
             from safetensors import SafetensorError
             from safetensors.torch import load_file
         except ImportError:
-            raise ImportError("safetensors is needed to read this file: pip install gating-theory[torch]") from None
+            raise ImportError("safetensors is needed to read this file: pip install 'gating-theory[torch]'") from None
         try:
             return load_file(path, device="cpu")
         except (SafetensorError, ValueError, OSError) as error:
@@ -487,6 +487,7 @@ def init_(
     design: Designed | Ensemble,
     rng: Rng = None,
     *,
+    only: Literal["weights", "biases"] | None = None,
     input_gain: float | None = None,
 ) -> Module:
     """Write an initialisation into a PyTorch recurrent module, in place: recurrent weights and biases from the design's ensemble.
@@ -500,6 +501,9 @@ def init_(
     design : Design from ``gt.design``, or an Ensemble
         Of the module's own cell: gt.GRUResetAfter for a GRU, gt.LSTM, gt.Vanilla.
     rng : numpy Generator, int or None
+    only : "weights" or "biases", optional
+        Write the recurrent weights alone, or the biases alone, those that the same ``rng`` gives with the rest; the other stay as
+        they are. Default: both.
     input_gain : float >= 0, optional
         Also draw the input weights, iid normal with standard deviation ``input_gain`` / sqrt(I). Default: they stay as they are.
 
@@ -510,7 +514,7 @@ def init_(
     Raises
     ------
     TypeError, ValueError
-        Another kind of module, a design of another cell, a design that needs biases in a module without; nothing is written then.
+        Another kind of module, a design of another cell, biases to write in a module without; nothing is written then.
     """
     layout = LAYOUTS[_kind_of(module)]
     ensemble = design if isinstance(design, Ensemble) else getattr(design, "ensemble", None)
@@ -526,20 +530,23 @@ def init_(
         )
     if input_gain is not None:
         input_gain = real("input_gain", input_gain, low=0.0)
-    rng = generator(rng)
+    rng, begins = generator(rng), _names_begin(module, only)
     needs_bias = any(ensemble.array(kind).any() for kind in KINDS if kind not in _NOT_IN_BIASES)
-    if needs_bias and not module.bias:
+    if needs_bias and only is None and not module.bias:
         raise ValueError(f"design has biases, but {type(module).__name__} was made with bias=False")
     values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.of_ensemble(layout, ensemble, _n_units(module), rng), suffix)
+        drawn = initialise.of_ensemble(layout, ensemble, _n_units(module), rng)
+        values |= _suffixed(drawn, suffix, begins)
         if input_gain is not None:
             shape = tuple(getattr(module, f"weight_ih{suffix}").shape)
             values[f"weight_ih{suffix}"] = input_gain / np.sqrt(shape[1]) * rng.standard_normal(shape)
     return _write(module, values)
 
 
-def init_orthogonal_(module: Module, rng: Rng = None, *, gain: float = 1.0) -> Module:
+def init_orthogonal_(
+    module: Module, rng: Rng = None, *, gain: float = 1.0, only: Literal["weights", "biases"] | None = None
+) -> Module:
     """Write independent random orthogonal matrices times ``gain`` into the recurrent weights, one per gate; biases become zero.
 
     For comparison. A Haar matrix has all its eigenvalues on a circle and singular values ``gain``; the iid matrix of the same gain
@@ -550,15 +557,17 @@ def init_orthogonal_(module: Module, rng: Rng = None, *, gain: float = 1.0) -> M
     module : nn.GRU, nn.LSTM, nn.RNN or their cells
     rng : numpy Generator, int or None
     gain : float from 0 to 1e6
+    only : "weights" or "biases", optional, as for :func:`init_`
 
     Returns
     -------
     The module
     """
     kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0, high=LARGEST), generator(rng)
+    begins = _names_begin(module, only)
     values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):
-        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix)
+        values |= _suffixed(initialise.orthogonal(LAYOUTS[kind], _n_units(module), gain, rng), suffix, begins)
     return _write(module, values)
 
 
@@ -609,9 +618,18 @@ def _suffixes(module):
     return [""]
 
 
-def _suffixed(values, suffix):
-    """The arrays of one layer and direction under the names of the module's attributes."""
-    return {name + suffix: value for name, value in values.items()}
+def _names_begin(module, only):
+    """How the names of what is written begin; ValueError for other words, and for biases where there are none."""
+    if only not in (None, "weights", "biases"):
+        raise ValueError(f"only must be None, 'weights' or 'biases', got {only!r}")
+    if only == "biases" and not module.bias:
+        raise ValueError(f"only is 'biases', but {type(module).__name__} was made with bias=False")
+    return {"weights": "weight", "biases": "bias", None: ""}[only]
+
+
+def _suffixed(values, suffix, begins=""):
+    """The arrays of one layer and direction under the names of the module's attributes, those alone that begin so."""
+    return {name + suffix: value for name, value in values.items() if name.startswith(begins)}
 
 
 def _write(module, values):

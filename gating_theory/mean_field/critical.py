@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import require_path, search_span, signed
-from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..ensemble.hyperparameters import require_path, search_span
+from ..errors import CapabilityError, NoCriticalValue
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, interval
-from ..support.roots import smooth_extremum
-from .expansion import NoZeroState, growth, small_moments
+from .expansion import NoZeroState, growth, require_expansion, small_moments
+from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
-from .scan import scalar_roots, scan_decades
+from .path import Path
+from .scan import scan_decades
 
 if TYPE_CHECKING:
     from typing import Any
@@ -25,23 +26,15 @@ __all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
-#: Values at which a hyperparameter's whole range is looked at; fewer in each direction where two are solved for together.
-_LOOKS, _LOOKS_ALONG, _LOOKS_ACROSS = 81, 13, 25
-#: The least that Brent's method takes: hyperparameters are closed in on to rounding.
-_ROUNDING = 4 * np.finfo(float).eps
+#: (alpha - 1)/(alpha + 1) is resolved to this where it is near zero, elsewhere to a part of itself.
+_RESOLUTION, _HARMLESS = 1e-3, 0.25
+#: Values in which a tricritical point's parameter is looked at, each of which takes an onset.
+_LOOKS = 25
 
-#: A maximum of G above this at the onset means solutions of finite amplitude; those of smaller moments are the onset's own.
-_HIGHER, _SMALLEST_MOMENT = 1e-13, 1e-9
-#: Half-width, in log x, of the window in which a maximum of G is followed, and how often it may be moved.
-_WINDOW, _MOVES = 0.15, 40
-#: Steps along the hyperparameter, relative to the larger of 1 and its value: to tell which way is downhill, the first one of the
-#: walk, and the factor by which each is longer than the last.
-_TEST_STEP, _FIRST_STEP, _LONGER = 1e-4, 1e-3, 1.6
-
-#: Bisections by the number of solutions before the two roots that merge are told from the others.
-_BISECTIONS = 14
-#: The merging roots' extremum is sought within so many half-distances of them, a distance being at least this in log x.
-_AROUND, _LEAST_DISTANCE = 4, 1e-3
+#: A maximum of G above this at the onset means solutions of finite amplitude; one above the second the surface shows anyway.
+_HIGHER, _HIGH = 1e-13, 1e-2
+#: Other solutions are looked for beyond this distance, in log x, of the two that are born.
+_APART = 0.3
 
 
 #: What makes a Critical again.
@@ -171,46 +164,12 @@ def checked_bounds(ensemble: Ensemble, parameter: str, bounds: tuple[float, floa
     return span if bounds is None else interval("bounds", bounds)
 
 
-def _looks(low, high, parameter, points):
-    """Where a range is looked at: evenly for what has two signs, more densely near the lower end for gains and spreads."""
-    span = np.linspace(0.0, 1.0, points)
-    return low + (high - low) * (span if signed(parameter) else span**3)
-
-
-def _nearest(changes, grid, present):
-    """Of the indices i at which something changes between grid[i - 1] and grid[i], the one nearest to the present value."""
-    return min(changes, key=lambda i: abs(0.5 * (grid[i] + grid[i - 1]) - present))
-
-
-def _solve_for(function, ensemble, parameter, bounds, what, points=_LOOKS):
-    """The zero of a scalar function of an ensemble along one hyperparameter, the one nearest to its present value."""
-    from scipy.optimize import brentq
-
-    low, high = checked_bounds(ensemble, parameter, bounds)
-    present = ensemble.value(parameter)
-    grid = _looks(low, high, parameter, points)
-
-    def at(value):
-        return function(ensemble.replace({parameter: float(value)}))
-
-    values = np.array([at(v) for v in grid])
-    if np.all(values == values[0]):
-        raise NoCriticalValue(f"{what}: nothing changes with {parameter!r} between {low} and {high} for {ensemble!r}")
-    crossings = [i for i in range(grid.size) if values[i] == 0 or (i and values[i - 1] * values[i] < 0)]
-    if not crossings:
-        raise NoCriticalValue(f"{what}: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
-    i = _nearest(crossings, grid, present)
-    if values[i] == 0:
-        return float(grid[i])
-    return float(brentq(at, grid[i - 1], grid[i], xtol=1e-15, rtol=_ROUNDING))
-
-
 # --- onset
 
 
 @underflow_is_zero
 def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
-    """The value of one hyperparameter at which the zero state loses stability [T5].
+    """The value of one hyperparameter at which the zero state loses stability [T5], of several the one nearest to its present one.
 
     alpha = 1, where alpha is the growth of small moments under the mean-field map: the square of the spectral radius at
     lambda = 1 of the random part of the zero state's Jacobian. For gated cells, whose leak is positive, that is where the
@@ -224,7 +183,7 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
 
     Returns
     -------
-    Critical, accurate to about 1e-12
+    Critical, accurate to about 1e-12 (1e-10 for cells with kinks, whose alpha is measured on the map itself)
 
     Raises
     ------
@@ -234,30 +193,56 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "onset", "sampled networks: Network.sample")
+    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
     try:
-        value = _solve_for(_log_growth, ensemble, parameter, bounds, "onset")
-    except NoZeroState:
+        value = path.nearest(_onsets(path))
+    except NoZeroState as error:
         where = f" when {parameter!r} varies" if MomentMap(ensemble).has_zero_state else ""
-        raise CapabilityError(
-            f"onset: {ensemble!r} has no zero state{where}: some message does not vanish (a bias of its field, or its spread)"
-        ) from None
-    there = ensemble.replace({parameter: value})
+        raise CapabilityError(f"onset: {ensemble!r} has no zero state{where}: {error.reason}") from None
+    return _onset_at(path, value)
+
+
+def _onset_at(path, value):
+    there = path.at(value)
     discontinuous = small_moments(there)[1] > 0
     kind = "discontinuous" if discontinuous else "continuous"
     return transition(
         value,
-        parameter,
+        path.parameter,
         kind="onset",
-        error=_ONSET_ERROR,
+        error=_ONSET_ERROR if there.cell.compiled.smooth else 100 * _ONSET_ERROR,
         discontinuous=discontinuous,
-        moments=_no_moments(ensemble),
+        moments=_no_moments(there),
         ensemble=there,
         text=f"onset of instability of the zero state; locally {kind}",
     )
 
 
-def _log_growth(ensemble):
-    return np.log(max(growth(ensemble), 1e-300))
+def _onsets(path):
+    """All values along a path at which alpha = 1, at least one."""
+    values = path.zeros(_excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
+    between = f"between {path.low} and {path.high} for {path.ensemble!r}"
+    if values is None:
+        raise NoCriticalValue(f"onset: {_why_constant(path)} {between}")
+    if not values:
+        raise NoCriticalValue(f"onset: no critical value of {path.parameter!r} {between}")
+    return values
+
+
+def _why_constant(path):
+    alpha = growth(path.at(0.5 * (path.low + path.high)))
+    if alpha > 0:
+        return f"nothing changes with {path.parameter!r}: small moments grow by {alpha:.6g} whatever it is"
+    return (
+        f"nothing changes with {path.parameter!r}: alpha = 0 whatever it is, the zero state is always stable (no message is "
+        "proportional to a small field that is fed back: a gain is 0, or messages begin with a higher power)"
+    )
+
+
+def _excess(ensemble):
+    """(alpha - 1)/(alpha + 1), half of log alpha where that is small; smooth where a gain goes to zero."""
+    alpha = growth(ensemble)
+    return 1.0 if np.isinf(alpha) else (alpha - 1.0) / (alpha + 1.0)
 
 
 def _no_moments(ensemble):
@@ -269,175 +254,84 @@ def _no_moments(ensemble):
 
 @underflow_is_zero
 def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
-    """The value of one hyperparameter at which non-zero mean-field fixed points appear [T5].
+    """The value of one hyperparameter at which mean-field fixed points appear: a pair of finite amplitude, or the onset [T5].
 
-    Where the transition is continuous that is the onset itself (``discontinuous`` is False); where it is not, the value at
-    which a pair of solutions of finite amplitude is born, G = dG/dx = 0 with G(x) = log(R(x)/x). The whole range of
-    amplitudes is searched, so folds that the local expansion does not see are found.
+    A fold is where G = dG/dx = 0 with G(x) = log(R(x)/x): a pair of solutions is born, or merges. The whole range of amplitudes and
+    of the hyperparameter is searched, so folds that the local expansion does not see are found, and none is lost whose pair, or
+    whose absence of one, extends over a thousandth of the range. Which one is returned:
 
-    Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field or whose moments do not close
-    in one loop, ConvergenceError where a fold was bracketed but not resolved. For an ensemble without a zero state the fold
-    is where two of its solutions are born or merge; NoCriticalValue if there is none within the bounds.
+    - Where there is a zero state along the whole range: the value at which non-zero solutions appear, on one side of which there
+      are none. Where the transition is continuous that is the onset itself (``discontinuous`` is False), else the fold at which a
+      pair of finite amplitude is born. Folds at which further solutions are born to others count where there is no such value.
+    - Elsewhere (biases, spreads, inputs): any fold.
+
+    Of several the one nearest to the hyperparameter's present value.
+
+    Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field, or whose moments do not close
+    in one loop, and for cells without a closed form whose averages run over more than two fields. NoCriticalValue where there is
+    no fold within the bounds.
 
     Returns
     -------
-    Critical, with the moments at the fold, accurate to about 1e-11 (to ten times the accuracy of the moments where that is more)
+    Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
+    G along the hyperparameter where that is more (``error`` says so)
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("mean field", "fold", "sampled networks: Network.sample")
-    low, high = checked_bounds(ensemble, parameter, bounds)
+    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
     require_bounded(ensemble.cell)
+    found = folds(path)
     try:
-        start = onset(ensemble, parameter, (low, high))
+        onsets = _onsets(path)
     except (CapabilityError, NoCriticalValue):
-        # no zero state, or none that changes its stability: count solutions along the parameter instead
-        return _fold_by_count(ensemble, parameter, (low, high))
-    peak = _highest(MomentMap(start.ensemble))
-    if peak is None or peak[1] <= _HIGHER:
-        return continuous(start, "fold", "continuous transition: non-zero solutions appear at the onset")
-    value, x = _polish_fold(ensemble, parameter, float(start), peak[0], (low, high))
-    return _fold_at(ensemble, parameter, value, x, "discontinuous transition: two solutions are born at finite amplitude")
-
-
-def _fold_at(ensemble, parameter, value, x, text):
-    there = ensemble.replace({parameter: float(value)})
-    moments = MomentMap(there)
-    q = moments.complete(np.array([x]), moments.fine)[0]
-    return transition(
-        value,
-        parameter,
-        kind="fold",
-        error=max(_FOLD_ERROR, 10 * moments.fine),
-        discontinuous=True,
-        moments=dict(zip(ensemble.cell.message_names, q.tolist())),
-        ensemble=there,
-        text=text,
-    )
-
-
-def _require_scalar(moments):
-    if len(moments.loop) != 1:
-        raise CapabilityError(
-            f"fold needs moments that close in one loop; those of {moments.cell.name!r} close in {len(moments.loop)}: "
-            "follow fixed_points over the parameter instead"
-        )
-
-
-def _extremum(moments, low, high, largest=True):
-    """(log x, G) at the largest maximum (smallest minimum) of G with log x between low and high, or None."""
-    return smooth_extremum(lambda u: moments.log_ratio(np.exp(u), moments.fine), low, high, largest)
-
-
-def _highest(moments, tol=1e-9):
-    """(x, G) at the largest interior local maximum of G(x), or None. Small x, where G -> log alpha, is excluded."""
-    _require_scalar(moments)
-    x, G = scan_decades(moments, "small", tol)
-    best = None
-    for i in range(1, x.size - 1):
-        if x[i] > _SMALLEST_MOMENT and G[i] >= G[i - 1] and G[i] > G[i + 1]:
-            point = _extremum(moments, np.log(x[i - 1]), np.log(x[i + 1]))
-            if point is not None and (best is None or point[1] > best[1]):
-                best = point
-    return None if best is None else (float(np.exp(best[0])), best[1])
-
-
-def _envelope(moments, u):
-    """(log x, G) at the maximum of G near log x = u, uphill from there."""
-    for _ in range(_MOVES):
-        point = _extremum(moments, u - _WINDOW, u + _WINDOW)
-        if point is not None:
-            return point
-        ends = moments.log_ratio(np.exp(np.array([u - _WINDOW, u + _WINDOW])), 1e-9)
-        u = u - _WINDOW if ends[0] > ends[1] else u + _WINDOW
-    raise ConvergenceError("the fold's amplitude was not found", estimate=float(np.exp(u)))
-
-
-def _polish_fold(ensemble, parameter, p, x, bounds):
-    """(value, x) where g(p) = max_x G(x; p) vanishes: a walk away from the onset, where g > 0, then Brent's method."""
-    from scipy.optimize import brentq
-
-    def envelope(value, u):
-        return _envelope(MomentMap(ensemble.replace({parameter: value})), u)
-
-    u, g = envelope(p, np.log(x))
-    h = _TEST_STEP * max(1.0, abs(p))
-    direction = 1.0 if envelope(p + h, u)[1] < g else -1.0
-    step, previous, at_previous = _FIRST_STEP * max(1.0, abs(p)), p, u
-    tracked = {p: u}
-    while True:
-        trial = float(np.clip(p + direction * step, *bounds))
-        if not MomentMap(ensemble.replace({parameter: trial})).has_zero_state:
-            raise NoCriticalValue(f"fold: the zero state ceases to exist at {parameter} = {trial}")
-        u_trial, g_trial = envelope(trial, at_previous)
-        tracked[trial] = u_trial
-        if g_trial < 0:
-            break
-        if trial in bounds:
-            raise NoCriticalValue(f"fold: no critical value of {parameter!r} within {bounds} for {ensemble!r}")
-        previous, at_previous, step = trial, u_trial, _LONGER * step
-
-    def nearest(value):
-        return tracked[min(tracked, key=lambda k: abs(k - value))]
-
-    def g_of(value):
-        tracked[value], g_here = envelope(value, nearest(value))
-        return g_here
-
-    value = brentq(g_of, min(previous, trial), max(previous, trial), xtol=1e-14, rtol=_ROUNDING)
-    u, _ = envelope(value, nearest(value))
-    return float(value), float(np.exp(u))
-
-
-def _fold_by_count(ensemble, parameter, bounds):
-    """A fold of branches that do not touch zero: an extremum of G, maximum or minimum, that crosses 0."""
-    from scipy.optimize import brentq
-
-    low, high = bounds
-
-    def map_at(value):
-        return MomentMap(ensemble.replace({parameter: float(value)}))
-
-    grid = _looks(low, high, parameter, _LOOKS)
-    counts = [_count(map_at(value)) for value in grid]
-    changes = [i for i in range(1, grid.size) if counts[i] != counts[i - 1]]
-    if not changes:
+        onsets = []
+    for value in list(onsets):
+        peaks = [peak for peak in summits(MomentMap(path.at(value))) if peak[1] > _HIGHER]
+        if peaks:
+            onsets.remove(value)
+            found = distinct([*found, *_next_to_onset(path, value, peaks)])
+    born = [f.value for f in found if f.top and _alone(path, f)]
+    values = onsets + born or [f.value for f in found]
+    if not values:
         raise NoCriticalValue(
-            f"fold: the number of solutions does not change with {parameter!r} between {low} and {high} for {ensemble!r}"
+            f"fold: no solutions are born or merge as {parameter!r} varies between {path.low} and {path.high} for {ensemble!r}"
         )
-    i = _nearest(changes, grid, ensemble.value(parameter))
-    a, b = float(grid[i - 1]), float(grid[i])
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (a + b)
-        a, b = (middle, b) if _count(map_at(middle)) == counts[i - 1] else (a, middle)
-    u, reach, largest = _merging(map_at(a if counts[i - 1] > counts[i] else b))
-
-    def point(value):
-        found = _extremum(map_at(value), u - reach, u + reach, largest)
-        if found is None:
-            raise ConvergenceError("the fold was bracketed but not resolved", estimate=value)
-        return found
-
-    margin = b - a
-    value = brentq(lambda p: point(p)[1], a - margin, b + margin, xtol=1e-14, rtol=_ROUNDING)
-    return _fold_at(ensemble, parameter, value, np.exp(point(value)[0]), "two solutions are born or merge at finite amplitude")
+    value = path.nearest(values)
+    if value in onsets:
+        return continuous(_onset_at(path, value), "fold", "continuous transition: non-zero solutions appear at the onset")
+    return _fold_at(path, next(f for f in found if f.value == value), value in born)
 
 
-def _count(moments):
-    """Number of non-zero solutions; one where no message feeds back."""
-    if not moments.loop:
-        return 1
-    _require_scalar(moments)
-    return len(scalar_roots(moments))
+def _next_to_onset(path, value, peaks):
+    """Folds so close to an onset that the surface may not show them: where the small maxima of G at the onset pass zero."""
+    step = 1e-4 * max(1.0, abs(value))
+    before, after = max(value - step, path.low), min(value + step, path.high)
+    slope = (_excess(path.at(after)) - _excess(path.at(before))) / (after - before)
+    close = [fold_near(path, u, value, value - G / slope) for u, G in peaks if slope and G < _HIGH]
+    return [f for f in close if f is not None]
 
 
-def _merging(moments):
-    """Of the two neighbouring roots that are closest: (their middle in log x, how far to look around it, whether G > 0 between)."""
-    roots = np.log(scalar_roots(moments))
-    j = int(np.argmin(np.diff(roots)))
-    pad = 0.5 * (roots[j + 1] - roots[j]) + _LEAST_DISTANCE
-    middle = 0.5 * (roots[j] + roots[j + 1])
-    largest = bool(moments.log_ratio(np.exp(np.array([middle])), moments.fine)[0] > 0)
-    return middle, _AROUND * pad, largest
+def _alone(path, fold):
+    """Whether the two solutions that are born are the only ones that are not zero."""
+    x, G = scan_decades(MomentMap(path.at(fold.value)), "small", 1e-9)
+    return bool(np.all(G[np.abs(np.log(x) - fold.u) > _APART] < 0.0))
+
+
+def _fold_at(path, fold, born):
+    there = path.at(fold.value)
+    moments = MomentMap(there)
+    q = moments.complete(np.array([np.exp(fold.u)]), moments.fine)[0]
+    what = "discontinuous transition: two solutions are born" if born else "two solutions are born or merge"
+    return transition(
+        fold.value,
+        path.parameter,
+        kind="fold",
+        error=max(_FOLD_ERROR, fold.error / max(1.0, abs(fold.value))),
+        discontinuous=True,
+        moments=dict(zip(there.cell.message_names, q.tolist())),
+        ensemble=there,
+        text=f"{what} at finite amplitude",
+    )
 
 
 # --- tricritical point
@@ -475,8 +369,12 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
         raise ValueError(f"parameter and along must differ, got {parameter!r} twice")
     ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
 
+    require_expansion(ensemble.cell, "tricritical")
+    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
+
     def at_onset(e):
-        return e.replace({along: float(_solve_for(_log_growth, e, along, None, "onset", points=_LOOKS_ALONG))})
+        across = Path(e, along, *default_bounds(e, along))
+        return across.at(across.nearest(_onsets(across)))
 
     def beta(e):
         try:
@@ -484,7 +382,7 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
         except NoCriticalValue:  # far out in one the onset lies out of bounds in the other: no crossing is sought from there
             return np.nan
 
-    value = _solve_for(beta, ensemble, parameter, bounds, "tricritical", points=_LOOKS_ACROSS)
+    value = _tricritical_value(path, along, beta)
     there = at_onset(ensemble.replace({parameter: value}))
     return transition(
         value,
@@ -496,3 +394,20 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
         ensemble=there,
         text=f"tricritical point, {along} = {there.value(along)!r}",
     )
+
+
+def _tricritical_value(path, along, beta):
+    """Where beta passes zero, nearest to the present value."""
+    grid = [path.value(t) for t in np.linspace(path.position(path.low), path.position(path.high), _LOOKS)]
+    values = np.array([beta(path.at(v)) for v in grid])
+    between = f"between {path.low} and {path.high} for {path.ensemble!r}"
+    if np.isnan(values).all():
+        raise NoCriticalValue(f"tricritical: the zero state has no onset in {along!r} for any {path.parameter!r} {between}")
+    if np.nanmax(values) - np.nanmin(values) <= _TRICRITICAL_ERROR * np.nanmax(np.abs(values)):
+        raise NoCriticalValue(f"tricritical: nothing changes with {path.parameter!r} {between}")
+    pairs = [(i, i + 1) for i in range(len(grid) - 1) if values[i] * values[i + 1] <= 0.0]
+    found = [path.bracketed(beta, grid[i], grid[j]) for i, j in pairs]
+    zeros = [v for v in found if v is not None]
+    if not zeros:
+        raise NoCriticalValue(f"tricritical: no critical value of {path.parameter!r} {between}")
+    return path.nearest(zeros)

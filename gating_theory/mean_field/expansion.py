@@ -10,17 +10,56 @@ from ..errors import CapabilityError
 from .moments import MomentMap
 
 if TYPE_CHECKING:
+    from ..cell.cell import Cell
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["NoZeroState", "growth", "linear_map", "small_moments"]
+__all__ = ["NoZeroState", "growth", "linear_map", "require_expansion", "small_moments"]
+
+
+#: Moments at which the linear map of a cell with kinks is measured: leading corrections go with their square roots and cancel
+#: between the two. The moment at which what bends the map is told by its sign.
+_SMALL, _LESS_SMALL, _BENT = 1e-12, 4e-12, 1e-5
 
 
 class NoZeroState(CapabilityError):
-    """Something was asked of a zero state that an ensemble does not have."""
+    """Something was asked of a zero state that an ensemble does not have; ``reason`` says what does not vanish."""
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.reason = _what_does_not_vanish(ensemble)
+        super().__init__(f"{ensemble!r} has no zero state: {self.reason}")
+
+
+def _what_does_not_vanish(ensemble):
+    cell = ensemble.cell
+    resting = ensemble.replace({path: 0.0 for path in ensemble.paths if path.split(".")[0] in ("bias", "bias_std", "input_std")})
+    moments = MomentMap(resting)
+    at_rest = moments(np.zeros((1, moments.n)), moments.scan_tol)[0]
+    never = [name for name, q in zip(cell.message_names, at_rest) if q]
+    if never:
+        return f"message {never[0]!r} of cell {cell.name!r} does not vanish where all fields are zero"
+    return "some message does not vanish (a bias of its field, or its spread)"
+
+
+def require_expansion(cell: Cell, calculator: str) -> None:
+    """CapabilityError for cells with kinks: their moments have no expansion to second order.
+
+    Parameters
+    ----------
+    cell : Cell
+    calculator : str, who asks
+    """
+    if not cell.compiled.smooth:
+        raise CapabilityError(
+            f"{calculator}: cell {cell.name!r} has kinks (Max, Abs, ...), so that its moments have no expansion to second order at "
+            "the zero state; onset and fold do without"
+        )
 
 
 def linear_map(ensemble: Ensemble, second_order: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """A_kn = dR_k/dq_n at the zero state, and the quadratic form B, averaged over frozen spreads [T5].
+
+    A and B are averages of derivatives of the cell. For cells with kinks, which have none there, A is measured on the map itself
+    (to about 1e-10), and B is not known.
 
     Parameters
     ----------
@@ -34,14 +73,16 @@ def linear_map(ensemble: Ensemble, second_order: bool = True) -> tuple[np.ndarra
     Raises
     ------
     NoZeroState : some message does not vanish there
-    CapabilityError : no closed-form site fixed point
+    CapabilityError : no closed-form site fixed point, or B of a cell with kinks
     """
     cell = ensemble.cell
     moments = MomentMap(ensemble)
     if not moments.has_zero_state:
-        raise NoZeroState(
-            f"{ensemble!r} has no zero state: some message does not vanish there (a bias of its field, or its spread)"
-        )
+        raise NoZeroState(ensemble)
+    if not cell.compiled.smooth:
+        if second_order:
+            require_expansion(cell, "linear_map")
+        return _measured(moments), np.zeros((moments.n,) * 3)
     linear, quadratic = cell.compiled.expansion
     law = moments.law(np.zeros((1, moments.n)))
     cache = cell.compiled.zero_averages(law)
@@ -60,14 +101,30 @@ def linear_map(ensemble: Ensemble, second_order: bool = True) -> tuple[np.ndarra
     return A, B
 
 
+def _measured(moments):
+    """A from the map at two small values of each moment."""
+    columns = []
+    for n in range(moments.n):
+        q = np.zeros((2, moments.n))
+        q[:, n] = _SMALL, _LESS_SMALL
+        ratios = moments(q, moments.fine) / q[:, n, None]
+        columns.append(2.0 * ratios[0] - ratios[1])
+    return np.stack(columns, axis=1)
+
+
 def growth(ensemble: Ensemble) -> float:
     """alpha, by which small moments grow under the mean-field map: the Perron value of A [T5]; errors as :func:`linear_map`.
+
+    Infinite where averages overflow, as that of 1/(1 - f)^2 does where f is spread over tens of standard deviations of its field.
 
     Parameters
     ----------
     ensemble : Ensemble
     """
-    A, _ = linear_map(ensemble, second_order=False)
+    with np.errstate(all="ignore"):
+        A, _ = linear_map(ensemble, second_order=False)
+    if not np.isfinite(A).all():
+        return np.inf
     return float(np.max(np.linalg.eigvals(A).real))
 
 
@@ -75,13 +132,15 @@ def small_moments(ensemble: Ensemble) -> tuple[float, float]:
     """(alpha, beta) of R(D)/D = alpha + beta D + ..., D the moment of the first message, at the zero state [T5].
 
     alpha is the Perron value of A; beta = u.B(v, v)/(u.v) with its left and right vectors, v scaled to v_0 = 1. beta is NaN where
-    the first message has no part in the growth. Errors as :func:`linear_map`.
+    the first message has no part in the growth. For cells with kinks it is (R(D)/D - alpha)/D at D = 1e-5: its sign says which
+    way the map bends, though it may grow like D^(-1/2). Errors as :func:`linear_map`.
 
     Parameters
     ----------
     ensemble : Ensemble
     """
-    A, B = linear_map(ensemble)
+    smooth = ensemble.cell.compiled.smooth
+    A, B = linear_map(ensemble, second_order=smooth)
     values, right = np.linalg.eig(A)
     i = int(np.argmax(values.real))
     left_values, left = np.linalg.eig(A.T)
@@ -90,4 +149,9 @@ def small_moments(ensemble: Ensemble) -> tuple[float, float]:
     if v[0] == 0 or u @ v == 0:
         return float(values[i].real), float("nan")
     v = v / v[0]
-    return float(values[i].real), float(u @ np.einsum("kij,i,j->k", B, v, v) / (u @ v))
+    if smooth:
+        bent = np.einsum("kij,i,j->k", B, v, v)
+    else:
+        moments = MomentMap(ensemble)
+        bent = (moments(_BENT * v[None], moments.fine)[0] / _BENT - A @ v) / _BENT
+    return float(values[i].real), float(u @ bent / (u @ v))

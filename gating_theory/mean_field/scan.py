@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CapabilityError
-from ..support.roots import smooth_roots
+from ..support.roots import Root, smooth_roots
 
 if TYPE_CHECKING:
     from .moments import MomentMap
@@ -22,6 +22,11 @@ _SPARSE, _DENSE = 4, 48
 _FACTOR, _MORE, _TOP = 4.0, 10, 1e8
 #: An extremum of G is examined for a pair of roots if it lies within so many neighbouring steps of zero.
 _NEAR = 4.0
+#: An extremum of G within so many quadrature tolerances of zero is a double root: folds are known to that. Roots of neighbouring
+#: brackets closer than this in log x are one.
+_TOUCH, _SAME = 10.0, 1e-9
+#: What a scan finds within so many of its errors of zero is evaluated to the end; so are brackets in which G is this small.
+_DOUBT, _SHALLOW = 10.0, 1e3
 
 
 def scan_decades(moments: MomentMap, start: str, tol: float) -> tuple[np.ndarray, np.ndarray]:
@@ -52,8 +57,10 @@ def scan_decades(moments: MomentMap, start: str, tol: float) -> tuple[np.ndarray
     return x, G
 
 
-def scalar_roots(moments: MomentMap, start: str = "small") -> list[float]:
-    """All zeros of G over thirteen decades, ascending; a sign change and a near-tangency are resolved by an interpolant each.
+def scalar_roots(moments: MomentMap, start: str = "small") -> list[Root]:
+    """All zeros x of G over thirteen decades, ascending; a sign change and a near-tangency are resolved by an interpolant each.
+
+    Each carries the slope and the curvature of G by log x. At a fold there is one for the two that merge there.
 
     Parameters
     ----------
@@ -62,16 +69,26 @@ def scalar_roots(moments: MomentMap, start: str = "small") -> list[float]:
     """
     x, G = scan_decades(moments, start, moments.scan_tol)
     u = np.log(x)
-    roots = []
+
+    def rough(v):
+        return moments.log_ratio(np.exp(v), moments.series_tol, start)
+
+    def fine(v):
+        return moments.log_ratio(np.exp(v), moments.fine, start)
+
+    # just beyond an onset G is almost flat, and smaller than the error of a scan
+    doubtful = np.abs(G) < _DOUBT * moments.scan_tol
+    if moments.fine < moments.scan_tol and doubtful.any():
+        G[doubtful] = fine(u[doubtful])
+    roots: list[Root] = []
     for a, b in _merge(_suspicious(u, G, moments.scan_tol)):
         pad = 1e-6 + moments.scan_tol
-        roots += smooth_roots(
-            lambda v: moments.log_ratio(np.exp(v), moments.series_tol, start),
-            a - pad,
-            b + pad,
-            fine=lambda v: moments.log_ratio(np.exp(v), moments.fine, start),
-        )
-    return sorted(np.exp(roots))
+        exact = moments.fine == moments.series_tol or np.abs(G[(u >= a) & (u <= b)]).max() < _SHALLOW * moments.series_tol
+        series, better = (fine, None) if exact else (rough, fine)
+        for root in smooth_roots(series, a - pad, b + pad, fine=better, touch=_TOUCH * moments.fine):
+            if not any(abs(root - other) < _SAME for other in roots):
+                roots.append(root)
+    return [Root(np.exp(root), root.slope, root.curvature) for root in sorted(roots)]
 
 
 def _suspicious(u, G, tol):

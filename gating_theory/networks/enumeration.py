@@ -40,7 +40,7 @@ _MAX_CHUNK, _MIN_UNITS, _CHUNKS = 64, 256, 8
 
 
 @result("fixed_point_counts")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FixedPointCounts:
     """How many fixed points each of a set of random networks has, found by enumeration, and what their averages are [T7].
 
@@ -176,7 +176,7 @@ class FixedPointCounts:
             "settled": "whether the search ended by its rule",
             "n_rounds": "rounds of the search",
         }
-        variables = {k: ("network", getattr(self, k).copy(), {"long_name": text, "units": "1"}) for k, text in about.items()}
+        variables = {k: ("network", getattr(self, k).copy(), {"long_name": text}) for k, text in about.items()}
         names = (
             "mean",
             "mean_stderr",

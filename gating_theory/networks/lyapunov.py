@@ -45,7 +45,7 @@ _BLOCKS = 20
 
 
 @result("lyapunov")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class LyapunovSpectrum:
     """Lyapunov exponents of a network along one trajectory, with their statistics [T5].
 

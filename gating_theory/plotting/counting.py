@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..ensemble.hyperparameters import symbol
 from ..support.checks import instance, shown
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, require_dataset
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, axis_symbol, draw_curve, require_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,13 +61,13 @@ def plot_complexity(
     for i, value in enumerate(at):
         colour = colours[i % len(colours)]
         curve = values if second is None else values.sel({second: value})
-        label = None if second is None else f"{symbol(second)} = {value:g}"
-        ax.plot(values[x], curve, color=colour, linewidth=1.4, label=label)
+        label = None if second is None else f"{axis_symbol(values[second])} = {value:g}"
+        draw_curve(ax, values[x].values, curve.values, color=colour, linewidth=1.4, label=label)
         if value in counts:
             place, rate, error = (np.asarray(a, dtype=float) for a in counts[value])
             ax.errorbar(place, rate, error, color=colour, linestyle="none", marker="o", markersize=3.5, capsize=2, linewidth=1.0)
     ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-    ax.set_xlabel(symbol(x))
+    ax.set_xlabel(axis_symbol(values[x]))
     ax.set_ylabel(r"complexity $\Sigma$")
     if second is not None:
         ax.legend(loc="best", fontsize="small", framealpha=0.9)

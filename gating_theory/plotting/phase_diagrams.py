@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..ensemble.hyperparameters import symbol
 from ..support.checks import boolean, instance, integers, real_array, shown
-from .style import BLACK, BLUE, COUNT_COLOURS, VERMILLION, axes_or_new, require_dataset
+from .style import (
+    BLACK,
+    BLUE,
+    COUNT_COLOURS,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    axes_or_new,
+    axis_path,
+    axis_symbol,
+    draw_curve,
+    require_dataset,
+    smooth,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,9 +39,21 @@ __all__ = ["draw_count", "plot_phase_diagram"]
 _PIXELS = 400
 #: More solutions than any mean field has: beyond it there are no colours.
 _MOST = 1000
-#: Colour and dashes of critical lines, by what stands before the colon in their names, and of all others.
-_STYLES = {"onset": (BLACK, "-"), "fold": (VERMILLION, (0, (4, 1.5)))}
-_OTHER_STYLE = (BLUE, ":")
+#: Words, colour and dashes of critical lines, by what stands before the colon in their names.
+_STYLES: dict[str, tuple[str, str, Any]] = {
+    "onset": ("onset", BLACK, "-"),
+    "fold": ("fold", VERMILLION, (0, (4, 1.5))),
+    "chaos": ("chaos", BLUE, (0, (5, 1, 1, 1))),
+    "complexity_onset": ("complexity onset", PURPLE, (0, (1, 1))),
+}
+#: Colours and dashes of all others, one after the other.
+_OTHER_STYLES = ((GREEN, (0, (3, 1, 1, 1, 1, 1))), (ORANGE, (0, (2, 2))))
+#: Lines across which the number of solutions changes.
+_BOUNDS = ("onset", "fold")
+#: Why a critical value is missing, by the code of its status, as it is said in a legend.
+_MISSING = {"none_within_bounds": "none", "not_defined_here": "undefined", "not_converged": "failed"}
+#: A colour bar's share of the picture's width, and its distance.
+_BAR: dict[str, Any] = {"fraction": 0.045, "pad": 0.02, "aspect": 30}
 
 
 def plot_phase_diagram(
@@ -37,13 +65,15 @@ def plot_phase_diagram(
     colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """A quantity of a phase diagram over its two axes, with onset and fold lines.
+    """A quantity of a phase diagram over its two axes, with its critical lines.
+
+    Lines are smooth curves through the computed points, which are marked where they are few; where a value is missing a line
+    breaks, and the legend says how often and why. A value with a standard error (chaos) has a band of that width on both sides.
 
     Parameters
     ----------
     dataset : xarray.Dataset from ``phase_diagram``
-        With two axes (or more of which all but two were selected: ``dataset.isel({"gain.z": 0})``). The first is drawn
-        horizontally.
+        With two axes (or more of which all but two were selected: ``dataset.isel(gain_z=0)``). The first is drawn horizontally.
     quantity : str
         A variable of the dataset.
     solution : int, optional
@@ -51,7 +81,7 @@ def plot_phase_diagram(
     lines : sequence of names, DataArrays or Datasets, optional
         Critical values to draw, each along one of the two axes and a value of the other: variables such as "onset:gain.h"
         of this or of a finer one-dimensional diagram. Default: all that the dataset has, and its tricritical points. ``()`` for
-        none.
+        none. A DataArray comes without its errors and without the reason why values are missing.
     colorbar : bool
     ax : matplotlib Axes, optional
 
@@ -68,48 +98,54 @@ def plot_phase_diagram(
     boolean("colorbar", colorbar)
     if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
-    values = dataset[quantity]
-    if "solution" in values.dims:
-        if solution is None:
-            last = values.notnull().sum("solution").clip(min=1) - 1
-            attributes = values.attrs
-            values = values.isel(solution=last).assign_attrs(attributes)
-        elif isinstance(solution, bool) or not isinstance(solution, (int, np.integer)) or solution not in values["solution"]:
-            raise ValueError(f"solution must be one of {values['solution'].values.tolist()}, got {shown(solution)}")
-        else:
-            values = values.sel(solution=solution)
-    elif solution is not None:
-        raise ValueError(f"solution must be None for {quantity!r}, which has none, got {shown(solution)}")
+    values = _of_solution(dataset[quantity], quantity, solution)
     if values.ndim != 2:
-        raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel({{'gain.z': 0}})")
+        raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel(gain_z=0)")
     x, y = map(str, values.dims)
-    curves = [_line(item, dataset, (x, y)) for item in _lines(dataset, lines, (x, y))]
-    points = [p for source in _sources(dataset, lines) for p in _points(source, (x, y))]
+    paths = axis_path(values[x]), axis_path(values[y])
+    curves = [_curve(item, source, paths) for item, source in _lines(dataset, lines, paths)]
+    points = [p for source in _sources(dataset, lines) for p in _points(source, paths)]
 
     ax = axes_or_new(ax, 2.6)
     counted = np.issubdtype(values.dtype, np.integer) and "flag_values" not in values.attrs
     if counted:
-        cuts = [(horizontal, vertical) for _, _, horizontal, vertical in curves]
+        cuts = [curve.cut for curve in curves if curve.kind in _BOUNDS]
         mesh, ticks = draw_count(ax, values[x], values[y], values.transpose(y, x).values, cuts)
     else:
         array = np.ma.masked_invalid(values.transpose(y, x).values.astype(float))
         mesh = ax.pcolormesh(values[x], values[y], array, cmap="cividis", shading="nearest", rasterized=True)
         ticks = None
     if colorbar:
-        ax.figure.colorbar(mesh, ax=ax, label=_label(values, quantity), ticks=ticks)
+        bar = ax.figure.colorbar(mesh, ax=ax, ticks=ticks, **_BAR)
+        bar.set_label(_label(values, quantity), fontsize="small")
+        bar.ax.tick_params(labelsize="small")
     limits = ax.get_xlim(), ax.get_ylim()
-    for kind, name, horizontal, vertical in curves:
-        colour, style = _STYLES.get(kind, _OTHER_STYLE)
-        ax.plot(horizontal, vertical, color=colour, linestyle=style, linewidth=1.5, label=name)
+    others = cycle(_OTHER_STYLES)
+    for curve in curves:
+        curve.draw(ax, *_STYLES.get(curve.kind, ())[1:] or next(others))
     for kind, horizontal, vertical in points:
-        ax.plot(horizontal, vertical, marker="o", color=BLACK, markersize=5, linestyle="none", label=kind)
+        ax.plot(horizontal, vertical, marker="D", color=BLACK, markersize=4, linestyle="none", label=f"{kind} point")
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
-    ax.set_xlabel(symbol(x))
-    ax.set_ylabel(symbol(y))
+    ax.set_xlabel(axis_symbol(values[x]))
+    ax.set_ylabel(axis_symbol(values[y]))
     if curves or points:
-        ax.legend(loc="best", fontsize="small", framealpha=0.9)
+        ax.legend(loc="best", fontsize="x-small", framealpha=0.9)
     return ax
+
+
+def _of_solution(values, quantity, solution):
+    """A quantity of one of the solutions, or of the last one at each point."""
+    if "solution" not in values.dims:
+        if solution is not None:
+            raise ValueError(f"solution must be None for {quantity!r}, which has none, got {shown(solution)}")
+        return values
+    if solution is None:
+        last = values.notnull().sum("solution").clip(min=1) - 1
+        return values.isel(solution=last).assign_attrs(values.attrs)
+    if isinstance(solution, bool) or not isinstance(solution, (int, np.integer)) or solution not in values["solution"]:
+        raise ValueError(f"solution must be one of {values['solution'].values.tolist()}, got {shown(solution)}")
+    return values.sel(solution=solution)
 
 
 def draw_count(
@@ -124,8 +160,8 @@ def draw_count(
     count : int array (ny, nx)
         Points with a negative one, which did not converge, stay blank.
     lines : sequence of (horizontal, vertical) pairs of 1-D arrays
-        Curves across which the count changes; one of the two must ascend. Between grid points a pixel takes the count of the
-        nearest grid point on its own side of all of them.
+        Curves across which the count changes; one of the two must ascend. They are taken to be smooth between the points given.
+        Between grid points a pixel takes the count of the nearest grid point on its own side of all of them.
 
     Returns
     -------
@@ -186,7 +222,8 @@ def _side(points, horizontal, vertical):
     place, value = (horizontal, vertical) if along == 0 else (vertical, horizontal)
     if place.size == 0:
         return np.full(len(points), -1)
-    out = (points[:, across] > np.interp(points[:, along], place, value)).astype(int)
+    curve = smooth(place, value)[:2]
+    out = (points[:, across] > np.interp(points[:, along], *curve)).astype(int)
     pad = 1.01 * np.max(np.diff(place), initial=0.0)  # half a cell beyond the grid's own ends is still beside the line
     out[(points[:, along] < place[0] - pad) | (points[:, along] > place[-1] + pad)] = -1
     return out
@@ -201,9 +238,53 @@ def _label(values, quantity):
     return quantity
 
 
-def _is_line(array, axes):
-    path = array.attrs.get("path")
-    return array.ndim == 1 and {array.dims[0], path} == set(axes)
+@dataclass(frozen=True)
+class _Curve:
+    """A critical line of a diagram: values of one hyperparameter along another one."""
+
+    kind: str
+    label: str
+    place: np.ndarray
+    value: np.ndarray
+    error: np.ndarray | None
+    upright: bool
+
+    @property
+    def cut(self):
+        """(horizontal, vertical), for areas."""
+        return (self.value, self.place) if self.upright else (self.place, self.value)
+
+    def draw(self, ax, colour, dashes):
+        style = {"color": colour, "linestyle": dashes, "linewidth": 1.5, "label": self.label}
+        draw_curve(ax, self.place, self.value, upright=self.upright, **style)
+        if self.error is not None:
+            fill = ax.fill_betweenx if self.upright else ax.fill_between
+            (along, low, _), (_, high, _) = (smooth(self.place, self.value + sign * self.error) for sign in (-1, 1))
+            fill(along, low, high, color=colour, alpha=0.2, linewidth=0.0)
+
+
+def _curve(item, source, paths):
+    """The _Curve of a DataArray; ``source`` is the Dataset that it comes from, or None."""
+    along = item[item.dims[0]]
+    kind, _, rest = str(item.name).partition(":")
+    words = _STYLES[kind][0] if kind in _STYLES else kind.replace("_", " ")
+    label = f"{words}, {item.attrs.get('symbol', symbol(item.attrs['path']))}"
+    missing = int(item.isnull().sum())
+    if missing:
+        why = _reasons(source, f"{kind}_status:{rest}") or f"{missing} missing"
+        label += f"\n({why} of {item.size})"
+    error = None if source is None else source.get(item.attrs.get("error_variable"))
+    error = None if error is None else error.values
+    return _Curve(kind, label, along.values, item.values, error, axis_path(along) == paths[1])
+
+
+def _reasons(source, name):
+    """Why values are missing, such as "none at 2, failed at 1"; empty where that is not known."""
+    if source is None or name not in source.data_vars:
+        return ""
+    codes = source[name].attrs["flag_meanings"].split()
+    found = [codes[i] for i in source[name].values.ravel()]
+    return ", ".join(f"{words} at {found.count(code)}" for code, words in _MISSING.items() if code in found)
 
 
 def _sources(dataset, lines):
@@ -225,45 +306,50 @@ def _listed(lines):
     return lines
 
 
-def _points(dataset, axes):
+def _points(dataset, paths):
     """(kind, horizontal, vertical) of critical values that come with a second coordinate, such as tricritical points."""
     out = []
     for name, value in dataset.data_vars.items():
-        paths = value.attrs.get("path"), value.attrs.get("other_path")
-        if value.ndim == 0 and set(paths) == set(axes):
-            place = {paths[0]: float(value), paths[1]: float(dataset[value.attrs["other_value"]])}
-            out.append((str(name).partition(":")[0], place[axes[0]], place[axes[1]]))
+        own = value.attrs.get("path"), value.attrs.get("other_path")
+        if value.ndim == 0 and set(own) == set(paths):
+            place = {own[0]: float(value), own[1]: float(dataset[value.attrs["other_value"]])}
+            out.append((str(name).partition(":")[0], place[paths[0]], place[paths[1]]))
     return out
 
 
-def _lines(dataset, lines, axes):
+def _lines(dataset, lines, paths):
+    """(DataArray, the Dataset that it comes from or None) for each line to draw, checked."""
     import xarray as xr
 
     if lines is None:
-        return [dataset[name] for name in dataset.data_vars if "path" in dataset[name].attrs and _is_line(dataset[name], axes)]
+        return _lines_of(dataset, paths)
     out = []
     for item in _listed(lines):
         if isinstance(item, xr.Dataset):
-            out += [item[name] for name in item.data_vars if "path" in item[name].attrs and _is_line(item[name], axes)]
+            out += _lines_of(item, paths)
+        elif isinstance(item, str):
+            if item not in dataset.data_vars:
+                raise ValueError(f"lines has the unknown entry {item!r}; the dataset has {list(dataset.data_vars)}")
+            out.append((_fitting(dataset[item], paths), dataset))
+        elif isinstance(item, xr.DataArray):
+            out.append((_fitting(item, paths), None))
         else:
-            out.append(item)
+            raise TypeError(f"lines must hold names, DataArrays or Datasets, got {shown(item)}")
     return out
 
 
-def _line(item, dataset, axes):
-    import xarray as xr
+def _lines_of(dataset, paths):
+    return [(array, dataset) for array in dataset.data_vars.values() if _is_line(array, paths)]
 
-    if isinstance(item, str):
-        if item not in dataset.data_vars:
-            raise ValueError(f"lines has the unknown entry {item!r}; the dataset has {list(dataset.data_vars)}")
-        item = dataset[item]
-    if not isinstance(item, xr.DataArray):
-        raise TypeError(f"lines must hold names, DataArrays or Datasets, got {shown(item)}")
-    if not _is_line(item, axes):
+
+def _is_line(array, paths):
+    return "path" in array.attrs and array.ndim == 1 and {axis_path(array[array.dims[0]]), array.attrs["path"]} == set(paths)
+
+
+def _fitting(item, paths):
+    if not _is_line(item, paths):
         raise ValueError(
-            f"lines: {item.name!r} runs along {list(item.dims)} and gives {item.attrs.get('path')!r}; "
-            f"a line in this diagram runs along one of {list(axes)} and gives the other"
+            f"lines: {item.name!r} runs along {[axis_path(item[d]) for d in item.dims]} and gives {item.attrs.get('path')!r}; "
+            f"a line in this diagram runs along one of {list(paths)} and gives the other"
         )
-    along, value = item[item.dims[0]].values, item.values
-    kind = str(item.name).partition(":")[0]
-    return (kind, kind, along, value) if item.dims[0] == axes[0] else (kind, kind, value, along)
+    return item

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..ensemble.hyperparameters import symbol
 from ..support.checks import complex_array, shown
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.axes import Axes
 
 __all__ = [
@@ -27,10 +29,14 @@ __all__ = [
     "VERMILLION",
     "YELLOW",
     "axes_or_new",
+    "axis_path",
+    "axis_symbol",
     "draw_cloud",
+    "draw_curve",
     "finite_eigenvalues",
     "legend_beside",
     "require_dataset",
+    "smooth",
 ]
 
 #: Okabe and Ito's colours.
@@ -43,6 +49,8 @@ COUNT_COLOURS = ("#ffffff", "#e6ecf1", "#b9d9ee", "#f3c26b", "#d9896a", "#b06aa0
 _WIDTH = 3.4
 #: Points of a cloud above which a vector format holds it as pixels.
 _RASTER = 5000
+#: Steps between two computed points of a smooth curve, and the number of points above which nobody sees the corners.
+_STEPS, _DENSE = 12, 60
 
 
 def axes_or_new(ax: Axes | None, height: float = 3.0) -> Axes:
@@ -78,6 +86,71 @@ def finite_eigenvalues(values: npt.ArrayLike, name: str = "eigenvalues") -> np.n
     if array.size == 0:
         raise TypeError(f"{name} must be a non-empty array of numbers, got {shown(values)}")
     return array
+
+
+def axis_path(coordinate: xr.DataArray) -> str:
+    """The path of the hyperparameter along an axis of a phase diagram, such as "gain.h"; its name where it does not say."""
+    return str(coordinate.attrs.get("path", coordinate.name))
+
+
+def axis_symbol(coordinate: xr.DataArray) -> str:
+    """The symbol of the hyperparameter along an axis of a phase diagram, in TeX."""
+    return str(coordinate.attrs.get("symbol", symbol(axis_path(coordinate))))
+
+
+def smooth(place: npt.ArrayLike, value: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """A smooth curve through points, for the eye: between two of them it stays between their values, and it breaks at NaN.
+
+    Parameters
+    ----------
+    place, value : 1-D arrays of equal length
+        Where ``place`` does not ascend, or the points are too few or so many that lines between them look smooth, they come back
+        as they are.
+
+    Returns
+    -------
+    place, value : arrays with the points and what lies between them
+    marks : list of int
+        Which entries are the points that were given, where anything was put between them; else empty.
+    """
+    place, value = np.asarray(place, dtype=float), np.asarray(value, dtype=float)
+    known = np.isfinite(place) & np.isfinite(value)
+    if place.size > _DENSE or known.sum() < 3 or not (np.diff(place[known]) > 0).all():
+        return place, value, []
+    from scipy.interpolate import PchipInterpolator
+
+    pieces, marks, length = [], [], 0
+    for run in np.split(np.arange(place.size), np.flatnonzero(np.diff(known)) + 1):
+        if not known[run[0]]:
+            pieces.append(np.array([[np.nan], [np.nan]]))
+        elif run.size == 1:  # nothing to join
+            pieces.append(np.array([place[run], value[run]]))
+            marks.append(length)
+        else:
+            fine = np.interp(np.arange(_STEPS * (run.size - 1) + 1) / _STEPS, np.arange(run.size), place[run])
+            between = PchipInterpolator(place[run], value[run])(fine)
+            between[::_STEPS] = value[run]  # the points themselves, to the last bit
+            pieces.append(np.array([fine, between]))
+            marks += list(range(length, length + fine.size, _STEPS))
+        length += pieces[-1].shape[1]
+    curve = np.concatenate(pieces, axis=1)
+    return curve[0], curve[1], marks
+
+
+def draw_curve(ax: Axes, place: npt.ArrayLike, value: npt.ArrayLike, *, upright: bool = False, **style: Any) -> None:
+    """A smooth curve through computed points, which are marked where they are few.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    place, value : 1-D arrays, as for :func:`smooth`
+    upright : bool, whether ``place`` runs vertically
+    style : as for ``ax.plot``
+    """
+    along, across, marks = smooth(place, value)
+    if marks:
+        style = {"marker": "o", "markersize": 2.5, "markevery": marks} | style
+    ax.plot(*((across, along) if upright else (along, across)), **style)
 
 
 def draw_cloud(ax: Axes, values: np.ndarray, colour: str, size: float, *, zorder: float, label: str) -> None:

@@ -14,7 +14,8 @@ To make a class of your own saved, give it a name of its own::
 
 That is all (``result`` is also ``gt.result``). The decorator makes it known to ``save``, ``load`` and journals, gives it an
 ``as_dict()`` for other programs (a type checker sees it where the class says ``as_dict = dict_of``) and lets it be pickled without
-what it has cached. A NamedTuple works alike. A class that is neither names the attributes that make it again:
+what it has cached. Where the class does not say otherwise its ``repr`` is one line, notebooks show its report (``__str__``), and
+its objects are compared by content. A NamedTuple works alike. A class that is neither names the attributes that make it again:
 ``@result("network", fields=("ensemble", "matrices", "biases"))`` is one whose constructor takes arguments of these names, and
 whose objects have attributes of these names. A subclass with the kind of its parent comes back as its parent.
 
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..support.checks import shown, texts
+from .display import brief, first_line, in_html, same, written
 from .provenance import cell_text, json_ready, require_same_cell
 
 if TYPE_CHECKING:
@@ -166,6 +168,14 @@ def register(kind: str, cls: type[_T], fields: Sequence[str] | None = None) -> t
         given.as_dict = dict_of
     if "__reduce__" not in vars(cls) and not issubclass(cls, tuple):
         given.__reduce__ = _reduce
+    if not written(cls, "__repr__"):
+        given.__repr__ = _line
+    if not hasattr(cls, "_repr_html_") and written(cls, "__str__"):
+        given._repr_html_ = _html
+    if not written(cls, "__eq__"):
+        given.__eq__ = _equal
+        if cls.__hash__ is not None:
+            given.__hash__ = _hash
     return cls
 
 
@@ -256,6 +266,44 @@ def _reduce(self):
 
 def _made(cls, values):
     return cls(**values)
+
+
+def _line(self):
+    """One line: the first of the report where there is one, else the fields, those left out that a dataclass leaves out."""
+    if written(type(self), "__str__"):
+        return f"{type(self).__name__}({first_line(str(self))})"
+    hidden = {f.name for f in dataclass_fields(self) if not f.repr} if is_dataclass(self) else ()
+    shown = [f"{name}={brief(value)}" for name, value in _content(self).items() if name not in hidden]
+    return first_line(f"{type(self).__name__}({', '.join(shown)})")
+
+
+def _html(self):
+    return in_html(str(self))
+
+
+def _equal(self, other):
+    if type(self) is not type(other):
+        return NotImplemented
+    return self is other or same(_content(self), _content(other))
+
+
+def _hash(self):
+    return hash((type(self), *filter(_hashable, _content(self).values())))
+
+
+def _hashable(value):
+    """Whether equal values have equal hashes: nan's depends on where it stands in memory, arrays have none."""
+    if type(value) is float:
+        return not math.isnan(value)
+    return type(value) in (str, int, bool) or is_result(value) and type(value).__hash__ is not None
+
+
+def _content(value):
+    """The fields; where nobody has said what they are, all there is."""
+    try:
+        return _values(value)
+    except TypeError:
+        return vars(value)
 
 
 def plain(value: Any) -> Any:

@@ -44,6 +44,8 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
+        elif callable(end := getattr(self.report, "end", None)):
+            end()
 
     def note(self, text: str) -> None:
         """Show a line beside the bar, or hand it to the callable's own ``note`` if it has one."""
@@ -104,6 +106,8 @@ class TimeLeft:
 class Counter:
     """A ``progress`` that writes one line of text, "label: 12/40, 3:05 left", for one piece of work or several after another.
 
+    What the work says is running, if it does, stands behind: "diagnosis: 18/31, 0:04 left: theory at the states".
+
     Parameters
     ----------
     label : str
@@ -117,23 +121,41 @@ class Counter:
         self.label, self.file, self.every, self.clock = label, file, every, clock
         self.done, self.told, self.width = 0, clock(), 0
         self.total: int | None = None
+        self.running = ""
         self.left = TimeLeft(clock)
+
+    def note(self, text: str) -> None:
+        """What runs now; a terminal shows it at once."""
+        self.running = text
+        if self.total is not None and self.done < self.total and self.file.isatty():
+            self._renew(self._text(self.left(self.done, self.total)))
 
     def __call__(self, done: int, total: int) -> None:
         if done < self.done or total != self.total and self.done == self.total:
             self.left = TimeLeft(self.clock)  # the next piece of work
         self.done, self.total = done, total
-        left = self.left(done, total)
-        text = f"{self.label}: {done}/{total}"
-        if done < total and left is not None:
-            text += f", {_clock_face(left)} left"
+        text = self._text(self.left(done, total))
         if self.file.isatty():
-            end = "\n" if done == total else ""
-            print("\r" + text.ljust(self.width), end=end, file=self.file, flush=True)
-            self.width = len(text)
+            self._renew(text)
         elif self.clock() - self.told >= self.every:
             print(text, file=self.file, flush=True)
             self.told = self.clock()
+
+    def end(self) -> None:
+        """Work has ended, perhaps before it was done: what is written next begins a line of its own."""
+        if self.total is not None and self.done < self.total and self.file.isatty():
+            print(file=self.file, flush=True)
+
+    def _text(self, left):
+        text = f"{self.label}: {self.done}/{self.total}"
+        if self.done < self.total:
+            text += "" if left is None else f", {_clock_face(left)} left"
+            text += self.running and f": {self.running}"
+        return text
+
+    def _renew(self, text):
+        print("\r" + text.ljust(self.width), end="\n" if self.done == self.total else "", file=self.file, flush=True)
+        self.width = len(text)
 
 
 def _clock_face(seconds):

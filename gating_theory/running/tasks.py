@@ -48,14 +48,25 @@ def collect(
     journal : path of a file for finished tasks, optional
     work : dict, JSON-ready
         All that the results depend on, for the journal.
+
+    Raises
+    ------
+    KeyboardInterrupt : with a note of how much is in the journal
+    Whatever ``function`` raises
     """
     out: list[Any] = [None] * len(tasks)
     with nullcontext() if journal is None else Journal(journal, work or {}) as pieces:
         results = run_tasks(function, tasks, executor, pieces)
-        with closing(results), Progress(progress, sum(sizes), unit) as tell:
-            for i, result in results:
-                out[i] = result
-                tell(sizes[i])
+        try:
+            with closing(results), Progress(progress, sum(sizes), unit) as tell:
+                for i, result in results:
+                    out[i] = result
+                    tell(sizes[i])
+        except KeyboardInterrupt as stop:
+            if pieces is not None:
+                kept = sum(sizes[i] for i in pieces.pieces)
+                stop.add_note(f"{kept} of {sum(sizes)} {unit}s are in {journal}: the same work goes on from there")
+            raise
     return out
 
 

@@ -6,14 +6,10 @@ import multiprocessing
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from ..support.checks import integer
 
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
-
-__all__ = ["cores", "end_with_parent", "worker_pool"]
+__all__ = ["allowed_jobs", "cores", "end_with_parent"]
 
 #: Workers for each core: more only take memory.
 _PER_CORE = 4
@@ -30,8 +26,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def worker_pool(jobs: int) -> ProcessPoolExecutor:
-    """So many worker processes, which end when this process does, even if it is killed.
+def allowed_jobs(jobs: int) -> int:
+    """A number of worker processes, checked.
 
     Parameters
     ----------
@@ -41,14 +37,11 @@ def worker_pool(jobs: int) -> ProcessPoolExecutor:
     ------
     TypeError, ValueError : other numbers
     """
-    from concurrent.futures import ProcessPoolExecutor
-
     jobs, own = integer("jobs", jobs, low=1), cores()
     if jobs > _PER_CORE * own:
-        raise ValueError(
-            f"jobs must be at most {_PER_CORE * own}, {_PER_CORE} for each of the {own} cores allowed here, got {jobs}"
-        )
-    return ProcessPoolExecutor(jobs, initializer=end_with_parent)
+        most = f"{_PER_CORE * own}, {_PER_CORE} for each of the {own} cores that this process may use"
+        raise ValueError(f"jobs must be at most {most}, got {jobs}")
+    return jobs
 
 
 def end_with_parent() -> None:

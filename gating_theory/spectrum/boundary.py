@@ -202,7 +202,8 @@ class Boundary:
         around = np.unique(np.round([leaks.max(), leaks.min(), 1.0], 12))
         x = np.concatenate([np.linspace(-bound, bound, 91), ticks, *(a + near for a in around), *(a - near for a in around)])
         x = np.unique(np.round(x[np.abs(x) <= bound], 13))
-        y = bound * np.concatenate([[_LAYER], 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03, 1.0, 46)])
+        # sorted: rows out of order would draw loops that are not there
+        y = bound * np.sort(np.concatenate([[_LAYER], 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03, 1.0, 46)]))
         return x, y
 
     def _between_leaks(self, x):

@@ -6,79 +6,127 @@ included. Nothing is summed over the region itself, where densities can be large
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 
-__all__ = ["disc_mass", "pixel_row"]
+__all__ = ["Circle", "crossings", "pixel_row"]
 
 #: Points on the contour between which the boundary of the support is looked for.
 _SCAN = 129
-#: Gauss-Legendre nodes of each arc, one after the other until two results agree.
-_NODES = (16, 32, 64, 128, 256, 512, 1024)
+#: Gauss-Legendre nodes of each piece, one after the other until two results agree.
+_NODES = (8, 16, 32, 64, 128, 256, 512, 1024)
+#: Towards the real axis nodes are denser like this power of their distance from it: the layer of support between the leaks is thin.
+_POWER = 3
 #: Gauss-Legendre nodes along each side of a pixel.
 _SIDE_NODES = 4
 
 Function = Callable[[np.ndarray], np.ndarray]
 
 
-def disc_mass(center: complex, radius: float, tol: float, excess: Function, resolvent: Function, n_state: int) -> float:
-    """Fraction of the eigenvalues in the disc |lambda - center| < radius, ``radius`` > 0.
+def crossings(center: complex, radius: float) -> tuple[float, ...]:
+    """Where a circle crosses the real axis, two numbers or none."""
+    height = center.imag / radius
+    if abs(height) >= 1.0:
+        return ()
+    reach = radius * float(np.sqrt((1.0 - height) * (1.0 + height)))
+    return center.real - reach, center.real + reach
 
-    Gauss-Legendre on the arcs between the boundary of the support, nodes doubled until two results agree to ``tol``.
+
+class Circle:
+    """Contour integrals around the disc |lambda - center| < radius.
+
+    Gauss-Legendre between the points where the circle crosses the boundary of the support or the real axis, between which the
+    resolvent is smooth.
 
     Parameters
     ----------
-    center, radius, tol : numbers
-    excess : callable, complex arrays in the upper half plane -> spectral radius of T minus 1, positive inside the support
-    resolvent : callable, complex arrays -> g per unit
-    n_state : int, d
+    center : complex
+    radius : float > 0
+    excess : callable, complex arrays in the upper half plane -> a number that is positive inside the support, negative outside
+    atoms : sequence of (lambda, mass)
+        Eigenvalues of which a finite fraction sits in one place: an atom within the open disc counts, one on its rim does not.
 
-    Raises
-    ------
-    ConvergenceError : the tolerance was not reached with 1024 nodes an arc (``estimate`` carries the last value)
+    Attributes
+    ----------
+    crossings : tuple of float, where the circle crosses the real axis
     """
-    half = center.imag == 0.0  # the lower half of a symmetric contour is the mirror image
-    cuts = _cuts(center, radius, excess, half)
-    previous = None
-    for nodes in _NODES:
+
+    def __init__(self, center: complex, radius: float, excess: Function, atoms: Sequence[tuple[complex, float]] = ()) -> None:
+        self.center, self.radius, self._atoms = center, radius, atoms
+        half = center.imag == 0.0  # the lower half of a symmetric contour is the mirror image
+        self._turn = np.pi if half else 2.0 * np.pi
+        self.crossings = crossings(center, radius)
+        cuts = self._cuts(excess, half)
+        self._pieces: list[tuple[float, float, int]] = []
+        for a, b in zip(cuts[:-1], cuts[1:]):
+            first, last = (any(abs(center + radius * np.exp(1j * t) - x) < 1e-8 * radius for x in self.crossings) for t in (a, b))
+            middle = 0.5 * (a + b)
+            pieces = [(a, middle), (b, middle)] if first and last else [(b, a)] if last else [(a, b)]
+            self._pieces += [(*piece, _POWER if first or last else 1) for piece in pieces]
+
+    def mass(self, resolvent: Function, n_state: int, nodes: int) -> float:
+        """Fraction of the eigenvalues in the disc, with so many nodes a piece.
+
+        Parameters
+        ----------
+        resolvent : callable, complex arrays -> g per unit
+        n_state : int, d
+        nodes : int
+        """
         points, weights = np.polynomial.legendre.leggauss(nodes)
-        theta = np.concatenate([0.5 * (a + b) + 0.5 * (b - a) * points for a, b in zip(cuts[:-1], cuts[1:])])
-        w = np.concatenate([0.5 * (b - a) * weights for a, b in zip(cuts[:-1], cuts[1:])])
-        turn = radius * np.exp(1j * theta)
+        points, weights = 0.5 * (1.0 + points), 0.5 * weights
+        theta = np.concatenate([a + (b - a) * points**power for a, b, power in self._pieces])
+        w = np.concatenate([abs(b - a) * power * points ** (power - 1) * weights for a, b, power in self._pieces])
+        turn = self.radius * np.exp(1j * theta)
+        g = resolvent(self.center + turn)
+        inside = 0.0
+        for place, mass in self._atoms:
+            g = g - mass / (self.center + turn - place)
+            inside += mass * (abs(place - self.center) < self.radius)
         # d lambda = i (lambda - center) d theta
-        total = np.sum(w * turn * resolvent(center + turn))
-        mass = float(total.real) / (np.pi if half else 2.0 * np.pi) / n_state
-        if previous is not None and abs(mass - previous) <= tol:
-            return float(min(max(mass, 0.0), 1.0))
-        previous = mass
-    raise ConvergenceError(f"mass of the disc at {center}, radius {radius}: not converged to {tol}", estimate=mass)
+        return float((np.sum(w * turn * g).real / self._turn + inside) / n_state)
 
+    def settled(self, resolvent: Function, n_state: int, tol: float) -> tuple[float, int]:
+        """The mass and the nodes a piece that it took: doubled until two results agree to ``tol``.
 
-def _cuts(center, radius, excess, half):
-    """Angles at which the contour crosses the boundary of the support or the real axis, both ends included."""
-    span = np.pi if half else 2.0 * np.pi
+        Raises
+        ------
+        ConvergenceError : the tolerance was not reached with 1024 nodes (``estimate`` carries the last value)
+        """
+        previous = None
+        for nodes in _NODES:
+            mass = self.mass(resolvent, n_state, nodes)
+            if previous is not None and abs(mass - previous) <= tol:
+                return mass, nodes
+            previous = mass
+        raise ConvergenceError(
+            f"mass of the disc at {self.center}, radius {self.radius}: not converged to {tol} along its rim", estimate=mass
+        )
 
-    def f(theta):
-        z = center + radius * np.exp(1j * theta)
-        return excess(z.real + 1j * np.abs(z.imag))
+    def _cuts(self, excess, half):
+        """Angles at which the contour crosses the boundary of the support or the real axis, both ends included."""
 
-    grid = np.linspace(0.0, span, _SCAN)
-    grid[[0, -1]] += np.array([1e-9, -1e-9])
-    value = f(grid)
-    change = np.flatnonzero(value[:-1] * value[1:] < 0)
-    cuts = [0.0]
-    if change.size:
-        low = np.where(value[change] > 0, grid[change], grid[change + 1])
-        high = np.where(value[change] > 0, grid[change + 1], grid[change])
-        cuts += sorted(bracketed_root(lambda t: np.clip(f(t), -50, 50), low, high))
-    if not half:  # g is not smooth across the real axis between the leaks
-        crossing = [t for t in (np.arcsin(np.clip(-center.imag / radius, -1, 1)),) if abs(center.imag) < radius]
-        cuts += [t % (2 * np.pi) for c in crossing for t in (c, np.pi - c)]
-    return np.unique(np.append(cuts, span))
+        def f(theta):
+            z = self.center + self.radius * np.exp(1j * theta)
+            return excess(z.real + 1j * np.abs(z.imag))
+
+        grid = np.linspace(0.0, self._turn, _SCAN)
+        grid[[0, -1]] += np.array([1e-9, -1e-9])
+        value = f(grid)
+        change = np.flatnonzero(value[:-1] * value[1:] < 0)
+        cuts = [0.0]
+        if change.size:
+            low = np.where(value[change] > 0, grid[change], grid[change + 1])
+            high = np.where(value[change] > 0, grid[change + 1], grid[change])
+            cuts += sorted(bracketed_root(lambda t: np.clip(f(t), -50, 50), low, high))
+        if not half and self.crossings:  # g is not smooth across the real axis between the leaks
+            angle = np.arcsin(-self.center.imag / self.radius)
+            cuts += [t % (2 * np.pi) for t in (angle, np.pi - angle)]
+        return np.unique(np.append(cuts, self._turn))
 
 
 def pixel_row(x: np.ndarray, low: float, high: float, resolvent: Function, n_state: int) -> np.ndarray:
@@ -91,7 +139,7 @@ def pixel_row(x: np.ndarray, low: float, high: float, resolvent: Function, n_sta
     ----------
     x : (n,) array, centres of the pixels at equal distances
     low, high : imaginary parts of the row's lower and upper side
-    resolvent, n_state : as in :func:`disc_mass`
+    resolvent, n_state : as in :meth:`Circle.mass`
     """
     width = x[1] - x[0]
     edges = np.append(x - 0.5 * width, x[-1] + 0.5 * width)

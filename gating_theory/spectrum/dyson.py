@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,7 @@ import numpy as np
 
 from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
+from ..ensemble.vanishing import shared_leaks
 from ..errors import ConvergenceError
 from .determinant import LoopMonomials, loops, monomial, perron_start, reachable, spectral_radius
 
@@ -36,6 +38,10 @@ Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 _CHUNK = 400_000  # sites x lambdas x monomials worked on at once: arrays that stay in the second-level cache
 _TINY = 1e-300
+#: Sites among which shared leaks are looked for; relative difference up to which a lambda is one of them.
+_SOME, _ROUNDING = 24, 1e-14
+#: Weight below which an atom is none, and where the order of a zero is measured: as far from it, and a hundredth of that.
+_FAINT, _BESIDE = 1e-4, 1e-5
 
 
 class _Block(LoopMonomials[int]):
@@ -93,7 +99,7 @@ class Population:
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
         self.keys: tuple[Key, ...] = self._expand(1, None)["keys"]
         self._set_balance()
-        self.blocks = self._find_blocks()
+        self.blocks = self._find_blocks(self.keys)
 
     def expansion(self, center: int) -> dict[str, Any]:
         """Coefficients of chi and Gram coefficients of the monomials, in powers of lambda - center; ``center`` is 0 or 1.
@@ -158,17 +164,60 @@ class Population:
         self._balance = balance
         del self._centers[1]
 
-    def _find_blocks(self) -> list[_Block]:
-        """Loops of messages with their monomials; the determinant factorises over them."""
+    def _find_blocks(self, keys: Iterable[Key]) -> list[_Block]:
+        """Loops of messages with their monomials, of those given; the determinant factorises over them."""
         feeds = np.zeros((self.n, self.n), dtype=bool)
+        alive = set(keys)
         for rows, columns in self.keys:
-            if len(rows) == 1 and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
+            if len(rows) == 1 and (rows, columns) in alive and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
                 feeds[rows[0], columns[0]] = True
         blocks = []
         for members in loops(reachable(feeds)):
-            chosen = [m for m, (rows, columns) in enumerate(self.keys) if {*rows, *columns} <= set(members)]
+            chosen = [m for m, key in enumerate(self.keys) if key in alive and {*key[0], *key[1]} <= set(members)]
             blocks.append(_Block.of(members, [self.keys[m] for m in chosen], chosen))
         return blocks
+
+    # --- leaks that many sites share
+
+    @cached_property
+    def shared_leaks(self) -> list[complex]:
+        """Leaks of a finite fraction of the sites, found among a few of them: there the determinant may have fewer terms."""
+        some = np.unique(np.linspace(0, self.weights.size - 1, _SOME).astype(int))
+        return [leak for leak, _ in shared_leaks(self.expansion(0)["chi"][:, some])]
+
+    def _at_leak(self, leak):
+        """This population with the loops that are left at a shared leak, where monomials may vanish at all sites."""
+        _, c = self._coefficients(np.array([leak]))
+        here = c[0] @ self.weights
+        _, c = self._coefficients(np.array([leak * (1.0 + 1e-3) + 1e-3j]))
+        alive = here > 1e-20 * (c[0] @ self.weights)
+        out = copy(self)
+        out.blocks = self._find_blocks([key for key, lives in zip(self.keys, alive) if lives])
+        return out
+
+    @cached_property
+    def atoms(self) -> list[tuple[complex, float]]:
+        """[(lambda, weight per unit)]: eigenvalues of which a finite fraction sits in one place [T4].
+
+        A site adds to one as often as its determinant vanishes there, the unknowns being what they are.
+        """
+        found = ((leak, self._order_of_zero(leak)) for leak in self.shared_leaks)
+        return [(leak, weight) for leak, weight in found if weight > _FAINT]
+
+    def _order_of_zero(self, leak):
+        """Average over sites of half the power of |lambda - leak| with which the determinants vanish."""
+        here = self._at_leak(leak)
+        solution = here.solve(np.array([leak]))
+        at = leak + _BESIDE * 1j * np.array([0.0, 1.0, 1e-2])
+        base, c = here._coefficients(at)
+        totals = [base + np.einsum("m,lms->ls", here._scale(b, x, tau)[0], c[:, b.monomials]) for b, x, tau in
+                  zip(here.blocks, solution.x, solution.tau) if x.max() > 0.0]  # fmt: skip
+        out = 0.0
+        for count, total in [(1.0, total) for total in totals] + [(1.0 - len(totals), base)]:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                order = np.log(total[1] / total[2]) / (2.0 * np.log(1e2))
+            out += count * float(self.weights @ np.where(total[0] <= 1e-16 * total[1], np.round(order), 0.0))
+        return out
 
     # --- coefficients at given lambda
 
@@ -444,6 +493,13 @@ class Population:
         per unit area and unit (integrates to d). ``radius`` as in :meth:`solve`. Raises ConvergenceError.
         """
         out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
+        special = np.array([self._shared(one) is not None for one in lam], dtype=bool) if self.shared_leaks else np.zeros(0, bool)
+        if special.any():
+            self._evaluate_at_leaks(lam, special, out, tol)
+            rest = self.evaluate(lam[~special], what, tol, None if radius is None else radius[~special])
+            for name, value in rest.items():
+                out[name][~special] = value
+            return out
         if radius is None:
             radius = spectral_radius(self.transfer_moments(lam))
 
@@ -457,6 +513,21 @@ class Population:
                 base, c = self._coefficients(lam[part])
                 self._collect(lam[part], part, base, c, solution, out)
         return out
+
+    def _shared(self, one):
+        """The shared leak that a lambda is equal to, to rounding, or None."""
+        return next((leak for leak in self.shared_leaks if abs(one - leak) <= _ROUNDING * (1.0 + abs(leak))), None)
+
+    def _evaluate_at_leaks(self, lam, special, out, tol):
+        """Fill ``out`` where lambda is a shared leak: limits there, and what is infinite on atoms."""
+        for i in np.flatnonzero(special):
+            leak = self._shared(lam[i])
+            here = self._at_leak(leak)
+            here.shared_leaks = []
+            values = here.evaluate(lam[i : i + 1], out, tol)
+            atom = any(place == leak for place, _ in self.atoms)
+            for name, value in values.items():
+                out[name][i] = {"potential": -np.inf, "resolvent": np.inf}.get(name, value[0]) if atom else value[0]
 
     def _collect(self, lam, part, base, c, solution, out):
         """Fill ``out`` at the indices ``part`` from the solved unknowns."""

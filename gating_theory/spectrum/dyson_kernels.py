@@ -2,6 +2,9 @@
 
 Imported where used, because compiling machinery takes a second to import; compiled code is cached on disk.
 Arrays: L lambdas, M sites, m monomials. Sites are worked on in stretches that stay in the first-level cache.
+
+Loops that add up store nothing. One that does both is compiled twice, for arrays that might overlap and for others, and which of
+the two runs, and so the order of the sum, would depend on where in memory the arrays happen to lie.
 """
 
 from __future__ import annotations
@@ -84,9 +87,10 @@ def usage_moments(
                 total[s] = 1.0 / max(total[s], 1e-300)
             for m in range(n):
                 row = pi[m]
-                acc = 0.0
                 for s in range(size):
                     row[s] *= total[s]
+                acc = 0.0
+                for s in range(size):
                     acc += w[start + s] * row[s]
                 first[l, m] += acc
             for m in range(n):
@@ -131,6 +135,7 @@ def response(
     curvature, mixed = np.zeros(L), np.zeros((L, n), dtype=np.complex128)
     d_re, d_im = np.empty((n, M)), np.empty((n, M))
     total_re, total_im, h_total = np.empty(M), np.empty(M), np.empty(M)
+    totals, bend = np.empty(M), np.empty(M)
     for l in range(L):
         a, b = t[l].real, t[l].imag
         for s in range(M):
@@ -156,21 +161,28 @@ def response(
                 total_re[s] += x
                 total_im[s] += y
                 h_total[s] += h * gram[g, s]
-        logs, acc_re, acc_im, acc_h = 0.0, 0.0, 0.0, 0.0
         for s in range(M):
             total = base[l, s]
             for m in range(n):
                 total += scale[l, m] * c[l, m, s]
-            if with_log:
-                logs += w[s] * np.log(total)
+            totals[s] = total
             inverse = 1.0 / max(total, 1e-300)
             re, im = total_re[s] * inverse, total_im[s] * inverse
-            acc_re += w[s] * re
-            acc_im += w[s] * im
-            if with_density:
-                acc_h += w[s] * (h_total[s] * inverse - re * re - im * im)
-                total_re[s], total_im[s], h_total[s] = re, im, w[s] * inverse
+            total_re[s], total_im[s] = re, im
+            bend[s] = h_total[s] * inverse - re * re - im * im
+            h_total[s] = w[s] * inverse
+        logs, acc_re, acc_im, acc_h = 0.0, 0.0, 0.0, 0.0
+        if with_log:
+            for s in range(M):
+                totals[s] = np.log(totals[s])
+            for s in range(M):
+                logs += w[s] * totals[s]
+        for s in range(M):
+            acc_re += w[s] * total_re[s]
+            acc_im += w[s] * total_im[s]
         if with_density:
+            for s in range(M):
+                acc_h += w[s] * bend[s]
             for m in range(n):
                 f, row, row_re, row_im = scale[l, m], c[l, m], d_re[m], d_im[m]
                 sum_re, sum_im = 0.0, 0.0

@@ -14,13 +14,13 @@ from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
-from ..errors import CapabilityError
+from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
 from .boundary import Boundary
 from .determinant import spectral_radius
-from .disc_mass import disc_mass, pixel_row
+from .disc_mass import Circle, crossings, pixel_row
 from .dyson import Population
 from .edge import FixedPointEdge, SitesEdge
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
@@ -33,8 +33,19 @@ _FEW, _FINE, _COARSE = 1000, 1e-5, 1e-4
 _ROOM, _MUCH_ROOM = 100_000, 400_000
 #: Sites of a population that is cheap enough to be made denser in the leak.
 _CHEAP = 300
-#: How much denser in the leak a population is that contour integrals are taken with.
-_CONTOUR_LEAK_NODES = 16
+#: Lambdas closer than this to the leaks' interval feel single sites: nodes cluster at their leaks, for so many lambdas at once, and
+#: for so many in all.
+_NEAR, _AT_ONCE, _MOST_NEAR = 0.1, 2, 64
+#: How much denser in the leak a population is for few lambdas, and for contours where nodes cannot cluster, because several fields
+#: set the leak.
+_FEW_LEAK_NODES, _LEAK_NODES = 4, 16
+#: Tolerance of the second population of a mass: as asked for, at least this; the first one's is ten times that, at most the other.
+_FINE_MASS, _COARSEST = 1e-6, 1e-2
+#: Refinements of a population one after the other: by what the tolerance is multiplied, and room.
+_REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
+_FINEST = 1e-15
+#: The power of the tolerance that populations of one or two fields are made for.
+_SHARPER = 1.5
 
 
 class Spectrum:
@@ -219,38 +230,120 @@ class Spectrum:
 
     # --- inside
 
-    def _population(self, count, fixed_tol=None, leak_nodes=1):
-        """The sites for ``count`` lambdas: the given ones, or made for a tolerance, ``leak_nodes`` times denser in the leak."""
+    def _population(self, tol, leak_nodes=1, room=_ROOM):
+        """The given sites, or some made for a tolerance, ``leak_nodes`` times denser in the leak; kept for the next time."""
         if self.fixed_point is None:
             return self._given
-        few = fixed_tol is None and count <= _FEW
-        tol = fixed_tol or self.tol or (_FINE if few else _COARSE)
-        leak_nodes = 4 if few else leak_nodes
-        if (tol, leak_nodes) not in self._populations:
-            room = _ROOM if count <= _FEW else _MUCH_ROOM
+        if (tol, leak_nodes, room) not in self._populations:
             sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
-            self._populations[tol, leak_nodes] = Population(sites)
-        return self._populations[tol, leak_nodes]
+            self._populations[tol, leak_nodes, room] = Population(sites)
+        return self._populations[tol, leak_nodes, room]
 
-    def _evaluate(self, lam, what, tol=None, accuracy=1e-10, population=None):
-        """One quantity at an array of any shape; of conjugate lambdas one is computed."""
+    def _clustered(self, leaks, tol, room=_ROOM):
+        """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
+        if self.fixed_point is None:
+            return self._given
+        leak_nodes = 1 if self._leak_of_one_field else _LEAK_NODES
+        return Population(self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes, leaks=leaks))
+
+    @property
+    def _leak_of_one_field(self):
+        return len(self.cell.compiled.pole_variables) == 1
+
+    def _groups(self, lam):
+        """[(indices, function of a tolerance and a room)]: lambdas (L,) that share a population, and how it is made.
+
+        Next to the leaks' intervals populations cluster there, two real parts each, unless these are too many.
+        """
+        count = lam.size
+        near = np.zeros(count, dtype=bool)
+        if self.fixed_point is not None and self._leak_of_one_field and count <= _FEW:
+            for low, high in self._edge.continua:
+                near |= (low < lam.real) & (lam.real < high) & (np.abs(lam.imag) < _NEAR * (high - low))
+        places = np.unique(lam.real[near])
+        if places.size > _MOST_NEAR:
+            near[:] = False
+        groups = [places[i : i + _AT_ONCE] for i in range(0, places.size, _AT_ONCE)] if near.any() else []
+        out = [
+            (np.flatnonzero(near & np.isin(lam.real, group)), partial(self._clustered, tuple(group.tolist()))) for group in groups
+        ]
+        if not near.all():
+            leak_nodes = _FEW_LEAK_NODES if count <= _FEW else 1
+
+            def common(tol, room=_ROOM if count <= _FEW else _MUCH_ROOM):
+                return self._population(tol, leak_nodes, room)
+
+            out.append((np.flatnonzero(~near), common))
+        return out
+
+    def _tol_for(self, count):
+        """Tolerance of the populations for ``count`` lambdas."""
+        return self._sharpened(self.tol or _FINE) if count <= _FEW else self.tol or _COARSE
+
+    def _sharpened(self, tol):
+        """Less than ``tol`` where that costs next to nothing: with one or two random fields.
+
+        The determinant's zeros lie up to half as far from the real axis as the poles that rules are made for.
+        """
+        varying = 0 if self.fixed_point is None else np.count_nonzero(self.fixed_point.law.stds)
+        return max(_FINEST, tol**_SHARPER) if varying <= 2 else tol
+
+    def _evaluate(self, lam, what, accuracy=1e-10, population=None, settled=False):
+        """One quantity at an array of any shape, from a population if one is given; of conjugate lambdas one is computed.
+
+        ``settled`` real quantities are computed from two populations of each kind, for different tolerances, which have to agree.
+        """
         self._require("resolvent", f"Spectrum.{what}")
         flat = lam.ravel()
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
-        population = self._population(folded.size, tol) if population is None else population
+        value = np.zeros(folded.size, dtype=complex if what == "resolvent" else float)
         radius = None
         if self.fixed_point is not None:  # by the exact edge, which is also cheaper
             radius = spectral_radius(self._edge.transfer_moments(folded, 3.0, 1e-3))
-        value = population.evaluate(folded, {what}, accuracy, radius)[what][back]
+        groups = self._groups(folded) if population is None else [(np.arange(folded.size), lambda tol: population)]
+        for part, make in groups:
+
+            def at(sites, part=part):
+                known = None if radius is None else radius[part]
+                return sites.evaluate(folded[part], {what}, accuracy, known)[what]
+
+            made = make(self._tol_for(folded.size))
+            value[part] = at(made)
+            if settled and self.fixed_point is not None and folded.size <= _FEW:
+                value[part] = self._settled(at, make, made, value[part], folded[part])
+        value = value[back]
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
         return value.reshape(lam.shape)
+
+    def _settled(self, at, make, made, value, lam):
+        """``value`` at lambdas, refined until a population for ten times the tolerance gives it to twice what was asked for.
+
+        The errors of two such populations differ by a factor of three or more.
+        """
+        asked, reached = self.tol or _COARSE, made.sites.tol
+        coarse = at(make(min(0.1, 10.0 * reached)))
+        for factor, room in ((1.0, _ROOM), *_REFINEMENTS):
+            if factor < 1.0:
+                finer = make(max(_FINEST, factor * reached), room)
+                if finer.sites.tol > 0.9 * reached:
+                    continue
+                coarse, value, reached = value, at(finer), finer.sites.tol
+            with np.errstate(invalid="ignore"):
+                difference = np.where(value == coarse, 0.0, np.abs(value - coarse))
+            if difference.max() <= 2.0 * asked:
+                return value
+        raise ConvergenceError(
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, two populations of sites differ by "
+            f"{difference.max():.1e}; ask for a larger tol",
+            estimate=value,
+        )
 
     @underflow_is_zero
     def potential(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Phi(lambda) = lim (1/N) log|det(lambda - J)| [T4], per unit (not divided by d). -inf on an atom."""
         lam = complex_array("lam", lam)
-        value = self._evaluate(lam, "potential")
+        value = self._evaluate(lam, "potential", settled=True)
         return value if lam.ndim else float(value)
 
     @underflow_is_zero
@@ -317,15 +410,16 @@ class Spectrum:
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
-        population = self._population(n * n, tol)
+        room = _ROOM if n * n <= _FEW else _MUCH_ROOM
+        population = self._population(tol, room=room)
         if population.sites.size <= _CHEAP:
             # too few nodes of the leak would show single eigenvalues as dots on the real axis; twice as many are cheap here
-            population = self._population(n * n, tol, leak_nodes=2)
-        value = self._evaluate(x[None, :] + 1j * y[:, None], "density", tol, 1e-3 * tol, population)
+            population = self._population(tol, 2, room)
+        value = self._evaluate(x[None, :] + 1j * y[:, None], "density", 1e-3 * tol, population)
         value = np.maximum(value, 0.0) / self.n_state
         half = 0.5 * (top - bottom) / n
         for j in np.flatnonzero(np.abs(y) <= half * (1 + 1e-9)):
-            resolvent = partial(self._evaluate, what="resolvent", tol=tol, accuracy=1e-3 * tol, population=population)
+            resolvent = partial(self._evaluate, what="resolvent", accuracy=1e-3 * tol, population=population)
             value[j] = pixel_row(x, y[j] - half, y[j] + half, resolvent, self.n_state)
         return x, y, value
 
@@ -360,11 +454,38 @@ class Spectrum:
         tol = real("tol", tol, low=1e-12, high=1.0)
         if radius == 0.0:
             return 0.0
-        # the contour cuts the layer of real eigenvalues between the leaks: many nodes there, fewer digits elsewhere
-        population = self._population(0, self.tol or max(1e-6, 0.1 * tol), leak_nodes=_CONTOUR_LEAK_NODES)
-        resolvent = partial(self._evaluate, what="resolvent", accuracy=1e-8, population=population)
-        return disc_mass(
-            center, radius, tol, lambda z: spectral_radius(population.transfer_moments(z)) - 1.0, resolvent, self.n_state
+        self._require("resolvent", "Spectrum.mass")
+
+        def excess(z):
+            return self._boundary.log_edge(z, rtol=1e-3)
+
+        coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
+        first = self._clustered(crossings(center, radius), self._sharpened(coarse))
+        circle = Circle(center, radius, excess, first.atoms)
+        mass, nodes = circle.settled(self._resolvent_of(first), self.n_state, tol)
+        if self.fixed_point is not None:
+            mass = self._refined_mass(circle, nodes, mass, tol, first.sites.tol)
+        return min(max(mass, 0.0), 1.0)
+
+    def _resolvent_of(self, population):
+        return partial(self._evaluate, what="resolvent", accuracy=1e-8, population=population)
+
+    def _refined_mass(self, circle, nodes, mass, tol, reached):
+        """The mass by populations for smaller and smaller tolerances, until two agree to ``tol``."""
+        difference = np.inf
+        for factor, room in _REFINEMENTS:
+            population = self._clustered(circle.crossings, max(_FINEST, factor * reached), room)
+            if population.sites.tol > 0.9 * reached:
+                continue
+            previous, reached = mass, population.sites.tol
+            mass = circle.mass(self._resolvent_of(population), self.n_state, nodes)
+            difference = abs(mass - previous)
+            if difference <= tol:
+                return mass
+        raise ConvergenceError(
+            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, two populations of sites differ "
+            f"by {difference:.1e}; ask for a larger tol",
+            estimate=mass,
         )
 
     def slow_fraction(self, tau: float, tol: float = 1e-4) -> float:

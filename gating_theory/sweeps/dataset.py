@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble.hyperparameters import symbol, words
+from ..ensemble.hyperparameters import python_names, symbol, words
 from ..results.provenance import provenance
 from .quantity import CRITICAL_STATUS, STATUS
 
@@ -27,7 +27,7 @@ _PADDING = "solutions in ascending order, padded with NaN; count says how many t
 
 
 def _axis_attributes(path):
-    return {"long_name": f"dimensionless {words(path)}", "units": "1", "symbol": symbol(path)}
+    return {"long_name": words(path), "symbol": symbol(path), "path": path}
 
 
 def assemble(
@@ -54,20 +54,21 @@ def assemble(
     import xarray as xr
 
     (full, *lines), (everywhere, *along) = jobs, points
+    names = dict(zip(grids, python_names(grids)))
     variables: dict[str, tuple] = {}
     for request in sorted(full.requests, key=_rank):
-        variables |= _at_points(request, full, everywhere, ensemble.cell)
+        variables |= _at_points(request, full, everywhere, ensemble.cell, names)
     for job, found in zip(lines, along):
-        variables |= _on_line(job, found)
+        variables |= _on_line(job, found, names)
     status = np.zeros(full.shape, dtype=np.int8)
     for job, found in zip(jobs, points):
         if found:
             status = _marked(status, job, found, list(grids))
     words = STATUS if any(request.own for request in asked) else STATUS[:-1]
-    variables["status"] = (list(grids), status, _flags("whether everything at this point converged", words))
-    coordinates = {path: (path, values, _axis_attributes(path)) for path, values in grids.items()}
+    variables["status"] = (list(names.values()), status, _flags("status", words, "whether everything at this point converged"))
+    coordinates = {names[path]: (names[path], values, _axis_attributes(path)) for path, values in grids.items()}
     if any("solution" in dimensions for dimensions, _, _ in variables.values()):
-        about = {"long_name": "mean-field solution, in ascending order"}
+        about = {"long_name": "mean-field solution", "description": "mean-field solutions in ascending order"}
         coordinates["solution"] = ("solution", np.arange(_depth(everywhere)), about)
     computed = [point for found in points for point in found]
     failed = [point for point in computed if point["status"] != 0]
@@ -91,18 +92,18 @@ def _depth(points):
     return max(1, *(point.get("solutions", 0) for point in points))
 
 
-def _at_points(request, job, points, cell):
+def _at_points(request, job, points, cell, names):
     """{name: (dimensions, values, attributes)} of a quantity on the whole grid."""
     described = request.entry.variables_of(cell)
     missing = [variable.missing for variable in described]
     if request.entry.per_solution:
-        dimensions, shape = [*job.paths, "solution"], (*job.shape, _depth(points))
+        dimensions, shape = [*(names[path] for path in job.paths), "solution"], (*job.shape, _depth(points))
         values = np.full((len(points), shape[-1], len(described)), missing)
         for row, point in zip(values, points):
             for k, found in enumerate(point.get(request.name) or ()):
                 row[k] = missing if found is None else found
     else:
-        dimensions, shape = list(job.paths), job.shape
+        dimensions, shape = [names[path] for path in job.paths], job.shape
         found = [point.get(request.name) for point in points]
         values = np.array([missing if one is None else one for one in found], dtype=float)
     out = {}
@@ -114,10 +115,15 @@ def _at_points(request, job, points, cell):
 
 def _about(variable, request, job, array):
     """Attributes of a variable."""
-    long_name = variable.long_name.format(*request.texts)
+    long_name, description = (text.format(*request.texts) for text in (variable.long_name, variable.description))
     if variable.flags:
-        return _flags(long_name, variable.flags)
-    about = {"long_name": long_name, "units": variable.units, **variable.attributes}
+        return _flags(long_name, variable.flags, description)
+    about = {"long_name": long_name}
+    if description:
+        about["description"] = description
+    if variable.units != "1":  # pictures would print [1] behind every name
+        about["units"] = variable.units
+    about |= variable.attributes
     if variable.symbol:
         about["symbol"] = variable.symbol
     if variable.short_name:
@@ -131,27 +137,30 @@ def _about(variable, request, job, array):
     return about
 
 
-def _on_line(job, points):
+def _on_line(job, points, names):
     """{name: (dimensions, values, attributes)} of a critical value: itself, its status, and its third value."""
     (request,) = job.requests
-    paths, dimensions, entry = request.arguments, list(job.paths), request.entry
+    paths, dimensions, entry = request.arguments, [names[path] for path in job.paths], request.entry
     rows = [point[request.name] for point in points]
     rest = request.name.partition(":")[2]
     companion = f"{request.kind}_status:{rest}"
-    about = {"long_name": entry.long_name.format(*paths), "units": "1", "symbol": symbol(paths[0]), "path": paths[0]}
+    about = {"long_name": entry.long_name.format(*paths), "description": entry.description.format(*paths)}
+    about |= {"symbol": symbol(paths[0]), "path": paths[0]}
     about["comment"] = f"NaN where there is none: {companion} says why"
     values = np.array([row[0] for row in rows]).reshape(job.shape)
     flags = np.array([row[1] for row in rows], dtype=np.int8).reshape(job.shape)
-    words = _flags(f"kind of {request.name}, or why it is missing", CRITICAL_STATUS)
+    words = _flags(f"status of {request.kind}", CRITICAL_STATUS, f"kind of {request.name}, or why it is missing")
     out = {request.name: (dimensions, values, about), companion: (dimensions, flags, words)}
     if entry.third is not None:
         third = np.array([(*row, np.nan)[2] for row in rows]).reshape(job.shape)
         name = f"{entry.third.name}:{rest}"
-        about_third = {"long_name": entry.third.long_name.format(*paths), "units": "1"}
+        about_third = {"long_name": entry.third.long_name.format(*paths)}
         if entry.third.path is not None:
             about_third["symbol"] = symbol(paths[entry.third.path])
             # the two are the coordinates of a point
             about |= {"other_path": paths[entry.third.path], "other_value": name}
+        else:
+            about["error_variable"] = name
         out[name] = (dimensions, third, about_third)
     return out
 
@@ -185,5 +194,6 @@ def _origin(ensemble, axes, asked, options):
     }
 
 
-def _flags(long_name, words):
-    return {"long_name": long_name, "flag_values": np.arange(len(words), dtype=np.int8), "flag_meanings": " ".join(words)}
+def _flags(long_name, words, description):
+    about = {"long_name": long_name, "description": description}
+    return about | {"flag_values": np.arange(len(words), dtype=np.int8), "flag_meanings": " ".join(words)}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import python_names
 from ..results.provenance import cell_text
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
@@ -100,12 +101,13 @@ def phase_diagram(
     Returns
     -------
     xarray.Dataset
-        One variable for each quantity. Those of solutions have a last dimension "solution", in ascending order (0: the zero state
-        where there is one), padded with NaN; "count" says how many are real. "status" is 0 where everything converged; where
-        it did not the values are NaN (a complexity that is zero within its error, or less accurate than asked for, keeps its
-        value), a warning says how often and the attribute "failures" how often of how many. Critical
-        values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why there
-        is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.
+        One variable for each quantity. The dimension of an axis "gain.h" is called "gain_h", so that ``data.gain_h`` and
+        ``data.sel(gain_h=2.0)`` work; its attribute "path" is "gain.h". Quantities of solutions have a last dimension "solution",
+        in ascending order (0: the zero state where there is one), padded with NaN; "count" says how many are real. "status" is 0
+        where everything converged; where it did not the values are NaN (a complexity that is zero within its error, or less
+        accurate than asked for, keeps its value), a warning says how often and the attribute "failures" how often of how many.
+        Critical values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why
+        there is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.
 
     Raises
     ------
@@ -121,6 +123,7 @@ def phase_diagram(
     instance("ensemble", ensemble, Ensemble)
     grids = _check_axes(ensemble, axes)
     asked = requests(quantities, ensemble)
+    _refuse_names_of_axes(asked, grids)
     options = {"tau": real("tau", tau, low=0.0, open_low=True), "n_units": integer("n_units", n_units, low=10)}
     options |= {"n_steps": integer("n_steps", n_steps, low=20), "seed": integer("seed", seed, low=0)}
     check_executor(executor)
@@ -162,6 +165,15 @@ def _check_axes(ensemble, axes):
                 raise ValueError(f"axes[{path!r}]: {error}") from None
         grids[path] = array
     return grids
+
+
+def _refuse_names_of_axes(asked, grids):
+    names = dict(zip(python_names(grids), grids))
+    for request in asked:
+        if request.name in names:
+            raise ValueError(
+                f"quantities: {request.name!r} is also the name of the axis {names[request.name]!r}: register it under another name"
+            )
 
 
 # --- work

@@ -7,7 +7,6 @@ the dataset know no quantity by name. To add one, add an entry here, or call :fu
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import numpy as np
 from ..counting.complexity import CODES, complexity
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
+from ..ensemble.hyperparameters import python_names
 from ..mean_field.critical import fold, onset, tricritical
 from ..support.checks import choice, instance, shown, texts
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
@@ -112,16 +112,15 @@ def moment_variables(cell: Cell) -> tuple[Variable, ...]:
     ----------
     cell : Cell, or anything with ``message_names``
     """
-    safe = ["moment_" + re.sub(r"\W+", "_", name).strip("_") for name in cell.message_names]
-    distinct = [s if safe.count(s) == 1 else f"{s}_{k}" for k, s in enumerate(safe)]
     return tuple(
         Variable(
-            f"second moment of the message {message}",
-            name=name,
+            f"second moment of {message}",
+            name=f"moment_{name}",
             attributes={"message": message},
             short_name=rf"$E\,({message.replace('*', ' ')})^2$",
+            description=f"second moment of the message {message}",
         )
-        for name, message in zip(distinct, cell.message_names)
+        for name, message in zip(python_names(cell.message_names), cell.message_names)
     )
 
 
@@ -136,7 +135,8 @@ QUANTITIES["count"] = Quantity(
     len,
     (
         Variable(
-            "number of mean-field fixed points, the zero state included",
+            "mean-field fixed points",
+            description="number of mean-field fixed points, the zero state included",
             short_name="mean-field fixed points",
             dtype="int8",
             missing=-1,
@@ -146,31 +146,70 @@ QUANTITIES["count"] = Quantity(
     of="fixed_points",
 )
 QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point")
-QUANTITIES["residual"] = Quantity(attrgetter("residual"), (Variable("largest relative residual of the moments"),), of="fixed_point")
+QUANTITIES["residual"] = Quantity(
+    attrgetter("residual"),
+    (Variable("residual of the moments", description="largest relative residual of the moments"),),
+    of="fixed_point",
+)
 QUANTITIES["error"] = Quantity(
-    attrgetter("error"), (Variable("estimated relative quadrature error of the moments"),), of="fixed_point"
+    attrgetter("error"),
+    (Variable("error of the moments", description="estimated relative quadrature error of the moments"),),
+    of="fixed_point",
 )
 QUANTITIES["abscissa"] = Quantity(
     methodcaller("abscissa"),
-    (Variable("largest real part of the spectrum", short_name=r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$"),),
+    (
+        Variable(
+            "spectral abscissa",
+            description="largest real part of the spectrum",
+            short_name=r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$",
+        ),
+    ),
 )
 QUANTITIES["radius"] = Quantity(
-    methodcaller("radius"), (Variable("largest modulus of the spectrum", short_name=r"spectral radius $\max\,|\lambda|$"),)
+    methodcaller("radius"),
+    (
+        Variable(
+            "spectral radius",
+            description="largest modulus of the spectrum",
+            short_name=r"spectral radius $\max\,|\lambda|$",
+        ),
+    ),
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,
-    (Variable("fraction of modes that are slower than tau steps, or grow", short_name="fraction slower than <tau> steps"),),
+    (
+        Variable(
+            "fraction of slow modes",
+            description="fraction of modes that are slower than tau steps, or grow",
+            short_name="fraction slower than <tau> steps",
+        ),
+    ),
     options=("tau",),
 )
 QUANTITIES["stable"] = Quantity(
-    _stable, (Variable("whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle"),)
+    _stable,
+    (
+        Variable(
+            "stable (1) or not (0)",
+            description="whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle",
+        ),
+    ),
 )
-QUANTITIES["outlier"] = Quantity(_outlier, (Variable("largest modulus of the isolated eigenvalues, NaN where there is none"),))
+QUANTITIES["outlier"] = Quantity(
+    _outlier,
+    (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
+)
 QUANTITIES["lyapunov"] = Quantity(
     largest_exponent,
     (
-        Variable("largest Lyapunov exponent of a random network", "1/step"),
-        Variable("standard error of the largest Lyapunov exponent, from blocks in time", "1/step", "lyapunov_stderr"),
+        Variable("Lyapunov exponent", "1/step", description="largest Lyapunov exponent of a random network"),
+        Variable(
+            "standard error",
+            "1/step",
+            "lyapunov_stderr",
+            description="standard error of the largest Lyapunov exponent, from blocks in time",
+        ),
     ),
     of="ensemble",
     options=("n_units", "n_steps", "rng"),
@@ -180,12 +219,18 @@ QUANTITIES["complexity"] = Quantity(
     _complexity_of,
     (
         Variable(
-            "annealed complexity, growth rate of the number of fixed points with N",
+            "annealed complexity",
+            description="annealed complexity, growth rate of the number of fixed points with N",
             attributes={"comment": "complexity_status says why it is zero, NaN, or not to be relied on"},
         ),
-        Variable("rate of the largest saddle of the annealed complexity, negative ones too", name="complexity_rate"),
         Variable(
-            "what the complexity is, or why it is missing",
+            "rate of the largest saddle",
+            name="complexity_rate",
+            description="rate of the largest saddle of the annealed complexity, negative ones too",
+        ),
+        Variable(
+            "status of the complexity",
+            description="what the complexity is, or why it is missing",
             name="complexity_status",
             flags=_COMPLEXITY,
             dtype="int8",
@@ -197,35 +242,49 @@ QUANTITIES["complexity"] = Quantity(
 )
 QUANTITIES["mass"] = Quantity(
     _mass,
-    (Variable("fraction of eigenvalues within {1} of {0}"),),
+    (Variable("mass within {1} of {0}", description="fraction of eigenvalues within {1} of {0}"),),
     form=":<center>,<radius>",
     parse=_disc,
     takes="a finite center and a positive radius",
 )
 QUANTITIES["potential"] = Quantity(
     _potential,
-    (Variable("mean log|lambda - eigenvalue| at lambda = {0}"),),
+    (Variable("potential at {0}", description="mean log|lambda - eigenvalue| at lambda = {0}"),),
     form=":<lambda>",
     parse=_point,
     takes="one finite number",
 )
 
-CRITICAL["onset"] = CriticalQuantity("value of {0} at which the zero state loses stability", onset)
-CRITICAL["fold"] = CriticalQuantity("value of {0} at which non-zero solutions appear", fold)
+CRITICAL["onset"] = CriticalQuantity(
+    "onset: {0}",
+    onset,
+    description="value of {0} at which the zero state loses stability",
+)
+CRITICAL["fold"] = CriticalQuantity(
+    "fold: {0}",
+    fold,
+    description="value of {0} at which non-zero solutions appear",
+)
 CRITICAL["tricritical"] = CriticalQuantity(
-    "value of {0} at which the onset in {1} turns discontinuous",
+    "tricritical: {0}",
     tricritical,
     paths=("path", "along"),
     # a point needs two coordinates
-    third=Third("tricritical_onset", "value of {1} at the tricritical point", _second_value, path=1),
+    third=Third("tricritical_onset", "tricritical: {1}", _second_value, path=1),
+    description="value of {0} at which the onset in {1} turns discontinuous",
 )
 CRITICAL["chaos"] = CriticalQuantity(
-    "value of {0} at which random networks turn chaotic or cease to be",
+    "chaos: {0}",
     chaos_onset,
     options=("n_units", "n_steps", "rng"),
-    third=Third("chaos_error", "standard error of chaos:{0}", _error_of),
+    third=Third("chaos_error", "error of chaos: {0}", _error_of),
+    description="value of {0} at which random networks turn chaotic or cease to be",
 )
-CRITICAL["complexity_onset"] = CriticalQuantity("value of {0} at which fixed points become exponentially many", complexity_onset)
+CRITICAL["complexity_onset"] = CriticalQuantity(
+    "complexity onset: {0}",
+    complexity_onset,
+    description="value of {0} at which fixed points become exponentially many",
+)
 
 #: Names that the package itself uses: they cannot be registered again.
 _BUILT_IN = frozenset({*QUANTITIES, *CRITICAL})
@@ -279,8 +338,8 @@ def register_quantity(
         the top of a module that their workers can import, no lambda.
     of : "spectrum", "fixed_point" or "ensemble"
         What the source is: a Spectrum or a FixedPoint (one value for each mean-field solution), or the Ensemble at the grid point.
-    long_name : str, what it is, in words
-    units : str
+    long_name : str, what it is, in words; xarray's pictures break more than 30 characters
+    units : str, "1" where it is dimensionless
     symbol : str, optional, TeX for axes
     options : sequence of str
         Which of phase_diagram's numbers the function takes by keyword: "tau", "n_units", "n_steps", and "rng", its seed.

@@ -37,11 +37,13 @@ class Variable:
     Attributes
     ----------
     long_name : str
-        What it is, in words; ``{0}``, ``{1}`` stand for what follows the colon in a quantity's name.
-    units : str
+        What it is, in 30 characters: xarray's pictures break longer labels. ``{0}``, ``{1}`` stand for what follows the colon in
+        a quantity's name.
+    units : str, "1" where it is dimensionless: the Dataset then has none, since pictures would show them
     name : str, that of the quantity where it is empty
     attributes : mapping, further attributes such as a comment
     symbol : str, TeX for axes, or empty
+    description : str, what it is in more words, like ``long_name``
     short_name : str
         What fits beside a small picture, TeX allowed; ``<tau>`` stands for that number of the sweep. Empty: the variable's name.
     flags : tuple of str, the meanings of 0, 1, ... if the variable is a flag
@@ -60,6 +62,7 @@ class Variable:
     when_missing: str = ""
     symbol: str = ""
     short_name: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,9 @@ class Third:
     Attributes
     ----------
     name : str, of the variable, before the colon and the paths
-    long_name : str, with ``{0}``, ``{1}`` for the paths
+    long_name : str, with ``{0}``, ``{1}`` for the paths, short as that of a Variable
     value : callable, gives it from the Critical and the paths
-    path : int, optional, the number of the path whose value it is
+    path : int, optional, the number of the path whose value it is; without one it is the critical value's standard error
     """
 
     name: str
@@ -141,11 +144,12 @@ class CriticalQuantity:
 
     Attributes
     ----------
-    long_name : str, with ``{0}``, ``{1}`` for the paths
+    long_name : str, with ``{0}``, ``{1}`` for the paths, short as that of a Variable
     function : callable, ``function(ensemble, *paths, **options)`` gives a Critical
     paths : tuple of str, what each path is
     options : tuple of str, which of n_units, n_steps, rng the function takes by keyword
     third : Third, optional
+    description : str, what it is in more words, with ``{0}``, ``{1}`` for the paths
     """
 
     long_name: str
@@ -153,6 +157,7 @@ class CriticalQuantity:
     paths: tuple[str, ...] = ("path",)
     options: tuple[str, ...] = ()
     third: Third | None = None
+    description: str = ""
 
     @property
     def form(self) -> str:

@@ -41,7 +41,7 @@ _HALVINGS = 8
 
 
 @result("design")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Design:
     """Hyperparameters found by :func:`design`.
 

@@ -73,7 +73,7 @@ class ModeSummary:
 
 
 @result("diagnosis")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Diagnosis:
     """A report on the recurrent weights of a network, made by :func:`diagnose`. Printing it gives the text.
 
@@ -283,15 +283,27 @@ class _Report:
         times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
         sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
         followed = min(_SEQUENCES, run.n_sequences)
-        with Progress(progress, 2 * n_states + followed + 1, "state") as tell:
+        with Progress(progress, 3 * n_states + followed + 3, "state") as tell:
+            tell.note("eigenvalues")
             values, sites = self.eigenvalues(run, times, sequences, tell)
+            tell.note("eigenvalues with shuffled weights")
             twins, twin_sites = self.eigenvalues(self.other, times, sequences, tell)
+            tell.note("gradients")
             growth, gradient = self.follow(followed, tell)
             # nothing is known of the law of given weights: theory assumes iid normal ones, and the text says so
             ensemble = net.ensemble.assuming("iid")
             spectra = [Spectrum(s) for s in sites]
-            from_sites = [self.theory(spectrum) for spectrum in spectra]
-            structure = self.structure(values, spectra), self.structure(twins, [Spectrum(s) for s in twin_sites])
+            tell.note("theory at the states")
+            from_sites = []
+            for spectrum in spectra:
+                from_sites.append(self.theory(spectrum))
+                tell(1)
+            tell.note("effect of structure")
+            structure = []
+            for found, theory in ((values, spectra), (twins, [Spectrum(s) for s in twin_sites])):
+                structure.append(self.structure(found, theory))
+                tell(1)
+            tell.note("theory of the ensemble")
             random = self.mean_field(ensemble)
             tell(1)
         pooled = Sites.pooled(sites, "recorded network" if self.driven else "network")

@@ -1,6 +1,7 @@
 """Cell: validation of the definition, derived Jacobian against finite differences, pickling."""
 
 import pickle
+import pydoc
 
 import pytest
 import sympy as sp
@@ -191,3 +192,34 @@ def test_a_fixed_point_that_is_none_is_refused_on_first_use():
         cell.compiled.fixed_state([0.3, 0.4])
     with pytest.raises(ValueError, match="does not satisfy"):
         gt.fixed_points(gt.Ensemble(cell))
+
+
+# --- what a cell looks like
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_a_cell_shows_its_equations(name):
+    """The printed equations, read by sympy again, are the cell's."""
+    cell = getattr(gt, name)
+    right = {}
+    for line in str(cell).splitlines()[1:]:
+        left, _, text = line.strip().partition(" = ")
+        right.setdefault(left, text)
+    symbols = {str(s): s for s in (*cell.state, *cell.fields, *cell.parameters)} | {"sigma": gt.sigma}
+    gates = {gate: sp.sympify(right[gate], symbols) for gate in right if right[gate].startswith("sigma(y")}
+    for state, update in zip(cell.state_names, cell.update):
+        assert sp.simplify(sp.sympify(right[f"{state}'"], symbols | gates) - update) == 0
+    for k, (field, message) in enumerate(zip(cell.fields, cell.messages)):
+        text = right[str(field)].removeprefix(f"U_{cell.field_names[k]} ").removesuffix(f" + b_{cell.field_names[k]}")
+        assert sp.sympify(text, symbols | gates) == message
+    assert (cell.fixed_point is not None) == ("fixed point" in str(cell))
+    # at a prompt, in help(), in a notebook
+    assert "\n" not in repr(cell) and len(repr(cell)) < 300 and f"{cell.state_names[0]}' = " in repr(cell)
+    assert str(cell).splitlines()[1].strip() in pydoc.render_doc(cell, renderer=pydoc.plaintext)
+    assert cell._repr_latex_().startswith("$$ \\begin{aligned}") and f"{cell.state_names[0]}' &= " in cell._repr_latex_()
+
+
+def test_the_class_keeps_its_own_words():
+    assert "symbolic" in gt.Cell.__doc__ or "sympy" in gt.Cell.__doc__
+    assert gt.GRU.__doc__ == str(gt.GRU) and leaky().__doc__ == str(leaky())
+    assert isinstance(type(gt.GRU).__doc__, str)

@@ -24,8 +24,8 @@ def test_phase_diagram(command, tmp_path):
     assert (code, err) == (0, "")
     assert "ms a point" in out and "moment_r_h" in out
     data = gt.load(tmp_path / "phase_diagram.nc")
-    np.testing.assert_array_equal(data["gain.h"], [1.5, 2.0, 2.5])
-    np.testing.assert_array_equal(data["gain.r"], [0.0, 6.0])
+    np.testing.assert_array_equal(data["gain_h"], [1.5, 2.0, 2.5])
+    np.testing.assert_array_equal(data["gain_r"], [0.0, 6.0])
     alone = gt.phase_diagram(gt.Ensemble(gt.GRU, gain=2), {"gain.h": [1.5, 2.0, 2.5], "gain.r": [0, 6]}, ("count", "moments"))
     np.testing.assert_array_equal(data["count"], alone["count"])
     assert {p.name for p in tmp_path.iterdir()} == {"phase_diagram.nc", "count.png", "moment_h.png", "moment_r_h.png"}

@@ -1,7 +1,11 @@
 """The command line as a whole: exit codes, errors in one line, interrupts, nothing heavy before a command runs."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+import warnings
 
 import pytest
 
@@ -41,6 +45,9 @@ import gating_theory as gt
         (("derive", "gru.edge", "--cell", "GRU"), "neither"),
         (("validate", "--cells", "JANET"), "JANET"),
         (("validate", "--n-units", "3"), "50"),
+        (("diagnose", "missing.pt"), "there is no file 'missing.pt'"),
+        (("diagnose", __file__, "--inputs", "missing.npy"), "there is no file 'missing.npy'"),
+        (("portrait", "missing.json"), "there is no file 'missing.json'"),
     ],
 )
 def test_errors(command, arguments, words):
@@ -80,6 +87,96 @@ def test_interrupts(command, monkeypatch):
     assert command("spectrum") == (130, "", "gating-theory: interrupted\n")
 
 
+def test_an_interrupted_sweep_says_what_is_kept(command, monkeypatch, tmp_path):
+    true, seen = gt.fixed_points, []
+
+    def interrupted(ensemble):
+        seen.append(ensemble)
+        if len(seen) % 4 == 0:
+            raise KeyboardInterrupt
+        return true(ensemble)
+
+    monkeypatch.setattr("gating_theory.sweeps.points.fixed_points", interrupted)
+    sweep = ("phase-diagram", "--axis", "gain.h=1:2:9", "--quantity", "count", "--out", tmp_path / "out")
+    code, out, err = command(*sweep)
+    assert (code, out) == (130, "") and err.endswith("interrupted: nothing is kept, --journal FILE keeps finished points\n")
+    journal = tmp_path / "journal"
+    for kept in (3, 6):
+        code, out, err = command(*sweep, "--journal", journal)
+        assert code == 130 and err.count("\n") == 1
+        assert f"gating-theory: interrupted: {kept} of 9 points are in {journal}: the same work goes on from there\n" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of a terminal")
+def test_ctrl_c_with_workers(tmp_path):
+    """A terminal interrupts the command and its workers: one line, no traceback, and the journal goes on."""
+    sweep = [
+        "phase-diagram",
+        "--axis",
+        "gain.h=2:3:400",
+        "--quantity",
+        "abscissa",
+        "--jobs",
+        "2",
+        "--journal",
+        tmp_path / "journal",
+    ]
+    code = "import sys; from gating_theory.cli import main; sys.exit(main(sys.argv[1:]))"
+    work = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, sweep)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while work.poll() is None and not ((tmp_path / "journal").exists() and (tmp_path / "journal").read_bytes().count(b"\n") > 2):
+        time.sleep(0.05)
+    os.killpg(work.pid, signal.SIGINT)
+    out, err = work.communicate(timeout=60)
+    assert work.returncode == 130 and out == ""
+    assert err.splitlines()[-1].startswith("gating-theory: interrupted: ") and "of 400 points are in" in err
+    assert "Traceback" not in err and len(err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (PermissionError(13, "Permission denied", "x.nc"), "error: x.nc: Permission denied"),
+        (OSError("the disk is full"), "error: the disk is full"),
+        (MemoryError(), "error: MemoryError"),
+    ],
+)
+def test_errors_of_the_system(command, monkeypatch, error, words):
+    def fails(ensemble):
+        raise error
+
+    monkeypatch.setattr("gating_theory.cli.spectrum.fixed_points", fails)
+    assert command("spectrum") == (2, "", f"gating-theory: {words}\n")
+
+
+def test_warnings_are_one_line(command, monkeypatch):
+    def warns(ensemble):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("3 of 9 points\ndid not converge", RuntimeWarning, stacklevel=2)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("gating_theory.cli.spectrum.fixed_points", warns)
+    lines = "gating-theory: warning: 3 of 9 points did not converge\ngating-theory: error: enough\n"
+    assert command("spectrum") == (2, "", lines)
+
+
+def test_a_reader_who_leaves():
+    code = "import sys; from gating_theory.cli import main; sys.exit(main(['derive', '--cell', 'GRU']))"
+    work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    work.stdout.close()
+    err = work.stderr.read()
+    work.stderr.close()
+    assert work.wait() == 141 and err == ""
+
+
 def test_a_command_is_imported_when_it_runs():
     """The parser knows all commands; the module of one comes with its run."""
     code = """
@@ -91,6 +188,17 @@ print(sorted(names), callable(options.run))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['gating_theory.cli.arguments', 'gating_theory.cli.command'] True\n"
+
+
+def test_a_missing_file_is_missed_before_libraries_are_imported():
+    code = """
+import sys
+from gating_theory.cli import main
+code = main(["diagnose", "missing.pt"])
+print(code, {"torch", "sympy", "scipy", "numba"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 set()\n"
 
 
 def test_help_and_version(command):

@@ -335,7 +335,7 @@ def test_saved_and_loaded(tmp_path):
 
 def test_phase_diagram_and_picture():
     ds = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.9, 2.0], "bias_std.h": [0.0, 0.3]}, ["complexity"])
-    assert abs(float(ds["complexity"].sel({"gain.h": 2.0, "bias_std.h": 0.0})) - 0.0248251145) < 1e-9
+    assert abs(float(ds["complexity"].sel(gain_h=2.0, bias_std_h=0.0)) - 0.0248251145) < 1e-9
     assert float(ds["complexity"][0, 0]) == 0.0 and np.isnan(float(ds["complexity_rate"][0, 0]))
     lines = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"bias_std.h": [0.0]}, ["complexity_onset:gain.h"])
     assert abs(float(lines["complexity_onset:gain.h"][0]) - 1.0) < 1e-12

@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
 
 import gating_theory as gt
 from gating_theory.dynamics.simulation import memory_needed
@@ -88,6 +89,38 @@ def test_no_drift_once_settled():
     # and it is a fixed point of the recorded fields
     h = np.tanh(run.recorded_fields[-1, 2])
     assert np.abs(h - run.recorded_state[-1, 0]).max() < 1e-13
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("gain", "steps"), [(1.86, 800), (1.0, 450)])
+def test_decays_are_those_of_dense_networks(gain, steps, dtype):
+    """A slow decay and one to E h^2 = 1e-120. What rounding makes of new directions must not come back."""
+    ens = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 2, "h": gain})
+    n, count, half = 100, 8, steps // 2
+    net = gt.Network.sample(ens, n, rng=5, batch=count)
+    middle = net.run(net.random_state(6), half)
+    dense = [np.log10(np.mean(s**2, axis=(1, 2))) for s in (middle, net.run(middle, half))]
+    runs = np.array([gt.simulate(ens, n, steps, rng=k, record=0, dtype=dtype).state_moments[:, 0] for k in range(count)])
+    # networks of 100 units decay at rates that scatter by a third: two samples of one law, at a chance of one in a thousand
+    assert ks_2samp(dense[1], np.log10(runs[:, -1])).pvalue > 1e-3
+    assert ks_2samp(dense[1] - dense[0], np.log10(runs[:, -1] / runs[:, half])).pvalue > 1e-3
+    small = runs[:, half] < 1e-6
+    assert small.sum() >= 2 and (gain > 1.0 or np.median(runs[:, -1]) < 1e-100)
+    # modes that are not orthogonal and beats let a moment rise by some factors, and nothing rises for good
+    assert np.all(runs[small, -1] < 1e-2 * runs[small, half])
+
+
+@pytest.mark.parametrize("n", [500, pytest.param(2000, marks=pytest.mark.nightly)])
+def test_a_state_that_decays_slowly(n):
+    """Five hundred units end with E h^2 near 1e-25 in 700 steps, as dense networks; they used to overflow, or to rise again."""
+    run = gt.simulate(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 10, "h": 1.86}), n, 700, rng=1, record=0)
+    h2 = run.state_moments[:, 0]
+    small = np.flatnonzero(h2 < 1e-4)
+    assert small.size > 100
+    # the limit of N units decays by (1/2 + 1.86/4)^2 a step, networks by N^{-1/2} more or less; beats pass within a hundred steps
+    rate = np.log(h2[-1] / h2[small[0]]) / (700 - small[0])
+    assert rate == pytest.approx(2 * np.log(0.5 + 1.86 / 4), abs=2 * 0.93 / np.sqrt(n))
+    assert np.all(h2[small[0] + 100 :] < h2[small[0] : -100])
 
 
 def test_correlations_are_products_of_messages():

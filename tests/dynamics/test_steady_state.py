@@ -246,3 +246,36 @@ def test_rest_at_an_unstable_point_is_said():
     assert at_zero.verdict == "settled" and "the fixed point is unstable" in at_zero.status.text
     with pytest.raises(ValueError, match="record was 0"):
         gt.steady_state(gt.Ensemble(gt.Vanilla), 50, 20, rng=0, record=0, lyapunov_units=0).autocorrelation([1])
+
+
+@pytest.mark.parametrize(
+    ("gain", "scale", "steps", "verdict"),
+    [(1.8, 1e-3, 300, "decaying"), (1.6, 1e-4, 100, "decaying"), (1.2, 1.0, 200, "settled"), (1.2, 1e-3, 60, "decaying")],
+)
+def test_a_decay_to_zero_is_no_fixed_point_beside_it(gain, scale, steps, verdict):
+    """What is left of the moments when the run ends is the distance from the limit, which is exactly zero."""
+    ss = gt.steady_state(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": gain}), 1000, steps, rng=0, lyapunov_units=300, scale=scale)
+    assert ss.verdict == verdict and ss.converged and "towards the zero state" in ss.status.text
+    assert set(ss.moments.values()) == {0.0} and ss.lyapunov < 0.0
+    assert ss.stderr["h"] == pytest.approx(np.mean(ss.sites.state[0] ** 2), rel=1e-9) and ss.stderr["h"] > 0.0
+
+
+def test_small_states_that_are_not_zero_are_none():
+    """A state that falls by five orders to what a small bias keeps up, one that a faint input drives, and one that grows."""
+    biased = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 1.2}, bias_std={"h": 3e-3})
+    ss = gt.steady_state(biased, 2000, 80, rng=0, lyapunov_units=0)
+    (fp,) = gt.fixed_points(biased)
+    assert ss.verdict == "settled" and abs(ss.moments["h"] - fp.moments["h"]) < 4 * ss.stderr["h"] and fp.moments["h"] < 1e-4
+    driven = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 1.2}, input_std={"h": 1e-3})
+    assert gt.steady_state(driven, 1000, 100, rng=0, lyapunov_units=300).verdict == "driven"
+    growing = gt.steady_state(gt.Ensemble(gt.Vanilla, gain=1.5), 1000, 40, rng=0, scale=1e-12, lyapunov_units=300)
+    assert not growing.converged and growing.verdict == "undecided" and growing.moments["h"] > 0.0
+
+
+def test_a_decay_that_the_limit_does_not_have_is_said():
+    """Thirty units whose largest eigenvalue happens to be below one, in an ensemble with a gain of 1.05."""
+    ens = gt.Ensemble(gt.Vanilla, gain=1.05)
+    runs = [gt.steady_state(ens, 30, 400, rng=seed, lyapunov_units=0) for seed in range(12)]
+    assert {"decaying", "settled"} & {ss.verdict for ss in runs}
+    for ss in runs:
+        assert ("zero state is unstable" in ss.status.text) == ("towards the zero state" in ss.status.text)

@@ -11,6 +11,16 @@ from strategies import leaky, random_ensembles
 import gating_theory as gt
 
 
+def test_an_infinite_gain_is_told_what_to_take_instead():
+    for gain, name in ((np.inf, "gain"), ({"z": float("inf")}, r"gain\['z'\]")):
+        with pytest.raises(
+            ValueError, match=rf"^{name} must be finite, got inf; a binary gate is the limit of large gains.*1000 by"
+        ):
+            gt.Ensemble(gt.GRU, gain=gain)
+    with pytest.raises(ValueError, match="^bias must be finite, got inf$"):
+        gt.Ensemble(gt.GRU, bias=np.inf)
+
+
 def test_defaults():
     e = gt.Ensemble(gt.GRU)
     assert e.cell is gt.GRU

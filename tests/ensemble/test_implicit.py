@@ -120,3 +120,30 @@ def test_more_vectors_than_units(dtype, tol):
     U = np.linalg.solve(vectors[:n], np.array(images[:n])).T
     assert matrices.size == n
     np.testing.assert_allclose(vectors @ U.T, images, atol=tol * np.abs(images).max())
+
+
+@pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-7), (np.float32, 3e-2)])
+def test_decays_are_those_of_the_matrix_itself(dtype, tol):
+    """v -> v / 2 + .465 U v: directions are born below rounding, grow, and rule in the end. Against the matrix that U is."""
+    n, steps = 150, 1600
+    U = ImplicitMatrices(n, [0.93], steps + n, np.random.default_rng(8), dtype)
+    start = np.random.default_rng(9).standard_normal(n)
+    path = [start]
+    for _ in range(steps):
+        path.append(0.5 * path[-1] + 0.5 * U.apply(path[-1])[0][0])
+    matrix, v = dense_columns(U, n), start
+    for t in range(1, steps + 1):
+        v = 0.5 * v + 0.5 * (matrix @ v)
+        # the basis is orthonormal to 1e-8 (1e-4): times the condition of modes that are not orthogonal, some tens
+        assert np.linalg.norm(path[t] - v) < tol * np.linalg.norm(v), t
+    assert np.linalg.norm(v) < 1e-12 * np.linalg.norm(start)  # the decay is real: no rounding of the first steps is left
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+def test_tiny_and_huge_vectors_go_through_the_same_map(size):
+    """Squares of these underflow or overflow."""
+    U = ImplicitMatrices(30, [1.0], 3, np.random.default_rng(0))
+    v = np.random.default_rng(1).standard_normal(30)
+    images = U.apply(v)[0][0].copy()
+    np.testing.assert_allclose(U.apply(size * v)[0][0] / size, images, rtol=1e-12, atol=1e-14)
+    assert U.size == 1

@@ -65,6 +65,38 @@ def test_orthogonal_and_chrono():
     assert z.min() >= 0 and np.exp(z).max() > 50
 
 
+@pytest.mark.parametrize("make", [torch.nn.GRU, torch.nn.LSTMCell])
+def test_a_part_alone(make):
+    """Biases alone, or weights alone, are those that the same seed gives with the rest; the other stay as they are."""
+    kind = "GRU" if make is torch.nn.GRU else "LSTM"
+    ens = gt.Ensemble(LAYOUTS[kind].cell, gain=2.0, bias=1.0, bias_std=0.5)
+    own = make(3, 8).state_dict()
+
+    def written(initialise, **options):
+        module = make(3, 8)
+        module.load_state_dict(own)
+        return initialise(module, **options).state_dict()
+
+    def ensemble(module, **options):
+        return bridge.init_(module, ens, 0, **options)
+
+    def orthogonal(module, **options):
+        return bridge.init_orthogonal_(module, 0, gain=1.5, **options)
+
+    for way in (ensemble, orthogonal):
+        whole, biases, weights = (written(way, only=only) for only in (None, "biases", "weights"))
+        for name in own:
+            part = "bias" if name.startswith("bias") else "weight_hh" if name.startswith("weight_hh") else "input"
+            assert torch.equal(biases[name], (whole if part == "bias" else own)[name])
+            assert torch.equal(weights[name], (whole if part == "weight_hh" else own)[name])
+            assert part == "input" or not torch.equal(whole[name], own[name])
+    bare = make(3, 8, bias=False)
+    assert ensemble(bare, only="weights") is bare
+    for only, message in (("biases", "bias=False"), ("bias", "only must be None, 'weights' or 'biases', got 'bias'")):
+        with pytest.raises(ValueError, match=message):
+            ensemble(bare, only=only)
+
+
 def test_initialisations_that_are_refused():
     module = torch.nn.GRU(2, 3)
     before = [p.detach().clone() for p in module.parameters()]

@@ -23,11 +23,13 @@ def test_weights_that_are_read_stay_as_they_are():
     assert readers.read(weights) is weights
 
 
-def test_another_reader_is_asked_first(monkeypatch):
+def test_another_reader_is_asked_first(monkeypatch, tmp_path):
     """A reader is a module with two functions; the calculators take what it knows."""
     reader = ModuleType("gating_theory.interop.mine")
     reader.knows = lambda source: source == "weights.mine"
     reader.read = lambda source, **which: some_weights()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.mine").touch()
     monkeypatch.setitem(sys.modules, reader.__name__, reader)
     monkeypatch.setattr(readers, "READERS", {"mine": "numpy", **readers.READERS})
     assert readers.read("weights.mine").source == "mine"
@@ -54,7 +56,7 @@ def test_only_a_missing_library_passes_a_reader_over(name, passed, monkeypatch):
             readers.read({"weight_hh": np.eye(2), "weight_ih": np.eye(2)}, kind="RNN")
 
 
-def test_a_library_that_is_missing():
+def test_a_library_that_is_missing(tmp_path):
     """Networks are diagnosed without PyTorch; a checkpoint is not, and the message says what to install."""
     code = """
 import sys
@@ -67,12 +69,21 @@ import gating_theory as gt
 net = gt.Network.sample(gt.Ensemble(gt.Vanilla), 4, rng=0)
 gt.diagnose(net, n_states=1)
 try:
-    gt.diagnose("weights.pt")
+    gt.diagnose(sys.argv[1])
 except ImportError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "PyTorch is needed" in done.stdout and "pip install gating-theory[torch]" in done.stdout
+    (tmp_path / "weights.pt").touch()
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "weights.pt"], capture_output=True, text=True, check=True)
+    # quoted: brackets mean something to some shells
+    assert "PyTorch is needed" in done.stdout and "pip install 'gating-theory[torch]'" in done.stdout
+
+
+def test_a_missing_file_is_noticed_before_a_library_is_imported(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "READERS", {"none_of_this_name": "torch"})  # importing it would fail
+    for source in ("missing.pt", tmp_path / "missing.pt"):
+        with pytest.raises(FileNotFoundError, match="source: there is no file .*missing.pt"):
+            readers.read(source)
 
 
 def test_what_nobody_knows():

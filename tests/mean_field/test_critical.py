@@ -6,6 +6,7 @@ import pickle
 import mpmath as mp
 import numpy as np
 import pytest
+import sympy as sp
 from mpmath_loops import mp_gru
 from scipy.special import expit
 
@@ -211,3 +212,53 @@ def test_tricritical_in_the_bias():
     )
     with pytest.raises(gt.NoCriticalValue):
         gt.tricritical(gt.Ensemble(gt.GRU, gain={"r": 4}), "bias.r", "gain.h", (1.0, 2.0))
+
+
+# --- cells with kinks, messages that are not linear, no zero state
+
+
+_h, _y = sp.symbols("h y_h", real=True)
+
+
+def _one_field(update):
+    return gt.Cell(name="own", state=[_h], fields=[_y], messages=[_h], update=[update], fixed_point=[update])
+
+
+@pytest.mark.parametrize(
+    "update, alpha, discontinuous",
+    [
+        (sp.Max(0, sp.tanh(_y)), 0.5, False),
+        (sp.Max(-1, sp.Min(1, _y)), 1.0, False),
+        (sp.Max(_y, 2 * _y) / (1 + _y**2), 2.5, False),
+        (sp.Abs(sp.tanh(_y)) * (1 + sp.tanh(_y) ** 2), 1.0, True),
+    ],
+)
+def test_onset_of_cells_with_kinks(update, alpha, discontinuous):
+    # half of the fields, which are symmetric, see either slope: alpha = a_h^2 (left^2 + right^2)/2
+    value = gt.onset(gt.Ensemble(_one_field(update)), "gain.h")
+    assert float(value) == pytest.approx(alpha**-0.5, rel=1e-10) and value.error >= 1e-10
+    assert value.discontinuous is discontinuous
+    born = gt.fold(gt.Ensemble(_one_field(update)), "gain.h")
+    assert born.discontinuous is discontinuous and (born < value if discontinuous else born == value)
+
+
+def test_onset_of_a_relu_candidate():
+    assert float(gt.onset(gt.Ensemble(gt.LiGRU), "gain.h")) == pytest.approx(math.sqrt(2), rel=1e-10)
+
+
+def test_tricritical_points_need_an_expansion():
+    with pytest.raises(gt.CapabilityError, match="kinks"):
+        gt.tricritical(gt.Ensemble(_one_field(sp.Max(0, sp.tanh(_y)))), "bias.h", "gain.h")
+
+
+def test_why_there_is_no_onset():
+    cubic, bump = _one_field(sp.tanh(_y) ** 3), _one_field(sp.exp(-(_y**2)))
+    with pytest.raises(gt.NoCriticalValue, match="alpha = 0 whatever it is, the zero state is always stable"):
+        gt.onset(gt.Ensemble(cubic), "gain.h")
+    with pytest.raises(gt.CapabilityError, match="message 'h' of cell 'own' does not vanish where all fields are zero"):
+        gt.onset(gt.Ensemble(bump), "gain.h")
+    with pytest.raises(gt.NoCriticalValue, match="small moments grow by 4 whatever it is"):
+        gt.onset(gt.Ensemble(gt.GRU, gain={"h": 4.0}), "gain.z")
+    # f is spread so widely that E 1/(1 - f)^2 is infinite: the zero state is unstable there, and nothing crashes
+    with pytest.raises(gt.NoCriticalValue):
+        gt.onset(gt.Ensemble(gt.LSTM, gain={"g": 3.0}), "bias_std.f")

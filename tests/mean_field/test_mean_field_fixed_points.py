@@ -239,3 +239,40 @@ def test_status_of_fixed_points():
     assert (point.status.code, str(point.status), point.ok) == ("converged", "converged", True)
     rough = gt.fixed_points(ensemble, tol=1e-17)[-1]
     assert rough.status.code == "inaccurate" and not rough.ok and str(rough.status).startswith("quadrature error")
+
+
+# --- close to folds and onsets
+
+
+@pytest.mark.parametrize("a_r, b_r", [(20.0, 0.0), (5.0, 0.0), (3.0, -1.0), (10.0, 0.0)])
+def test_at_a_fold_there_are_one_or_two_solutions_and_they_say_how_well_they_are_known(a_r, b_r):
+    fold = gt.fold(gt.Ensemble(gt.GRU, gain={"r": a_r}, bias={"r": b_r}), "gain.h")
+    exact = fold.moments["h"]
+    for above in (0.0, 1e-13, 1e-12, 1e-11, 1e-9, 1e-6):
+        points = _nonzero(fold.ensemble.replace({"gain.h": float(fold) + above}))
+        assert 1 <= len(points) <= 2 and (len(points) == 2 or above < 1e-11)
+        for p in points:
+            assert p.residual < 1e-11 and p.status.code == "inaccurate" and "close to a fold" in str(p.status)
+            if above == 0.0:  # the fold's own amplitude is known as well as a double root can be
+                assert abs(p.moments["h"] / exact - 1) < p.error < 1e-4
+    assert not _nonzero(fold.ensemble.replace({"gain.h": float(fold) - 1e-9}))
+
+
+@pytest.mark.parametrize("excess", [1e-8, 1e-6, 1e-4])
+def test_errors_grow_towards_an_onset(excess):
+    # E tanh^2 of variance v = g^2 x is v - 2 v^2 + 17/3 v^3 - 62/3 v^4 + ..., so that 1/g^2 = 1 - 2 v + 17/3 v^2 - 62/3 v^3
+    (point,) = _nonzero(gt.Ensemble(gt.Vanilla, gain=1.0 + excess))
+    g2 = mp.mpf(1.0 + excess) ** 2
+    v = mp.findroot(lambda v: 1 - 2 * v + mp.mpf(17) / 3 * v**2 - mp.mpf(62) / 3 * v**3 - 1 / g2, mp.mpf(excess))
+    # what the series leaves out is of relative order v^3
+    assert abs(point.moments["h"] / float(v / g2) - 1) <= 3 * point.error + 300 * excess**3
+    assert 1e-14 / excess < point.error < 1e-11 / excess
+
+
+def test_the_onset_itself_has_the_zero_state_alone():
+    for cell, path in ((gt.GRU, "gain.h"), (gt.Vanilla, "gain.h"), (gt.LSTM, "gain.g")):
+        onset = gt.onset(gt.Ensemble(cell), path)
+        assert [p.is_zero for p in gt.fixed_points(onset.ensemble)] == [True]
+        # E tanh^2 and its like bend by a number of order one: beyond the onset there is a state of the size of the distance
+        (point,) = _nonzero(onset.ensemble.replace({path: float(onset) + 1e-6}))
+        assert 1e-8 < point.moments["h"] < 1e-5

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 import gating_theory as gt
 from gating_theory import plotting
+from gating_theory.plotting.style import smooth
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8})
 
@@ -140,8 +141,13 @@ def pixels(ax, diagram):
     mesh = ax.collections[0]
     corners = mesh.get_coordinates()
     centres = [0.5 * (edges[1:] + edges[:-1]) for edges in (corners[0, :, 0], corners[:, 0, 1])]
-    i, j = (np.abs(c[:, None] - diagram[p].values).argmin(axis=0) for c, p in zip(centres, ("gain.r", "gain.h")))
+    i, j = (np.abs(c[:, None] - diagram[p].values).argmin(axis=0) for c, p in zip(centres, ("gain_r", "gain_h")))
     return centres, np.ix_(j, i), mesh.get_array()
+
+
+def marked(line):
+    """The points on a curve that were computed."""
+    return np.array(line.get_data())[:, line.get_markevery()]
 
 
 def test_phase_diagram(diagram):
@@ -150,15 +156,15 @@ def test_phase_diagram(diagram):
     at, grid, shown = pixels(ax, diagram)
     np.testing.assert_array_equal(shown[grid], diagram["count"].values.T)
     # areas are cut along the lines: below onset and fold there is the zero state alone, whatever the grid's steps are
-    fold = np.interp(at[0], diagram["gain.r"], diagram["fold:gain.h"])
-    onset = np.interp(at[0], diagram["gain.r"], diagram["onset:gain.h"])
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert set(lines) == {"onset, $a_{h}$", "fold, $a_{h}$"}
+    onset, fold = (np.interp(at[0], *lines[f"{kind}, $a_{{h}}$"].get_data()) for kind in ("onset", "fold"))
     assert (shown[at[1][:, None] < np.minimum(fold, onset)] == 1).all()
     assert (shown[at[1][:, None] > np.maximum(fold, onset)] > 1).all()
-    lines = {line.get_label(): line for line in ax.get_lines()}
-    assert set(lines) == {"onset", "fold"}
-    np.testing.assert_array_equal(lines["fold"].get_xdata(), diagram["gain.r"])
-    np.testing.assert_array_equal(lines["fold"].get_ydata(), diagram["fold:gain.h"])
+    np.testing.assert_array_equal(marked(lines["fold, $a_{h}$"]), [diagram["gain_r"], diagram["fold:gain.h"]])
     assert ax.figure.axes[1].get_ylabel() == "mean-field fixed points"
+    # most of a column is the picture's
+    assert ax.get_position().width > 0.68
 
 
 def test_lines(diagram):
@@ -166,9 +172,9 @@ def test_lines(diagram):
     finer = gt.phase_diagram(GRU, {"gain.r": np.linspace(0, 14, 4)}, ("onset:gain.h",))
     for lines in (finer, [finer], [finer["onset:gain.h"]], finer["onset:gain.h"]):
         (line,) = plotting.plot_phase_diagram(diagram, lines=lines, ax=own_axes()).get_lines()
-        np.testing.assert_array_equal(line.get_xdata(), finer["gain.r"])
+        np.testing.assert_array_equal(marked(line), [finer["gain_r"], finer["onset:gain.h"]])
     (line,) = plotting.plot_phase_diagram(diagram, lines="fold:gain.h", ax=own_axes()).get_lines()
-    assert line.get_label() == "fold"
+    assert line.get_label() == "fold, $a_{h}$"
     # a value of the first axis along the second is drawn upright
     upright = gt.phase_diagram(GRU, {"gain.h": [1.9, 2.2]}, ("onset:gain.r",))["onset:gain.r"]
     (line,) = plotting.plot_phase_diagram(diagram, lines=[upright], ax=own_axes()).get_lines()
@@ -178,9 +184,53 @@ def test_lines(diagram):
 def test_tricritical_point_is_marked(diagram):
     name, other = "tricritical:gain.r,gain.h", "tricritical_onset:gain.r,gain.h"
     computed = gt.phase_diagram(GRU, {"gain.r": [0.0], "gain.h": [2.0]}, (name,))
-    marked = diagram.assign({name: computed[name].copy(data=2.8), other: computed[other].copy(data=2.0)})
-    lines = {line.get_label(): line for line in drawn(plotting.plot_phase_diagram(marked)).get_lines()}
-    assert (lines["tricritical"].get_xdata(), lines["tricritical"].get_ydata()) == ([2.8], [2.0])
+    with_point = diagram.assign({name: computed[name].copy(data=2.8), other: computed[other].copy(data=2.0)})
+    lines = {line.get_label(): line for line in drawn(plotting.plot_phase_diagram(with_point)).get_lines()}
+    assert (lines["tricritical point"].get_xdata(), lines["tricritical point"].get_ydata()) == ([2.8], [2.0])
+
+
+def test_lines_of_each_kind_look_different(diagram):
+    """Four kinds of critical lines, one of them with errors, one with a value that is missing."""
+    a_r = [0.0, 4.0, 8.0, 14.0]
+    names = ("onset:gain.h", "fold:gain.h", "chaos:gain.h", "complexity_onset:gain.h")
+    lines = gt.phase_diagram(GRU, {"gain.r": a_r}, names[:2]).assign({n: ("gain_r", np.linspace(1.9, 1.5, 4)) for n in names[2:]})
+    for name in names[2:]:
+        lines[name].attrs = {"path": "gain.h", "symbol": "$a_{h}$"}
+    lines["chaos:gain.h"].attrs["error_variable"] = "error"
+    lines["error"] = ("gain_r", np.array([0.4, 0.1, 0.1, 0.1]))
+    lines["fold:gain.h"][1] = lines["chaos:gain.h"][3] = np.nan
+    lines["fold_status:gain.h"][1] = lines["fold_status:gain.h"].attrs["flag_meanings"].split().index("not_converged")
+    ax = drawn(plotting.plot_phase_diagram(diagram, lines=lines))
+    found = {line.get_label(): line for line in ax.get_lines()}
+    assert len({line.get_color() for line in found.values()}) == 4
+    # what is missing is said, with the reason where it is known
+    assert set(found) == {
+        "onset, $a_{h}$",
+        "fold, $a_{h}$\n(failed at 1 of 4)",
+        "chaos, $a_{h}$\n(1 missing of 4)",
+        "complexity onset, $a_{h}$",
+    }
+    band = [c for c in ax.collections[1:] if c.get_alpha()]
+    assert len(band) == 1, "the error of chaos"
+    low, high = band[0].get_datalim(ax.transData).intervaly
+    assert low < 1.9 - 0.39 and high == pytest.approx(1.9 + 0.4)
+
+
+def test_smooth_curves():
+    place = np.array([0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 7.0])
+    value = np.array([0.0, 0.0, 1.0, 4.0, np.nan, 2.0, np.nan])
+    x, y, marks = smooth(place, value)
+    known = np.isfinite(value)
+    np.testing.assert_array_equal([x[marks], y[marks]], [place[known], value[known]])
+    assert np.nanmin(y) == 0.0 and np.nanmax(y) == 4.0, "nothing is overshot"
+    assert np.isnan(y).sum() == 2 and (np.diff(y[: marks[3] + 1]) >= 0).all()
+    # of a smooth function the curve is closer than chords are
+    t = np.linspace(0.0, 3.0, 7)
+    x, y, _ = smooth(t, np.exp(-t))
+    assert np.abs(y - np.exp(-x)).max() < 0.3 * np.abs(np.interp(x, t, np.exp(-t)) - np.exp(-x)).max()
+    for place, value in (([0, 1], [0, 1]), ([0, 2, 1], [0, 1, 2]), (np.arange(100), np.arange(100))):
+        x, y, marks = smooth(place, value)
+        assert not marks and np.array_equal(x, place) and np.array_equal(y, value)
 
 
 def test_solutions(diagram):
@@ -221,9 +271,9 @@ def test_points_that_failed_stay_blank(diagram):
 
 def test_selecting_from_three_axes():
     data = gt.phase_diagram(GRU, {"gain.r": [0.0, 4.0], "gain.h": [1.5, 2.5], "bias.r": [0.0, 0.5]}, ("count",))
-    with pytest.raises(ValueError, match="two axes.*bias.r.*isel"):
+    with pytest.raises(ValueError, match="two axes.*bias_r.*isel"):
         plotting.plot_phase_diagram(data)
-    drawn(plotting.plot_phase_diagram(data.isel({"bias.r": 1})))
+    drawn(plotting.plot_phase_diagram(data.isel(bias_r=1)))
 
 
 # --- bad arguments
@@ -251,7 +301,7 @@ def test_selecting_from_three_axes():
         (lambda s, d: plotting.plot_phase_diagram(d, lines=["onset"]), ValueError, "lines has the unknown entry 'onset'"),
         (lambda s, d: plotting.plot_phase_diagram(d, lines=["count"]), ValueError, "lines: 'count'"),
         (lambda s, d: plotting.plot_phase_diagram(d, lines=[3]), TypeError, "lines must hold"),
-        (lambda s, d: plotting.plot_phase_diagram(d.isel({"gain.r": 0})), ValueError, "two axes"),
+        (lambda s, d: plotting.plot_phase_diagram(d.isel(gain_r=0)), ValueError, "two axes"),
         (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity"),
     ],
 )

@@ -253,7 +253,7 @@ def test_netcdf_that_is_no_result(tmp_path, diagram):
         (lambda r: r["result"]["ensemble"]["gain"].update(h=1.9), "no fixed point"),
         (lambda r: r["result"]["ensemble"]["gain"].update(h="import os"), "gain"),
         (lambda r: r["result"]["ensemble"].update(cell={"$cell": {"name": "os.system"}}), "os.system"),
-        (lambda r: r["result"]["ensemble"].update(cell="os.system"), "cell must be a Cell, such as gating_theory.GRU"),
+        (lambda r: r["result"]["ensemble"].update(cell="os.system"), "cell must be a Cell, such as"),
         (lambda r: r.update(result=None), "cannot be loaded: no result"),
         (lambda r: r.update(result=[]), "cannot be loaded: no result"),
         (lambda r: r["result"]["moments"].update(h=10**400), "cannot be loaded"),

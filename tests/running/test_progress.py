@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from gating_theory.running.progress import Counter, TimeLeft
+from gating_theory.running.progress import Counter, Progress, TimeLeft
 
 
 class Clock:
@@ -60,3 +60,37 @@ def test_a_counter_on_a_terminal():
     clock.now += 1.0
     counter(0, 5)
     assert file.getvalue().split("\r")[-1].strip() == "case: 0/5"
+
+
+def test_a_counter_says_what_is_running():
+    clock, file = Clock(), io.StringIO()
+    file.isatty = lambda: True
+    counter = Counter("case", file, clock=clock)
+    counter.note("the first")  # before anything is known of the work
+    with Progress(counter, 3, "case") as tell:
+        for text in ("the first", "the second", "the third"):
+            tell.note(text)
+            clock.now += 2.0
+            tell(1)
+    lines = [line.strip() for line in file.getvalue().split("\r")[1:]]
+    assert lines == [
+        "case: 1/3, 0:04 left: the first",
+        "case: 1/3, 0:04 left: the second",  # at once, before it is done
+        "case: 2/3, 0:02 left: the second",
+        "case: 2/3, 0:02 left: the third",
+        "case: 3/3",
+    ]
+
+
+def test_what_follows_unfinished_work_begins_a_line():
+    clock, file = Clock(), io.StringIO()
+    file.isatty = lambda: True
+    with pytest.raises(ValueError), Progress(Counter("case", file, clock=clock), 3, "case") as tell:
+        tell(1)
+        raise ValueError
+    assert file.getvalue().endswith("case: 1/3\n") or file.getvalue().endswith("left\n")
+    finished = io.StringIO()
+    finished.isatty = lambda: True
+    with Progress(Counter("case", finished, clock=clock), 1, "case") as tell:
+        tell(1)
+    assert finished.getvalue().count("\n") == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gating_theory.running.workers import cores, worker_pool
+from gating_theory.running.workers import allowed_jobs, cores
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,11 @@ from gating_theory.running.workers import cores, worker_pool
 )
 def test_no_more_workers_than_make_sense(jobs, error, words):
     with pytest.raises(error, match=words):
-        worker_pool(jobs)
+        allowed_jobs(jobs)
 
 
-def test_a_pool_works():
-    with worker_pool(2) as pool:
-        assert list(pool.map(abs, [-1, 2])) == [1, 2]
-    assert 1 <= cores() <= (os.cpu_count() or 1)
+def test_as_many_as_there_are_cores():
+    assert 1 <= cores() <= (os.cpu_count() or 1) and allowed_jobs(cores()) == cores()
 
 
 def test_the_command_line_says_how_many(capsys):
@@ -45,15 +43,15 @@ _WORK = """
 import os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from gating_theory.running.tasks import run_tasks
-from gating_theory.running.workers import worker_pool
+from gating_theory.cli.workers import workers
 
 def work(folder, number):
     open(os.path.join(folder, f"{number}-{os.getpid()}"), "w").close()
     time.sleep(300)
 
 if __name__ == "__main__":
-    pool = POOL
-    list(run_tasks(work, [(sys.argv[1], i) for i in range(2)], pool))
+    with POOL as pool:
+        list(run_tasks(work, [(sys.argv[1], i) for i in range(2)], pool))
 """
 
 
@@ -66,7 +64,7 @@ def lives(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux which processes run")
-@pytest.mark.parametrize("pool", ["ProcessPoolExecutor(2)", "worker_pool(2)"])
+@pytest.mark.parametrize("pool", ["ProcessPoolExecutor(2)", "workers(2)"])
 def test_workers_end_with_a_killed_parent(pool, tmp_path):
     script, folder = tmp_path / "work.py", tmp_path / "workers"
     script.write_text(_WORK.replace("POOL", pool))

@@ -67,3 +67,41 @@ def test_bracketed_root_with_steep_functions():
     # it stops at |f| < 2e-15 or at rounding of the position
     assert found[0] == pytest.approx(np.log(1e3) / 40, rel=1e-12)
     assert bracketed_root(lambda v: 1 - v, [3.0 - 3.0], [2.0])[0] == pytest.approx(1.0, rel=1e-15)
+
+
+@pytest.mark.parametrize("height", [0.0, 1e-15, -1e-15, 1e-14, 3e-13, 1e-10, 1e-6])
+def test_a_double_root_is_one_or_two_and_says_how_well_it_is_known(height):
+    # f = -(v - 0.1)^2 exp(v) + height: roots at 0.1 +- sqrt(height) or so
+    found = smooth_roots(lambda v: height - (v - 0.1) ** 2 * np.exp(v), -0.3, 0.4, touch=1e-13)
+    assert 1 <= len(found) <= 2
+    for root in found:
+        off = min(abs(root - 0.1 - sign * np.sqrt(max(height, 0.0) * np.exp(-0.1))) for sign in (-1, 1))
+        # (the two are not symmetric by a part of their distance)
+        assert off <= root.shift(2e-13) + height and root.shift(2e-13) < 1e-6
+    if height > 1e-13:
+        assert len(found) == 2
+
+
+def test_a_better_function_decides_about_doubtful_pairs():
+    def fine(v):
+        return 1e-7 - v**2
+
+    def too_low(v):
+        return fine(v) - 3e-7
+
+    def too_high(v):
+        return fine(v) + 3e-7
+
+    for rough in (too_low, too_high):  # it has no roots, or has them elsewhere
+        found = smooth_roots(rough, -0.5, 0.5, fine=fine)
+        np.testing.assert_allclose(found, [-np.sqrt(1e-7), np.sqrt(1e-7)], rtol=1e-9)
+    assert smooth_roots(fine, -0.5, 0.5, fine=lambda v: fine(v) - 2e-7) == []
+
+
+def test_rounding_has_no_roots():
+    noise = np.random.default_rng(0)
+    assert smooth_roots(lambda v: 3e-16 * noise.standard_normal(v.size), -1.0, 1.0) == []
+
+
+def test_extrema_are_of_the_kind_that_was_asked_for():
+    assert smooth_extremum(np.cosh, -1.0, 1.0) is None and smooth_extremum(np.cosh, -1.0, 1.0, largest=False) is not None

@@ -16,7 +16,7 @@ import gating_theory as gt
 from gating_theory.ensemble.hyperparameters import symbol
 from gating_theory.sweeps import points
 from gating_theory.sweeps.points import Job, compute_points
-from gating_theory.sweeps.quantities import CRITICAL
+from gating_theory.sweeps.quantities import CRITICAL, QUANTITIES, is_built_in, names
 from gating_theory.sweeps.request import requests
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 1.5})
@@ -38,7 +38,7 @@ def test_every_point_is_what_the_calculators_give(small):
     for i, a_h in enumerate(AXES["gain.h"]):
         for j, a_r in enumerate(AXES["gain.r"]):
             solutions = gt.fixed_points(GRU.replace({"gain.h": a_h, "gain.r": a_r}))
-            here = small.isel({"gain.h": i, "gain.r": j})
+            here = small.isel(gain_h=i, gain_r=j)
             assert int(here["count"]) == len(solutions)
             for k, point in enumerate(solutions):
                 one = here.isel(solution=k)
@@ -64,7 +64,7 @@ def test_counts_across_the_fold(small):
 
 
 def test_attributes(small):
-    assert small["gain.h"].attrs == {"long_name": "dimensionless gain of field h", "units": "1", "symbol": "$a_{h}$"}
+    assert small["gain_h"].attrs == {"long_name": "gain of field h", "symbol": "$a_{h}$", "path": "gain.h"}
     assert small["moment_r_h"].attrs["message"] == "r*h"
     assert "NaN" in small["moment_r_h"].attrs["comment"]
     assert small["slow_fraction"].attrs["tau"] == 20.0
@@ -91,9 +91,9 @@ def test_attributes(small):
 )
 def test_any_number_and_kind_of_axes(cell, axes):
     data = gt.phase_diagram(gt.Ensemble(cell, gain=1.2), axes)
-    assert data["count"].dims == tuple(axes)
+    assert data["count"].dims == tuple(path.replace(".", "_") for path in axes)
     assert data["count"].shape == tuple(len(v) for v in axes.values())
-    last = {path: len(v) - 1 for path, v in axes.items()}
+    last = {path.replace(".", "_"): len(v) - 1 for path, v in axes.items()}
     ensemble = gt.Ensemble(cell, gain=1.2).replace({path: float(v[-1]) for path, v in axes.items()})
     solutions = gt.fixed_points(ensemble)
     assert int(data["count"].isel(last)) == len(solutions)
@@ -114,7 +114,7 @@ def test_first_axis_varies_slowest_whatever_the_order():
 def test_stability_of_the_zero_state(a_h, b_r):
     # the zero state of the GRU is stable iff a_h sigma(b_r) < 1, whatever the update gate does (theory sheet, sections 3 and 6)
     data = gt.phase_diagram(GRU, {"gain.h": a_h, "bias.r": b_r}, ("stable", "abscissa"))
-    alpha = data["gain.h"] / (1 + np.exp(-data["bias.r"]))
+    alpha = data.gain_h / (1 + np.exp(-data.bias_r))
     clear = abs(alpha - 1) > 1e-9
     zero = data.isel(solution=0)
     assert ((zero["stable"] == 1) == (alpha < 1)).where(clear, True).all()
@@ -124,7 +124,7 @@ def test_stability_of_the_zero_state(a_h, b_r):
 def test_stability_looks_at_outliers(monkeypatch):
     monkeypatch.setattr(gt.Spectrum, "outliers", lambda self: np.array([1.5 + 0j]))
     data = gt.phase_diagram(GRU, {"gain.h": [1.5]}, ("stable",))
-    assert float(data["stable"].isel({"gain.h": 0, "solution": 0})) == 0.0
+    assert float(data["stable"].isel(gain_h=0, solution=0)) == 0.0
 
 
 def test_masses_potentials_and_outliers():
@@ -146,7 +146,7 @@ def test_outliers_are_the_spectrums():
     data = gt.phase_diagram(ensemble, {"gain.h": [0.5, 3.0]}, ("outlier",))
     for a_h in (0.5, 3.0):
         expected = gt.Spectrum(gt.fixed_points(ensemble.replace({"gain.h": a_h}))[0]).outliers()
-        found = float(data["outlier"].sel({"gain.h": a_h}).isel(solution=0))
+        found = float(data["outlier"].sel(gain_h=a_h).isel(solution=0))
         assert found == np.abs(expected).max() if expected.size else np.isnan(found)
 
 
@@ -159,7 +159,7 @@ def critical():
 
 
 def test_lines_along_the_other_axis(critical):
-    assert critical["onset:gain.h"].dims == ("gain.r",)
+    assert critical["onset:gain.h"].dims == ("gain_r",)
     np.testing.assert_allclose(critical["onset:gain.h"], [2.0, 2.0], atol=1e-11)
     # theory sheet, section 5
     np.testing.assert_allclose(critical["fold:gain.h"], [2.0, 1.873850971318], atol=1e-10)
@@ -169,7 +169,7 @@ def test_lines_along_the_other_axis(critical):
 
 def test_critical_value_of_another_parameter_at_every_point(critical):
     onset = critical["onset:bias.r"]
-    assert onset.dims == ("gain.h", "gain.r")
+    assert onset.dims == ("gain_h", "gain_r")
     # a_h sigma(b_r) = 1 has no solution at a_h = 1
     assert np.isnan(onset.values[0]).all()
     np.testing.assert_array_equal(critical["onset_status:bias.r"].values, [[2, 2], [0, 1]])
@@ -368,6 +368,39 @@ def test_bad_arguments_are_named(change, error, words):
 def test_a_cell_without_mean_field_is_refused():
     with pytest.raises(gt.CapabilityError, match="LiGRU"):
         gt.phase_diagram(gt.Ensemble(gt.LiGRU), {"gain.h": [1.0]})
+
+
+def test_labels_of_xarrays_pictures_stay_on_one_line():
+    """xarray breaks labels after 30 characters, the unit in brackets included, and prints the unit of what has none as [1]."""
+    from xarray.plot.utils import label_from_attrs
+
+    lines = ("onset:bias_std.h", "fold:gain.h", "chaos:gain.h", "complexity_onset:gain.h", "tricritical:gain.r,gain.h")
+    quantities = [*filter(is_built_in, names()), "mass:1,0.1", "potential:1", *lines]
+    axes = {"gain.h": [0.5], "bias_std.z": [0.0]}
+    data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, quantities, n_units=10, n_steps=20)
+    for variable in data.variables:
+        label = label_from_attrs(data[variable])
+        assert "\n" not in label and "[1]" not in label, label
+    assert label_from_attrs(data["lyapunov"]).endswith("[1/step]")
+    assert data["count"].attrs["description"] == "number of mean-field fixed points, the zero state included"
+    assert data["onset:bias_std.h"].attrs["description"] == "value of bias_std.h at which the zero state loses stability"
+
+
+def test_dimensions_are_names_of_python():
+    h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
+    odd = gt.Cell(name="odd", state=[h], fields={"z gate": y_z, "z-gate": y_h}, messages=[h, h], update=[sp.tanh(y_z + y_h)])
+    data = gt.phase_diagram(gt.Ensemble(odd, gain=0.1), {"gain.z gate": [0.1], "gain.z-gate": [0.2], "bias.z-gate": [0.0]}, "count")
+    assert data["count"].dims == ("gain_z_gate_0", "gain_z_gate_1", "bias_z_gate") and all(d.isidentifier() for d in data.dims)
+    assert [data[d].attrs["path"] for d in data["count"].dims] == ["gain.z gate", "gain.z-gate", "bias.z-gate"]
+
+
+def test_a_quantity_called_like_an_axis_is_refused():
+    gt.register_quantity("gain_h", lambda ensemble: 1.0, of="ensemble", long_name="a gain")
+    try:
+        with pytest.raises(ValueError, match="'gain_h' is also the name of the axis 'gain.h'"):
+            gt.phase_diagram(GRU, {"gain.h": [1.0]}, ["gain_h"])
+    finally:
+        QUANTITIES.pop("gain_h")
 
 
 def test_names():

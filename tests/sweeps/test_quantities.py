@@ -66,7 +66,7 @@ def test_own_quantities_of_all_kinds():
     gt.register_quantity("slower", slower, long_name="fraction of modes slower than 2 tau steps", options=["tau"])
     data = gt.phase_diagram(GRU, AXES, ["count", "margin", "feedback", "total", "slower", "radius", "slow_fraction"], tau=10.0)
     np.testing.assert_array_equal(data["margin"], 1.0 - data["radius"])
-    assert data["margin"].dims == data["feedback"].dims == ("gain.h", "solution") and data["total"].dims == ("gain.h",)
+    assert data["margin"].dims == data["feedback"].dims == ("gain_h", "solution") and data["total"].dims == ("gain_h",)
     np.testing.assert_array_equal(data["total"], [6.0, 8.0])
     point = gt.fixed_points(GRU.replace({"gain.h": 3.0}))[-1]
     assert float(data["feedback"].values[1, 1]) == 9.0 * point.moments["h"]

@@ -31,7 +31,7 @@ _REAL, _CRITICAL = 1e-9, 1e-6
 
 
 @result("flow.Bifurcation")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Bifurcation:
     """A bifurcation of a fixed point or of a cycle.
 

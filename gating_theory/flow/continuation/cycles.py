@@ -47,7 +47,7 @@ _REAL, _CRITICAL = 1e-9, 1e-5
 
 
 @result("flow.CycleBranch")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class CycleBranch:
     """A curve of limit cycles in one parameter.
 

@@ -44,7 +44,7 @@ _ENDS = ("lost", "left", "points", "closed", "bounds")
 
 
 @result("flow.FixedPointBranch")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FixedPointBranch:
     """A curve of fixed points in one parameter.
 

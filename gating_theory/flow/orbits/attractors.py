@@ -40,7 +40,7 @@ _FIRST_SEARCH, _LONGEST, _SEARCHES = 100.0, 2000.0, (0.0, 0.5)
 
 
 @result("flow.Attractors")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Attractors:
     """Where a set of starts ends: stable fixed points and stable cycles.
 
@@ -98,7 +98,7 @@ class Attractors:
 
 
 @result("flow.Basins")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Basins:
     """Basins of attraction of a two-dimensional flow on a grid.
 

@@ -42,7 +42,7 @@ _CLOSED = 1e-5
 
 
 @result("flow.Cycle")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Cycle:
     """A limit cycle: a closed orbit on which the flow does not rest, solved by collocation.
 

@@ -22,7 +22,7 @@ __all__ = ["FlowAndMap", "flow_and_map"]
 
 
 @result("flow.FlowAndMap")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FlowAndMap:
     """Fixed points and attractors of a flow and of its Euler map.
 

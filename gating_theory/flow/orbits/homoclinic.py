@@ -27,7 +27,7 @@ _ENTER = 1e-6
 
 
 @result("flow.PeriodLaw")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PeriodLaw:
     """Periods of cycles close to a homoclinic parameter.
 
@@ -61,7 +61,7 @@ class PeriodLaw:
 
 
 @result("flow.Homoclinic")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Homoclinic:
     """A homoclinic parameter and the saddle there.
 

@@ -30,7 +30,7 @@ _CLOSED = 1e-9
 
 
 @result("flow.MapAttractor")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class MapAttractor:
     """One attractor of the Euler map.
 
@@ -78,7 +78,7 @@ class MapAttractor:
 
 
 @result("flow.MapAttractors")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class MapAttractors:
     """Attractors of the Euler map that a set of starts reached.
 

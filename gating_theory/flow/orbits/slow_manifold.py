@@ -26,7 +26,7 @@ _RATES_APART = 2.0
 
 
 @result("flow.SlowManifold")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SlowManifold:
     """A curve on which a flow has no component but along its slowest direction.
 

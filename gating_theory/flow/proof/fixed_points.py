@@ -41,7 +41,7 @@ class Topology(NamedTuple):
 
 
 @result("flow.FlowFixedPoint")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FlowFixedPoint:
     """One fixed point of a flow, proved to exist in a box and to be the only one in a larger box.
 
@@ -93,7 +93,7 @@ class FlowFixedPoint:
 
 
 @result("flow.FlowFixedPoints")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class FlowFixedPoints:
     """All fixed points of a flow: a sequence of :class:`FlowFixedPoint`, ordered by their states.
 

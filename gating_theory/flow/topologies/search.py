@@ -46,7 +46,7 @@ _GATES, _DIRECTIONS = 60, 40
 
 
 @result("flow.TopologySearch")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class TopologySearch:
     """What :func:`search_topologies` found.
 

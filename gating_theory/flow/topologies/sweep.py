@@ -25,7 +25,7 @@ _CHUNK = 1000
 
 
 @result("flow.TopologyCounts")
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class TopologyCounts:
     """Numbers of fixed points of B networks, from one search each in validated arithmetic.
 

@@ -1,0 +1,135 @@
+"""One-dimensional rules of a population: trapezoidal, so that they may be shifted, and clustered where averages are singular."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .quadrature import FieldLaw
+
+__all__ = ["Line", "lines"]
+
+#: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
+_NARROWEST = 0.3
+#: Points of the table that the map of clustered nodes is looked up in before Newton's steps, and how many of these are taken.
+_TABLE, _STEPS = 2000, 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """Nodes for one Gaussian variable: even steps of a coordinate u, in which log|y - place| is smooth at every place given.
+
+        u(y) = (y - mean) / width + sum over places of asinh((y - place) / narrowest)
+
+    Without places that is the trapezoidal rule, which may be shifted by any part of its step; with places it may as well.
+
+    Attributes
+    ----------
+    mean, std : float
+    step : float, of u
+    first, size : int, the nodes are u = step (j + shift) with ``size`` integers j from ``first``
+    width, narrowest : float
+    places : tuple of float
+    folded : bool
+        One sign of a symmetric variable stands for both; such a line is shifted by half a step, whatever is asked for.
+    """
+
+    mean: float
+    std: float
+    step: float = 1.0
+    first: int = 0
+    size: int = 1
+    width: float = 1.0
+    narrowest: float = 1.0
+    places: tuple[float, ...] = ()
+    folded: bool = False
+
+    def nodes(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values and weights of the lines with given shifts, each in [-1/2, 1/2).
+
+        Parameters
+        ----------
+        shift : array (..., 1)
+
+        Returns
+        -------
+        values, weights : (..., size) arrays; the weights of a line sum to 1
+        """
+        if self.size == 1 and not self.std:
+            return np.full((*shift.shape[:-1], 1), self.mean), np.ones((*shift.shape[:-1], 1))
+        shift = np.full((1,) * shift.ndim, 0.5) if self.folded else shift
+        y, stretch = self._values(self.step * (np.arange(self.first, self.first + self.size) + shift))
+        weights = np.exp(-0.5 * ((y - self.mean) / self.std) ** 2) * stretch
+        return y, weights / weights.sum(axis=-1, keepdims=True)
+
+    def coordinate(self, y: np.ndarray | float) -> np.ndarray:
+        """u(y)."""
+        u = (np.asarray(y, dtype=float) - self.mean) / self.width
+        for place in self.places:
+            u = u + np.arcsinh((y - place) / self.narrowest)
+        return u
+
+    def _slope(self, y):
+        """du/dy."""
+        return 1.0 / self.width + sum(1.0 / np.hypot(y - place, self.narrowest) for place in self.places)
+
+    @cached_property
+    def _table(self):
+        """y ascending, dense where u is steep, and u there."""
+        reach = self.width * self.step * (self.size + 2)
+        near = self.narrowest * np.sinh(np.linspace(0.0, np.arcsinh(reach / self.narrowest), _TABLE))
+        y = np.concatenate(
+            [self.mean + reach * np.linspace(-1.0, 1.0, _TABLE), *(p + near for p in self.places), *(p - near for p in self.places)]
+        )
+        y = np.unique(y)
+        return y, self.coordinate(y)
+
+    def _values(self, u):
+        """y(u) and dy/du."""
+        if not self.places:
+            return self.mean + self.width * u, 1.0
+        known, at = self._table
+        y = np.interp(u, at, known)
+        for _ in range(_STEPS):
+            y = y - (self.coordinate(y) - u) / self._slope(y)
+        return y, 1.0 / self._slope(y)
+
+
+def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[float, ...], ...]) -> list[Line]:
+    """A Line for every variable of a law (batch of one), for averages to about ``tol``.
+
+    Parameters
+    ----------
+    law : FieldLaw
+        Its rules give steps and reach; a step in a message of any width, ``law.stiff``, counts as a place at 0.
+    tol : float
+    even : variables of which one sign is kept where the law is symmetric
+    places : for each variable, where nodes shall cluster
+    """
+    smooth = FieldLaw(law.means, law.stds, law.strips, (False,) * law.means.size, law.refine)
+    values, _, _ = smooth.grid(range(law.means.size), tol, (), np.inf)
+    out = []
+    for v, nodes in enumerate(y.ravel() for y in values):
+        mean, std = float(law.means[v]), float(law.stds[0, v])
+        if std == 0.0:
+            out.append(Line(mean, 0.0))
+            continue
+        chosen = {*places[v], *((0.0,) if law.stiff[v] else ())}
+        out.append(_line(mean, std, nodes, tuple(sorted(chosen)), tol, law.refine[v] if law.refine else 1, v in even))
+    return out
+
+
+def _line(mean, std, nodes, places, tol, refine, even):
+    """The Line with the step and the reach of a trapezoidal rule's ``nodes``, clustered at ``places`` that it comes to."""
+    spacing, reach = float(nodes[1] - nodes[0]), float(nodes[-1]) - mean
+    places = tuple(p for p in places if abs(p - mean) < reach)
+    # log|y - place| has its branch points at a distance of pi/2 in the direction of u
+    step = np.pi**2 / (np.log(1.0 / tol) + 2.0) / refine if places else spacing
+    line = Line(mean, std, step, 0, 1, spacing / step, _NARROWEST * tol * std, places)
+    low, high = (float(line.coordinate(mean + side * reach)) / step for side in (-1.0, 1.0))
+    folded = even and mean == 0.0 and all(-p in places for p in places)
+    first = 0 if folded else int(np.floor(low + 1e-9))
+    size = max(1, int(np.ceil(high - 1e-9)) - first + (0 if folded else 1))
+    return Line(mean, std, step, first, size, line.width, line.narrowest, places, folded)

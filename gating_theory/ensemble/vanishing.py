@@ -1,0 +1,188 @@
+"""Where the determinants of [T4] vanish for sites of every kind: averages of their logarithm are singular there.
+
+At lambda equal to a leak that a finite fraction of the sites have (0 for the h of an LSTM, which its memory sets anew at every
+step) what is left of the determinant are squares of minors of the transfer matrix. Where all of them vanish at one value of one
+variable, whatever the others are, as at y_g = 0 in o tanh(tanh(y_g)), the integrand is log(x^2) next to it, and
+log(|lambda|^2 + x^2) at lambda nearby: a quadrature must cluster its nodes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..support.roots import bracketed_root
+from .ensemble import Ensemble
+from .quadrature import FieldLaw
+
+__all__ = ["Places", "leak_places", "shared_leaks", "vanishing_places"]
+
+#: For each variable the values at which nodes shall cluster, ascending.
+Places = tuple[tuple[float, ...], ...]
+
+#: Sites that are probed, and how many of them must have the same leak, to within rounding, for it to be that of a finite fraction.
+_PROBES, _SAME, _ROUNDING = 24, 3, 1e-10
+#: Sections along one variable: so many nodes over the Gaussian's bulk, and others geometrically close to zero.
+_BULK, _REACH = 121, 5.0
+#: A determinant vanishes if it is below this part of what it is so many standard deviations beside the place.
+_NOTHING, _BESIDE = 1e-12, 1e-2
+
+
+def vanishing_places(ensemble: Ensemble, law: FieldLaw) -> Places:
+    """The values of each variable at which the determinant of [T4] vanishes at some leak, whatever the other variables are.
+
+    Found by probing: leaks that random sites share, zeros of sections along one variable, and whether others have the same.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    law : FieldLaw, a batch of one
+
+    Returns
+    -------
+    tuple of V tuples, ascending; empty where there are none
+    """
+    stds, n = law.stds[0], law.means.size
+    rng = np.random.default_rng(0)
+    probes = law.means[:, None] + stds[:, None] * rng.standard_normal((n, _PROBES))
+    places: list[set[float]] = [set() for _ in range(n)]
+    for leak, sharing in shared_leaks(_minors(ensemble, probes)[((), ())]):
+        sites = probes[:, sharing]
+        for v in np.flatnonzero(stds > 0.0):
+            places[v] |= set(_places(ensemble, leak, sites, int(v), law.means[v], stds[v]))
+    return tuple(tuple(sorted(p)) for p in places)
+
+
+def _minors(ensemble, variables):
+    """Coefficients of the minors in powers of lambda at sites (V, M)."""
+    compiled, K = ensemble.cell.compiled, ensemble.cell.n_fields
+    fields, parameters = variables[:K], variables[K:]
+    state = [np.broadcast_to(s, variables.shape[1]) for s in compiled.fixed_state(fields, parameters)]
+    return compiled.minors(0, state, fields, parameters)
+
+
+def leak_places(ensemble: Ensemble, law: FieldLaw, leaks: Sequence[float]) -> Places:
+    """The values of the variable that sets the leak at which a leak of the site is one of the real numbers given.
+
+    For each variable, as of :func:`vanishing_places`; nothing where several variables set the leak, or none.
+    """
+    poles = [v for v in ensemble.cell.compiled.pole_variables if law.stds[0, v] > 0.0]
+    if len(poles) != 1 or not len(leaks):
+        return ((),) * law.means.size
+    (v,) = poles
+    y = _section(law.means[v], law.stds[0, v])
+
+    def at(values):
+        section = np.repeat(law.means[:, None], values.size, axis=1)
+        section[v] = values
+        chi = _minors(ensemble, section)[((), ())]
+        return np.array([np.polynomial.polynomial.polyval(leak, chi) for leak in leaks]), None
+
+    found = tuple(sorted(set(_crossings(at, y))))
+    return tuple(found if u == v else () for u in range(law.means.size))
+
+
+def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
+    """Leaks that at least three sites have in common, and the indices of those sites.
+
+    Parameters
+    ----------
+    chi : (d + 1, M) array, coefficients of det(lambda - F_s) of sites, lowest first
+    """
+    d = chi.shape[0] - 1
+    companion = np.zeros((chi.shape[1], d, d))
+    companion[:, range(1, d), range(d - 1)] = 1.0
+    companion[:, :, -1] = -chi[:-1].T
+    roots = np.linalg.eigvals(companion)
+    owner = np.repeat(np.arange(chi.shape[1]), d)
+    found, flat = [], roots.ravel()
+    while flat.size:
+        same = np.abs(flat - flat[0]) < _ROUNDING * (1.0 + abs(flat[0]))
+        sharing = np.unique(owner[same])
+        if sharing.size >= _SAME:
+            leak = flat[0]
+            found.append((0.0 if abs(leak) < _ROUNDING else leak, sharing))
+        flat, owner = flat[~same], owner[~same]
+    return found
+
+
+def _determinant(ensemble, leak, variables):
+    """Minors at a leak, times gains, (m, M), and their squares summed, (M,): the determinant there, but for positive factors."""
+    cell, a2 = ensemble.cell, ensemble.array("gain") ** 2
+    heard = {cell.message_of[l] for l in np.flatnonzero(a2)}
+    values = []
+    for (rows, columns), q in _minors(ensemble, variables).items():
+        weight = np.prod(a2[list(columns)])
+        # messages that nobody hears are in no loop
+        if rows and weight > 0.0 and heard.issuperset(rows):
+            values.append(np.sqrt(weight) * np.polynomial.polynomial.polyval(leak, q))
+    minors = np.array(values).reshape(len(values), variables.shape[1])
+    return minors, np.sum(np.abs(minors) ** 2, axis=0)
+
+
+def _places(ensemble, leak, sites, v, mean, std):
+    """Zeros of the determinant along variable v that all ``sites`` have in common."""
+
+    def at(values):
+        section = np.repeat(sites[:, :1], values.size, axis=1)
+        section[v] = values
+        return _determinant(ensemble, leak, section)
+
+    y = _section(mean, std)
+    found = []
+    for zero in (*_crossings(at, y), *_touches(at, y)):
+        zero = 0.0 if abs(zero) < 1e-9 * std else float(zero)
+        if not any(abs(zero - other) < 1e-6 * std for other in found) and _common(ensemble, leak, sites, v, zero, std):
+            found.append(zero)
+    return found
+
+
+def _section(mean, std):
+    """Values of a variable along which zeros are looked for: over its bulk, and closely next to zero, where gates are steep."""
+    near = np.geomspace(1e-3, _REACH, 20)
+    y = np.unique(np.concatenate([mean + std * np.linspace(-_REACH, _REACH, _BULK), near, -near]))
+    return y[np.abs(y - mean) <= _REACH * std]
+
+
+def _crossings(at, y):
+    """Where minors change sign along a section."""
+    minors, _ = at(y)
+    out = []
+    if not np.isrealobj(minors):
+        return out
+    for m, values in enumerate(minors):
+        sign = np.sign(values)
+        out += y[sign == 0.0].tolist() if (sign == 0.0).sum() < y.size // 2 else []
+        change = np.flatnonzero(sign[:-1] * sign[1:] < 0.0)
+        if change.size:
+            up = values[change] > 0.0
+            low, high = np.where(up, y[change], y[change + 1]), np.where(up, y[change + 1], y[change])
+            out += bracketed_root(lambda x, m=m: at(x)[0][m], low, high).tolist()
+    return out
+
+
+def _touches(at, y):
+    """Where the determinant has minima along a section that are far below their surroundings."""
+    _, total = at(y)
+    out = []
+    for i in range(1, y.size - 1):
+        if total[i] < 0.3 * min(total[i - 1], total[i + 1]):
+            low, high = y[i - 1], y[i + 1]
+            for _ in range(30):
+                x = np.linspace(low, high, 9)
+                j = int(np.clip(np.argmin(at(x)[1]), 1, 7))
+                low, high = x[j - 1], x[j + 1]
+            out.append(0.5 * (low + high))
+    return out
+
+
+def _common(ensemble, leak, sites, v, place, std):
+    """Whether the determinant of all ``sites`` vanishes where their variable v is at ``place``, and not beside it."""
+    totals = []
+    for y in (place, place - _BESIDE * std, place + _BESIDE * std):
+        moved = sites.copy()
+        moved[v] = y
+        totals.append(_determinant(ensemble, leak, moved)[1])
+    beside = np.minimum(totals[1], totals[2])
+    return bool(np.all((totals[0] <= _NOTHING * beside) & (beside > 0.0)))

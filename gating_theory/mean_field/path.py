@@ -1,0 +1,150 @@
+"""An ensemble along one hyperparameter: where a function of it vanishes within a range, all places of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..support.pieces import Piece, resolve
+
+if TYPE_CHECKING:
+    from ..ensemble.ensemble import Ensemble
+
+__all__ = ["Path"]
+
+#: Hyperparameters act on this scale where they are small, and by their logarithm where they are large.
+_SCALE = 0.5
+#: Pieces that a range is looked at in to begin with (each has nine nodes), and, as parts of the range, the narrowest one and the
+#: distance of the points at which quartics are searched: no feature of a thousandth of the range is lost between them.
+_PARTS, _NARROWEST, _DENSE = 4, 1e-6, 2.5e-4
+#: The least that Brent's method takes: hyperparameters are closed in on to rounding.
+_ROUNDING = 4 * np.finfo(float).eps
+#: A function is zero at an end of the range if it is this small there.
+_ZERO = 1e-13
+#: A value found is no zero but a pole or a jump if the function is not this much smaller than around it.
+_SMALLER = 1e-3
+
+
+class Path:
+    """The ensembles that one hyperparameter passes through between two values.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    parameter : str, a path such as "gain.h"
+    low, high : float, ascending
+
+    Attributes
+    ----------
+    ensemble, parameter, low, high
+    present : float, the ensemble's own value
+    """
+
+    def __init__(self, ensemble: Ensemble, parameter: str, low: float, high: float) -> None:
+        self.ensemble, self.parameter, self.low, self.high = ensemble, parameter, low, high
+        self.present = ensemble.value(parameter)
+
+    def at(self, value: float) -> Ensemble:
+        """The ensemble with this value of the hyperparameter, or with the nearest one in range.
+
+        Parameters
+        ----------
+        value : float
+        """
+        return self.ensemble.replace({self.parameter: float(min(max(value, self.low), self.high))})
+
+    def pieces(
+        self,
+        function: Callable[[float], np.ndarray],
+        allowed: Callable[[np.ndarray], np.ndarray],
+        low: float | None = None,
+    ) -> list[Piece]:
+        """A vector-valued function of the hyperparameter as quartics in its :meth:`position`.
+
+        Parameters
+        ----------
+        function : of the hyperparameter's value, returns an (n,) array
+        allowed : function of values (m, n), the errors allowed of them
+        low : float, optional, where to begin
+        """
+        first, last = self.position(self.low if low is None else low), self.position(self.high)
+        least = _NARROWEST * (self.high - self.low)
+
+        def narrow(a, b):
+            return self.value(b) - self.value(a) <= least
+
+        return resolve(lambda t: function(self.value(t)), first, last, _PARTS, allowed, narrow)
+
+    def looks(self, piece: Piece) -> int:
+        """Into how many parts a piece is to be cut so that nothing is lost between them.
+
+        Parameters
+        ----------
+        piece : Piece
+        """
+        width = self.value(piece.high) - self.value(piece.low)
+        return max(4, int(np.ceil(width / (_DENSE * (self.high - self.low)))))
+
+    @staticmethod
+    def position(value: float) -> float:
+        """asinh of the value: even steps of it are even steps of small values and even factors of large ones."""
+        return float(np.arcsinh(value / _SCALE))
+
+    def value(self, position: float) -> float:
+        """The value at a position, within the range."""
+        return float(min(max(_SCALE * np.sinh(position), self.low), self.high))
+
+    def nearest(self, values: list[float]) -> float:
+        """Of several values the one nearest to the ensemble's own; the upper one of two that are equally near."""
+        return min(sorted(values, reverse=True), key=lambda v: round(abs(v - self.present), 9))
+
+    # --- zeros
+
+    def zeros(self, function: Callable[[Ensemble], float], allowed: Callable[[np.ndarray], np.ndarray]) -> list[float] | None:
+        """All values at which a function of the ensemble vanishes, ascending; None where it is the same everywhere.
+
+        Parameters
+        ----------
+        function : of an Ensemble, returns a float
+        allowed : function of values, the errors allowed of them
+        """
+        seen: list[float] = []
+
+        def row(value):
+            seen.append(function(self.at(value)))
+            return np.array([seen[-1]])
+
+        pieces = self.pieces(row, allowed)
+        if max(seen) - min(seen) <= _ZERO * max(1.0, abs(seen[0])):
+            return None
+        found = [
+            end for end, value in ((self.low, pieces[0].values[0, 0]), (self.high, pieces[-1].values[-1, 0])) if abs(value) < _ZERO
+        ]
+        for piece in pieces:
+            t, values = piece.sampled(self.looks(piece))
+            change = np.flatnonzero(values[:-1, 0] * values[1:, 0] <= 0.0)
+            for i in change:
+                zero = self.bracketed(function, self.value(t[i]), self.value(t[i + 1]))
+                if zero is not None and not any(abs(zero - v) <= 1e-9 * max(1.0, abs(v)) for v in found):
+                    found.append(zero)
+        return sorted(found)
+
+    def bracketed(self, function: Callable[[Ensemble], float], a: float, b: float) -> float | None:
+        """The zero of a function of the ensemble between two values, or None where it does not change its sign continuously.
+
+        Parameters
+        ----------
+        function : of an Ensemble, returns a float
+        a, b : float
+        """
+        from scipy.optimize import brentq
+
+        at_a, at_b = function(self.at(a)), function(self.at(b))
+        if abs(at_a) < _ZERO or abs(at_b) < _ZERO:
+            return (a if abs(at_a) < abs(at_b) else b) if abs(at_a - at_b) > _ZERO else None
+        if at_a * at_b > 0.0:
+            return None
+        zero = float(brentq(lambda v: function(self.at(v)), a, b, xtol=1e-15, rtol=_ROUNDING))
+        return zero if abs(function(self.at(zero))) <= _SMALLER * max(abs(at_a), abs(at_b)) else None
