@@ -24,8 +24,9 @@ _interrupted = False
 
 @contextmanager
 def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """An executor of ``jobs`` processes, which end with this one; after an interrupt, also of this process alone, what they do is
-    given up. ValueError for more than ``allowed_jobs``.
+    """An executor of ``jobs`` processes; after an interrupt, also of this process alone, what they do is given up.
+
+    They end with this process, even if it is killed. ValueError for more than ``allowed_jobs``.
     """
     with _Pool(allowed_jobs(jobs), initializer=_begin) as executor:
         try:

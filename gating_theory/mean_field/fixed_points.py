@@ -18,7 +18,7 @@ from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, instance, integer, real
+from ..support.checks import boolean, instance, integer, real, real_array
 from .moments import MomentMap, require_bounded
 from .scan import scalar_roots
 
@@ -125,6 +125,7 @@ class FixedPoint:
         Sites, ``source`` "mean field"
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
+        leaks = real_array("leaks", leaks).ravel().tolist()
         max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
         even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes, leaks=leaks)

@@ -218,7 +218,7 @@ CALLS = {
     "Sites.pooled": lambda t: (gt.Sites.pooled, {"samples": [t.net.sites(t.state)] * 2, "source": "two"}),
     # mean field
     "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
-    "FixedPoint.sites_at": lambda t: (t.point.sites_at, {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1}),
+    "FixedPoint.sites_at": lambda t: (t.point.sites_at, {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": ()}),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
     "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
@@ -339,7 +339,7 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
     ),
     "interop.layers.rows_by_name": lambda t: (
         layers.rows_by_name,
@@ -371,23 +371,23 @@ CALLS = {
         {"layout": layers.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
     "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
-    "interop.torch.from_module": lambda t: (bridge.from_module, {"module": t.module, "layer": 0, "direction": "forward"}),
+    "interop.torch.from_module": lambda t: (bridge.from_module, {"module": t.module, "layer": 0, "direction": "forward", "prefix": None}),
     "interop.torch.from_state_dict": lambda t: (
         bridge.from_state_dict,
         {"source": t.module.state_dict(), "layer": 0, "direction": "forward", "prefix": "", "kind": "GRU", "nonlinearity": None},
     ),
     "interop.torch.read": lambda t: (
         bridge.read,
-        {"source": t.module.state_dict(), "prefix": "", "kind": "GRU", "nonlinearity": None},
+        {"source": t.module.state_dict(), "prefix": "", "kind": "GRU", "nonlinearity": None, "batch_first": None},
     ),
     "interop.torch.init_": lambda t: (
         bridge.init_,
-        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0},
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
     ),
     "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
     "interop.torch.init_orthogonal_": lambda t: (
         bridge.init_orthogonal_,
-        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0},
+        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
     ),
     # flows
     "GRUFlow": lambda t: (
