@@ -10,6 +10,8 @@ import numpy as np
 
 from ..results.display import first_line
 from ..results.encoding import cell_class
+from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
 from ..support.checks import generator, integer, real, shown
 from ..support.types import Rng
 
@@ -243,6 +245,7 @@ class Cell:
 
         return CompiledCell(self)
 
+    @underflow_is_zero
     def check_jacobian(self, rng: Rng = None, n_points: int = 64, scale: float = 1.0) -> float:
         """Compare the derived site derivatives with finite differences; return the largest relative error.
 
@@ -267,6 +270,8 @@ class Cell:
         """
         rng, n_points = generator(rng), integer("n_points", n_points, low=1)
         scale = real("scale", scale, low=0.0, high=_LARGEST_SCALE)
+        # every function of the state and the fields at a few dozen shifted sites
+        require_memory(f"n_points = {n_points}", 8.0 * n_points * 20 * (self.n_state + self.n_fields) ** 2)
         c = self.compiled
         s = scale * rng.standard_normal((self.n_state, n_points))
         y = scale * rng.standard_normal((self.n_fields, n_points))

@@ -6,6 +6,7 @@ that says why; 130 interrupted, with what a journal holds; 141 the reader of the
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int, the exit code
     """
 
+    _write_all_letters()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
@@ -48,6 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         _say(": ".join(["interrupted", *getattr(stop, "__notes__", ())]))
         return 130
+
+
+def _write_all_letters():
+    """Where the terminal's encoding lacks a letter, of a file's name say, its number is written."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _say(text):

@@ -14,6 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from ..running.workers import allowed_jobs, end_with_parent
+
 __all__ = ["workers"]
 
 #: In a worker: whether it has been interrupted.
@@ -22,8 +24,11 @@ _interrupted = False
 
 @contextmanager
 def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """An executor of ``jobs`` processes; after an interrupt, also of this process alone, what they do is given up."""
-    with _Pool(jobs, initializer=signal.signal, initargs=(signal.SIGINT, _remember)) as executor:
+    """An executor of ``jobs`` processes; after an interrupt, also of this process alone, what they do is given up.
+
+    They end with this process, even if it is killed. ValueError for more than ``allowed_jobs``.
+    """
+    with _Pool(allowed_jobs(jobs), initializer=_begin) as executor:
         try:
             yield executor
         except KeyboardInterrupt:
@@ -31,6 +36,11 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
                 if child.pid is not None:
                     os.kill(child.pid, signal.SIGINT)
             raise
+
+
+def _begin():
+    signal.signal(signal.SIGINT, _remember)
+    end_with_parent()
 
 
 class _Pool(ProcessPoolExecutor):

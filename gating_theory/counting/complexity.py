@@ -19,7 +19,8 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import instance, integer, real, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import choice, instance, integer, real
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
 from .ridge import Ridge
@@ -108,6 +109,7 @@ class Complexity:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
         return self.sites_at(_SITES_TOL, _SITES)
 
+    @underflow_is_zero
     def sites_at(self, tol: float, max_nodes: int = 400_000) -> Sites:
         """Sites of a typical fixed point whose averages are accurate to about ``tol`` for smooth functions.
 
@@ -144,6 +146,7 @@ class Complexity:
         return f"{head}: {shown or 'no fixed point'} ({self.status})"
 
 
+@underflow_is_zero
 def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "annealed", tol: float | None = None) -> Complexity:
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
@@ -180,8 +183,7 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")
-    if method not in ("annealed", "mean_field"):
-        raise ValueError(f"method must be 'annealed' or 'mean_field', got {shown(method)}")
+    choice("method", method, ("annealed", "mean_field"))
     tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)
     if not ensemble.cell.compiled.bounded:
         status = _status(

@@ -20,6 +20,8 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
 from ..support.checks import generator, instance, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -100,6 +102,7 @@ class KacRice:
         )
 
 
+@underflow_is_zero
 def kac_rice(
     ensemble: Ensemble,
     n_units: int,
@@ -142,6 +145,8 @@ def kac_rice(
     functional = ComplexityFunctional(ensemble)
     if not functional.looping:
         raise CapabilityError("no message feeds back, so that the fixed point is unique: there is nothing to integrate")
+    # fields and their images of a batch of samples, and its matrices
+    require_memory(f"n_units = {n}, n_samples = {n_samples}", 8.0 * (3 * n_samples + _BATCH * (8 * n + 4 * n**2)))
     sampler = Sampler(functional, n)
     weights, signs, at_zero = np.zeros(n_samples), np.zeros(n_samples), np.zeros(n_samples)
     drift = np.zeros((2, len(sampler.laws)))  # of both means by the logarithms of the norms

@@ -10,6 +10,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import checked_bounds, continuous, onset, transition
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
 from .complexity import complexity
 from .functional import ComplexityFunctional
@@ -45,6 +46,7 @@ _JUMP = 0.7
 _FACTORS, _DISTANCE = 1.3 ** np.arange(1, 30), 0.25
 
 
+@underflow_is_zero
 def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
 

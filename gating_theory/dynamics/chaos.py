@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import require_path, signed
+from ..ensemble.hyperparameters import LARGEST, require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.critical import FIELDS, Critical, onset
 from ..results.encoding import result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import generator, instance, integer, interval, real
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -27,6 +29,8 @@ _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0
 _SIGNED = (-8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 #: And first, about the onset of the zero state's instability: the middle two, further ones where these are not decided.
 _ABOUT, _BESIDE = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0), (-8.0, -4.0, -2.0, 2.0, 4.0, 8.0)
+#: The narrowest brackets that are asked for, relative to the value: exponents of finite networks tell less.
+_FINEST = 1e-9
 #: Smallest value to which widths of brackets are relative: of biases, and of gains and spreads.
 _SIGNED_SCALE, _SCALE = 1.0, 1e-12
 #: Exponents that differ from zero by so many of their errors at both ends of a bracket jump, if the bracket is narrower than this
@@ -72,6 +76,7 @@ class ChaosOnset(Critical):
         return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
 
 
+@underflow_is_zero
 def largest_exponent(
     ensemble: Ensemble,
     n_units: int = 2000,
@@ -134,6 +139,7 @@ def measured_exponent(
     return exponent, error, verdict_on(run, motion(run), exponent, error)
 
 
+@underflow_is_zero
 def chaos_onset(
     ensemble: Ensemble,
     parameter: str,
@@ -167,7 +173,7 @@ def chaos_onset(
         Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
     n_networks : int >= 1
         With one network the error leaves out how networks scatter.
-    tol : float > 0
+    tol : float from 1e-9
         Width of the final brackets, relative to the value (for biases to 1 where that is more).
     scale : float >= 0
     rng : numpy Generator, int or None
@@ -188,17 +194,17 @@ def chaos_onset(
     require_path("parameter", parameter, ensemble.paths)
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     n_networks = integer("n_networks", n_networks, low=1)
-    tol = real("tol", tol, low=0.0, open_low=True)
-    scale = real("scale", scale, low=0.0)
+    tol = real("tol", tol, low=_FINEST)  # a bracket of neighbouring numbers can no longer be halved
+    scale = real("scale", scale, low=0.0, high=LARGEST)
     if bounds is not None:
         low, high = interval("bounds", bounds)
     check_progress(progress)
-    seeds = np.random.SeedSequence(int(generator(rng).integers(2**63))).spawn(n_networks)
+    entropy = int(generator(rng).integers(2**63))
 
     outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
     finest = _SIGNED_SCALE if signed(parameter) else _SCALE
 
-    networks = [_Exponents(ensemble, parameter, n_units, n_steps, scale, seed) for seed in seeds]
+    networks = _Networks(ensemble, parameter, n_units, n_steps, scale, entropy, n_networks)
     with Progress(progress, n_networks, "network") as tell:
         if bounds is None:
             first, low, high = _bracket(ensemble, parameter, networks)
@@ -237,6 +243,24 @@ def chaos_onset(
         n_units=n_units,
         n_steps=n_steps,
     )
+
+
+class _Networks(Sequence):
+    """The exponents of each network, made when they are first asked for: of many networks few may be."""
+
+    def __init__(self, ensemble, parameter, n_units, n_steps, scale, entropy, count):
+        self.of_all, self.entropy, self.count = (ensemble, parameter, n_units, n_steps, scale), entropy, count
+        self.made = {}
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, number):
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        if number not in self.made:
+            self.made[number] = _Exponents(*self.of_all, np.random.SeedSequence(self.entropy, spawn_key=(number,)))
+        return self.made[number]
 
 
 class _Exponents:

@@ -9,13 +9,15 @@ import numpy as np
 
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import available_memory
-from ..support.checks import generator, instance, integer, real, real_array, shown
+from ..support.checks import boolean, choice, generator, instance, integer, real, real_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -114,6 +116,7 @@ def memory_needed(
     return total + 8 * rows * n_units + 8 * 12 * min(n_units, _CHUNK)
 
 
+@underflow_is_zero
 def simulate(
     ensemble: Ensemble,
     n_units: int = 1_000_000,
@@ -169,9 +172,8 @@ def simulate(
     instance("ensemble", ensemble, Ensemble)
     n, T = integer("n_units", n_units, low=1), integer("n_steps", n_steps, low=1)
     record = min(integer("record", record, low=0), n)
-    if dtype not in _TYPES:
-        raise ValueError(f"dtype must be one of {list(_TYPES)}, got {shown(dtype)}")
-    scale = real("scale", scale, low=0.0)
+    tangent, dtype = boolean("tangent", tangent), choice("dtype", dtype, _TYPES)
+    scale = real("scale", scale, low=0.0, high=LARGEST)
     rng = generator(rng)
     cell = ensemble.cell
     start = None

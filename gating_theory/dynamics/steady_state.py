@@ -17,6 +17,7 @@ from ..mean_field.moments import MomentMap
 from ..results.encoding import require, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import generator, instance, integer, integers
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -106,6 +107,7 @@ class SteadyState:
         if self.simulation is not None:
             require(self.simulation.ensemble == self.ensemble, "the simulation is of another ensemble")
 
+    @underflow_is_zero
     def autocorrelation(self, lags: npt.ArrayLike) -> dict[str, np.ndarray]:
         """Second moments E x(t) x(t + lag) over recorded sites and times after the transient [T5].
 
@@ -172,6 +174,7 @@ def _autocorrelation(run, transient, lags):
     return {"state": of(run.recorded_state), "fields": of(run.recorded_fields), "messages": np.array(messages)}
 
 
+@underflow_is_zero
 def steady_state(
     ensemble: Ensemble,
     n_units: int = 100_000,

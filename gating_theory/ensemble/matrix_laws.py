@@ -28,6 +28,7 @@ import numpy as np
 
 from ..errors import CapabilityError
 from ..results.encoding import FAMILIES, register
+from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, shown
 from .implicit import ImplicitMatrices
 
@@ -110,6 +111,7 @@ class MatrixLaw(ABC):
         """
         n, count = integer("n", n, low=1), integer("count", count)
         instance("rng", rng, np.random.Generator)
+        require_memory(f"{count} matrices of n = {n} units", 8.0 * count * n**2)
         drawn = self.draw(n, rng, count)
         if np.shape(drawn) != (count, n, n):
             raise TypeError(f"the law {self!r} must draw an array of shape {(count, n, n)}, got shape {np.shape(drawn)}")

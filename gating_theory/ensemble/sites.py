@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..results.encoding import dict_of, result
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, integer, numeric_array, real_array, real_numbers, real_or_nan, shown, text
 from .matrix_laws import MatrixLaw, field_laws
 
@@ -87,6 +88,7 @@ class Sites:
         """Number of sites M."""
         return self.weights.size
 
+    @underflow_is_zero
     def mean(self, values: npt.ArrayLike) -> np.ndarray:
         """Weighted average of ``values``, an array (..., M) whose last axis runs over sites: (...)."""
         array = numeric_array("values", values)
@@ -94,6 +96,7 @@ class Sites:
             raise ValueError(f"values must have shape (..., {self.size}), one for each site, got {array.shape}")
         return array @ self.weights
 
+    @underflow_is_zero
     def moments(self) -> dict[str, float]:
         """{message name: second moment E m^2}."""
         values = self.cell.compiled.messages(self.state, self.fields, self.parameters)

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from ..cell.cell import Cell
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import require, result
-from ..support.checks import boolean, instance, integer, real, real_array, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
+from ..support.checks import boolean, choice, instance, integer, real, real_array, shown
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
 from .proof.enclosure import map_enclosure
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
     from ..networks.network import Network
     from .proof.fixed_points import FlowFixedPoints
 
-__all__ = ["Flow", "GRUFlow", "box_limits", "require_fixed"]
+__all__ = ["LONGEST", "LONGEST_STEP", "Flow", "GRUFlow", "box_limits", "require_fixed"]
+
+#: The longest time that is followed: the slowest gate of a trained network takes less, and what lasts longer is a fixed point here.
+LONGEST = 1e6
+#: The longest Euler step, and states that compiled code makes without a chance to interrupt it.
+LONGEST_STEP, _UNINTERRUPTED = 1e6, 1_000_000
+#: What scipy's solve_ivp can be asked for.
+_METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
 
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12
@@ -164,8 +173,9 @@ class Flow:
         """
         from ..cell.builtin import named
 
-        if not isinstance(description, Mapping):
-            raise TypeError(f"description must be a mapping, got {type(description).__name__}")
+        instance("description", description, Mapping)
+        if cell is not None:
+            instance("cell", cell, Cell)
         values = {k: v for k, v in description.items() if k != "kind"}
         cell = named(values.pop("cell", "GRU" if cell is None else cell.name), cell)
         return Flow(cell, *_by_name(cell, values))
@@ -252,8 +262,11 @@ class Flow:
         ------
         TypeError, ValueError : no such entry
         """
+        return self._place("path", path)
+
+    def _place(self, argument, path):
         if not isinstance(path, str):
-            raise TypeError(f"path must be a string such as 'U_{self._cell.field_names[0]}[0,1]', got {shown(path)}")
+            raise TypeError(f"{argument}: a path must be a str such as 'U_{self._cell.field_names[0]}[0,1]', got {shown(path)}")
         match = _PATH.fullmatch(path.strip())
         if match:
             name, K, n = match["name"], self._cell.n_fields, self._n
@@ -266,7 +279,7 @@ class Flow:
                     return K * n * n + fields.index(name[2:]) * n + indices[0]
                 if name in sites and len(indices) == 1:
                     return K * n * (n + 1) + sites.index(name) * n + indices[0]
-        raise ValueError(f"path must be one of {self._forms()} with indices below {self._n}, got {shown(path)}")
+        raise ValueError(f"{argument}: a path must be one of {self._forms()} with indices below {self._n}, got {shown(path)}")
 
     def _forms(self):
         names = self._cell.field_names
@@ -293,7 +306,8 @@ class Flow:
 
     def replace(self, path: str, value: float) -> Flow:
         """A Flow that differs in one entry; ``path`` as for :meth:`parameter`, ``value`` a finite number."""
-        return self.with_parameters({path: value})
+        self.place_of(path)
+        return self.with_parameters({path: real("value", value)})
 
     def with_parameters(self, values: Mapping[str, float]) -> Flow:
         """A Flow that differs in several entries.
@@ -310,11 +324,10 @@ class Flow:
         ------
         TypeError, ValueError : no such entry, a value that is not a finite number
         """
-        if not isinstance(values, Mapping):
-            raise TypeError(f"values must be a mapping from paths to numbers, got {shown(values)}")
+        instance("values", values, Mapping, "from paths to numbers")
         flat = self._flat.copy()
         for path, value in values.items():
-            flat[self.place_of(path)] = real(path, value)
+            flat[self._place("values", path)] = real(f"values[{path!r}]", value)
         other = object.__new__(type(self))
         other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
         other._set(flat)
@@ -328,6 +341,7 @@ class Flow:
             raise ValueError(f"{name} must have shape (..., {self.dim}), got {state.shape}")
         return np.ascontiguousarray(state).reshape(-1, self.dim), state.shape[:-1]
 
+    @underflow_is_zero
     def __call__(self, state: npt.ArrayLike) -> np.ndarray:
         """The vector field F(s, y(s)) - s.
 
@@ -344,6 +358,7 @@ class Flow:
         self._compiled.field(points, self._flat, out)
         return out.reshape(*lead, self.dim)
 
+    @underflow_is_zero
     def jacobian(self, state: npt.ArrayLike) -> np.ndarray:
         """The derivative of the vector field, exact [T2].
 
@@ -360,6 +375,7 @@ class Flow:
         self._compiled.jacobian(points, self._flat, out)
         return out.reshape(*lead, self.dim, self.dim)
 
+    @underflow_is_zero
     def residual(self, state: npt.ArrayLike) -> np.ndarray:
         """The gate-free residual s*(y(s)) - s: zero exactly at fixed points, without the factor 1 - z of the vector field [T2].
 
@@ -440,6 +456,7 @@ class Flow:
 
         return find_all(self, grade, max_boxes, min_width)
 
+    @underflow_is_zero
     def nullclines(self, n: int = 400, box: npt.ArrayLike | None = None) -> list[list[np.ndarray]]:
         """Curves on which one component of the vector field of a two-dimensional flow vanishes; they cross at the fixed points.
 
@@ -465,6 +482,7 @@ class Flow:
         if self.dim != 2:
             raise CapabilityError(f"nullclines are curves of two-dimensional flows; this one has dim {self.dim}")
         n = integer("n", n, low=10)
+        require_memory(f"a grid of n = {n} points along each axis", 8.0 * 8 * float(n) ** 2)
         # a little beyond, for nullclines along the faces; no grid line through 0, where symmetric flows have theirs
         axes = [low + (high - low) * (-0.01 + 1.02 * (np.arange(n) + _OFF_CENTRE) / n) for low, high in box_limits(self, box)]
         x, y = np.meshgrid(*axes)
@@ -490,22 +508,29 @@ class Flow:
         (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
         """
         points, lead = self._points("state", state)
-        step = real("step", step, low=0.0, open_low=True)
+        step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
         n_steps = integer("n_steps", n_steps)
         boolean("trajectory", trajectory)
-        states = np.empty((n_steps + 1 if trajectory else 1, *points.shape))
+        kept = n_steps + 1 if trajectory else 1
+        require_memory(f"a trajectory of n_steps = {n_steps}", 8.0 * kept * points.size)
+        states = np.empty((kept, *points.shape))
         states[0] = points
-        self._compiled.euler(states, self._flat, step, n_steps)
+        # compiled code cannot be interrupted: a part of the steps at a time
+        part = max(1, _UNINTERRUPTED // max(1, len(points)))
+        for start in range(0, n_steps, part):
+            stop = min(start + part, n_steps)
+            self._compiled.euler(states[start : stop + 1] if trajectory else states, self._flat, step, stop - start)
         states = states.reshape(len(states), *lead, self.dim)
         return states if trajectory else states[0]
 
     def map_jacobian(self, state: npt.ArrayLike, step: float = 1.0) -> np.ndarray:
         """The derivative of one Euler step, 1 + step J; ``state`` (..., dim), ``step`` > 0. Returns (..., dim, dim)."""
-        step = real("step", step, low=0.0, open_low=True)
+        step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
         return np.eye(self.dim) + step * self.jacobian(state)
 
     # --- integration
 
+    @underflow_is_zero
     def integrate(
         self,
         state: npt.ArrayLike,
@@ -547,7 +572,15 @@ class Flow:
             raise ValueError(f"state must have shape ({self.dim},), got {state.shape}")
         t = real_array("t", t)
         if t.ndim > 1 or (t.ndim == 1 and (t.size < 2 or not (np.diff(t) > 0).all())):
-            raise ValueError(f"t must be a number or an increasing array of at least two times, got {t}")
+            raise ValueError(f"t must be a number or an increasing array of at least two times, got {shown(t)}")
+        if np.abs(t).max() > LONGEST:
+            raise ValueError(f"t must be at most {LONGEST:g} in modulus, got {shown(t)}")
+        choice("method", method, _METHODS)
+        boolean("dense_output", dense_output)
+        if events is not None:
+            several = events if isinstance(events, (list, tuple)) else [events]
+            if not all(map(callable, several)):
+                raise TypeError(f"events must be a callable(t, state) or a list of them, got {shown(events)}")
         rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
         span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((t[0], t[-1]), t)
         field, jacobian, flat, dim = self._compiled.field, self._compiled.jacobian, self._flat, self.dim

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.hyperparameters import LARGEST
 from ..networks.network import Network
+from ..support.available_memory import require_memory
+from ..support.checks import instance, integer, real
 from .layers import Layout, rows_by_name
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random
     -------
     dict, {"weight_hh", "bias_ih", "bias_hh"}
     """
+    instance("layout", layout, Layout)
+    instance("rng", rng, np.random.Generator)
     net = Network.sample(ensemble, n_units, rng)
     rows = rows_by_name(ensemble.cell, net.biases, net.parameters)
     gates = list(zip(layout.hidden, layout.input))
@@ -53,6 +58,9 @@ def haar(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
 
     They stand here until they are a law of matrices of the ensemble; theory and ``of_ensemble`` will then know them too.
     """
+    count, n = integer("count", count), integer("n", n, low=1)
+    instance("rng", rng, np.random.Generator)
+    require_memory(f"{count} orthogonal matrices of n = {n} rows", 8.0 * 3 * count * n**2)
     q, r = np.linalg.qr(rng.standard_normal((count, n, n)))
     return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
 
@@ -64,14 +72,15 @@ def orthogonal(layout: Layout, n_units: int, gain: float, rng: np.random.Generat
     ----------
     layout : Layout
     n_units : int, H
-    gain : float >= 0
+    gain : float from 0 to 1e6
     rng : numpy Generator
 
     Returns
     -------
     dict, {"weight_hh", "bias_ih", "bias_hh"}
     """
-    gates = len(layout.hidden)
+    gates, gain = len(instance("layout", layout, Layout).hidden), real("gain", gain, low=0.0, high=LARGEST)
+    n_units = integer("n_units", n_units, low=1)
     weights = gain * haar(gates, n_units, rng).reshape(gates * n_units, n_units)
     return {"weight_hh": weights} | {name: np.zeros(gates * n_units) for name in ("bias_ih", "bias_hh")}
 
@@ -92,6 +101,10 @@ def chrono(layout: Layout, n_units: int, longest: float, rng: np.random.Generato
     -------
     dict, {"bias_ih", "bias_hh"}
     """
+    instance("layout", layout, Layout)
+    instance("rng", rng, np.random.Generator)
+    n_units, longest = integer("n_units", n_units, low=1), real("longest", longest, low=2.0, open_low=True)
+    require_memory(f"biases of n_units = {n_units}", 8.0 * 3 * n_units * len(layout.hidden))
     slow = np.log(rng.uniform(1.0, longest - 1.0, n_units))
     rows = {"f": slow, "i": -slow} if "f" in layout.hidden else {"z": slow}
     biases = np.concatenate([rows.get(gate, np.zeros(n_units)) for gate in layout.hidden])

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..cell.cell import Cell
 from ..networks.network import Network
-from ..support.checks import integer, real_array, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import choice, instance, integer, integers, real_array, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ..cell.cell import Cell
     from ..ensemble.sites import Sites
 
 __all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
@@ -65,8 +66,6 @@ def _builtin(name: str) -> Callable[[], Cell]:
 
 def _relu_cell() -> Cell:
     import sympy as sp
-
-    from ..cell.cell import Cell
 
     h, y = sp.symbols("h y_h", real=True)
     rectified = sp.Max(0, y)
@@ -132,8 +131,7 @@ class RecurrentWeights:
         direction : "forward" or "reverse"
         """
         layer = integer("layer", layer, low=0, high=self.n_layers - 1)
-        if direction not in self.directions:
-            raise ValueError(f"direction must be one of {list(self.directions)}, got {shown(direction)}")
+        choice("direction", direction, self.directions)
         return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
 
     def sequences(self, inputs: npt.ArrayLike) -> np.ndarray:
@@ -173,6 +171,7 @@ class RecurrentWeights:
             )
         return x
 
+    @underflow_is_zero
     def record(self, inputs: npt.ArrayLike, layer: int = 0, direction: str = "forward") -> Recording:
         """Run real input through the module, dropout off, and record one of its layers from a zero state.
 
@@ -242,6 +241,7 @@ class RecurrentLayer:
         rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
         return RecurrentLayer(self.kind, {**self.tensors, "weight_hh": np.concatenate(rows)}, self.name)
 
+    @underflow_is_zero
     def drive(self, x: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """What an input vector adds: the frozen input of the fields, and the site parameters with it.
 
@@ -267,6 +267,7 @@ class RecurrentLayer:
             rows[entry] += through[..., gate * n : (gate + 1) * n]
         return input, parameters
 
+    @underflow_is_zero
     def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
         """Run the layer along input sequences x (T, B, I) from a state (B, d, N), default zero; returns a Recording."""
         x = real_array("x", x)
@@ -302,14 +303,19 @@ class Recording:
 
         Parameters
         ----------
-        times, sequences : sequences of int, of one length B
+        times, sequences : sequences of int >= 0, of one length B
             The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1].
 
         Returns
         -------
         Network of batch B, (B, d, N) array
         """
-        points = np.asarray(times, dtype=int), np.asarray(sequences, dtype=int)
+        last, count = len(self.inputs) - 1, self.inputs.shape[1] - 1
+        points = integers("times", times, high=last), integers("sequences", sequences, high=count)
+        if points[0].ndim != 1 or points[0].shape != points[1].shape or not points[0].size:
+            raise ValueError(
+                f"times and sequences must be two sequences of one length, got shapes {points[0].shape} and {points[1].shape}"
+            )
         return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
@@ -320,5 +326,9 @@ class Recording:
 
 def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
     """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
+    cell = instance("cell", cell, Cell)
+    for name, array, count in (("fields", fields, cell.n_fields), ("parameters", parameters, len(cell.parameters))):
+        if not isinstance(array, np.ndarray) or array.ndim < 2 or array.shape[-2] != count:
+            raise ValueError(f"{name} must be an array of shape (..., {count}, N) for cell {cell.name!r}, got {shown(array)}")
     rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
     return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}

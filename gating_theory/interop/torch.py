@@ -23,9 +23,9 @@ except ImportError as error:  # the extra is optional
     raise ImportError(text, name="torch") from None
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import KINDS
+from ..ensemble.hyperparameters import KINDS, LARGEST
 from ..support.available_memory import require_memory
-from ..support.checks import generator, real, shown
+from ..support.checks import choice, generator, real, shown
 from ..support.types import Rng
 from . import initialise
 from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
@@ -169,10 +169,10 @@ def read(
     """
     if isinstance(source, TorchWeights):
         return source if batch_first is None else replace(source, batch_first=batch_first)
-    if kind is not None and kind not in _MODULES:
-        raise ValueError(f"kind must be one of {list(_MODULES)}, got {shown(kind)}")
-    if nonlinearity not in (None, "tanh", "relu"):
-        raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {shown(nonlinearity)}")
+    if kind is not None:
+        choice("kind", kind, _MODULES)
+    if nonlinearity is not None:
+        choice("nonlinearity", nonlinearity, ("tanh", "relu"))
     if batch_first is not None and not isinstance(batch_first, bool):
         raise TypeError(f"batch_first must be True, False or None, got {shown(batch_first)}")
     if isinstance(source, torch.nn.Module):
@@ -556,14 +556,14 @@ def init_orthogonal_(
     ----------
     module : nn.GRU, nn.LSTM, nn.RNN or their cells
     rng : numpy Generator, int or None
-    gain : float >= 0
+    gain : float from 0 to 1e6
     only : "weights" or "biases", optional, as for :func:`init_`
 
     Returns
     -------
     The module
     """
-    kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0), generator(rng)
+    kind, gain, rng = _kind_of(module), real("gain", gain, low=0.0, high=LARGEST), generator(rng)
     begins = _names_begin(module, only)
     values: dict[str, np.ndarray] = {}
     for suffix in _suffixes(module):

@@ -11,6 +11,7 @@ from ..ensemble.hyperparameters import require_path, search_span
 from ..errors import CapabilityError, NoCriticalValue
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, interval
 from .expansion import NoZeroState, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
@@ -166,6 +167,7 @@ def checked_bounds(ensemble: Ensemble, parameter: str, bounds: tuple[float, floa
 # --- onset
 
 
+@underflow_is_zero
 def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which the zero state loses stability [T5], of several the one nearest to its present one.
 
@@ -250,6 +252,7 @@ def _no_moments(ensemble):
 # --- fold
 
 
+@underflow_is_zero
 def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
     """The value of one hyperparameter at which mean-field fixed points appear: a pair of finite amplitude, or the onset [T5].
 
@@ -334,6 +337,7 @@ def _fold_at(path, fold, born):
 # --- tricritical point
 
 
+@underflow_is_zero
 def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[float, float] | None = None) -> Critical:
     """Where the transition of the zero state turns from continuous to discontinuous [T5].
 

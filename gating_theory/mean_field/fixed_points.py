@@ -17,7 +17,8 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import boolean, instance, integer, real
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import boolean, instance, integer, real, real_array
 from .moments import MomentMap, require_bounded
 from .scan import scalar_roots
 
@@ -98,6 +99,7 @@ class FixedPoint:
         """The population of sites by tensor quadrature, made for a tolerance of 1e-6 (see :meth:`sites_at`)."""
         return self.sites_at(1e-6)
 
+    @underflow_is_zero
     def sites_at(
         self, tol: float, max_nodes: int = 400_000, fold: bool = False, leak_nodes: int = 1, leaks: Sequence[float] = ()
     ) -> Sites:
@@ -123,6 +125,7 @@ class FixedPoint:
         Sites, ``source`` "mean field"
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
+        leaks = real_array("leaks", leaks).ravel().tolist()
         max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
         even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes, leaks=leaks)
@@ -145,6 +148,7 @@ class FixedPoint:
         return f"{self.ensemble.cell.name} fixed point: {shown} ({self.status})"
 
 
+@underflow_is_zero
 def zero_state(ensemble: Ensemble) -> FixedPoint | None:
     """The zero state as a FixedPoint, without looking for others; None where biases or inputs do not let every message vanish [T5].
 
@@ -157,6 +161,7 @@ def zero_state(ensemble: Ensemble) -> FixedPoint | None:
     return _finish(moments, np.zeros(moments.n), 1.0) if moments.has_zero_state else None
 
 
+@underflow_is_zero
 def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     """All mean-field fixed points of an ensemble [T5], ascending in the second moment of the first message.
 

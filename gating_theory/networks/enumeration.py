@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import LARGEST
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.provenance import cell_text, provenance
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, generator, instance, integer, real
 from ..support.types import Executor, Rng
 from ..support.types import Progress as Wanted
@@ -308,7 +310,7 @@ def count_fixed_points(
     options = NeighbourOptions(
         integer("min_hits", min_hits, low=1),
         integer("max_rounds", max_rounds, low=1),
-        real("scale", scale, low=0.0, open_low=True),
+        real("scale", scale, low=0.0, high=LARGEST, open_low=True),
         real("tol", tol, low=0.0, high=1e-6, open_low=True),
         real("merge", merge, low=0.0, open_low=True),
     )
@@ -371,6 +373,7 @@ def _generators(seed, i):
     return tuple(np.random.default_rng(s) for s in np.random.SeedSequence(seed, spawn_key=(i,)).spawn(2))
 
 
+@underflow_is_zero
 def _chunk(ensemble, n_units, seed, start, stop, options, keep):
     """One task: networks start <= i < stop. Numbers by network, and the points if they are to be kept."""
     with single_blas_thread():

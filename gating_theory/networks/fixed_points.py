@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.hyperparameters import LARGEST
 from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
-from ..support.checks import generator, integer, real, real_array, shown
+from ..support.checks import boolean, generator, integer, real, real_array, shown
 from ..support.types import Rng
 from .coupling_path import from_uncoupled
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
@@ -200,18 +201,16 @@ class SearchOptions:
 
     def checked(self) -> SearchOptions:
         """The same, as plain numbers; TypeError or ValueError for options out of range."""
-        if not isinstance(self.spectra, (bool, np.bool_)):
-            raise TypeError(f"spectra must be True or False, got {shown(self.spectra)}")
         if self.objective not in ("fixed", "speed"):
             raise ValueError(f"objective must be 'fixed' or 'speed', got {shown(self.objective)}")
         return SearchOptions(
             integer("n_starts", self.n_starts),
             integer("n_steps", self.n_steps, low=1),
-            real("scale", self.scale, low=0.0, open_low=True),
+            real("scale", self.scale, low=0.0, high=LARGEST, open_low=True),
             real("tol", self.tol, low=0.0, high=1e-3, open_low=True),
             real("slow_tol", self.slow_tol, low=0.0),
             real("merge", self.merge, low=0.0, open_low=True),
-            bool(self.spectra),
+            boolean("spectra", self.spectra),
             self.objective,
         )
 

@@ -18,6 +18,7 @@ from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import generator, instance, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -121,6 +122,7 @@ class LyapunovSpectrum:
         require(np.allclose(means, self.exponents, rtol=1e-9, atol=1e-12), "exponents must be the means of their block_logs")
 
 
+@underflow_is_zero
 def lyapunov_spectrum(
     net: Network,
     k: int | None = None,

@@ -13,13 +13,16 @@ import numpy as np
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
+from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.matrix_laws import Unknown
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
-from ..support.checks import boolean, complex_array, generator, instance, integer, real, real_array, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
+from ..support.checks import boolean, complex_array, generator, instance, integer, real, real_array, real_numbers, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,11 +145,13 @@ class Network:
         n = integer("n_units", n_units, low=1)
         lead = () if batch is None else (integer("batch", batch, low=1),)
         rng = generator(rng)
+        require_memory(f"a network of n_units = {n}, batch = {batch}", 8.0 * int(*lead or (1,)) * ensemble.cell.n_fields * n**2)
         matrices = _random_matrices(ensemble, n, lead, rng)
         matrices.flags.writeable = False
         return cls(ensemble, matrices, *_random_sites(ensemble, n, lead, rng))
 
     @classmethod
+    @underflow_is_zero
     def planted(cls, fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> tuple[Self, np.ndarray]:
         """A random network conditioned on having a given mean-field fixed point, and that state [T4, T5].
 
@@ -179,6 +184,7 @@ class Network:
         rng = generator(rng)
         ensemble = fixed_point.ensemble
         ensemble.require("conditioning", "Network.planted", "Network.sample and find_fixed_points")
+        require_memory(f"a network of n_units = {n}", 8.0 * ensemble.cell.n_fields * n**2)
         laws = list(ensemble.matrices.values())
         cell, compiled = ensemble.cell, ensemble.cell.compiled
         matrices = _random_matrices(ensemble, n, (), rng)
@@ -320,7 +326,7 @@ class Network:
         -------
         (d, N) or (B, d, N) array
         """
-        scale = real("scale", scale, low=0.0)
+        scale = real("scale", scale, low=0.0, high=LARGEST)
         return scale * generator(rng).standard_normal((*self._lead, self._cell.n_state, self._n))
 
     def as_state(self, state: npt.ArrayLike) -> np.ndarray:
@@ -390,6 +396,7 @@ class Network:
 
     # --- dynamics
 
+    @underflow_is_zero
     def fields(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The fields y_k = U_k m_k + b_k + I_k at a state, computed in the cell's order [T1].
 
@@ -413,6 +420,7 @@ class Network:
         """The next state s' = F(s, y(s)) [T1]; arguments as in :meth:`fields`. Returns (d, N) or (B, d, N)."""
         return self.advance(self.as_state(state), self.as_input(input))[1]
 
+    @underflow_is_zero
     def advance(self, state: np.ndarray, pattern: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fields and next state of one step, with nothing checked: for those who make many steps and look at the result themselves.
 
@@ -428,6 +436,7 @@ class Network:
         fields = self._fields(state, pattern)
         return fields, self._update(state, fields)
 
+    @underflow_is_zero
     def run(
         self,
         state: npt.ArrayLike,
@@ -493,6 +502,7 @@ class Network:
         ------
         TypeError, ValueError : another word, arrays of another shape
         """
+        n_steps = integer("n_steps", n_steps)
         if isinstance(input, str):
             if input not in ("noise", "frozen"):
                 raise ValueError(f"input must be 'noise', 'frozen' or an array, got {shown(input)}")
@@ -520,6 +530,7 @@ class Network:
 
     # --- linear algebra around a state
 
+    @underflow_is_zero
     def sites(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> Sites:
         """The population of sites at a state, for the random-matrix calculators [T3, T4].
 
@@ -538,6 +549,7 @@ class Network:
         weights = np.full(size, 1.0 / size)
         return Sites(self._cell, weights, s, y, p, gain, "sampled network", matrices=self._ensemble.matrices)
 
+    @underflow_is_zero
     def jacobian(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """The Jacobian ds'/ds of one step at a state: exact, from the derivatives of the cell [T2].
 
@@ -591,6 +603,7 @@ class Network:
                     block[..., units, units] += own
         return J
 
+    @underflow_is_zero
     def push(
         self,
         state: npt.ArrayLike,
@@ -622,11 +635,14 @@ class Network:
         TypeError, ValueError : arrays of another shape
         """
         state = self.as_state(state)
+        pattern = self.as_input(input)
         if fields is None:
-            fields = self._fields(state, self.as_input(input))
-        directions = np.asarray(directions)
-        if directions.dtype.kind not in "fiu":
-            raise TypeError(f"directions must be an array of real numbers, got {directions.dtype}")
+            fields = self._fields(state, pattern)
+        else:
+            fields = real_numbers("fields", fields)
+            if fields.shape != pattern.shape:
+                raise ValueError(f"fields must have shape {pattern.shape}, got {fields.shape}")
+        directions = real_numbers("directions", directions)
         if directions.shape not in (state.shape, (*state.shape, *directions.shape[-1:])):
             raise ValueError(f"directions must have shape {state.shape} or {(*state.shape, 'm')}, got {directions.shape}")
         if directions.shape == state.shape:
@@ -649,10 +665,12 @@ class Network:
             out[..., i, :] = 0.0 if value is None else value
         return np.moveaxis(out, -3, -1)
 
+    @underflow_is_zero
     def eigenvalues(self, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray:
         """Eigenvalues of the Jacobian at a state, in LAPACK's order: complex (d N,) or (B, d N). Arguments as in :meth:`fields`."""
         return self._linear_algebra(np.linalg.eigvals, self.jacobian(state, input)).astype(complex)
 
+    @underflow_is_zero
     def log_det(self, lam: npt.ArrayLike, state: npt.ArrayLike, input: npt.ArrayLike | None = None) -> np.ndarray | float:
         """(1/N) log|det(lambda - J)| at a state, by LU: the finite-N counterpart of ``Spectrum.potential``, per unit [T2, T4].
 
@@ -675,6 +693,7 @@ class Network:
         out = out.reshape((*self._lead, *lam.shape))
         return out if out.ndim else float(out)
 
+    @underflow_is_zero
     def find_fixed_points(
         self,
         n_starts: int = 64,
@@ -752,6 +771,7 @@ class Network:
         options = SearchOptions(n_starts, n_steps, scale, tol, slow_tol, merge, spectra, objective)
         return search(self, options, rng, starts=starts, input=input)
 
+    @underflow_is_zero
     def check_jacobian(
         self,
         state: npt.ArrayLike,

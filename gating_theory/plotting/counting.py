@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..support.checks import instance, shown
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, axis_symbol, draw_curve, require_dataset
 
 if TYPE_CHECKING:
@@ -51,10 +52,10 @@ def plot_complexity(
     x, *others = map(str, values.dims)
     second = others[0] if others else None
     at = [None] if second is None else [float(v) for v in values[second].values]
-    counts = {} if counts is None else dict(counts)
+    counts = {} if counts is None else dict(instance("counts", counts, Mapping, "from values to (x, rate, error)"))
     unknown = [key for key in counts if key not in at]
     if unknown:
-        raise ValueError(f"counts has the unknown value {unknown[0]!r}; the curves are those of {at}")
+        raise ValueError(f"counts has the unknown value {shown(unknown[0])}; the curves are those of {at}")
     ax = axes_or_new(ax, 2.6)
     colours = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
     for i, value in enumerate(at):

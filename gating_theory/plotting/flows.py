@@ -11,19 +11,18 @@ import numpy.typing as npt
 from ..errors import CapabilityError
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
-from ..flow.flow import Flow, box_limits
+from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.orbits.attractors import Basins
 from ..flow.orbits.attractors import cycles as all_cycles
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
-from ..support.checks import instance, shown
+from ..flow.proof.fixed_points import FlowFixedPoints
+from ..support.checks import boolean, choice, instance, integer, real, shown
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..flow.proof.fixed_points import FlowFixedPoints
 
 __all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"]
 
@@ -44,7 +43,7 @@ def separatrices(
     flow : Flow of two dimensions
     points : FlowFixedPoints, optional
         Default: ``flow.fixed_points()``.
-    time : float
+    time : float from 0 to 1e6
         How long each manifold is followed, forwards or backwards.
     n : int
         Points per curve, closer where it is fast.
@@ -55,8 +54,12 @@ def separatrices(
 
     Raises
     ------
-    CapabilityError : dim is not 2
+    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
     """
+    instance("flow", flow, Flow)
+    time, n = real("time", time, low=0.0, high=LONGEST), integer("n", n, low=2)
+    if points is not None:
+        instance("points", points, FlowFixedPoints)
     if flow.dim != 2:
         raise CapabilityError(f"separatrices are drawn for two-dimensional flows; this one has dim {flow.dim}")
     points = flow.fixed_points() if points is None else points
@@ -133,13 +136,17 @@ def plot_portrait(
     instance("flow", flow, Flow)
     if flow.dim != 2:
         raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
+    streams, manifolds = boolean("streams", streams), boolean("manifolds", manifolds)
+    legend = boolean("legend", legend)
     limits = box_limits(flow, box)
+    if points is not None:
+        instance("points", points, FlowFixedPoints)
     points = flow.fixed_points() if points is None else points
-    cycles = all_cycles(flow) if cycles is None else list(cycles)
-    if not all(isinstance(c, Cycle) for c in cycles):
-        raise TypeError("cycles must hold Cycles")
-    if orbits is not None and not isinstance(orbits, MapAttractors):
-        raise TypeError(f"orbits must be MapAttractors, got {shown(orbits)}")
+    cycles = all_cycles(flow) if cycles is None else cycles
+    if isinstance(cycles, (str, bytes)) or not isinstance(cycles, Sequence) or not all(isinstance(c, Cycle) for c in cycles):
+        raise TypeError(f"cycles must be a sequence of Cycle, got {shown(cycles)}")
+    if orbits is not None:
+        instance("orbits", orbits, MapAttractors)
     ax = axes_or_new(ax, 3.3)
     if streams:
         _draw_streams(ax, flow, limits)
@@ -275,11 +282,9 @@ def plot_bifurcations(
         raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {shown(branches)}")
     if len({b.path for b in branches}) > 1:
         raise ValueError(f"branches must run along one parameter, got {sorted({b.path for b in branches})}")
-    if stability not in ("flow", "map"):
-        raise ValueError(f"stability must be 'flow' or 'map', got {shown(stability)}")
+    choice("stability", stability, ("flow", "map"))
     dim = (branches[0].states if isinstance(branches[0], FixedPointBranch) else branches[0].low).shape[1]
-    if isinstance(coordinate, bool) or not isinstance(coordinate, (int, np.integer)) or not 0 <= coordinate < dim:
-        raise ValueError(f"coordinate must be an integer from 0 to {dim - 1}, got {shown(coordinate)}")
+    coordinate = integer("coordinate", coordinate, high=dim - 1)
     ax = axes_or_new(ax, 2.7)
     seen = set()
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ensemble.hyperparameters import symbol
-from ..support.checks import shown
+from ..support.checks import boolean, instance, integers, real_array, shown
 from .style import (
     BLACK,
     BLUE,
@@ -37,6 +37,8 @@ __all__ = ["draw_count", "plot_phase_diagram"]
 
 #: Pixels along a side of areas that are cut along lines.
 _PIXELS = 400
+#: More solutions than any mean field has: beyond it there are no colours.
+_MOST = 1000
 #: Words, colour and dashes of critical lines, by what stands before the colon in their names.
 _STYLES: dict[str, tuple[str, str, Any]] = {
     "onset": ("onset", BLACK, "-"),
@@ -93,7 +95,8 @@ def plot_phase_diagram(
         Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit.
     """
     require_dataset(dataset)
-    if quantity not in dataset.data_vars:
+    boolean("colorbar", colorbar)
+    if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
     values = _of_solution(dataset[quantity], quantity, solution)
     if values.ndim != 2:
@@ -164,16 +167,23 @@ def draw_count(
     -------
     The mesh, and the counts as ticks for a colour bar
     """
+    from matplotlib.axes import Axes
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    x, y, count = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.asarray(count)
+    instance("ax", ax, Axes)
+    x, y, count = real_array("x", x), real_array("y", y), integers("count", count, low=-_MOST, high=_MOST)
+    if x.ndim != 1 or y.ndim != 1 or count.shape != (y.size, x.size) or not count.size:
+        raise ValueError(f"count must have shape (ny, nx) of the vectors y and x, got {count.shape}, {y.shape} and {x.shape}")
+    if isinstance(lines, (str, bytes)) or not isinstance(lines, Sequence) or any(np.shape(line)[:1] != (2,) for line in lines):
+        raise TypeError(f"lines must be a sequence of pairs (horizontal, vertical), got {shown(lines)}")
     low, high = max(0, int(count.min())), max(1, int(count.max()))
     colours = [COUNT_COLOURS[min(i, len(COUNT_COLOURS) - 1)] for i in range(low, high + 1)]
     norm = BoundaryNorm(np.arange(low, high + 2) - 0.5, len(colours))
     if lines and min(x.size, y.size) > 1:
         x, y, count = _cut(x, y, count, lines)
-    shown = np.ma.masked_less(count, 0)
-    mesh = ax.pcolormesh(x, y, shown, cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True)
+    mesh = ax.pcolormesh(
+        x, y, np.ma.masked_less(count, 0), cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True
+    )
     return mesh, np.arange(low, high + 1)
 
 
@@ -283,7 +293,17 @@ def _sources(dataset, lines):
 
     if lines is None:
         return [dataset]
-    return [item for item in ([lines] if isinstance(lines, xr.Dataset) else lines) if isinstance(item, xr.Dataset)]
+    return [item for item in _listed(lines) if isinstance(item, xr.Dataset)]
+
+
+def _listed(lines):
+    import xarray as xr
+
+    if isinstance(lines, (str, xr.DataArray, xr.Dataset)):
+        return [lines]
+    if isinstance(lines, bytes) or not isinstance(lines, Sequence):
+        raise TypeError(f"lines must be a sequence of names, DataArrays or Datasets, got {shown(lines)}")
+    return lines
 
 
 def _points(dataset, paths):
@@ -304,7 +324,7 @@ def _lines(dataset, lines, paths):
     if lines is None:
         return _lines_of(dataset, paths)
     out = []
-    for item in [lines] if isinstance(lines, (str, xr.DataArray, xr.Dataset)) else lines:
+    for item in _listed(lines):
         if isinstance(item, xr.Dataset):
             out += _lines_of(item, paths)
         elif isinstance(item, str):

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import instance, real, shown
+from ..support.checks import boolean, instance, real, real_array, shown
 from .style import BLACK, BLUE, SKY, VERMILLION, axes_or_new, draw_cloud, finite_eigenvalues
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _LEAST_FRACTION = 1e-5
 
 #: Quantile of the densities at which colours saturate: densities may diverge.
 _TOP_QUANTILE = 0.998
+
+
+#: More decades than numbers have are no range of colours.
+_MOST_DECADES = 100.0
 
 
 def _require_spectrum(spectrum):
@@ -71,7 +75,7 @@ def plot_spectrum(
     matplotlib Axes
     """
     _require_spectrum(spectrum)
-    isolated = spectrum.outliers() if outliers else np.zeros(0)
+    isolated = spectrum.outliers() if boolean("outliers", outliers) else np.zeros(0)
     cloud = None if eigenvalues is None else finite_eigenvalues(eigenvalues)
     ax = axes_or_new(ax)
     _complex_plane(ax)
@@ -112,7 +116,7 @@ def plot_density(
         Pixels along each side.
     box : (left, right, bottom, top), optional
         Default: around the boundary.
-    decades : float > 0
+    decades : float in (0, 100]
         Range of the colours, down from the largest density (its 99.8 % quantile: densities may diverge). Below it white.
     colorbar : bool
     ax : matplotlib Axes, optional
@@ -124,7 +128,8 @@ def plot_density(
     from matplotlib.colors import LogNorm
 
     _require_spectrum(spectrum)
-    decades = real("decades", decades, low=0.0, open_low=True)
+    decades = real("decades", decades, low=0.0, high=_MOST_DECADES, open_low=True)
+    boolean("colorbar", colorbar)
     x, y, density = spectrum.density_map(n, box)
     positive = density[density > 0]
     top = float(np.quantile(positive, _TOP_QUANTILE)) if positive.size else 1.0
@@ -166,8 +171,10 @@ def plot_timescales(
     -------
     matplotlib Axes
     """
-    tau = np.geomspace(1.0, 1000.0, 24) if tau is None else np.asarray(tau, dtype=float)
-    if tau.ndim != 1 or tau.size < 2 or not np.isfinite(tau).all() or (tau <= 0).any():
+    if label is not None:
+        instance("label", label, str)
+    tau = np.geomspace(1.0, 1000.0, 24) if tau is None else real_array("tau", tau)
+    if tau.ndim != 1 or tau.size < 2 or (tau <= 0).any():
         raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {shown(tau)}")
     tau = np.sort(tau)
     if isinstance(source, Spectrum):
@@ -177,7 +184,7 @@ def plot_timescales(
         ax = axes_or_new(ax, 2.5)
         ax.plot(tau, fraction, color=VERMILLION, linewidth=1.5, label="theory" if label is None else label)
     else:
-        modulus = np.abs(finite_eigenvalues(source))
+        modulus = np.abs(finite_eigenvalues(source, "source"))
         with np.errstate(divide="ignore"):
             own = np.where(modulus < 1.0, -1.0 / np.log(np.where(modulus < 1.0, modulus, 0.5)), np.inf)
         own = np.sort(np.where(modulus == 0.0, 0.0, own))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ensemble.hyperparameters import symbol
-from ..support.checks import shown
+from ..support.checks import complex_array, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -75,19 +75,17 @@ def require_dataset(dataset: object) -> None:
         raise TypeError(f"dataset must be an xarray.Dataset from phase_diagram, got {type(dataset).__name__}")
 
 
-def finite_eigenvalues(values: npt.ArrayLike) -> np.ndarray:
+def finite_eigenvalues(values: npt.ArrayLike, name: str = "eigenvalues") -> np.ndarray:
     """Eigenvalues of any shape as one line of complex numbers (n,).
 
     Raises
     ------
     TypeError, ValueError : no numbers, none at all, or some that are not finite
     """
-    array = np.asarray(values)
-    if array.dtype.kind not in "iufc" or array.size == 0:
-        raise TypeError(f"eigenvalues must be a non-empty array of numbers, got {shown(values)}")
-    if not np.isfinite(array).all():
-        raise ValueError("eigenvalues must be finite")
-    return array.astype(complex).ravel()
+    array = complex_array(name, values).ravel()
+    if array.size == 0:
+        raise TypeError(f"{name} must be a non-empty array of numbers, got {shown(values)}")
+    return array
 
 
 def axis_path(coordinate: xr.DataArray) -> str:

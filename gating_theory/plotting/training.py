@@ -64,7 +64,7 @@ def plot_design(
     if tau is None:
         tau = np.geomspace(1.0, max([1000.0, *(10.0 * times)]), 24)
     if eigenvalues is not None:
-        ax = plot_timescales(eigenvalues, tau=tau, ax=ax)
+        ax = plot_timescales(finite_eigenvalues(eigenvalues), tau=tau, ax=ax)
     ax = plot_timescales(result.spectrum, tau=tau, ax=ax)
     if wanted:
         style: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "color": BLACK}

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..support.checks import shown
+from ..support.checks import shown, texts
 from .display import brief, first_line, in_html, same, written
 from .provenance import cell_text, json_ready, require_same_cell
 
@@ -134,6 +134,8 @@ def result(kind: str, *, fields: Sequence[str] | None = None) -> Callable[[type[
 
     if not isinstance(kind, str) or not kind:
         raise TypeError(f'kind must be a name, as in @result("my_kind"), got {shown(kind)}')
+    if fields is not None:
+        texts("fields", fields)
 
     def decorate(cls: type[_T]) -> type[_T]:
         if not cls.__module__.startswith(_PACKAGE):  # the package's own kinds are taken, also those not met yet

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..support.available_memory import require_memory
-from ..support.checks import shown
+from ..support.checks import path_of, shown
 from ..support.files import regular_file, write_atomically
 from ..version import __version__
 from . import encoding
@@ -63,7 +63,7 @@ def save(result: object, path: str | os.PathLike[str]) -> Path:
     ValueError : a list of results of different cells
     OSError : the file cannot be written, or is none (a device); what was there before is still there
     """
-    file = _as_path(path)
+    file = path_of("path", path)
     if type(result).__module__.partition(".")[0] == "xarray":
         import xarray as xr
 
@@ -110,7 +110,7 @@ def load(path: str | os.PathLike[str], *, cell: Any = None) -> Any:
     ValueError : not a file written by save, or damaged, or of another cell; names the path
     MemoryError : the file holds, or claims to hold, more than there is memory for
     """
-    file = _as_path(path)
+    file = path_of("path", path)
     regular_file(file)
     with open(file, "rb") as opened:
         start = opened.read(len(_HDF5))
@@ -147,12 +147,6 @@ def _ensemble_of(result):
         return result
     ensemble = getattr(result, "ensemble", None)
     return ensemble if encoding.is_result(ensemble) else None
-
-
-def _as_path(path: object) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
-        raise TypeError(f"path must be a str or path-like, got {shown(path)}")
-    return Path(path)
 
 
 def _require_cell(cell):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 __all__ = ["single_blas_thread"]
+
+#: How many threads are inside, what undoes the limit, and who may look.
+_inside = 0
+_limit: Any = None
+_counting = threading.Lock()
 
 
 @cache
@@ -17,6 +25,21 @@ def _thread_pools():
     return ThreadpoolController()
 
 
-def single_blas_thread() -> AbstractContextManager:
-    """A context in which BLAS uses one thread: small matrices are slower on several."""
-    return _thread_pools().limit(limits=1)
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """A context in which BLAS uses one thread: small matrices are slower on several.
+
+    BLAS has one number of threads for the whole process: the first thread that enters sets it, the last that leaves sets it back.
+    """
+    global _inside, _limit
+    with _counting:
+        if _inside == 0:
+            _limit = _thread_pools().limit(limits=1)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _inside -= 1
+            if _inside == 0:
+                _limit.restore_original_limits()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..results.checksum import require_checksum, signed
 from ..results.encoding import decode, encode
+from ..support.checks import path_of
 from ..support.files import regular_file, write_atomically
 from ..version import __version__
 
@@ -45,7 +46,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], description: dict[str, Any]) -> None:
-        self.path = Path(path)
+        self.path = path_of("journal", path)
         header = signed({"format": _FORMAT, "gating_theory": __version__, "description": encode(description)})
         if not regular_file(self.path).exists():
             write_atomically(self.path, lambda name: Path(name).write_text(_line(header), encoding="utf-8"))

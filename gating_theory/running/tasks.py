@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Generator, Sequence
@@ -14,6 +15,7 @@ from ..support.types import Executor
 from ..support.types import Progress as Wanted
 from .journal import Journal
 from .progress import Progress
+from .workers import end_with_parent
 
 __all__ = ["check_executor", "collect", "run_tasks"]
 
@@ -103,11 +105,19 @@ def run_tasks(
         yield i, keep(i, function(*tasks[i]))
 
 
+def _task(submitter, function, *arguments):
+    """One task, wherever it runs; worker processes of the submitter end with it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid == submitter:
+        end_with_parent()
+    return function(*arguments)
+
+
 def _submitted(function, tasks, numbers, executor):
     futures = {}
     try:
         for i in numbers:
-            futures[executor.submit(function, *tasks[i])] = i
+            futures[executor.submit(_task, os.getpid(), function, *tasks[i])] = i
         # other kinds of futures, which cannot be waited for together, are taken in order
         together = all(isinstance(future, Future) for future in futures)
         for future in as_completed(futures) if together else futures:

@@ -16,7 +16,8 @@ from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
-from ..support.checks import complex_array, instance, integer, real, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
 from .boundary import Boundary
 from .determinant import spectral_radius
 from .disc_mass import Circle, crossings, pixel_row
@@ -135,15 +136,15 @@ class Spectrum:
         if isinstance(cell, Sites) and sites is None:
             sites = cell
             cell = sites.cell
-        instance("cell", cell, Cell)
-        instance("sites", sites, Sites)
+        instance("cell", cell, Cell, "or Sites, such as net.sites(state)")
+        instance("sites", sites, Sites, "such as net.sites(state)")
         if sites.cell != cell:
             raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
         if gain is not None:
             given: Any = gain if hasattr(gain, "__len__") else dict.fromkeys(cell.field_names, gain)
             if hasattr(given, "keys"):
                 given = Ensemble(cell, gain=given).array("gain")
-            sites = replace(sites, gain=np.asarray(given, dtype=float))
+            sites = replace(sites, gain=real_array("gain", given))
         return cls(sites if matrices is None else replace(sites, matrices=matrices))
 
     def __reduce__(self):
@@ -165,6 +166,7 @@ class Spectrum:
 
     # --- edge
 
+    @underflow_is_zero
     def edge_function(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
@@ -193,6 +195,7 @@ class Spectrum:
         """Whether lambda lies inside the support of the continuous spectrum."""
         return self.edge_function(lam) > 1.0
 
+    @underflow_is_zero
     def abscissa(self) -> float:
         """Largest real part of the spectrum [T3]: of its support, or of the sites' leaks.
 
@@ -202,10 +205,12 @@ class Spectrum:
         """
         return self._boundary.abscissa()
 
+    @underflow_is_zero
     def radius(self) -> float:
         """Largest modulus of the spectrum [T3]: of its support, or of the sites' leaks; what counts as in :meth:`abscissa`."""
         return self._boundary.radius()
 
+    @underflow_is_zero
     def boundary(self, n: int = 256) -> list[np.ndarray]:
         """The boundary of the support as closed curves [T3].
 
@@ -337,12 +342,14 @@ class Spectrum:
             estimate=value,
         )
 
+    @underflow_is_zero
     def potential(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Phi(lambda) = lim (1/N) log|det(lambda - J)| [T4], per unit (not divided by d). -inf on an atom."""
         lam = complex_array("lam", lam)
         value = self._evaluate(lam, "potential", settled=True)
         return value if lam.ndim else float(value)
 
+    @underflow_is_zero
     def resolvent(self, lam: npt.ArrayLike) -> complex | np.ndarray:
         """g(lambda) = lim (1/N) tr (lambda - J)^{-1} = 2 dPhi/dlambda [T4], per unit: d/lambda at infinity.
 
@@ -352,6 +359,7 @@ class Spectrum:
         value = self._evaluate(lam, "resolvent")
         return value if lam.ndim else complex(value)
 
+    @underflow_is_zero
     def density(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Density of eigenvalues per unit area, as a fraction: integrates to 1 together with the atoms [T4].
 
@@ -363,6 +371,7 @@ class Spectrum:
         value = np.maximum(self._evaluate(lam, "density"), 0.0) / self.n_state
         return value if lam.ndim else float(value)
 
+    @underflow_is_zero
     def density_map(
         self, n: int = 200, box: tuple[float, float, float, float] | None = None, tol: float = 1e-3
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -397,7 +406,7 @@ class Spectrum:
             z = np.concatenate(curves)
             pad = 0.05 * max(np.ptp(z.real), np.ptp(z.imag))
             box = (z.real.min() - pad, z.real.max() + pad, z.imag.min() - pad, z.imag.max() + pad)
-        left, right, bottom, top = (real("box", b) for b in box)
+        left, right, bottom, top = reals("box", box, "left", "right", "bottom", "top")
         if not (left < right and bottom < top):
             raise ValueError(f"box must be (left, right, bottom, top) with left < right and bottom < top, got {shown(box)}")
         x = left + (right - left) * (np.arange(n) + 0.5) / n
@@ -417,6 +426,7 @@ class Spectrum:
             value[j] = pixel_row(x, y[j] - half, y[j] + half, resolvent, self.n_state)
         return x, y, value
 
+    @underflow_is_zero
     def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float:
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
 
@@ -491,6 +501,7 @@ class Spectrum:
 
     # --- outliers
 
+    @underflow_is_zero
     def outliers(self) -> np.ndarray:
         """Isolated eigenvalues outside the support of a fixed point's spectrum [T4].
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numbers
+import os
 import reprlib
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,18 +23,24 @@ __all__ = [
     "integers",
     "interval",
     "numeric_array",
+    "path_of",
     "real",
     "real_array",
     "real_numbers",
     "real_or_nan",
+    "reals",
     "shown",
+    "sign",
     "text",
+    "texts",
 ]
 
 _T = TypeVar("_T")
 
 #: Counts beyond this fit no index; what is merely too large for the memory is refused where it would be taken.
 _LARGEST_COUNT = 2**63 - 1
+#: What Python and numpy count among the numbers, and no argument means.
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 
 class _Short(reprlib.Repr):
@@ -71,7 +79,8 @@ def shown(value: object) -> str:
 def instance(name: str, value: object, kind: type[_T], hint: str = "") -> _T:
     """``value``, if it is one of ``kind``; TypeError otherwise, with a ``hint`` at where one comes from."""
     if not isinstance(value, kind):
-        article = "" if kind.__name__.endswith("s") else "an " if kind.__name__[0] in "AEIO" else "a "
+        plural = kind.__name__.endswith("s") and not kind.__name__.endswith("sis")
+        article = "" if plural else "an " if kind.__name__[0] in "AEIO" else "a "
         more = f", {hint}" if hint else ""
         raise TypeError(f"{name} must be {article}{kind.__name__}{more}, got {shown(value)}")
     return value
@@ -93,11 +102,27 @@ def text(name: str, value: object) -> str:
     return value
 
 
+def texts(name: str, value: Any, what: str = "str") -> tuple[str, ...]:
+    """Several words, of ``what``; one word is no sequence of letters."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection) or not all(isinstance(word, str) for word in value):
+        raise TypeError(f"{name} must be a sequence of {what}, got {shown(value)}")
+    return tuple(value)
+
+
+def path_of(name: str, value: object) -> Path:
+    """The path of a file, given as a str or path-like."""
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{name} must be a str or path-like, got {shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must not hold a null character, got {shown(value)}")
+    return Path(value)
+
+
 def choice(name: str, value: object, allowed: Collection[str]) -> str:
     """One of the words ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         words = [repr(word) for word in allowed]
-        listed = f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+        listed = " or ".join(words) if len(words) == 2 else f"one of {', '.join(words)}"
         raise (ValueError if isinstance(value, str) else TypeError)(f"{name} must be {listed}, got {shown(value)}")
     return value
 
@@ -106,7 +131,7 @@ def real(name: str, value: object, *, low: float = -np.inf, high: float = np.inf
     """A finite float in [low, high] (or (low, high] with ``open_low``)."""
     if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.isMaskedArray(value):
         value = value[()]
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {shown(value)}")
     try:
         number = float(value)
@@ -139,13 +164,15 @@ def integer(name: str, value: object, *, low: int = 0, high: int | None = None) 
 
 
 def _whole(name, value):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {shown(value)}")
     return int(value)
 
 
 def integers(name: str, value: Any, *, low: int = 0, high: int | None = None) -> np.ndarray:
     """An int array of any shape, each at least ``low`` (and at most ``high``); a whole float is none, as for :func:`integer`."""
+    if isinstance(value, (list, tuple)) and not value:  # numpy takes nothing for floats
+        return np.zeros(0, dtype=int)
     array = _numbers(name, value, "iu", "an integer or an array of integers")
     for extreme in (array.min(), array.max()) if array.size else ():
         integer(name, extreme, low=low, high=high)
@@ -154,27 +181,35 @@ def integers(name: str, value: Any, *, low: int = 0, high: int | None = None) ->
 
 def interval(name: str, value: Any) -> tuple[float, float]:
     """Two finite numbers, (low, high) with low < high."""
-    pair = _unpacked(name, value, 2, "(low, high)")
-    low, high = real(f"{name}[0]", pair[0]), real(f"{name}[1]", pair[1])
+    low, high = reals(name, value, "low", "high")
     if not low < high:
         raise ValueError(f"{name} must be increasing, (low, high) with low < high, got {shown(value)}")
     return low, high
 
 
-def _unpacked(name, value, count, form):
+def reals(name: str, value: Any, *parts: str) -> list[float]:
+    """As many finite floats as ``parts`` have names: ``reals("bounds", bounds, "low", "high")``."""
     try:
-        found = () if isinstance(value, (str, bytes, dict, set)) else tuple(value)
+        found = [] if isinstance(value, (str, bytes, dict, set)) else list(value)
     except TypeError:
-        found = ()
-    if len(found) != count:
-        raise TypeError(f"{name} must be {form}, got {shown(value)}")
-    return found
+        found = []
+    if len(found) != len(parts):
+        raise TypeError(f"{name} must be ({', '.join(parts)}), got {shown(value)}")
+    return [real(f"{name}[{i}]", x) for i, x in enumerate(found)]
+
+
+def sign(name: str, value: object) -> int:
+    """1 or -1, which way to go."""
+    if integer(name, value, low=-1, high=1) == 0:
+        raise ValueError(f"{name} must be 1 or -1, got 0")
+    return int(value)  # type: ignore[call-overload]  # an integer, as has just been seen
 
 
 def complex_array(name: str, value: Any) -> np.ndarray:
     """A complex array of any shape, finite and at most 1e100 in modulus (squares must not overflow)."""
-    array = numeric_array(name, value).astype(complex)
+    array = numeric_array(name, value)
     _require_finite(name, array)
+    array = array.astype(complex)
     large = np.abs(array) > 1e100
     if large.any():
         raise ValueError(f"{name} must be at most 1e100 in modulus, got {complex(array[large].flat[0])}")
@@ -212,7 +247,10 @@ def _numbers(name, value, kinds, allowed):
 
 
 def _require_finite(name, array):
-    finite = np.isfinite(array)
+    try:
+        finite = np.isfinite(array)
+    except MemoryError:  # a view can claim more entries than there is memory for
+        raise MemoryError(f"{name} has shape {array.shape}: more entries than fit into the memory") from None
     if not finite.all():
         raise ValueError(f"{name} must be finite, got {array[~finite].flat[0].item()}")
 

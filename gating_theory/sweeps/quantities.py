@@ -18,7 +18,7 @@ from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset, largest_exponent
 from ..ensemble.hyperparameters import python_names
 from ..mean_field.critical import fold, onset, tricritical
-from ..support.checks import instance, shown
+from ..support.checks import choice, instance, shown, texts
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
 
 if TYPE_CHECKING:
@@ -364,9 +364,10 @@ def register_quantity(
         raise ValueError(f"name {name!r} is taken; taken are {sorted(_BUILT_IN | _TAKEN - {''})} and moment_...")
     if not callable(function):
         raise TypeError(f"function must be callable, got {shown(function)}")
-    if of not in ("spectrum", "fixed_point", "ensemble"):
-        raise ValueError(f"of must be 'spectrum', 'fixed_point' or 'ensemble', got {shown(of)}")
-    options = (options,) if isinstance(options, str) else tuple(options)
+    choice("of", of, ("spectrum", "fixed_point", "ensemble"))
+    for word, given in {"long_name": long_name, "units": units, "symbol": "" if symbol is None else symbol}.items():
+        instance(word, given, str)
+    options = (options,) if isinstance(options, str) else texts("options", options)
     allowed = ("tau", "n_units", "n_steps", "rng")
     if not set(options) <= set(allowed):
         raise ValueError(f"options must be among {allowed}, got {shown(options)}")

@@ -14,13 +14,14 @@ from ..cell.cell import Cell
 from ..dynamics.chaos import largest_exponent
 from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import signed
+from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import integer, real, shown
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import choice, instance, integer, interval, real, shown, texts
 
 __all__ = ["Design", "design"]
 
@@ -99,6 +100,7 @@ class Design:
         return "\n".join(lines)
 
 
+@underflow_is_zero
 def design(
     cell: Cell | Ensemble,
     target: Mapping[str, Any],
@@ -164,14 +166,13 @@ def design(
         cell = Ensemble(cell)
     if not isinstance(cell, Ensemble):
         raise TypeError(f"cell must be a Cell or an Ensemble, got {shown(cell)}")
-    if state not in _STATES:
-        raise ValueError(f"state must be one of {list(_STATES)}, got {shown(state)}")
+    choice("state", state, _STATES)
     tol = real("tol", tol, low=0.0, high=0.1, open_low=True)
     size = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("rng", rng)
     targets = _targets(target)
     given = {} if given is None else given
-    if not isinstance(given, Mapping):
-        raise TypeError(f"given must be a mapping from paths to values, got {shown(given)}")
+    for path in instance("given", given, Mapping, "from paths to values"):
+        require_path("given", path, cell.paths)
     base = cell.replace(given)
     paths = _unknowns(base, targets, given, free)
     spans = _spans(paths, bounds)
@@ -218,11 +219,9 @@ def _targets(target):
 def _unknowns(ensemble, targets, given, free):
     if free is None:
         free = _default_unknowns(ensemble, targets)
-    if isinstance(free, str) or not all(isinstance(path, str) for path in free):
-        raise TypeError(f"free must be a sequence of paths such as ('gain.h', 'bias.z'), got {shown(free)}")
-    free = tuple(free)
+    free = texts("free", free, "paths such as 'gain.h'")
     for path in free:
-        ensemble.value(path)  # ValueError for one that does not exist
+        require_path("free", path, ensemble.paths)
         if path in given:
             raise ValueError(f"{path!r} is both given and free: hold another one, or name the unknowns with free=")
     if len(free) != len(targets) or len(set(free)) != len(free):
@@ -253,18 +252,13 @@ def _default_unknowns(ensemble, targets):
 
 def _spans(paths, bounds):
     bounds = {} if bounds is None else bounds
-    if not isinstance(bounds, Mapping):
-        raise TypeError(f"bounds must be a mapping from paths to (low, high), got {shown(bounds)}")
+    instance("bounds", bounds, Mapping, "from paths to (low, high)")
     unknown = set(bounds) - set(paths)
     if unknown:
-        raise ValueError(f"bounds are given for {sorted(unknown)[0]!r}, which is not an unknown; unknowns are {list(paths)}")
-    out = []
-    for path in paths:
-        low, high = (real(f"bounds[{path!r}]", b) for b in bounds.get(path, _default_span(path)))
-        if not low < high:
-            raise ValueError(f"bounds[{path!r}] must be (low, high) with low < high, got {(low, high)}")
-        out.append((low, high))
-    return out
+        raise ValueError(
+            f"bounds are given for {shown(sorted(unknown, key=str)[0])}, which is not an unknown; unknowns are {list(paths)}"
+        )
+    return [interval(f"bounds[{path!r}]", bounds.get(path, _default_span(path))) for path in paths]
 
 
 def _default_span(path):

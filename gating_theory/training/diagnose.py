@@ -21,7 +21,8 @@ from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import generator, integer, real
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import generator, integer, real, real_array
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 
@@ -180,6 +181,7 @@ class Diagnosis:
         return _text(self)
 
 
+@underflow_is_zero
 def diagnose(
     source: Network | str | PathLike | Mapping[str, Any] | Any,
     inputs: npt.ArrayLike | None = None,
@@ -227,7 +229,7 @@ def diagnose(
     ConvergenceError : the state runs away (ReLU)
     """
     n_states = integer("n_states", n_states, low=1)
-    taus = tuple(real("taus", tau, low=0.0, open_low=True) for tau in np.atleast_1d(np.asarray(taus, dtype=float)).tolist())
+    taus = tuple(real("taus", tau, low=0.0, open_low=True) for tau in np.atleast_1d(real_array("taus", taus)).ravel().tolist())
     check_progress(progress)
     rng = generator(rng)
     if isinstance(source, Network):

@@ -1,5 +1,6 @@
 """The command line as a whole: exit codes, errors in one line, interrupts, nothing heavy before a command runs."""
 
+import io
 import os
 import signal
 import subprocess
@@ -214,3 +215,17 @@ def test_the_installed_command():
     code = "import sys; from gating_theory.cli import main; sys.exit(main(['derive', '--cell', 'nothing']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("gating-theory: error:")
+
+
+def test_letters_that_the_terminal_lacks(tmp_path, monkeypatch):
+    """A report on a file whose name the terminal cannot write, as where LANG is C."""
+    torch = pytest.importorskip("torch")
+    from gating_theory.cli import main
+
+    file = tmp_path / "größe.pt"
+    torch.manual_seed(0)
+    torch.save(torch.nn.RNN(2, 4).state_dict(), file)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["diagnose", str(file), "--n-states", "1"]) == 0
+    assert rb"gr\xf6\xdfe.pt" in written.getvalue()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -170,7 +171,8 @@ if __name__ == "__main__":
     try:
         data = gt.phase_diagram(GRU, AXES, QUANTITIES, journal=path, progress=lambda done, total: told.append(done))
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the workers have ended with it
+            os.killpg(process.pid, signal.SIGKILL)
     total = path.read_bytes().count(b"\n") - 1
     assert 3 <= held < total == len(told)
     fresh = gt.phase_diagram(GRU, AXES, QUANTITIES)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...support.checks import real_array
+from ...support.checks import interval
 from ..program.taylor import parameter_slope
 
 if TYPE_CHECKING:
@@ -100,10 +100,8 @@ def sign_change(test: Callable[[float], float], length: float, **tolerances: flo
 
 def parameter_bounds(flow: Flow, path: str, bounds: npt.ArrayLike) -> np.ndarray:
     """The range (low, high) of a parameter; ValueError unless it contains the flow's own value."""
-    bounds = real_array("bounds", bounds)
-    if bounds.shape != (2,) or not bounds[0] < bounds[1]:
-        raise ValueError(f"bounds must be (low, high) with low < high, got {bounds.tolist()}")
+    low, high = interval("bounds", bounds)
     value = flow.parameter(path)
-    if not bounds[0] <= value <= bounds[1]:
-        raise ValueError(f"bounds must contain the flow's {path} = {value}, got {bounds.tolist()}")
-    return bounds
+    if not low <= value <= high:
+        raise ValueError(f"bounds must contain the flow's {path} = {value}, got {(low, high)}")
+    return np.array([low, high])

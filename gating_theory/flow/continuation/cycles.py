@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +11,14 @@ from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
-from ...support.checks import integer, real, shown
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance, integer, real, shown, sign
 from ...support.types import Progress as Wanted
+from ..flow import LONGEST, Flow
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation
 from .curve import parameter_bounds, sign_change
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["CycleBranch", "continue_cycle"]
 
@@ -101,6 +99,7 @@ class CycleBranch:
         return "\n".join([*lines, *(f"  {b}" for b in self.bifurcations)])
 
 
+@underflow_is_zero
 def continue_cycle(
     flow: Flow,
     path: str,
@@ -145,18 +144,21 @@ def continue_cycle(
     TypeError, ValueError : arguments that are not allowed
     ConvergenceError : not even the first cycle converges
     """
-    if direction not in (1, -1):
-        raise ValueError(f"direction must be 1 or -1, got {shown(direction)}")
+    instance("flow", flow, Flow)
+    flow.parameter(path)
+    direction = sign("direction", direction)
     max_step = real("max_step", max_step, low=1e-9)
     max_points = integer("max_points", max_points, low=2)
-    max_period = real("max_period", max_period, low=0.0, open_low=True)
+    max_period = real("max_period", max_period, low=0.0, high=LONGEST, open_low=True)
     if isinstance(start, Bifurcation):
         if start.kind != "hopf" or start.path != path:
             raise ValueError(f"start must be a hopf point along {path!r}, got a {start.kind} along {start.path!r}")
+        _require_family(flow, start.flow, path)
         flow = start.flow
         low, high = parameter_bounds(flow, path, bounds)
         place = _from_hopf(start, path)
     elif isinstance(start, Cycle):
+        _require_family(flow, start.flow, path)
         low, high = parameter_bounds(flow, path, bounds)
         place = _from_cycle(flow, start, path, direction)
     else:
@@ -164,6 +166,13 @@ def continue_cycle(
     check_progress(progress)
     with Progress(progress, max_points, "cycle") as tell:
         return _follow(place, path, (low, high), max_step, max_points, max_period, tell)
+
+
+def _require_family(flow, own, path):
+    """ValueError unless the flow of the start is ``flow`` itself, but for the parameter that varies."""
+    same = flow.cell == own.cell and flow.n_units == own.n_units
+    if not same or flow.replace(path, own.parameter(path)) != own:
+        raise ValueError(f"start must be of flow, but for {path}: its own flow is {shown(own)}, flow is {shown(flow)}")
 
 
 # --- places on a branch: (orbit, flow, tangent), the tangent as (stages, period, slope of the parameter)

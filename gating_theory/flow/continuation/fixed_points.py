@@ -6,7 +6,7 @@ A fixed point of the flow is one of its Euler map, which loses stability elsewhe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,12 @@ import numpy.typing as npt
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ...results.status import Status
-from ...support.checks import integer, real, real_array
-from ..flow import require_fixed
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance, integer, interval, real, real_array, shown
+from ..flow import LONGEST_STEP, Flow, require_fixed
 from ..program.taylor import parameter_slope
 from .bifurcation import Bifurcation, fixed_point_tests, locate
 from .curve import newton_onto_curve, parameter_bounds
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["FixedPointBranch", "continue_fixed_point", "other_branch"]
 
@@ -102,6 +100,7 @@ class FixedPointBranch:
         return "\n".join([*lines, *(f"  {b}" for b in self.bifurcations)])
 
 
+@underflow_is_zero
 def continue_fixed_point(
     flow: Flow,
     path: str,
@@ -148,8 +147,9 @@ def continue_fixed_point(
     TypeError, ValueError : arguments that are not allowed
     ConvergenceError : no fixed point near ``state``
     """
+    instance("flow", flow, Flow)
     low, high = parameter_bounds(flow, path, bounds)
-    step = real("step", step, low=0.0, open_low=True)
+    step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     max_step = real("max_step", max_step, low=1e-9)
     max_points = integer("max_points", max_points, low=2)
     state = real_array("state", state)
@@ -163,11 +163,14 @@ def continue_fixed_point(
         sides = [sides[0].reversed(), sides[1]]
     else:
         tangent = real_array("direction", direction)
+        if tangent.shape != here.shape or not tangent.any():
+            raise ValueError(f"direction must have shape {here.shape} and not vanish, got {shown(tangent)}")
         tangent = tangent / np.linalg.norm(tangent)
         sides = [_follow(course, here, tangent)]
     return _joined(sides, course)
 
 
+@underflow_is_zero
 def other_branch(
     bifurcation: Bifurcation, branch: FixedPointBranch, bounds: npt.ArrayLike, *, size: float = 1e-3, **options: Any
 ) -> list[FixedPointBranch]:
@@ -178,7 +181,7 @@ def other_branch(
     bifurcation : Bifurcation of kind "pitchfork" or "transcritical"
     branch : FixedPointBranch that it lies on
     bounds : (low, high) of the parameter
-    size : float
+    size : float in (0, 1]
         Length of the first step away.
     options : as for :func:`continue_fixed_point`
 
@@ -188,9 +191,13 @@ def other_branch(
 
     Raises
     ------
-    ValueError : another kind of bifurcation
+    TypeError, ValueError : arguments that are not allowed, another kind of bifurcation
     ConvergenceError : the other branch is not found
     """
+    instance("bifurcation", bifurcation, Bifurcation)
+    instance("branch", branch, FixedPointBranch)
+    size = real("size", size, low=0.0, high=1.0, open_low=True)
+    low, high = interval("bounds", bounds)
     if bifurcation.kind not in ("pitchfork", "transcritical"):
         raise ValueError(f"bifurcation must be a pitchfork or transcritical, got {bifurcation.kind!r}")
     here, path = bifurcation.flow, bifurcation.path
@@ -200,7 +207,6 @@ def other_branch(
     for sign in (1.0, -1.0):
         start, tangent = newton_onto_curve(here, path, point + sign * size * across, across, 40)
         tangent = tangent if tangent @ (start - point) > 0 else -tangent
-        low, high = real_array("bounds", bounds)
         begin = here.replace(path, float(np.clip(start[-1], low, high)))
         out.append(continue_fixed_point(begin, path, bounds, start[:-1], direction=tangent, **options))
     return out

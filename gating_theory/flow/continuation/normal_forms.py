@@ -6,20 +6,21 @@ Bifurcation Theory (3rd ed.): Hopf (5.34), Neimark-Sacker (5.74), flip (5.73).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-from ...support.checks import shown
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import choice, instance, real, real_array, shown
+from ..flow import LONGEST_STEP, Flow
 from ..program.taylor import bilinear, trilinear
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["normal_form"]
 
+#: Speed below which a state is a fixed point: continuation leaves 1e-10 and less.
+_AT_REST = 1e-6
 
+
+@underflow_is_zero
 def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) -> float:
     """The normal-form coefficient of a fixed point at its bifurcation, from exact second and third derivatives.
 
@@ -41,11 +42,17 @@ def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) 
 
     Raises
     ------
-    ValueError : unknown kind
+    TypeError, ValueError
+        Unknown kind, a state that is no fixed point; for "hopf" and "neimark_sacker" one without a pair of complex eigenvalues.
     """
-    if kind not in _FORMS:
-        raise ValueError(f"kind must be one of {', '.join(_FORMS)}, got {shown(kind)}")
-    state = np.asarray(state, dtype=float)
+    instance("flow", flow, Flow)
+    choice("kind", kind, _FORMS)
+    state, step = real_array("state", state), real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
+    if state.shape != (flow.dim,):
+        raise ValueError(f"state must have shape ({flow.dim},), got {state.shape}")
+    speed = float(np.abs(flow(state)).max())
+    if speed > _AT_REST:
+        raise ValueError(f"state must be a fixed point of flow: it moves at a speed of {speed:.3g} at {shown(state)}")
     return _FORMS[kind](flow, state, flow.jacobian(state), step)
 
 
@@ -109,7 +116,10 @@ _FORMS = {
 
 def _turning(values, gap):
     """Which eigenvalue of positive imaginary part has the smallest gap to the critical place."""
-    return int(np.argmin(np.where(values.imag > 1e-12, gap, np.inf)))
+    turning = values.imag > 1e-12
+    if not turning.any():
+        raise ValueError(f"state has no pair of complex eigenvalues: {shown(values)}")
+    return int(np.argmin(np.where(turning, gap, np.inf)))
 
 
 def _dual(A, value, q):

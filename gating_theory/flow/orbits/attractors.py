@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +10,12 @@ import numpy.typing as npt
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ...results.status import Status
-from ...support.checks import integer, real, real_array
-from ..flow import box_limits
+from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
+from ...support.checks import instance, integer, real, real_array
+from ..flow import LONGEST, Flow, box_limits
 from .cycle import Cycle, fastest_state, limit_cycle
 from .trajectories import advance
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["Attractors", "Basins", "along_manifolds", "attractors", "basins", "cycles", "given_starts"]
 
@@ -127,7 +125,9 @@ class Basins:
         return str(self.attractors)
 
 
-def _grid(flow, n, box):
+def _grid(name, flow, n, box):
+    # states, clocks, labels and what decides them
+    require_memory(f"{name} = {n}, a grid of {n}^{flow.dim} starts,", 8.0 * 8 * flow.dim * float(n) ** flow.dim)
     axes = [np.linspace(low, high, n) for low, high in box_limits(flow, box)]
     return axes, np.stack(np.meshgrid(*axes, indexing="xy"), axis=-1)
 
@@ -137,9 +137,10 @@ def given_starts(flow: Flow, starts: npt.ArrayLike | None, box: npt.ArrayLike | 
 
     Parameters, errors: as for :func:`attractors` (flow, starts, box).
     """
-    if starts is None or isinstance(starts, (int, np.integer)):
+    instance("flow", flow, Flow)
+    if starts is None or (isinstance(starts, (int, np.integer)) and not isinstance(starts, bool)):
         n = _default_grid(flow.dim) if starts is None else integer("starts", starts, low=1)
-        _, starts = _grid(flow, n, box)
+        _, starts = _grid("starts", flow, n, box)
     starts = real_array("starts", starts)
     if starts.ndim == 0 or starts.shape[-1] != flow.dim:
         raise ValueError(f"starts must have shape (..., {flow.dim}), got {starts.shape}")
@@ -175,6 +176,7 @@ def along_manifolds(flow: Flow, points: np.ndarray, unstable: bool = True) -> np
     return np.array(starts).reshape(-1, flow.dim)
 
 
+@underflow_is_zero
 def attractors(
     flow: Flow,
     starts: npt.ArrayLike | None = None,
@@ -197,7 +199,7 @@ def attractors(
         Points per axis of a grid (default 16 in two dimensions, 8 in three), or the starts themselves.
     box : (low, high) or one pair per coordinate, optional
         Limits of the grid. Default: ``flow.bounds``, for a GRU [-1, 1], which no trajectory leaves.
-    t_max : float > 0
+    t_max : float > 0, 1e6 at most
         Time after which a start counts as undecided.
     rtol : float
         Relative tolerance of a step of the trajectories (not of the cycles).
@@ -210,7 +212,7 @@ def attractors(
     ------
     TypeError, ValueError : arguments that are not allowed
     """
-    t_max = real("t_max", t_max, low=0.0, open_low=True)
+    t_max = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
     starts = given_starts(flow, starts, box)
     points = flow.fixed_points()
@@ -284,6 +286,7 @@ def _searched(flow, cycles, states, part, time, backward=False):
     return True
 
 
+@underflow_is_zero
 def cycles(
     flow: Flow, starts: npt.ArrayLike | None = None, *, box: npt.ArrayLike | None = None, t_max: float = 5000.0
 ) -> list[Cycle]:
@@ -297,6 +300,7 @@ def cycles(
     -------
     list of Cycle, stable ones first, by period
     """
+    instance("flow", flow, Flow)
     if flow.dim < 2:
         return []
     stable = attractors(flow, starts, box=box, t_max=t_max).cycles
@@ -346,7 +350,7 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
         Points per axis.
     box : (low, high) or two such pairs, optional
         Default: ``flow.bounds``.
-    t_max : float > 0
+    t_max : float > 0, 1e6 at most
         As for :func:`attractors`.
 
     Returns
@@ -357,8 +361,9 @@ def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max:
     ------
     TypeError, ValueError : arguments that are not allowed, a flow of other than two dimensions
     """
+    instance("flow", flow, Flow)
     if flow.dim != 2:
         raise ValueError(f"flow must have two dimensions for basins on a grid, got {flow.dim}")
-    (x, y), starts = _grid(flow, integer("n", n, low=2), box)
+    (x, y), starts = _grid("n", flow, integer("n", n, low=2), box)
     result = attractors(flow, starts, t_max=t_max, rtol=1e-6)
     return Basins(x, y, result.label, result)

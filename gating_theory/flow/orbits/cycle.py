@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,11 @@ import numpy.typing as npt
 from ...errors import ConvergenceError
 from ...results.encoding import require, result
 from ...results.status import Status
-from ...support.checks import integer, real, real_array
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import boolean, instance, integer, real, real_array
+from ..flow import LONGEST, Flow
 from . import collocation
 from .trajectories import advance
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["Cycle", "cycle_from_orbit", "fastest_state", "find_cycle", "limit_cycle", "measured_cycle"]
 
@@ -125,9 +124,12 @@ class Cycle:
         with np.errstate(divide="ignore"):
             return np.log(np.abs(self.multipliers)) / self.period
 
+    @underflow_is_zero
     def distance(self, states: npt.ArrayLike) -> np.ndarray:
         """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...)."""
-        states = np.asarray(states, dtype=float)
+        states = real_array("states", states)
+        if states.ndim == 0 or states.shape[-1] != self.flow.dim:
+            raise ValueError(f"states must have shape (..., {self.flow.dim}), got {states.shape}")
         flat = states.reshape(-1, self.flow.dim)
         curve, tree = self._curve
         _, nearest = tree.query(flat)
@@ -141,6 +143,9 @@ class Cycle:
 
     def same(self, other: Cycle) -> bool:
         """Whether another Cycle is this one, to 1e-4 of its extent."""
+        instance("other", other, Cycle)
+        if other.flow.dim != self.flow.dim:
+            return False
         return bool(self.distance(other.states(50)).max() < 1e-4 * self.extent.max())
 
     def check(self) -> None:
@@ -362,6 +367,7 @@ def limit_cycle(
     raise ConvergenceError(reason, state)
 
 
+@underflow_is_zero
 def find_cycle(
     flow: Flow,
     start: npt.ArrayLike,
@@ -382,9 +388,9 @@ def find_cycle(
     flow : Flow
         Of two dimensions or more.
     start : (dim,) array
-    transient : float >= 0
+    transient : float from 0 to 1e6
         Time before the first loop is looked for; on failure four and sixteen times as much is tried.
-    max_period : float > 0
+    max_period : float > 0, 1e6 at most
     backward : bool
         Follow the flow backwards: in two dimensions this finds unstable cycles.
     tol : float
@@ -399,14 +405,15 @@ def find_cycle(
     TypeError, ValueError : arguments that are not allowed
     ConvergenceError : no closed orbit was found: the trajectory went to a fixed point, away, or is not periodic
     """
+    instance("flow", flow, Flow)
     start = real_array("start", start)
     if flow.dim < 2:
         raise ValueError("flow must have at least two dimensions: on a line nothing returns")
     if start.shape != (flow.dim,):
         raise ValueError(f"start must have shape ({flow.dim},), got {start.shape}")
-    transient = real("transient", transient, low=0.0)
-    max_period = real("max_period", max_period, low=0.0, open_low=True)
-    tol = real("tol", tol, low=1e-13, high=1e-3)
+    transient = real("transient", transient, low=0.0, high=LONGEST)
+    max_period = real("max_period", max_period, low=0.0, high=LONGEST, open_low=True)
+    backward, tol = boolean("backward", backward), real("tol", tol, low=1e-13, high=1e-3)
     state, reason = start, "no near return"
     for factor in (1.0, 3.0, 12.0):  # after 1, 4 and 16 times the transient
         state = advance(flow, state, (-1.0 if backward else 1.0) * factor * transient, rtol=1e-10, atol=1e-12, bound=_AWAY)

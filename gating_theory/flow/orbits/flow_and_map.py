@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from ...results.encoding import dict_of, result
 from ...results.status import Status
-from ...support.checks import real
+from ...support.checks import instance, real
+from ..flow import LONGEST_STEP, Flow
 from .attractors import Attractors, attractors
 from .map_orbits import MapAttractors, map_attractors
 
 if TYPE_CHECKING:
-    from ..flow import Flow
     from ..proof.fixed_points import FlowFixedPoints
 
 __all__ = ["FlowAndMap", "flow_and_map"]
@@ -100,7 +100,8 @@ def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None 
     TypeError, ValueError : arguments that are not allowed
     CapabilityError : the flow's fixed points cannot be searched (more than 3 units)
     """
-    step = real("step", step, low=0.0, open_low=True)
+    instance("flow", flow, Flow)
+    step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     points = flow.fixed_points()
     multipliers = np.array([1.0 + step * p.eigenvalues for p in points]).reshape(-1, flow.dim)
     flow_stable = np.array([p.kind == "sink" for p in points], dtype=bool)

@@ -7,20 +7,17 @@ on the other; bisection needs nothing else. A cycle beside it spends ever more t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ...support.checks import integer, real, real_array, shown
-from ..flow import require_fixed
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import boolean, instance, integer, interval, real, real_array, shown, sign
+from ..flow import LONGEST, Flow, require_fixed
 from .cycle import Cycle, find_cycle
 from .trajectories import advance
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
 
@@ -102,6 +99,7 @@ class Homoclinic:
         """ValueError where the saddle is no fixed point of the flow."""
         require_fixed(self.flow, self.saddle)
 
+    @underflow_is_zero
     def period_law(self, distances: npt.ArrayLike, *, same_side: bool = True, passes: int = 1) -> PeriodLaw:
         """Periods of the stable cycle at several distances from the homoclinic parameter.
 
@@ -124,9 +122,9 @@ class Homoclinic:
         """
         distances = np.sort(real_array("distances", distances))[::-1]
         if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
-            raise ValueError(f"distances must be at least two positive numbers, got {distances.tolist()}")
+            raise ValueError(f"distances must be at least two positive numbers, got {shown(distances)}")
         passes = integer("passes", passes, low=1)
-        below = self.returns_below == bool(same_side)
+        below = self.returns_below == boolean("same_side", same_side)
         found = []
         for d in distances:
             here = self.flow.replace(self.path, self.value - d if below else self.value + d)
@@ -197,6 +195,7 @@ def _fate(flow, saddle, v, p, side, t_max):
     raise ConvergenceError(f"homoclinic: the unstable manifold does not come back within t = {t_max:g}", x)
 
 
+@underflow_is_zero
 def homoclinic(
     flow: Flow,
     path: str,
@@ -221,7 +220,7 @@ def homoclinic(
     side : 1 or -1, optional
         Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the
         one whose fate differs between the two ends.
-    t_max : float > 0
+    t_max : float > 0, 1e6 at most
         Time within which the manifold must have come back.
     tol : float
         Absolute width of the last bracket; about 1e-12 is what the accuracy of the trajectory supports.
@@ -235,15 +234,16 @@ def homoclinic(
     TypeError, ValueError : arguments that are not allowed, or a bracket whose two ends share their fate
     ConvergenceError : no saddle there, or its manifold does not come back
     """
-    bracket = real_array("bracket", bracket)
-    if bracket.shape != (2,) or not bracket[0] < bracket[1]:
-        raise ValueError(f"bracket must be (low, high) with low < high, got {bracket.tolist()}")
-    if side not in (None, 1, -1):
-        raise ValueError(f"side must be 1, -1 or None, got {shown(side)}")
-    t_max, tol = real("t_max", t_max, low=0.0, open_low=True), real("tol", tol, low=0.0)
+    instance("flow", flow, Flow)
+    low, high = bracket = interval("bracket", bracket)
+    if side is not None:
+        side = sign("side", side)
+    t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
     flow.parameter(path)
-    low, high = map(float, bracket)
-    middle, *_ = _saddle(flow.replace(path, 0.5 * (low + high)), real_array("saddle", saddle))
+    saddle = real_array("saddle", saddle)
+    if saddle.shape != (flow.dim,):
+        raise ValueError(f"saddle must have shape ({flow.dim},), got {saddle.shape}")
+    middle, *_ = _saddle(flow.replace(path, 0.5 * (low + high)), saddle)
 
     def fate(value, branch):
         here = flow.replace(path, value)
@@ -263,9 +263,7 @@ def homoclinic(
             chosen, ends = branch, values
             break
     if ends is None:
-        raise ValueError(
-            f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket.tolist()}"
-        )
+        raise ValueError(f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket}")
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)
         if fate(value, chosen) == ends[0]:

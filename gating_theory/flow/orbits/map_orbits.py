@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ...results.encoding import dict_of, result
 from ...results.status import Status
-from ...support.checks import integer, real
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance, integer, real
+from ..flow import LONGEST_STEP, Flow
 from .attractors import along_manifolds, given_starts
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["MapAttractor", "MapAttractors", "map_attractors"]
 
@@ -219,6 +217,7 @@ def _on(attractor, states):
     return distance < 5.0 * max(own[:, 1].max(), 1e-6)
 
 
+@underflow_is_zero
 def map_attractors(
     flow: Flow,
     starts: npt.ArrayLike | None = None,
@@ -253,7 +252,8 @@ def map_attractors(
     ------
     TypeError, ValueError : arguments that are not allowed
     """
-    step = real("step", step, low=0.0, open_low=True)
+    instance("flow", flow, Flow)
+    step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     n_transient = integer("n_transient", n_transient)
     max_period = integer("max_period", max_period, low=1, high=_ROTATION_STEPS)
     starts = given_starts(flow, starts, box)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ...support.checks import real, real_array
-
-if TYPE_CHECKING:
-    from ..flow import Flow
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance, integer, real, real_array
+from ..flow import Flow
 
 __all__ = ["SlowManifold", "slow_manifold"]
 
@@ -70,6 +68,7 @@ class SlowManifold:
         half_width : float > 0
         coordinate : int
         """
+        coordinate = integer("coordinate", coordinate, high=self.states.shape[1] - 1)
         inside = np.abs(self.states[:, coordinate]) <= real("half_width", half_width, low=0.0, open_low=True)
         if not inside.any():
             raise ValueError(f"half_width = {half_width} holds no state of the curve")
@@ -83,6 +82,7 @@ class SlowManifold:
         )
 
 
+@underflow_is_zero
 def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: float = 1e-2, step: float = 0.01) -> SlowManifold:
     """Follow the slow curve through a state: where all but the slowest component of ds/dt vanish, and |ds/dt| is small.
 
@@ -111,6 +111,7 @@ def slow_manifold(flow: Flow, start: npt.ArrayLike | None = None, *, threshold: 
     TypeError, ValueError : arguments out of range, a flow of one dimension
     ConvergenceError : no slow curve at ``start``: no fixed point with a slow real direction, or |ds/dt| above the threshold
     """
+    instance("flow", flow, Flow)
     if flow.dim < 2:
         raise ValueError(f"flow must have two dimensions or more, got {flow.dim}")
     threshold, step = real("threshold", threshold, low=0.0, open_low=True), real("step", step, low=1e-6, high=1.0)

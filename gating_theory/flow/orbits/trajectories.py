@@ -31,6 +31,10 @@ _A[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
 _E = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
+#: Starts and steps of one call of compiled code, about a second at most, and the first step of a trajectory.
+_STARTS, _STEPS, _FIRST_STEP = 64, 5000, 0.05
+
+
 @lru_cache(maxsize=64)
 def _compiled(cell, n_units):
     import numba
@@ -40,12 +44,12 @@ def _compiled(cell, n_units):
 
     # component by component: the assignment of a row would take numba ten seconds to compile
     @numba.njit(nogil=True, error_model="numpy")
-    def advance(points, p, time, sign, rtol, atol, bound, steps):
+    def advance(points, clock, p, time, sign, rtol, atol, bound, steps):
         n, d = points.shape
         k = np.empty((7, 1, d))
         trial = np.empty((1, d))
         for b in range(n):
-            t, h, lost = 0.0, min(0.05, time), not math.isfinite(points[b, 0])
+            t, h, lost = clock[b, 0], clock[b, 1], not math.isfinite(points[b, 0])
             for i in range(d):
                 trial[0, i] = points[b, i]
             field(trial, p, k[0])
@@ -74,7 +78,8 @@ def _compiled(cell, n_units):
                         lost = lost or not abs(trial[0, i]) <= bound
                         k[0, 0, i] = k[6, 0, i]
                 h *= min(5.0, max(0.2, 0.9 * (error + 1e-10) ** -0.2))
-            if lost or t < time:
+            clock[b, 0], clock[b, 1] = time if lost else t, h
+            if lost:
                 for i in range(d):
                     points[b, i] = math.nan
 
@@ -114,5 +119,14 @@ def advance(
     states = np.array(states, dtype=float)
     points = np.ascontiguousarray(states.reshape(-1, flow.dim))
     run = _compiled(flow.cell, flow.n_units)
-    run(points, flow.flat, abs(float(time)), float(np.sign(time)), rtol, atol, bound, steps)
+    span, sign = abs(float(time)), float(np.sign(time))
+    for start in range(0, len(points), _STARTS):
+        part = points[start : start + _STARTS]
+        clock = np.tile([0.0, min(_FIRST_STEP, span)], (len(part), 1))
+        # compiled code cannot be interrupted: some steps at a time, which go on as if there had been no stop
+        for _ in range(0, steps, _STEPS):
+            run(part, clock, flow.flat, span, sign, rtol, atol, bound, _STEPS)
+            if not (clock[:, 0] < span).any():
+                break
+        part[clock[:, 0] < span] = np.nan
     return points.reshape(states.shape)

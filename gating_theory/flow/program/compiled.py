@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from ...cell.cell import Cell
 
 __all__ = ["CompiledFlow", "compiled_flow", "write_program"]
+
+#: Threads that want the same code wait for one of them, rather than all spend seconds on compiling it.
+_one_at_a_time = threading.RLock()
 
 
 def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[int, tuple], Any]) -> list[Any]:
@@ -113,10 +117,11 @@ class CompiledFlow:
         self._functions: dict[str, Callable[..., None]] = {}
 
     def _function(self, name, make):
-        if name not in self._functions:
-            writer = NetworkTape(self.cell, self.n_units)
-            self._functions[name] = _compile(name, writer.tape, make(writer))
-        return self._functions[name]
+        with _one_at_a_time:
+            if name not in self._functions:
+                writer = NetworkTape(self.cell, self.n_units)
+                self._functions[name] = _compile(name, writer.tape, make(writer))
+            return self._functions[name]
 
     @property
     def field(self) -> Callable[..., None]:
@@ -136,9 +141,10 @@ class CompiledFlow:
     @property
     def euler(self) -> Callable[..., None]:
         """Euler steps (states, p, step, n_steps) in place: from states[0] to states[1..], or in states[0] where it is alone."""
-        if "euler" not in self._functions:
-            self._functions["euler"] = _euler(self.field)
-        return self._functions["euler"]
+        with _one_at_a_time:
+            if "euler" not in self._functions:
+                self._functions["euler"] = _euler(self.field)
+            return self._functions["euler"]
 
 
 def _euler(field):
@@ -160,7 +166,12 @@ def _euler(field):
     return euler
 
 
-@lru_cache(maxsize=64)
 def compiled_flow(cell: Cell, n_units: int) -> CompiledFlow:
     """The CompiledFlow of a cell and a size, shared by all flows of that shape."""
+    with _one_at_a_time:
+        return _shared(cell, n_units)
+
+
+@lru_cache(maxsize=64)
+def _shared(cell, n_units):
     return CompiledFlow(cell, n_units)

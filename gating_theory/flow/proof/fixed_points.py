@@ -10,7 +10,8 @@ import numpy as np
 
 from ...results.encoding import dict_of, require, result
 from ...results.status import Status
-from ...support.checks import integer, real, shown
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import choice, integer, real
 from .branch_and_prune import branch_and_prune
 from .enclosure import map_enclosure
 from .intervals import certified_backend
@@ -161,13 +162,13 @@ class FlowFixedPoints:
         return "\n".join(lines)
 
 
+@underflow_is_zero
 def find_all(flow: Any, grade: str, max_boxes: int | None, min_width: float) -> FlowFixedPoints:
     """All fixed points of a Flow: what ``Flow.fixed_points`` does.
 
     Parameters, errors: as for ``Flow.fixed_points`` (grade, max_boxes, min_width), of this ``flow``.
     """
-    if grade not in ("validated", "certified"):
-        raise ValueError(f"grade must be 'validated' or 'certified', got {shown(grade)}")
+    choice("grade", grade, ("validated", "certified"))
     budget = _BUDGET[grade] if max_boxes is None else integer("max_boxes", max_boxes, low=1)
     narrow = real("min_width", min_width, low=1e-13, high=1e-2)
     backend = "validated" if grade == "validated" else certified_backend()

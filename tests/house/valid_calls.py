@@ -1,0 +1,593 @@
+"""One valid and cheap call of everything public, for tests that ask the same of all: of bad values, of errors in arithmetic.
+
+``CALLS[name](things)`` gives a callable and its arguments by name; ``things`` are the objects that calls share, made when they are
+first used.
+"""
+
+import inspect
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+import torch
+
+import gating_theory as gt
+from gating_theory import plotting
+from gating_theory.interop import initialise, layers, readers
+from gating_theory.interop import torch as bridge
+
+
+class Things:
+    """What calls are made of: small, and one of each."""
+
+    ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
+    driven = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}, input_std={"h": 0.1})
+
+    @cached_property
+    def point(self):
+        return gt.fixed_points(self.ens)[-1]
+
+    @cached_property
+    def spectrum(self):
+        return gt.Spectrum(self.net.sites(self.state))
+
+    @cached_property
+    def typical(self):
+        return gt.complexity(gt.Ensemble(gt.Vanilla, gain=2.0))
+
+    @cached_property
+    def net(self):
+        return gt.Network.sample(self.ens, 6, rng=0)
+
+    @cached_property
+    def state(self):
+        return self.net.run(self.net.random_state(rng=1), 20)
+
+    @cached_property
+    def steady(self):
+        return gt.steady_state(self.ens, 200, 60, rng=0, lyapunov_units=100)
+
+    @cached_property
+    def counts(self):
+        return gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0), 3, 2, rng=0)
+
+    @cached_property
+    def design(self):
+        return gt.design(gt.GRUResetAfter, {"abscissa": 0.9}, {"gain.r": 1.0}, free=("gain.h",))
+
+    @cached_property
+    def module(self):
+        torch.manual_seed(0)
+        return torch.nn.GRU(2, 5)
+
+    @cached_property
+    def weights(self):
+        return readers.read(self.module)
+
+    @cached_property
+    def layer(self):
+        return self.weights.layer()
+
+    @cached_property
+    def recording(self):
+        return self.weights.record(self.inputs)
+
+    @cached_property
+    def inputs(self):
+        return np.random.default_rng(0).standard_normal((8, 3, 2))
+
+    @cached_property
+    def diagnosis(self):
+        return gt.diagnose(self.module, self.inputs, n_states=2, taus=10)
+
+    @cached_property
+    def diagram(self):
+        return gt.phase_diagram(self.ens, {"gain.h": [1.0, 3.0], "gain.r": [1.0, 2.0]}, ["count", "radius"])
+
+    @cached_property
+    def rates(self):
+        return gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [1.0, 2.0]}, ["complexity"])
+
+    @cached_property
+    def flow(self):
+        return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
+
+    @cached_property
+    def bistable(self):
+        return gt.GRUFlow(U_h=[[4.0, 0.0], [0.0, 1.0]])
+
+    @cached_property
+    def points(self):
+        return self.flow.fixed_points()
+
+    @cached_property
+    def cycle(self):
+        return gt.flow.find_cycle(self.flow, [0.1, 0.2])
+
+    @cached_property
+    def branch(self):
+        return gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1.9 * np.eye(1)), "U_h[0,0]", (1.0, 3.0), [0.0])
+
+    @cached_property
+    def cycles_on(self):
+        return gt.flow.continue_cycle(self.flow, "b_h[0]", (-0.1, 0.1), self.cycle, max_points=5)
+
+    @cached_property
+    def mapped(self):
+        return gt.flow.map_attractors(self.flow, 2, n_transient=500)
+
+    @cached_property
+    def basins(self):
+        return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def valley(self):
+        return gt.flow.slow_manifold(self.slow, threshold=1e-3)
+
+    @cached_property
+    def slow(self):
+        return gt.GRUFlow(U_h=[[2.02, 0.0], [0.0, 0.0]])
+
+    @cached_property
+    def connection(self):
+        # a saddle whose loop closes at a bias of its second unit (tests/flow has the portrait)
+        flow = gt.GRUFlow(
+            U_z=[[-0.15, -0.11], [-0.38, -0.31]],
+            U_r=[[-0.27, 0.3], [-0.27, -0.13]],
+            U_h=[[4.39, -1.78], [10.96, 0.21]],
+            b_h=[0.45, 1.0],
+        )
+        return gt.flow.homoclinic(flow, "b_h[1]", (1.7, 1.8), [0.246, 0.998])
+
+    @property
+    def ax(self):
+        import matplotlib.pyplot as plt
+
+        return plt.figure(num="tested", clear=True).gca()
+
+
+def _leaky_arguments():
+    h, y, p = sp.symbols("h y_h p", real=True)
+    return {
+        "name": "leaky",
+        "state": [h],
+        "fields": [y],
+        "messages": [h],
+        "update": [(h + sp.tanh(y + p)) / 2],
+        "fixed_point": [sp.tanh(y + p)],
+        "parameters": [p],
+    }
+
+
+def _register(name, function, of, long_name, units, symbol, options):
+    from gating_theory.sweeps.quantities import QUANTITIES
+
+    before = set(QUANTITIES)
+    gt.register_quantity(name, function, of, long_name=long_name, units=units, symbol=symbol, options=options)
+    for new in set(QUANTITIES) - before:
+        del QUANTITIES[new]
+
+
+def _result(kind, fields):
+    @dataclass(frozen=True)
+    class Mine:
+        value: float = 0.0
+
+    return gt.result(kind, fields=fields)(Mine)
+
+
+def _of_eigenvalues():
+    return np.array([0.5, 0.2 + 0.1j, 0.2 - 0.1j])
+
+
+_E = "ensemble"
+BOUNDS = {"bounds": (0.5, 3.0)}
+CALLS = {
+    # cells and ensembles
+    "Cell": lambda t: (gt.Cell, _leaky_arguments()),
+    "Cell.check_jacobian": lambda t: (gt.GRU.check_jacobian, {"rng": 0, "n_points": 4, "scale": 1.0}),
+    "Ensemble": lambda t: (
+        gt.Ensemble,
+        {
+            "cell": gt.PeepholeLSTM,
+            "gain": 1.0,
+            "bias": 0.1,
+            "bias_std": 0.1,
+            "input_std": 0.1,
+            "parameter": 0.1,
+            "parameter_std": 0.1,
+        }
+        | {"matrices": "iid"},
+    ),
+    "Ensemble.array": lambda t: (t.ens.array, {"kind": "gain"}),
+    "Ensemble.value": lambda t: (t.ens.value, {"path": "gain.h"}),
+    "Ensemble.replace": lambda t: (t.ens.replace, {"values": {"gain.h": 2.0}}),
+    "Ensemble.with_matrices": lambda t: (t.ens.with_matrices, {"matrices": "iid"}),
+    "Ensemble.assuming": lambda t: (t.ens.assuming, {"matrices": "iid"}),
+    "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
+    "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
+    "MatrixLaw.matrices": lambda t: (gt.IID().matrices, {"n": 3, "rng": np.random.default_rng(0), "count": 2}),
+    "Sites": lambda t: (
+        gt.Sites,
+        {"cell": gt.Vanilla, "weights": [0.5, 0.5], "state": [[0.1, 0.2]], "fields": [[0.1, 0.2]], "parameters": np.zeros((0, 2))}
+        | {"gain": [1.0], "source": "mine", "tol": 1e-3, "recurrent": [[0.1, 0.2]], "matrices": "iid"},
+    ),
+    "Sites.mean": lambda t: (t.point.sites.mean, {"values": np.ones(t.point.sites.size)}),
+    "Sites.thinned": lambda t: (t.point.sites.thinned, {"size": 10}),
+    "Sites.pooled": lambda t: (gt.Sites.pooled, {"samples": [t.net.sites(t.state)] * 2, "source": "two"}),
+    # mean field
+    "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
+    "FixedPoint.sites_at": lambda t: (t.point.sites_at, {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": ()}),
+    "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
+    "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
+    "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
+    # spectra
+    "Spectrum": lambda t: (gt.Spectrum, {"source": t.point, "tol": 1e-4}),
+    "Spectrum.from_sites": lambda t: (
+        gt.Spectrum.from_sites,
+        {"cell": gt.GRU, "sites": t.net.sites(t.state), "gain": [1.0, 1.0, 3.0], "matrices": "iid"},
+    ),
+    "Spectrum.edge_function": lambda t: (t.spectrum.edge_function, {"lam": 0.5}),
+    "Spectrum.inside": lambda t: (t.spectrum.inside, {"lam": 0.5}),
+    "Spectrum.potential": lambda t: (t.spectrum.potential, {"lam": 0.5}),
+    "Spectrum.resolvent": lambda t: (t.spectrum.resolvent, {"lam": 0.5}),
+    "Spectrum.density": lambda t: (t.spectrum.density, {"lam": 0.5}),
+    "Spectrum.density_map": lambda t: (t.spectrum.density_map, {"n": 4, "box": (-1, 1, -1, 1), "tol": 1e-3}),
+    "Spectrum.mass": lambda t: (t.spectrum.mass, {"center": 0.0, "radius": 0.5, "tol": 1e-3}),
+    "Spectrum.slow_fraction": lambda t: (t.spectrum.slow_fraction, {"tau": 10.0, "tol": 1e-3}),
+    "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
+    # dynamics
+    "simulate": lambda t: (
+        gt.simulate,
+        {_E: t.ens, "n_units": 100, "n_steps": 20, "rng": 0, "state": None, "scale": 1.0, "tangent": False, "dtype": "float64"}
+        | {"record": 10, "memory_limit": None, "progress": None},
+    ),
+    "steady_state": lambda t: (
+        gt.steady_state,
+        {_E: t.ens, "n_units": 100, "n_steps": 40, "rng": 0, "lyapunov_units": 50, "dtype": "float64", "scale": 1.0, "record": 10}
+        | {"memory_limit": None, "progress": None},
+    ),
+    "SteadyState.autocorrelation": lambda t: (t.steady.autocorrelation, {"lags": [0, 1, 5]}),
+    "largest_exponent": lambda t: (gt.largest_exponent, {_E: t.ens, "n_units": 50, "n_steps": 20, "scale": 1.0, "rng": 0}),
+    "chaos_onset": lambda t: (
+        gt.chaos_onset,
+        {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 4.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
+        | {"scale": 1.0, "rng": 0, "progress": None},
+    ),
+    # counting
+    "complexity": lambda t: (gt.complexity, {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "method": "mean_field", "tol": None}),
+    "Complexity.sites_at": lambda t: (t.typical.sites_at, {"tol": 1e-3, "max_nodes": 50_000}),
+    "complexity_onset": lambda t: (
+        gt.complexity_onset,
+        {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "parameter": "gain.h", "bounds": (0.5, 2.0)},
+    ),
+    "kac_rice": lambda t: (gt.kac_rice, {_E: t.ens, "n_units": 3, "n_samples": 100, "rng": 0, "progress": None}),
+    # networks
+    "Network": lambda t: (
+        gt.Network,
+        {_E: gt.GRU, "matrices": np.zeros((3, 4, 4)), "biases": np.zeros((3, 4)), "parameters": np.zeros((0, 4))}
+        | {"input": np.zeros((3, 4))},
+    ),
+    "Network.sample": lambda t: (gt.Network.sample, {_E: t.ens, "n_units": 5, "rng": 0, "batch": 2}),
+    "Network.planted": lambda t: (gt.Network.planted, {"fixed_point": t.point, "n_units": 8, "rng": 0}),
+    "Network.as_input": lambda t: (t.net.as_input, {"input": np.zeros((3, 6))}),
+    "Network.as_state": lambda t: (t.net.as_state, {"state": t.state}),
+    "Network.check_jacobian": lambda t: (
+        t.net.check_jacobian,
+        {"state": t.state, "rng": 0, "input": np.zeros((3, 6)), "n_directions": 2},
+    ),
+    "Network.driven": lambda t: (t.net.driven, {"input": np.zeros((3, 6)), "parameters": np.zeros((0, 6))}),
+    "Network.eigenvalues": lambda t: (t.net.eigenvalues, {"state": t.state, "input": np.zeros((3, 6))}),
+    "Network.fields": lambda t: (t.net.fields, {"state": t.state, "input": np.zeros((3, 6))}),
+    "Network.find_fixed_points": lambda t: (
+        t.net.find_fixed_points,
+        {"n_starts": 4, "rng": 0, "starts": None, "input": np.zeros((3, 6)), "n_steps": 20, "scale": 1.0, "tol": 1e-10}
+        | {"slow_tol": 0.01, "merge": 1e-6, "spectra": True},
+    ),
+    "Network.input_sequence": lambda t: (t.net.input_sequence, {"input": "frozen", "n_steps": 5, "rng": 0}),
+    "Network.jacobian": lambda t: (t.net.jacobian, {"state": t.state, "input": np.zeros((3, 6))}),
+    "Network.log_det": lambda t: (t.net.log_det, {"lam": 0.5, "state": t.state, "input": np.zeros((3, 6))}),
+    "Network.push": lambda t: (
+        t.net.push,
+        {"state": t.state, "directions": np.ones((1, 6)), "input": np.zeros((3, 6)), "fields": t.net.fields(t.state)},
+    ),
+    "Network.random_state": lambda t: (t.net.random_state, {"rng": 0, "scale": 1.0}),
+    "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
+    "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
+    "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
+    "count_fixed_points": lambda t: (
+        gt.count_fixed_points,
+        {"ens": gt.Ensemble(gt.Vanilla, gain=2.0), "n_units": 3, "n_networks": 2, "rng": 0, "executor": None, "progress": None}
+        | {"min_hits": 3, "max_rounds": 20, "scale": 1.0, "tol": 1e-10, "merge": 1e-6, "points": False, "journal": None},
+    ),
+    "FixedPointCounts.network": lambda t: (t.counts.network, {"i": 1}),
+    "lyapunov_spectrum": lambda t: (
+        gt.lyapunov_spectrum,
+        {
+            "net": t.net,
+            "k": 2,
+            "n_steps": 20,
+            "state": t.state,
+            "transient": 5,
+            "tangent_transient": 5,
+            "interval": 1,
+            "n_blocks": 2,
+        }
+        | {"rng": 0, "progress": None},
+    ),
+    # sweeps, files
+    "phase_diagram": lambda t: (
+        gt.phase_diagram,
+        {_E: t.ens, "axes": {"gain.h": [1.0]}, "quantities": ["count"], "tau": 100.0, "n_units": 20, "n_steps": 20, "seed": 0}
+        | {"executor": None, "progress": None, "journal": None},
+    ),
+    "register_quantity": lambda t: (
+        _register,
+        {"name": "mine", "function": lambda s: 1.0, "of": "spectrum", "long_name": "a number", "units": "1", "symbol": "m"}
+        | {"options": ()},
+    ),
+    "result": lambda t: (_result, {"kind": "fuzzed", "fields": ("value",)}),
+    "save": lambda t: (gt.save, {"result": t.ens, "path": "saved.json"}),
+    "load": lambda t: (gt.load, {"path": gt.save(t.ens, "loaded.json"), "cell": None}),
+    # training
+    "design": lambda t: (
+        gt.design,
+        {"cell": gt.GRU, "target": {"abscissa": 0.9}, "given": {"gain.r": 1.0}, "free": ("gain.h",)}
+        | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0},
+    ),
+    "diagnose": lambda t: (
+        gt.diagnose,
+        {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
+        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+    ),
+    "interop.layers.rows_by_name": lambda t: (
+        layers.rows_by_name,
+        {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
+    ),
+    "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
+    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.layers.RecurrentWeights.record": lambda t: (
+        t.weights.record,
+        {"inputs": t.inputs, "layer": 0, "direction": "forward"},
+    ),
+    "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
+    "interop.layers.RecurrentLayer.record": lambda t: (t.layer.record, {"x": t.inputs, "state": np.zeros((3, 1, 5))}),
+    "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
+    "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
+    "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
+    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
+    "interop.initialise.chrono": lambda t: (
+        initialise.chrono,
+        {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
+    ),
+    "interop.initialise.haar": lambda t: (initialise.haar, {"count": 2, "n": 3, "rng": np.random.default_rng(0)}),
+    "interop.initialise.orthogonal": lambda t: (
+        initialise.orthogonal,
+        {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
+    ),
+    "interop.initialise.of_ensemble": lambda t: (
+        initialise.of_ensemble,
+        {"layout": layers.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
+    ),
+    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.torch.from_module": lambda t: (bridge.from_module, {"module": t.module, "layer": 0, "direction": "forward", "prefix": None}),
+    "interop.torch.from_state_dict": lambda t: (
+        bridge.from_state_dict,
+        {"source": t.module.state_dict(), "layer": 0, "direction": "forward", "prefix": "", "kind": "GRU", "nonlinearity": None},
+    ),
+    "interop.torch.read": lambda t: (
+        bridge.read,
+        {"source": t.module.state_dict(), "prefix": "", "kind": "GRU", "nonlinearity": None, "batch_first": None},
+    ),
+    "interop.torch.init_": lambda t: (
+        bridge.init_,
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
+    ),
+    "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
+    "interop.torch.init_orthogonal_": lambda t: (
+        bridge.init_orthogonal_,
+        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
+    ),
+    # flows
+    "GRUFlow": lambda t: (
+        gt.GRUFlow,
+        {f"U_{g}": np.zeros((2, 2)) for g in "zrh"} | {f"b_{g}": np.zeros(2) for g in "zrh"},
+    ),
+    "flow.Flow": lambda t: (
+        gt.flow.Flow,
+        {"cell": gt.Vanilla, "matrices": np.zeros((1, 2, 2)), "bias": np.zeros((1, 2)), "parameters": np.zeros((0, 2))},
+    ),
+    "flow.Flow.from_dict": lambda t: (gt.flow.Flow.from_dict, {"description": t.flow.as_dict(), "cell": None}),
+    "flow.Flow.from_network": lambda t: (gt.flow.Flow.from_network, {"net": gt.Network.sample(t.ens, 2, rng=0)}),
+    "flow.Flow.from_torch": lambda t: (
+        gt.flow.Flow.from_torch,
+        {"module": torch.nn.GRU(2, 2), "layer": 0, "direction": "forward"},
+    ),
+    "flow.Flow.euler": lambda t: (t.flow.euler, {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True}),
+    "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
+    "flow.Flow.integrate": lambda t: (
+        t.flow.integrate,
+        {"state": [0.1, 0.2], "t": 0.5, "events": None, "rtol": 1e-6, "atol": 1e-8, "method": "DOP853", "dense_output": False},
+    ),
+    "flow.Flow.jacobian": lambda t: (t.flow.jacobian, {"state": [0.1, 0.2]}),
+    "flow.Flow.__call__": lambda t: (t.flow.__call__, {"state": [0.1, 0.2]}),
+    "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5}),
+    "flow.Flow.nullclines": lambda t: (t.flow.nullclines, {"n": 10, "box": (-1, 1)}),
+    "flow.Flow.parameter": lambda t: (t.flow.parameter, {"path": "b_h[0]"}),
+    "flow.Flow.place_of": lambda t: (t.flow.place_of, {"path": "b_h[0]"}),
+    "flow.Flow.replace": lambda t: (t.flow.replace, {"path": "b_h[0]", "value": 0.1}),
+    "flow.Flow.residual": lambda t: (t.flow.residual, {"state": [0.1, 0.2]}),
+    "flow.Flow.with_parameters": lambda t: (t.flow.with_parameters, {"values": {"b_h[0]": 0.1}}),
+    "flow.Cycle.distance": lambda t: (t.cycle.distance, {"states": [0.1, 0.2]}),
+    "flow.Cycle.same": lambda t: (t.cycle.same, {"other": t.cycle}),
+    "flow.Cycle.states": lambda t: (t.cycle.states, {"n": 20}),
+    "flow.Homoclinic.period_law": lambda t: (
+        t.connection.period_law,
+        {"distances": [1e-2, 1e-3], "same_side": True, "passes": 1},
+    ),
+    "flow.SlowManifold.within": lambda t: (t.valley.within, {"half_width": 0.05, "coordinate": 0}),
+    "flow.attractors": lambda t: (
+        gt.flow.attractors,
+        {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
+    ),
+    "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
+    "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
+    "flow.find_cycle": lambda t: (
+        gt.flow.find_cycle,
+        {"flow": t.flow, "start": [0.1, 0.2], "transient": 50.0, "max_period": 100.0, "backward": False, "tol": 1e-9},
+    ),
+    "flow.continue_cycle": lambda t: (
+        gt.flow.continue_cycle,
+        {"flow": t.flow, "path": "b_h[0]", "bounds": (-0.1, 0.1), "start": t.cycle, "max_step": 0.05, "max_points": 3}
+        | {"max_period": 100.0, "direction": 1, "progress": None},
+    ),
+    "flow.continue_fixed_point": lambda t: (
+        gt.flow.continue_fixed_point,
+        {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
+        | {"max_points": 10, "direction": None},
+    ),
+    "flow.other_branch": lambda t: (
+        gt.flow.other_branch,
+        {"bifurcation": t.branch.bifurcations[0], "branch": t.branch, "bounds": (1.0, 3.0), "size": 1e-3},
+    ),
+    "flow.count_fixed_points": lambda t: (
+        gt.flow.count_fixed_points,
+        {"cell": gt.Vanilla, "matrices": np.full((2, 1, 1, 1), 2.0), "bias": np.zeros((2, 1, 1)), "parameters": np.zeros((2, 0, 1))}
+        | {"max_boxes": 1000, "min_width": 1e-9, "progress": None},
+    ),
+    "flow.flow_and_map": lambda t: (
+        gt.flow.flow_and_map,
+        {"flow": t.bistable, "step": 1.0, "starts": 2, "t_max": 200.0},
+    ),
+    "flow.homoclinic": lambda t: (
+        gt.flow.homoclinic,
+        {"flow": t.connection.flow, "path": "b_h[1]", "bracket": (1.7, 1.8), "saddle": [0.246, 0.998], "side": None}
+        | {"t_max": 200.0, "tol": 1e-6},
+    ),
+    "flow.map_attractors": lambda t: (
+        gt.flow.map_attractors,
+        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
+    ),
+    "flow.normal_form": lambda t: (
+        gt.flow.normal_form,
+        {"flow": t.branch.bifurcations[0].flow, "state": [0.0], "kind": "pitchfork", "step": 1.0},
+    ),
+    "flow.search_topologies": lambda t: (
+        gt.flow.search_topologies,
+        {"n_generations": 1, "population": 10, "rng": 0, "start": (), "largest": 10.0, "progress": None},
+    ),
+    "flow.separatrices": lambda t: (
+        gt.flow.separatrices,
+        {"flow": t.bistable, "points": t.bistable.fixed_points(), "time": 10.0, "n": 10},
+    ),
+    "flow.simplify": lambda t: (gt.flow.simplify, {"flow": gt.GRUFlow(U_h=np.eye(2))}),
+    "flow.slow_manifold": lambda t: (
+        gt.flow.slow_manifold,
+        {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
+    ),
+    # pictures
+    "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
+    "flow.plot_bifurcations": lambda t: (
+        lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
+        {"branches": t.branch, "coordinate": 0, "stability": "flow", "ax": t.ax},
+    ),
+    "flow.plot_portrait": lambda t: (
+        gt.flow.plot_portrait,
+        {
+            "flow": t.bistable,
+            "cycles": [],
+            "streams": False,
+            "manifolds": False,
+            "points": t.bistable.fixed_points(),
+            "orbits": None,
+        }
+        | {"box": (-1, 1), "legend": False, "ax": t.ax},
+    ),
+    "plotting.draw_count": lambda t: (
+        plotting.draw_count,
+        {"ax": t.ax, "x": [1.0, 2.0], "y": [1.0, 2.0], "count": [[1, 3], [3, 5]], "lines": ()},
+    ),
+    "plotting.plot_complexity": lambda t: (plotting.plot_complexity, {"dataset": t.rates, "counts": None, "ax": t.ax}),
+    "plotting.plot_density": lambda t: (
+        plotting.plot_density,
+        {"spectrum": t.spectrum, "n": 4, "box": (-1, 1, -1, 1), "decades": 2.5, "colorbar": False, "ax": t.ax},
+    ),
+    "plotting.plot_design": lambda t: (
+        plotting.plot_design,
+        {"result": t.design, "eigenvalues": _of_eigenvalues(), "tau": [1.0, 2.0], "ax": t.ax},
+    ),
+    "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_phase_diagram": lambda t: (
+        plotting.plot_phase_diagram,
+        {"dataset": t.diagram, "quantity": "count", "solution": None, "lines": None, "colorbar": False, "ax": t.ax},
+    ),
+    "plotting.plot_spectrum": lambda t: (
+        plotting.plot_spectrum,
+        {"spectrum": t.spectrum, "eigenvalues": _of_eigenvalues(), "outliers": False, "n": 32, "ax": t.ax},
+    ),
+    "plotting.plot_timescales": lambda t: (
+        plotting.plot_timescales,
+        {"source": _of_eigenvalues(), "tau": [1.0, 2.0], "label": "mine", "ax": t.ax},
+    ),
+}
+
+#: What no user calls with arguments of his own, or what has none that could be wrong.
+LEFT_OUT = {
+    "MatrixLaw.condition": "arrays of matrices that Network.planted made",
+    "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",
+    "MatrixLaw.implicit": "called by simulate with what it checked",
+    "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
+    "IID.condition": "as MatrixLaw",
+    "IID.draw": "as MatrixLaw",
+    "IID.implicit": "as MatrixLaw",
+    "IID.implicit_bytes": "as MatrixLaw",
+    "MatrixLaw": "abstract",
+    "sigma": "a function of sympy",
+    "flow.topology_catalogue": "takes nothing",
+    "Critical": "a result",
+    "ChaosOnset": "a result",
+    "flow.Topology": "a result",
+    "Network.advance": "the inner step, with nothing checked, as its docstring says",
+    "interop.torch.knows": "any object may be asked about",
+}
+
+
+def public():
+    """{name: callable} of the face, flows, pictures and the bridges: functions, classes that users make, methods with arguments."""
+    faces = {"": gt, "flow": gt.flow, "plotting": plotting}
+    faces |= {"interop.layers": layers, "interop.readers": readers, "interop.initialise": initialise, "interop.torch": bridge}
+    found, seen = {}, set()
+    for prefix, face in faces.items():
+        for name in sorted(face.__all__):
+            thing = getattr(face, name)
+            label = f"{prefix}.{name}".lstrip(".")
+            if not callable(thing) or (isinstance(thing, type) and issubclass(thing, Exception)) or id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            if not inspect.isclass(thing):
+                found[label] = thing
+                continue
+            if not hasattr(thing, "__dataclass_fields__") or thing is gt.Sites:  # results are made by calculators
+                found[label] = thing
+            if thing.__module__.startswith("gating_theory") and not issubclass(thing, sp.Basic):
+                found |= {f"{label}.{n}": m for n, m in _methods(thing)}
+    return found
+
+
+def _methods(cls):
+    for name, member in vars(cls).items():
+        if isinstance(member, (classmethod, staticmethod)):
+            member = member.__func__
+        public = name == "__call__" or not name.startswith("_")
+        if public and inspect.isfunction(member) and len(inspect.signature(member).parameters) > 1:
+            yield name, member
+
+
+def parameters(function):
+    """{argument: its annotation} of a public callable, without self and what collects others."""
+    given = inspect.signature(function).parameters.values()
+    return {p.name: str(p.annotation) for p in given if p.name not in ("self", "cls") and p.kind is not p.VAR_KEYWORD}
+
+
+__all__ = ["CALLS", "LEFT_OUT", "Things", "parameters", "public"]
