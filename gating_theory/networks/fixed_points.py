@@ -12,7 +12,7 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
-from ..support.checks import boolean, generator, integer, real, real_array, shown
+from ..support.checks import boolean, choice, generator, integer, real, real_array
 from ..support.types import Rng
 from .coupling_path import from_uncoupled
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
@@ -201,8 +201,6 @@ class SearchOptions:
 
     def checked(self) -> SearchOptions:
         """The same, as plain numbers; TypeError or ValueError for options out of range."""
-        if self.objective not in ("fixed", "speed"):
-            raise ValueError(f"objective must be 'fixed' or 'speed', got {shown(self.objective)}")
         return SearchOptions(
             integer("n_starts", self.n_starts),
             integer("n_steps", self.n_steps, low=1),
@@ -211,7 +209,7 @@ class SearchOptions:
             real("slow_tol", self.slow_tol, low=0.0),
             real("merge", self.merge, low=0.0, open_low=True),
             boolean("spectra", self.spectra),
-            self.objective,
+            choice("objective", self.objective, ("fixed", "speed")),
         )
 
 
