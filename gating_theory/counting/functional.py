@@ -23,7 +23,7 @@ from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
-from ..ensemble.quadrature import FieldLaw, gaussian_rule
+from ..ensemble.quadrature import FieldLaw, folded, gaussian_rule
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
@@ -64,6 +64,8 @@ _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 _LESS_FAR = 20.0
 #: Draws of the frozen variables by which it is told whether there is a zero state.
 _DRAWS = 200
+#: Fields narrower than this part of the length over which messages change make no steps of those in others.
+_CALM = 0.125
 
 
 @result("saddle_point")
@@ -151,7 +153,7 @@ class ComplexityFunctional:
         self.random = RandomFields(ensemble, negligible=_NO_GAIN, strip=0.5)
         self.means, self.gain2, self.frozen = self.random.means, self.random.gain2, self.random.frozen
         self.parameter_std, self.listens = self.random.parameter_std, self.random.listens
-        self.strips, self.stiff = self.random.strips, self.random.stiff
+        self.shapes = self.random.shapes
         self._find_structure()
 
     # --- structure
@@ -248,7 +250,8 @@ class ComplexityFunctional:
         spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
         small = self._small_spread(point, stds)
         most = max_nodes * (_EXCESS if len(self.variables) <= 2 else _LEAST_EXCESS)
-        calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
+        narrow = {v: stds[v] < _CALM * self.shapes[v].length for v in self.variables}
+        calm = {v: all(narrow[u] for u in self.variables if u != v) for v in self.variables}
         while True:
             rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
             size = np.prod([w.size for _, w in rules], dtype=float)
@@ -274,29 +277,25 @@ class ComplexityFunctional:
         mean = self.means[v]
         if std == 0.0:
             return np.array([mean]), np.ones(1)
-        strip, stiff = (0.25 * self.strips[v], False) if calm and self.stiff[v] else (self.strips[v], self.stiff[v])
-        few = 0
-        if small > 0.0 and not stiff:
-            a = strip / (std * max(1.0, np.sqrt(small)))
+        shape = self.shapes[v]
+        if calm and shape.centre is not None:
+            shape = replace(shape, strip=0.5 * shape.strip, centre=None)
+        few, even = 0, v in self.even
+        if small > 0.0 and shape.trapezoidal:
+            a = shape.strip / (std * max(1.0, np.sqrt(small)))
             few = int(np.ceil(refine * (7.0 + 0.5 * ((np.log(1.0 / tol) + 4.0) / (2.0 * a)) ** 2)))
         if 0 < few < _HERMITE_NODES and a > _DEEP:
             # deep in the strip of analyticity Gauss-Hermite, for the law as wide as the tilted one, beats the trapezoidal rule
             x, w = _gauss_hermite(few)
             y = mean + std * np.sqrt(small) * x
             w = w * np.sqrt(small) * np.exp(-0.5 * x**2 * (small - 1.0))
-        else:
-            wide = std * np.sqrt(max(spread, 1.0))
-            # a narrower law needs a finer step, but its tails may still be the Gaussian's
-            fine = refine * np.sqrt(max(spread, 1.0 / spread))
-            y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, strip, stiff, fine))
-            if wide > std:
-                w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
-        if v in self.even and y.size > 1:
-            middle = y.size // 2
-            odd = y.size % 2 == 1
-            y, w = y[middle:], 2.0 * w[middle:]
-            if odd:
-                w[0] *= 0.5
+            return folded(y, w) if even else (y, w)
+        wide = std * np.sqrt(max(spread, 1.0))
+        # a narrower law needs a finer step, but its tails may still be the Gaussian's
+        fine = refine * np.sqrt(max(spread, 1.0 / spread))
+        y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, shape, fine, even))
+        if wide > std:
+            w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
         return y, w
 
     def arguments(self, values: Sequence[np.ndarray]) -> tuple[list, list]:
