@@ -27,7 +27,6 @@ _SMALL, _LARGE = 1e-12, 1e3
 _MOST_ITERATIONS = 2000
 #: Moments and averages are kept above this where a logarithm or a ratio is taken of them.
 _TINY = 1e-300
-#: Half the change of log q by which slopes of the map are taken.
 
 
 class MomentMap:
