@@ -65,7 +65,10 @@ class Ensemble:
         matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] = "iid",
     ) -> None:
         if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a gating_theory.Cell, got {cell!r}")
+            from ..cell.builtin import BUILTIN
+
+            advice = f": it is gating_theory.{cell}" if isinstance(cell, str) and cell in BUILTIN else ""
+            raise TypeError(f"cell must be a gating_theory.Cell, got {cell!r}{advice}")
         self._cell = cell
         given = {"gain": gain, "bias": bias, "bias_std": bias_std, "input_std": input_std}
         given |= {"parameter": parameter, "parameter_std": parameter_std}

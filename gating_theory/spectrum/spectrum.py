@@ -125,7 +125,9 @@ class Spectrum:
             sites = cell
             cell = sites.cell
         if not isinstance(cell, Cell):
-            raise TypeError(f"cell must be a Cell, got {cell!r}")
+            has_sites = callable(getattr(cell, "sites", None))
+            advice = ": give the sites at a state of it, from_sites(net.sites(state))" if has_sites else ""
+            raise TypeError(f"cell must be a Cell or Sites, got {cell!r}{advice}")
         if not isinstance(sites, Sites):
             raise TypeError(f"sites must be Sites, got {sites!r}")
         if sites.cell != cell:
