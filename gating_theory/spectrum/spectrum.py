@@ -136,8 +136,8 @@ class Spectrum:
         if isinstance(cell, Sites) and sites is None:
             sites = cell
             cell = sites.cell
-        instance("cell", cell, Cell, "or Sites, such as net.sites(state)")
-        instance("sites", sites, Sites, "such as net.sites(state)")
+        cell = instance("cell", cell, Cell, "or Sites, such as net.sites(state)")
+        sites = instance("sites", sites, Sites, "such as net.sites(state)")
         if sites.cell != cell:
             raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
         if gain is not None:

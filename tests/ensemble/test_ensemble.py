@@ -11,6 +11,13 @@ from strategies import leaky, random_ensembles
 import gating_theory as gt
 
 
+def test_the_name_of_a_cell_is_told_what_to_write():
+    with pytest.raises(TypeError, match="cell must be a gating_theory.Cell, got 'GRU': it is gating_theory.GRU$"):
+        gt.Ensemble("GRU")
+    with pytest.raises(TypeError, match="cell must be a gating_theory.Cell, got 'gru'$"):
+        gt.Ensemble("gru")
+
+
 def test_an_infinite_gain_is_told_what_to_take_instead():
     for gain, name in ((np.inf, "gain"), ({"z": float("inf")}, r"gain\['z'\]")):
         with pytest.raises(

@@ -156,3 +156,11 @@ def test_threads_may_share_a_spectrum():
     finally:
         sys.setswitchinterval(interval)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_network_is_told_what_to_give():
+    net = gt.Network.sample(gt.Ensemble(gt.GRU), 4, rng=0)
+    with pytest.raises(
+        TypeError, match=r"Cell or Sites, got Network\(4 units.*: give the sites .*from_sites\(net.sites\(state\)\)"
+    ):
+        gt.Spectrum.from_sites(net)
