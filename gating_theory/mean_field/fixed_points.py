@@ -137,7 +137,7 @@ class FixedPoint:
         some = self.q.any() or again.any()
         residual = float(np.max(np.abs(again - self.q) / np.maximum(again, 1e-300))) if some else 0.0
         # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
-        good = residual <= max(1e-9, 10.0 * self.residual, 10.0 * self.error)
+        good = residual <= max(1e-9, 10.0 * self.residual)
         require(good, f"moments {self.moments} are no fixed point of {self.ensemble!r}: relative residual {residual:.3g}")
 
     def __str__(self) -> str:

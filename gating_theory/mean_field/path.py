@@ -24,6 +24,8 @@ _ROUNDING = 4 * np.finfo(float).eps
 #: A function is zero where it is a few roundings of one (at a_h = 1 the GRU's alpha is 1 - 2e-13 for a reset bias of 30, and never
 #: 1), and the same everywhere if it changes by less than the second number.
 _ZERO, _SAME = 4e-15, 1e-13
+#: A bracket is widened threefold so often before it is given up.
+_WIDENINGS = 4
 #: A value found is no zero but a pole or a jump if the function is not this much smaller than around it.
 _SMALLER = 1e-3
 
@@ -133,19 +135,29 @@ class Path:
         return sorted(found)
 
     def bracketed(self, function: Callable[[Ensemble], float], a: float, b: float) -> float | None:
-        """The zero of a function of the ensemble between two values, or None where it does not change its sign continuously.
+        """The zero of a function of the ensemble between two values, or a little beyond, where quartics may have misplaced it.
+
+        None where the function does not change its sign there, or not continuously.
 
         Parameters
         ----------
         function : of an Ensemble, returns a float
-        a, b : float
+        a, b : float, ascending
         """
         from scipy.optimize import brentq
 
-        at_a, at_b = function(self.at(a)), function(self.at(b))
-        if abs(at_a) < _ZERO or abs(at_b) < _ZERO:
-            return (a if abs(at_a) < abs(at_b) else b) if abs(at_a - at_b) > _ZERO else None
-        if at_a * at_b > 0.0:
+        def at(value):
+            return function(self.at(value))
+
+        at_a, at_b = at(a), at(b)
+        for _ in range(_WIDENINGS):
+            if not at_a * at_b > 0.0:
+                break
+            a, b = max(a - (b - a), self.low), min(b + (b - a), self.high)
+            at_a, at_b = at(a), at(b)
+        if not at_a * at_b <= 0.0:
             return None
-        zero = float(brentq(lambda v: function(self.at(v)), a, b, xtol=1e-15, rtol=_ROUNDING))
-        return zero if abs(function(self.at(zero))) <= _SMALLER * max(abs(at_a), abs(at_b)) else None
+        if abs(at_a) < _ZERO or abs(at_b) < _ZERO:
+            return (a if abs(at_a) < abs(at_b) else b) if abs(at_a - at_b) > _SAME else None
+        zero = float(brentq(at, a, b, xtol=1e-15, rtol=_ROUNDING))
+        return zero if abs(at(zero)) <= _SMALLER * max(abs(at_a), abs(at_b)) else None
