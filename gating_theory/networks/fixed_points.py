@@ -419,7 +419,9 @@ def _lacking(missing, lacking, degree, complete):
     if missing == np.inf:
         notes.append("too few to estimate how many are not found")
     elif not lacking:
-        notes.append(f"an estimated {missing:.3g} not found" if missing else "by how often each was reached none is missing")
+        notes.append(
+            f"an estimated {missing:.3g} not found" if missing else "judging by how often each was reached none is missing"
+        )
     if lacking:
         words = f"at least {lacking} {'is' if lacking == 1 else 'are'} missing"
         notes.append(f"the indices of the fixed points add up to {degree} where {complete} is right, so {words}")

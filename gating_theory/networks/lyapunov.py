@@ -66,8 +66,8 @@ class LyapunovSpectrum:
     entropy : float, 1/step
         Sum of the positive exponents (an upper bound of the metric entropy; with too small a k only a part, as ``status`` says).
     sum_rule : (float, float) or None
-        Sum of all exponents, and the mean of log|det J| over the same steps, 1/step, by LU of the dense Jacobians: equal to rounding.
-        None unless k = d N.
+        Sum of all exponents, and the mean of log|det J| over the same steps by LU of the dense Jacobians, 1/step: equal to
+        rounding. None unless k = d N.
     state : (d, N) array, the state at the end
     status : Status
         Code "ok"; "dead_directions": some exponents are -inf; with ``ok`` False "partial": k exponents do not reach the dimension;

@@ -724,9 +724,9 @@ class Network:
         With ``objective="speed"`` the slow points of the map itself are returned, as fixed-point finders for trained networks
         define them: minima of q = |F(s) - s|^2 / 2 reached by descent from states that the network visits, each with its speed and
         with the time scale of the slowest eigenvalue of the Jacobian there. They differ from fixed points: shut gates make q small
-        where nothing is near to rest once a gate opens, and a minimum above zero is a place that trajectories pass slowly and
-        leave. A point found is called "fixed" only if the gate-free residual vanishes too. Their number is not checked by a
-        degree.
+        where nothing is near to rest once a gate opens (there q is flat, too: any visited state counts as a minimum), and a
+        minimum above zero is a place that trajectories pass slowly and leave. A point found is called "fixed" only if the
+        gate-free residual vanishes too. Their number is not checked by a degree.
 
         Parameters
         ----------

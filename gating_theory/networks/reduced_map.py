@@ -84,7 +84,7 @@ class _SiteMap:
         from ..cell.compiled import SparseBlocks
 
         self.cell = cell
-        self.bound: np.ndarray | None = None  # of the states of cells without site parameters, once probed
+        self.bound = None  # of the states of cells without site parameters, once probed
         heard = set().union(*(m.free_symbols for m in cell.messages))
         self.kept = [i for i, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
         d, K = cell.n_state, cell.n_fields
