@@ -12,10 +12,8 @@ import gating_theory as gt
 
 
 def test_the_name_of_a_cell_is_told_what_to_write():
-    with pytest.raises(TypeError, match="cell must be a gating_theory.Cell, got 'GRU': it is gating_theory.GRU$"):
+    with pytest.raises(TypeError, match="cell must be a Cell, such as gating_theory.GRU, got 'GRU'$"):
         gt.Ensemble("GRU")
-    with pytest.raises(TypeError, match="cell must be a gating_theory.Cell, got 'gru'$"):
-        gt.Ensemble("gru")
 
 
 def test_an_infinite_gain_is_told_what_to_take_instead():
