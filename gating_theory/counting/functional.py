@@ -28,7 +28,16 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, result
-from ..spectrum.determinant import LoopMonomials, indispensable, loops, minor, minors_by_monomial, perron_start, reachable, spectral_radius
+from ..spectrum.determinant import (
+    LoopMonomials,
+    indispensable,
+    loops,
+    minor,
+    minors_by_monomial,
+    perron_start,
+    reachable,
+    spectral_radius,
+)
 
 __all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
 
@@ -370,7 +379,7 @@ class ComplexityFunctional:
         return q, float(np.log(max(ratio, _TINY)))
 
     def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
-        """A Point to start from at the same moments and multipliers: x and tau along the Perron vectors of T(1) [T3], exact at the edge."""
+        """A Point to start from with these moments and multipliers: x and tau along Perron vectors of T(1) [T3]."""
         out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)

@@ -84,7 +84,9 @@ class Ridge:
         if best is None:
             return self.lost
         # a start lost beside a ridge that has a saddle is no sign of another; a rate that falls towards the loss is none either
-        return tuple(end for end in self.lost if end.value >= best or end.value + _STEEPER * max(end.outward, 0.0) * end.left >= best)
+        return tuple(
+            end for end in self.lost if end.value >= best or end.value + _STEEPER * max(end.outward, 0.0) * end.left >= best
+        )
 
 
 def scanning(functional: ComplexityFunctional, grade: int = 0) -> Newton:

@@ -224,7 +224,9 @@ CRITICAL["chaos"] = CriticalQuantity(
     options=("n_units", "n_steps", "rng"),
     third=Third("chaos_error", "standard error of chaos:{0}", _error_of),
 )
-CRITICAL["complexity_onset"] = CriticalQuantity("value of {0} at which fixed points become exponentially many", complexity_onset)
+CRITICAL["complexity_onset"] = CriticalQuantity(
+    "value of {0} at which fixed points become exponentially many", complexity_onset, from_neighbour=True
+)
 
 #: Names that the package itself uses: they cannot be registered again.
 _BUILT_IN = frozenset({*QUANTITIES, *CRITICAL})

@@ -146,6 +146,9 @@ class CriticalQuantity:
     paths : tuple of str, what each path is
     options : tuple of str, which of n_units, n_steps, rng the function takes by keyword
     third : Third, optional
+    from_neighbour : bool
+        Whether the function starts from the present value of its first path, so that a search that failed is worth repeating from
+        the value that a neighbouring line has.
     """
 
     long_name: str
@@ -153,6 +156,7 @@ class CriticalQuantity:
     paths: tuple[str, ...] = ("path",)
     options: tuple[str, ...] = ()
     third: Third | None = None
+    from_neighbour: bool = False
 
     @property
     def form(self) -> str:
