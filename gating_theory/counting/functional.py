@@ -378,7 +378,7 @@ class ComplexityFunctional:
         return q, float(np.log(max(ratio, _TINY)))
 
     def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
-        """A Point to start from at the same moments and multipliers: x and tau along the Perron vectors of T(1) [T3], exact at the edge."""
+        """A Point to start from with these moments and multipliers: x and tau along Perron vectors of T(1) [T3]."""
         out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
@@ -471,7 +471,7 @@ class ComplexityFunctional:
                 plain = plain * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
             plain, exponent = plain.ravel(), np.broadcast_to(exponent, extent).ravel()
             if gaussian:
-                rho, log_det = plain, log_det + exponent @ plain
+                rho, log_det = plain, log_det + float(exponent @ plain)
             elif faint:
                 extra = plain * np.expm1(exponent)
                 rho, excess = plain + extra, excess + extra.sum()
@@ -488,7 +488,7 @@ class ComplexityFunctional:
                 explicit[np.ix_(own, own)] += 0.5 * np.einsum("m,mi,mj->ij", share, u, u)
             for l in width:
                 axis = self.variables.index(l)
-                width[l] += np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho
+                width[l] += float(np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho)
             for k, pieces in enumerate(curvature):
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
@@ -502,7 +502,7 @@ class ComplexityFunctional:
             spread[l] = square / total / law.stds[0, l] ** 2
         q, mu, x = point.q, point.mu, point.x
         log_z = float(np.log1p(excess) if faint else np.log(total))
-        terms = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
+        parts = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
         value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
         gradient = first.copy()
         gradient[:A] -= mu
@@ -521,7 +521,7 @@ class ComplexityFunctional:
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
         usage = 2.0 * first[2 * A : 2 * A + X]
-        return Evaluation(value, log_z, _ROUNDING * terms, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
+        return Evaluation(value, log_z, _ROUNDING * parts, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
