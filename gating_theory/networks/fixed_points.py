@@ -141,7 +141,9 @@ class NetworkFixedPoints:
             line = f"  {self.label[i]:5s}  residual {self.residual[i]:.1e}  rms {np.sqrt(np.mean(self.states[i] ** 2)):.4g}"
             line += "  mirror image" if self.mirrored[i] else f"  reached {self.hits[i]} times"
             if self.spectral_radius is not None and self.n_unstable is not None and self.label[i] == "fixed":
-                line += f"  radius {self.spectral_radius[i]:.5g}, {self.n_unstable[i]} unstable"
+                gap = 1.0 - float(self.spectral_radius[i])  # shut gates leave modes that are very slow, but stable
+                radius = f"{1.0 - gap:.5g}" if abs(gap) > 1e-4 else f"1 {'-' if gap >= 0.0 else '+'} {abs(gap):.1e}"
+                line += f"  radius {radius}, {self.n_unstable[i]} unstable"
             lines.append(line)
         return "\n".join(lines)
 
