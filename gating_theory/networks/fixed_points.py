@@ -12,6 +12,7 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.blas import single_blas_thread
+from ..support.available_memory import require_memory
 from ..support.checks import boolean, generator, integer, real, real_array
 from ..support.types import Rng
 from .newton import FLAT, descend, merge_points, mirror_images, newton, polish, unseen
@@ -183,6 +184,7 @@ def _starts(reduced, n_starts, scale, rng, given):
     """Given states, zero, random states of many amplitudes, every second one moved some way along the relaxed map."""
     parts = [given] if given is not None else []
     if n_starts:
+        require_memory(f"n_starts = {n_starts}", 8.0 * 8 * n_starts * reduced.m * reduced.n_units)
         low, high = np.log(_AMPLITUDES)
         amplitude = scale * np.exp(rng.uniform(low, high, (n_starts, 1, 1)))
         x = amplitude * rng.standard_normal((n_starts, reduced.m, reduced.n_units))

@@ -218,7 +218,10 @@ CALLS = {
     "Sites.pooled": lambda t: (gt.Sites.pooled, {"samples": [t.net.sites(t.state)] * 2, "source": "two"}),
     # mean field
     "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
-    "FixedPoint.sites_at": lambda t: (t.point.sites_at, {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": ()}),
+    "FixedPoint.sites_at": lambda t: (
+        t.point.sites_at,
+        {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": ()},
+    ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
     "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
@@ -371,7 +374,10 @@ CALLS = {
         {"layout": layers.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
     "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
-    "interop.torch.from_module": lambda t: (bridge.from_module, {"module": t.module, "layer": 0, "direction": "forward", "prefix": None}),
+    "interop.torch.from_module": lambda t: (
+        bridge.from_module,
+        {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
+    ),
     "interop.torch.from_state_dict": lambda t: (
         bridge.from_state_dict,
         {"source": t.module.state_dict(), "layer": 0, "direction": "forward", "prefix": "", "kind": "GRU", "nonlinearity": None},
