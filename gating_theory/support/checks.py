@@ -226,10 +226,12 @@ def complex_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def real_array(name: str, value: Any) -> np.ndarray:
-    """A float array of any shape, finite."""
+def real_array(name: str, value: Any, *, largest: float = np.inf) -> np.ndarray:
+    """A float array of any shape, finite, and of modulus ``largest`` at most (squares of 1e100 do not overflow)."""
     array = real_numbers(name, value)
     _require_finite(name, array)
+    if np.isfinite(largest) and array.size and np.abs(array).max() > largest:
+        raise ValueError(f"{name} must be at most {largest:g} in modulus, got {shown(array)}")
     return array
 
 
