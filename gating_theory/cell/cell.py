@@ -362,7 +362,7 @@ def _rebuild(name, state, fields, messages, update, fixed_point, parameters):
 def _symbols(argument, value, sp, empty=False):
     if isinstance(value, sp.Symbol):
         value = [value]
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes)) or not np.iterable(value):
         raise TypeError(f"{argument} must be a sympy Symbol or a sequence of them, got {shown(value)}")
     value = tuple(value)
     for item in value:
@@ -389,7 +389,7 @@ def _expressions(argument, value, symbols, names, sp):
         value = [table[i] for i in range(len(names))]
     elif isinstance(value, sp.Expr):
         value = [value]
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes)) or not np.iterable(value):
         raise TypeError(f"{argument} must be a sympy expression or a sequence of them, got {shown(value)}")
     value = tuple(value)
     if len(value) != len(symbols):

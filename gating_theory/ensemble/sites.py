@@ -63,8 +63,8 @@ class Sites:
         weights = real_numbers("weights", self.weights)
         if weights.ndim != 1 or weights.size == 0:
             raise ValueError(f"weights must be a non-empty vector, got shape {weights.shape}")
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and abs(weights.sum() - 1.0) < 1e-8):
-            raise ValueError(f"weights must be non-negative and sum to 1, got a sum of {weights.sum()!r}")
+        if not ((weights >= 0).all() and (weights <= 1.0 + 1e-8).all() and abs(weights.sum() - 1.0) < 1e-8):
+            raise ValueError(f"weights must be non-negative and sum to 1, got {shown(weights)}")
         object.__setattr__(self, "weights", weights)
         parameters = np.zeros((len(cell.parameters), weights.size)) if self.parameters is None else self.parameters
         arrays = {"state": (self.state, cell.n_state), "fields": (self.fields, cell.n_fields)}

@@ -92,7 +92,7 @@ class Flow:
     ) -> None:
         instance("cell", cell, Cell)
         weights = _stack("matrices", matrices, cell.field_names, 2)
-        n = weights.shape[-1]
+        n = weights.shape[-1] if weights.ndim else 0
         if weights.shape != (cell.n_fields, n, n) or n == 0:
             raise ValueError(
                 f"matrices must have shape ({cell.n_fields}, N, N), one for each of the fields {list(cell.field_names)} of cell "
@@ -567,7 +567,7 @@ class Flow:
         """
         from scipy.integrate import solve_ivp
 
-        state = real_array("state", state)
+        state = real_array("state", state, largest=1e100)
         if state.shape != (self.dim,):
             raise ValueError(f"state must have shape ({self.dim},), got {state.shape}")
         t = real_array("t", t)

@@ -6,18 +6,14 @@ with the keys that it sets: what is not there stays as it is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
 from ..networks.network import Network
 from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, real
 from .layers import Layout, rows_by_name
-
-if TYPE_CHECKING:
-    from ..ensemble.ensemble import Ensemble
 
 __all__ = ["chrono", "haar", "of_ensemble", "orthogonal"]
 
@@ -43,6 +39,8 @@ def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random
     """
     instance("layout", layout, Layout)
     instance("rng", rng, np.random.Generator)
+    if instance("ensemble", ensemble, Ensemble).cell != layout.cell:
+        raise ValueError(f"ensemble must be one of cell {layout.cell.name!r}, got {ensemble.cell.name!r}")
     net = Network.sample(ensemble, n_units, rng)
     rows = rows_by_name(ensemble.cell, net.biases, net.parameters)
     gates = list(zip(layout.hidden, layout.input))

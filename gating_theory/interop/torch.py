@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -25,7 +24,7 @@ except ImportError as error:  # the extra is optional
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS, LARGEST
 from ..support.available_memory import require_memory
-from ..support.checks import choice, generator, real, shown
+from ..support.checks import choice, generator, path_of, real, shown
 from ..support.types import Rng
 from . import initialise
 from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
@@ -185,7 +184,8 @@ def read(
     elif isinstance(source, Mapping):
         where, tensors = "state dict", _flat(source)
     elif _is_path(source):
-        where, tensors = str(Path(source).name), _flat(_load(Path(source)))
+        path = path_of("source", source)
+        where, tensors = path.name, _flat(_load(path))
     else:
         raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")
     return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
@@ -383,11 +383,11 @@ def _checked(tensors, where, prefix, kind, nonlinearity, batch_first):
         name = _meant(prefix, places)
         if name is None:
             missing = f"{prefix.rstrip('.')}.weight_hh_l0".lstrip(".")
-            raise ValueError(f"{where} lacks the key {missing!r}; recurrent modules found under {sorted(found)}")
+            raise ValueError(f"{where} lacks the key {shown(missing)}; recurrent modules found under {sorted(found)}")
         prefix = places[name]
     elif not found:
-        shown = ", ".join(sorted(map(str, tensors))[:6])
-        raise ValueError(f"{where} holds no recurrent weights: it lacks the key 'weight_hh_l0' (or 'weight_hh'); it has {shown}")
+        keys = ", ".join(sorted(map(str, tensors))[:6])
+        raise ValueError(f"{where} holds no recurrent weights: it lacks the key 'weight_hh_l0' (or 'weight_hh'); it has {keys}")
     elif len(found) > 1:
         raise ValueError(f"{where} holds several recurrent modules, choose one with prefix=: {sorted(found)}")
     else:
@@ -620,8 +620,8 @@ def _suffixes(module):
 
 def _names_begin(module, only):
     """How the names of what is written begin; ValueError for other words, and for biases where there are none."""
-    if only not in (None, "weights", "biases"):
-        raise ValueError(f"only must be None, 'weights' or 'biases', got {only!r}")
+    if only is not None and (not isinstance(only, str) or only not in ("weights", "biases")):
+        raise ValueError(f"only must be None, 'weights' or 'biases', got {shown(only)}")
     if only == "biases" and not module.bias:
         raise ValueError(f"only is 'biases', but {type(module).__name__} was made with bias=False")
     return {"weights": "weight", "biases": "bias", None: ""}[only]

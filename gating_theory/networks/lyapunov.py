@@ -19,6 +19,7 @@ from ..results.status import Status
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
 from ..support.checks import generator, instance, integer
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -206,6 +207,7 @@ def lyapunov_spectrum(
     if n_blocks is not None:
         n_blocks = integer("n_blocks", n_blocks, low=2, high=n_steps if interval is None else -(-n_steps // interval))
     check_progress(progress)
+    require_memory(f"the logarithms of n_steps = {n_steps}", 8.0 * 2 * k * n_steps / (interval or 1))
     rng = generator(rng)
     # a generator of its own for the frame: the trajectory must not depend on k
     frame_rng = np.random.default_rng(rng.integers(2**63))

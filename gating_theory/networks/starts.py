@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..support.available_memory import require_memory
 from .reduced_map import ReducedMap
 from .state_map import StateMap
 
@@ -11,7 +12,8 @@ __all__ = ["starting_points", "visited_states"]
 
 #: Random starts: amplitudes, and steps along the relaxed map x -> x + a (Phi(x) - x) that every second one is first moved.
 _AMPLITUDES, _RELAXED_STEPS = (0.1, 3.0), 30
-
+#: Arrays of the size of all starts that a search holds at once.
+_COPIES = 8
 #: Steps of the network itself that every second start is moved where memories are unknowns: they take time to fill.
 _OWN_STEPS = 60
 
@@ -40,6 +42,7 @@ def starting_points(
     if n_starts:
         reduced = equations.reduced if isinstance(equations, StateMap) else equations
         low, high = np.log(_AMPLITUDES)
+        _require_room(n_starts, reduced.m * reduced.n_units)
         amplitude = scale * np.exp(rng.uniform(low, high, (n_starts, 1, 1)))
         x = amplitude * rng.standard_normal((n_starts, reduced.m, reduced.n_units))
         x[0] = 0.0
@@ -71,10 +74,16 @@ def visited_states(
     parts = [given] if given is not None else []
     if n_starts:
         low, high = np.log(_AMPLITUDES)
+        _require_room(n_starts, equations.shape[0] * equations.shape[1])
         amplitude = scale * np.exp(rng.uniform(low, high, (n_starts, 1, 1)))
         x = amplitude * rng.standard_normal((n_starts, len(equations.heard), equations.shape[1]))
         parts.append(_along_the_network(equations, x, np.arange(n_starts), amplitude, rng))
     return np.concatenate(parts)
+
+
+def _require_room(n_starts, size):
+    """MemoryError where so many points of ``size`` numbers each, and what a search makes of them, do not fit."""
+    require_memory(f"n_starts = {n_starts}", 8.0 * _COPIES * n_starts * size)
 
 
 def _along_the_relaxed_map(reduced, x, moving, rng):

@@ -17,6 +17,7 @@ from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
 from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
 from .boundary import Boundary
 from .determinant import spectral_radius
@@ -229,7 +230,9 @@ class Spectrum:
         ------
         ConvergenceError : a piece was seen but not resolved
         """
-        return self._boundary.curves(integer("n", n, low=16))
+        n = integer("n", n, low=16)
+        require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
+        return self._boundary.curves(n)
 
     # --- inside
 
@@ -407,6 +410,7 @@ class Spectrum:
         ValueError : a box that is empty; no box though all eigenvalues sit on atoms
         """
         n = integer("n", n, low=2)
+        require_memory(f"a map of n = {n} by {n} pixels", 8.0 * 8 * float(n) ** 2)
         tol = real("tol", tol, low=1e-14, high=0.01)
         if box is None:
             curves = self.boundary()
@@ -446,7 +450,7 @@ class Spectrum:
         Parameters
         ----------
         center : complex number
-        radius : float >= 0
+        radius : float from 0 to 1e100
         tol : float in [1e-12, 1]
             Absolute tolerance of the result. Populations start from ten times that of the Spectrum if it was given one. Of a given
             population of sites (a sample, a typical fixed point) the tolerance is that of the contour integral alone.
@@ -463,7 +467,7 @@ class Spectrum:
         if given.ndim:
             raise ValueError(f"center must be a single number, got an array of shape {given.shape}")
         center = complex(given)
-        radius = real("radius", radius, low=0.0)
+        radius = real("radius", radius, low=0.0, high=1e100)
         tol = real("tol", tol, low=1e-12, high=1.0)
         if radius == 0.0:
             return 0.0

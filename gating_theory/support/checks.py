@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import numbers
 import os
 import reprlib
@@ -39,6 +40,8 @@ _T = TypeVar("_T")
 
 #: Counts beyond this fit no index; what is merely too large for the memory is refused where it would be taken.
 _LARGEST_COUNT = 2**63 - 1
+#: Bytes of a name in a directory that systems allow.
+_LONGEST_NAME = 255
 #: What Python and numpy count among the numbers, and no argument means.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
@@ -104,9 +107,13 @@ def text(name: str, value: object) -> str:
 
 def texts(name: str, value: Any, what: str = "str") -> tuple[str, ...]:
     """Several words, of ``what``; one word is no sequence of letters."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Collection) or not all(isinstance(word, str) for word in value):
+    try:
+        words = () if isinstance(value, (str, bytes)) else tuple(value)
+    except TypeError:
+        words = (None,)
+    if isinstance(value, (str, bytes)) or not all(isinstance(word, str) for word in words):
         raise TypeError(f"{name} must be a sequence of {what}, got {shown(value)}")
-    return tuple(value)
+    return words
 
 
 def path_of(name: str, value: object) -> Path:
@@ -115,7 +122,10 @@ def path_of(name: str, value: object) -> Path:
         raise TypeError(f"{name} must be a str or path-like, got {shown(value)}")
     if "\0" in os.fspath(value):
         raise ValueError(f"{name} must not hold a null character, got {shown(value)}")
-    return Path(value)
+    path = Path(value)
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):  # the system repeats it, however long it is
+        raise OSError(errno.ENAMETOOLONG, f"{name} is too long: {os.strerror(errno.ENAMETOOLONG)}", shown(str(path)))
+    return path
 
 
 def choice(name: str, value: object, allowed: Collection[str]) -> str:
@@ -216,10 +226,12 @@ def complex_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def real_array(name: str, value: Any) -> np.ndarray:
-    """A float array of any shape, finite."""
+def real_array(name: str, value: Any, *, largest: float = np.inf) -> np.ndarray:
+    """A float array of any shape, finite, and of modulus ``largest`` at most (squares of 1e100 do not overflow)."""
     array = real_numbers(name, value)
     _require_finite(name, array)
+    if np.isfinite(largest) and array.size and np.abs(array).max() > largest:
+        raise ValueError(f"{name} must be at most {largest:g} in modulus, got {shown(array)}")
     return array
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from ..support.checks import shown
 from .quantities import CRITICAL, QUANTITIES, forms, is_built_in, names
@@ -87,8 +89,11 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
     allowed = [*names(), *forms()]
     if isinstance(quantities, str):
         quantities = (quantities,)
-    if not hasattr(quantities, "__iter__"):
+    if isinstance(quantities, bytes) or not isinstance(quantities, Collection):
         raise TypeError(f"quantities must be a sequence of names, got {shown(quantities)}; allowed are {allowed}")
+    for name in quantities if np.ndim(quantities) else (None,):
+        if not isinstance(name, str):
+            raise TypeError(f"quantities must hold names, got {shown(name)}; allowed are {allowed}")
     asked = [_request(name, ensemble, allowed) for name in dict.fromkeys(quantities)]
     if not asked:
         raise ValueError(f"quantities must name at least one quantity, got none; allowed are {allowed}")
@@ -96,14 +101,12 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
 
 
 def _request(name, ensemble, allowed):
-    if not isinstance(name, str):
-        raise TypeError(f"quantities must hold names, got {shown(name)}; allowed are {allowed}")
     kind, colon, rest = name.partition(":")
     if colon and kind in CRITICAL:
         return _critical_request(name, kind, tuple(path.strip() for path in rest.split(",")), ensemble, allowed)
     entry = QUANTITIES.get(kind)
     if entry is None or bool(entry.form) != bool(colon):
-        raise ValueError(f"quantities has the unknown entry {name!r}; allowed are {allowed}")
+        raise ValueError(f"quantities has the unknown entry {shown(name)}; allowed are {allowed}")
     if not entry.form:
         return Request(name, entry)
     texts = tuple(rest.split(","))

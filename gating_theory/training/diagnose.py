@@ -23,6 +23,7 @@ from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
+from ..support.available_memory import require_memory
 from ..support.checks import generator, integer, real, real_array
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
@@ -300,6 +301,7 @@ class _Report:
     def make(self, n_states, progress):
         run, net = self.run, self.run.network
         first = min(run.n_steps // 4, run.n_steps - 1) if self.driven else 0
+        require_memory(f"n_states = {n_states} and their eigenvalues", 16.0 * 4 * n_states * net.cell.n_state * net.n_units)
         times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
         sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
         followed = min(_SEQUENCES, run.n_sequences)

@@ -147,7 +147,7 @@ def continue_cycle(
     instance("flow", flow, Flow)
     flow.parameter(path)
     direction = sign("direction", direction)
-    max_step = real("max_step", max_step, low=1e-9)
+    max_step = real("max_step", max_step, low=1e-9, high=1e3)
     max_points = integer("max_points", max_points, low=2)
     max_period = real("max_period", max_period, low=0.0, high=LONGEST, open_low=True)
     if isinstance(start, Bifurcation):

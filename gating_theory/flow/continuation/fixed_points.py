@@ -150,7 +150,7 @@ def continue_fixed_point(
     instance("flow", flow, Flow)
     low, high = parameter_bounds(flow, path, bounds)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
-    max_step = real("max_step", max_step, low=1e-9)
+    max_step = real("max_step", max_step, low=1e-9, high=1e3)
     max_points = integer("max_points", max_points, low=2)
     state = real_array("state", state)
     if state.shape != (flow.dim,):
@@ -162,7 +162,7 @@ def continue_fixed_point(
         sides = [_follow(course, here, s * tangent) for s in (-1.0, 1.0)]
         sides = [sides[0].reversed(), sides[1]]
     else:
-        tangent = real_array("direction", direction)
+        tangent = real_array("direction", direction, largest=1e100)
         if tangent.shape != here.shape or not tangent.any():
             raise ValueError(f"direction must have shape {here.shape} and not vanish, got {shown(tangent)}")
         tangent = tangent / np.linalg.norm(tangent)

@@ -14,6 +14,7 @@ from ...errors import ConvergenceError
 from ...results.encoding import require, result
 from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
 from ...support.checks import boolean, instance, integer, real, real_array
 from ..flow import LONGEST, Flow
 from . import collocation
@@ -89,7 +90,9 @@ class Cycle:
 
     def states(self, n: int = 400) -> np.ndarray:
         """(n, dim) array, n states at equal times around the cycle, from ``point`` on."""
-        return self.orbit(np.arange(integer("n", n, low=1)) / n)
+        n = integer("n", n, low=1)
+        require_memory(f"n = {n} states", 8.0 * 8 * n * self.flow.dim)
+        return self.orbit(np.arange(n) / n)
 
     @cached_property
     def _curve(self):
@@ -127,7 +130,7 @@ class Cycle:
     @underflow_is_zero
     def distance(self, states: npt.ArrayLike) -> np.ndarray:
         """Distance of states (..., dim) from the cycle, to about 1e-6 of its extent; (...)."""
-        states = real_array("states", states)
+        states = real_array("states", states, largest=1e100)
         if states.ndim == 0 or states.shape[-1] != self.flow.dim:
             raise ValueError(f"states must have shape (..., {self.flow.dim}), got {states.shape}")
         flat = states.reshape(-1, self.flow.dim)

@@ -120,9 +120,10 @@ class Homoclinic:
         ------
         ConvergenceError : there is no stable cycle at some distance
         """
-        distances = np.sort(real_array("distances", distances))[::-1]
+        distances = real_array("distances", distances)
         if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
             raise ValueError(f"distances must be at least two positive numbers, got {shown(distances)}")
+        distances = np.sort(distances)[::-1]
         passes = integer("passes", passes, low=1)
         below = self.returns_below == boolean("same_side", same_side)
         found = []
