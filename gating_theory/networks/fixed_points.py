@@ -171,8 +171,8 @@ class NetworkFixedPoints:
             line = f"  {self.label[i]:5s}  {gap}  rms {np.sqrt(np.mean(self.states[i] ** 2)):.4g}"
             line += "  mirror image" if self.mirrored[i] else f"  reached {self.hits[i]} times"
             if self.spectral_radius is not None and self.n_unstable is not None and np.isfinite(self.spectral_radius[i]):
-                gap = 1.0 - float(self.spectral_radius[i])  # shut gates leave modes that are very slow, but stable
-                radius = f"{1.0 - gap:.5g}" if abs(gap) > 1e-4 else f"1 {'-' if gap >= 0.0 else '+'} {abs(gap):.1e}"
+                left = 1.0 - float(self.spectral_radius[i])  # shut gates leave modes that are very slow, but stable
+                radius = f"{1.0 - left:.5g}" if abs(left) > 1e-4 else f"1 {'-' if left >= 0.0 else '+'} {abs(left):.1e}"
                 line += f"  radius {radius}, {self.n_unstable[i]} unstable"
             if self.timescale is not None and self.objective == "speed":
                 line += f", slowest mode {self.timescale[i]:.4g} steps"
