@@ -118,11 +118,13 @@ class StateMap:
         """
         new = np.empty_like(s)
         new[:, self.heard] = self.reduced.moved(s[:, self.heard], step[:, self.heard], caps, bounds)
-        old, wanted = _squeezed(s[:, self.memory]), _squeezed(s[:, self.memory] + step[:, self.memory])
-        cap = caps[:, None, None]
+        memory = s[:, self.memory]
+        asked = memory + step[:, self.memory]
+        asked = np.where(np.isfinite(asked), asked, memory)
+        old, wanted, cap = _squeezed(memory), _squeezed(asked), caps[:, None, None]
         there = np.clip(old + np.clip(wanted - old, -cap, cap), _EDGE - 1.0, 1.0 - _EDGE)
         free = np.abs(wanted - old) <= cap  # not squeezed and stretched again: large memories would lose digits
-        new[:, self.memory] = np.where(free, s[:, self.memory] + step[:, self.memory], there / (1.0 - np.abs(there)))
+        new[:, self.memory] = np.where(free, asked, there / (1.0 - np.abs(there)))
         return new
 
     def heard_of(self, s: np.ndarray) -> np.ndarray:
@@ -256,8 +258,7 @@ _EDGE = 1e-12
 
 
 def _squeezed(memory):
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(memory), memory / (1.0 + np.abs(memory)), 0.0)
+    return memory / (1.0 + np.abs(memory))
 
 
 def _unit(s, steepness, memory):
