@@ -307,7 +307,7 @@ class Flow:
     def replace(self, path: str, value: float) -> Flow:
         """A Flow that differs in one entry; ``path`` as for :meth:`parameter`, ``value`` a finite number."""
         self.place_of(path)
-        return self.with_parameters({path: real("value", value)})
+        return self.with_parameters({path: real(f"the value of {path}", value)})
 
     def with_parameters(self, values: Mapping[str, float]) -> Flow:
         """A Flow that differs in several entries.
@@ -327,7 +327,7 @@ class Flow:
         instance("values", values, Mapping, "from paths to numbers")
         flat = self._flat.copy()
         for path, value in values.items():
-            flat[self._place("values", path)] = real(f"values[{path!r}]", value)
+            flat[self._place("values", path)] = real(f"values: {path}", value)
         other = object.__new__(type(self))
         other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
         other._set(flat)
