@@ -125,7 +125,7 @@ def test_a_state_that_decays_slowly(n):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_tangent_shrinks_as_the_decaying_state_itself(dtype):
-    """Near zero the map is linear: both end in its slowest mode, the state down to squares of 1e-300 and beyond, to zero itself."""
+    """Near zero the map is linear: both end in its slowest mode, the state through squares of 1e-300 to zero itself."""
     run = gt.simulate(gt.Ensemble(gt.Vanilla, gain=0.5), 100, 1300, rng=1, record=0, dtype=dtype, tangent=True)
     h2 = run.state_moments[:, 0]
     rate = 0.5 * np.log(h2[400] / h2[200]) / 200
