@@ -24,6 +24,8 @@ __all__ = ["MAX_NODES", "FieldLaw", "gaussian_rule"]
 MAX_NODES = 8_000_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
+#: Fields broader than this have nodes that grow apart beyond the other: gates change where |y| < 40 or so, no further out.
+_BROAD, _BEND = 300.0, 40.0
 
 
 def gaussian_rule(
@@ -76,6 +78,8 @@ def gaussian_rule(
             weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
             total = weights.sum(axis=1, keepdims=True)
         return y, weights / total
+    if widest > _BROAD and abs(mean) < _BEND * std[std > 0].min():
+        return _broad_rule(mean, std, reach, 2.0 * np.pi * min(strip, 0.5 * np.pi) / digits / refine)
     # shift the contour to the singularity at distance a (in standard deviations): the error is exp(-2 pi a/step + a^2/2),
     # unless the Gaussian's own exp(-2 pi^2/step^2) is reached before
     a = strip / widest
@@ -88,6 +92,19 @@ def gaussian_rule(
     weights = np.exp(-0.5 * x * x)
     weights /= weights.sum()
     return mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
+
+
+def _broad_rule(mean, std, reach, step):
+    """Nodes y = bend sinh(u / bend) around 0, where gates change, that grow apart where they are saturated: a batch as above."""
+    kappa = np.where(std > 0, np.minimum(std, 1.0), 1.0)[:, None]
+    top = float(np.max((abs(mean) + reach * std) / kappa[:, 0]))
+    n = int(np.ceil(_BEND * np.arcsinh(top / _BEND) / step))
+    u = step / _BEND * np.arange(-n, n + 1)
+    y = kappa * _BEND * np.sinh(u)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = np.cosh(u) * np.exp(-0.5 * ((y - mean) / std[:, None]) ** 2)
+    y, weights = np.where(std[:, None] > 0, y, mean), np.where(std[:, None] > 0, weights, 1.0)
+    return y, weights / weights.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
