@@ -155,7 +155,7 @@ def _evenly(shape):
 
 def _line(mean, std, nodes, places, tol, refine, even):
     """The Line with the step and the reach of a trapezoidal rule's ``nodes``, clustered at ``places`` that it comes to."""
-    spacing, reach = float(nodes[1] - nodes[0]), float(nodes[-1]) - mean
+    spacing, reach = float(np.diff(nodes).min()), float(nodes[-1]) - mean
     places = tuple(p for p in places if abs(p - mean) < reach)
     # log|y - place| has its branch points at a distance of pi/2 in the direction of u
     step = np.pi**2 / (np.log(1.0 / tol) + 2.0) / refine if places else spacing

@@ -32,6 +32,8 @@ _CHUNK_NODES = 100_000
 _SPACING, _UNEVEN = 2.5, 0.38
 #: Ends of sections to both sides of an even function's mean that differ by no more than this are one.
 _SAME = 1e-9
+#: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
+_BROAD = 150.0
 
 
 def gaussian_rule(
@@ -180,7 +182,7 @@ class FieldLaw:
 
     ``means`` (V,), ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions along each variable, which
     its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
-    spaced nodes in some variables, where their functions allow it.
+    spaced nodes in some variables, where their functions allow it and the field is not very broad.
     """
 
     means: np.ndarray
@@ -229,7 +231,9 @@ class FieldLaw:
         mean, std = self.means[v], self.stds[:, v]
         if not std.any():
             return np.full((std.size, 1), mean), np.ones((std.size, 1))
-        shape = self.shapes[v].evenly() if v in self.evenly else self.shapes[v]
+        shape = self.shapes[v]
+        if v in self.evenly and std.max() < _BROAD * shape.length:
+            shape = shape.evenly()
         return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even and mean == 0.0, self.second)
 
     def mean_of_products(

@@ -126,9 +126,10 @@ class Boundary:
         theta[0] = 0.01  # the layer around the real axis between the leaks is the leaks' business
         edge = self.real_edge
         # by the maximum principle there is nothing beyond a circle around all leaks on which T < 1
-        if edge is not None and edge >= np.abs(self._leaks).max():
-            if self.log_edge(edge * (1 + 1e-10) * np.exp(1j * theta)).max() < 0.0:
-                return max(edge, floor)
+        outermost = max(edge or 0.0, floor)
+        if outermost >= np.abs(self._leaks).max():
+            if self.log_edge(outermost * (1 + 1e-10) * np.exp(1j * theta)).max() < 0.0:
+                return outermost
         best = self._outermost(theta)
         if not (best > 0).any():
             return floor

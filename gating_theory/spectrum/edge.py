@@ -82,8 +82,12 @@ class FixedPointEdge:
         self._cardinal: dict[tuple[int, int], Any] = {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
         leak = self.cell.compiled.analytic_leak
-        even = not self.fixed and all(self.law.shapes[v].trapezoidal for v in poles)  # as cardinal series need it
-        self._leak = leak if leak and even else None
+        self._leak = leak if leak and not self.fixed and self._evenly_spaced() else None
+
+    def _evenly_spaced(self):
+        """Whether the nodes of the one variable that sets the leak are, as cardinal series need: not those of very broad fields."""
+        steps = np.diff(self.grid(0)[1][0].ravel())
+        return bool(np.ptp(steps) < 1e-6 * steps.max())
 
     @cached_property
     def _deepest(self):

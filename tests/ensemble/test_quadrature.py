@@ -143,3 +143,31 @@ def test_too_large_grids_say_what_they_reached():
     values, weights, tol = law.grid([0, 1, 2], 1e-12, max_nodes=20_000)
     assert tol > 1e-12
     assert np.prod([w.shape[1] for w in weights]) <= 20_000
+
+
+@pytest.mark.parametrize("mean", [0.0, 2.0])
+@pytest.mark.parametrize("tol", [1e-4, 1e-9, 1e-13])
+def test_very_broad_fields(tol, mean):
+    """Sech^2 of a field far broader than its gates is a delta function of weight 2; narrower members keep their digits."""
+    std = np.array([1e6, 1e3, 1.0, 0.3])
+    nodes, weights = gaussian_rule(mean, std, tol, gt.Vanilla.compiled.shapes[0])
+    assert nodes.shape[1] < 5000
+    value = np.einsum("bn,bn->b", weights, 1.0 - np.tanh(nodes) ** 2)
+    # E sech^2(y) = 2 phi(0) (1 - pi^2 / 24 (1 - x^2) / std^2 + ...), x = mean / std
+    for v, s in zip(value[:2], std):
+        density = np.exp(-0.5 * (mean / s) ** 2) / (np.sqrt(2 * np.pi) * s)
+        assert v == pytest.approx(2 * density * (1 - np.pi**2 / 24 / s**2), abs=5 * tol / s + 1e-14)
+    for v, s in zip(value[2:], std[2:]):
+        # the step is made for the broadest: a few tol more
+        assert 1.0 - v == pytest.approx(_exact("tanh2", mean, s), abs=10 * tol + 1e-14)
+
+
+def test_the_largest_gain_allowed():
+    """1 - E tanh^2 = 2 phi(0) / std at std = 1e6: the second solution of a GRU with all gains at the limit; it took 22 GiB."""
+    points = gt.fixed_points(gt.Ensemble(gt.GRU, gain=1e6))
+    h2 = points[-1].moments["h"]
+    rh2 = points[-1].moments["r*h"]
+    assert len(points) == 2 and points[0].is_zero
+    assert 1.0 - h2 == pytest.approx(2.0 / (np.sqrt(2 * np.pi) * 1e6 * np.sqrt(rh2)), rel=1e-6)
+    # sigma^2 of a field that broad is 1/2 less E sigma sigma(-) = phi(0) / std
+    assert rh2 == pytest.approx(h2 * (0.5 - 1.0 / (np.sqrt(2 * np.pi) * 1e6)), rel=1e-9)

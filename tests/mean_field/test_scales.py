@@ -1,4 +1,4 @@
-"""Functions that no built-in cell has (kinks, bumps, steps, oscillations), at any scale: against plain sums, and f(c y) against f(y)."""
+"""Functions of many kinds (kinks, bumps, steps, oscillations) at any scale: against plain sums, and f(c y) against f(y)."""
 
 import numpy as np
 import pytest

@@ -90,3 +90,16 @@ def test_given_sites_and_fixed_point_agree():
     lam = np.array([1.3, 0.3 + 0.6j, -0.4])
     assert given_sites.edge_function(lam) == pytest.approx(exact.edge_function(lam), rel=1e-6)  # a population made for 1e-8
     assert given_sites.potential(lam) == pytest.approx(exact.potential(lam), abs=1e-4)  # the other is made for 1e-5
+
+
+@pytest.mark.parametrize("gain", [1e3, 1e6])
+def test_binary_update_gates(gain):
+    """Half of the sites have frozen (z = 1), the other half answers at once (z = 0): T is half of that of Vanilla."""
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": gain, "r": 0, "h": 3}))[-1]
+    spectrum = gt.Spectrum(point)
+    assert spectrum.radius() == pytest.approx(1.0, abs=1e-9) and spectrum.abscissa() == pytest.approx(1.0, abs=1e-9)
+    # r = 1/2 halves h's gain; the sites on their way, |y| < a few, are a fraction of about 10 / gain
+    y = np.linspace(-8, 8, 4001) * point.field_std["h"]
+    w = np.exp(-0.5 * np.linspace(-8, 8, 4001) ** 2)
+    slope2 = (w / w.sum()) @ (1 / np.cosh(y) ** 4)
+    assert spectrum.edge_function(2.0) == pytest.approx(0.5 * 1.5**2 * slope2 / 4.0, rel=10 / gain)
