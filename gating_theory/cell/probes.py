@@ -280,7 +280,7 @@ class _Line:
         return ~(tail > _RESOLVED * change + self.noise * self.size[:, None]).any(axis=0)  # NaN: no site is there
 
     def bisect(self, edges):
-        """Ends of sections in which each probe is smooth, (3, R) of probes, a and b, and its knots, (3, M) of probes, places and doubts."""
+        """Ends of smooth sections, (3, R) of probes, a and b, and knots, (3, M) of probes, places and doubts."""
         done, knots = [], []
         rows = np.array(self._sections(edges))
         rows = rows[:, np.isin(rows[0], self.live)]
