@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
 from . import symbolic
-from .probes import ROUNDING, Shapes
+from .probes import ROUNDING, Shapes, of_any_size
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Errors of states that are solved for, where they are large.
 _SOLVED = 1e-10
+#: Fields of any size at which functions are tried for evenness.
+_EVEN_PROBES = 200
 
 __all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
 
@@ -316,9 +318,9 @@ class CompiledCell:
         """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
         if self.cell.closed_form is None:
             return frozenset()
-        rng = np.random.default_rng(0)
         K, P = self.cell.n_fields, len(self.cell.parameters)
-        values = rng.normal(size=(K + P, 30))
+        values = of_any_size(K + P, _EVEN_PROBES)
+        values[K:] = np.random.default_rng(0).normal(size=(P, _EVEN_PROBES))
 
         def squares(v):
             minors = self.minors(1, self.fixed_state(v[:K], v[K:]), v[:K], v[K:])
@@ -329,7 +331,7 @@ class CompiledCell:
         for v in range(K + P):
             flipped = values.copy()
             flipped[v] *= -1.0
-            if np.allclose(squares(flipped), reference, rtol=1e-12, atol=1e-15):
+            if np.allclose(squares(flipped), reference, rtol=1e-12, atol=1e-15, equal_nan=True):
                 even.add(v)
         return frozenset(even)
 
@@ -398,15 +400,15 @@ class CompiledCell:
         call = compile_expressions(self._arguments, [expression])
         even = frozenset()
         if self.cell.closed_form is not None and variables:
-            rng = np.random.default_rng(0)
-            values = rng.normal(size=(len(self._arguments), 40))
-            reference = call(*values)[0]
+            values = of_any_size(len(self._arguments), _EVEN_PROBES)
             offset = self.cell.n_state
-            for v in variables:
-                flipped = values.copy()
-                flipped[offset + v] *= -1.0
-                if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0):
-                    even |= {v}
+            with np.errstate(all="ignore"):
+                reference = call(*values)[0]
+                for v in variables:
+                    flipped = values.copy()
+                    flipped[offset + v] *= -1.0
+                    if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0, equal_nan=True):
+                        even |= {v}
         return Factor(lambda *a: call(*a)[0], variables, even)
 
     @cached_property

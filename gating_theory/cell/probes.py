@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-__all__ = ["ROUNDING", "NarrowedShapes", "Shape", "Shapes", "measure"]
+__all__ = ["ROUNDING", "NarrowedShapes", "Shape", "Shapes", "measure", "of_any_size"]
 
 #: Errors of values that come out of a formula, in units of the largest.
 ROUNDING = 1e-14
@@ -26,6 +26,8 @@ Rows = Callable[[np.ndarray, np.ndarray], np.ndarray]
 #: Points of a section, and what its polynomial may miss of the function's change within it, beside rounding. Gauss-Legendre
 #: rules with as many points then integrate the functions, their squares and a Gaussian to rounding.
 _POINTS, _RESOLVED = 16, 1e-9
+#: How far inside their sections the outermost points stand.
+_INWARD = 1e-9
 #: Sections at first: so many an octave of |y|, between these powers of two; odd factors to both sides keep them off places that
 #: cells like.
 _AN_OCTAVE, _LOWEST, _HIGHEST, _ODD = 2, -9, 9, (0.7320508, 0.6180339)
@@ -36,7 +38,7 @@ _MOST_SECTIONS = 200
 #: Sections of one probe that are examined in all: for functions that are computed, and for those that are solved for.
 _BUDGET, _SOLVED_BUDGET = 4000, 300
 #: A section is at a knot if it is shorter than this part of its distance from 0 (or of the shortest first one); halving ends there.
-_SHORT, _SHORTEST = 1e-8, 3e-14
+_SHORT, _SHORTEST = 1e-6, 3e-14
 #: Neighbours are joined if the longer is at most so many times the other.
 _UNEQUAL = 50.0
 #: Points of the windows in which a strip is measured, their widths in sections, and what counts as rounding there, in units of it.
@@ -154,7 +156,7 @@ class Shapes:
         out = np.ones(len(self))
         for v in range(self._k if len(self) > 1 else 0):
             rng = np.random.default_rng(v)
-            others = _signs(rng, len(self), _ROUGH_PROBES) * 10.0 ** rng.uniform(*_ANY, (len(self), _ROUGH_PROBES))
+            others = of_any_size(len(self), _ROUGH_PROBES, v)
             rows = self._rows(v, self._with_parameters(others, rng), self._functions[0])
             length = _Line(rows, _ROUGH_PROBES, self._noise).rough_length()
             out[v] = length if 0 < length < np.inf else 1.0
@@ -206,6 +208,17 @@ class NarrowedShapes:
         if v not in self._known:
             self._known[v] = self._shapes[v].narrowed(self._part)
         return self._known[v]
+
+
+def of_any_size(rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    """(rows, columns) random values of both signs whose sizes are spread over the decades in which functions may change.
+
+    Parameters
+    ----------
+    rows, columns, seed : int
+    """
+    rng = np.random.default_rng(seed)
+    return _signs(rng, rows, columns) * 10.0 ** rng.uniform(*_ANY, (rows, columns))
 
 
 def _signs(rng, rows, columns):
@@ -267,7 +280,7 @@ class _Line:
         return ~(tail > _RESOLVED * change + self.noise * self.size[:, None]).any(axis=0)  # NaN: no site is there
 
     def bisect(self, edges):
-        """Ends of sections in which each probe is smooth, (3, R) of probes, a and b, and its knots, (2, M) of probes and places."""
+        """Ends of smooth sections, (3, R) of probes, a and b, and knots, (3, M) of probes, places and doubts."""
         done, knots = [], []
         rows = np.array(self._sections(edges))
         rows = rows[:, np.isin(rows[0], self.live)]
@@ -279,7 +292,7 @@ class _Line:
             good = self._smooth(probe, a, b) | (b - a < _SHORTEST * scale)
             knot = good & (b - a < _SHORT * scale)
             done.append(rows[:, good])
-            knots.append(np.array([rows[0, knot], 0.5 * (a + b)[knot]]))
+            knots.append(np.array([rows[0, knot], 0.5 * (a + b)[knot], (b - a)[knot]]))
             rows = _nearest(rows[:, ~good])
             if rows.shape[1] > left:  # what is left is noise, or steps without end: other probes tell more
                 clear = np.setdiff1d(self.live, rows[0])
@@ -338,10 +351,10 @@ class _Line:
     def _common(self, knots):
         """Places at which at least half of the probes have a knot."""
         order = np.argsort(knots[1])
-        probe, place = knots[0][order], knots[1][order]
+        probe, place, doubt = knots[:, order]
         far = np.diff(place) > _SHORT * np.maximum(np.abs(place[1:]), self.shortest)
         groups = np.split(np.arange(place.size), np.flatnonzero(far) + 1)
-        common = [np.median(place[g]) for g in groups if g.size and 2 * np.unique(probe[g]).size >= self.live.size]
+        common = [place[g][np.argmin(doubt[g])] for g in groups if g.size and 2 * np.unique(probe[g]).size >= self.live.size]
         return np.array([_rounded(p, _SHORT * self.shortest) for p in common])
 
     def _length(self, sections):
@@ -407,11 +420,16 @@ class _Line:
 
 @lru_cache(maxsize=8)
 def _chebyshev(n):
-    """Chebyshev points (n,), and the (n, n) matrix from values there to coefficients of Chebyshev polynomials."""
-    angle = np.pi * (np.arange(n) + 0.5) / n
-    matrix = 2.0 / n * np.cos(angle[:, None] * np.arange(n))
-    matrix[:, 0] *= 0.5
-    return np.cos(angle), matrix
+    """Chebyshev points (n,) with both ends, and the (n, n) matrix from values there to coefficients of Chebyshev polynomials.
+
+    The ends belong to it, else jumps could hide between the outermost points of neighbours; not quite, as functions may have odd
+    values at knots themselves.
+    """
+    angle = np.pi * np.arange(n) / (n - 1)
+    matrix = 2.0 / (n - 1) * np.cos(angle[:, None] * np.arange(n))
+    matrix[:, [0, -1]] *= 0.5
+    matrix[[0, -1]] *= 0.5
+    return (1.0 - _INWARD) * np.cos(angle), matrix
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,8 @@ __all__ = ["MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 MAX_NODES = 8_000_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
+#: Sections that want more points than this are cut into pieces.
+_MOST_POINTS = 24
 #: Sections of the Gaussian in standard deviations, and where a second rule cuts those of the functions.
 _SPACING, _UNEVEN = 2.5, 0.38
 #: Ends of sections to both sides of an even function's mean that differ by no more than this are one.
@@ -165,15 +167,19 @@ def _edges(mean, std, reach, breaks, even, second):
 
 def _sections(mean, std, edges, points):
     """Gauss-Legendre rules between the edges."""
-    x, w = _gauss_legendre(points)
+    pieces = -(-points // _MOST_POINTS)
+    x, w = _gauss_legendre(-(-points // pieces), pieces)
     half = 0.5 * np.diff(edges, axis=1)[:, :, None]
     y = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None] + half * x
     return _normal(mean, std, y.reshape(std.size, -1), (half * w).reshape(std.size, -1))
 
 
 @lru_cache(maxsize=64)
-def _gauss_legendre(n):
-    return np.polynomial.legendre.leggauss(n)
+def _gauss_legendre(n, pieces):
+    """The rule of n points on each of so many equal pieces of (-1, 1)."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    middles = (2.0 * np.arange(pieces) + 1.0) / pieces - 1.0
+    return (middles[:, None] + x / pieces).ravel(), np.tile(w / pieces, pieces)
 
 
 @dataclass(frozen=True)
