@@ -145,6 +145,12 @@ class Result:
     failures: dict = field(default_factory=dict)
     seconds: float = 0.0
 
+    def __repr__(self):
+        return f"Result({self.name}: {self.status})"
+
+    def _repr_latex_(self):
+        return None if self.derivation is None else f"$$ {self.derivation.latex} $$"
+
     @property
     def name(self):
         """Name of the statement, such as ``gru.jacobian``."""

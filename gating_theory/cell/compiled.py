@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,15 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
 from . import symbolic
+from .probes import ROUNDING, Shapes
 
 if TYPE_CHECKING:
     import sympy as sp
 
     from .symbolic import AnyCell
+
+#: Errors of states that are solved for, where they are large.
+_SOLVED = 1e-10
 
 __all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
 
@@ -191,12 +194,20 @@ class CompiledCell:
         """
         if self.cell.closed_form is not None:
             return list(self._closed_form(*fields, *parameters))
-        return self._solve_sites(fields, parameters)
+        state, bad = self._solve_sites(fields, parameters)
+        if bad.any():
+            raise ConvergenceError(
+                f"cell {self.cell.name!r}: {bad.mean():.3g} of the sites have no fixed point reached from s = 0 "
+                "(their state runs away or oscillates)",
+                estimate=state,
+            )
+        return list(state)
 
     def _step(self, s, y, p):
         return np.array([np.broadcast_to(v, s.shape[1:]) for v in self.update(s, y, p)])
 
     def _solve_sites(self, fields, parameters, iterations=80, newton=60):
+        """(states (d, ...), where they are none)."""
         d = self.cell.n_state
         shape = np.broadcast_shapes(*(np.shape(a) for a in (*fields, *parameters)))
         y = [np.broadcast_to(a, shape).ravel() for a in fields]
@@ -236,71 +247,54 @@ class CompiledCell:
                 break
         residual = self._step(s, y, p) - s
         bad = ~(np.abs(residual).max(axis=0) <= 1e-11 * (1.0 + np.abs(s).max(axis=0)))
-        if bad.any():
-            raise ConvergenceError(
-                f"cell {self.cell.name!r}: {bad.mean():.3g} of the sites have no fixed point reached from s = 0 "
-                "(their state runs away or oscillates)",
-                estimate=s.reshape(d, *shape),
-            )
-        return list(s.reshape(d, *shape))
+        return s.reshape(d, *shape), bad.reshape(shape)
+
+    # --- what the functions look like along each variable
 
     @cached_property
-    def stiff_fields(self) -> tuple[bool, ...]:
-        """Which fields enter through a step whose width other fields shrink without bound, like y_g of the LSTM.
+    def shapes(self) -> Shapes:
+        """What quadratures know of each random variable (fields, then site parameters).
 
-        (c = i g / (1 - f): where f -> 1, h jumps from -o to o as y_g crosses 0.) Found by probing: a jump of a
-        message across y_k = 0 with the other fields far out. Such fields get a quadrature clustered at 0.
+        It is measured from the messages; along a variable that they do not feel, from the leak dF/ds.
         """
-        K, P = len(self.cell.fields), len(self.cell.parameters)
-        stiff = []
-        for k in range(K):
-            others = np.array(list(product((-12.0, 0.0, 12.0), repeat=K - 1))).T
-            sides = []
-            for tiny in (-1e-3, 1e-3):
-                y = np.insert(others, k, tiny, axis=0)
-                p = np.zeros((P, y.shape[1]))
-                try:
-                    values = self.messages(self.fixed_state(y, p), y, p)
-                except ConvergenceError:
-                    values = [np.zeros(())]
-                sides.append([np.broadcast_to(v, y.shape[1]) for v in values])
-            stiff.append(bool(np.max(np.abs(np.array(sides[0]) - np.array(sides[1]))) > 0.1))
-        return tuple(stiff)
+        noise = ROUNDING if self.cell.closed_form is not None else _SOLVED
+        return Shapes([self._probe_messages, self._probe_leak], self.cell.n_fields, len(self.cell.parameters), noise)
 
-    @cached_property
-    def strips(self) -> tuple[float, ...]:
-        """Distance from the real axis to the nearest singularity in each field.
-
-        pi where it enters by sigma(y) alone, pi/2 for tanh(y), atan(pi/2) for tanh(tanh(y)), as where a write gate cancels.
-        """
-        import sympy as sp
-
-        from .symbolic import sigma
-
-        table = self.cell.closed_form or {}
-        expressions = [e.xreplace(table) for e in (*self.cell.distinct_messages, *self.cell.update)]
-        out = []
-        for y in self.cell.fields:
-            holders = {a for e in expressions for a in e.atoms(sp.Function) if a.has(y)}
-            bare = any(e.xreplace({sigma(y): sp.Dummy()}).has(y) for e in expressions)
-            nested = any(isinstance(a, sp.tanh) and a != sp.tanh(y) and a.has(sp.tanh(y)) for a in holders)
-            out.append(np.pi if holders <= {sigma(y)} and not bare else float(np.arctan(np.pi / 2)) if nested else np.pi / 2)
-        return tuple(out)
-
-    @cached_property
+    @property
     def bounded(self) -> bool:
         """Whether all messages stay bounded at site fixed points, as the mean field needs."""
-        K, P = len(self.cell.fields), len(self.cell.parameters)
-        largest = []
-        for scale in (6.0, 20.0):
-            y = scale * np.array(list(product((-1.0, 0.1, 1.0), repeat=K))).T
-            p = np.zeros((P, y.shape[1]))
-            try:
-                values = self.messages(self.fixed_state(y, p), y, p)
-            except ConvergenceError:
-                return True  # not known: the calculator that needs these sites raises the error itself
-            largest.append(max(float(np.max(np.abs(v))) for v in values))
-        return largest[1] <= 2.0 * largest[0] + 1.0
+        return self.shapes.bounded
+
+    @cached_property
+    def _direct_messages(self):
+        """The messages as functions of fields and parameters alone: half the time of going through the state."""
+        _ = self._closed_form  # it is checked there
+        messages = [m.xreplace(self.cell.closed_form) for m in self.cell.distinct_messages]
+        return compile_expressions([*self.cell.fields, *self.cell.parameters], messages)
+
+    def _probe_messages(self, variables):
+        if self.cell.closed_form is not None:
+            return _stacked(self._direct_messages(*variables), variables)
+        return self._at_solved_sites(variables, self.messages)
+
+    @cached_property
+    def _leak(self):
+        """dF/ds alone: the other site derivatives of a cell with steps do not exist as numbers."""
+        return compile_expressions(self._arguments, [e for e in self.cell.F_s if e != 0])
+
+    def _probe_leak(self, variables):
+        K = self.cell.n_fields
+        if self.cell.closed_form is not None:
+            state = self.fixed_state(variables[:K], variables[K:])
+            return _stacked(self._leak(*state, *variables), variables)
+        return self._at_solved_sites(variables, lambda *a: self._leak(*self._pack(*a)))
+
+    def _at_solved_sites(self, variables, functions):
+        """Functions of (state, fields, parameters) at the sites' fixed points, NaN where there is none."""
+        K = self.cell.n_fields
+        state, bad = self._solve_sites(variables[:K], variables[K:])
+        values = _stacked(functions(state, variables[:K], variables[K:]), variables)
+        return np.where(bad, np.nan, values)
 
     # --- minors of the transfer matrix
 
@@ -509,6 +503,15 @@ class CompiledCell:
             m, y = self.cell.distinct_messages[k], self.cell.fields[l]
             out[k, l] = [(self.factorise(m * c * y), self.factorise(m * c)) if c != 0 else None for c in q]
         return out
+
+
+def _stacked(values, like):
+    """Values as one array, each of the shape that the arrays ``like`` have together."""
+    shape = np.broadcast_shapes(*(np.shape(a) for a in like))
+    out = np.empty((len(values), *shape))
+    for row, value in zip(out, values):
+        row[...] = value
+    return out
 
 
 class _PolynomialMinors:

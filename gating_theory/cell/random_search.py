@@ -20,7 +20,7 @@ _WIDTHS = np.geomspace(0.5, 1e-3, 14)
 
 
 def scattered(n: int, count: int, rng: np.random.Generator, largest: float = _LARGEST) -> np.ndarray:
-    """(n, count) random fields, signs even, the logarithms of their sizes even between 1e-3 and ``largest``; sizes are independent."""
+    """(n, count) random fields: either sign, the logarithm of each one's size uniform between 1e-3 and ``largest``."""
     sizes = np.exp(rng.uniform(np.log(_SMALLEST), np.log(largest), (n, count)))
     return sizes * rng.choice([-1.0, 1.0], (n, count))
 

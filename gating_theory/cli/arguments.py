@@ -105,7 +105,7 @@ def _derive(commands):
     p = commands.add_parser("derive", help="derivations from the symbolic cells, proved")
     p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
     p.add_argument("--list", action="store_true", help="print the names of all statements")
-    p.add_argument("--cell", metavar="NAME", help="print definition and derivatives of a built-in cell as LaTeX instead")
+    p.add_argument("--cell", metavar="CELL", help=f"print definition and derivatives of a cell as LaTeX instead: {_CELL}")
     p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_run_of("derive"))
@@ -114,7 +114,10 @@ def _derive(commands):
 def _validate(commands):
     p = commands.add_parser("validate", help="theory against freshly sampled networks")
     p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
-    p.add_argument("--n-units", type=whole(1), metavar="N", help="units of a network (default 1000 GRU, 600 LSTM)")
+    _ensemble_arguments(p, None, "compare the zero state and the largest fixed point of this cell instead")
+    p.add_argument(
+        "--n-units", type=whole(50), metavar="N", help="units of a network (default 800, and 500 with two state variables)"
+    )
     p.add_argument("--n-networks", type=whole(1), default=3, metavar="M", help="networks diagonalised for each case (default 3)")
     p.add_argument("--points", type=whole(1), default=40, help="points along each axis of the phase diagrams (default 40)")
     p.add_argument("--seed", type=whole(0), default=0, help="default 0")
@@ -234,8 +237,13 @@ def new_directory(text: str) -> Path:
     return path
 
 
-def _ensemble_arguments(parser):
-    parser.add_argument("--cell", default="GRU", metavar="NAME", help="a built-in cell (default GRU)")
+#: What ``--cell`` takes. A file is run because the user names it here, and for no other reason.
+_CELL = "a built-in cell, or FILE.py:NAME, a Cell of your own; the file is run"
+
+
+def _ensemble_arguments(parser, default="GRU", words=_CELL):
+    text = f"{_CELL} (default {default})" if default else f"{words}: {_CELL}"
+    parser.add_argument("--cell", default=default, metavar="CELL", help=text)
     for name, kind in KINDS.items():
         text = f"{kind.words.format('NAME')}: one number for all, or NAME=NUMBER pairs (default {kind.default:g})"
         parser.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="VALUE", help=text)
@@ -265,13 +273,43 @@ def _values(option, items):
     return out
 
 
-def cell_of(name: str) -> Cell:
-    """The built-in cell of that name; ValueError for another."""
-    from ..cell import builtin
+def cell_of(text: str) -> Cell:
+    """The cell that ``--cell`` names: a built-in one, or "FILE.py:NAME", for which the file is run.
 
-    if name not in builtin.BUILTIN:
-        raise ValueError(f"--cell must be one of {', '.join(builtin.BUILTIN)}, got {name!r}")
-    return getattr(builtin, name)
+    Raises
+    ------
+    ValueError : neither, no Cell of that name in the file, or an error in it
+    FileNotFoundError : no such file
+    """
+    from ..cell import builtin
+    from ..cell.cell import Cell
+
+    path, colon, name = text.rpartition(":")
+    if colon and path.endswith(".py"):
+        cell = _names_in(Path(path)).get(name)
+        if not isinstance(cell, Cell):
+            raise ValueError(f"--cell: {path} must define a Cell called {name}, got {cell!r}")
+        return cell
+    if text not in builtin.BUILTIN:
+        raise ValueError(f"--cell must be one of {', '.join(builtin.BUILTIN)}, or FILE.py:NAME, got {text!r}")
+    return getattr(builtin, text)
+
+
+def _names_in(path):
+    """What a file of Python defines, run as a module of its own."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    if not path.exists():
+        raise FileNotFoundError(f"--cell: there is no file {str(path)!r}")
+    name = f"gating_theory_cell_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # workers find there what its cells are made of
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"--cell: {path} ends in {type(error).__name__}: {error}") from error
+    return vars(module)
 
 
 def ensemble_of(options: argparse.Namespace) -> Ensemble:

@@ -6,8 +6,10 @@ import argparse
 import json
 from dataclasses import asdict
 
+from ..ensemble.hyperparameters import KINDS
 from ..validation.comparison import validate
 from ..validation.report import closed_forms, diagrams, report_text, write_report
+from .arguments import ensemble_of
 from .common import counter, directory, pool
 
 __all__ = ["run"]
@@ -15,16 +17,19 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print, and write with ``--out``; the exit code."""
+    own = None if options.cell is None else ensemble_of(options)
+    if own is None and any(getattr(options, kind) is not None for kind in KINDS):
+        raise ValueError("--gain, --bias and the like belong to a --cell: the built-in cases have their own")
     with pool(options.jobs) as executor:
         result = validate(
-            options.cells,
+            options.cells if own is None else own,
             options.n_units,
             options.n_networks,
             options.seed,
             executor=executor,
             progress=counter("comparisons"),
         )
-        datasets = diagrams(options.cells, options.points, executor, counter("phase diagrams"))
+        datasets = diagrams(options.cells, options.points, executor, counter("phase diagrams")) if own is None else {}
         forms = closed_forms(datasets)
         out = directory(options.out)
         files = write_report(out, result, datasets, forms, executor) if out is not None else []

@@ -23,7 +23,7 @@ from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.populations import population
-from ..ensemble.quadrature import FieldLaw, gaussian_rule
+from ..ensemble.quadrature import FieldLaw, folded, gaussian_rule
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
@@ -64,6 +64,8 @@ _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 _LESS_FAR = 20.0
 #: Draws of the frozen variables by which it is told whether there is a zero state.
 _DRAWS = 200
+#: Fields narrower than this part of the length over which messages change make no steps of those in others.
+_CALM = 0.125
 
 
 @result("saddle_point")
@@ -151,7 +153,7 @@ class ComplexityFunctional:
         self.random = RandomFields(ensemble, negligible=_NO_GAIN, strip=0.5)
         self.means, self.gain2, self.frozen = self.random.means, self.random.gain2, self.random.frozen
         self.parameter_std, self.listens = self.random.parameter_std, self.random.listens
-        self.strips, self.stiff = self.random.strips, self.random.stiff
+        self.shapes = self.random.shapes
         self._find_structure()
 
     # --- structure
@@ -248,7 +250,8 @@ class ComplexityFunctional:
         spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
         small = self._small_spread(point, stds)
         most = max_nodes * (_EXCESS if len(self.variables) <= 2 else _LEAST_EXCESS)
-        calm = {v: all(stds[u] < 0.5 for u in self.variables if u != v) for v in self.variables}
+        narrow = {v: stds[v] < _CALM * self.shapes[v].length for v in self.variables}
+        calm = {v: all(narrow[u] for u in self.variables if u != v) for v in self.variables}
         while True:
             rules = [self._rule(v, stds[v], spread[v], small[v], calm[v], tol, refine) for v in self.variables]
             size = np.prod([w.size for _, w in rules], dtype=float)
@@ -274,29 +277,25 @@ class ComplexityFunctional:
         mean = self.means[v]
         if std == 0.0:
             return np.array([mean]), np.ones(1)
-        strip, stiff = (0.25 * self.strips[v], False) if calm and self.stiff[v] else (self.strips[v], self.stiff[v])
-        few = 0
-        if small > 0.0 and not stiff:
-            a = strip / (std * max(1.0, np.sqrt(small)))
+        shape = self.shapes[v]
+        if calm and shape.centre is not None:
+            shape = replace(shape, strip=0.5 * shape.strip, centre=None)
+        few, even = 0, v in self.even
+        if small > 0.0 and shape.trapezoidal:
+            a = shape.strip / (std * max(1.0, np.sqrt(small)))
             few = int(np.ceil(refine * (7.0 + 0.5 * ((np.log(1.0 / tol) + 4.0) / (2.0 * a)) ** 2)))
         if 0 < few < _HERMITE_NODES and a > _DEEP:
             # deep in the strip of analyticity Gauss-Hermite, for the law as wide as the tilted one, beats the trapezoidal rule
             x, w = _gauss_hermite(few)
             y = mean + std * np.sqrt(small) * x
             w = w * np.sqrt(small) * np.exp(-0.5 * x**2 * (small - 1.0))
-        else:
-            wide = std * np.sqrt(max(spread, 1.0))
-            # a narrower law needs a finer step, but its tails may still be the Gaussian's
-            fine = refine * np.sqrt(max(spread, 1.0 / spread))
-            y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, strip, stiff, fine))
-            if wide > std:
-                w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
-        if v in self.even and y.size > 1:
-            middle = y.size // 2
-            odd = y.size % 2 == 1
-            y, w = y[middle:], 2.0 * w[middle:]
-            if odd:
-                w[0] *= 0.5
+            return folded(y, w) if even else (y, w)
+        wide = std * np.sqrt(max(spread, 1.0))
+        # a narrower law needs a finer step, but its tails may still be the Gaussian's
+        fine = refine * np.sqrt(max(spread, 1.0 / spread))
+        y, w = (a[0] for a in gaussian_rule(mean, [wide], tol, shape, fine, even))
+        if wide > std:
+            w = w * np.sqrt(spread) * np.exp(-0.5 * ((y - mean) / wide) ** 2 * (spread - 1.0))
         return y, w
 
     def arguments(self, values: Sequence[np.ndarray]) -> tuple[list, list]:
@@ -379,7 +378,7 @@ class ComplexityFunctional:
         return q, float(np.log(max(ratio, _TINY)))
 
     def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
-        """A Point to start from at the same moments and multipliers: x and tau along the Perron vectors of T(1) [T3], exact at the edge."""
+        """A Point to start from with these moments and multipliers: x and tau along Perron vectors of T(1) [T3]."""
         out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
         for block, T in zip(self.blocks, self._loops(point, max_nodes)):
             n = len(block.messages)
@@ -472,7 +471,7 @@ class ComplexityFunctional:
                 plain = plain * piece.reshape([-1 if i == axis else 1 for i in range(len(weights))])
             plain, exponent = plain.ravel(), np.broadcast_to(exponent, extent).ravel()
             if gaussian:
-                rho, log_det = plain, log_det + exponent @ plain
+                rho, log_det = plain, log_det + float(exponent @ plain)
             elif faint:
                 extra = plain * np.expm1(exponent)
                 rho, excess = plain + extra, excess + extra.sum()
@@ -489,7 +488,7 @@ class ComplexityFunctional:
                 explicit[np.ix_(own, own)] += 0.5 * np.einsum("m,mi,mj->ij", share, u, u)
             for l in width:
                 axis = self.variables.index(l)
-                width[l] += np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho
+                width[l] += float(np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho)
             for k, pieces in enumerate(curvature):
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
@@ -503,7 +502,7 @@ class ComplexityFunctional:
             spread[l] = square / total / law.stds[0, l] ** 2
         q, mu, x = point.q, point.mu, point.x
         log_z = float(np.log1p(excess) if faint else np.log(total))
-        terms = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
+        parts = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
         value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
         gradient = first.copy()
         gradient[:A] -= mu
@@ -522,7 +521,7 @@ class ComplexityFunctional:
         hessian[tail, tail] += explicit - own
         hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
         usage = 2.0 * first[2 * A : 2 * A + X]
-        return Evaluation(value, log_z, _ROUNDING * terms, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
+        return Evaluation(value, log_z, _ROUNDING * parts, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
 
     def _constraint_terms(self, law, values):
         """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""

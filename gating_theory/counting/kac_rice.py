@@ -213,7 +213,7 @@ class Sampler:
             laws = [TiltedLaw(L, p.point, share) for p, share in zip(near, shares)]
             q = max(points, key=lambda p: p.value).point.q
         else:
-            q = np.full(len(L.fed), 0.3)
+            q = np.full(len(L.fed), 0.3 * L.top)
         total = _DEFENSIVE_SHARE if laws else 1.0
         scales = np.array(_DEFENSIVE)
         nothing = Point(q, np.zeros(q.size), np.zeros(L.n_x), np.zeros(L.n_tau))

@@ -55,6 +55,10 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
     points of finite amplitude turn up in exponential numbers before the zero state loses stability, and also before mean-field
     theory sees any (``gt.fold``): the value at which the rate of the largest saddle crosses zero.
 
+    The GRU's transition along gain.h turns discontinuous at a_r^2 = 4/((1 - s)(5 - 7s)) with s = sigma(b_r), from the law of
+    small amplitudes [T7]: a_r = 4/sqrt(3) = 2.3094 at b_r = 0, where mean-field theory has sqrt(8). Numbers agree: beyond it the
+    distance to the zero state's onset grows like the square of a_r^2 - 16/3, and its root extrapolates to zero within 1e-4 of it.
+
     Parameters
     ----------
     ensemble : Ensemble
@@ -64,9 +68,11 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
     Returns
     -------
     Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
-    more fields: 1e-6); ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state
-    it is the change of sign nearest to the present value: where the mean-field fixed point becomes unstable if the rate grows from
-    zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero smoothly somewhere else).
+    more fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there).
+    ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of
+    sign nearest to the present value: where the mean-field fixed point becomes unstable if the rate grows from zero there, which is
+    checked, else by bisection (to 1e-4 if the rate reaches zero smoothly somewhere else). The same search is the second try where
+    that from the zero state fails.
 
     Raises
     ------
@@ -97,7 +103,7 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
 
 
 def _from_zero_state(ensemble, parameter, start, bounds):
-    """The onset of complexity from that of the zero state's instability: there itself, or where a saddle that is positive there ends."""
+    """The onset of complexity, from that of the zero state's instability: there, or where a saddle positive there ends."""
     best = _largest(start.ensemble)
     if best is None or best.value <= _POSITIVE:
         _check_continuous(ensemble, parameter, float(start))
@@ -183,7 +189,7 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
 
 
 def _downhill(at, p, saddle, scale):
-    """(sign, fall): the way in which the rate of a saddle falls, and by how much per unit; ConvergenceError if it cannot be followed."""
+    """(sign, fall): the way in which the rate of a saddle falls, and by how much per unit."""
     for size in _TEST_STEPS * scale:
         for sign in (1.0, -1.0):
             there = at(p + sign * size, saddle)

@@ -25,8 +25,8 @@ _MOST_SCAN_NODES = 12_000
 _MORE_NODES, _DENSER = 8, 1.3
 #: The scan covers this many e-foldings of the moment, in steps of this size or less.
 DEPTH, _STEP = 11.0, 0.4
-#: and is given up where it would take steps below this.
-_SHORTEST = 0.02
+#: and is given up where it would take steps below this, or more of them than this to one side.
+_SHORTEST, _MOST_STEPS = 0.02, 200
 #: Slopes of the ridge below this are rounding.
 NOISE = 2e-14
 #: What is left of a ridge below this rate holds no maximum worth finding.
@@ -194,7 +194,9 @@ def _follow(newton, start, direction, end):
     ``lost`` is the last point where the solver failed before any of that, else None.
     """
     out, here, step, bend = [], start, _STEP, None
-    while (end - here.t) * direction > 1e-9:
+    for _ in range(_MOST_STEPS):
+        if (end - here.t) * direction <= 1e-9:
+            return out, None
         room = _room(newton, here, direction)
         if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
             return out, None
@@ -216,13 +218,13 @@ def _follow(newton, start, direction, end):
         bend = (there.tangent - here.tangent) / h
         here = there
         if there.value < _BOTTOM:
-            break
+            return out, None
         # towards small amplitudes value and slope both go to zero: once they are below rounding no sign of the slope means anything
         if direction < 0 and abs(there.slope) < NOISE and abs(there.value) < NOISE:
-            break
+            return out, None
         # at small amplitude all unknowns are powers of it
         step = min(1.6 * max(step, _SHORTEST), _STEP if there.t > start.t - 4.0 else 2.5 * _STEP)
-    return out, None
+    return out, here
 
 
 def _joined(here, there):

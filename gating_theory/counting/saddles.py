@@ -23,7 +23,7 @@ _LEAST_GOAL = 1e-9
 _MOST_NODES = 1_200_000
 #: Largest relative residual that a saddle may keep, of up to two variables and of more; the value errs by its square.
 RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
-#: A mean-field fixed point was missed if its rate is larger by so many errors and this; one below this share of the largest was not.
+#: A mean-field fixed point was missed if its rate is larger by so many errors and this; below this share of the largest it was not.
 _SURE, _LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
 #: The least error of a mean-field rate, relative to x; how far aside of a fixed point its dependence on the moments is measured.
 _LEAST_ERROR, _ASIDE = 4.0 * np.finfo(float).eps, 1e-3

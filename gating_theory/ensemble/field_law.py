@@ -55,7 +55,7 @@ class RandomFields:
     frozen : (K,) array, variance over sites that does not come through a matrix: biases and frozen input
     parameter_std : (P,) array
     listens : (K,) int array, the distinct message that each field listens to
-    strips, stiff : tuples of V, what quadratures know of each variable (see FieldLaw)
+    shapes : sequence of V Shapes, what quadratures know of the functions along each variable
 
     Raises
     ------
@@ -65,15 +65,14 @@ class RandomFields:
     def __init__(self, ensemble: Ensemble, negligible: float = 0.0, strip: float = 1.0) -> None:
         ensemble.require("mean field", "the mean field", "Network.sample and what networks can do")
         cell = ensemble.cell
-        gain, n_parameters = ensemble.array("gain"), len(cell.parameters)
+        gain = ensemble.array("gain")
         self._gain = np.where(gain > negligible, gain, 0.0)
         self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
         self.gain2 = squared(self._gain)
         self.frozen = ensemble.array("bias_std") ** 2 + ensemble.array("input_std") ** 2
         self.parameter_std = ensemble.array("parameter_std")
         self.listens = np.array(cell.message_of)
-        self.strips = tuple(strip * s for s in cell.compiled.strips + (np.pi / 2,) * n_parameters)
-        self.stiff = cell.compiled.stiff_fields + (False,) * n_parameters
+        self.shapes = cell.compiled.shapes.narrowed(strip)
 
     def driven(self, q: np.ndarray) -> np.ndarray:
         """(..., K) variance that comes through the matrices at moments q (..., n) of the distinct messages."""
@@ -101,4 +100,4 @@ class RandomFields:
         q = np.atleast_2d(q)
         parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.size))
         stds = np.concatenate([np.sqrt(self.variance(q)), parameters], axis=1)
-        return FieldLaw(self.means, stds, self.strips, self.stiff)
+        return FieldLaw(self.means, stds, self.shapes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from .quadrature import FieldLaw
+from .quadrature import FieldLaw, gaussian_rule
 
-__all__ = ["Line", "lines"]
+__all__ = ["Line", "Sections", "lines"]
 
 #: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
 _NARROWEST = 0.3
@@ -97,28 +97,60 @@ class Line:
         return y, 1.0 / self._slope(y)
 
 
-def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[float, ...], ...]) -> list[Line]:
-    """A Line for every variable of a law (batch of one), for averages to about ``tol``.
+@dataclass(frozen=True)
+class Sections:
+    """Nodes for one variable along which the functions have kinks or jumps, and no evenly spaced rule converges: they stay.
+
+    Attributes
+    ----------
+    fixed, weight : (size,) arrays
+    """
+
+    fixed: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return self.fixed.size
+
+    def nodes(self, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values and weights (..., size), the same for all lines, whatever their ``shift`` (..., 1)."""
+        shape = (*shift.shape[:-1], self.size)
+        return np.broadcast_to(self.fixed, shape), np.broadcast_to(self.weight, shape)
+
+
+def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[float, ...], ...]) -> list[Line | Sections]:
+    """A rule for every variable of a law (batch of one), for averages to about ``tol``: a Line wherever one converges.
 
     Parameters
     ----------
     law : FieldLaw
-        Its rules give steps and reach; a step in a message of any width, ``law.stiff``, counts as a place at 0.
+        Its rules give steps and reach; a step in a message of any width, ``centre`` of a Shape, counts as a place.
     tol : float
     even : variables of which one sign is kept where the law is symmetric
     places : for each variable, where nodes shall cluster
     """
-    smooth = FieldLaw(law.means, law.stds, law.strips, (False,) * law.means.size, law.refine)
-    values, _, _ = smooth.grid(range(law.means.size), tol, (), np.inf)
-    out = []
-    for v, nodes in enumerate(y.ravel() for y in values):
-        mean, std = float(law.means[v]), float(law.stds[0, v])
+    out: list[Line | Sections] = []
+    for v in range(law.means.size):
+        mean, std, shape = float(law.means[v]), float(law.stds[0, v]), law.shapes[v]
         if std == 0.0:
             out.append(Line(mean, 0.0))
             continue
-        chosen = {*places[v], *((0.0,) if law.stiff[v] else ())}
-        out.append(_line(mean, std, nodes, tuple(sorted(chosen)), tol, law.refine[v] if law.refine else 1, v in even))
+        chosen = tuple(sorted({*places[v], *(() if shape.centre is None else (shape.centre,))}))
+        refine = law.refine[v] if law.refine else 1
+        if shape.strip <= 0.0 and not chosen:
+            (values,), (weights,), _ = law.grid([v], tol, even, np.inf)
+            out.append(Sections(values.ravel(), weights[0]))
+            continue
+        nodes, _ = gaussian_rule(mean, [std], tol, _evenly(shape), refine)
+        out.append(_line(mean, std, nodes[0], chosen, tol, refine, v in even))
     return out
+
+
+def _evenly(shape):
+    """The shape for which evenly spaced nodes are taken; those at its centre are made by the Line itself."""
+    return replace(shape, strip=shape.strip if shape.strip > 0.0 else shape.length, breaks=(), centre=None)
 
 
 def _line(mean, std, nodes, places, tol, refine, even):

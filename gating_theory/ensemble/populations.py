@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .ensemble import Ensemble
-from .lines import Line, lines
+from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
@@ -94,7 +94,7 @@ def _size(rules):
     return float(np.prod([line.size for line in rules], dtype=float))
 
 
-def staggered(rules: Sequence[Line], last: Sequence[int]) -> tuple[list[np.ndarray], np.ndarray]:
+def staggered(rules: Sequence[Line | Sections], last: Sequence[int]) -> tuple[list[np.ndarray], np.ndarray]:
     """A tensor grid, each line of which is shifted by another part of its step: (flat values, one array a line; flat weights).
 
     The determinants of [T4] vanish on surfaces in the space of a site's variables, or nearly so, and sites whose own leak equals

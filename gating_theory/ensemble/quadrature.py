@@ -1,14 +1,17 @@
 """Gaussian quadrature over the random variables of a site.
 
 The random variables of a site are its K fields and its P site parameters, independent Gaussians at a mean-field fixed
-point [T5]. One-dimensional rules are trapezoidal: for functions analytic in a strip they converge exponentially, and unlike
-Gauss-Hermite they do not waste nodes when a field is much broader than the step of a sigmoid [NUMERICS].
+point [T5]. Which rule averages over one of them follows from what the cell's functions look like along it (``cell/probes.py``):
+trapezoidal where they are analytic in a strip (it converges exponentially, and unlike Gauss-Hermite does not waste nodes when a
+field is much broader than the step of a sigmoid), sections of Gauss-Legendre between kinks and jumps, and nodes that cluster
+geometrically at steps whose width other fields shrink without bound [NUMERICS].
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,32 +20,35 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..cell.compiled import Factor
+    from ..cell.probes import NarrowedShapes, Shape, Shapes
 
-__all__ = ["MAX_NODES", "FieldLaw", "gaussian_rule"]
+__all__ = ["MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 
 #: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
 MAX_NODES = 8_000_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
+#: Sections of the Gaussian in standard deviations, and where a second rule cuts those of the functions.
+_SPACING, _UNEVEN = 2.5, 0.38
+#: Ends of sections to both sides of an even function's mean that differ by no more than this are one.
+_SAME = 1e-9
 
 
 def gaussian_rule(
-    mean: float, std: npt.ArrayLike, tol: float, strip: float = np.pi / 2, stiff: bool = False, refine: float = 1
+    mean: float, std: npt.ArrayLike, tol: float, shape: Shape, refine: float = 1, even: bool = False, second: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights for averages over N(mean, std^2), a batch of standard deviations at once.
-
-    The step follows from the error of the trapezoidal rule for a Gaussian times a function analytic within |Im y| < ``strip``
-    (pi/2 for tanh, pi for the logistic function). A batch shares one set of nodes, made for the worst of its members. With
-    ``stiff`` the nodes cluster geometrically at 0, y = softplus(u), so that a step at y = 0 of any width is resolved.
+    """Nodes and weights for averages over N(mean, std^2) of functions of a known shape, a batch of standard deviations at once.
 
     Parameters
     ----------
     mean : float
     std : (B,) array, non-negative
     tol : float in (0, 1), the error wanted of averages of order one
-    strip : float > 0, half-width of the strip in units of y
-    stiff : bool
-    refine : int >= 1, divides the step
+    shape : Shape, of the functions
+    refine : float >= 1, multiplies the number of nodes
+    even : bool, whether the functions are even about the mean: one half of the nodes is enough then
+    second : bool
+        Another rule with as many nodes or a few more: what it gives differently tells how far off both are.
 
     Returns
     -------
@@ -52,56 +58,137 @@ def gaussian_rule(
     widest = float(std.max())
     if widest == 0.0:
         return np.full((std.size, 1), float(mean)), np.ones((std.size, 1))
-    digits = np.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
-    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + 0.3  # the weight beyond is a fraction of tol
-    if stiff and abs(mean) < reach * widest:
-        kappa = np.minimum(std, 1.0)[:, None]
-        kappa = np.where(kappa > 0, kappa, 1.0)
-        step = 1.25 * np.pi**2 / digits / refine  # the singularity lies beyond pi/2 for all but the steepest steps
-        top = float(np.max((abs(mean) + reach * std) / kappa[:, 0])) + step
-        bottom = -(0.6 * digits + 1.0)
-        u = np.arange(bottom, top + step, step)
-        half = np.logaddexp(0.0, u)
-        slope = step / (1.0 + np.exp(-u))
-        # everything left of the first node, where the integrand is flat: the rest of the geometric series
-        slope[0] /= -np.expm1(-step)
-        y = kappa * np.concatenate([-half[::-1], half])
-        weights = np.concatenate([slope[::-1], slope]) * kappa
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            x = (y - mean) / std[:, None]
-            weights = weights * np.exp(-0.5 * x * x) / (np.sqrt(2 * np.pi) * std[:, None])
-        total = weights.sum(axis=1, keepdims=True)
-        if (std == 0).any():
-            y = np.where(std[:, None] > 0, y, mean)
-            weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
-            total = weights.sum(axis=1, keepdims=True)
-        return y, weights / total
-    # shift the contour to the singularity at distance a (in standard deviations): the error is exp(-2 pi a/step + a^2/2),
-    # unless the Gaussian's own exp(-2 pi^2/step^2) is reached before
-    a = strip / widest
-    step = 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
-    step /= refine
-    # a gate saturated by its bias is an exponential of its field: its average sits 2 std to the side
-    reach += min(2.0 * widest, abs(mean) / widest)
+    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
+    if shape.centre is not None and abs(mean - shape.centre) < reach * widest:
+        nodes, weights = _clustered(mean, std, tol, shape, reach, refine, second)
+        return folded(nodes, weights) if even and mean == shape.centre else (nodes, weights)
+    # a gate saturated by its bias is an exponential of its field: its average sits some stds to the side
+    reach += min(8.0 * widest / shape.length, abs(mean) / widest) if shape.length > 0 else abs(mean) / widest
+    step = _step(widest, tol, shape.strip) / refine if shape.strip > 0.0 else 0.0
+    points = _legendre_points(tol, refine) + second
+    # sections where they need half of the trapezoidal rule's nodes or less
+    if step == 0.0 or (shape.breaks and (len(shape.breaks) + 2.0 * reach / _SPACING) * points < reach / step):
+        return _sections(mean, std, _edges(mean, std, reach, shape.breaks, even, second), points)
     n = int(np.ceil(reach / step))
-    x = step * np.arange(-n, n + 1)
+    x = step * (np.arange(-n, n) + 0.5 if second else np.arange(-n, n + 1))
     weights = np.exp(-0.5 * x * x)
     weights /= weights.sum()
-    return mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
+    nodes, weights = mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
+    return folded(nodes, weights) if even else (nodes, weights)
+
+
+def folded(nodes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper half of a symmetric rule, for even functions.
+
+    Parameters
+    ----------
+    nodes, weights : (..., n) arrays
+    """
+    n = nodes.shape[-1]
+    nodes, weights = nodes[..., n // 2 :], 2.0 * weights[..., n // 2 :]
+    if n % 2:
+        weights[..., 0] *= 0.5
+    return nodes, weights
+
+
+def _digits(tol):
+    return np.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
+
+
+def _step(widest, tol, strip):
+    """The step of the trapezoidal rule, in standard deviations.
+
+    The contour shifted to the singularity at distance a (in standard deviations) leaves an error of exp(-2 pi a/step + a^2/2),
+    unless the Gaussian's own exp(-2 pi^2/step^2) is reached before. A batch shares one step, made for the worst of its members.
+    """
+    digits, a = _digits(tol), strip / widest
+    return 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
+
+
+def _clustered(mean, std, tol, shape, reach, refine, second):
+    """Nodes that cluster geometrically at the shape's centre, y = softplus(u), so that a step there of any width is resolved."""
+    kappa = np.minimum(std, 0.5 * shape.length)[:, None]
+    kappa = np.where(kappa > 0, kappa, 1.0)
+    digits = _digits(tol)
+    step = 1.25 * np.pi**2 / digits / refine  # the singularity lies beyond pi/2 for all but the steepest steps
+    away = mean - shape.centre
+    top = float(np.max((abs(away) + reach * std) / kappa[:, 0])) + step
+    bottom = -(0.6 * digits + 1.0) - (0.5 * step if second else 0.0)
+    u = np.arange(bottom, top + step, step)
+    half = np.logaddexp(0.0, u)
+    slope = step / (1.0 + np.exp(-u))
+    # everything left of the first node, where the integrand is flat: the rest of the geometric series
+    slope[0] /= -np.expm1(-step)
+    y = kappa * np.concatenate([-half[::-1], half])
+    weights = np.concatenate([slope[::-1], slope]) * kappa
+    return _normal(mean, std, shape.centre + y, weights)
+
+
+def _normal(mean, std, y, weights):
+    """Nodes (B, n), and their weights times the Gaussian's density, which sum to 1; all at the mean where it has no width."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = (y - mean) / std[:, None]
+        weights = weights * np.exp(-0.5 * x * x)
+    if (std == 0).any():
+        y = np.where(std[:, None] > 0, y, mean)
+        weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
+    return y, weights / weights.sum(axis=1, keepdims=True)
+
+
+def _legendre_points(tol, refine):
+    """Points a section: the functions' sections and the Gaussian's leave an error of 16^-n."""
+    return int(np.ceil((np.log(1.0 / tol) / np.log(16.0) + 3.0) * refine))
+
+
+def _edges(mean, std, reach, breaks, even, second):
+    """(B, s + 1) ends of sections in which functions and Gaussian are both smooth, empty sections last; above the mean if even."""
+    breaks = np.array(breaks)
+    if even:
+        breaks = mean + np.sort(np.abs(breaks - mean))
+        breaks = breaks[np.diff(breaks, prepend=-np.inf) > _SAME * np.abs(breaks - mean)]
+    if second and breaks.size:
+        breaks = np.sort(np.concatenate([breaks, breaks[:-1] + _UNEVEN * np.diff(breaks)]))
+    n = int(np.ceil(reach / _SPACING))
+    gaussian = reach * np.arange(-n, n + 1) / n
+    low, high = mean - (0.0 if even else reach) * std[:, None], mean + reach * std[:, None]
+    edges = np.concatenate([np.broadcast_to(breaks, (std.size, breaks.size)), mean + std[:, None] * gaussian], axis=1)
+    edges = np.sort(np.clip(edges, low, high), axis=1)
+    empty = np.diff(edges, axis=1) <= 0.0
+    # those beyond the reach stand at both ends: move them to the last place, and drop what is empty for all
+    edges = np.take_along_axis(edges[:, 1:], np.argsort(empty, axis=1, kind="stable"), axis=1)
+    most = int(np.max(np.count_nonzero(~empty, axis=1), initial=1))
+    last = np.where(np.arange(most) < np.count_nonzero(~empty, axis=1)[:, None], edges[:, :most], high)
+    return np.concatenate([low, last], axis=1)
+
+
+def _sections(mean, std, edges, points):
+    """Gauss-Legendre rules between the edges."""
+    x, w = _gauss_legendre(points)
+    half = 0.5 * np.diff(edges, axis=1)[:, :, None]
+    y = 0.5 * (edges[:, 1:] + edges[:, :-1])[:, :, None] + half * x
+    return _normal(mean, std, y.reshape(std.size, -1), (half * w).reshape(std.size, -1))
+
+
+@lru_cache(maxsize=64)
+def _gauss_legendre(n):
+    return np.polynomial.legendre.leggauss(n)
 
 
 @dataclass(frozen=True)
 class FieldLaw:
     """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
 
-    ``means`` (V,), ``stds`` (B, V), with V = K + P; ``strips`` and ``stiff`` steer the quadrature of each variable.
+    ``means`` (V,), ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions along each variable, which
+    its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
+    spaced nodes in some variables, where their functions allow it.
     """
 
     means: np.ndarray
     stds: np.ndarray
-    strips: tuple[float, ...]
-    stiff: tuple[bool, ...]
+    shapes: Sequence[Shape] | Shapes | NarrowedShapes
     refine: tuple[int, ...] = ()
+    second: bool = False
+    evenly: frozenset[int] = frozenset()
 
     def refined(self, variables: Container[int], factor: int) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
@@ -139,16 +226,11 @@ class FieldLaw:
         return tol
 
     def _rule(self, v, tol, even):
-        nodes, weights = gaussian_rule(
-            self.means[v], self.stds[:, v], tol, self.strips[v], self.stiff[v], self.refine[v] if self.refine else 1
-        )
-        n = nodes.shape[1]
-        if even and self.means[v] == 0.0 and n > 1:
-            nodes, folded = nodes[:, n // 2 :], 2.0 * weights[:, n // 2 :]
-            if n % 2:
-                folded[:, 0] *= 0.5
-            weights = folded
-        return nodes, weights
+        mean, std = self.means[v], self.stds[:, v]
+        if not std.any():
+            return np.full((std.size, 1), mean), np.ones((std.size, 1))
+        shape = self.shapes[v].evenly() if v in self.evenly else self.shapes[v]
+        return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even and mean == 0.0, self.second)
 
     def mean_of_products(
         self, cell: Cell, products: list[list[Factor]], tol: float, keep: Sequence[int] = (), cache: dict | None = None

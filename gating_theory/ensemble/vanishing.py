@@ -84,7 +84,7 @@ def leak_places(ensemble: Ensemble, law: FieldLaw, leaks: Sequence[float]) -> Pl
 
 
 def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
-    """Leaks that at least three sites have in common, and the indices of those sites.
+    """Leaks that at least three sites have in common (all, of fewer), and the indices of those sites.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
     while flat.size:
         same = np.abs(flat - flat[0]) < _ROUNDING * (1.0 + abs(flat[0]))
         sharing = np.unique(owner[same])
-        if sharing.size >= _SAME:
+        if sharing.size >= min(_SAME, chi.shape[1]):
             leak = flat[0]
             found.append((0.0 if abs(leak) < _ROUNDING else leak, sharing))
         flat, owner = flat[~same], owner[~same]

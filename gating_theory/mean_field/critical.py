@@ -27,9 +27,10 @@ __all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
 #: (alpha - 1)/(alpha + 1) is resolved to this where it is near zero, elsewhere to a part of itself.
-_RESOLUTION, _HARMLESS = 1e-3, 0.25
-#: Values in which a tricritical point's parameter is looked at, each of which takes an onset.
-_LOOKS = 25
+_RESOLUTION, _HARMLESS = 1e-5, 0.25
+#: Values in which a tricritical point's parameter is looked at, each of which takes an onset; beta, a difference, is zero at an end
+#: of the range if it is this small.
+_LOOKS, _ROUNDING = 25, 1e-13
 
 #: A maximum of G above this at the onset means solutions of finite amplitude; one above the second the surface shows anyway.
 _HIGHER, _HIGH = 1e-13, 1e-2
@@ -195,11 +196,15 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     ensemble.require("mean field", "onset", "sampled networks: Network.sample")
     path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
     try:
-        value = path.nearest(_onsets(path))
+        return _onset_at(path, path.nearest(_onsets(path)))
     except NoZeroState as error:
-        where = f" when {parameter!r} varies" if MomentMap(ensemble).has_zero_state else ""
-        raise CapabilityError(f"onset: {ensemble!r} has no zero state{where}: {error.reason}") from None
-    return _onset_at(path, value)
+        raise _without_zero_state("onset", path, error) from None
+
+
+def _without_zero_state(what, path, error):
+    """The error that speaks of the ensemble that was given, and not of one that was tried."""
+    where = f" when {path.parameter!r} varies" if MomentMap(path.ensemble).has_zero_state else ""
+    return CapabilityError(f"{what}: {path.ensemble!r} has no zero state{where}: {error.reason}")
 
 
 def _onset_at(path, value):
@@ -382,7 +387,10 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
         except NoCriticalValue:  # far out in one the onset lies out of bounds in the other: no crossing is sought from there
             return np.nan
 
-    value = _tricritical_value(path, along, beta)
+    try:
+        value = _tricritical_value(path, along, beta)
+    except NoZeroState as error:
+        raise _without_zero_state("tricritical", path, error) from None
     there = at_onset(ensemble.replace({parameter: value}))
     return transition(
         value,
@@ -403,11 +411,13 @@ def _tricritical_value(path, along, beta):
     between = f"between {path.low} and {path.high} for {path.ensemble!r}"
     if np.isnan(values).all():
         raise NoCriticalValue(f"tricritical: the zero state has no onset in {along!r} for any {path.parameter!r} {between}")
-    if np.nanmax(values) - np.nanmin(values) <= _TRICRITICAL_ERROR * np.nanmax(np.abs(values)):
+    largest = np.nanmax(np.abs(values))
+    if np.nanmax(values) - np.nanmin(values) <= _TRICRITICAL_ERROR * largest:
         raise NoCriticalValue(f"tricritical: nothing changes with {path.parameter!r} {between}")
+    ends = [grid[i] for i in (0, -1) if abs(values[i]) <= _ROUNDING * largest]
     pairs = [(i, i + 1) for i in range(len(grid) - 1) if values[i] * values[i + 1] <= 0.0]
     found = [path.bracketed(beta, grid[i], grid[j]) for i, j in pairs]
-    zeros = [v for v in found if v is not None]
+    zeros = ends + [v for v in found if v is not None]
     if not zeros:
         raise NoCriticalValue(f"tricritical: no critical value of {path.parameter!r} {between}")
     return path.nearest(zeros)

@@ -6,6 +6,7 @@ moment of the message that field k listens to. The loop closes in the moments: q
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -45,13 +46,12 @@ class MomentMap:
     n : int, number of distinct messages
     loop : list of int
         The fewest messages without whose moments no loop is left; the first of them is the leading moment x.
+    felt : set of int, the fields that reach a message and come through a matrix
     fine, series_tol, scan_tol : float
         Quadrature tolerances of results, of interpolants of G, and of scans.
     blocks : int
         Number of batches into which a scan is cut: a batch shares the nodes of its widest member, which costs less than a second
         call for one field alone.
-    reached : float
-        The largest quadrature tolerance that averages had to be content with.
     """
 
     def __init__(self, ensemble: Ensemble) -> None:
@@ -66,28 +66,35 @@ class MomentMap:
         # averages over three and more fields at once (LSTM) are scanned coarsely first and carry a digit or two less
         self.fine, self.series_tol, self.scan_tol = (1e-13, 1e-13, 1e-9) if dimension <= 2 else (1e-11, 1e-6, 1e-4)
         if cell.closed_form is None:  # every average is over all variables at once, and every node a root search
-            self.fine, self.series_tol, self.scan_tol = 1e-10, 1e-6, 1e-3
-        self.inputs = []
+            self.fine, self.series_tol, self.scan_tol = 1e-11, 1e-6, 1e-3
+        self.inputs, self.felt = [], set()
         for products in self.factors:
             used = {v for factors in products for factor in factors for v in factor.variables if v < cell.n_fields}
+            self.felt |= {v for v in used if self.random.gain2[v] > 0}
             self.inputs.append({cell.message_of[v] for v in used if self.random.gain2[v] > 0})
         self.loop = self._loop_set()
         self.order = self._topological()
-        self.reached = 0.0
 
     def law(self, q: np.ndarray) -> FieldLaw:
         """The FieldLaw for a batch of moments q (B, n)."""
         return self.random.law(q)
 
-    def moment(self, k: int, q: np.ndarray, tol: float) -> np.ndarray:
+    def moment(self, k: int, q: np.ndarray, tol: float, second: bool = False) -> np.ndarray:
         """R_k for a batch q (B, n): (B,)."""
-        value, reached = self.law(q).mean_of_products(self.cell, self.factors[k], tol)
-        self.reached = max(self.reached, reached)
+        value, _ = replace(self.law(q), second=second).mean_of_products(self.cell, self.factors[k], tol)
         return np.broadcast_to(value, (np.atleast_2d(q).shape[0],))
 
-    def __call__(self, q: np.ndarray, tol: float) -> np.ndarray:
-        """R(q) for a batch (B, n): (B, n)."""
-        return np.stack([self.moment(k, q, tol) for k in range(self.n)], axis=1)
+    def __call__(self, q: np.ndarray, tol: float, second: bool = False) -> np.ndarray:
+        """R(q) for a batch (B, n): (B, n); ``second`` by the second rules, whose errors are others (see ``gaussian_rule``)."""
+        return np.stack([self.moment(k, q, tol, second) for k in range(self.n)], axis=1)
+
+    def error(self, q: np.ndarray, values: np.ndarray) -> float:
+        """Relative error of R(q) at a solution q (n,), measured, with values = R(q), summed over the messages.
+
+        What another quadrature makes of R(q), and what is left of R(q) - q.
+        """
+        wrong = np.abs(self(q[None, :], self.fine, second=True)[0] - values) + np.abs(values - q)
+        return float(np.sum(wrong / np.maximum(np.abs(values), _TINY)))
 
     @property
     def has_zero_state(self) -> bool:

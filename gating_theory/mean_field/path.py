@@ -21,8 +21,11 @@ _SCALE = 0.5
 _PARTS, _NARROWEST, _DENSE = 4, 1e-6, 2.5e-4
 #: The least that Brent's method takes: hyperparameters are closed in on to rounding.
 _ROUNDING = 4 * np.finfo(float).eps
-#: A function is zero at an end of the range if it is this small there.
-_ZERO = 1e-13
+#: A function is zero where it is a few roundings of one (at a_h = 1 the GRU's alpha is 1 - 2e-13 for a reset bias of 30, and never
+#: 1), and the same everywhere if it changes by less than the second number.
+_ZERO, _SAME = 4e-15, 1e-13
+#: A bracket is widened threefold so often before it is given up.
+_WIDENINGS = 4
 #: A value found is no zero but a pole or a jump if the function is not this much smaller than around it.
 _SMALLER = 1e-3
 
@@ -117,7 +120,7 @@ class Path:
             return np.array([seen[-1]])
 
         pieces = self.pieces(row, allowed)
-        if max(seen) - min(seen) <= _ZERO * max(1.0, abs(seen[0])):
+        if max(seen) - min(seen) <= _SAME * max(1.0, abs(seen[0])):
             return None
         found = [
             end for end, value in ((self.low, pieces[0].values[0, 0]), (self.high, pieces[-1].values[-1, 0])) if abs(value) < _ZERO
@@ -132,19 +135,29 @@ class Path:
         return sorted(found)
 
     def bracketed(self, function: Callable[[Ensemble], float], a: float, b: float) -> float | None:
-        """The zero of a function of the ensemble between two values, or None where it does not change its sign continuously.
+        """The zero of a function of the ensemble between two values, or a little beyond, where quartics may have misplaced it.
+
+        None where the function does not change its sign there, or not continuously.
 
         Parameters
         ----------
         function : of an Ensemble, returns a float
-        a, b : float
+        a, b : float, ascending
         """
         from scipy.optimize import brentq
 
-        at_a, at_b = function(self.at(a)), function(self.at(b))
-        if abs(at_a) < _ZERO or abs(at_b) < _ZERO:
-            return (a if abs(at_a) < abs(at_b) else b) if abs(at_a - at_b) > _ZERO else None
-        if at_a * at_b > 0.0:
+        def at(value):
+            return function(self.at(value))
+
+        at_a, at_b = at(a), at(b)
+        for _ in range(_WIDENINGS):
+            if not at_a * at_b > 0.0:
+                break
+            a, b = max(a - (b - a), self.low), min(b + (b - a), self.high)
+            at_a, at_b = at(a), at(b)
+        if not at_a * at_b <= 0.0:
             return None
-        zero = float(brentq(lambda v: function(self.at(v)), a, b, xtol=1e-15, rtol=_ROUNDING))
-        return zero if abs(function(self.at(zero))) <= _SMALLER * max(abs(at_a), abs(at_b)) else None
+        if abs(at_a) < _ZERO or abs(at_b) < _ZERO:
+            return (a if abs(at_a) < abs(at_b) else b) if abs(at_a - at_b) > _SAME else None
+        zero = float(brentq(at, a, b, xtol=1e-15, rtol=_ROUNDING))
+        return zero if abs(at(zero)) <= _SMALLER * max(abs(at_a), abs(at_b)) else None

@@ -48,11 +48,12 @@ class FixedPointCounts:
 
     Attributes
     ----------
-    counts : (n_networks,) array of int, fixed points found
+    counts : (n_networks,) array of int, fixed points found: lower bounds where ``complete`` is False
     n_missing : (n_networks,) array
         Chao's estimate f1^2 / (2 f2) of the number of fixed points not found, from the numbers f1, f2 of those reached once and
         twice (pairs +-x where the network is odd). A lower bound in expectation; 0 where the
-        stopping rule was met with ``min_hits`` of 3 or more.
+        stopping rule was met with ``min_hits`` of 3 or more. Not below |``complete_degree`` - ``degree``|: each point changes the
+        degree by 1 at most, so that many are missing for certain.
     hits : (n_networks,) array of int, how often the fixed point (or pair) hardest to reach was reached
     degree : (n_networks,) array of int, sum over the fixed points of sign det(1 - J)
     complete_degree : int or None
@@ -104,7 +105,7 @@ class FixedPointCounts:
 
     @property
     def mean(self) -> float:
-        """E n, the mean number of fixed points of a network."""
+        """E n, the mean number of fixed points of a network; a lower bound unless all are ``complete``."""
         return float(np.mean(self.counts))
 
     @property
@@ -114,13 +115,18 @@ class FixedPointCounts:
 
     @property
     def mean_log(self) -> float:
-        """E log n, natural logarithm; -inf where a network has no fixed point at all (unbounded cells only)."""
+        """E log n; a lower bound unless all are ``complete``; -inf where a network has none (unbounded cells only)."""
         return float(np.mean(self._logs))
 
     @property
     def mean_log_stderr(self) -> float:
         """Standard error of ``mean_log`` over networks; nan for a single one, or where ``mean_log`` is -inf."""
         return _standard_error(self._logs)
+
+    @property
+    def complete(self) -> np.ndarray:
+        """(n_networks,) array of bool: settled, and the degree, if known, adds up. Where False the count is a lower bound."""
+        return self.settled & (self.complete_degree is None or self.degree == self.complete_degree)
 
     @property
     def degree_passed(self) -> float:
@@ -154,11 +160,13 @@ class FixedPointCounts:
         return Network.sample(self.ensemble, self.n_units, _generators(self.seed, i)[0])
 
     def __str__(self) -> str:
+        at_least = "=" if self.complete.all() else ">="
         passed = "" if self.complete_degree is None else f", degree check passed by {100 * self.degree_passed:.4g} %"
         return (
             f"fixed points of {self.n_networks} {self.ensemble.cell.name} networks, {self.n_units} units: "
-            f"E n = {self.mean:.4g} +- {self.mean_stderr:.2g}, E log n = {self.mean_log:.4g} +- {self.mean_log_stderr:.2g}, "
-            f"at most {self.counts.max()}{passed}, {np.mean(self.n_missing):.2g} a network estimated to be missing; "
+            f"E n {at_least} {self.mean:.4g} +- {self.mean_stderr:.2g}, "
+            f"E log n {at_least} {self.mean_log:.4g} +- {self.mean_log_stderr:.2g}, "
+            f"at most {self.counts.max()} found{passed}, {np.mean(self.n_missing):.2g} a network estimated to be missing; "
             f"status: {self.status}"
         )
 
@@ -174,6 +182,7 @@ class FixedPointCounts:
             "hits": "times that the fixed point hardest to reach was reached",
             "degree": "sum of the indices of the fixed points",
             "settled": "whether the search ended by its rule",
+            "complete": "whether it settled and the degree adds up: where not, counts are lower bounds",
             "n_rounds": "rounds of the search",
         }
         variables = {k: ("network", getattr(self, k).copy(), {"long_name": text}) for k, text in about.items()}
@@ -317,6 +326,8 @@ def count_fixed_points(
     names = ("counts", "n_missing", "hits", "degree", "settled", "n_rounds")
     joined = {name: np.concatenate([np.asarray(p[name]) for p in parts]) for name in names}
     complete = 1 if all(p["bounded"] for p in parts) else None
+    if complete is not None:
+        joined["n_missing"] = np.maximum(joined["n_missing"], np.abs(complete - joined["degree"]))
     return FixedPointCounts(
         **joined,
         complete_degree=complete,

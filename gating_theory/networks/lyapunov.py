@@ -35,8 +35,6 @@ __all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
 _CONDITION = 1e6
 #: Longest automatic interval. Beyond it re-orthonormalising costs nothing next to the steps; overflow is far away.
 _LONGEST = 10
-#: Steps whose dense Jacobians are put through an LU decomposition for the sum rule.
-_CHECKED_STEPS = 8
 #: Growth of the frame's condition number within an interval from which on the smallest exponents are in doubt.
 _COLLAPSE = 1e10
 #: Relative difference of the two sides of the sum rule: far above the rounding of a few hundred factors, far below a missing term.
@@ -69,8 +67,8 @@ class LyapunovSpectrum:
     entropy : float, 1/step
         Sum of the positive exponents (an upper bound of the metric entropy; with too small a k only a part, as ``status`` says).
     sum_rule : (float, float) or None
-        Mean over the same few steps of the sum of all log |R_jj| and of log|det J|, 1/step, the latter by LU of the dense Jacobian:
-        equal to rounding. None unless k = d N.
+        Sum of all exponents, and the mean of log|det J| over the same steps by LU of the dense Jacobians, 1/step: equal to
+        rounding. None unless k = d N.
     state : (d, N) array, the state at the end
     status : Status
         Code "ok"; "dead_directions": some exponents are -inf; with ``ok`` False "partial": k exponents do not reach the dimension;
@@ -319,22 +317,18 @@ class _Walk:
         return interval
 
     def measure(self, n_intervals, interval, full):
-        """log |R_jj| of every interval; and, if the frame is full, their sum and log|det J| over a few of them, both per step."""
+        """log |R_jj| of every interval; and, if the frame is full, their sum and log|det J| over the same steps, both per step."""
         logs = np.empty((n_intervals, self.frame.shape[0]))
-        n_checked = min(n_intervals, max(1, _CHECKED_STEPS // interval)) if full else 0
-        checked = set(np.linspace(0, n_intervals - 1, n_checked).round().astype(int).tolist())
         log_det = 0.0
         for b in range(n_intervals):
             for _ in range(interval):
                 before = self.state
                 pattern = self.step()
-                if b in checked:
+                if full:
                     log_det += np.linalg.slogdet(self.net.jacobian(before, pattern))[1]
             _, logs[b] = self.orthonormalise()
-        if not checked:
-            return logs, None
-        steps = len(checked) * interval
-        return logs, (float(logs[sorted(checked)].sum() / steps), float(log_det / steps))
+        steps = n_intervals * interval
+        return logs, (float(logs.sum() / steps), float(log_det / steps)) if full else None
 
 
 def _log_condition(r):

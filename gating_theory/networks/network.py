@@ -707,34 +707,52 @@ class Network:
         slow_tol: float = 1e-2,
         merge: float = 1e-6,
         spectra: bool = True,
+        objective: str = "fixed",
     ) -> NetworkFixedPoints:
         """Fixed points of the network, by Newton's method from many starts [T2, T7]; never a proof that all were found.
 
         The residual is s*(y(s)) - s, with s*(y) the fixed state of a site at given fields: a shut update gate cannot make it
-        small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h: N
-        of them for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the residual
-        may rise, which finds more than a descent does. Starts it leaves close to zero go down |r|^2 to the end.
+        small, and fields that set the speed only drop out. Unknowns are the state variables that messages listen to (h: N of them
+        for every built-in cell). Every component of a Newton step is held below a cap drawn for the start; the residual may rise,
+        which finds more than a descent does. Starts it leaves close to zero go down |r|^2 to the end, whatever ``slow_tol`` lets
+        be returned. Where a cell has memories that no message listens to, as the c of an LSTM, they are unknowns as well: behind
+        an open forget gate h is a step function of the fields and fixed points lie on the step, at moderate c. At first memories
+        with a leak above 0.1 are taken to be at rest, which is faster where sites are gentle; starts that fail are tried again
+        without. Where no start at all arrives, the fixed point of uncoupled units is followed while the matrices grow to full
+        strength; that path ends at a fixed point if states are bounded (it is given up after 2 ``n_steps`` tries of a step).
+
+        With ``objective="speed"`` the slow points of the map itself are returned, as fixed-point finders for trained networks
+        define them: minima of q = |F(s) - s|^2 / 2 reached by descent from states that the network visits, each with its speed and
+        with the time scale of the slowest eigenvalue of the Jacobian there. They differ from fixed points: shut gates make q small
+        where nothing is near to rest once a gate opens (there q is flat, too: any visited state counts as a minimum), and a
+        minimum above zero is a place that trajectories pass slowly and leave. A point found is called "fixed" only if the
+        gate-free residual vanishes too. Their number is not checked by a degree.
 
         Parameters
         ----------
         n_starts : int >= 0
             The first is zero; the others are normal with standard deviations log-uniform in (0.1, 3) times ``scale``, every second
-            one then moved up to 30 steps along the gate-free map.
+            one then moved: up to 30 steps along the gate-free map, with memories up to 60 steps of the network. For the objective
+            "speed" all are moved 1 to 60 steps of the network.
         rng : numpy Generator, int or None
         starts : (n, d, N) or (d, N) array, optional
-            States to start from as well, before the others. They count in ``hits`` and so bear on ``n_missing``.
+            States to start from as well, before the others, as they are: for trained networks states that were visited on real
+            inputs. They count in ``hits`` and so bear on ``n_missing``.
         input : (K, N) array, optional
             As in :meth:`fields`.
-        n_steps : int >= 1, Newton steps per start
+        n_steps : int >= 1, Newton steps per start (steps of the descent for the objective "speed")
         scale : float > 0, in units of the state
         tol : float in (0, 1e-3]
-            A point is fixed where max |s*(y(s)) - s| is below.
+            A point is fixed where ``residual`` (see :class:`NetworkFixedPoints`) is below.
         slow_tol : float >= 0
-            Local minima of |s*(y(s)) - s| whose largest component is below are returned, labelled "slow". 0: none.
+            Local minima of |s*(y(s)) - s| (of |s' - s|) whose largest component is below are returned, labelled "slow". 0: none.
+            Descents above 0.1 are given up when they become slow, so that not all minima above are found.
         merge : float > 0
-            Points that differ by at most this in every component are one; slow ones, whose minima are flat, by at most 1e-3.
+            Points that differ by at most this in every component that messages listen to are one; slow ones, whose minima are
+            flat, by at most 1e-3 (memories m, for the objective "speed", on the scale m/(1 + |m|)).
         spectra : bool
             Eigenvalues at every fixed point, O((d N)^3) each.
+        objective : "fixed" or "speed"
 
         Returns
         -------
@@ -745,14 +763,12 @@ class Network:
         TypeError, ValueError : arguments out of range, no starts at all
         CapabilityError : a batch of networks
 
-        Notes
-        -----
-        Where a cell has no closed-form site fixed point, sites take the one reached from s = 0, and fixed points of the network
-        with a site elsewhere are not seen.
+        Notes ----- Slow points of the objective "fixed", and starts that are moved along the gate-free map, take for a site
+        without a closed-form fixed point the one reached from s = 0.
         """
         from .fixed_points import SearchOptions, search
 
-        options = SearchOptions(n_starts, n_steps, scale, tol, slow_tol, merge, spectra)
+        options = SearchOptions(n_starts, n_steps, scale, tol, slow_tol, merge, spectra, objective)
         return search(self, options, rng, starts=starts, input=input)
 
     @underflow_is_zero

@@ -1,16 +1,18 @@
 """Newton's method from many starts on the reduced equations of one network or several, and the bookkeeping of where they end [T7].
 
-Points are (B, m, N) arrays with the network of each in ``which`` (B,), as in
-:class:`~gating_theory.networks.reduced_map.ReducedMap`.
+Points are (B, m, N) or (B, d, N) arrays with the network of each in ``which`` (B,), as in
+:class:`~gating_theory.networks.reduced_map.ReducedMap` and :class:`~gating_theory.networks.state_map.StateMap`.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from .reduced_map import ReducedMap, size, solve
+from .reduced_map import size, solve
 
-__all__ = ["FLAT", "descend", "merge_points", "mirror_images", "newton", "polish", "unseen"]
+__all__ = ["FLAT", "Descended", "Equations", "descend", "merge_points", "mirror_images", "newton", "polish", "unseen"]
 
 #: Levenberg-Marquardt steps for a start that Newton leaves.
 _DESCENT_STEPS = 60
@@ -19,23 +21,45 @@ _DESCENT_STEPS = 60
 FLAT = 1e-5
 
 
+class Equations(Protocol):
+    """Equations of fixed points that Newton's method can be let loose on: of ReducedMap or StateMap."""
+
+    def newton_step(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far points are from being fixed, and the Newton step."""
+
+    def error(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """How far points are from being fixed."""
+
+    def moved(self, x: np.ndarray, step: np.ndarray, caps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+        """Points after capped steps."""
+
+
+class Descended(Protocol):
+    """Equations whose squares can be descended: n unknowns, residuals and their derivatives."""
+
+    n: int
+
+    def jacobian(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Residual (B, n) and its derivative (B, n, n)."""
+
+
 def newton(
-    reduced: ReducedMap, x: np.ndarray, which: np.ndarray, caps: np.ndarray, bounds: np.ndarray, tol: float, n_steps: int
+    equations: Equations, x: np.ndarray, which: np.ndarray, caps: np.ndarray, bounds: np.ndarray, tol: float, n_steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Newton with every component of a step held below the start's cap; the residual may rise.
 
     Parameters
     ----------
-    reduced : ReducedMap
-    x : (B, m, N) array of starts, which : (B,) int array, the network of each
+    equations : ReducedMap or StateMap
+    x : (B, m, N) or (B, d, N) array of starts, which : (B,) int array, the network of each
     caps : (B,) array, largest change of an unknown in a step, in units of the largest of 1 and the rms state
     bounds : (networks, m, 1) array, unknowns are held within +-
-    tol : float, a start is done where the largest residual is below
+    tol : float, a start is done where ``equations.error`` is below
     n_steps : int
 
     Returns
     -------
-    points (B, m, N) and their largest residuals (B,): of each start the best point met, the fixed point where it converged.
+    points like x and their errors (B,): of each start the best point met, the fixed point where it converged.
     """
     x = x.copy()
     best, least = np.zeros_like(x), np.full(len(x), np.inf)
@@ -43,10 +67,9 @@ def newton(
     for step in range(n_steps + 1):
         here, net = x[active], which[active]
         if step == n_steps:
-            residual = reduced.residual(here, net)
+            error = equations.error(here, net)
         else:
-            residual, change = reduced.newton_step(here, net)
-        error = size(residual)
+            error, change = equations.newton_step(here, net)
         better = error < least[active]
         best[active[better]], least[active[better]] = here[better], error[better]
         lost = ~np.isfinite(error)  # a site without a fixed state: half-way back to the best point, or to zero
@@ -55,31 +78,31 @@ def newton(
         if step == n_steps or not go.any():
             break
         move = go & ~lost
-        rms = np.sqrt(np.mean(here[move] ** 2, axis=(1, 2)))
-        cap = (caps[active[move]] * np.maximum(1.0, rms))[:, None, None]
-        limit = bounds[net[move]]
-        x[active[move]] = np.clip(here[move] + np.clip(change[move], -cap, cap), -limit, limit)
+        x[active[move]] = equations.moved(here[move], change[move], caps[active[move]], bounds[net[move]])
         active = active[go]
     return best, least
 
 
 def descend(
-    reduced: ReducedMap, x: np.ndarray, which: np.ndarray, tol: float, slow_tol: float
+    equations: Descended, x: np.ndarray, which: np.ndarray, tol: float, near: float, n_steps: int = _DESCENT_STEPS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levenberg-Marquardt down |r|^2 with rejection of steps that do not descend: points, residuals, |J^T r| / |r|."""
+    """Levenberg-Marquardt down |r|^2 with rejection of steps that do not descend: points, residuals, |J^T r| / |r|.
+
+    A start is given up where five steps on end bring less than 2 % each and the largest residual is not below ``near``.
+    """
     x = x.copy()
-    B, n = len(x), reduced.n
-    residual, J = reduced.jacobian(x, which)
+    B, n = len(x), equations.n
+    residual, J = equations.jacobian(x, which)
     damping = 1e-2 * np.ones(B)
     flat, slowly = np.full(B, np.inf), np.zeros(B, dtype=int)
     active = np.arange(B)
-    for _ in range(_DESCENT_STEPS):
+    for _ in range(n_steps):
         r, A = residual[active], J[active]
         gradient = np.matmul(A.swapaxes(1, 2), r[:, :, None])[:, :, 0]
         norm = np.linalg.norm(r, axis=1)
         flat[active] = np.linalg.norm(gradient, axis=1) / np.maximum(norm, 1e-300)
         keep = (size(r) >= tol) & (flat[active] > FLAT) & (damping[active] < 1e8)
-        keep &= (size(r) < slow_tol) | (slowly[active] < 5)
+        keep &= (size(r) < near) | (slowly[active] < 5)
         if not keep.any():
             break
         active, r, A, gradient, norm = active[keep], r[keep], A[keep], gradient[keep], norm[keep]
@@ -87,7 +110,7 @@ def descend(
         # damped by the residual: it goes away where r does, so that Newton's speed is kept near a zero
         normal[:, range(n), range(n)] += (damping[active] * norm)[:, None]
         trial = x[active] - solve(normal, gradient[:, :, None]).reshape(x[active].shape)
-        new, slope = reduced.jacobian(trial, which[active])
+        new, slope = equations.jacobian(trial, which[active])
         after = np.where(np.isfinite(new).all(axis=1), np.linalg.norm(new, axis=1), np.inf)
         down = after < norm
         slowly[active] = np.where(down & (after < 0.98 * norm), 0, slowly[active] + 1)
@@ -97,13 +120,13 @@ def descend(
     return x, size(residual), flat
 
 
-def polish(reduced: ReducedMap, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two more plain Newton steps where they help; points and residuals."""
-    error = size(reduced.residual(x, which))
+def polish(equations: Equations, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two more plain Newton steps where they help; points and how far they are from being fixed."""
+    error = equations.error(x, which)
     for _ in range(2):
-        _, change = reduced.newton_step(x, which)
+        _, change = equations.newton_step(x, which)
         trial = x + change
-        new = size(reduced.residual(trial, which))
+        new = equations.error(trial, which)
         x, error = np.where((new < error)[:, None, None], trial, x), np.minimum(error, new)
     return x, error
 

@@ -14,7 +14,6 @@ Points of several networks of one cell are evaluated together: x (B, m, N) comes
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -26,10 +25,18 @@ if TYPE_CHECKING:
 
     from ..cell.cell import Cell
 
-__all__ = ["GivenNetwork", "ReducedMap", "solve", "size"]
+__all__ = ["GivenNetwork", "ReducedMap", "applied", "over", "size", "solve"]
 
 #: Bytes of the matrices that are factored at a time: what stays in the cache while it is assembled and decomposed.
 _BLOCK = 1e6
+
+
+#: Fields at which the size of states is probed: powers of ten, how many, from where on they are large; the bound is that much above
+#: the largest value found.
+_PROBED, _PROBES, _LARGE, _MARGIN = (-2.0, 4.0), 600, 100.0, 1.01
+
+#: Climbing from the best probe: relative widths of one round after the other, and fields tried in each.
+_WIDTHS, _CLIMBERS = tuple(0.7 ** np.arange(20)), 16
 
 
 class GivenNetwork(Protocol):
@@ -77,6 +84,7 @@ class _SiteMap:
         from ..cell.compiled import SparseBlocks
 
         self.cell = cell
+        self.bound = None  # of the states of cells without site parameters, once probed
         heard = set().union(*(m.free_symbols for m in cell.messages))
         self.kept = [i for i, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
         d, K = cell.n_state, cell.n_fields
@@ -102,7 +110,7 @@ class _SiteMap:
         arguments = [*cell.state, *cell.fields, *cell.parameters]
         matrices = {"slopes": slopes} | ({} if pole is None else {"pole": sp.Matrix([[pole]])})
         self.slopes = SparseBlocks(arguments, matrices)
-        only = [[cell.M_s[k, i] if k in needed else 0 for i in self.kept] for k in range(K)]
+        only = [[cell.M_s[k, i] if k in needed else 0 for i in range(d)] for k in range(K)]
         before = [[cell.M_y[k, j] if k in needed else 0 for j in range(K)] for k in range(K)]
         blocks = {"M_s": symbolic.stable_form(sp.Matrix(only)), "M_y": symbolic.stable_form(sp.Matrix(before))}
         self.messages = SparseBlocks(arguments, blocks)
@@ -134,8 +142,13 @@ class ReducedMap:
         """Entries of an array (networks, ...) for each point; one network is left to broadcasting."""
         return array if self.n_networks == 1 else array[which]
 
-    def _matrix(self, k, which):
+    def matrix(self, k: int, which: np.ndarray) -> np.ndarray:
+        """(N, N) matrix of field k where there is one network, else (B, N, N), for each point."""
         return self.matrices[0, k] if self.n_networks == 1 else self.matrices[which, k]
+
+    def constant_of(self, which: np.ndarray) -> np.ndarray:
+        """(B or 1, K, N) array: the part of the fields that does not depend on the state, biases and input."""
+        return self._of(self.constant, which)
 
     def _parameters_of(self, which):
         return list(np.moveaxis(self._of(self.parameters, which), 1, 0))
@@ -154,14 +167,17 @@ class ReducedMap:
             rows[i] = x[:, place]
         shape = (x.shape[0], self.n_units)
         parameters = self._parameters_of(which)
-        constant = self._of(self.constant, which)
+        constant = self.constant_of(which)
         y = [np.zeros(shape) for _ in range(self.cell.n_fields)]
+        messages: dict[int, np.ndarray] = {}  # fields that hear the same message hear it once
         for k in range(self.cell.n_fields) if all else self.site.needed:
-            y[k] = np.broadcast_to(constant[:, k], shape)
-            if self.connected[k]:
-                message = np.broadcast_to(self.cell.compiled.message(k, rows, y, parameters), shape)
-                matrix = self._matrix(k, which) if matrices is None else matrices[k]
-                y[k] = y[k] + (message @ matrix.T if matrix.ndim == 2 else np.matmul(matrix, message[:, :, None])[:, :, 0])
+            if not self.connected[k]:
+                y[k] = over(constant[:, k], shape)
+                continue
+            name = self.cell.message_of[k]
+            if name not in messages:
+                messages[name] = over(self.cell.compiled.message(k, rows, y, parameters), shape)
+            y[k] = constant[:, k] + applied(self.matrix(k, which) if matrices is None else matrices[k], messages[name])
         return rows, y, parameters
 
     def fixed_state(self, y: list[np.ndarray], parameters: list[np.ndarray]) -> np.ndarray:
@@ -196,13 +212,40 @@ class ReducedMap:
             return self._jacobian(x, which)
 
     def newton_step(self, x: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residual and the Newton step -J^-1 r at points x, both (B, m, N), cut into blocks that the cache can hold."""
-        residual, step = np.empty_like(x), np.empty_like(x)
+        """Largest |r| (B,) and the Newton step -J^-1 r (B, m, N) at points x, cut into blocks that the cache can hold."""
+        error, step = np.empty(len(x)), np.empty_like(x)
         for part in self.blocks(len(x)):
             r, J = self.jacobian(x[part], which[part])
-            residual[part] = r.reshape(x[part].shape)
+            error[part] = size(r)
             step[part] = -solve(J, r[:, :, None]).reshape(x[part].shape)
-        return residual, step
+        return error, step
+
+    def error(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """(B,) how far points are from being fixed: the largest |r|."""
+        return size(self.residual(x, which))
+
+    def heard_of(self, x: np.ndarray) -> np.ndarray:
+        """The heard variables of points: they are that."""
+        return x
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, N), the shape of a point."""
+        return self.m, self.n_units
+
+    def from_heard(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Points with the heard variables x: they are that."""
+        return x
+
+    def completed(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """The full states of points, (B, d, N)."""
+        return self.complete(x, which)
+
+    def moved(self, x: np.ndarray, step: np.ndarray, caps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+        """Points x after steps cut down to the caps (B,), in units of the largest of 1 and the rms of x, and held in +-bounds."""
+        rms = np.sqrt(np.mean(x**2, axis=(1, 2)))
+        cap = (caps * np.maximum(1.0, rms))[:, None, None]
+        return np.clip(x + np.clip(step, -cap, cap), -bounds, bounds)
 
     def index(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
         """(B,) sign of det(1 - dPhi/dx); 0 within rounding of a fold."""
@@ -214,37 +257,50 @@ class ReducedMap:
         return sign
 
     def _jacobian(self, x, which):
-        B, n = x.shape[0], self.n_units
-        matrices = {k: self._matrix(k, which) for k in self.site.needed if self.connected[k]}
+        matrices = self.matrices_of(which)
         rows, y, parameters = self.fields(x, which, matrices=matrices)
         state = self.fixed_state(y, parameters)
-        residual = (state[:, self.site.kept] - x).reshape(B, self.n)
+        residual = (state[:, self.site.kept] - x).reshape(len(x), self.n)
         slopes = self.site.slopes(*state.swapaxes(0, 1), *y, *parameters)
         if "pole" in slopes:
             pole = slopes["pole"][0, 0]
             slopes["slopes"] = {key: value / pole for key, value in slopes["slopes"].items()}
         blocks = self.site.messages(*rows, *y, *parameters)
+        return residual, self.chained(slopes["slopes"], self.field_slopes(blocks, matrices, len(x)), len(x))
+
+    def matrices_of(self, which: np.ndarray) -> dict[int, np.ndarray]:
+        """{field: (N, N) or (B, N, N) array} of the fields that Phi needs and that have a matrix."""
+        return {k: self.matrix(k, which) for k in self.site.needed if self.connected[k]}
+
+    def field_slopes(self, blocks: dict, matrices: dict[int, np.ndarray], count: int) -> dict[tuple[int, int], np.ndarray]:
+        """dy_k/dx_i of ``count`` points as {(k, i): (B, N, N) array}, field after field, from the slopes of messages M_s, M_y."""
+        n = self.n_units
 
         def columns(matrix, value):  # matrix diag(value)
             if np.ndim(value) == 0:  # most messages are the state itself
                 return matrix if value == 1 else matrix * value
-            return matrix * np.broadcast_to(value, (B, n))[:, None, :]
+            return matrix * over(value, (count, n))[:, None, :]
 
-        dy = {}
+        dy: dict[tuple[int, int], np.ndarray] = {}
         for k, matrix in matrices.items():
-            for i in range(self.m):
+            for place, i in enumerate(self.site.kept):
                 total = columns(matrix, blocks["M_s"][k, i]) if (k, i) in blocks["M_s"] else None
                 for j in matrices:
-                    if (k, j) in blocks["M_y"] and (j, i) in dy:
-                        inner = np.broadcast_to(blocks["M_y"][k, j], (B, n))[:, :, None] * dy[j, i]
+                    if (k, j) in blocks["M_y"] and (j, place) in dy:
+                        inner = over(blocks["M_y"][k, j], (count, n))[:, :, None] * dy[j, place]
                         term = np.matmul(matrix, inner)
                         total = term if total is None else total + term
                 if total is not None:
-                    dy[k, i] = total
-        J = np.zeros((B, self.m * n, self.m * n))
+                    dy[k, place] = total
+        return dy
+
+    def chained(self, slopes: dict, dy: dict[tuple[int, int], np.ndarray], count: int) -> np.ndarray:
+        """(B, m N, m N) matrices slopes dy - 1, from {(unknown, field): slope} and {(field, unknown): dy}."""
+        n = self.n_units
+        J = np.zeros((count, self.m * n, self.m * n))
         fresh = {(a, i) for a in range(self.m) for i in range(self.m)}
-        for (a, k), slope in slopes["slopes"].items():
-            slope = np.broadcast_to(slope, (B, n))[:, :, None]
+        for (a, k), slope in slopes.items():
+            slope = over(slope, (count, n))[:, :, None]
             for i in range(self.m):
                 if (k, i) in dy:
                     block = J[:, a * n : (a + 1) * n, i * n : (i + 1) * n]
@@ -254,7 +310,7 @@ class ReducedMap:
                     else:
                         block += slope * dy[k, i]
         J[:, range(self.m * n), range(self.m * n)] -= 1.0
-        return residual, J
+        return J
 
     def complete(self, x: np.ndarray, which: np.ndarray) -> np.ndarray:
         """The full states (B, d, N) of points x."""
@@ -265,20 +321,53 @@ class ReducedMap:
         return state
 
     def bounds(self) -> np.ndarray:
-        """(networks, m, 1) largest |s*| of the unknowns at any fields, probed; infinite where it grows with the fields."""
+        """(networks, m, 1) largest |s*| of the unknowns at any fields, probed; infinite where it grows with the fields.
+
+        Fields are probed at random on all scales between 1e-2 and 1e4, each field on a scale of its own, so that no symmetry of the
+        cell (sin(pi y) vanishes at all whole numbers) hides it; the largest values found are climbed from. What is more than
+        5 % larger at fields above 100 than at all below is taken to grow without bound.
+        """
         shape = (self.n_networks, self.m, 1)
         if self.cell.closed_form is None:
             return np.full(shape, np.inf)
-        largest = []
-        for scale in (15.0, 40.0):
-            grid = scale * np.array(list(product((-1.0, 0.0, 1.0), repeat=self.cell.n_fields))).T
-            size = (self.n_networks, grid.shape[1], self.n_units)
-            y = [np.broadcast_to(row[None, :, None], size).reshape(-1, self.n_units) for row in grid]
-            parameters = [np.repeat(p, grid.shape[1], axis=0) for p in np.moveaxis(self.parameters, 1, 0)]
-            with np.errstate(all="ignore"):
-                value = np.abs(self.fixed_state(y, parameters)[:, self.site.kept])
-            largest.append(value.reshape(self.n_networks, -1, self.m, self.n_units).max(axis=(1, 3)))
-        return np.where(largest[1] <= 1.05 * largest[0], largest[1], np.inf).reshape(shape)
+        # fields are arbitrary here, so that networks differ by their site parameters only
+        if self.parameters.shape[1]:
+            return np.stack([self._bound(parameters) for parameters in self.parameters])[:, :, None]
+        if self.site.bound is None:
+            self.site.bound = self._bound(np.zeros((0, 1)))
+        return np.broadcast_to(self.site.bound[:, None], shape).copy()
+
+    def _bound(self, parameters):
+        rng = np.random.default_rng(0)
+        shape = (self.cell.n_fields, _PROBES)
+        y = 10.0 ** rng.uniform(*_PROBED, shape) * rng.choice([-1.0, 1.0], shape)
+        low = np.abs(y).max(axis=0) < _LARGE
+        near, far = (self._largest(y[:, side], parameters) for side in (low, ~low))
+        margin = np.where(near == far, 1.0, _MARGIN)  # where states saturate the bound is met exactly
+        return np.where(far <= 1.05 * near, margin * np.maximum(near, far), np.inf)
+
+    def _largest(self, y, parameters):
+        """(m,) largest |s*| at fields y (K, n), at all sites with the parameters (P, N), and near the best of these."""
+        K, n = y.shape
+        count = parameters.shape[1]
+        values = self._sizes(np.repeat(y, count, axis=1), np.tile(parameters, n))
+        largest = np.empty(self.m)
+        for a in range(self.m):
+            rng = np.random.default_rng(0)
+            best = int(np.argmax(values[a]))
+            at, site, top = y[:, best // count], parameters[:, [best % count]], values[a, best]
+            for width in _WIDTHS:
+                trial = at[:, None] * (1.0 + width * rng.standard_normal((K, _CLIMBERS)))
+                size = self._sizes(trial, np.repeat(site, _CLIMBERS, axis=1))[a]
+                if size.max() > top:
+                    at, top = trial[:, int(np.argmax(size))], size.max()
+            largest[a] = top
+        return largest
+
+    def _sizes(self, y, parameters):
+        with np.errstate(all="ignore"):
+            value = np.abs(self.fixed_state([row[None] for row in y], [row[None] for row in parameters])[0, self.site.kept])
+        return np.where(np.isnan(value), 0.0, value)
 
     def odd(self) -> np.ndarray:
         """(networks,) whether Phi(-x) = -Phi(x), so that fixed points come in pairs: probed at points of several sizes.
@@ -294,6 +383,16 @@ class ReducedMap:
             there, back = self.residual(x, networks) + x, self.residual(-x, networks) - x
             odd &= size(there + back) < 1e-12 * (1e-3 + np.abs(there).max(axis=(1, 2)))
         return odd
+
+
+def over(value: npt.ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """The value at all sites; by numpy's broadcast_to, which takes longer than a small network's arithmetic, only where need be."""
+    return value if isinstance(value, np.ndarray) and value.shape == shape else np.broadcast_to(value, shape)
+
+
+def applied(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A matrix (N, N), or one (B, N, N) for each, times vectors (B, N)."""
+    return vector @ matrix.T if matrix.ndim == 2 else np.matmul(matrix, vector[:, :, None])[:, :, 0]
 
 
 def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

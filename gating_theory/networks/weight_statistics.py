@@ -12,10 +12,16 @@ from ..support.checks import generator, instance
 from ..support.types import Rng
 from .network import Network
 
-__all__ = ["WeightStatistics", "weight_statistics", "weight_overlaps", "shuffled"]
+__all__ = ["WeightOrigin", "WeightStatistics", "weight_origin", "weight_overlaps", "weight_statistics", "shuffled"]
 
 #: An eigenvalue counts as an outlier beyond 1 + this / sqrt(N), in units of the gain: one iid matrix in a hundred has one.
 _MARGIN = 2.0
+#: Shuffled copies that weights are held against, and the chance below which what they are not is told.
+_COPIES, _SURE = 40, 1e-3
+#: Relative variance over units that stands for none.
+_LEAST_VARIANCE = 1e-12
+#: Relative spread of singular values below which a matrix is orthogonal: initialised so, for no training leaves it.
+_ORTHOGONAL = 1e-3
 
 
 @result("weight_statistics")
@@ -52,6 +58,43 @@ class WeightStatistics:
         return asdict(self) | {"outliers": [[z.real, z.imag] for z in self.outliers]}
 
 
+@result("weight_origin")
+@dataclass(frozen=True)
+class WeightOrigin:
+    """Whether recurrent weights look as initialised or as trained.
+
+    Attributes
+    ----------
+    code : str
+        "random": nothing about them tells them from iid entries; "orthogonal": all singular values of each matrix, or of the stack
+        of all, are equal; "structured": neither, so trained, or made by hand.
+    chance : float
+        Of iid weights with the same entries to stand out as much as these do, in any of the statistics looked at.
+    evidence : str, the statistic that stands out most
+    """
+
+    code: str
+    chance: float
+    evidence: str
+
+    @property
+    def trained(self) -> bool:
+        """Whether they have structure that no initialisation has."""
+        return self.code == "structured"
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        if self.code == "orthogonal":
+            return "weights are orthogonal matrices: an initialisation"
+        odds = f"{self.evidence}: a chance of {self.chance:.1g} if they were shuffled"
+        if self.code == "random":
+            return f"weights look like an initialisation: nothing stands out from iid entries (most of all {odds})"
+        return f"weights look trained: they are not iid ({odds})"
+
+
 def weight_statistics(net: Network) -> dict[str, WeightStatistics]:
     """Statistics of the recurrent matrices of a network, field by field.
 
@@ -80,6 +123,44 @@ def weight_overlaps(net: Network) -> dict[tuple[str, str], float]:
     return {(a, b): float(np.vdot(unit[a], unit[b])) for i, a in enumerate(names) for b in names[i + 1 :]}
 
 
+def weight_origin(net: Network, rng: Rng = None) -> WeightOrigin:
+    """Whether the recurrent weights of a network look as initialised or as trained: they are held against shuffled copies.
+
+    Shuffling keeps all entries of a matrix and destroys what training makes: directions along which it stretches (the fourth moment
+    of its singular values), units that hear or send more than others, symmetry, likeness of the matrices of two fields. Each
+    statistic is held against those of 40 shuffled copies by Student's t, and the smallest chance taken times their number.
+
+    Training that changed little is not seen. Nor is what leaves entries exchangeable: their size, and a law of their own.
+
+    Parameters
+    ----------
+    net : Network, a single one
+    rng : numpy Generator, int or None, for the copies
+
+    Returns
+    -------
+    WeightOrigin
+    """
+    from scipy.stats import t
+
+    _require_single(net)
+    rng = generator(rng)
+    found = _structure(net)
+    if not found:
+        return WeightOrigin("random", 1.0, "no recurrent weights")
+    copies = [_structure(shuffled(net, rng)) for _ in range(_COPIES)]
+    pulls = {}
+    for name, value in found.items():
+        null = np.array([copy[name] for copy in copies])
+        spread = null.std(ddof=1) * np.sqrt(1.0 + 1.0 / _COPIES)
+        # matrices of one unit, or of equal entries, cannot be shuffled
+        pulls[name] = abs(value - null.mean()) / spread if spread > 1e-9 else 0.0
+    evidence = max(pulls, key=lambda name: pulls[name])
+    chance = min(1.0, 2.0 * len(pulls) * float(t.sf(pulls[evidence], _COPIES - 1)))
+    code = "orthogonal" if _orthogonal(net) else "structured" if chance < _SURE else "random"
+    return WeightOrigin(code, chance, evidence)
+
+
 def shuffled(net: Network, rng: Rng = None) -> Network:
     """The same network with the entries of every recurrent matrix permuted at random: the same law of entries without structure.
 
@@ -97,6 +178,37 @@ def shuffled(net: Network, rng: Rng = None) -> Network:
     matrices = np.array([rng.permutation(U.ravel()).reshape(U.shape) for U in net.matrices])
     matrices.flags.writeable = False
     return Network(net.cell, matrices, net.biases, net.parameters, net.input)
+
+
+def _structure(net):
+    """Statistics by which structured matrices differ from shuffled ones, {what it is: value}."""
+    n, out = net.n_units, {}
+    unit = {name: U * (np.sqrt(n) / np.linalg.norm(U)) for name, U in zip(net.cell.field_names, net.matrices) if U.any()}
+    for name, U in unit.items():
+        # logarithms: in small matrices these have long tails upwards
+        out[f"the singular values of {name}"] = float(np.log(np.sum((U @ U.T) ** 2)))
+        for word, axis in (("hear", 1), ("send", 0)):
+            heard = np.sum(U**2, axis=axis)
+            out[f"how much units {word} through {name}"] = float(np.log(np.var(heard) + _LEAST_VARIANCE * np.mean(heard) ** 2))
+        out[f"the symmetry of {name}"] = float(np.sum(U * U.T)) / n
+    names = list(unit)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            out[f"the likeness of {a} and {b}"] = float(np.vdot(unit[a], unit[b])) / n
+    return out
+
+
+def _orthogonal(net):
+    """Whether every matrix, or the stack of all, stretches all directions alike. Of one unit or none every matrix does."""
+    matrices = [U for U in net.matrices if U.any()]
+    if net.n_units < 2 or not matrices:
+        return False
+
+    def alike(U):
+        stretch = np.linalg.svd(U, compute_uv=False)
+        return bool(np.ptp(stretch) < _ORTHOGONAL * stretch.max())
+
+    return all(alike(U) for U in matrices) or alike(np.concatenate(matrices))
 
 
 def _require_single(net):

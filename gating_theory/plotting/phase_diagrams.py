@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -174,7 +174,7 @@ def draw_count(
     x, y, count = real_array("x", x), real_array("y", y), integers("count", count, low=-_MOST, high=_MOST)
     if x.ndim != 1 or y.ndim != 1 or count.shape != (y.size, x.size) or not count.size:
         raise ValueError(f"count must have shape (ny, nx) of the vectors y and x, got {count.shape}, {y.shape} and {x.shape}")
-    if isinstance(lines, (str, bytes)) or not isinstance(lines, Sequence) or any(np.shape(line)[:1] != (2,) for line in lines):
+    if isinstance(lines, (str, bytes)) or not isinstance(lines, Sequence) or any(np.shape(cast(Any, p))[:1] != (2,) for p in lines):
         raise TypeError(f"lines must be a sequence of pairs (horizontal, vertical), got {shown(lines)}")
     low, high = max(0, int(count.min())), max(1, int(count.max()))
     colours = [COUNT_COLOURS[min(i, len(COUNT_COLOURS) - 1)] for i in range(low, high + 1)]

@@ -34,6 +34,7 @@ __all__ = [
     "draw_cloud",
     "draw_curve",
     "finite_eigenvalues",
+    "legend_above",
     "legend_beside",
     "require_dataset",
     "smooth",
@@ -47,6 +48,8 @@ COUNT_COLOURS = ("#ffffff", "#e6ecf1", "#b9d9ee", "#f3c26b", "#d9896a", "#b06aa0
 
 #: Inches, one column.
 _WIDTH = 3.4
+#: Size in points of a cloud's dots in a legend: the dots of a large cloud are a pixel wide.
+_LEGEND_DOT = 5.0
 #: Points of a cloud above which a vector format holds it as pixels.
 _RASTER = 5000
 #: Steps between two computed points of a smooth curve, and the number of points above which nobody sees the corners.
@@ -157,6 +160,21 @@ def draw_cloud(ax: Axes, values: np.ndarray, colour: str, size: float, *, zorder
     """Complex numbers (n,) as dots of one colour and size (in points)."""
     style: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.0, "rasterized": values.size > _RASTER}
     ax.plot(values.real, values.imag, color=colour, markersize=size, zorder=zorder, label=label, **style)
+
+
+def legend_above(ax: Axes, columns: int = 2) -> None:
+    """A small legend of what can be seen, above the picture, where it covers nothing, with dots large enough to tell."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+
+    def seen(line):
+        x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        return bool(np.any((x >= left) & (x <= right) & (y >= bottom) & (y <= top)))
+
+    lines = [line for line in ax.get_lines() if seen(line) and not str(line.get_label()).startswith("_")]
+    style: dict[str, Any] = {"fontsize": "x-small", "frameon": False, "borderaxespad": 0.2}
+    legend = ax.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **style)
+    for line in legend.get_lines():
+        line.set_markersize(max(line.get_markersize(), _LEGEND_DOT))
 
 
 def legend_beside(ax: Axes) -> None:

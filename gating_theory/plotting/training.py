@@ -11,7 +11,7 @@ from ..support.checks import instance
 from ..training.design import Design
 from ..training.diagnose import Diagnosis
 from .spectra import plot_spectrum, plot_timescales
-from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues
+from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     twins = finite_eigenvalues(result.shuffled_eigenvalues)
     draw_cloud(ax, twins, "0.75", 1.5, zorder=1, label="shuffled weights")
     plot_spectrum(result.spectrum, result.eigenvalues, ax=ax)
-    ax.legend(loc="best", fontsize="small")
+    legend_above(ax)
     return ax
 
 

@@ -496,8 +496,8 @@ class Population:
         special = np.array([self._shared(one) is not None for one in lam], dtype=bool) if self.shared_leaks else np.zeros(0, bool)
         if special.any():
             self._evaluate_at_leaks(lam, special, out, tol)
-            rest = self.evaluate(lam[~special], what, tol, None if radius is None else radius[~special])
-            for name, value in rest.items():
+            others = self.evaluate(lam[~special], what, tol, None if radius is None else radius[~special])
+            for name, value in others.items():
                 out[name][~special] = value
             return out
         if radius is None:

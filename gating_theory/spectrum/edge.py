@@ -15,6 +15,7 @@ import numpy as np
 
 from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
+from ..ensemble.vanishing import shared_leaks
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
@@ -64,10 +65,11 @@ class FixedPointEdge:
         law = fixed_point.law
         narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
-        self.law = replace(law, stds=np.where(narrow, 0.0, law.stds))
+        poles = self.cell.compiled.pole_variables
+        self.law = replace(law, stds=np.where(narrow, 0.0, law.stds), evenly=frozenset(poles))
         self.a2 = squared(fixed_point.ensemble.array("gain"))
         self.n = self.cell.n_messages
-        self.pole_variables = self.cell.compiled.pole_variables
+        self.pole_variables = poles
         self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
         self._grids: dict[int, tuple[FieldLaw, list[np.ndarray], np.ndarray]] = {}
         self._polynomials: dict[tuple[int, int], np.ndarray] = {}
@@ -80,8 +82,8 @@ class FixedPointEdge:
         self._cardinal: dict[tuple[int, int], Any] = {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
         leak = self.cell.compiled.analytic_leak
-        stiff = any(self.law.stiff[v] for v in self.pole_variables)  # cardinal series need even spacing
-        self._leak = leak if leak and not stiff and not self.fixed else None
+        even = not self.fixed and all(self.law.shapes[v].trapezoidal for v in poles)  # as cardinal series need it
+        self._leak = leak if leak and even else None
 
     @cached_property
     def _deepest(self):
@@ -196,6 +198,12 @@ class FixedPointEdge:
     def leaks(self) -> np.ndarray:
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
         return _polynomial_roots(self.chi(0, 0))
+
+    @cached_property
+    def shared_leaks(self) -> list[complex]:
+        """Leaks that all sites have, those of a finite fraction of them."""
+        chi = self.chi(0, 0)
+        return [leak for leak, sharing in shared_leaks(chi) if sharing.size == chi.shape[1]]
 
     @property
     def leak_weights(self) -> np.ndarray:
@@ -380,6 +388,11 @@ class SitesEdge:
     def continua(self) -> list[tuple[float, float]]:
         """[(low, high)] intervals of the real axis between the outermost leaks."""
         return _intervals(self.leaks, 0.0)
+
+    @property
+    def shared_leaks(self) -> list[complex]:
+        """Leaks of a finite fraction of the sites."""
+        return self.population.shared_leaks
 
     @property
     def leak_weights(self) -> np.ndarray:

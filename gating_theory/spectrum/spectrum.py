@@ -137,8 +137,8 @@ class Spectrum:
         if isinstance(cell, Sites) and sites is None:
             sites = cell
             cell = sites.cell
-        instance("cell", cell, Cell, "or Sites, such as net.sites(state)")
-        instance("sites", sites, Sites, "such as net.sites(state)")
+        cell = instance("cell", cell, Cell, "or Sites, such as net.sites(state)")
+        sites = instance("sites", sites, Sites, "such as net.sites(state)")
         if sites.cell != cell:
             raise ValueError(f"sites belong to cell {sites.cell.name!r}, not to {cell.name!r}")
         if gain is not None:
@@ -171,14 +171,17 @@ class Spectrum:
     def edge_function(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
-        Infinite on leaks: where that of a finite fraction of sites equals lambda, and on the real axis between leaks that are
-        spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where ``edge_tol`` is
-        above 1e-12.
+        Infinite on leaks: where that of a finite fraction of sites equals lambda, as on every atom, and on the real axis between
+        leaks that are spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where
+        ``edge_tol`` is above 1e-12.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
         value = spectral_radius(self._edge.transfer_moments(flat)) if flat.size else np.zeros(0)
-        value = np.where(value > 1e280, np.inf, value).reshape(lam.shape)
+        on_leak = np.zeros(flat.size, dtype=bool)
+        for leak in self._edge.shared_leaks:
+            on_leak |= np.abs(flat - leak) <= 1e-14 * (1.0 + abs(leak))
+        value = np.where((value > 1e280) | on_leak, np.inf, value).reshape(lam.shape)
         return value if lam.ndim else float(value)
 
     @property
@@ -344,7 +347,16 @@ class Spectrum:
 
     @underflow_is_zero
     def potential(self, lam: npt.ArrayLike) -> float | np.ndarray:
-        """Phi(lambda) = lim (1/N) log|det(lambda - J)| [T4], per unit (not divided by d). -inf on an atom."""
+        """Phi(lambda) = lim (1/N) log|det(lambda - J)| [T4], per unit (not divided by d). -inf on an atom.
+
+        Good to the ``tol`` of the Spectrum (1e-4 where none was given, mostly 1e-5): up to 1000 lambdas are computed from two
+        populations for different tolerances, and from finer ones until two agree. More lambdas, and more than 64 different real
+        parts within a tenth of the leaks' interval, come from one population, good to 1e-3 next to the leaks.
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
         lam = complex_array("lam", lam)
         value = self._evaluate(lam, "potential", settled=True)
         return value if lam.ndim else float(value)
@@ -432,15 +444,16 @@ class Spectrum:
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
 
         The contour integral (1/2 pi i d) of g, Gauss-Legendre on the arcs between the boundary of the support, nodes doubled
-        until two results agree to ``tol``.
+        until two results agree to ``tol``; then from populations of sites made for smaller and smaller tolerances until two of
+        them agree to ``tol``. The disc is open: an atom on its rim is not in it.
 
         Parameters
         ----------
         center : complex number
         radius : float from 0 to 1e100
         tol : float in [1e-12, 1]
-            Absolute tolerance of the contour integral. That of the population is a tenth of it (at least 1e-6), unless the Spectrum
-            was given its own; a contour that cuts the real axis between spread leaks adds about 1e-4 to the error (NUMERICS.md).
+            Absolute tolerance of the result. Populations start from ten times that of the Spectrum if it was given one. Of a given
+            population of sites (a sample, a typical fixed point) the tolerance is that of the contour integral alone.
 
         Returns
         -------
@@ -448,7 +461,7 @@ class Spectrum:
 
         Raises
         ------
-        ConvergenceError : the tolerance was not reached with 1024 nodes an arc (``estimate`` carries the last value)
+        ConvergenceError : the tolerance was not reached (``estimate`` carries the last value)
         """
         given = complex_array("center", center)
         if given.ndim:
@@ -493,9 +506,9 @@ class Spectrum:
         )
 
     def slow_fraction(self, tau: float, tol: float = 1e-4) -> float:
-        """Fraction of modes with a timescale -1/log|lambda| above ``tau`` steps, or growing: |lambda| > exp(-1/tau) [T6].
+        """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing: |lambda| >= exp(-1/tau) [T6].
 
-        One minus a mass: ``tau`` > 0 in steps, ``tol`` and errors as in :meth:`mass`.
+        One minus a mass: ``tau`` > 0 in steps, ``tol`` and errors as in :meth:`mass`. Atoms with just that timescale count.
         """
         tau = real("tau", tau, low=0.0, open_low=True)
         return 1.0 - self.mass(0.0, float(np.exp(-1.0 / tau)), tol)

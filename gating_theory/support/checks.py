@@ -164,17 +164,17 @@ def real_or_nan(name: str, value: object) -> float:
 
 def integer(name: str, value: object, *, low: int = 0, high: int | None = None) -> int:
     """An int of at least ``low`` (and at most ``high``); floats are refused even when whole, so that 1e3 is not taken silently."""
-    value = _whole(name, value)
-    if high is not None and not low <= value <= high:
+    number = _whole(name, value)
+    if high is not None and not low <= number <= high:
         raise ValueError(f"{name} must lie in [{low}, {high}], got {shown(value)}")
-    if value < low:
+    if number < low:
         raise ValueError(f"{name} must be at least {low}, got {shown(value)}")
-    if value > _LARGEST_COUNT:
+    if number > _LARGEST_COUNT:
         raise ValueError(f"{name} must be at most {_LARGEST_COUNT}, got {shown(value)}")
-    return value
+    return number
 
 
-def _whole(name, value):
+def _whole(name: str, value: Any) -> int:
     if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {shown(value)}")
     return int(value)

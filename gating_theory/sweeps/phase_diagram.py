@@ -1,7 +1,8 @@
 """Phase diagrams: fixed points, spectra, onset and fold lines over grids of hyperparameters, on any executor.
 
 The grid is cut into contiguous chunks of points in C order. The cut depends on the size of the grid only and every point is
-computed from its own hyperparameters alone, so that results do not depend on the executor or the number of workers.
+computed from its own hyperparameters alone, so that results do not depend on the executor or the number of workers. Lines whose
+search failed are searched again afterwards, from what their neighbours have.
 """
 
 from __future__ import annotations
@@ -132,6 +133,8 @@ def phase_diagram(
     jobs = _jobs(grids, asked, options)
     started = time.perf_counter()
     points = _run(ensemble, grids, jobs, executor, progress, journal)
+    for job, found in zip(jobs, points):
+        _try_again(ensemble, grids, job, found)
     return assemble(ensemble, grids, asked, jobs, points, options, time.perf_counter() - started)
 
 
@@ -218,6 +221,30 @@ def _run(ensemble, grids, jobs, executor, progress, journal):
     for (number, _, _), chunk in zip(tasks, chunks):
         points[number] += chunk
     return points
+
+
+def _try_again(ensemble, grids, job, found):
+    """Search again where a line's search failed and a neighbour's has not, from its value; ``found`` is changed in place."""
+    request = job.requests[0] if job.requests else None
+    if request is None or not isinstance(request.entry, CriticalQuantity) or not request.entry.from_neighbour:
+        return
+    values = np.array([point[request.name][0] for point in found]).reshape(job.shape)
+    for i in (i for i, point in enumerate(found) if point["status"] != 0):
+        place = np.unravel_index(i, job.shape) if job.shape else ()
+        for near in _neighbours(place, job.shape):
+            if found[i]["status"] != 0 and np.isfinite(values[near]):
+                start = ensemble.replace({request.arguments[0]: float(values[near])})
+                point = np.array([[grids[path][k] for path, k in zip(job.paths, place)]])
+                (again,) = compute_points(start, job, point)
+                found[i] = again if again["status"] == 0 else found[i]
+
+
+def _neighbours(place, shape):
+    """The places of a grid next to one of them."""
+    for axis, size in enumerate(shape):
+        for k in (place[axis] - 1, place[axis] + 1):
+            if 0 <= k < size:
+                yield (*place[:axis], k, *place[axis + 1 :])
 
 
 def _explain(error, jobs):

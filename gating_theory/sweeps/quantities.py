@@ -283,6 +283,7 @@ CRITICAL["chaos"] = CriticalQuantity(
 CRITICAL["complexity_onset"] = CriticalQuantity(
     "complexity onset: {0}",
     complexity_onset,
+    from_neighbour=True,
     description="value of {0} at which fixed points become exponentially many",
 )
 

@@ -150,6 +150,9 @@ class CriticalQuantity:
     options : tuple of str, which of n_units, n_steps, rng the function takes by keyword
     third : Third, optional
     description : str, what it is in more words, with ``{0}``, ``{1}`` for the paths
+    from_neighbour : bool
+        Whether the function starts from the present value of its first path, so that a search that failed is worth repeating from
+        the value that a neighbouring line has.
     """
 
     long_name: str
@@ -158,6 +161,7 @@ class CriticalQuantity:
     options: tuple[str, ...] = ()
     third: Third | None = None
     description: str = ""
+    from_neighbour: bool = False
 
     @property
     def form(self) -> str:

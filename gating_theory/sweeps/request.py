@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
         quantities = (quantities,)
     if isinstance(quantities, bytes) or not isinstance(quantities, Collection):
         raise TypeError(f"quantities must be a sequence of names, got {shown(quantities)}; allowed are {allowed}")
-    for name in quantities if np.ndim(quantities) else (None,):
+    for name in quantities if np.ndim(cast(Any, quantities)) else (None,):
         if not isinstance(name, str):
             raise TypeError(f"quantities must hold names, got {shown(name)}; allowed are {allowed}")
     asked = [_request(name, ensemble, allowed) for name in dict.fromkeys(quantities)]

@@ -15,8 +15,9 @@ from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..interop import readers
 from ..mean_field.fixed_points import fixed_points
+from ..networks.end_states import EndStates, end_states
 from ..networks.network import Network
-from ..networks.weight_statistics import WeightStatistics, shuffled, weight_overlaps, weight_statistics
+from ..networks.weight_statistics import WeightOrigin, WeightStatistics, shuffled, weight_origin, weight_overlaps, weight_statistics
 from ..results.encoding import require, require_shapes, result
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
@@ -37,6 +38,8 @@ __all__ = ["Diagnosis", "ModeSummary", "diagnose"]
 #: Sequences along which tangent vectors and gradients are followed, and steps of a run without input.
 _SEQUENCES = 4
 _FREE_STEPS = 100
+#: Starts from which it is seen where a network ends, and the amplitudes of those that are drawn at random.
+_STARTS, _AMPLITUDES = 64, (0.3, 3.0)
 #: Tolerance of masses: far below the counting error of any network that is diagonalised.
 _TOL = 1e-3
 #: Discs in which eigenvalues are compared with theory, by the share of them that they hold.
@@ -74,7 +77,7 @@ class ModeSummary:
 
 
 @result("diagnosis")
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """A report on the recurrent weights of a network, made by :func:`diagnose`. Printing it gives the text.
 
@@ -87,6 +90,7 @@ class Diagnosis:
         entries where the network's own is not known.
     weights : dict, {field: WeightStatistics}
     overlaps : dict, {(field, field): correlation of their matrices' entries}
+    origin : WeightOrigin, whether the weights look as initialised or as trained, and how sure that is
     driven : bool, whether the states were taken along given inputs
     n_states, n_steps : int, states looked at, length of the run
     eigenvalues : (S, d N) complex array, of the exact Jacobians at these states
@@ -103,6 +107,9 @@ class Diagnosis:
         around 0 and that of theory from the same sites; the discs hold 10, 30, 50, 70 and 90 % of the eigenvalues.
     structure_shuffled : float
         The same for the shuffled matrices, at the states they visit: what finite size alone gives.
+    ends : EndStates or None
+        Where the network ends without input (a Network with its frozen one) from states that it visits along the inputs, or from
+        random ones: its attractors. None where small differences grow along the run, or a state runs away.
     advice : list of str
     status : Status
         Code "ok" or, with ``ok`` False, "incomplete"; the words then say what could not be computed.
@@ -114,6 +121,7 @@ class Diagnosis:
     ensemble: Ensemble
     weights: dict[str, WeightStatistics]
     overlaps: dict[tuple[str, str], float]
+    origin: WeightOrigin
     driven: bool
     n_states: int
     n_steps: int
@@ -128,6 +136,7 @@ class Diagnosis:
     gradient: dict[int, float]
     structure: float
     structure_shuffled: float
+    ends: EndStates | None
     advice: list[str]
     status: Status
     sites: Sites = field(repr=False)
@@ -161,6 +170,7 @@ class Diagnosis:
             "assumes": self.assumes,
             "weights": {name: statistics.as_dict() for name, statistics in self.weights.items()},
             "overlaps": {" ".join(pair): value for pair, value in self.overlaps.items()},
+            "origin": self.origin.as_dict(),
             "driven": self.driven,
             "n_states": self.n_states,
             "n_steps": self.n_steps,
@@ -173,6 +183,7 @@ class Diagnosis:
             "lyapunov": _finite(self.lyapunov),
             "lyapunov_stderr": _finite(self.lyapunov_stderr),
             "gradient": {str(lag): _finite(value) for lag, value in self.gradient.items()},
+            "ends": None if self.ends is None else {"hits": self.ends.hits.tolist(), "n_moving": self.ends.n_moving},
             "advice": list(self.advice),
             "status": str(self.status),
             "eigenvalues": [[[z.real, z.imag] for z in row] for row in self.eigenvalues.tolist()],
@@ -180,6 +191,11 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return _text(self)
+
+    def __repr__(self) -> str:
+        ends = "" if self.ends is None else f", {_count(len(self.ends), 'end state')}"
+        mode = f"slowest mode {_steps(self.actual.slowest)} steps" if math.isfinite(self.actual.slowest) else "modes that grow"
+        return f"Diagnosis({self.source}: {mode}, exponent {self.lyapunov:.3g}, {self.origin.code} weights{ends}; print it)"
 
 
 @underflow_is_zero
@@ -203,6 +219,10 @@ def diagnose(
     Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
     is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the
     same gains and biases [T5]. The difference between the first two is structure in the weights.
+
+    Weights are told from initialisations by what shuffling their entries destroys. Where small differences shrink, the network is
+    also run without input from the states that it visits, and the distinct states in which it ends are counted: what it tells
+    apart for ever it holds in attractors, however fast its modes are. Advice for initialisations is not given to trained networks.
 
     Parameters
     ----------
@@ -285,7 +305,7 @@ class _Report:
         times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
         sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
         followed = min(_SEQUENCES, run.n_sequences)
-        with Progress(progress, 3 * n_states + followed + 3, "state") as tell:
+        with Progress(progress, 3 * n_states + followed + 4, "state") as tell:
             tell.note("eigenvalues")
             values, sites = self.eigenvalues(run, times, sequences, tell)
             tell.note("eigenvalues with shuffled weights")
@@ -308,6 +328,8 @@ class _Report:
             tell.note("theory of the ensemble")
             random = self.mean_field(ensemble)
             tell(1)
+            ends = self.ends(first) if np.mean(growth) <= 0.0 else None
+            tell(1)
         pooled = Sites.pooled(sites, "recorded network" if self.driven else "network")
         n = len(growth)
         result = Diagnosis(
@@ -316,6 +338,7 @@ class _Report:
             ensemble=ensemble,
             weights=weight_statistics(net),
             overlaps=weight_overlaps(net),
+            origin=weight_origin(net, self.rng),
             driven=self.driven,
             n_states=n_states,
             n_steps=run.n_steps,
@@ -330,6 +353,7 @@ class _Report:
             gradient=gradient,
             structure=structure[0],
             structure_shuffled=structure[1],
+            ends=ends,
             advice=[],
             status=Status("incomplete", "; ".join(self.notes), ok=False) if self.notes else Status("ok"),
             sites=pooled,
@@ -381,6 +405,22 @@ class _Report:
             return self.theory(Spectrum(points[-1], tol=_TOL)) if points else None
         except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"no mean field of the random ensemble: {error}")
+            return None
+
+    def ends(self, first):
+        """Where the network ends without input, from visited states or, where there were no inputs, random ones."""
+        run, net = self.run, self.run.network
+        if self.driven:
+            visited = run.states[first + 1 :].reshape(-1, *run.states.shape[2:])
+            starts = visited[self.rng.permutation(len(visited))[:_STARTS]]
+        else:
+            low, high = np.log(_AMPLITUDES)
+            sizes = np.exp(self.rng.uniform(low, high, _STARTS))
+            starts = np.array([net.random_state(self.rng, float(size)) for size in sizes])
+        try:
+            return end_states(net, starts)
+        except ConvergenceError as error:
+            self.notes.append(f"where the network ends is not known: {error}")
             return None
 
     def follow(self, n_sequences, tell):
@@ -443,10 +483,28 @@ _LEGEND = (
     "actual: eigenvalues of the Jacobian; theory, its sites: what iid weights of the same gains give at the same states",
     "shuffled: eigenvalues with the entries of each matrix shuffled; gain margin: all recurrent weights times this become unstable",
 )
+#: Distance from one below which a radius is told by it, and a gain margin below which modes are far from stable.
+_CLOSE, _LEAST_MARGIN = 5e-4, 0.01
 
 
 def _steps(value):
     return "grows" if math.isinf(value) else f"{value:.3g}"
+
+
+def _radius(value):
+    """A modulus, or where that would be rounded to one its distance."""
+    gap = 1.0 - value
+    return f"{value:.4f}" if abs(gap) >= _CLOSE else "1" if gap == 0.0 else f"1 {'-' if gap > 0 else '+'} {abs(gap):.1e}"
+
+
+def _margin(value):
+    if value is None:
+        return "-"
+    return f"below {_LEAST_MARGIN}" if value < _LEAST_MARGIN else "any" if math.isinf(value) else f"x {value:.3g}"
+
+
+def _count(number, what):
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _text(d):
@@ -462,20 +520,21 @@ def _text(d):
     for name, value in d.ensemble.parameter.items():
         lines.append(f"  parameter {name:<19} {value:>7.3f} {d.ensemble.parameter_std[name]:>7.3f}")
     lines.append(f"  iid normal matrices give {0.0:>29.2f} {1.0:>12.3f} {2.0:>10.3f} {0.0:>9.3f} {0:>9d}")
+    lines.append(f"  {d.origin}")
     columns = {"actual": d.actual, "theory, its sites": d.from_sites, "shuffled": d.shuffled}
     if d.random is not None:
         columns["theory, ensemble"] = d.random
-    lines += ["", f"modes (mean, {d.n_states} states)".ljust(26) + "".join(f"{name:>19}" for name in columns)]
+    lines += ["", f"modes (mean, {_count(d.n_states, 'state')})".ljust(26) + "".join(f"{name:>19}" for name in columns)]
 
     def row(label, values):
         lines.append(f"  {label:<24}" + "".join(f"{value:>19}" for value in values))
 
     row("slowest mode (steps)", [_steps(c.slowest) for c in columns.values()])
-    row("spectral radius", [f"{c.radius:.4f}" for c in columns.values()])
-    row("spectral abscissa", [f"{c.abscissa:.4f}" for c in columns.values()])
+    row("spectral radius", [_radius(c.radius) for c in columns.values()])
+    row("spectral abscissa", [_radius(c.abscissa) for c in columns.values()])
     for tau in d.actual.slow_fraction:
         row(f"slower than {tau:g} steps", [f"{100 * c.slow_fraction[tau]:.2f} %" for c in columns.values()])
-    row("gain margin", ["-" if c.gain_margin is None else f"x {c.gain_margin:.3g}" for c in columns.values()])
+    row("gain margin", [_margin(c.gain_margin) for c in columns.values()])
     lines += [f"  {text}" for text in _LEGEND]
     if d.random is not None:
         lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
@@ -488,6 +547,10 @@ def _text(d):
         f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {100 * d.structure:.2f} %, "
         f"with shuffled weights {100 * d.structure_shuffled:.2f} %"
     )
+    if d.ends is not None:
+        lines.append(
+            f"attractors, {'visited along the inputs, then' if d.driven else 'from random states,'} without input: {d.ends}"
+        )
     lines += [f"- {text}" for text in d.advice]
     if not d.status.ok:
         lines.append(f"note: {d.status}")
@@ -495,22 +558,40 @@ def _text(d):
 
 
 def _advice(d):
+    """What to do about an initialisation; of trained networks only what is so, for what to change is learned."""
+    holds = d.ends is not None and len(d.ends) > 1
     out = []
-    horizon = d.n_steps if d.driven else None
-    longest = max(d.gradient)
-    rate = d.gradient[longest] / longest
-    if d.actual.slowest < (horizon or 10):
-        against = f"the inputs are {horizon} steps long" if horizon else "that is very short"
+    if holds:
         out.append(
-            f"the slowest mode lives {d.actual.slowest:.3g} steps, {against}: for longer memory raise the bias of the slow gate, "
-            "or take an initialisation from gt.design"
+            f"it remembers for ever, in {len(d.ends)} attractors: modes say how fast a state falls into one of them, not how long "
+            "that is remembered"
         )
-    if math.isfinite(rate) and rate < 0.0 and -math.log(1e6) / rate < (horizon or 100):
-        out.append(f"gradients shrink by a million within {-math.log(1e6) / rate:.0f} steps: nothing further back is learned")
+    else:
+        out += _short_memory(d)
+    out += _gradients(d, holds)
     if d.lyapunov > 0.0 and not d.lyapunov < 2.0 * (0.0 if math.isnan(d.lyapunov_stderr) else d.lyapunov_stderr):
-        out.append(
-            f"small differences grow by exp({d.lyapunov:.3g}) a step: chaotic, gradients explode; lower the gain of the candidate"
-        )
+        advice = "" if d.origin.trained else "; lower the gain of the candidate"
+        out.append(f"small differences grow by exp({d.lyapunov:.3g}) a step: chaotic, gradients explode{advice}")
     if d.structure > max(3.0 * d.structure_shuffled, 0.02):
         out.append("the weights have structure that iid theory does not know: rely on the column 'actual'")
     return out
+
+
+def _short_memory(d):
+    horizon = d.n_steps if d.driven else None
+    if d.actual.slowest >= (horizon or 10):
+        return []
+    against = f"the inputs are {horizon} steps long" if horizon else "that is very short"
+    advice = ": for longer memory raise the bias of the slow gate, or take an initialisation from gt.design"
+    return [f"the slowest mode lives {d.actual.slowest:.3g} steps, {against}{'' if d.origin.trained else advice}"]
+
+
+def _gradients(d, holds):
+    longest = max(d.gradient)
+    rate = d.gradient[longest] / longest
+    if not (math.isfinite(rate) and rate < 0.0 and -math.log(1e6) / rate < (d.n_steps if d.driven else 100)):
+        return []
+    text = f"gradients shrink by a million within {-math.log(1e6) / rate:.0f} steps: "
+    if holds:
+        return [text + "further training does not see further back, what the attractors hold stays"]
+    return [text + ("further training does not see further back" if d.origin.trained else "nothing further back is learned")]

@@ -19,14 +19,17 @@ import csv
 import io as _io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import KINDS
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint, fixed_points
 from ..networks.network import Network
+from ..results.encoding import result
 from ..results.provenance import provenance
 from ..results.status import Status
 from ..running.blas import single_blas_thread
@@ -40,7 +43,7 @@ from ..support.types import Rng
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["validate", "Validation", "Row", "Case", "CASES", "sampled_sites", "verdict_of"]
+__all__ = ["validate", "Validation", "Row", "Case", "CASES", "cases_of", "sampled_sites", "verdict_of"]
 
 #: Standard deviations a difference may have. With about a hundred comparisons of a run a Gaussian exceeds four once in 150 runs.
 _SIGMAS = 4.0
@@ -50,34 +53,84 @@ _MISSING = 8.0
 _POPULATIONS = 6
 #: Steps that a network runs from a random state to forget it; the slowest cell here has timescales of some tens of steps.
 _STEPS = 150
+#: Where networks are looked at.
+_STATES = ("zero", "planted", "chaotic")
 #: Sites of a simulation that are kept for pictures.
 _SHOWN = 1500
 #: Tolerance of the populations and masses of the infinite network: well below what networks of a thousand units resolve.
 _TOL = 1e-4
 
 
+@result("validation_case")
 @dataclass(frozen=True)
 class Case:
     """An ensemble and the state at which its networks are looked at.
 
-    ``state`` is "zero" (the zero fixed point), "planted" (the largest mean-field fixed point, planted into a random network) or
-    "chaotic" (whatever a network runs into). ``discs``: (center, radius) whose masses are compared; ``taus`` for slow fractions;
-    ``lambdas`` for log|det|.
+    Attributes
+    ----------
+    name : str
+    cell : str or Cell, the name of a built-in cell, or one of your own
+    state : str
+        "zero" (the zero fixed point), "planted" (the largest mean-field fixed point, planted into a random network) or "chaotic"
+        (whatever a network runs into).
+    values : mapping, what ``Ensemble`` takes besides the cell, such as {"gain": 2, "bias": {"z": 1}}
+    discs : (center, radius) pairs whose masses are compared
+    taus : timescales of slow fractions, steps
+    lambdas : places where log|det| is compared
+
+    Raises
+    ------
+    TypeError, ValueError : no cell, another state
     """
 
     name: str
-    cell: str
+    cell: str | Cell
     state: str
     values: Mapping[str, Any]
     discs: tuple[tuple[complex, float], ...] = ((1.0, 0.2), (0.5, 0.3))
     taus: tuple[float, ...] = (10.0, 100.0)
     lambdas: tuple[complex, ...] = (1.0, 0.6 + 0.3j)
 
-    def ensemble(self) -> Ensemble:
-        """The Ensemble."""
-        from ..cell import builtin
+    def __post_init__(self) -> None:
+        if not isinstance(self.cell, (str, Cell)):
+            raise TypeError(f"cell must be a Cell or the name of a built-in one, got {self.cell!r}")
+        if self.state not in _STATES:
+            raise ValueError(f"state must be one of {list(_STATES)}, got {self.state!r}")
+        if not isinstance(self.values, Mapping):
+            raise TypeError(f'values must be a mapping such as {{"gain": 2}}, got {self.values!r}')
 
-        return Ensemble(getattr(builtin, self.cell), **self.values)
+    def ensemble(self) -> Ensemble:
+        """The Ensemble; ValueError for a cell that is not built in, and whatever Ensemble raises."""
+        from ..cell.builtin import BUILTIN, named
+
+        if isinstance(self.cell, str) and self.cell not in BUILTIN:
+            raise ValueError(f"cell must be a Cell or one of {list(BUILTIN)}, got {self.cell!r}")
+        return Ensemble(named(self.cell) if isinstance(self.cell, str) else self.cell, **self.values)
+
+
+def cases_of(ensemble: Ensemble) -> tuple[Case, ...]:
+    """The zero state and the largest fixed point of an ensemble of any cell, those of them that it has.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+
+    Returns
+    -------
+    tuple of Case
+
+    Raises
+    ------
+    TypeError : no Ensemble
+    CapabilityError, ConvergenceError : as ``fixed_points``
+    """
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    values = {kind: getattr(ensemble, kind) for kind in KINDS} | {"matrices": ensemble.matrices}
+    points, name = fixed_points(ensemble), ensemble.cell.name
+    found = [("zero state", "zero")] if points[0].is_zero else []
+    found += [] if points[-1].is_zero else [("largest fixed point", "planted")]
+    return tuple(Case(f"{name} {words}", ensemble.cell, state, values) for words, state in found)
 
 
 #: The cases that ``gating-theory validate`` runs.
@@ -109,6 +162,7 @@ def verdict_of(agrees: bool) -> Status:
     return Status("agree") if agrees else Status("disagree", "DISAGREE", ok=False)
 
 
+@result("validation_row")
 @dataclass(frozen=True)
 class Row:
     """One comparison.
@@ -125,6 +179,11 @@ class Row:
         Expected standard deviations of one network's value, from its sites and from its matrices given the sites (None for edges).
     verdict : Status, with the code "agree", or "disagree" where ``ok`` is False
     reason : str, empty where it agrees
+    tolerance : float or None
+        How far the measured mean may be from ``theory``; at the measured sites the comparison is sharper. None for edges.
+    margin : str
+        For edges what the worst network has, and what is allowed: f, the edge function at an eigenvalue beyond theory's edge; n,
+        the number of eigenvalues that theory expects beyond the outermost one.
     """
 
     case: str
@@ -139,6 +198,8 @@ class Row:
     spread_matrices: float | None
     verdict: Status
     reason: str = ""
+    tolerance: float | None = None
+    margin: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -150,9 +211,10 @@ class Row:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"verdict": str(self.verdict)}
 
 
+@result("validation")
 @dataclass(frozen=True)
 class Validation:
-    """All rows of a validation, with the eigenvalues behind them.
+    """All rows of a validation, with the eigenvalues behind them. Printing it gives the table.
 
     Attributes
     ----------
@@ -160,12 +222,17 @@ class Validation:
     clouds : dict, case name -> complex eigenvalues of the measured networks
     sites : dict, case name -> Sites behind the theory where it comes from simulation (chaotic states), thinned for pictures
     seed : the seed, or None
+    cases : tuple of Case, in the order of the rows
     """
 
     rows: tuple[Row, ...]
-    clouds: dict[str, np.ndarray] = field(repr=False, compare=False)
-    sites: dict[str, Sites] = field(repr=False, compare=False)
+    clouds: dict[str, np.ndarray] = field(repr=False)
+    sites: dict[str, Sites] = field(repr=False)
     seed: int | None = None
+    cases: tuple[Case, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.status}\n\n{self.table()}"
 
     @property
     def ok(self) -> bool:
@@ -200,19 +267,22 @@ class Validation:
     def table(self) -> str:
         """The rows as an aligned text table, with a legend."""
         lines, case = [], None
-        head = f"  {'quantity':<32}{'theory':>9}{'at sites':>10}{'measured':>10}{'sites':>9}{'matrices':>10}  verdict"
+        head = f"  {'quantity':<32}{'theory':>9}{'at sites':>10}{'measured':>10}{'sites':>9}{'matrices':>10}{'within':>9}  verdict"
         for row in self.rows:
             if row.case != case:
                 case = row.case
                 lines += ["", f"{case}: {row.n_networks} networks of {row.n_units} units", head]
             numbers = f"{row.theory:>9.4f}{row.at_sites:>10.4f}{row.measured:>10.4f}{row.spread_sites:>9.4f}"
             numbers += f"{'-':>10}" if row.spread_matrices is None else f"{row.spread_matrices:>10.4f}"
-            lines.append(f"  {row.quantity:<32}{numbers}  {row.verdict}" + (f" ({row.reason})" if row.reason else ""))
+            numbers += f"{'-':>9}" if row.tolerance is None else f"{row.tolerance:>9.4f}"
+            why = row.reason or row.margin
+            lines.append(f"  {row.quantity:<32}{numbers}  {row.verdict}" + (f" ({why})" if why else ""))
         lines += [
             "",
             "theory: infinite network; at sites: theory at the sites of the measured networks; sites, matrices: expected standard",
-            f"deviations of one network from either cause. Agreement: means over networks within {_SIGMAS:g} of these, and at",
-            "the edges no eigenvalue far beyond and no gap within (gating_theory/validation/comparison.py says how far).",
+            f"deviations of one network from either cause. Agreement: means over networks within {_SIGMAS:g} of these; measurement",
+            "and theory may differ by as much as stands under within. At the edges no eigenvalue far beyond, where the edge",
+            "function f has fallen off, and no gap: theory must not expect too many eigenvalues n beyond the outermost one.",
             str(self.status),
         ]
         return "\n".join(lines[1:]) + "\n"
@@ -242,7 +312,7 @@ def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> Sit
 
 
 def validate(
-    cells: Sequence[str] | str = ("GRU", "LSTM"),
+    cells: Sequence[str | Ensemble] | str | Ensemble = ("GRU", "LSTM"),
     n_units: int | None = None,
     n_networks: int = 3,
     rng: int | None = 0,
@@ -255,8 +325,9 @@ def validate(
 
     Parameters
     ----------
-    cells : sequence of str
-        Which of the built-in cases to run, by their cells.
+    cells : sequence of str or Ensemble, or one of these
+        Which of the built-in cases to run, by their cells. Of an Ensemble, of your own cell for instance, the zero state and the
+        largest fixed point are compared (:func:`cases_of`).
     n_units : int >= 50 or None
         Units of a network. Default: 800, and 500 for cells with two state variables.
     n_networks : int >= 1
@@ -276,28 +347,30 @@ def validate(
     Raises
     ------
     TypeError, ValueError : bad arguments
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> result = gt.validate(gt.Ensemble(gt.JANET, gain=2.0), n_units=100, n_networks=2)
+    >>> result.ok
+    True
     """
-    if isinstance(cells, str):
-        cells = (cells,)
-    known = sorted({case.cell for case in CASES})
-    unknown = [name for name in cells if name not in known]
-    if unknown:
-        raise ValueError(f"cells has the unknown entry {unknown[0]!r}; allowed are {known}")
     if n_units is not None:
         n_units = integer("n_units", n_units, low=50)
     n_networks = integer("n_networks", n_networks, low=1)
     if rng is not None:
         rng = integer("rng", rng)
-    if cases is None:
-        cases = [case for case in CASES if case.cell in cells]
-        places = [CASES.index(case) for case in cases]
-    else:
-        cases = list(cases)
-        places = list(range(len(cases)))
     check_executor(executor)
     check_progress(progress)
+    numbered = _cases(cells) if cases is None else dict(enumerate(cases))
+    cases, places = list(numbered.values()), list(numbered)
+    for case in cases:
+        if not isinstance(case, Case):
+            raise TypeError(f"cases must hold Cases, got {case!r}")
     if not cases:
         raise ValueError("cells must name at least one cell, got none")
+    if len({case.name for case in cases}) < len(cases):
+        raise ValueError(f"cases must have names of their own, got {[case.name for case in cases]}")
     seeds = np.random.SeedSequence(rng).spawn(max(places) + 1)
     tasks = [(case, n_units, n_networks, seeds[place]) for case, place in zip(cases, places)]
     # the longest first, so that no worker is left alone with it at the end
@@ -311,7 +384,27 @@ def validate(
         clouds[ordered[i][0].name] = cloud
         if population is not None:
             sites[ordered[i][0].name] = population
-    return Validation(tuple(rows), clouds, sites, rng)
+    return Validation(tuple(rows), clouds, sites, rng, tuple(cases))
+
+
+def _cases(cells):
+    """{number: Case}: built-in cases by their cells, then those of ensembles. The number of a built-in one is always the same."""
+    if isinstance(cells, (str, Ensemble)):
+        cells = (cells,)
+    if not hasattr(cells, "__iter__"):
+        raise TypeError(f"cells must be names of cells or Ensembles, got {cells!r}")
+    names, ensembles, known = [], [], sorted({case.cell for case in CASES})
+    for item in cells:
+        if isinstance(item, Ensemble):
+            ensembles.append(item)
+        elif isinstance(item, Cell):
+            raise TypeError(f"cells must hold names or Ensembles, got {item!r}: give Ensemble(cell, gain=...)")
+        elif item not in known:
+            raise ValueError(f"cells has the unknown entry {item!r}; allowed are {known}, and Ensembles of any cell")
+        else:
+            names.append(item)
+    own = [case for ensemble in ensembles for case in cases_of(ensemble)]
+    return {i: case for i, case in enumerate(CASES) if case.cell in names} | dict(enumerate(own, start=len(CASES)))
 
 
 def _run_case(case, n_units, n_networks, seed):
@@ -432,7 +525,7 @@ class _Comparison:
         return (0.25 * np.log(self.d * self.n) + 2.0) / self.n
 
     def edge_reasons(self, spectrum, bulk, own):
-        """What is wrong with radius and abscissa, given the sites: two strings, empty where nothing is.
+        """What is wrong with radius and abscissa, given the sites, and how far they are off: two Edges.
 
         The edge function, which is 1 on the boundary, is itself an average over N sites and known to N^{-1/2}: the outermost of N
         eigenvalues may lie where it is below 1 by a few times that. The other way, the number of eigenvalues that theory has
@@ -445,22 +538,25 @@ class _Comparison:
             ("circle of the spectral radius", own[0], own[0] * angles, bulk[np.argmax(np.abs(bulk))]),
             ("line of the abscissa", own[1], own[1] + 1j * heights, bulk[np.argmax(bulk.real)]),
         )
-        reasons = []
+        edges = []
         for k, (name, value, line, z) in enumerate(places):
-            reason = ""
+            reason, inside, beyond = "", np.nan, np.nan
             top = float(spectrum.edge_function(line).max())
             f = spectrum.edge_function(z)
             size = (abs(z), z.real)[k]
             if not layer < top < 1.0 / layer:
                 reason = f"edge function up to {top:.3f} on the {name}"
-            elif size > value and f < layer:
-                reason = f"eigenvalue {z:.3f} where the edge function is {f:.3f} < {layer:.3f}"
-            elif size < value:
+            elif size > value:
+                inside = f
+                if f < layer:
+                    reason = f"eigenvalue {z:.3f} where the edge function is {f:.3f} < {layer:.3f}"
+            else:
                 outside = 1.0 - spectrum.mass(0.0, size, tol=_TOL) if k == 0 else self.mass_right_of(spectrum, size, own)
-                if self.d * self.n * outside > _MISSING:
-                    reason = f"theory has {self.d * self.n * outside:.1f} eigenvalues beyond {z:.3f}"
-            reasons.append(reason)
-        return reasons
+                beyond = self.d * self.n * max(0.0, outside)
+                if beyond > _MISSING:
+                    reason = f"theory has {beyond:.1f} eigenvalues beyond {z:.3f}"
+            edges.append(_Edge(reason, inside, layer, beyond))
+        return edges
 
     def mass_right_of(self, spectrum, x, own):
         """Fraction of the eigenvalues with a real part above x, by the midpoint rule on a box; two digits are plenty."""
@@ -473,20 +569,41 @@ class _Comparison:
     def row(self, k, theory, own, measured, shift, spread, matrices, edges):
         root = np.sqrt(self.m)
         at_sites = _SIGMAS * spread / root + abs(shift) + _TOL
+        tolerance = None
         if edges:
-            reasons = [e for e in edges if e]
+            reasons = [e.reason for e in edges if e.reason]
             gap = abs(own.mean() - theory)
             if gap > at_sites:
                 reasons.append(f"theory at the sites off by {gap:.3g}, expected up to {at_sites:.3g}")
         else:
             reasons = []
             given = _SIGMAS * matrices / root + self.matrix_shift(k) + _TOL
+            tolerance = float(np.hypot(at_sites, given))
             for gap, limit, what in (
-                (abs(measured.mean() - theory), np.hypot(at_sites, given), "off"),
+                (abs(measured.mean() - theory), tolerance, "off"),
                 (abs(measured.mean() - own.mean()), given, "off, given the sites,"),
             ):
                 if gap > limit:
                     reasons.append(f"{what} by {gap:.3g}, expected up to {limit:.3g}")
         values = (float(theory), float(own.mean()), float(measured.mean()), self.n, self.m)
         values += (float(shift), float(spread), None if edges else float(matrices))
-        return Row(self.case.name, self.names[k], *values, verdict_of(not reasons), "; ".join(reasons))
+        verdict = verdict_of(not reasons)
+        return Row(self.case.name, self.names[k], *values, verdict, "; ".join(reasons), tolerance, _margin(edges))
+
+
+class _Edge(NamedTuple):
+    """How an edge of one network compares: where ``inside`` and ``beyond`` do not apply they are NaN."""
+
+    reason: str
+    inside: float  # the edge function at the outermost eigenvalue, where that lies beyond theory's edge
+    layer: float  # how small that may be
+    beyond: float  # how many eigenvalues theory has beyond the outermost one, where that lies within
+
+
+def _margin(edges):
+    """The worst of some networks beside what is allowed."""
+    inside = [edge.inside for edge in edges if not np.isnan(edge.inside)]
+    beyond = [edge.beyond for edge in edges if not np.isnan(edge.beyond)]
+    parts = [f"f {min(inside):.3f} >= {edges[0].layer:.3f}"] if inside else []
+    parts += [f"n {max(beyond):.1f} <= {_MISSING:g}"] if beyond else []
+    return ", ".join(parts)

@@ -19,7 +19,7 @@ from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
 from ..support.types import Progress as Wanted
 from ..sweeps.phase_diagram import phase_diagram
-from .comparison import CASES, Validation, verdict_of
+from .comparison import Validation, verdict_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -151,7 +151,7 @@ def write_report(
     for name, (areas, lines) in datasets.items():
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
-    cases = [case for case in CASES if case.name in validation.clouds]
+    cases = validation.cases
     plans: list[tuple] = [
         (name, cases, validation) for name in ("densities", "timescales", "spectra") if cases
     ]  # the longest first

@@ -16,6 +16,27 @@ def test_ensembles():
     assert cell_of("JANET") is gt.JANET
 
 
+def test_a_cell_from_a_file(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import sympy as sp, gating_theory as gt\n"
+        "h, y = sp.symbols('h y', real=True)\n"
+        "cell, other = gt.Cell(name='mine', state=[h], fields=[y], messages=[h], update=[sp.tanh(y)]), 3\n"
+    )
+    assert cell_of(f"{file}:cell").name == "mine"
+    assert ensemble_of(parser().parse_args(["spectrum", "--cell", f"{file}:cell", "--gain", "2"])).gain == {"y": 2.0}
+    for name in ("other", "nothing"):
+        with pytest.raises(ValueError, match=f"mine.py must define a Cell called {name}, got"):
+            cell_of(f"{file}:{name}")
+    with pytest.raises(FileNotFoundError, match="there is no file .*absent.py"):
+        cell_of(f"{tmp_path}/absent.py:cell")
+    file.write_text("1 / 0\n")
+    with pytest.raises(ValueError, match="mine.py ends in ZeroDivisionError: division by zero"):
+        cell_of(f"{file}:cell")
+    with pytest.raises(ValueError, match="or FILE.py:NAME, got 'mine'"):
+        cell_of("mine")
+
+
 def test_axes():
     path, values = axis_of("gain.h=1:3:5")
     assert path == "gain.h"

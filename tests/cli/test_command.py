@@ -46,6 +46,8 @@ import gating_theory as gt
         (("derive", "gru.edge", "--cell", "GRU"), "neither"),
         (("validate", "--cells", "JANET"), "JANET"),
         (("validate", "--n-units", "3"), "50"),
+        (("validate", "--cell", "missing.py:cell"), "there is no file 'missing.py'"),
+        (("spectrum", "--cell", "missing.py:cell"), "there is no file 'missing.py'"),
         (("diagnose", "missing.pt"), "there is no file 'missing.pt'"),
         (("diagnose", __file__, "--inputs", "missing.npy"), "there is no file 'missing.npy'"),
         (("portrait", "missing.json"), "there is no file 'missing.json'"),

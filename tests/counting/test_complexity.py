@@ -119,6 +119,20 @@ def test_cells_that_are_the_same_at_their_fixed_points():
     assert abs(gt.complexity(gt.Ensemble(gt.MGU, gain=4.0)).value - gt.complexity(gru(4.0, 4.0)).value) < 1e-12
 
 
+@pytest.mark.parametrize("method", ["annealed", "mean_field"])
+@pytest.mark.parametrize("eps", [1e-2, 1e-3])
+def test_errors_near_an_onset_are_relative(eps, method):
+    """Four networks that are one and the same at their fixed points: rates as small as 4e-13 agree within their errors."""
+    gain = 1.0 + eps
+    same = [vanilla(gain), gru(2.0 * gain, 0.0)]
+    same += [gt.Ensemble(gt.LiGRUTanh, gain={"h": gain, "z": 7.0}), gt.Ensemble(gt.JANET, gain={"g": gain, "f": 3.0})]
+    results = [gt.complexity(e, method) for e in same]
+    for one in results:
+        assert one.error < 1e-6 * one.value
+        # an error is an estimate, and the moments' own is measured to a factor
+        assert abs(one.value - results[0].value) < 3.0 * (one.error + results[0].error)
+
+
 def test_speed_gates_and_their_biases_drop_out():
     bare = gt.complexity(gru(3.0, 4.0))
     dressed = gt.complexity(gt.Ensemble(gt.GRU, gain={"z": 6, "h": 3, "r": 4}, bias={"z": 2.0}, bias_std={"z": 1.0}))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import gating_theory as gt
 from gating_theory.counting.functional import ComplexityFunctional
 from gating_theory.counting.kac_rice import Sampler, TiltedLaw
+
+h, y = sp.symbols("h y_h", real=True)
 
 
 def gru(a_h, a_r):
@@ -47,6 +50,15 @@ def test_indices_add_up_to_one(ensemble):
     found = gt.kac_rice(ensemble, 4, 6000, rng=1)
     assert abs(found.degree - 1.0) < 4.0 * found.degree_stderr and found.degree_stderr < 0.1
     assert found.mean > 0.9
+
+
+@pytest.mark.parametrize("expression, gain", [(sp.exp(-(y**2)), 3.0), (sp.tanh(y) / 20, 18.0)], ids=["no zero state", "small"])
+def test_indices_of_own_cells_add_up_to_one(expression, gain):
+    """A message that vanishes nowhere, and one that is never above 1/20 and has no ridge."""
+    cell = gt.Cell(name="own", state=[h], fields=[y], messages=[h], update=[expression])
+    found = gt.kac_rice(gt.Ensemble(cell, gain=gain), 4, 6000, rng=1)
+    assert abs(found.degree - 1.0) < 4.0 * found.degree_stderr and found.degree_stderr < 0.1
+    assert found.mean >= 1.0
 
 
 @pytest.mark.slow

@@ -123,6 +123,17 @@ def test_a_state_that_decays_slowly(n):
     assert np.all(h2[small[0] + 100 :] < h2[small[0] : -100])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_tangent_shrinks_as_the_decaying_state_itself(dtype):
+    """Near zero the map is linear: both end in its slowest mode, the state through squares of 1e-300 to zero itself."""
+    run = gt.simulate(gt.Ensemble(gt.Vanilla, gain=0.5), 100, 1300, rng=1, record=0, dtype=dtype, tangent=True)
+    h2 = run.state_moments[:, 0]
+    rate = 0.5 * np.log(h2[400] / h2[200]) / 200
+    # a complex mode beats: by a factor of two or so over two hundred steps
+    assert run.growth[200:400].mean() == pytest.approx(rate, abs=np.log(2) / 200)
+    assert run.growth[1000:1200].mean() == pytest.approx(rate, abs=0.01) and h2[-1] == 0.0
+
+
 def test_correlations_are_products_of_messages():
     ens = ENSEMBLES["GRU"]
     run = gt.simulate(ens, 300, 12, rng=0, record=300)

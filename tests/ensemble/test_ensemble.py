@@ -11,6 +11,11 @@ from strategies import leaky, random_ensembles
 import gating_theory as gt
 
 
+def test_the_name_of_a_cell_is_told_what_to_write():
+    with pytest.raises(TypeError, match="cell must be a Cell, such as gating_theory.GRU, got 'GRU'$"):
+        gt.Ensemble("GRU")
+
+
 def test_an_infinite_gain_is_told_what_to_take_instead():
     for gain, name in ((np.inf, "gain"), ({"z": float("inf")}, r"gain\['z'\]")):
         with pytest.raises(

@@ -50,7 +50,7 @@ def test_the_law_has_these_means_and_spreads(data):
     means += [ensemble.value(f"parameter.{name}") for name in cell.parameter_names]
     np.testing.assert_array_equal(law.means, means)
     K, P = cell.n_fields, len(cell.parameters)
-    assert law.stds.shape == (3, K + P) and len(law.strips) == len(law.stiff) == K + P
+    assert law.stds.shape == (3, K + P) and len(law.shapes) == K + P
     np.testing.assert_allclose(law.stds[:, :K] ** 2, random.variance(batch), rtol=1e-14, atol=1e-300)
     np.testing.assert_array_equal(law.stds[:, K:], [[ensemble.value(f"parameter_std.{n}") for n in cell.parameter_names]] * 3)
     # one set of moments is a batch of one
@@ -68,7 +68,8 @@ def test_negligible_gains_count_as_zero():
     np.testing.assert_array_equal(RandomFields(ensemble, negligible=1e-9).gain2, [0.0, 0.25, 4.0])
     np.testing.assert_array_equal(RandomFields(ensemble).gain2, squared(np.array([1e-9, 0.5, 2.0])))
     half = RandomFields(ensemble, strip=0.5)
-    assert half.strips == tuple(0.5 * s for s in RandomFields(ensemble).strips)
+    for v, shape in enumerate(RandomFields(ensemble).shapes[v] for v in range(3)):
+        assert half.shapes[v].strip == 0.5 * shape.strip and set(shape.breaks) < set(half.shapes[v].breaks)
 
 
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "PeepholeLSTM"])

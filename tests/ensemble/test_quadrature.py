@@ -1,5 +1,6 @@
 """Gaussian quadrature against mpmath, factorised averages against brute force."""
 
+from dataclasses import replace
 from functools import cache
 
 import mpmath as mp
@@ -8,6 +9,7 @@ import pytest
 from scipy.special import expit
 
 import gating_theory as gt
+from gating_theory.cell.probes import Shape
 from gating_theory.ensemble.quadrature import FieldLaw, gaussian_rule
 
 FUNCTIONS = {"tanh2": (lambda y: np.tanh(y) ** 2, lambda y: mp.tanh(y) ** 2), "sigma2": (lambda y: expit(y) ** 2, None)}
@@ -26,14 +28,25 @@ def _exact(name, mean, std):
         return float(mp.fsum(w * v for w, v in zip(weights, values)) / mp.fsum(weights))
 
 
+#: tanh has its poles at i pi/2; the same with nodes that cluster at 0; the same in sections.
+TANH = Shape(np.pi / 2, 2.0)
+SHAPES = {
+    "even": TANH,
+    "clustered": Shape(np.pi / 2, 2.0, centre=0.0),
+    "sections": Shape(0.0, 2.0, breaks=tuple(np.array([-20, -12, -7, -4, -2.5, -1.2, 0, 1.2, 2.5, 4, 7, 12, 20]).tolist())),
+}
+
+
 @pytest.mark.parametrize("tol", [1e-6, 1e-10, 1e-13])
 @pytest.mark.parametrize("std", [0.3, 1.0, 3.0, 10.0])
 @pytest.mark.parametrize("mean", [0.0, 1.5])
 @pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_moments(name, mean, std, tol):
     strip = np.pi / 2 if name == "tanh2" else np.pi
-    for stiff in (False, True):
-        nodes, weights = gaussian_rule(mean, [std], tol, strip=strip, stiff=stiff)
+    for kind, shape in SHAPES.items():
+        if kind != "sections":
+            shape = replace(shape, strip=strip, length=2.0 * strip / TANH.strip)
+        nodes, weights = gaussian_rule(mean, [std], tol, shape)
         assert nodes.shape == weights.shape == (1, nodes.shape[1])
         assert weights.sum() == pytest.approx(1, abs=1e-14)
         value = float(weights[0] @ FUNCTIONS[name][0](nodes[0]))
@@ -43,7 +56,7 @@ def test_moments(name, mean, std, tol):
 
 def test_moments_of_the_gaussian_itself():
     for mean, std in [(0.0, 1.0), (-2.0, 0.5), (0.7, 5.0)]:
-        nodes, weights = gaussian_rule(mean, [std], 1e-13)
+        nodes, weights = gaussian_rule(mean, [std], 1e-13, TANH)
         x = (nodes[0] - mean) / std
         moments = [float(weights[0] @ x**k) for k in (1, 2, 3, 4)]
         # tails beyond the reach weigh reach^4 more in the fourth moment
@@ -52,8 +65,8 @@ def test_moments_of_the_gaussian_itself():
 
 def test_batches_share_nodes_for_the_widest():
     std = np.array([0.0, 0.1, 2.0, 10.0])
-    for stiff in (False, True):
-        nodes, weights = gaussian_rule(0.3, std, 1e-10, stiff=stiff)
+    for shape in SHAPES.values():
+        nodes, weights = gaussian_rule(0.3, std, 1e-10, shape)
         assert nodes.shape == weights.shape and nodes.shape[0] == 4
         value = np.einsum("bn,bn->b", weights, np.tanh(nodes) ** 2)
         assert value[0] == pytest.approx(np.tanh(0.3) ** 2, rel=1e-14)
@@ -63,22 +76,22 @@ def test_batches_share_nodes_for_the_widest():
 
 def test_stiff_rules_resolve_a_step_of_any_width():
     for width in (1e-2, 1e-4, 1e-7):
-        nodes, weights = gaussian_rule(0.0, [1.0], 1e-10, stiff=True)
+        nodes, weights = gaussian_rule(0.0, [1.0], 1e-10, SHAPES["clustered"])
         value = float(weights[0] @ np.tanh(nodes[0] / width) ** 2)
         # E tanh(y/w)^2 = 1 - E sech^2(y/w) = 1 - 2 w / sqrt(2 pi) + O(w^3)
         assert value == pytest.approx(1 - 2 * width / np.sqrt(2 * np.pi), abs=width**3 + 1e-8)
 
 
 def test_no_spread_is_one_node():
-    nodes, weights = gaussian_rule(0.7, [0.0, 0.0], 1e-10)
+    nodes, weights = gaussian_rule(0.7, [0.0, 0.0], 1e-10, TANH)
     np.testing.assert_array_equal(nodes, [[0.7], [0.7]])
     np.testing.assert_array_equal(weights, [[1.0], [1.0]])
 
 
 def test_refine_divides_the_step():
-    for stiff in (False, True):
-        coarse, _ = gaussian_rule(0.0, [1.0], 1e-4, stiff=stiff)
-        fine, weights = gaussian_rule(0.0, [1.0], 1e-4, stiff=stiff, refine=3)
+    for shape in SHAPES.values():
+        coarse, _ = gaussian_rule(0.0, [1.0], 1e-4, shape)
+        fine, weights = gaussian_rule(0.0, [1.0], 1e-4, shape, refine=3)
         assert 2.5 < fine.shape[1] / coarse.shape[1] < 3.5
         assert weights.sum() == pytest.approx(1, abs=1e-14)
         error = abs(float(weights[0] @ np.tanh(fine[0]) ** 2) - _exact("tanh2", 0.0, 1.0))
@@ -98,7 +111,7 @@ def test_mean_of_products_is_the_tensor_sum(name):
     if name == "PeepholeLSTM":
         means[K:] = [0.0, 0.0, -0.5]  # the output gate's peephole feeds nothing back: no memory runs away
     compiled = cell.compiled
-    law = FieldLaw(means, stds, compiled.strips + (np.pi / 2,) * P, (False,) * (K + P))
+    law = FieldLaw(means, stds, compiled.shapes)
     x, w = np.polynomial.hermite_e.hermegauss(14)
     w = w / w.sum()
     for row in range(2):
@@ -115,18 +128,18 @@ def test_mean_of_products_is_the_tensor_sum(name):
 
 
 def test_even_variables_need_half_the_nodes():
-    law = FieldLaw(np.zeros(1), np.array([[2.0]]), (np.pi / 2,), (False,))
+    law = FieldLaw(np.zeros(1), np.array([[2.0]]), (TANH,))
     (full,), (w_full,), _ = law.grid([0], 1e-10)
     (half,), (w_half,), _ = law.grid([0], 1e-10, even=(0,))
     assert half.size == full.size // 2 + 1 and w_half.sum() == pytest.approx(1, abs=1e-14)
     assert float(w_half[0] @ np.tanh(half[0]) ** 2) == pytest.approx(float(w_full[0] @ np.tanh(full[0]) ** 2), rel=1e-13)
-    biased = FieldLaw(np.ones(1), np.array([[2.0]]), (np.pi / 2,), (False,))
+    biased = FieldLaw(np.ones(1), np.array([[2.0]]), (TANH,))
     (kept,), _, _ = biased.grid([0], 1e-10, even=(0,))
     assert kept.min() < 0  # a biased field is not even
 
 
 def test_too_large_grids_say_what_they_reached():
-    law = FieldLaw(np.zeros(3), np.full((1, 3), 5.0), (np.pi / 2,) * 3, (False,) * 3)
+    law = FieldLaw(np.zeros(3), np.full((1, 3), 5.0), (TANH,) * 3)
     values, weights, tol = law.grid([0, 1, 2], 1e-12, max_nodes=20_000)
     assert tol > 1e-12
     assert np.prod([w.shape[1] for w in weights]) <= 20_000

@@ -214,6 +214,18 @@ def test_tricritical_in_the_bias():
         gt.tricritical(gt.Ensemble(gt.GRU, gain={"r": 4}), "bias.r", "gain.h", (1.0, 2.0))
 
 
+def test_tricritical_points_that_do_not_exist_or_lie_at_the_end():
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 4})
+    with pytest.raises(gt.NoCriticalValue, match="nothing changes with 'gain.z'"):
+        gt.tricritical(ensemble, "gain.z", "gain.h")
+    with pytest.raises(gt.NoCriticalValue, match="no onset in 'gain.z' for any 'gain.r'"):
+        gt.tricritical(ensemble, "gain.r", "gain.z")
+    with pytest.raises(gt.CapabilityError, match="'h': 0.0}\\) has no zero state when 'bias.h' varies"):
+        gt.tricritical(ensemble, "bias.h", "gain.h")
+    for bounds in ((math.sqrt(8), 5.0), (1.0, math.sqrt(8))):
+        assert float(gt.tricritical(ensemble, "gain.r", "gain.h", bounds)) == pytest.approx(math.sqrt(8), rel=1e-10)
+
+
 # --- cells with kinks, messages that are not linear, no zero state
 
 
@@ -240,6 +252,19 @@ def test_onset_of_cells_with_kinks(update, alpha, discontinuous):
     assert value.discontinuous is discontinuous
     born = gt.fold(gt.Ensemble(_one_field(update)), "gain.h")
     assert born.discontinuous is discontinuous and (born < value if discontinuous else born == value)
+
+
+@pytest.mark.parametrize("present, sign", [(-0.5, -1), (0.0, 1), (0.1, 1), (30.0, 1)])
+def test_of_two_onsets_the_nearest_one(present, sign):
+    # alpha = a_h^2 / cosh(b_z)^4, twice 1 within 3 % of the range
+    y_z = sp.Symbol("y_z", real=True)
+    update = (1 - sp.tanh(y_z) ** 2) * sp.tanh(_y)
+    cell = gt.Cell(name="lid", state=[_h], fields=[y_z, _y], messages=[_h, _h], update=[update], fixed_point=[update])
+    ensemble = gt.Ensemble(cell, gain={"z": 0.0, "h": 2.0}, bias={"z": present})
+    assert float(gt.onset(ensemble, "bias.z")) == pytest.approx(sign * math.acosh(math.sqrt(2)), rel=1e-12)
+    assert float(gt.fold(ensemble, "bias.z")) == pytest.approx(sign * math.acosh(math.sqrt(2)), rel=1e-12)
+    near_one = ensemble.replace({"gain.h": 1.0 + 1e-4})  # two within 1.4e-2 of each other: a part of 2e-4 of the range
+    assert float(gt.onset(near_one, "bias.z")) == pytest.approx(sign * math.acosh(math.sqrt(1.0 + 1e-4)), rel=1e-8)
 
 
 def test_onset_of_a_relu_candidate():

@@ -125,14 +125,14 @@ def compare(path, points):
         assert change == (2 if fold.larger else -2), (path.ensemble, path.parameter, fold, change)
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(path=paths())
 def test_folds_are_where_the_number_of_roots_changes(path):
     compare(path, 250)
 
 
 @pytest.mark.nightly
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(path=paths())
 def test_folds_are_where_the_number_of_roots_changes_at_length(path):
     compare(path, 1000)

@@ -37,5 +37,19 @@ def own_cell():
     )
 
 
+def with_candidate(f):
+    """A leaky cell whose candidate is any function of its field: f(y_h) with y_h a sympy Symbol."""
+    h, y_z, y_h = sp.symbols("h y_z y_h", real=True)
+    z = gt.sigma(y_z)
+    return gt.Cell(
+        name="T",
+        state=[h],
+        fields=[y_z, y_h],
+        messages=[h, h],
+        update=[z * h + (1 - z) * f(y_h)],
+        fixed_point=[f(y_h)],
+    )
+
+
 def cell_of(name):
     return own_cell() if name == "mine" else getattr(gt, name)

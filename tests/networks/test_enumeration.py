@@ -325,6 +325,19 @@ def test_few_hits_leave_an_estimate_of_what_is_missing():
     assert (result.n_missing[result.hits >= 3] == 0).all() and (result.hits[result.n_missing > 0] == 1).all()
 
 
+def test_counts_that_the_degree_shows_to_be_short_are_lower_bounds():
+    """After one round of a hard search: what the degree lacks is in ``n_missing``, and averages are called lower bounds."""
+    result = gt.count_fixed_points(gt.Ensemble(gt.LSTM, gain=6.0), 8, 24, rng=0, max_rounds=1)
+    short = result.degree != result.complete_degree
+    assert short.any() and not result.complete[short].any()
+    assert (result.n_missing >= np.abs(1 - result.degree)).all()
+    assert np.array_equal(result.complete, result.settled & ~short)
+    assert "E n >= " in str(result) and "E log n >= " in str(result)
+    assert np.array_equal(result.to_dataset()["complete"].values, result.complete)
+    whole = gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0), 4, 6, rng=0)
+    assert whole.complete.all() and "E n = " in str(whole)
+
+
 def test_cells_without_a_closed_form_have_no_degree_to_check():
     """Their sites may jump from one fixed state to another."""
     result = gt.count_fixed_points(gt.Ensemble(gt.PeepholeLSTM, gain=3.0), 3, 4, rng=0)

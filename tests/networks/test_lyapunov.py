@@ -175,15 +175,29 @@ def test_the_sum_rule(name, interval):
 
 
 def test_the_sum_rule_over_all_steps():
-    """With 8 steps all of them are checked: then the sum is that of the exponents, and a determinant by hand agrees too."""
+    """The sum is that of the exponents, and determinants by hand over the same steps agree with both."""
     net = network("LSTM", 20)
     start = net.run(net.random_state(0), 30)
-    result = gt.lyapunov_spectrum(net, n_steps=8, state=start, transient=0, tangent_transient=4, interval=1, rng=0)
-    states = net.run(start, 12, trajectory=True)
-    by_hand = np.mean([np.linalg.slogdet(net.jacobian(state))[1] for state in states[4:12]])
+    result = gt.lyapunov_spectrum(net, n_steps=20, state=start, transient=0, tangent_transient=4, interval=1, rng=0)
+    states = net.run(start, 24, trajectory=True)
+    by_hand = np.mean([np.linalg.slogdet(net.jacobian(state))[1] for state in states[4:24]])
     assert result.sum_rule[0] == pytest.approx(result.exponents.sum(), rel=1e-12)
     assert result.exponents.sum() == pytest.approx(by_hand, rel=1e-8)
-    assert result.state == pytest.approx(states[12], abs=1e-12)
+    assert result.sum_rule[1] == pytest.approx(by_hand, rel=1e-12)
+    assert result.state == pytest.approx(states[24], abs=1e-12)
+
+
+def test_the_sum_rule_on_an_orbit_of_period_three():
+    """Three units in a ring pass their signs on: log|det J| differs from phase to phase, and eight steps have no whole periods."""
+    ring = 2.0 * np.roll(np.eye(3), 1, axis=0)
+    net = gt.Network(gt.Vanilla, ring[None], np.array([[0.3, 0.0, -0.2]]))
+    orbit = net.run(np.array([[1.0, 1.0, -1.0]]), 600, trajectory=True)[-4:]
+    assert np.abs(orbit[3] - orbit[0]).max() < 1e-13 and np.abs(orbit[1] - orbit[0]).max() > 0.1
+    phases = [np.linalg.slogdet(net.jacobian(state))[1] for state in orbit[:3]]
+    assert np.ptp(phases) > 0.3
+    result = gt.lyapunov_spectrum(net, n_steps=60, state=orbit[0], transient=0, tangent_transient=30, interval=1, rng=0)
+    assert result.exponents.sum() == pytest.approx(np.mean(phases), rel=1e-10)
+    assert result.sum_rule == pytest.approx((np.mean(phases), np.mean(phases)), rel=1e-10)
 
 
 # --- what does not matter

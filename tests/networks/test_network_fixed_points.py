@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from samples import network
+import sympy as sp
+from samples import network, with_candidate
+from scipy.optimize import fsolve
 
 import gating_theory as gt
 from gating_theory.networks.reduced_map import ReducedMap
@@ -166,6 +168,138 @@ def test_a_ghost_is_slow_and_not_fixed():
     assert found.n_missing == float("inf")
 
 
+# --- memories
+
+
+def open_gates(seed, **values):
+    return gt.Network.sample(gt.Ensemble(gt.LSTM, gain=4.0, **values), 12 if "bias" in values else 32, rng=seed)
+
+
+def distinct_and_fixed(net, found):
+    """Points are fixed under a step of the network, to rounding of memories of any size, and apart from each other."""
+    for i, state in enumerate(found.fixed):
+        assert np.abs(net.step(state) - state).max() < 1e-12 * max(1.0, np.abs(state).max())
+        others = np.delete(found.fixed[:, 0], i, axis=0)
+        assert not len(others) or np.abs(others - state[0]).max(axis=1).min() > 1e-6
+
+
+def test_fixed_points_on_the_steps_of_open_forget_gates():
+    """Equations in h alone found 97 points here, and 158 with more starts followed to their end; there are some 900 in all."""
+    count = 0
+    for seed in range(30):
+        net = open_gates(seed, bias={"f": 4.0})
+        found = net.find_fixed_points(64, rng=0, spectra=False)
+        check(net, found)
+        distinct_and_fixed(net, found)
+        count += len(found.fixed)
+    assert count >= 158
+
+
+def test_what_is_returned_as_slow_bears_on_no_fixed_point():
+    for net in (open_gates(0, bias={"f": 4.0}), network("GRU", 12, gain=4.0)):
+        none, some, all_ = (net.find_fixed_points(24, rng=0, slow_tol=slow_tol, spectra=False) for slow_tol in (0.0, 1e-2, 10.0))
+        assert np.array_equal(none.fixed, some.fixed) and np.array_equal(none.fixed, all_.fixed)
+        assert not len(none.slow) and len(some.slow) <= len(all_.slow)
+
+
+@pytest.mark.parametrize("std, seed, walked", [(3.0, 0, False), (6.0, 1, False), (10.0, 0, True)])
+def test_gates_held_open_by_the_input(std, seed, walked):
+    """Fields as a trained LSTM of 128 units has them on constant inputs: memories of 1e2 to 1e7 at the fixed point, 1 - f down to
+    1e-12. Equations in h alone find nothing here; where no start of Newton's method arrives the walk from uncoupled units does."""
+    net = open_gates(seed, input_std=std)
+    found = net.find_fixed_points(64, rng=0)
+    distinct_and_fixed(net, found)
+    assert len(found.fixed) and np.abs(found.fixed[:, 1]).max() > 100.0
+    assert (found.hits[0] == 0) == ("on the way from uncoupled units" in str(found)) == walked
+    if walked:
+        assert found.n_failed == 64 and found.n_missing == float("inf")
+
+
+# --- cells whose states are bounded in no obvious way
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    "candidate, gain",
+    [(lambda y: sp.sin(sp.pi * y), 1.0), (lambda y: sp.exp(-(y**2)), 2.0), (lambda y: y * sp.exp(-(y**2)), 3.0)],
+    ids=["sine", "bump", "odd bump"],
+)
+def test_three_units_against_brute_force(candidate, gain, seed):
+    """Powell's method on the candidate itself, from 343 starts that fill the cube of states."""
+    cell = with_candidate(candidate)
+    net = gt.Network.sample(gt.Ensemble(cell, gain=gain), 3, rng=seed)
+    f = sp.lambdify(cell.fields[1], cell.fixed_point[0], "numpy")
+    grid = np.linspace(-1.0, 1.0, 7)
+    points = []
+    for start in np.stack(np.meshgrid(grid, grid, grid), axis=-1).reshape(-1, 3):
+        x, _, converged, _ = fsolve(lambda x: f(net.matrices[1] @ x) - x, start, full_output=True, xtol=1e-12)
+        if converged == 1 and all(np.abs(x - other).max() > 1e-6 for other in points):
+            points.append(x)
+    found = net.find_fixed_points(64, rng=0)
+    check(net, found)
+    assert found.complete_degree == 1
+    assert len(found.fixed) == len(points)
+    for x in points:
+        assert np.abs(found.fixed[:, 0] - x).max(axis=1).min() < 1e-7
+
+
+def test_a_degree_that_does_not_add_up_is_in_the_numbers():
+    """Three units with a sine of gain 2 have some 35 fixed points: eight starts reach a few, and the sum of indices proves it."""
+    net = gt.Network.sample(gt.Ensemble(with_candidate(lambda y: sp.sin(sp.pi * y)), gain=2.0), 3, rng=3)
+    results = [net.find_fixed_points(8, rng=seed, spectra=False) for seed in range(12)]
+    short = [found for found in results if found.degree != 1]
+    assert short
+    for found in short:
+        lacking = abs(1 - found.degree)
+        assert found.n_missing >= lacking and not found.status.ok
+        words = f"add up to {found.degree} where 1 is right, so at least {lacking} {'is' if lacking == 1 else 'are'} missing"
+        assert words in str(found) and "estimated" not in str(found)
+
+
+# --- slow points of the map
+
+
+def test_a_ghost_is_a_minimum_of_the_speed():
+    """One unit just past the fold of tanh, as above: without gates the speed is the residual, eps at least. The eigenvalue is 1
+    to first order in eps: a time scale of 1/eps or more."""
+    h, eps = np.sqrt(1 / 3), 1e-3
+    net = gt.Network(gt.Vanilla, np.full((1, 1, 1), 1.5), np.full((1, 1), np.arctanh(h) - 1.5 * h - 1.5 * eps))
+    found = net.find_fixed_points(30, rng=0, objective="speed")
+    assert found.label.tolist() == ["fixed", "slow"] and found.complete_degree is None
+    assert found.speed[1] == pytest.approx(eps, rel=0.01) and abs(found.slow[0, 0, 0] - h) < 3 * eps
+    assert found.timescale[1] > 0.1 / eps
+    for state, speed, timescale in zip(found.states, found.speed, found.timescale):
+        assert speed == pytest.approx(np.linalg.norm(net.step(state) - state), abs=1e-15)
+        assert timescale == pytest.approx(1 / abs(np.log(abs(1.5 * (1 - net.step(state).item() ** 2)))), rel=1e-9)
+    assert found.hits.sum() + found.n_failed == found.n_starts == 30
+    assert "speed 1.0e-03" in str(found) and "slowest mode" in str(found)
+    json.dumps(found.as_dict())
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_minima_of_the_speed_are_minima(name):
+    """No displacement by 1e-3 lowers |s' - s| by more than its flatness, |J^T r| < 1e-5 |r|, allows."""
+    net = network(name, 6, gain=3.0, bias={"z": 1.0} if name == "GRU" else {"f": 2.0})
+    found = net.find_fixed_points(24, rng=0, objective="speed", slow_tol=0.1)
+    rng = np.random.default_rng(0)
+    assert len(found)
+    for i, state in enumerate(found.states):
+        assert i == 0 or np.abs(found.states[:i] - state).max(axis=(1, 2)).min() > 1e-6
+        for _ in range(20):
+            v = rng.standard_normal(state.shape)
+            moved = state + 1e-3 * v / np.linalg.norm(v)
+            assert np.linalg.norm(net.step(moved) - moved) > found.speed[i] * (1 - 2e-8)
+
+
+def test_a_shut_gate_makes_slow_points_and_not_fixed_ones():
+    """1 - z = 1e-11: every visited state is slow, and the words and the gate-free residual say that it is not fixed."""
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"r": 3, "h": 3, "z": 0}, bias={"z": 25}), 12, rng=0)
+    found = net.find_fixed_points(20, rng=0, objective="speed")
+    slow = found.label == "slow"
+    assert slow.sum() > 10 and (found.speed[slow] < 1e-8).all() and (found.residual[slow] > 1e-3).all()
+    assert "points where the speed |s' - s| is least" in str(found)
+
+
 # --- bookkeeping
 
 
@@ -205,6 +339,7 @@ def test_the_same_seed_gives_the_same_points_and_none_found_is_said():
         ({"tol": 0.1}, ValueError, r"tol must lie in \(0.0, 0.001\], got 0.1"),
         ({"slow_tol": -1.0}, ValueError, "slow_tol must lie in"),
         ({"merge": "a"}, TypeError, "merge must be a real number"),
+        ({"objective": "slow"}, ValueError, "objective must be 'fixed' or 'speed', got 'slow'"),
         ({"spectra": 1}, TypeError, "spectra must be True or False, got 1"),
         ({"starts": np.zeros((2, 1, 9))}, ValueError, r"starts must have shape \(1, 8\) or \(n, 1, 8\), got \(2, 1, 9\)"),
         ({"starts": "zero"}, TypeError, "starts must be an array"),

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import cell_of, network, two_stage
+from samples import cell_of, network, two_stage, with_candidate
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
@@ -83,3 +84,22 @@ def test_reduced_map_of_a_batch(name, n, seed):
         assert np.allclose(together.bounds()[i], alone.bounds()[0], rtol=1e-12)
         full = together.complete(x[mine], which[mine])
         assert np.allclose(full, alone.complete(x[mine], np.zeros(mine.sum(), dtype=int)), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "candidate, largest",
+    [
+        (lambda y: sp.sin(sp.pi * y), 1.0),  # 0 at every whole number
+        (lambda y: sp.exp(-(y**2)), 1.0),  # 0 wherever y is large
+        (lambda y: y * sp.exp(-(y**2)), np.exp(-0.5) / np.sqrt(2)),
+        (lambda y: sp.exp(-20 * (y - 3) ** 2), 1.0),  # of width 0.2, away from zero
+        (lambda y: sp.tanh(y / 100), 1.0),
+        (lambda y: sp.log(1 + y**2), np.inf),
+        (lambda y: sp.Max(0, y), np.inf),
+    ],
+)
+def test_bounds_of_states_of_own_cells(candidate, largest):
+    """Known suprema: met from above, by the margin of 1 % at most."""
+    net = gt.Network.sample(gt.Ensemble(with_candidate(candidate)), 3, rng=0)
+    (bound,) = ReducedMap(net, net.input).bounds().ravel()
+    assert largest <= bound <= 1.0101 * largest

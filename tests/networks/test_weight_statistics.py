@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.networks.weight_statistics import shuffled, weight_overlaps, weight_statistics
+from gating_theory.networks.weight_statistics import shuffled, weight_origin, weight_overlaps, weight_statistics
 
 
 def network(matrices):
@@ -49,8 +49,48 @@ def test_shuffling_keeps_entries_and_destroys_structure():
     assert np.array_equal(shuffled(net, 3).matrices, twin.matrices)
 
 
+def test_iid_weights_are_random_whatever_their_law():
+    """Of sixty networks with iid entries of three laws none has a chance below 1/1000, and chances are no smaller than they say."""
+    chances = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        shape = (1, 20, 20) if seed % 2 else (3, 10, 10)
+        entries = (rng.standard_normal(shape), rng.uniform(-1, 1, shape), rng.laplace(size=shape))[seed % 3]
+        origin = weight_origin(network(entries), seed)
+        assert origin.code == "random" and not origin.trained
+        chances.append(origin.chance)
+    # at most uniform: sixty of them, five standard deviations
+    for level in (0.05, 0.2, 0.5):
+        assert np.mean(np.array(chances) < level) < level + 5 * np.sqrt(level * (1 - level) / 60)
+
+
+def test_structure_has_an_origin():
+    n = 60
+    rng = np.random.default_rng(0)
+    U, V = rng.standard_normal((2, n, n)) / np.sqrt(n)
+    spike = np.outer(*rng.standard_normal((2, n))) * 3 / n
+    loud = U * np.exp(0.3 * rng.standard_normal(n))
+    for matrices, word in (
+        ([U + spike], "the singular values of h"),
+        ([loud], "how much units send through h"),
+        ([loud.T], "how much units hear through h"),
+        ([U + U.T], "the symmetry of h"),
+        ([U, V, U], "the likeness of z and h"),
+    ):
+        origin = weight_origin(network(matrices), 0)
+        assert origin.trained and origin.evidence == word and origin.chance < 1e-3 and word in str(origin)
+    Q = [np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(3)]
+    stacked = np.linalg.qr(rng.standard_normal((3 * n, n)))[0].reshape(3, n, n)
+    for matrices in ([1.3 * Q[0]], Q, stacked, [np.eye(n)]):
+        assert weight_origin(network(matrices), 0).code == "orthogonal"
+    silent = weight_origin(network(np.zeros((1, 4, 4))), 0)
+    assert silent.code == "random" and silent.chance == 1.0
+
+
 def test_bad_arguments():
     with pytest.raises(TypeError, match="net must be a Network"):
         weight_statistics(np.eye(3))
     with pytest.raises(ValueError, match="batch of 2"):
         weight_overlaps(gt.Network.sample(gt.Ensemble(gt.GRU), 3, batch=2))
+    with pytest.raises(TypeError, match="net must be a Network"):
+        weight_origin(np.eye(3))

@@ -167,6 +167,15 @@ def test_phase_diagram(diagram):
     assert ax.get_position().width > 0.68
 
 
+def test_diagrams_of_earlier_files(diagram):
+    """Their dimensions are called like the paths, and do not say what they are."""
+    old = diagram.rename({"gain_r": "gain.r", "gain_h": "gain.h"})
+    for name in ("gain.r", "gain.h"):
+        old[name].attrs = {"units": "1"}
+    ax = drawn(plotting.plot_phase_diagram(old))
+    assert (ax.get_xlabel(), ax.get_ylabel(), len(ax.get_lines())) == ("$a_{r}$", "$a_{h}$", 2)
+
+
 def test_lines(diagram):
     assert not plotting.plot_phase_diagram(diagram, lines=()).get_lines()
     finer = gt.phase_diagram(GRU, {"gain.r": np.linspace(0, 14, 4)}, ("onset:gain.h",))

@@ -134,6 +134,9 @@ def test_fixed_points_of_a_network(tmp_path, spectra):
     same_points(gt.load(gt.save(found, tmp_path / "f.json")), found)
     more = gt.Network.sample(gt.Ensemble(gt.LSTM, gain=3), 4, rng=0).find_fixed_points(6, rng=0, spectra=spectra)
     same_points(gt.load(gt.save(more, tmp_path / "m.json")), more)
+    slowest = net.find_fixed_points(6, rng=0, spectra=spectra, objective="speed")
+    assert slowest.objective == "speed" and len(slowest)
+    same_points(gt.load(gt.save(slowest, tmp_path / "s.json")), slowest)
     hard = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=20.0, bias_std=1.0), 60, rng=0)
     none = hard.find_fixed_points(1, rng=0, n_steps=1, slow_tol=0.0, spectra=spectra)
     assert not len(none)
@@ -147,6 +150,7 @@ def test_fixed_points_of_a_network(tmp_path, spectra):
         (lambda d: d.update(degree=7), "degree must be the sum"),
         (lambda d: d["states"].update(shape=[0], data=[]), "states must have shape"),
         (lambda d: d["label"]["data"].__setitem__(0, "quick"), "label must be"),
+        (lambda d: d.update(objective="speedy"), "objective must be 'fixed' or 'speed'"),
         (lambda d: d.pop("tol"), "a network_fixed_points has the entries .*'tol'"),
         (lambda d: d.update({"$kind": "x"}), "unknown kind 'x'; known are"),
         (lambda d: d.update(n_starts=1.5), "n_starts must be an integer"),

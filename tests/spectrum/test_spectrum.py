@@ -156,3 +156,9 @@ def test_threads_may_share_a_spectrum():
     finally:
         sys.setswitchinterval(interval)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_network_is_told_what_to_give():
+    net = gt.Network.sample(gt.Ensemble(gt.GRU), 4, rng=0)
+    with pytest.raises(TypeError, match=r"cell must be a Cell, or Sites, such as net.sites\(state\), got"):
+        gt.Spectrum.from_sites(net)

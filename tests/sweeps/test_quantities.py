@@ -170,12 +170,12 @@ def test_a_bug_in_a_critical_value_escapes_from_a_phase_diagram(monkeypatch, nam
 def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
     from gating_theory.counting import onset as counting
 
-    for module, calculate in ((critical, gt.fold), (counting, gt.complexity_onset)):
+    for module, part, calculate in ((critical, "growth", gt.fold), (counting, "onset", gt.complexity_onset)):
         with monkeypatch.context() as patched:
-            patched.setattr(module, "onset", broken)
+            patched.setattr(module, part, broken)
             with pytest.raises(ValueError, match="could not be broadcast"):
                 calculate(GRU, "gain.h", (1.0, 3.0))
             # no onset is an answer: both then look for themselves, here without success
-            patched.setattr(module, "onset", nothing)
-            with pytest.raises(gt.NoCriticalValue, match="fold: the number|complexity_onset: no critical value"):
+            patched.setattr(module, part, nothing)
+            with pytest.raises(gt.NoCriticalValue, match="fold: no solutions are born|complexity_onset: no critical value"):
                 calculate(GRU, "gain.h", (0.1, 0.5))

@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
+from strategies import leaky
 
 import gating_theory as gt
 from gating_theory.validation.comparison import CASES, Case, sampled_sites, validate
@@ -90,6 +91,43 @@ def test_a_case_of_ones_own():
     assert rows["log|det| per unit at 1.2"] == pytest.approx(np.log(1.2), abs=1e-9)
 
 
+def test_a_cell_of_ones_own():
+    """In a Case or as an Ensemble: the zero state and the largest fixed point of it, by numbers that hold for this cell."""
+    case = Case("mine", leaky(), "planted", {"gain": {"h": 2.0}})
+    assert case.ensemble() == gt.Ensemble(leaky(), gain={"h": 2.0})
+    own = gt.Ensemble(leaky(), gain={"z": 0.0, "h": 2.0})
+    result = gt.validate(own, n_units=150, n_networks=2)
+    assert result.ok, result.table()
+    assert [case.name for case in result.cases] == ["leaky zero state", "leaky largest fixed point"]
+    assert [case.ensemble() for case in result.cases] == [own, own]
+    # z = 1/2 everywhere: a disc around 1/2 of half the gain
+    rows = {row.quantity: row.theory for row in result.rows if row.case == "leaky zero state"}
+    assert rows["radius"] == pytest.approx(1.5) and rows["mass |z - 0.5| < 0.3"] == pytest.approx(0.09, abs=1e-3)
+    silent = gt.validate(gt.Ensemble(leaky(), gain=0.5), n_units=60, n_networks=1)
+    assert [case.name for case in silent.cases] == ["leaky zero state"], "it has no other fixed point"
+
+
+def test_edges_show_how_far_they_are_off(small):
+    """The table holds a tolerance for every row: a number, or for edges the edge function and the eigenvalues beyond."""
+    for row in small.rows:
+        edge = row.quantity in ("radius", "abscissa")
+        assert (row.tolerance is None) == edge == bool(row.margin)
+        if not edge:
+            assert abs(row.measured - row.theory) <= row.tolerance and f"{row.tolerance:.4f}" in small.table()
+        for part in filter(None, row.margin.split(", ")):
+            name, value, relation, limit = part.split()
+            assert {"f": float(value) >= float(limit), "n": float(value) <= float(limit)}[name] and relation in (">=", "<=")
+            # 1 - 6 / sqrt(N) of the edge function, eight eigenvalues
+            assert float(limit) == pytest.approx({"f": 1.0 - 6.0 / np.sqrt(120), "n": 8.0}[name], abs=1e-3)
+        assert row.margin in small.table()
+
+
+def test_validations_are_results(small, tmp_path):
+    again = gt.load(gt.save(small, tmp_path / "validation.nc"))
+    assert again == small and isinstance(again, gt.Validation)
+    assert repr(small) == "Validation(16 of 16 comparisons agree ...)" and small.table() in str(small)
+
+
 def test_sampled_sites_have_the_moments_of_their_population():
     point = gt.fixed_points(SMALL[1].ensemble())[-1]
     sites = sampled_sites(point, 20000, rng=0)
@@ -117,11 +155,30 @@ def test_forms_of_the_table(small):
         ({"n_networks": 0}, ValueError, "n_networks"),
         ({"rng": -1}, ValueError, "rng"),
         ({"rng": 1.5}, TypeError, "rng"),
+        ({"cells": gt.GRU}, TypeError, "cells must be names of cells or Ensembles"),
+        ({"cells": [gt.GRU]}, TypeError, r"give Ensemble\(cell"),
+        ({"cases": ["GRU"]}, TypeError, "cases must hold Cases, got 'GRU'"),
+        ({"cases": [BY_NAME["GRU chaos"]] * 2}, ValueError, "names of their own"),
     ],
 )
 def test_bad_arguments(arguments, error, words):
     with pytest.raises(error, match=words):
         validate(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, words",
+    [
+        (("x", 3, "zero", {}), TypeError, "cell must be a Cell or the name of a built-in one, got 3"),
+        (("x", "GRU", "nowhere", {}), ValueError, r"state must be one of .*'planted'.*, got 'nowhere'"),
+        (("x", "GRU", "zero", 2.0), TypeError, "values must be a mapping"),
+    ],
+)
+def test_cases_that_are_none(arguments, error, words):
+    with pytest.raises(error, match=words):
+        Case(*arguments)
+    with pytest.raises(ValueError, match="cell must be a Cell or one of .*got 'Nothing'"):
+        Case("x", "Nothing", "zero", {}).ensemble()
 
 
 def test_a_state_that_is_not_there():

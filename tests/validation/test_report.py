@@ -27,6 +27,23 @@ def test_report(tmp_path, small, datasets):
     assert gt.load(tmp_path / "phase_diagram_GRU.nc").equals(datasets["GRU"][0])
 
 
+def test_own_cells_on_the_command_line(capsys, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import sympy as sp, gating_theory as gt\n"
+        "h, y = sp.symbols('h y', real=True)\n"
+        "cell = gt.Cell(name='mine', state=[h], fields=[y], messages=[h], update=[sp.tanh(y)], fixed_point=[sp.tanh(y)])\n"
+    )
+    out = tmp_path / "out"
+    small = ["--n-units", "60", "--n-networks", "1", "--out", str(out)]
+    assert main(["validate", "--cell", f"{file}:cell", "--gain", "0.8", *small]) == 0
+    assert "mine zero state: 1 networks of 60 units" in capsys.readouterr().out
+    files = {"validation.txt", "validation.csv", "validation.json", "spectra.png", "densities.png", "timescales.png"}
+    assert {path.name for path in out.iterdir()} == files
+    assert main(["validate", "--gain", "2"]) == 2
+    assert "belong to a --cell" in capsys.readouterr().err
+
+
 def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: small)
     monkeypatch.setattr("gating_theory.cli.validate.diagrams", lambda *a, **k: datasets)
