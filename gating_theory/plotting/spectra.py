@@ -184,7 +184,7 @@ def plot_timescales(
         ax = axes_or_new(ax, 2.5)
         ax.plot(tau, fraction, color=VERMILLION, linewidth=1.5, label="theory" if label is None else label)
     else:
-        modulus = np.abs(finite_eigenvalues(source, "source"))
+        modulus = np.abs(finite_eigenvalues(source, "source, unless a Spectrum eigenvalues,"))
         with np.errstate(divide="ignore"):
             own = np.where(modulus < 1.0, -1.0 / np.log(np.where(modulus < 1.0, modulus, 0.5)), np.inf)
         own = np.sort(np.where(modulus == 0.0, 0.0, own))

@@ -6,7 +6,7 @@ import errno
 import numbers
 import os
 import reprlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,10 +82,11 @@ def shown(value: object) -> str:
 def instance(name: str, value: object, kind: type[_T], hint: str = "") -> _T:
     """``value``, if it is one of ``kind``; TypeError otherwise, with a ``hint`` at where one comes from."""
     if not isinstance(value, kind):
-        plural = kind.__name__.endswith("s") and not kind.__name__.endswith("sis")
-        article = "" if plural else "an " if kind.__name__[0] in "AEIO" else "a "
+        word = kind.__name__ if kind is not Mapping else "mapping"
+        plural = word.endswith("s") and not word.endswith("sis")
+        article = "" if plural else "an " if word[0] in "AEIO" else "a "
         more = f", {hint}" if hint else ""
-        raise TypeError(f"{name} must be {article}{kind.__name__}{more}, got {shown(value)}")
+        raise TypeError(f"{name} must be {article}{word}{more}, got {shown(value)}")
     return value
 
 

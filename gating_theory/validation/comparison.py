@@ -36,7 +36,7 @@ from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import generator, integer
+from ..support.checks import generator, integer, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 
@@ -362,11 +362,13 @@ def validate(
         rng = integer("rng", rng)
     check_executor(executor)
     check_progress(progress)
+    if cases is not None and (isinstance(cases, (str, bytes)) or not isinstance(cases, Sequence)):
+        raise TypeError(f"cases must be a sequence of Case, got {shown(cases)}")
     numbered = _cases(cells) if cases is None else dict(enumerate(cases))
     cases, places = list(numbered.values()), list(numbered)
     for case in cases:
         if not isinstance(case, Case):
-            raise TypeError(f"cases must hold Cases, got {case!r}")
+            raise TypeError(f"cases must hold Cases, got {shown(case)}")
     if not cases:
         raise ValueError("cells must name at least one cell, got none")
     if len({case.name for case in cases}) < len(cases):
@@ -392,13 +394,13 @@ def _cases(cells):
     if isinstance(cells, (str, Ensemble)):
         cells = (cells,)
     if not hasattr(cells, "__iter__"):
-        raise TypeError(f"cells must be names of cells or Ensembles, got {cells!r}")
+        raise TypeError(f"cells must be names of cells or Ensembles, got {shown(cells)}")
     names, ensembles, known = [], [], sorted({case.cell for case in CASES})
     for item in cells:
         if isinstance(item, Ensemble):
             ensembles.append(item)
         elif isinstance(item, Cell):
-            raise TypeError(f"cells must hold names or Ensembles, got {item!r}: give Ensemble(cell, gain=...)")
+            raise TypeError(f"cells must hold names or Ensembles, got {shown(item)}: give Ensemble(cell, gain=...)")
         elif item not in known:
             raise ValueError(f"cells has the unknown entry {item!r}; allowed are {known}, and Ensembles of any cell")
         else:

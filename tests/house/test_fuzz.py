@@ -229,7 +229,8 @@ def limited(seconds):
     before = resource.getrlimit(resource.RLIMIT_AS)
     handler = signal.signal(signal.SIGALRM, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, before[1]))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # again and again: an exception in a callback of the interpreter's own is lost
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
     try:
         yield
     finally:

@@ -286,7 +286,7 @@ CALLS = {
     "Network.find_fixed_points": lambda t: (
         t.net.find_fixed_points,
         {"n_starts": 4, "rng": 0, "starts": None, "input": np.zeros((3, 6)), "n_steps": 20, "scale": 1.0, "tol": 1e-10}
-        | {"slow_tol": 0.01, "merge": 1e-6, "spectra": True},
+        | {"slow_tol": 0.01, "merge": 1e-6, "spectra": True, "objective": "fixed"},
     ),
     "Network.input_sequence": lambda t: (t.net.input_sequence, {"input": "frozen", "n_steps": 5, "rng": 0}),
     "Network.jacobian": lambda t: (t.net.jacobian, {"state": t.state, "input": np.zeros((3, 6))}),
@@ -333,6 +333,11 @@ CALLS = {
     "result": lambda t: (_result, {"kind": "fuzzed", "fields": ("value",)}),
     "save": lambda t: (gt.save, {"result": t.ens, "path": "saved.json"}),
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, "loaded.json"), "cell": None}),
+    "validate": lambda t: (
+        gt.validate,
+        {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
+        | {"progress": None},
+    ),
     # training
     "design": lambda t: (
         gt.design,

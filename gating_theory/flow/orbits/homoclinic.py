@@ -241,7 +241,7 @@ def homoclinic(
         side = sign("side", side)
     t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
     flow.parameter(path)
-    saddle = real_array("saddle", saddle)
+    saddle = real_array("saddle", saddle, largest=1e6)
     if saddle.shape != (flow.dim,):
         raise ValueError(f"saddle must have shape ({flow.dim},), got {saddle.shape}")
     middle, *_ = _saddle(flow.replace(path, 0.5 * (low + high)), saddle)
