@@ -64,7 +64,7 @@ class Complexity:
         - "not_positive": the largest rate is negative, or zero exactly
         - "no_saddle": there is no saddle, or no message feeds back
         - "inaccurate": the quadrature error exceeds the tolerance; value and error are the best reached
-        - "incomplete": the solver failed at some amplitude, or the mean-field rate is larger: there may be a larger rate than ``value``
+        - "incomplete": the solver failed at some amplitude, or the mean-field rate is larger: a larger rate may be hidden
         - "undecided": the rate is zero within its error (``value`` is its positive part), or positive and too small to be resolved
         - "unbounded": the cell's fixed points are
 
@@ -151,9 +151,9 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     "annealed": lim (1/N) log E(number), exact. It is a saddle over the moments, their multipliers and the determinant's
     self-consistent unknowns; every change of sign of the slope along the ridge (``ridge.py``) is a saddle, the largest maximum
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
-    the spectrum there. The ridge is sought from the mean-field fixed points and eleven amplitudes and followed in steps of 0.4 or less
-    in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed. A
-    result below the mean-field rate is none: it is sought again with a finer quadrature, and is "incomplete" if that fails.
+    the spectrum there. The ridge is sought from the mean-field fixed points and eleven amplitudes and followed in steps of 0.4 or
+    less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be
+    missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, and is "incomplete" if that fails.
 
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
