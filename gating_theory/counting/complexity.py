@@ -153,7 +153,7 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
     the spectrum there. The ridge is sought from the mean-field fixed points and eleven amplitudes and followed in steps of 0.4 or
     less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be
-    missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, and is "incomplete" if that fails.
+    missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, else "incomplete".
 
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
