@@ -19,8 +19,7 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, instance, integer, real
+from ..support.checks import real
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
 from .ridge import Ridge
@@ -65,8 +64,7 @@ class Complexity:
         - "not_positive": the largest rate is negative, or zero exactly
         - "no_saddle": there is no saddle, or no message feeds back
         - "inaccurate": the quadrature error exceeds the tolerance; value and error are the best reached
-        - "incomplete": the solver failed at some amplitude, or the mean-field rate is larger: there may be a larger rate than
-          ``value``
+        - "incomplete": the solver failed at some amplitude, or the mean-field rate is larger: a larger rate may be hidden
         - "undecided": the rate is zero within its error (``value`` is its positive part), or positive and too small to be resolved
         - "unbounded": the cell's fixed points are
 
@@ -111,14 +109,13 @@ class Complexity:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
         return self.sites_at(_SITES_TOL, _SITES)
 
-    @underflow_is_zero
     def sites_at(self, tol: float, max_nodes: int = 400_000) -> Sites:
         """Sites of a typical fixed point whose averages are accurate to about ``tol`` for smooth functions.
 
         Parameters
         ----------
         tol : float in [1e-14, 0.1]
-        max_nodes : int >= 1
+        max_nodes : int
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
 
         Returns
@@ -129,7 +126,7 @@ class Complexity:
         ------
         ValueError : there is no saddle, so no typical fixed point
         """
-        tol, max_nodes = real("tol", tol, low=1e-14, high=0.1), integer("max_nodes", max_nodes, low=1)
+        tol = real("tol", tol, low=1e-14, high=0.1)
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
@@ -148,7 +145,6 @@ class Complexity:
         return f"{head}: {shown or 'no fixed point'} ({self.status})"
 
 
-@underflow_is_zero
 def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "annealed", tol: float | None = None) -> Complexity:
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
@@ -156,8 +152,8 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     self-consistent unknowns; every change of sign of the slope along the ridge (``ridge.py``) is a saddle, the largest maximum
     is taken. The tilted law of sites at that saddle is the law of a *typical* fixed point: ``.sites``, and ``Spectrum(result)`` is
     the spectrum there. The ridge is sought from the mean-field fixed points and eleven amplitudes and followed in steps of 0.4 or
-    less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be missed. A
-    result below the mean-field rate is none: it is sought again with a finer quadrature, and is "incomplete" if that fails.
+    less in log E m^2: two saddles closer than that to one another, or a ridge of its own far from any mean-field loop, can be
+    missed. A result below the mean-field rate is none: it is sought again with a finer quadrature, else "incomplete".
 
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
@@ -184,9 +180,11 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     ConvergenceError : no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no
         fixed point
     """
-    instance("ensemble", ensemble, Ensemble)
+    if not isinstance(ensemble, Ensemble):
+        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")
-    choice("method", method, ("annealed", "mean_field"))
+    if method not in ("annealed", "mean_field"):
+        raise ValueError(f"method must be 'annealed' or 'mean_field', got {method!r}")
     tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)
     if not ensemble.cell.compiled.bounded:
         status = _status(
