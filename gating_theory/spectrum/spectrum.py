@@ -43,7 +43,7 @@ _FEW_LEAK_NODES, _LEAK_NODES = 4, 16
 #: Tolerance of the second population of a mass: as asked for, at least this; the first one's is ten times that, at most the other.
 _FINE_MASS, _COARSEST = 1e-6, 1e-2
 #: Refinements of a population one after the other: by what the tolerance is multiplied, and room.
-_REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
+_REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
 _FINEST = 1e-15
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
