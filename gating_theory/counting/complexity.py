@@ -7,6 +7,7 @@ here is the verdict on what they say.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -19,7 +20,7 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import real
+from ..support.checks import integer, real
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
 from .ridge import Ridge
@@ -109,7 +110,7 @@ class Complexity:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
         return self.sites_at(_SITES_TOL, _SITES)
 
-    def sites_at(self, tol: float, max_nodes: int = 400_000) -> Sites:
+    def sites_at(self, tol: float, max_nodes: int = 400_000, leak_nodes: int = 1, leaks: Sequence[float] = ()) -> Sites:
         """Sites of a typical fixed point whose averages are accurate to about ``tol`` for smooth functions.
 
         Parameters
@@ -117,6 +118,7 @@ class Complexity:
         tol : float in [1e-14, 0.1]
         max_nodes : int
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
+        leak_nodes, leaks : as for :meth:`FixedPoint.sites_at`
 
         Returns
         -------
@@ -131,7 +133,8 @@ class Complexity:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
         functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
-        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source)
+        leak_nodes = integer("leak_nodes", leak_nodes, low=1)
+        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source, leak_nodes, leaks)
 
     def check(self) -> None:
         """ValueError where the largest saddle is none of the ensemble's."""

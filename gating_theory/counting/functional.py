@@ -536,7 +536,9 @@ class ComplexityFunctional:
 
     # --- sites
 
-    def sites(self, point: Point, tol: float, max_nodes: int, source: str, leak_nodes: int = 1) -> Sites:
+    def sites(
+        self, point: Point, tol: float, max_nodes: int, source: str, leak_nodes: int = 1, leaks: Sequence[float] = ()
+    ) -> Sites:
         """The tilted law as a population of sites, all fields included; as FixedPoint.sites_at.
 
         Fields outside the functional keep their Gaussian law: they are independent of the others.
@@ -546,7 +548,8 @@ class ComplexityFunctional:
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
 
-        return population(self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, tilt=tilt, share=share)
+        how = {"leak_nodes": leak_nodes, "leaks": leaks, "tilt": tilt, "share": share}
+        return population(self.ensemble, law, tol, max_nodes, source, **how)
 
     def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""

@@ -61,6 +61,8 @@ class Spectrum:
     Parameters
     ----------
     source : FixedPoint, Sites that carry gains, or a result with such ``sites``
+        Of a law of sites (a FixedPoint, a typical fixed point from ``complexity``) populations are made as they are needed; samples
+        are what they are.
     tol : float in [1e-14, 0.01], optional
         Quadrature tolerance inside the support. Default: 1e-5, and 1e-4 where more than 1000 lambdas are asked for at once.
 
@@ -101,6 +103,8 @@ class Spectrum:
             self.cell, self.gain = sites.cell, sites.gain
             laws = cast(Mapping[str, MatrixLaw], sites.matrices)  # Sites makes laws of what it is given
             self._given = Population(sites)
+        # what can make populations for other tolerances: laws of sites, not samples of them
+        self._law = source if hasattr(source, "sites_at") else None
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
@@ -150,7 +154,7 @@ class Spectrum:
 
     def __reduce__(self):
         # what has been computed is left behind: it is made again where it is wanted
-        return Spectrum, (self._given.sites if self.fixed_point is None else self.fixed_point, self.tol)
+        return Spectrum, (self._given.sites if self._law is None else self._law, self.tol)
 
     def _require(self, fact, who):
         laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
@@ -238,19 +242,22 @@ class Spectrum:
 
     def _population(self, tol, leak_nodes=1, room=_ROOM):
         """The given sites, or some made for a tolerance, ``leak_nodes`` times denser in the leak; kept for the next time."""
-        if self.fixed_point is None:
+        if self._law is None:
             return self._given
         if (tol, leak_nodes, room) not in self._populations:
-            sites = self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes)
-            self._populations[tol, leak_nodes, room] = Population(sites)
+            self._populations[tol, leak_nodes, room] = self._made(tol, room, leak_nodes)
         return self._populations[tol, leak_nodes, room]
+
+    def _made(self, tol, room, leak_nodes, leaks=()):
+        """A population of the law of sites; signs that do not matter are folded where the law is symmetric."""
+        folded = {"fold": True} if self.fixed_point is not None else {}
+        return Population(cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, **folded))
 
     def _clustered(self, leaks, tol, room=_ROOM):
         """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
-        if self.fixed_point is None:
+        if self._law is None:
             return self._given
-        leak_nodes = 1 if self._leak_of_one_field else _LEAK_NODES
-        return Population(self.fixed_point.sites_at(tol, room, fold=True, leak_nodes=leak_nodes, leaks=leaks))
+        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks)
 
     @property
     def _leak_of_one_field(self):
@@ -315,7 +322,7 @@ class Spectrum:
 
             made = make(self._tol_for(folded.size))
             value[part] = at(made)
-            if settled and self.fixed_point is not None and folded.size <= _FEW:
+            if settled and self._law is not None and folded.size <= _FEW:
                 value[part] = self._settled(at, make, made, value[part], folded[part])
         value = value[back]
         if what == "resolvent":
@@ -453,7 +460,7 @@ class Spectrum:
         radius : float from 0 to 1e100
         tol : float in [1e-12, 1]
             Absolute tolerance of the result. Populations start from ten times that of the Spectrum if it was given one. Of a given
-            population of sites (a sample, a typical fixed point) the tolerance is that of the contour integral alone.
+            population of sites (a sample) the tolerance is that of the contour integral alone.
 
         Returns
         -------
@@ -480,7 +487,7 @@ class Spectrum:
         first = self._clustered(crossings(center, radius), self._sharpened(coarse))
         circle = Circle(center, radius, excess, first.atoms)
         mass, nodes = circle.settled(self._resolvent_of(first), self.n_state, tol)
-        if self.fixed_point is not None:
+        if self._law is not None:
             mass = self._refined_mass(circle, nodes, mass, tol, first.sites.tol)
         return min(max(mass, 0.0), 1.0)
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.integrate import quad, tplquad
+from scipy.special import expit
 
 import gating_theory as gt
+from gating_theory.counting.functional import ComplexityFunctional
 from gating_theory.mean_field.fixed_points import zero_state
 
 h, c, y_f, y_r, y_g, y_o, y_h = sp.symbols("h c y_f y_r y_g y_o y_h", real=True)
@@ -64,6 +66,25 @@ def test_potential_at_zero_is_the_closed_form(cell, gain, value):
     assert spectrum.potential(0.0) == pytest.approx(exact, abs=1e-4)
     # Phi(r) - Phi(0) = d times the integral of the mass by log r, over circles: below r = 1e-6 next to nothing
     assert spectrum.potential(1e-7j) == pytest.approx(exact, abs=1e-4)
+
+
+def test_at_typical_fixed_points():
+    """The same closed form, averaged over the tilted law of sites of a typical fixed point by sums that are dense next to y_g = 0."""
+    result = gt.complexity(gt.Ensemble(gt.CoupledLSTM, gain={"f": 1, "g": 3, "o": 3}))
+    functional, saddle = ComplexityFunctional(result.ensemble), result.saddles[0].point
+    f, g, o = functional.law_of_all(saddle).stds[0]
+    x = np.linspace(-9, 9, 601)
+    y_g, y_o, bell = np.exp(np.linspace(-30, 2, 2001)), o * x, np.exp(-0.5 * x * x)  # one sign of y_g stands for both
+    weight = (y_g * np.exp(-0.5 * (y_g / g) ** 2))[:, None] * bell * functional.tilt([y_g[:, None], y_o], saddle)
+    weight /= weight.sum()
+    gates = np.log(expit(y_o) * expit(-y_o)) + np.log(np.tanh(np.tanh(y_g)))[:, None]
+    exact = bell @ np.log(expit(f * x)) / bell.sum() + np.sum(weight * gates) + np.log(3.0) - 0.5
+    spectrum = gt.Spectrum(result)
+    assert spectrum.potential(0.0) == pytest.approx(exact, abs=1e-4)
+    assert gt.Spectrum(result, tol=1e-6).potential(0.0) == pytest.approx(exact, abs=1e-6)
+    best = spectrum.mass(0.0, 0.03, tol=1e-5)
+    for tol in (1e-3, 1e-4):
+        assert abs(spectrum.mass(0.0, 0.03, tol=tol) - best) <= tol
 
 
 def test_lstm_at_zero():
