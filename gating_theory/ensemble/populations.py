@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..support.checks import real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
 
-__all__ = ["population", "staggered"]
+__all__ = ["population", "refinement", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
@@ -28,6 +30,7 @@ def population(
     source: str,
     *,
     even: frozenset[int] = frozenset(),
+    refine: Sequence[float] = (),
     leak_nodes: int = 1,
     leaks: Sequence[float] = (),
     tilt: Callable[[list[np.ndarray]], np.ndarray] | None = None,
@@ -44,6 +47,8 @@ def population(
         The population is kept to about this size by raising the tolerance.
     source : str, what the population is of
     even : variables of which one sign is kept, with doubled weight
+    refine : (V,) sequence of numbers >= 1, optional
+        Multiply the nodes of each variable; the tolerance is raised where ``max_nodes`` would be exceeded.
     leak_nodes : int >= 1
         Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
     leaks : sequence of float
@@ -59,6 +64,7 @@ def population(
     """
     cell = ensemble.cell
     poles = cell.compiled.pole_variables
+    law = replace(law, refine=tuple(refine))
     places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
     reached, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
@@ -79,6 +85,21 @@ def population(
     recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
     gain = ensemble.array("gain")
     return Sites(cell, weights, state, fields, parameters, gain, source, reached, recurrent, ensemble.matrices)
+
+
+def refinement(refine: Sequence[float], variables: int) -> tuple[float, ...]:
+    """Factors for the nodes of so many variables, checked; none stands for 1 each.
+
+    Raises
+    ------
+    ValueError : not one number of at least 1 for each
+    """
+    factors = real_array("refine", refine)
+    if factors.size == 0:
+        return ()
+    if factors.shape != (variables,) or not (factors >= 1.0).all():
+        raise ValueError(f"refine must be {variables} numbers that are at least 1, one for each variable, got {shown(refine)}")
+    return tuple(factors.tolist())
 
 
 def _affordable(law, tol, even, places, most):
