@@ -18,6 +18,8 @@ __all__ = ["population", "refinement", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
+#: The power of a tolerance that had to be raised, for which tails are kept.
+_TAIL = 4.0 / 3.0
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
 _SHEARS = (0.6180339887498949, 0.41421356237309515, 0.7320508075688772, 0.23606797749978969, 0.6457513110645906, 0.1231056256176605)
 
@@ -66,16 +68,16 @@ def population(
     poles = cell.compiled.pole_variables
     law = replace(law, refine=tuple(refine))
     places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
-    reached, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
+    reached, tail, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))
-        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places)
+        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places, tail)
     flat, weights = staggered(rules, poles)
     if tilt is not None:
         weights = weights * tilt(flat)
         weights = weights / weights.sum()
     order = np.argsort(weights)
-    keep = np.sort(order[~(np.cumsum(weights[order]) < _LIGHT * reached)])
+    keep = np.sort(order[~(np.cumsum(weights[order]) < _LIGHT * tail)])
     weights = weights[keep] / weights[keep].sum()
     flat = [v[keep] for v in flat]
     K = cell.n_fields
@@ -103,11 +105,17 @@ def refinement(refine: Sequence[float], variables: int) -> tuple[float, ...]:
 
 
 def _affordable(law, tol, even, places, most):
-    """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``most`` nodes (0.1 at most), and its lines."""
+    """(tol, tail, lines): the smallest of tol, tol sqrt(10), 10 tol, ... whose grid has at most ``most`` nodes (0.1 at most).
+
+    Only steps are made for a tolerance that had to be raised: averages lose all of the weight that is left out, of the error of a
+    step, which differs from line to line, only a part.
+    """
+    wanted = tol
     while True:
-        rules = lines(law, tol, even, places)
+        tail = max(wanted, tol**_TAIL)
+        rules = lines(law, tol, even, places, tail)
         if tol >= 0.1 or _size(rules) <= most:
-            return tol, rules
+            return tol, tail, rules
         tol *= np.sqrt(10.0)
 
 

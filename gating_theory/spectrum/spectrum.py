@@ -46,8 +46,8 @@ _FINE_MASS, _COARSEST = 1e-6, 1e-2
 _REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
 _FINEST = 1e-15
 #: By what the nodes of a variable are multiplied along which the determinant changes faster than the cell's own functions.
-#: They are if doubling them changes a result by more than this part of the tolerance.
-_DENSER, _BLAMED = 2.0, 0.5
+#: They are if that changes a result by more than a part of the tolerance, and of what two populations differ by.
+_DENSER, _BLAMED, _EXPLAINS = 2.0, 0.5, 0.25
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
 
@@ -347,8 +347,7 @@ class Spectrum:
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
-            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, two populations of sites differ by "
-            f"{difference.max():.1e}; ask for a larger tol",
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {_in_words(difference)}",
             estimate=value,
         )
 
@@ -376,7 +375,11 @@ class Spectrum:
                 difference = _apart(fine, value)
                 if difference.max() <= tol:
                     return fine, difference
-                denser = None if last else self._denser(at, make, coarse, value, tol, room, refine)
+                denser = (
+                    None
+                    if last
+                    else self._denser(at, make, coarse, value, max(_BLAMED * tol, _EXPLAINS * difference.max()), room, refine)
+                )
                 if denser is None:
                     coarse, value = finer, fine
                     break
@@ -385,10 +388,10 @@ class Spectrum:
             finer = None
         return value, difference
 
-    def _denser(self, at, make, coarse, value, tol, room, refine):
+    def _denser(self, at, make, coarse, value, least, room, refine):
         """(Population, what it gives, factors for nodes): as ``coarse``, denser in each variable that is to blame.
 
-        None where no variable does, as far as there is room.
+        That changes the value by more than ``least``. None where no variable does, as far as there is room.
         """
         reached, before = coarse.sites.tol, refine
         for v in np.flatnonzero(np.ptp(np.concatenate([coarse.sites.fields, coarse.sites.parameters]), axis=1)):
@@ -397,7 +400,7 @@ class Spectrum:
             if population.sites.tol > 1.01 * reached:
                 continue
             found = at(population)
-            if _apart(found, value).max() > _BLAMED * tol:
+            if _apart(found, value).max() > least:
                 coarse, value, refine = population, found, factors
         return None if refine == before else (coarse, value, refine)
 
@@ -553,8 +556,7 @@ class Spectrum:
         if difference <= tol:
             return float(mass)
         raise ConvergenceError(
-            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, two populations of sites differ "
-            f"by {difference:.1e}; ask for a larger tol",
+            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, {_in_words(difference)}",
             estimate=mass,
         )
 
@@ -601,3 +603,10 @@ def _apart(a, b):
     """|a - b|, 0 where both are the same infinity."""
     with np.errstate(invalid="ignore"):
         return np.where(a == b, 0.0, np.abs(a - b))
+
+
+def _in_words(difference):
+    """How far two populations are apart, an array; infinite where there were no two."""
+    if np.isinf(difference).all():
+        return "the populations of sites that are affordable are too coarse"
+    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"
