@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -142,7 +142,7 @@ class Complexity:
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
         functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
         leak_nodes = integer("leak_nodes", leak_nodes, low=1)
-        made = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refinement(refine, functional.means.size)}
+        made: dict[str, Any] = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refinement(refine, functional.means.size)}
         return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source, **made)
 
     def check(self) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -555,7 +556,7 @@ class ComplexityFunctional:
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
 
-        how = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refine, "tilt": tilt, "share": share}
+        how: dict[str, Any] = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refine, "tilt": tilt, "share": share}
         return population(self.ensemble, law, tol, max_nodes, source, **how)
 
     def law_of_all(self, point: Point) -> FieldLaw:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -136,7 +137,7 @@ class FixedPoint:
         max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
         even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
         denser = refinement(refine, self.law.means.size)
-        made = {"even": even, "leak_nodes": leak_nodes, "leaks": places.tolist(), "refine": denser}
+        made: dict[str, Any] = {"even": even, "leak_nodes": leak_nodes, "leaks": places.tolist(), "refine": denser}
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", **made)
 
     def check(self) -> None:

@@ -48,6 +48,8 @@ _FINEST = 1e-15
 #: By what the nodes of a variable are multiplied along which the determinant changes faster than the cell's own functions.
 #: They are if that changes a result by more than a part of the tolerance, and of what two populations differ by.
 _DENSER, _BLAMED, _EXPLAINS = 2.0, 0.5, 0.25
+#: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
+_AGREED = 0.5
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
 
@@ -504,7 +506,7 @@ class Spectrum:
 
         The contour integral (1/2 pi i d) of g, Gauss-Legendre on the arcs between the boundary of the support, nodes doubled
         until two results agree to ``tol``; then from populations of sites made for smaller and smaller tolerances until two of
-        them agree to ``tol``. The disc is open: an atom on its rim is not in it.
+        them agree to half of it. The disc is open: an atom on its rim is not in it.
 
         Parameters
         ----------
@@ -547,13 +549,13 @@ class Spectrum:
         return partial(self._evaluate, what="resolvent", accuracy=1e-8, population=population)
 
     def _refined_mass(self, circle, nodes, mass, tol, first):
-        """The mass by populations for smaller and smaller tolerances, until two agree to ``tol``."""
+        """The mass by populations for smaller and smaller tolerances, until two agree to half of ``tol``."""
 
         def at(population):
             return circle.mass(self._resolvent_of(population), self.n_state, nodes)
 
-        mass, difference = self._agreed(at, partial(self._clustered, circle.crossings), first, mass, tol)
-        if difference <= tol:
+        mass, difference = self._agreed(at, partial(self._clustered, circle.crossings), first, mass, _AGREED * tol)
+        if difference <= _AGREED * tol:
             return float(mass)
         raise ConvergenceError(
             f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, {_in_words(difference)}",

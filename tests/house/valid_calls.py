@@ -220,7 +220,7 @@ CALLS = {
     "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
     "FixedPoint.sites_at": lambda t: (
         t.point.sites_at,
-        {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": ()},
+        {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": (), "refine": ()},
     ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
