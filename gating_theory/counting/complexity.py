@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.populations import refinement
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
@@ -110,7 +111,14 @@ class Complexity:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
         return self.sites_at(_SITES_TOL, _SITES)
 
-    def sites_at(self, tol: float, max_nodes: int = 400_000, leak_nodes: int = 1, leaks: Sequence[float] = ()) -> Sites:
+    def sites_at(
+        self,
+        tol: float,
+        max_nodes: int = 400_000,
+        leak_nodes: int = 1,
+        leaks: Sequence[float] = (),
+        refine: Sequence[float] = (),
+    ) -> Sites:
         """Sites of a typical fixed point whose averages are accurate to about ``tol`` for smooth functions.
 
         Parameters
@@ -118,7 +126,7 @@ class Complexity:
         tol : float in [1e-14, 0.1]
         max_nodes : int
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
-        leak_nodes, leaks : as for :meth:`FixedPoint.sites_at`
+        leak_nodes, leaks, refine : as for :meth:`FixedPoint.sites_at`
 
         Returns
         -------
@@ -134,7 +142,8 @@ class Complexity:
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
         functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
         leak_nodes = integer("leak_nodes", leak_nodes, low=1)
-        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source, leak_nodes, leaks)
+        made = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refinement(refine, functional.means.size)}
+        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source, **made)
 
     def check(self) -> None:
         """ValueError where the largest saddle is none of the ensemble's."""

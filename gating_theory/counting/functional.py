@@ -537,7 +537,14 @@ class ComplexityFunctional:
     # --- sites
 
     def sites(
-        self, point: Point, tol: float, max_nodes: int, source: str, leak_nodes: int = 1, leaks: Sequence[float] = ()
+        self,
+        point: Point,
+        tol: float,
+        max_nodes: int,
+        source: str,
+        leak_nodes: int = 1,
+        leaks: Sequence[float] = (),
+        refine: Sequence[float] = (),
     ) -> Sites:
         """The tilted law as a population of sites, all fields included; as FixedPoint.sites_at.
 
@@ -548,7 +555,9 @@ class ComplexityFunctional:
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
 
-        return population(self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, leaks=leaks, tilt=tilt, share=share)
+        return population(
+            self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, leaks=leaks, refine=refine, tilt=tilt, share=share
+        )
 
     def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""

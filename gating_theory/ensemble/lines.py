@@ -122,7 +122,9 @@ class Sections:
         return np.broadcast_to(self.fixed, shape), np.broadcast_to(self.weight, shape)
 
 
-def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[float, ...], ...]) -> list[Line | Sections]:
+def lines(
+    law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[float, ...], ...], tail: float | None = None
+) -> list[Line | Sections]:
     """A rule for every variable of a law (batch of one), for averages to about ``tol``: a Line wherever one converges.
 
     Parameters
@@ -132,6 +134,7 @@ def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[f
     tol : float
     even : variables of which one sign is kept where the law is symmetric
     places : for each variable, where nodes shall cluster
+    tail : float, optional, the weight beyond a Line is a fraction of it; by default of ``tol``
     """
     out: list[Line | Sections] = []
     for v in range(law.means.size):
@@ -146,7 +149,8 @@ def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[f
             out.append(Sections(values[0], weights[0]))
             continue
         nodes, _ = gaussian_rule(mean, [std], tol, _evenly(shape), refine)
-        out.append(_line(mean, std, nodes[0], chosen, tol, refine, v in even))
+        further, _ = gaussian_rule(mean, [std], tol if tail is None else tail, _evenly(shape), refine)
+        out.append(_line(mean, std, float(np.diff(nodes[0]).min()), float(further[0, -1]) - mean, chosen, tol, refine, v in even))
     return out
 
 
@@ -164,9 +168,8 @@ def _evenly(shape):
     return replace(shape, strip=shape.strip if shape.strip > 0.0 else shape.length, breaks=(), centre=None)
 
 
-def _line(mean, std, nodes, places, tol, refine, even):
-    """The Line with the step and the reach of a trapezoidal rule's ``nodes``, clustered at ``places`` that it comes to."""
-    spacing, reach = float(np.diff(nodes).min()), float(nodes[-1]) - mean
+def _line(mean, std, spacing, reach, places, tol, refine, even):
+    """The Line with the step and the reach of a trapezoidal rule, clustered at ``places`` that it comes to."""
     places = tuple(p for p in places if abs(p - mean) < reach)
     # log|y - place| has its branch points at a distance of pi/2 in the direction of u
     step = np.pi**2 / (np.log(1.0 / tol) + 2.0) / refine if places else spacing

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..support.checks import real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
 
-__all__ = ["population", "staggered"]
+__all__ = ["population", "refinement", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
+#: The power of a tolerance that had to be raised, for which tails are kept.
+_TAIL = 4.0 / 3.0
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
 _SHEARS = (0.6180339887498949, 0.41421356237309515, 0.7320508075688772, 0.23606797749978969, 0.6457513110645906, 0.1231056256176605)
 
@@ -28,6 +32,7 @@ def population(
     source: str,
     *,
     even: frozenset[int] = frozenset(),
+    refine: Sequence[float] = (),
     leak_nodes: int = 1,
     leaks: Sequence[float] = (),
     tilt: Callable[[list[np.ndarray]], np.ndarray] | None = None,
@@ -44,6 +49,8 @@ def population(
         The population is kept to about this size by raising the tolerance.
     source : str, what the population is of
     even : variables of which one sign is kept, with doubled weight
+    refine : (V,) sequence of numbers >= 1, optional
+        Multiply the nodes of each variable; the tolerance is raised where ``max_nodes`` would be exceeded.
     leak_nodes : int >= 1
         Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
     leaks : sequence of float
@@ -59,17 +66,18 @@ def population(
     """
     cell = ensemble.cell
     poles = cell.compiled.pole_variables
+    law = replace(law, refine=tuple(refine))
     places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
-    reached, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
+    reached, tail, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))
-        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places)
+        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places, tail)
     flat, weights = staggered(rules, poles)
     if tilt is not None:
         weights = weights * tilt(flat)
         weights = weights / weights.sum()
     order = np.argsort(weights)
-    keep = np.sort(order[~(np.cumsum(weights[order]) < _LIGHT * reached)])
+    keep = np.sort(order[~(np.cumsum(weights[order]) < _LIGHT * tail)])
     weights = weights[keep] / weights[keep].sum()
     flat = [v[keep] for v in flat]
     K = cell.n_fields
@@ -81,12 +89,33 @@ def population(
     return Sites(cell, weights, state, fields, parameters, gain, source, reached, recurrent, ensemble.matrices)
 
 
+def refinement(refine: Sequence[float], variables: int) -> tuple[float, ...]:
+    """Factors for the nodes of so many variables, checked; none stands for 1 each.
+
+    Raises
+    ------
+    ValueError : not one number of at least 1 for each
+    """
+    factors = real_array("refine", refine)
+    if factors.size == 0:
+        return ()
+    if factors.shape != (variables,) or not (factors >= 1.0).all():
+        raise ValueError(f"refine must be {variables} numbers that are at least 1, one for each variable, got {shown(refine)}")
+    return tuple(factors.tolist())
+
+
 def _affordable(law, tol, even, places, most):
-    """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``most`` nodes (0.1 at most), and its lines."""
+    """(tol, tail, lines): the smallest of tol, tol sqrt(10), 10 tol, ... whose grid has at most ``most`` nodes (0.1 at most).
+
+    Only steps are made for a tolerance that had to be raised: averages lose all of the weight that is left out, of the error of a
+    step, which differs from line to line, only a part.
+    """
+    wanted = tol
     while True:
-        rules = lines(law, tol, even, places)
+        tail = max(wanted, tol**_TAIL)
+        rules = lines(law, tol, even, places, tail)
         if tol >= 0.1 or _size(rules) <= most:
-            return tol, rules
+            return tol, tail, rules
         tol *= np.sqrt(10.0)
 
 

@@ -194,13 +194,14 @@ class FieldLaw:
     means: np.ndarray
     stds: np.ndarray
     shapes: Sequence[Shape] | Shapes | NarrowedShapes
-    refine: tuple[int, ...] = ()
+    refine: tuple[float, ...] = ()
     second: bool = False
     evenly: frozenset[int] = frozenset()
 
-    def refined(self, variables: Container[int], factor: int) -> FieldLaw:
+    def refined(self, variables: Container[int], factor: float) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
-        return replace(self, refine=tuple(factor if v in variables else 1 for v in range(self.means.size)))
+        before = self.refine or (1,) * self.means.size
+        return replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
 
     def grid(
         self, variables: Sequence[int], tol: float, even: Container[int] = (), max_nodes: float = MAX_NODES, n_kept: int = 0

@@ -11,7 +11,7 @@ import numpy as np
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import field_law
-from ..ensemble.populations import population
+from ..ensemble.populations import population, refinement
 from ..ensemble.quadrature import FieldLaw
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
@@ -98,7 +98,13 @@ class FixedPoint:
 
     @underflow_is_zero
     def sites_at(
-        self, tol: float, max_nodes: int = 400_000, fold: bool = False, leak_nodes: int = 1, leaks: Sequence[float] = ()
+        self,
+        tol: float,
+        max_nodes: int = 400_000,
+        fold: bool = False,
+        leak_nodes: int = 1,
+        leaks: Sequence[float] = (),
+        refine: Sequence[float] = (),
     ) -> Sites:
         """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
 
@@ -116,6 +122,8 @@ class FixedPoint:
         leaks : sequence of real numbers
             Nodes cluster where a site's own leak is one of these, for spectra at lambdas next to them; where the leak depends on
             one field only.
+        refine : sequence of numbers >= 1, one for each field and then each site parameter, optional
+            Multiply the nodes of each: of functions that change faster along it than the cell's own.
 
         Returns
         -------
@@ -127,7 +135,8 @@ class FixedPoint:
             raise ValueError(f"leaks must be a sequence of numbers, got {shown(leaks)}")
         max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
         even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
-        made = {"even": even, "leak_nodes": leak_nodes, "leaks": places.tolist()}
+        denser = refinement(refine, self.law.means.size)
+        made = {"even": even, "leak_nodes": leak_nodes, "leaks": places.tolist(), "refine": denser}
         return population(self.ensemble, self.law, tol, max_nodes, "mean field", **made)
 
     def check(self) -> None:

