@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..support.checks import integer, real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
@@ -40,7 +41,7 @@ def population(
     ensemble : Ensemble, with a fixed state of a site at given fields
     law : FieldLaw, a batch of one: fields and site parameters before a tilt
     tol : float
-    max_nodes : int
+    max_nodes : int >= 1
         The population is kept to about this size by raising the tolerance.
     source : str, what the population is of
     even : variables of which one sign is kept, with doubled weight
@@ -56,10 +57,18 @@ def population(
     Returns
     -------
     Sites
+
+    Raises
+    ------
+    TypeError, ValueError : ``max_nodes``, ``leak_nodes`` or ``leaks`` is none
     """
+    max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
+    near = real_array("leaks", leaks)
+    if near.ndim != 1:
+        raise ValueError(f"leaks must be a sequence of real numbers, got {shown(leaks)}")
     cell = ensemble.cell
     poles = cell.compiled.pole_variables
-    places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
+    places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, near.tolist())))
     reached, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))

@@ -66,6 +66,12 @@ def leak_places(ensemble: Ensemble, law: FieldLaw, leaks: Sequence[float]) -> Pl
     """The values of the variable that sets the leak at which a leak of the site is one of the real numbers given.
 
     For each variable, as of :func:`vanishing_places`; nothing where several variables set the leak, or none.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    law : FieldLaw, a batch of one
+    leaks : sequence of float
     """
     poles = [v for v in ensemble.cell.compiled.pole_variables if law.stds[0, v] > 0.0]
     if len(poles) != 1 or not len(leaks):

@@ -36,7 +36,7 @@ from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import generator, integer, shown
+from ..support.checks import choice, generator, instance, integer, several, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 
@@ -93,18 +93,16 @@ class Case:
 
     def __post_init__(self) -> None:
         if not isinstance(self.cell, (str, Cell)):
-            raise TypeError(f"cell must be a Cell or the name of a built-in one, got {self.cell!r}")
-        if self.state not in _STATES:
-            raise ValueError(f"state must be one of {list(_STATES)}, got {self.state!r}")
-        if not isinstance(self.values, Mapping):
-            raise TypeError(f'values must be a mapping such as {{"gain": 2}}, got {self.values!r}')
+            raise TypeError(f"cell must be a Cell or the name of a built-in one, got {shown(self.cell)}")
+        choice("state", self.state, _STATES)
+        instance("values", self.values, Mapping, 'such as {"gain": 2}')
 
     def ensemble(self) -> Ensemble:
         """The Ensemble; ValueError for a cell that is not built in, and whatever Ensemble raises."""
         from ..cell.builtin import BUILTIN, named
 
         if isinstance(self.cell, str) and self.cell not in BUILTIN:
-            raise ValueError(f"cell must be a Cell or one of {list(BUILTIN)}, got {self.cell!r}")
+            raise ValueError(f"cell must be a Cell or one of {list(BUILTIN)}, got {shown(self.cell)}")
         return Ensemble(named(self.cell) if isinstance(self.cell, str) else self.cell, **self.values)
 
 
@@ -124,8 +122,7 @@ def cases_of(ensemble: Ensemble) -> tuple[Case, ...]:
     TypeError : no Ensemble
     CapabilityError, ConvergenceError : as ``fixed_points``
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     values = {kind: getattr(ensemble, kind) for kind in KINDS} | {"matrices": ensemble.matrices}
     points, name = fixed_points(ensemble), ensemble.cell.name
     found = [("zero state", "zero")] if points[0].is_zero else []
@@ -362,9 +359,7 @@ def validate(
         rng = integer("rng", rng)
     check_executor(executor)
     check_progress(progress)
-    if cases is not None and (isinstance(cases, (str, bytes)) or not isinstance(cases, Sequence)):
-        raise TypeError(f"cases must be a sequence of Case, got {shown(cases)}")
-    numbered = _cases(cells) if cases is None else dict(enumerate(cases))
+    numbered = _cases(cells) if cases is None else dict(enumerate(several("cases", cases, object, "Case")))
     cases, places = list(numbered.values()), list(numbered)
     for case in cases:
         if not isinstance(case, Case):
