@@ -110,10 +110,10 @@ def text(name: str, value: object) -> str:
 def several(name: str, value: Any, kind: type[_T], what: str) -> tuple[_T, ...]:
     """What an iterable holds, each one of ``kind``: of ``what``, as messages call them; one word is no sequence of letters."""
     try:
-        items = (None,) if isinstance(value, (str, bytes)) else tuple(value)
+        items = None if isinstance(value, (str, bytes)) else tuple(value)
     except TypeError:  # also of arrays without dimensions, which look like iterables
-        items = (None,)
-    if not all(isinstance(item, kind) for item in items):
+        items = None
+    if items is None or not all(isinstance(item, kind) for item in items):
         raise TypeError(f"{name} must be a sequence of {what}, got {shown(value)}")
     return items
 
