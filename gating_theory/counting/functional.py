@@ -548,9 +548,7 @@ class ComplexityFunctional:
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
 
-        return population(
-            self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, leaks=leaks, tilt=tilt, share=share
-        )
+        return population(self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, leaks=leaks, tilt=tilt, share=share)
 
     def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""

@@ -13,6 +13,8 @@ __all__ = ["Line", "Sections", "lines"]
 
 #: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
 _NARROWEST = 0.3
+#: Sections that end at a place are ten times shorter than their neighbours, over so many decades.
+_DECADES = 8
 #: Points of the table that the map of clustered nodes is looked up in before Newton's steps, and how many of these are taken.
 _TABLE, _STEPS = 2000, 4
 
@@ -139,13 +141,22 @@ def lines(law: FieldLaw, tol: float, even: frozenset[int], places: tuple[tuple[f
             continue
         chosen = tuple(sorted({*places[v], *(() if shape.centre is None else (shape.centre,))}))
         refine = law.refine[v] if law.refine else 1
-        if shape.strip <= 0.0 and not chosen:
-            (values,), (weights,), _ = law.grid([v], tol, even, np.inf)
-            out.append(Sections(values.ravel(), weights[0]))
+        if shape.strip <= 0.0 and shape.centre is None:
+            values, weights = gaussian_rule(mean, [std], tol, _towards(shape, places[v]), refine, v in even and mean == 0.0)
+            out.append(Sections(values[0], weights[0]))
             continue
         nodes, _ = gaussian_rule(mean, [std], tol, _evenly(shape), refine)
         out.append(_line(mean, std, nodes[0], chosen, tol, refine, v in even))
     return out
+
+
+def _towards(shape, places):
+    """The shape whose sections get shorter by factors of ten towards places where logarithms are singular."""
+    if not places:
+        return shape
+    steps = shape.length * 10.0 ** -np.arange(1, _DECADES + 1)
+    more = [p + side * step for p in places for step in steps for side in (-1.0, 1.0)]
+    return replace(shape, breaks=tuple(sorted({*shape.breaks, *places, *more})))
 
 
 def _evenly(shape):

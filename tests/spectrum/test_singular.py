@@ -69,7 +69,7 @@ def test_potential_at_zero_is_the_closed_form(cell, gain, value):
 
 
 def test_at_typical_fixed_points():
-    """The same closed form, averaged over the tilted sites of a typical fixed point by sums that are dense next to y_g = 0."""
+    """The same closed form, averaged over the tilted law of a typical fixed point by sums that are dense next to y_g = 0."""
     result = gt.complexity(gt.Ensemble(gt.CoupledLSTM, gain={"f": 1, "g": 3, "o": 3}))
     functional, saddle = ComplexityFunctional(result.ensemble), result.saddles[0].point
     f, g, o = functional.law_of_all(saddle).stds[0]
