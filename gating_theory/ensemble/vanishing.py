@@ -185,7 +185,7 @@ def _touches(at, y):
 
 
 def _common(ensemble, leak, sites, v, place, std):
-    """Whether the determinant of all ``sites`` goes to zero where their variable v comes to ``place``, and is not zero beside it."""
+    """Whether the determinant of all ``sites`` vanishes where their variable v comes to ``place``, and not beside it."""
 
     def at(y):
         moved = sites.copy()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, result
-from ..support.checks import integer, real_array
+from ..support.checks import instance, integer, real_array
 from .fixed_points import SearchOptions, search
 from .network import Network
 from .newton import merge_points
@@ -88,8 +88,7 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
     CapabilityError : a batch of networks
     ConvergenceError : a state runs away (cells without bounds)
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"net must be a Network, got {net!r}")
+    instance("net", net, Network)
     if net.batch is not None:
         raise CapabilityError(f"end_states takes one network, this is a batch of {net.batch}: make a Network of one of them")
     n_steps = integer("n_steps", n_steps, low=1)
