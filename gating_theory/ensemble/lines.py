@@ -13,6 +13,8 @@ __all__ = ["Line", "Sections", "lines"]
 
 #: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
 _NARROWEST = 0.3
+#: Functions whose poles are this many lengths away (tanh: pi/4) leave determinants a strip of that many.
+_DEEP, _DEPTH = 0.9, np.pi / 8
 #: Sections that end at a place are ten times shorter than their neighbours, over so many decades.
 _DECADES = 8
 #: Points of the table that the map of clustered nodes is looked up in before Newton's steps, and how many of these are taken.
@@ -164,8 +166,12 @@ def _towards(shape, places):
 
 
 def _evenly(shape):
-    """The shape for which evenly spaced nodes are taken; those at its centre are made by the Line itself."""
-    return replace(shape, strip=shape.strip if shape.strip > 0.0 else shape.length, breaks=(), centre=None)
+    """The shape for which evenly spaced nodes are taken; those at its centre are made by the Line itself.
+
+    Determinants vanish at complex fields, also those of functions whose own poles are far away or nowhere: sines, bumps.
+    """
+    known = shape.strip if 0.0 < shape.strip < _DEEP * shape.length else _DEPTH * shape.length
+    return replace(shape, strip=known, breaks=(), centre=None)
 
 
 def _line(mean, std, spacing, reach, places, tol, refine, even):
