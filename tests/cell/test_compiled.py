@@ -153,3 +153,22 @@ def test_factorised_moments_multiply_back(name):
         for product in products:
             used = [v for f in product for v in f.variables]
             assert len(used) == len(set(used))  # independent factors share no variable
+
+
+def test_derivatives_of_jumps_are_refused():
+    """The mean field of a step stands; what needs its slope says that there is none."""
+    h, y = sp.symbols("h y_h", real=True)
+    for step in (sp.sign(y), sp.Heaviside(y - 1, sp.Rational(1, 2))):
+        cell = gt.Cell(name="step", state=[h], fields=[y], messages=[h], update=[step], fixed_point=[step])
+        ensemble = gt.Ensemble(cell, gain=4.0)
+        net = gt.Network.sample(ensemble, 5, rng=0)
+        point = gt.fixed_points(ensemble)[-1]
+        for call in (
+            lambda: gt.Spectrum(point).radius(),  # noqa: B023
+            lambda: gt.complexity(ensemble),  # noqa: B023
+            lambda: net.find_fixed_points(rng=0),  # noqa: B023
+            lambda: net.eigenvalues(np.ones((1, 5))),  # noqa: B023
+            lambda: gt.lyapunov_spectrum(net, n_steps=5, rng=0),  # noqa: B023
+        ):
+            with pytest.raises(gt.CapabilityError, match="jumps"):
+                call()
