@@ -58,16 +58,25 @@ def _numpy_functions(analytic):
     return {"sigma": expit, "sech2": sech2}
 
 
+def _no_derivative(*arrays: Any) -> list[Any]:
+    raise CapabilityError(
+        "a function of the cell jumps (sign, Heaviside): it has no derivative there, which Jacobians, spectra and complexity need; "
+        "a steep tanh has one"
+    )
+
+
 def compile_expressions(
     arguments: Iterable[sp.Symbol], expressions: Iterable[Any], analytic: bool = False
 ) -> Callable[..., list[Any]]:
     """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit.
 
-    With ``analytic`` the arguments may be complex.
+    With ``analytic`` the arguments may be complex. Derivatives of jumps cannot be evaluated: CapabilityError when it is tried.
     """
     import sympy as sp
 
     stable = [symbolic.stable_form(sp.sympify(e)) for e in expressions]
+    if any(e.has(sp.DiracDelta) for e in stable):
+        return _no_derivative
     raw = sp.lambdify(list(arguments), stable, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
 
     def call(*arrays: Any) -> list[Any]:

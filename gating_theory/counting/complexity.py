@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.populations import refinement
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
-from ..support.checks import integer, real
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import choice, instance, real
 from .functional import ComplexityFunctional, Point
 from .newton import Newton
 from .ridge import Ridge
@@ -29,6 +29,7 @@ from .saddles import Saddle, find_saddles, mean_field_saddles
 
 __all__ = ["CODES", "Complexity", "complexity"]
 
+_METHODS = ("annealed", "mean_field")
 #: Default tolerances of a rate: where the site integral runs over up to two variables, and over more.
 _TOL, _LOOSE_TOL = 1e-10, 1e-7
 #: {code of a status: whether the value can be relied on}, in the order in which datasets number them.
@@ -111,6 +112,7 @@ class Complexity:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
         return self.sites_at(_SITES_TOL, _SITES)
 
+    @underflow_is_zero
     def sites_at(
         self,
         tol: float,
@@ -124,7 +126,7 @@ class Complexity:
         Parameters
         ----------
         tol : float in [1e-14, 0.1]
-        max_nodes : int
+        max_nodes : int >= 1
             The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
         leak_nodes, leaks, refine : as for :meth:`FixedPoint.sites_at`
 
@@ -141,13 +143,12 @@ class Complexity:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
         source = "mean field" if self.method == "mean_field" else "typical fixed point"
         functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
-        leak_nodes = integer("leak_nodes", leak_nodes, low=1)
-        made: dict[str, Any] = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refinement(refine, functional.means.size)}
-        return functional.sites(_law_point(self.method, self.saddles[0].point), tol, max_nodes, source, **made)
+        point = _law_point(self.method, self.saddles[0].point)
+        return functional.sites(point, tol, max_nodes, source, leak_nodes, leaks, refine)
 
     def check(self) -> None:
         """ValueError where the largest saddle is none of the ensemble's."""
-        require(self.method in ("annealed", "mean_field"), f"method must be 'annealed' or 'mean_field', got {self.method!r}")
+        choice("method", self.method, _METHODS)
         if self.saddles:
             _require_saddle(self.ensemble, self.method, self.saddles[0].point)
 
@@ -157,6 +158,7 @@ class Complexity:
         return f"{head}: {shown or 'no fixed point'} ({self.status})"
 
 
+@underflow_is_zero
 def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "annealed", tol: float | None = None) -> Complexity:
     """The exponential growth rate of the number of fixed points of random networks with their size N [T7].
 
@@ -192,11 +194,9 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     ConvergenceError : no saddle was found and the solver failed somewhere, a saddle's equations keep a residual, or sites have no
         fixed point
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     ensemble.require("complexity", "complexity", "count_fixed_points of sampled networks")
-    if method not in ("annealed", "mean_field"):
-        raise ValueError(f"method must be 'annealed' or 'mean_field', got {method!r}")
+    choice("method", method, _METHODS)
     tol = None if tol is None else real("tol", tol, low=1e-13, high=0.1)
     if not ensemble.cell.compiled.bounded:
         status = _status(

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -556,8 +555,9 @@ class ComplexityFunctional:
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
 
-        how: dict[str, Any] = {"leak_nodes": leak_nodes, "leaks": leaks, "refine": refine, "tilt": tilt, "share": share}
-        return population(self.ensemble, law, tol, max_nodes, source, **how)
+        return population(
+            self.ensemble, law, tol, max_nodes, source, leak_nodes=leak_nodes, leaks=leaks, refine=refine, tilt=tilt, share=share
+        )
 
     def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""

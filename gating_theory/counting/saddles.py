@@ -201,7 +201,9 @@ def _polish(functional, point):
     else:
         raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
-    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), max(float(error), e.rounding))
+    misplaced = max((newton.functional.random.shapes[v].misplaced for v in newton.functional.variables), default=0.0)
+    error = max(float(error), e.rounding, misplaced)
+    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), error)
 
 
 def _determinant_at(functional, newton, q, start=None):

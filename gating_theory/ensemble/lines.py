@@ -13,6 +13,10 @@ __all__ = ["Line", "Sections", "lines"]
 
 #: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
 _NARROWEST = 0.3
+#: Functions whose poles are this many lengths away (tanh: pi/4) leave determinants a strip of that many.
+_DEEP, _DEPTH = 0.9, np.pi / 8
+#: Sections that end at a place are ten times shorter than their neighbours, over so many decades.
+_DECADES = 8
 #: Points of the table that the map of clustered nodes is looked up in before Newton's steps, and how many of these are taken.
 _TABLE, _STEPS = 2000, 4
 
@@ -142,9 +146,9 @@ def lines(
             continue
         chosen = tuple(sorted({*places[v], *(() if shape.centre is None else (shape.centre,))}))
         refine = law.refine[v] if law.refine else 1
-        if shape.strip <= 0.0 and not chosen:
-            (values,), (weights,), _ = law.grid([v], tol, even, np.inf)
-            out.append(Sections(values.ravel(), weights[0]))
+        if shape.strip <= 0.0 and shape.centre is None:
+            values, weights = gaussian_rule(mean, [std], tol, _towards(shape, places[v]), refine, v in even and mean == 0.0)
+            out.append(Sections(values[0], weights[0]))
             continue
         nodes, _ = gaussian_rule(mean, [std], tol, _evenly(shape), refine)
         further, _ = gaussian_rule(mean, [std], tol if tail is None else tail, _evenly(shape), refine)
@@ -152,9 +156,22 @@ def lines(
     return out
 
 
+def _towards(shape, places):
+    """The shape whose sections get shorter by factors of ten towards places where logarithms are singular."""
+    if not places:
+        return shape
+    steps = shape.length * 10.0 ** -np.arange(1, _DECADES + 1)
+    more = [p + side * step for p in places for step in steps for side in (-1.0, 1.0)]
+    return replace(shape, breaks=tuple(sorted({*shape.breaks, *places, *more})))
+
+
 def _evenly(shape):
-    """The shape for which evenly spaced nodes are taken; those at its centre are made by the Line itself."""
-    return replace(shape, strip=shape.strip if shape.strip > 0.0 else shape.length, breaks=(), centre=None)
+    """The shape for which evenly spaced nodes are taken; those at its centre are made by the Line itself.
+
+    Determinants vanish at complex fields, also those of functions whose own poles are far away or nowhere: sines, bumps.
+    """
+    known = shape.strip if 0.0 < shape.strip < _DEEP * shape.length else _DEPTH * shape.length
+    return replace(shape, strip=known, breaks=(), centre=None)
 
 
 def _line(mean, std, spacing, reach, places, tol, refine, even):

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..support.checks import real_array, shown
+from ..support.checks import integer, real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
 
-__all__ = ["population", "refinement", "staggered"]
+__all__ = ["population", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
@@ -45,7 +45,7 @@ def population(
     ensemble : Ensemble, with a fixed state of a site at given fields
     law : FieldLaw, a batch of one: fields and site parameters before a tilt
     tol : float
-    max_nodes : int
+    max_nodes : int >= 1
         The population is kept to about this size by raising the tolerance.
     source : str, what the population is of
     even : variables of which one sign is kept, with doubled weight
@@ -63,11 +63,19 @@ def population(
     Returns
     -------
     Sites
+
+    Raises
+    ------
+    TypeError, ValueError : ``max_nodes``, ``leak_nodes`` or ``leaks`` is none
     """
+    max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
+    near = real_array("leaks", leaks)
+    if near.ndim != 1:
+        raise ValueError(f"leaks must be a sequence of real numbers, got {shown(leaks)}")
     cell = ensemble.cell
     poles = cell.compiled.pole_variables
-    law = replace(law, refine=tuple(refine))
-    places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, leaks)))
+    law = replace(law, refine=_refinement(refine, law.means.size))
+    places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, near.tolist())))
     reached, tail, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))
@@ -89,13 +97,8 @@ def population(
     return Sites(cell, weights, state, fields, parameters, gain, source, reached, recurrent, ensemble.matrices)
 
 
-def refinement(refine: Sequence[float], variables: int) -> tuple[float, ...]:
-    """Factors for the nodes of so many variables, checked; none stands for 1 each.
-
-    Raises
-    ------
-    ValueError : not one number of at least 1 for each
-    """
+def _refinement(refine, variables):
+    """Factors for the nodes of so many variables, checked; none stands for 1 each."""
     factors = real_array("refine", refine)
     if factors.size == 0:
         return ()

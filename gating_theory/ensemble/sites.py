@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..cell.cell import Cell
 from ..results.encoding import dict_of, result
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import instance, integer, numeric_array, real_array, real_numbers, real_or_nan, shown, text
+from ..support.checks import instance, integer, numeric_array, real_array, real_numbers, real_or_nan, several, shown, text
 from .matrix_laws import MatrixLaw, field_laws
 
 __all__ = ["Sites"]
@@ -114,8 +114,9 @@ class Sites:
         samples : sequence of Sites, of one cell
         source : str
         """
-        if not isinstance(samples, Sequence) or not samples or not all(isinstance(s, Sites) for s in samples):
-            raise TypeError(f"samples must be a sequence of at least one Sites, got {shown(samples)}")
+        samples = several("samples", samples, Sites, "Sites")
+        if not samples:
+            raise ValueError("samples must be at least one, got none")
         first = samples[0]
         if any(s.cell != first.cell for s in samples):
             raise ValueError(f"samples must be of one cell, got {shown([s.cell.name for s in samples])}")

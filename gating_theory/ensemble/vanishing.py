@@ -25,8 +25,9 @@ Places = tuple[tuple[float, ...], ...]
 _PROBES, _SAME, _ROUNDING = 24, 3, 1e-10
 #: Sections along one variable: so many nodes over the Gaussian's bulk, and others geometrically close to zero.
 _BULK, _REACH = 121, 5.0
-#: A determinant vanishes if it is below this part of what it is so many standard deviations beside the place.
-_NOTHING, _BESIDE = 1e-12, 1e-2
+#: A determinant vanishes if it is below this part of what it is so many standard deviations beside the place, and is small already
+#: closer to it: the slope of |y| is zero at 0 alone.
+_NOTHING, _BESIDE, _SMALL, _CLOSER = 1e-12, 1e-2, 1e-3, 1e-5
 
 
 def vanishing_places(ensemble: Ensemble, law: FieldLaw) -> Places:
@@ -66,6 +67,12 @@ def leak_places(ensemble: Ensemble, law: FieldLaw, leaks: Sequence[float]) -> Pl
     """The values of the variable that sets the leak at which a leak of the site is one of the real numbers given.
 
     For each variable, as of :func:`vanishing_places`; nothing where several variables set the leak, or none.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    law : FieldLaw, a batch of one
+    leaks : sequence of float
     """
     poles = [v for v in ensemble.cell.compiled.pole_variables if law.stds[0, v] > 0.0]
     if len(poles) != 1 or not len(leaks):
@@ -178,11 +185,12 @@ def _touches(at, y):
 
 
 def _common(ensemble, leak, sites, v, place, std):
-    """Whether the determinant of all ``sites`` vanishes where their variable v is at ``place``, and not beside it."""
-    totals = []
-    for y in (place, place - _BESIDE * std, place + _BESIDE * std):
+    """Whether the determinant of all ``sites`` vanishes where their variable v comes to ``place``, and not beside it."""
+
+    def at(y):
         moved = sites.copy()
         moved[v] = y
-        totals.append(_determinant(ensemble, leak, moved)[1])
-    beside = np.minimum(totals[1], totals[2])
-    return bool(np.all((totals[0] <= _NOTHING * beside) & (beside > 0.0)))
+        return _determinant(ensemble, leak, moved)[1]
+
+    closer, beside = (np.minimum(at(place - step * std), at(place + step * std)) for step in (_CLOSER, _BESIDE))
+    return bool(np.all((at(place) <= _NOTHING * beside) & (closer <= _SMALL * beside) & (beside > 0.0)))

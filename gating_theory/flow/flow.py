@@ -679,7 +679,7 @@ def _by_name(cell, values):
     given = {}
     for name, value in values.items():
         if name not in places:
-            raise ValueError(f"the description has an unknown entry {name!r}; allowed are cell, {', '.join(places)}")
+            raise ValueError(f"the description has an unknown entry {shown(name)}; allowed are cell, {', '.join(places)}")
         array = real_array(name, value)
         given[name] = array.reshape((1,) * places[name]) if array.ndim == 0 else array
     if not given:
@@ -703,7 +703,7 @@ def _stack(name, value, labels, dimensions):
         return real_array(name, value)
     unknown = [key for key in value if key not in labels]
     if unknown:
-        raise ValueError(f"{name} has the unknown key {unknown[0]!r}; allowed are {list(labels)}")
+        raise ValueError(f"{name} has the unknown key {shown(unknown[0])}; allowed are {list(labels)}")
     if not value:
         raise ValueError(f"{name} must name at least one of {list(labels)}")
     arrays = {key: real_array(f"{name}[{key!r}]", v) for key, v in value.items()}

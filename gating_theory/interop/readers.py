@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
+from ..support.checks import path_of, shown
 from .layers import RecurrentWeights
 
 __all__ = ["READERS", "read"]
@@ -48,8 +48,9 @@ def read(source: Any, **which: Any) -> RecurrentWeights:
     if isinstance(source, RecurrentWeights):
         order = which.get("batch_first")
         return source if order is None else replace(source, batch_first=order)
-    if isinstance(source, (str, os.PathLike)) and not Path(source).exists():  # the import of a library may take seconds
-        raise FileNotFoundError(f"source: there is no file {str(source)!r}")
+    # the import of a library may take seconds
+    if isinstance(source, (str, os.PathLike)) and not path_of("source", source).exists():
+        raise FileNotFoundError(f"source: there is no file {shown(str(source))}")
     missing = []
     for name, library in READERS.items():
         try:

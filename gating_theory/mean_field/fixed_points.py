@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import field_law
-from ..ensemble.populations import population, refinement
+from ..ensemble.populations import population
 from ..ensemble.quadrature import FieldLaw
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, instance, integer, real, real_array, shown
+from ..support.checks import boolean, instance, real
 from .moments import MomentMap, require_bounded
 from .scan import scalar_roots
 
@@ -131,14 +130,10 @@ class FixedPoint:
         Sites, ``source`` "mean field"
         """
         tol = real("tol", tol, low=1e-15, high=0.1)
-        places = real_array("leaks", leaks)
-        if places.ndim != 1:
-            raise ValueError(f"leaks must be a sequence of numbers, got {shown(leaks)}")
-        max_nodes, leak_nodes = integer("max_nodes", max_nodes, low=1), integer("leak_nodes", leak_nodes, low=1)
         even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
-        denser = refinement(refine, self.law.means.size)
-        made: dict[str, Any] = {"even": even, "leak_nodes": leak_nodes, "leaks": places.tolist(), "refine": denser}
-        return population(self.ensemble, self.law, tol, max_nodes, "mean field", **made)
+        return population(
+            self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes, leaks=leaks, refine=refine
+        )
 
     def check(self) -> None:
         """ValueError where the moments do not satisfy the mean-field map."""

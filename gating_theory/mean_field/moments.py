@@ -91,10 +91,11 @@ class MomentMap:
     def error(self, q: np.ndarray, values: np.ndarray) -> float:
         """Relative error of R(q) at a solution q (n,), measured, with values = R(q), summed over the messages.
 
-        What another quadrature makes of R(q), and what is left of R(q) - q.
+        What another quadrature makes of R(q), what is left of R(q) - q, and what places of kinks that are not known better do.
         """
         wrong = np.abs(self(q[None, :], self.fine, second=True)[0] - values) + np.abs(values - q)
-        return float(np.sum(wrong / np.maximum(np.abs(values), _TINY)))
+        misplaced = max((self.random.shapes[v].misplaced for v in self.felt), default=0.0)
+        return float(np.sum(wrong / np.maximum(np.abs(values), _TINY))) + misplaced
 
     @property
     def has_zero_state(self) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, result
-from ..support.checks import integer, real_array
+from ..support.checks import instance, integer, real_array
 from .fixed_points import SearchOptions, search
 from .network import Network
 from .newton import merge_points
@@ -67,7 +68,7 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
     """Run a network from many states, its input held, until it rests; count the distinct states in which it does.
 
     What still moves at the end, as memories do that fade within thousands of steps, is taken to a fixed point by Newton's method;
-    it counts where that is nearest, of index +1, and a further run comes closer to it. So what is found attracts; what no start is
+    it counts where that is nearest and stable, and a further run comes closer to it. So what is found attracts; what no start is
     attracted by is not found. States closer than 1e-4 count as one.
 
     Parameters
@@ -87,8 +88,7 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
     CapabilityError : a batch of networks
     ConvergenceError : a state runs away (cells without bounds)
     """
-    if not isinstance(net, Network):
-        raise TypeError(f"net must be a Network, got {net!r}")
+    instance("net", net, Network)
     if net.batch is not None:
         raise CapabilityError(f"end_states takes one network, this is a batch of {net.batch}: make a Network of one of them")
     n_steps = integer("n_steps", n_steps, low=1)
@@ -122,10 +122,13 @@ def _with_slow_ends(net, states, resting, size):
     if not slow.size:
         return ends, into
     try:
-        found = search(net, SearchOptions(n_starts=0, spectra=False), 0, starts=states[slow])
+        found = search(net, SearchOptions(n_starts=0), 0, starts=states[slow])
     except CapabilityError:  # no gate-free map to be solved
         return ends, into
-    points = np.concatenate([ends, found.states[(found.label == "fixed") & (found.index > 0)]])
+    stable = np.array(
+        [label == "fixed" and n == 0 for label, n in zip(found.label, cast(np.ndarray, found.n_unstable))], dtype=bool
+    )
+    points = np.concatenate([ends, found.states[stable]])
     points = points[merge_points(points, _MET * size)[0]]  # those at rest come first, and stay
     if not len(points):
         return ends, into

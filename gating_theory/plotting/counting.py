@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import numpy.typing as npt
 
-from ..support.checks import instance, shown
+from ..support.checks import instance, real_numbers, several, shown
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, axis_symbol, draw_curve, require_dataset
 
 if TYPE_CHECKING:
@@ -52,10 +51,7 @@ def plot_complexity(
     x, *others = map(str, values.dims)
     second = others[0] if others else None
     at = [None] if second is None else [float(v) for v in values[second].values]
-    counts = {} if counts is None else dict(instance("counts", counts, Mapping, "from values to (x, rate, error)"))
-    unknown = [key for key in counts if key not in at]
-    if unknown:
-        raise ValueError(f"counts has the unknown value {shown(unknown[0])}; the curves are those of {at}")
+    counted = {} if counts is None else _counted(counts, at)
     ax = axes_or_new(ax, 2.6)
     colours = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK)
     for i, value in enumerate(at):
@@ -63,8 +59,8 @@ def plot_complexity(
         curve = values if second is None else values.sel({second: value})
         label = None if second is None else f"{axis_symbol(values[second])} = {value:g}"
         draw_curve(ax, values[x].values, curve.values, color=colour, linewidth=1.4, label=label)
-        if value in counts:
-            place, rate, error = (np.asarray(a, dtype=float) for a in counts[value])
+        if value in counted:
+            place, rate, error = counted[value]
             ax.errorbar(place, rate, error, color=colour, linestyle="none", marker="o", markersize=3.5, capsize=2, linewidth=1.0)
     ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
     ax.set_xlabel(axis_symbol(values[x]))
@@ -72,3 +68,16 @@ def plot_complexity(
     if second is not None:
         ax.legend(loc="best", fontsize="small", framealpha=0.9)
     return ax
+
+
+def _counted(counts, at):
+    """{value: (x, rate, error)} of the curves at these values, as arrays."""
+    found = {}
+    for value, rows in instance("counts", counts, Mapping, "from values to (x, rate, error)").items():
+        if value not in at:
+            raise ValueError(f"counts has the unknown value {shown(value)}; the curves are those of {at}")
+        arrays = [real_numbers(f"counts[{value}]", row) for row in several(f"counts[{value}]", rows, object, "x, rate and error")]
+        if len(arrays) != 3 or any(a.ndim != 1 or a.shape != arrays[0].shape for a in arrays):
+            raise ValueError(f"counts[{value}] must be (x, rate, error), three vectors of one length, got {shown(rows)}")
+        found[value] = arrays
+    return found

@@ -18,7 +18,7 @@ from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
 from ..flow.proof.fixed_points import FlowFixedPoints
-from ..support.checks import boolean, choice, instance, integer, real, shown
+from ..support.checks import boolean, choice, instance, integer, real, several, shown
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
 
 if TYPE_CHECKING:
@@ -142,9 +142,7 @@ def plot_portrait(
     if points is not None:
         instance("points", points, FlowFixedPoints)
     points = flow.fixed_points() if points is None else points
-    cycles = all_cycles(flow) if cycles is None else cycles
-    if isinstance(cycles, (str, bytes)) or not isinstance(cycles, Sequence) or not all(isinstance(c, Cycle) for c in cycles):
-        raise TypeError(f"cycles must be a sequence of Cycle, got {shown(cycles)}")
+    cycles = all_cycles(flow) if cycles is None else several("cycles", cycles, Cycle, "Cycle")
     if orbits is not None:
         instance("orbits", orbits, MapAttractors)
     ax = axes_or_new(ax, 3.3)

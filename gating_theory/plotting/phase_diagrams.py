@@ -329,7 +329,7 @@ def _lines(dataset, lines, paths):
             out += _lines_of(item, paths)
         elif isinstance(item, str):
             if item not in dataset.data_vars:
-                raise ValueError(f"lines has the unknown entry {item!r}; the dataset has {list(dataset.data_vars)}")
+                raise ValueError(f"lines has the unknown entry {shown(item)}; the dataset has {list(dataset.data_vars)}")
             out.append((_fitting(dataset[item], paths), dataset))
         elif isinstance(item, xr.DataArray):
             out.append((_fitting(item, paths), None))

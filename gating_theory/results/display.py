@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import html
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "first_line", "in_html", "same", "written"]
+__all__ = ["first_line", "in_html", "same", "written"]
 
-#: Characters of a line that nobody has to scroll for, and of one value in it.
-_LINE, _VALUE = 200, 40
-#: Entries of a container that are shown one by one.
-_FEW = 4
+#: Characters of a line that nobody has to scroll for.
+_LINE = 200
 
 
 def written(cls: type, name: str) -> bool:
@@ -46,28 +43,6 @@ def first_line(text: str, length: int = _LINE) -> str:
     """
     line, *rest = text.strip().splitlines() or [""]
     return f"{line[:length]} ..." if rest or len(line) > length else line
-
-
-def brief(value: Any) -> str:
-    """A value in a few characters: large arrays by their shapes, long containers by their lengths, numbers with six digits.
-
-    Parameters
-    ----------
-    value : anything
-    """
-    if isinstance(value, np.ndarray) and (value.ndim != 1 or value.size > _FEW):
-        return f"array of shape {value.shape}"
-    if isinstance(value, Mapping) and len(value) <= _FEW:
-        return f"{{{', '.join(f'{key!r}: {brief(item)}' for key, item in value.items())}}}"
-    if isinstance(value, (list, tuple, np.ndarray)) and len(value) <= _FEW:
-        inside = ", ".join(map(brief, value))
-        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
-    if isinstance(value, (list, tuple, Mapping)):
-        return f"{type(value).__name__} of {len(value)}"
-    if isinstance(value, (float, complex, np.inexact)):
-        return f"{value:.6g}"
-    text = repr(value)
-    return text if len(text) <= _VALUE else f"{text[:_VALUE]}..."
 
 
 def in_html(report: str) -> str:

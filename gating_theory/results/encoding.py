@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..support.checks import shown, texts
-from .display import brief, first_line, in_html, same, written
+from .display import first_line, in_html, same, written
 from .provenance import cell_text, json_ready, require_same_cell
 
 if TYPE_CHECKING:
@@ -273,8 +273,8 @@ def _line(self):
     if written(type(self), "__str__"):
         return f"{type(self).__name__}({first_line(str(self))})"
     hidden = {f.name for f in dataclass_fields(self) if not f.repr} if is_dataclass(self) else ()
-    shown = [f"{name}={brief(value)}" for name, value in _content(self).items() if name not in hidden]
-    return first_line(f"{type(self).__name__}({', '.join(shown)})")
+    fields = [f"{name}={shown(value)}" for name, value in _content(self).items() if name not in hidden]
+    return first_line(f"{type(self).__name__}({', '.join(fields)})")
 
 
 def _html(self):

@@ -436,9 +436,10 @@ class Spectrum:
     def density(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Density of eigenvalues per unit area, as a fraction: integrates to 1 together with the atoms [T4].
 
-        (1/(pi d)) dg/dconj(lambda), from the derivative of the solved equations, not by differencing. Zero outside the support;
-        atoms are not shown. On the real axis between the leaks it can be large in a layer thinner than any pixel: eigenvalues
-        of saturated sites, whose only dynamics is their own leak.
+        (1/(pi d)) dg/dconj(lambda), from the derivative of the solved equations, not by differencing. At the default tolerance good
+        to about a percent (to a tenth of it for built-in cells at moderate gains). Zero outside the support; atoms are not shown.
+        On the real axis between the leaks it can be large in a layer thinner than any pixel, and grows as ``tol`` falls: these are
+        eigenvalues of saturated sites, whose only dynamics is their own leak.
         """
         lam = complex_array("lam", lam)
         value = np.maximum(self._evaluate(lam, "density"), 0.0) / self.n_state

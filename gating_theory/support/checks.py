@@ -30,6 +30,7 @@ __all__ = [
     "real_numbers",
     "real_or_nan",
     "reals",
+    "several",
     "shown",
     "sign",
     "text",
@@ -106,15 +107,20 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def texts(name: str, value: Any, what: str = "str") -> tuple[str, ...]:
-    """Several words, of ``what``; one word is no sequence of letters."""
+def several(name: str, value: Any, kind: type[_T], what: str) -> tuple[_T, ...]:
+    """What an iterable holds, each one of ``kind``: of ``what``, as messages call them; one word is no sequence of letters."""
     try:
-        words = () if isinstance(value, (str, bytes)) else tuple(value)
-    except TypeError:
-        words = (None,)
-    if isinstance(value, (str, bytes)) or not all(isinstance(word, str) for word in words):
+        items = None if isinstance(value, (str, bytes)) else tuple(value)
+    except TypeError:  # also of arrays without dimensions, which look like iterables
+        items = None
+    if items is None or not all(isinstance(item, kind) for item in items):
         raise TypeError(f"{name} must be a sequence of {what}, got {shown(value)}")
-    return words
+    return items
+
+
+def texts(name: str, value: Any, what: str = "str") -> tuple[str, ...]:
+    """Several words, of ``what``."""
+    return several(name, value, str, what)
 
 
 def path_of(name: str, value: object) -> Path:

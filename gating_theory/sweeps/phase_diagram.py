@@ -150,7 +150,7 @@ def _check_axes(ensemble, axes):
     grids = {}
     for path, values in axes.items():
         if not isinstance(path, str) or path not in ensemble.paths:
-            raise ValueError(f"axes has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
+            raise ValueError(f"axes has the unknown path {shown(path)}; allowed are {list(ensemble.paths)}")
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":
             raise TypeError(f"axes[{path!r}] must hold real numbers, got {shown(values)}")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from ..support.checks import shown
+from ..support.checks import shown, texts
 from .quantities import CRITICAL, QUANTITIES, forms, is_built_in, names
 
 if TYPE_CHECKING:
@@ -89,12 +87,7 @@ def requests(quantities: Any, ensemble: Ensemble) -> list[Request]:
     allowed = [*names(), *forms()]
     if isinstance(quantities, str):
         quantities = (quantities,)
-    if isinstance(quantities, bytes) or not isinstance(quantities, Collection):
-        raise TypeError(f"quantities must be a sequence of names, got {shown(quantities)}; allowed are {allowed}")
-    for name in quantities if np.ndim(cast(Any, quantities)) else (None,):
-        if not isinstance(name, str):
-            raise TypeError(f"quantities must hold names, got {shown(name)}; allowed are {allowed}")
-    asked = [_request(name, ensemble, allowed) for name in dict.fromkeys(quantities)]
+    asked = [_request(name, ensemble, allowed) for name in dict.fromkeys(texts("quantities", quantities, "names"))]
     if not asked:
         raise ValueError(f"quantities must name at least one quantity, got none; allowed are {allowed}")
     return asked
@@ -122,5 +115,5 @@ def _critical_request(name, kind, paths, ensemble, allowed):
         raise ValueError(f"quantities: {kind} takes {len(entry.paths)} distinct path(s), got {shown(name)}; allowed are {allowed}")
     for path in paths:
         if path not in ensemble.paths:
-            raise ValueError(f"quantities: {name!r} has the unknown path {path!r}; allowed are {list(ensemble.paths)}")
+            raise ValueError(f"quantities: {shown(name)} has the unknown path {shown(path)}; allowed are {list(ensemble.paths)}")
     return Request(f"{kind}:{','.join(paths)}", entry, paths, paths)

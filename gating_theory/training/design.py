@@ -192,7 +192,7 @@ def _targets(target):
     unknown = set(target) - {"slow_fraction", *_STABILITY}
     if unknown:
         raise ValueError(
-            f"target has the unknown entry {sorted(map(str, unknown))[0]!r}; "
+            f"target has the unknown entry {shown(min(map(str, unknown)))}; "
             f"allowed are 'slow_fraction' and one of {list(_STABILITY)}"
         )
     stability = [name for name in _STABILITY if name in target]

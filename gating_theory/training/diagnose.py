@@ -92,7 +92,7 @@ class Diagnosis:
     overlaps : dict, {(field, field): correlation of their matrices' entries}
     origin : WeightOrigin, whether the weights look as initialised or as trained, and how sure that is
     driven : bool, whether the states were taken along given inputs
-    n_states, n_steps : int, states looked at, length of the run
+    n_states, n_steps, n_sequences : int, states looked at, length of the run, how many runs or input sequences
     eigenvalues : (S, d N) complex array, of the exact Jacobians at these states
     actual : ModeSummary of these eigenvalues
     from_sites : ModeSummary by theory, from the sites of the same states and the gains: what matrices of the assumed law would give
@@ -125,6 +125,7 @@ class Diagnosis:
     driven: bool
     n_states: int
     n_steps: int
+    n_sequences: int
     eigenvalues: np.ndarray = field(repr=False)
     shuffled_eigenvalues: np.ndarray = field(repr=False)
     actual: ModeSummary
@@ -174,6 +175,7 @@ class Diagnosis:
             "driven": self.driven,
             "n_states": self.n_states,
             "n_steps": self.n_steps,
+            "n_sequences": self.n_sequences,
             "actual": self.actual.as_dict(),
             "from_sites": self.from_sites.as_dict(),
             "shuffled": self.shuffled.as_dict(),
@@ -342,6 +344,7 @@ class _Report:
             driven=self.driven,
             n_states=n_states,
             n_steps=run.n_steps,
+            n_sequences=run.n_sequences,
             eigenvalues=values,
             shuffled_eigenvalues=twins,
             actual=self.counted(values),
@@ -509,7 +512,8 @@ def _count(number, what):
 
 def _text(d):
     net = d.network
-    lines = [f"{d.source}: {net.n_units} units, cell {net.cell.name}, {'along inputs' if d.driven else 'without input'}"]
+    along = f"along {_count(d.n_sequences, 'input sequence')} of {_count(d.n_steps, 'step')}" if d.driven else "without input"
+    lines = [f"{d.source}: {net.n_units} units, cell {net.cell.name}, {along}"]
     lines += ["", "recurrent weights        gain    bias  spread  kurtosis  radius/gain  norm/gain  symmetry  outliers"]
     bias, spread = d.ensemble.bias, d.ensemble.bias_std
     for name, w in d.weights.items():

@@ -36,7 +36,8 @@ from ..running.blas import single_blas_thread
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
-from ..support.checks import generator, integer, shown
+from ..support.available_memory import require_memory
+from ..support.checks import choice, generator, instance, integer, several, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 
@@ -93,18 +94,16 @@ class Case:
 
     def __post_init__(self) -> None:
         if not isinstance(self.cell, (str, Cell)):
-            raise TypeError(f"cell must be a Cell or the name of a built-in one, got {self.cell!r}")
-        if self.state not in _STATES:
-            raise ValueError(f"state must be one of {list(_STATES)}, got {self.state!r}")
-        if not isinstance(self.values, Mapping):
-            raise TypeError(f'values must be a mapping such as {{"gain": 2}}, got {self.values!r}')
+            raise TypeError(f"cell must be a Cell or the name of a built-in one, got {shown(self.cell)}")
+        choice("state", self.state, _STATES)
+        instance("values", self.values, Mapping, 'such as {"gain": 2}')
 
     def ensemble(self) -> Ensemble:
         """The Ensemble; ValueError for a cell that is not built in, and whatever Ensemble raises."""
         from ..cell.builtin import BUILTIN, named
 
         if isinstance(self.cell, str) and self.cell not in BUILTIN:
-            raise ValueError(f"cell must be a Cell or one of {list(BUILTIN)}, got {self.cell!r}")
+            raise ValueError(f"cell must be a Cell or one of {list(BUILTIN)}, got {shown(self.cell)}")
         return Ensemble(named(self.cell) if isinstance(self.cell, str) else self.cell, **self.values)
 
 
@@ -124,8 +123,7 @@ def cases_of(ensemble: Ensemble) -> tuple[Case, ...]:
     TypeError : no Ensemble
     CapabilityError, ConvergenceError : as ``fixed_points``
     """
-    if not isinstance(ensemble, Ensemble):
-        raise TypeError(f"ensemble must be an Ensemble, got {ensemble!r}")
+    instance("ensemble", ensemble, Ensemble)
     values = {kind: getattr(ensemble, kind) for kind in KINDS} | {"matrices": ensemble.matrices}
     points, name = fixed_points(ensemble), ensemble.cell.name
     found = [("zero state", "zero")] if points[0].is_zero else []
@@ -362,13 +360,11 @@ def validate(
         rng = integer("rng", rng)
     check_executor(executor)
     check_progress(progress)
-    if cases is not None and (isinstance(cases, (str, bytes)) or not isinstance(cases, Sequence)):
-        raise TypeError(f"cases must be a sequence of Case, got {shown(cases)}")
-    numbered = _cases(cells) if cases is None else dict(enumerate(cases))
-    cases, places = list(numbered.values()), list(numbered)
-    for case in cases:
+    for case in () if cases is None else several("cases", cases, object, "Case"):
         if not isinstance(case, Case):
             raise TypeError(f"cases must hold Cases, got {shown(case)}")
+    numbered: dict[int, Case] = _cases(cells) if cases is None else dict(enumerate(cases))
+    cases, places = list(numbered.values()), list(numbered)
     if not cases:
         raise ValueError("cells must name at least one cell, got none")
     if len({case.name for case in cases}) < len(cases):
@@ -393,16 +389,14 @@ def _cases(cells):
     """{number: Case}: built-in cases by their cells, then those of ensembles. The number of a built-in one is always the same."""
     if isinstance(cells, (str, Ensemble)):
         cells = (cells,)
-    if not hasattr(cells, "__iter__"):
-        raise TypeError(f"cells must be names of cells or Ensembles, got {shown(cells)}")
     names, ensembles, known = [], [], sorted({case.cell for case in CASES})
-    for item in cells:
+    for item in several("cells", cells, object, "names of cells or Ensembles"):
         if isinstance(item, Ensemble):
             ensembles.append(item)
-        elif isinstance(item, Cell):
-            raise TypeError(f"cells must hold names or Ensembles, got {shown(item)}: give Ensemble(cell, gain=...)")
+        elif not isinstance(item, str):
+            raise TypeError(f"cells must hold names or Ensembles, got {shown(item)}: of a cell give Ensemble(cell, gain=...)")
         elif item not in known:
-            raise ValueError(f"cells has the unknown entry {item!r}; allowed are {known}, and Ensembles of any cell")
+            raise ValueError(f"cells has the unknown entry {shown(item)}; allowed are {known}, and Ensembles of any cell")
         else:
             names.append(item)
     own = [case for ensemble in ensembles for case in cases_of(ensemble)]
@@ -422,6 +416,7 @@ class _Comparison:
         self.ensemble = case.ensemble()
         self.d = self.ensemble.cell.n_state
         self.n = n_units if n_units is not None else (800 if self.d == 1 else 500)
+        require_memory(f"a network of n_units = {self.n}", 8.0 * self.ensemble.cell.n_fields * float(self.n) ** 2)
         self.names = ["radius", "abscissa"]
         self.names += [f"mass |z - {c:g}| < {r:g}" for c, r in case.discs]
         self.names += [f"slow fraction, tau = {t:g}" for t in case.taus]

@@ -73,10 +73,19 @@ def test_peephole_lstm_satisfies_its_own_equation(seed, scale):
     # restraining: c has the sign of g, and shuts its own gates as it grows (with the other sign it can run away)
     p = -np.sign(y[2]) * rng.uniform(0.0, 0.5, size=(3, 40))
     p[2] = rng.normal(size=40)  # the output gate feeds nothing back
-    s = np.array(gt.PeepholeLSTM.compiled.fixed_state(y, p))
+    try:
+        s, refused = np.array(gt.PeepholeLSTM.compiled.fixed_state(y, p)), False
+    except gt.ConvergenceError as error:
+        s, refused = error.estimate, True
     again = np.array(gt.PeepholeLSTM.compiled.update(s, y, p))
     # the solver's own promise: 1e-11 relative to 1 + |s|
-    assert (np.abs(again - s) <= 1e-11 * (1 + np.abs(s).max(axis=0))).all()
+    solved = (np.abs(again - s) <= 1e-11 * (1 + np.abs(s).max(axis=0))).all(axis=0)
+    assert solved.all() == (not refused)
+    plain = np.zeros((2, 40))
+    for _ in range(3000):
+        before, plain = plain, np.array(gt.PeepholeLSTM.compiled.update(plain, y, p))
+    # what is refused turns around its fixed point for ever
+    assert (np.abs(plain - before)[:, ~solved].max(axis=0) > 1e-6).all()
 
 
 def test_running_away_sites_are_reported():
@@ -144,3 +153,22 @@ def test_factorised_moments_multiply_back(name):
         for product in products:
             used = [v for f in product for v in f.variables]
             assert len(used) == len(set(used))  # independent factors share no variable
+
+
+def test_derivatives_of_jumps_are_refused():
+    """The mean field of a step stands; what needs its slope says that there is none."""
+    h, y = sp.symbols("h y_h", real=True)
+    for step in (sp.sign(y), sp.Heaviside(y - 1, sp.Rational(1, 2))):
+        cell = gt.Cell(name="step", state=[h], fields=[y], messages=[h], update=[step], fixed_point=[step])
+        ensemble = gt.Ensemble(cell, gain=4.0)
+        net = gt.Network.sample(ensemble, 5, rng=0)
+        point = gt.fixed_points(ensemble)[-1]
+        for call in (
+            lambda: gt.Spectrum(point).radius(),  # noqa: B023
+            lambda: gt.complexity(ensemble),  # noqa: B023
+            lambda: net.find_fixed_points(rng=0),  # noqa: B023
+            lambda: net.eigenvalues(np.ones((1, 5))),  # noqa: B023
+            lambda: gt.lyapunov_spectrum(net, n_steps=5, rng=0),  # noqa: B023
+        ):
+            with pytest.raises(gt.CapabilityError, match="jumps"):
+                call()

@@ -128,7 +128,8 @@ def test_errors_near_an_onset_are_relative(eps, method):
     same += [gt.Ensemble(gt.LiGRUTanh, gain={"h": gain, "z": 7.0}), gt.Ensemble(gt.JANET, gain={"g": gain, "f": 3.0})]
     results = [gt.complexity(e, method) for e in same]
     for one in results:
-        assert one.error < 1e-6 * one.value
+        # next to an onset moments are known to a few times 1e-13 / eps, and the rate goes with their fourth power
+        assert one.error < 1e-5 * one.value
         # an error is an estimate, and the moments' own is measured to a factor
         assert abs(one.value - results[0].value) < 3.0 * (one.error + results[0].error)
 

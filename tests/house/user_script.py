@@ -95,6 +95,11 @@ layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
 layer = init_orthogonal_(init_(layer, plan))
 trained: gt.Network = from_state_dict(layer.state_dict())
 
+# --- theory against networks
+
+case: gt.Case = gt.Case("wide", gt.GRU, "planted", {"gain": 2.0})
+held: gt.Validation = gt.validate(ensemble, n_units=100, cases=[case])
+
 # --- results of one's own, and files
 
 

@@ -143,7 +143,9 @@ def test_diagnose_takes_the_order_of_axes():
     module, x = torch.nn.GRU(4, 3), np.random.default_rng(0).normal(size=(1, 80, 4))
     plain = gt.diagnose(module.state_dict(), np.swapaxes(x, 0, 1), n_states=2)
     swapped = gt.diagnose(module.state_dict(), x, batch_first=True, n_states=2)
-    assert swapped.n_steps == 80 and swapped.lyapunov == plain.lyapunov
+    assert swapped.n_steps == 80 and swapped.n_sequences == 1 and swapped.lyapunov == plain.lyapunov
+    # whoever has mixed them up sees it in the first line
+    assert "along 1 input sequence of 80 steps" in str(swapped).splitlines()[0]
 
 
 def test_sequences_of_several_lengths():

@@ -152,27 +152,44 @@ def test_a_scale_in_the_function_is_one_in_the_gain(name, scale):
     other = moments(candidate.subs(y, sp.Float(scale) * y), gain / scale)
     assert len(one) == len(other) > 0
     for p, q in zip(one, other):
-        assert p.moments["h"] == pytest.approx(
-            q.moments["h"], rel=3 * (p.error + q.error) + 1e-12
-        )  # places of jumps are known to 1e-13
+        assert p.moments["h"] == pytest.approx(q.moments["h"], rel=3 * (p.error + q.error))
         assert p.ok and q.ok
 
 
-@settings(max_examples=4, deadline=None)
-@given(name=st.sampled_from(["tanh", "sine", "clip", "wavelet", "rational", "root"]), scale=SCALES)
+#: Those whose slopes are functions, as determinants need them: steps have none.
+SLOPED = sorted(set(FUNCTIONS) - {"sign", "step"})
+
+
+@settings(max_examples=8, deadline=None)
+@given(name=st.sampled_from(SLOPED), scale=SCALES)
 def test_spectra_know_no_scale(name, scale):
     candidate, gain = FUNCTIONS[name]
-    one, other = (gt.Spectrum(moments(candidate.subs(y, sp.Float(c) * y), gain / c)[-1]).radius() for c in (1.0, scale))
-    assert one == pytest.approx(other, rel=1e-9)
+    one, other = (gt.Spectrum(moments(candidate.subs(y, sp.Float(c) * y), gain / c)[-1]) for c in (1.0, scale))
+    assert one.radius() == pytest.approx(other.radius(), rel=1e-9)
+    # each is good to its tolerance, 1e-4
+    assert one.mass(0.6, 0.3) == pytest.approx(other.mass(0.6, 0.3), abs=2e-4)
+    assert one.potential(1.0) == pytest.approx(other.potential(1.0), abs=4e-4)
 
 
-@settings(max_examples=3, deadline=None)
-@given(name=st.sampled_from(["tanh", "root"]), scale=SCALES)
+@settings(max_examples=8, deadline=None)
+@given(name=st.sampled_from(SLOPED), scale=SCALES)
 def test_complexity_knows_no_scale(name, scale):
     candidate, gain = FUNCTIONS[name]
     ensembles = (gt.Ensemble(cell_of(candidate.subs(y, sp.Float(c) * y)), gain={"h": gain / c}) for c in (1.0, scale))
-    one, other = (gt.complexity(ensemble).value for ensemble in ensembles)
-    assert one == pytest.approx(other, abs=1e-10)
+    one, other = (gt.complexity(ensemble) for ensemble in ensembles)
+    assert one.value == pytest.approx(other.value, abs=3 * (one.error + other.error))
+    assert one.ok and other.ok and one.value > 0.0
+
+
+@pytest.mark.parametrize("candidate, smooth", [(sp.Abs(sp.tanh(y)), sp.tanh(y)), (sp.Min(1, sp.Abs(y)), sp.Max(-1, sp.Min(1, y)))])
+def test_signs_of_messages_do_not_matter(candidate, smooth):
+    """Only squares of messages and of slopes enter, whatever kinks a sign makes: |f| is f."""
+    one, other = (gt.Ensemble(cell_of(f), gain={"h": 2.0, "z": 0.0}) for f in (candidate, smooth))
+    rates = [gt.complexity(ensemble) for ensemble in (one, other)]
+    assert rates[0].value == pytest.approx(rates[1].value, abs=3 * (rates[0].error + rates[1].error))
+    spectra = [gt.Spectrum(gt.fixed_points(ensemble)[-1]) for ensemble in (one, other)]
+    assert spectra[0].radius() == pytest.approx(spectra[1].radius(), rel=1e-9)
+    assert spectra[0].mass(0.5, 0.2) == pytest.approx(spectra[1].mass(0.5, 0.2), abs=2e-4)  # to 1e-4 each
 
 
 def test_a_gate_with_kinks():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gating_theory.support.checks import complex_array, generator, integer, real, real_array
+from gating_theory.support.checks import complex_array, generator, integer, real, real_array, several, shown
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2.0), np.int64(2), np.array(2.0)])
@@ -124,3 +124,26 @@ def test_generators():
 def test_what_seeds_no_generator(rng, error, words):
     with pytest.raises(error, match=f"^{words}"):
         generator(rng)
+
+
+@pytest.mark.parametrize("value", [(1, 2), [1, 2], {1: "a", 2: "b"}, iter([1, 2]), range(1, 3)])
+def test_several_takes_what_can_be_gone_through(value):
+    assert several("x", value, int, "numbers") == (1, 2)
+
+
+@pytest.mark.parametrize("value", ["12", b"12", 1, None, np.array(1), np.ma.masked, [1, "2"]])
+def test_several_refuses(value):
+    with pytest.raises(TypeError, match="^x must be a sequence of numbers, got "):
+        several("x", value, int, "numbers")
+
+
+@pytest.mark.parametrize("value", ["12", np.array(1), np.ma.masked])
+def test_several_of_any_kind_are_still_several(value):
+    with pytest.raises(TypeError, match="^x must be a sequence of things, got "):
+        several("x", value, object, "things")
+
+
+def test_values_are_quoted_in_few_words():
+    assert shown(0.1 + 0.2) == repr(0.1 + 0.2)  # all digits: 1 + 1e-16 is not refused as "1"
+    for value in ("x" * 5000, list(range(1000)), {i: "x" * 50 for i in range(1000)}, 10**5000, np.ones(1000), object()):
+        assert len(shown(value)) < 100

@@ -155,7 +155,7 @@ def test_forms_of_the_table(small):
         ({"n_networks": 0}, ValueError, "n_networks"),
         ({"rng": -1}, ValueError, "rng"),
         ({"rng": 1.5}, TypeError, "rng"),
-        ({"cells": gt.GRU}, TypeError, "cells must be names of cells or Ensembles"),
+        ({"cells": gt.GRU}, TypeError, "cells must be a sequence of names of cells or Ensembles"),
         ({"cells": [gt.GRU]}, TypeError, r"give Ensemble\(cell"),
         ({"cases": ["GRU"]}, TypeError, "cases must hold Cases, got 'GRU'"),
         ({"cases": [BY_NAME["GRU chaos"]] * 2}, ValueError, "names of their own"),

@@ -18,7 +18,7 @@ from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
-from ...support.checks import generator, integer, real, shown
+from ...support.checks import generator, integer, real, several, shown
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from ..flow import Flow, GRUFlow
@@ -125,9 +125,7 @@ def search_topologies(
     largest = real("largest", largest, low=0.0, open_low=True)
     check_progress(progress)
     rng = generator(rng)
-    if isinstance(start, (str, bytes)) or not isinstance(start, Iterable):
-        raise TypeError(f"start must be an iterable of flows, got {shown(start)}")
-    given = [_require_two_units("start", flow).flat for flow in start]
+    given = [_require_two_units("start", flow).flat for flow in several("start", start, Flow, "flows")]
     require_memory(f"population = {population}", 8.0 * population * (_MOST * 2 + 100))
     archive: dict[Topology, list[np.ndarray]] = {}
     frequency: dict[Topology, int] = {}
