@@ -23,9 +23,9 @@ from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, real
 from .functional import ComplexityFunctional, Point
-from .newton import Newton
+from .newton import Newton, Settled
 from .ridge import Ridge
-from .saddles import Saddle, find_saddles, mean_field_saddles
+from .saddles import LEAST_RATE, Saddle, find_saddles, mean_field_saddles
 
 __all__ = ["CODES", "Complexity", "complexity"]
 
@@ -82,7 +82,8 @@ class Complexity:
         {"x": {message: p_k q_k}, "tau": (...)}, the coordinates of the determinant [T4].
     residual : float, largest relative residual of the saddle's equations
     error : float
-        Estimated error of ``rate``: of the quadrature, of rounding, and of the moments where method is "mean_field".
+        Estimated error of ``rate``: of the quadrature, of rounding, and of the moments where method is "mean_field". Where
+        there is no saddle because the rate is too small to be resolved, the largest that it may be.
     saddles : tuple of Saddle
         Those found, the ones with the right signs first, largest rate first: see :func:`complexity` for what may be missing.
     """
@@ -233,8 +234,8 @@ def _law_point(method, point: Point) -> Point:
     return replace(point, x=np.zeros_like(point.x)) if method == "mean_field" else point
 
 
-def _nothing(ensemble, method, status, functional):
-    return Complexity(ensemble, method, 0.0, status, float("nan"), {}, {}, {}, 0.0, 0.0, (), functional)
+def _nothing(ensemble, method, status, functional, error=0.0):
+    return Complexity(ensemble, method, 0.0, status, float("nan"), {}, {}, {}, 0.0, error, (), functional)
 
 
 def _status(code, text):
@@ -254,7 +255,8 @@ def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | No
             f"complexity of {ensemble!r}: no saddle found, but the solver failed at E m^2 = {where}", estimate=found
         )
     if best is None:
-        return _nothing(ensemble, method, _why_nothing(functional, method), functional)
+        status = _why_nothing(functional, method)
+        return _nothing(ensemble, method, status, functional, 0.0 if status.ok or found is None else _hidden(found.points))
     names = cell.message_names
     return Complexity(
         ensemble,
@@ -295,6 +297,12 @@ def _verdict(best: Saddle, lost, has_zero_state, tol) -> Status:
     if best.error > tol:
         return _status("inaccurate", f"inaccurate: the quadrature error {best.error:.1e} exceeds the tolerance {tol:.1e}")
     return _status("converged", "converged")
+
+
+def _hidden(points: Sequence[Settled]) -> float:
+    """How large a rate may be that was not resolved: mean-field rates would give a larger one away, or the ridge shows it."""
+    # between two points of the ridge, a step apart, it may rise to some more than they have
+    return max([LEAST_RATE] + [2.0 * p.value for p in points])
 
 
 def _why_nothing(functional: ComplexityFunctional, method) -> Status:

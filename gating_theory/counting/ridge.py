@@ -23,10 +23,12 @@ _SCAN_NODES = {1: 120, 2: 900, 3: 4000}
 _MOST_SCAN_NODES = 12_000
 #: What one grade of the scan's quadrature has more than the one before: nodes, and nodes for the same tolerance.
 _MORE_NODES, _DENSER = 8, 1.3
-#: The scan covers this many e-foldings of the moment, in steps of this size or less.
-DEPTH, _STEP = 11.0, 0.4
+#: The scan covers this many e-foldings of the moment, in steps of this size or less, and so many below the mean-field fixed points.
+DEPTH, _STEP, _BELOW = 11.0, 0.4, 3.0
 #: and is given up where it would take steps below this, or more of them than this to one side.
 _SHORTEST, _MOST_STEPS = 0.02, 200
+#: Where the determinant vanishes within so many e-foldings, and the rate falls, a solver that fails loses nothing.
+_NEARLY_OVER = 0.1
 #: Slopes of the ridge below this are rounding.
 NOISE = 2e-14
 #: What is left of a ridge below this rate holds no maximum worth finding.
@@ -103,7 +105,7 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     pieces: list[tuple[Settled, ...]] = []
     lost: list[Lost] = []
     top = functional.top
-    bottom = np.log(top) - DEPTH
+    bottom = _bottom(functional)
     for mismatch, q in _starts(functional):
         t = np.log(q[functional.lead])
         if pieces and abs(mismatch) > _MISMATCH:  # far from any mean-field loop: a ridge of its own is not to be expected
@@ -125,6 +127,12 @@ def ridge(functional: ComplexityFunctional, grade: int = 0) -> Ridge:
     # a start that failed within a piece found later has lost nothing
     lost = [end for end in lost if not any(p[0].t < end.t < p[-1].t for p in pieces)]
     return Ridge(tuple(pieces), tuple(lost))
+
+
+def _bottom(functional):
+    """Log of the leading moment at which the scan ends: next to a continuous onset saddles are as small as the mean field's."""
+    lowest = (np.log(q[functional.lead]) - _BELOW for q in functional.mean_field)
+    return min((np.log(functional.top) - DEPTH, *lowest))
 
 
 def _starts(functional):
@@ -212,7 +220,8 @@ def _follow(newton, start, direction, end):
         if failed or there is None or there.point.x.max() < 1e-8:
             step = 0.5 * abs(h)
             if step < _SHORTEST * min(1.0, room):
-                return out, here if failed else None
+                over = room < _NEARLY_OVER and here.slope * direction < 0.0
+                return out, here if failed and not over else None
             continue
         out.append(there)
         bend = (there.tangent - here.tangent) / h

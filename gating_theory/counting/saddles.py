@@ -13,7 +13,7 @@ from .functional import ComplexityFunctional, Point
 from .newton import Newton, rescaled
 from .ridge import NOISE, Lost, Ridge, ridge, scanning
 
-__all__ = ["LEAST_RESIDUAL", "RESIDUAL", "Saddle", "find_saddles", "follow_saddle", "mean_field_saddles"]
+__all__ = ["LEAST_RATE", "LEAST_RESIDUAL", "RESIDUAL", "Saddle", "find_saddles", "follow_saddle", "mean_field_saddles"]
 
 #: Quadrature tolerance of the final saddle, which is then made finer until the rate moves by less than the goal, within the nodes.
 _FINE = {1: 1e-14, 2: 1e-13, 3: 1e-9}
@@ -24,7 +24,7 @@ _MOST_NODES = 1_200_000
 #: Largest relative residual that a saddle may keep, of up to two variables and of more; the value errs by its square.
 RESIDUAL, LEAST_RESIDUAL = 1e-9, 1e-5
 #: A mean-field fixed point was missed if its rate is larger by so many errors and this; below this share of the largest it was not.
-_SURE, _LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
+_SURE, LEAST_RATE, _CLEARLY = 10.0, 1e-12, 0.8
 #: The least error of a mean-field rate, relative to x; how far aside of a fixed point its dependence on the moments is measured.
 _LEAST_ERROR, _ASIDE = 4.0 * np.finfo(float).eps, 1e-3
 #: Grades of the scan's quadrature: what one leaves in doubt the next one does again.
@@ -87,7 +87,7 @@ def _missed(functional, grade, best):
         if rate < _CLEARLY * least:
             continue
         rate, before = _rate_at(functional, fine, q), rate
-        if rate > least + _SURE * abs(rate - before) + _LEAST_RATE:
+        if rate > least + _SURE * abs(rate - before) + LEAST_RATE:
             missed.append(Lost(float(np.log(q[functional.lead])), rate))
     return tuple(missed)
 
@@ -101,8 +101,9 @@ def _saddles_along(functional, grade):
     newton, found = scanning(functional, grade), ridge(functional, grade)
     saddles, unresolved = [], []
     for piece in found.pieces:
-        for left, right in zip(piece[:-1], piece[1:]):
-            if left.slope * right.slope < 0 and min(abs(left.slope), abs(right.slope)) > NOISE:
+        firm = [p for p in piece if abs(p.slope) > NOISE]  # a start may hit a maximum by chance
+        for left, right in zip(firm[:-1], firm[1:]):
+            if left.slope * right.slope < 0:
                 try:
                     saddles.append(_saddle_between(functional, newton, left, right))
                 except ConvergenceError:
@@ -122,7 +123,7 @@ def follow_saddle(functional: ComplexityFunctional, saddle: Saddle) -> Saddle | 
         return None
     point, step, e, residual, _, size = found
     value = newton.to_second_order(e, point, step)
-    return Saddle(value, _is_maximum(newton, e), newton.moved(point, step, e), size * size, float("nan"))
+    return Saddle(value, _is_maximum(newton, e, point), newton.moved(point, step, e), size * size, float("nan"))
 
 
 def _saddle_between(functional, newton, left, right):
@@ -203,7 +204,7 @@ def _polish(functional, point):
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
     misplaced = max((newton.functional.random.shapes[v].misplaced for v in newton.functional.variables), default=0.0)
     error = max(float(error), e.rounding, misplaced)
-    return Saddle(value, _is_maximum(newton, e), point, float(np.abs(residual).max()), error)
+    return Saddle(value, _is_maximum(newton, e, point), point, float(np.abs(residual).max()), error)
 
 
 def _determinant_at(functional, newton, q, start=None):
@@ -237,18 +238,22 @@ def _log_determinant(newton, point):
     return e.value, float(np.abs(residual[2 * newton.A :]).max()), e.nodes
 
 
-def _is_maximum(newton, e):
-    """A minimum in (mu, tau), and in what is left a maximum in (q, log x)."""
+def _is_maximum(newton, e, point):
+    """A minimum in (mu, tau), and in what is left a maximum in (q, log x).
+
+    Told by counting signs: a symmetric matrix has as many positive eigenvalues as a block of it and the Schur complement of that
+    have together. Next to an onset messages are alike and the complement is rounding, the whole matrix is not.
+    """
     A, X = newton.A, newton.X
-    low = np.r_[A : 2 * A, 2 * A + X : newton.size]
-    high = np.r_[0:A, 2 * A : 2 * A + X]
     if not np.isfinite(e.hessian).all():
         return False
-    inner = e.hessian[np.ix_(low, low)]
-    if np.linalg.eigvalsh(inner).min() <= 0.0:
-        return False
-    outer = e.hessian[np.ix_(high, high)] - e.hessian[np.ix_(high, low)] @ np.linalg.solve(inner, e.hessian[np.ix_(low, high)])
-    return bool(np.linalg.eigvalsh(outer).max() < 0.0)
+    low = np.r_[A : 2 * A, 2 * A + X : newton.size]
+    own = np.abs(np.diag(e.hessian)[2 * A :])
+    # units in which no row is small of itself: q and mu relative to q
+    units = np.concatenate([point.q, 1.0 / point.q, 1.0 / np.sqrt(np.where(own > 0.0, own, 1.0))])
+    matrix = e.hessian * units * units[:, None]
+    signs = np.linalg.eigvalsh(matrix)
+    return bool(np.linalg.eigvalsh(matrix[np.ix_(low, low)]).min() > 0.0 and (signs > 0.0).sum() == low.size and signs.all())
 
 
 # --- at the mean-field fixed points

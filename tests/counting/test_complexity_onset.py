@@ -150,3 +150,31 @@ def test_no_onset_where_the_saddle_is_lost(monkeypatch):
         gt.complexity_onset(vanilla(3.0, bias_std=0.3), "gain.h")
     with pytest.raises(gt.ConvergenceError, match="does not grow from zero"):
         gt.complexity_onset(gru(1.0, 1.5), "gain.h")
+
+
+# --- just above a continuous onset
+
+
+def _law_of_small_amplitudes(a_r, distance):
+    """The rate at a_h = 2 + distance: eta/(4 - 2 k - eta) eps^2 with eps = a_h/2 - 1; vanilla at a_r = 0 [T7]."""
+    eps, eta = 0.5 * distance, 0.25 * a_r**2
+    k = eta  # a_r^2 (1 - s)(2 - 3 s) and eta = a_r^2 (1 - s)^2 are the same at s = 1/2
+    return eta / (4.0 - 2.0 * k - eta) * eps**2 if a_r else 16.0 / 81.0 * eps**3
+
+
+@pytest.mark.parametrize("a_r", [0.0, 0.5, 1.0, 1.5, 2.0, "MGU"])
+def test_no_hole_above_a_continuous_onset(a_r):
+    """The solver lost saddles below the scan's end, at a start that hit them, and whose signs rounding hid."""
+    for distance in (1e-6, 1e-5, 1.7e-5, 1e-4, 2e-4, 1e-3):
+        if a_r == "MGU":  # a minimal gated unit's forget gate is the reset gate of a GRU: fixed points are the same
+            ensemble, law = gt.Ensemble(gt.MGU, gain={"h": 2.0 + distance}), _law_of_small_amplitudes(1.0, distance)
+        else:
+            ensemble, law = gru(2.0 + distance, a_r), _law_of_small_amplitudes(a_r, distance)
+        found = gt.complexity(ensemble)
+        if law > 5e-13:  # rates as small as that are resolved
+            assert found.status.code == "converged"
+        if found.status.code == "converged":
+            # the next term is of relative order distance over the distance to the tricritical point: 1.5 % at a_r = 2 and 1e-3
+            assert abs(found.value / law - 1.0) < 0.02
+        else:
+            assert found.status.code == "undecided" and found.value == 0.0 and law < found.error < 1e-11
