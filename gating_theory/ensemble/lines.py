@@ -13,6 +13,8 @@ __all__ = ["Line", "Sections", "lines"]
 
 #: The narrowest spacing next to a place where nodes cluster, in standard deviations and units of the tolerance.
 _NARROWEST = 0.3
+#: A spread below this part of the mean leaves no room for two nodes.
+_NO_WIDTH = 1e-14
 #: Functions whose poles are this many lengths away (tanh: pi/4) leave determinants a strip of that many.
 _DEEP, _DEPTH = 0.9, np.pi / 8
 #: Sections that end at a place are ten times shorter than their neighbours, over so many decades.
@@ -141,7 +143,7 @@ def lines(
     out: list[Line | Sections] = []
     for v in range(law.means.size):
         mean, std, shape = float(law.means[v]), float(law.stds[0, v]), law.shapes[v]
-        if std == 0.0:
+        if std <= _NO_WIDTH * abs(mean):
             out.append(Line(mean, 0.0))
             continue
         chosen = tuple(sorted({*places[v], *(() if shape.centre is None else (shape.centre,))}))

@@ -260,7 +260,10 @@ CALLS = {
     ),
     # counting
     "complexity": lambda t: (gt.complexity, {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "method": "mean_field", "tol": None}),
-    "Complexity.sites_at": lambda t: (t.typical.sites_at, {"tol": 1e-3, "max_nodes": 50_000, "leak_nodes": 1, "leaks": ()}),
+    "Complexity.sites_at": lambda t: (
+        t.typical.sites_at,
+        {"tol": 1e-3, "max_nodes": 50_000, "leak_nodes": 1, "leaks": (), "refine": ()},
+    ),
     "complexity_onset": lambda t: (
         gt.complexity_onset,
         {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "parameter": "gain.h", "bounds": (0.5, 2.0)},

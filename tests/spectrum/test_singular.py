@@ -270,3 +270,12 @@ def test_the_same_bits_wherever_arrays_lie():
         spectrum = gt.Spectrum(fp)
         found.add((spectrum.slow_fraction(10.0, tol=1e-2), spectrum.density(0.3 + 0.1j), spectrum.potential(0.4j)))
     assert len(found) == 1
+
+
+def test_fields_of_no_width():
+    """A bias of 1e-42 makes moments of 1e-84: fields are numbers to rounding, and the spectrum is that of the zero state."""
+    faint = gt.Ensemble(gt.CoupledLSTM, gain={"f": 0.75, "g": 1.5, "o": 1.5}, bias={"f": 0.8, "g": -2.5e-42})
+    (fp,) = gt.fixed_points(faint)
+    zero = zero_state(faint.replace({"bias.g": 0.0}))
+    lam = np.array([0.5, 1.2, 0.3 + 0.4j])
+    assert gt.Spectrum(fp).potential(lam) == pytest.approx(gt.Spectrum(zero).potential(lam), abs=1e-6)

@@ -57,7 +57,7 @@ def test_bad_arguments():
         search_topologies(1, 3)
     with pytest.raises(ValueError, match="largest"):
         search_topologies(1, largest=0.0)
-    with pytest.raises(TypeError, match="start must be that of a two-unit GRU"):
+    with pytest.raises(TypeError, match="start must be a sequence of flows"):
         search_topologies(1, start=[3])
     with pytest.raises(TypeError, match="progress"):
         search_topologies(1, progress=3)
