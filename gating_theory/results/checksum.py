@@ -59,7 +59,9 @@ def require_seal(path: str | Path) -> None:
         length = file.seek(0, os.SEEK_END) - _SEAL_LENGTH
         file.seek(max(0, length))
         found = file.read()
-        if found.startswith(_SEAL) and found[len(_SEAL) :].strip() != _sum_of_bytes(file, length).encode("ascii"):
+        # the mark itself may be what is damaged
+        sealed = sum(a == b for a, b in zip(found, _SEAL)) > len(_SEAL) // 2
+        if sealed and found != _SEAL + _sum_of_bytes(file, length).encode("ascii") + b"\n":
             raise ValueError(f"{path} is damaged: its checksum does not match")
 
 

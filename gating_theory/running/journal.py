@@ -65,6 +65,8 @@ class Journal:
     def _read(self, header):
         content = self._file.read()
         whole = content.rfind(b"\n") + 1
+        if _is_record(content[whole:-1]):  # a write that was cut short has no whole record, one without its end has no byte more
+            raise ValueError(f"{self.path} is damaged: the end of its last line is missing")
         first, *lines = content[:whole].split(b"\n")[:-1] or [b""]
         try:
             found = json.loads(first)
@@ -126,6 +128,14 @@ class Journal:
 
 def _line(record):
     return json.dumps(record) + "\n"
+
+
+def _is_record(line):
+    try:
+        require_checksum(json.loads(line), "")
+    except (ValueError, RecursionError, AttributeError):
+        return False
+    return True
 
 
 def _lock(file, path):
