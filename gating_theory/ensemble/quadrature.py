@@ -35,7 +35,7 @@ _SPACING, _UNEVEN = 2.5, 0.38
 #: Ends of sections to both sides of an even function's mean that differ by no more than this are one.
 _SAME = 1e-9
 #: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
-_BROAD = 150.0
+_BROAD = 25.0
 
 
 def gaussian_rule(
