@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import numpy as np
 from matplotlib.transforms import Bbox, TransformedBbox
 
@@ -51,7 +53,7 @@ def compute(quick, rng, work):
         }
         pieces.append(xr.Dataset(one))
     coordinates = {"bias": list(_BIASES), "column": np.linspace(0.0, _TOP, size), "line": fine, "probe": coarse}
-    networks = gt.chaos_onset.__kwdefaults__["n_networks"]  # phase_diagram has no say in it
+    networks = signature(gt.chaos_onset).parameters["n_networks"].default  # phase_diagram has no say in it
     attributes = {"n_units": units, "n_steps": steps, "n_networks": networks}
     return xr.concat(pieces, "bias").assign_coords(coordinates).assign_attrs(attributes)
 
