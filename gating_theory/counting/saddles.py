@@ -202,8 +202,7 @@ def _polish(functional, point):
     else:
         raise newton.failure(f"the saddle's residual stays at {np.abs(residual).max():.1e}", point)
     # what the last refinement changed bounds the error of the coarser grid; the finer one's is smaller
-    misplaced = max((newton.functional.random.shapes[v].misplaced for v in newton.functional.variables), default=0.0)
-    error = max(float(error), e.rounding, misplaced)
+    error = max(float(error), e.rounding, newton.functional.random.misplaced(newton.functional.variables))
     return Saddle(value, _is_maximum(newton, e, point), point, float(np.abs(residual).max()), error)
 
 

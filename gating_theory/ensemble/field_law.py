@@ -9,6 +9,8 @@ for every law of matrices of which the "mean field" is known (see matrix_laws).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from .ensemble import Ensemble
@@ -94,6 +96,10 @@ class RandomFields:
         """(K,) part of each field's variance that comes through its matrix at moments q (n,); 0 where the field does not vary."""
         total = self.variance(q)
         return np.divide(self.driven(q), total, out=np.zeros_like(total), where=total > 0)
+
+    def misplaced(self, variables: Iterable[int]) -> float:
+        """What not knowing places of kinks and jumps along these variables better may do to averages of order one."""
+        return max((self.shapes[v].misplaced for v in variables), default=0.0)
 
     def law(self, q: np.ndarray) -> FieldLaw:
         """The FieldLaw at moments q, (n,) or a batch (B, n)."""

@@ -38,8 +38,8 @@ _NEAR, _AROUND = 10.0, 10
 _SHOWN = 0.3
 #: Half-width, in log x, of the window in which an extremum of G is followed, and how often it may be moved.
 _WINDOW, _MOVES = 0.15, 40
-#: A bracket is widened so often before it is given up; so many steps look for where a line of extrema comes nearest to zero.
-_WIDENINGS, _LOOKS_CLOSE = 6, 25
+#: A bracket is widened so often before it is given up.
+_WIDENINGS = 6
 #: What counts as zero, and as flat, in quadrature tolerances.
 _ZERO, _FLAT, _CLEAR = 10.0, 100.0, 1e3
 #: More fields than this in one average of a cell without a closed form would take hours.

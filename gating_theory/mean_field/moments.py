@@ -94,8 +94,7 @@ class MomentMap:
         What another quadrature makes of R(q), what is left of R(q) - q, and what places of kinks that are not known better do.
         """
         wrong = np.abs(self(q[None, :], self.fine, second=True)[0] - values) + np.abs(values - q)
-        misplaced = max((self.random.shapes[v].misplaced for v in self.felt), default=0.0)
-        return float(np.sum(wrong / np.maximum(np.abs(values), _TINY))) + misplaced
+        return float(np.sum(wrong / np.maximum(np.abs(values), _TINY))) + self.random.misplaced(self.felt)
 
     @property
     def has_zero_state(self) -> bool:

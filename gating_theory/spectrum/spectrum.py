@@ -377,11 +377,8 @@ class Spectrum:
                 difference = _apart(fine, value)
                 if difference.max() <= tol:
                     return fine, difference
-                denser = (
-                    None
-                    if last
-                    else self._denser(at, make, coarse, value, max(_BLAMED * tol, _EXPLAINS * difference.max()), room, refine)
-                )
+                least = max(_BLAMED * tol, _EXPLAINS * difference.max())
+                denser = None if last else self._denser(at, make, coarse, value, least, room, refine)
                 if denser is None:
                     coarse, value = finer, fine
                     break
