@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import write_program
+from .compiled import compiled_flow, write_program
 from .tape import NetworkTape
 
 if TYPE_CHECKING:
@@ -180,7 +180,12 @@ def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: in
 
 def parameter_slope(flow: Flow, state: npt.ArrayLike, path: str) -> np.ndarray:
     """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
-    return taylor(flow, state, np.zeros(flow.dim), 1, flow.place_of(path))[1]
+    state = np.asarray(state, dtype=float)
+    rates = np.zeros(flow.flat.size)
+    rates[flow.place_of(path)] = 1.0
+    out = np.empty((state.size // flow.dim, flow.dim))
+    compiled_flow(flow.cell, flow.n_units).slope(np.ascontiguousarray(state).reshape(-1, flow.dim), flow.flat, rates, out)
+    return out.reshape(state.shape)
 
 
 def bilinear(flow: Flow, state: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> np.ndarray:
