@@ -15,6 +15,7 @@ from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
+from .line import Line
 from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
@@ -41,6 +42,7 @@ __all__ = [
     "FlowFixedPoints",
     "GRUFlow",
     "Homoclinic",
+    "Line",
     "MapAttractor",
     "MapAttractors",
     "PeriodLaw",

@@ -125,6 +125,7 @@ flow: gt.flow.Flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 also: gt.flow.GRUFlow = gt.flow.simplify(flow)
 all_points: gt.flow.FlowFixedPoints = flow.fixed_points("certified")
 topology: gt.flow.Topology = all_points.topology
+factor: gt.flow.Line | str = flow.along("gain.h")
 point: gt.flow.FlowFixedPoint = all_points.points[0]
 attracting: gt.flow.Attractors = gt.flow.attractors(flow)
 regions: gt.flow.Basins = gt.flow.basins(flow)

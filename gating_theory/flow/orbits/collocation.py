@@ -22,6 +22,7 @@ from ..program.taylor import parameter_slope
 
 if TYPE_CHECKING:
     from ..flow import Flow
+    from ..line import Path
 
 __all__ = ["Orbit", "Plane", "Tangent", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
 
@@ -228,7 +229,7 @@ def _stage_velocity(orbit):
 def newton(
     flow: Flow,
     orbit: Orbit,
-    path: str | None = None,
+    path: Path | None = None,
     plane: Plane | None = None,
     reference: Orbit | None = None,
     tol: float = 1e-11,
@@ -241,7 +242,7 @@ def newton(
 def newton(
     flow: Flow,
     orbit: Orbit,
-    path: str,
+    path: Path,
     plane: Plane,
     reference: Orbit | None = None,
     tol: float = 1e-11,
@@ -254,7 +255,7 @@ def newton(
 def newton(
     flow: Flow,
     orbit: Orbit,
-    path: str | None = None,
+    path: Path | None = None,
     plane: Plane | None = None,
     reference: Orbit | None = None,
     tol: float = 1e-11,
@@ -267,7 +268,7 @@ def newton(
     ----------
     flow : Flow
     orbit : Orbit, the initial guess
-    path : str, optional
+    path : str or Line, optional
         With ``plane``: the parameter that is an unknown too.
     plane : Plane, optional
     reference : Orbit, optional

@@ -6,6 +6,7 @@ on the other; bisection needs nothing else. A cycle beside it spends ever more t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...results.encoding import dict_of, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import boolean, instance, integer, interval, real, real_array, shown, sign
 from ..flow import LONGEST, Flow, require_fixed
+from ..line import Line, Path
 from .cycle import Cycle, find_cycle
 from .trajectories import advance
 
@@ -67,7 +69,7 @@ class Homoclinic:
 
     Attributes
     ----------
-    path : str, value : float
+    path : str or Line, value : float
     error : float
         Width of the last bracket.
     saddle : (dim,) array
@@ -82,7 +84,7 @@ class Homoclinic:
         Whether just below ``value`` the manifold leaves on the side where it began.
     """
 
-    path: str
+    path: Path
     value: float
     error: float
     saddle: np.ndarray
@@ -199,7 +201,7 @@ def _fate(flow, saddle, v, p, side, t_max):
 @underflow_is_zero
 def homoclinic(
     flow: Flow,
-    path: str,
+    path: str | Mapping[str, float] | Flow | Line,
     bracket: npt.ArrayLike,
     saddle: npt.ArrayLike,
     *,
@@ -212,8 +214,8 @@ def homoclinic(
     Parameters
     ----------
     flow : Flow
-    path : str
-        The parameter, such as "b_h[1]".
+    path : str, mapping, Flow or Line
+        The parameter, such as "b_h[1]", or what changes together, such as "gain.h": as for ``Flow.along``.
     bracket : (low, high)
         Two values between which the manifold, coming back to the saddle, changes the side on which it leaves.
     saddle : (dim,) array
@@ -240,7 +242,7 @@ def homoclinic(
     if side is not None:
         side = sign("side", side)
     t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
-    flow.parameter(path)
+    path = flow.along(path)
     saddle = real_array("saddle", saddle, largest=1e6)
     if saddle.shape != (flow.dim,):
         raise ValueError(f"saddle must have shape ({flow.dim},), got {saddle.shape}")
