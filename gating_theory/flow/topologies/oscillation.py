@@ -20,8 +20,8 @@ __all__ = ["OSCILLATION", "stable_oscillations"]
 #: What is known of a network: the meaning of the codes.
 OSCILLATION = {-1: "not settled", 0: "none found", 1: "found", 2: "no sink"}
 
-#: Distance from an unstable fixed point of the starts beside it, and from a sink of what has arrived; less, in parts of the distance
-#: to the next fixed point, where that is close.
+#: Distance from an unstable fixed point of the starts beside it, and from a sink of what has arrived; where another fixed point is
+#: close, this part of the distance to it.
 _BESIDE, _ARRIVED, _PART = 1e-2, 1e-3, 0.05
 
 #: Corners are left out by this part of the box: on its faces a saturated unit never moves.

@@ -19,6 +19,7 @@ from ...support.checks import boolean, instance, integer, real, real_array, show
 from ...support.types import Executor
 from ...support.types import Progress as Wanted
 from ..flow import Flow
+from ..line import Path
 from ..proof.fixed_points import Topology
 from .oscillation import OSCILLATION, stable_oscillations
 from .sweep import MOST_POINTS, decided, sweep_table
@@ -31,9 +32,6 @@ __all__ = ["TopologyMap", "topology_map"]
 #: Networks of one task.
 _CHUNK = 1000
 
-#: Largest difference of two orders in which a network is changed along both paths, in units of its largest parameter.
-_ROUNDING = 1e-9
-
 
 @result("flow.TopologyMap")
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class TopologyMap:
     ----------
     flow : Flow
         The network that is changed.
-    paths : tuple of two paths
+    paths : tuple of two paths (str or Line)
         What changes along the first and along the second axis.
     x, y : (n_x,), (n_y,) arrays, their values
     topologies : tuple of Topology
@@ -59,7 +57,7 @@ class TopologyMap:
     """
 
     flow: Flow
-    paths: tuple[Any, Any]
+    paths: tuple[Path, Path]
     x: np.ndarray = field(repr=False)
     y: np.ndarray = field(repr=False)
     topologies: tuple[Topology, ...]
@@ -71,9 +69,11 @@ class TopologyMap:
 
     def check(self) -> None:
         """ValueError where arrays do not fit together or a label has no topology."""
-        shape = (len(self.x), len(self.y))
+        shape: tuple[int, ...] = (len(self.x), len(self.y))
         require_shapes(self, {"label": shape} | ({} if self.oscillation is None else {"oscillation": shape}))
-        require(self.label.min() >= -1 and self.label.max() < len(self.topologies), "label must name one of the topologies or be -1")
+        require(
+            self.label.min() >= -1 and self.label.max() < len(self.topologies), "label must name one of the topologies or be -1"
+        )
 
     @property
     def ok(self) -> bool:
@@ -117,8 +117,8 @@ class TopologyMap:
         own = np.array(self.topologies).reshape(-1, 3)[label]
         for _ in range(int(np.ceil(-np.log2(width)))):
             middle = 0.5 * (inside + outside)
-            sides = [np.array([self.flow.replace(path, v).flat for v in row]) for path, row in zip(self.paths, middle.T)]
-            table = sweep_table(self.flow.cell, self.flow.n_units, _joined(self.flow, *sides)) if len(middle) else np.empty((0, 9))
+            flat = _joined(self.flow, *(_changed(self.flow, path, values) for path, values in zip(self.paths, middle.T)))
+            table = sweep_table(self.flow.cell, self.flow.n_units, flat)
             same = (decided(table) & (table[:, 1:4] == own).all(axis=1))[:, None]
             inside, outside = np.where(same, middle, inside), np.where(same, outside, middle)
         return 0.5 * (inside + outside)
@@ -174,7 +174,7 @@ def topology_map(
     flow : Flow
         Of a cell with a closed-form fixed point of a site and bounded states; at most 3 unknowns (GRU, LSTM: 3 units).
     axes : mapping of two paths to values
-        Paths as for ``flow.parameter``, such as ``{"b_h[0]": np.linspace(-1, 1, 200), "gain.h": np.linspace(0, 5, 200)}``; values
+        Paths as for ``Flow.along``, such as ``{"b_h[0]": np.linspace(-1, 1, 200), "gain.h": np.linspace(0, 5, 200)}``; values
         ascend. The two must not move the same parameter.
     cycles : bool
         Also look for stable oscillations. Where there is no sink there is one, proved: nothing else attracts. Elsewhere
@@ -204,7 +204,7 @@ def topology_map(
     check_executor(executor)
     check_progress(progress)
     require_memory(f"a grid of {len(x)} x {len(y)} points", 8.0 * len(x) * len(y) * (len(flow.flat) + 20))
-    flat = _plane(flow, paths, x, y)
+    flat = _joined(flow, _changed(flow, paths[0], x)[:, None], _changed(flow, paths[1], y)[None]).reshape(-1, flow.flat.size)
     tasks = [(flow, flat[start : start + _CHUNK], cycles, narrow, most) for start in range(0, len(flat), _CHUNK)]
     parts = collect(_part, tasks, [len(task[1]) for task in tasks], "network", executor=executor, progress=progress)
     table = np.concatenate([part[0] for part in parts])
@@ -222,31 +222,25 @@ def _axes(flow, axes):
     instance("axes", axes, Mapping, "from two paths to values")
     if len(axes) != 2:
         raise ValueError(f"axes must be two paths with values, got {len(axes)}")
-    values = [real_array(f"axes: {path}", given) for path, given in axes.items()]
-    paths = []
-    for path, row in zip(axes, values):
-        flow.parameter(path)
-        paths.append(path)
+    paths, values = tuple(flow.along(path) for path in axes), []
+    for path, given in zip(paths, axes.values()):
+        row = real_array(f"axes: {path}", given)
         if row.ndim != 1 or row.size < 2 or not (np.diff(row) > 0).all():
-            raise ValueError(f"axes: {path} must have two or more values that ascend, got {shown(row)}")
-    return tuple(paths), values
+            raise ValueError(f"axes: {path} must have two or more values that ascend, got {shown(given)}")
+        values.append(row)
+    if (flow.rates(paths[0]) * flow.rates(paths[1])).any():
+        raise ValueError(f"axes must not move the same parameter, as {paths[0]} and {paths[1]} do")
+    return paths, values
 
 
-def _plane(flow, paths, x, y):
-    """(n_x n_y, P) flat parameters; ValueError where the two paths move the same parameter."""
-    along = [np.array([flow.replace(path, value).flat for value in row]) for path, row in zip(paths, (x, y))]
-    flat = _joined(flow, along[0][:, None], along[1][None])
-    for i in (0, -1):
-        for j in (0, -1):
-            far = [flow.replace(paths[a], v).replace(paths[1 - a], w).flat for a, v, w in ((0, x[i], y[j]), (1, y[j], x[i]))]
-            if not all(np.allclose(one, flat[i, j], rtol=0.0, atol=_ROUNDING * np.abs(one).max(initial=0.0)) for one in far):
-                raise ValueError(f"axes must not move the same parameter, as {paths[0]} and {paths[1]} do")
-    return np.ascontiguousarray(flat.reshape(-1, flat.shape[-1]))
+def _changed(flow, path, values):
+    """(n, P) flat parameters at values of one path."""
+    return np.array([flow.replace(path, value).flat for value in values]).reshape(-1, flow.flat.size)
 
 
 def _joined(flow, first, second):
-    """Parameters changed along both paths; entries that one does not move keep the values of the other to the last bit."""
-    return np.where(second == flow.flat, first, second + (first - flow.flat))
+    """Parameters changed along both paths: each entry as the path has it that moves it."""
+    return np.where(second == flow.flat, first, second)
 
 
 def _part(flow, flat, cycles, narrow, most):
