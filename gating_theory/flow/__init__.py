@@ -15,7 +15,9 @@ from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
-from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
+from .orbits.all_cycles import cycles
+from .orbits.attractors import Attractors, attractors
+from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
