@@ -16,7 +16,9 @@ from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, o
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
 from .line import Line
-from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
+from .orbits.all_cycles import cycles
+from .orbits.attractors import Attractors, attractors
+from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic

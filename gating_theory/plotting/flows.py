@@ -13,8 +13,8 @@ from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
-from ..flow.orbits.attractors import Basins
-from ..flow.orbits.attractors import cycles as all_cycles
+from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ..flow import Flow
 from ..line import Path
 from . import collocation
 from .connections import Connection, rest_point, with_ends_at
