@@ -15,12 +15,14 @@ from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
+from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
+from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
@@ -39,10 +41,12 @@ __all__ = [
     "FixedPointBranch",
     "Flow",
     "FlowAndMap",
+    "FlowExponents",
     "FlowFixedPoint",
     "FlowFixedPoints",
     "GRUFlow",
     "Homoclinic",
+    "Line",
     "MapAttractor",
     "MapAttractors",
     "PeriodLaw",
@@ -59,6 +63,7 @@ __all__ = [
     "find_cycle",
     "flow_and_map",
     "homoclinic",
+    "lyapunov_spectrum",
     "map_attractors",
     "normal_form",
     "other_branch",

@@ -12,6 +12,7 @@ from ..errors import CapabilityError
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.flow import LONGEST, Flow, box_limits
+from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
@@ -279,7 +280,7 @@ def plot_bifurcations(
     if not branches or not all(isinstance(b, (FixedPointBranch, CycleBranch)) for b in branches):
         raise TypeError(f"branches must be FixedPointBranch and CycleBranch, got {shown(branches)}")
     if len({b.path for b in branches}) > 1:
-        raise ValueError(f"branches must run along one parameter, got {sorted({b.path for b in branches})}")
+        raise ValueError(f"branches must run along one parameter, got {sorted({str(b.path) for b in branches})}")
     choice("stability", stability, ("flow", "map"))
     dim = (branches[0].states if isinstance(branches[0], FixedPointBranch) else branches[0].low).shape[1]
     coordinate = integer("coordinate", coordinate, high=dim - 1)
@@ -318,7 +319,10 @@ def plot_bifurcations(
 
 
 def _parameter_label(path):
-    """b_h[1] as LaTeX with indices from 1."""
+    """b_h[1] as LaTeX with indices from 1, a common factor as a factor of its matrix; the name of any other line."""
+    if isinstance(path, Line):
+        kind, _, tail = path.name.partition(".")
+        return f"factor of $U^{{{tail}}}$" if kind == "gain" and tail else path.name
     name, _, rest = path.partition("[")
     indices = ",".join(str(int(i) + 1) for i in rest.rstrip("]").split(","))
     head, _, tail = name.partition("_")

@@ -18,17 +18,18 @@ from ..program.compiled import compiled_flow
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["advance"]
+__all__ = ["ERROR_WEIGHTS", "STAGE_WEIGHTS", "advance"]
 
-#: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: nodes' coefficients, weights of order 5, difference to order 4.
-_A = np.zeros((7, 6))
-_A[1, :1] = [1 / 5]
-_A[2, :2] = [3 / 40, 9 / 40]
-_A[3, :3] = [44 / 45, -56 / 15, 32 / 9]
-_A[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
-_A[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
-_A[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
-_E = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+#: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: coefficients of the stages, the last row the weights of order 5; and the
+#: difference of these from the weights of order 4.
+STAGE_WEIGHTS = np.zeros((7, 6))
+STAGE_WEIGHTS[1, :1] = [1 / 5]
+STAGE_WEIGHTS[2, :2] = [3 / 40, 9 / 40]
+STAGE_WEIGHTS[3, :3] = [44 / 45, -56 / 15, 32 / 9]
+STAGE_WEIGHTS[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
+STAGE_WEIGHTS[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
+STAGE_WEIGHTS[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
+ERROR_WEIGHTS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
 #: Starts and steps of one call of compiled code, about a second at most, and the first step of a trajectory.
@@ -40,7 +41,7 @@ def _compiled(cell, n_units):
     import numba
 
     field = compiled_flow(cell, n_units).field
-    A, E = _A, _E
+    A, E = STAGE_WEIGHTS, ERROR_WEIGHTS
 
     # component by component: the assignment of a row would take numba ten seconds to compile
     @numba.njit(nogil=True, error_model="numpy")
