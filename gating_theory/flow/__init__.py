@@ -28,9 +28,10 @@ from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
 from .topologies.sweep import TopologyCounts, count_fixed_points
+from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, plot_topology_map, separatrices
 
 __all__ = [
     "Attractors",
@@ -53,6 +54,7 @@ __all__ = [
     "SlowManifold",
     "Topology",
     "TopologyCounts",
+    "TopologyMap",
     "TopologySearch",
     "attractors",
     "basins",
@@ -70,17 +72,19 @@ __all__ = [
     "plot_basins",
     "plot_bifurcations",
     "plot_portrait",
+    "plot_topology_map",
     "search_topologies",
     "separatrices",
     "simplify",
     "slow_manifold",
     "topology_catalogue",
+    "topology_map",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)
