@@ -69,6 +69,7 @@ class Bifurcation:
     supercritical: bool | None = None
     period: float = np.nan
     orbit: Orbit | None = field(default=None, repr=False)
+    error: float = np.nan
 
     as_dict = dict_of
 
