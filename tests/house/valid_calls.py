@@ -483,6 +483,11 @@ CALLS = {
         {"flow": t.connection.flow, "path": "b_h[1]", "bracket": (1.7, 1.8), "saddle": [0.246, 0.998], "side": None}
         | {"t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.lyapunov_spectrum": lambda t: (
+        gt.flow.lyapunov_spectrum,
+        {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
+        | {"progress": None},
+    ),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
         {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
