@@ -5,11 +5,13 @@
     print(flow.fixed_points("certified"))  # all of them, with proof
 
 The vector field, its Jacobian, the gate-free residual and their interval enclosures come from the symbolic definition of the
-cell and are compiled by numba on first use, which takes some seconds in every process.
+cell and are compiled by numba on first use, which takes some seconds. Machine code is kept on disk for later processes, in
+:func:`kernel_directory`.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -50,6 +52,7 @@ __all__ = [
     "TopologySearch",
     "attractors",
     "basins",
+    "clear_kernels",
     "continue_cycle",
     "continue_fixed_point",
     "count_fixed_points",
@@ -57,6 +60,7 @@ __all__ = [
     "find_cycle",
     "flow_and_map",
     "homoclinic",
+    "kernel_directory",
     "map_attractors",
     "normal_form",
     "other_branch",

@@ -144,6 +144,8 @@ valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])
 searched: gt.flow.TopologySearch = gt.flow.search_topologies(10, rng=0)
 catalogue: dict[gt.flow.Topology, gt.flow.GRUFlow] = gt.flow.topology_catalogue()
+kept_in: Path = gt.flow.kernel_directory()
+removed: int = gt.flow.clear_kernels()
 
 # --- pictures
 

@@ -558,6 +558,8 @@ LEFT_OUT = {
     "IID.implicit_bytes": "as MatrixLaw",
     "MatrixLaw": "abstract",
     "sigma": "a function of sympy",
+    "flow.clear_kernels": "takes nothing",
+    "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",
