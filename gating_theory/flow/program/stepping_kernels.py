@@ -30,7 +30,7 @@ _E = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 52
 @_jit
 def euler(field: Any, states: np.ndarray, p: np.ndarray, step: float, n_steps: int) -> None:
     """Euler steps in place: from states[0] to states[1..], or in states[0] where it is alone; ``states`` (T, B, dim)."""
-    speed = np.empty(states.shape[1:])
+    speed: np.ndarray = np.empty(states.shape[1:])
     keep = states.shape[0] > 1
     for t in range(n_steps):
         now = states[t] if keep else states[0]
