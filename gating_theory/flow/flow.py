@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from ..results.encoding import require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import boolean, choice, instance, integer, real, real_array, shown
+from .line import Line, Path, path_between, place_of, resolved
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
 from .proof.enclosure import map_enclosure
@@ -39,8 +39,6 @@ _MOST_UNITS = 12
 
 #: Where in its cell a grid line of nullclines lies: not in the middle, so that none is at 0, where symmetric flows have nullclines.
 _OFF_CENTRE = 0.4837
-
-_PATH = re.compile(r"(?P<name>\w+)\[(?P<indices>\s*\d+\s*(,\s*\d+\s*)?)\]")
 
 #: Largest gate-free residual of a saved fixed point.
 _FIXED = 1e-8
@@ -251,48 +249,49 @@ class Flow:
 
     # --- parameters by name
 
-    def place_of(self, path: str) -> int:
-        """The place in ``flat`` of one entry, by a path such as ``"U_h[0,1]"``.
+    def along(self, path: str | Mapping[str, float] | Flow | Line) -> Path:
+        """A path through the parameters, as continuation and maps of parameters take it.
 
         Parameters
         ----------
-        path : str, as for :meth:`parameter`
+        path : str, mapping, Flow or Line
+            "U_h[0,1]", "b_h[1]", a site parameter "b_in[0]": one entry, indices from 0. "gain.h": a common factor of U_h, 1 here;
+            "gain": of all matrices. "b_z[0]=b_z[1]", "b_h[0]=-b_h[1]": entries with one value. ``{"b_h[0]": 1, "b_h[1]": -0.5}``:
+            entries that change at these rates, from 0 here. Another Flow: from 0 here to 1 there. A Line that passes here.
+
+        Returns
+        -------
+        str or Line
+            One entry by its name, everything else as a Line.
 
         Raises
         ------
-        TypeError, ValueError : no such entry
+        TypeError, ValueError : no such path, a matrix that is zero, entries that are not equal, a line that does not pass here
         """
-        return self._place("path", path)
+        return self._along("path", path)
 
-    def _place(self, argument, path):
-        if not isinstance(path, str):
-            raise TypeError(f"{argument}: a path must be a str such as 'U_{self._cell.field_names[0]}[0,1]', got {shown(path)}")
-        match = _PATH.fullmatch(path.strip())
-        if match:
-            name, K, n = match["name"], self._cell.n_fields, self._n
-            indices = [int(i) for i in match["indices"].split(",")]
-            if all(i < n for i in indices):
-                fields, sites = self._cell.field_names, self._cell.parameter_names
-                if name.startswith("U_") and name[2:] in fields and len(indices) == 2:
-                    return (fields.index(name[2:]) * n + indices[0]) * n + indices[1]
-                if name.startswith("b_") and name[2:] in fields and len(indices) == 1:
-                    return K * n * n + fields.index(name[2:]) * n + indices[0]
-                if name in sites and len(indices) == 1:
-                    return K * n * (n + 1) + sites.index(name) * n + indices[0]
-        raise ValueError(f"{argument}: a path must be one of {self._forms()} with indices below {self._n}, got {shown(path)}")
+    def _along(self, argument, path):
+        if isinstance(path, Flow):
+            if path._cell != self._cell or path._n != self._n:
+                raise ValueError(f"{argument} must lead to a flow of the same cell and size, got {shown(path)}")
+            return path_between(self._flat, path._flat)
+        return resolved(argument, self._cell, self._n, self._flat, path)
 
-    def _forms(self):
-        names = self._cell.field_names
-        return ", ".join(
-            [*(f"U_{k}[i,j]" for k in names), *(f"b_{k}[i]" for k in names), *(f"{p}[i]" for p in self._cell.parameter_names)]
-        )
+    def rates(self, path: str | Line) -> np.ndarray:
+        """(P,) array: how the flat parameters change per unit of a path, as for :meth:`along`."""
+        path = self.along(path)
+        return path.direction if isinstance(path, Line) else np.eye(1, self._flat.size, self._place(path))[0]
 
-    def parameter(self, path: str) -> float:
+    def _place(self, path):
+        return place_of("path", self._cell, self._n, path)
+
+    def parameter(self, path: str | Line) -> float:
         """The value of one entry, by a path such as ``"U_h[0,1]"``, ``"b_h[1]"`` or, for site parameters, ``"b_in[0]"``.
 
         Parameters
         ----------
-        path : str, indices from 0
+        path : str or Line
+            As for :meth:`along`: of a common factor 1, of a Line where it passes this flow.
 
         Returns
         -------
@@ -300,21 +299,22 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : no such entry
+        TypeError, ValueError : no such entry, a line that does not pass here
         """
-        return float(self._flat[self.place_of(path)])
+        path = self.along(path)
+        return path.value(self._flat) if isinstance(path, Line) else float(self._flat[self._place(path)])
 
-    def replace(self, path: str, value: float) -> Flow:
-        """A Flow that differs in one entry; ``path`` as for :meth:`parameter`, ``value`` a finite number."""
-        self.place_of(path)
-        return self.with_parameters({path: real(f"the value of {path}", value)})
+    def replace(self, path: str | Line, value: float) -> Flow:
+        """A Flow that differs in one entry, or along a line; ``path`` as for :meth:`along`, ``value`` a finite number."""
+        return self.with_parameters({path: value})
 
-    def with_parameters(self, values: Mapping[str, float]) -> Flow:
+    def with_parameters(self, values: Mapping[str | Line, float]) -> Flow:
         """A Flow that differs in several entries.
 
         Parameters
         ----------
-        values : mapping from paths, as for :meth:`parameter`, to finite numbers
+        values : mapping from paths, as for :meth:`along`, to finite numbers
+            Paths that change the same entry are refused.
 
         Returns
         -------
@@ -322,12 +322,21 @@ class Flow:
 
         Raises
         ------
-        TypeError, ValueError : no such entry, a value that is not a finite number
+        TypeError, ValueError : no such entry, one that changes twice, a value that is not a finite number
         """
         instance("values", values, Mapping, "from paths to numbers")
         flat = self._flat.copy()
-        for path, value in values.items():
-            flat[self._place("values", path)] = real(f"values: {path}", value)
+        changed: set[int] = set()
+        for given, number in values.items():
+            path, value = self._along("values", given), real(f"values: {given}", number)
+            places = {self._place(path)} if isinstance(path, str) else set(path.places.tolist())
+            if changed & places:
+                raise ValueError(f"values change an entry of {path} twice: {[str(p) for p in values]}")
+            changed |= places
+            if isinstance(path, Line):
+                flat = path.moved(flat, value)
+            else:
+                flat[places.pop()] = value
         other = object.__new__(type(self))
         other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
         other._set(flat)

@@ -125,6 +125,7 @@ flow: gt.flow.Flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 also: gt.flow.GRUFlow = gt.flow.simplify(flow)
 all_points: gt.flow.FlowFixedPoints = flow.fixed_points("certified")
 topology: gt.flow.Topology = all_points.topology
+factor: gt.flow.Line | str = flow.along("gain.h")
 point: gt.flow.FlowFixedPoint = all_points.points[0]
 attracting: gt.flow.Attractors = gt.flow.attractors(flow)
 regions: gt.flow.Basins = gt.flow.basins(flow)
@@ -139,6 +140,8 @@ connection: gt.flow.Homoclinic = gt.flow.homoclinic(flow, "b_h[0]", [-1.0, 1.0],
 periods: gt.flow.PeriodLaw = connection.period_law([1e-3, 1e-4])
 mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
 one: gt.flow.MapAttractor = mapped.attractors[0]
+rates: gt.flow.FlowExponents = gt.flow.lyapunov_spectrum(flow, time=1000.0, step=None)
+rates = gt.lyapunov_spectrum(flow, step=1.0)
 compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
 valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])

@@ -429,7 +429,11 @@ CALLS = {
     "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5}),
     "flow.Flow.nullclines": lambda t: (t.flow.nullclines, {"n": 10, "box": (-1, 1)}),
     "flow.Flow.parameter": lambda t: (t.flow.parameter, {"path": "b_h[0]"}),
-    "flow.Flow.place_of": lambda t: (t.flow.place_of, {"path": "b_h[0]"}),
+    "flow.Flow.along": lambda t: (t.flow.along, {"path": "gain.h"}),
+    "flow.Flow.rates": lambda t: (t.flow.rates, {"path": "b_h[0]"}),
+    "flow.Line": lambda t: (gt.flow.Line, {"name": "bias", "origin": np.zeros(18), "direction": np.eye(18)[12]}),
+    "flow.Line.value": lambda t: (t.flow.along("gain.h").value, {"flat": t.flow.flat}),
+    "flow.Line.moved": lambda t: (t.flow.along("gain.h").moved, {"flat": t.flow.flat, "value": 2.0}),
     "flow.Flow.replace": lambda t: (t.flow.replace, {"path": "b_h[0]", "value": 0.1}),
     "flow.Flow.residual": lambda t: (t.flow.residual, {"state": [0.1, 0.2]}),
     "flow.Flow.with_parameters": lambda t: (t.flow.with_parameters, {"values": {"b_h[0]": 0.1}}),
@@ -478,6 +482,11 @@ CALLS = {
         gt.flow.homoclinic,
         {"flow": t.connection.flow, "path": "b_h[1]", "bracket": (1.7, 1.8), "saddle": [0.246, 0.998], "side": None}
         | {"t_max": 200.0, "tol": 1e-6},
+    ),
+    "flow.lyapunov_spectrum": lambda t: (
+        gt.flow.lyapunov_spectrum,
+        {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
+        | {"progress": None},
     ),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,

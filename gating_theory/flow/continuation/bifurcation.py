@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ..flow import require_fixed
+from ..line import Path
 from ..program.taylor import parameter_slope
 from .curve import newton_onto_curve, sign_change
 from .normal_forms import normal_form
@@ -40,7 +41,7 @@ class Bifurcation:
     kind : str
         "fold", "pitchfork", "transcritical" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
         "cycle_fold", "period_doubling", "torus" (cycles).
-    path : str, value : float
+    path : str or Line, value : float
         The parameter, and where.
     state : (dim,) array
         The fixed point, or a state on the cycle.
@@ -59,7 +60,7 @@ class Bifurcation:
     """
 
     kind: str
-    path: str
+    path: Path
     value: float
     state: np.ndarray
     flow: Flow = field(repr=False)
@@ -88,7 +89,7 @@ class Bifurcation:
 
 
 def fixed_point_tests(
-    flow: Flow, state: np.ndarray, tangent: np.ndarray, path: str, step: float
+    flow: Flow, state: np.ndarray, tangent: np.ndarray, path: Path, step: float
 ) -> tuple[dict[str, float], np.ndarray]:
     """Test functions on a curve of fixed points: where one of them changes sign there is a bifurcation.
 
@@ -97,7 +98,7 @@ def fixed_point_tests(
     flow : Flow at this point of the curve
     state : (dim,) array
     tangent : (dim + 1,) array, of the curve
-    path : str
+    path : str or Line
     step : float, of the Euler map
 
     Returns
@@ -126,7 +127,7 @@ def fixed_point_tests(
 
 def locate(
     flow: Flow,
-    path: str,
+    path: Path,
     y: np.ndarray,
     tangent: np.ndarray,
     before: dict[str, float],
@@ -139,7 +140,7 @@ def locate(
     Parameters
     ----------
     flow : Flow
-    path : str
+    path : str or Line
     y, new : (dim + 1,) arrays, the neighbours
     tangent : (dim + 1,) array, at ``y``
     before, after : the test functions at the two, from :func:`fixed_point_tests`

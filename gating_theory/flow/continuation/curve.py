@@ -14,6 +14,7 @@ from ..program.taylor import parameter_slope
 
 if TYPE_CHECKING:
     from ..flow import Flow
+    from ..line import Path
 
 __all__ = ["newton_onto_curve", "parameter_bounds", "sign_change"]
 
@@ -25,14 +26,14 @@ _AWAY = 1e6
 
 
 def newton_onto_curve(
-    flow: Flow, path: str, guess: np.ndarray, tangent: np.ndarray, iterations: int = 12
+    flow: Flow, path: Path, guess: np.ndarray, tangent: np.ndarray, iterations: int = 12
 ) -> tuple[np.ndarray, np.ndarray]:
     """Newton's method onto the curve of fixed points in the hyperplane through ``guess`` across ``tangent``.
 
     Parameters
     ----------
     flow : Flow
-    path : str, the parameter
+    path : str or Line, the parameter
     guess, tangent : (dim + 1,) arrays, states first, the parameter last
     iterations : int
 
@@ -98,7 +99,7 @@ def sign_change(test: Callable[[float], float], length: float, **tolerances: flo
     return brentq(number, 0.0, length, **tolerances)
 
 
-def parameter_bounds(flow: Flow, path: str, bounds: npt.ArrayLike) -> np.ndarray:
+def parameter_bounds(flow: Flow, path: Path, bounds: npt.ArrayLike) -> np.ndarray:
     """The range (low, high) of a parameter; ValueError unless it contains the flow's own value."""
     low, high = interval("bounds", bounds)
     value = flow.parameter(path)

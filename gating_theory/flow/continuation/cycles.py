@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, real, shown, sign
 from ...support.types import Progress as Wanted
 from ..flow import LONGEST, Flow
+from ..line import Line, Path
 from ..orbits import collocation
 from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation
@@ -53,7 +55,7 @@ class CycleBranch:
 
     Attributes
     ----------
-    path : str
+    path : str or Line
     values : (n,) array of the parameter
     periods : (n,) array
     multipliers : (n, dim - 1) complex array, without the trivial one
@@ -65,7 +67,7 @@ class CycleBranch:
         than ``max_period``), "points" (``max_points``), "lost" (Newton's method fails). ok for the first three.
     """
 
-    path: str
+    path: Path
     values: np.ndarray
     periods: np.ndarray
     multipliers: np.ndarray
@@ -102,7 +104,7 @@ class CycleBranch:
 @underflow_is_zero
 def continue_cycle(
     flow: Flow,
-    path: str,
+    path: str | Mapping[str, float] | Flow | Line,
     bounds: npt.ArrayLike,
     start: Cycle | Bifurcation,
     *,
@@ -122,8 +124,8 @@ def continue_cycle(
     Parameters
     ----------
     flow : Flow
-    path : str
-        The parameter, such as "b_h[1]".
+    path : str, mapping, Flow or Line
+        The parameter, such as "b_h[1]", or what changes together, such as "gain.h": as for ``Flow.along``.
     bounds : (low, high)
         Range of the parameter.
     start : Cycle of ``flow``, or Bifurcation of kind "hopf" along ``path``
@@ -145,14 +147,14 @@ def continue_cycle(
     ConvergenceError : not even the first cycle converges
     """
     instance("flow", flow, Flow)
-    flow.parameter(path)
+    path = flow.along(path)
     direction = sign("direction", direction)
     max_step = real("max_step", max_step, low=1e-9, high=1e3)
     max_points = integer("max_points", max_points, low=2)
     max_period = real("max_period", max_period, low=0.0, high=LONGEST, open_low=True)
     if isinstance(start, Bifurcation):
         if start.kind != "hopf" or start.path != path:
-            raise ValueError(f"start must be a hopf point along {path!r}, got a {start.kind} along {start.path!r}")
+            raise ValueError(f"start must be a hopf point along {path}, got a {start.kind} along {start.path}")
         _require_family(flow, start.flow, path)
         flow = start.flow
         low, high = parameter_bounds(flow, path, bounds)
@@ -171,7 +173,8 @@ def continue_cycle(
 def _require_family(flow, own, path):
     """ValueError unless the flow of the start is ``flow`` itself, but for the parameter that varies."""
     same = flow.cell == own.cell and flow.n_units == own.n_units
-    if not same or flow.replace(path, own.parameter(path)) != own:
+    # along a line entries come back with rounding errors
+    if not same or not np.allclose(flow.replace(path, own.parameter(path)).flat, own.flat, rtol=1e-12, atol=1e-300):
         raise ValueError(f"start must be of flow, but for {path}: its own flow is {shown(own)}, flow is {shown(flow)}")
 
 

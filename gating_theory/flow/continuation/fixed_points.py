@@ -5,6 +5,7 @@ A fixed point of the flow is one of its Euler map, which loses stability elsewhe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, interval, real, real_array, shown
 from ..flow import LONGEST_STEP, Flow, require_fixed
+from ..line import Line, Path
 from ..program.taylor import parameter_slope
 from .bifurcation import Bifurcation, fixed_point_tests, locate
 from .curve import newton_onto_curve, parameter_bounds
@@ -50,7 +52,7 @@ class FixedPointBranch:
 
     Attributes
     ----------
-    path : str
+    path : str or Line
     values : (n,) array of the parameter, states : (n, dim) array, eigenvalues : (n, dim) complex array of the flow's Jacobian
     bifurcations : list of Bifurcation, in the order of the branch
     step : float, of the Euler map whose bifurcations are included
@@ -61,7 +63,7 @@ class FixedPointBranch:
         (Newton's method fails). ok for the first two.
     """
 
-    path: str
+    path: Path
     values: np.ndarray
     states: np.ndarray
     eigenvalues: np.ndarray
@@ -103,7 +105,7 @@ class FixedPointBranch:
 @underflow_is_zero
 def continue_fixed_point(
     flow: Flow,
-    path: str,
+    path: str | Mapping[str, float] | Flow | Line,
     bounds: npt.ArrayLike,
     state: npt.ArrayLike,
     *,
@@ -122,8 +124,8 @@ def continue_fixed_point(
     Parameters
     ----------
     flow : Flow
-    path : str
-        The parameter, such as "b_h[1]".
+    path : str, mapping, Flow or Line
+        The parameter, such as "b_h[1]", or what changes together, such as "gain.h": as for ``Flow.along``.
     bounds : (low, high)
         Range of the parameter; must contain its value in ``flow``.
     state : (dim,) array
@@ -148,6 +150,7 @@ def continue_fixed_point(
     ConvergenceError : no fixed point near ``state``
     """
     instance("flow", flow, Flow)
+    path = flow.along(path)
     low, high = parameter_bounds(flow, path, bounds)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     max_step = real("max_step", max_step, low=1e-9, high=1e3)
@@ -236,7 +239,7 @@ class _Course:
     """What is followed, and within which limits."""
 
     flow: Flow
-    path: str
+    path: Path
     low: float
     high: float
     step: float

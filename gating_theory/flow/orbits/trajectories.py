@@ -25,8 +25,9 @@ _STARTS, _STEPS, _FIRST_STEP = 64, 5000, 0.05
 def advance(
     flow: Flow,
     states: npt.ArrayLike,
-    time: float,
+    time: float | np.ndarray,
     *,
+    parameters: np.ndarray | None = None,
     rtol: float = 1e-7,
     atol: float = 1e-9,
     bound: float = np.inf,
@@ -39,8 +40,10 @@ def advance(
     flow : Flow
     states : (..., dim) array
         Starts; rows that are not finite stay so.
-    time : float
-        Negative: backwards.
+    time : float, or (n,) array for n starts
+        Negative: backwards, all of them.
+    parameters : (n, P) array, optional
+        Flat parameters for each of n starts: networks of the flow's cell and size, next to each other. Default: the flow's own.
     rtol, atol : float
         Tolerances of a step.
     bound : float
@@ -57,14 +60,18 @@ def advance(
     states = np.array(states, dtype=float)
     points = np.ascontiguousarray(states.reshape(-1, flow.dim))
     field = compiled_flow(flow.cell, flow.n_units).argument("field")
-    span, sign = abs(float(time)), float(np.sign(time))
+    span = np.broadcast_to(np.abs(np.asarray(time, dtype=float)), len(points))
+    sign = -1.0 if np.min(time, initial=0.0) < 0 else 1.0
+    own = flow.flat[None] if parameters is None else parameters
     for start in range(0, len(points), _STARTS):
-        part = points[start : start + _STARTS]
-        clock = np.tile([0.0, min(_FIRST_STEP, span)], (len(part), 1))
+        chosen = slice(start, start + _STARTS)
+        part, p = points[chosen], np.array(own if len(own) == 1 else own[chosen])
+        p.flags.writeable = False  # as those of a flow: the same compiled code
+        clock = np.stack([np.zeros(len(part)), np.minimum(_FIRST_STEP, span[chosen]), span[chosen]], axis=1)
         # compiled code cannot be interrupted: some steps at a time, which go on as if there had been no stop
         for _ in range(0, steps, _STEPS):
-            kernel(field, part, clock, flow.flat, span, sign, rtol, atol, bound, _STEPS)
-            if not (clock[:, 0] < span).any():
+            kernel(field, part, clock, p, sign, rtol, atol, bound, _STEPS)
+            if not (clock[:, 0] < clock[:, 2]).any():
                 break
-        part[clock[:, 0] < span] = np.nan
+        part[clock[:, 0] < clock[:, 2]] = np.nan
     return points.reshape(states.shape)

@@ -29,19 +29,13 @@ def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[i
     -------
     list of what ``render`` gives
     """
-    needed, stack = set(), [o for o in outputs if o is not None]
-    while stack:
-        index = stack.pop()
-        if index in needed:
-            continue
-        needed.add(index)
-        stack += tape.arguments(index)
-    return [render(i, tape.operations[i]) for i in sorted(needed)]
+    return [render(i, tape.operations[i]) for i in tape.needed(outputs)]
 
 
 _FLOATS = {
     "x": "x[{0}]",
     "p": "p[{0}]",
+    "q": "q[{0}]",
     "add": "v{0} + v{1}",
     "multiply": "v{0} * v{1}",
     "negative": "-v{0}",
@@ -92,13 +86,19 @@ def sech2(x):
 
 """
 
-#: Types of (points, p, out): points and parameters are only read, and may be arrays that cannot be written to.
-_SIGNATURE = "void(Array(float64, 2, 'C', readonly=True), Array(float64, 1, 'C', readonly=True), Array(float64, 2, 'C'))"
+#: Types of arguments: points and parameters are only read, and may be arrays that cannot be written to.
+_READ_LINE = "Array(float64, 1, 'C', readonly=True)"
+_TYPES = {
+    "points": "Array(float64, 2, 'C', readonly=True)",
+    "p": _READ_LINE,
+    "q": _READ_LINE,
+    "out": "Array(float64, 2, 'C')",
+}
 
 
-def _source(name, tape, outputs):
-    """Text of a function (points, p, out) over many points; ``outputs`` is the flat list of operations written to out[b, :]."""
-    lines = [f"def {name}(points, p, out):", "  for b in range(points.shape[0]):", "    x = points[b]"]
+def _source(name, arguments, tape, outputs):
+    """Text of a function over many points; ``outputs`` is the flat list of operations written to out[b, :]."""
+    lines = [f"def {name}({', '.join(arguments)}):", "  for b in range(points.shape[0]):", "    x = points[b]"]
     lines += write_program(tape, outputs, _float_line)
     lines += [f"    out[b, {i}] = {'0.0' if o is None else f'v{o}'}" for i, o in enumerate(outputs)]
     return _FLOAT_FUNCTIONS + "\n".join(lines)
@@ -108,8 +108,11 @@ def _source(name, tape, outputs):
 _OUTPUTS: dict[str, Callable[[NetworkTape], list[int | None]]] = {
     "field": lambda w: w.flow(slopes=False)[0],
     "jacobian": lambda w: [v for row in w.flow()[1] for v in row],
+    "slope": lambda w: w.tape.rates(w.flow(slopes=False)[0]),
     "fixed_state": lambda w: w.fixed_state(range(w.cell.n_state))[0],
 }
+#: What each function takes.
+_ARGUMENTS: dict[str, tuple[str, ...]] = dict.fromkeys(_OUTPUTS, ("points", "p", "out")) | {"slope": ("points", "p", "q", "out")}
 
 
 class CompiledFlow:
@@ -130,12 +133,11 @@ class CompiledFlow:
             with one_at_a_time:
                 if key not in self._functions:
                     writer = NetworkTape(self.cell, self.n_units)
-                    source = _source(name, writer.tape, _OUTPUTS[name](writer))
-                    options: dict[str, Any] = {} if pointer else {"nogil": True}
+                    source = _source(name, _ARGUMENTS[name], writer.tape, _OUTPUTS[name](writer))
+                    signature = f"void({', '.join(_TYPES[a] for a in _ARGUMENTS[name])})"
+                    options: dict[str, Any] = {"error_model": "numpy"} | ({} if pointer else {"nogil": True})
                     title = f"{self.cell.name} {self.n_units} {name}{' pointer' if pointer else ''}"
-                    self._functions[key] = machine_code(
-                        title, source, name, _SIGNATURE, pointer=pointer, error_model="numpy", **options
-                    )
+                    self._functions[key] = machine_code(title, source, name, signature, pointer=pointer, **options)
         return self._functions[key]
 
     @property
@@ -149,6 +151,11 @@ class CompiledFlow:
         return self._function("jacobian")
 
     @property
+    def slope(self) -> Callable[..., None]:
+        """(points, p, q, out): the derivative of the field as the parameters move at the rates q (as many as p); out (B, dim)."""
+        return self._function("slope")
+
+    @property
     def fixed_state(self) -> Callable[..., None]:
         """s*(y(s)) of all state variables as a function of those that messages listen to: out (B, dim)."""
         return self._function("fixed_state")
@@ -158,7 +165,7 @@ class CompiledFlow:
 
         Parameters
         ----------
-        name : "field", "jacobian" or "fixed_state"
+        name : "field", "jacobian", "slope" or "fixed_state"
         """
         return self._function(name, pointer=True)
 

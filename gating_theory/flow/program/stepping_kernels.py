@@ -12,19 +12,20 @@ import numpy as np
 
 from ...support.machine_code import jit
 
-__all__ = ["advance", "euler"]
+__all__ = ["ERROR_WEIGHTS", "STAGE_WEIGHTS", "advance", "euler"]
 
 _jit = jit(nogil=True, error_model="numpy")
 
-#: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: nodes' coefficients, weights of order 5, difference to order 4.
-_A = np.zeros((7, 6))
-_A[1, :1] = [1 / 5]
-_A[2, :2] = [3 / 40, 9 / 40]
-_A[3, :3] = [44 / 45, -56 / 15, 32 / 9]
-_A[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
-_A[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
-_A[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
-_E = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
+#: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: coefficients of the stages, the last row the weights of order 5; and the
+#: difference of these from the weights of order 4.
+STAGE_WEIGHTS = np.zeros((7, 6))
+STAGE_WEIGHTS[1, :1] = [1 / 5]
+STAGE_WEIGHTS[2, :2] = [3 / 40, 9 / 40]
+STAGE_WEIGHTS[3, :3] = [44 / 45, -56 / 15, 32 / 9]
+STAGE_WEIGHTS[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
+STAGE_WEIGHTS[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
+STAGE_WEIGHTS[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
+ERROR_WEIGHTS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
 @_jit
@@ -47,20 +48,23 @@ def advance(
     field: Any,
     points: np.ndarray,
     clock: np.ndarray,
-    p: np.ndarray,
-    time: float,
+    parameters: np.ndarray,
     sign: float,
     rtol: float,
     atol: float,
     bound: float,
     steps: int,
 ) -> None:
-    """Adaptive steps of points (B, dim) in place, on from clocks (B, 2) of (time, next step); see ``orbits/trajectories.py``."""
+    """Adaptive steps of points (B, dim) in place, on from clocks (B, 3) of (time, next step, end); see ``orbits/trajectories.py``.
+
+    ``parameters`` (B, P), or (1, P) where all points have the same.
+    """
     n, d = points.shape
     k = np.empty((7, 1, d))
     trial = np.empty((1, d))
     for b in range(n):
-        t, h, lost = clock[b, 0], clock[b, 1], not math.isfinite(points[b, 0])
+        p = parameters[min(b, parameters.shape[0] - 1)]
+        t, h, time, lost = clock[b, 0], clock[b, 1], clock[b, 2], not math.isfinite(points[b, 0])
         for i in range(d):
             trial[0, i] = points[b, i]
         field(trial, p, k[0])
@@ -72,14 +76,14 @@ def advance(
                 for i in range(d):
                     value = 0.0
                     for j in range(s):
-                        value += _A[s, j] * k[j, 0, i]
+                        value += STAGE_WEIGHTS[s, j] * k[j, 0, i]
                     trial[0, i] = points[b, i] + sign * h * value
                 field(trial, p, k[s])
             error = 0.0
             for i in range(d):
                 value = 0.0
                 for j in range(7):
-                    value += _E[j] * k[j, 0, i]
+                    value += ERROR_WEIGHTS[j] * k[j, 0, i]
                 size = atol + rtol * max(abs(points[b, i]), abs(trial[0, i]))
                 error = max(error, abs(h * value) / size)
             if error <= 1.0:

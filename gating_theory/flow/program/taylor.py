@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import write_program
+from .compiled import compiled_flow, write_program
 from .tape import NetworkTape
 
 if TYPE_CHECKING:
     from ..flow import Flow
+    from ..line import Path
 
 __all__ = ["taylor", "parameter_slope", "bilinear", "trilinear"]
 
@@ -128,7 +129,9 @@ _SERIES: dict[str, Callable[..., np.ndarray]] = {
 }
 
 
-def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: int = 3, along: int | None = None) -> np.ndarray:
+def taylor(
+    flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: int = 3, rates: np.ndarray | None = None
+) -> np.ndarray:
     """Taylor coefficients of the vector field along a line in states and parameters.
 
     Parameters
@@ -138,8 +141,8 @@ def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: in
     direction : (..., dim) array, real or complex
         Broadcast against ``state``.
     order : int
-    along : int, optional
-        Place in ``flow.flat`` of a parameter that grows at unit rate along the line.
+    rates : (P,) array, optional
+        How the parameters, as in ``flow.flat``, grow along the line. Default: not at all.
 
     Returns
     -------
@@ -163,7 +166,7 @@ def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: in
             if name == "x":
                 values[index] = line(state[..., arguments[0]], direction[..., arguments[0]])
             elif name == "p":
-                constant = line(flow.flat[arguments[0]], float(arguments[0] == along))
+                constant = line(flow.flat[arguments[0]], 0.0 if rates is None else rates[arguments[0]])
                 values[index] = constant.reshape(-1, *(1 for _ in lead))
             elif name == "number":
                 values[index] = line(float(arguments[0]), 0.0).reshape(-1, *(1 for _ in lead))
@@ -178,9 +181,12 @@ def taylor(flow: Flow, state: npt.ArrayLike, direction: npt.ArrayLike, order: in
     return out
 
 
-def parameter_slope(flow: Flow, state: npt.ArrayLike, path: str) -> np.ndarray:
+def parameter_slope(flow: Flow, state: npt.ArrayLike, path: Path) -> np.ndarray:
     """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
-    return taylor(flow, state, np.zeros(flow.dim), 1, flow.place_of(path))[1]
+    state = np.asarray(state, dtype=float)
+    points, out = np.ascontiguousarray(state).reshape(-1, flow.dim), np.empty((state.size // flow.dim, flow.dim))
+    compiled_flow(flow.cell, flow.n_units).slope(points, flow.flat, flow.rates(path), out)
+    return out.reshape(state.shape)
 
 
 def bilinear(flow: Flow, state: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> np.ndarray:
