@@ -18,19 +18,23 @@ from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
 from .line import Line
-from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
+from .orbits.all_cycles import cycles
+from .orbits.attractors import Attractors, attractors
+from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
+from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
 from .topologies.sweep import TopologyCounts, count_fixed_points
+from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, plot_topology_map, separatrices
 
 __all__ = [
     "Attractors",
@@ -41,6 +45,7 @@ __all__ = [
     "FixedPointBranch",
     "Flow",
     "FlowAndMap",
+    "FlowExponents",
     "FlowFixedPoint",
     "FlowFixedPoints",
     "GRUFlow",
@@ -54,6 +59,7 @@ __all__ = [
     "SlowManifold",
     "Topology",
     "TopologyCounts",
+    "TopologyMap",
     "TopologySearch",
     "attractors",
     "basins",
@@ -66,23 +72,26 @@ __all__ = [
     "flow_and_map",
     "heteroclinic",
     "homoclinic",
+    "lyapunov_spectrum",
     "map_attractors",
     "normal_form",
     "other_branch",
     "plot_basins",
     "plot_bifurcations",
     "plot_portrait",
+    "plot_topology_map",
     "search_topologies",
     "separatrices",
     "simplify",
     "slow_manifold",
     "topology_catalogue",
+    "topology_map",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)

@@ -142,6 +142,8 @@ end: gt.flow.InfinitePeriod = gt.flow.end_of_period(orbits)
 periods: gt.flow.PeriodLaw = connection.period_law([1e-3, 1e-4])
 mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
 one: gt.flow.MapAttractor = mapped.attractors[0]
+rates: gt.flow.FlowExponents = gt.flow.lyapunov_spectrum(flow, time=1000.0, step=None)
+rates = gt.lyapunov_spectrum(flow, step=1.0)
 compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
 valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])

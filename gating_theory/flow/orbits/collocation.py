@@ -1,8 +1,8 @@
 """Closed orbits as boundary value problems: Gauss collocation on a mesh that follows the orbit, solved by Newton's method.
 
 On every mesh interval the orbit is the polynomial through the left end and m stages (Gauss points), at which it satisfies
-du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at
-once; what is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
+du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval; what is
+left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
 Unstable orbits, orbits of long period and of tiny multipliers are no harder than others, which is why this is not shooting.
 """
 
@@ -24,16 +24,13 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Orbit", "Plane", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
+__all__ = ["Orbit", "Plane", "Tangent", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
 
 #: Stages per interval: order 12 at the mesh points.
 STAGES = 6
 
 #: Mesh intervals to begin with, and at most.
 _INTERVALS, _MOST_INTERVALS = 24, 768
-
-#: Size of the ring (unknowns) up to which a dense solve is the faster one.
-_DENSE = 260
 
 
 @lru_cache(maxsize=8)
@@ -177,39 +174,29 @@ def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int 
     return sample(sample(np.linspace(0.0, 1.0, 6 * n + 1)).graded_mesh(n))
 
 
-def _ring(transfer, columns, right, rows, corner, below):
-    """Solve the ring du_{j+1} - transfer_j du_j - columns_j q = right_j bordered by rows . du + corner q = below."""
-    n, d = right.shape
-    q = columns.shape[2]
-    size = n * d
-    if size <= _DENSE:
-        A = np.zeros((size + q, size + q))
-        blocks = A[:size, :size].reshape(n, d, n, d)
-        j = np.arange(n)
-        blocks[j, :, j, :] -= transfer
-        after = (j + 1) % n
-        for i in range(d):
-            blocks[j, i, after, i] += 1.0
-        A[:size, size:] = -columns.reshape(size, q)
-        A[size:, :size] = rows.reshape(-1, size)
-        A[size:, size:] = corner
-        solution = np.linalg.solve(A, np.concatenate([right.ravel(), below]))
-    else:
-        from scipy.sparse import bmat, coo_matrix
-        from scipy.sparse.linalg import splu
+@dataclass(frozen=True)
+class Tangent:
+    """The direction in which an orbit changes along its family, of length 1.
 
-        j, a, b = np.meshgrid(np.arange(n), np.arange(d), np.arange(d), indexing="ij")
-        identity = np.arange(size)
-        row = np.concatenate([(j * d + a).ravel(), identity])
-        column = np.concatenate([(j * d + b).ravel(), (identity + d) % size])
-        value = np.concatenate([-transfer.ravel(), np.ones(size)])
-        ring = coo_matrix((value, (row, column)), shape=(size, size))
-        A = bmat([[ring, -columns.reshape(size, q)], [rows.reshape(-1, size), corner]], format="csc")
-        try:
-            solution = splu(A).solve(np.concatenate([right.ravel(), below]))
-        except RuntimeError as error:  # exactly singular
-            raise np.linalg.LinAlgError(str(error)) from None
-    return solution[:size].reshape(n, d), solution[size:]
+    Attributes
+    ----------
+    curve : Orbit, on the orbit's mesh
+    period : float
+    slope : float, of the parameter
+    """
+
+    curve: Orbit
+    period: float
+    slope: float
+
+    def reversed(self) -> Tangent:
+        """The opposite direction."""
+        return Tangent(replace(self.curve, points=-self.curve.points, stages=-self.curve.stages), -self.period, -self.slope)
+
+    def overlap(self, other: Tangent) -> float:
+        """Cosine of the angle with another Tangent on the same mesh."""
+        along = self.curve.average(np.sum(self.curve.stages * other.curve.stages, axis=-1))
+        return float(along + self.period * other.period / self.curve.period**2 + self.slope * other.slope)
 
 
 @dataclass(frozen=True)
@@ -225,6 +212,11 @@ class Plane:
     period: float
     slope: float
     length: float
+
+    def ahead(self, row: np.ndarray, orbit: Orbit, value: float) -> float:
+        """How far an orbit at a value of the parameter is along; ``row`` holds ``stages`` times the weights of the average."""
+        along = np.sum(row * (orbit.stages - self.orbit.stages))
+        return float(along + self.period * (orbit.period - self.orbit.period) + self.slope * (value - self.value))
 
 
 def _stage_velocity(orbit):
@@ -257,7 +249,7 @@ def newton(
     iterations: int = 25,
     *,
     tangent: Literal[True],
-) -> tuple[Orbit, Flow, tuple[np.ndarray, float, float]]: ...
+) -> tuple[Orbit, Flow, Tangent]: ...
 
 
 def newton(
@@ -269,7 +261,7 @@ def newton(
     tol: float = 1e-11,
     iterations: int = 25,
     tangent: bool = False,
-) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, tuple[np.ndarray, float, float]]:
+) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, Tangent]:
     """Newton's method for a closed orbit on a fixed mesh.
 
     Parameters
@@ -289,65 +281,43 @@ def newton(
 
     Returns
     -------
-    (orbit, flow), or (orbit, flow, (stages, period, slope)) with ``tangent``
+    (orbit, flow), or (orbit, flow, Tangent) with ``tangent``
 
     Raises
     ------
     ConvergenceError : no convergence, or a singular system
     """
-    n, m, d = orbit.stages.shape
+    from .condensation import newton_step
+
+    m = orbit.stages.shape[1]
     _, b, _, D, end = gauss_scheme(m)
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
     weight = h[:, None, None] * b[None, :, None]
-    phase_row = weight * _stage_velocity(reference)
+    rows = weight * _stage_velocity(reference)[None]
+    corner = np.zeros((1, 1))
+    if plane is not None:
+        rows = np.concatenate([rows, weight * plane.stages[None]])
+        corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
     last = np.inf
     for iteration in range(iterations):
         U, T = orbit.stages, orbit.period
-        f = flow(U)
-        J = flow.jacobian(U)
-        values = orbit._values
-        R = np.einsum("ki,jid->jkd", D, values) - T * h[:, None, None] * f
-        M = np.einsum("kl,ab->kalb", D[:, 1:], np.eye(d))[None].repeat(n, axis=0)
-        k = np.arange(m)
-        M[:, k, :, k, :] -= T * (h[:, None, None, None] * J).transpose(1, 0, 2, 3)
-        q = 1 if path is None else 2
-        right = np.empty((n, m, d, 1 + d + q))
-        right[..., 0] = -R
-        right[..., 1 : 1 + d] = -D[:, 0][None, :, None, None] * np.eye(d)
-        right[..., 1 + d] = h[:, None, None] * f
-        if path is not None:
-            right[..., 2 + d] = T * h[:, None, None] * parameter_slope(flow, U, path)
-        try:
-            S = np.linalg.solve(M.reshape(n, m * d, m * d), right.reshape(n, m * d, -1)).reshape(n, m, d, -1)
-            ends = np.einsum("k,jkdx->jdx", end[1:], S)
-            transfer = ends[..., 1 : 1 + d] + end[0] * np.eye(d)
-            columns = ends[..., 1 + d :]
-            extrapolated = np.einsum("i,jid->jd", end, values)
-            gap = -(np.roll(orbit.points, -1, axis=0) - extrapolated) + ends[..., 0]
-            conditions = [(phase_row, 0.0, 0.0, -np.sum(phase_row * (U - reference.stages)))]
-            if plane is not None and path is not None:
-                along = weight * plane.stages
-                ahead = np.sum(along * (U - plane.orbit.stages)) + plane.period * (T - plane.orbit.period)
-                ahead += plane.slope * (flow.parameter(path) - plane.value)
-                conditions.append((along, plane.period, plane.slope, plane.length - ahead))
-            rows = np.array([np.einsum("jkd,jkdx->jx", c[0], S[..., 1 : 1 + d]) for c in conditions])
-            corner = np.array([np.einsum("jkd,jkdx->x", c[0], S[..., 1 + d :]) for c in conditions])
-            corner = corner + np.array([[c[1], c[2]][:q] for c in conditions])
-            below = np.array([c[3] - np.sum(c[0] * S[..., 0]) for c in conditions])
-            du, dq = _ring(transfer, columns, gap, rows, corner, below)
-        except np.linalg.LinAlgError:
-            raise ConvergenceError("closed orbit: the linear system is singular", orbit) from None
-        dU = S[..., 0] + np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
-        change = max(np.abs(du).max(), np.abs(dU).max(), abs(dq[0]) / max(1.0, abs(T)))
+        slope = U if path is None else parameter_slope(flow, U, path)
+        below = [-np.sum(rows[0] * (U - reference.stages))]
+        if plane is not None and path is not None:
+            below.append(plane.length - plane.ahead(rows[1], orbit, flow.parameter(path)))
+        system = (h, T, D, end, orbit.points, U, flow(U), flow.jacobian(U), slope, rows, corner, np.array(below))
+        solved, du, dU, dq, transfer = newton_step(*system)
+        if not solved:
+            raise ConvergenceError("closed orbit: the linear system is singular", orbit)
+        change = max(np.abs(du[0]).max(), np.abs(dU[0]).max(), abs(dq[0, 0]) / max(1.0, abs(T)))
         if not np.isfinite(change):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
         if path is not None:
-            flow = flow.replace(path, flow.parameter(path) + damping * float(dq[1]))
-        orbit = Orbit(
-            orbit.mesh, orbit.points + damping * du, U + damping * dU, float(T + damping * dq[0]), transfer, float(change)
-        )
+            flow = flow.replace(path, flow.parameter(path) + damping * float(dq[0, 1]))
+        points, stages, period = orbit.points + damping * du[0], U + damping * dU[0], float(T + damping * dq[0, 0])
+        orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
         if orbit.period <= 0.0 or orbit.period > 1e7:
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         # rounding ends it where the tolerance cannot: no progress at a small correction
@@ -358,11 +328,9 @@ def newton(
         raise ConvergenceError(f"closed orbit: no convergence in {iterations} Newton steps (last correction {change:.1e})", orbit)
     if not tangent:
         return orbit, flow
-    # the same linear system with zero right sides but for the condition on the plane, which asks for length 1
-    du, dq = _ring(transfer, columns, np.zeros((n, d)), rows, corner, np.array([0.0, 1.0]))
-    dU = np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
-    length = np.sqrt(np.sum(weight * dU**2) + (dq[0] / T) ** 2 + dq[1] ** 2)
-    return orbit, flow, (dU / length, float(dq[0] / length), float(dq[1] / length))
+    period, slope = float(dq[1, 0]), float(dq[1, 1])
+    length = np.sqrt(np.sum(weight * dU[1] ** 2) + (period / T) ** 2 + slope**2)
+    return orbit, flow, Tangent(replace(orbit, points=du[1] / length, stages=dU[1] / length), period / length, slope / length)
 
 
 def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
