@@ -155,7 +155,7 @@ class Things:
             update=[s + line + slope - u * (1 - u) * (u - sp.Rational(3, 10))],
         )
         matrices = {"l": [[0, 1], [0, 0]], "k": [[0, 0], [0, -0.3]], "p": [[0, 0], [1, 0]]}
-        return gt.Flow(cell, matrices)
+        return gt.flow.Flow(cell, matrices)
 
     @property
     def ax(self):
