@@ -185,7 +185,7 @@ def parameter_slope(flow: Flow, state: npt.ArrayLike, path: Path) -> np.ndarray:
     """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
     state = np.asarray(state, dtype=float)
     points, out = np.ascontiguousarray(state).reshape(-1, flow.dim), np.empty((state.size // flow.dim, flow.dim))
-    compiled_flow(flow.cell, flow.n_units).slope(points, flow.flat, flow.rates(path), out)
+    compiled_flow(flow.cell, flow.n_units).slope(points, flow.flat, np.array(flow.rates(path)), out)
     return out.reshape(state.shape)
 
 
