@@ -218,9 +218,7 @@ def manifold_orbit(flow: Flow, origin: OneDimensional, target: OneDimensional, b
     start = origin.saddle + _ENTER * branch * origin.vector
     run = flow.integrate(start, clock * time, rtol=1e-11, atol=1e-13, dense_output=True)
     if near > _RETURNED * np.ptp(run.y, axis=1).max():
-        raise ConvergenceError(
-            f"the manifold does not run into the saddle: it stays at a distance of {near:.3g}", near
-        )
+        raise ConvergenceError(f"the manifold does not run into the saddle: it stays at a distance of {near:.3g}", near)
 
     def curve(times):
         own = np.ravel(times) if clock > 0 else np.ravel(times) - time
