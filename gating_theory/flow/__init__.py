@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .continuation.bifurcation import Bifurcation
 from .continuation.cycles import CycleBranch, continue_cycle
+from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
+from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .flow import Flow, GRUFlow
 from .line import Line
@@ -21,9 +23,10 @@ from .orbits.attractors import Attractors, attractors
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
-from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
+from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
+from .orbits.period_law import PeriodLaw
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -46,7 +49,9 @@ __all__ = [
     "FlowFixedPoint",
     "FlowFixedPoints",
     "GRUFlow",
+    "Heteroclinic",
     "Homoclinic",
+    "InfinitePeriod",
     "Line",
     "MapAttractor",
     "MapAttractors",
@@ -62,8 +67,10 @@ __all__ = [
     "continue_fixed_point",
     "count_fixed_points",
     "cycles",
+    "end_of_period",
     "find_cycle",
     "flow_and_map",
+    "heteroclinic",
     "homoclinic",
     "lyapunov_spectrum",
     "map_attractors",

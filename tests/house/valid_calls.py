@@ -442,7 +442,7 @@ CALLS = {
     "flow.Cycle.states": lambda t: (t.cycle.states, {"n": 20}),
     "flow.Homoclinic.period_law": lambda t: (
         t.connection.period_law,
-        {"distances": [1e-2, 1e-3], "same_side": True, "passes": 1},
+        {"distances": [1e-3, 1e-4], "passes": 1},
     ),
     "flow.SlowManifold.within": lambda t: (t.valley.within, {"half_width": 0.05, "coordinate": 0}),
     "flow.attractors": lambda t: (
@@ -488,6 +488,12 @@ CALLS = {
         {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
         | {"progress": None},
     ),
+    "flow.heteroclinic": lambda t: (
+        gt.flow.heteroclinic,
+        {"flow": t.ring_of_saddles, "path": "b_h[0]", "bracket": (-0.1, 0.2), "from_saddle": [-1, 0], "to_saddle": [1, 0]}
+        | {"side": None, "t_max": 200.0, "tol": 1e-6},
+    ),
+    "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.growing}),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
         {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},

@@ -15,6 +15,7 @@ from ...support.types import Rng
 from ..flow import Flow
 from .cycle import Cycle
 from .fates import ON_UNSTABLE, UNSETTLED, Fates, known_landscape
+from .irregular import Irregular
 from .starts import along_manifolds, given_starts, start_box
 
 __all__ = ["Attractors", "along_manifolds", "attractors", "given_starts"]
@@ -23,7 +24,7 @@ __all__ = ["Attractors", "along_manifolds", "attractors", "given_starts"]
 @result("flow.Attractors")
 @dataclass(frozen=True)
 class Attractors:
-    """Where a set of starts ends: stable fixed points and stable cycles, each with evidence.
+    """Where a set of starts ends: stable fixed points, stable cycles, tori and chaos, each with evidence.
 
     Attributes
     ----------
@@ -37,9 +38,11 @@ class Attractors:
         the Jacobian was sampled.
     cycles : list of Cycle
         Stable ones, solved by collocation, with their multipliers.
+    irregular : list of Irregular
+        Tori and chaotic attractors, with their Lyapunov exponents; in two dimensions there are none.
     starts : (..., dim) array
     label : (...) array of int
-        Attractor of each start: sinks from 0 on, then cycles; -1 where none was reached (``reasons``), -2 for starts on an unstable
+        Attractor of each start: sinks from 0 on, then cycles, then irregular ones; -1 where none was reached (``reasons``), -2 for starts on an unstable
         fixed point or on its stable manifold, as far as the accuracy of a trajectory goes: it came within 1e-8 of the point.
     n_undecided : int
         Starts with label -1.
@@ -60,6 +63,7 @@ class Attractors:
     reach: np.ndarray
     proved: np.ndarray
     cycles: list[Cycle]
+    irregular: list[Irregular]
     starts: np.ndarray = field(repr=False)
     label: np.ndarray = field(repr=False)
     n_undecided: int
@@ -77,7 +81,7 @@ class Attractors:
         return self.status.ok
 
     def __len__(self) -> int:
-        return len(self.sinks) + len(self.cycles)
+        return len(self.sinks) + len(self.cycles) + len(self.irregular)
 
     @property
     def fraction(self) -> np.ndarray:
@@ -99,7 +103,7 @@ class Attractors:
                 widths = " x ".join(f"{2 * x:.2g}" for x in self.reach[i])
                 what = f"sink ({where}), {'proved' if self.proved[i] else 'by its eigenvalues'}, attracts a set of {widths}"
             else:
-                what = str(self.cycles[i - len(self.sinks)])
+                what = str([*self.cycles, *self.irregular][i - len(self.sinks)])
             lines.append(f"  {i}: {what}; {share:.1%} of the starts")
         if self.n_on_unstable:
             share = self.n_on_unstable / self.label.size
@@ -121,12 +125,14 @@ def attractors(
     rtol: float = 1e-6,
     rng: Rng = None,
 ) -> Attractors:
-    """All attractors that a set of starts reaches: stable fixed points and stable limit cycles, each with evidence.
+    """All attractors that a set of starts reaches: stable fixed points, stable limit cycles, tori, chaos, each with evidence.
 
     Trajectories are followed by an implicit method in as many steps as it takes, whatever the time: gates that are nearly shut
     are no obstacle. A start belongs to a sink when its trajectory enters a neighbourhood that is proved to be attracted. From every
     other trajectory that nearly returns to itself a cycle is solved for, and starts belong to a stable one when they are within
-    1e-3 of its extent, or come closer at the rate that its multipliers say. What is left is not settled, and ``reasons`` says why.
+    1e-3 of its extent, or come closer at the rate that its multipliers say. In three dimensions and more what is left may be a torus
+    (two Lyapunov exponents that are 0, and an extent that does not shrink) or chaos (a positive exponent, by more than its error).
+    Everything else is not settled, and ``reasons`` says why.
     In two dimensions there is nothing else (Poincare-Bendixson) but connections of saddles; attractors whose basins fall between
     the starts are missed, beside every source and saddle there is a start.
 
@@ -169,11 +175,18 @@ def attractors(
 def _told(land, fates, starts, n_extra, t_max):
     n_own = len(fates.label) - n_extra
     # numbers of cycles come after those of the sinks, which may have been found later
-    label = np.where(fates.on_cycle >= 0, len(land.sinks) + fates.on_cycle, fates.label)
+    n_sinks, n_cycles = len(land.sinks), len(fates.cycles)
+    label = np.where(fates.on_cycle >= 0, n_sinks + fates.on_cycle, fates.label)
+    label = np.where(fates.on_irregular >= 0, n_sinks + n_cycles + fates.on_irregular, label)
     own = label[:n_own].reshape(starts.shape[:-1])
     n_undecided, n_resting = int((own == UNSETTLED).sum()), int((own == ON_UNSTABLE).sum())
     reasons = [f"{(which < n_own).sum()} {reason}" for reason, which in fates.reasons.items() if (which < n_own).any()]
-    text = f"{_plural(len(land.sinks), 'sink')}, {_plural(len(fates.cycles), 'stable cycle')}"
+    kinds = [a.kind for a in fates.irregular]
+    text = f"{_plural(n_sinks, 'sink')}, {_plural(n_cycles, 'stable cycle')}"
+    if "torus" in kinds:
+        text += f", {kinds.count('torus')} tor{'us' if kinds.count('torus') == 1 else 'i'}"
+    if "chaos" in kinds:
+        text += f", {_plural(kinds.count('chaos'), 'chaotic attractor')}"
     if not land.complete:
         text += "; the list of fixed points is not proved"
     if n_resting:
@@ -192,6 +205,7 @@ def _told(land, fates, starts, n_extra, t_max):
         np.array([s.half_widths for s in land.sinks]).reshape(-1, dim),
         np.array([s.proved for s in land.sinks], dtype=bool),
         fates.cycles,
+        fates.irregular,
         starts,
         own,
         n_undecided,

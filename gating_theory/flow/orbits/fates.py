@@ -12,6 +12,7 @@ from ..proof.attracting import AttractingSet, attracting_set, sampled_set, small
 from . import collocation
 from .cycle import Cycle, cycle_from_orbit
 from .following import Crowd
+from .irregular import Irregular, irregular_attractor
 
 __all__ = ["ON_UNSTABLE", "UNSETTLED", "Fates", "Landscape", "backward_landscape", "known_landscape"]
 
@@ -20,6 +21,9 @@ UNSETTLED, ON_UNSTABLE = -1, -2
 
 #: Steps between looks at trajectories. The last is given up after all of them.
 _LOOKS = (100, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
+
+#: Looks after which chaos and tori are looked for.
+_WANDERING = (4, 6, 8)
 
 #: Looks after which trajectories that creep towards a fixed point at a bifurcation are given up, and the approach from one look
 #: to the next that counts.
@@ -146,13 +150,16 @@ class Fates:
         As for Crowd.
     cycles : sequence of Cycle
         Stable ones known before.
+    backward, bound : as for Crowd
+        Backwards in time cycles that repel are looked for.
 
     Attributes
     ----------
     label : (n,) array of int
-        Sinks of the landscape from 0 on, UNSETTLED, ON_UNSTABLE; cycles in ``on_cycle``.
-    on_cycle : (n,) array of int, the cycle that a start comes to, or -1
+        Sinks of the landscape from 0 on, UNSETTLED, ON_UNSTABLE; cycles and irregular attractors in the next two.
+    on_cycle, on_irregular : (n,) arrays of int, the cycle or irregular attractor that a start comes to, or -1
     cycles : list of Cycle
+    irregular : list of Irregular
     reasons : dict from reasons to (k,) arrays of starts that are not settled
     """
 
@@ -169,7 +176,9 @@ class Fates:
         self.land, self.flow = land, land.flow
         self.crowd = Crowd(land.flow, starts, t_max, rtol, backward, bound)
         self.cycles = list(cycles)
-        self.label, self.on_cycle = np.full(len(starts), UNSETTLED), np.full(len(starts), -1)
+        self.irregular: list[Irregular] = []
+        self.label = np.full(len(starts), UNSETTLED)
+        self.on_cycle, self.on_irregular = np.full(len(starts), -1), np.full(len(starts), -1)
         self.reasons: dict[str, np.ndarray] = {}
         self._distances: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._creep = np.full(len(starts), np.inf)
@@ -187,6 +196,8 @@ class Fates:
                     self._search(left, max(_RETURN * 0.5**count, _CLOSE_RETURN), _SEARCHES if not last else len(left))
                     left = self._on_cycles(left)
             left = self._without_creeping(left, count)
+            if self.flow.dim > 2 and not self.crowd.backward and left.size:
+                left = self._wandering(left, count in _WANDERING)
             left = left[self.crowd.time[left] < self.crowd.t_max]
             if not left.size:
                 return
@@ -294,6 +305,29 @@ class Fates:
             draws = (size > 1.0).all() if backward else (size < 1.0).all()
             return cycle if draws and cycle.distance(state) < _BELONGS * cycle.extent.max() else None
         return None
+
+    # --- tori and chaos
+
+    def _wandering(self, left, look):
+        """Take away those on irregular attractors that are known or, at some looks, found now from one after the other."""
+        for k, attractor in enumerate(self.irregular):
+            on = attractor.holds(self.crowd.states[left]) & attractor.holds(self.crowd.references[left])
+            self.on_irregular[left[on]] = k
+            left = left[~on]
+        tried: list[np.ndarray] = []
+        for i in left if look else ():
+            now = self.crowd.states[i]
+            if self.on_irregular[i] >= 0 or any(_passes(path, now) for path in tried):
+                continue
+            path = self.crowd.path(now, max(self.crowd.time[i], 1.0))
+            found = irregular_attractor(self.flow, path)
+            if found is None:
+                tried.append(path.states)
+                continue
+            on = found.holds(self.crowd.states[left]) & found.holds(self.crowd.references[left])
+            self.on_irregular[left[on]] = self.on_irregular[i] = len(self.irregular)
+            self.irregular.append(found)
+        return left[self.on_irregular[left] < 0]
 
     # --- fixed points at a bifurcation
 

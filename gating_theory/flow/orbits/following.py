@@ -117,9 +117,9 @@ class Crowd:
         return self._vectors[:, 0], self._scalars[:, 4], self._scalars[:, 5]
 
     @property
-    def window(self) -> np.ndarray:
-        """(n, 2, dim) array, the smallest and largest values since the last reference."""
-        return self._vectors[:, 3:5]
+    def references(self) -> np.ndarray:
+        """(n, dim) array, states some time ago, to which returns are noted."""
+        return self._vectors[:, 1]
 
     def advance(self, which: np.ndarray, steps: int, sets: Sequence[AttractingSet] = ()) -> None:
         """Go on with some of them by so many steps, or until they are in one of the sets (``verdict`` says in which).

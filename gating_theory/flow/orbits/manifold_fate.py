@@ -101,7 +101,7 @@ def one_dimensional(flow: Flow, guess: np.ndarray, clock: int = 0, like: np.ndar
 
 
 def _fate(flow, origin, target, branch, t_max):
-    """Side of ``target.left`` on which the manifold leaves the target after its first approach; when it is nearest, and how near."""
+    """Side of ``target.left`` on which the manifold leaves the target after its approach; when it is nearest, and how near."""
     clock = origin.clock
     chunk = 0.1 / max(1e-3, np.abs(origin.eigenvalues).max())
     # the beginning, where nothing happens, in one go
