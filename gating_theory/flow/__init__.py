@@ -11,9 +11,11 @@ cell and are compiled by numba on first use, which takes some seconds in every p
 from typing import TYPE_CHECKING, Any
 
 from .continuation.bifurcation import Bifurcation
+from .continuation.codimension_two import Codim2Point
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.normal_forms import normal_form
+from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
 from .line import Line
 from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
@@ -27,12 +29,14 @@ from .topologies.search import TopologySearch, search_topologies, simplify, topo
 from .topologies.sweep import TopologyCounts, count_fixed_points
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, separatrices
 
 __all__ = [
     "Attractors",
     "Basins",
     "Bifurcation",
+    "BifurcationCurve",
+    "Codim2Point",
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
@@ -52,6 +56,7 @@ __all__ = [
     "TopologySearch",
     "attractors",
     "basins",
+    "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
     "count_fixed_points",
@@ -64,6 +69,7 @@ __all__ = [
     "other_branch",
     "plot_basins",
     "plot_bifurcations",
+    "plot_curves",
     "plot_portrait",
     "search_topologies",
     "separatrices",
@@ -75,7 +81,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)
