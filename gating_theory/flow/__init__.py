@@ -13,23 +13,30 @@ from typing import TYPE_CHECKING, Any
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
 from .continuation.cycles import CycleBranch, continue_cycle
+from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
+from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
 from .line import Line
-from .orbits.attractors import Attractors, Basins, attractors, basins, cycles
+from .orbits.all_cycles import cycles
+from .orbits.attractors import Attractors, attractors
+from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
-from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
+from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
+from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
+from .orbits.period_law import PeriodLaw
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
 from .topologies.sweep import TopologyCounts, count_fixed_points
+from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
 
 __all__ = [
     "Attractors",
@@ -42,10 +49,13 @@ __all__ = [
     "FixedPointBranch",
     "Flow",
     "FlowAndMap",
+    "FlowExponents",
     "FlowFixedPoint",
     "FlowFixedPoints",
     "GRUFlow",
+    "Heteroclinic",
     "Homoclinic",
+    "InfinitePeriod",
     "Line",
     "MapAttractor",
     "MapAttractors",
@@ -53,6 +63,7 @@ __all__ = [
     "SlowManifold",
     "Topology",
     "TopologyCounts",
+    "TopologyMap",
     "TopologySearch",
     "attractors",
     "basins",
@@ -61,9 +72,12 @@ __all__ = [
     "continue_fixed_point",
     "count_fixed_points",
     "cycles",
+    "end_of_period",
     "find_cycle",
     "flow_and_map",
+    "heteroclinic",
     "homoclinic",
+    "lyapunov_spectrum",
     "map_attractors",
     "normal_form",
     "other_branch",
@@ -71,17 +85,19 @@ __all__ = [
     "plot_bifurcations",
     "plot_curves",
     "plot_portrait",
+    "plot_topology_map",
     "search_topologies",
     "separatrices",
     "simplify",
     "slow_manifold",
     "topology_catalogue",
+    "topology_map",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)

@@ -7,7 +7,8 @@ matrices U_k, as the state does. Both come from the cell's definition, so every 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
@@ -26,10 +27,18 @@ from ..support.types import Rng
 from .network import Network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
 
-__all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
+__all__ = ["OTHER_SYSTEMS", "LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R", covariant=True)
+
+#: What computes the exponents of systems other than networks, by their class: later chapters enter theirs.
+OTHER_SYSTEMS: dict[type, Callable[..., Any]] = {}
 
 #: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
 _CONDITION = 1e6
@@ -123,6 +132,37 @@ class LyapunovSpectrum:
         require(np.allclose(means, self.exponents, rtol=1e-9, atol=1e-12), "exponents must be the means of their block_logs")
 
 
+class _System(Protocol):
+    """What a type checker knows of the other systems."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def jacobian(self, state: npt.ArrayLike) -> np.ndarray: ...
+
+
+class _OfAnySystem(Protocol[_P, _R]):
+    """The function of networks, which takes other systems too, with the arguments of their own functions."""
+
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+
+    @overload
+    def __call__(self, net: _System, *args: Any, **kwargs: Any) -> Any: ...
+
+
+def _of_any_system(of_network: Callable[_P, _R]) -> _OfAnySystem[_P, _R]:
+    """A function that hands systems entered in ``OTHER_SYSTEMS`` to theirs."""
+
+    @wraps(of_network)
+    def chosen(net, *args, **kwargs):
+        others = (calculate for kind, calculate in OTHER_SYSTEMS.items() if isinstance(net, kind))
+        return next(others, of_network)(net, *args, **kwargs)
+
+    return cast("_OfAnySystem[_P, _R]", chosen)
+
+
+@_of_any_system
 @underflow_is_zero
 def lyapunov_spectrum(
     net: Network,
@@ -139,13 +179,15 @@ def lyapunov_spectrum(
 ) -> LyapunovSpectrum:
     """The k largest Lyapunov exponents of a network along a trajectory, by QR of the product of its Jacobians [T5].
 
+    A :class:`~gating_theory.flow.Flow` is taken too: see ``flow.lyapunov_spectrum``, whose arguments then hold.
+
     An orthonormal frame of k tangent vectors, random at first, is carried by the exact state-to-state Jacobian (d N x d N: for
     the LSTM h and c) and made orthonormal again every ``interval`` steps; exponents are the time averages of log |R_jj|. Fields
     with an ``input_std`` get fresh noise at every step, as in :meth:`Network.run`: exponents then are those of the driven network.
 
     Parameters
     ----------
-    net : Network, a single one
+    net : Network, a single one (or a Flow)
     k : int in [1, d N], optional
         The number of exponents; default all, d N. Cost and memory are proportional to k. With the same seed the k largest are the
         same numbers for every k, to rounding and up to the order of neighbours within their errors.

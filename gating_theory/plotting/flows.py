@@ -14,19 +14,28 @@ from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
-from ..flow.orbits.attractors import Basins
-from ..flow.orbits.attractors import cycles as all_cycles
+from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
-from ..flow.proof.fixed_points import FlowFixedPoints
+from ..flow.proof.fixed_points import FlowFixedPoints, Topology
+from ..flow.topologies.topology_map import TopologyMap
 from ..support.checks import boolean, choice, instance, integer, real, several, shown
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, axes_or_new, legend_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "separatrices"]
+__all__ = [
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+    "topology_colour",
+]
 
 #: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
 _BESIDE, _AT_REST = 1e-4, 1e-7
@@ -245,6 +254,79 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     _draw_points(ax, basins.flow.fixed_points())
     _name_plane(ax)
     legend_beside(ax)
+    return ax
+
+
+#: Colours of topologies: one for each number of sinks, paler with fewer sources.
+_SINKS = (PURPLE, SKY, ORANGE, GREEN, VERMILLION, YELLOW, BLUE, "#777777")
+_PALEST, _DARKER = 0.3, 0.25
+#: Of lines across areas with a stable oscillation.
+_HATCH = "0.35"
+
+
+def topology_colour(topology: Topology) -> tuple[float, float, float]:
+    """The colour (red, green, blue) of a topology, the same in every picture: the hue tells sinks, its strength sources."""
+    from matplotlib.colors import to_rgb
+
+    sinks, sources, _ = topology
+    strength = _PALEST + _DARKER * (sources if sinks else sources - 1)
+    colour, towards = np.array(to_rgb(_SINKS[sinks % len(_SINKS)])), 1.0 if strength <= 1.0 else 0.0
+    share = strength if strength <= 1.0 else 1.0 / strength
+    red, green, blue = share * colour + (1.0 - share) * towards
+    return float(red), float(green), float(blue)
+
+
+def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | None = None) -> Axes:
+    """A plane of parameters, coloured by the topology of the flow; stable oscillations hatched where they are known.
+
+    Parameters
+    ----------
+    plane : TopologyMap
+    legend : bool
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        White: not proved. Curves of bifurcations are drawn on top of it by those who have them.
+
+    Raises
+    ------
+    TypeError : another type
+    """
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+    from matplotlib.patches import Patch
+
+    instance("plane", plane, TopologyMap)
+    legend = boolean("legend", legend)
+    ax = axes_or_new(ax, 3.0)
+    count = max(1, len(plane.topologies))
+    colours = ListedColormap([topology_colour(t) for t in plane.topologies] or ["white"])
+    areas = np.ma.masked_less(plane.label.T, 0)
+    norm = BoundaryNorm(np.arange(count + 1) - 0.5, count)
+    ax.pcolormesh(plane.x, plane.y, areas, cmap=colours, norm=norm, shading="nearest", rasterized=True, zorder=0)
+    handles = []
+    for t in sorted(plane.topologies, key=lambda t: (sum(t), -t.sinks)):
+        handles.append(Patch(facecolor=topology_colour(t), edgecolor="0.6", linewidth=0.5, label=f"{tuple(t)} {t.words}"))
+    if plane.n_undecided:
+        handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
+    if plane.oscillation is not None:
+        for known, hatch, name in (
+            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
+            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
+        ):
+            if known.any():
+                area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
+                area.set(edgecolor=_HATCH, linewidth=0.0)
+                handles.append(Patch(facecolor="none", edgecolor=_HATCH, linewidth=0.0, hatch=2 * hatch, label=name))
+    ax.set_xlabel(_parameter_label(plane.paths[0]))
+    ax.set_ylabel(_parameter_label(plane.paths[1]))
+    ax.set_xlim(plane.x[0], plane.x[-1])
+    ax.set_ylim(plane.y[0], plane.y[-1])
+    if legend:
+        ax.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False
+        )
     return ax
 
 

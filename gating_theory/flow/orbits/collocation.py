@@ -1,8 +1,8 @@
 """Closed orbits as boundary value problems: Gauss collocation on a mesh that follows the orbit, solved by Newton's method.
 
 On every mesh interval the orbit is the polynomial through the left end and m stages (Gauss points), at which it satisfies
-du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval, all at
-once; what is left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
+du/dt = T f(u), t in [0, 1): an implicit Runge-Kutta step of order 2 m. Stages are eliminated interval by interval; what is
+left couples the mesh points in a ring, bordered by the period, a phase condition and, for continuation, a parameter.
 Unstable orbits, orbits of long period and of tiny multipliers are no harder than others, which is why this is not shooting.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -18,22 +18,19 @@ import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ..program.taylor import parameter_slope
+from ..program.compiled import compiled_flow
 
 if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Orbit", "Plane", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
+__all__ = ["Orbit", "Plane", "Tangent", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
 
 #: Stages per interval: order 12 at the mesh points.
 STAGES = 6
 
 #: Mesh intervals to begin with, and at most.
 _INTERVALS, _MOST_INTERVALS = 24, 768
-
-#: Size of the ring (unknowns) up to which a dense solve is the faster one.
-_DENSE = 260
 
 
 @lru_cache(maxsize=8)
@@ -85,7 +82,7 @@ class Orbit:
 
     as_dict = dict_of
 
-    @property
+    @cached_property
     def _values(self):
         return np.concatenate([self.points[:, None, :], self.stages], axis=1)
 
@@ -125,9 +122,9 @@ class Orbit:
         _, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
         m, h = self.stages.shape[1], np.diff(self.mesh)
         leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
-        jump = leading - np.roll(leading, 1, axis=0)
-        slope = np.abs(jump) / (0.5 * (h + np.roll(h, 1)))[:, None]
-        return (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1), h
+        before = np.arange(-1, len(h) - 1)
+        slope = np.abs(leading - leading[before]) / (0.5 * (h + h[before]))[:, None]
+        return (0.5 * (slope + slope[np.arange(1, len(h) + 1) % len(h)])).max(axis=1), h
 
     def local_error(self) -> float:
         """The largest error of the collocation polynomials between mesh points, estimated; at mesh points it is far smaller."""
@@ -156,10 +153,11 @@ class Orbit:
 
     def monodromy(self) -> np.ndarray:
         """The derivative of the orbit after one period, (dim, dim), at ``points[0]``."""
-        M = np.eye(self.points.shape[1])
-        for step in self.steps:
-            M = step @ M
-        return M
+        steps = self.steps
+        while len(steps) > 1:  # neighbours are multiplied all at once
+            pairs = steps[1::2] @ steps[: len(steps) // 2 * 2 : 2]
+            steps = np.concatenate([pairs, steps[-1:]]) if len(steps) % 2 else pairs
+        return steps[0]
 
     def multiplier_product(self) -> float:
         """The product of all multipliers, with relative digits however small it is: that of the steps' determinants."""
@@ -177,39 +175,33 @@ def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int 
     return sample(sample(np.linspace(0.0, 1.0, 6 * n + 1)).graded_mesh(n))
 
 
-def _ring(transfer, columns, right, rows, corner, below):
-    """Solve the ring du_{j+1} - transfer_j du_j - columns_j q = right_j bordered by rows . du + corner q = below."""
-    n, d = right.shape
-    q = columns.shape[2]
-    size = n * d
-    if size <= _DENSE:
-        A = np.zeros((size + q, size + q))
-        blocks = A[:size, :size].reshape(n, d, n, d)
-        j = np.arange(n)
-        blocks[j, :, j, :] -= transfer
-        after = (j + 1) % n
-        for i in range(d):
-            blocks[j, i, after, i] += 1.0
-        A[:size, size:] = -columns.reshape(size, q)
-        A[size:, :size] = rows.reshape(-1, size)
-        A[size:, size:] = corner
-        solution = np.linalg.solve(A, np.concatenate([right.ravel(), below]))
-    else:
-        from scipy.sparse import bmat, coo_matrix
-        from scipy.sparse.linalg import splu
+@dataclass(frozen=True)
+class Tangent:
+    """The direction in which an orbit changes along its family, of length 1.
 
-        j, a, b = np.meshgrid(np.arange(n), np.arange(d), np.arange(d), indexing="ij")
-        identity = np.arange(size)
-        row = np.concatenate([(j * d + a).ravel(), identity])
-        column = np.concatenate([(j * d + b).ravel(), (identity + d) % size])
-        value = np.concatenate([-transfer.ravel(), np.ones(size)])
-        ring = coo_matrix((value, (row, column)), shape=(size, size))
-        A = bmat([[ring, -columns.reshape(size, q)], [rows.reshape(-1, size), corner]], format="csc")
-        try:
-            solution = splu(A).solve(np.concatenate([right.ravel(), below]))
-        except RuntimeError as error:  # exactly singular
-            raise np.linalg.LinAlgError(str(error)) from None
-    return solution[:size].reshape(n, d), solution[size:]
+    Attributes
+    ----------
+    curve : Orbit, on the orbit's mesh
+    period : float
+    slope : float, of the parameter
+    """
+
+    curve: Orbit
+    period: float
+    slope: float
+
+    def rebuilt(self, mesh: np.ndarray) -> Tangent:
+        """The same direction on another mesh."""
+        return replace(self, curve=replace(self.curve.rebuilt(mesh), period=self.curve.period))
+
+    def reversed(self) -> Tangent:
+        """The opposite direction."""
+        return Tangent(replace(self.curve, points=-self.curve.points, stages=-self.curve.stages), -self.period, -self.slope)
+
+    def overlap(self, other: Tangent) -> float:
+        """Cosine of the angle with another Tangent on the same mesh."""
+        along = self.curve.average(np.sum(self.curve.stages * other.curve.stages, axis=-1))
+        return float(along + self.period * other.period / self.curve.period**2 + self.slope * other.slope)
 
 
 @dataclass(frozen=True)
@@ -225,6 +217,27 @@ class Plane:
     period: float
     slope: float
     length: float
+
+
+class _Linear:
+    """A flow near stages: its velocity, Jacobian and slope by a parameter, without a new Flow for each value of the parameter."""
+
+    def __init__(self, flow, path):
+        self.program, self.flat = compiled_flow(flow.cell, flow.n_units), flow.flat
+        self.rates = None if path is None else np.array(flow.rates(path))
+
+    def __call__(self, stages, moved):
+        n, m, d = stages.shape
+        points = np.ascontiguousarray(stages).reshape(-1, d)
+        velocity, jacobian = np.empty((n * m, d)), np.empty((n * m, d * d))
+        slope, flat = velocity, self.flat
+        if self.rates is not None:
+            flat, slope = flat + moved * self.rates, np.empty((n * m, d))
+            flat.flags.writeable = False  # as those of a Flow are: numba compiles for each kind of array
+            self.program.slope(points, flat, self.rates, slope)
+        self.program.field(points, flat, velocity)
+        self.program.jacobian(points, flat, jacobian)
+        return velocity.reshape(n, m, d), jacobian.reshape(n, m, d, d), slope.reshape(n, m, d)
 
 
 def _stage_velocity(orbit):
@@ -243,6 +256,7 @@ def newton(
     tol: float = 1e-11,
     iterations: int = 25,
     tangent: Literal[False] = False,
+    value: float | None = None,
 ) -> tuple[Orbit, Flow]: ...
 
 
@@ -257,7 +271,8 @@ def newton(
     iterations: int = 25,
     *,
     tangent: Literal[True],
-) -> tuple[Orbit, Flow, tuple[np.ndarray, float, float]]: ...
+    value: float | None = None,
+) -> tuple[Orbit, Flow, Tangent]: ...
 
 
 def newton(
@@ -269,7 +284,8 @@ def newton(
     tol: float = 1e-11,
     iterations: int = 25,
     tangent: bool = False,
-) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, tuple[np.ndarray, float, float]]:
+    value: float | None = None,
+) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, Tangent]:
     """Newton's method for a closed orbit on a fixed mesh.
 
     Parameters
@@ -286,68 +302,48 @@ def newton(
     iterations : int
     tangent : bool
         Also return the direction in which the orbit changes along its family (needs ``path``).
+    value : float, optional
+        Guess of the parameter. Default: its value in ``flow``.
 
     Returns
     -------
-    (orbit, flow), or (orbit, flow, (stages, period, slope)) with ``tangent``
+    (orbit, flow), or (orbit, flow, Tangent) with ``tangent``
 
     Raises
     ------
     ConvergenceError : no convergence, or a singular system
     """
-    n, m, d = orbit.stages.shape
-    _, b, _, D, end = gauss_scheme(m)
+    from .condensation import newton_step
+
+    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
     weight = h[:, None, None] * b[None, :, None]
-    phase_row = weight * _stage_velocity(reference)
-    last = np.inf
+    rows, anchors = weight * _stage_velocity(reference)[None], reference.stages[None]
+    corner, below = np.zeros((1, 1)), np.zeros(1)
+    if plane is not None:
+        rows, anchors = np.concatenate([rows, weight * plane.stages[None]]), np.stack([anchors[0], plane.orbit.stages])
+        corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
+    linear, last = _Linear(flow, path), np.inf
+    start = 0.0 if path is None else flow.parameter(path)
+    value = start if value is None else value
     for iteration in range(iterations):
         U, T = orbit.stages, orbit.period
-        f = flow(U)
-        J = flow.jacobian(U)
-        values = orbit._values
-        R = np.einsum("ki,jid->jkd", D, values) - T * h[:, None, None] * f
-        M = np.einsum("kl,ab->kalb", D[:, 1:], np.eye(d))[None].repeat(n, axis=0)
-        k = np.arange(m)
-        M[:, k, :, k, :] -= T * (h[:, None, None, None] * J).transpose(1, 0, 2, 3)
-        q = 1 if path is None else 2
-        right = np.empty((n, m, d, 1 + d + q))
-        right[..., 0] = -R
-        right[..., 1 : 1 + d] = -D[:, 0][None, :, None, None] * np.eye(d)
-        right[..., 1 + d] = h[:, None, None] * f
-        if path is not None:
-            right[..., 2 + d] = T * h[:, None, None] * parameter_slope(flow, U, path)
-        try:
-            S = np.linalg.solve(M.reshape(n, m * d, m * d), right.reshape(n, m * d, -1)).reshape(n, m, d, -1)
-            ends = np.einsum("k,jkdx->jdx", end[1:], S)
-            transfer = ends[..., 1 : 1 + d] + end[0] * np.eye(d)
-            columns = ends[..., 1 + d :]
-            extrapolated = np.einsum("i,jid->jd", end, values)
-            gap = -(np.roll(orbit.points, -1, axis=0) - extrapolated) + ends[..., 0]
-            conditions = [(phase_row, 0.0, 0.0, -np.sum(phase_row * (U - reference.stages)))]
-            if plane is not None and path is not None:
-                along = weight * plane.stages
-                ahead = np.sum(along * (U - plane.orbit.stages)) + plane.period * (T - plane.orbit.period)
-                ahead += plane.slope * (flow.parameter(path) - plane.value)
-                conditions.append((along, plane.period, plane.slope, plane.length - ahead))
-            rows = np.array([np.einsum("jkd,jkdx->jx", c[0], S[..., 1 : 1 + d]) for c in conditions])
-            corner = np.array([np.einsum("jkd,jkdx->x", c[0], S[..., 1 + d :]) for c in conditions])
-            corner = corner + np.array([[c[1], c[2]][:q] for c in conditions])
-            below = np.array([c[3] - np.sum(c[0] * S[..., 0]) for c in conditions])
-            du, dq = _ring(transfer, columns, gap, rows, corner, below)
-        except np.linalg.LinAlgError:
-            raise ConvergenceError("closed orbit: the linear system is singular", orbit) from None
-        dU = S[..., 0] + np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
-        change = max(np.abs(du).max(), np.abs(dU).max(), abs(dq[0]) / max(1.0, abs(T)))
-        if not np.isfinite(change):
+        if plane is not None:
+            ahead = plane.period * (T - plane.orbit.period) + plane.slope * (value - plane.value)
+            below = np.array([0.0, plane.length - ahead])
+        at_stages = linear(U, value - start)
+        solved, change, du, dU, dq, transfer = newton_step(h, T, D, end, orbit.points, U, *at_stages, rows, anchors, corner, below)
+        if not solved:
+            raise ConvergenceError("closed orbit: the linear system is singular", orbit)
+        change = max(change, abs(dq[0, 0]) / max(1.0, abs(T)))
+        if not np.isfinite(change + dq[0, -1]):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
         if path is not None:
-            flow = flow.replace(path, flow.parameter(path) + damping * float(dq[1]))
-        orbit = Orbit(
-            orbit.mesh, orbit.points + damping * du, U + damping * dU, float(T + damping * dq[0]), transfer, float(change)
-        )
+            value += damping * float(dq[0, 1])
+        points, stages, period = orbit.points + damping * du[0], U + damping * dU[0], float(T + damping * dq[0, 0])
+        orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
         if orbit.period <= 0.0 or orbit.period > 1e7:
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         # rounding ends it where the tolerance cannot: no progress at a small correction
@@ -356,13 +352,13 @@ def newton(
         last = change
     else:
         raise ConvergenceError(f"closed orbit: no convergence in {iterations} Newton steps (last correction {change:.1e})", orbit)
+    if path is not None:
+        flow = flow.replace(path, value)
     if not tangent:
         return orbit, flow
-    # the same linear system with zero right sides but for the condition on the plane, which asks for length 1
-    du, dq = _ring(transfer, columns, np.zeros((n, d)), rows, corner, np.array([0.0, 1.0]))
-    dU = np.einsum("jkdx,jx->jkd", S[..., 1 : 1 + d], du) + S[..., 1 + d :] @ dq
-    length = np.sqrt(np.sum(weight * dU**2) + (dq[0] / T) ** 2 + dq[1] ** 2)
-    return orbit, flow, (dU / length, float(dq[0] / length), float(dq[1] / length))
+    period, slope = float(dq[1, 0]), float(dq[1, 1])
+    length = np.sqrt(np.sum(weight * dU[1] ** 2) + (period / T) ** 2 + slope**2)
+    return orbit, flow, Tangent(replace(orbit, points=du[1] / length, stages=dU[1] / length), period / length, slope / length)
 
 
 def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:

@@ -1,7 +1,7 @@
-"""Homoclinic parameters, by the fate of a saddle's unstable manifold, and the divergence of periods beside them [JSP].
+"""Homoclinic and heteroclinic orbits: parameters at which a saddle is connected to itself or to another one [JSP].
 
-On one side of the homoclinic parameter the manifold, coming back, leaves the saddle on the side where it began, on the other side
-on the other; bisection needs nothing else. A cycle beside it spends ever more time at the saddle, T ~ -log|mu - mu_c| / lambda_u.
+Bisection on the fate of a one-dimensional manifold finds them, the boundary value problem of the orbit makes them exact: two ways
+that share no equation, so that one is the check of the other.
 """
 
 from __future__ import annotations
@@ -13,75 +13,55 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import ConvergenceError
-from ...results.encoding import dict_of, result
+from ...results.encoding import dict_of, require, result
 from ...support.arithmetic import underflow_is_zero
-from ...support.checks import boolean, instance, integer, interval, real, real_array, shown, sign
+from ...support.checks import instance, integer, interval, real, real_array, shown, sign
 from ..flow import LONGEST, Flow, require_fixed
 from ..line import Line, Path
-from .cycle import Cycle, find_cycle
-from .trajectories import advance
+from .collocation import Orbit
+from .connections import Connection, converged_connection, rest_point
+from .manifold_fate import bisected_connection, manifold_orbit, one_dimensional
+from .period_law import PeriodLaw, cycles_beside
 
-__all__ = ["Homoclinic", "PeriodLaw", "homoclinic"]
+__all__ = ["Heteroclinic", "Homoclinic", "heteroclinic", "heteroclinic_from", "homoclinic", "homoclinic_from"]
 
-#: Distance from the saddle at which its unstable manifold is entered: off it by the square of this, along the contracting
-#: direction.
-_ENTER = 1e-6
+#: Parameters at which two symmetric loops exist differ by less than this and their errors.
+_SAME = 1e-8
 
+#: The boundary value problem and the bisection may differ by so many widths of the last bracket, and this.
+_WIDTHS, _APART = 100.0, 1e-8
 
-@result("flow.PeriodLaw")
-@dataclass(frozen=True)
-class PeriodLaw:
-    """Periods of cycles close to a homoclinic parameter.
+#: Largest relative defect of the velocity along a saved orbit.
+_FOLLOWS = 1e-5
 
-    Attributes
-    ----------
-    distances : (n,) array, |mu - mu_c|, decreasing
-    periods : (n,) array
-    slopes : (n - 1,) array
-        Change of the period per unit of -log|mu - mu_c| between neighbours.
-    expected : float
-        Its limit: passes / lambda_u.
-    passes : int
-        How often the cycle passes the saddle: 1, or 2 where two symmetric loops are glued together.
-    cycles : list of Cycle
-    """
-
-    distances: np.ndarray
-    periods: np.ndarray
-    slopes: np.ndarray
-    expected: float
-    passes: int
-    cycles: list[Cycle] = field(repr=False)
-
-    as_dict = dict_of
-
-    def __str__(self) -> str:
-        lines = [f"T against -log|mu - mu_c|: slope tends to {self.expected:.6g}"]
-        for i, (d, T) in enumerate(zip(self.distances, self.periods)):
-            lines.append(f"  {d:9.1e}  {T:12.7g}" + (f"  {self.slopes[i - 1]:.6g}" if i else ""))
-        return "\n".join(lines)
+#: Distances from a homoclinic parameter are at least so many times its error.
+_RESOLVED = 10.0
 
 
 @result("flow.Homoclinic")
 @dataclass(frozen=True)
 class Homoclinic:
-    """A homoclinic parameter and the saddle there.
+    """A homoclinic parameter, the saddle there, and the orbit that leaves it and returns to it.
 
     Attributes
     ----------
     path : str or Line, value : float
     error : float
-        Width of the last bracket.
+        Of ``value``: its change with the last refinement of the mesh and with the doubling of the time near the saddle.
     saddle : (dim,) array
-    eigenvalues : (dim,) complex array, the unstable one first
+    eigenvalues : (dim,) complex array, the largest real part first
     saddle_quantity : float
-        lambda_u + Re of the weakest stable eigenvalue: negative where the cycle that is born is stable.
+        Real parts of the weakest unstable and of the weakest stable eigenvalue, added: negative where the cycle that is born
+        attracts along the loop.
     side : 1 or -1
-        Branch of the unstable manifold, in units of ``direction``.
-    direction : (dim,) array, the unstable eigenvector
+        Branch of the one-dimensional manifold on which the orbit lies, in units of ``direction``; 0 where there is none.
+    direction : (dim,) array
+        Eigenvector of the one-dimensional manifold, the unstable one where both are (nan where none is).
     flow : Flow at ``value``
-    returns_below : bool
-        Whether just below ``value`` the manifold leaves on the side where it began.
+    orbit : Orbit
+        On a finite time, ``orbit.period``: ``orbit(phase)`` for phases in [0, 1).
+    bisected : float
+        The value by bisection on the fate of the one-dimensional manifold, an independent check; nan where it was not made.
     """
 
     path: Path
@@ -93,26 +73,43 @@ class Homoclinic:
     side: int
     direction: np.ndarray
     flow: Flow = field(repr=False)
-    returns_below: bool = False
+    orbit: Orbit = field(repr=False)
+    bisected: float = np.nan
 
     as_dict = dict_of
 
     def check(self) -> None:
-        """ValueError where the saddle is no fixed point of the flow."""
+        """ValueError where the saddle is no fixed point of the flow, or the orbit does not follow it."""
         require_fixed(self.flow, self.saddle)
+        _require_follows(self.flow, self.orbit)
+
+    @property
+    def connection(self) -> Connection:
+        """The orbit as the unknown of its boundary value problem."""
+        return Connection(self.flow, self.orbit, self.saddle[None])
+
+    @property
+    def saddle_index(self) -> float:
+        """-Re lambda_s / Re lambda_u of the weakest eigenvalues; below 1 with ``focus`` there is chaos nearby [Shilnikov]."""
+        up, down = _weakest(self.eigenvalues)
+        return float(-down.real / up.real)
+
+    @property
+    def focus(self) -> bool:
+        """Whether the saddle is a saddle-focus: one of its weakest eigenvalues is complex."""
+        return any(abs(z.imag) > 1e-9 * abs(z) for z in _weakest(self.eigenvalues))
 
     @underflow_is_zero
-    def period_law(self, distances: npt.ArrayLike, *, same_side: bool = True, passes: int = 1) -> PeriodLaw:
-        """Periods of the stable cycle at several distances from the homoclinic parameter.
+    def period_law(self, distances: npt.ArrayLike, *, passes: int = 1) -> PeriodLaw:
+        """Periods of the cycle, stable or not, at several distances from the homoclinic parameter, on the side where it exists.
+
+        Each cycle is continued from the homoclinic orbit, closed beside the saddle.
 
         Parameters
         ----------
-        distances : increasing or decreasing sequence of positive numbers
-        same_side : bool
-            Take the cycle on the side of the parameter where the manifold leaves the saddle as it began (the plain case), or on the
-            other one (the cycle around both loops of a symmetric flow).
-        passes : int
-            How often the cycle passes the saddle: 2 for a cycle around two symmetric loops.
+        distances : increasing or decreasing sequence of positive numbers, at least ten times ``error``
+        passes : 1 or 2
+            How often the cycle passes the saddle: 2 for the one around the two loops of a symmetric flow.
 
         Returns
         -------
@@ -120,82 +117,220 @@ class Homoclinic:
 
         Raises
         ------
-        ConvergenceError : there is no stable cycle at some distance
+        TypeError, ValueError : arguments that are not allowed
+        ConvergenceError : there is no such cycle at some distance
         """
         distances = real_array("distances", distances)
         if distances.ndim != 1 or len(distances) < 2 or (distances <= 0).any():
             raise ValueError(f"distances must be at least two positive numbers, got {shown(distances)}")
         distances = np.sort(distances)[::-1]
-        passes = integer("passes", passes, low=1)
-        below = self.returns_below == boolean("same_side", same_side)
-        found = []
-        for d in distances:
-            here = self.flow.replace(self.path, self.value - d if below else self.value + d)
-            saddle, _, vector, _ = _saddle(here, self.saddle)
-            start = saddle + _ENTER * self.side * vector * np.sign(vector @ self.direction)
-            found.append(find_cycle(here, start, transient=300.0, max_period=5000.0))
-        periods = np.array([c.period for c in found])
+        if distances[-1] < _RESOLVED * self.error or (np.diff(distances) == 0).any():
+            raise ValueError(
+                f"distances must differ and be at least {_RESOLVED:g} times the error {self.error:.1e}, got {shown(distances)}"
+            )
+        passes = integer("passes", passes, low=1, high=2)
+        loops = [self.connection, *([self._other_loop()] if passes == 2 else [])]
+        up, down = _weakest(self.eigenvalues)
+        rate = min(up.real, -down.real)
+        cycles, below, approach = cycles_beside(loops, self.path, self.value, distances, rate)
+        periods = np.array([c.period for c in cycles])
         slopes = np.diff(periods) / -np.diff(np.log(distances))
-        return PeriodLaw(distances, periods, slopes, float(passes / self.eigenvalues[0].real), passes, found)
+        return PeriodLaw(distances, periods, slopes, float(passes / rate), passes, cycles, below, approach)
+
+    def _other_loop(self):
+        """The loop of the other branch; ConvergenceError unless it exists at the same parameter."""
+        reason = "has no one-dimensional manifold"
+        if self.side != 0:
+            try:
+                ends = one_dimensional(self.flow, self.saddle, like=self.direction)
+                loop = manifold_orbit(self.flow, ends, ends, -self.side, LONGEST)
+                loop, error = converged_connection(loop, self.path)
+                gap = abs(loop.flow.parameter(self.path) - self.value)
+                if gap <= _SAME + error + self.error:
+                    return loop
+                reason = f"has its own loop at a distance of {gap:.3g}"
+            except ConvergenceError as e:
+                reason = str(e)
+        raise ConvergenceError(f"period law: a cycle of two passes needs two loops at one parameter; the other branch: {reason}")
 
     def __str__(self) -> str:
+        up, down = _weakest(self.eigenvalues)
+        kind = "saddle-focus" if self.focus else "saddle"
         return (
-            f"homoclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}), saddle "
-            f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {self.eigenvalues[0].real:.10g}, saddle quantity "
-            f"{self.saddle_quantity:.6g}"
+            f"homoclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}), {kind} "
+            f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {_complex(up)}, lambda_s = {_complex(down)}, "
+            f"saddle quantity {self.saddle_quantity:.6g}, saddle index {self.saddle_index:.6g}"
         )
 
 
-def _saddle(flow, guess):
-    """The saddle near a guess: state, eigenvalues (unstable first), unstable eigenvector, left one with <p, v> = 1."""
-    x = np.array(guess, dtype=float)
-    for _ in range(50):
-        change = np.linalg.solve(flow.jacobian(x), -flow(x))
-        x = x + change / max(1.0, 4.0 * np.abs(change).max())
-        if np.abs(change).max() < 1e-14:
-            break
+@result("flow.Heteroclinic")
+@dataclass(frozen=True)
+class Heteroclinic:
+    """A parameter at which an orbit leads from one saddle to another, and that orbit.
+
+    Attributes
+    ----------
+    path : str or Line, value : float
+    error : float
+        As for :class:`Homoclinic`.
+    from_saddle, to_saddle : (dim,) arrays
+    from_eigenvalues, to_eigenvalues : (dim,) complex arrays, the largest real part first
+    flow : Flow at ``value``
+    orbit : Orbit, on a finite time
+    bisected : float
+        The value by bisection on the fate of a one-dimensional manifold; nan where it was not made.
+    """
+
+    path: Path
+    value: float
+    error: float
+    from_saddle: np.ndarray
+    to_saddle: np.ndarray
+    from_eigenvalues: np.ndarray
+    to_eigenvalues: np.ndarray
+    flow: Flow = field(repr=False)
+    orbit: Orbit = field(repr=False)
+    bisected: float = np.nan
+
+    as_dict = dict_of
+
+    def check(self) -> None:
+        """ValueError where a saddle is no fixed point of the flow, or the orbit does not follow it."""
+        require_fixed(self.flow, self.from_saddle)
+        require_fixed(self.flow, self.to_saddle)
+        _require_follows(self.flow, self.orbit)
+
+    @property
+    def connection(self) -> Connection:
+        """The orbit as the unknown of its boundary value problem."""
+        return Connection(self.flow, self.orbit, np.stack([self.from_saddle, self.to_saddle]))
+
+    def __str__(self) -> str:
+        ends = (f"({', '.join(f'{x:.6g}' for x in saddle)})" for saddle in (self.from_saddle, self.to_saddle))
+        return f"heteroclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}) from {' to '.join(ends)}"
+
+
+def _complex(z):
+    return f"{z.real:.10g}" if abs(z.imag) <= 1e-9 * abs(z) else f"{z:.8g}"
+
+
+def _weakest(eigenvalues):
+    """The unstable and the stable eigenvalue nearest to the imaginary axis, of eigenvalues sorted by their real parts."""
+    up = int((eigenvalues.real > 0).sum())
+    return eigenvalues[up - 1], eigenvalues[up]
+
+
+def _eigenvalues(flow, saddle):
+    values = np.linalg.eigvals(flow.jacobian(saddle)).astype(complex)
+    return values[np.argsort(-values.real)]
+
+
+def _require_follows(flow, orbit):
+    defect = orbit.defect(flow)
+    require(defect < _FOLLOWS, f"the connecting orbit does not follow {flow!r}: its velocity is off by {defect:.3g}")
+
+
+def homoclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -> Homoclinic:
+    """The homoclinic orbit near a guess, by its boundary value problem.
+
+    Parameters
+    ----------
+    guess : Connection with one saddle
+    path : str or Line
+    bisected : float, a value found in another way
+
+    Raises
+    ------
+    ConvergenceError : none there
+    """
+    found, error = converged_connection(guess, path)
+    flow, saddle = found.flow, found.saddles[0]
+    values = _eigenvalues(flow, saddle)
+    up, down = _weakest(values)
+    side, direction = 0, np.full(flow.dim, np.nan)
+    try:
+        manifold = one_dimensional(flow, saddle)
+    except ConvergenceError:
+        pass  # two dimensions or more, both of them
     else:
-        if np.abs(change).max() > 1e-10:
-            raise ConvergenceError(f"homoclinic: no fixed point near {np.asarray(guess).tolist()}", x)
-    J = flow.jacobian(x)
-    values, vectors = np.linalg.eig(J)
-    order = np.argsort(-values.real)
-    values, vectors = values[order], vectors[:, order]
-    if not (values[0].real > 0 and abs(values[0].imag) < 1e-12 and (values[1:].real < 0).all()):
-        raise ConvergenceError(f"homoclinic: {x.tolist()} is no saddle with one unstable direction (eigenvalues {values})", x)
-    v = vectors[:, 0].real
-    v = v / np.linalg.norm(v)
-    left, rows = np.linalg.eig(J.T)
-    p = rows[:, int(np.argmin(np.abs(left - values[0])))].real
-    return x, values, v, p / (p @ v)
+        direction = manifold.vector
+        # seen from the saddle, where the manifold has not bent yet
+        near = found.orbit(1e-3) if manifold.clock > 0 else found.orbit(1.0 - 1e-3)
+        side = int(np.sign(manifold.left @ (near - saddle)))
+    quantity = float(up.real + down.real)
+    value = flow.parameter(path)
+    return Homoclinic(path, value, error, saddle, values, quantity, side, direction, flow, found.orbit, bisected)
 
 
-def _fate(flow, saddle, v, p, side, t_max):
-    """Side (+1: that of the departure, -1: the other) on which the unstable manifold leaves the saddle after its first return."""
-    rate = flow.jacobian(saddle)
-    chunk = 0.1 / max(1e-3, np.abs(np.linalg.eigvals(rate)).max())
-    # the beginning, where nothing happens, in one go
-    x = advance(flow, saddle + _ENTER * side * v, np.log(1e-2 / _ENTER) / max(p @ rate @ v, 1e-12), rtol=1e-12, atol=1e-14)
-    far, near, closing, before, t = 0.0, np.inf, False, 0.0, 0.0
-    while t < t_max:
-        x = advance(flow, x, chunk, rtol=1e-12, atol=1e-14, bound=1e3)
-        t += chunk
-        distance = np.linalg.norm(x - saddle)
-        if not np.isfinite(distance):
-            break
-        if closing:
-            near = min(near, distance)
-            if distance > 2.0 * near + 1e-12:
-                return int(np.sign(side * (p @ (x - saddle))))
-        else:
-            far = max(far, distance)
-            closing = distance < before and distance < 0.5 * far
-            near = distance
-        # at rest elsewhere: it never came back
-        if np.abs(flow(x)).max() < 1e-10 and distance > 1e-3:
-            return int(np.sign(side * (p @ (x - saddle))))
-        before = distance
-    raise ConvergenceError(f"homoclinic: the unstable manifold does not come back within t = {t_max:g}", x)
+def heteroclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -> Heteroclinic:
+    """The heteroclinic orbit near a guess, by its boundary value problem.
+
+    Parameters
+    ----------
+    guess : Connection with two saddles
+    path : str or Line
+    bisected : float, a value found in another way
+
+    Raises
+    ------
+    ConvergenceError : none there
+    """
+    found, error = converged_connection(guess, path)
+    first, last = found.saddles
+    flow = found.flow
+    left, reached = _eigenvalues(flow, first), _eigenvalues(flow, last)
+    return Heteroclinic(path, flow.parameter(path), error, first, last, left, reached, flow, found.orbit, bisected)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Checked arguments of both searches."""
+
+    flow: Flow
+    path: Path
+    bracket: np.ndarray
+    branches: tuple[int, ...]
+    t_max: float
+    tol: float
+    saddles: list[np.ndarray]
+
+    @property
+    def middle(self):
+        return self.flow.replace(self.path, 0.5 * float(np.sum(self.bracket)))
+
+    def connection(self, ends, kind):
+        """A rough connection, the value of the bisection and the width of its last bracket."""
+        found = bisected_connection(self.flow, self.path, self.bracket, ends, self.branches, self.t_max, self.tol)
+        if found is None:
+            low, high = self.bracket
+            raise ValueError(
+                f"bracket must enclose a {kind} parameter, but the manifold has one fate at both ends of {(low, high)}"
+            )
+        guess, _, value, width = found
+        return guess, value, width
+
+
+def _search(flow, path, bracket, side, t_max, tol, **saddles):
+    instance("flow", flow, Flow)
+    bracket = interval("bracket", bracket)
+    branches = (1, -1) if side is None else (sign("side", side),)
+    t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
+    search = _Search(flow, flow.along(path), bracket, branches, t_max, tol, [])
+    for name, saddle in saddles.items():
+        saddle = real_array(name, saddle, largest=1e6)
+        if saddle.shape != (flow.dim,):
+            raise ValueError(f"{name} must have shape ({flow.dim},), got {saddle.shape}")
+        search.saddles.append(rest_point(search.middle, saddle))
+    return search
+
+
+def _agreed(found, width):
+    """The result, if the boundary value problem ends where the bisection did."""
+    if abs(found.value - found.bisected) > _WIDTHS * width + _APART:
+        raise ConvergenceError(
+            f"the boundary value problem leads to {found.path} = {found.value:.10g}, the bisection to {found.bisected:.10g}", found
+        )
+    return found
 
 
 @underflow_is_zero
@@ -209,11 +344,16 @@ def homoclinic(
     t_max: float = 2000.0,
     tol: float = 1e-13,
 ) -> Homoclinic:
-    """The parameter at which a branch of a saddle's one-dimensional unstable manifold returns to the saddle, by bisection.
+    """The parameter at which a saddle is connected to itself: its one-dimensional manifold returns to it.
+
+    Found by bisection on the side on which the manifold leaves the saddle after its return; where only the stable manifold is
+    one-dimensional it is followed backwards in time. Then the orbit is solved as a boundary value problem, which gives the value
+    and its error.
 
     Parameters
     ----------
     flow : Flow
+        Of two dimensions or more.
     path : str, mapping, Flow or Line
         The parameter, such as "b_h[1]", or what changes together, such as "gain.h": as for ``Flow.along``.
     bracket : (low, high)
@@ -221,12 +361,12 @@ def homoclinic(
     saddle : (dim,) array
         Near the saddle, at the middle of the bracket.
     side : 1 or -1, optional
-        Branch of the manifold: along or against the unstable eigenvector whose largest component is positive. Default: the
-        one whose fate differs between the two ends.
+        Branch of the manifold: along or against the eigenvector whose largest component is positive. Default: the one whose fate
+        differs between the two ends.
     t_max : float > 0, 1e6 at most
         Time within which the manifold must have come back.
     tol : float
-        Absolute width of the last bracket; about 1e-12 is what the accuracy of the trajectory supports.
+        Absolute width of the last bracket of the bisection; about 1e-12 is what the accuracy of the trajectory supports.
 
     Returns
     -------
@@ -235,47 +375,75 @@ def homoclinic(
     Raises
     ------
     TypeError, ValueError : arguments that are not allowed, or a bracket whose two ends share their fate
-    ConvergenceError : no saddle there, or its manifold does not come back
+    ConvergenceError : no such saddle there, its manifold does not come back, or no orbit connects it to itself
     """
-    instance("flow", flow, Flow)
-    low, high = bracket = interval("bracket", bracket)
-    if side is not None:
-        side = sign("side", side)
-    t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
-    path = flow.along(path)
-    saddle = real_array("saddle", saddle, largest=1e6)
-    if saddle.shape != (flow.dim,):
-        raise ValueError(f"saddle must have shape ({flow.dim},), got {saddle.shape}")
-    middle, *_ = _saddle(flow.replace(path, 0.5 * (low + high)), saddle)
+    search = _search(flow, path, bracket, side, t_max, tol, saddle=saddle)
+    start = one_dimensional(search.middle, search.saddles[0])
 
-    def fate(value, branch):
-        here = flow.replace(path, value)
-        x, _, v, p = _saddle(here, middle)
-        turn = np.sign(v[np.argmax(np.abs(v))])
-        return _fate(here, x, v * turn, p * turn, branch, t_max)
+    def ends(here):
+        own = one_dimensional(here, start.saddle, start.clock, like=start.vector)
+        return own, own
 
-    ends, chosen = None, 0
-    for branch in (side,) if side is not None else (1, -1):
-        try:
-            values = fate(low, branch), fate(high, branch)
-        except ConvergenceError:
-            if side is not None:
-                raise
-            continue
-        if values[0] != values[1]:
-            chosen, ends = branch, values
-            break
-    if ends is None:
-        raise ValueError(f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket}")
-    while high - low > tol and low < 0.5 * (low + high) < high:
-        value = 0.5 * (low + high)
-        if fate(value, chosen) == ends[0]:
-            low = value
-        else:
-            high = value
-    value = 0.5 * (low + high)
-    here = flow.replace(path, value)
-    x, eigenvalues, v, _ = _saddle(here, middle)
-    v = v * np.sign(v[np.argmax(np.abs(v))])
-    quantity = float(eigenvalues[0].real + eigenvalues[1:].real.max())
-    return Homoclinic(path, value, high - low, x, eigenvalues, quantity, chosen, v, here, ends[0] > 0)
+    guess, value, width = search.connection(ends, "homoclinic")
+    return _agreed(homoclinic_from(guess, search.path, value), width)
+
+
+@underflow_is_zero
+def heteroclinic(
+    flow: Flow,
+    path: str | Mapping[str, float] | Flow | Line,
+    bracket: npt.ArrayLike,
+    from_saddle: npt.ArrayLike,
+    to_saddle: npt.ArrayLike,
+    *,
+    side: int | None = None,
+    t_max: float = 2000.0,
+    tol: float = 1e-13,
+) -> Heteroclinic:
+    """The parameter at which an orbit leads from one saddle to another.
+
+    Both must have a one-dimensional unstable manifold, or both a one-dimensional stable one. A connection from a saddle to a sink,
+    or from a source to a saddle, exists at all parameters nearby: it is the unstable or stable manifold itself.
+
+    Parameters
+    ----------
+    flow : Flow
+        Of two dimensions or more.
+    path : str, mapping, Flow or Line, as for ``Flow.along``
+    bracket : (low, high)
+        Two values between which the manifold passes the other saddle on different sides.
+    from_saddle, to_saddle : (dim,) arrays
+        Near the two saddles, at the middle of the bracket.
+    side, t_max, tol : as for :func:`homoclinic`
+        ``side`` is that of the manifold that is followed, of ``to_saddle`` where that is the stable one.
+
+    Returns
+    -------
+    Heteroclinic
+
+    Raises
+    ------
+    TypeError, ValueError
+        Arguments that are not allowed, one saddle given twice, a bracket whose ends share their fate, fixed points whose connection
+        needs no parameter or more than one.
+    ConvergenceError : no fixed points there, the manifold does not come near, or no orbit connects them
+    """
+    search = _search(flow, path, bracket, side, t_max, tol, from_saddle=from_saddle, to_saddle=to_saddle)
+    middle, saddles = search.middle, search.saddles
+    if np.abs(saddles[0] - saddles[1]).max() < 1e-8:
+        raise ValueError("to_saddle must be another fixed point than from_saddle: see homoclinic")
+    up = [int((_eigenvalues(middle, saddle).real > 0).sum()) for saddle in saddles]
+    if up[0] != up[1] or up[0] not in (1, flow.dim - 1):
+        raise ValueError(
+            "from_saddle and to_saddle must both have one unstable direction, or both one stable direction, for a connection at "
+            f"isolated parameters; they have {up[0]} and {up[1]} unstable directions of {flow.dim}"
+        )
+    clock = 1 if up[0] == 1 else -1
+    start = [one_dimensional(middle, saddle, clock) for saddle in saddles]
+
+    def ends(here):
+        own = [one_dimensional(here, s.saddle, clock, like=s.vector) for s in start]
+        return (own[0], own[1]) if clock > 0 else (own[1], own[0])
+
+    guess, value, width = search.connection(ends, "heteroclinic")
+    return _agreed(heteroclinic_from(guess, search.path, value), width)

@@ -32,19 +32,13 @@ def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[i
     -------
     list of what ``render`` gives
     """
-    needed, stack = set(), [o for o in outputs if o is not None]
-    while stack:
-        index = stack.pop()
-        if index in needed:
-            continue
-        needed.add(index)
-        stack += tape.arguments(index)
-    return [render(i, tape.operations[i]) for i in sorted(needed)]
+    return [render(i, tape.operations[i]) for i in tape.needed(outputs)]
 
 
 _FLOATS = {
     "x": "x[{0}]",
     "p": "p[{0}]",
+    "q": "q[{0}]",
     "add": "v{0} + v{1}",
     "multiply": "v{0} * v{1}",
     "negative": "-v{0}",
@@ -92,11 +86,11 @@ def _float_functions():
     return {"sigma": sigma, "dsigma": dsigma, "sech2": sech2, "tanh": math.tanh, "exp": math.exp}
 
 
-def _compile(name, tape, outputs, zero="0.0"):
+def _compile(name, tape, outputs, zero="0.0", arguments="points, p, out"):
     """A function (points, p, out) over many points; ``outputs`` is the flat list of operations written to out[b, :]."""
     import numba
 
-    lines = [f"def {name}(points, p, out):", "  for b in range(points.shape[0]):", "    x = points[b]"]
+    lines = [f"def {name}({arguments}):", "  for b in range(points.shape[0]):", "    x = points[b]"]
     lines += write_program(tape, outputs, _float_line)
     lines += [f"    out[b, {i}] = {zero if o is None else f'v{o}'}" for i, o in enumerate(outputs)]
     namespace = dict(_float_functions())
@@ -116,11 +110,11 @@ class CompiledFlow:
         self.dim = cell.n_state * n_units
         self._functions: dict[str, Callable[..., None]] = {}
 
-    def _function(self, name, make):
+    def _function(self, name, make, **options):
         with _one_at_a_time:
             if name not in self._functions:
                 writer = NetworkTape(self.cell, self.n_units)
-                self._functions[name] = _compile(name, writer.tape, make(writer))
+                self._functions[name] = _compile(name, writer.tape, make(writer), **options)
             return self._functions[name]
 
     @property
@@ -132,6 +126,11 @@ class CompiledFlow:
     def jacobian(self) -> Callable[..., None]:
         """Its derivative: out (B, dim * dim), row by row."""
         return self._function("jacobian", lambda w: [v for row in w.flow()[1] for v in row])
+
+    @property
+    def slope(self) -> Callable[..., None]:
+        """(points, p, q, out): the derivative of the field as the parameters move at the rates q (as many as p); out (B, dim)."""
+        return self._function("slope", lambda w: w.tape.rates(w.flow(slopes=False)[0]), arguments="points, p, q, out")
 
     @property
     def fixed_state(self) -> Callable[..., None]:

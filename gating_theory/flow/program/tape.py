@@ -22,15 +22,15 @@ __all__ = ["NetworkTape", "SiteDerivatives", "Tape", "parameter_count", "site_de
 
 
 #: Operations without arguments of their own.
-_LEAVES = ("x", "m", "dx", "p", "number")
+_LEAVES = ("x", "m", "dx", "p", "q", "number")
 
 
 class Tape:
     """Operations numbered in the order of evaluation; equal ones are stored once.
 
     An operation is a tuple (name, *arguments): ``("x", i)`` and ``("p", i)`` read unknown and parameter i, ``("m", i)`` the
-    midpoint of unknown i and ``("dx", i)`` its distance from there; ``("number", q)`` is an exact rational or float; the others
-    take numbers of earlier operations.
+    midpoint of unknown i and ``("dx", i)`` its distance from there, ``("q", i)`` the rate at which parameter i moves;
+    ``("number", q)`` is an exact rational or float; the others take numbers of earlier operations.
     """
 
     def __init__(self) -> None:
@@ -82,6 +82,52 @@ class Tape:
                 if operation[1] == -1:
                     return self.put("negative", other)
         return self.put("multiply", *sorted((a, b)))
+
+    def needed(self, outputs: Iterable[int | None]) -> list[int]:
+        """All operations that the outputs need, themselves included, in order."""
+        needed, stack = set(), [o for o in outputs if o is not None]
+        while stack:
+            index = stack.pop()
+            if index not in needed:
+                needed.add(index)
+                stack += self.arguments(index)
+        return sorted(needed)
+
+    def rates(self, outputs: Iterable[int | None]) -> list[int | None]:
+        """Derivatives of operations as the parameters move at the rates ("q", i): the chain rule, operation by operation."""
+        outputs = list(outputs)
+        rate: dict[int | None, int | None] = {None: None}
+        for index in self.needed(outputs):
+            name, *arguments = self.operations[index]
+            if name == "p":
+                rate[index] = self.put("q", arguments[0])
+            elif name in _LEAVES:
+                rate[index] = None
+            elif name == "add":
+                rate[index] = self.add(*(rate[a] for a in arguments))
+            elif name == "multiply":
+                a, b = arguments
+                rate[index] = self.add(self.multiply(rate[a], b), self.multiply(a, rate[b]))
+            else:
+                inner = rate[arguments[0]]
+                rate[index] = None if inner is None else self.multiply(self._slope(index, name, *arguments), inner)
+        return [rate[o] for o in outputs]
+
+    def _slope(self, index, name, a, power=0):
+        """The derivative of an operation of one argument by this argument; None: 0."""
+        if name == "negative":
+            return self.number(-1)
+        if name == "power":
+            return self.multiply(self.number(power), a if power == 2 else self.put("power", a, power - 1))
+        if name == "reciprocal":
+            return self.put("negative", self.put("power", index, 2))
+        if name == "sech2":
+            return self.multiply(self.number(-2), self.multiply(self.put("tanh", a), index))
+        if name == "dsigma":
+            return self.multiply(index, self.add(self.number(1), self.multiply(self.number(-2), self.put("sigma", a))))
+        if name == "step":
+            return None
+        return self.put({"tanh": "sech2", "sigma": "dsigma", "exp": "exp", "ramp": "step"}[name], a)
 
     def write(self, expression: sp.Expr, table: dict[sp.Symbol, int]) -> int | None:
         """Append a sympy expression with its symbols read from ``table``; None for an expression that is 0."""

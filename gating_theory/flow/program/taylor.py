@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .compiled import write_program
+from .compiled import compiled_flow, write_program
 from .tape import NetworkTape
 
 if TYPE_CHECKING:
@@ -234,7 +234,10 @@ def derivatives(flow: Flow, state: np.ndarray, paths: Sequence[Path]) -> tuple[n
 
 def parameter_slope(flow: Flow, state: npt.ArrayLike, path: Path) -> np.ndarray:
     """df/dp at a state (..., dim) for the parameter of this path; (..., dim)."""
-    return taylor(flow, state, np.zeros(flow.dim), 1, flow.rates(path))[1]
+    state = np.asarray(state, dtype=float)
+    points, out = np.ascontiguousarray(state).reshape(-1, flow.dim), np.empty((state.size // flow.dim, flow.dim))
+    compiled_flow(flow.cell, flow.n_units).slope(points, flow.flat, np.array(flow.rates(path)), out)
+    return out.reshape(state.shape)
 
 
 def bilinear(flow: Flow, state: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> np.ndarray:

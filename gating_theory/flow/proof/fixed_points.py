@@ -35,6 +35,11 @@ class Topology(NamedTuple):
     sources: int
     saddles: int
 
+    @property
+    def words(self) -> str:
+        """In words: "2 sinks, 1 saddle"."""
+        return ", ".join(f"{n} {name if n != 1 else name[:-1]}" for name, n in zip(self._fields, self) if n)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, as of every result."""
         return dict_of(self)

@@ -24,7 +24,7 @@ from ...support.types import Rng
 from ..flow import Flow, GRUFlow
 from ..program.compiled import compiled_flow
 from ..proof.fixed_points import Topology
-from .sweep import sweep_table
+from .sweep import decided, sweep_table
 
 __all__ = ["TopologySearch", "search_topologies", "topology_catalogue", "simplify"]
 
@@ -143,7 +143,7 @@ def search_topologies(
             plain[:, _Z] = 0.0
             middles = np.zeros((population, _MOST, 2))
             table = sweep_table(GRU, 2, plain, most_boxes=_BUDGET, middles=middles)
-            good = _decided(table) & (table[:, 0] <= _MOST)
+            good = decided(table) & (table[:, 0] <= _MOST)
             undecided += int((~good).sum())
             for flow, bare, row, points in zip(flat[good], plain[good], table[good], middles[good]):
                 saddles = int(row[3])
@@ -162,18 +162,13 @@ def search_topologies(
     for triple in sorted(archive, key=lambda t: (sum(t), t)):
         members = np.array(sorted(archive[triple], key=lambda p: np.abs(p).sum()))
         table = sweep_table(GRU, 2, members, most_boxes=_BUDGET)
-        proved = _decided(table) & (table[:, 1:4] == triple).all(axis=1)
+        proved = decided(table) & (table[:, 1:4] == triple).all(axis=1)
         if proved.any():
             examples[triple] = _flow(members[int(np.argmax(proved))])
     n = n_generations * population
     most = max(sum(t) for t in examples)
     text = f"{len(examples)} triples among {n} networks, {undecided} left undecided; at most {most} fixed points"
     return TopologySearch(examples, {t: frequency[t] for t in examples}, n, undecided, Status("searched", text))
-
-
-def _decided(table):
-    """Which rows of a sweep are complete, with every kind known."""
-    return (table[:, 4] == 0) & (table[:, 5] == 0) & (table[:, 6] == 1) & (table[:, 8] == 1)
 
 
 def _random(count, rng):
@@ -283,7 +278,7 @@ def simplify(flow: Flow) -> GRUFlow:
 
     def triples(flat):
         table = sweep_table(GRU, 2, flat, most_boxes=_BUDGET)
-        table[~_decided(table)] = -1
+        table[~decided(table)] = -1
         return table[:, 1:4]
 
     flat = np.array(flow.flat)

@@ -18,7 +18,10 @@ from ..proof.enclosure import map_enclosure
 from ..proof.fixed_points import Topology
 from ..proof.intervals import kernels
 
-__all__ = ["TopologyCounts", "count_fixed_points", "sweep_table"]
+__all__ = ["MOST_POINTS", "TopologyCounts", "count_fixed_points", "decided", "sweep_table"]
+
+#: Fixed points of one network that those who ask for them have room for: more than have been seen of two units or three.
+MOST_POINTS = 48
 
 #: Networks between two reports of progress.
 _CHUNK = 1000
@@ -177,3 +180,8 @@ def sweep_table(
             kernels("validated").sweep(*functions, places, dim, np.array(flat[part]), narrow, most_boxes, out[part], middles[part])
             tell(len(out[part]))
     return out
+
+
+def decided(table: np.ndarray) -> np.ndarray:
+    """Which rows of a sweep are proved complete, with every kind known: (B,) bool array."""
+    return (table[:, 4] == 0) & (table[:, 5] == 0) & (table[:, 6] == 1) & (table[:, 8] == 1)
