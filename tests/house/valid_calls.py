@@ -110,6 +110,10 @@ class Things:
         return gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1.9 * np.eye(1)), "U_h[0,0]", (1.0, 3.0), [0.0])
 
     @cached_property
+    def curve(self):
+        return gt.flow.continue_bifurcation(self.branch.bifurcations[0], ("U_h[0,0]", "b_z[0]"), ((1, 3), (-1, 1)), max_step=0.2)
+
+    @cached_property
     def cycles_on(self):
         return gt.flow.continue_cycle(self.flow, "b_h[0]", (-0.1, 0.1), self.cycle, max_points=5)
 
@@ -482,6 +486,16 @@ CALLS = {
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
     ),
+    "flow.continue_bifurcation": lambda t: (
+        gt.flow.continue_bifurcation,
+        {
+            "start": t.branch.bifurcations[0],
+            "paths": ("U_h[0,0]", "b_z[0]"),
+            "bounds": ((1.0, 3.0), (-1.0, 1.0)),
+            "kind": "pitchfork",
+        }
+        | {"step": 1.0, "max_step": 0.2, "max_points": 10},
+    ),
     "flow.other_branch": lambda t: (
         gt.flow.other_branch,
         {"bifurcation": t.branch.bifurcations[0], "branch": t.branch, "bounds": (1.0, 3.0), "size": 1e-3},
@@ -537,6 +551,10 @@ CALLS = {
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
         {"branches": t.branch, "coordinate": 0, "stability": "flow", "ax": t.ax},
+    ),
+    "flow.plot_curves": lambda t: (
+        lambda curves, **more: gt.flow.plot_curves(curves, **more),
+        {"curves": t.curve, "legend": True, "ax": t.ax},
     ),
     "flow.plot_portrait": lambda t: (
         gt.flow.plot_portrait,
