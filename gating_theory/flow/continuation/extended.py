@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Critical", "critical_point", "crossing_directions", "turning_eigenvalue"]
+__all__ = ["Critical", "coranks", "critical_point", "crossing_directions", "turning_eigenvalue", "turns"]
 
 #: Newton's steps; the step, relative to the largest of 1 and the unknowns, below which they have converged; and the one below
 #: which steps that do not shrink any more are rounding errors.
@@ -38,6 +38,12 @@ _CLUSTER = 1e-6
 
 #: A complex eigenvalue has an imaginary part above this part of its modulus: a critical one has all of it there.
 _TURNING = 1e-3
+
+#: Rounding errors of a critical eigenvalue, in units of its modulus, above which it may as well be real or zero.
+_DOUBTFUL = 1e-3
+
+#: Singular values of the slopes, in units of the largest, that may all vanish near by.
+_VANISHING = 0.1
 
 #: Unfolding, in units of rounding errors, up to which branches cross rather than pass each other.
 _CROSSING = 100.0
@@ -164,7 +170,7 @@ def _eigenvalue(kind: str, step: float) -> System:
         own = np.flatnonzero(np.abs(values - value) <= _CLUSTER * abs(value))
         left, right, value = left[own], right[:, own], values[own].mean()
         slope = np.einsum("ki,i,ijl,jk->l", left, here.size, bend[:, :n], right) / len(own)
-        reach = np.linalg.norm(left, axis=1).max() * here.size.max()
+        reach = np.linalg.norm(left * here.size, axis=1).max()
         if kind == "hopf":
             scale, rest, condition = abs(value), value.real, slope.real
         elif kind == "neimark_sacker":
@@ -174,8 +180,10 @@ def _eigenvalue(kind: str, step: float) -> System:
         else:
             scale, rest, condition = 2.0, 2.0 + step * value.real, step * slope.real
             reach *= step
-        rows = np.vstack([here.slopes, condition / scale])
-        return np.append(here.rest, rest / scale), rows, np.append(here.rounding, reach / scale * here.slope_rounding)
+        noise = reach / scale * here.slope_rounding
+        if noise > _DOUBTFUL:
+            raise ConvergenceError(f"continuation: beside a double zero there is no {kind}", here.point)
+        return np.append(here.rest, rest / scale), np.vstack([here.slopes, condition / scale]), np.append(here.rounding, noise)
 
     return system
 
@@ -196,6 +204,29 @@ def _multiplicity(here, kind, step):
     values = np.linalg.eigvals(here.size[:, None] * here.slopes[:, :n])
     value = _critical_eigenvalue(values, kind, step)
     return int((np.abs(values - value) <= _CLUSTER * abs(value)).sum())
+
+
+def turns(here: Equations, kind: str, step: float) -> bool:
+    """Whether a complex pair at a point is nearly critical, and no double zero with rounding errors.
+
+    Parameters
+    ----------
+    here : Equations
+    kind : "hopf" or "neimark_sacker"
+    step : float, of the Euler map
+    """
+    try:
+        rest = _eigenvalue(kind, step)(here)[0]
+    except ConvergenceError:
+        return False
+    return abs(rest[-1]) < _TURNING
+
+
+def coranks(here: Equations, largest: float = _VANISHING) -> list[int]:
+    """By how many the slopes may fall short of full rank near a point: 1, and while singular values are small."""
+    sizes = np.linalg.svd(here.slopes, compute_uv=False)
+    small = (sizes < largest * max(sizes[0], _VANISHING)).sum()
+    return list(range(1, 1 + max(1, small)))
 
 
 def turning_eigenvalue(values: np.ndarray, kind: str, step: float) -> complex | None:

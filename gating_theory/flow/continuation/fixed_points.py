@@ -22,7 +22,7 @@ from ..line import Line, Path
 from .bifurcation import Bifurcation, fixed_point_tests
 from .curve import equations, linearised, newton_onto_curve, parameter_bounds, sign_change
 from .detection import Span, bifurcations_along
-from .extended import Critical, critical_point, crossing_directions
+from .extended import Critical, coranks, critical_point, crossing_directions
 
 __all__ = ["FixedPointBranch", "continue_fixed_point", "other_branch"]
 
@@ -301,6 +301,11 @@ def _beginning(flow, path, here):
             back = directions[np.argmin(directions @ along)]
             return critical.point, [back, along] if along @ back < -_ALONG else [along]
     if start is None:
+        # where a state is fixed and the curve vertical, as on a cusp, no parameter is needed to find it
+        rest, slopes = linearised(flow, path, here)
+        _, sizes, right = np.linalg.svd(slopes)
+        if np.abs(rest).max() < _ON and sizes[-1] > _NEARLY_SINGULAR:
+            return here, [-right[-1], right[-1]]
         raise ConvergenceError(
             f"continuation: no fixed point near {here[:-1].tolist()} at {path} = {here[-1]}", here[:-1]
         ) from None
@@ -310,7 +315,7 @@ def _beginning(flow, path, here):
 def _singular_point(flow, path, guess, kinds) -> Critical | None:
     """The singular point near a guess, the least singular first; None where there is none."""
     for kind in kinds:
-        for corank in range(1, flow.dim + 1) if kind == "branch" else (1,):
+        for corank in coranks(equations(flow, path, guess)) if kind == "branch" else (1,):
             try:
                 found = critical_point(flow, path, guess, kind, corank=corank)
             except (ConvergenceError, np.linalg.LinAlgError):
