@@ -14,7 +14,7 @@ from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, integer, interval, real, shown
 from ..flow import LONGEST_STEP, Flow, require_fixed
-from ..line import Line, Path
+from ..line import Line, Path, resolved
 from .bifurcation import Bifurcation
 from .codimension_two import CONTINUED, TESTS, Codim2Point
 from .defining import DefiningSystem
@@ -169,11 +169,15 @@ def _kind(start, kind):
     return allowed[0] if kind is None else choice("kind", kind, allowed)
 
 
+def _along(flow, path):
+    return flow.along(path) if isinstance(path, Flow) else resolved("paths", flow.cell, flow.n_units, flow.flat, path)
+
+
 def _plane(flow, paths, bounds):
     """Two paths and the (2, 2) array of their bounds."""
     if isinstance(paths, (str, bytes, Mapping)) or not isinstance(paths, Sequence) or len(paths) != 2:
         raise TypeError(f"paths must be a pair of paths, got {shown(paths)}")
-    pair = tuple(flow.along(path) for path in paths)
+    pair = tuple(_along(flow, path) for path in paths)
     values = [flow.parameter(path) for path in pair]
     flow.with_parameters(dict(zip(pair, values)))  # refuses paths that share an entry
     if len({str(path) for path in pair}) < 2:
@@ -183,7 +187,7 @@ def _plane(flow, paths, bounds):
         if missing or len(bounds) != 2:
             raise ValueError(f"bounds must be given for the paths {[str(p) for p in pair]}, got {shown(bounds)}")
         bounds = [bounds[path] for path in paths]
-    elif not isinstance(bounds, (Sequence, np.ndarray)) or len(bounds) != 2:
+    elif not isinstance(bounds, (Sequence, np.ndarray)) or getattr(bounds, "ndim", 1) == 0 or len(bounds) != 2:
         raise TypeError(f"bounds must be two pairs (low, high), or a mapping from paths to them, got {shown(bounds)}")
     limits = np.array([interval(f"bounds of {path}", pair) for path, pair in zip(pair, bounds)])
     for path, value, (low, high) in zip(pair, values, limits):
