@@ -19,6 +19,7 @@ from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
+from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
 from .line import Line
@@ -45,6 +46,7 @@ __all__ = [
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
+    "BifurcationPlane",
     "Codim2Point",
     "Cycle",
     "CycleBranch",
@@ -70,6 +72,7 @@ __all__ = [
     "attractors",
     "basins",
     "clear_kernels",
+    "bifurcation_plane",
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
