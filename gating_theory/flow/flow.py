@@ -14,7 +14,7 @@ from ..results.display import same
 from ..results.encoding import decode, encode, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import boolean, choice, instance, integer, real, real_array, shown
+from ..support.checks import boolean, choice, generator, instance, integer, real, real_array, shown
 from ..support.types import Rng
 from .input import Noise, Periodic, Piecewise, field_values
 from .line import Line, Path, path_between, place_of, resolved
@@ -733,6 +733,8 @@ class Flow:
                 raise TypeError(f"events must be a callable(t, state) or a list of them, got {shown(events)}")
         rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
         span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((t[0], t[-1]), t)
+        if noise_step is not None:
+            noise_step = real("noise_step", noise_step, low=0.0, open_low=True)
         flow = self._drawn(float(min(span)), float(max(span)), noise_step, rng)
         options: dict[str, Any] = {"events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
         result = solve(flow, state, (float(span[0]), float(span[1])), times, method, **options)
@@ -741,9 +743,10 @@ class Flow:
 
     def _drawn(self, start, stop, step, rng):
         """The flow with one course of its noise; the flow itself where it has none."""
+        rng = generator(rng)
         if not isinstance(self._input, Noise) or start == stop:
             return self
-        step = self._input.correlation_time / _NOISE_STEPS if step is None else real("noise_step", step, low=0.0, open_low=True)
+        step = self._input.correlation_time / _NOISE_STEPS if step is None else step
         return self._like(self._flat.copy(), self._input.sample(stop, step, rng, start=start))
 
 

@@ -247,13 +247,12 @@ class Periodic:
     def __call__(self, time: npt.ArrayLike) -> np.ndarray:
         """The input at times (...): (..., K, N), once it belongs to a flow."""
         time = real_array("time", time)
-        _array(self.mean)
-
-        def waves(function, amplitudes):
-            k = 1 + np.arange(len(amplitudes))
-            return np.tensordot(function(2 * np.pi / self.period * time[..., None] * k), amplitudes, axes=1)
-
-        return self.mean + waves(np.cos, self.cosines) + waves(np.sin, self.sines)
+        total: Any = 0.0 if self.mean is None else _array(self.mean)
+        for function, amplitudes in ((np.cos, self.cosines), (np.sin, self.sines)):
+            if amplitudes is not None:
+                phases = 2 * np.pi / self.period * time[..., None] * (1 + np.arange(len(_array(amplitudes))))
+                total = total + np.tensordot(function(phases), amplitudes, axes=1)
+        return np.array(np.broadcast_to(total, (*time.shape, *total.shape[-2:])))
 
     def stretches(self, start: float, stop: float) -> Iterator[tuple[float, float, Drive]]:
         """(begin, end, Drive) of its smooth stretches in [start, stop]: one."""
@@ -331,7 +330,7 @@ class Noise:
         -------
         Piecewise, linear
         """
-        std, mean = _array(self.std), _array(self.mean)
+        std, mean = _array(self.std), 0.0 if self.mean is None else _array(self.mean)
         start, stop = real("start", start), real("stop", stop)
         step, rng = real("step", step, low=0.0, open_low=True), generator(rng)
         if not stop > start:

@@ -14,28 +14,26 @@ from ..program.compiled import compiled_flow
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-    from ..flow import Flow
-
 __all__ = ["right_sides", "solve", "stretches"]
 
 #: Methods of solve_ivp that use a Jacobian.
 _IMPLICIT = ("Radau", "BDF", "LSODA")
 
 
-def stretches(flow: Flow, start: float, stop: float) -> Iterator[tuple[float, float, Drive | None]]:
+def stretches(flow: Any, start: float, stop: float) -> Iterator[tuple[float, float, Drive | None]]:
     """(begin, end, Drive) of the smooth stretches of a flow's input on the way from ``start`` to ``stop``, which may be earlier."""
     if isinstance(flow.input, Noise):
         raise CapabilityError("Noise has to be drawn first: use flow.with_input(flow.input.sample(...))")
     if not flow.changes or start == stop:
         yield start, stop, None
     elif start < stop:
-        yield from flow.input.stretches(start, stop)  # type: ignore[union-attr]
+        yield from flow.input.stretches(start, stop)
     else:
-        for begin, end, drive in reversed(list(flow.input.stretches(stop, start))):  # type: ignore[union-attr]
+        for begin, end, drive in reversed(list(flow.input.stretches(stop, start))):
             yield end, begin, drive
 
 
-def right_sides(flow: Flow, drive: Drive | None) -> tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]:
+def right_sides(flow: Any, drive: Drive | None) -> tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]:
     """Vector field and Jacobian as functions (time, state) of one state (dim,), in a smooth stretch of an input or without one."""
     compiled, dim = compiled_flow(flow.cell, flow.n_units), flow.dim
     constant = (flow.flat_with_input(0.0) if flow.changes else flow.flat) if drive is None else None
@@ -57,7 +55,7 @@ def right_sides(flow: Flow, drive: Drive | None) -> tuple[Callable[..., np.ndarr
 
 
 def solve(
-    flow: Flow,
+    flow: Any,
     state: np.ndarray,
     span: tuple[float, float],
     times: np.ndarray | None,
