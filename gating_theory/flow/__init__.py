@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
+from .continuation.codimension_two import Codim2Point
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
+from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
 from .input import Noise, Periodic, Piecewise
 from .line import Line
@@ -38,12 +40,14 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
 
 __all__ = [
     "Attractors",
     "Basins",
     "Bifurcation",
+    "BifurcationCurve",
+    "Codim2Point",
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
@@ -72,6 +76,7 @@ __all__ = [
     "attractors",
     "basins",
     "clear_kernels",
+    "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
     "count_fixed_points",
@@ -89,6 +94,7 @@ __all__ = [
     "periodic_response",
     "plot_basins",
     "plot_bifurcations",
+    "plot_curves",
     "plot_portrait",
     "plot_topology_map",
     "search_topologies",
@@ -103,7 +109,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)
