@@ -490,7 +490,8 @@ CALLS = {
     ),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
-        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
+        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_steps": 5000}
+        | {"max_period": 10, "progress": None},
     ),
     "flow.normal_form": lambda t: (
         gt.flow.normal_form,

@@ -19,7 +19,7 @@ from .trajectories import ERROR_WEIGHTS, STAGE_WEIGHTS
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["AWAY", "FlowWalk", "MapWalk"]
+__all__ = ["AWAY", "FlowWalk", "MapWalk", "map_record"]
 
 #: A trajectory has run away when a component exceeds this.
 AWAY = 1e6
@@ -27,8 +27,8 @@ AWAY = 1e6
 #: First step, and one that is too short to go on.
 _FIRST_STEP, _SHORTEST = 0.05, 1e-12
 
-#: Steps of one call of compiled code, and states of a map kept at a time for the determinants of its sum rule.
-_STEPS, _KEPT = 5000, 10_000
+#: Steps of one call of compiled code, of a flow and of a map.
+_STEPS, _MAP_STEPS = 5000, 1_000_000
 
 
 class FlowWalk:
@@ -97,20 +97,41 @@ class MapWalk:
         self.range = np.array([state, state])
 
     def go(self, time: float) -> tuple[np.ndarray, float]:
-        """Go on for a whole number of steps; returns the (k,) logarithms of growth, and the sum of log|det| (0 unless k = dim)."""
-        logs, determinants, n_steps = np.zeros(self.frame.shape[1]), 0.0, round(time)
+        """Go on for a whole number of steps; returns the (k,) logarithms of growth, and the sum of log|det|."""
+        logs, determinants, left = np.zeros(self.frame.shape[1]), np.zeros(1), round(time)
         self.range[:] = self.state
-        for first in range(0, n_steps, _KEPT):
-            states = np.empty((min(_KEPT, n_steps - first) + 1, self.flow.dim))
-            states[0] = self.state
-            self.run(states, self.frame, self.flow.flat, self.step, logs)
-            self.state = states[-1].copy()
-            self.range = np.array([np.minimum(self.range[0], states.min(axis=0)), np.maximum(self.range[1], states.max(axis=0))])
+        # compiled code cannot be interrupted: some steps at a time
+        while left:
+            steps = min(left, _MAP_STEPS)
+            self.run(self.state, self.frame, self.flow.flat, self.step, steps, logs, determinants, self.range)
+            left -= steps
             if not np.isfinite(self.state).all() or np.abs(self.state).max() > AWAY:
                 raise ConvergenceError("the orbit runs away: a component exceeds 1e6", self.state)
-            if self.frame.shape[1] == self.flow.dim:
-                determinants += float(np.linalg.slogdet(self.flow.map_jacobian(states[:-1], self.step))[1].sum())
-        return logs, determinants
+        return logs, float(determinants[0])
+
+
+def map_record(flow: Flow, state: np.ndarray, step: float, n: int, stride: int) -> np.ndarray:
+    """Every ``stride``-th state of an orbit of the Euler map.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (dim,) array, the first
+    step : float
+    n : int, states
+    stride : int, steps between two of them
+
+    Returns
+    -------
+    (n, dim) array
+    """
+    out = np.empty((n, flow.dim))
+    out[0] = state
+    run = _compiled_record(flow.cell, flow.n_units)
+    part = max(2, _MAP_STEPS // stride)
+    for first in range(0, n - 1, part - 1):
+        run(out[first : first + part], flow.flat, step, stride)
+    return out
 
 
 @lru_cache(maxsize=1)
@@ -242,24 +263,55 @@ def _compiled_flow(cell, n_units):
     return walk
 
 
+@lru_cache(maxsize=1)
+def _log_det():
+    import numba
+
+    @numba.njit
+    def log_det(matrix):
+        """log|det| by elimination with pivots, which destroys the matrix."""
+        d, total = matrix.shape[0], 0.0
+        for c in range(d):
+            pivot = c
+            for i in range(c + 1, d):
+                if abs(matrix[i, c]) > abs(matrix[pivot, c]):
+                    pivot = i
+            if matrix[pivot, c] == 0.0:
+                return -math.inf
+            total += math.log(abs(matrix[pivot, c]))
+            for j in range(c, d):
+                matrix[c, j], matrix[pivot, j] = matrix[pivot, j], matrix[c, j]
+            for i in range(c + 1, d):
+                factor = matrix[i, c] / matrix[c, c]
+                for j in range(c + 1, d):
+                    matrix[i, j] -= factor * matrix[c, j]
+        return total
+
+    return log_det
+
+
 @lru_cache(maxsize=64)
 def _compiled_map(cell, n_units):
     import numba
 
     functions = compiled_flow(cell, n_units)
-    field, jacobian, orthonormalise = functions.field, functions.jacobian, _orthonormalise()
+    field, jacobian, orthonormalise, log_det = functions.field, functions.jacobian, _orthonormalise(), _log_det()
 
     @numba.njit(nogil=True, error_model="numpy")
-    def walk(states, frame, p, step, logs):
+    def walk(state, frame, p, step, n_steps, logs, determinants, limits):
         d, n = frame.shape
-        now, speed, J, moved = np.empty((1, d)), np.empty((1, d)), np.empty((1, d * d)), np.empty((d, n))
-        for t in range(states.shape[0] - 1):
-            for i in range(d):
-                now[0, i] = states[t, i]
+        now, speed, J = np.empty((1, d)), np.empty((1, d)), np.empty((1, d * d))
+        moved, matrix = np.empty((d, n)), np.empty((d, d))
+        for i in range(d):
+            now[0, i] = state[i]
+        for _ in range(n_steps):
             field(now, p, speed)
             jacobian(now, p, J)
             for i in range(d):
-                states[t + 1, i] = now[0, i] + step * speed[0, i]
+                now[0, i] += step * speed[0, i]
+                limits[0, i], limits[1, i] = min(limits[0, i], now[0, i]), max(limits[1, i], now[0, i])
+                for m in range(d):
+                    matrix[i, m] = step * J[0, i * d + m] + (1.0 if i == m else 0.0)
                 for j in range(n):
                     value = 0.0
                     for m in range(d):
@@ -269,5 +321,31 @@ def _compiled_map(cell, n_units):
                 for j in range(n):
                     frame[i, j] = moved[i, j]
             orthonormalise(frame, logs)
+            determinants[0] += log_det(matrix)
+        for i in range(d):
+            state[i] = now[0, i]
 
     return walk
+
+
+@lru_cache(maxsize=64)
+def _compiled_record(cell, n_units):
+    import numba
+
+    field = compiled_flow(cell, n_units).field
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def record(out, p, step, stride):
+        n, d = out.shape
+        now, speed = np.empty((1, d)), np.empty((1, d))
+        for i in range(d):
+            now[0, i] = out[0, i]
+        for t in range(1, n):
+            for _ in range(stride):
+                field(now, p, speed)
+                for i in range(d):
+                    now[0, i] += step * speed[0, i]
+            for i in range(d):
+                out[t, i] = now[0, i]
+
+    return record
