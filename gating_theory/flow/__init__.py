@@ -24,6 +24,7 @@ from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.homoclinic import Homoclinic, PeriodLaw, homoclinic
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
+from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -32,6 +33,7 @@ from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
     from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.sections import plot_section
 
 __all__ = [
     "Attractors",
@@ -51,6 +53,7 @@ __all__ = [
     "MapAttractor",
     "MapAttractors",
     "PeriodLaw",
+    "PoincareSection",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -72,6 +75,8 @@ __all__ = [
     "plot_basins",
     "plot_bifurcations",
     "plot_portrait",
+    "plot_section",
+    "poincare_section",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
@@ -88,4 +93,8 @@ def __getattr__(name: str) -> Any:
         from ..plotting import flows
 
         return getattr(flows, name)
+    if name == "plot_section":
+        from ..plotting import sections
+
+        return sections.plot_section
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
