@@ -26,7 +26,7 @@ _CLOSED_AT = 1e-4
 #: Mesh intervals of a loop. Newton's tolerance on the way.
 _INTERVALS, _TOL = 40, 1e-8
 
-#: Logarithm of the distance: that of the longest and of the shortest step, and how near a member must be to what is wanted. The most
+#: Of the logarithm of the distance: the longest and the shortest step, and how near a member must be to what is wanted. The most
 #: steps to one distance.
 _STEP, _SHORTEST, _NEAR_ENOUGH, _MOST_STEPS = 1.5, 0.01, 0.1, 200
 
@@ -109,7 +109,7 @@ def cycles_beside(
         found.append(cycle)
         approach.append(np.linalg.norm(cycle.orbit.stages - rest_point(there, saddle), axis=-1).min())
     if (np.diff(approach) < 0).any():
-        raise ConvergenceError("period law: the cycles found do not approach the saddle: they do not belong to this homoclinic orbit")
+        raise ConvergenceError("period law: the cycles found do not approach the saddle: they do not belong to it")
     return found[::-1], family.below, np.array(approach[::-1])
 
 
@@ -171,7 +171,7 @@ class _Family:
     def _stop(self, distance):
         side = "below" if self.below else "above"
         raise ConvergenceError(
-            f"period law: no cycle found beyond the distance {distance:g} {side} the homoclinic parameter: the family turns back or ends"
+            f"period law: no cycle beyond the distance {distance:g} {side} the homoclinic parameter: the family turns back or ends"
         )
 
 

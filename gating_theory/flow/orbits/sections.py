@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +17,7 @@ from ...support.checks import instance, integer, real, real_array
 from ...support.types import Progress as Wanted
 from ..flow import LONGEST, Flow
 from ..program.compiled import compiled_flow
-from .trajectories import ERROR_WEIGHTS, STAGE_WEIGHTS, advance
+from .trajectories import advance
 
 __all__ = ["PoincareSection", "poincare_section"]
 
@@ -230,101 +228,18 @@ def _mean_level(flow, state, normal, rtol):
 
 
 def _crossings(flow, state, normal, level, direction, n_points, t_max, rtol, progress):
-    run = _compiled(flow.cell, flow.n_units)
+    from .section_kernels import cross
+
+    field = compiled_flow(flow.cell, flow.n_units).argument("field")
     points, times = np.empty((n_points, flow.dim)), np.empty(n_points)
     state, clock, count = np.array(state), np.array([0.0, _FIRST_STEP]), np.zeros(1, dtype=np.int64)
     with Progress(progress, n_points, "crossing") as tell:
         # compiled code cannot be interrupted: some steps at a time
         while clock[0] < t_max and count[0] < n_points:
-            run(state, clock, flow.flat, normal, level, direction, t_max, rtol, _STEPS, points, times, count)
+            cross(field, state, clock, flow.flat, normal, float(level), direction, t_max, rtol, _STEPS, points, times, count)
             tell(int(count[0]) - tell.done)
             if not np.abs(state).max() < _AWAY:
                 raise ConvergenceError("the trajectory runs away: a component exceeds 1e6", state)
             if not clock[1] > 1e-12:
                 raise ConvergenceError(f"the steps become too small to go on ({clock[1]:.1g}): raise rtol", state)
     return points[: count[0]].copy(), times[: count[0]].copy(), state
-
-
-@lru_cache(maxsize=64)
-def _compiled(cell, n_units):
-    import numba
-
-    field = compiled_flow(cell, n_units).field
-    A, E = STAGE_WEIGHTS, ERROR_WEIGHTS
-
-    @numba.njit(error_model="numpy")
-    def attempt(state, k, p, h, rtol, trial):
-        """One step of length h from a state whose velocity is k[0]; its error in units of the tolerance."""
-        d = state.shape[0]
-        for s in range(1, 7):
-            for i in range(d):
-                value = 0.0
-                for r in range(s):
-                    value += A[s, r] * k[r, 0, i]
-                trial[0, i] = state[i] + h * value
-            field(trial, p, k[s])
-        error = 0.0
-        for i in range(d):
-            value = 0.0
-            for r in range(7):
-                value += E[r] * k[r, 0, i]
-            error = max(error, abs(h * value) / (rtol * (1e-3 + max(abs(state[i]), abs(trial[0, i])))))
-        return error
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def cross(state, clock, p, normal, level, direction, time, rtol, steps, points, times, count):
-        d = state.shape[0]
-        k, trial = np.empty((7, 1, d)), np.empty((1, d))
-        t, h = clock[0], clock[1]
-        for i in range(d):
-            trial[0, i] = state[i]
-        field(trial, p, k[0])
-        for _ in range(steps):
-            if t >= time or count[0] >= points.shape[0] or not h > 1e-12:
-                break
-            error = attempt(state, k, p, h, rtol, trial)
-            if error <= 1.0:
-                before = after = -level
-                for i in range(d):
-                    before += normal[i] * state[i]
-                    after += normal[i] * trial[0, i]
-                if (before < 0.0 <= after and direction >= 0) or (after <= 0.0 < before and direction <= 0):
-                    # the same step, cut until it ends on the plane: regula falsi of Illinois on its length
-                    low, high, at_low, at_high, side, cut = 0.0, h, before, after, 0, h
-                    for _ in range(60):
-                        if high - low <= 4e-16 * h or at_high == at_low:
-                            break
-                        cut = (low * at_high - high * at_low) / (at_high - at_low)
-                        attempt(state, k, p, cut, rtol, trial)
-                        there = -level
-                        for i in range(d):
-                            there += normal[i] * trial[0, i]
-                        if abs(there) <= 1e-15 * (1.0 + abs(level)):
-                            break
-                        if (there < 0.0) == (before < 0.0):
-                            low, at_low = cut, there
-                            if side == 1:
-                                at_high *= 0.5
-                            side = 1
-                        else:
-                            high, at_high = cut, there
-                            if side == -1:
-                                at_low *= 0.5
-                            side = -1
-                    for i in range(d):
-                        points[count[0], i] = trial[0, i]
-                    times[count[0]] = t + cut
-                    count[0] += 1
-                    attempt(state, k, p, h, rtol, trial)
-                t += h
-                lost = False
-                for i in range(d):
-                    state[i] = trial[0, i]
-                    lost = lost or not abs(state[i]) < math.inf
-                    k[0, 0, i] = k[6, 0, i]
-                if lost:
-                    break
-            h *= min(5.0, max(0.2, 0.9 * (error + 1e-10) ** -0.2)) if error == error else 0.2
-        clock[0], clock[1] = t, h
-
-    return cross
