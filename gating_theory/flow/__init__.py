@@ -34,6 +34,7 @@ from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclini
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -42,6 +43,7 @@ from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
     from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.sections import plot_section
 
 __all__ = [
     "Attractors",
@@ -70,6 +72,7 @@ __all__ = [
     "Periodic",
     "PeriodicResponse",
     "Piecewise",
+    "PoincareSection",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -99,6 +102,8 @@ __all__ = [
     "plot_bifurcations",
     "plot_curves",
     "plot_portrait",
+    "plot_section",
+    "poincare_section",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
@@ -116,4 +121,8 @@ def __getattr__(name: str) -> Any:
         from ..plotting import flows
 
         return getattr(flows, name)
+    if name == "plot_section":
+        from ..plotting import sections
+
+        return sections.plot_section
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
