@@ -79,10 +79,10 @@ def test_refused(change, error, match):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_every_change_of_the_topology_is_explained(seed):
     rng = np.random.default_rng(seed)
-    scale = (2.0, 4.0, 8.0)[seed % 3]
+    scale = (16.0, 4.0, 8.0)[seed % 3]
     flow = GRUFlow(
         U_h=scale * rng.standard_normal((2, 2)),
         U_r=0.5 * scale * rng.standard_normal((2, 2)),
