@@ -138,6 +138,7 @@ loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
 bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
 curve: gt.flow.BifurcationCurve = gt.flow.continue_bifurcation(bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0)))
+plane: gt.flow.BifurcationPlane = gt.flow.bifurcation_plane(flow, ["b_h[0]", "b_h[1]"], [[-1.0, 1.0], [-1.0, 1.0]])
 special: gt.flow.Codim2Point = curve.points[0]
 branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])
 orbits: gt.flow.CycleBranch = gt.flow.continue_cycle(flow, "b_h[0]", [-1.0, 1.0], loop)

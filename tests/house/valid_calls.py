@@ -524,6 +524,11 @@ CALLS = {
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
     ),
+    "flow.bifurcation_plane": lambda t: (
+        gt.flow.bifurcation_plane,
+        {"flow": t.branch.flow, "paths": ("U_h[0,0]", "b_z[0]"), "bounds": ((1.5, 2.5), (-1.0, 1.0)), "kinds": ["pitchfork"]}
+        | {"lines": 1, "step": 1.0, "max_step": 0.2, "progress": None},
+    ),
     "flow.continue_bifurcation": lambda t: (
         gt.flow.continue_bifurcation,
         {
