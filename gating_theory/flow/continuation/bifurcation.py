@@ -1,34 +1,37 @@
-"""Bifurcations: what they are, and those of fixed points located between two neighbours of a curve and typed [JSP]."""
+"""Bifurcations: what they are, the test functions of those of fixed points, and their types [JSP]."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ..flow import require_fixed
 from ..line import Path
 from ..program.taylor import parameter_slope
-from .curve import newton_onto_curve, sign_change
+from .extended import turning_eigenvalue
 from .normal_forms import normal_form
 
 if TYPE_CHECKING:
     from ..flow import Flow
     from ..orbits.collocation import Orbit
+    from .extended import Critical
 
-__all__ = ["Bifurcation", "fixed_point_tests", "locate"]
+__all__ = ["COUNTS", "Bifurcation", "classified", "fixed_point_tests"]
 
-#: A quadratic coefficient below this part of the cubic one (or of 1) is 0: a pitchfork, not transcritical.
-_ZERO = 1e-6
+#: What is counted along a curve beside its test functions, and the kinds of points at which several may change at once.
+COUNTS = {"unstable": ("branch", "hopf"), "map_unstable": ("branch", "flip", "neimark_sacker")}
 
-#: At a vertical tangent, a quadratic coefficient below this part of the cubic one: the pitchfork's own branch, no fold.
-_NO_FOLD = 1e-4
+#: A scaled second derivative along the critical direction below this is 0: a pitchfork, not transcritical.
+_STRAIGHT = 1e-6
 
-#: Imaginary parts below are rounding, and a complex pair further than this from the critical circle or axis is not critical.
-_REAL, _CRITICAL = 1e-9, 1e-6
+#: An error that is printed beside a value.
+_WORTH_SAYING = 1e-10
+
+#: Parameters and states of one and the same bifurcation, found twice.
+_SAME_VALUE, _SAME_STATE = 1e-9, 1e-7
 
 
 @result("flow.Bifurcation")
@@ -39,8 +42,9 @@ class Bifurcation:
     Attributes
     ----------
     kind : str
-        "fold", "pitchfork", "transcritical" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
-        "cycle_fold", "period_doubling", "torus" (cycles).
+        "fold", "pitchfork", "transcritical", "multiple" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
+        "cycle_fold", "period_doubling", "torus" (cycles). "multiple": several eigenvalues
+        vanish at once, as symmetries enforce, and several branches cross.
     path : str or Line, value : float
         The parameter, and where.
     state : (dim,) array
@@ -49,7 +53,8 @@ class Bifurcation:
     coefficient : float
         Normal-form coefficient of the fixed point's bifurcation: first Lyapunov coefficient (hopf, with |q| = 1, <p, q> = 1), real
         part of the cubic coefficient turned back by the multiplier (neimark_sacker), cubic coefficient (flip, pitchfork),
-        quadratic coefficient (fold, transcritical). nan for cycles.
+        quadratic coefficient (fold, transcritical). nan for cycles, and where there is none: several eigenvalues critical at once,
+        a double zero, a strong resonance of a map.
     frequency : float
         hopf: imaginary part of the eigenvalue; neimark_sacker: angle of the multiplier, so that 2 pi/frequency is steps a
         turn; else nan.
@@ -57,6 +62,8 @@ class Bifurcation:
         Whether what is born is stable in the directions that bifurcate (hopf, neimark_sacker, flip, pitchfork).
     period : float, of the cycle; 2 pi/frequency for hopf; else nan
     orbit : Orbit, of the cycle, or None
+    error : float
+        Estimated error of ``value``: rounding errors through the equations of the point. nan where none was estimated.
     """
 
     kind: str
@@ -69,6 +76,7 @@ class Bifurcation:
     supercritical: bool | None = None
     period: float = np.nan
     orbit: Orbit | None = field(default=None, repr=False)
+    error: float = np.nan
 
     as_dict = dict_of
 
@@ -77,8 +85,15 @@ class Bifurcation:
         if self.orbit is None:
             require_fixed(self.flow, self.state)
 
+    def same_as(self, other: Bifurcation) -> bool:
+        """Whether both are one bifurcation of a fixed point, found from two sides."""
+        near = abs(self.value - other.value) < _SAME_VALUE and np.abs(self.state - other.state).max() < _SAME_STATE
+        return self.kind == other.kind and bool(near)
+
     def __str__(self) -> str:
         text = f"{self.kind} at {self.path} = {self.value:.12g}, state ({', '.join(f'{x:.6g}' for x in self.state)})"
+        if self.error > _WORTH_SAYING:
+            text += f", value good to {self.error:.1g}"
         if np.isfinite(self.frequency):
             text += f", frequency {self.frequency:.6g}"
         if np.isfinite(self.period):
@@ -89,7 +104,7 @@ class Bifurcation:
 
 
 def fixed_point_tests(
-    flow: Flow, state: np.ndarray, tangent: np.ndarray, path: Path, step: float
+    flow: Flow, state: np.ndarray, tangent: np.ndarray, path: Path, step: float, size: np.ndarray | None = None
 ) -> tuple[dict[str, float], np.ndarray]:
     """Test functions on a curve of fixed points: where one of them changes sign there is a bifurcation.
 
@@ -100,129 +115,89 @@ def fixed_point_tests(
     tangent : (dim + 1,) array, of the curve
     path : str or Line
     step : float, of the Euler map
+    size : (dim,) array, optional
+        What the equations are divided by: shut gates make some of them tiny without any bifurcation. Default: the norms of their
+        slopes, which are themselves small at some bifurcations.
 
     Returns
     -------
-    tests : {"fold", "branch", "flip", and from two dimensions on "hopf", "neimark_sacker": float}
-        A sign change of "branch" is a pitchfork or a transcritical point.
+    tests : dict
+        "fold", "branch", "flip", and from two dimensions on "hopf", "neimark_sacker": a sign change of "branch" is a pitchfork or a
+        transcritical point. "unstable", "map_unstable": numbers of unstable directions of the flow and of its map.
     values : (dim,) array, eigenvalues of the flow's Jacobian
     """
     J, slope = flow.jacobian(state), parameter_slope(flow, state, path)
     values = np.linalg.eigvals(J)
-    # rows scaled: shut gates make some of them tiny without any bifurcation
     whole = np.column_stack([J, slope])
-    whole = whole / np.maximum(np.linalg.norm(whole, axis=1, keepdims=True), 1e-300)
+    if size is None:
+        size = np.maximum(np.linalg.norm(whole, axis=1), 1e-300)
     multipliers = 1.0 + step * values
-    i, j = np.triu_indices(len(values), 1)
     tests = {
-        "fold": tangent[-1],
-        "branch": np.linalg.det(np.vstack([whole, tangent])),
-        "flip": float(np.prod(1.0 + multipliers).real),
+        "fold": float(tangent[-1]),
+        "branch": float(np.linalg.det(np.vstack([whole / size[:, None], tangent]))),
+        "flip": float(np.prod((1.0 + multipliers) / (1.0 + np.abs(multipliers))).real),
+        "unstable": int((values.real > 0).sum()),
+        "map_unstable": int((np.abs(multipliers) > 1).sum()),
     }
     if len(values) > 1:
-        tests["hopf"] = float(np.prod(values[i] + values[j]).real)
-        tests["neimark_sacker"] = float(np.prod(multipliers[i] * multipliers[j] - 1.0).real)
+        # each factor at its own size: products of many of slow gates would underflow
+        a, b = (values[k] for k in np.triu_indices(len(values), 1))
+        tests["hopf"] = float(np.prod((a + b) / np.maximum(np.abs(a) + np.abs(b), 1e-300)).real)
+        # (mu_a mu_b - 1)/step of the multipliers
+        both = a + b + step * a * b
+        tests["neimark_sacker"] = float(np.prod(both / np.maximum(np.abs(a) + np.abs(b), 1e-300)).real)
     return tests, values
 
 
-def locate(
-    flow: Flow,
-    path: Path,
-    y: np.ndarray,
-    tangent: np.ndarray,
-    before: dict[str, float],
-    new: np.ndarray,
-    after: dict[str, float],
-    step: float,
-) -> list[Bifurcation]:
-    """Bifurcations between two neighbours of a curve, by a bracketed root search along the secant's hyperplanes.
+def classified(critical: Critical, step: float) -> Bifurcation:
+    """The Bifurcation at a critical point.
 
     Parameters
     ----------
-    flow : Flow
-    path : str or Line
-    y, new : (dim + 1,) arrays, the neighbours
-    tangent : (dim + 1,) array, at ``y``
-    before, after : the test functions at the two, from :func:`fixed_point_tests`
+    critical : Critical
     step : float, of the Euler map
-
-    Returns
-    -------
-    list of Bifurcation, in the order of the curve
     """
-    secant = new - y
-    length = np.linalg.norm(secant)
-    if length == 0.0:
-        return []
-    secant = secant / length
-    found = []
-    for kind in after:
-        if not before[kind] * after[kind] < 0:
-            continue
-        point = _root(flow, path, y, secant, length, tangent, kind, step)
-        if point is None:
-            # at a branch point the linear system is singular: a secant step of the test function, and Newton if it can
-            point = y + secant * length * before[kind] / (before[kind] - after[kind])
-            try:
-                point = newton_onto_curve(flow, path, point, secant)[0]
-            except ConvergenceError:
-                pass
-        bifurcation = _classified(flow.replace(path, float(point[-1])), path, point, kind, step)
-        if bifurcation is not None:
-            found.append((float((point - y) @ secant), bifurcation))
-    return [b for _, b in sorted(found, key=lambda pair: pair[0])]
+    here, point, kind = critical.at, critical.point, critical.kind
+    own: dict[str, Any] = {
+        "path": here.path,
+        "value": float(point[-1]),
+        "state": point[:-1],
+        "flow": here.flow,
+        "error": critical.error,
+    }
+    if kind == "branch":
+        kind = _crossing(critical)
+        if kind == "multiple":
+            return Bifurcation(kind, **own)
+    coefficient = _coefficient(here.flow, point[:-1], kind, step) if critical.multiplicity == 1 else np.nan
+    if kind in ("fold", "transcritical"):
+        return Bifurcation(kind, **own, coefficient=coefficient)
+    supercritical = None if np.isnan(coefficient) else bool(coefficient > 0 if kind == "flip" else coefficient < 0)
+    if kind in ("pitchfork", "flip"):
+        return Bifurcation(kind, **own, coefficient=coefficient, supercritical=supercritical)
+    value = turning_eigenvalue(np.linalg.eigvals(here.flow.jacobian(point[:-1])), kind, step)
+    assert value is not None, "a turning pair was found there"
+    if kind == "hopf":
+        frequency = value.imag
+        own["period"] = 2.0 * np.pi / frequency
+    else:
+        frequency = float(np.angle(1.0 + step * value))
+    return Bifurcation(kind, **own, coefficient=coefficient, frequency=frequency, supercritical=supercritical)
 
 
-def _root(flow, path, y, secant, length, tangent, kind, step):
-    """The point at which a test function vanishes; None where Newton fails on the way."""
-    points = {}
+def _crossing(critical):
+    """The kind of a branch point."""
+    n = len(critical.at.rest)
+    left, sizes, right = np.linalg.svd(critical.at.slopes[:, :n])
+    if critical.multiplicity > 1 or (n > 1 and sizes[-2] < _STRAIGHT):
+        return "multiple"
+    bend = np.einsum("i,ijl,j,l", left[:, -1], critical.at.bend[:, :n, :n], right[-1], right[-1])
+    return "pitchfork" if abs(bend) < _STRAIGHT else "transcritical"
 
-    def test(s):
-        point, direction = newton_onto_curve(flow, path, y + s * secant, secant)
-        if direction @ tangent < 0:
-            direction = -direction
-        points[s] = point
-        return fixed_point_tests(flow.replace(path, float(point[-1])), point[:-1], direction, path, step)[0][kind]
 
+def _coefficient(flow, state, kind, step):
+    """The normal form's coefficient; nan where there is none."""
     try:
-        root = sign_change(test, length, xtol=1e-14, rtol=8.9e-16)
-        point = points.get(root)
-        return newton_onto_curve(flow, path, y + root * secant, secant)[0] if point is None else point
-    except ConvergenceError:
-        return None
-
-
-def _classified(here, path, point, kind, step):
-    """The Bifurcation at a point where the test function of a kind vanishes; None where it is none after all."""
-    known = {"path": path, "value": float(point[-1]), "state": point[:-1], "flow": here}
-    if kind in ("hopf", "neimark_sacker"):
-        return _rotating(known, kind, step)
-    state = known["state"]
-    if kind == "flip":
-        coefficient = normal_form(here, state, kind, step)
-        return Bifurcation(kind, **known, coefficient=coefficient, supercritical=coefficient > 0)
-    if kind == "fold":
-        # a pitchfork's own branch stands vertical too, but its quadratic coefficient vanishes
-        quadratic = normal_form(here, state, "fold")
-        if abs(quadratic) < _NO_FOLD * abs(normal_form(here, state, "pitchfork")):
-            return None
-        return Bifurcation(kind, **known, coefficient=quadratic)
-    quadratic, cubic = normal_form(here, state, "transcritical"), normal_form(here, state, "pitchfork")
-    if abs(quadratic) < _ZERO * max(1.0, abs(cubic)):
-        return Bifurcation("pitchfork", **known, coefficient=cubic, supercritical=cubic < 0)
-    return Bifurcation("transcritical", **known, coefficient=quadratic)
-
-
-def _rotating(known, kind, step):
-    """A Hopf or Neimark-Sacker point; None where no complex pair is critical."""
-    here, state = known["flow"], known["state"]
-    values = np.linalg.eigvals(here.jacobian(state))
-    turning = values[values.imag > _REAL]
-    gap = np.abs(turning.real) if kind == "hopf" else np.abs(np.abs(1.0 + step * turning) - 1.0)
-    if not turning.size or gap.min() > _CRITICAL:
-        return None  # two real eigenvalues of opposite sign, or reciprocal multipliers: no bifurcation
-    lam = turning[np.argmin(gap)]
-    coefficient = normal_form(here, state, kind, step)
-    frequency = float(lam.imag) if kind == "hopf" else float(np.angle(1.0 + step * lam))
-    period = 2.0 * np.pi / frequency if kind == "hopf" else np.nan
-    return Bifurcation(kind, **known, coefficient=coefficient, frequency=frequency, supercritical=coefficient < 0, period=period)
+        return normal_form(flow, state, kind, step)
+    except (ValueError, np.linalg.LinAlgError):
+        return np.nan

@@ -19,9 +19,10 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, interval, real, real_array, shown
 from ..flow import LONGEST_STEP, Flow, require_fixed
 from ..line import Line, Path
-from ..program.taylor import parameter_slope
-from .bifurcation import Bifurcation, fixed_point_tests, locate
-from .curve import newton_onto_curve, parameter_bounds
+from .bifurcation import Bifurcation, fixed_point_tests
+from .curve import equations, linearised, newton_onto_curve, parameter_bounds, sign_change
+from .detection import Span, bifurcations_along
+from .extended import Critical, critical_point, crossing_directions
 
 __all__ = ["FixedPointBranch", "continue_fixed_point", "other_branch"]
 
@@ -38,8 +39,15 @@ _JUMP = 2.0
 #: Points before a curve can close on itself.
 _CLOSING = 10
 
-#: Parameters and states in which two sides found one and the same bifurcation.
-_SAME_VALUE, _SAME_STATE = 1e-9, 1e-7
+#: A start is on a singular point where the slopes by the states have a singular value below the first, and the parameter of that
+#: point differs by less than the second.
+_NEARLY_SINGULAR, _ON = 1e-4, 1e-9
+
+#: Distance from a branch point at which directions of branches are looked for where second derivatives do not give them.
+_AROUND = 1e-3
+
+#: Cosine of the angle between directions of one and the same curve.
+_ALONG = 0.99
 
 #: How an end of a branch is rated where the two differ: the worst first.
 _ENDS = ("lost", "left", "points", "closed", "bounds")
@@ -118,8 +126,13 @@ def continue_fixed_point(
 
     Pseudo-arclength continuation with exact derivatives. Folds are where the tangent is vertical, branch points (pitchfork,
     transcritical) where the bordered determinant changes sign, Hopf and Neimark-Sacker where the sum of two eigenvalues or the
-    product of two multipliers minus 1 does and the pair is complex, flips where a multiplier is -1. Each is located to 1e-12 along
-    the curve (branch points to about 1e-8).
+    product of two multipliers minus 1 does and the pair is complex, flips where a multiplier is -1; numbers of unstable directions
+    are followed too, and dips of test functions looked into, so that neighbours do not hide each other. Each is located by Newton's
+    method on an extended system that is regular there, and says its ``error``, 1e-11 as a rule; where even that system is singular
+    the error is that of the steps around it.
+
+    The start may be a bifurcation. Of several branches that cross there the one that runs most along the parameter is followed;
+    :func:`other_branch` gives the others.
 
     Parameters
     ----------
@@ -158,18 +171,19 @@ def continue_fixed_point(
     state = real_array("state", state)
     if state.shape != (flow.dim,):
         raise ValueError(f"state must have shape ({flow.dim},), got {state.shape}")
-    course = _Course(flow, path, low, high, step, max_step, max_points)
-    here = np.append(state, flow.parameter(path))
+    # on a line the flow's own value has rounding errors
+    here = np.append(state, np.clip(flow.parameter(path), low, high))
     if direction is None:
-        here, tangent = _beginning(flow, path, here)
-        sides = [_follow(course, here, s * tangent) for s in (-1.0, 1.0)]
-        sides = [sides[0].reversed(), sides[1]]
+        here, tangents = _beginning(flow, path, here)
     else:
         tangent = real_array("direction", direction, largest=1e100)
         if tangent.shape != here.shape or not tangent.any():
             raise ValueError(f"direction must have shape {here.shape} and not vanish, got {shown(tangent)}")
-        tangent = tangent / np.linalg.norm(tangent)
-        sides = [_follow(course, here, tangent)]
+        tangents = [tangent / np.linalg.norm(tangent)]
+    course = _Course(flow, path, low, high, step, max_step, max_points, equations(flow, path, here).size)
+    sides = [_follow(course, here, tangents[-1])]
+    if len(tangents) > 1 and sides[0].end.code != "closed":
+        sides = [_follow(course, here, tangents[0]).reversed(), *sides]
     return _joined(sides, course)
 
 
@@ -177,11 +191,11 @@ def continue_fixed_point(
 def other_branch(
     bifurcation: Bifurcation, branch: FixedPointBranch, bounds: npt.ArrayLike, *, size: float = 1e-3, **options: Any
 ) -> list[FixedPointBranch]:
-    """Both sides of the branch that crosses at a pitchfork or transcritical point.
+    """Both sides of the branch that crosses at a pitchfork or transcritical point; of all branches that cross at a multiple point.
 
     Parameters
     ----------
-    bifurcation : Bifurcation of kind "pitchfork" or "transcritical"
+    bifurcation : Bifurcation of kind "pitchfork", "transcritical" or "multiple"
     branch : FixedPointBranch that it lies on
     bounds : (low, high) of the parameter
     size : float in (0, 1]
@@ -190,7 +204,9 @@ def other_branch(
 
     Returns
     -------
-    list of two FixedPointBranch
+    list of FixedPointBranch
+        Each begins at a length ``size`` from the point; two, but for sides that are outside the bounds. At a "multiple" point the
+        search for branches is one from many starts: all that it finds.
 
     Raises
     ------
@@ -201,34 +217,32 @@ def other_branch(
     instance("branch", branch, FixedPointBranch)
     size = real("size", size, low=0.0, high=1.0, open_low=True)
     low, high = interval("bounds", bounds)
-    if bifurcation.kind not in ("pitchfork", "transcritical"):
-        raise ValueError(f"bifurcation must be a pitchfork or transcritical, got {bifurcation.kind!r}")
+    if bifurcation.kind not in ("pitchfork", "transcritical", "multiple"):
+        raise ValueError(f"bifurcation must be a pitchfork, transcritical or multiple, got {bifurcation.kind!r}")
     here, path = bifurcation.flow, bifurcation.path
     point = np.append(bifurcation.state, bifurcation.value)
-    across = _crossing_direction(bifurcation, branch, point)
+    critical = _singular_point(here, path, point, ("branch",))
+    if critical is None:
+        raise ConvergenceError(f"continuation: no branches cross at {path} = {bifurcation.value:.12g}", point)
     out = []
-    for sign in (1.0, -1.0):
-        start, tangent = newton_onto_curve(here, path, point + sign * size * across, across, 40)
-        tangent = tangent if tangent @ (start - point) > 0 else -tangent
-        begin = here.replace(path, float(np.clip(start[-1], low, high)))
-        out.append(continue_fixed_point(begin, path, bounds, start[:-1], direction=tangent, **options))
+    for direction in _others(crossing_directions(critical, size), branch, critical.point):
+        start, tangent = newton_onto_curve(here, path, critical.point + size * direction, direction, 40)
+        if low <= start[-1] <= high:
+            begin = here.replace(path, float(start[-1]))
+            out.append(continue_fixed_point(begin, path, bounds, start[:-1], direction=tangent, **options))
     return out
 
 
-def _crossing_direction(bifurcation, branch, point):
-    """Unit vector in the plane that both branches leave the point in, at right angles to the one that is known."""
-    here, path = bifurcation.flow, bifurcation.path
-    rows = np.column_stack([here.jacobian(bifurcation.state), parameter_slope(here, bifurcation.state, path)])
+def _others(directions, branch, point):
+    """Those of the directions in which curves leave a point that are not those of a branch through it."""
     own = np.column_stack([branch.states, branch.values])
-    near = np.argsort(np.linalg.norm(own - point, axis=1))[:2]
-    along = own[near[1]] - own[near[0]]
-    along /= np.linalg.norm(along)
-    _, _, vh = np.linalg.svd(rows)
-    across = vh[-2:].T @ (vh[-2:] @ np.eye(len(point)))
-    across = across - np.outer(along, along @ across)
-    across = across[:, np.argmax(np.linalg.norm(across, axis=0))]
-    across /= np.linalg.norm(across)
-    return across
+    chords = np.diff(own, axis=0)
+    lengths = np.maximum(np.linalg.norm(chords, axis=1), 1e-300)
+    along = np.clip(np.einsum("ij,ij->i", point - own[:-1], chords) / lengths**2, 0.0, 1.0)
+    nearest = int(np.argmin(np.linalg.norm(own[:-1] + along[:, None] * chords - point, axis=1)))
+    cosines = directions @ (chords[nearest] / lengths[nearest])
+    taken = {int(np.argmax(cosines)), int(np.argmin(cosines))}
+    return [d for i, d in enumerate(directions) if i not in taken]
 
 
 # --- one side of a branch
@@ -245,104 +259,145 @@ class _Course:
     step: float
     max_step: float
     max_points: int
+    size: np.ndarray
 
     def tests(self, point, tangent):
         """Test functions and eigenvalues at a point of the curve."""
         here = self.flow.replace(self.path, float(point[-1]))
-        return fixed_point_tests(here, point[:-1], tangent, self.path, self.step)
+        return fixed_point_tests(here, point[:-1], tangent, self.path, self.step, self.size)
+
+    def span(self, start, end, before, after):
+        """The piece of the curve between two points with their test functions."""
+        return Span(
+            self.flow, self.path, self.step, self.size, start, end, {0.0: before, float(np.linalg.norm(end - start)): after}
+        )
 
 
 @dataclass
 class _Side:
     points: np.ndarray
     eigenvalues: np.ndarray
-    bifurcations: list
+    tests: list
     end: Status
 
     def reversed(self):
-        return _Side(self.points[::-1], self.eigenvalues[::-1], self.bifurcations[::-1], self.end)
+        """The same side in the other sense: two of the test functions follow the tangent."""
+        tests = [t | {"fold": -t["fold"], "branch": -t["branch"]} for t in self.tests[::-1]]
+        return _Side(self.points[::-1], self.eigenvalues[::-1], tests, self.end)
 
 
 def _beginning(flow, path, here):
-    """The fixed point near a guess at the flow's own parameter, and the tangent of its curve."""
+    """The fixed point near a guess at the flow's own parameter, and the directions in which its curve leaves it."""
     vertical = np.append(np.zeros(flow.dim), 1.0)
     try:
-        return newton_onto_curve(flow, path, here, vertical, 50)
+        start, tangent = newton_onto_curve(flow, path, here, vertical, 50)
     except ConvergenceError:
+        start = None
+    if start is None or np.linalg.svd(linearised(flow, path, start)[1][:, :-1], compute_uv=False)[-1] < _NEARLY_SINGULAR:
+        critical = _singular_point(flow, path, here if start is None else start, ("branch", "fold"))
+        if critical is not None and abs(critical.point[-1] - here[-1]) < _ON * max(1.0, abs(here[-1])):
+            directions = crossing_directions(critical, _AROUND)
+            along = max(directions, key=lambda d: (round(abs(d[-1]), 6), d[-1]))
+            back = directions[np.argmin(directions @ along)]
+            return critical.point, [back, along] if along @ back < -_ALONG else [along]
+    if start is None:
         raise ConvergenceError(
             f"continuation: no fixed point near {here[:-1].tolist()} at {path} = {here[-1]}", here[:-1]
         ) from None
+    return start, [-tangent, tangent]
+
+
+def _singular_point(flow, path, guess, kinds) -> Critical | None:
+    """The singular point near a guess, the least singular first; None where there is none."""
+    for kind in kinds:
+        for corank in range(1, flow.dim + 1) if kind == "branch" else (1,):
+            try:
+                found = critical_point(flow, path, guess, kind, corank=corank)
+            except (ConvergenceError, np.linalg.LinAlgError):
+                continue
+            if found.crosses:
+                return found
+    return None
 
 
 def _follow(course, start, tangent):
-    flow, path, step = course.flow, course.path, course.step
+    path = course.path
     tests, values = course.tests(start, tangent)
-    points, eigenvalues, found = [start], [values], []
+    points, eigenvalues, known = [start], [values], [tests]
     h, end = _FIRST * course.max_step, Status("points", f"stopped after {course.max_points} points", ok=False)
     while len(points) < course.max_points:
         y = points[-1]
         try:
-            new, turned = _stepped(course, y, tangent, h)
+            new, turned, tests, values = _stepped(course, y, tangent, known[-1], h)
         except ConvergenceError:
             h *= 0.5
             if h < _SHORTEST:
                 end = Status("lost", f"lost at {path} = {y[-1]:.6g}", ok=False)
                 break
             continue
-        if len(points) > _CLOSING and np.linalg.norm(new - start) < 0.5 * h and (start - y) @ tangent > 0:
-            end = Status("closed", "closed on itself")
-            break
+        closed = len(points) > _CLOSING and np.linalg.norm(new - start) < 0.5 * h and (start - y) @ tangent > 0
         outside = not course.low <= new[-1] <= course.high
-        if outside:
+        if closed:
+            end = Status("closed", "closed on itself")
+            new, tests, values = start, known[0], eigenvalues[0]
+        elif outside:
             edge = course.low if new[-1] < course.low else course.high
-            new = _on_bound(course, y, new, edge)
-            if new is None:
+            place = _on_bound(course.span(y, new, known[-1], tests), edge)
+            if place is None:
                 end = Status("left", f"{path} left its bounds", ok=False)
                 break
             end = Status("bounds", f"{path} reached {edge:g}")
-        fresh, values = course.tests(new, turned)
-        found += locate(flow, path, y, tangent, tests, new, fresh, step)
+            new, turned = place
+            if np.linalg.norm(new - y) < _SHORTEST:
+                break  # it began there
+            tests, values = course.tests(new, turned)
         points.append(new)
         eigenvalues.append(values)
-        if outside:
+        known.append(tests)
+        if closed or outside:
             break
         if turned @ tangent > _STRAIGHT:
             h = min(_GROWTH * h, course.max_step)
-        tests, tangent = fresh, turned
-    return _Side(np.array(points), np.array(eigenvalues), found, end)
+        tangent = turned
+    return _Side(np.array(points), np.array(eigenvalues), known, end)
 
 
-def _stepped(course, y, tangent, h):
-    """The next point at length h along the tangent and the tangent there; ConvergenceError where h is too long."""
+def _stepped(course, y, tangent, before, h):
+    """The next point at length h along the tangent, the tangent, test functions and eigenvalues there.
+
+    ConvergenceError where h is too long: a sharp turn, or a jump to another curve, which changes the sign of the determinant
+    without a branch point.
+    """
     new, turned = newton_onto_curve(course.flow, course.path, y + h * tangent, tangent)
     if turned @ tangent < _SHARP or np.linalg.norm(new - y) > _JUMP * h:
         raise ConvergenceError("sharp turn")
-    return new, turned
+    tests, values = course.tests(new, turned)
+    if before["branch"] * tests["branch"] < 0:
+        span = course.span(y, new, before, tests)
+        span.located("branch", 0.0, span.length)
+    return new, turned, tests, values
 
 
-def _on_bound(course, y, new, edge):
-    """The point of the curve at a bound of the parameter, between ``y`` inside and ``new`` outside; None where there is none."""
-    vertical = np.append(np.zeros(course.flow.dim), 1.0)
-    guess = y + (new - y) * (edge - y[-1]) / (new[-1] - y[-1])
-    guess[-1] = edge
+def _on_bound(span, edge):
+    """The point of a piece of a curve at a bound of the parameter, and its tangent; None where there is none."""
     try:
-        return newton_onto_curve(course.flow, course.path, guess, vertical)[0]
+        place = sign_change(lambda s: span.point(s)[0][-1] - edge, span.length, xtol=1e-15, rtol=8.9e-16)
+        point, tangent = span.point(place)
     except ConvergenceError:
-        return None
+        found = _singular_point(span.flow, span.path, span.end, ("branch",))
+        if found is None or abs(found.point[-1] - edge) > _ON * max(1.0, abs(edge)):
+            return None
+        point, tangent = found.point.copy(), span.chord
+    point[-1] = edge
+    return point, tangent
 
 
 def _joined(sides, course):
     points = np.concatenate([sides[0].points, *(s.points[1:] for s in sides[1:])])
     values = np.concatenate([sides[0].eigenvalues, *(s.eigenvalues[1:] for s in sides[1:])])
-    found = []
-    for b in (b for s in sides for b in s.bifurcations):
-        if not any(_same(b, other) for other in found):
-            found.append(b)
+    tests = [t for i, s in enumerate(sides) for t in s.tests[min(i, 1) :]]
+    found = bifurcations_along(course.flow, course.path, course.step, course.size, points, tests, (course.low, course.high))
     ends = [s.end for s in sides]
     text = "; ".join(dict.fromkeys(str(end) for end in ends))
     status = Status(min((end.code for end in ends), key=_ENDS.index), text, all(end.ok for end in ends))
     return FixedPointBranch(course.path, points[:, -1], points[:, :-1], values, found, course.step, course.flow, status)
-
-
-def _same(a, b):
-    return a.kind == b.kind and abs(a.value - b.value) < _SAME_VALUE and np.abs(a.state - b.state).max() < _SAME_STATE

@@ -20,6 +20,10 @@ __all__ = ["normal_form"]
 _AT_REST = 1e-6
 
 
+#: Overlap of a left and a right eigenvector below which the eigenvalue is a double one without a second eigenvector.
+_DEFECTIVE = 1e-6
+
+
 @underflow_is_zero
 def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) -> float:
     """The normal-form coefficient of a fixed point at its bifurcation, from exact second and third derivatives.
@@ -43,7 +47,8 @@ def normal_form(flow: Flow, state: npt.ArrayLike, kind: str, step: float = 1.0) 
     Raises
     ------
     TypeError, ValueError
-        Unknown kind, a state that is no fixed point; for "hopf" and "neimark_sacker" one without a pair of complex eigenvalues.
+        Unknown kind, a state that is no fixed point, a critical eigenvalue that is a double one with a single eigenvector
+        (Bogdanov-Takens); for "hopf" and "neimark_sacker" one without a pair of complex eigenvalues.
     """
     instance("flow", flow, Flow)
     choice("kind", kind, _FORMS)
@@ -127,7 +132,10 @@ def _dual(A, value, q):
     q = q / np.linalg.norm(q)
     values, vectors = np.linalg.eig(A.T)
     p = vectors[:, int(np.argmin(np.abs(values - np.conj(value))))]
-    return q, p / np.conj(np.conj(p) @ q)
+    overlap = np.conj(p) @ q
+    if abs(overlap) < _DEFECTIVE:
+        raise ValueError(f"state has a double eigenvalue, {shown(value)}, with a single eigenvector: there is no such normal form")
+    return q, p / np.conj(overlap)
 
 
 def _real_dual(A, values, vectors, i):

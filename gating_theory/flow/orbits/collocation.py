@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ..program.taylor import parameter_slope
+from ..program.compiled import compiled_flow
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -82,7 +82,7 @@ class Orbit:
 
     as_dict = dict_of
 
-    @property
+    @cached_property
     def _values(self):
         return np.concatenate([self.points[:, None, :], self.stages], axis=1)
 
@@ -122,9 +122,9 @@ class Orbit:
         _, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
         m, h = self.stages.shape[1], np.diff(self.mesh)
         leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
-        jump = leading - np.roll(leading, 1, axis=0)
-        slope = np.abs(jump) / (0.5 * (h + np.roll(h, 1)))[:, None]
-        return (0.5 * (slope + np.roll(slope, -1, axis=0))).max(axis=1), h
+        before = np.arange(-1, len(h) - 1)
+        slope = np.abs(leading - leading[before]) / (0.5 * (h + h[before]))[:, None]
+        return (0.5 * (slope + slope[np.arange(1, len(h) + 1) % len(h)])).max(axis=1), h
 
     def local_error(self) -> float:
         """The largest error of the collocation polynomials between mesh points, estimated; at mesh points it is far smaller."""
@@ -144,6 +144,12 @@ class Orbit:
         mesh[0], mesh[-1] = 0.0, 1.0
         return mesh
 
+    def resolving(self, error: float, fewest: int = 12) -> Orbit:
+        """The same curve on a graded mesh of about as many intervals as this local error takes."""
+        n = len(self.points)
+        wanted = int(np.ceil(n * (max(self.local_error(), 1e-300) / error) ** (1.0 / (self.stages.shape[1] + 1))))
+        return self.rebuilt(self.graded_mesh(max(wanted, fewest)))
+
     @property
     def steps(self) -> np.ndarray:
         """``transfer`` of a solved orbit; ValueError where it is not solved."""
@@ -153,10 +159,11 @@ class Orbit:
 
     def monodromy(self) -> np.ndarray:
         """The derivative of the orbit after one period, (dim, dim), at ``points[0]``."""
-        M = np.eye(self.points.shape[1])
-        for step in self.steps:
-            M = step @ M
-        return M
+        steps = self.steps
+        while len(steps) > 1:  # neighbours are multiplied all at once
+            pairs = steps[1::2] @ steps[: len(steps) // 2 * 2 : 2]
+            steps = np.concatenate([pairs, steps[-1:]]) if len(steps) % 2 else pairs
+        return steps[0]
 
     def multiplier_product(self) -> float:
         """The product of all multipliers, with relative digits however small it is: that of the steps' determinants."""
@@ -189,6 +196,10 @@ class Tangent:
     period: float
     slope: float
 
+    def rebuilt(self, mesh: np.ndarray) -> Tangent:
+        """The same direction on another mesh."""
+        return replace(self, curve=replace(self.curve.rebuilt(mesh), period=self.curve.period))
+
     def reversed(self) -> Tangent:
         """The opposite direction."""
         return Tangent(replace(self.curve, points=-self.curve.points, stages=-self.curve.stages), -self.period, -self.slope)
@@ -213,10 +224,26 @@ class Plane:
     slope: float
     length: float
 
-    def ahead(self, row: np.ndarray, orbit: Orbit, value: float) -> float:
-        """How far an orbit at a value of the parameter is along; ``row`` holds ``stages`` times the weights of the average."""
-        along = np.sum(row * (orbit.stages - self.orbit.stages))
-        return float(along + self.period * (orbit.period - self.orbit.period) + self.slope * (value - self.value))
+
+class _Linear:
+    """A flow near stages: its velocity, Jacobian and slope by a parameter, without a new Flow for each value of the parameter."""
+
+    def __init__(self, flow, path):
+        self.program, self.flat = compiled_flow(flow.cell, flow.n_units), flow.flat
+        self.rates = None if path is None else np.array(flow.rates(path))
+
+    def __call__(self, stages, moved):
+        n, m, d = stages.shape
+        points = np.ascontiguousarray(stages).reshape(-1, d)
+        velocity, jacobian = np.empty((n * m, d)), np.empty((n * m, d * d))
+        slope, flat = velocity, self.flat
+        if self.rates is not None:
+            flat, slope = flat + moved * self.rates, np.empty((n * m, d))
+            flat.flags.writeable = False  # as those of a Flow are: numba compiles for each kind of array
+            self.program.slope(points, flat, self.rates, slope)
+        self.program.field(points, flat, velocity)
+        self.program.jacobian(points, flat, jacobian)
+        return velocity.reshape(n, m, d), jacobian.reshape(n, m, d, d), slope.reshape(n, m, d)
 
 
 def _stage_velocity(orbit):
@@ -235,6 +262,7 @@ def newton(
     tol: float = 1e-11,
     iterations: int = 25,
     tangent: Literal[False] = False,
+    value: float | None = None,
 ) -> tuple[Orbit, Flow]: ...
 
 
@@ -249,6 +277,7 @@ def newton(
     iterations: int = 25,
     *,
     tangent: Literal[True],
+    value: float | None = None,
 ) -> tuple[Orbit, Flow, Tangent]: ...
 
 
@@ -261,6 +290,7 @@ def newton(
     tol: float = 1e-11,
     iterations: int = 25,
     tangent: bool = False,
+    value: float | None = None,
 ) -> tuple[Orbit, Flow] | tuple[Orbit, Flow, Tangent]:
     """Newton's method for a closed orbit on a fixed mesh.
 
@@ -278,6 +308,8 @@ def newton(
     iterations : int
     tangent : bool
         Also return the direction in which the orbit changes along its family (needs ``path``).
+    value : float, optional
+        Guess of the parameter. Default: its value in ``flow``.
 
     Returns
     -------
@@ -289,33 +321,33 @@ def newton(
     """
     from .condensation import newton_step
 
-    m = orbit.stages.shape[1]
-    _, b, _, D, end = gauss_scheme(m)
+    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
     weight = h[:, None, None] * b[None, :, None]
-    rows = weight * _stage_velocity(reference)[None]
-    corner = np.zeros((1, 1))
+    rows, anchors = weight * _stage_velocity(reference)[None], reference.stages[None]
+    corner, below = np.zeros((1, 1)), np.zeros(1)
     if plane is not None:
-        rows = np.concatenate([rows, weight * plane.stages[None]])
+        rows, anchors = np.concatenate([rows, weight * plane.stages[None]]), np.stack([anchors[0], plane.orbit.stages])
         corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
-    last = np.inf
+    linear, last = _Linear(flow, path), np.inf
+    start = 0.0 if path is None else flow.parameter(path)
+    value = start if value is None else value
     for iteration in range(iterations):
         U, T = orbit.stages, orbit.period
-        slope = U if path is None else parameter_slope(flow, U, path)
-        below = [-np.sum(rows[0] * (U - reference.stages))]
-        if plane is not None and path is not None:
-            below.append(plane.length - plane.ahead(rows[1], orbit, flow.parameter(path)))
-        system = (h, T, D, end, orbit.points, U, flow(U), flow.jacobian(U), slope, rows, corner, np.array(below))
-        solved, du, dU, dq, transfer = newton_step(*system)
+        if plane is not None:
+            ahead = plane.period * (T - plane.orbit.period) + plane.slope * (value - plane.value)
+            below = np.array([0.0, plane.length - ahead])
+        at_stages = linear(U, value - start)
+        solved, change, du, dU, dq, transfer = newton_step(h, T, D, end, orbit.points, U, *at_stages, rows, anchors, corner, below)
         if not solved:
             raise ConvergenceError("closed orbit: the linear system is singular", orbit)
-        change = max(np.abs(du[0]).max(), np.abs(dU[0]).max(), abs(dq[0, 0]) / max(1.0, abs(T)))
-        if not np.isfinite(change):
+        change = max(change, abs(dq[0, 0]) / max(1.0, abs(T)))
+        if not np.isfinite(change + dq[0, -1]):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
         if path is not None:
-            flow = flow.replace(path, flow.parameter(path) + damping * float(dq[0, 1]))
+            value += damping * float(dq[0, 1])
         points, stages, period = orbit.points + damping * du[0], U + damping * dU[0], float(T + damping * dq[0, 0])
         orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
         if orbit.period <= 0.0 or orbit.period > 1e7:
@@ -326,6 +358,8 @@ def newton(
         last = change
     else:
         raise ConvergenceError(f"closed orbit: no convergence in {iterations} Newton steps (last correction {change:.1e})", orbit)
+    if path is not None:
+        flow = flow.replace(path, value)
     if not tangent:
         return orbit, flow
     period, slope = float(dq[1, 0]), float(dq[1, 1])

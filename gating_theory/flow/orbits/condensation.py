@@ -5,18 +5,16 @@ Nothing here depends on a flow: its values come as arrays, so that numba keeps t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from ...support.machine_code import jit
 
 __all__ = ["newton_step"]
 
-#: For ``njit``; Any, because its overloads name each option.
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_jit = jit(nogil=True, error_model="numpy")
 
 
-@njit(**_OPTIONS)
+@_jit
 def _solve_in_place(A: np.ndarray, size: int) -> bool:
     """Solve the square system in the first ``size`` columns of A for the others, which the solutions replace; False if singular."""
     width = A.shape[1]
@@ -47,7 +45,7 @@ def _solve_in_place(A: np.ndarray, size: int) -> bool:
     return True
 
 
-@njit(**_OPTIONS)
+@_jit
 def _upper_triangular(W: np.ndarray, columns: int) -> None:
     """Householder reflections that make the first columns of W upper triangular: no product of transfer matrices ever grows."""
     height, width = W.shape
@@ -72,7 +70,7 @@ def _upper_triangular(W: np.ndarray, columns: int) -> None:
         W[k, k] = alpha
 
 
-@njit(**_OPTIONS)
+@_jit
 def _equation(row: np.ndarray, own: int, ends: np.ndarray, a: int, d: int) -> None:
     """Component a of du_{j+1} - transfer_j du_j - (columns of the numbers) = gap, with du_j in the columns from ``own`` on."""
     for c in range(row.size):
@@ -86,7 +84,7 @@ def _equation(row: np.ndarray, own: int, ends: np.ndarray, a: int, d: int) -> No
     row[row.size - 1] = ends[0]
 
 
-@njit(**_OPTIONS)
+@_jit
 def newton_step(
     h: np.ndarray,
     period: float,
@@ -98,9 +96,10 @@ def newton_step(
     jacobian: np.ndarray,
     slope: np.ndarray,
     rows: np.ndarray,
+    anchors: np.ndarray,
     corner: np.ndarray,
     below: np.ndarray,
-) -> tuple[bool, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[bool, float, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Newton's correction of a closed orbit, and the direction in which its conditions allow it to move.
 
     Parameters
@@ -110,12 +109,13 @@ def newton_step(
     points : (n, d) array, stages : (n, m, d) array, the orbit
     velocity : (n, m, d) array, jacobian : (n, m, d, d) array, slope : (n, m, d) array of the flow at the stages
         ``slope`` by the parameter; read where there are two conditions.
-    rows : (q, n, m, d) array, corner : (q, q) array, below : (q,) array
-        Conditions sum(rows dU) + corner (dT, dp) = below, for q = 1 or 2 unknown numbers.
+    rows, anchors : (q, n, m, d) arrays, corner : (q, q) array, below : (q,) array
+        Conditions sum(rows (stages + dU - anchors)) + corner (dT, dp) = below, for q = 1 or 2 unknown numbers.
 
     Returns
     -------
     solved : bool, False where the system is singular
+    change : float, the largest correction of a state
     du : (2, n, d) array, dU : (2, n, m, d) array, dq : (2, q) array
         First the correction; then what solves the same equations with zero on the right but for 1 in the last condition.
     transfer : (n, d, d) array, derivatives of the orbit across each interval
@@ -131,7 +131,7 @@ def newton_step(
     t = np.empty(d)
     on_points = np.zeros((q, n, d))  # the conditions once the stages are gone
     corner, below = corner.copy(), below.copy()
-    failed = False, du, dU, dq, transfer
+    failed = False, np.inf, du, dU, dq, transfer
 
     # --- stages: what they are at given points, period and parameter
     for j in range(n):
@@ -171,7 +171,7 @@ def newton_step(
             for k in range(m):
                 for a in range(d):
                     weight = rows[i, j, k, a]
-                    below[i] -= weight * S[j, k * d + a, 0]
+                    below[i] -= weight * (stages[j, k, a] - anchors[i, j, k, a] + S[j, k * d + a, 0])
                     for b in range(d):
                         on_points[i, j, b] += weight * S[j, k * d + a, 1 + b]
                     for p in range(q):
@@ -254,4 +254,10 @@ def newton_step(
                     for p in range(q):
                         value += S[j, row, 1 + d + p] * dq[s, p]
                     dU[s, j, k, a] = value
-    return True, du, dU, dq, transfer
+    change = 0.0
+    for j in range(n):
+        for a in range(d):
+            change = max(change, abs(du[0, j, a]))
+            for k in range(m):
+                change = max(change, abs(dU[0, j, k, a]))
+    return True, change if np.isfinite(du[0].sum() + dU[0].sum()) else np.inf, du, dU, dq, transfer

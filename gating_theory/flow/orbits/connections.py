@@ -102,7 +102,7 @@ def _left_spaces(flow, saddle):
 
 
 def _eliminated(flow, orbit, paths):
-    """Newton's equations inside all intervals: change of the stages by rounding, by the left end, by the parameters, (n, m, d, .)."""
+    """Newton's equations inside all intervals: how the stages change by themselves, with the left end, with the parameters."""
     n, m, d = orbit.stages.shape
     D = gauss_scheme(m)[3]
     h, T, U = np.diff(orbit.mesh), orbit.period, orbit.stages
@@ -329,8 +329,8 @@ def converged_connection(connection: Connection, path: Path, tol: float = _STILL
     Returns
     -------
     Connection, float
-        The longest one, and the error of the parameter: its change with the last refinement of the mesh, and with the doubling of the
-        time that the orbit spends near the saddles.
+        The longest one, and the error of the parameter: its change with the last refinement of the mesh and with the doubling of
+        the time that the orbit spends near the saddles.
 
     Raises
     ------

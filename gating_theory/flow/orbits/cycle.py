@@ -20,7 +20,7 @@ from ..flow import LONGEST, Flow
 from . import collocation
 from .trajectories import advance
 
-__all__ = ["Cycle", "cycle_from_orbit", "fastest_state", "find_cycle", "limit_cycle", "measured_cycle"]
+__all__ = ["Cycle", "cycle_from_orbit", "fastest_state", "find_cycle", "floquet_multipliers", "limit_cycle", "measured_cycle"]
 
 #: Extent (largest range of a coordinate) below which a closed orbit counts as a point.
 _POINT = 1e-5
@@ -217,6 +217,29 @@ def _covering(orbit, extent):
     return 1
 
 
+def floquet_multipliers(flow: Flow, orbit: collocation.Orbit) -> np.ndarray:
+    """The multipliers of a solved orbit without the trivial one, largest modulus first; (dim - 1,) complex array.
+
+    In two dimensions: the product of the determinants of all steps. In more: the eigenvalues of the monodromy matrix across the
+    velocity, which it maps onto itself; so the trivial one never has to be told from another one near 1.
+
+    Parameters
+    ----------
+    flow : Flow
+    orbit : collocation.Orbit, solved
+    """
+    if flow.dim == 2:
+        return np.array([orbit.multiplier_product()], dtype=complex)
+    values = np.linalg.eigvals(_from_velocity(flow, orbit)[1:, 1:]).astype(complex)
+    return values[np.argsort(-np.abs(values))]
+
+
+def _from_velocity(flow, orbit):
+    """The monodromy matrix in an orthonormal basis that begins with the velocity."""
+    basis = np.linalg.svd(flow(orbit.points[0])[None])[2]
+    return basis @ orbit.monodromy() @ basis.T
+
+
 def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
     """The Cycle of a solved orbit: its multipliers, and the checks on them.
 
@@ -226,18 +249,10 @@ def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
     orbit : collocation.Orbit, solved
     error : float, of the period
     """
-    M = orbit.monodromy()
-    J = flow.jacobian(orbit.stages)
-    growth = orbit.period * orbit.average(np.trace(J, axis1=-2, axis2=-1))
-    if flow.dim == 2:
-        multipliers = np.array([orbit.multiplier_product()], dtype=complex)
-        trivial = float(np.trace(M) - multipliers[0].real)
-    else:
-        values = np.linalg.eigvals(M).astype(complex)
-        place = int(np.argmin(np.abs(values - 1.0)))
-        trivial = float(values[place].real)
-        multipliers = np.delete(values, place)
-        multipliers = multipliers[np.argsort(-np.abs(multipliers))]
+    multipliers = floquet_multipliers(flow, orbit)
+    M = _from_velocity(flow, orbit)
+    trivial = float(np.trace(M) - multipliers[0].real) if flow.dim == 2 else float(M[0, 0])
+    growth = orbit.period * orbit.average(np.trace(flow.jacobian(orbit.stages), axis1=-2, axis2=-1))
     status = Status("converged")
     if flow.dim > 2 and abs(trivial - 1.0) > _DRIFT:
         text = f"converged; the trivial multiplier came out as {trivial:.8g}: the others have no more digits than that"

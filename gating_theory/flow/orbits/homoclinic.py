@@ -158,8 +158,8 @@ class Homoclinic:
         kind = "saddle-focus" if self.focus else "saddle"
         return (
             f"homoclinic orbit at {self.path} = {self.value:.13g} ({self.error:.0e}), {kind} "
-            f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {_complex(up)}, lambda_s = {_complex(down)}, saddle quantity "
-            f"{self.saddle_quantity:.6g}, saddle index {self.saddle_index:.6g}"
+            f"({', '.join(f'{x:.6g}' for x in self.saddle)}), lambda_u = {_complex(up)}, lambda_s = {_complex(down)}, "
+            f"saddle quantity {self.saddle_quantity:.6g}, saddle index {self.saddle_index:.6g}"
         )
 
 
@@ -277,25 +277,51 @@ def heteroclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -
     """
     found, error = converged_connection(guess, path)
     first, last = found.saddles
-    values = [_eigenvalues(found.flow, saddle) for saddle in (first, last)]
-    return Heteroclinic(path, found.flow.parameter(path), error, first, last, *values, found.flow, found.orbit, bisected)
+    flow = found.flow
+    left, reached = _eigenvalues(flow, first), _eigenvalues(flow, last)
+    return Heteroclinic(path, flow.parameter(path), error, first, last, left, reached, flow, found.orbit, bisected)
 
 
-def _arguments(flow, path, bracket, side, t_max, tol, **saddles):
-    """What both searches check."""
+@dataclass(frozen=True)
+class _Search:
+    """Checked arguments of both searches."""
+
+    flow: Flow
+    path: Path
+    bracket: np.ndarray
+    branches: tuple[int, ...]
+    t_max: float
+    tol: float
+    saddles: list[np.ndarray]
+
+    @property
+    def middle(self):
+        return self.flow.replace(self.path, 0.5 * float(np.sum(self.bracket)))
+
+    def connection(self, ends, kind):
+        """A rough connection, the value of the bisection and the width of its last bracket."""
+        found = bisected_connection(self.flow, self.path, self.bracket, ends, self.branches, self.t_max, self.tol)
+        if found is None:
+            low, high = self.bracket
+            raise ValueError(
+                f"bracket must enclose a {kind} parameter, but the manifold has one fate at both ends of {(low, high)}"
+            )
+        guess, _, value, width = found
+        return guess, value, width
+
+
+def _search(flow, path, bracket, side, t_max, tol, **saddles):
     instance("flow", flow, Flow)
     bracket = interval("bracket", bracket)
     branches = (1, -1) if side is None else (sign("side", side),)
     t_max, tol = real("t_max", t_max, low=0.0, high=LONGEST, open_low=True), real("tol", tol, low=0.0)
-    path = flow.along(path)
-    middle = flow.replace(path, 0.5 * float(np.sum(bracket)))
-    at = []
+    search = _Search(flow, flow.along(path), bracket, branches, t_max, tol, [])
     for name, saddle in saddles.items():
         saddle = real_array(name, saddle, largest=1e6)
         if saddle.shape != (flow.dim,):
             raise ValueError(f"{name} must have shape ({flow.dim},), got {saddle.shape}")
-        at.append(rest_point(middle, saddle))
-    return path, bracket, branches, t_max, tol, middle, at
+        search.saddles.append(rest_point(search.middle, saddle))
+    return search
 
 
 def _agreed(found, width):
@@ -321,8 +347,8 @@ def homoclinic(
     """The parameter at which a saddle is connected to itself: its one-dimensional manifold returns to it.
 
     Found by bisection on the side on which the manifold leaves the saddle after its return; where only the stable manifold is
-    one-dimensional it is followed backwards in time. Then the orbit is solved as a boundary value problem, which gives the value and
-    its error.
+    one-dimensional it is followed backwards in time. Then the orbit is solved as a boundary value problem, which gives the value
+    and its error.
 
     Parameters
     ----------
@@ -351,18 +377,15 @@ def homoclinic(
     TypeError, ValueError : arguments that are not allowed, or a bracket whose two ends share their fate
     ConvergenceError : no such saddle there, its manifold does not come back, or no orbit connects it to itself
     """
-    path, bracket, branches, t_max, tol, middle, (saddle,) = _arguments(flow, path, bracket, side, t_max, tol, saddle=saddle)
-    start = one_dimensional(middle, saddle)
+    search = _search(flow, path, bracket, side, t_max, tol, saddle=saddle)
+    start = one_dimensional(search.middle, search.saddles[0])
 
     def ends(here):
         own = one_dimensional(here, start.saddle, start.clock, like=start.vector)
         return own, own
 
-    found = bisected_connection(flow, path, bracket, ends, branches, t_max, tol)
-    if found is None:
-        raise ValueError(f"bracket must enclose a homoclinic parameter, but the manifold has one fate at both ends of {bracket}")
-    guess, _, value, width = found
-    return _agreed(homoclinic_from(guess, path, value), width)
+    guess, value, width = search.connection(ends, "homoclinic")
+    return _agreed(homoclinic_from(guess, search.path, value), width)
 
 
 @underflow_is_zero
@@ -379,8 +402,8 @@ def heteroclinic(
 ) -> Heteroclinic:
     """The parameter at which an orbit leads from one saddle to another.
 
-    Both must have a one-dimensional unstable manifold, or both a one-dimensional stable one. A connection from a saddle to a sink, or
-    from a source to a saddle, exists at all parameters nearby and is no such event: it is the unstable or stable manifold itself.
+    Both must have a one-dimensional unstable manifold, or both a one-dimensional stable one. A connection from a saddle to a sink,
+    or from a source to a saddle, exists at all parameters nearby: it is the unstable or stable manifold itself.
 
     Parameters
     ----------
@@ -405,16 +428,15 @@ def heteroclinic(
         needs no parameter or more than one.
     ConvergenceError : no fixed points there, the manifold does not come near, or no orbit connects them
     """
-    path, bracket, branches, t_max, tol, middle, saddles = _arguments(
-        flow, path, bracket, side, t_max, tol, from_saddle=from_saddle, to_saddle=to_saddle
-    )
+    search = _search(flow, path, bracket, side, t_max, tol, from_saddle=from_saddle, to_saddle=to_saddle)
+    middle, saddles = search.middle, search.saddles
     if np.abs(saddles[0] - saddles[1]).max() < 1e-8:
         raise ValueError("to_saddle must be another fixed point than from_saddle: see homoclinic")
     up = [int((_eigenvalues(middle, saddle).real > 0).sum()) for saddle in saddles]
     if up[0] != up[1] or up[0] not in (1, flow.dim - 1):
         raise ValueError(
-            "from_saddle and to_saddle must both have one unstable direction, or both one stable direction, for a connection at isolated "
-            f"parameters; they have {up[0]} and {up[1]} unstable directions of {flow.dim}"
+            "from_saddle and to_saddle must both have one unstable direction, or both one stable direction, for a connection at "
+            f"isolated parameters; they have {up[0]} and {up[1]} unstable directions of {flow.dim}"
         )
     clock = 1 if up[0] == 1 else -1
     start = [one_dimensional(middle, saddle, clock) for saddle in saddles]
@@ -423,8 +445,5 @@ def heteroclinic(
         own = [one_dimensional(here, s.saddle, clock, like=s.vector) for s in start]
         return (own[0], own[1]) if clock > 0 else (own[1], own[0])
 
-    found = bisected_connection(flow, path, bracket, ends, branches, t_max, tol)
-    if found is None:
-        raise ValueError(f"bracket must enclose a heteroclinic parameter, but the manifold has one fate at both ends of {bracket}")
-    guess, _, value, width = found
-    return _agreed(heteroclinic_from(guess, path, value), width)
+    guess, value, width = search.connection(ends, "heteroclinic")
+    return _agreed(heteroclinic_from(guess, search.path, value), width)

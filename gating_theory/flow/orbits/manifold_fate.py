@@ -101,7 +101,7 @@ def one_dimensional(flow: Flow, guess: np.ndarray, clock: int = 0, like: np.ndar
 
 
 def _fate(flow, origin, target, branch, t_max):
-    """Side of ``target.left`` on which the manifold leaves the target after its first approach; when it is nearest, and how near."""
+    """Side of ``target.left`` on which the manifold leaves the target after its approach; when it is nearest, and how near."""
     clock = origin.clock
     chunk = 0.1 / max(1e-3, np.abs(origin.eigenvalues).max())
     # the beginning, where nothing happens, in one go
@@ -218,9 +218,7 @@ def manifold_orbit(flow: Flow, origin: OneDimensional, target: OneDimensional, b
     start = origin.saddle + _ENTER * branch * origin.vector
     run = flow.integrate(start, clock * time, rtol=1e-11, atol=1e-13, dense_output=True)
     if near > _RETURNED * np.ptp(run.y, axis=1).max():
-        raise ConvergenceError(
-            f"the manifold does not run into the saddle: it stays at a distance of {near:.3g}", near
-        )
+        raise ConvergenceError(f"the manifold does not run into the saddle: it stays at a distance of {near:.3g}", near)
 
     def curve(times):
         own = np.ravel(times) if clock > 0 else np.ravel(times) - time

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
-from ..flow import Flow
 from ..line import Path
 from . import collocation
 from .connections import Connection, rest_point, with_ends_at
@@ -22,13 +21,14 @@ from .cycle import Cycle, cycle_from_orbit
 __all__ = ["PeriodLaw", "cycles_beside"]
 
 #: Distance from the saddle, in units of the extent, at which the homoclinic orbit is closed to the first cycle.
-_CLOSED_AT = 1e-3
+_CLOSED_AT = 1e-4
 
 #: Mesh intervals of a loop. Newton's tolerance on the way.
-_INTERVALS, _TOL = 60, 1e-9
+_INTERVALS, _TOL = 40, 1e-8
 
-#: Steps in the period, in units of the time in which the distance halves, and at most so many of them.
-_STEP, _MOST_STEPS = 1.0, 200
+#: Of the logarithm of the distance: the longest and the shortest step, and how near a member must be to what is wanted. The most
+#: steps to one distance.
+_STEP, _SHORTEST, _NEAR_ENOUGH, _MOST_STEPS = 1.5, 0.01, 0.1, 200
 
 #: Distance of the first cycle from the homoclinic orbit, in units of the extent, above which it is another one.
 _BESIDE = 0.1
@@ -101,55 +101,78 @@ def cycles_beside(
     ConvergenceError : there is no such cycle at some distance
     """
     flow, saddle = loops[0].flow, loops[0].saddles[0]
-    extent = max(loop.extent for loop in loops)
-    here, orbit = _with_period(flow, path, _closed(loops, _CLOSED_AT))
-    below = here.parameter(path) < value
-    _require_beside(orbit, loops, extent)
-    known = [(abs(here.parameter(path) - value), here, orbit)]
-    # outwards, shorter and shorter, as far as the largest distance
-    passes, step = len(loops), _STEP * np.log(2.0) * len(loops) / rate
-    while known[-1][0] < distances[0]:
-        if len(known) > _MOST_STEPS or known[-1][2].period < 1.5 * step:
-            raise ConvergenceError(f"period law: the cycles do not reach the distance {distances[0]:g} from the homoclinic parameter")
-        _, here, orbit = known[-1]
-        here, shorter = _with_period(here, path, _shortened(orbit, passes, step))
-        if (here.parameter(path) < value) != below or abs(here.parameter(path) - value) < known[-1][0]:
-            raise ConvergenceError(
-                f"period law: the cycles reach no further than {known[-1][0]:g} from the homoclinic parameter: they turn back there"
-            )
-        known.append((abs(here.parameter(path) - value), here, shorter))
+    family = _Family(loops, path, value, len(loops) / rate)
     found, approach = [], []
-    for d in distances:
-        there = flow.replace(path, value - d if below else value + d)
-        cycle = cycle_from_orbit(there, _guess(known, loops, d, rate))
+    for d in distances[::-1]:
+        there = flow.replace(path, value - d if family.below else value + d)
+        cycle = cycle_from_orbit(there, family.near(d))
         found.append(cycle)
-        saddle = rest_point(there, saddle)
-        approach.append(np.linalg.norm(cycle.orbit.stages - saddle, axis=-1).min())
-        saddle = loops[0].saddles[0]
-    if (np.diff(approach) > 0).any():
-        raise ConvergenceError("period law: the cycles found do not approach the saddle: they do not belong to this homoclinic orbit")
-    return found, below, np.array(approach)
+        approach.append(np.linalg.norm(cycle.orbit.stages - rest_point(there, saddle), axis=-1).min())
+    if (np.diff(approach) < 0).any():
+        raise ConvergenceError("period law: the cycles found do not approach the saddle: they do not belong to it")
+    return found[::-1], family.below, np.array(approach[::-1])
 
 
-def _guess(known, loops, d, rate):
-    """A closed orbit near that at distance d: the nearest one that is known, or the loops themselves."""
-    nearest = min(known, key=lambda k: abs(np.log(k[0] / d)))
-    if d >= known[0][0] * 0.7:
-        return nearest[2]
-    # the loops stand nearer to the saddle by the time that the law adds
-    longer = np.log(known[0][0] / d) / rate
-    ends = _CLOSED_AT
-    period = known[0][2].period + len(loops) * longer
-    for _ in range(30):
-        orbit = _closed(loops, ends)
-        missing = (period - orbit.period) / len(loops)
-        if abs(missing) < 0.02 / rate:
-            break
-        own = loops[0].flow.jacobian(loops[0].saddles[0])
-        rates = np.linalg.eigvals(own).real
-        both = 1.0 / rates[rates > 0].min() - 1.0 / rates[rates < 0].max()
-        ends *= np.exp(-missing / both)
-    return collocation.Orbit(orbit.mesh, orbit.points, orbit.stages, period)
+class _Family:
+    """Cycles beside the loops by their period, the parameter being unknown: {period: (distance, flow, orbit)}."""
+
+    def __init__(self, loops, path, value, slope):
+        self.loops, self.path, self.value, self.slope = loops, path, value, slope
+        first = _closed(loops, _CLOSED_AT)
+        here, orbit = _with_period(loops[0].flow, path, first)
+        _require_beside(orbit, loops)
+        self.below = here.parameter(path) < value
+        self.known = {orbit.period: (abs(here.parameter(path) - value), here, orbit)}
+
+    def near(self, d):
+        """The closed orbit of a member whose distance from the homoclinic parameter is nearly d."""
+        longest_step, steps = _STEP, 0
+        while True:
+            period = min(self.known, key=lambda T: abs(np.log(self.known[T][0] / d)))
+            distance, here, orbit = self.known[period]
+            missing = np.log(distance / d)
+            if abs(missing) < _NEAR_ENOUGH:
+                return orbit
+            steps += 1
+            step = np.sign(missing) * min(abs(missing), longest_step) * self.slope
+            try:
+                if steps > _MOST_STEPS or not 0.0 < -step < 0.4 * period and step < 0.0:
+                    raise ConvergenceError("step")
+                here, new = self._with(here, orbit, period + step)
+            except ConvergenceError:
+                longest_step *= 0.5
+                if longest_step < _SHORTEST or steps > _MOST_STEPS:
+                    self._stop(distance)
+                continue
+            place = here.parameter(self.path) - self.value
+            if (place < 0) != self.below or (abs(place) < distance) != (step > 0):
+                self._stop(distance)
+            self.known[new.period] = (abs(place), here, new)
+
+    def _with(self, here, orbit, period):
+        """The member of a period, from a neighbour, or from the loops themselves where these stand nearer."""
+        try:
+            return _with_period(here, self.path, collocation.Orbit(orbit.mesh, orbit.points, orbit.stages, period))
+        except ConvergenceError:
+            return _with_period(here, self.path, self._loops_of(period))
+
+    def _loops_of(self, period):
+        """The loops, cut off so that one after the other they last a period."""
+        rates = np.linalg.eigvals(self.loops[0].flow.jacobian(self.loops[0].saddles[0])).real
+        both = len(self.loops) * (1.0 / rates[rates > 0].min() - 1.0 / rates[rates < 0].max())
+        size, orbit = _CLOSED_AT, None
+        for _ in range(30):
+            orbit = _closed(self.loops, size)
+            if abs(orbit.period - period) < 1e-2 * both:
+                break
+            size *= np.exp((orbit.period - period) / both)
+        return collocation.Orbit(orbit.mesh, orbit.points, orbit.stages, period)
+
+    def _stop(self, distance):
+        side = "below" if self.below else "above"
+        raise ConvergenceError(
+            f"period law: no cycle beyond the distance {distance:g} {side} the homoclinic parameter: the family turns back or ends"
+        )
 
 
 def _closed(loops, size):
@@ -170,11 +193,6 @@ def _closed(loops, size):
     return collocation.from_curve(curve, starts[-1], _INTERVALS * len(parts))
 
 
-def _shortened(orbit, passes, step):
-    """A guess of the cycle whose period is shorter by ``step``."""
-    return collocation.Orbit(orbit.mesh, orbit.points, orbit.stages, orbit.period - step)
-
-
 def _with_period(flow, path, orbit):
     """The cycle of this very period, the parameter being unknown instead."""
     plane = collocation.Plane(orbit, flow.parameter(path), np.zeros_like(orbit.stages), 1.0, 0.0, 0.0)
@@ -185,10 +203,10 @@ def _with_period(flow, path, orbit):
     return here, orbit
 
 
-def _require_beside(orbit, loops, extent):
+def _require_beside(orbit, loops):
     """ConvergenceError unless a closed orbit and the loops lie near one another."""
     states = np.concatenate([loop.orbit.stages.reshape(-1, loop.orbit.stages.shape[-1]) for loop in loops])
     own = orbit.stages.reshape(-1, orbit.stages.shape[-1])
     gaps = np.linalg.norm(states[:, None] - own[None], axis=-1)
-    if max(gaps.min(axis=0).max(), gaps.min(axis=1).max()) > _BESIDE * extent:
+    if max(gaps.min(axis=0).max(), gaps.min(axis=1).max()) > _BESIDE * max(loop.extent for loop in loops):
         raise ConvergenceError("period law: the closed orbit found does not belong to the homoclinic orbit")

@@ -1,0 +1,264 @@
+"""Places on a branch of cycles: an orbit with the direction in which its family goes on; where branches begin, how they step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from ..flow import Flow
+from ..line import Path
+from ..orbits import collocation
+from ..orbits.collocation import Orbit, Plane, Tangent
+from ..orbits.condensation import newton_step
+from ..orbits.cycle import Cycle, floquet_multipliers
+from .bifurcation import Bifurcation
+
+__all__ = ["LOCAL_ERROR", "Place", "at_cycle", "at_fold", "at_hopf", "at_single", "at_switch"]
+
+#: Newton's tolerance along a branch, and the local error of collocation polynomials; periods are better by orders of magnitude.
+_TOL, LOCAL_ERROR = 1e-10, 1e-6
+
+#: Rms size of the first orbit from a Hopf point, and its mesh intervals.
+_BORN, _BORN_INTERVALS = 0.02, 12
+
+#: Rms distance of the first orbit from the one it branches off, in units of that orbit's rms size, and how often it is halved.
+_SWITCHED, _HALVED = 0.02, 6
+
+#: Phases of a period at which its halves are compared.
+_PHASES = 48
+
+#: The part of the local error that a branch begins with.
+_PART = 0.1
+
+#: Solutions of the bordered system that the critical direction takes: the first guess of it is a rough one.
+_PASSES = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """An orbit of a branch, the flow at its parameter, and the direction in which the branch goes on."""
+
+    flow: Flow
+    path: Path
+    orbit: Orbit
+    tangent: Tangent
+
+    @cached_property
+    def value(self) -> float:
+        """The parameter."""
+        return self.flow.parameter(self.path)
+
+    @cached_property
+    def multipliers(self) -> np.ndarray:
+        """(dim - 1,) complex array, without the trivial one."""
+        return floquet_multipliers(self.flow, self.orbit)
+
+    @cached_property
+    def halves(self) -> np.ndarray:
+        """What the second half of the period differs from the first one in, at some phases."""
+        states = self.orbit(np.arange(_PHASES) / _PHASES)
+        return states[: _PHASES // 2] - states[_PHASES // 2 :]
+
+    @property
+    def size(self) -> float:
+        """Rms distance of the orbit from its mean."""
+        return _size(self.orbit)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """(dim,) array, the state averaged over time."""
+        return self.orbit.average(self.orbit.stages)
+
+    def ahead(self, h: float) -> Place:
+        """The place at length h along the tangent, its tangent in the same sense; ConvergenceError where there is none."""
+        orbit, tangent, path = self.orbit, self.tangent, self.path
+        guess = replace(
+            orbit,
+            points=orbit.points + h * tangent.curve.points,
+            stages=orbit.stages + h * tangent.curve.stages,
+            period=orbit.period + h * tangent.period,
+        )
+        if guess.period <= 0:
+            raise ConvergenceError("the period vanishes", orbit)
+        plane = Plane(orbit, self.value, tangent.curve.stages, tangent.period / orbit.period**2, tangent.slope, h)
+        value = self.value + h * tangent.slope
+        new, here, turned = collocation.newton(
+            self.flow, guess, path, plane, reference=orbit, tol=_TOL, iterations=10, tangent=True, value=value
+        )
+        return Place(here, path, new, turned.reversed() if turned.overlap(tangent) < 0 else turned)
+
+    def at(self, value: float) -> Place:
+        """The place of the branch at a value of the parameter, from this one as the guess; its tangent in the same sense."""
+        zero = np.zeros_like(self.orbit.stages)
+        plane = Plane(self.orbit, value, zero, 0.0, 1.0, 0.0)
+        new, moved, turned = collocation.newton(
+            self.flow, self.orbit, self.path, plane, tol=_TOL, iterations=15, tangent=True, value=value
+        )
+        return Place(moved, self.path, new, turned.reversed() if turned.overlap(self.tangent) < 0 else turned)
+
+    def regraded(self, n: int) -> Place:
+        """The same place on a graded mesh of n intervals: to begin the next step with, not solved again."""
+        mesh = self.orbit.graded_mesh(n)
+        return Place(self.flow, self.path, self.orbit.rebuilt(mesh), self.tangent.rebuilt(mesh))
+
+
+def _size(orbit):
+    spread = orbit.stages - orbit.average(orbit.stages)
+    return float(np.sqrt(orbit.average(np.sum(spread**2, axis=-1))))
+
+
+def at_cycle(flow: Flow, cycle: Cycle, path: Path, direction: int) -> Place:
+    """The place of a cycle, its tangent in the direction in which the parameter goes.
+
+    Parameters
+    ----------
+    flow : Flow
+    cycle : Cycle of the family of ``flow``
+    path : str or Line
+    direction : 1 or -1
+    """
+    zero = np.zeros_like(cycle.orbit.stages)
+    plane = Plane(cycle.orbit, flow.parameter(path), zero, 0.0, 1.0, 0.0)
+    orbit, here, tangent = collocation.newton(flow, cycle.orbit, path, plane, tol=_TOL, tangent=True)
+    return Place(here, path, orbit, tangent.reversed() if tangent.slope * direction < 0 else tangent)
+
+
+def at_fold(bifurcation: Bifurcation, direction: int) -> Place:
+    """The place of a fold of cycles, its tangent towards larger and longer cycles, or smaller and shorter ones.
+
+    Parameters
+    ----------
+    bifurcation : Bifurcation of kind "cycle_fold"
+    direction : 1 or -1
+    """
+    orbit = _orbit_of(bifurcation)
+    outward = (orbit.stages - orbit.average(orbit.stages)) / _size(orbit)
+    plane = Plane(orbit, bifurcation.value, outward, 1.0 / orbit.period**2, 0.0, 0.0)
+    orbit, here, tangent = collocation.newton(bifurcation.flow, orbit, bifurcation.path, plane, tol=_TOL, tangent=True)
+    return Place(here, bifurcation.path, orbit, tangent if direction > 0 else tangent.reversed())
+
+
+def at_hopf(bifurcation: Bifurcation) -> Place:
+    """The first place beside a Hopf point, its tangent in the direction in which the family grows.
+
+    Parameters
+    ----------
+    bifurcation : Bifurcation of kind "hopf"
+    """
+    orbit, unit = _small_orbit(bifurcation)
+    # the plane is measured from the fixed point itself
+    still = replace(orbit, stages=np.broadcast_to(bifurcation.state, orbit.stages.shape))
+    plane = Plane(still, bifurcation.value, unit, 0.0, 0.0, _BORN)
+    return _beside(bifurcation, orbit, plane)
+
+
+def _beside(bifurcation, orbit, plane):
+    """The place at the length of a plane away from a bifurcation, its tangent away from it."""
+    orbit, here, tangent = collocation.newton(
+        bifurcation.flow, orbit, bifurcation.path, plane, tol=_TOL, iterations=40, tangent=True
+    )
+    away = plane.length * np.sum(np.diff(orbit.mesh)[:, None, None] * tangent.curve.stages * plane.stages)
+    return Place(here, bifurcation.path, orbit, tangent.reversed() if away < 0 else tangent)
+
+
+def _small_orbit(bifurcation):
+    """A small closed orbit in the critical plane of a Hopf point, and the direction in which the family grows."""
+    here, state = bifurcation.flow, bifurcation.state
+    values, vectors = np.linalg.eig(here.jacobian(state))
+    turning = np.where(values.imag > 0, np.abs(values.imag - bifurcation.frequency), np.inf)
+    q = vectors[:, int(np.argmin(turning))]
+    period = 2.0 * np.pi / bifurcation.frequency
+
+    def ring(times):
+        phase = np.exp(2j * np.pi * np.asarray(times) / period)
+        return (phase[..., None] * q).real
+
+    scale = _BORN / _size(collocation.from_curve(ring, period, _BORN_INTERVALS))
+    orbit = collocation.from_curve(lambda t: state + scale * ring(t), period, _BORN_INTERVALS)
+    return orbit, (orbit.stages - state) / _BORN
+
+
+def at_switch(bifurcation: Bifurcation, direction: int) -> Place:
+    """The first place of the other branch at a period doubling (cycles of twice the period), or where branches cross.
+
+    Parameters
+    ----------
+    bifurcation : Bifurcation of kind "period_doubling" or "cycle_crossing"
+    direction : 1 or -1, the side of a crossing; those of a period doubling are the same cycles
+
+    Raises
+    ------
+    ConvergenceError : no cycle of the other branch close by
+    """
+    orbit = _orbit_of(bifurcation).resolving(_PART * LOCAL_ERROR)
+    turns = 2 if bifurcation.kind == "period_doubling" else 1
+    orbit = _passed(orbit, turns)
+    critical = _critical_direction(bifurcation.flow, orbit, turns)
+    length = direction * _SWITCHED * _size(orbit)
+    for _ in range(_HALVED):
+        plane = Plane(orbit, bifurcation.value, critical.stages, 0.0, 0.0, length)
+        guess = replace(orbit, points=orbit.points + length * critical.points, stages=orbit.stages + length * critical.stages)
+        try:
+            return _beside(bifurcation, guess, plane)
+        except ConvergenceError:
+            length *= 0.5
+    raise ConvergenceError(f"no cycle of the other branch was found beside the {bifurcation.kind}", orbit.points[0])
+
+
+def at_single(place: Place) -> Place:
+    """The cycle passed twice that the orbit of a place is close to, passed once, at the same parameter.
+
+    Parameters
+    ----------
+    place : Place
+    """
+    orbit = place.orbit
+    period = 0.5 * orbit.period
+
+    def middle(times):
+        phase = 0.5 * np.asarray(times) / period
+        return 0.5 * (orbit(phase) + orbit(phase + 0.5))
+
+    single = collocation.from_curve(middle, period, max(_BORN_INTERVALS, len(orbit.points) // 2))
+    plane = Plane(single, place.value, np.zeros_like(single.stages), 0.0, 1.0, 0.0)
+    single, here, tangent = collocation.newton(place.flow, single, place.path, plane, tol=_TOL, tangent=True)
+    return Place(here, place.path, single, tangent)
+
+
+def _orbit_of(bifurcation):
+    if bifurcation.orbit is None:
+        raise ValueError(f"start must hold the orbit of its cycle, got {bifurcation}")
+    return bifurcation.orbit
+
+
+def _passed(orbit, turns):
+    """The same closed curve, run through several times."""
+    mesh = np.concatenate([[0.0], *((k + orbit.mesh[1:]) / turns for k in range(turns))])
+    points, stages = (np.concatenate([a] * turns) for a in (orbit.points, orbit.stages))
+    return Orbit(mesh, points, stages, orbit.period * turns)
+
+
+def _critical_direction(flow, orbit, turns):
+    """The periodic solution of the linearised flow beside the velocity, of rms 1; it changes its sign from turn to turn.
+
+    The linear system of the orbit, bordered by a forcing in place of the parameter: at the bifurcation none is needed.
+    """
+    _, b, _, D, end = collocation.gauss_scheme(orbit.stages.shape[1])
+    h = np.diff(orbit.mesh)
+    weight = h[:, None, None] * b[None, :, None]
+    velocity = flow(orbit.stages)
+    signs = np.where(orbit.mesh[:-1] < 0.5 - 1e-12, 1.0, -1.0) if turns == 2 else np.ones(h.size)
+    # any direction to begin with: all components alike, and across the velocity
+    guess = signs[:, None, None] * (1.0 + np.roll(velocity, 1, axis=-1) / np.abs(velocity).max())
+    system = (h, orbit.period, D, end, orbit.points, orbit.stages, velocity, flow.jacobian(orbit.stages))
+    none = np.zeros((2, *velocity.shape)), np.zeros((2, 2)), np.zeros(2)
+    for _ in range(_PASSES):
+        solved, _, points, stages, _, _ = newton_step(*system, guess, weight * np.stack([velocity, guess]), *none)
+        if not solved:
+            raise ConvergenceError("the critical direction of a cycle was not found", orbit.points[0])
+        size = np.sqrt(np.sum(weight * stages[1] ** 2))
+        guess = stages[1] / size
+    return replace(orbit, points=points[1] / size, stages=guess)

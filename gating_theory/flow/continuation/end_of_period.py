@@ -1,0 +1,33 @@
+"""What a branch of cycles ends at where its period diverges [JSP]."""
+
+from __future__ import annotations
+
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance
+from .cycles import CycleBranch
+from .infinite_period import InfinitePeriod, infinite_period
+
+__all__ = ["end_of_period"]
+
+
+@underflow_is_zero
+def end_of_period(branch: CycleBranch) -> InfinitePeriod:
+    """What a branch of cycles ends at, if its period grows to the end: a homoclinic orbit told from a saddle-node on the cycle.
+
+    Parameters
+    ----------
+    branch : CycleBranch
+
+    Returns
+    -------
+    InfinitePeriod
+
+    Raises
+    ------
+    TypeError : no CycleBranch
+    ValueError : the period does not grow to the end of the branch
+    """
+    instance("branch", branch, CycleBranch)
+    if len(branch) < 3 or branch.periods[-1] < branch.periods[-3:].max():
+        raise ValueError(f"branch must end with growing periods, but it ends so: {branch.status}")
+    return infinite_period(branch.last, branch.path, branch.values, branch.periods)

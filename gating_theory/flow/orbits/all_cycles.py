@@ -1,0 +1,44 @@
+"""All limit cycles that a set of starts finds: the stable ones forwards, the repelling ones backwards in time [JSP]."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance
+from ..flow import Flow
+from .attractors import attractors
+from .cycle import Cycle
+from .fates import Fates, backward_landscape
+from .starts import along_manifolds, given_starts, start_box
+
+__all__ = ["cycles"]
+
+
+@underflow_is_zero
+def cycles(
+    flow: Flow, starts: npt.ArrayLike | None = None, *, box: npt.ArrayLike | None = None, t_max: float = np.inf
+) -> list[Cycle]:
+    """The limit cycles that a set of starts finds, the stable ones forwards and the repelling ones backwards in time.
+
+    Parameters, errors: as for :func:`attractors` (flow, starts, box, t_max). In two dimensions every cycle with a multiplier other
+    than 1 attracts in one of the two directions of time; cycles whose basin falls between the starts are missed. In more dimensions
+    cycles of saddle type are not found this way: follow them from a bifurcation (``continue_cycle``).
+
+    Returns
+    -------
+    list of Cycle, stable ones first, by period
+    """
+    instance("flow", flow, Flow)
+    if flow.dim < 2:
+        return []
+    begin = given_starts(flow, starts, box)
+    forwards = attractors(flow, begin, t_max=t_max)
+    limits = start_box(flow, box)
+    land = backward_landscape(flow, forwards.sinks)
+    # edges of the box run out of it backwards; what matters begins inside, and beside the fixed points
+    inner = limits.mean(axis=1) + 0.95 * (begin.reshape(-1, flow.dim) - limits.mean(axis=1))
+    states = np.concatenate([inner, along_manifolds(flow, land.points, unstable=False)])
+    backwards = Fates(land, states, t_max, backward=True, bound=1.5 * np.abs(limits).max())
+    return sorted(forwards.cycles, key=lambda c: c.period) + sorted(backwards.cycles, key=lambda c: c.period)

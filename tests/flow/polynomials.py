@@ -1,0 +1,52 @@
+"""Textbook vector fields as flows: a cell whose update is a polynomial of its fields."""
+
+import numpy as np
+import sympy as sp
+
+from gating_theory import Cell
+from gating_theory.flow import Flow
+
+_NAMES = ("l", "k", "p", "q", "r")
+_S, *_FIELDS = sp.symbols("s y_l y_k y_p y_q y_r", real=True)
+_L, _K, _P, _Q, _R = _FIELDS
+
+#: ds/dt = l + k + p q r, all fields linear in the state.
+CELL = Cell(name="cubic", state=[_S], fields=dict(zip(_NAMES, _FIELDS)), messages=[_S] * 5, update=[_S + _L + _K + _P * _Q * _R])
+
+
+def cubic(**parts):
+    """A Flow of CELL from U_l, b_l, ..., b_r by name; what is left out is 0."""
+    n = len(next(iter(parts.values())))
+    matrices = {name: np.array(parts.get(f"U_{name}", np.zeros((n, n))), dtype=float) for name in _NAMES}
+    bias = {name: np.array(parts.get(f"b_{name}", np.zeros(n)), dtype=float) for name in _NAMES}
+    return Flow(CELL, matrices, bias)
+
+
+def takens(b1, b2):
+    """Bogdanov-Takens: x' = y, y' = b1 + b2 x + x^2 + x y; b1 is "b_l[1]", b2 is "U_k[1,0]"."""
+    return cubic(U_l=[[0, 1], [0, 0]], b_l=[0, b1], U_k=[[0, 0], [b2, 0]], U_p=[[0, 0], [1, 0]], U_q=[[0, 0], [1, 1]], b_r=[0, 1])
+
+
+def front(a, c):
+    """Travelling fronts of Nagumo's equation: u' = v, v' = -c v - u (1 - u) (u - a); "b_r[1]" is -a, "U_k[1,1]" is -c.
+
+    A front from u = 1 to u = 0 exists exactly at c = sqrt(2) (1/2 - a).
+    """
+    return cubic(
+        U_l=[[0, 1], [0, 0]],
+        U_k=[[0, 0], [0, -c]],
+        U_p=[[0, 0], [-1, 0]],
+        U_q=[[0, 0], [-1, 0]],
+        b_q=[0, 1],
+        U_r=[[0, 0], [1, 0]],
+        b_r=[0, -a],
+    )
+
+
+def sandstede(a, b, mu):
+    """Sandstede's planar field: x' = a x + b y - a x^2, y' = b x + a y - 3/2 x (b x + a y) + mu y; mu is "U_k[1,1]".
+
+    Its homoclinic orbit x^2 (1 - x) = y^2 exists at mu = 0 for all a and b, with eigenvalues a +- b at the saddle, the origin.
+    J. Sandstede, J. Dyn. Diff. Eq. 9 (1997) 269.
+    """
+    return cubic(U_l=[[a, b], [b, a]], U_k=[[0, 0], [0, mu]], U_p=[[1, 0], [1, 0]], U_q=[[1, 0], [b, a]], b_r=[-a, -1.5])
