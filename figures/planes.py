@@ -1,4 +1,4 @@
-"""What two units can do, at a glance: a plane of constant inputs, labelled by proved topology, and portraits of its regions [JSP]."""
+"""What two units can do, at a glance: a plane of constant inputs, labelled by proved topology, and portraits of it [JSP]."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ PORTRAITS = (
 )
 #: Where portraits stand around the map, which fills the middle of four rows and columns.
 _PLACES = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 3), (2, 0), (2, 3), (3, 0), (3, 1), (3, 2), (3, 3)]
+#: A number in the map.
+_MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "0.3", "linewidth": 0.5}
 
 
 def compute(quick, rng, work):
@@ -67,8 +69,7 @@ def draw(data):
     middle = figure.add_subplot(grid[1:3, 1:3])
     flow.plot_topology_map(here, legend=False, ax=middle)
     for number, ((name, place), (row, column)) in enumerate(zip(PORTRAITS, _PLACES), start=1):
-        middle.annotate(str(number), place, ha="center", va="center", fontsize=6, zorder=9,
-                        bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "0.3", "linewidth": 0.5})  # fmt: skip
+        middle.annotate(str(number), place, ha="center", va="center", fontsize=6, zorder=9, bbox=_MARK)
         ax = figure.add_subplot(grid[row, column])
         network = here.at(*place)
         points = network.fixed_points()

@@ -24,8 +24,8 @@ OSCILLATION = {-1: "not settled", 0: "none found", 1: "found", 2: "no sink"}
 #: close, this part of the distance to it.
 _BESIDE, _ARRIVED, _PART = 1e-2, 1e-3, 0.05
 
-#: Starts stand inside the corners, on whose faces a saturated unit never moves; another part of the way in each direction, and askew
-#: beside fixed points, as symmetric networks lead symmetric starts to saddles.
+#: Starts stand inside the corners, on whose faces a saturated unit never moves; another part of the way in each direction, and
+#: askew beside fixed points, as symmetric networks lead symmetric starts to saddles.
 _INSIDE, _ASKEW = (0.95, 0.92, 0.89), (0.1, 0.06, 0.03)
 
 #: How long trajectories are followed, in times of the fastest row of the Jacobian but at least of one step: again and again.

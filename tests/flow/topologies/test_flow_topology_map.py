@@ -55,7 +55,9 @@ def test_oscillations_of_the_family():
     assert plane.oscillation[1].tolist() == [0, 1, 1, 1, 0]
     assert plane.topologies[plane.label[0, 0]] == (0, 1, 0) and plane.oscillation[0, 0] == 2
     # equal update gates change the speed and nothing else
-    slow = topology_map(FAMILY.with_parameters({"b_z[0]": 7.0, "b_z[1]": 7.0}), {"b_h[0]": [0.0, 0.4], "b_h[1]": plane.y}, cycles=True)
+    slow = topology_map(
+        FAMILY.with_parameters({"b_z[0]": 7.0, "b_z[1]": 7.0}), {"b_h[0]": [0.0, 0.4], "b_h[1]": plane.y}, cycles=True
+    )
     assert np.array_equal(slow.oscillation, plane.oscillation)
 
 
