@@ -142,6 +142,10 @@ class Things:
         return gt.flow.basins(self.bistable, 3)
 
     @cached_property
+    def region(self):
+        return gt.flow.topology_map(self.bistable, {"b_h[0]": [-0.1, 0.1], "gain.h": [0.9, 1.1]})
+
+    @cached_property
     def valley(self):
         return gt.flow.slow_manifold(self.slow, threshold=1e-3)
 
@@ -598,7 +602,20 @@ CALLS = {
         gt.flow.slow_manifold,
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
+    "flow.TopologyMap.at": lambda t: (t.region.at, {"x": 0.0, "y": 1.0}),
+    "flow.TopologyMap.borders": lambda t: (t.region.borders, {"width": 0.1}),
+    "flow.topology_map": lambda t: (
+        gt.flow.topology_map,
+        {
+            "flow": t.bistable,
+            "axes": {"b_h[0]": [-0.1, 0.1], "b_h[1]": [-0.1, 0.1]},
+            "cycles": True,
+            "max_boxes": 1000,
+            "min_width": 1e-9,
+        },
+    ),
     # pictures
+    "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
