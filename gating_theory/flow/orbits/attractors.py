@@ -166,7 +166,7 @@ def attractors(
     t_max = np.inf if t_max == np.inf else real("t_max", t_max, low=0.0, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
     starts = given_starts(flow, starts, box, rng)
-    land = known_landscape(flow, np.linalg.norm(np.ptp(start_box(flow, None), axis=1)))
+    land = known_landscape(flow, float(np.linalg.norm(np.ptp(start_box(flow, None), axis=1))))
     extra = along_manifolds(flow, land.points)
     fates = Fates(land, np.concatenate([starts.reshape(-1, flow.dim), extra]), t_max, rtol)
     return _told(land, fates, starts, len(extra), t_max)

@@ -316,13 +316,15 @@ class Fates:
             left = left[~on]
         tried: list[np.ndarray] = []
         for i in left if look else ():
-            now = self.crowd.states[i]
-            if self.on_irregular[i] >= 0 or any(_passes(path, now) for path in tried):
+            if self.on_irregular[i] >= 0 or any(_passes(path, self.crowd.states[i]) for path in tried):
                 continue
-            path = self.crowd.path(now, max(self.crowd.time[i], 1.0))
-            found = irregular_attractor(self.flow, path)
+            found = irregular_attractor(self.crowd, i)
             if found is None:
-                tried.append(path.states)
+                tried.append(self.crowd.path(self.crowd.states[i], max(self.crowd.time[i], 1.0)).states)
+                continue
+            known = [k for k, other in enumerate(self.irregular) if other.same(found)]
+            if known:
+                self.on_irregular[i] = known[0]
                 continue
             on = found.holds(self.crowd.states[left]) & found.holds(self.crowd.references[left])
             self.on_irregular[left[on]] = self.on_irregular[i] = len(self.irregular)

@@ -14,7 +14,7 @@ from ..proof.attracting import AttractingSet
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["Crowd", "Path"]
+__all__ = ["Crowd", "Path", "step_functions"]
 
 #: Trajectories and steps of one call of compiled code, a fraction of a second.
 _TOGETHER, _STEPS = 64, 2000
@@ -23,11 +23,11 @@ _TOGETHER, _STEPS = 64, 2000
 _FIRST_STEP = 0.05
 
 #: Most steps of a recorded path.
-_RECORDED = 20_000
+_RECORDED = 100_000
 
 
 @lru_cache(maxsize=64)
-def _functions(cell, n_units) -> tuple[Any, Any]:
+def _functions(cell, n_units):
     import numba
 
     compiled = compiled_flow(cell, n_units)
@@ -35,6 +35,11 @@ def _functions(cell, n_units) -> tuple[Any, Any]:
     signature = numba.void(read, line, numba.float64[:, ::1])
     as_argument = numba.cfunc(signature, error_model="numpy")
     return as_argument(compiled.field.py_func), as_argument(compiled.jacobian.py_func)  # type: ignore[attr-defined]
+
+
+def step_functions(flow: Flow) -> tuple[Any, Any]:
+    """Vector field and Jacobian of a flow as the kernels take them: functions (points, p, out)."""
+    return _functions(flow.cell, flow.n_units)
 
 
 class Path:
@@ -132,7 +137,7 @@ class Crowd:
         """
         from .following_kernels import follow
 
-        field, jacobian = _functions(self.flow.cell, self.flow.n_units)
+        field, jacobian = step_functions(self.flow)
         arrays = _packed(sets, self.flow.dim)
         for done in range(0, steps, _STEPS):
             for first in range(0, len(which), _TOGETHER):
@@ -146,13 +151,13 @@ class Crowd:
                 for a, new in zip((self.states, self._clock, self.verdict, self._vectors, self._scalars), own):
                     a[part] = new
 
-    def path(self, state: np.ndarray, time: float) -> Path:
-        """The trajectory from a state over a time, recorded."""
+    def path(self, state: np.ndarray, time: float, coarser: float = 0.1) -> Path:
+        """The trajectory from a state over a time, recorded, with a tolerance so many times that of the crowd."""
         from .following_kernels import record
 
-        field, jacobian = _functions(self.flow.cell, self.flow.n_units)
+        field, jacobian = step_functions(self.flow)
         times, states, speeds = np.empty(_RECORDED), np.empty((_RECORDED, len(state))), np.empty((_RECORDED, len(state)))
-        rtol = 0.1 * self.rtol
+        rtol = coarser * self.rtol
         start = np.array(state, dtype=float)
         n = record(field, jacobian, start, self.flow.flat, float(time), self.sign, rtol, 1e-3 * rtol, times, states, speeds)
         return Path(times[:n], states[:n], speeds[:n])

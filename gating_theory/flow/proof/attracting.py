@@ -36,6 +36,8 @@ _CONDITION = 1e4
 
 #: States at which the Jacobian is sampled where it cannot be enclosed, and the part of the radius that is kept then.
 _SAMPLES, _KEPT = 64, 0.5
+#: Steps up to the largest radius from the smallest at which they are taken.
+_SAMPLED_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,22 @@ def _largest(flow, centre, doubt, bounds: Callable, largest, proved):
             weights = better / better.max()
         return None
 
+    ones = np.ones(len(blocks))
     weights, radius, failed = None, largest, None
-    while (weights := shape_at(radius, np.ones(len(blocks)))) is None:
-        failed, radius = radius, radius * _DOWN
-        if radius < _SMALLEST * largest:
+    if proved:
+        while (weights := shape_at(radius, ones)) is None:
+            failed, radius = radius, radius * _DOWN
+            if radius < _SMALLEST * largest:
+                return None
+    else:  # samples miss what is small: the set grows as long as they show nothing
+        radii = largest * _DOWN ** np.arange(_SAMPLED_STEPS, -1, -1.0)
+        for trial in radii:
+            new = shape_at(trial, ones if weights is None else weights)
+            if new is None:
+                failed = trial
+                break
+            weights, radius = new, trial
+        if weights is None:
             return None
     for _ in range(_BISECTIONS if failed else 0):
         middle = np.sqrt(radius * failed)
