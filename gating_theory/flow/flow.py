@@ -516,6 +516,8 @@ class Flow:
         -------
         (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
         """
+        from .program.stepping_kernels import euler
+
         points, lead = self._points("state", state)
         step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
         n_steps = integer("n_steps", n_steps)
@@ -525,10 +527,10 @@ class Flow:
         states = np.empty((kept, *points.shape))
         states[0] = points
         # compiled code cannot be interrupted: a part of the steps at a time
-        part = max(1, _UNINTERRUPTED // max(1, len(points)))
+        part, field = max(1, _UNINTERRUPTED // max(1, len(points))), self._compiled.argument("field")
         for start in range(0, n_steps, part):
             stop = min(start + part, n_steps)
-            self._compiled.euler(states[start : stop + 1] if trajectory else states, self._flat, step, stop - start)
+            euler(field, states[start : stop + 1] if trajectory else states, self._flat, step, stop - start)
         states = states.reshape(len(states), *lead, self.dim)
         return states if trajectory else states[0]
 

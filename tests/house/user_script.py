@@ -133,6 +133,8 @@ loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
 loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
 bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
+curve: gt.flow.BifurcationCurve = gt.flow.continue_bifurcation(bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0)))
+special: gt.flow.Codim2Point = curve.points[0]
 branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])
 orbits: gt.flow.CycleBranch = gt.flow.continue_cycle(flow, "b_h[0]", [-1.0, 1.0], loop)
 coefficient: float = gt.flow.normal_form(flow, point.state, "hopf")
@@ -149,6 +151,8 @@ valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])
 searched: gt.flow.TopologySearch = gt.flow.search_topologies(10, rng=0)
 catalogue: dict[gt.flow.Topology, gt.flow.GRUFlow] = gt.flow.topology_catalogue()
+kept_in: Path = gt.flow.kernel_directory()
+removed: int = gt.flow.clear_kernels()
 
 # --- pictures
 
@@ -163,4 +167,5 @@ mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3,
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
 axes = gt.flow.plot_basins(regions)
 axes = gt.flow.plot_bifurcations(branch, orbits)
+axes = gt.flow.plot_curves(curve)
 curves: dict[str, list[np.ndarray]] = gt.flow.separatrices(flow)

@@ -110,6 +110,10 @@ class Things:
         return gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1.9 * np.eye(1)), "U_h[0,0]", (1.0, 3.0), [0.0])
 
     @cached_property
+    def curve(self):
+        return gt.flow.continue_bifurcation(self.branch.bifurcations[0], ("U_h[0,0]", "b_z[0]"), ((1, 3), (-1, 1)), max_step=0.2)
+
+    @cached_property
     def cycles_on(self):
         return gt.flow.continue_cycle(self.flow, "b_h[0]", (-0.1, 0.1), self.cycle, max_points=5)
 
@@ -139,6 +143,23 @@ class Things:
             b_h=[0.45, 1.0],
         )
         return gt.flow.homoclinic(flow, "b_h[1]", (1.7, 1.8), [0.246, 0.998])
+
+    @cached_property
+    def front(self):
+        """Travelling fronts of Nagumo's equation: u' = v, v' = k v - u (1 - u) (u - 0.3)."""
+        import sympy as sp
+
+        s, *fields = sp.symbols("s l k p", real=True)
+        line, slope, u = fields
+        cell = gt.Cell(
+            name="front",
+            state=[s],
+            fields={"l": line, "k": slope, "p": u},
+            messages=[s, s, s],
+            update=[s + line + slope - u * (1 - u) * (u - sp.Rational(3, 10))],
+        )
+        matrices = {"l": [[0, 1], [0, 0]], "k": [[0, 0], [0, -0.3]], "p": [[0, 0], [1, 0]]}
+        return gt.flow.Flow(cell, matrices)
 
     @property
     def ax(self):
@@ -465,6 +486,16 @@ CALLS = {
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
     ),
+    "flow.continue_bifurcation": lambda t: (
+        gt.flow.continue_bifurcation,
+        {
+            "start": t.branch.bifurcations[0],
+            "paths": ("U_h[0,0]", "b_z[0]"),
+            "bounds": ((1.0, 3.0), (-1.0, 1.0)),
+            "kind": "pitchfork",
+        }
+        | {"step": 1.0, "max_step": 0.2, "max_points": 10},
+    ),
     "flow.other_branch": lambda t: (
         gt.flow.other_branch,
         {"bifurcation": t.branch.bifurcations[0], "branch": t.branch, "bounds": (1.0, 3.0), "size": 1e-3},
@@ -483,17 +514,17 @@ CALLS = {
         {"flow": t.connection.flow, "path": "b_h[1]", "bracket": (1.7, 1.8), "saddle": [0.246, 0.998], "side": None}
         | {"t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.heteroclinic": lambda t: (
+        gt.flow.heteroclinic,
+        {"flow": t.front, "path": "U_k[1,1]", "bracket": (-0.5, -0.1), "from_saddle": [1, 0], "to_saddle": [0, 0]}
+        | {"side": None, "t_max": 200.0, "tol": 1e-6},
+    ),
+    "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.cycles_on}),
     "flow.lyapunov_spectrum": lambda t: (
         gt.flow.lyapunov_spectrum,
         {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
         | {"progress": None},
     ),
-    "flow.heteroclinic": lambda t: (
-        gt.flow.heteroclinic,
-        {"flow": t.ring_of_saddles, "path": "b_h[0]", "bracket": (-0.1, 0.2), "from_saddle": [-1, 0], "to_saddle": [1, 0]}
-        | {"side": None, "t_max": 200.0, "tol": 1e-6},
-    ),
-    "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.growing}),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
         {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
@@ -520,6 +551,10 @@ CALLS = {
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
         {"branches": t.branch, "coordinate": 0, "stability": "flow", "ax": t.ax},
+    ),
+    "flow.plot_curves": lambda t: (
+        lambda curves, **more: gt.flow.plot_curves(curves, **more),
+        {"curves": t.curve, "legend": True, "ax": t.ax},
     ),
     "flow.plot_portrait": lambda t: (
         gt.flow.plot_portrait,
@@ -573,6 +608,8 @@ LEFT_OUT = {
     "IID.implicit_bytes": "as MatrixLaw",
     "MatrixLaw": "abstract",
     "sigma": "a function of sympy",
+    "flow.clear_kernels": "takes nothing",
+    "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",

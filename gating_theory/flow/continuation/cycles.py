@@ -22,13 +22,12 @@ from .bifurcation import Bifurcation
 from .curve import parameter_bounds
 from .cycle_bifurcations import cycle_tests, locate_on_cycles
 from .cycle_ends import RESOLVED, doubling_passed, hopf_beside, hopf_passed, long_period, period_doubling_beside
-from .cycle_place import at_cycle, at_fold, at_hopf, at_switch
+from .cycle_place import LOCAL_ERROR, at_cycle, at_fold, at_hopf, at_switch
 
 __all__ = ["CycleBranch", "continue_cycle"]
 
-#: Local error of collocation polynomials along a branch; periods are better than this by orders of magnitude. The mesh intervals up
-#: to which it is kept, and the cycles after which the mesh is graded anew.
-_LOCAL, _MOST_INTERVALS, _REGRADED = 1e-6, 400, 4
+#: The most mesh intervals, and the cycles after which the mesh is graded anew.
+_MOST_INTERVALS, _REGRADED = 3000, 4
 
 #: Cosine of the angle between neighbouring tangents below which a step is halved and tried again.
 _SHARP = 0.8
@@ -64,7 +63,7 @@ class CycleBranch:
         "heteroclinic" (the orbit came to rest at saddles, and the period grows with the logarithm of the distance at their rate),
         "saddle_node" (fixed points are born on the cycle, and the period grows with the inverse square root of the distance),
         "period" (longer than ``max_period`` without evidence for one of these; ``text`` says what is known), "points"
-        (``max_points``), "lost" (Newton's method fails). ok for all but the last two.
+        (``max_points``), "lost" (``text`` says why). ok for all but the last two.
     """
 
     path: Path
@@ -135,7 +134,8 @@ def continue_cycle(
     max_points : int
     max_period : float > 0
     direction : 1 or -1
-        Which way the parameter goes at first (from a Cycle); towards larger and longer cycles, or smaller ones (from a fold).
+        From a Cycle: which way the parameter goes at first. From a fold: towards larger and longer cycles, or smaller and shorter
+        ones. From a crossing: one side or the other.
     progress : None, True or callable
         As for ``phase_diagram``.
 
@@ -165,7 +165,10 @@ def continue_cycle(
     check_progress(progress)
     with Progress(progress, max_points, "cycle") as tell:
         place = _beginning(flow, start, path, direction)
-        trail, status = _follow(place, _Course(path, low, high, max_step, max_points, max_period), tell)
+        tests = cycle_tests(place)
+        if isinstance(start, Bifurcation) and start.kind == "cycle_fold":
+            tests |= {"cycle_fold": np.nan, "cycle_crossing": np.nan}  # they vanish here, and have no sign
+        trail, status = _follow(place, tests, _Course(path, low, high, max_step, max_points, max_period), tell)
     return CycleBranch(path, *trail.columns(), trail.found, measured_cycle(trail.place.flow, trail.place.orbit, 0.0), status)
 
 
@@ -177,7 +180,7 @@ def _beginning(flow, start, path, direction):
         return at_hopf(start)
     if start.kind == "cycle_fold":
         return at_fold(start, direction)
-    return at_switch(start)
+    return at_switch(start, direction)
 
 
 def _require_family(flow, own, path):
@@ -245,21 +248,22 @@ class _Trail:
         return np.concatenate([[value, np.log(period)], low, high])
 
 
-def _follow(place, course, tell):
-    trail = _Trail(place)
-    h, tests = _FIRST * course.max_step, cycle_tests(place)
+def _follow(place, tests, course, tell):
+    trail, h = _Trail(place), _FIRST * course.max_step
     while len(trail) < course.max_points:
         n = len(place.orbit.points)
         try:
             new = _stepped(place, h)
-            if new.orbit.local_error() > _LOCAL and n < _MOST_INTERVALS:
+            if new.orbit.local_error() > LOCAL_ERROR:
+                if n > _MOST_INTERVALS:
+                    return trail, _lost(trail, f"{n} mesh intervals do not resolve the orbit")
                 place = place.regraded(int(1.5 * n))  # a finer mesh under the last cycle, and again
                 continue
             end = _other_end(place, new, course)
         except ConvergenceError:
             h *= 0.5
             if h < _SHORTEST:
-                return trail, _lost(trail)
+                return trail, _lost(trail, "Newton's method fails")
             continue
         if end is not None:
             status, last = end
@@ -313,9 +317,9 @@ def _own_end(trail, course):
     return Status("closed", "closed on itself") if trail.closes() else None
 
 
-def _lost(trail):
-    """The Status of a branch that Newton's method cannot follow: beside an infinite period this is its end."""
-    why = trail.long_period()
+def _lost(trail, reason):
+    """The Status of a branch that cannot be followed any further: beside an infinite period this is its end."""
+    why, place = trail.long_period(), trail.place
     if why.code in _LIMITS:
         return why
-    return Status("lost", f"lost at {trail.place.path} = {trail.place.value:.8g}, period {trail.place.orbit.period:.6g}", ok=False)
+    return Status("lost", f"lost at {place.path} = {place.value:.8g}, period {place.orbit.period:.6g}: {reason}", ok=False)

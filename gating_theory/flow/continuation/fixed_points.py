@@ -171,7 +171,8 @@ def continue_fixed_point(
     state = real_array("state", state)
     if state.shape != (flow.dim,):
         raise ValueError(f"state must have shape ({flow.dim},), got {state.shape}")
-    here = np.append(state, flow.parameter(path))
+    # on a line the flow's own value has rounding errors
+    here = np.append(state, np.clip(flow.parameter(path), low, high))
     if direction is None:
         here, tangents = _beginning(flow, path, here)
     else:

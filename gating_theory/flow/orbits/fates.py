@@ -282,7 +282,7 @@ class Fates:
                 bound |= self._bound(left, [cycle])
 
     def _bound(self, left, cycles):
-        """Which trajectories are nearer to one of these cycles than they would be to another one from which they returned so far."""
+        """Which trajectories are so near to one of these cycles that their last return does not point to another one."""
         bound, ratio = np.zeros(len(self.label), dtype=bool), self.crowd.candidates[2]
         for cycle in cycles:
             near = np.maximum(10.0 * ratio[left], _ON_CYCLE) * cycle.extent.max()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,20 +25,10 @@ _FIRST_STEP = 0.05
 _RECORDED = 100_000
 
 
-@lru_cache(maxsize=64)
-def _functions(cell, n_units):
-    import numba
-
-    compiled = compiled_flow(cell, n_units)
-    read, line = (numba.types.Array(numba.float64, n, "C", readonly=True) for n in (2, 1))
-    signature = numba.void(read, line, numba.float64[:, ::1])
-    as_argument = numba.cfunc(signature, error_model="numpy")
-    return as_argument(compiled.field.py_func), as_argument(compiled.jacobian.py_func)  # type: ignore[attr-defined]
-
-
 def step_functions(flow: Flow) -> tuple[Any, Any]:
     """Vector field and Jacobian of a flow as the kernels take them: functions (points, p, out)."""
-    return _functions(flow.cell, flow.n_units)
+    compiled = compiled_flow(flow.cell, flow.n_units)
+    return compiled.argument("field"), compiled.argument("jacobian")
 
 
 class Path:

@@ -23,7 +23,7 @@ _SHRINKS = 0.05
 #: A state within this part of the extent of one of a path's states is on the attractor.
 _NEAR = 0.03
 
-#: Tolerance of that trajectory, in units of the crowd's. A looser one, of 1e-4, locked the two oscillations of a torus by their steps.
+#: Tolerance of that trajectory, in units of the crowd's. A looser one, of 1e-4, locked the oscillations of a torus by their steps.
 _COARSE = 1.0
 
 #: Two are the same where so many of the states of each are on the other.

@@ -1,6 +1,6 @@
 """Neighbourhoods of a sink that a flow enters and does not leave, as large as they can be proved, or as far as samples show.
 
-Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over the segment. In
+Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over it. In
 coordinates y = T (x - x*) that diagonalise the Jacobian at x* (pairs of complex eigenvalues as blocks of two) let m_bb bound the
 logarithmic norm of block b of T J T^-1, and m_bc the norm of block (b, c). Then |y_b| grows at most by sum_c m_bc |y_c|, and if
 M w < 0 for a positive vector w, max_b |y_b| / w_b decreases: every trajectory that starts where it is at most R goes to x*, as
