@@ -11,6 +11,7 @@ from ..flow import Flow
 from ..proof.attracting import AttractingSet, attracting_set, sampled_set, small_box
 from . import collocation
 from .cycle import Cycle, cycle_from_orbit
+from .followed_cycle import followed_cycle
 from .following import Crowd
 from .irregular import Irregular, irregular_attractor
 
@@ -40,8 +41,10 @@ _AT_REST = 1e-4
 _RETURN, _CLOSE_RETURN = 0.02, 1e-3
 #: Searches at one look, other than the last.
 _SEARCHES = 12
-#: Mesh intervals with which Newton's method is tried on a loop.
-_MESHES = (24, 96)
+#: Mesh intervals with which Newton's method is tried on a loop, and the tolerance of the loop, in units of the trajectory's.
+_MESHES = ((40, 0.1), (480, 0.003))
+#: Periods that it is recorded for: one from any state of the first.
+_LAPS = 2.2
 #: Largest distance of a cycle from the trajectory that it was found from, in units of the cycle's extent.
 _BELONGS = 0.5
 #: A loop counts as one that has failed before where it passes within this part of its extent, at a period that differs by less.
@@ -273,10 +276,9 @@ class Fates:
                 break
             if bound[i] or any(abs(period[i] - T) < _SAME_PERIOD * T and _passes(path, states[i]) for T, path in failed):
                 continue
-            path = self.crowd.path(states[i], period[i])
-            cycle = self._cycle(path, period[i], self.crowd.states[i])
+            cycle = self._cycle(states[i], period[i], self.crowd.states[i])
             if cycle is None or any(known.same(cycle) for known in self.cycles):
-                failed.append((period[i], path.states))
+                failed.append((period[i], self.crowd.path(states[i], period[i]).states))
             else:
                 self.cycles.append(cycle)
                 bound |= self._bound(left, [cycle])
@@ -289,17 +291,25 @@ class Fates:
             bound[left] |= cycle.distance(self.crowd.states[left]) < near
         return bound
 
-    def _cycle(self, path, period, state):
+    def _cycle(self, begin, period, state):
         """The cycle along a path that nearly closes, if it draws the trajectory that came along it; else None."""
         backward = self.crowd.backward
+        for intervals, coarser in _MESHES:
+            path = self.crowd.path(begin, _LAPS * period, coarser)
+            start = path.slowest(period)
+            time = path.returns(start, period)
+            # the steps of the trajectory know where a relaxation jumps
+            mesh = (path.steps(start, start + time, intervals) - start) / time
 
-        def loop(times):
-            return path(period - times if backward else times)
+            def loop(times, path=path, start=start, time=time):
+                return path(start + time - times if backward else start + times)
 
-        for intervals in _MESHES:
             try:
-                cycle = cycle_from_orbit(self.flow, collocation.from_curve(loop, period, intervals))
+                cycle = cycle_from_orbit(self.flow, collocation.on_mesh(loop, time, 1.0 - mesh[::-1] if backward else mesh))
             except (ConvergenceError, np.linalg.LinAlgError):
+                found = None if backward else followed_cycle(self.flow, path, start, time, coarser * self.crowd.rtol)
+                if found is not None:
+                    return found
                 continue
             size = np.abs(cycle.multipliers)
             draws = (size > 1.0).all() if backward else (size < 1.0).all()

@@ -53,6 +53,31 @@ class Path:
         out = (1 - s) ** 2 * ((1 + 2 * s) * a + s * h * va) + s**2 * ((3 - 2 * s) * b - (1 - s) * h * vb)
         return out.reshape(*np.shape(times), self.states.shape[1])
 
+    def slowest(self, time: float) -> float:
+        """When it is slowest before this time: where a period that is not quite right does least harm."""
+        return float(self.times[np.linalg.norm(self.speeds[self.times <= time], axis=1).argmin()])
+
+    def returns(self, start: float, period: float) -> float:
+        """The time near a period after which it is back where it was at the start, as its own steps have it."""
+        x, v = self(np.array([start, start]))[0], self.speeds[max(0, int(np.searchsorted(self.times, start)) - 1)]
+        near = np.abs(self.times - start - period) < 0.1 * period
+        if not near.any():
+            return period
+        k = int(np.flatnonzero(near)[np.linalg.norm(self.states[near] - x, axis=1).argmin()])
+        low, high = self.times[max(0, k - 1)], self.times[min(len(self.times) - 1, k + 1)]
+        if not (self(np.array([low]))[0] - x) @ v < 0.0 < (self(np.array([high]))[0] - x) @ v:
+            return period
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if (self(np.array([middle]))[0] - x) @ v < 0.0 else (low, middle)
+        return float(0.5 * (low + high) - start)
+
+    def steps(self, start: float, end: float, n: int) -> np.ndarray:
+        """Times from start to end between which lie equal numbers of steps: (n + 1,) array, fewer where there are fewer steps."""
+        inside = self.times[(self.times > start) & (self.times < end)]
+        times = np.concatenate([[start], inside, [end]])
+        return times[np.linspace(0, len(times) - 1, min(n, len(times) - 1) + 1).round().astype(int)]
+
 
 class Crowd:
     """Trajectories from many starts, followed together; each keeps its own clock, and remembers where it nearly came back to.
