@@ -19,14 +19,17 @@ from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
+from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
+from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
+from .orbits.forced import PeriodicResponse, periodic_response, stroboscopic
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
@@ -45,6 +48,7 @@ __all__ = [
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
+    "BifurcationPlane",
     "Codim2Point",
     "Cycle",
     "CycleBranch",
@@ -61,7 +65,11 @@ __all__ = [
     "Line",
     "MapAttractor",
     "MapAttractors",
+    "Noise",
     "PeriodLaw",
+    "Periodic",
+    "PeriodicResponse",
+    "Piecewise",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -70,6 +78,7 @@ __all__ = [
     "attractors",
     "basins",
     "clear_kernels",
+    "bifurcation_plane",
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
@@ -85,6 +94,7 @@ __all__ = [
     "map_attractors",
     "normal_form",
     "other_branch",
+    "periodic_response",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -94,6 +104,7 @@ __all__ = [
     "separatrices",
     "simplify",
     "slow_manifold",
+    "stroboscopic",
     "topology_catalogue",
     "topology_map",
 ]

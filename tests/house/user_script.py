@@ -123,6 +123,10 @@ again: object = gt.load(path)
 
 flow: gt.flow.Flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 also: gt.flow.GRUFlow = gt.flow.simplify(flow)
+pulses: gt.flow.Piecewise = gt.flow.Noise(np.ones((3, 2)), 1.0).sample(10.0, 0.1, rng=0)
+driven: gt.flow.Flow = flow.with_input(gt.flow.Periodic(5.0, sines={"h": [0.5]})).at_time(2.0)
+follows: gt.flow.PeriodicResponse = gt.flow.periodic_response(flow, [0.1, 0.2])
+seen: np.ndarray = gt.flow.stroboscopic(flow, [0.1, 0.2], 3)
 all_points: gt.flow.FlowFixedPoints = flow.fixed_points("certified")
 topology: gt.flow.Topology = all_points.topology
 factor: gt.flow.Line | str = flow.along("gain.h")
