@@ -504,6 +504,7 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
