@@ -264,10 +264,10 @@ def _padded(limits):
 
 def _draw_points(ax, points):
     for kind, (marker, face) in _POINTS.items():
-        states = _in_plane(np.array([p.state for p in points if p.kind == kind]).reshape(-1, points.states.shape[-1]))
-        if len(states):
+        states = [p.state for p in points if p.kind == kind]
+        if states:
             edge = "white" if kind == "saddle" else BLACK
-            ax.plot(*states.T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
+            ax.plot(*_in_plane(np.array(states)).T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
                     markeredgewidth=0.9, linestyle="none", zorder=6, label=kind, clip_on=False)  # fmt: skip
 
 
