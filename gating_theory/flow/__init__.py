@@ -19,6 +19,7 @@ from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
+from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
 from .input import Noise, Periodic, Piecewise
@@ -34,6 +35,7 @@ from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclini
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -42,6 +44,7 @@ from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
     from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.sections import plot_section
 
 __all__ = [
     "Attractors",
@@ -49,6 +52,7 @@ __all__ = [
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
+    "BifurcationPlane",
     "Codim2Point",
     "Cycle",
     "CycleBranch",
@@ -70,6 +74,7 @@ __all__ = [
     "Periodic",
     "PeriodicResponse",
     "Piecewise",
+    "PoincareSection",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -79,6 +84,7 @@ __all__ = [
     "basin_intervals",
     "basins",
     "clear_kernels",
+    "bifurcation_plane",
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
@@ -99,6 +105,8 @@ __all__ = [
     "plot_bifurcations",
     "plot_curves",
     "plot_portrait",
+    "plot_section",
+    "poincare_section",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
@@ -116,4 +124,8 @@ def __getattr__(name: str) -> Any:
         from ..plotting import flows
 
         return getattr(flows, name)
+    if name == "plot_section":
+        from ..plotting import sections
+
+        return sections.plot_section
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

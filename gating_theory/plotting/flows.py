@@ -266,9 +266,9 @@ def _draw_points(ax, points):
     for kind, (marker, face) in _POINTS.items():
         states = [p.state for p in points if p.kind == kind]
         if states:
-            edge = "white" if kind == "saddle" else BLACK
-            ax.plot(*_in_plane(np.array(states)).T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
-                    markeredgewidth=0.9, linestyle="none", zorder=6, label=kind, clip_on=False)  # fmt: skip
+            edge, size = ("white", 6.5) if kind == "saddle" else (BLACK, 5.0)
+            style: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.9, "linestyle": "none"}
+            ax.plot(*_in_plane(np.array(states)).T, marker=marker, markersize=size, zorder=6, label=kind, clip_on=False, **style)
 
 
 #: Pale areas for basins.

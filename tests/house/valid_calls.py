@@ -29,6 +29,10 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def section(self):
+        return gt.flow.poincare_section(self.flow, [0.1, 0.2], level=0.0, n_points=5, transient=20.0)
+
+    @cached_property
     def spectrum(self):
         return gt.Spectrum(self.net.sites(self.state))
 
@@ -521,6 +525,11 @@ CALLS = {
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
     ),
+    "flow.bifurcation_plane": lambda t: (
+        gt.flow.bifurcation_plane,
+        {"flow": t.branch.flow, "paths": ("U_h[0,0]", "b_z[0]"), "bounds": ((1.5, 2.5), (-1.0, 1.0)), "kinds": ["pitchfork"]}
+        | {"lines": 1, "step": 1.0, "max_step": 0.2, "progress": None},
+    ),
     "flow.continue_bifurcation": lambda t: (
         gt.flow.continue_bifurcation,
         {
@@ -560,9 +569,18 @@ CALLS = {
         {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
         | {"progress": None},
     ),
+    "flow.poincare_section": lambda t: (
+        gt.flow.poincare_section,
+        {"flow": t.flow, "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3, "direction": 1, "transient": 50.0}
+        | {"t_max": 500.0, "rtol": 1e-6, "progress": None},
+    ),
+    "flow.PoincareSection.return_map": lambda t: (t.section.return_map, {"coordinate": 0}),
+    "flow.PoincareSection.distinct": lambda t: (t.section.distinct, {"tol": 1e-6}),
+    "flow.plot_section": lambda t: (gt.flow.plot_section, {"section": t.section, "coordinate": 0, "returns": True, "ax": t.ax}),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
-        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
+        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_steps": 5000}
+        | {"max_period": 10, "progress": None},
     ),
     "flow.normal_form": lambda t: (
         gt.flow.normal_form,

@@ -22,8 +22,8 @@ def only(branch, *kinds):
 
 
 def agrees(bifurcation, exact):
-    """Within its own estimated error, and that far below 1e-8."""
-    assert bifurcation.error < 1e-10
+    """Within its own estimated error, and that below 1e-8 with room."""
+    assert bifurcation.error < 1e-9
     assert abs(bifurcation.value - exact) <= bifurcation.error + ULP * abs(exact)
     assert bifurcation.flow.parameter(bifurcation.path) == pytest.approx(exact, abs=1e-11)
 
@@ -234,7 +234,7 @@ def critical_equations(bifurcation, step):
 def agrees_with_40_digits(seed):
     rng = np.random.default_rng([3, seed])
     flow, path, bounds = random_path(rng)
-    step = rng.choice([0.5, 1.0, 1.5])
+    step = float(rng.choice([0.5, 1.0, 1.5]))
     branch = continue_fixed_point(flow, path, bounds, flow.fixed_points()[0].state, step=step)
     for b in branch.bifurcations:
         with mp.workdps(40):
