@@ -26,6 +26,7 @@ from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
+from .orbits.basin_intervals import BasinIntervals, basin_intervals
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # what __getattr__ brings
 
 __all__ = [
     "Attractors",
+    "BasinIntervals",
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
@@ -79,6 +81,7 @@ __all__ = [
     "TopologyMap",
     "TopologySearch",
     "attractors",
+    "basin_intervals",
     "basins",
     "clear_kernels",
     "bifurcation_plane",

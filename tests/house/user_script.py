@@ -133,6 +133,7 @@ factor: gt.flow.Line | str = flow.along("gain.h")
 point: gt.flow.FlowFixedPoint = all_points.points[0]
 attracting: gt.flow.Attractors = gt.flow.attractors(flow)
 regions: gt.flow.Basins = gt.flow.basins(flow)
+stretches: gt.flow.BasinIntervals = gt.flow.basin_intervals(flow)
 loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
 loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)

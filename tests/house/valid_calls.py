@@ -98,7 +98,7 @@ class Things:
         return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 
     @cached_property
-    def driven(self):
+    def forced(self):
         return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
 
     @cached_property
@@ -107,7 +107,7 @@ class Things:
 
     @cached_property
     def response(self):
-        return gt.flow.periodic_response(self.driven, [0.0, 0.0])
+        return gt.flow.periodic_response(self.forced, [0.0, 0.0])
 
     @cached_property
     def bistable(self):
@@ -464,10 +464,10 @@ CALLS = {
         t.flow.euler,
         {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True, "start": 0.0, "rng": 0},
     ),
-    "flow.Flow.at_time": lambda t: (t.driven.at_time, {"time": 1.0}),
+    "flow.Flow.at_time": lambda t: (t.forced.at_time, {"time": 1.0}),
     "flow.Flow.with_input": lambda t: (t.flow.with_input, {"input": {"h": [0.1, 0.2]}}),
     "flow.Piecewise.__call__": lambda t: (t.pulse, {"time": [0.5, 1.5]}),
-    "flow.Periodic.__call__": lambda t: (t.driven.input, {"time": 0.5}),
+    "flow.Periodic.__call__": lambda t: (t.forced.input, {"time": 0.5}),
     "flow.Noise.sample": lambda t: (
         gt.flow.Noise(np.ones((1, 2)), 1.0).sample,
         {"stop": 1.0, "step": 0.1, "rng": 0, "start": 0.0},
@@ -475,11 +475,11 @@ CALLS = {
     "flow.PeriodicResponse.states": lambda t: (t.response.states, {"n": 5}),
     "flow.periodic_response": lambda t: (
         gt.flow.periodic_response,
-        {"flow": t.driven, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
+        {"flow": t.forced, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
     ),
     "flow.stroboscopic": lambda t: (
         gt.flow.stroboscopic,
-        {"flow": t.driven, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
+        {"flow": t.forced, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
     ),
     "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
     "flow.Flow.integrate": lambda t: (
@@ -512,6 +512,7 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
