@@ -380,9 +380,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
 
 #: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
-    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK), "hopf": ("o", VERMILLION),
-    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
-    "torus": ("D", GREEN),
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK),
+    "hopf": ("o", VERMILLION), "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE),
+    "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN), "torus": ("D", GREEN),
 }  # fmt: skip
 
 
