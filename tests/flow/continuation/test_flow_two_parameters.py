@@ -131,6 +131,50 @@ class TestNormalForms:
             continue_bifurcation(point, PATHS, ((-1, 1), (-1, 1)))
 
 
+class TestMaps:
+    """Normal forms of maps: the flow's Euler map of step 1 is the cell's own step."""
+
+    bounds = ((-1, 1), (-1, 1))
+
+    def test_generalized_flip(self):
+        x = sp.Symbol("x", real=True)
+        u = x - sp.Rational(3, 10)
+        make = one_unit("GF", [x], [-u - (1 + MU1) * u + MU2 * u**3 + u**5])
+        # on the flip MU1 = 0: -u + MU2 u^3 has the coefficient MU2
+        flip = first(make(0.0, 0.6), "b1[0]", (-0.6, 0.6), [0.3], "flip")
+        curve = continue_bifurcation(flip, PATHS, self.bounds)
+        mu2 = np.array([float(MU2.subs({B1: a, B2: b})) for a, b in curve.values])
+        np.testing.assert_allclose(curve.coefficient, mu2, atol=1e-10)
+        require_place(the(curve, "generalized_flip"))
+
+    def test_chenciner(self):
+        x, y = sp.symbols("x y", real=True)
+        c, s, r2 = sp.Rational(3, 5), sp.Rational(4, 5), x**2 + y**2
+        factor = 1 + MU1 + MU2 * r2 + r2**2
+        make = one_unit("Chenciner", [x, y], [factor * (c * x - s * y) - x, factor * (s * x + c * y) - y])
+        turn = first(make(0.0, -0.4), "b1[0]", (-0.6, 0.8), [0.0, 0.0], "neimark_sacker")
+        curve = continue_bifurcation(turn, PATHS, self.bounds)
+        # |q| = 1: w = sqrt 2 z
+        mu2 = np.array([float(MU2.subs({B1: a, B2: b})) for a, b in curve.values])
+        np.testing.assert_allclose(curve.coefficient, 2.0 * mu2, atol=1e-9)
+        require_place(the(curve, "chenciner"))
+
+    def test_resonance_1_2(self):
+        x, y = sp.symbols("x y", real=True)
+        u, v = x - sp.Rational(3, 10), y + sp.Rational(1, 5)
+        make = one_unit("R2", [x, y], [-u + v - u, -MU1 * u + (MU2 - 1) * v + u**3 / 2 - v])
+        flip = first(make(0.5, 0.5), "b1[0]", (-0.9, 0.9), [0.3, -0.2], "flip")
+        point = the(continue_bifurcation(flip, PATHS, self.bounds), "resonance_1_2")
+        require_place(point)
+        # multipliers are of modulus 1 where MU1 = MU2, and complex above
+        turning = continue_bifurcation(point, PATHS, self.bounds)
+        assert turning.kind == "neimark_sacker" and turning.ok
+        require_place(the(turning, "resonance_1_2"))
+        mu1, mu2 = (np.array([float(m.subs({B1: a, B2: b})) for a, b in turning.values]) for m in (MU1, MU2))
+        np.testing.assert_allclose(mu1, mu2, atol=1e-11)
+        assert (mu1 > -1e-11).all()
+
+
 class TestOneUnit:
     fold = first(GRUFlow(U_h=4.0), "b_h[0]", (-1, 1), [0.957], "fold")
 
