@@ -79,7 +79,7 @@ def test_refused(change, error, match):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6, 8])  # 0 and 7 have one topology all over the plane
 def test_every_change_of_the_topology_is_explained(seed):
     rng = np.random.default_rng(seed)
     scale = (16.0, 4.0, 8.0)[seed % 3]
