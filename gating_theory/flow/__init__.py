@@ -26,6 +26,7 @@ from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
+from .orbits.basin_intervals import BasinIntervals, basin_intervals
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
@@ -34,6 +35,7 @@ from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclini
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -42,9 +44,11 @@ from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
     from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.sections import plot_section
 
 __all__ = [
     "Attractors",
+    "BasinIntervals",
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
@@ -70,12 +74,14 @@ __all__ = [
     "Periodic",
     "PeriodicResponse",
     "Piecewise",
+    "PoincareSection",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
     "TopologyMap",
     "TopologySearch",
     "attractors",
+    "basin_intervals",
     "basins",
     "clear_kernels",
     "bifurcation_plane",
@@ -99,6 +105,8 @@ __all__ = [
     "plot_bifurcations",
     "plot_curves",
     "plot_portrait",
+    "plot_section",
+    "poincare_section",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
@@ -116,4 +124,8 @@ def __getattr__(name: str) -> Any:
         from ..plotting import flows
 
         return getattr(flows, name)
+    if name == "plot_section":
+        from ..plotting import sections
+
+        return sections.plot_section
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
