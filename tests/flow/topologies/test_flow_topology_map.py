@@ -88,18 +88,19 @@ def _campaign(seeds, starts):
     codes = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        flow = random_flow(2, rng.uniform(2.0, 8.0), rng)
-        plane = topology_map(
-            flow, {"b_h[0]": flow.bias[2, 0] + np.array([0.0, 1e-6]), "b_h[1]": flow.bias[2, 1] + [0.0, 1e-6]}, cycles=True
-        )
+        flow = random_flow(2, rng.uniform(1.0, 6.0), rng)
+        if seed % 2:  # many turn, beside a sink or without one
+            noise = [rng.standard_normal(values.shape) for values in (flow.matrices, flow.bias)]
+            flow = Flow(gt.GRU, FAMILY.matrices + 0.5 * noise[0], FAMILY.bias + 0.3 * noise[1])
+        plane = topology_map(flow, {f"b_h[{i}]": flow.bias[2, i] + np.array([0.0, 1e-6]) for i in (0, 1)}, cycles=True)
         code = int(plane.oscillation[0, 0])
         codes.append(code)
         if code == 0:
             sinks = np.array([p.state for p in flow.fixed_points() if p.kind == "sink"])
             for start in rng.uniform(-1.0, 1.0, (starts, 2)):
-                end = flow.integrate(start, 3000.0, rtol=1e-7, atol=1e-9, method="LSODA").y[:, -1]
-                # gates may be nearly shut: what still creeps is held by its speed
-                assert np.linalg.norm(sinks - end, axis=1).min() < 0.05 or np.abs(flow(end)).max() < 1e-4, (seed, end)
+                end = flow.integrate(start, 1e6, rtol=1e-7, atol=1e-9, method="LSODA").y[:, -1]
+                # gates may be nearly shut: what still creeps is told from a cycle by its speed
+                assert np.linalg.norm(sinks - end, axis=1).min() < 0.05 or np.abs(flow(end)).max() < 1e-6, (seed, end)
         elif code > 0:
             assert any(cycle.stable for cycle in cycles(flow)), seed
     return codes
@@ -112,7 +113,7 @@ def test_oscillations_of_random_networks():
 @pytest.mark.nightly
 def test_oscillations_of_many_random_networks():
     codes = _campaign(range(100, 160), 12)
-    assert {0, 2} <= set(codes) and codes.count(-1) <= 1
+    assert {0, 1, 2} <= set(codes) and codes.count(-1) <= 1
 
 
 def test_saved_threads_and_progress(tmp_path):
