@@ -359,10 +359,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     if plane.n_undecided:
         handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
     if plane.oscillation is not None:
-        for known, hatch, name in (
-            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
-            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
-        ):
+        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
+        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
+        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
             if known.any():
                 area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
                 area.set(edgecolor=_HATCH, linewidth=0.0)
