@@ -26,11 +26,13 @@ from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
+from .orbits.attractors_along import AttractorChange, AttractorsAlong, attractors_along
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.forced import PeriodicResponse, periodic_response, stroboscopic
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
+from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
@@ -41,10 +43,20 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.flows import (
+        plot_attractors_along,
+        plot_basins,
+        plot_bifurcations,
+        plot_curves,
+        plot_portrait,
+        plot_topology_map,
+        separatrices,
+    )
 
 __all__ = [
+    "AttractorChange",
     "Attractors",
+    "AttractorsAlong",
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
@@ -62,6 +74,7 @@ __all__ = [
     "Heteroclinic",
     "Homoclinic",
     "InfinitePeriod",
+    "Irregular",
     "Line",
     "MapAttractor",
     "MapAttractors",
@@ -76,6 +89,7 @@ __all__ = [
     "TopologyMap",
     "TopologySearch",
     "attractors",
+    "attractors_along",
     "basins",
     "clear_kernels",
     "bifurcation_plane",
@@ -95,6 +109,7 @@ __all__ = [
     "normal_form",
     "other_branch",
     "periodic_response",
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -110,9 +125,21 @@ __all__ = [
 ]
 
 
+#: What ``__getattr__`` brings.
+_PICTURES = (
+    "plot_attractors_along",
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+)
+
+
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
+    if name in _PICTURES:
         from ..plotting import flows
 
         return getattr(flows, name)

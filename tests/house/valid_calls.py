@@ -138,6 +138,10 @@ class Things:
         return gt.flow.basins(self.bistable, 3)
 
     @cached_property
+    def along(self):
+        return gt.flow.attractors_along(self.flow, "b_h[0]", [0.0, 0.1], n=4, rng=0)
+
+    @cached_property
     def valley(self):
         return gt.flow.slow_manifold(self.slow, threshold=1e-3)
 
@@ -504,6 +508,10 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.attractors_along": lambda t: (
+        gt.flow.attractors_along,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0},
+    ),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
@@ -581,6 +589,7 @@ CALLS = {
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
     # pictures
+    "flow.plot_attractors_along": lambda t: (gt.flow.plot_attractors_along, {"along": t.along, "coordinate": 0, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
