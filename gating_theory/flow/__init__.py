@@ -27,6 +27,7 @@ from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
 from .orbits.attractors_along import AttractorChange, AttractorsAlong, attractors_along
+from .orbits.basin_intervals import BasinIntervals, basin_intervals
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
@@ -36,6 +37,7 @@ from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
 from .topologies.search import TopologySearch, search_topologies, simplify, topology_catalogue
@@ -52,11 +54,13 @@ if TYPE_CHECKING:  # what __getattr__ brings
         plot_topology_map,
         separatrices,
     )
+    from ..plotting.sections import plot_section
 
 __all__ = [
     "AttractorChange",
     "Attractors",
     "AttractorsAlong",
+    "BasinIntervals",
     "Basins",
     "Bifurcation",
     "BifurcationCurve",
@@ -83,6 +87,7 @@ __all__ = [
     "Periodic",
     "PeriodicResponse",
     "Piecewise",
+    "PoincareSection",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -90,6 +95,7 @@ __all__ = [
     "TopologySearch",
     "attractors",
     "attractors_along",
+    "basin_intervals",
     "basins",
     "clear_kernels",
     "bifurcation_plane",
@@ -114,6 +120,8 @@ __all__ = [
     "plot_bifurcations",
     "plot_curves",
     "plot_portrait",
+    "plot_section",
+    "poincare_section",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
@@ -143,4 +151,8 @@ def __getattr__(name: str) -> Any:
         from ..plotting import flows
 
         return getattr(flows, name)
+    if name == "plot_section":
+        from ..plotting import sections
+
+        return sections.plot_section
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -136,11 +136,13 @@ along: gt.flow.AttractorsAlong = gt.flow.attractors_along(flow, "b_h[0]", [0.0, 
 changes: list[gt.flow.AttractorChange] = along.changes
 strange: list[gt.flow.Irregular] = attracting.irregular
 regions: gt.flow.Basins = gt.flow.basins(flow)
+stretches: gt.flow.BasinIntervals = gt.flow.basin_intervals(flow)
 loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
 loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
 bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
 curve: gt.flow.BifurcationCurve = gt.flow.continue_bifurcation(bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0)))
+plane: gt.flow.BifurcationPlane = gt.flow.bifurcation_plane(flow, ["b_h[0]", "b_h[1]"], [[-1.0, 1.0], [-1.0, 1.0]])
 special: gt.flow.Codim2Point = curve.points[0]
 branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])
 orbits: gt.flow.CycleBranch = gt.flow.continue_cycle(flow, "b_h[0]", [-1.0, 1.0], loop)
@@ -153,9 +155,11 @@ mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
 one: gt.flow.MapAttractor = mapped.attractors[0]
 rates: gt.flow.FlowExponents = gt.flow.lyapunov_spectrum(flow, time=1000.0, step=None)
 rates = gt.lyapunov_spectrum(flow, step=1.0)
+crossings: gt.flow.PoincareSection = gt.flow.poincare_section(flow, [0.1, 0.2], normal=0, level=0.0)
 compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
 valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])
+region: gt.flow.TopologyMap = gt.flow.topology_map(flow, {"b_h[0]": [0.0, 1.0], "gain.h": [0.5, 1.0]}, cycles=True)
 searched: gt.flow.TopologySearch = gt.flow.search_topologies(10, rng=0)
 catalogue: dict[gt.flow.Topology, gt.flow.GRUFlow] = gt.flow.topology_catalogue()
 kept_in: Path = gt.flow.kernel_directory()
@@ -174,6 +178,8 @@ mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3,
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
 axes = gt.flow.plot_attractors_along(along, coordinate=0)
 axes = gt.flow.plot_basins(regions)
+axes = gt.flow.plot_section(crossings, returns=True)
+axes = gt.flow.plot_topology_map(region)
 axes = gt.flow.plot_bifurcations(branch, orbits)
 axes = gt.flow.plot_curves(curve)
 curves: dict[str, list[np.ndarray]] = gt.flow.separatrices(flow)

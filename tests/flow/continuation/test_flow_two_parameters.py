@@ -7,6 +7,7 @@ import sympy as sp
 import gating_theory as gt
 from gating_theory.errors import ConvergenceError
 from gating_theory.flow import Flow, GRUFlow, continue_bifurcation, continue_fixed_point, plot_curves
+from gating_theory.flow.continuation.reduction import on_focus
 
 B1, B2 = sp.symbols("b1 b2", real=True)
 PATHS = ("b1[0]", "b2[0]")
@@ -258,6 +259,13 @@ class TestTwoUnits:
             assert abs(p @ q**3) < 1e-9
         with pytest.raises(ValueError, match="does not persist"):
             continue_bifurcation(cross, ("b_h[1]", "b_h[0]"), ((-1, 1), (-1, 1)))
+
+
+def test_two_ways_to_the_first_lyapunov_coefficient(curve):
+    # by multilinear forms and by power series of the centre manifold, which lead to the second one
+    for values, state, coefficient in zip(curve.values[1:-1:20], curve.states[1:-1:20], curve.coefficient[1:-1:20]):
+        omega, c = on_focus(curve.flow.with_parameters(dict(zip(curve.paths, map(float, values)))), state, 1)
+        assert c[0].real / omega == pytest.approx(coefficient, rel=1e-9, abs=1e-9)
 
 
 class TestRequests:
