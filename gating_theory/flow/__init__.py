@@ -26,12 +26,14 @@ from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
+from .orbits.attractors_along import AttractorChange, AttractorsAlong, attractors_along
 from .orbits.basin_intervals import BasinIntervals, basin_intervals
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.forced import PeriodicResponse, periodic_response, stroboscopic
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
+from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
@@ -43,11 +45,21 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.flows import (
+        plot_attractors_along,
+        plot_basins,
+        plot_bifurcations,
+        plot_curves,
+        plot_portrait,
+        plot_topology_map,
+        separatrices,
+    )
     from ..plotting.sections import plot_section
 
 __all__ = [
+    "AttractorChange",
     "Attractors",
+    "AttractorsAlong",
     "BasinIntervals",
     "Basins",
     "Bifurcation",
@@ -66,6 +78,7 @@ __all__ = [
     "Heteroclinic",
     "Homoclinic",
     "InfinitePeriod",
+    "Irregular",
     "Line",
     "MapAttractor",
     "MapAttractors",
@@ -81,6 +94,7 @@ __all__ = [
     "TopologyMap",
     "TopologySearch",
     "attractors",
+    "attractors_along",
     "basin_intervals",
     "basins",
     "clear_kernels",
@@ -101,6 +115,7 @@ __all__ = [
     "normal_form",
     "other_branch",
     "periodic_response",
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -118,9 +133,21 @@ __all__ = [
 ]
 
 
+#: What ``__getattr__`` brings.
+_PICTURES = (
+    "plot_attractors_along",
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+)
+
+
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
+    if name in _PICTURES:
         from ..plotting import flows
 
         return getattr(flows, name)

@@ -132,6 +132,9 @@ topology: gt.flow.Topology = all_points.topology
 factor: gt.flow.Line | str = flow.along("gain.h")
 point: gt.flow.FlowFixedPoint = all_points.points[0]
 attracting: gt.flow.Attractors = gt.flow.attractors(flow)
+along: gt.flow.AttractorsAlong = gt.flow.attractors_along(flow, "b_h[0]", [0.0, 0.1], n=10)
+changes: list[gt.flow.AttractorChange] = along.changes
+strange: list[gt.flow.Irregular] = attracting.irregular
 regions: gt.flow.Basins = gt.flow.basins(flow)
 stretches: gt.flow.BasinIntervals = gt.flow.basin_intervals(flow)
 loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
@@ -173,6 +176,7 @@ axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
+axes = gt.flow.plot_attractors_along(along, coordinate=0)
 axes = gt.flow.plot_basins(regions)
 axes = gt.flow.plot_section(crossings, returns=True)
 axes = gt.flow.plot_topology_map(region)
