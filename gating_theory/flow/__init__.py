@@ -20,6 +20,7 @@ from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, o
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
+from .examples import chaotic_gru
 from .flow import Flow, GRUFlow
 from .line import Line
 from .orbits.all_cycles import cycles
@@ -31,6 +32,7 @@ from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclini
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.section_diagrams import SectionDiagram, section_diagram
 from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
@@ -65,6 +67,7 @@ __all__ = [
     "MapAttractors",
     "PeriodLaw",
     "PoincareSection",
+    "SectionDiagram",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -72,6 +75,7 @@ __all__ = [
     "TopologySearch",
     "attractors",
     "basins",
+    "chaotic_gru",
     "clear_kernels",
     "continue_bifurcation",
     "continue_cycle",
@@ -96,6 +100,7 @@ __all__ = [
     "poincare_section",
     "plot_topology_map",
     "search_topologies",
+    "section_diagram",
     "separatrices",
     "simplify",
     "slow_manifold",
