@@ -21,6 +21,7 @@ from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
+from .examples import chaotic_gru
 from .flow import Flow, GRUFlow
 from .input import Noise, Periodic, Piecewise
 from .line import Line
@@ -37,6 +38,7 @@ from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.section_diagrams import SectionDiagram, section_diagram
 from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
@@ -88,6 +90,7 @@ __all__ = [
     "PeriodicResponse",
     "Piecewise",
     "PoincareSection",
+    "SectionDiagram",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -97,6 +100,7 @@ __all__ = [
     "attractors_along",
     "basin_intervals",
     "basins",
+    "chaotic_gru",
     "clear_kernels",
     "bifurcation_plane",
     "continue_bifurcation",
@@ -124,6 +128,7 @@ __all__ = [
     "poincare_section",
     "plot_topology_map",
     "search_topologies",
+    "section_diagram",
     "separatrices",
     "simplify",
     "slow_manifold",

@@ -155,6 +155,8 @@ mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
 one: gt.flow.MapAttractor = mapped.attractors[0]
 rates: gt.flow.FlowExponents = gt.flow.lyapunov_spectrum(flow, time=1000.0, step=None)
 rates = gt.lyapunov_spectrum(flow, step=1.0)
+strange: gt.flow.GRUFlow = gt.flow.chaotic_gru()
+cascade: gt.flow.SectionDiagram = gt.flow.section_diagram(strange, "b_h[0]", [0.5, 0.4], [0.1, 0.2, 0.3], n_exponents=1)
 crossings: gt.flow.PoincareSection = gt.flow.poincare_section(flow, [0.1, 0.2], normal=0, level=0.0)
 compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
 valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
