@@ -11,9 +11,11 @@ import numpy.typing as npt
 from ..errors import CapabilityError
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
+from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.basin_intervals import basin_intervals
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
@@ -26,7 +28,15 @@ from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices", "topology_colour"]
+__all__ = [
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+    "topology_colour",
+]
 
 #: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
 _BESIDE, _AT_REST = 1e-4, 1e-7
@@ -107,17 +117,21 @@ def plot_portrait(
     legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """The phase portrait of a two-dimensional flow: nullclines, typed fixed points, stream lines, cycles, separatrices.
+    """The phase portrait of a flow of two dimensions or one.
+
+    In two dimensions nullclines, typed fixed points, stream lines, cycles, separatrices; in one the speed against the state, with
+    typed fixed points, arrows and basins on the line where it is zero.
 
     Parameters
     ----------
-    flow : Flow of two dimensions
+    flow : Flow of one or two dimensions
     cycles : list of Cycle, optional
-        Default: those that ``cycles(flow)`` finds, stable ones solid, unstable ones dashed.
+        Default: those that ``cycles(flow)`` finds, stable ones solid, unstable ones dashed. On a line there are none.
     streams : bool
-        Draw stream lines; they show direction only, not speed.
+        Draw stream lines, on a line arrows; they show direction only, not speed.
     manifolds : bool
-        Draw the stable manifolds of saddles, which bound basins, and the unstable ones.
+        Draw the stable manifolds of saddles, which bound basins, and the unstable ones. On a line: the basins themselves, where all
+        fixed points are decided.
     points : FlowFixedPoints, optional
         Default: ``flow.fixed_points()``.
     orbits : MapAttractors, optional
@@ -133,21 +147,27 @@ def plot_portrait(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
+    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 1 or 2
     """
     instance("flow", flow, Flow)
-    if flow.dim != 2:
-        raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
+    if flow.dim not in (1, 2):
+        raise CapabilityError(f"portraits are drawn of one- and two-dimensional flows; this one has dim {flow.dim}")
     streams, manifolds = boolean("streams", streams), boolean("manifolds", manifolds)
     legend = boolean("legend", legend)
     limits = box_limits(flow, box)
     if points is not None:
         instance("points", points, FlowFixedPoints)
     points = flow.fixed_points() if points is None else points
-    cycles = all_cycles(flow) if cycles is None else several("cycles", cycles, Cycle, "Cycle")
+    cycles = several("cycles", cycles, Cycle, "Cycle") if cycles is not None else all_cycles(flow) if flow.dim == 2 else ()
     if orbits is not None:
         instance("orbits", orbits, MapAttractors)
     ax = axes_or_new(ax, 3.3)
+    if flow.dim == 1:
+        _draw_line(ax, flow, points, limits[0], streams, manifolds)
+        _draw_moving(ax, orbits)
+        if legend:
+            legend_beside(ax)
+        return ax
     if streams:
         _draw_streams(ax, flow, limits)
     _draw_nullclines(ax, flow, box)
@@ -156,9 +176,7 @@ def plot_portrait(
     for stable in (True, False):
         for j, cycle in enumerate([c for c in cycles if c.stable == stable]):
             _draw_cycle(ax, cycle, f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
-    moving = [a.states for a in orbits or () if a.kind != "fixed"]
-    if moving:
-        ax.plot(*np.concatenate(moving).T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
+    _draw_moving(ax, orbits)
     _draw_points(ax, points)
     ax.set_xlim(*_padded(limits[0]))
     ax.set_ylim(*_padded(limits[1]))
@@ -166,6 +184,45 @@ def plot_portrait(
     if legend:
         legend_beside(ax)
     return ax
+
+
+def _draw_moving(ax, orbits):
+    moving = [a.states for a in orbits or () if a.kind != "fixed"]
+    if moving:
+        states = _in_plane(np.concatenate(moving))
+        ax.plot(*states.T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
+
+
+def _in_plane(states):
+    """States of two dimensions as they are; those of one on the line where the speed is zero."""
+    return states if states.shape[1] == 2 else np.concatenate([states, np.zeros_like(states)], axis=1)
+
+
+def _draw_line(ax, flow, points, limits, arrows, basins):
+    """One dimension: the speed against the state."""
+    low, high = _padded(limits)
+    # fixed points among the places: near a sharp zero the curve goes through it
+    places = np.union1d(np.linspace(low, high, 801), np.clip([p.state[0] for p in points], low, high))
+    speed = flow(places[:, None])[:, 0]
+    ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=1)
+    ax.plot(places, speed, color=BLUE, linewidth=1.4, zorder=3, label="speed")
+    if basins and points.complete and all(p.kind in ("sink", "source") for p in points):
+        found = basin_intervals(flow, points)
+        for i, (a, b) in enumerate(zip(found.edges, found.edges[1:])):
+            label = "basins" if i == 0 else None
+            ax.axvspan(max(a, low), min(b, high), color=_BASINS[i % len(_BASINS)], linewidth=0.0, zorder=0, label=label)
+    if arrows:
+        ends = np.array([low, *sorted(p.state[0] for p in points if low < p.state[0] < high), high])
+        middles = 0.5 * (ends[:-1] + ends[1:])
+        size = 0.03 * (high - low)
+        for x, length, v in zip(middles, np.diff(ends), flow(middles[:, None])[:, 0]):
+            tip = np.sign(v) * min(size, 0.3 * length)
+            style: dict[str, Any] = {"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0.0, "shrinkB": 0.0, "mutation_scale": 9}
+            ax.annotate("", (x + tip, 0.0), (x - tip, 0.0), arrowprops=style, zorder=4)
+    _draw_points(ax, points)
+    ax.set_xlim(low, high)
+    ax.set_xlabel("$h$")
+    ax.set_ylabel("$\\dot h$")
 
 
 def _draw_streams(ax, flow, limits):
@@ -207,11 +264,11 @@ def _padded(limits):
 
 def _draw_points(ax, points):
     for kind, (marker, face) in _POINTS.items():
-        states = np.array([p.state for p in points if p.kind == kind])
-        if len(states):
-            edge = "white" if kind == "saddle" else BLACK
-            ax.plot(*states.T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
-                    markeredgewidth=0.9, linestyle="none", zorder=6, label=kind, clip_on=False)  # fmt: skip
+        states = [p.state for p in points if p.kind == kind]
+        if states:
+            edge, size = ("white", 6.5) if kind == "saddle" else (BLACK, 5.0)
+            style: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.9, "linestyle": "none"}
+            ax.plot(*_in_plane(np.array(states)).T, marker=marker, markersize=size, zorder=6, label=kind, clip_on=False, **style)
 
 
 #: Pale areas for basins.
@@ -390,6 +447,75 @@ def plot_bifurcations(
     ax.set_ylabel(f"$h_{coordinate + 1}$")
     legend_beside(ax)
     return ax
+
+
+#: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
+_CURVES = {
+    "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+}  # fmt: skip
+_LETTERS = {
+    "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
+    "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
+}  # fmt: skip
+
+
+def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+    """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
+
+    Parameters
+    ----------
+    curves : BifurcationCurve, in one plane
+        Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
+        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+    legend : bool
+    ax : matplotlib Axes, optional
+        May hold another picture of the same plane: first path along x, second along y.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError : no curves, different planes
+    """
+    if not curves or not all(isinstance(c, BifurcationCurve) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve, got {shown(curves)}")
+    if len({c.paths for c in curves}) > 1:
+        raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
+    legend = boolean("legend", legend)
+    ax = axes_or_new(ax, 3.3)
+    for kind in dict.fromkeys(c.kind for c in curves):
+        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
+        ax.plot([], [], color=_CURVES[kind], label=name)
+    for curve in curves:
+        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
+        for start, end in _runs(dashed):
+            line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
+            ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
+    _mark_points(ax, [(_LETTERS[p.kind], p.values) for c in curves for p in c.points])
+    ax.set_xlabel(_parameter_label(curves[0].paths[0]))
+    ax.set_ylabel(_parameter_label(curves[0].paths[1]))
+    if legend:
+        legend_beside(ax)
+    return ax
+
+
+def _mark_points(ax, marked):
+    """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
+    places: list[tuple[np.ndarray, list[str]]] = []
+    for letters, place in marked:
+        names = next((names for there, names in places if np.allclose(place, there, rtol=1e-6, atol=1e-6)), None)
+        if names is None:
+            places.append((place, [letters]))
+        elif letters not in names:
+            names.append(letters)
+    for place, names in places:
+        ax.plot(*place, marker="o", markersize=4.5, color=BLACK, markeredgecolor="white", linestyle="none", zorder=6)
+        box: dict[str, Any] = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+        text: dict[str, Any] = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7, "zorder": 7, "bbox": box}
+        ax.annotate(", ".join(names), place, **text)
 
 
 def _parameter_label(path):

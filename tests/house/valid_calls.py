@@ -29,6 +29,10 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def section(self):
+        return gt.flow.poincare_section(self.flow, [0.1, 0.2], level=0.0, n_points=5, transient=20.0)
+
+    @cached_property
     def spectrum(self):
         return gt.Spectrum(self.net.sites(self.state))
 
@@ -94,6 +98,18 @@ class Things:
         return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 
     @cached_property
+    def forced(self):
+        return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+
+    @cached_property
+    def pulse(self):
+        return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Piecewise([0.0, 1.0], {"h": [0.0, 1.0]})).input
+
+    @cached_property
+    def response(self):
+        return gt.flow.periodic_response(self.forced, [0.0, 0.0])
+
+    @cached_property
     def bistable(self):
         return gt.GRUFlow(U_h=[[4.0, 0.0], [0.0, 1.0]])
 
@@ -110,6 +126,10 @@ class Things:
         return gt.flow.continue_fixed_point(gt.GRUFlow(U_h=1.9 * np.eye(1)), "U_h[0,0]", (1.0, 3.0), [0.0])
 
     @cached_property
+    def curve(self):
+        return gt.flow.continue_bifurcation(self.branch.bifurcations[0], ("U_h[0,0]", "b_z[0]"), ((1, 3), (-1, 1)), max_step=0.2)
+
+    @cached_property
     def cycles_on(self):
         return gt.flow.continue_cycle(self.flow, "b_h[0]", (-0.1, 0.1), self.cycle, max_points=5)
 
@@ -120,6 +140,10 @@ class Things:
     @cached_property
     def basins(self):
         return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def region(self):
+        return gt.flow.topology_map(self.bistable, {"b_h[0]": [-0.1, 0.1], "gain.h": [0.9, 1.1]})
 
     @cached_property
     def valley(self):
@@ -139,6 +163,23 @@ class Things:
             b_h=[0.45, 1.0],
         )
         return gt.flow.homoclinic(flow, "b_h[1]", (1.7, 1.8), [0.246, 0.998])
+
+    @cached_property
+    def front(self):
+        """Travelling fronts of Nagumo's equation: u' = v, v' = k v - u (1 - u) (u - 0.3)."""
+        import sympy as sp
+
+        s, *fields = sp.symbols("s l k p", real=True)
+        line, slope, u = fields
+        cell = gt.Cell(
+            name="front",
+            state=[s],
+            fields={"l": line, "k": slope, "p": u},
+            messages=[s, s, s],
+            update=[s + line + slope - u * (1 - u) * (u - sp.Rational(3, 10))],
+        )
+        matrices = {"l": [[0, 1], [0, 0]], "k": [[0, 0], [0, -0.3]], "p": [[0, 0], [1, 0]]}
+        return gt.flow.Flow(cell, matrices)
 
     @property
     def ax(self):
@@ -406,11 +447,12 @@ CALLS = {
     # flows
     "GRUFlow": lambda t: (
         gt.GRUFlow,
-        {f"U_{g}": np.zeros((2, 2)) for g in "zrh"} | {f"b_{g}": np.zeros(2) for g in "zrh"},
+        {f"U_{g}": np.zeros((2, 2)) for g in "zrh"} | {f"b_{g}": np.zeros(2) for g in "zrh"} | {"input": None},
     ),
     "flow.Flow": lambda t: (
         gt.flow.Flow,
-        {"cell": gt.Vanilla, "matrices": np.zeros((1, 2, 2)), "bias": np.zeros((1, 2)), "parameters": np.zeros((0, 2))},
+        {"cell": gt.Vanilla, "matrices": np.zeros((1, 2, 2)), "bias": np.zeros((1, 2)), "parameters": np.zeros((0, 2))}
+        | {"input": np.zeros((1, 2))},
     ),
     "flow.Flow.from_dict": lambda t: (gt.flow.Flow.from_dict, {"description": t.flow.as_dict(), "cell": None}),
     "flow.Flow.from_network": lambda t: (gt.flow.Flow.from_network, {"net": gt.Network.sample(t.ens, 2, rng=0)}),
@@ -418,15 +460,36 @@ CALLS = {
         gt.flow.Flow.from_torch,
         {"module": torch.nn.GRU(2, 2), "layer": 0, "direction": "forward"},
     ),
-    "flow.Flow.euler": lambda t: (t.flow.euler, {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True}),
+    "flow.Flow.euler": lambda t: (
+        t.flow.euler,
+        {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True, "start": 0.0, "rng": 0},
+    ),
+    "flow.Flow.at_time": lambda t: (t.forced.at_time, {"time": 1.0}),
+    "flow.Flow.with_input": lambda t: (t.flow.with_input, {"input": {"h": [0.1, 0.2]}}),
+    "flow.Piecewise.__call__": lambda t: (t.pulse, {"time": [0.5, 1.5]}),
+    "flow.Periodic.__call__": lambda t: (t.forced.input, {"time": 0.5}),
+    "flow.Noise.sample": lambda t: (
+        gt.flow.Noise(np.ones((1, 2)), 1.0).sample,
+        {"stop": 1.0, "step": 0.1, "rng": 0, "start": 0.0},
+    ),
+    "flow.PeriodicResponse.states": lambda t: (t.response.states, {"n": 5}),
+    "flow.periodic_response": lambda t: (
+        gt.flow.periodic_response,
+        {"flow": t.forced, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
+    ),
+    "flow.stroboscopic": lambda t: (
+        gt.flow.stroboscopic,
+        {"flow": t.forced, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
+    ),
     "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
     "flow.Flow.integrate": lambda t: (
         t.flow.integrate,
-        {"state": [0.1, 0.2], "t": 0.5, "events": None, "rtol": 1e-6, "atol": 1e-8, "method": "DOP853", "dense_output": False},
+        {"state": [0.1, 0.2], "t": 0.5, "events": None, "rtol": 1e-6, "atol": 1e-8, "method": "DOP853", "dense_output": False}
+        | {"rng": 0, "noise_step": 0.1},
     ),
-    "flow.Flow.jacobian": lambda t: (t.flow.jacobian, {"state": [0.1, 0.2]}),
-    "flow.Flow.__call__": lambda t: (t.flow.__call__, {"state": [0.1, 0.2]}),
-    "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5}),
+    "flow.Flow.jacobian": lambda t: (t.flow.jacobian, {"state": [0.1, 0.2], "time": 0.0}),
+    "flow.Flow.__call__": lambda t: (t.flow.__call__, {"state": [0.1, 0.2], "time": 0.0}),
+    "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5, "time": 0.0}),
     "flow.Flow.nullclines": lambda t: (t.flow.nullclines, {"n": 10, "box": (-1, 1)}),
     "flow.Flow.parameter": lambda t: (t.flow.parameter, {"path": "b_h[0]"}),
     "flow.Flow.along": lambda t: (t.flow.along, {"path": "gain.h"}),
@@ -449,6 +512,7 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
@@ -464,6 +528,21 @@ CALLS = {
         gt.flow.continue_fixed_point,
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
+    ),
+    "flow.bifurcation_plane": lambda t: (
+        gt.flow.bifurcation_plane,
+        {"flow": t.branch.flow, "paths": ("U_h[0,0]", "b_z[0]"), "bounds": ((1.5, 2.5), (-1.0, 1.0)), "kinds": ["pitchfork"]}
+        | {"lines": 1, "step": 1.0, "max_step": 0.2, "progress": None},
+    ),
+    "flow.continue_bifurcation": lambda t: (
+        gt.flow.continue_bifurcation,
+        {
+            "start": t.branch.bifurcations[0],
+            "paths": ("U_h[0,0]", "b_z[0]"),
+            "bounds": ((1.0, 3.0), (-1.0, 1.0)),
+            "kind": "pitchfork",
+        }
+        | {"step": 1.0, "max_step": 0.2, "max_points": 10},
     ),
     "flow.other_branch": lambda t: (
         gt.flow.other_branch,
@@ -483,20 +562,29 @@ CALLS = {
         {"flow": t.connection.flow, "path": "b_h[1]", "bracket": (1.7, 1.8), "saddle": [0.246, 0.998], "side": None}
         | {"t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.heteroclinic": lambda t: (
+        gt.flow.heteroclinic,
+        {"flow": t.front, "path": "U_k[1,1]", "bracket": (-0.5, -0.1), "from_saddle": [1, 0], "to_saddle": [0, 0]}
+        | {"side": None, "t_max": 200.0, "tol": 1e-6},
+    ),
+    "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.cycles_on}),
     "flow.lyapunov_spectrum": lambda t: (
         gt.flow.lyapunov_spectrum,
         {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
         | {"progress": None},
     ),
-    "flow.heteroclinic": lambda t: (
-        gt.flow.heteroclinic,
-        {"flow": t.ring_of_saddles, "path": "b_h[0]", "bracket": (-0.1, 0.2), "from_saddle": [-1, 0], "to_saddle": [1, 0]}
-        | {"side": None, "t_max": 200.0, "tol": 1e-6},
+    "flow.poincare_section": lambda t: (
+        gt.flow.poincare_section,
+        {"flow": t.flow, "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3, "direction": 1, "transient": 50.0}
+        | {"t_max": 500.0, "rtol": 1e-6, "progress": None},
     ),
-    "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.growing}),
+    "flow.PoincareSection.return_map": lambda t: (t.section.return_map, {"coordinate": 0}),
+    "flow.PoincareSection.distinct": lambda t: (t.section.distinct, {"tol": 1e-6}),
+    "flow.plot_section": lambda t: (gt.flow.plot_section, {"section": t.section, "coordinate": 0, "returns": True, "ax": t.ax}),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
-        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
+        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_steps": 5000}
+        | {"max_period": 10, "progress": None},
     ),
     "flow.normal_form": lambda t: (
         gt.flow.normal_form,
@@ -515,11 +603,28 @@ CALLS = {
         gt.flow.slow_manifold,
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
+    "flow.TopologyMap.at": lambda t: (t.region.at, {"x": 0.0, "y": 1.0}),
+    "flow.TopologyMap.borders": lambda t: (t.region.borders, {"width": 0.1}),
+    "flow.topology_map": lambda t: (
+        gt.flow.topology_map,
+        {
+            "flow": t.bistable,
+            "axes": {"b_h[0]": [-0.1, 0.1], "b_h[1]": [-0.1, 0.1]},
+            "cycles": True,
+            "max_boxes": 1000,
+            "min_width": 1e-9,
+        },
+    ),
     # pictures
+    "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
         {"branches": t.branch, "coordinate": 0, "stability": "flow", "ax": t.ax},
+    ),
+    "flow.plot_curves": lambda t: (
+        lambda curves, **more: gt.flow.plot_curves(curves, **more),
+        {"curves": t.curve, "legend": True, "ax": t.ax},
     ),
     "flow.plot_portrait": lambda t: (
         gt.flow.plot_portrait,
@@ -573,6 +678,14 @@ LEFT_OUT = {
     "IID.implicit_bytes": "as MatrixLaw",
     "MatrixLaw": "abstract",
     "sigma": "a function of sympy",
+    "flow.clear_kernels": "takes nothing",
+    "flow.Flow.flat_with_input": "the inner step, with nothing checked",
+    "flow.Noise.fitted": "called by Flow with what it checked",
+    "flow.Periodic.fitted": "called by Flow with what it checked",
+    "flow.Piecewise.fitted": "called by Flow with what it checked",
+    "flow.Periodic.stretches": "the inner step of trajectories",
+    "flow.Piecewise.stretches": "the inner step of trajectories",
+    "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",

@@ -7,14 +7,14 @@ arguments.
 """
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
+
+from ...support.machine_code import jit
 
 __all__ = ["ARRIVED", "LOST", "MEMORY", "MOVING", "follow", "record"]
 
-_jit: Any = numba.njit(error_model="numpy", nogil=True, cache=True)
+_jit = jit(error_model="numpy", nogil=True)
 
 #: Verdicts on a trajectory; from ARRIVED on the number of the set that it is in.
 LOST, MOVING, ARRIVED = -2, -1, 0
@@ -213,7 +213,24 @@ def returned(x, speed, t, vectors, scalars):
 
 @_jit
 def follow(
-    field, jacobian, points, clock, verdict, vectors, scalars, p, centres, frames, paired, reach, t_max, sign, rtol, atol, bound, steps
+    field,
+    jacobian,
+    points,
+    clock,
+    verdict,
+    vectors,
+    scalars,
+    p,
+    centres,
+    frames,
+    paired,
+    reach,
+    t_max,
+    sign,
+    rtol,
+    atol,
+    bound,
+    steps,
 ):
     """Go on with trajectories until they arrive in a set, exceed the bound, or have made so many steps; in place.
 
@@ -226,8 +243,8 @@ def follow(
     vectors, scalars : (n, 7, d), (n, 8) memory of the returns, zeros at first
     p : parameters
     centres, frames, paired, reach : (k, d), (k, d, d), (k, d), (k,)
-        Sets |frame (x - centre)| <= 1 in the largest norm, where ``paired`` coordinates count with the one before as the radius of a
-        disc; a set is within the square root of ``reach`` of its centre.
+        Sets |frame (x - centre)| <= 1 in the largest norm, where ``paired`` coordinates count with the one before as the radius of
+        a disc; a set is within the square root of ``reach`` of its centre.
     t_max, sign, rtol, atol, bound, steps : the last time, 1 or -1 for backwards, tolerances of a step, bound on components, steps
     """
     n, d = points.shape
