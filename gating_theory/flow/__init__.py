@@ -11,6 +11,8 @@ cell and are compiled by numba on first use, which takes some seconds in every p
 from typing import TYPE_CHECKING, Any
 
 from .continuation.bifurcation import Bifurcation
+from .continuation.connection_course import ConnectionPoint
+from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -40,6 +42,8 @@ __all__ = [
     "Attractors",
     "Basins",
     "Bifurcation",
+    "ConnectionCurve",
+    "ConnectionPoint",
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
@@ -65,6 +69,7 @@ __all__ = [
     "basins",
     "continue_cycle",
     "continue_fixed_point",
+    "continue_homoclinic",
     "count_fixed_points",
     "cycles",
     "end_of_period",

@@ -213,7 +213,24 @@ def returned(x, speed, t, vectors, scalars):
 
 @_jit
 def follow(
-    field, jacobian, points, clock, verdict, vectors, scalars, p, centres, frames, paired, reach, t_max, sign, rtol, atol, bound, steps
+    field,
+    jacobian,
+    points,
+    clock,
+    verdict,
+    vectors,
+    scalars,
+    p,
+    centres,
+    frames,
+    paired,
+    reach,
+    t_max,
+    sign,
+    rtol,
+    atol,
+    bound,
+    steps,
 ):
     """Go on with trajectories until they arrive in a set, exceed the bound, or have made so many steps; in place.
 
