@@ -5,26 +5,32 @@
     print(flow.fixed_points("certified"))  # all of them, with proof
 
 The vector field, its Jacobian, the gate-free residual and their interval enclosures come from the symbolic definition of the
-cell and are compiled by numba on first use, which takes some seconds in every process.
+cell and are compiled by numba on first use, which takes some seconds. Machine code is kept on disk for later processes, in
+:func:`kernel_directory`.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
-from .continuation.connection_course import ConnectionPoint
 from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
+from .continuation.codimension_two import Codim2Point
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
 from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
+from .continuation.plane import BifurcationPlane, bifurcation_plane
+from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
 from .flow import Flow, GRUFlow
+from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
+from .orbits.forced import PeriodicResponse, periodic_response, stroboscopic
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
@@ -36,14 +42,16 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
 
 __all__ = [
     "Attractors",
     "Basins",
     "Bifurcation",
     "ConnectionCurve",
-    "ConnectionPoint",
+    "BifurcationCurve",
+    "BifurcationPlane",
+    "Codim2Point",
     "Cycle",
     "CycleBranch",
     "FixedPointBranch",
@@ -59,7 +67,11 @@ __all__ = [
     "Line",
     "MapAttractor",
     "MapAttractors",
+    "Noise",
     "PeriodLaw",
+    "Periodic",
+    "PeriodicResponse",
+    "Piecewise",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -67,6 +79,9 @@ __all__ = [
     "TopologySearch",
     "attractors",
     "basins",
+    "clear_kernels",
+    "bifurcation_plane",
+    "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
     "continue_homoclinic",
@@ -77,18 +92,22 @@ __all__ = [
     "flow_and_map",
     "heteroclinic",
     "homoclinic",
+    "kernel_directory",
     "lyapunov_spectrum",
     "map_attractors",
     "normal_form",
     "other_branch",
+    "periodic_response",
     "plot_basins",
     "plot_bifurcations",
+    "plot_curves",
     "plot_portrait",
     "plot_topology_map",
     "search_topologies",
     "separatrices",
     "simplify",
     "slow_manifold",
+    "stroboscopic",
     "topology_catalogue",
     "topology_map",
 ]
@@ -96,7 +115,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices"):
+    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
         from ..plotting import flows
 
         return getattr(flows, name)

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
+from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
+from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
@@ -26,7 +28,15 @@ from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_basins", "plot_bifurcations", "plot_portrait", "plot_topology_map", "separatrices", "topology_colour"]
+__all__ = [
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+    "topology_colour",
+]
 
 #: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
 _BESIDE, _AT_REST = 1e-4, 1e-7
@@ -390,6 +400,77 @@ def plot_bifurcations(
     ax.set_ylabel(f"$h_{coordinate + 1}$")
     legend_beside(ax)
     return ax
+
+
+#: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
+_CURVES = {
+    "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+    "homoclinic": BLACK, "heteroclinic": "#777777",
+}  # fmt: skip
+_LETTERS = {
+    "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
+    "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
+}  # fmt: skip
+
+
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+    """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
+
+    Parameters
+    ----------
+    curves : BifurcationCurve or ConnectionCurve, in one plane
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
+        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic
+        orbits NS neutral saddle, SNL saddle-node loop.
+    legend : bool
+    ax : matplotlib Axes, optional
+        May hold another picture of the same plane: first path along x, second along y.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    TypeError, ValueError : no curves, different planes
+    """
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
+    if len({c.paths for c in curves}) > 1:
+        raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
+    legend = boolean("legend", legend)
+    ax = axes_or_new(ax, 3.3)
+    for kind in dict.fromkeys(c.kind for c in curves):
+        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
+        ax.plot([], [], color=_CURVES[kind], label=name)
+    for curve in curves:
+        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
+        for start, end in _runs(dashed):
+            line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
+            ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
+    _mark_points(ax, [(_LETTERS[p.kind], p.values) for c in curves for p in c.points])
+    ax.set_xlabel(_parameter_label(curves[0].paths[0]))
+    ax.set_ylabel(_parameter_label(curves[0].paths[1]))
+    if legend:
+        legend_beside(ax)
+    return ax
+
+
+def _mark_points(ax, marked):
+    """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
+    places: list[tuple[np.ndarray, list[str]]] = []
+    for letters, place in marked:
+        names = next((names for there, names in places if np.allclose(place, there, rtol=1e-6, atol=1e-6)), None)
+        if names is None:
+            places.append((place, [letters]))
+        elif letters not in names:
+            names.append(letters)
+    for place, names in places:
+        ax.plot(*place, marker="o", markersize=4.5, color=BLACK, markeredgecolor="white", linestyle="none", zorder=6)
+        box: dict[str, Any] = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+        text: dict[str, Any] = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7, "zorder": 7, "bbox": box}
+        ax.annotate(", ".join(names), place, **text)
 
 
 def _parameter_label(path):

@@ -9,24 +9,17 @@ the two runs, and so the order of the sum, would depend on where in memory the a
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from ..support.machine_code import jit
 
 __all__ = ["coefficients", "usage_moments", "response", "inverse_square_moments", "cauchy_sums"]
 
 _STRETCH = 512
-#: For ``njit``; Any, because its overloads name each option.
-_OPTIONS: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-}
+_jit = jit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
-@njit(**_OPTIONS)
+@_jit
 def coefficients(
     t: np.ndarray,
     chi: np.ndarray,
@@ -60,7 +53,7 @@ def coefficients(
                 row[s] = max(row[s], 0.0)
 
 
-@njit(**_OPTIONS)
+@_jit
 def usage_moments(
     index: np.ndarray, base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +101,7 @@ def usage_moments(
     return first, second
 
 
-@njit(**_OPTIONS)
+@_jit
 def response(
     t: np.ndarray,
     chi: np.ndarray,
@@ -194,7 +187,7 @@ def response(
     return log_total, resolvent, curvature, mixed
 
 
-@njit(**_OPTIONS)
+@_jit
 def inverse_square_moments(t: np.ndarray, chi: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums over nodes (L, T) of w[T, s] / |chi(t, s)|^2, and the node (L,) where |chi| is smallest. 1e290 stands for 1/0."""
     L, M = t.size, chi.shape[1]
@@ -222,7 +215,7 @@ def inverse_square_moments(t: np.ndarray, chi: np.ndarray, w: np.ndarray) -> tup
     return out, nearest
 
 
-@njit(**_OPTIONS)
+@_jit
 def cauchy_sums(root: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums over nodes (R, T) of w[T, s] / (root[R] - y[s]), real and imaginary parts."""
     R, M, terms = root.size, y.size, w.shape[0]

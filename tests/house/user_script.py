@@ -123,6 +123,10 @@ again: object = gt.load(path)
 
 flow: gt.flow.Flow = gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 also: gt.flow.GRUFlow = gt.flow.simplify(flow)
+pulses: gt.flow.Piecewise = gt.flow.Noise(np.ones((3, 2)), 1.0).sample(10.0, 0.1, rng=0)
+driven: gt.flow.Flow = flow.with_input(gt.flow.Periodic(5.0, sines={"h": [0.5]})).at_time(2.0)
+follows: gt.flow.PeriodicResponse = gt.flow.periodic_response(flow, [0.1, 0.2])
+seen: np.ndarray = gt.flow.stroboscopic(flow, [0.1, 0.2], 3)
 all_points: gt.flow.FlowFixedPoints = flow.fixed_points("certified")
 topology: gt.flow.Topology = all_points.topology
 factor: gt.flow.Line | str = flow.along("gain.h")
@@ -133,13 +137,15 @@ loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
 loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
 bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
+curve: gt.flow.BifurcationCurve = gt.flow.continue_bifurcation(bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0)))
+special: gt.flow.Codim2Point = curve.points[0]
 branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])
 orbits: gt.flow.CycleBranch = gt.flow.continue_cycle(flow, "b_h[0]", [-1.0, 1.0], loop)
 coefficient: float = gt.flow.normal_form(flow, point.state, "hopf")
 connection: gt.flow.Homoclinic = gt.flow.homoclinic(flow, "b_h[0]", [-1.0, 1.0], point.state)
 between: gt.flow.Heteroclinic = gt.flow.heteroclinic(flow, "b_h[0]", [-1.0, 1.0], point.state, [1.0, 0.0])
 through: gt.flow.ConnectionCurve = gt.flow.continue_homoclinic(connection, ("b_h[0]", "b_h[1]"), [[0.0, 1.0], [0.0, 2.0]])
-special: gt.flow.ConnectionPoint = through.points[0]
+special: gt.flow.Codim2Point = through.points[0]
 end: gt.flow.InfinitePeriod = gt.flow.end_of_period(orbits)
 periods: gt.flow.PeriodLaw = connection.period_law([1e-3, 1e-4])
 mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
@@ -151,6 +157,8 @@ valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)
 numbers: gt.flow.TopologyCounts = gt.flow.count_fixed_points(gt.GRU, net.matrices[None])
 searched: gt.flow.TopologySearch = gt.flow.search_topologies(10, rng=0)
 catalogue: dict[gt.flow.Topology, gt.flow.GRUFlow] = gt.flow.topology_catalogue()
+kept_in: Path = gt.flow.kernel_directory()
+removed: int = gt.flow.clear_kernels()
 
 # --- pictures
 
@@ -165,4 +173,5 @@ mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3,
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
 axes = gt.flow.plot_basins(regions)
 axes = gt.flow.plot_bifurcations(branch, orbits)
+axes = gt.flow.plot_curves(curve)
 curves: dict[str, list[np.ndarray]] = gt.flow.separatrices(flow)

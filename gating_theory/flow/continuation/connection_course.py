@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...errors import ConvergenceError
-from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ..line import Path
 from ..orbits.connections import END, Connection, connect, converged_connection, with_ends_at
 from ..program.taylor import bilinear
+from .codimension_two import Codim2Point
 from .curve import sign_change
+from .extended import critical_point
+from .reduction import double_zero
 
-__all__ = ["ConnectionPoint", "Course", "Side"]
+__all__ = ["Course", "Side"]
 
 #: Mesh intervals of an orbit to begin with and at most, and the local error of its polynomials up to which they are enough.
 _INTERVALS, _MOST_INTERVALS, _LOCAL = 40, 400, 1e-6
@@ -45,42 +47,12 @@ _MEETS, _SMALL = 5e-3, 5e-3
 _CLOSING = 8
 
 
-@result("flow.ConnectionPoint")
-@dataclass(frozen=True)
-class ConnectionPoint:
-    """A point of codimension two on a curve of connecting orbits.
-
-    Attributes
-    ----------
-    kind : str
-        "neutral_saddle": the saddle quantity vanishes, the cycle born changes its stability and a curve of cycle folds begins.
-        "bogdanov_takens": the orbit shrinks to its saddle. "saddle_node": the saddle meets another fixed point; beyond, on the
-        curve of folds, the cycle ends in a saddle-node on it.
-    paths : pair of str or Line
-    values : (2,) array of the two parameters
-    state : (dim,) array, the saddle
-    error : float, estimated, of the values
-    """
-
-    kind: str
-    paths: tuple[Path, Path]
-    values: np.ndarray
-    state: np.ndarray
-    error: float
-
-    as_dict = dict_of
-
-    def __str__(self) -> str:
-        where = ", ".join(f"{path} = {value:.10g}" for path, value in zip(self.paths, self.values))
-        return f"{self.kind} at {where}, state ({', '.join(f'{x:.6g}' for x in self.state)}), error {self.error:.1g}"
-
-
 @dataclass
 class Side:
     """What was met on one side of a start: connections, points of codimension two, the end."""
 
     passed: list[Connection]
-    found: list[ConnectionPoint]
+    found: list[Codim2Point]
     end: Status
 
 
@@ -113,8 +85,7 @@ class Course:
 
     def solved(self, connection, normal, through):
         """The connection on the line through a point of the plane at right angles to a direction, its tangent in that direction."""
-        flow = connection.flow.with_parameters(dict(zip(self.paths, map(float, through))))
-        guess = replace(connection, flow=flow)
+        guess = replace(connection, flow=self.at(connection.flow, through))
         new = connect(guess, self.paths, plane=(normal / self.width, through), iterations=_NEWTON)
         tangent = new.along / self.width
         tangent = tangent / np.linalg.norm(tangent)
@@ -239,7 +210,7 @@ class Course:
         except (ConvergenceError, KeyError):
             return []
         fine, error = self.checked(there)
-        return [ConnectionPoint("neutral_saddle", self.paths, self.values(there), fine.saddles[0], error)]
+        return [Codim2Point("neutral_saddle", self.paths, self.values(fine), fine.saddles[0], fine.flow, 1.0, {}, error)]
 
     def checked(self, connection):
         """A point of the curve on finer meshes and for longer times at one parameter, and how far it moves."""
@@ -267,35 +238,50 @@ class Course:
         if last.extent < _SMALL * first.extent:
             kind, measure = "bogdanov_takens", lambda c: c.extent
         elif _separation(last) < _MEETS * last.extent:
-            kind, measure = "saddle_node", _separation
+            kind, measure = "saddle_node_loop", _separation
         else:
             return None
         # what vanishes is a smooth function of the length: polynomials through the last points
         y = np.array([measure(c) for c in passed[-4:]])
         rows = np.array([np.concatenate([self.values(c), c.saddles[0]]) for c in passed[-4:]])
         ends = [_at_zero(y[-k:], rows[-k:]) for k in (3, 4)]
-        if kind == "bogdanov_takens":
-            ends = [self._double_zero(last.flow, end) for end in ends]
+        solve = self._double_zero if kind == "bogdanov_takens" else self._on_fold
+        try:
+            ends = [solve(last.flow, end) for end in ends]
+        except ConvergenceError:
+            return None
         error = float(np.abs(ends[0] - ends[1])[:2].max()) + 1e-14
-        return ConnectionPoint(kind, self.paths, ends[1][:2], ends[1][2:], error)
+        values, state = ends[1][:2], ends[1][2:]
+        flow = self.at(last.flow, values)
+        coefficients = dict(zip("ab", double_zero(flow, state))) if kind == "bogdanov_takens" else {}
+        return Codim2Point(kind, self.paths, values, state, flow, 1.0, coefficients, error)
+
+    def at(self, flow, values):
+        """The flow at two values of the parameters."""
+        return flow.with_parameters(dict(zip(self.paths, map(float, values))))
 
     def _double_zero(self, flow, guess):
-        """Parameters and state, (2 + dim,), at which a fixed point has two zero eigenvalues; the guess where that is not found."""
+        """Parameters and state, (2 + dim,), at which a fixed point has two zero eigenvalues."""
         from scipy.optimize import root
 
         def equations(row):
-            here = flow.with_parameters(dict(zip(self.paths, map(float, row[:2]))))
-            polynomial = np.poly(here.jacobian(row[2:])).real
-            return np.concatenate([here(row[2:]), polynomial[-2:]])
+            here = self.at(flow, row[:2])
+            return np.concatenate([here(row[2:]), np.poly(here.jacobian(row[2:])).real[-2:]])
 
         found = root(equations, guess, options={"xtol": 1e-14})
-        near = np.abs(found.x - guess).max() < 10.0 * _SMALL * max(1.0, np.abs(guess).max())
-        return found.x if near and np.abs(found.fun).max() < 1e-12 else guess
+        if np.abs(found.x - guess).max() > 10.0 * _SMALL * max(1.0, np.abs(guess).max()) or np.abs(found.fun).max() > 1e-10:
+            raise ConvergenceError("continuation: no double zero eigenvalue where the orbits shrink", guess)
+        return found.x
+
+    def _on_fold(self, flow, guess):
+        """Parameters and state at the fold beside a guess, for the guess's first parameter."""
+        found = critical_point(self.at(flow, guess[:2]), self.paths[1], np.append(guess[2:], guess[1]), "fold").point
+        return np.concatenate([guess[:1], found[-1:], found[:-1]])
 
 
 _WORDS = {
     "bogdanov_takens": "a Bogdanov-Takens point: the orbit shrinks to its saddle",
-    "saddle_node": "a saddle-node of the saddle",
+    "saddle_node_loop": "a saddle-node of the saddle",
 }
 
 

@@ -14,17 +14,19 @@ from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
-from ...support.checks import integer, interval, real, shown
+from ...support.checks import integer, real, shown
 from ...support.types import Progress as Wanted
 from ..flow import Flow, require_fixed
 from ..line import Line, Path
 from ..orbits.homoclinic import Heteroclinic, Homoclinic
-from .connection_course import ConnectionPoint, Course
+from .codimension_two import Codim2Point
+from .connection_course import Course
+from .two_parameters import plane_of
 
 __all__ = ["ConnectionCurve", "continue_homoclinic"]
 
 #: How an end of a curve is rated where the two differ: the worst first.
-_ENDS = ("lost", "points", "closed", "bounds", "rest", "saddle_node", "bogdanov_takens")
+_ENDS = ("lost", "points", "closed", "bounds", "rest", "saddle_node_loop", "bogdanov_takens")
 
 
 @result("flow.ConnectionCurve")
@@ -40,12 +42,12 @@ class ConnectionCurve:
     saddles : (n, k, dim) array, k = 1 for homoclinic orbits, 2 (left, reached) for heteroclinic ones
     eigenvalues : (n, k, dim) complex array of the flow's Jacobian at the saddles, the largest real part first
     extents : (n,) array, the orbits' largest range of a coordinate
-    points : list of ConnectionPoint, in the order of the curve
+    points : list of Codim2Point, in the order of the curve
     error : float
         Of the parameters: the largest distance of three points of the curve from what finer meshes and longer times give there.
     flow : Flow at the start
     status : Status
-        Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bogdanov_takens", "saddle_node",
+        Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bogdanov_takens", "saddle_node_loop",
         "rest" (the orbit comes to rest at another fixed point on its way), "points" (``max_points``), "lost" (Newton's method
         fails). ok but for the last two.
     """
@@ -56,7 +58,7 @@ class ConnectionCurve:
     saddles: np.ndarray
     eigenvalues: np.ndarray
     extents: np.ndarray
-    points: list[ConnectionPoint]
+    points: list[Codim2Point]
     error: float
     flow: Flow = field(repr=False)
     status: Status
@@ -74,6 +76,11 @@ class ConnectionCurve:
         real = self.eigenvalues.real
         up = np.where(real > 0, real, np.inf).min(axis=-1)
         return up + np.where(real < 0, real, -np.inf).max(axis=-1)
+
+    @property
+    def supercritical(self) -> np.ndarray | None:
+        """(n,) array of bool, of homoclinic orbits: the cycle that is born is stable along the loop; None of heteroclinic ones."""
+        return self.saddle_quantity[:, 0] < 0 if self.kind == "homoclinic" else None
 
     def check(self) -> None:
         """ValueError where the arrays do not fit together, or a saddle is no fixed point of the flow at its parameters."""
@@ -137,7 +144,10 @@ def continue_homoclinic(
     """
     if not isinstance(start, (Homoclinic, Heteroclinic)):
         raise TypeError(f"start must be a Homoclinic or a Heteroclinic, got {shown(start)}")
-    pair, limits = _plane(start.flow, paths, bounds)
+    pair, limits = plane_of(start.flow, paths, bounds)
+    for path, (low, high) in zip(pair, limits):
+        if not low <= start.flow.parameter(path) <= high:
+            raise ValueError(f"bounds must contain the start's {path} = {start.flow.parameter(path)}, got {(low, high)}")
     max_step = real("max_step", max_step, low=1e-6, high=1.0)
     max_points = integer("max_points", max_points, low=2)
     check_progress(progress)
@@ -147,28 +157,6 @@ def continue_homoclinic(
         back = course.side(first.turned())
         sides = [back] if back.end.code == "closed" else [back, course.side(first)]
     return _joined(start, course, sides)
-
-
-def _plane(flow, paths, bounds):
-    """Two paths and the (2, 2) array of their bounds."""
-    if isinstance(paths, (str, bytes, Mapping)) or not isinstance(paths, Sequence) or len(paths) != 2:
-        raise TypeError(f"paths must be a pair of paths, got {shown(paths)}")
-    pair = tuple(flow.along(path) for path in paths)
-    values = [flow.parameter(path) for path in pair]
-    flow.with_parameters(dict(zip(pair, values)))  # refuses paths that share an entry
-    if len({str(path) for path in pair}) < 2:
-        raise ValueError(f"paths must differ, got {shown(paths)}")
-    if isinstance(bounds, Mapping):
-        if len(bounds) != 2 or any(path not in bounds for path in paths):
-            raise ValueError(f"bounds must be given for the paths {[str(p) for p in pair]}, got {shown(bounds)}")
-        bounds = [bounds[path] for path in paths]
-    elif not isinstance(bounds, (Sequence, np.ndarray)) or len(bounds) != 2:
-        raise TypeError(f"bounds must be two pairs (low, high), or a mapping from paths to them, got {shown(bounds)}")
-    limits = np.array([interval(f"bounds of {path}", own) for path, own in zip(pair, bounds)])
-    for path, value, (low, high) in zip(pair, values, limits):
-        if not low <= value <= high:
-            raise ValueError(f"bounds must contain the start's {path} = {value}, got {(float(low), float(high))}")
-    return pair, limits
 
 
 def _joined(start, course, sides):

@@ -168,9 +168,10 @@ def sign_change(test: Callable[[float], float], length: float, **tolerances: flo
 
 
 def parameter_bounds(flow: Flow, path: Path, bounds: npt.ArrayLike) -> np.ndarray:
-    """The range (low, high) of a parameter; ValueError unless it contains the flow's own value."""
+    """The range (low, high) of a parameter; ValueError unless it contains the flow's own value, but for rounding errors."""
     low, high = interval("bounds", bounds)
     value = flow.parameter(path)
-    if not low <= value <= high:
+    slack = _ROUNDING * max(1.0, abs(value))
+    if not low - slack <= value <= high + slack:
         raise ValueError(f"bounds must contain the flow's {path} = {value}, got {(low, high)}")
     return np.array([low, high])

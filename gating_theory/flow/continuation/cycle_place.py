@@ -16,10 +16,10 @@ from ..orbits.condensation import newton_step
 from ..orbits.cycle import Cycle, floquet_multipliers
 from .bifurcation import Bifurcation
 
-__all__ = ["Place", "at_cycle", "at_fold", "at_hopf", "at_single", "at_switch"]
+__all__ = ["LOCAL_ERROR", "Place", "at_cycle", "at_fold", "at_hopf", "at_single", "at_switch"]
 
-#: Newton's tolerance along a branch.
-_TOL = 1e-10
+#: Newton's tolerance along a branch, and the local error of collocation polynomials; periods are better by orders of magnitude.
+_TOL, LOCAL_ERROR = 1e-10, 1e-6
 
 #: Rms size of the first orbit from a Hopf point, and its mesh intervals.
 _BORN, _BORN_INTERVALS = 0.02, 12
@@ -29,6 +29,9 @@ _SWITCHED, _HALVED = 0.02, 6
 
 #: Phases of a period at which its halves are compared.
 _PHASES = 48
+
+#: The part of the local error that a branch begins with.
+_PART = 0.1
 
 #: Solutions of the bordered system that the critical direction takes: the first guess of it is a rough one.
 _PASSES = 3
@@ -157,7 +160,7 @@ def _beside(bifurcation, orbit, plane):
     orbit, here, tangent = collocation.newton(
         bifurcation.flow, orbit, bifurcation.path, plane, tol=_TOL, iterations=40, tangent=True
     )
-    away = np.sum(np.diff(orbit.mesh)[:, None, None] * tangent.curve.stages * plane.stages)
+    away = plane.length * np.sum(np.diff(orbit.mesh)[:, None, None] * tangent.curve.stages * plane.stages)
     return Place(here, bifurcation.path, orbit, tangent.reversed() if away < 0 else tangent)
 
 
@@ -178,22 +181,23 @@ def _small_orbit(bifurcation):
     return orbit, (orbit.stages - state) / _BORN
 
 
-def at_switch(bifurcation: Bifurcation) -> Place:
+def at_switch(bifurcation: Bifurcation, direction: int) -> Place:
     """The first place of the other branch at a period doubling (cycles of twice the period), or where branches cross.
 
     Parameters
     ----------
     bifurcation : Bifurcation of kind "period_doubling" or "cycle_crossing"
+    direction : 1 or -1, the side of a crossing; those of a period doubling are the same cycles
 
     Raises
     ------
     ConvergenceError : no cycle of the other branch close by
     """
-    orbit = _orbit_of(bifurcation)
+    orbit = _orbit_of(bifurcation).resolving(_PART * LOCAL_ERROR)
     turns = 2 if bifurcation.kind == "period_doubling" else 1
     orbit = _passed(orbit, turns)
     critical = _critical_direction(bifurcation.flow, orbit, turns)
-    length = _SWITCHED * _size(orbit)
+    length = direction * _SWITCHED * _size(orbit)
     for _ in range(_HALVED):
         plane = Plane(orbit, bifurcation.value, critical.stages, 0.0, 0.0, length)
         guess = replace(orbit, points=orbit.points + length * critical.points, stages=orbit.stages + length * critical.stages)

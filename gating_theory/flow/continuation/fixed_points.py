@@ -171,7 +171,8 @@ def continue_fixed_point(
     state = real_array("state", state)
     if state.shape != (flow.dim,):
         raise ValueError(f"state must have shape ({flow.dim},), got {state.shape}")
-    here = np.append(state, flow.parameter(path))
+    # on a line the flow's own value has rounding errors
+    here = np.append(state, np.clip(flow.parameter(path), low, high))
     if direction is None:
         here, tangents = _beginning(flow, path, here)
     else:
@@ -341,14 +342,14 @@ def _follow(course, start, tangent):
             new, tests, values = start, known[0], eigenvalues[0]
         elif outside:
             edge = course.low if new[-1] < course.low else course.high
+            end = Status("bounds", f"{path} reached {edge:g}")
+            if abs(y[-1] - edge) < _SHORTEST:
+                break  # it is there already
             place = _on_bound(course.span(y, new, known[-1], tests), edge)
             if place is None:
                 end = Status("left", f"{path} left its bounds", ok=False)
                 break
-            end = Status("bounds", f"{path} reached {edge:g}")
             new, turned = place
-            if np.linalg.norm(new - y) < _SHORTEST:
-                break  # it began there
             tests, values = course.tests(new, turned)
         points.append(new)
         eigenvalues.append(values)

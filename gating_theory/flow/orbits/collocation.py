@@ -144,6 +144,12 @@ class Orbit:
         mesh[0], mesh[-1] = 0.0, 1.0
         return mesh
 
+    def resolving(self, error: float, fewest: int = 12) -> Orbit:
+        """The same curve on a graded mesh of about as many intervals as this local error takes."""
+        n = len(self.points)
+        wanted = int(np.ceil(n * (max(self.local_error(), 1e-300) / error) ** (1.0 / (self.stages.shape[1] + 1))))
+        return self.rebuilt(self.graded_mesh(max(wanted, fewest)))
+
     @property
     def steps(self) -> np.ndarray:
         """``transfer`` of a solved orbit; ValueError where it is not solved."""

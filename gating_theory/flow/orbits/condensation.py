@@ -5,18 +5,16 @@ Nothing here depends on a flow: its values come as arrays, so that numba keeps t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from ...support.machine_code import jit
 
 __all__ = ["newton_step"]
 
-#: For ``njit``; Any, because its overloads name each option.
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_jit = jit(nogil=True, error_model="numpy")
 
 
-@njit(**_OPTIONS)
+@_jit
 def _solve_in_place(A: np.ndarray, size: int) -> bool:
     """Solve the square system in the first ``size`` columns of A for the others, which the solutions replace; False if singular."""
     width = A.shape[1]
@@ -47,7 +45,7 @@ def _solve_in_place(A: np.ndarray, size: int) -> bool:
     return True
 
 
-@njit(**_OPTIONS)
+@_jit
 def _upper_triangular(W: np.ndarray, columns: int) -> None:
     """Householder reflections that make the first columns of W upper triangular: no product of transfer matrices ever grows."""
     height, width = W.shape
@@ -72,7 +70,7 @@ def _upper_triangular(W: np.ndarray, columns: int) -> None:
         W[k, k] = alpha
 
 
-@njit(**_OPTIONS)
+@_jit
 def _equation(row: np.ndarray, own: int, ends: np.ndarray, a: int, d: int) -> None:
     """Component a of du_{j+1} - transfer_j du_j - (columns of the numbers) = gap, with du_j in the columns from ``own`` on."""
     for c in range(row.size):
@@ -86,7 +84,7 @@ def _equation(row: np.ndarray, own: int, ends: np.ndarray, a: int, d: int) -> No
     row[row.size - 1] = ends[0]
 
 
-@njit(**_OPTIONS)
+@_jit
 def newton_step(
     h: np.ndarray,
     period: float,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,17 +23,6 @@ _FIRST_STEP = 0.05
 
 #: Most steps of a recorded path.
 _RECORDED = 20_000
-
-
-@lru_cache(maxsize=64)
-def _functions(cell, n_units) -> tuple[Any, Any]:
-    import numba
-
-    compiled = compiled_flow(cell, n_units)
-    read, line = (numba.types.Array(numba.float64, n, "C", readonly=True) for n in (2, 1))
-    signature = numba.void(read, line, numba.float64[:, ::1])
-    as_argument = numba.cfunc(signature, error_model="numpy")
-    return as_argument(compiled.field.py_func), as_argument(compiled.jacobian.py_func)  # type: ignore[attr-defined]
 
 
 class Path:
@@ -132,7 +120,8 @@ class Crowd:
         """
         from .following_kernels import follow
 
-        field, jacobian = _functions(self.flow.cell, self.flow.n_units)
+        compiled = compiled_flow(self.flow.cell, self.flow.n_units)
+        field, jacobian = compiled.argument("field"), compiled.argument("jacobian")
         arrays = _packed(sets, self.flow.dim)
         for done in range(0, steps, _STEPS):
             for first in range(0, len(which), _TOGETHER):
@@ -150,7 +139,8 @@ class Crowd:
         """The trajectory from a state over a time, recorded."""
         from .following_kernels import record
 
-        field, jacobian = _functions(self.flow.cell, self.flow.n_units)
+        compiled = compiled_flow(self.flow.cell, self.flow.n_units)
+        field, jacobian = compiled.argument("field"), compiled.argument("jacobian")
         times, states, speeds = np.empty(_RECORDED), np.empty((_RECORDED, len(state))), np.empty((_RECORDED, len(state)))
         rtol = 0.1 * self.rtol
         start = np.array(state, dtype=float)

@@ -7,14 +7,14 @@ arguments.
 """
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
+
+from ...support.machine_code import jit
 
 __all__ = ["ARRIVED", "LOST", "MEMORY", "MOVING", "follow", "record"]
 
-_jit: Any = numba.njit(error_model="numpy", nogil=True, cache=True)
+_jit = jit(error_model="numpy", nogil=True)
 
 #: Verdicts on a trajectory; from ARRIVED on the number of the set that it is in.
 LOST, MOVING, ARRIVED = -2, -1, 0

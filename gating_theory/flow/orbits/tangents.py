@@ -6,15 +6,12 @@ steps that are short enough for the fastest direction never let it collapse.
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import ConvergenceError
 from ..program.compiled import compiled_flow
-from .trajectories import ERROR_WEIGHTS, STAGE_WEIGHTS
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -29,6 +26,12 @@ _FIRST_STEP, _SHORTEST = 0.05, 1e-12
 
 #: Steps of one call of compiled code, and states of a map kept at a time for the determinants of its sum rule.
 _STEPS, _KEPT = 5000, 10_000
+
+
+def _functions(flow):
+    """Vector field and Jacobian as compiled kernels take them."""
+    compiled = compiled_flow(flow.cell, flow.n_units)
+    return compiled.argument("field"), compiled.argument("jacobian")
 
 
 class FlowWalk:
@@ -51,25 +54,29 @@ class FlowWalk:
 
     def __init__(self, flow: Flow, state: np.ndarray, frame: np.ndarray, rtol: float) -> None:
         self.flow, self.state, self.frame, self.rtol = flow, state, frame, rtol
-        self.run = _compiled_flow(flow.cell, flow.n_units)
+        self.functions = _functions(flow)
         self.clock = np.array([0.0, _FIRST_STEP])
         self.range = np.array([state, state])
 
     def go(self, time: float) -> tuple[np.ndarray, float]:
         """Go on for a time; returns the (k,) logarithms of growth, and the integrated divergence."""
+        from .tangent_kernels import walk_flow
+
         logs, divergence = np.zeros(self.frame.shape[1]), np.zeros(1)
         self.clock[0] = 0.0
         self.range[:] = self.state
         # compiled code cannot be interrupted: some steps at a time
         while self.clock[0] < time:
-            self.run(
+            walk_flow(
+                *self.functions,
                 self.state,
                 self.frame,
                 self.clock,
                 self.flow.flat,
-                time,
+                float(time),
                 self.rtol,
                 AWAY,
+                _SHORTEST,
                 _STEPS,
                 logs,
                 divergence,
@@ -93,17 +100,19 @@ class MapWalk:
 
     def __init__(self, flow: Flow, state: np.ndarray, frame: np.ndarray, step: float) -> None:
         self.flow, self.state, self.frame, self.step = flow, state, frame, step
-        self.run = _compiled_map(flow.cell, flow.n_units)
+        self.functions = _functions(flow)
         self.range = np.array([state, state])
 
     def go(self, time: float) -> tuple[np.ndarray, float]:
         """Go on for a whole number of steps; returns the (k,) logarithms of growth, and the sum of log|det| (0 unless k = dim)."""
+        from .tangent_kernels import walk_map
+
         logs, determinants, n_steps = np.zeros(self.frame.shape[1]), 0.0, round(time)
         self.range[:] = self.state
         for first in range(0, n_steps, _KEPT):
             states = np.empty((min(_KEPT, n_steps - first) + 1, self.flow.dim))
             states[0] = self.state
-            self.run(states, self.frame, self.flow.flat, self.step, logs)
+            walk_map(*self.functions, states, self.frame, self.flow.flat, self.step, logs)
             self.state = states[-1].copy()
             self.range = np.array([np.minimum(self.range[0], states.min(axis=0)), np.maximum(self.range[1], states.max(axis=0))])
             if not np.isfinite(self.state).all() or np.abs(self.state).max() > AWAY:
@@ -111,163 +120,3 @@ class MapWalk:
             if self.frame.shape[1] == self.flow.dim:
                 determinants += float(np.linalg.slogdet(self.flow.map_jacobian(states[:-1], self.step))[1].sum())
         return logs, determinants
-
-
-@lru_cache(maxsize=1)
-def _orthonormalise():
-    import numba
-
-    @numba.njit
-    def orthonormalise(frame, logs):
-        """Gram and Schmidt, each vector twice; logs of the lengths are added up. A vector of length 0 stays so, its log is -inf."""
-        d, k = frame.shape
-        for j in range(k):
-            before = 0.0
-            for i in range(d):
-                before += frame[i, j] * frame[i, j]
-            for _ in range(2):
-                for m in range(j):
-                    part = 0.0
-                    for i in range(d):
-                        part += frame[i, m] * frame[i, j]
-                    for i in range(d):
-                        frame[i, j] -= part * frame[i, m]
-            size = 0.0
-            for i in range(d):
-                size += frame[i, j] * frame[i, j]
-            # what rounding leaves of a vector that lies in the span of those before it
-            if size <= 1e-30 * before or before == 0.0:
-                logs[j] = -math.inf
-                for i in range(d):
-                    frame[i, j] = 0.0
-                continue
-            size = math.sqrt(size)
-            logs[j] += math.log(size)
-            for i in range(d):
-                frame[i, j] /= size
-
-    return orthonormalise
-
-
-@lru_cache(maxsize=64)
-def _compiled_flow(cell, n_units):
-    import numba
-
-    functions = compiled_flow(cell, n_units)
-    field, jacobian, orthonormalise = functions.field, functions.jacobian, _orthonormalise()
-    A, E, shortest = STAGE_WEIGHTS, ERROR_WEIGHTS, _SHORTEST
-
-    # component by component: the assignment of a row would take numba ten seconds to compile
-    @numba.njit(nogil=True, error_model="numpy")
-    def walk(state, frame, clock, p, time, rtol, bound, steps, logs, divergence, limits):
-        d, n = frame.shape
-        k, J, trial = np.empty((7, 1, d)), np.empty((7, 1, d * d)), np.empty((1, d))
-        K, moved = np.empty((7, d, n)), np.empty((d, n))
-        t, h = clock[0], clock[1]
-        for i in range(d):
-            trial[0, i] = state[i]
-        field(trial, p, k[0])
-        jacobian(trial, p, J[0])
-        for _ in range(steps):
-            rest = time - t
-            if rest <= 0.0 or not h > shortest:
-                break
-            last = h >= rest
-            now = rest if last else h
-            for i in range(d):
-                for j in range(n):
-                    value = 0.0
-                    for m in range(d):
-                        value += J[0, 0, i * d + m] * frame[m, j]
-                    K[0, i, j] = value
-            for s in range(1, 7):
-                for i in range(d):
-                    value = 0.0
-                    for r in range(s):
-                        value += A[s, r] * k[r, 0, i]
-                    trial[0, i] = state[i] + now * value
-                    for j in range(n):
-                        value = 0.0
-                        for r in range(s):
-                            value += A[s, r] * K[r, i, j]
-                        moved[i, j] = frame[i, j] + now * value
-                field(trial, p, k[s])
-                jacobian(trial, p, J[s])
-                for i in range(d):
-                    for j in range(n):
-                        value = 0.0
-                        for m in range(d):
-                            value += J[s, 0, i * d + m] * moved[m, j]
-                        K[s, i, j] = value
-            error = 0.0
-            for i in range(d):
-                value = 0.0
-                for r in range(7):
-                    value += E[r] * k[r, 0, i]
-                # the frame has length 1: its errors are relative ones
-                error = max(error, abs(now * value) / (rtol * (1e-3 + max(abs(state[i]), abs(trial[0, i])))))
-                for j in range(n):
-                    value = 0.0
-                    for r in range(7):
-                        value += E[r] * K[r, i, j]
-                    error = max(error, abs(now * value) / rtol)
-            if error <= 1.0:
-                t = time if last else t + now
-                for s in range(6):
-                    trace = 0.0
-                    for i in range(d):
-                        trace += J[s, 0, i * d + i]
-                    divergence[0] += now * A[6, s] * trace
-                lost = False
-                for i in range(d):
-                    state[i] = trial[0, i]
-                    limits[0, i], limits[1, i] = min(limits[0, i], state[i]), max(limits[1, i], state[i])
-                    lost = lost or not abs(trial[0, i]) <= bound
-                    k[0, 0, i] = k[6, 0, i]
-                    for m in range(d):
-                        J[0, 0, i * d + m] = J[6, 0, i * d + m]
-                    for j in range(n):
-                        frame[i, j] = moved[i, j]
-                if lost:
-                    t = time
-                    for i in range(d):
-                        state[i] = math.nan
-                    break
-                orthonormalise(frame, logs)
-            factor = min(5.0, max(0.2, 0.9 * (error + 1e-10) ** -0.2)) if error == error else 0.2
-            # a step cut short by the end of the block says little about the next
-            h = max(h, now * factor) if last and error <= 1.0 else now * factor
-        clock[0], clock[1] = t, h
-
-    return walk
-
-
-@lru_cache(maxsize=64)
-def _compiled_map(cell, n_units):
-    import numba
-
-    functions = compiled_flow(cell, n_units)
-    field, jacobian, orthonormalise = functions.field, functions.jacobian, _orthonormalise()
-
-    @numba.njit(nogil=True, error_model="numpy")
-    def walk(states, frame, p, step, logs):
-        d, n = frame.shape
-        now, speed, J, moved = np.empty((1, d)), np.empty((1, d)), np.empty((1, d * d)), np.empty((d, n))
-        for t in range(states.shape[0] - 1):
-            for i in range(d):
-                now[0, i] = states[t, i]
-            field(now, p, speed)
-            jacobian(now, p, J)
-            for i in range(d):
-                states[t + 1, i] = now[0, i] + step * speed[0, i]
-                for j in range(n):
-                    value = 0.0
-                    for m in range(d):
-                        value += J[0, i * d + m] * frame[m, j]
-                    moved[i, j] = frame[i, j] + step * value
-            for i in range(d):
-                for j in range(n):
-                    frame[i, j] = moved[i, j]
-            orthonormalise(frame, logs)
-
-    return walk

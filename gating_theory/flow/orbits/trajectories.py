@@ -6,86 +6,22 @@ steps of the worst of them and pays a Python call a stage, a thousand times the 
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ..input import Drive
 from ..program.compiled import compiled_flow
+from .driven import stretches
 
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["ERROR_WEIGHTS", "STAGE_WEIGHTS", "advance"]
-
-#: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: coefficients of the stages, the last row the weights of order 5; and the
-#: difference of these from the weights of order 4.
-STAGE_WEIGHTS = np.zeros((7, 6))
-STAGE_WEIGHTS[1, :1] = [1 / 5]
-STAGE_WEIGHTS[2, :2] = [3 / 40, 9 / 40]
-STAGE_WEIGHTS[3, :3] = [44 / 45, -56 / 15, 32 / 9]
-STAGE_WEIGHTS[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
-STAGE_WEIGHTS[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
-STAGE_WEIGHTS[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
-ERROR_WEIGHTS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
-
+__all__ = ["advance"]
 
 #: Starts and steps of one call of compiled code, about a second at most, and the first step of a trajectory.
 _STARTS, _STEPS, _FIRST_STEP = 64, 5000, 0.05
-
-
-@lru_cache(maxsize=64)
-def _compiled(cell, n_units):
-    import numba
-
-    field = compiled_flow(cell, n_units).field
-    A, E = STAGE_WEIGHTS, ERROR_WEIGHTS
-
-    # component by component: the assignment of a row would take numba ten seconds to compile
-    @numba.njit(nogil=True, error_model="numpy")
-    def advance(points, clock, parameters, sign, rtol, atol, bound, steps):
-        n, d = points.shape
-        k = np.empty((7, 1, d))
-        trial = np.empty((1, d))
-        for b in range(n):
-            p = parameters[min(b, parameters.shape[0] - 1)]
-            t, h, time, lost = clock[b, 0], clock[b, 1], clock[b, 2], not math.isfinite(points[b, 0])
-            for i in range(d):
-                trial[0, i] = points[b, i]
-            field(trial, p, k[0])
-            for _ in range(steps):
-                if lost or t >= time:
-                    break
-                h = min(h, time - t)
-                for s in range(1, 7):
-                    for i in range(d):
-                        value = 0.0
-                        for j in range(s):
-                            value += A[s, j] * k[j, 0, i]
-                        trial[0, i] = points[b, i] + sign * h * value
-                    field(trial, p, k[s])
-                error = 0.0
-                for i in range(d):
-                    value = 0.0
-                    for j in range(7):
-                        value += E[j] * k[j, 0, i]
-                    size = atol + rtol * max(abs(points[b, i]), abs(trial[0, i]))
-                    error = max(error, abs(h * value) / size)
-                if error <= 1.0:
-                    t += h
-                    for i in range(d):
-                        points[b, i] = trial[0, i]
-                        lost = lost or not abs(trial[0, i]) <= bound
-                        k[0, 0, i] = k[6, 0, i]
-                h *= min(5.0, max(0.2, 0.9 * (error + 1e-10) ** -0.2))
-            clock[b, 0], clock[b, 1] = time if lost else t, h
-            if lost:
-                for i in range(d):
-                    points[b, i] = math.nan
-
-    return advance
 
 
 def advance(
@@ -98,6 +34,7 @@ def advance(
     atol: float = 1e-9,
     bound: float = np.inf,
     steps: int = 10_000_000,
+    start: float = 0.0,
 ) -> np.ndarray:
     """States after a time, from many starts.
 
@@ -116,6 +53,8 @@ def advance(
         A trajectory whose largest component exceeds it is given up.
     steps : int
         Steps after which a trajectory is given up.
+    start : float
+        The time at which it begins, where the input changes; Noise has to be drawn before (``Noise.sample``).
 
     Returns
     -------
@@ -123,19 +62,40 @@ def advance(
     """
     states = np.array(states, dtype=float)
     points = np.ascontiguousarray(states.reshape(-1, flow.dim))
-    run = _compiled(flow.cell, flow.n_units)
+    if parameters is None and flow.changes:
+        if np.ndim(time) > 0:
+            raise ValueError("time must be one number where the input changes in time")
+        own = flow.flat_with_input(0.0)[None]
+        for begin, end, drive in stretches(flow, start, start + float(time)):
+            _advance(flow, points, end - begin, own, (rtol, atol, bound), steps, begin, drive)
+    else:
+        own = flow.flat[None] if parameters is None else parameters
+        _advance(flow, points, time, own, (rtol, atol, bound), steps)
+    return points.reshape(states.shape)
+
+
+#: No input that changes.
+_NO_DRIVE = Drive(np.zeros(0), np.zeros(0), 0.0, np.zeros((0, 2, 0)), 0.0)
+
+
+def _advance(flow, points, time, parameters, limits, steps, begin=0.0, drive=None):
+    """``points`` (B, dim) in place, along one smooth stretch of the input."""
+    from ..program.stepping_kernels import advance as kernel
+
+    field = compiled_flow(flow.cell, flow.n_units).argument("field")
+    place = flow.cell.n_fields * flow.n_units**2
+    base, slope, origin, waves, omega, longest = _NO_DRIVE if drive is None else drive
+    driven = (place, float(begin), origin, base, slope, omega, waves, longest)
     span = np.broadcast_to(np.abs(np.asarray(time, dtype=float)), len(points))
     sign = -1.0 if np.min(time, initial=0.0) < 0 else 1.0
-    own = flow.flat[None] if parameters is None else parameters
     for start in range(0, len(points), _STARTS):
         chosen = slice(start, start + _STARTS)
-        part, p = points[chosen], np.array(own if len(own) == 1 else own[chosen])
+        part, p = points[chosen], np.array(parameters if len(parameters) == 1 else parameters[chosen])
         p.flags.writeable = False  # as those of a flow: the same compiled code
         clock = np.stack([np.zeros(len(part)), np.minimum(_FIRST_STEP, span[chosen]), span[chosen]], axis=1)
         # compiled code cannot be interrupted: some steps at a time, which go on as if there had been no stop
         for _ in range(0, steps, _STEPS):
-            run(part, clock, p, sign, rtol, atol, bound, _STEPS)
+            kernel(field, part, clock, p, sign, *limits, _STEPS, *driven)
             if not (clock[:, 0] < clock[:, 2]).any():
                 break
         part[clock[:, 0] < clock[:, 2]] = np.nan
-    return points.reshape(states.shape)

@@ -1,21 +1,18 @@
-"""Tapes as machine code: scalar functions without arrays of their own, compiled by numba on first use and kept."""
+"""Tapes as machine code: scalar functions without arrays of their own, compiled by numba on first use and kept on disk."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ...support.machine_code import machine_code, one_at_a_time
 from .tape import NetworkTape, Tape
 
 if TYPE_CHECKING:
     from ...cell.cell import Cell
 
 __all__ = ["CompiledFlow", "compiled_flow", "write_program"]
-
-#: Threads that want the same code wait for one of them, rather than all spend seconds on compiling it.
-_one_at_a_time = threading.RLock()
 
 
 def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[int, tuple], Any]) -> list[Any]:
@@ -60,114 +57,122 @@ def _float_line(index, operation):
     return f"    v{index} = {code}"
 
 
-@lru_cache(maxsize=1)
-def _float_functions():
-    import math
+#: Functions that generated code calls; part of its text, which says all that it depends on.
+_FLOAT_FUNCTIONS = """\
+from math import exp, tanh
 
-    import numba
-
-    @numba.njit
-    def sigma(x):
-        if x >= 0.0:
-            return 1.0 / (1.0 + math.exp(-x))
-        e = math.exp(x)
-        return e / (1.0 + e)
-
-    @numba.njit
-    def dsigma(x):
-        e = math.exp(-abs(x))
-        return e / ((1.0 + e) * (1.0 + e))
-
-    @numba.njit
-    def sech2(x):
-        e = math.exp(-2.0 * abs(x))
-        return 4.0 * e / ((1.0 + e) * (1.0 + e))
-
-    return {"sigma": sigma, "dsigma": dsigma, "sech2": sech2, "tanh": math.tanh, "exp": math.exp}
+import numba
 
 
-def _compile(name, tape, outputs, zero="0.0", arguments="points, p, out"):
-    """A function (points, p, out) over many points; ``outputs`` is the flat list of operations written to out[b, :]."""
-    import numba
+@numba.njit
+def sigma(x):
+    if x >= 0.0:
+        return 1.0 / (1.0 + exp(-x))
+    e = exp(x)
+    return e / (1.0 + e)
 
-    lines = [f"def {name}({arguments}):", "  for b in range(points.shape[0]):", "    x = points[b]"]
+
+@numba.njit
+def dsigma(x):
+    e = exp(-abs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+@numba.njit
+def sech2(x):
+    e = exp(-2.0 * abs(x))
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+
+"""
+
+#: Types of arguments: points and parameters are only read, and may be arrays that cannot be written to.
+_READ_LINE = "Array(float64, 1, 'C', readonly=True)"
+_TYPES = {
+    "points": "Array(float64, 2, 'C', readonly=True)",
+    "p": _READ_LINE,
+    "q": _READ_LINE,
+    "out": "Array(float64, 2, 'C')",
+}
+
+
+def _source(name, arguments, tape, outputs):
+    """Text of a function over many points; ``outputs`` is the flat list of operations written to out[b, :]."""
+    lines = [f"def {name}({', '.join(arguments)}):", "  for b in range(points.shape[0]):", "    x = points[b]"]
     lines += write_program(tape, outputs, _float_line)
-    lines += [f"    out[b, {i}] = {zero if o is None else f'v{o}'}" for i, o in enumerate(outputs)]
-    namespace = dict(_float_functions())
-    exec("\n".join(lines), namespace)
-    return numba.njit(nogil=True, error_model="numpy")(namespace[name])
+    lines += [f"    out[b, {i}] = {'0.0' if o is None else f'v{o}'}" for i, o in enumerate(outputs)]
+    return _FLOAT_FUNCTIONS + "\n".join(lines)
+
+
+#: What a network of a cell can be asked for: the operations that a function writes.
+_OUTPUTS: dict[str, Callable[[NetworkTape], list[int | None]]] = {
+    "field": lambda w: w.flow(slopes=False)[0],
+    "jacobian": lambda w: [v for row in w.flow()[1] for v in row],
+    "slope": lambda w: w.tape.rates(w.flow(slopes=False)[0]),
+    "fixed_state": lambda w: w.fixed_state(range(w.cell.n_state))[0],
+}
+#: What each function takes.
+_ARGUMENTS: dict[str, tuple[str, ...]] = dict.fromkeys(_OUTPUTS, ("points", "p", "out")) | {"slope": ("points", "p", "q", "out")}
 
 
 class CompiledFlow:
-    """The compiled functions of N units of one cell; each is compiled when it is first called. Holds no parameters.
+    """The compiled functions of N units of one cell; each is made, or fetched from the disk, when it is first asked for.
 
     Every function takes points (B, dim) and the flat parameters of a :class:`~gating_theory.flow.program.tape.NetworkTape`, and
-    fills an array.
+    fills an array; all are C-contiguous. Holds no parameters.
     """
 
     def __init__(self, cell: Cell, n_units: int) -> None:
         self.cell, self.n_units = cell, n_units
         self.dim = cell.n_state * n_units
-        self._functions: dict[str, Callable[..., None]] = {}
+        self._functions: dict[tuple[str, bool], Any] = {}
 
-    def _function(self, name, make, **options):
-        with _one_at_a_time:
-            if name not in self._functions:
-                writer = NetworkTape(self.cell, self.n_units)
-                self._functions[name] = _compile(name, writer.tape, make(writer), **options)
-            return self._functions[name]
+    def _function(self, name, pointer=False):
+        key = name, pointer
+        if key not in self._functions:
+            with one_at_a_time:
+                if key not in self._functions:
+                    writer = NetworkTape(self.cell, self.n_units)
+                    source = _source(name, _ARGUMENTS[name], writer.tape, _OUTPUTS[name](writer))
+                    signature = f"void({', '.join(_TYPES[a] for a in _ARGUMENTS[name])})"
+                    options: dict[str, Any] = {"error_model": "numpy"} | ({} if pointer else {"nogil": True})
+                    title = f"{self.cell.name} {self.n_units} {name}{' pointer' if pointer else ''}"
+                    self._functions[key] = machine_code(title, source, name, signature, pointer=pointer, **options)
+        return self._functions[key]
 
     @property
     def field(self) -> Callable[..., None]:
         """F(s, y(s)) - s: out (B, dim)."""
-        return self._function("field", lambda w: w.flow(slopes=False)[0])
+        return self._function("field")
 
     @property
     def jacobian(self) -> Callable[..., None]:
         """Its derivative: out (B, dim * dim), row by row."""
-        return self._function("jacobian", lambda w: [v for row in w.flow()[1] for v in row])
+        return self._function("jacobian")
 
     @property
     def slope(self) -> Callable[..., None]:
         """(points, p, q, out): the derivative of the field as the parameters move at the rates q (as many as p); out (B, dim)."""
-        return self._function("slope", lambda w: w.tape.rates(w.flow(slopes=False)[0]), arguments="points, p, q, out")
+        return self._function("slope")
 
     @property
     def fixed_state(self) -> Callable[..., None]:
         """s*(y(s)) of all state variables as a function of those that messages listen to: out (B, dim)."""
-        return self._function("fixed_state", lambda w: w.fixed_state(range(w.cell.n_state))[0])
+        return self._function("fixed_state")
 
-    @property
-    def euler(self) -> Callable[..., None]:
-        """Euler steps (states, p, step, n_steps) in place: from states[0] to states[1..], or in states[0] where it is alone."""
-        with _one_at_a_time:
-            if "euler" not in self._functions:
-                self._functions["euler"] = _euler(self.field)
-            return self._functions["euler"]
+    def argument(self, name: str) -> Any:
+        """One of these functions as compiled kernels take it: a pointer, so that they are compiled once for all cells and kept.
 
-
-def _euler(field):
-    import numba
-    import numpy as np
-
-    @numba.njit(nogil=True)
-    def euler(states, p, step, n_steps):
-        speed = np.empty(states.shape[1:])
-        keep = states.shape[0] > 1
-        for t in range(n_steps):
-            now = states[t] if keep else states[0]
-            new = states[t + 1] if keep else states[0]
-            field(now, p, speed)
-            for b in range(speed.shape[0]):
-                for i in range(speed.shape[1]):
-                    new[b, i] = now[b, i] + step * speed[b, i]
-
-    return euler
+        Parameters
+        ----------
+        name : "field", "jacobian", "slope" or "fixed_state"
+        """
+        return self._function(name, pointer=True)
 
 
 def compiled_flow(cell: Cell, n_units: int) -> CompiledFlow:
     """The CompiledFlow of a cell and a size, shared by all flows of that shape."""
-    with _one_at_a_time:
+    with one_at_a_time:
         return _shared(cell, n_units)
 
 

@@ -7,7 +7,7 @@ difference quotient.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["taylor", "parameter_slope", "bilinear", "trilinear"]
+__all__ = ["along_curve", "bilinear", "derivatives", "parameter_slope", "taylor", "trilinear"]
 
 
 @lru_cache(maxsize=64)
@@ -141,8 +141,8 @@ def taylor(
     direction : (..., dim) array, real or complex
         Broadcast against ``state``.
     order : int
-    rates : (P,) array, optional
-        How the parameters, as in ``flow.flat``, grow along the line. Default: not at all.
+    rates : (P,) or (..., P) array, optional
+        How the parameters, as in ``flow.flat``, grow along the line, or along each of the lines. Default: not at all.
 
     Returns
     -------
@@ -150,26 +150,49 @@ def taylor(
         c_k with f(state + e direction) = sum_k c_k e^k; exact but for rounding. At the kink of a ReLU, those of its left side.
     """
     state, direction = np.broadcast_arrays(np.asarray(state, dtype=float), direction)
-    lead, kind = state.shape[:-1], np.result_type(state, direction)
+    return along_curve(flow, _line(state, direction, order), rates)
 
-    def line(value, slope):
-        out = np.zeros((order + 1, *np.shape(value)), dtype=kind)
-        out[0] = value
-        if order > 0:
-            out[1] = slope
-        return out
 
+def _line(value, slope, order):
+    """A straight line as a power series of this order."""
+    out = np.zeros((order + 1, *np.broadcast_shapes(np.shape(value), np.shape(slope))), dtype=np.result_type(value, slope, float))
+    out[0] = value
+    if order > 0:
+        out[1] = slope
+    return out
+
+
+def along_curve(flow: Flow, series: np.ndarray, rates: np.ndarray | None = None) -> np.ndarray:
+    """Taylor coefficients of the vector field along a curve of states.
+
+    Parameters
+    ----------
+    flow : Flow
+    series : (order + 1, ..., dim) array, real or complex
+        The states sum_k series_k e^k.
+    rates : as for :func:`taylor`
+
+    Returns
+    -------
+    (order + 1, ..., dim) array
+    """
+    order, lead, kind = len(series) - 1, series.shape[1:-1], np.result_type(series, float)
     needed, outputs = _program(flow.cell, flow.n_units)
+    rates = np.zeros(len(flow.flat)) if rates is None else rates
+
+    def constant(value, slope=0.0):
+        out = _line(value, slope, order).astype(kind)
+        return out if out.ndim > 1 else out.reshape(-1, *(1 for _ in lead))
+
     values = {}
     with np.errstate(over="ignore", under="ignore"):
         for index, (name, *arguments) in needed:
             if name == "x":
-                values[index] = line(state[..., arguments[0]], direction[..., arguments[0]])
+                values[index] = np.asarray(series[..., arguments[0]], dtype=kind)
             elif name == "p":
-                constant = line(flow.flat[arguments[0]], 0.0 if rates is None else rates[arguments[0]])
-                values[index] = constant.reshape(-1, *(1 for _ in lead))
+                values[index] = constant(flow.flat[arguments[0]], rates[..., arguments[0]])
             elif name == "number":
-                values[index] = line(float(arguments[0]), 0.0).reshape(-1, *(1 for _ in lead))
+                values[index] = constant(float(arguments[0]))
             elif name == "power":
                 values[index] = _power(values[arguments[0]], arguments[1])
             else:
@@ -179,6 +202,34 @@ def taylor(
         if index is not None:
             out[..., i] = values[index]
     return out
+
+
+def derivatives(flow: Flow, state: np.ndarray, paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The vector field with its first and second derivatives by the states and by the parameters of some paths, at one state.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (dim,) array
+    paths : sequence of n paths
+
+    Returns
+    -------
+    f : (dim,), D : (dim, dim + n), H : (dim, dim + n, dim + n) arrays, states first
+    """
+    m = flow.dim + len(paths)
+    rates = np.zeros((m, len(flow.flat)))
+    for row, path in zip(rates[flow.dim :], paths):
+        row[:] = flow.rates(path)
+    one = np.eye(m)
+    i, j = np.triu_indices(m, 1)
+    lines = np.concatenate([one, one[i] + one[j]])
+    c = taylor(flow, state, lines[:, : flow.dim], 2, lines @ rates)
+    H = np.zeros((flow.dim, m, m))
+    H[:, range(m), range(m)] = 2.0 * c[2, :m].T
+    # the second coefficient along a sum of two directions is that of both and their mixed derivative
+    H[:, i, j] = H[:, j, i] = (c[2, m:] - c[2, i] - c[2, j]).T
+    return c[0, 0], c[1, :m].T, H
 
 
 def parameter_slope(flow: Flow, state: npt.ArrayLike, path: Path) -> np.ndarray:

@@ -7,6 +7,8 @@ maps a box into itself, which contains all its fixed points.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import CapabilityError
+from ...support.machine_code import machine_code, one_at_a_time
 from ..program.compiled import write_program
 from ..program.tape import NetworkTape, site_derivatives
 from .intervals import enclosing_floats, kernels
@@ -139,12 +142,12 @@ class MapEnclosure:
         self._functions: dict[tuple[str, str], Callable[..., None]] = {}
 
     def _compile(self, name, grade, outputs_of, midpoint=False, unknowns=None):
-        if (name, grade) not in self._functions:
+        if (name, grade) in self._functions:
+            return self._functions[name, grade]
+        with one_at_a_time:
             writer = NetworkTape(self.cell, self.n_units)
             source = _program(name, writer.tape, outputs_of(writer), self.n if unknowns is None else unknowns, midpoint)
-            namespace = dict(vars(kernels(grade)))
-            exec(source, namespace)
-            self._functions[name, grade] = _as_argument(namespace[name]) if grade == "validated" else namespace[name]
+            self._functions[name, grade] = _function(f"{self.cell.name} {self.n_units} {name}", name, source, grade)
         return self._functions[name, grade]
 
     def enclose(self, grade: str) -> Callable[..., None]:
@@ -217,12 +220,26 @@ class MapEnclosure:
         return out.reshape(-1, 2)
 
 
-def _as_argument(function):
-    """The function compiled as a pointer that kernels take as an argument, so that they need not be compiled again for it."""
-    import numba
+#: Types of (x, m, p, out).
+_SIGNATURE = "void(float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 
-    line, square = numba.float64[::1], numba.float64[:, ::1]
-    return numba.cfunc(numba.void(square, line, line, line), error_model="numpy")(function)
+
+def _function(title, name, source, grade):
+    """The function ``name`` of this text in the arithmetic of a grade; compiled, a pointer that kernels take as an argument."""
+    namespace = vars(kernels(grade))
+    if grade == "validated":
+        source = f"# on {_kernels_digest()}\n{source}"
+        title = f"{title} interval"
+        return machine_code(title, source, name, _SIGNATURE, pointer=True, namespace=namespace, error_model="numpy")
+    namespace = dict(namespace)
+    exec(source, namespace)
+    return namespace[name]
+
+
+@lru_cache(maxsize=1)
+def _kernels_digest():
+    """A hash of the operations on intervals that generated code calls."""
+    return hashlib.sha256(inspect.getsource(kernels("validated")).encode()).hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -12,9 +12,9 @@ import numpy as np
 __all__ = []
 
 if globals().get("RIGOROUS") is None:
-    import numba
+    from ...support.machine_code import jit as _jit
 
-    jit = numba.njit(error_model="numpy", nogil=True, cache=True)
+    jit = _jit(error_model="numpy", nogil=True)
 
     #: Above twice the unit roundoff, so that the widened value is still outside after its own rounding; and for functions.
     _ROUNDING, _FUNCTION = 2.3e-16, 1.2e-15

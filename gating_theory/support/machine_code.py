@@ -1,0 +1,236 @@
+"""Machine code by numba that outlives the process that compiled it.
+
+numba keeps on disk what it compiles from a file. So text that a program writes gets a file, under a hash of what it says: the next
+process that writes the same text finds its machine code ready. The text is always the caller's own; a file that says anything else
+is replaced and never run. Where nothing can be written code is compiled in every process, and nobody is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..version import __version__
+from .files import write_atomically
+
+__all__ = ["DIRECTORY_VARIABLE", "clear_kernels", "jit", "kernel_directory", "machine_code", "one_at_a_time"]
+
+#: The environment variable that says where generated code is kept.
+DIRECTORY_VARIABLE = "GATING_THEORY_CACHE_DIR"
+
+#: Bytes that are kept: one kernel has 20 to 100 kB. Those that were not used for longest go.
+_MOST_BYTES = 256 * 2**20
+
+#: Time of change that all files carry: releases of numba before 0.62 take a file of another time for another one.
+_WRITTEN = 1_000_000_000
+
+#: Threads that want the same code wait for one of them, rather than all spend seconds on compiling it.
+one_at_a_time = threading.RLock()
+
+
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit`` for functions of a module: what it compiles is kept on disk where that can be written to.
+
+    Parameters
+    ----------
+    **options : of ``numba.njit``, other than ``cache``
+
+    Returns
+    -------
+    decorator
+    """
+    import numba
+
+    def decorate(function):
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except RuntimeError:  # neither the module's directory nor the user's can be written to
+            return numba.njit(**options)(function)
+
+    return decorate
+
+
+def kernel_directory() -> Path:
+    """Where generated code is kept; the directory need not exist, and may be removed at any time.
+
+    Returns
+    -------
+    pathlib.Path
+        What the environment variable GATING_THEORY_CACHE_DIR says, or "gating_theory" in numba's own NUMBA_CACHE_DIR, or in the
+        user's directory for such files: ``~/.cache`` or XDG_CACHE_HOME (Linux), ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%``
+        (Windows).
+    """
+    own = os.environ.get(DIRECTORY_VARIABLE)
+    if own:
+        return Path(own).expanduser().absolute()
+    numba_directory = _numba_directory()
+    if numba_directory is not None:
+        return numba_directory / "gating_theory"
+    return _user_directory() / "gating_theory"
+
+
+def clear_kernels() -> int:
+    """Remove all generated code that is kept on disk; what this process has loaded goes on working.
+
+    Returns
+    -------
+    int, the number of files removed
+    """
+    directory = kernel_directory()
+    return sum(_remove(file) for source in _sources(directory) for file in _files(directory, source))
+
+
+def machine_code(
+    title: str,
+    source: str,
+    name: str,
+    signature: str,
+    *,
+    pointer: bool = False,
+    namespace: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """A compiled function of generated code, from the disk if this text was compiled before.
+
+    Parameters
+    ----------
+    title : str
+        What the code is, for the name of its file.
+    source : str
+        Text of a module. It says all that the code depends on: where names of ``namespace`` are functions that may change, in a
+        comment with a hash of them.
+    name : str
+        The function wanted.
+    signature : str
+        Its types, as numba reads them.
+    pointer : bool
+        Compile it as a pointer (``numba.cfunc``), which kernels take as an argument without being compiled again for it, rather
+        than as a function for Python and other compiled code.
+    namespace : mapping, optional
+        Names that the code uses.
+    **options : of ``numba.njit`` or ``numba.cfunc``
+
+    Returns
+    -------
+    numba's dispatcher, or its CFunc
+    """
+    import numba
+
+    versions = f"gating_theory {__version__}, numba {numba.__version__}, Python {platform.python_version()}"
+    text = f"# {ascii(title)}, {versions}\n{source}\n"
+    compiler: Callable[..., Any] = numba.cfunc if pointer else numba.njit
+    with one_at_a_time:
+        path = _kept(title, text)
+        function = getattr(_module(text, path, namespace or {}), name)
+        if path is not None:
+            try:
+                return compiler(signature, cache=True, **options)(function)
+            except Exception:  # damaged files, a full disk, a directory that somebody removed at this moment
+                for file in _files(path.parent, path):
+                    _remove(file)
+        return compiler(signature, **options)(function)
+
+
+def _module(text, path, namespace):
+    """A module of this text: numba looks functions up in modules, and their files by what the code says it comes from."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    module = ModuleType(f"gating_theory_generated_{digest[:20]}")
+    vars(module).update({name: value for name, value in namespace.items() if not name.startswith("__")})
+    exec(compile(text, "<generated>" if path is None else os.fspath(path), "exec"), vars(module))
+    sys.modules[module.__name__] = module
+    return module
+
+
+def _kept(title, text):
+    """The file that holds this text, written if need be; None where that is impossible."""
+    content = text.encode()
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
+    try:
+        directory = kernel_directory()
+        path = directory / f"{words}-{hashlib.sha256(content).hexdigest()[:20]}.py"
+        if not path.is_file() or path.read_bytes() != content:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for file in _files(directory, path):
+                _remove(file)
+            write_atomically(path, lambda temporary: Path(temporary).write_bytes(content))
+            _forget_the_oldest(directory, path)
+        os.utime(path, (time.time(), _WRITTEN))  # the time of access is that of the last use
+    except (OSError, RuntimeError):  # RuntimeError: no home directory
+        return None
+    return path
+
+
+def _forget_the_oldest(directory, new):
+    """Remove what was not used for longest until the rest is within its limit."""
+    sizes = {source: sum(_size(file) for file in _files(directory, source)) for source in _sources(directory)}
+    total = sum(sizes.values())
+    for source in sorted(sizes, key=_last_use):
+        if total <= _MOST_BYTES:
+            break
+        if source != new:
+            total -= sizes[source]
+            for file in _files(directory, source):
+                _remove(file)
+
+
+def _sources(directory):
+    try:
+        return list(directory.glob("*-" + "[0-9a-f]" * 20 + ".py"))
+    except OSError:
+        return []
+
+
+def _files(directory: Path, source: Path) -> Iterator[Path]:
+    """The file of a generated text, and numba's files with its machine code."""
+    yield source
+    places = [directory / "__pycache__"]
+    numba_directory = _numba_directory()
+    if numba_directory is not None:
+        places += numba_directory.glob(f"{directory.name}_*")
+    for place in places:
+        yield from place.glob(f"{source.stem}.*")
+
+
+def _size(file):
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+def _last_use(file):
+    try:
+        return file.stat().st_atime
+    except OSError:
+        return 0.0
+
+
+def _remove(file):
+    try:
+        file.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _numba_directory():
+    import numba
+
+    return Path(numba.config.CACHE_DIR).absolute() if numba.config.CACHE_DIR else None
+
+
+def _user_directory():
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
