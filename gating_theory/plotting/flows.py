@@ -420,9 +420,9 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
     Parameters
     ----------
     curves : BifurcationCurve or ConnectionCurve, in one plane
-        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic
-        orbits NS neutral saddle, SNL saddle-node loop.
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
+        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
