@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
+from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.continuation.two_parameters import BifurcationCurve
@@ -496,22 +497,24 @@ def plot_bifurcations(
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+    "homoclinic": BLACK, "heteroclinic": "#777777",
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
 }  # fmt: skip
 
 
-def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
     """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
 
     Parameters
     ----------
-    curves : BifurcationCurve, in one plane
-        Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+    curves : BifurcationCurve or ConnectionCurve, in one plane
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
+        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -524,8 +527,8 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ------
     TypeError, ValueError : no curves, different planes
     """
-    if not curves or not all(isinstance(c, BifurcationCurve) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve, got {shown(curves)}")
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
