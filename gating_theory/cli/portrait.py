@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         if flow.dim <= 2:
             _draw_portrait(flow, points, found, both, out, options.basins)
         else:
-            print(f"no picture: portraits are drawn of flows of one or two dimensions, this one has dim {flow.dim}", file=sys.stderr)
+            print(f"no picture: portraits are of flows of one or two dimensions, this one has dim {flow.dim}", file=sys.stderr)
     if options.json:
         record = {"kind": "portrait", "flow": flow.as_dict(), "topology": points.topology._asdict(), "complete": points.complete}
         record["fixed_points"] = [{"state": p.state.tolist(), "kind": p.kind, "index": p.index, "label": p.label} for p in points]
