@@ -35,6 +35,7 @@ NAMES = (
     "complexity",
     "low_dimensional",
     "topologies",
+    "planes",
     "own_cell",
     "continuous_attractors",
     "training",

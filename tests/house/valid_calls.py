@@ -98,7 +98,7 @@ class Things:
         return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 
     @cached_property
-    def driven(self):
+    def forced(self):
         return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
 
     @cached_property
@@ -107,7 +107,7 @@ class Things:
 
     @cached_property
     def response(self):
-        return gt.flow.periodic_response(self.driven, [0.0, 0.0])
+        return gt.flow.periodic_response(self.forced, [0.0, 0.0])
 
     @cached_property
     def bistable(self):
@@ -140,6 +140,10 @@ class Things:
     @cached_property
     def basins(self):
         return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def region(self):
+        return gt.flow.topology_map(self.bistable, {"b_h[0]": [-0.1, 0.1], "gain.h": [0.9, 1.1]})
 
     @cached_property
     def valley(self):
@@ -460,10 +464,10 @@ CALLS = {
         t.flow.euler,
         {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True, "start": 0.0, "rng": 0},
     ),
-    "flow.Flow.at_time": lambda t: (t.driven.at_time, {"time": 1.0}),
+    "flow.Flow.at_time": lambda t: (t.forced.at_time, {"time": 1.0}),
     "flow.Flow.with_input": lambda t: (t.flow.with_input, {"input": {"h": [0.1, 0.2]}}),
     "flow.Piecewise.__call__": lambda t: (t.pulse, {"time": [0.5, 1.5]}),
-    "flow.Periodic.__call__": lambda t: (t.driven.input, {"time": 0.5}),
+    "flow.Periodic.__call__": lambda t: (t.forced.input, {"time": 0.5}),
     "flow.Noise.sample": lambda t: (
         gt.flow.Noise(np.ones((1, 2)), 1.0).sample,
         {"stop": 1.0, "step": 0.1, "rng": 0, "start": 0.0},
@@ -471,11 +475,11 @@ CALLS = {
     "flow.PeriodicResponse.states": lambda t: (t.response.states, {"n": 5}),
     "flow.periodic_response": lambda t: (
         gt.flow.periodic_response,
-        {"flow": t.driven, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
+        {"flow": t.forced, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
     ),
     "flow.stroboscopic": lambda t: (
         gt.flow.stroboscopic,
-        {"flow": t.driven, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
+        {"flow": t.forced, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
     ),
     "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
     "flow.Flow.integrate": lambda t: (
@@ -599,7 +603,20 @@ CALLS = {
         gt.flow.slow_manifold,
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
+    "flow.TopologyMap.at": lambda t: (t.region.at, {"x": 0.0, "y": 1.0}),
+    "flow.TopologyMap.borders": lambda t: (t.region.borders, {"width": 0.1}),
+    "flow.topology_map": lambda t: (
+        gt.flow.topology_map,
+        {
+            "flow": t.bistable,
+            "axes": {"b_h[0]": [-0.1, 0.1], "b_h[1]": [-0.1, 0.1]},
+            "cycles": True,
+            "max_boxes": 1000,
+            "min_width": 1e-9,
+        },
+    ),
     # pictures
+    "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),

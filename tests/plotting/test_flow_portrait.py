@@ -7,6 +7,7 @@ import pytest
 from gating_theory.errors import CapabilityError, ConvergenceError
 from gating_theory.flow import (
     GRUFlow,
+    Topology,
     basin_intervals,
     basins,
     continue_fixed_point,
@@ -14,9 +15,15 @@ from gating_theory.flow import (
     plot_basins,
     plot_bifurcations,
     plot_portrait,
+    plot_topology_map,
     separatrices,
+    topology_map,
 )
 from gating_theory.flow.orbits.trajectories import advance
+from gating_theory.plotting import flows
+
+#: All that a small plane may hold.
+TOPOLOGIES = [Topology(sinks, sources, sinks + sources - 1) for sinks in range(5) for sources in range(4) if sinks + sources]
 
 FLOW = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
 
@@ -98,3 +105,18 @@ def test_basins_of_one_unit_are_intervals_between_sources():
         basin_intervals(GRUFlow(U_h=2.0))
     with pytest.raises(CapabilityError, match="dim 2"):
         basin_intervals(FLOW)
+
+
+def test_topology_map_is_drawn_with_its_names():
+    plane = topology_map(FLOW, {"b_h[0]": np.linspace(-0.5, 0.5, 5), "b_h[1]": np.linspace(0.9, 1.7, 5)}, cycles=True)
+    ax = plot_topology_map(plane)
+    (image,) = (c for c in ax.collections if c.get_array() is not None and c.get_array().size == 25)
+    assert np.array_equal(image.get_array(), plane.label.T)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert {f"{tuple(t)} {t.words}" for t in plane.topologies} <= set(texts) and "(1, 1, 1) 1 sink, 1 source, 1 saddle" in texts
+    assert "stable cycle" in texts
+    assert ax.get_xlim() == (-0.5, 0.5) and ax.get_ylabel() == "$b^{h}_{2}$"
+    colours = {flows.topology_colour(t) for t in TOPOLOGIES}
+    assert len(colours) == len(TOPOLOGIES)
+    with pytest.raises(TypeError, match="plane"):
+        plot_topology_map(FLOW)

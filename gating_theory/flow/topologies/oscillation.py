@@ -24,8 +24,9 @@ OSCILLATION = {-1: "not settled", 0: "none found", 1: "found", 2: "no sink"}
 #: close, this part of the distance to it.
 _BESIDE, _ARRIVED, _PART = 1e-2, 1e-3, 0.05
 
-#: Corners are left out by this part of the box: on its faces a saturated unit never moves.
-_INSIDE = 0.95
+#: Starts stand inside the corners, on whose faces a saturated unit never moves; another part of the way in each direction, and
+#: askew beside fixed points, as symmetric networks lead symmetric starts to saddles.
+_INSIDE, _ASKEW = (0.95, 0.92, 0.89), (0.1, 0.06, 0.03)
 
 #: How long trajectories are followed, in times of the fastest row of the Jacobian but at least of one step: again and again.
 _TIMES = (40.0, 120.0, 480.0, 1920.0)
@@ -109,11 +110,11 @@ def _starts(flow, owner, states, values, vectors, gap):
     """Starts beside the unstable fixed points and in the corners, and whose they are."""
     point, direction = np.nonzero(values.real > 0)
     along = vectors[point, :, direction].real
-    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    along = along / np.linalg.norm(along, axis=1, keepdims=True) + _ASKEW[: flow.dim]
     along *= np.minimum(_BESIDE, _PART * gap[point])[:, None]
     low, high = np.array(flow.bounds).T
     signs = np.stack(np.meshgrid(*[[-1.0, 1.0]] * flow.dim), axis=-1).reshape(-1, flow.dim)
-    corners = 0.5 * (low + high) + _INSIDE * 0.5 * (high - low) * signs
+    corners = 0.5 * (low + high) + 0.5 * (high - low) * signs * _INSIDE[: flow.dim]
     each = np.unique(owner)
     starts = np.concatenate([states[point] + along, states[point] - along, np.tile(corners, (len(each), 1))])
     return starts, np.concatenate([owner[point], owner[point], np.repeat(each, len(corners))])
