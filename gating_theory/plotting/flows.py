@@ -15,6 +15,7 @@ from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.attractors_along import AttractorsAlong
 from ..flow.orbits.basin_intervals import basin_intervals
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -359,10 +361,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     if plane.n_undecided:
         handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
     if plane.oscillation is not None:
-        for known, hatch, name in (
-            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
-            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
-        ):
+        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
+        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
+        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
             if known.any():
                 area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
                 area.set(edgecolor=_HATCH, linewidth=0.0)
@@ -378,11 +379,54 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     return ax
 
 
+def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = None, ax: Axes | None = None) -> Axes:
+    """Shares of the basins along a parameter, stacked, one area for each attractor.
+
+    Parameters
+    ----------
+    along : AttractorsAlong
+    coordinate : int, optional
+        Also draw this coordinate of the attractors on a second axis: sinks as lines, the ranges of cycles and others as bands.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        White: starts that are not settled. The second axis, if any, is the last of its figure.
+
+    Raises
+    ------
+    TypeError, ValueError : another object, unknown coordinate
+    """
+    instance("along", along, AttractorsAlong)
+    if coordinate is not None:
+        coordinate = integer("coordinate", coordinate, high=along.flow.dim - 1)
+    ax = axes_or_new(ax, 2.7)
+    colours = [_BASINS[i % len(_BASINS)] for i in range(len(along))]
+    names = [f"{i}: {', '.join(dict.fromkeys(row[i] for row in along.kinds if row[i]))}" for i in range(len(along))]
+    ax.stackplot(along.values, *along.fractions.T, colors=colours, labels=names, edgecolor="white", linewidth=0.6)
+    for change in along.changes:
+        ax.axvline(0.5 * (change.before + change.after), color="0.4", linewidth=0.7, linestyle=(0, (2, 2)))
+    ax.set_xlim(float(along.values.min()), float(along.values.max()))
+    ax.set_ylim(0.0, 1.0)
+    ax.set_xlabel(_parameter_label(along.path))
+    ax.set_ylabel("share of starts")
+    legend_beside(ax)
+    if coordinate is not None:
+        states = ax.twinx()
+        for i in range(len(along)):
+            low, high = along.low[:, i, coordinate], along.high[:, i, coordinate]
+            states.fill_between(along.values, low, high, color=BLACK, alpha=0.25, linewidth=0)
+            states.plot(along.values, along.centre[:, i, coordinate], color=BLACK, linewidth=1.0)
+        states.set_ylabel(f"$h_{coordinate + 1}$")
+    return ax
+
+
 #: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
-    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
-    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
-    "torus": ("D", GREEN),
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK),
+    "hopf": ("o", VERMILLION), "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE),
+    "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN), "torus": ("D", GREEN),
 }  # fmt: skip
 
 
