@@ -533,9 +533,6 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
-    for kind in dict.fromkeys(c.kind for c in curves):
-        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
-        ax.plot([], [], color=_CURVES[kind], label=name)
     for curve in curves:
         dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
         for start, end in _runs(dashed):
@@ -545,8 +542,20 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
-        legend_beside(ax)
+        _name_curves(ax, dict.fromkeys(c.kind for c in curves))
     return ax
+
+
+def _name_curves(ax, kinds):
+    """A legend of the kinds, below that of a picture that is there already."""
+    from matplotlib.lines import Line2D
+
+    below = ax.get_legend()
+    names = {kind: kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "") for kind in kinds}
+    legend_beside(ax, [Line2D([], [], color=_CURVES[kind], label=name) for kind, name in names.items()])
+    if below is not None:
+        ax.get_legend().set(loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        ax.add_artist(below).set_clip_on(False)  # otherwise pictures are cut at its side
 
 
 def _mark_points(ax, marked):
