@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cell.cell import Cell
-from ..errors import CapabilityError, ConvergenceError
-from ..results.encoding import require, result
+from ..errors import CapabilityError
+from ..results.display import same
+from ..results.encoding import decode, encode, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import boolean, choice, instance, integer, real, real_array, shown
+from ..support.checks import boolean, choice, generator, instance, integer, real, real_array, shown
+from ..support.types import Rng
+from .input import Noise, Periodic, Piecewise, field_values
 from .line import Line, Path, path_between, place_of, resolved
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
@@ -34,6 +37,9 @@ LONGEST_STEP, _UNINTERRUPTED = 1e6, 1_000_000
 #: What scipy's solve_ivp can be asked for.
 _METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
 
+#: Steps in the correlation time of noise.
+_NOISE_STEPS = 20
+
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12
 
@@ -44,7 +50,7 @@ _OFF_CENTRE = 0.4837
 _FIXED = 1e-8
 
 
-@result("flow.Flow", fields=("cell", "matrices", "bias", "parameters"))
+@result("flow.Flow", fields=("cell", "matrices", "bias", "parameters", "input"))
 class Flow:
     """ds/dt = F(s, y(s)) - s of N units of any cell: the rate form of a gated network, for small N [JSP].
 
@@ -61,6 +67,10 @@ class Flow:
         Default 0.
     parameters : (P, N) array, or mapping from names to (N,) arrays, optional
         Site parameters of the cell. Default 0.
+    input : (K, N) array, mapping from names of fields to (N,) arrays, Piecewise, Periodic or Noise, optional
+        What is added to the fields beside the biases. A constant one is as good as a bias everywhere. One that changes in time is
+        followed by trajectories (:meth:`integrate`, :meth:`euler`), ``stroboscopic`` and ``periodic_response``; whatever needs a
+        flow that does not change raises CapabilityError, and takes :meth:`at_time`.
 
     Attributes
     ----------
@@ -69,6 +79,7 @@ class Flow:
     dim : int, d N
         Dimension of a state of the flow.
     matrices, bias, parameters : read-only arrays of the shapes above
+    input : read-only (K, N) array, Piecewise, Periodic, Noise, or None
 
     Raises
     ------
@@ -87,6 +98,7 @@ class Flow:
         matrices: npt.ArrayLike | Mapping[str, npt.ArrayLike],
         bias: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
         parameters: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+        input: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Piecewise | Periodic | Noise | None = None,
     ) -> None:
         instance("cell", cell, Cell)
         weights = _stack("matrices", matrices, cell.field_names, 2)
@@ -101,13 +113,16 @@ class Flow:
         shifts = _sites("bias", bias, cell.field_names, n)
         constants = _sites("parameters", parameters, cell.parameter_names, n)
         self._cell, self._n = cell, n
-        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]))
+        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]), _fitted(input, cell, n))
         self._compiled = compiled_flow(cell, n)
 
-    def _set(self, flat):
+    def _set(self, flat, input):
         K, n = self._cell.n_fields, self._n
         flat.flags.writeable = False
-        self._flat = flat
+        self._flat, self._input, self._driven = flat, input, flat
+        if isinstance(input, np.ndarray):
+            input.flags.writeable = False
+            self._driven = self.flat_with_input(input.ravel())
         ends = np.cumsum([K * n * n, K * n])
         matrices, bias, parameters = np.split(flat, ends)
         self._matrices, self._bias = matrices.reshape(K, n, n), bias.reshape(K, n)
@@ -161,7 +176,7 @@ class Flow:
         ----------
         description : mapping
             "cell": name of a cell (default "GRU"); U_FIELD: (N, N) matrices, b_FIELD: (N,) biases, site parameters by name.
-            What is left out is 0; plain numbers for N = 1.
+            "input": as for the constructor, or as :meth:`as_dict` gives it. What is left out is 0; plain numbers for N = 1.
         cell : Cell, optional
             Built-in cells are found by name; pass your own.
 
@@ -176,7 +191,11 @@ class Flow:
             instance("cell", cell, Cell)
         values = {k: v for k, v in description.items() if k != "kind"}
         cell = named(values.pop("cell", "GRU" if cell is None else cell.name), cell)
-        return Flow(cell, *_by_name(cell, values))
+        input = values.pop("input", None)
+        if isinstance(input, Mapping) and any(str(key).startswith("$") for key in input):
+            input = decode(dict(input))
+        matrices, bias, parameters = _by_name(cell, values)
+        return Flow(cell, matrices, bias, parameters, input)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, all parameters by name, read back by :meth:`from_dict`."""
@@ -187,6 +206,8 @@ class Flow:
             ("", self._cell.parameter_names, self._parameters),
         ):
             out |= {f"{prefix}{name}": value.tolist() for name, value in zip(names, values)}
+        if self._input is not None:
+            out["input"] = self._input.tolist() if isinstance(self._input, np.ndarray) else encode(self._input)
         return out
 
     # --- what it is
@@ -222,20 +243,91 @@ class Flow:
         return self._parameters
 
     @property
+    def input(self) -> np.ndarray | Piecewise | Periodic | Noise | None:
+        """What is added to the fields beside the biases: a read-only (K, N) array, an input that changes in time, or None."""
+        return self._input
+
+    @property
     def flat(self) -> np.ndarray:
-        """All parameters as one read-only array: matrices, biases, site parameters."""
-        return self._flat
+        """All parameters as one read-only array, as compiled code takes them: matrices, biases and constant input, site parameters.
+
+        CapabilityError where the input changes in time: whatever reads this array takes the flow for one that does not.
+        """
+        if self.changes:
+            raise CapabilityError(
+                f"the flow's input changes in time ({self._input!r}): use flow.at_time(t), where it is frozen; trajectories "
+                "(integrate, euler), and for a periodic one stroboscopic and periodic_response, take it as it is"
+            )
+        return self._driven
+
+    @property
+    def changes(self) -> bool:
+        """Whether the input changes in time."""
+        return isinstance(self._input, (Piecewise, Periodic, Noise))
+
+    def with_input(self, input: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Piecewise | Periodic | Noise | None) -> Flow:
+        """A Flow that differs in its input, which is given as to the constructor.
+
+        Parameters
+        ----------
+        input : array, mapping, Piecewise, Periodic, Noise or None
+
+        Returns
+        -------
+        Flow
+
+        Raises
+        ------
+        TypeError, ValueError : wrong types or shapes
+        """
+        return self._like(self._flat.copy(), _fitted(input, self._cell, self._n))
+
+    def at_time(self, time: float) -> Flow:
+        """The Flow with the input frozen as it is at a time.
+
+        Parameters
+        ----------
+        time : float
+
+        Returns
+        -------
+        Flow, with a constant input
+
+        Raises
+        ------
+        CapabilityError : the input is Noise, which has no value before it is drawn (``Noise.sample``)
+        """
+        time = real("time", time)
+        if isinstance(self._input, Noise):
+            raise CapabilityError("Noise has no value at a time before it is drawn: use flow.with_input(flow.input.sample(...))")
+        return self._like(self._flat.copy(), self._input(time)) if isinstance(self._input, (Piecewise, Periodic)) else self
+
+    def flat_with_input(self, values: float | np.ndarray) -> np.ndarray:
+        """(P,) read-only array: the flow's own parameters, with an input ``values`` (K N,) added to the biases."""
+        K, n = self._cell.n_fields, self._n
+        flat = self._flat.copy()
+        flat[K * n * n : K * n * (n + 1)] += values
+        flat.flags.writeable = False
+        return flat
+
+    def _like(self, flat, input):
+        other = object.__new__(type(self))
+        other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
+        other._set(flat, input)
+        return other
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Flow):
             return NotImplemented
-        return self._cell == other._cell and self._n == other._n and bool(np.array_equal(self._flat, other._flat))
+        alike = self._cell == other._cell and self._n == other._n and bool(np.array_equal(self._flat, other._flat))
+        return alike and same(self._input, other._input)
 
     def __hash__(self) -> int:
-        return hash((self._cell, self._n, self._flat.tobytes()))
+        driven = self._input.tobytes() if isinstance(self._input, np.ndarray) else repr(self._input)
+        return hash((self._cell, self._n, self._flat.tobytes(), driven))
 
     def __reduce__(self):
-        return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters))
+        return Flow, (self._cell, np.array(self._matrices), np.array(self._bias), np.array(self._parameters), self._input)
 
     def __repr__(self) -> str:
         parts = []
@@ -245,6 +337,8 @@ class Flow:
             (self._cell.parameter_names, self._parameters, ""),
         ):
             parts += [f"{prefix}{name}={value.tolist()}" for name, value in zip(names, values) if value.any()]
+        if self._input is not None:
+            parts.append(f"input={self._input.tolist() if isinstance(self._input, np.ndarray) else self._input!r}")
         return f"Flow({self._cell.name}, {self._n} unit{'s' if self._n > 1 else ''}{''.join(', ' + p for p in parts)})"
 
     # --- parameters by name
@@ -274,6 +368,8 @@ class Flow:
         if isinstance(path, Flow):
             if path._cell != self._cell or path._n != self._n:
                 raise ValueError(f"{argument} must lead to a flow of the same cell and size, got {shown(path)}")
+            if not same(self._input, path._input):
+                raise ValueError(f"{argument} must lead to a flow with the same input, got {shown(path)}")
             return path_between(self._flat, path._flat)
         return resolved(argument, self._cell, self._n, self._flat, path)
 
@@ -337,10 +433,7 @@ class Flow:
                 flat = path.moved(flat, value)
             else:
                 flat[places.pop()] = value
-        other = object.__new__(type(self))
-        other._cell, other._n, other._compiled = self._cell, self._n, self._compiled
-        other._set(flat)
-        return other
+        return self._like(flat, self._input)
 
     # --- the vector field
 
@@ -351,12 +444,14 @@ class Flow:
         return np.ascontiguousarray(state).reshape(-1, self.dim), state.shape[:-1]
 
     @underflow_is_zero
-    def __call__(self, state: npt.ArrayLike) -> np.ndarray:
+    def __call__(self, state: npt.ArrayLike, time: float | None = None) -> np.ndarray:
         """The vector field F(s, y(s)) - s.
 
         Parameters
         ----------
         state : (..., dim) array
+        time : float, optional
+            Of an input that changes; without one nothing depends on it.
 
         Returns
         -------
@@ -364,16 +459,18 @@ class Flow:
         """
         points, lead = self._points("state", state)
         out = np.empty(points.shape)
-        self._compiled.field(points, self._flat, out)
+        self._compiled.field(points, self._flat_at(time), out)
         return out.reshape(*lead, self.dim)
 
     @underflow_is_zero
-    def jacobian(self, state: npt.ArrayLike) -> np.ndarray:
+    def jacobian(self, state: npt.ArrayLike, time: float | None = None) -> np.ndarray:
         """The derivative of the vector field, exact [T2].
 
         Parameters
         ----------
         state : (..., dim) array
+        time : float, optional
+            Of an input that changes.
 
         Returns
         -------
@@ -381,8 +478,11 @@ class Flow:
         """
         points, lead = self._points("state", state)
         out = np.empty((len(points), self.dim**2))
-        self._compiled.jacobian(points, self._flat, out)
+        self._compiled.jacobian(points, self._flat_at(time), out)
         return out.reshape(*lead, self.dim, self.dim)
+
+    def _flat_at(self, time):
+        return self.flat if time is None else self.at_time(time).flat
 
     @underflow_is_zero
     def residual(self, state: npt.ArrayLike) -> np.ndarray:
@@ -405,7 +505,7 @@ class Flow:
         n = self._n
         heard = np.ascontiguousarray(points.reshape(-1, self._cell.n_state, n)[:, self._heard]).reshape(len(points), -1)
         out = np.empty(points.shape)
-        self._compiled.fixed_state(heard, self._flat, out)
+        self._compiled.fixed_state(heard, self.flat, out)
         return (out - points).reshape(*lead, self.dim)
 
     @property
@@ -429,8 +529,8 @@ class Flow:
         :meth:`fixed_points` would raise it.
         """
         enclosure = map_enclosure(self._cell, self._n)
-        box = enclosure.box(self._flat, "iv")
-        bounds = enclosure.state_box(self._flat, box, "iv")
+        box = enclosure.box(self.flat, "iv")
+        bounds = enclosure.state_box(self.flat, box, "iv")
         bounds[enclosure.places] = box
         return bounds
 
@@ -501,8 +601,19 @@ class Flow:
 
     # --- the map
 
-    def euler(self, state: npt.ArrayLike, step: float = 1.0, n_steps: int = 1, *, trajectory: bool = False) -> np.ndarray:
+    def euler(
+        self,
+        state: npt.ArrayLike,
+        step: float = 1.0,
+        n_steps: int = 1,
+        *,
+        trajectory: bool = False,
+        start: float = 0.0,
+        rng: Rng = None,
+    ) -> np.ndarray:
         """Forward Euler steps s -> s + step f(s); with ``step`` 1 those of the network itself.
+
+        An input that changes is that of the time at which a step begins: ``start + n step``. Noise is exact in law there.
 
         Parameters
         ----------
@@ -511,6 +622,10 @@ class Flow:
         n_steps : int >= 0
         trajectory : bool
             Return all states, the initial one first, rather than the last.
+        start : float
+            The time of the first step.
+        rng : numpy Generator, int or None
+            For an input that is Noise; all states of ``state`` have the same.
 
         Returns
         -------
@@ -522,22 +637,38 @@ class Flow:
         step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
         n_steps = integer("n_steps", n_steps)
         boolean("trajectory", trajectory)
+        begin = real("start", start)
+        flow = self._drawn(begin, begin + step * n_steps, step, rng)
         kept = n_steps + 1 if trajectory else 1
         require_memory(f"a trajectory of n_steps = {n_steps}", 8.0 * kept * points.size)
         states = np.empty((kept, *points.shape))
         states[0] = points
         # compiled code cannot be interrupted: a part of the steps at a time
         part, field = max(1, _UNINTERRUPTED // max(1, len(points))), self._compiled.argument("field")
-        for start in range(0, n_steps, part):
-            stop = min(start + part, n_steps)
-            euler(field, states[start : stop + 1] if trajectory else states, self._flat, step, stop - start)
+        place = self._cell.n_fields * self._n**2
+        for first in range(0, n_steps, part):
+            last = min(first + part, n_steps)
+            inputs, flat = np.zeros((last - first, 0)), self._flat
+            if flow.changes:
+                inputs = flow.input(begin + step * np.arange(first, last)).reshape(last - first, -1)  # type: ignore[operator]
+            else:
+                flat = flow.flat
+            euler(field, states[first : last + 1] if trajectory else states, flat, place, inputs, step, last - first)
         states = states.reshape(len(states), *lead, self.dim)
         return states if trajectory else states[0]
 
-    def map_jacobian(self, state: npt.ArrayLike, step: float = 1.0) -> np.ndarray:
-        """The derivative of one Euler step, 1 + step J; ``state`` (..., dim), ``step`` > 0. Returns (..., dim, dim)."""
+    def map_jacobian(self, state: npt.ArrayLike, step: float = 1.0, time: float | None = None) -> np.ndarray:
+        """The derivative of one Euler step, 1 + step J: (..., dim, dim).
+
+        Parameters
+        ----------
+        state : (..., dim) array
+        step : float > 0
+        time : float, optional
+            Of an input that changes.
+        """
         step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
-        return np.eye(self.dim) + step * self.jacobian(state)
+        return np.eye(self.dim) + step * self.jacobian(state, time)
 
     # --- integration
 
@@ -552,6 +683,8 @@ class Flow:
         atol: float = 1e-12,
         method: str = "DOP853",
         dense_output: bool = False,
+        rng: Rng = None,
+        noise_step: float | None = None,
     ) -> OptimizeResult:
         """A trajectory of the flow, by scipy's ``solve_ivp``.
 
@@ -566,17 +699,23 @@ class Flow:
         rtol, atol : float > 0, tolerances of one step
         method : str, a method of solve_ivp
         dense_output : bool
+        rng : numpy Generator, int or None
+            For an input that is Noise.
+        noise_step : float > 0, optional
+            Steps at which noise is drawn (``Noise.sample``); default a twentieth of its correlation time. The trajectory is off by
+            the first power of it, and solves its own course of the noise, ``.input``, to the tolerances.
 
         Returns
         -------
-        scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``
+        scipy's result: ``.t`` (T,), ``.y`` (dim, T), ``.t_events``, ``.y_events``, ``.sol``; and ``.input``, that of the flow or
+        its course of the noise. Where a piecewise input changes the solver starts anew.
 
         Raises
         ------
         TypeError, ValueError : wrong shapes, times that do not increase
         ConvergenceError : the solver fails; ``estimate`` is its result so far
         """
-        from scipy.integrate import solve_ivp
+        from .orbits.driven import solve
 
         state = real_array("state", state, largest=1e100)
         if state.shape != (self.dim,):
@@ -594,29 +733,21 @@ class Flow:
                 raise TypeError(f"events must be a callable(t, state) or a list of them, got {shown(events)}")
         rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
         span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((t[0], t[-1]), t)
-        field, jacobian, flat, dim = self._compiled.field, self._compiled.jacobian, self._flat, self.dim
-
-        def right_side(_, s):
-            out = np.empty((1, dim))
-            field(np.ascontiguousarray(s).reshape(1, dim), flat, out)
-            return out[0]
-
-        options: dict[str, Any] = {}
-        if method in ("Radau", "BDF", "LSODA"):
-
-            def slope(_, s):
-                out = np.empty((1, dim * dim))
-                jacobian(np.ascontiguousarray(s).reshape(1, dim), flat, out)
-                return out.reshape(dim, dim)
-
-            options["jac"] = slope
-        options |= {"method": method, "t_eval": times, "events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
-        result = solve_ivp(right_side, span, state, **options)
-        if result.status < 0:
-            raise ConvergenceError(
-                f"integration stopped at t = {result.t[-1] if result.t.size else span[0]}: {result.message}", result
-            )
+        if noise_step is not None:
+            noise_step = real("noise_step", noise_step, low=0.0, open_low=True)
+        flow = self._drawn(float(min(span)), float(max(span)), noise_step, rng)
+        options: dict[str, Any] = {"events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
+        result = solve(flow, state, (float(span[0]), float(span[1])), times, method, **options)
+        result.input = flow.input
         return result
+
+    def _drawn(self, start, stop, step, rng):
+        """The flow with one course of its noise; the flow itself where it has none."""
+        rng = generator(rng)
+        if not isinstance(self._input, Noise) or start == stop:
+            return self
+        step = self._input.correlation_time / _NOISE_STEPS if step is None else step
+        return self._like(self._flat.copy(), self._input.sample(stop, step, rng, start=start))
 
 
 def require_fixed(flow: Flow, state: np.ndarray) -> None:
@@ -637,6 +768,7 @@ class GRUFlow(Flow):
     U_z, U_r, U_h : (N, N) arrays, optional
         Missing ones are zero; plain numbers for N = 1.
     b_z, b_r, b_h : (N,) arrays, optional
+    input : as for Flow, optional
 
     Raises
     ------
@@ -651,6 +783,7 @@ class GRUFlow(Flow):
         b_z: npt.ArrayLike | None = None,
         b_r: npt.ArrayLike | None = None,
         b_h: npt.ArrayLike | None = None,
+        input: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Piecewise | Periodic | Noise | None = None,
     ) -> None:
         from ..cell.builtin import GRU
 
@@ -658,7 +791,17 @@ class GRUFlow(Flow):
         given = {name: value for name, value in given.items() if value is not None}
         if not given:
             raise ValueError("GRUFlow needs at least one of U_z, U_r, U_h, b_z, b_r, b_h")
-        super().__init__(GRU, *_by_name(GRU, given))
+        matrices, bias, parameters = _by_name(GRU, given)
+        super().__init__(GRU, matrices, bias, parameters, input)
+
+
+def _fitted(input, cell, n):
+    """An input as a flow keeps it: None, a (K, N) array, or an object with its values for all fields and units."""
+    if input is None:
+        return None
+    if isinstance(input, (Piecewise, Periodic, Noise)):
+        return input.fitted(cell.field_names, n)
+    return np.array(field_values("input", input, cell.field_names, n))
 
 
 def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:

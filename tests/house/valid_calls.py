@@ -102,6 +102,18 @@ class Things:
         return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 
     @cached_property
+    def forced(self):
+        return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
+
+    @cached_property
+    def pulse(self):
+        return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Piecewise([0.0, 1.0], {"h": [0.0, 1.0]})).input
+
+    @cached_property
+    def response(self):
+        return gt.flow.periodic_response(self.forced, [0.0, 0.0])
+
+    @cached_property
     def bistable(self):
         return gt.GRUFlow(U_h=[[4.0, 0.0], [0.0, 1.0]])
 
@@ -132,6 +144,14 @@ class Things:
     @cached_property
     def basins(self):
         return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def along(self):
+        return gt.flow.attractors_along(self.flow, "b_h[0]", [0.0, 0.1], n=4, rng=0)
+
+    @cached_property
+    def region(self):
+        return gt.flow.topology_map(self.bistable, {"b_h[0]": [-0.1, 0.1], "gain.h": [0.9, 1.1]})
 
     @cached_property
     def valley(self):
@@ -435,11 +455,12 @@ CALLS = {
     # flows
     "GRUFlow": lambda t: (
         gt.GRUFlow,
-        {f"U_{g}": np.zeros((2, 2)) for g in "zrh"} | {f"b_{g}": np.zeros(2) for g in "zrh"},
+        {f"U_{g}": np.zeros((2, 2)) for g in "zrh"} | {f"b_{g}": np.zeros(2) for g in "zrh"} | {"input": None},
     ),
     "flow.Flow": lambda t: (
         gt.flow.Flow,
-        {"cell": gt.Vanilla, "matrices": np.zeros((1, 2, 2)), "bias": np.zeros((1, 2)), "parameters": np.zeros((0, 2))},
+        {"cell": gt.Vanilla, "matrices": np.zeros((1, 2, 2)), "bias": np.zeros((1, 2)), "parameters": np.zeros((0, 2))}
+        | {"input": np.zeros((1, 2))},
     ),
     "flow.Flow.from_dict": lambda t: (gt.flow.Flow.from_dict, {"description": t.flow.as_dict(), "cell": None}),
     "flow.Flow.from_network": lambda t: (gt.flow.Flow.from_network, {"net": gt.Network.sample(t.ens, 2, rng=0)}),
@@ -447,15 +468,36 @@ CALLS = {
         gt.flow.Flow.from_torch,
         {"module": torch.nn.GRU(2, 2), "layer": 0, "direction": "forward"},
     ),
-    "flow.Flow.euler": lambda t: (t.flow.euler, {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True}),
+    "flow.Flow.euler": lambda t: (
+        t.flow.euler,
+        {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True, "start": 0.0, "rng": 0},
+    ),
+    "flow.Flow.at_time": lambda t: (t.forced.at_time, {"time": 1.0}),
+    "flow.Flow.with_input": lambda t: (t.flow.with_input, {"input": {"h": [0.1, 0.2]}}),
+    "flow.Piecewise.__call__": lambda t: (t.pulse, {"time": [0.5, 1.5]}),
+    "flow.Periodic.__call__": lambda t: (t.forced.input, {"time": 0.5}),
+    "flow.Noise.sample": lambda t: (
+        gt.flow.Noise(np.ones((1, 2)), 1.0).sample,
+        {"stop": 1.0, "step": 0.1, "rng": 0, "start": 0.0},
+    ),
+    "flow.PeriodicResponse.states": lambda t: (t.response.states, {"n": 5}),
+    "flow.periodic_response": lambda t: (
+        gt.flow.periodic_response,
+        {"flow": t.forced, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
+    ),
+    "flow.stroboscopic": lambda t: (
+        gt.flow.stroboscopic,
+        {"flow": t.forced, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
+    ),
     "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
     "flow.Flow.integrate": lambda t: (
         t.flow.integrate,
-        {"state": [0.1, 0.2], "t": 0.5, "events": None, "rtol": 1e-6, "atol": 1e-8, "method": "DOP853", "dense_output": False},
+        {"state": [0.1, 0.2], "t": 0.5, "events": None, "rtol": 1e-6, "atol": 1e-8, "method": "DOP853", "dense_output": False}
+        | {"rng": 0, "noise_step": 0.1},
     ),
-    "flow.Flow.jacobian": lambda t: (t.flow.jacobian, {"state": [0.1, 0.2]}),
-    "flow.Flow.__call__": lambda t: (t.flow.__call__, {"state": [0.1, 0.2]}),
-    "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5}),
+    "flow.Flow.jacobian": lambda t: (t.flow.jacobian, {"state": [0.1, 0.2], "time": 0.0}),
+    "flow.Flow.__call__": lambda t: (t.flow.__call__, {"state": [0.1, 0.2], "time": 0.0}),
+    "flow.Flow.map_jacobian": lambda t: (t.flow.map_jacobian, {"state": [0.1, 0.2], "step": 0.5, "time": 0.0}),
     "flow.Flow.nullclines": lambda t: (t.flow.nullclines, {"n": 10, "box": (-1, 1)}),
     "flow.Flow.parameter": lambda t: (t.flow.parameter, {"path": "b_h[0]"}),
     "flow.Flow.along": lambda t: (t.flow.along, {"path": "gain.h"}),
@@ -478,6 +520,11 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.attractors_along": lambda t: (
+        gt.flow.attractors_along,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0},
+    ),
+    "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
@@ -493,6 +540,11 @@ CALLS = {
         gt.flow.continue_fixed_point,
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
+    ),
+    "flow.bifurcation_plane": lambda t: (
+        gt.flow.bifurcation_plane,
+        {"flow": t.branch.flow, "paths": ("U_h[0,0]", "b_z[0]"), "bounds": ((1.5, 2.5), (-1.0, 1.0)), "kinds": ["pitchfork"]}
+        | {"lines": 1, "step": 1.0, "max_step": 0.2, "progress": None},
     ),
     "flow.continue_bifurcation": lambda t: (
         gt.flow.continue_bifurcation,
@@ -569,7 +621,21 @@ CALLS = {
         gt.flow.slow_manifold,
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
+    "flow.TopologyMap.at": lambda t: (t.region.at, {"x": 0.0, "y": 1.0}),
+    "flow.TopologyMap.borders": lambda t: (t.region.borders, {"width": 0.1}),
+    "flow.topology_map": lambda t: (
+        gt.flow.topology_map,
+        {
+            "flow": t.bistable,
+            "axes": {"b_h[0]": [-0.1, 0.1], "b_h[1]": [-0.1, 0.1]},
+            "cycles": True,
+            "max_boxes": 1000,
+            "min_width": 1e-9,
+        },
+    ),
     # pictures
+    "flow.plot_attractors_along": lambda t: (gt.flow.plot_attractors_along, {"along": t.along, "coordinate": 0, "ax": t.ax}),
+    "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
@@ -632,6 +698,12 @@ LEFT_OUT = {
     "MatrixLaw": "abstract",
     "sigma": "a function of sympy",
     "flow.clear_kernels": "takes nothing",
+    "flow.Flow.flat_with_input": "the inner step, with nothing checked",
+    "flow.Noise.fitted": "called by Flow with what it checked",
+    "flow.Periodic.fitted": "called by Flow with what it checked",
+    "flow.Piecewise.fitted": "called by Flow with what it checked",
+    "flow.Periodic.stretches": "the inner step of trajectories",
+    "flow.Piecewise.stretches": "the inner step of trajectories",
     "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",

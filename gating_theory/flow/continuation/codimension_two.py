@@ -144,10 +144,10 @@ class Here:
         return self.frame.c
 
     def coefficient(self, kind: str) -> float:
-        """The normal-form coefficient as a function on the curve; inf at a resonance with another eigenvalue."""
+        """The normal-form coefficient as a function on the curve; inf at a double eigenvalue or a resonance with another one."""
         try:
             return normal_form(self.flow, self.state, kind, self.system.step)
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, ValueError):
             return np.inf
 
     def quadratic(self) -> float:

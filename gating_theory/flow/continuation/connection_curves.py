@@ -405,7 +405,10 @@ class _Course:
         return ConnectionPoint(kind, self.paths, ends[1][:2], ends[1][2:], error)
 
 
-_WORDS = {"bogdanov_takens": "a Bogdanov-Takens point: the orbit shrinks to its saddle", "saddle_node": "a saddle-node of the saddle"}
+_WORDS = {
+    "bogdanov_takens": "a Bogdanov-Takens point: the orbit shrinks to its saddle",
+    "saddle_node": "a saddle-node of the saddle",
+}
 
 
 def _at_zero(y, rows):

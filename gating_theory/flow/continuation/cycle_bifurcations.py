@@ -9,7 +9,7 @@ from .bifurcation import Bifurcation
 from .curve import sign_change
 from .cycle_place import Place
 
-__all__ = ["cycle_tests", "locate_on_cycles"]
+__all__ = ["cycle_tests", "locate_on_cycles", "refined"]
 
 #: Imaginary parts below are rounding; multipliers further than this from the critical value (1, -1, the unit circle) are not
 #: critical: on the mesh of a branch critical ones come out to about 1e-7.
@@ -17,6 +17,9 @@ _REAL, _CRITICAL = 1e-9, 1e-4
 
 #: Length along the branch to which a root is found, and by how much finer the mesh is on which it is found again.
 _LENGTH, _FINER = 1e-12, 1.5
+
+#: First step of the secant method, relative to the largest of 1 and the parameter, and its most steps.
+_STEP, _STEPS = 1e-4, 30
 
 #: Rounding error of the parameter at a root, relative to the largest of 1 and its value.
 _ROUNDING = 1e-13
@@ -71,6 +74,38 @@ def locate_on_cycles(place: Place, before: dict[str, float], h: float, after: di
             continue
         found.append((length, _bifurcation(kind, coarse, fine)))
     return [b for _, b in sorted(found, key=lambda pair: pair[0])]
+
+
+def refined(place: Place, kind: str) -> Bifurcation:
+    """The bifurcation of a kind beside a place where the parameter can be used to count, by the secant method on two meshes.
+
+    Parameters
+    ----------
+    place : Place near it
+    kind : "period_doubling" or "torus"
+
+    Raises
+    ------
+    ConvergenceError : there is none
+    """
+    coarse = _secant(place, kind)
+    fine = _secant(coarse.regraded(int(_FINER * len(place.orbit.points))), kind)
+    if not _is_critical(kind, fine.multipliers):
+        raise ConvergenceError(f"no {kind} beside the cycle at {place.path} = {place.value}", place.mean)
+    return _bifurcation(kind, coarse, fine)
+
+
+def _secant(place, kind):
+    """The place near this one at which a test function vanishes."""
+    before = place.at(place.value)
+    place = before.at(before.value + _STEP * max(1.0, abs(before.value)))
+    for _ in range(_STEPS):
+        old, new = cycle_tests(before)[kind], cycle_tests(place)[kind]
+        change = new * (place.value - before.value) / (old - new) if new != old else 0.0
+        if abs(change) <= _ROUNDING * max(1.0, abs(place.value)):
+            return place
+        before, place = place, place.at(place.value + change)
+    raise ConvergenceError(f"no {kind} beside the cycle at {place.path} = {place.value}", place.mean)
 
 
 def _root(place, h, kind):

@@ -1,45 +1,29 @@
-"""How a branch of cycles ends: at a Hopf point or a period doubling of another branch, or with a period beyond all bounds, and why.
-
-A long period alone tells nothing. It belongs to a homoclinic orbit where the orbit rests at a saddle and the period grows with
-the logarithm of the distance in the parameter, at the saddle's own rate; to a saddle-node on the cycle where fixed points are about
-to be born on the orbit and the period grows with the inverse square root of the distance from there; else the motion is slow.
-"""
+"""How a branch of cycles ends: at a Hopf point, at the cycle of half its period, or with a period beyond all bounds, and why."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import CapabilityError, ConvergenceError
 from ...results.status import Status
-from .bifurcation import Bifurcation
-from .curve import newton_onto_curve
-from .cycle_bifurcations import cycle_tests
+from ..orbits.cycle import measured_cycle
+from .bifurcation import Bifurcation, classified
+from .cycle_bifurcations import refined
 from .cycle_place import Place, at_single
-from .normal_forms import normal_form
+from .extended import critical_point
+from .infinite_period import infinite_period
 
-__all__ = ["RESOLVED", "doubling_passed", "hopf_beside", "hopf_passed", "long_period", "period_doubling_beside"]
+__all__ = ["LIMITS", "doubling_passed", "hopf_beside", "hopf_passed", "long_period", "period_doubling_beside"]
 
 #: Rms size below which a cycle has shrunk to a point.
 _POINT = 1e-6
 
-#: Secant steps, and the relative step at which a root counts as found.
-_STEPS, _ROOT = 40, 1e-14
+#: A Hopf point is the end of a branch within so many sizes of its last cycle, and with a frequency this close to the cycle's.
+_REACH, _FREQUENCY = 10.0, 0.1
 
-#: Speed, relative to the largest on the orbit, below which the orbit is said to rest; and how near the fixed point must be at
-#: which it does, in units of the orbit's extent.
-_RESTS, _NEAR = 0.1, 0.05
+#: Codes of a Status that stand for an infinite period.
+LIMITS = ("homoclinic", "heteroclinic", "saddle_node")
 
-#: The last part of a branch over which the period's law is measured begins where the period was so much shorter than at the end.
-_TAIL = 0.6
-
-#: How far the measured rate (homoclinic) and exponent (saddle-node) may be from the expected ones.
-_RATE, _EXPONENT = 0.15, 0.12
-
-#: Changes of the parameter below this, relative to the largest of 1 and its value, are rounding.
-RESOLVED = 1e-11
 
 # --- where cycles of this branch cease to exist beside others
 
@@ -57,95 +41,17 @@ def doubling_passed(old: Place, new: Place) -> bool:
 
 def hopf_beside(place: Place) -> Bifurcation:
     """The Hopf point at which a small cycle is born; ConvergenceError where there is none within reach of it."""
-    flow, path = place.flow, place.path
-    state, frequency = [place.mean], 2.0 * np.pi / place.orbit.period
-
-    def growth(value):
-        state[0] = _fixed_point(place, state[0], value)
-        values = np.linalg.eigvals(flow.replace(path, value).jacobian(state[0]))
-        return float(values[np.argmin(np.abs(values - 1j * frequency))].real)
-
-    value, error = _secant(growth, place.value, 1e-6 * max(1.0, abs(place.value)))
-    growth(value)
-    here = flow.replace(path, value)
-    values = np.linalg.eigvals(here.jacobian(state[0]))
-    lam = values[np.argmin(np.abs(values - 1j * frequency))]
-    reach = 10.0 * place.size
-    if np.abs(state[0] - place.mean).max() > reach or abs(lam.imag - frequency) > max(reach, 0.1) * frequency:
-        raise ConvergenceError(f"no Hopf point beside the cycle at {path} = {place.value}", place.mean)
-    coefficient = normal_form(here, state[0], "hopf")
-    return Bifurcation(
-        "hopf", path, value, state[0], here, coefficient=coefficient, frequency=float(lam.imag), supercritical=coefficient < 0,
-        period=float(2.0 * np.pi / lam.imag), error=error,
-    )  # fmt: skip
+    hopf = classified(critical_point(place.flow, place.path, np.append(place.mean, place.value), "hopf"), 1.0)
+    reach = _REACH * place.size
+    off = abs(hopf.frequency * place.orbit.period / (2.0 * np.pi) - 1.0)
+    if np.abs(hopf.state - place.mean).max() > reach or off > max(reach, _FREQUENCY):
+        raise ConvergenceError(f"no Hopf point beside the cycle at {place.path} = {place.value}", place.mean)
+    return hopf
 
 
 def period_doubling_beside(place: Place) -> Bifurcation:
     """The period doubling from which the cycles of a branch come; ConvergenceError where there is none beside this place."""
-    single = at_single(place)
-
-    def located(start):
-        at = [start]
-
-        def test(value):
-            at[0] = at[0].at(value)
-            return cycle_tests(at[0])["period_doubling"]
-
-        value, _ = _secant(test, place.value, 1e-4 * max(1.0, abs(place.value)))
-        test(value)
-        return at[0]
-
-    coarse = located(single)
-    fine = located(coarse.regraded(int(1.5 * len(coarse.orbit.points))))
-    if np.abs(fine.multipliers + 1.0).min() > 1e-4:
-        raise ConvergenceError(f"no period doubling beside the cycle at {place.path} = {place.value}", place.mean)
-    error = abs(fine.value - coarse.value) + 1e-13 * max(1.0, abs(fine.value))
-    orbit = fine.orbit
-    return Bifurcation(
-        "period_doubling", place.path, fine.value, orbit.points[0], fine.flow, period=orbit.period, orbit=orbit, error=error
-    )
-
-
-def _secant(test: Callable[[float], float], value: float, step: float) -> tuple[float, float]:
-    """A root near a value, and its error; ConvergenceError where the secant method finds none."""
-    a, b = value, value + step
-    at_a, at_b = test(a), test(b)
-    last = np.inf
-    for _ in range(_STEPS):
-        if at_b == at_a:
-            break
-        change = -at_b * (b - a) / (at_b - at_a)
-        a, at_a, b = b, at_b, b + change
-        if not np.isfinite(b):
-            break
-        size = abs(change) / max(1.0, abs(b))
-        if size <= _ROOT or (size < 1e-11 and size > 0.5 * last):
-            return b, abs(change) + _ROOT * max(1.0, abs(b))
-        at_b, last = test(b), size
-    raise ConvergenceError("the end of a branch of cycles was not located", value)
-
-
-def _fixed_point(place, state, value):
-    vertical = np.append(np.zeros(len(state)), 1.0)
-    return newton_onto_curve(place.flow, place.path, np.append(state, value), vertical, 30)[0][:-1]
-
-
-# --- why a period is long
-
-
-@dataclass(frozen=True)
-class _Rest:
-    """A fixed point at which the orbit rests on its way."""
-
-    state: np.ndarray
-    distance: float
-    eigenvalues: np.ndarray
-
-    @property
-    def rate(self):
-        """Of the stable or the unstable directions, whichever is the slower; 0 where it is no saddle."""
-        real = self.eigenvalues.real
-        return float(np.abs(real).min()) if real.min() < 0 < real.max() else 0.0
+    return refined(at_single(place), "period_doubling")
 
 
 def long_period(place: Place, values: np.ndarray, periods: np.ndarray) -> Status:
@@ -159,95 +65,14 @@ def long_period(place: Place, values: np.ndarray, periods: np.ndarray) -> Status
     Returns
     -------
     Status
-        Its code is "homoclinic", "heteroclinic", "saddle_node", or "period" where there is evidence for none of them.
+        Its code is "homoclinic", "heteroclinic" or "saddle_node" where that is located and the periods follow its law (of a ring
+        of different saddles no simple one is known), else "period".
     """
+    end = infinite_period(measured_cycle(place.flow, place.orbit, 0.0), place.path, values, periods)
     where = f"at {place.path} = {place.value:.10g}, period {place.orbit.period:.6g}"
-    tail = periods >= _TAIL * periods[-1]
-    values, periods = values[tail], periods[tail]
-    rests = [rest for rest in _rests(place) if rest.rate > 0]
-    if rests:
-        expected, measured = 1.0 / sum(1.0 / rest.rate for rest in rests), _logarithmic_rate(values, periods)
-        saddles = _distinct(rests)
-        points = " and ".join(f"({', '.join(f'{x:.6g}' for x in s)})" for s in saddles)
-        law = f"rate {measured:.4g} of the logarithmic law measured, {expected:.4g} expected"
-        if abs(measured / expected - 1.0) < _RATE:
-            code = "homoclinic" if len(saddles) == 1 else "heteroclinic"
-            return Status(code, f"{code} orbit {where}: it rests at the saddle{'s' * (len(saddles) > 1)} {points}; {law}")
-        return Status(
-            "period", f"long {where}: it passes {points} at {min(r.distance for r in rests):.2g} of its extent, but {law}"
-        )
-    fold = _fold_beside(place)
-    if fold is not None:
-        state, value = fold
-        exponent = _power(np.abs(values - value), periods)
-        if abs(exponent + 0.5) < _EXPONENT:
-            point = ", ".join(f"{x:.6g}" for x in state)
-            text = f"saddle-node on the cycle at {place.path} = {value:.12g}, state ({point}); followed {where}"
-            return Status("saddle_node", f"{text}; exponent {exponent:.3f} of the period, -1/2 expected")
-    return Status("period", f"long {where}: it is slow all along and rests at no fixed point{_without_gates(place)}")
-
-
-def _rests(place):
-    """The fixed points near which the speed on the orbit has a minimum, once for each passage."""
-    states = place.orbit.stages.reshape(-1, place.flow.dim)
-    speed = np.linalg.norm(place.flow(states), axis=1)
-    slow = (speed <= np.roll(speed, 1)) & (speed < np.roll(speed, -1)) & (speed < _RESTS * speed.max())
-    extent, found = np.ptp(states, axis=0).max(), []
-    for state in states[slow]:
-        try:
-            fixed = _fixed_point(place, state, place.value)
-        except ConvergenceError:
-            continue
-        distance = float(np.abs(states - fixed).max(axis=1).min() / extent)
-        if distance < _NEAR and np.abs(state - fixed).max() < 2.0 * _NEAR * extent:
-            found.append(_Rest(fixed, distance, np.linalg.eigvals(place.flow.jacobian(fixed))))
-    return found
-
-
-def _distinct(rests):
-    states: list[np.ndarray] = []
-    for rest in rests:
-        if all(np.abs(rest.state - s).max() > 1e-6 for s in states):
-            states.append(rest.state)
-    return states
-
-
-def _logarithmic_rate(values, periods):
-    """The rate r of a period that grows like -log|distance in the parameter| / r."""
-    change = np.abs(np.diff(values))
-    known = (change > RESOLVED * np.maximum(1.0, np.abs(values[1:]))) & (np.diff(periods) > 0)
-    if known.sum() < 3:
-        return np.nan
-    slope = np.log(change[known] / np.diff(periods)[known])
-    return float(-np.polyfit(0.5 * (periods[1:] + periods[:-1])[known], slope, 1)[0])
-
-
-def _power(distances, periods):
-    """The exponent with which the period depends on the distance from a parameter."""
-    if len(periods) < 3 or not distances.all():
-        return np.nan
-    return float(np.polyfit(np.log(distances), np.log(periods), 1)[0])
-
-
-def _fold_beside(place):
-    """State and parameter of a fold of fixed points where the orbit is slowest, or None."""
-    flow, path = place.flow, place.path
-    states = place.orbit.stages.reshape(-1, flow.dim)
-    slowest = states[np.argmin(np.linalg.norm(flow(states), axis=1))]
-    along = np.append(np.linalg.svd(flow.jacobian(slowest))[2][-1], 0.0)
-    guess, points = np.append(slowest, place.value), {}
-
-    def slope(s):
-        points[0], direction = newton_onto_curve(flow, path, guess + s * along, along)
-        return direction[-1]
-
-    try:
-        slope(_secant(slope, 0.0, 1e-4)[0])
-    except ConvergenceError:
-        return None
-    fold = points[0]
-    near = np.abs(states - fold[:-1]).max(axis=1).min() < _NEAR * np.ptp(states, axis=0).max()
-    return (fold[:-1], float(fold[-1])) if near else None
+    if end.status.code == "proved" or (end.kind == "heteroclinic" and end.ok):
+        return Status(end.kind, f"{where}, on the way to a {end.status}")
+    return Status("period", f"long {where}: {end.status}{_without_gates(place) if end.kind == 'slow' else ''}")
 
 
 def _without_gates(place):
@@ -258,4 +83,4 @@ def _without_gates(place):
         return ""
     speed = np.linalg.norm(place.flow(place.orbit.stages), axis=-1)
     rescaled = place.orbit.period * place.orbit.average(speed / np.maximum(wanted, 1e-300))
-    return f"; its gates shut: with them open it would take {rescaled:.4g}"
+    return f"; without the factor of its gates it would take {rescaled:.4g}"

@@ -21,7 +21,7 @@ from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation
 from .curve import parameter_bounds
 from .cycle_bifurcations import cycle_tests, locate_on_cycles
-from .cycle_ends import RESOLVED, doubling_passed, hopf_beside, hopf_passed, long_period, period_doubling_beside
+from .cycle_ends import LIMITS, doubling_passed, hopf_beside, hopf_passed, long_period, period_doubling_beside
 from .cycle_place import LOCAL_ERROR, at_cycle, at_fold, at_hopf, at_switch
 
 __all__ = ["CycleBranch", "continue_cycle"]
@@ -38,9 +38,12 @@ _FIRST, _GROWTH, _SHORTEST = 0.3, 1.3, 1e-7
 #: Growth of the period in one step that shows that a branch goes on; cycles after which it may close on itself.
 _LONGER, _CLOSING = 1e-4, 10
 
-#: Bifurcations at which a branch can begin, and codes of limits at which a long period ends it.
+#: Bifurcations at which a branch can begin.
 _STARTS = ("hopf", "period_doubling", "cycle_fold", "cycle_crossing")
-_LIMITS = ("homoclinic", "heteroclinic", "saddle_node")
+
+#: Changes of the parameter in one step below this, relative to the largest of 1 and its value, are its last digits; cycles after
+#: which the reason is asked for again.
+_RESOLVED, _AGAIN = 1e-11, 10
 
 
 @result("flow.CycleBranch")
@@ -60,8 +63,8 @@ class CycleBranch:
     status : Status
         Why it ended: "bounds" (a bound of the parameter was reached), "hopf" (the cycle shrank to a fixed point),
         "period_doubling" (it met the cycle of half its period), "closed" (the branch closed on itself), "homoclinic" or
-        "heteroclinic" (the orbit came to rest at saddles, and the period grows with the logarithm of the distance at their rate),
-        "saddle_node" (fixed points are born on the cycle, and the period grows with the inverse square root of the distance),
+        "heteroclinic" (a connecting orbit is located that the cycles approach, and their periods follow its law), "saddle_node" (a
+        fold of fixed points is located on the way, and the periods follow its law; :func:`end_of_period` gives both),
         "period" (longer than ``max_period`` without evidence for one of these; ``text`` says what is known), "points"
         (``max_points``), "lost" (``text`` says why). ok for all but the last two.
     """
@@ -210,7 +213,7 @@ class _Trail:
     """What a branch keeps of its cycles: parameter, period, multipliers, smallest and largest values."""
 
     def __init__(self, place):
-        self.rows, self.found, self.place = [], [], place
+        self.rows, self.found, self.place, self.asked = [], [], place, -_AGAIN
         self.add(place)
 
     def add(self, place):
@@ -231,7 +234,7 @@ class _Trail:
     def stands(self):
         """Whether over the last step the period alone has changed: the parameter has no more digits to go on."""
         (before, shorter, *_), (value, period, *_) = self.rows[-2:]
-        return abs(value - before) < RESOLVED * max(1.0, abs(value)) and period - shorter > _LONGER * period
+        return abs(value - before) < _RESOLVED * max(1.0, abs(value)) and period - shorter > _LONGER * period
 
     def closes(self):
         """Whether the last step led over the first cycle, in the same sense as the first step led away from it."""
@@ -311,15 +314,16 @@ def _own_end(trail, course):
     """The Status of a branch that has come to an end of its own, else None."""
     if trail.place.orbit.period > course.max_period:
         return trail.long_period()
-    if trail.stands():
+    if trail.stands() and len(trail) - trail.asked >= _AGAIN:
+        trail.asked = len(trail)
         why = trail.long_period()
-        return why if why.code in _LIMITS else None
+        return why if why.code in LIMITS else None
     return Status("closed", "closed on itself") if trail.closes() else None
 
 
 def _lost(trail, reason):
     """The Status of a branch that cannot be followed any further: beside an infinite period this is its end."""
     why, place = trail.long_period(), trail.place
-    if why.code in _LIMITS:
+    if why.code in LIMITS:
         return why
     return Status("lost", f"lost at {place.path} = {place.value:.8g}, period {place.orbit.period:.6g}: {reason}", ok=False)

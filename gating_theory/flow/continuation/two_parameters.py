@@ -14,13 +14,13 @@ from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, integer, interval, real, shown
 from ..flow import LONGEST_STEP, Flow, require_fixed
-from ..line import Line, Path
+from ..line import Line, Path, resolved
 from .bifurcation import Bifurcation
 from .codimension_two import CONTINUED, TESTS, Codim2Point
 from .defining import DefiningSystem
 from .plane_course import Course
 
-__all__ = ["BifurcationCurve", "continue_bifurcation"]
+__all__ = ["BifurcationCurve", "continue_bifurcation", "plane_of"]
 
 #: How an end of a curve is rated where the two differ: the worst first.
 _ENDS = ("lost", "unlocated", "points", "closed", "bounds", "bogdanov_takens", "resonance_1_1", "resonance_1_2")
@@ -154,7 +154,10 @@ def continue_bifurcation(
     if not isinstance(start, (Bifurcation, Codim2Point)):
         raise TypeError(f"start must be a Bifurcation or a Codim2Point, got {shown(start)}")
     kind = _kind(start, kind)
-    pair, limits = _plane(start.flow, paths, bounds)
+    pair, limits = plane_of(start.flow, paths, bounds)
+    for path, value, (low, high) in zip(pair, map(start.flow.parameter, pair), limits):
+        if not low <= value <= high:
+            raise ValueError(f"bounds must contain the start's {path} = {value}, got {(float(low), float(high))}")
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     max_step = real("max_step", max_step, low=1e-6, high=1.0)
     max_points = integer("max_points", max_points, low=2)
@@ -169,11 +172,15 @@ def _kind(start, kind):
     return allowed[0] if kind is None else choice("kind", kind, allowed)
 
 
-def _plane(flow, paths, bounds):
-    """Two paths and the (2, 2) array of their bounds."""
+def _along(flow, path):
+    return flow.along(path) if isinstance(path, Flow) else resolved("paths", flow.cell, flow.n_units, flow.flat, path)
+
+
+def plane_of(flow: Flow, paths: Any, bounds: Any) -> tuple[tuple[Path, Path], np.ndarray]:
+    """Two paths of a flow, resolved, and the (2, 2) array of their bounds; arguments as for :func:`continue_bifurcation`."""
     if isinstance(paths, (str, bytes, Mapping)) or not isinstance(paths, Sequence) or len(paths) != 2:
         raise TypeError(f"paths must be a pair of paths, got {shown(paths)}")
-    pair = tuple(flow.along(path) for path in paths)
+    pair = tuple(_along(flow, path) for path in paths)
     values = [flow.parameter(path) for path in pair]
     flow.with_parameters(dict(zip(pair, values)))  # refuses paths that share an entry
     if len({str(path) for path in pair}) < 2:
@@ -183,13 +190,10 @@ def _plane(flow, paths, bounds):
         if missing or len(bounds) != 2:
             raise ValueError(f"bounds must be given for the paths {[str(p) for p in pair]}, got {shown(bounds)}")
         bounds = [bounds[path] for path in paths]
-    elif not isinstance(bounds, (Sequence, np.ndarray)) or len(bounds) != 2:
+    elif not isinstance(bounds, (Sequence, np.ndarray)) or getattr(bounds, "ndim", 1) == 0 or len(bounds) != 2:
         raise TypeError(f"bounds must be two pairs (low, high), or a mapping from paths to them, got {shown(bounds)}")
     limits = np.array([interval(f"bounds of {path}", pair) for path, pair in zip(pair, bounds)])
-    for path, value, (low, high) in zip(pair, values, limits):
-        if not low <= value <= high:
-            raise ValueError(f"bounds must contain the start's {path} = {value}, got {(float(low), float(high))}")
-    return pair, limits
+    return (pair[0], pair[1]), limits
 
 
 def _joined(sides, system):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..input import Drive
 from ..program.compiled import compiled_flow
+from .driven import stretches
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -32,6 +34,7 @@ def advance(
     atol: float = 1e-9,
     bound: float = np.inf,
     steps: int = 10_000_000,
+    start: float = 0.0,
 ) -> np.ndarray:
     """States after a time, from many starts.
 
@@ -50,28 +53,49 @@ def advance(
         A trajectory whose largest component exceeds it is given up.
     steps : int
         Steps after which a trajectory is given up.
+    start : float
+        The time at which it begins, where the input changes; Noise has to be drawn before (``Noise.sample``).
 
     Returns
     -------
     (..., dim) array; nan for trajectories that were given up
     """
-    from ..program.stepping_kernels import advance as kernel
-
     states = np.array(states, dtype=float)
     points = np.ascontiguousarray(states.reshape(-1, flow.dim))
+    if parameters is None and flow.changes:
+        if np.ndim(time) > 0:
+            raise ValueError("time must be one number where the input changes in time")
+        own = flow.flat_with_input(0.0)[None]
+        for begin, end, drive in stretches(flow, start, start + float(time)):
+            _advance(flow, points, end - begin, own, (rtol, atol, bound), steps, begin, drive)
+    else:
+        own = flow.flat[None] if parameters is None else parameters
+        _advance(flow, points, time, own, (rtol, atol, bound), steps)
+    return points.reshape(states.shape)
+
+
+#: No input that changes.
+_NO_DRIVE = Drive(np.zeros(0), np.zeros(0), 0.0, np.zeros((0, 2, 0)), 0.0)
+
+
+def _advance(flow, points, time, parameters, limits, steps, begin=0.0, drive=None):
+    """``points`` (B, dim) in place, along one smooth stretch of the input."""
+    from ..program.stepping_kernels import advance as kernel
+
     field = compiled_flow(flow.cell, flow.n_units).argument("field")
+    place = flow.cell.n_fields * flow.n_units**2
+    base, slope, origin, waves, omega, longest = _NO_DRIVE if drive is None else drive
+    driven = (place, float(begin), origin, base, slope, omega, waves, longest)
     span = np.broadcast_to(np.abs(np.asarray(time, dtype=float)), len(points))
     sign = -1.0 if np.min(time, initial=0.0) < 0 else 1.0
-    own = flow.flat[None] if parameters is None else parameters
     for start in range(0, len(points), _STARTS):
         chosen = slice(start, start + _STARTS)
-        part, p = points[chosen], np.array(own if len(own) == 1 else own[chosen])
+        part, p = points[chosen], np.array(parameters if len(parameters) == 1 else parameters[chosen])
         p.flags.writeable = False  # as those of a flow: the same compiled code
         clock = np.stack([np.zeros(len(part)), np.minimum(_FIRST_STEP, span[chosen]), span[chosen]], axis=1)
         # compiled code cannot be interrupted: some steps at a time, which go on as if there had been no stop
         for _ in range(0, steps, _STEPS):
-            kernel(field, part, clock, p, sign, rtol, atol, bound, _STEPS)
+            kernel(field, part, clock, p, sign, *limits, _STEPS, *driven)
             if not (clock[:, 0] < clock[:, 2]).any():
                 break
         part[clock[:, 0] < clock[:, 2]] = np.nan
-    return points.reshape(states.shape)

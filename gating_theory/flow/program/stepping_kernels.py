@@ -12,12 +12,12 @@ import numpy as np
 
 from ...support.machine_code import jit
 
-__all__ = ["ERROR_WEIGHTS", "STAGE_WEIGHTS", "advance", "euler"]
+__all__ = ["ERROR_WEIGHTS", "STAGE_TIMES", "STAGE_WEIGHTS", "advance", "euler", "set_input"]
 
 _jit = jit(nogil=True, error_model="numpy")
 
 #: Dormand and Prince, J. Comp. Appl. Math. 6 (1980) 19: coefficients of the stages, the last row the weights of order 5; and the
-#: difference of these from the weights of order 4.
+#: difference of these from the weights of order 4; times of the stages.
 STAGE_WEIGHTS = np.zeros((7, 6))
 STAGE_WEIGHTS[1, :1] = [1 / 5]
 STAGE_WEIGHTS[2, :2] = [3 / 40, 9 / 40]
@@ -25,21 +25,49 @@ STAGE_WEIGHTS[3, :3] = [44 / 45, -56 / 15, 32 / 9]
 STAGE_WEIGHTS[4, :4] = [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729]
 STAGE_WEIGHTS[5, :5] = [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656]
 STAGE_WEIGHTS[6, :6] = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
+STAGE_TIMES = STAGE_WEIGHTS.sum(axis=1)
 ERROR_WEIGHTS = np.array([71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
 @_jit
-def euler(field: Any, states: np.ndarray, p: np.ndarray, step: float, n_steps: int) -> None:
-    """Euler steps in place: from states[0] to states[1..], or in states[0] where it is alone; ``states`` (T, B, dim)."""
+def euler(field: Any, states: np.ndarray, flat: np.ndarray, place: int, inputs: np.ndarray, step: float, n_steps: int) -> None:
+    """Euler steps in place: from states[0] to states[1..], or in states[0] where it is alone; ``states`` (T, B, dim).
+
+    ``inputs`` (n_steps, K N) are added to the parameters from ``place`` on, the biases; (n_steps, 0) where there are none.
+    """
+    p = flat.copy()
     speed: np.ndarray = np.empty(states.shape[1:])
     keep = states.shape[0] > 1
     for t in range(n_steps):
         now = states[t] if keep else states[0]
         new = states[t + 1] if keep else states[0]
+        for j in range(inputs.shape[1]):
+            p[place + j] = flat[place + j] + inputs[t, j]
         field(now, p, speed)
         for b in range(speed.shape[0]):
             for i in range(speed.shape[1]):
                 new[b, i] = now[b, i] + step * speed[b, i]
+
+
+@_jit
+def set_input(
+    p: np.ndarray,
+    flat: np.ndarray,
+    place: int,
+    time: float,
+    origin: float,
+    base: np.ndarray,
+    slope: np.ndarray,
+    omega: float,
+    waves: np.ndarray,
+) -> None:
+    """Set ``p`` to ``flat`` with the input of a time added from ``place`` on; see ``Drive`` of ``flow/input.py``."""
+    for j in range(base.size):
+        p[place + j] = flat[place + j] + base[j] + slope[j] * (time - origin)
+    for k in range(waves.shape[0]):
+        c, s = math.cos((k + 1) * omega * time), math.sin((k + 1) * omega * time)
+        for j in range(base.size):
+            p[place + j] += waves[k, 0, j] * c + waves[k, 1, j] * s
 
 
 # component by component: the assignment of a row would take numba ten seconds to compile
@@ -54,30 +82,44 @@ def advance(
     atol: float,
     bound: float,
     steps: int,
+    place: int,
+    start: float,
+    origin: float,
+    base: np.ndarray,
+    slope: np.ndarray,
+    omega: float,
+    waves: np.ndarray,
+    longest: float,
 ) -> None:
     """Adaptive steps of points (B, dim) in place, on from clocks (B, 3) of (time, next step, end); see ``orbits/trajectories.py``.
 
-    ``parameters`` (B, P), or (1, P) where all points have the same.
+    ``parameters`` (B, P), or (1, P) where all points have the same. Clocks count from ``start`` on, in the direction of ``sign``;
+    the arguments behind it are those of ``set_input``, without fields where the input is constant.
     """
     n, d = points.shape
     k = np.empty((7, 1, d))
     trial = np.empty((1, d))
     for b in range(n):
-        p = parameters[min(b, parameters.shape[0] - 1)]
+        flat = parameters[min(b, parameters.shape[0] - 1)]
+        p = flat.copy()
         t, h, time, lost = clock[b, 0], clock[b, 1], clock[b, 2], not math.isfinite(points[b, 0])
         for i in range(d):
             trial[0, i] = points[b, i]
+        if base.size > 0:
+            set_input(p, flat, place, start + sign * t, origin, base, slope, omega, waves)
         field(trial, p, k[0])
         for _ in range(steps):
             if lost or t >= time:
                 break
-            h = min(h, time - t)
+            h = min(min(h, longest), time - t)
             for s in range(1, 7):
                 for i in range(d):
                     value = 0.0
                     for j in range(s):
                         value += STAGE_WEIGHTS[s, j] * k[j, 0, i]
                     trial[0, i] = points[b, i] + sign * h * value
+                if base.size > 0:
+                    set_input(p, flat, place, start + sign * (t + STAGE_TIMES[s] * h), origin, base, slope, omega, waves)
                 field(trial, p, k[s])
             error = 0.0
             for i in range(d):

@@ -1,12 +1,12 @@
 """Neighbourhoods of a sink that a flow enters and does not leave, as large as they can be proved, or as far as samples show.
 
-Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over the segment.
-In coordinates y = T (x - x*) that diagonalise the Jacobian at x* (pairs of complex eigenvalues as blocks of two) let m_bb bound the
-logarithmic norm of block b of T J T^-1, and m_bc the norm of block (b, c). Then |y_b| grows at most by sum_c m_bc |y_c|, and if M w
-< 0 for a positive vector w, max_b |y_b| / w_b decreases: every trajectory that starts where it is at most R goes to x*, as long as
-the bounds hold on the box around that set. A largest norm, other than a quadratic form, is not hurt by rates that differ by a
-factor of a million, as behind a gate that is nearly shut. A step of the Euler map is 1 + step J in place of the exponential: bounds
-of its blocks' norms, less 1, take the place of the logarithmic norms.
+Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over it. In
+coordinates y = T (x - x*) that diagonalise the Jacobian at x* (pairs of complex eigenvalues as blocks of two) let m_bb bound the
+logarithmic norm of block b of T J T^-1, and m_bc the norm of block (b, c). Then |y_b| grows at most by sum_c m_bc |y_c|, and if
+M w < 0 for a positive vector w, max_b |y_b| / w_b decreases: every trajectory that starts where it is at most R goes to x*, as
+long as the bounds hold on the box around that set. A largest norm, other than a quadratic form, is not hurt by rates that differ by
+a factor of a million, as behind a gate that is nearly shut. A step of the Euler map is 1 + step J in
+place of the exponential: bounds of its blocks' norms, less 1, take the place of the logarithmic norms.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _CONDITION = 1e4
 
 #: States at which the Jacobian is sampled where it cannot be enclosed, and the part of the radius that is kept then.
 _SAMPLES, _KEPT = 64, 0.5
+#: Steps up to the largest radius from the smallest at which they are taken.
+_SAMPLED_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -209,10 +211,22 @@ def _largest(flow, centre, doubt, bounds: Callable, largest, proved, step):
             weights = better / better.max()
         return None
 
+    ones = np.ones(len(blocks))
     weights, radius, failed = None, largest, None
-    while (weights := shape_at(radius, np.ones(len(blocks)))) is None:
-        failed, radius = radius, radius * _DOWN
-        if radius < _SMALLEST * largest:
+    if proved:
+        while (weights := shape_at(radius, ones)) is None:
+            failed, radius = radius, radius * _DOWN
+            if radius < _SMALLEST * largest:
+                return None
+    else:  # samples miss what is small: the set grows as long as they show nothing
+        radii = largest * _DOWN ** np.arange(_SAMPLED_STEPS, -1, -1.0)
+        for trial in radii:
+            new = shape_at(trial, ones if weights is None else weights)
+            if new is None:
+                failed = trial
+                break
+            weights, radius = new, trial
+        if weights is None:
             return None
     for _ in range(_BISECTIONS if failed else 0):
         middle = np.sqrt(radius * failed)
