@@ -70,7 +70,7 @@ class MapSearch:
         self.left = np.arange(len(states))
         self.seen = 0
         self.reasons: dict[int, str] = {}
-        largest = 2.0 * np.sqrt(flow.dim) * max(1.0, np.abs(starts).max())
+        largest = 2.0 * np.sqrt(flow.dim) * float(np.clip(np.abs(starts).max(), 1.0, AWAY))
         sinks = [_known_sink(flow, p, step, largest) for p in points]
         self.found = [sink for sink in sinks if sink is not None]
         self.unstable = np.array([p.state for p, sink in zip(points, sinks) if sink is None]).reshape(-1, flow.dim)
