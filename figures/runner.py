@@ -35,6 +35,8 @@ NAMES = (
     "complexity",
     "low_dimensional",
     "topologies",
+    "planes",
+    "chaos",
     "own_cell",
     "continuous_attractors",
     "training",

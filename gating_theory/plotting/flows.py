@@ -16,6 +16,8 @@ from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.attractors_along import AttractorsAlong
+from ..flow.orbits.basin_intervals import basin_intervals
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -117,17 +120,21 @@ def plot_portrait(
     legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """The phase portrait of a two-dimensional flow: nullclines, typed fixed points, stream lines, cycles, separatrices.
+    """The phase portrait of a flow of two dimensions or one.
+
+    In two dimensions nullclines, typed fixed points, stream lines, cycles, separatrices; in one the speed against the state, with
+    typed fixed points, arrows and basins on the line where it is zero.
 
     Parameters
     ----------
-    flow : Flow of two dimensions
+    flow : Flow of one or two dimensions
     cycles : list of Cycle, optional
-        Default: those that ``cycles(flow)`` finds, stable ones solid, unstable ones dashed.
+        Default: those that ``cycles(flow)`` finds, stable ones solid, unstable ones dashed. On a line there are none.
     streams : bool
-        Draw stream lines; they show direction only, not speed.
+        Draw stream lines, on a line arrows; they show direction only, not speed.
     manifolds : bool
-        Draw the stable manifolds of saddles, which bound basins, and the unstable ones.
+        Draw the stable manifolds of saddles, which bound basins, and the unstable ones. On a line: the basins themselves, where all
+        fixed points are decided.
     points : FlowFixedPoints, optional
         Default: ``flow.fixed_points()``.
     orbits : MapAttractors, optional
@@ -143,21 +150,27 @@ def plot_portrait(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 2
+    TypeError, ValueError, CapabilityError : arguments that are not allowed, dim other than 1 or 2
     """
     instance("flow", flow, Flow)
-    if flow.dim != 2:
-        raise CapabilityError(f"portraits are drawn of two-dimensional flows; this one has dim {flow.dim}")
+    if flow.dim not in (1, 2):
+        raise CapabilityError(f"portraits are drawn of one- and two-dimensional flows; this one has dim {flow.dim}")
     streams, manifolds = boolean("streams", streams), boolean("manifolds", manifolds)
     legend = boolean("legend", legend)
     limits = box_limits(flow, box)
     if points is not None:
         instance("points", points, FlowFixedPoints)
     points = flow.fixed_points() if points is None else points
-    cycles = all_cycles(flow) if cycles is None else several("cycles", cycles, Cycle, "Cycle")
+    cycles = several("cycles", cycles, Cycle, "Cycle") if cycles is not None else all_cycles(flow) if flow.dim == 2 else ()
     if orbits is not None:
         instance("orbits", orbits, MapAttractors)
     ax = axes_or_new(ax, 3.3)
+    if flow.dim == 1:
+        _draw_line(ax, flow, points, limits[0], streams, manifolds)
+        _draw_moving(ax, orbits)
+        if legend:
+            legend_beside(ax)
+        return ax
     if streams:
         _draw_streams(ax, flow, limits)
     _draw_nullclines(ax, flow, box)
@@ -166,9 +179,7 @@ def plot_portrait(
     for stable in (True, False):
         for j, cycle in enumerate([c for c in cycles if c.stable == stable]):
             _draw_cycle(ax, cycle, f"{'stable' if stable else 'unstable'} cycle" if j == 0 else None)
-    moving = [a.states for a in orbits or () if a.kind != "fixed"]
-    if moving:
-        ax.plot(*np.concatenate(moving).T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
+    _draw_moving(ax, orbits)
     _draw_points(ax, points)
     ax.set_xlim(*_padded(limits[0]))
     ax.set_ylim(*_padded(limits[1]))
@@ -176,6 +187,45 @@ def plot_portrait(
     if legend:
         legend_beside(ax)
     return ax
+
+
+def _draw_moving(ax, orbits):
+    moving = [a.states for a in orbits or () if a.kind != "fixed"]
+    if moving:
+        states = _in_plane(np.concatenate(moving))
+        ax.plot(*states.T, ".", color=SKY, markersize=3.0, zorder=5, label="orbit of the map")
+
+
+def _in_plane(states):
+    """States of two dimensions as they are; those of one on the line where the speed is zero."""
+    return states if states.shape[1] == 2 else np.concatenate([states, np.zeros_like(states)], axis=1)
+
+
+def _draw_line(ax, flow, points, limits, arrows, basins):
+    """One dimension: the speed against the state."""
+    low, high = _padded(limits)
+    # fixed points among the places: near a sharp zero the curve goes through it
+    places = np.union1d(np.linspace(low, high, 801), np.clip([p.state[0] for p in points], low, high))
+    speed = flow(places[:, None])[:, 0]
+    ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=1)
+    ax.plot(places, speed, color=BLUE, linewidth=1.4, zorder=3, label="speed")
+    if basins and points.complete and all(p.kind in ("sink", "source") for p in points):
+        found = basin_intervals(flow, points)
+        for i, (a, b) in enumerate(zip(found.edges, found.edges[1:])):
+            label = "basins" if i == 0 else None
+            ax.axvspan(max(a, low), min(b, high), color=_BASINS[i % len(_BASINS)], linewidth=0.0, zorder=0, label=label)
+    if arrows:
+        ends = np.array([low, *sorted(p.state[0] for p in points if low < p.state[0] < high), high])
+        middles = 0.5 * (ends[:-1] + ends[1:])
+        size = 0.03 * (high - low)
+        for x, length, v in zip(middles, np.diff(ends), flow(middles[:, None])[:, 0]):
+            tip = np.sign(v) * min(size, 0.3 * length)
+            style: dict[str, Any] = {"arrowstyle": "-|>", "color": "0.25", "shrinkA": 0.0, "shrinkB": 0.0, "mutation_scale": 9}
+            ax.annotate("", (x + tip, 0.0), (x - tip, 0.0), arrowprops=style, zorder=4)
+    _draw_points(ax, points)
+    ax.set_xlim(low, high)
+    ax.set_xlabel("$h$")
+    ax.set_ylabel("$\\dot h$")
 
 
 def _draw_streams(ax, flow, limits):
@@ -217,11 +267,11 @@ def _padded(limits):
 
 def _draw_points(ax, points):
     for kind, (marker, face) in _POINTS.items():
-        states = np.array([p.state for p in points if p.kind == kind])
-        if len(states):
-            edge = "white" if kind == "saddle" else BLACK
-            ax.plot(*states.T, marker=marker, markersize=6.5 if kind == "saddle" else 5, markerfacecolor=face, markeredgecolor=edge,
-                    markeredgewidth=0.9, linestyle="none", zorder=6, label=kind, clip_on=False)  # fmt: skip
+        states = [p.state for p in points if p.kind == kind]
+        if states:
+            edge, size = ("white", 6.5) if kind == "saddle" else (BLACK, 5.0)
+            style: dict[str, Any] = {"markerfacecolor": face, "markeredgecolor": edge, "markeredgewidth": 0.9, "linestyle": "none"}
+            ax.plot(*_in_plane(np.array(states)).T, marker=marker, markersize=size, zorder=6, label=kind, clip_on=False, **style)
 
 
 #: Pale areas for basins.
@@ -312,10 +362,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     if plane.n_undecided:
         handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
     if plane.oscillation is not None:
-        for known, hatch, name in (
-            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
-            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
-        ):
+        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
+        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
+        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
             if known.any():
                 area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
                 area.set(edgecolor=_HATCH, linewidth=0.0)
@@ -331,11 +380,54 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     return ax
 
 
+def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = None, ax: Axes | None = None) -> Axes:
+    """Shares of the basins along a parameter, stacked, one area for each attractor.
+
+    Parameters
+    ----------
+    along : AttractorsAlong
+    coordinate : int, optional
+        Also draw this coordinate of the attractors on a second axis: sinks as lines, the ranges of cycles and others as bands.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        White: starts that are not settled. The second axis, if any, is the last of its figure.
+
+    Raises
+    ------
+    TypeError, ValueError : another object, unknown coordinate
+    """
+    instance("along", along, AttractorsAlong)
+    if coordinate is not None:
+        coordinate = integer("coordinate", coordinate, high=along.flow.dim - 1)
+    ax = axes_or_new(ax, 2.7)
+    colours = [_BASINS[i % len(_BASINS)] for i in range(len(along))]
+    names = [f"{i}: {', '.join(dict.fromkeys(row[i] for row in along.kinds if row[i]))}" for i in range(len(along))]
+    ax.stackplot(along.values, *along.fractions.T, colors=colours, labels=names, edgecolor="white", linewidth=0.6)
+    for change in along.changes:
+        ax.axvline(0.5 * (change.before + change.after), color="0.4", linewidth=0.7, linestyle=(0, (2, 2)))
+    ax.set_xlim(float(along.values.min()), float(along.values.max()))
+    ax.set_ylim(0.0, 1.0)
+    ax.set_xlabel(_parameter_label(along.path))
+    ax.set_ylabel("share of starts")
+    legend_beside(ax)
+    if coordinate is not None:
+        states = ax.twinx()
+        for i in range(len(along)):
+            low, high = along.low[:, i, coordinate], along.high[:, i, coordinate]
+            states.fill_between(along.values, low, high, color=BLACK, alpha=0.25, linewidth=0)
+            states.plot(along.values, along.centre[:, i, coordinate], color=BLACK, linewidth=1.0)
+        states.set_ylabel(f"$h_{coordinate + 1}$")
+    return ax
+
+
 #: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
-    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
-    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
-    "torus": ("D", GREEN),
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK),
+    "hopf": ("o", VERMILLION), "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE),
+    "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN), "torus": ("D", GREEN),
 }  # fmt: skip
 
 

@@ -29,6 +29,14 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def diagram_of_sections(self):
+        return gt.flow.section_diagram(self.flow, "b_h[0]", [0.0], [0.1, 0.2], level=0.0, n_points=3, transient=20.0)
+
+    @cached_property
+    def section(self):
+        return gt.flow.poincare_section(self.flow, [0.1, 0.2], level=0.0, n_points=5, transient=20.0)
+
+    @cached_property
     def spectrum(self):
         return gt.Spectrum(self.net.sites(self.state))
 
@@ -94,7 +102,7 @@ class Things:
         return gt.GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]])
 
     @cached_property
-    def driven(self):
+    def forced(self):
         return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
 
     @cached_property
@@ -103,7 +111,7 @@ class Things:
 
     @cached_property
     def response(self):
-        return gt.flow.periodic_response(self.driven, [0.0, 0.0])
+        return gt.flow.periodic_response(self.forced, [0.0, 0.0])
 
     @cached_property
     def bistable(self):
@@ -136,6 +144,14 @@ class Things:
     @cached_property
     def basins(self):
         return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def along(self):
+        return gt.flow.attractors_along(self.flow, "b_h[0]", [0.0, 0.1], n=4, rng=0)
+
+    @cached_property
+    def region(self):
+        return gt.flow.topology_map(self.bistable, {"b_h[0]": [-0.1, 0.1], "gain.h": [0.9, 1.1]})
 
     @cached_property
     def valley(self):
@@ -456,10 +472,10 @@ CALLS = {
         t.flow.euler,
         {"state": [0.1, 0.2], "step": 1.0, "n_steps": 2, "trajectory": True, "start": 0.0, "rng": 0},
     ),
-    "flow.Flow.at_time": lambda t: (t.driven.at_time, {"time": 1.0}),
+    "flow.Flow.at_time": lambda t: (t.forced.at_time, {"time": 1.0}),
     "flow.Flow.with_input": lambda t: (t.flow.with_input, {"input": {"h": [0.1, 0.2]}}),
     "flow.Piecewise.__call__": lambda t: (t.pulse, {"time": [0.5, 1.5]}),
-    "flow.Periodic.__call__": lambda t: (t.driven.input, {"time": 0.5}),
+    "flow.Periodic.__call__": lambda t: (t.forced.input, {"time": 0.5}),
     "flow.Noise.sample": lambda t: (
         gt.flow.Noise(np.ones((1, 2)), 1.0).sample,
         {"stop": 1.0, "step": 0.1, "rng": 0, "start": 0.0},
@@ -467,11 +483,11 @@ CALLS = {
     "flow.PeriodicResponse.states": lambda t: (t.response.states, {"n": 5}),
     "flow.periodic_response": lambda t: (
         gt.flow.periodic_response,
-        {"flow": t.driven, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
+        {"flow": t.forced, "start": [0.0, 0.0], "periods": 1, "transient": 1, "tol": 1e-8},
     ),
     "flow.stroboscopic": lambda t: (
         gt.flow.stroboscopic,
-        {"flow": t.driven, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
+        {"flow": t.forced, "state": [0.1, 0.2], "n_periods": 2, "trajectory": True},
     ),
     "flow.Flow.fixed_points": lambda t: (t.flow.fixed_points, {"grade": "validated", "max_boxes": 2000, "min_width": 1e-9}),
     "flow.Flow.integrate": lambda t: (
@@ -504,6 +520,11 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.attractors_along": lambda t: (
+        gt.flow.attractors_along,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0},
+    ),
+    "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
     "flow.find_cycle": lambda t: (
@@ -519,6 +540,11 @@ CALLS = {
         gt.flow.continue_fixed_point,
         {"flow": t.branch.flow, "path": "U_h[0,0]", "bounds": (1.0, 3.0), "state": [0.0], "step": 1.0, "max_step": 0.2}
         | {"max_points": 10, "direction": None},
+    ),
+    "flow.bifurcation_plane": lambda t: (
+        gt.flow.bifurcation_plane,
+        {"flow": t.branch.flow, "paths": ("U_h[0,0]", "b_z[0]"), "bounds": ((1.5, 2.5), (-1.0, 1.0)), "kinds": ["pitchfork"]}
+        | {"lines": 1, "step": 1.0, "max_step": 0.2, "progress": None},
     ),
     "flow.continue_bifurcation": lambda t: (
         gt.flow.continue_bifurcation,
@@ -564,9 +590,24 @@ CALLS = {
         {"flow": t.flow, "k": 2, "time": 100.0, "start": [0.1, 0.2], "step": None, "transient": 50.0, "rtol": 1e-6, "rng": 0}
         | {"progress": None},
     ),
+    "flow.poincare_section": lambda t: (
+        gt.flow.poincare_section,
+        {"flow": t.flow, "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3, "direction": 1, "transient": 50.0}
+        | {"t_max": 500.0, "rtol": 1e-6, "progress": None},
+    ),
+    "flow.section_diagram": lambda t: (
+        gt.flow.section_diagram,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.01], "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3}
+        | {"direction": 1, "transient": 50.0, "t_max": 500.0, "n_exponents": 1, "time": 20.0, "rtol": 1e-6, "progress": None},
+    ),
+    "flow.SectionDiagram.distinct": lambda t: (t.diagram_of_sections.distinct, {"tol": 1e-3}),
+    "flow.PoincareSection.return_map": lambda t: (t.section.return_map, {"coordinate": 0}),
+    "flow.PoincareSection.distinct": lambda t: (t.section.distinct, {"tol": 1e-6}),
+    "flow.plot_section": lambda t: (gt.flow.plot_section, {"section": t.section, "coordinate": 0, "returns": True, "ax": t.ax}),
     "flow.map_attractors": lambda t: (
         gt.flow.map_attractors,
-        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_period": 10},
+        {"flow": t.bistable, "starts": 2, "step": 1.0, "box": (-1, 1), "n_transient": 500, "max_steps": 5000}
+        | {"max_period": 10, "progress": None},
     ),
     "flow.normal_form": lambda t: (
         gt.flow.normal_form,
@@ -585,7 +626,21 @@ CALLS = {
         gt.flow.slow_manifold,
         {"flow": t.slow, "start": None, "threshold": 1e-3, "step": 0.05},
     ),
+    "flow.TopologyMap.at": lambda t: (t.region.at, {"x": 0.0, "y": 1.0}),
+    "flow.TopologyMap.borders": lambda t: (t.region.borders, {"width": 0.1}),
+    "flow.topology_map": lambda t: (
+        gt.flow.topology_map,
+        {
+            "flow": t.bistable,
+            "axes": {"b_h[0]": [-0.1, 0.1], "b_h[1]": [-0.1, 0.1]},
+            "cycles": True,
+            "max_boxes": 1000,
+            "min_width": 1e-9,
+        },
+    ),
     # pictures
+    "flow.plot_attractors_along": lambda t: (gt.flow.plot_attractors_along, {"along": t.along, "coordinate": 0, "ax": t.ax}),
+    "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
         lambda branches, **more: gt.flow.plot_bifurcations(branches, **more),
@@ -656,6 +711,7 @@ LEFT_OUT = {
     "flow.Piecewise.stretches": "the inner step of trajectories",
     "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
+    "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",
     "flow.Topology": "a result",

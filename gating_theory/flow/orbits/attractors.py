@@ -18,7 +18,7 @@ from .fates import ON_UNSTABLE, UNSETTLED, Fates, known_landscape
 from .irregular import Irregular
 from .starts import along_manifolds, given_starts, start_box
 
-__all__ = ["Attractors", "along_manifolds", "attractors", "given_starts"]
+__all__ = ["Attractors", "along_manifolds", "attractors", "given_starts", "settled"]
 
 
 @result("flow.Attractors")
@@ -42,8 +42,9 @@ class Attractors:
         Tori and chaotic attractors, with their Lyapunov exponents; in two dimensions there are none.
     starts : (..., dim) array
     label : (...) array of int
-        Attractor of each start: sinks from 0 on, then cycles, then irregular ones; -1 where none was reached (``reasons``), -2 for starts on an unstable
-        fixed point or on its stable manifold, as far as the accuracy of a trajectory goes: it came within 1e-8 of the point.
+        Attractor of each start: sinks from 0 on, then cycles, then irregular ones; -1 where none was reached (``reasons``); -2 for
+        starts on an unstable fixed point or on its stable manifold, as far as the accuracy of a trajectory goes: it came within
+        1e-8 of the point.
     n_undecided : int
         Starts with label -1.
     n_on_unstable : int
@@ -54,8 +55,8 @@ class Attractors:
         The list of fixed points is proved complete.
     t_max : float
     status : Status
-        "reached" (every start reached an attractor, or rests on an unstable point), "undecided" (some did not), "missed" (all did, but
-        a trajectory from beside an unstable fixed point did not). ok for the first.
+        "reached" (every start reached an attractor, or lies on an unstable point), "undecided" (some did not), "missed" (all did,
+        but a trajectory from beside an unstable fixed point did not). ok for the first.
     """
 
     flow: Flow
@@ -130,9 +131,9 @@ def attractors(
     Trajectories are followed by an implicit method in as many steps as it takes, whatever the time: gates that are nearly shut
     are no obstacle. A start belongs to a sink when its trajectory enters a neighbourhood that is proved to be attracted. From every
     other trajectory that nearly returns to itself a cycle is solved for, and starts belong to a stable one when they are within
-    1e-3 of its extent, or come closer at the rate that its multipliers say. In three dimensions and more what is left may be a torus
-    (two Lyapunov exponents that are 0, and an extent that does not shrink) or chaos (a positive exponent, by more than its error).
-    Everything else is not settled, and ``reasons`` says why.
+    1e-3 of its extent, or come closer at the rate that its multipliers say. In three dimensions and more what is left may be a
+    torus (two Lyapunov exponents that are 0, and an extent that does not shrink) or chaos (an exponent above 0 by more than its
+    error). Everything else is not settled, and ``reasons`` says why.
     In two dimensions there is nothing else (Poincare-Bendixson) but connections of saddles; attractors whose basins fall between
     the starts are missed, beside every source and saddle there is a start.
 
@@ -143,10 +144,11 @@ def attractors(
     ----------
     flow : Flow
     starts : int or (..., dim) array, optional
-        Points per axis of a grid (default 101 in one dimension, 16 in two, 8 in three), or the starts themselves. In more dimensions
-        the default is 256 random starts.
+        Points per axis of a grid (default 101 in one dimension, 16 in two, 8 in three), or the starts themselves. In more
+        dimensions the default is 256 random starts.
     box : (low, high) or one pair per coordinate, optional
-        Limits of the grid. Default: ``flow.bounds``, for a GRU [-1, 1], which no trajectory leaves; [-1, 1] where they are not known.
+        Limits of the grid. Default: ``flow.bounds``, for a GRU [-1, 1], which no trajectory leaves; [-1, 1] where these are not
+        known.
     t_max : float > 0, optional
         Time after which a start counts as undecided. By default there is none; each is given up after 25 600 steps.
     rtol : float
@@ -166,18 +168,43 @@ def attractors(
     t_max = np.inf if t_max == np.inf else real("t_max", t_max, low=0.0, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
     starts = given_starts(flow, starts, box, rng)
-    land = known_landscape(flow, np.linalg.norm(np.ptp(start_box(flow, None), axis=1)))
+    return settled(flow, starts, np.zeros((0, flow.dim)), t_max, rtol)[0]
+
+
+def settled(
+    flow: Flow, starts: np.ndarray, seeds: np.ndarray, t_max: float = np.inf, rtol: float = 1e-6
+) -> tuple[Attractors, np.ndarray]:
+    """What :func:`attractors` does, with some more trajectories that do not count as starts.
+
+    Parameters
+    ----------
+    flow : Flow
+    starts : (..., dim) array
+    seeds : (n, dim) array
+    t_max, rtol : float
+
+    Returns
+    -------
+    Attractors, (n,) array of int : the labels of the seeds
+    """
+    land = known_landscape(flow, float(np.linalg.norm(np.ptp(start_box(flow, None), axis=1))))
     extra = along_manifolds(flow, land.points)
-    fates = Fates(land, np.concatenate([starts.reshape(-1, flow.dim), extra]), t_max, rtol)
-    return _told(land, fates, starts, len(extra), t_max)
+    own = starts.reshape(-1, flow.dim)
+    fates = Fates(land, np.concatenate([own, seeds.reshape(-1, flow.dim), extra]), t_max, rtol)
+    label = _numbered(land, fates)
+    return _told(land, fates, starts, label, t_max), label[len(own) : len(label) - len(extra)]
 
 
-def _told(land, fates, starts, n_extra, t_max):
-    n_own = len(fates.label) - n_extra
-    # numbers of cycles come after those of the sinks, which may have been found later
+def _numbered(land, fates):
+    """Labels of all trajectories; numbers of cycles come after those of the sinks, which may have been found later."""
     n_sinks, n_cycles = len(land.sinks), len(fates.cycles)
     label = np.where(fates.on_cycle >= 0, n_sinks + fates.on_cycle, fates.label)
-    label = np.where(fates.on_irregular >= 0, n_sinks + n_cycles + fates.on_irregular, label)
+    return np.where(fates.on_irregular >= 0, n_sinks + n_cycles + fates.on_irregular, label)
+
+
+def _told(land, fates, starts, label, t_max):
+    n_own = starts.size // land.flow.dim
+    n_sinks, n_cycles = len(land.sinks), len(fates.cycles)
     own = label[:n_own].reshape(starts.shape[:-1])
     n_undecided, n_resting = int((own == UNSETTLED).sum()), int((own == ON_UNSTABLE).sum())
     reasons = [f"{(which < n_own).sum()} {reason}" for reason, which in fates.reasons.items() if (which < n_own).any()]

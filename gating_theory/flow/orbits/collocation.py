@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Orbit", "Plane", "Tangent", "from_curve", "gauss_scheme", "newton", "refine", "solve"]
+__all__ = ["Orbit", "Plane", "Tangent", "from_curve", "gauss_scheme", "newton", "on_mesh", "refine", "solve"]
 
 #: Stages per interval: order 12 at the mesh points.
 STAGES = 6
 
 #: Mesh intervals to begin with, and at most.
 _INTERVALS, _MOST_INTERVALS = 24, 768
+
+#: A period beyond it is one that Newton's method runs away with, unless the first guess is of its order.
+_LONG_PERIOD = 1e7
 
 
 @lru_cache(maxsize=8)
@@ -102,8 +105,12 @@ class Orbit:
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Time average of a function given at the stages, (n, m, ...)."""
-        _, b, _, _, _ = gauss_scheme(self.stages.shape[1])
-        return np.einsum("j,k,jk...->...", np.diff(self.mesh), b, values)
+        return np.tensordot(self.weights, values, axes=2)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(n, m) array, what each stage counts in a time average."""
+        return np.diff(self.mesh)[:, None] * gauss_scheme(self.stages.shape[1])[1]
 
     def defect(self, flow: Flow) -> float:
         """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
@@ -172,13 +179,13 @@ class Orbit:
 
 def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int = _INTERVALS) -> Orbit:
     """An Orbit on a mesh of n graded intervals through a closed curve: ``curve(times)`` gives (..., dim), times in [0, period)."""
-    nodes = gauss_scheme(STAGES)[0]
+    return on_mesh(curve, period, on_mesh(curve, period, np.linspace(0.0, 1.0, 6 * n + 1)).graded_mesh(n))
 
-    def sample(mesh):
-        values = curve(period * (mesh[:-1, None] + np.diff(mesh)[:, None] * nodes))
-        return Orbit(mesh, values[:, 0], values[:, 1:], float(period))
 
-    return sample(sample(np.linspace(0.0, 1.0, 6 * n + 1)).graded_mesh(n))
+def on_mesh(curve: Callable[[np.ndarray], np.ndarray], period: float, mesh: np.ndarray) -> Orbit:
+    """An Orbit on a given mesh (n + 1,) from 0 to 1 through a closed curve, as for :func:`from_curve`."""
+    values = curve(period * (mesh[:-1, None] + np.diff(mesh)[:, None] * gauss_scheme(STAGES)[0]))
+    return Orbit(mesh, values[:, 0], values[:, 1:], float(period))
 
 
 @dataclass(frozen=True)
@@ -321,16 +328,17 @@ def newton(
     """
     from .condensation import newton_step
 
-    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
+    _, _, _, D, end = gauss_scheme(orbit.stages.shape[1])
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
-    weight = h[:, None, None] * b[None, :, None]
+    weight = reference.weights[:, :, None]
     rows, anchors = weight * _stage_velocity(reference)[None], reference.stages[None]
     corner, below = np.zeros((1, 1)), np.zeros(1)
     if plane is not None:
         rows, anchors = np.concatenate([rows, weight * plane.stages[None]]), np.stack([anchors[0], plane.orbit.stages])
         corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
     linear, last = _Linear(flow, path), np.inf
+    longest = max(_LONG_PERIOD, 1e3 * orbit.period)  # gates that are nearly shut make any period
     start = 0.0 if path is None else flow.parameter(path)
     value = start if value is None else value
     for iteration in range(iterations):
@@ -350,7 +358,7 @@ def newton(
             value += damping * float(dq[0, 1])
         points, stages, period = orbit.points + damping * du[0], U + damping * dU[0], float(T + damping * dq[0, 0])
         orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
-        if orbit.period <= 0.0 or orbit.period > 1e7:
+        if orbit.period <= 0.0 or orbit.period > longest:
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         # rounding ends it where the tolerance cannot: no progress at a small correction
         if change <= tol or (change < 1e-7 and change > 0.3 * last and iteration > 3):

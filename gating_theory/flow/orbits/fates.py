@@ -11,6 +11,7 @@ from ..flow import Flow
 from ..proof.attracting import AttractingSet, attracting_set, sampled_set, small_box
 from . import collocation
 from .cycle import Cycle, cycle_from_orbit
+from .followed_cycle import followed_cycle
 from .following import Crowd
 from .irregular import Irregular, irregular_attractor
 
@@ -40,8 +41,10 @@ _AT_REST = 1e-4
 _RETURN, _CLOSE_RETURN = 0.02, 1e-3
 #: Searches at one look, other than the last.
 _SEARCHES = 12
-#: Mesh intervals with which Newton's method is tried on a loop.
-_MESHES = (24, 96)
+#: Mesh intervals with which Newton's method is tried on a loop, and the tolerance of the loop, in units of the trajectory's.
+_MESHES = ((40, 0.1), (480, 0.003))
+#: Periods that it is recorded for: one from any state of the first.
+_LAPS = 2.2
 #: Largest distance of a cycle from the trajectory that it was found from, in units of the cycle's extent.
 _BELONGS = 0.5
 #: A loop counts as one that has failed before where it passes within this part of its extent, at a period that differs by less.
@@ -273,33 +276,40 @@ class Fates:
                 break
             if bound[i] or any(abs(period[i] - T) < _SAME_PERIOD * T and _passes(path, states[i]) for T, path in failed):
                 continue
-            path = self.crowd.path(states[i], period[i])
-            cycle = self._cycle(path, period[i], self.crowd.states[i])
+            cycle = self._cycle(states[i], period[i], self.crowd.states[i])
             if cycle is None or any(known.same(cycle) for known in self.cycles):
-                failed.append((period[i], path.states))
+                failed.append((period[i], self.crowd.path(states[i], period[i]).states))
             else:
                 self.cycles.append(cycle)
                 bound |= self._bound(left, [cycle])
 
     def _bound(self, left, cycles):
-        """Which trajectories are nearer to one of these cycles than they would be to another one from which they returned so far."""
+        """Which trajectories are so near to one of these cycles that their last return does not point to another one."""
         bound, ratio = np.zeros(len(self.label), dtype=bool), self.crowd.candidates[2]
         for cycle in cycles:
             near = np.maximum(10.0 * ratio[left], _ON_CYCLE) * cycle.extent.max()
             bound[left] |= cycle.distance(self.crowd.states[left]) < near
         return bound
 
-    def _cycle(self, path, period, state):
+    def _cycle(self, begin, period, state):
         """The cycle along a path that nearly closes, if it draws the trajectory that came along it; else None."""
         backward = self.crowd.backward
+        for intervals, coarser in _MESHES:
+            path = self.crowd.path(begin, _LAPS * period, coarser)
+            start = path.slowest(period)
+            time = path.returns(start, period)
+            # the steps of the trajectory know where a relaxation jumps
+            mesh = (path.steps(start, start + time, intervals) - start) / time
 
-        def loop(times):
-            return path(period - times if backward else times)
+            def loop(times, path=path, start=start, time=time):
+                return path(start + time - times if backward else start + times)
 
-        for intervals in _MESHES:
             try:
-                cycle = cycle_from_orbit(self.flow, collocation.from_curve(loop, period, intervals))
+                cycle = cycle_from_orbit(self.flow, collocation.on_mesh(loop, time, 1.0 - mesh[::-1] if backward else mesh))
             except (ConvergenceError, np.linalg.LinAlgError):
+                found = None if backward else followed_cycle(self.flow, path, start, time, coarser * self.crowd.rtol)
+                if found is not None:
+                    return found
                 continue
             size = np.abs(cycle.multipliers)
             draws = (size > 1.0).all() if backward else (size < 1.0).all()
@@ -316,13 +326,15 @@ class Fates:
             left = left[~on]
         tried: list[np.ndarray] = []
         for i in left if look else ():
-            now = self.crowd.states[i]
-            if self.on_irregular[i] >= 0 or any(_passes(path, now) for path in tried):
+            if self.on_irregular[i] >= 0 or any(_passes(path, self.crowd.states[i]) for path in tried):
                 continue
-            path = self.crowd.path(now, max(self.crowd.time[i], 1.0))
-            found = irregular_attractor(self.flow, path)
+            found = irregular_attractor(self.crowd, i)
             if found is None:
-                tried.append(path.states)
+                tried.append(self.crowd.path(self.crowd.states[i], max(self.crowd.time[i], 1.0)).states)
+                continue
+            known = [k for k, other in enumerate(self.irregular) if other.same(found)]
+            if known:
+                self.on_irregular[i] = known[0]
                 continue
             on = found.holds(self.crowd.states[left]) & found.holds(self.crowd.references[left])
             self.on_irregular[left[on]] = self.on_irregular[i] = len(self.irregular)

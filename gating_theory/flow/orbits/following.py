@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..proof.attracting import AttractingSet
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["Crowd", "Path"]
+__all__ = ["Crowd", "Path", "step_functions"]
 
 #: Trajectories and steps of one call of compiled code, a fraction of a second.
 _TOGETHER, _STEPS = 64, 2000
@@ -22,7 +22,13 @@ _TOGETHER, _STEPS = 64, 2000
 _FIRST_STEP = 0.05
 
 #: Most steps of a recorded path.
-_RECORDED = 20_000
+_RECORDED = 100_000
+
+
+def step_functions(flow: Flow) -> tuple[Any, Any]:
+    """Vector field and Jacobian of a flow as the kernels take them: functions (points, p, out)."""
+    compiled = compiled_flow(flow.cell, flow.n_units)
+    return compiled.argument("field"), compiled.argument("jacobian")
 
 
 class Path:
@@ -46,6 +52,31 @@ class Path:
         a, b, va, vb = self.states[k], self.states[k + 1], self.speeds[k], self.speeds[k + 1]
         out = (1 - s) ** 2 * ((1 + 2 * s) * a + s * h * va) + s**2 * ((3 - 2 * s) * b - (1 - s) * h * vb)
         return out.reshape(*np.shape(times), self.states.shape[1])
+
+    def slowest(self, time: float) -> float:
+        """When it is slowest before this time: where a period that is not quite right does least harm."""
+        return float(self.times[np.linalg.norm(self.speeds[self.times <= time], axis=1).argmin()])
+
+    def returns(self, start: float, period: float) -> float:
+        """The time near a period after which it is back where it was at the start, as its own steps have it."""
+        x, v = self(np.array([start, start]))[0], self.speeds[max(0, int(np.searchsorted(self.times, start)) - 1)]
+        near = np.abs(self.times - start - period) < 0.1 * period
+        if not near.any():
+            return period
+        k = int(np.flatnonzero(near)[np.linalg.norm(self.states[near] - x, axis=1).argmin()])
+        low, high = self.times[max(0, k - 1)], self.times[min(len(self.times) - 1, k + 1)]
+        if not (self(np.array([low]))[0] - x) @ v < 0.0 < (self(np.array([high]))[0] - x) @ v:
+            return period
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if (self(np.array([middle]))[0] - x) @ v < 0.0 else (low, middle)
+        return float(0.5 * (low + high) - start)
+
+    def steps(self, start: float, end: float, n: int) -> np.ndarray:
+        """Times from start to end between which lie equal numbers of steps: (n + 1,) array, fewer where there are fewer steps."""
+        inside = self.times[(self.times > start) & (self.times < end)]
+        times = np.concatenate([[start], inside, [end]])
+        return times[np.linspace(0, len(times) - 1, min(n, len(times) - 1) + 1).round().astype(int)]
 
 
 class Crowd:
@@ -120,8 +151,7 @@ class Crowd:
         """
         from .following_kernels import follow
 
-        compiled = compiled_flow(self.flow.cell, self.flow.n_units)
-        field, jacobian = compiled.argument("field"), compiled.argument("jacobian")
+        field, jacobian = step_functions(self.flow)
         arrays = _packed(sets, self.flow.dim)
         for done in range(0, steps, _STEPS):
             for first in range(0, len(which), _TOGETHER):
@@ -135,14 +165,13 @@ class Crowd:
                 for a, new in zip((self.states, self._clock, self.verdict, self._vectors, self._scalars), own):
                     a[part] = new
 
-    def path(self, state: np.ndarray, time: float) -> Path:
-        """The trajectory from a state over a time, recorded."""
+    def path(self, state: np.ndarray, time: float, coarser: float = 0.1) -> Path:
+        """The trajectory from a state over a time, recorded, with a tolerance so many times that of the crowd."""
         from .following_kernels import record
 
-        compiled = compiled_flow(self.flow.cell, self.flow.n_units)
-        field, jacobian = compiled.argument("field"), compiled.argument("jacobian")
+        field, jacobian = step_functions(self.flow)
         times, states, speeds = np.empty(_RECORDED), np.empty((_RECORDED, len(state))), np.empty((_RECORDED, len(state)))
-        rtol = 0.1 * self.rtol
+        rtol = coarser * self.rtol
         start = np.array(state, dtype=float)
         n = record(field, jacobian, start, self.flow.flat, float(time), self.sign, rtol, 1e-3 * rtol, times, states, speeds)
         return Path(times[:n], states[:n], speeds[:n])

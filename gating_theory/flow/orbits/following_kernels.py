@@ -243,8 +243,8 @@ def follow(
     vectors, scalars : (n, 7, d), (n, 8) memory of the returns, zeros at first
     p : parameters
     centres, frames, paired, reach : (k, d), (k, d, d), (k, d), (k,)
-        Sets |frame (x - centre)| <= 1 in the largest norm, where ``paired`` coordinates count with the one before as the radius of a
-        disc; a set is within the square root of ``reach`` of its centre.
+        Sets |frame (x - centre)| <= 1 in the largest norm, where ``paired`` coordinates count with the one before as the radius of
+        a disc; a set is within the square root of ``reach`` of its centre.
     t_max, sign, rtol, atol, bound, steps : the last time, 1 or -1 for backwards, tolerances of a step, bound on components, steps
     """
     n, d = points.shape

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, require, result
-from .following import Path
+from .following import Crowd
 from .lyapunov import FlowExponents, lyapunov_spectrum
-
-if TYPE_CHECKING:
-    from ..flow import Flow
 
 __all__ = ["Irregular", "irregular_attractor"]
 
-#: Time averaged over, unless the trajectory itself was followed for longer, and at most.
-_TIME, _LONGEST = 5000.0, 1e6
+#: Time averaged over, unless the trajectory itself was followed for longer, and at most; states that are kept.
+_TIME, _LONGEST, _STATES = 5000.0, 1e6, 8000
 
-#: Change of the extent of a torus from the first half of a path to the second.
+#: Change of the extent from the first half of a path to the second.
 _SHRINKS = 0.05
 
 #: A state within this part of the extent of one of a path's states is on the attractor.
-_NEAR = 0.02
+_NEAR = 0.03
+
+#: Tolerance of that trajectory, in units of the crowd's. A looser one, of 1e-4, locked the oscillations of a torus by their steps.
+_COARSE = 1.0
+
+#: Two are the same where so many of the states of each are on the other.
+_SHARED = 0.9
 
 
 @result("flow.Irregular")
@@ -60,8 +62,12 @@ class Irregular:
         return cKDTree(self.states)
 
     def holds(self, states: np.ndarray) -> np.ndarray:
-        """(...) array of bool, which states (..., dim) are within 2 % of its extent of the trajectory."""
+        """(...) array of bool, which states (..., dim) are within 3 % of its extent of the trajectory."""
         return self._tree.query(states)[0] < _NEAR * self.extent.max()
+
+    def same(self, other: Irregular) -> bool:
+        """Whether another one is this one: nine in ten of the states of each are on the other."""
+        return bool(min(self.holds(other.states).mean(), other.holds(self.states).mean()) > _SHARED)
 
     def check(self) -> None:
         """ValueError where the exponents do not show what the kind says."""
@@ -75,23 +81,26 @@ class Irregular:
         return f"{name} around ({centre}), Lyapunov exponents {values}"
 
 
-def irregular_attractor(flow: Flow, path: Path) -> Irregular | None:
-    """The torus or chaotic attractor on which a path runs; None where its exponents show neither.
+def irregular_attractor(crowd: Crowd, i: int) -> Irregular | None:
+    """The torus or chaotic attractor on which a trajectory runs; None where its exponents show neither.
 
     Parameters
     ----------
-    flow : Flow
-    path : Path
+    crowd : Crowd
+    i : int, the trajectory
     """
-    time = float(np.clip(path.times[-1], _TIME, _LONGEST))
+    time = float(np.clip(crowd.time[i], _TIME, _LONGEST))
     try:
-        exponents = lyapunov_spectrum(flow, time=time, start=path.states[-1], rng=0)
+        exponents = lyapunov_spectrum(crowd.flow, time=time, start=crowd.states[i], rng=0)
     except ConvergenceError:
         return None
     if not exponents.ok or exponents.at_fixed_point:
         return None
-    if exponents.n_positive:
-        return Irregular("chaos", exponents, path.states)
-    first, last = np.array_split(path.states, 2)
-    shrinks = np.ptp(last, axis=0).max() < (1.0 - _SHRINKS) * np.ptp(first, axis=0).max()
-    return Irregular("torus", exponents, path.states) if exponents.n_zero > 1 and not shrinks else None
+    kind = "chaos" if exponents.n_positive else "torus" if exponents.n_zero > 1 else None
+    if kind is None:
+        return None
+    states = crowd.path(exponents.state, time, _COARSE).states
+    first, last = np.array_split(states, 2)
+    if np.ptp(last, axis=0).max() < (1.0 - _SHRINKS) * np.ptp(first, axis=0).max():
+        return None
+    return Irregular(kind, exponents, states[:: -(-len(states) // _STATES)])

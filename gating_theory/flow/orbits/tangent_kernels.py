@@ -10,7 +10,7 @@ import numpy as np
 from ...support.machine_code import jit
 from ..program.stepping_kernels import ERROR_WEIGHTS, STAGE_WEIGHTS
 
-__all__ = ["orthonormalise", "walk_flow", "walk_map"]
+__all__ = ["log_det", "orthonormalise", "record_map", "walk_flow", "walk_map"]
 
 _jit = jit(nogil=True, error_model="numpy")
 
@@ -145,19 +145,53 @@ def walk_flow(
 
 
 @_jit
+def log_det(matrix: np.ndarray) -> float:
+    """log|det| by elimination with pivots, which destroys the matrix."""
+    d, total = matrix.shape[0], 0.0
+    for c in range(d):
+        pivot = c
+        for i in range(c + 1, d):
+            if abs(matrix[i, c]) > abs(matrix[pivot, c]):
+                pivot = i
+        if matrix[pivot, c] == 0.0:
+            return -math.inf
+        total += math.log(abs(matrix[pivot, c]))
+        for j in range(c, d):
+            matrix[c, j], matrix[pivot, j] = matrix[pivot, j], matrix[c, j]
+        for i in range(c + 1, d):
+            factor = matrix[i, c] / matrix[c, c]
+            for j in range(c + 1, d):
+                matrix[i, j] -= factor * matrix[c, j]
+    return total
+
+
+@_jit
 def walk_map(
-    field: Any, jacobian: Any, states: np.ndarray, frame: np.ndarray, p: np.ndarray, step: float, logs: np.ndarray
+    field: Any,
+    jacobian: Any,
+    state: np.ndarray,
+    frame: np.ndarray,
+    p: np.ndarray,
+    step: float,
+    n_steps: int,
+    logs: np.ndarray,
+    determinants: np.ndarray,
+    limits: np.ndarray,
 ) -> None:
-    """Euler steps from states[0] on, and of the frame in place."""
+    """Euler steps of a state and its frame in place."""
     d, n = frame.shape
-    now, speed, J, moved = np.empty((1, d)), np.empty((1, d)), np.empty((1, d * d)), np.empty((d, n))
-    for t in range(states.shape[0] - 1):
-        for i in range(d):
-            now[0, i] = states[t, i]
+    now, speed, J = np.empty((1, d)), np.empty((1, d)), np.empty((1, d * d))
+    moved, matrix = np.empty((d, n)), np.empty((d, d))
+    for i in range(d):
+        now[0, i] = state[i]
+    for _ in range(n_steps):
         field(now, p, speed)
         jacobian(now, p, J)
         for i in range(d):
-            states[t + 1, i] = now[0, i] + step * speed[0, i]
+            now[0, i] += step * speed[0, i]
+            limits[0, i], limits[1, i] = min(limits[0, i], now[0, i]), max(limits[1, i], now[0, i])
+            for m in range(d):
+                matrix[i, m] = step * J[0, i * d + m] + (1.0 if i == m else 0.0)
             for j in range(n):
                 value = 0.0
                 for m in range(d):
@@ -167,3 +201,22 @@ def walk_map(
             for j in range(n):
                 frame[i, j] = moved[i, j]
         orthonormalise(frame, logs)
+        determinants[0] += log_det(matrix)
+    for i in range(d):
+        state[i] = now[0, i]
+
+
+@_jit
+def record_map(field: Any, out: np.ndarray, p: np.ndarray, step: float, stride: int) -> None:
+    """Every ``stride``-th state of an orbit of an Euler map, from out[0] on."""
+    n, d = out.shape
+    now, speed = np.empty((1, d)), np.empty((1, d))
+    for i in range(d):
+        now[0, i] = out[0, i]
+    for t in range(1, n):
+        for _ in range(stride):
+            field(now, p, speed)
+            for i in range(d):
+                now[0, i] += step * speed[0, i]
+        for i in range(d):
+            out[t, i] = now[0, i]

@@ -16,7 +16,7 @@ from ..program.compiled import compiled_flow
 if TYPE_CHECKING:
     from ..flow import Flow
 
-__all__ = ["AWAY", "FlowWalk", "MapWalk"]
+__all__ = ["AWAY", "FlowWalk", "MapWalk", "map_record"]
 
 #: A trajectory has run away when a component exceeds this.
 AWAY = 1e6
@@ -24,8 +24,8 @@ AWAY = 1e6
 #: First step, and one that is too short to go on.
 _FIRST_STEP, _SHORTEST = 0.05, 1e-12
 
-#: Steps of one call of compiled code, and states of a map kept at a time for the determinants of its sum rule.
-_STEPS, _KEPT = 5000, 10_000
+#: Steps of one call of compiled code, of a flow and of a map.
+_STEPS, _MAP_STEPS = 5000, 1_000_000
 
 
 def _functions(flow):
@@ -99,24 +99,46 @@ class MapWalk:
     """
 
     def __init__(self, flow: Flow, state: np.ndarray, frame: np.ndarray, step: float) -> None:
-        self.flow, self.state, self.frame, self.step = flow, state, frame, step
+        self.flow, self.state, self.frame, self.step = flow, np.array(state), frame, float(step)
         self.functions = _functions(flow)
         self.range = np.array([state, state])
 
     def go(self, time: float) -> tuple[np.ndarray, float]:
-        """Go on for a whole number of steps; returns the (k,) logarithms of growth, and the sum of log|det| (0 unless k = dim)."""
+        """Go on for a whole number of steps; returns the (k,) logarithms of growth, and the sum of log|det|."""
         from .tangent_kernels import walk_map
 
-        logs, determinants, n_steps = np.zeros(self.frame.shape[1]), 0.0, round(time)
+        logs, determinants, left = np.zeros(self.frame.shape[1]), np.zeros(1), round(time)
         self.range[:] = self.state
-        for first in range(0, n_steps, _KEPT):
-            states = np.empty((min(_KEPT, n_steps - first) + 1, self.flow.dim))
-            states[0] = self.state
-            walk_map(*self.functions, states, self.frame, self.flow.flat, self.step, logs)
-            self.state = states[-1].copy()
-            self.range = np.array([np.minimum(self.range[0], states.min(axis=0)), np.maximum(self.range[1], states.max(axis=0))])
+        # compiled code cannot be interrupted: some steps at a time
+        while left:
+            steps = min(left, _MAP_STEPS)
+            walk_map(*self.functions, self.state, self.frame, self.flow.flat, self.step, steps, logs, determinants, self.range)
+            left -= steps
             if not np.isfinite(self.state).all() or np.abs(self.state).max() > AWAY:
                 raise ConvergenceError("the orbit runs away: a component exceeds 1e6", self.state)
-            if self.frame.shape[1] == self.flow.dim:
-                determinants += float(np.linalg.slogdet(self.flow.map_jacobian(states[:-1], self.step))[1].sum())
-        return logs, determinants
+        return logs, float(determinants[0])
+
+
+def map_record(flow: Flow, state: np.ndarray, step: float, n: int, stride: int) -> np.ndarray:
+    """Every ``stride``-th state of an orbit of the Euler map.
+
+    Parameters
+    ----------
+    flow : Flow
+    state : (dim,) array, the first
+    step : float
+    n : int, states
+    stride : int, steps between two of them
+
+    Returns
+    -------
+    (n, dim) array
+    """
+    from .tangent_kernels import record_map
+
+    out = np.empty((n, flow.dim))
+    out[0] = state
+    field, part = compiled_flow(flow.cell, flow.n_units).argument("field"), max(2, _MAP_STEPS // stride)
+    for first in range(0, n - 1, part - 1):
+        record_map(field, out[first : first + part], flow.flat, float(step), stride)
+    return out

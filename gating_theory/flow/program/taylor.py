@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,18 @@ def _program(cell, n_units):
     return needed, outputs
 
 
+def _add(a, b):
+    if np.ndim(a) and np.ndim(b) or not (np.ndim(a) or np.ndim(b)):
+        return a + b
+    series, number = (a, b) if np.ndim(a) else (b, a)
+    out = series.copy()
+    out[0] += number
+    return out
+
+
 def _multiply(a, b):
+    if not (np.ndim(a) and np.ndim(b)):
+        return a * b
     out = np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b))
     for k in range(len(out)):
         for j in range(k + 1):
@@ -114,11 +125,9 @@ def _step(a):
     return out
 
 
-#: How each operation of the program acts on power series; lowest order first.
+#: How each operation of the program acts on power series, lowest order first; those of the first kind take plain numbers too.
+_ARITHMETIC: dict[str, Callable] = {"add": _add, "multiply": _multiply, "negative": np.negative}
 _SERIES: dict[str, Callable[..., np.ndarray]] = {
-    "add": np.add,
-    "multiply": _multiply,
-    "negative": np.negative,
     "reciprocal": _reciprocal,
     "tanh": _tanh,
     "sigma": _sigma,
@@ -180,27 +189,36 @@ def along_curve(flow: Flow, series: np.ndarray, rates: np.ndarray | None = None)
     needed, outputs = _program(flow.cell, flow.n_units)
     rates = np.zeros(len(flow.flat)) if rates is None else rates
 
+    moving = np.atleast_1d(rates.any(axis=tuple(range(rates.ndim - 1))))
+
     def constant(value, slope=0.0):
         out = _line(value, slope, order).astype(kind)
         return out if out.ndim > 1 else out.reshape(-1, *(1 for _ in lead))
 
-    values = {}
+    def series_of(value):
+        return value if np.ndim(value) else constant(value)
+
+    # what does not change along the curve, most weights, stays a plain number
+    values: dict[int, Any] = {}
     with np.errstate(over="ignore", under="ignore"):
         for index, (name, *arguments) in needed:
             if name == "x":
                 values[index] = np.asarray(series[..., arguments[0]], dtype=kind)
             elif name == "p":
-                values[index] = constant(flow.flat[arguments[0]], rates[..., arguments[0]])
+                value = flow.flat[arguments[0]]
+                values[index] = constant(value, rates[..., arguments[0]]) if moving[arguments[0]] else value
             elif name == "number":
-                values[index] = constant(float(arguments[0]))
+                values[index] = float(arguments[0])
             elif name == "power":
                 values[index] = _power(values[arguments[0]], arguments[1])
+            elif name in _ARITHMETIC:
+                values[index] = _ARITHMETIC[name](*(values[a] for a in arguments))
             else:
-                values[index] = _SERIES[name](*(values[a] for a in arguments))
+                values[index] = _SERIES[name](*(series_of(values[a]) for a in arguments))
     out = np.zeros((order + 1, *lead, flow.dim), dtype=kind)
     for i, index in enumerate(outputs):
         if index is not None:
-            out[..., i] = values[index]
+            out[..., i] = series_of(values[index])
     return out
 
 

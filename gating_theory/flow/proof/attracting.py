@@ -1,11 +1,12 @@
 """Neighbourhoods of a sink that a flow enters and does not leave, as large as they can be proved, or as far as samples show.
 
-Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over the segment. In
+Along the segment from the sink x* to a state x the flow is f(x) = J (x - x*), where J is the mean of the Jacobian over it. In
 coordinates y = T (x - x*) that diagonalise the Jacobian at x* (pairs of complex eigenvalues as blocks of two) let m_bb bound the
 logarithmic norm of block b of T J T^-1, and m_bc the norm of block (b, c). Then |y_b| grows at most by sum_c m_bc |y_c|, and if
 M w < 0 for a positive vector w, max_b |y_b| / w_b decreases: every trajectory that starts where it is at most R goes to x*, as
 long as the bounds hold on the box around that set. A largest norm, other than a quadratic form, is not hurt by rates that differ by
-a factor of a million, as behind a gate that is nearly shut.
+a factor of a million, as behind a gate that is nearly shut. A step of the Euler map is 1 + step J in
+place of the exponential: bounds of its blocks' norms, less 1, take the place of the logarithmic norms.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _CONDITION = 1e4
 
 #: States at which the Jacobian is sampled where it cannot be enclosed, and the part of the radius that is kept then.
 _SAMPLES, _KEPT = 64, 0.5
+#: Steps up to the largest radius from the smallest at which they are taken.
+_SAMPLED_STEPS = 9
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def small_box(centre: np.ndarray, radius: float) -> AttractingSet:
     return AttractingSet(np.array(centre), np.eye(d) / radius, np.zeros(d, dtype=bool), np.full(d, radius), False)
 
 
-def attracting_set(flow: Flow, point: FlowFixedPoint, largest: float) -> AttractingSet | None:
+def attracting_set(flow: Flow, point: FlowFixedPoint, largest: float, step: float | None = None) -> AttractingSet | None:
     """The largest set around a proved sink that is proved to be attracted by it; None where no size is proved.
 
     Parameters
@@ -84,6 +87,8 @@ def attracting_set(flow: Flow, point: FlowFixedPoint, largest: float) -> Attract
     point : FlowFixedPoint of kind "sink"
     largest : float
         Largest radius tried, along an eigenvector.
+    step : float, optional
+        Attracted by the Euler map of this step. Default: by the flow.
     """
     jacobian = map_enclosure(flow.cell, flow.n_units).jacobian("validated")
     evaluate, flat, dim = kernels("validated").evaluate, np.array(flow.flat), flow.dim
@@ -98,17 +103,18 @@ def attracting_set(flow: Flow, point: FlowFixedPoint, largest: float) -> Attract
         pairs = out.reshape(dim, dim, 2)
         return pairs[..., 0], pairs[..., 1]
 
-    return _largest(flow, point.state, doubt, enclosed, largest, True)
+    return _largest(flow, point.state, doubt, enclosed, largest, True, step)
 
 
-def sampled_set(flow: Flow, sink: np.ndarray, largest: float) -> AttractingSet | None:
+def sampled_set(flow: Flow, sink: np.ndarray, largest: float, step: float | None = None) -> AttractingSet | None:
     """As :func:`attracting_set` for any flow, with the Jacobian at sampled states in place of an enclosure: not proved.
 
     Parameters
     ----------
     flow : Flow
-    sink : (dim,) array, a fixed point whose eigenvalues have negative real parts
+    sink : (dim,) array, a fixed point whose eigenvalues have negative real parts (multipliers inside the unit circle)
     largest : float
+    step : float, optional
     """
     offsets = np.random.default_rng(0).uniform(-1.0, 1.0, (_SAMPLES, flow.dim))
 
@@ -116,7 +122,7 @@ def sampled_set(flow: Flow, sink: np.ndarray, largest: float) -> AttractingSet |
         values = flow.jacobian(sink + offsets * half_widths)
         return values.min(axis=0), values.max(axis=0)
 
-    found = _largest(flow, sink, np.zeros(flow.dim), seen, largest, False)
+    found = _largest(flow, sink, np.zeros(flow.dim), seen, largest, False, step)
     return found and AttractingSet(found.centre, found.frame / _KEPT, found.paired, found.half_widths * _KEPT, False)
 
 
@@ -141,8 +147,8 @@ def _coordinates(J):
     return np.linalg.inv(V), V, np.array(paired)
 
 
-def _comparison(low, high, T, V, blocks):
-    """M from bounds of the entries of the Jacobian, in coordinates T."""
+def _comparison(low, high, T, V, blocks, step):
+    """M from bounds of the entries of the Jacobian, in coordinates T; of an Euler map its growth beyond 1, per unit of time."""
     # |T| and |V| around the middle: rounding of these products is far below the margin asked for
     middle, radius = 0.5 * (low + high), 0.5 * (high - low)
     m, r = T @ middle @ V, np.abs(T) @ radius @ np.abs(V)
@@ -154,6 +160,8 @@ def _comparison(low, high, T, V, blocks):
             rows, columns = blocks[b], blocks[c]
             if b != c:
                 M[b, c] = np.sqrt((size[np.ix_(rows, columns)] ** 2).sum())
+            elif step is not None:
+                M[b, b] = _growth_in_a_step(m[np.ix_(rows, rows)], r[np.ix_(rows, rows)], step)
             elif len(rows) == 1:
                 M[b, b] = m[rows[0], rows[0]] + r[rows[0], rows[0]]
             else:
@@ -163,7 +171,18 @@ def _comparison(low, high, T, V, blocks):
     return M
 
 
-def _largest(flow, centre, doubt, bounds: Callable, largest, proved):
+def _growth_in_a_step(m, r, step):
+    """(|1 + step A| - 1) / step for a block A within r of m, without cancellation where all rates are small."""
+    if len(m) == 1:
+        return max(m[0, 0] + r[0, 0], -2.0 / step - (m[0, 0] - r[0, 0]))
+    # a turn with a change of size, and what is left
+    rate, turn = 0.5 * (m[0, 0] + m[1, 1]), 0.5 * (m[1, 0] - m[0, 1])
+    left = np.abs(m - [[rate, -turn], [turn, rate]]) + r
+    size = np.hypot(1.0 + step * rate, step * turn)
+    return (2.0 * rate + step * (rate**2 + turn**2)) / (1.0 + size) + np.sqrt((left**2).sum())
+
+
+def _largest(flow, centre, doubt, bounds: Callable, largest, proved, step):
     T, V, paired = _coordinates(flow.jacobian(centre))
     first = np.flatnonzero(~paired)
     blocks = [[i, i + 1] if i + 1 < len(paired) and paired[i + 1] else [i] for i in first]
@@ -177,7 +196,7 @@ def _largest(flow, centre, doubt, bounds: Callable, largest, proved):
             half = radius * (reach @ weights)
             # the mean over a segment lies between the means of bounds over its parts
             low, high = np.mean([bounds(half * k / _PARTS) for k in range(1, _PARTS + 1)], axis=0)
-            M = _comparison(low, high, T, V, blocks)
+            M = _comparison(low, high, T, V, blocks, step)
             if not np.isfinite(M).all() or not (np.diag(M) < 0.0).all():
                 return None
             scale = np.abs(np.diag(M))
@@ -192,10 +211,22 @@ def _largest(flow, centre, doubt, bounds: Callable, largest, proved):
             weights = better / better.max()
         return None
 
+    ones = np.ones(len(blocks))
     weights, radius, failed = None, largest, None
-    while (weights := shape_at(radius, np.ones(len(blocks)))) is None:
-        failed, radius = radius, radius * _DOWN
-        if radius < _SMALLEST * largest:
+    if proved:
+        while (weights := shape_at(radius, ones)) is None:
+            failed, radius = radius, radius * _DOWN
+            if radius < _SMALLEST * largest:
+                return None
+    else:  # samples miss what is small: the set grows as long as they show nothing
+        radii = largest * _DOWN ** np.arange(_SAMPLED_STEPS, -1, -1.0)
+        for trial in radii:
+            new = shape_at(trial, ones if weights is None else weights)
+            if new is None:
+                failed = trial
+                break
+            weights, radius = new, trial
+        if weights is None:
             return None
     for _ in range(_BISECTIONS if failed else 0):
         middle = np.sqrt(radius * failed)

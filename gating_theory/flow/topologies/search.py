@@ -1,7 +1,21 @@
 """Which numbers of sinks, sources and saddles a two-unit GRU can have: a search, and the catalogue of what is known [JSP].
 
 The states of a two-unit GRU stay in a square, so that the indices of its fixed points add up to 1: saddles = sinks + sources -
-1. Which of the remaining triples occur is found by search; that others do not is not proved.
+1, and n fixed points can be of (n + 3)/2 kinds. Every triple that the index allows up to eleven points occurs, and of those of
+thirteen points all but (0, 7, 6), which was not found; fifteen points are the most that were found, as (7, 1, 7). These 35 have a
+certified example each. That others do not occur is not proved. The count of 36 in [JSP] follows a definition that could not be
+checked.
+
+What decides about sources: the Jacobian is diag(1 - z) A, and A = D G - 1 does not know the update gate z (D = diag(1 - h^2),
+G the slope of the candidate's fields). A fixed point with det A > 0 can be a source only where A_11 > 0 or A_22 > 0. Where
+A_11 > 0 at all of them it is enough to slow the second unit down; where some have A_22 > 0 alone, gates that are linear in h
+must tell them apart. Sinks on an edge, h_2 near 1 or -1, have A_22 near -1 and A_11 < 0. One that is about to meet a saddle in
+a fold has A_11 > 0 in the end, if A_12 A_21 < 0: between A_11 = 0 and the fold. So edges, where most fixed points are, have
+sources too, in narrow windows of the parameters. (0, 6, 5), (2, 5, 6) and (1, 6, 6) were found this way: a search that counts
+fixed points with a positive A_11 or A_22 and climbs on the largest of the others, then Newton's method for parameters with
+A_11 A_22 = A_12 A_21 / 2 at one or two sinks, then these parameters followed to where |A_12 A_21|, the width of the window, is
+3e-5. For (0, 7, 6) six points of seven are sources and the seventh stands at A_11 = 0, but its window could not be made wider
+than 1e-10 by following one set of parameters.
 """
 
 from __future__ import annotations
@@ -113,7 +127,7 @@ def search_topologies(
     Returns
     -------
     TopologySearch
-        28 triples after 6e4 networks (60 generations of 1000, rng=2), two minutes of CPU time, of the 31 known.
+        28 triples after 6e4 networks (60 generations of 1000, rng=2), two minutes of CPU time, of the 35 known.
 
     Raises
     ------
@@ -300,9 +314,12 @@ def simplify(flow: Flow) -> GRUFlow:
 
 
 def topology_catalogue() -> dict[Topology, GRUFlow]:
-    """A two-unit GRU for every triple (sinks, sources, saddles) that is known to occur, in short decimals.
+    """A two-unit GRU for every triple (sinks, sources, saddles) that is known to occur, in short decimals where it allows them.
 
-    Every entry is certified by rigorous interval arithmetic in the package's tests; completeness is not proved.
+    35 triples: every one that the index allows up to thirteen fixed points but (0, 7, 6), which was searched for and not found, and
+    (7, 1, 7), with the most fixed points that were found. Every entry is certified by rigorous interval arithmetic in the package's
+    tests; that no others occur is not proved. The count of 36 in [JSP] follows a definition that could not be checked. (0, 6, 5),
+    (1, 6, 6) and (2, 5, 6) live in narrow windows beside folds, and need all their digits.
 
     Returns
     -------

@@ -127,10 +127,9 @@ def test_a_slow_transient_is_not_a_cycle():
     assert np.linalg.norm(moving) > 0.05
     with pytest.raises(ConvergenceError, match="no cycle"):
         find_cycle(flow, [0.9, 0.1], transient=50.0, max_period=500.0)
-    result = attractors(flow, 2, t_max=300.0)
-    assert result.cycles == [] and result.n_undecided == 4 and "reached none" in result.status.text
-    assert not result.ok and result.status.code == "undecided"
-    assert attractors(flow, 2, t_max=50000.0).n_undecided == 0
+    # the whole box is proved to contract, long before anything has moved
+    result = attractors(flow, 2, t_max=1.0)
+    assert result.cycles == [] and result.ok and result.proved.all() and (result.reach > 1.0).all()
 
 
 def test_a_weak_focus_is_not_a_cycle():

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from exact_flows import turning_units
 
+import gating_theory as gt
 from gating_theory.flow import GRUFlow, flow_and_map, map_attractors
+
+TURNING = [[3, -3], [3, 3]]
 
 
 def rotation(k, alpha):
@@ -54,6 +58,98 @@ def test_flips(u, amplitude):
     assert ("unstable orbit" in result.status.text) == bool(amplitude) == (result.status.code == "unstable") and result.ok
 
 
+def steps_per_turn(b):
+    """Of the two-unit map with gates b_z = (b, b), where it is one circle and nothing else."""
+    found = map_attractors(GRUFlow(U_h=TURNING, b_z=[b, b]), 3)
+    (circle,) = found
+    assert found.ok and circle.kind == "circle" and circle.rotation_error < 1e-12 and circle.extent_change < 1e-9
+    assert (found.label >= 0).sum() == 8 and found.label[1, 1] == -2  # the middle start is the source
+    return circle.steps_per_turn
+
+
+#: Period of the flow with open gates; with all gates shut alike it is (1 + e^b) / 2 times as long.
+PERIOD = 12.93377075908
+#: Steps a turn at b_z = (b, b), by iteration.
+KNOWN = {0: 15.204, 1: 26.7219, 2: 57.253, 3: 139.542}
+
+
+def check_longer_than_the_flow(gates):
+    """The map takes longer for a turn than the flow; by how much tends to a constant as gates close, since step 1 becomes small."""
+    longer = [steps_per_turn(b) - PERIOD * (1 + np.exp(b)) / 2 for b in gates]
+    assert (np.diff(longer) > 0).all() and 2.2 < longer[0] and longer[-1] < 3.33
+    assert np.abs(np.diff(longer) / np.diff(gates)).max() < 0.5
+
+
+def test_one_circle_however_slow_the_gates():
+    for b, steps in KNOWN.items():
+        assert steps_per_turn(b) == pytest.approx(steps, abs=2e-3)
+    check_longer_than_the_flow([0.0, 1.5, 3.5, 4.5, 7.0])
+
+
+@pytest.mark.nightly
+def test_one_circle_along_the_bias_of_the_update_gate():
+    check_longer_than_the_flow(np.arange(0.0, 10.1, 0.25))
+
+
+def test_what_spirals_into_a_point_is_no_circle():
+    onset = 2 * (np.sqrt(3 + np.cos(np.pi / 3) ** 2) - np.cos(np.pi / 3))  # |1 + lambda| = 1
+    (focus,) = map_attractors(GRUFlow(U_h=rotation(0.999 * onset, np.pi / 3)), 4)
+    assert focus.kind == "fixed" and focus.proved and focus.lyapunov == pytest.approx(-5.9e-4, abs=1e-5)
+    (small,) = map_attractors(GRUFlow(U_h=rotation(1.001 * onset, np.pi / 3)), 4)
+    assert small.kind == "circle" and small.extent_change < 1e-6
+
+
+def test_slow_sinks():
+    found = map_attractors(GRUFlow(U_h=2.0001 * np.eye(2)), 8)
+    assert found.ok and [a.kind for a in found] == ["fixed"] * 4 and all(a.proved for a in found)
+    # tanh(1.00005 h) = h: each start goes to the point of its own quadrant
+    np.testing.assert_array_equal(np.sign(found.starts), np.sign([[found[k].states[0] for k in row] for row in found.label]))
+    # a pitchfork exactly: nothing is settled, and nothing is made up
+    open_ = map_attractors(GRUFlow(U_h=2 * np.eye(2)), 2, max_steps=20_000)
+    assert len(open_) == 0 and not open_.ok and "has not made 6 turns" in str(open_)
+
+
+def test_behind_a_shut_gate_nothing_is_settled():
+    found = map_attractors(GRUFlow(U_h=TURNING, b_z=[50, 0]), 4)
+    assert len(found) == 0 and found.status.code == "unsettled" and (found.label == -1).all()
+    assert "hardly move" in found.reasons[0] and "no attractor" in str(found)
+
+
+def test_chaos_of_one_and_two_units():
+    one = GRUFlow(U_z=-4.2, U_r=2.5, U_h=-5.0, b_z=-0.9, b_r=0.5, b_h=0.27)
+    (chaos,) = map_attractors(one, 11)
+    path = one.euler(chaos.states[0], 1.0, 400_000, trajectory=True)
+    mean = np.log(np.abs(one.map_jacobian(path))).mean()
+    assert chaos.kind == "chaos" and chaos.lyapunov == pytest.approx(mean, abs=5 * chaos.lyapunov_error + 2e-3) and mean > 0.3
+    two = GRUFlow(U_z=[[-5, 9], [2, 14]], U_h=[[1, -8.4], [-3.6, -4.2]], b_h=[1.3, 0.6])
+    found = map_attractors(two, 4)
+    assert [a.kind for a in found if a.lyapunov > 0] == ["chaos"] and found.ok
+
+
+def test_tori():
+    found = map_attractors(turning_units([1.0, np.sqrt(2.0)]), [[0.3, 0.2, 0.1, -0.4], [-0.5, 0.2, 0.6, 0.1]], step=0.1)
+    (torus,) = found
+    assert torus.kind == "torus" and found.ok and (found.label == 0).all()
+    # r -> r |1 + step (1 - r^2) + i step omega|: on the circle the modulus is 1
+    for i, omega in enumerate([1.0, np.sqrt(2.0)]):
+        square = 1.0 + (1.0 - np.sqrt(1.0 - (0.1 * omega) ** 2)) / 0.1
+        np.testing.assert_allclose(torus.states[:, i] ** 2 + torus.states[:, 2 + i] ** 2, square, rtol=1e-9)
+
+
+def test_periodic_orbits_close():
+    flow = GRUFlow(U_h=[[3, -19], [19, 3]])
+    found = map_attractors(flow, 4)
+    for orbit in found:
+        assert orbit.kind in ("periodic", "circle")
+        if orbit.period:
+            np.testing.assert_allclose(flow.euler(orbit.states[-1], 1.0), orbit.states[0], atol=1e-11)
+
+
+def test_saved_and_loaded(tmp_path):
+    found = map_attractors(GRUFlow(U_h=TURNING), 2)
+    assert gt.load(gt.save(found, tmp_path / "orbits.json")) == found
+
+
 def test_side_by_side_same_points_other_stability():
     result = flow_and_map(GRUFlow(U_h=rotation(3, np.pi / 3)), starts=4)
     assert len(result.points) == 1 and result.flow_stable[0] and not result.map_stable[0] and result.disagree[0]
@@ -72,6 +168,9 @@ def test_bad_arguments():
         (lambda: map_attractors(flow, step=0.0), "step"),
         (lambda: map_attractors(flow, [[1.0]]), "starts"),
         (lambda: map_attractors(flow, 0), "starts"),
+        (lambda: map_attractors(flow, 2, n_transient=0), "n_transient"),
+        (lambda: map_attractors(flow, 2, max_steps=0), "max_steps"),
+        (lambda: map_attractors(flow, 2, max_period=0), "max_period"),
         (lambda: flow_and_map(flow, -1.0), "step"),
     ):
         with pytest.raises(ValueError, match=match):

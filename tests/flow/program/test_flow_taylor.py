@@ -7,7 +7,7 @@ import sympy as sp
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow
-from gating_theory.flow.program.taylor import bilinear, parameter_slope, taylor, trilinear
+from gating_theory.flow.program.taylor import along_curve, bilinear, derivatives, parameter_slope, taylor, trilinear
 
 
 def symbolic_field(flow):
@@ -70,6 +70,37 @@ def test_slope_by_a_parameter(path):
     change = (flow.replace(path, at + e)(points) - flow.replace(path, at - e)(points)) / (2 * e)
     # a central difference of step 1e-5: 1e-10 of truncation, 1e-11 of rounding
     np.testing.assert_allclose(parameter_slope(flow, points, path), change, atol=1e-9)
+
+
+def test_states_and_parameters_at_once():
+    rng = np.random.default_rng(4)
+    flow = random_flow(gt.GRU, 2, rng)
+    point, paths, e = rng.uniform(-1, 1, 2), ("U_h[0,1]", "b_z[1]"), 1e-5
+    f, D, H = derivatives(flow, point, paths)
+    np.testing.assert_allclose(f, flow(point), rtol=1e-13)
+    np.testing.assert_allclose(D[:, :2], flow.jacobian(point), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(H, H.transpose(0, 2, 1))
+    for k, path in enumerate(paths):
+        slope = parameter_slope(flow, point, path)
+        np.testing.assert_allclose(D[:, 2 + k], slope, rtol=1e-12, atol=1e-14)
+        sides = [flow.replace(path, flow.parameter(path) + s * e) for s in (1, -1)]
+        # central differences: 1e-10 of truncation, 1e-11 of rounding
+        change = (sides[0].jacobian(point) - sides[1].jacobian(point)) / (2 * e)
+        np.testing.assert_allclose(H[:, :2, 2 + k], change, atol=1e-9)
+        for j, other in enumerate(paths):
+            change = (parameter_slope(sides[0], point, other) - parameter_slope(sides[1], point, other)) / (2 * e)
+            np.testing.assert_allclose(H[:, 2 + j, 2 + k], change, atol=1e-9)
+
+
+def test_along_a_curve_of_states():
+    rng = np.random.default_rng(5)
+    flow = random_flow(gt.GRU, 2, rng)
+    point, u, v, w = rng.normal(size=(4, 2))
+    c = along_curve(flow, np.array([point, u, v, w]))
+    # the chain rule, with the coefficients of straight lines
+    np.testing.assert_allclose(c[2], taylor(flow, point, u, 2)[2] + flow.jacobian(point) @ v, rtol=1e-11)
+    third = taylor(flow, point, u, 3)[3] + bilinear(flow, point, u, v) + flow.jacobian(point) @ w
+    np.testing.assert_allclose(c[3], third, rtol=1e-11)
 
 
 def test_saturated_gates_keep_their_digits():

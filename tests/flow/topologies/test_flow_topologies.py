@@ -10,10 +10,14 @@ CATALOGUE = topology_catalogue()
 
 
 def test_catalogue_is_a_catalogue():
-    assert len(CATALOGUE) == 31
+    assert len(CATALOGUE) == 35
     assert [sum(t) for t in CATALOGUE] == sorted(sum(t) for t in CATALOGUE)
     for triple in CATALOGUE:
         assert triple.saddles == triple.sinks + triple.sources - 1
+    # all that the index allows up to thirteen points but one
+    allowed = {(sinks, saddles + 1 - sinks, saddles) for saddles in range(7) for sinks in range(saddles + 2)}
+    assert allowed - set(CATALOGUE) == {(0, 7, 6)}
+    assert max(CATALOGUE, key=sum) == (7, 1, 7)
 
 
 @pytest.mark.parametrize("triple", list(CATALOGUE), ids=lambda t: f"{t.sinks}-{t.sources}-{t.saddles}")

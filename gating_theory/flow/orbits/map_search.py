@@ -1,0 +1,176 @@
+"""Orbits of an Euler map from many starts, followed until each is known to be on an attractor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import CapabilityError, ConvergenceError
+from ..proof.attracting import attracting_set, small_box
+from .attractors import along_manifolds
+from .map_verdicts import STAYS, Settled, settle, sink_of_map
+from .tangents import AWAY
+
+if TYPE_CHECKING:
+    from ...running.progress import Progress
+    from ..flow import Flow
+
+__all__ = ["MOST_STEPS", "ON_UNSTABLE", "UNSETTLED", "MapSearch"]
+
+#: Labels of orbits without an attractor: not settled, on an unstable orbit or its stable manifold.
+UNSETTLED, ON_UNSTABLE = -1, -2
+
+#: Most steps that can be asked for; an orbit that would move by less than the second number in all of them is given up.
+MOST_STEPS, _FROZEN = 1_000_000_000, 1e-6
+
+#: Distance from a fixed point that attracts by its multipliers, but is not proved to, within which an orbit has arrived.
+_SMALL = 1e-9
+
+#: Distance from an unstable fixed point within which an orbit stays, and of starts beside fixed points.
+_STAYED, _BESIDE = 1e-9, 1e-3
+
+#: Reasons that are known of many orbits at once.
+_LEFT = "left all bounds"
+_SHUT = "would hardly move in 1e9 steps: behind a gate that is shut nothing can be seen of what they tend to"
+_OF_MANY = (_LEFT, _SHUT)
+
+
+class MapSearch:
+    """Orbits of many starts, followed until each has an attractor or the steps are used up.
+
+    Parameters
+    ----------
+    flow : Flow
+    step : float
+    starts : (n, dim) array
+    max_period : int
+
+    Attributes
+    ----------
+    found : list of Settled
+    label : (n + more,) array of int
+        Place in ``found`` of each start, and of orbits from beside the fixed points; UNSETTLED, ON_UNSTABLE.
+    seen : int, steps made
+    """
+
+    def __init__(self, flow: Flow, step: float, starts: np.ndarray, max_period: int) -> None:
+        points = _listed(flow)
+        states = np.concatenate([starts, _beside(flow, points)])
+        self.flow, self.step, self.states, self.max_period = flow, step, states, max_period
+        self.label = np.full(len(states), UNSETTLED)
+        self.left = np.arange(len(states))
+        self.seen = 0
+        self.reasons: dict[int, str] = {}
+        largest = 2.0 * np.sqrt(flow.dim) * max(1.0, np.abs(starts).max())
+        sinks = [_known_sink(flow, p, step, largest) for p in points]
+        self.found = [sink for sink in sinks if sink is not None]
+        self.unstable = np.array([p.state for p, sink in zip(points, sinks) if sink is None]).reshape(-1, flow.dim)
+
+    def run(self, chunk: int, max_steps: int, tell: Progress) -> None:
+        """Follow all: a chunk of steps, a look at where they are, and again twice as many."""
+        while self.left.size and self.seen < max_steps:
+            chunk = min(chunk, max_steps - self.seen)
+            with np.errstate(all="ignore"):
+                self.states[self.left] = self.flow.euler(self.states[self.left], self.step, chunk)
+            self.seen += chunk
+            chunk = self.seen
+            self._look()
+            tell(self.seen - tell.done)
+
+    def _look(self):
+        """Take those that have arrived off the list, and try to learn what some of the others are on."""
+        lost = ~np.isfinite(self.states[self.left]).all(axis=1) | (np.abs(self.states[self.left]) > AWAY).any(axis=1)
+        self._give_up(lost, _LEFT)
+        for i in range(len(self.found)):
+            self._take(i)
+        if len(self.unstable) and self.left.size:
+            apart = np.linalg.norm(self.states[self.left][:, None] - self.unstable[None], axis=2).min(axis=1)
+            self.label[self.left[apart < _STAYED]] = ON_UNSTABLE
+            self.left = self.left[apart >= _STAYED]
+        self._give_up(self._frozen(), _SHUT)
+        for place in dict.fromkeys([0, self.left.size // 2]):
+            if place < self.left.size:
+                self._learn(self.left[place])
+
+    def _frozen(self):
+        """Which orbits would hardly move in all steps that could be made, far from any point at which they could rest."""
+        if not self.left.size:
+            return np.zeros(0, dtype=bool)
+        here = self.states[self.left]
+        speed = np.abs(self.flow(here)).max(axis=1) * self.step
+        # Newton's step does not know how slow the gates are
+        with np.errstate(all="ignore"):
+            J = self.flow.jacobian(here)
+            regular = np.linalg.slogdet(J)[0] != 0.0
+            J[~regular] = np.eye(self.flow.dim)
+            away = np.linalg.norm(np.linalg.solve(J, self.flow(here)[..., None])[..., 0], axis=1)
+        return (speed * MOST_STEPS < _FROZEN) & (away > _FROZEN) & regular
+
+    def _learn(self, i):
+        """Look closely at one orbit, and take all that are on the same attractor off the list."""
+        try:
+            verdict = settle(self.flow, self.states[i], self.step, self.seen, self.max_period)
+        except ConvergenceError as error:
+            verdict = str(error)
+        if isinstance(verdict, str):
+            self.reasons[i] = verdict
+            if verdict == STAYS:
+                self._drop(i, ON_UNSTABLE)
+            return
+        k = next((k for k, known in enumerate(self.found) if known.same(verdict)), len(self.found))
+        if k < len(self.found):
+            self.found[k] = self.found[k].joined(verdict)
+        else:
+            self.found.append(verdict)
+        if not verdict.attractor.period:
+            self._drop(i, k)  # the orbit itself is what was looked at; of periodic ones it is near
+        self._take(k)
+
+    def _drop(self, i, label):
+        self.label[i] = label
+        self.left = self.left[self.left != i]
+
+    def _take(self, k):
+        """Enter the starts whose orbits are on an attractor."""
+        if self.left.size:
+            on = self.found[k].holds(self.states[self.left])
+            self.label[self.left[on]] = k
+            self.left = self.left[~on]
+
+    def _give_up(self, which, reason):
+        self.reasons |= dict.fromkeys(self.left[which], reason)
+        self.left = self.left[~which]
+
+    def open_reasons(self) -> list[str]:
+        """Why orbits are not settled, each reason with their number where it is known of all."""
+        of_all = [r for r in _OF_MANY if any(self.reasons.get(i) == r for i in np.flatnonzero(self.label == UNSETTLED).tolist())]
+        counts = [sum(other == r for other in self.reasons.values()) for r in of_all]
+        single = {r for i, r in self.reasons.items() if self.label[i] == UNSETTLED and r not in _OF_MANY}
+        many = [f"{n} orbit{'s' * (n != 1)} {r}" for n, r in zip(counts, of_all)]
+        return many + [f"an orbit after {self.seen} steps: {r}" for r in sorted(single)]
+
+
+def _listed(flow):
+    """The fixed points, as far as they can be listed."""
+    try:
+        return list(flow.fixed_points())
+    except CapabilityError:
+        return []
+
+
+def _beside(flow, points):
+    """States a hair beside every fixed point: repelled ones lead away from it."""
+    fixed = np.array([p.state for p in points]).reshape(-1, flow.dim)
+    pairs = fixed[:, None] + _BESIDE * np.array([1.0, -1.0])[:, None]
+    return np.concatenate([along_manifolds(flow, fixed), pairs.reshape(-1, flow.dim)])
+
+
+def _known_sink(flow, point, step, largest):
+    """A fixed point with the set that it is proved to attract; None where it does not attract."""
+    sink = sink_of_map(flow, point.state, point.eigenvalues, step)
+    if sink is None:
+        return None
+    ball = attracting_set(flow, point, largest, step)
+    return Settled(replace(sink, proved=ball is not None), sink.states, point.state, ball or small_box(point.state, _SMALL))
