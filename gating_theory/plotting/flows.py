@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
+from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.continuation.two_parameters import BifurcationCurve
@@ -496,22 +497,25 @@ def plot_bifurcations(
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+    "homoclinic": BLACK, "heteroclinic": "0.5",
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
     "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
+    "neutral_saddle": "NS", "saddle_node": "SNH",
 }  # fmt: skip
 
 
-def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
     """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
 
     Parameters
     ----------
-    curves : BifurcationCurve, in one plane
+    curves : BifurcationCurve and ConnectionCurve, in one plane
         Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+        pitchfork and transcritical; on curves of connecting orbits NS neutral saddle, SNH saddle-node; of the map GF generalized
+        flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -524,18 +528,20 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ------
     TypeError, ValueError : no curves, different planes
     """
-    if not curves or not all(isinstance(c, BifurcationCurve) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve, got {shown(curves)}")
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve and ConnectionCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
     for curve in curves:
-        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
+        told = curve.supercritical if isinstance(curve, BifurcationCurve) else None
+        dashed = np.zeros(len(curve.values), dtype=bool) if told is None else ~told
         for start, end in _runs(dashed):
             line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
             ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
-    _mark_points(ax, [(_LETTERS[p.kind], p.values) for c in curves for p in c.points])
+    known = sorted((p for c in curves for p in c.points), key=lambda p: p.error)
+    _mark_points(ax, [(_LETTERS[p.kind], p.values, p.error) for p in known])
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
@@ -558,8 +564,9 @@ def _name_curves(ax, kinds):
 def _mark_points(ax, marked):
     """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
     places: list[tuple[np.ndarray, list[str]]] = []
-    for letters, place in marked:
-        names = next((names for there, names in places if np.allclose(place, there, rtol=1e-6, atol=1e-6)), None)
+    for letters, place, error in marked:
+        # homoclinic curves know where they shrink to a point less well
+        names = next((names for there, names in places if np.abs(place - there).max() < 1e-6 + 3.0 * error), None)
         if names is None:
             places.append((place, [letters]))
         elif letters not in names:
