@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
+from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -65,6 +66,7 @@ __all__ = [
     "BasinIntervals",
     "Basins",
     "Bifurcation",
+    "ConnectionCurve",
     "BifurcationCurve",
     "BifurcationPlane",
     "Codim2Point",
@@ -106,6 +108,7 @@ __all__ = [
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
+    "continue_homoclinic",
     "count_fixed_points",
     "cycles",
     "end_of_period",

@@ -497,13 +497,12 @@ def plot_bifurcations(
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
-    "homoclinic": BLACK, "heteroclinic": "0.5",
+    "homoclinic": BLACK, "heteroclinic": "#777777",
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
-    "neutral_saddle": "NS", "saddle_node": "SNH",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
 }  # fmt: skip
 
 
@@ -512,10 +511,10 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
 
     Parameters
     ----------
-    curves : BifurcationCurve and ConnectionCurve, in one plane
-        Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; on curves of connecting orbits NS neutral saddle, SNH saddle-node; of the map GF generalized
-        flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+    curves : BifurcationCurve or ConnectionCurve, in one plane
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
+        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -529,14 +528,13 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
     TypeError, ValueError : no curves, different planes
     """
     if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve and ConnectionCurve, got {shown(curves)}")
+        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
     for curve in curves:
-        told = curve.supercritical if isinstance(curve, BifurcationCurve) else None
-        dashed = np.zeros(len(curve.values), dtype=bool) if told is None else ~told
+        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
         for start, end in _runs(dashed):
             line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
             ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)

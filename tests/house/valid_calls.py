@@ -579,6 +579,11 @@ CALLS = {
         {"flow": t.front, "path": "U_k[1,1]", "bracket": (-0.5, -0.1), "from_saddle": [1, 0], "to_saddle": [0, 0]}
         | {"side": None, "t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.continue_homoclinic": lambda t: (
+        gt.flow.continue_homoclinic,
+        {"start": t.connection, "paths": ("b_h[0]", "b_h[1]"), "bounds": ((0.4, 0.5), (1.5, 2.0)), "max_step": 0.2, "max_points": 4}
+        | {"progress": None},
+    ),
     "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.cycles_on}),
     "flow.lyapunov_spectrum": lambda t: (
         gt.flow.lyapunov_spectrum,

@@ -175,7 +175,9 @@ def continue_cycle(
         if isinstance(start, Bifurcation) and start.kind == "cycle_fold":
             tests |= {"cycle_fold": np.nan, "cycle_crossing": np.nan}  # they vanish here, and have no sign
         trail, status = _follow(place, tests, _Course(path, low, high, max_step, max_points, max_period), tell)
-    return CycleBranch(path, *trail.columns(), trail.found, measured_cycle(trail.place.flow, trail.place.orbit, 0.0), status)
+    values, periods, multipliers, lowest, highest = trail.columns()
+    last = measured_cycle(trail.place.flow, trail.place.orbit, 0.0)
+    return CycleBranch(path, values, periods, multipliers, lowest, highest, trail.found, last, status)
 
 
 def _beginning(flow, start, path, direction):
