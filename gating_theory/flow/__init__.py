@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
+from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -21,6 +22,7 @@ from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
+from .examples import chaotic_gru
 from .flow import Flow, GRUFlow
 from .input import Noise, Periodic, Piecewise
 from .line import Line
@@ -37,6 +39,7 @@ from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.section_diagrams import SectionDiagram, section_diagram
 from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
@@ -63,6 +66,7 @@ __all__ = [
     "BasinIntervals",
     "Basins",
     "Bifurcation",
+    "ConnectionCurve",
     "BifurcationCurve",
     "BifurcationPlane",
     "Codim2Point",
@@ -88,6 +92,7 @@ __all__ = [
     "PeriodicResponse",
     "Piecewise",
     "PoincareSection",
+    "SectionDiagram",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
@@ -97,11 +102,13 @@ __all__ = [
     "attractors_along",
     "basin_intervals",
     "basins",
+    "chaotic_gru",
     "clear_kernels",
     "bifurcation_plane",
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
+    "continue_homoclinic",
     "count_fixed_points",
     "cycles",
     "end_of_period",
@@ -124,6 +131,7 @@ __all__ = [
     "poincare_section",
     "plot_topology_map",
     "search_topologies",
+    "section_diagram",
     "separatrices",
     "simplify",
     "slow_manifold",

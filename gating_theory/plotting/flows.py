@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
+from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.continuation.two_parameters import BifurcationCurve
@@ -361,10 +362,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     if plane.n_undecided:
         handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
     if plane.oscillation is not None:
-        for known, hatch, name in (
-            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
-            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
-        ):
+        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
+        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
+        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
             if known.any():
                 area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
                 area.set(edgecolor=_HATCH, linewidth=0.0)
@@ -425,9 +425,9 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
 
 #: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
-    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
-    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
-    "torus": ("D", GREEN),
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK),
+    "hopf": ("o", VERMILLION), "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE),
+    "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN), "torus": ("D", GREEN),
 }  # fmt: skip
 
 
@@ -497,22 +497,24 @@ def plot_bifurcations(
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+    "homoclinic": BLACK, "heteroclinic": "#777777",
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
 }  # fmt: skip
 
 
-def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
     """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
 
     Parameters
     ----------
-    curves : BifurcationCurve, in one plane
-        Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+    curves : BifurcationCurve or ConnectionCurve, in one plane
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
+        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -525,15 +527,12 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ------
     TypeError, ValueError : no curves, different planes
     """
-    if not curves or not all(isinstance(c, BifurcationCurve) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve, got {shown(curves)}")
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
-    for kind in dict.fromkeys(c.kind for c in curves):
-        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
-        ax.plot([], [], color=_CURVES[kind], label=name)
     for curve in curves:
         dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
         for start, end in _runs(dashed):
@@ -543,8 +542,20 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
-        legend_beside(ax)
+        _name_curves(ax, dict.fromkeys(c.kind for c in curves))
     return ax
+
+
+def _name_curves(ax, kinds):
+    """A legend of the kinds, below that of a picture that is there already."""
+    from matplotlib.lines import Line2D
+
+    below = ax.get_legend()
+    names = {kind: kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "") for kind in kinds}
+    legend_beside(ax, [Line2D([], [], color=_CURVES[kind], label=name) for kind, name in names.items()])
+    if below is not None:
+        ax.get_legend().set(loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        ax.add_artist(below).set_clip_on(False)  # otherwise pictures are cut at its side
 
 
 def _mark_points(ax, marked):

@@ -29,6 +29,10 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def diagram_of_sections(self):
+        return gt.flow.section_diagram(self.flow, "b_h[0]", [0.0], [0.1, 0.2], level=0.0, n_points=3, transient=20.0)
+
+    @cached_property
     def section(self):
         return gt.flow.poincare_section(self.flow, [0.1, 0.2], level=0.0, n_points=5, transient=20.0)
 
@@ -575,6 +579,11 @@ CALLS = {
         {"flow": t.front, "path": "U_k[1,1]", "bracket": (-0.5, -0.1), "from_saddle": [1, 0], "to_saddle": [0, 0]}
         | {"side": None, "t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.continue_homoclinic": lambda t: (
+        gt.flow.continue_homoclinic,
+        {"start": t.connection, "paths": ("b_h[0]", "b_h[1]"), "bounds": ((0.4, 0.5), (1.5, 2.0)), "max_step": 0.2, "max_points": 4}
+        | {"progress": None},
+    ),
     "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.cycles_on}),
     "flow.lyapunov_spectrum": lambda t: (
         gt.flow.lyapunov_spectrum,
@@ -586,6 +595,12 @@ CALLS = {
         {"flow": t.flow, "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3, "direction": 1, "transient": 50.0}
         | {"t_max": 500.0, "rtol": 1e-6, "progress": None},
     ),
+    "flow.section_diagram": lambda t: (
+        gt.flow.section_diagram,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.01], "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3}
+        | {"direction": 1, "transient": 50.0, "t_max": 500.0, "n_exponents": 1, "time": 20.0, "rtol": 1e-6, "progress": None},
+    ),
+    "flow.SectionDiagram.distinct": lambda t: (t.diagram_of_sections.distinct, {"tol": 1e-3}),
     "flow.PoincareSection.return_map": lambda t: (t.section.return_map, {"coordinate": 0}),
     "flow.PoincareSection.distinct": lambda t: (t.section.distinct, {"tol": 1e-6}),
     "flow.plot_section": lambda t: (gt.flow.plot_section, {"section": t.section, "coordinate": 0, "returns": True, "ax": t.ax}),
@@ -696,6 +711,7 @@ LEFT_OUT = {
     "flow.Piecewise.stretches": "the inner step of trajectories",
     "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
+    "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",
     "flow.Topology": "a result",
