@@ -16,7 +16,7 @@ from ..flow import Flow
 from .cycle import Cycle
 from .fates import ON_UNSTABLE, UNSETTLED, Fates, known_landscape
 from .irregular import Irregular
-from .starts import along_manifolds, given_starts, start_box
+from .starts import along_manifolds, given_starts
 
 __all__ = ["Attractors", "along_manifolds", "attractors", "given_starts", "settled"]
 
@@ -187,9 +187,11 @@ def settled(
     -------
     Attractors, (n,) array of int : the labels of the seeds
     """
-    land = known_landscape(flow, float(np.linalg.norm(np.ptp(start_box(flow, None), axis=1))))
-    extra = along_manifolds(flow, land.points)
     own = starts.reshape(-1, flow.dim)
+    # sets around sinks need reach no further than trajectories come from; 2 is the width of the range of tanh
+    reach = np.linalg.norm(np.maximum(np.ptp(own, axis=0), 2.0)) if len(own) else 2.0 * np.sqrt(flow.dim)
+    land = known_landscape(flow, float(reach))
+    extra = along_manifolds(flow, land.points)
     fates = Fates(land, np.concatenate([own, seeds.reshape(-1, flow.dim), extra]), np.inf if t_max is None else t_max, rtol)
     label = _numbered(land, fates)
     return _told(land, fates, starts, label, t_max), label[len(own) : len(label) - len(extra)]
