@@ -412,7 +412,7 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     ax.set_ylim(0.0, 1.0)
     ax.set_xlabel(_parameter_label(along.path))
     ax.set_ylabel("share of starts")
-    legend_beside(ax)
+    legend_beside(ax, gap=0.01 if coordinate is None else 0.2)  # beside the second axis and its name
     if coordinate is not None:
         states = ax.twinx()
         for i in range(len(along)):
