@@ -15,7 +15,7 @@ from .infinite_period import infinite_period
 
 __all__ = ["LIMITS", "doubling_passed", "hopf_beside", "hopf_passed", "long_period", "period_doubling_beside"]
 
-#: Rms size below which a cycle has shrunk to a point.
+#: Rms size below which a cycle has shrunk to a point: rounding errors of the mean would show.
 _POINT = 1e-6
 
 #: A Hopf point is the end of a branch within so many sizes of its last cycle, and with a frequency this close to the cycle's.
@@ -30,8 +30,8 @@ LIMITS = ("homoclinic", "heteroclinic", "saddle_node")
 
 def hopf_passed(old: Place, new: Place) -> bool:
     """Whether the branch went through a fixed point: beyond it are the same cycles again, shifted by half a turn."""
-    spread = [place.orbit.stages - place.mean for place in (old, new)]
-    return bool(new.orbit.average(np.sum(spread[0] * spread[1], axis=-1)) <= 0.0) or new.size < _POINT
+    together = new.orbit.average(np.sum(old.orbit.stages * new.orbit.stages, axis=-1)) - old.mean @ new.mean
+    return bool(together <= _POINT**2)
 
 
 def doubling_passed(old: Place, new: Place) -> bool:

@@ -21,10 +21,10 @@ __all__ = ["LOCAL_ERROR", "Place", "at_cycle", "at_fold", "at_hopf", "at_single"
 #: Newton's tolerance along a branch, and the local error of collocation polynomials; periods are better by orders of magnitude.
 _TOL, LOCAL_ERROR = 1e-10, 1e-6
 
-#: Rms size of the first orbit from a Hopf point, and its mesh intervals.
+#: Rms size of the first orbit from a Hopf point, tried first, and its mesh intervals.
 _BORN, _BORN_INTERVALS = 0.02, 12
 
-#: Rms distance of the first orbit from the one it branches off, in units of that orbit's rms size, and how often it is halved.
+#: Rms distance of the first orbit from the one it branches off, in units of that orbit's rms size; and how often both are halved.
 _SWITCHED, _HALVED = 0.02, 6
 
 #: Phases of a period at which its halves are compared.
@@ -148,37 +148,33 @@ def at_hopf(bifurcation: Bifurcation) -> Place:
     ----------
     bifurcation : Bifurcation of kind "hopf"
     """
-    orbit, unit = _small_orbit(bifurcation)
-    # the plane is measured from the fixed point itself
-    still = replace(orbit, stages=np.broadcast_to(bifurcation.state, orbit.stages.shape))
-    plane = Plane(still, bifurcation.value, unit, 0.0, 0.0, _BORN)
-    return _beside(bifurcation, orbit, plane)
-
-
-def _beside(bifurcation, orbit, plane):
-    """The place at the length of a plane away from a bifurcation, its tangent away from it."""
-    orbit, here, tangent = collocation.newton(
-        bifurcation.flow, orbit, bifurcation.path, plane, tol=_TOL, iterations=40, tangent=True
-    )
-    away = plane.length * np.sum(np.diff(orbit.mesh)[:, None, None] * tangent.curve.stages * plane.stages)
-    return Place(here, bifurcation.path, orbit, tangent.reversed() if away < 0 else tangent)
-
-
-def _small_orbit(bifurcation):
-    """A small closed orbit in the critical plane of a Hopf point, and the direction in which the family grows."""
     here, state = bifurcation.flow, bifurcation.state
     values, vectors = np.linalg.eig(here.jacobian(state))
     turning = np.where(values.imag > 0, np.abs(values.imag - bifurcation.frequency), np.inf)
     q = vectors[:, int(np.argmin(turning))]
     period = 2.0 * np.pi / bifurcation.frequency
+    ring = collocation.from_curve(lambda t: (np.exp(2j * np.pi * t[..., None] / period) * q).real, period, _BORN_INTERVALS)
+    size = _size(ring)
+    unit = replace(ring, points=ring.points / size, stages=ring.stages / size)
+    still = replace(ring, points=np.broadcast_to(state, ring.points.shape), stages=np.broadcast_to(state, ring.stages.shape))
+    return _beside(bifurcation, still, unit, _BORN)
 
-    def ring(times):
-        phase = np.exp(2j * np.pi * np.asarray(times) / period)
-        return (phase[..., None] * q).real
 
-    scale = _BORN / _size(collocation.from_curve(ring, period, _BORN_INTERVALS))
-    orbit = collocation.from_curve(lambda t: state + scale * ring(t), period, _BORN_INTERVALS)
-    return orbit, (orbit.stages - state) / _BORN
+def _beside(bifurcation, orbit, unit, length):
+    """The place at some length from the orbit of a bifurcation in the critical direction, its tangent away from it."""
+    for _ in range(_HALVED):
+        guess = replace(orbit, points=orbit.points + length * unit.points, stages=orbit.stages + length * unit.stages)
+        plane = Plane(orbit, bifurcation.value, unit.stages, 0.0, 0.0, length)
+        try:
+            new, here, tangent = collocation.newton(
+                bifurcation.flow, guess, bifurcation.path, plane, tol=_TOL, iterations=20, tangent=True
+            )
+        except ConvergenceError:
+            length *= 0.5
+            continue
+        away = length * new.average(np.sum(tangent.curve.stages * unit.stages, axis=-1))
+        return Place(here, bifurcation.path, new, tangent.reversed() if away < 0 else tangent)
+    raise ConvergenceError(f"no cycle was found beside the {bifurcation.kind} at {bifurcation.value}", orbit.points[0])
 
 
 def at_switch(bifurcation: Bifurcation, direction: int) -> Place:
@@ -197,15 +193,7 @@ def at_switch(bifurcation: Bifurcation, direction: int) -> Place:
     turns = 2 if bifurcation.kind == "period_doubling" else 1
     orbit = _passed(orbit, turns)
     critical = _critical_direction(bifurcation.flow, orbit, turns)
-    length = direction * _SWITCHED * _size(orbit)
-    for _ in range(_HALVED):
-        plane = Plane(orbit, bifurcation.value, critical.stages, 0.0, 0.0, length)
-        guess = replace(orbit, points=orbit.points + length * critical.points, stages=orbit.stages + length * critical.stages)
-        try:
-            return _beside(bifurcation, guess, plane)
-        except ConvergenceError:
-            length *= 0.5
-    raise ConvergenceError(f"no cycle of the other branch was found beside the {bifurcation.kind}", orbit.points[0])
+    return _beside(bifurcation, orbit, critical, direction * _SWITCHED * _size(orbit))
 
 
 def at_single(place: Place) -> Place:

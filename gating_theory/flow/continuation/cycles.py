@@ -29,6 +29,9 @@ __all__ = ["CycleBranch", "continue_cycle"]
 #: The most mesh intervals, and the cycles after which the mesh is graded anew.
 _MOST_INTERVALS, _REGRADED = 3000, 4
 
+#: Difference of the two halves of a period, in units of the longest step, above which a cycle is not about to be passed twice.
+_APART = 4.0 * _REGRADED
+
 #: Cosine of the angle between neighbouring tangents below which a step is halved and tried again.
 _SHARP = 0.8
 
@@ -172,7 +175,9 @@ def continue_cycle(
         if isinstance(start, Bifurcation) and start.kind == "cycle_fold":
             tests |= {"cycle_fold": np.nan, "cycle_crossing": np.nan}  # they vanish here, and have no sign
         trail, status = _follow(place, tests, _Course(path, low, high, max_step, max_points, max_period), tell)
-    return CycleBranch(path, *trail.columns(), trail.found, measured_cycle(trail.place.flow, trail.place.orbit, 0.0), status)
+    values, periods, multipliers, lowest, highest = trail.columns()
+    last = measured_cycle(trail.place.flow, trail.place.orbit, 0.0)
+    return CycleBranch(path, values, periods, multipliers, lowest, highest, trail.found, last, status)
 
 
 def _beginning(flow, start, path, direction):
@@ -252,7 +257,7 @@ class _Trail:
 
 
 def _follow(place, tests, course, tell):
-    trail, h = _Trail(place), _FIRST * course.max_step
+    trail, h, twice = _Trail(place), _FIRST * course.max_step, True
     while len(trail) < course.max_points:
         n = len(place.orbit.points)
         try:
@@ -262,7 +267,7 @@ def _follow(place, tests, course, tell):
                     return trail, _lost(trail, f"{n} mesh intervals do not resolve the orbit")
                 place = place.regraded(int(1.5 * n))  # a finer mesh under the last cycle, and again
                 continue
-            end = _other_end(place, new, course)
+            end = _other_end(place, new, twice, course)
         except ConvergenceError:
             h *= 0.5
             if h < _SHORTEST:
@@ -281,7 +286,10 @@ def _follow(place, tests, course, tell):
         end = end[0] if end is not None else _own_end(trail, course)
         if end is not None:
             return trail, end
-        place, tests = new.regraded(n) if len(trail) % _REGRADED == 0 else new, fresh
+        place, tests = new, fresh
+        if len(trail) % _REGRADED == 0:
+            # a cycle so far from one that is passed twice does not become one before it is looked at again
+            place, twice = new.regraded(n), np.abs(new.halves).max() < _APART * course.max_step
         h = min(_GROWTH * h, course.max_step)
     return trail, Status("points", f"stopped after {course.max_points} points", ok=False)
 
@@ -293,13 +301,13 @@ def _stepped(place, h):
     return new
 
 
-def _other_end(place, new, course):
+def _other_end(place, new, twice, course):
     """The Status of a branch that leaves its bounds or meets others on this step, and its last place or bifurcation; or None."""
     if hopf_passed(place, new):
         hopf = hopf_beside(place)
         if course.low <= hopf.value <= course.high:
             return Status("hopf", f"shrinks to a fixed point at {course.path} = {hopf.value:.12g} (Hopf)"), hopf
-    elif doubling_passed(place, new):
+    elif twice and doubling_passed(place, new):
         doubling = period_doubling_beside(place)
         if course.low <= doubling.value <= course.high:
             text = f"meets the cycle of half its period at {course.path} = {doubling.value:.12g} (period doubling)"

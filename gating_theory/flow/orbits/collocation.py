@@ -105,8 +105,12 @@ class Orbit:
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Time average of a function given at the stages, (n, m, ...)."""
-        _, b, _, _, _ = gauss_scheme(self.stages.shape[1])
-        return np.einsum("j,k,jk...->...", np.diff(self.mesh), b, values)
+        return np.tensordot(self.weights, values, axes=2)
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """(n, m) array, what each stage counts in a time average."""
+        return np.diff(self.mesh)[:, None] * gauss_scheme(self.stages.shape[1])[1]
 
     def defect(self, flow: Flow) -> float:
         """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
@@ -324,10 +328,10 @@ def newton(
     """
     from .condensation import newton_step
 
-    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
+    _, _, _, D, end = gauss_scheme(orbit.stages.shape[1])
     h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
-    weight = h[:, None, None] * b[None, :, None]
+    weight = reference.weights[:, :, None]
     rows, anchors = weight * _stage_velocity(reference)[None], reference.stages[None]
     corner, below = np.zeros((1, 1)), np.zeros(1)
     if plane is not None:

@@ -145,7 +145,7 @@ class MapSearch:
 
     def open_reasons(self) -> list[str]:
         """Why orbits are not settled, each reason with their number where it is known of all."""
-        of_all = [r for r in _OF_MANY if any(self.reasons.get(i) == r for i in np.flatnonzero(self.label == UNSETTLED))]
+        of_all = [r for r in _OF_MANY if any(self.reasons.get(i) == r for i in np.flatnonzero(self.label == UNSETTLED).tolist())]
         counts = [sum(other == r for other in self.reasons.values()) for r in of_all]
         single = {r for i, r in self.reasons.items() if self.label[i] == UNSETTLED and r not in _OF_MANY}
         many = [f"{n} orbit{'s' * (n != 1)} {r}" for n, r in zip(counts, of_all)]
