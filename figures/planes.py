@@ -70,7 +70,7 @@ def findings(data):
 
 def plane(data):
     """The TopologyMap that data were made of."""
-    triples = np.stack([data[name].values for name in Topology._fields], axis=-1)
+    triples = np.stack([data[name].values for name in ("sinks", "sources", "saddles")], axis=-1)
     kinds, label = np.unique(triples.reshape(-1, 3), axis=0, return_inverse=True)
     label = label.reshape(triples.shape[:2])
     if kinds[0, 0] < 0:  # not proved

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results.encoding import require, result
-from ..support.checks import real, shown
+from ..support.checks import real, real_array, shown
 
 if TYPE_CHECKING:
     from ..cell.cell import Cell
@@ -57,8 +57,7 @@ class Line:
 
     def value(self, flat: np.ndarray) -> float:
         """The value at which the line passes parameters ``flat`` (P,); ValueError where they do not lie on it."""
-        self._require_shape(flat)
-        on = self.places
+        flat, on = self._checked(flat), self.places
         rest, direction = (flat - self.origin)[on], self.direction[on]
         value = float(rest @ direction / (direction @ direction))
         off = np.abs(rest - value * direction)
@@ -68,14 +67,15 @@ class Line:
 
     def moved(self, flat: np.ndarray, value: float) -> np.ndarray:
         """``flat`` (P,) with the parameters on the line at this value."""
-        self._require_shape(flat)
-        out = flat.copy()
+        value, out = real("value", value), self._checked(flat).copy()
         out[self.places] = (self.origin + value * self.direction)[self.places]
         return out
 
-    def _require_shape(self, flat):
+    def _checked(self, flat):
+        flat = real_array("flat", flat)
         if flat.shape != self.direction.shape:
             raise ValueError(f"path: the line {self.name!r} is of a flow with {self.direction.size} parameters, not {flat.size}")
+        return flat
 
     def __hash__(self) -> int:
         return hash((self.name, self.origin.tobytes(), self.direction.tobytes()))

@@ -502,7 +502,7 @@ CALLS = {
     "flow.Flow.parameter": lambda t: (t.flow.parameter, {"path": "b_h[0]"}),
     "flow.Flow.along": lambda t: (t.flow.along, {"path": "gain.h"}),
     "flow.Flow.rates": lambda t: (t.flow.rates, {"path": "b_h[0]"}),
-    "flow.Line": lambda t: (gt.flow.Line, {"name": "bias", "origin": np.zeros(18), "direction": np.eye(18)[12]}),
+    "flow.Bifurcation.same_as": lambda t: (t.branch.bifurcations[0].same_as, {"other": t.branch.bifurcations[0]}),
     "flow.Line.value": lambda t: (t.flow.along("gain.h").value, {"flat": t.flow.flat}),
     "flow.Line.moved": lambda t: (t.flow.along("gain.h").moved, {"flat": t.flow.flat, "value": 2.0}),
     "flow.Flow.replace": lambda t: (t.flow.replace, {"path": "b_h[0]", "value": 0.1}),

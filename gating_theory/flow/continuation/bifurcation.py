@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...results.encoding import dict_of, result
+from ...support.checks import instance
 from ..flow import require_fixed
 from ..line import Path
 from ..program.taylor import parameter_slope
@@ -88,6 +89,7 @@ class Bifurcation:
 
     def same_as(self, other: Bifurcation) -> bool:
         """Whether both are one bifurcation of a fixed point, found from two sides."""
+        instance("other", other, Bifurcation)
         near = abs(self.value - other.value) < _SAME_VALUE and np.abs(self.state - other.state).max() < _SAME_STATE
         return self.kind == other.kind and bool(near)
 

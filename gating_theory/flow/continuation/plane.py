@@ -110,8 +110,8 @@ def bifurcation_plane(
     """Find curves of bifurcations of fixed points in a plane of two parameters, and follow them.
 
     Along lines across the plane all fixed points are found at both ends and between, and followed; every bifurcation that is met
-    starts a curve, and so does every Bogdanov-Takens and fold-Hopf point. A curve that no line meets and that no such point leads to
-    is missed: closed ones between lines.
+    starts a curve, and so does every Bogdanov-Takens and fold-Hopf point. A curve that no line meets and that no such point leads
+    to is missed: closed ones between lines.
 
     Parameters
     ----------

@@ -144,7 +144,7 @@ class TopologyMap:
         table = np.array([*self.topologies, (-1, -1, -1)], dtype=np.int64)
         variables: dict[str, tuple] = {
             name: (names, table[self.label, i], {"long_name": f"number of {name}, proved; -1: undecided"})
-            for i, name in enumerate(Topology._fields)
+            for i, name in enumerate(("sinks", "sources", "saddles"))
         }
         if self.oscillation is not None:
             meanings = ", ".join(f"{code}: {name}" for code, name in OSCILLATION.items())
