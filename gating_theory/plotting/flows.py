@@ -538,7 +538,8 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
         for start, end in _runs(dashed):
             line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
             ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
-    _mark_points(ax, [(_LETTERS[p.kind], p.values) for c in curves for p in c.points])
+    known = sorted((p for c in curves for p in c.points), key=lambda p: p.error)
+    _mark_points(ax, [(_LETTERS[p.kind], p.values, p.error) for p in known])
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
@@ -561,8 +562,9 @@ def _name_curves(ax, kinds):
 def _mark_points(ax, marked):
     """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
     places: list[tuple[np.ndarray, list[str]]] = []
-    for letters, place in marked:
-        names = next((names for there, names in places if np.allclose(place, there, rtol=1e-6, atol=1e-6)), None)
+    for letters, place, error in marked:
+        # homoclinic curves know where they shrink to a point less well
+        names = next((names for there, names in places if np.abs(place - there).max() < 1e-6 + 3.0 * error), None)
         if names is None:
             places.append((place, [letters]))
         elif letters not in names:

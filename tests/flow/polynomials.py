@@ -50,3 +50,13 @@ def sandstede(a, b, mu):
     J. Sandstede, J. Dyn. Diff. Eq. 9 (1997) 269.
     """
     return cubic(U_l=[[a, b], [b, a]], U_k=[[0, 0], [0, mu]], U_p=[[1, 0], [1, 0]], U_q=[[1, 0], [b, a]], b_r=[-a, -1.5])
+
+
+def arneodo(a, b):
+    """x' = y, y' = z, z' = a x - b y - z - x^3; a is "U_l[2,0]", "U_l[2,1]" is -b. The origin is a saddle-focus for a, b > 0.
+
+    Its eigenvalues add up to -1: the saddle quantity vanishes where the positive one is 1, at a = b + 2.
+    """
+    down = [[0, 0, 0], [0, 0, 0], [-1, 0, 0]]
+    up = [[0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    return cubic(U_l=[[0, 1, 0], [0, 0, 1], [a, -b, -1]], U_p=down, U_q=up, U_r=up)

@@ -331,6 +331,30 @@ def test_more_against_40_digits():
     assert set().union(*(agrees_with_40_digits(seed) for seed in range(5, 80))) == {"fold", "hopf", "neimark_sacker", "flip"}
 
 
+def starts_on(seed):
+    """A branch through each located bifurcation of a random branch, from states at and beside it; the number of starts."""
+    rng = np.random.default_rng([21, seed])
+    flow, path, bounds = random_path(rng)
+    branch = continue_fixed_point(flow, path, bounds, flow.fixed_points()[0].state)
+    for b in branch.bifurcations:
+        for off in (0.0, 1e-5, 1e-3):
+            again = continue_fixed_point(b.flow, b.path, bounds, b.state + off * rng.normal(size=2))
+            assert again.ok
+            # beside a fold the square root of rounding errors
+            same = [c for c in again.bifurcations if c.kind == b.kind and np.abs(c.state - b.state).max() < 1e-6]
+            assert [c.value for c in same] == pytest.approx([b.value], abs=1e-9), f"{flow!r} {path} {b} {again}"
+    return 3 * len(branch.bifurcations)
+
+
+def test_a_start_on_any_bifurcation():
+    assert sum(starts_on(seed) for seed in range(2)) > 0
+
+
+@pytest.mark.nightly
+def test_more_starts_on_bifurcations():
+    assert sum(starts_on(seed) for seed in range(4, 60)) > 100
+
+
 # --- every change of the number of fixed points
 
 

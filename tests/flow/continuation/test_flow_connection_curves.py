@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from polynomials import front, sandstede, takens
-from scipy.integrate import solve_ivp
+from fate_by_scipy import side_of_return
+from polynomials import arneodo, front, sandstede, takens
 
 import gating_theory as gt
 from gating_theory.flow import GRUFlow, continue_homoclinic, heteroclinic, homoclinic
@@ -52,20 +52,13 @@ def test_the_curve_from_a_bogdanov_takens_point():
     np.testing.assert_allclose(b1[np.argmin(np.abs(b2))], -6 / 25 * b2[np.argmin(np.abs(b2))] ** 2, rtol=1e-3)
 
 
-def side_of_return(flow, saddle, time):
-    """On which side of the stable manifold scipy's trajectory along the unstable one passes the saddle."""
-    values, vectors = np.linalg.eig(flow.jacobian(saddle))
-    v = vectors[:, np.argmax(values)]
-    left = np.linalg.inv(vectors)[np.argmax(values)]
-    v = v * np.sign(v[np.argmax(np.abs(v))])
-    run = solve_ivp(lambda t, x: flow(x), (0, time), saddle - 1e-6 * v, rtol=1e-12, atol=1e-13, dense_output=True)
-    states = run.sol(np.linspace(0, time, 4000)).T - saddle
-    away = np.linalg.norm(states, axis=1)
-    far = np.argmax(away > 0.3 * away.max())
-    near = far + np.argmin(away[far:])
-    left_again = near + np.argmax(away[near:] > 100 * away[near])
-    assert away[near] < 1e-3 and away[left_again] > 100 * away[near]
-    return np.sign(states[left_again] @ left)
+def test_saddle_foci_become_neutral_where_the_eigenvalues_say():
+    """Eigenvalues at the origin add up to -1: neutral where the positive one is 1, at a = b + 2."""
+    start = homoclinic(arneodo(6.6, 3.5), "U_l[2,0]", (6.5, 6.75), [0.0, 0.0, 0.0])
+    curve = continue_homoclinic(start, ("U_l[2,0]", "U_l[2,1]"), ((4.0, 8.0), (-5.0, -2.0)), max_step=0.1)
+    (neutral,) = curve.points
+    a, b = neutral.values[0], -neutral.values[1]
+    assert neutral.kind == "neutral_saddle" and a == pytest.approx(b + 2, abs=1e-9) and curve.status.code == "bounds"
 
 
 def test_a_family_of_gated_networks(tmp_path):
@@ -79,14 +72,9 @@ def test_a_family_of_gated_networks(tmp_path):
         assert abs(np.trace(J)) < 1e-9 and abs(np.linalg.det(J)) < 1e-9
     whole = np.flatnonzero(curve.extents > 0.5)
     for i in whole[:: max(1, len(whole) // 3)]:
-        flow, saddle = start.flow, curve.saddles[i, 0]
-        fates = []
-        for off in (-1e-7, 1e-7):
-            here = flow.with_parameters({"b_h[0]": curve.values[i, 0], "b_h[1]": curve.values[i, 1] + off})
-            for _ in range(5):
-                saddle = saddle - np.linalg.solve(here.jacobian(saddle), here(saddle))
-            fates.append(side_of_return(here, saddle, 110.0))
-        assert fates[0] != fates[1]
+        b1, b2 = curve.values[i]
+        beside = (start.flow.with_parameters({"b_h[0]": b1, "b_h[1]": b2 + off}) for off in (-1e-7, 1e-7))
+        assert len({side_of_return(here, curve.saddles[i, 0], 1, start.side, 200.0) for here in beside}) == 2
     assert gt.load(gt.save([start, curve], tmp_path / "curve.json")) == [start, curve]
 
 

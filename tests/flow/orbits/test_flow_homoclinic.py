@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from polynomials import front, sandstede
+from fate_by_scipy import side_of_return
+from polynomials import arneodo, front, sandstede
 
 from gating_theory.errors import ConvergenceError
 from gating_theory.flow import GRUFlow, find_cycle, heteroclinic, homoclinic
@@ -107,3 +108,33 @@ def test_a_front_known_exactly():
         heteroclinic(front(0.3, 0.3), "U_k[1,1]", (-0.5, -0.1), [1.0, 0.0], [0.3, 0.0])
     with pytest.raises(ValueError, match="another fixed point"):
         heteroclinic(front(0.3, 0.3), "U_k[1,1]", (-0.5, -0.1), [1.0, 0.0], [1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "flow, path, bracket, saddle, clock, time, off",
+    [
+        # two unstable directions: the stable manifold is followed backwards
+        (
+            GRUFlow(U_h=[[4.5, -2, 0.2], [10, 0, 0], [0.1, 0.1, 4]], b_h=[0.4, 1.2, 0]),
+            "b_h[1]",
+            (0.75, 1.1),
+            [0.525, 0.998, -0.076],
+            -1,
+            70.0,
+            1e-7,
+        ),
+        # saddle-foci, on both sides of saddle index 1 [Shilnikov]
+        (arneodo(4.4, 3.5), "U_l[2,0]", (4.25, 4.5), [0.0, 0.0, 0.0], 1, 60.0, 1e-7),
+        (arneodo(6.6, 3.5), "U_l[2,0]", (6.5, 6.75), [0.0, 0.0, 0.0], 1, 45.0, 1e-7),
+    ],
+)
+def test_three_units(flow, path, bracket, saddle, clock, time, off):
+    result = homoclinic(flow, path, bracket, saddle)
+    assert result.value == pytest.approx(result.bisected, abs=1e-10) and result.error < 1e-10
+    beside = (flow.replace(path, result.value + change) for change in (-off, off))
+    assert len({side_of_return(here, result.saddle, clock, result.side, time) for here in beside}) == 2
+    real = result.eigenvalues.real
+    assert (real > 0).sum() == (2 if clock < 0 else 1)
+    up, down = real[real > 0].min(), real[real < 0].max()
+    assert result.saddle_index == pytest.approx(-down / up) and result.saddle_quantity == pytest.approx(up + down)
+    assert result.focus == (clock > 0) and ("saddle-focus" in str(result)) == result.focus
