@@ -67,6 +67,8 @@ class Cycle:
     status : Status
         "converged", or "few_digits": converged, but the trivial multiplier came out far from 1 (dim > 2 only), and the others have
         no more digits than it has; not ok.
+        "followed": the loop of a trajectory that contracts more than e^25 in a turn, where Newton's method failed: its period has
+        the digits of the trajectory; not ok.
     """
 
     flow: Flow

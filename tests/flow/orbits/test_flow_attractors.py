@@ -144,7 +144,7 @@ def test_four_units_and_cells_without_a_closed_form():
 
 
 @pytest.mark.slow
-def test_tori_and_chaos_have_their_exponents():
+def test_tori_and_chaos_have_their_exponents(tmp_path):
     x, y, z, u = sp.symbols("x y z u", real=True)
     velocity = [10 * (u - x), x * (28 - z) - y, x * y - sp.Rational(8, 3) * z]
     cell = gt.Cell(name="Lorenz", state=[x, y, z], fields=[u], messages=[y], update=[s + v for s, v in zip((x, y, z), velocity)])
@@ -157,6 +157,7 @@ def test_tori_and_chaos_have_their_exponents():
     result = attractors(flow, np.random.default_rng(0).uniform(-1, 1, (6, 4)))
     (torus,) = result.irregular
     assert torus.kind == "torus" and result.ok and torus.exponents.n_zero == 2 and "torus" in str(result)
+    assert str(gt.load(gt.save(result, tmp_path / "torus.json"))) == str(result)
 
 
 def test_repelling_cycles_are_all_tried_too():
