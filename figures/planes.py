@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from gating_theory import flow
 from gating_theory.flow.proof.fixed_points import Topology
 from gating_theory.flow.topologies.topology_map import TopologyMap
+from gating_theory.results.encoding import decode, encode
 from gating_theory.results.status import Status
 
-from .common import PAGE
+from .common import BLACK, GREEN, PAGE, VERMILLION
 
 TITLE = "What two gated units do at constant inputs: proved topologies, cycles, bifurcations, portraits"
 
@@ -21,13 +24,13 @@ PATHS, LIMITS = ("b_h[0]", "b_h[1]"), ((-3.0, 3.0), (-4.0, 4.0))
 PORTRAITS = (
     ("two sinks", (-2.4, 2.5)),
     ("two sinks, one source", (-1.65, 1.3)),
-    ("cycle just born, and sink", (-1.0, 3.12)),
+    ("cycle just born, and sink", (-0.8, 3.02)),
     ("one sink", (0.6, 3.2)),
-    ("excitable", (-1.6, 0.25)),
+    ("excitable", (-1.7, 0.4)),
     ("sink, source, saddle", (0.0, 2.0)),
     ("cycle and sink", (-1.0, 1.2)),
     ("two sinks", (1.75, 2.0)),
-    ("slow cycle beside a SNIC", (-1.38, 0.2)),
+    ("slow cycle beside a SNIC", (-1.33, 0.2)),
     ("cycle alone", (0.0, 0.0)),
     ("cycle and sink", (0.4, -0.9)),
     ("two sinks, one source", (1.7, -1.2)),
@@ -39,11 +42,18 @@ _MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "0.3"
 
 
 def compute(quick, rng, work):
-    """The map of the plane."""
+    """The map of the plane, and the curves of bifurcations through it."""
     n = 60 if quick else 240
     axes = {path: np.linspace(low, high, n) for path, (low, high) in zip(PATHS, LIMITS)}
     options = {"executor": work.executor, "progress": work.progress}
-    return flow.topology_map(flow.GRUFlow(**NETWORK), axes, cycles=True, **options).to_dataset()
+    data = flow.topology_map(flow.GRUFlow(**NETWORK), axes, cycles=True, **options).to_dataset()
+    found = flow.bifurcation_plane(flow.GRUFlow(**NETWORK), PATHS, LIMITS, lines=1 if quick else 2)
+    return data.assign_attrs(curves=json.dumps(encode(found.curves)), found=str(found))
+
+
+def findings(data):
+    """Shares of the plane, curves and points of codimension two, in words."""
+    return f"{plane(data)}\n\n{data.attrs['found']}\n"
 
 
 def plane(data):
@@ -67,7 +77,11 @@ def draw(data):
     grid = figure.add_gridspec(4, 4)
     here = plane(data)
     middle = figure.add_subplot(grid[1:3, 1:3])
-    flow.plot_topology_map(here, legend=False, ax=middle)
+    flow.plot_topology_map(here, ax=middle)
+    areas = middle.get_legend().legend_handles
+    flow.plot_curves(*decode(json.loads(data.attrs["curves"])), legend=False, ax=middle)
+    handles = [*areas, *(line for line in middle.get_lines() if not line.get_label().startswith("_")), *_points()]
+    middle.get_legend().remove()
     for number, ((name, place), (row, column)) in enumerate(zip(PORTRAITS, _PLACES), start=1):
         middle.annotate(str(number), place, ha="center", va="center", fontsize=6, zorder=9, bbox=_MARK)
         ax = figure.add_subplot(grid[row, column])
@@ -77,7 +91,25 @@ def draw(data):
         flow.plot_portrait(network, cycles, points=points, legend=False, ax=ax)
         ax.set_title(f"{number}  {name}\n{tuple(int(v) for v in points.topology)}", fontsize=6.5, pad=2)
         ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    middle.tick_params(labelsize="x-small", pad=1)
+    for axis in (middle.xaxis, middle.yaxis):
+        axis.labelpad = 0
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     return figure
+
+
+def _points():
+    """Legend entries of portraits."""
+    from matplotlib.lines import Line2D
+
+    style = {"linestyle": "none", "markeredgecolor": BLACK, "markersize": 5}
+    return [
+        Line2D([], [], color=GREEN, linewidth=1.8, label="stable cycle, in portraits"),
+        Line2D([], [], marker="o", markerfacecolor=BLACK, label="sink", **style),
+        Line2D([], [], marker="o", markerfacecolor="white", label="source", **style),
+        Line2D([], [], marker="X", color=VERMILLION, linestyle="none", label="saddle"),
+    ]
 
 
 def _beside_source(points):

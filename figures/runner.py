@@ -36,6 +36,7 @@ NAMES = (
     "low_dimensional",
     "topologies",
     "planes",
+    "chaos",
     "own_cell",
     "continuous_attractors",
     "training",

@@ -29,10 +29,10 @@ def run(options: argparse.Namespace) -> int:
     if out is not None:
         write_text(out / "portrait.txt", text)
         save(points, out / "points.json")
-        if flow.dim == 2:
+        if flow.dim <= 2:
             _draw_portrait(flow, points, found, both, out, options.basins)
         else:
-            print(f"no picture: portraits are drawn of two-dimensional flows, this one has dim {flow.dim}", file=sys.stderr)
+            print(f"no picture: portraits are of flows of one or two dimensions, this one has dim {flow.dim}", file=sys.stderr)
     if options.json:
         record = {"kind": "portrait", "flow": flow.as_dict(), "topology": points.topology._asdict(), "complete": points.complete}
         record["fixed_points"] = [{"state": p.state.tolist(), "kind": p.kind, "index": p.index, "label": p.label} for p in points]
@@ -55,7 +55,7 @@ def _draw_portrait(flow, points, cycles, both, out, with_basins):
     figure, axes = panels(1, 1, 4.6, 3.3)
     plot_portrait(flow, cycles, points=points, orbits=None if both is None else both.map_attractors, ax=axes[0])
     save_figure(figure, out / "portrait.png")
-    if with_basins:
+    if with_basins and flow.dim == 2:  # on a line the portrait has them
         figure, axes = panels(1, 1, 4.6, 3.3)
         plot_basins(basins(flow), ax=axes[0])
         save_figure(figure, out / "basins.png")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
+from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -21,20 +22,24 @@ from .continuation.infinite_period import InfinitePeriod
 from .continuation.normal_forms import normal_form
 from .continuation.plane import BifurcationPlane, bifurcation_plane
 from .continuation.two_parameters import BifurcationCurve, continue_bifurcation
+from .examples import chaotic_gru
 from .flow import Flow, GRUFlow
 from .input import Noise, Periodic, Piecewise
 from .line import Line
 from .orbits.all_cycles import cycles
 from .orbits.attractors import Attractors, attractors
+from .orbits.attractors_along import AttractorChange, AttractorsAlong, attractors_along
 from .orbits.basin_intervals import BasinIntervals, basin_intervals
 from .orbits.basins import Basins, basins
 from .orbits.cycle import Cycle, find_cycle
 from .orbits.flow_and_map import FlowAndMap, flow_and_map
 from .orbits.forced import PeriodicResponse, periodic_response, stroboscopic
 from .orbits.homoclinic import Heteroclinic, Homoclinic, heteroclinic, homoclinic
+from .orbits.irregular import Irregular
 from .orbits.lyapunov import FlowExponents, lyapunov_spectrum
 from .orbits.map_orbits import MapAttractor, MapAttractors, map_attractors
 from .orbits.period_law import PeriodLaw
+from .orbits.section_diagrams import SectionDiagram, section_diagram
 from .orbits.sections import PoincareSection, poincare_section
 from .orbits.slow_manifold import SlowManifold, slow_manifold
 from .proof.fixed_points import FlowFixedPoint, FlowFixedPoints, Topology
@@ -43,14 +48,25 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import plot_basins, plot_bifurcations, plot_curves, plot_portrait, plot_topology_map, separatrices
+    from ..plotting.flows import (
+        plot_attractors_along,
+        plot_basins,
+        plot_bifurcations,
+        plot_curves,
+        plot_portrait,
+        plot_topology_map,
+        separatrices,
+    )
     from ..plotting.sections import plot_section
 
 __all__ = [
+    "AttractorChange",
     "Attractors",
+    "AttractorsAlong",
     "BasinIntervals",
     "Basins",
     "Bifurcation",
+    "ConnectionCurve",
     "BifurcationCurve",
     "BifurcationPlane",
     "Codim2Point",
@@ -66,6 +82,7 @@ __all__ = [
     "Heteroclinic",
     "Homoclinic",
     "InfinitePeriod",
+    "Irregular",
     "Line",
     "MapAttractor",
     "MapAttractors",
@@ -75,19 +92,23 @@ __all__ = [
     "PeriodicResponse",
     "Piecewise",
     "PoincareSection",
+    "SectionDiagram",
     "SlowManifold",
     "Topology",
     "TopologyCounts",
     "TopologyMap",
     "TopologySearch",
     "attractors",
+    "attractors_along",
     "basin_intervals",
     "basins",
+    "chaotic_gru",
     "clear_kernels",
     "bifurcation_plane",
     "continue_bifurcation",
     "continue_cycle",
     "continue_fixed_point",
+    "continue_homoclinic",
     "count_fixed_points",
     "cycles",
     "end_of_period",
@@ -101,6 +122,7 @@ __all__ = [
     "normal_form",
     "other_branch",
     "periodic_response",
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -109,6 +131,7 @@ __all__ = [
     "poincare_section",
     "plot_topology_map",
     "search_topologies",
+    "section_diagram",
     "separatrices",
     "simplify",
     "slow_manifold",
@@ -118,9 +141,21 @@ __all__ = [
 ]
 
 
+#: What ``__getattr__`` brings.
+_PICTURES = (
+    "plot_attractors_along",
+    "plot_basins",
+    "plot_bifurcations",
+    "plot_curves",
+    "plot_portrait",
+    "plot_topology_map",
+    "separatrices",
+)
+
+
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in ("plot_basins", "plot_bifurcations", "plot_curves", "plot_portrait", "plot_topology_map", "separatrices"):
+    if name in _PICTURES:
         from ..plotting import flows
 
         return getattr(flows, name)

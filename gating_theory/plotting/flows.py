@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
+from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
 from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.flow import LONGEST, Flow, box_limits
 from ..flow.line import Line
 from ..flow.orbits.all_cycles import cycles as all_cycles
+from ..flow.orbits.attractors_along import AttractorsAlong
 from ..flow.orbits.basin_intervals import basin_intervals
 from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
     "plot_curves",
@@ -359,10 +362,9 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     if plane.n_undecided:
         handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
     if plane.oscillation is not None:
-        for known, hatch, name in (
-            (plane.oscillation > 0, "////", "stable cycle" if plane.flow.dim == 2 else "stable oscillation"),
-            ((plane.oscillation < 0) & (plane.label >= 0), "....", "not settled whether"),
-        ):
+        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
+        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
+        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
             if known.any():
                 area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
                 area.set(edgecolor=_HATCH, linewidth=0.0)
@@ -378,11 +380,54 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
     return ax
 
 
+def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = None, ax: Axes | None = None) -> Axes:
+    """Shares of the basins along a parameter, stacked, one area for each attractor.
+
+    Parameters
+    ----------
+    along : AttractorsAlong
+    coordinate : int, optional
+        Also draw this coordinate of the attractors on a second axis: sinks as lines, the ranges of cycles and others as bands.
+    ax : matplotlib Axes, optional
+
+    Returns
+    -------
+    matplotlib Axes
+        White: starts that are not settled. The second axis, if any, is the last of its figure.
+
+    Raises
+    ------
+    TypeError, ValueError : another object, unknown coordinate
+    """
+    instance("along", along, AttractorsAlong)
+    if coordinate is not None:
+        coordinate = integer("coordinate", coordinate, high=along.flow.dim - 1)
+    ax = axes_or_new(ax, 2.7)
+    colours = [_BASINS[i % len(_BASINS)] for i in range(len(along))]
+    names = [f"{i}: {', '.join(dict.fromkeys(row[i] for row in along.kinds if row[i]))}" for i in range(len(along))]
+    ax.stackplot(along.values, *along.fractions.T, colors=colours, labels=names, edgecolor="white", linewidth=0.6)
+    for change in along.changes:
+        ax.axvline(0.5 * (change.before + change.after), color="0.4", linewidth=0.7, linestyle=(0, (2, 2)))
+    ax.set_xlim(float(along.values.min()), float(along.values.max()))
+    ax.set_ylim(0.0, 1.0)
+    ax.set_xlabel(_parameter_label(along.path))
+    ax.set_ylabel("share of starts")
+    legend_beside(ax)
+    if coordinate is not None:
+        states = ax.twinx()
+        for i in range(len(along)):
+            low, high = along.low[:, i, coordinate], along.high[:, i, coordinate]
+            states.fill_between(along.values, low, high, color=BLACK, alpha=0.25, linewidth=0)
+            states.plot(along.values, along.centre[:, i, coordinate], color=BLACK, linewidth=1.0)
+        states.set_ylabel(f"$h_{coordinate + 1}$")
+    return ax
+
+
 #: Marker and colour of each kind of bifurcation.
 _BIFURCATIONS = {
-    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "hopf": ("o", VERMILLION),
-    "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE), "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN),
-    "torus": ("D", GREEN),
+    "fold": ("s", BLACK), "pitchfork": ("^", BLACK), "transcritical": ("v", BLACK), "multiple": ("*", BLACK),
+    "hopf": ("o", VERMILLION), "neimark_sacker": ("D", PURPLE), "flip": ("P", ORANGE),
+    "cycle_fold": ("s", GREEN), "period_doubling": ("P", GREEN), "torus": ("D", GREEN),
 }  # fmt: skip
 
 
@@ -452,22 +497,24 @@ def plot_bifurcations(
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
+    "homoclinic": BLACK, "heteroclinic": "#777777",
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
 }  # fmt: skip
 
 
-def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
     """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
 
     Parameters
     ----------
-    curves : BifurcationCurve, in one plane
-        Subcritical parts dashed. Points: CP cusp, BT Bogdanov-Takens, GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate
-        pitchfork and transcritical; of the map GF generalized flip, FF fold-flip, CH Chenciner, R1 to R4 resonances.
+    curves : BifurcationCurve or ConnectionCurve, in one plane
+        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
+        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -480,15 +527,12 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ------
     TypeError, ValueError : no curves, different planes
     """
-    if not curves or not all(isinstance(c, BifurcationCurve) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve, got {shown(curves)}")
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
-    for kind in dict.fromkeys(c.kind for c in curves):
-        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
-        ax.plot([], [], color=_CURVES[kind], label=name)
     for curve in curves:
         dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
         for start, end in _runs(dashed):
@@ -498,8 +542,20 @@ def plot_curves(*curves: BifurcationCurve, legend: bool = True, ax: Axes | None 
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
-        legend_beside(ax)
+        _name_curves(ax, dict.fromkeys(c.kind for c in curves))
     return ax
+
+
+def _name_curves(ax, kinds):
+    """A legend of the kinds, below that of a picture that is there already."""
+    from matplotlib.lines import Line2D
+
+    below = ax.get_legend()
+    names = {kind: kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "") for kind in kinds}
+    legend_beside(ax, [Line2D([], [], color=_CURVES[kind], label=name) for kind, name in names.items()])
+    if below is not None:
+        ax.get_legend().set(loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        ax.add_artist(below).set_clip_on(False)  # otherwise pictures are cut at its side
 
 
 def _mark_points(ax, marked):

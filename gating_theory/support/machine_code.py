@@ -40,6 +40,9 @@ one_at_a_time = threading.RLock()
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """``numba.njit`` for functions of a module: what it compiles is kept on disk where that can be written to.
 
+    numba takes the code as fresh while its own file is: such functions call functions of the same module, and what they take from
+    others are constants that do not change.
+
     Parameters
     ----------
     **options : of ``numba.njit``, other than ``cache``

@@ -22,7 +22,10 @@ def test_portrait(command, tmp_path):
     code, out, err = command("portrait", saved, "--json", "--out", tmp_path / "one")
     record = json.loads(out)
     assert code == 0 and record["topology"] == {"sinks": 2, "sources": 1, "saddles": 0} and record["complete"]
-    assert "no picture" in err and not (tmp_path / "one" / "portrait.png").exists()
+    assert err == "" and {p.name for p in (tmp_path / "one").iterdir()} == {"portrait.png", "portrait.txt", "points.json"}
+    saved = gt.save(gt.GRUFlow(U_h=np.eye(3)), tmp_path / "three.json")
+    code, out, err = command("portrait", saved, "--out", tmp_path / "three")
+    assert code == 0 and "no picture" in err and not (tmp_path / "three" / "portrait.png").exists()
 
 
 @pytest.mark.parametrize(

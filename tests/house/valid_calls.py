@@ -29,6 +29,10 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def diagram_of_sections(self):
+        return gt.flow.section_diagram(self.flow, "b_h[0]", [0.0], [0.1, 0.2], level=0.0, n_points=3, transient=20.0)
+
+    @cached_property
     def section(self):
         return gt.flow.poincare_section(self.flow, [0.1, 0.2], level=0.0, n_points=5, transient=20.0)
 
@@ -140,6 +144,10 @@ class Things:
     @cached_property
     def basins(self):
         return gt.flow.basins(self.bistable, 3)
+
+    @cached_property
+    def along(self):
+        return gt.flow.attractors_along(self.flow, "b_h[0]", [0.0, 0.1], n=4, rng=0)
 
     @cached_property
     def region(self):
@@ -512,6 +520,10 @@ CALLS = {
         gt.flow.attractors,
         {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
     ),
+    "flow.attractors_along": lambda t: (
+        gt.flow.attractors_along,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0},
+    ),
     "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
     "flow.cycles": lambda t: (gt.flow.cycles, {"flow": t.flow, "starts": 2, "box": (-1, 1), "t_max": 200.0}),
@@ -567,6 +579,11 @@ CALLS = {
         {"flow": t.front, "path": "U_k[1,1]", "bracket": (-0.5, -0.1), "from_saddle": [1, 0], "to_saddle": [0, 0]}
         | {"side": None, "t_max": 200.0, "tol": 1e-6},
     ),
+    "flow.continue_homoclinic": lambda t: (
+        gt.flow.continue_homoclinic,
+        {"start": t.connection, "paths": ("b_h[0]", "b_h[1]"), "bounds": ((0.4, 0.5), (1.5, 2.0)), "max_step": 0.2, "max_points": 4}
+        | {"progress": None},
+    ),
     "flow.end_of_period": lambda t: (gt.flow.end_of_period, {"branch": t.cycles_on}),
     "flow.lyapunov_spectrum": lambda t: (
         gt.flow.lyapunov_spectrum,
@@ -578,6 +595,12 @@ CALLS = {
         {"flow": t.flow, "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3, "direction": 1, "transient": 50.0}
         | {"t_max": 500.0, "rtol": 1e-6, "progress": None},
     ),
+    "flow.section_diagram": lambda t: (
+        gt.flow.section_diagram,
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.01], "start": [0.1, 0.2], "normal": 0, "level": 0.0, "n_points": 3}
+        | {"direction": 1, "transient": 50.0, "t_max": 500.0, "n_exponents": 1, "time": 20.0, "rtol": 1e-6, "progress": None},
+    ),
+    "flow.SectionDiagram.distinct": lambda t: (t.diagram_of_sections.distinct, {"tol": 1e-3}),
     "flow.PoincareSection.return_map": lambda t: (t.section.return_map, {"coordinate": 0}),
     "flow.PoincareSection.distinct": lambda t: (t.section.distinct, {"tol": 1e-6}),
     "flow.plot_section": lambda t: (gt.flow.plot_section, {"section": t.section, "coordinate": 0, "returns": True, "ax": t.ax}),
@@ -616,6 +639,7 @@ CALLS = {
         },
     ),
     # pictures
+    "flow.plot_attractors_along": lambda t: (gt.flow.plot_attractors_along, {"along": t.along, "coordinate": 0, "ax": t.ax}),
     "flow.plot_topology_map": lambda t: (gt.flow.plot_topology_map, {"plane": t.region, "legend": True, "ax": t.ax}),
     "flow.plot_basins": lambda t: (gt.flow.plot_basins, {"basins": t.basins, "ax": t.ax}),
     "flow.plot_bifurcations": lambda t: (
@@ -687,6 +711,7 @@ LEFT_OUT = {
     "flow.Piecewise.stretches": "the inner step of trajectories",
     "flow.kernel_directory": "takes nothing",
     "flow.topology_catalogue": "takes nothing",
+    "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
     "ChaosOnset": "a result",
     "flow.Topology": "a result",

@@ -41,8 +41,10 @@ class Codim2Point:
     ----------
     kind : str
         "cusp", "bogdanov_takens", "bautin", "fold_hopf", "hopf_hopf"; "degenerate_pitchfork" (its cubic coefficient vanishes),
-        "degenerate_transcritical" (its quadratic one does); of the Euler map "generalized_flip", "fold_flip", "chenciner",
-        "resonance_1_1" to "resonance_1_4".
+        "degenerate_transcritical" (its quadratic one does); on curves of connecting orbits "neutral_saddle" (the saddle quantity
+        vanishes: the cycle born changes its stability, a curve of cycle folds begins) and "saddle_node_loop" (the saddle meets
+        another fixed point: beyond, on the curve of folds, cycles end in a saddle-node on them); of the Euler map
+        "generalized_flip", "fold_flip", "chenciner", "resonance_1_1" to "resonance_1_4".
     paths : pair of str or Line
     values : (2,) array of the two parameters
     state : (dim,) array
@@ -90,6 +92,8 @@ CONTINUED = {
     "bautin": ("hopf",),
     "fold_hopf": ("hopf", "fold", "pitchfork", "transcritical"),
     "hopf_hopf": (),
+    "neutral_saddle": (),
+    "saddle_node_loop": ("fold",),
     "degenerate_pitchfork": ("pitchfork",),
     "degenerate_transcritical": ("transcritical",),
     "generalized_flip": ("flip",),

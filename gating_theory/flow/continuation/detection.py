@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import ConvergenceError
 from .bifurcation import COUNTS, Bifurcation, classified, fixed_point_tests
 from .curve import equations, newton_onto_curve
-from .extended import Critical, critical_point, turning_eigenvalue
+from .extended import Critical, coranks, critical_point, turns
 
 if TYPE_CHECKING:
     from ..flow import Flow
@@ -32,6 +32,9 @@ _BESIDE = 1e-3
 
 #: A dip is looked into where a parabola through three test functions falls below this part of the middle one; steps of the search.
 _DIP, _SEARCH = 0.5, 6
+
+#: Singular values of the slopes on a multiple point at an end of a curve.
+_AT_END = 1e-5
 
 #: A test function at an end of a curve below this part of its neighbour is zero.
 _ZERO = 1e-7
@@ -108,17 +111,20 @@ class Span:
             else:
                 high, b = middle, value
             at = 0.5 * (low + high)
-            if trial > _PATIENCE and kind in ("hopf", "neimark_sacker") and self._real_pair(kind, at):
+            if trial > _PATIENCE and not self._turns(kind, at):
                 return at
             if high - low < _NARROWEST * self.length:
                 break
-        if kind in ("hopf", "neimark_sacker") and self._real_pair(kind, at):
-            return at
-        return self._unresolved(kind, at)
+        return self._unresolved(kind, at) if self._turns(kind, at) else at
 
     def _unresolved(self, kind, s):
-        """A critical point at which the extended system is singular too: no better than the steps around it show."""
+        """A critical point at which the extended system is singular too: no better than the steps around it show.
+
+        The length itself where the test function only touches zero.
+        """
         beside = [min(max(s + d * _BESIDE * self.length, 0.0), self.length) for d in (-1, 1)]
+        if np.prod([self.tests(at)[kind] for at in beside]) > 0:
+            return s
         low, high = (self.point(at)[0] for at in beside)
         middle = 0.5 * (low + high)
         return Critical(kind, equations(self.flow, self.path, middle), float(np.abs(high - low).max()))
@@ -130,7 +136,7 @@ class Span:
             guess = self.start + s * self.chord if kind == "branch" else self.point(s)[0]
         except ConvergenceError:
             guess = self.start + s * self.chord
-        for corank in range(1, self.flow.dim + 1) if kind == "branch" else (1,):
+        for corank in self._coranks(kind, guess):
             try:
                 found = critical_point(self.flow, self.path, guess, kind, step=self.step, corank=corank)
             except (ConvergenceError, np.linalg.LinAlgError):
@@ -142,6 +148,9 @@ class Span:
                 raise ConvergenceError("continuation: two curves pass each other", found.point)
             return found
         return None
+
+    def _coranks(self, kind, guess):
+        return coranks(equations(self.flow, self.path, guess)) if kind == "branch" else [1]
 
     def _on_curve(self, found, place, kind, width):
         if kind != "branch":
@@ -161,11 +170,9 @@ class Span:
                 continue
         raise ConvergenceError(f"continuation: the curve is lost at {self.path} = {self.start[-1]:.6g}", self.start)
 
-    def _real_pair(self, kind, s):
-        point = self.point(s)[0]
-        values = np.linalg.eigvals(self.flow.replace(self.path, float(point[-1])).jacobian(point[:-1]))
-        value = turning_eigenvalue(values, kind, self.step)
-        return value is None or abs(value.real) > 1e-3 * abs(value)
+    def _turns(self, kind, s):
+        """False where a Hopf or Neimark-Sacker point is none: two real eigenvalues of opposite sign, or reciprocal multipliers."""
+        return kind not in ("hopf", "neimark_sacker") or turns(equations(self.flow, self.path, self.point(s)[0]), kind, self.step)
 
     def critical_points(self) -> list[Critical]:
         """All that is critical in this piece, in its order."""
@@ -238,7 +245,9 @@ class Span:
         """What is critical several times between two samples; None where nothing is found."""
         guess = self.start + 0.5 * (low + high) * self.chord
         for kind in kinds:
-            for corank in range(2, self.flow.dim + 1) if kind == "branch" else (1,):
+            for corank in self._coranks(kind, guess):
+                if kind == "branch" and corank == 1:
+                    continue
                 try:
                     found = critical_point(self.flow, self.path, guess, kind, step=self.step, corank=corank)
                 except (ConvergenceError, np.linalg.LinAlgError):
@@ -273,7 +282,7 @@ def bifurcations_along(
     -------
     list of Bifurcation, in the order of the curve
     """
-    tests = _without_zeros(tests)
+    tests = _without_zeros(tests, np.array_equal(points[0], points[-1]))
     spans = [
         Span(flow, path, step, size, a, b, {0.0: before, float(np.linalg.norm(b - a)): after})
         for (a, b), (before, after) in zip(pairwise(points), pairwise(tests))
@@ -293,17 +302,17 @@ def bifurcations_along(
     return kept
 
 
-def _without_zeros(tests):
+def _without_zeros(tests, closed):
     """Test functions with a sign everywhere.
 
-    A zero at a point takes the sign before it, so that the change falls into the piece behind; at the ends of the curve the sign
-    that its neighbour has not.
+    A zero at a point takes the sign before it, so that the change falls into the piece behind; at an end of the curve the sign that
+    its neighbour has not.
     """
     out = [dict(t) for t in tests]
     for kind in (k for k in out[0] if k not in COUNTS and len(out) > 1):
         for end, neighbour in ((0, 1), (-1, -2)):
             if abs(out[end][kind]) <= _ZERO * abs(out[neighbour][kind]):
-                out[end][kind] = -_ZERO * out[neighbour][kind]
+                out[end][kind] = _ZERO * (out[-2][kind] if closed else -out[neighbour][kind])
         for before, here in pairwise(out):
             if here[kind] == 0.0:
                 here[kind] = _ZERO * before[kind]
@@ -312,7 +321,7 @@ def _without_zeros(tests):
 
 def _at_an_end(flow, path, point):
     """The point of higher corank on which a curve begins or ends: no number of unstable directions changes beyond it."""
-    for corank in range(2, flow.dim + 1):
+    for corank in coranks(equations(flow, path, point), _AT_END)[1:]:
         try:
             found = critical_point(flow, path, point, "branch", corank=corank)
         except (ConvergenceError, np.linalg.LinAlgError):

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ConvergenceError
-from .curve import Equations, equations, linearised
+from .curve import Equations, equations
 
 if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Critical", "critical_point", "crossing_directions", "turning_eigenvalue"]
+__all__ = ["Critical", "coranks", "critical_point", "turning_eigenvalue", "turns"]
 
 #: Newton's steps; the step, relative to the largest of 1 and the unknowns, below which they have converged; and the one below
 #: which steps that do not shrink any more are rounding errors.
@@ -38,6 +38,12 @@ _CLUSTER = 1e-6
 
 #: A complex eigenvalue has an imaginary part above this part of its modulus: a critical one has all of it there.
 _TURNING = 1e-3
+
+#: Rounding errors of a critical eigenvalue, in units of its modulus, above which it may as well be real or zero.
+_DOUBTFUL = 1e-3
+
+#: Singular values of the slopes, in units of the largest, that may all vanish near by.
+_VANISHING = 0.1
 
 #: Unfolding, in units of rounding errors, up to which branches cross rather than pass each other.
 _CROSSING = 100.0
@@ -164,7 +170,7 @@ def _eigenvalue(kind: str, step: float) -> System:
         own = np.flatnonzero(np.abs(values - value) <= _CLUSTER * abs(value))
         left, right, value = left[own], right[:, own], values[own].mean()
         slope = np.einsum("ki,i,ijl,jk->l", left, here.size, bend[:, :n], right) / len(own)
-        reach = np.linalg.norm(left, axis=1).max() * here.size.max()
+        reach = np.linalg.norm(left * here.size, axis=1).max()
         if kind == "hopf":
             scale, rest, condition = abs(value), value.real, slope.real
         elif kind == "neimark_sacker":
@@ -174,8 +180,10 @@ def _eigenvalue(kind: str, step: float) -> System:
         else:
             scale, rest, condition = 2.0, 2.0 + step * value.real, step * slope.real
             reach *= step
-        rows = np.vstack([here.slopes, condition / scale])
-        return np.append(here.rest, rest / scale), rows, np.append(here.rounding, reach / scale * here.slope_rounding)
+        noise = reach / scale * here.slope_rounding
+        if noise > _DOUBTFUL:
+            raise ConvergenceError(f"continuation: beside a double zero there is no {kind}", here.point)
+        return np.append(here.rest, rest / scale), np.vstack([here.slopes, condition / scale]), np.append(here.rounding, noise)
 
     return system
 
@@ -198,6 +206,29 @@ def _multiplicity(here, kind, step):
     return int((np.abs(values - value) <= _CLUSTER * abs(value)).sum())
 
 
+def turns(here: Equations, kind: str, step: float) -> bool:
+    """Whether a complex pair at a point is nearly critical, and no double zero with rounding errors.
+
+    Parameters
+    ----------
+    here : Equations
+    kind : "hopf" or "neimark_sacker"
+    step : float, of the Euler map
+    """
+    try:
+        rest = _eigenvalue(kind, step)(here)[0]
+    except ConvergenceError:
+        return False
+    return abs(rest[-1]) < _TURNING
+
+
+def coranks(here: Equations, largest: float = _VANISHING) -> list[int]:
+    """By how many the slopes may fall short of full rank near a point: 1, and while singular values are small."""
+    sizes = np.linalg.svd(here.slopes, compute_uv=False)
+    small = (sizes < largest * max(sizes[0], _VANISHING)).sum()
+    return list(range(1, 1 + max(1, small)))
+
+
 def turning_eigenvalue(values: np.ndarray, kind: str, step: float) -> complex | None:
     """The complex eigenvalue of positive imaginary part nearest to being critical, None where all are real.
 
@@ -212,89 +243,3 @@ def turning_eigenvalue(values: np.ndarray, kind: str, step: float) -> complex | 
         return None
     gap = np.abs(turning.real if kind == "hopf" else 2.0 * turning.real + step * np.abs(turning) ** 2) / np.abs(turning)
     return complex(turning[np.argmin(gap)])
-
-
-# --- where branches leave a point
-
-#: Starts of the search for branches at a multiple point: most of them, and how many without anything new end it. Newton's
-#: steps from each.
-_STARTS, _PATIENCE, _SEARCH = 1000, 60, 25
-
-
-def crossing_directions(critical: Critical, size: float) -> np.ndarray:
-    """Unit vectors (k, dim + 1) along which curves of fixed points leave a critical point, each with its opposite where it has one.
-
-    At a simple branch point they follow from second derivatives (two curves); at a multiple one, points at distance ``size`` are
-    looked for from many starts in the plane of null vectors: all that are found, without a proof that these are all.
-
-    Parameters
-    ----------
-    critical : Critical
-    size : float
-
-    Raises
-    ------
-    ConvergenceError : no curve but an isolated point
-    """
-    here, n = critical.at, len(critical.point) - 1
-    left, _, right = np.linalg.svd(here.slopes)
-    if critical.kind == "fold":
-        return np.stack([right[-1], -right[-1]])
-    if critical.multiplicity > 1:
-        return _searched(critical, right[n - critical.multiplicity :], size)
-    plane = right[n - 1 :]
-    form = np.einsum("i,ijl,aj,bl->ab", left[:, -1], here.bend, plane, plane)
-    (low, high), axes = np.linalg.eigh(form)
-    if not low < 0 < high:
-        raise ConvergenceError("continuation: no curves cross at this point", critical.point)
-    both = np.array([np.sqrt(high) * axes[:, 0] + s * np.sqrt(-low) * axes[:, 1] for s in (1.0, -1.0)]) @ plane
-    both /= np.linalg.norm(both, axis=1, keepdims=True)
-    return np.concatenate([both, -both])
-
-
-def _searched(critical, plane, size):
-    """Directions of points at a distance from a critical point, from starts in a plane (k, dim + 1)."""
-    rng = np.random.default_rng(0)
-    # pitchforks leave along the states alone: half of the starts have next to no share of the parameter
-    share = plane[:, -1] / np.linalg.norm(plane[:, -1])
-    found: list[np.ndarray] = []
-    idle = 0
-    for trial in range(_STARTS):
-        start = rng.normal(size=len(plane))
-        if trial % 2:
-            start -= (start @ share) * share
-        direction = _direction(critical, start @ plane, size)
-        idle += 1
-        if direction is not None and all(np.linalg.norm(direction - other) > 1e-3 for other in found):
-            found.append(direction)
-            idle = 0
-        if idle > _PATIENCE:
-            break
-    if not found:
-        raise ConvergenceError("continuation: no curves found at this point", critical.point)
-    return np.array(found)
-
-
-def _direction(critical, start, size):
-    """The direction of the fixed point at a distance that Newton's method finds from a start; None where it finds none."""
-    try:
-        point = _on_sphere(critical, start / np.linalg.norm(start), size)
-    except (ConvergenceError, np.linalg.LinAlgError):
-        return None
-    return (point - critical.point) / size
-
-
-def _on_sphere(critical, direction, size):
-    """The fixed point at a distance from a critical point that Newton's method finds from a direction."""
-    centre, here = critical.point, critical.at
-    offset = size * direction
-    for _ in range(_SEARCH):
-        rest, slopes = linearised(here.flow, here.path, centre + offset)
-        rest = np.append(rest, (offset @ offset / size**2 - 1.0) * size)
-        change = np.linalg.solve(np.vstack([slopes, 2.0 * offset / size]), -rest)
-        longest = np.abs(change).max()
-        # far from a root the nearly singular equations ask for huge steps
-        offset = offset + change * min(1.0, 0.3 * size / longest) if longest > 0 else offset
-        if longest < 1e-6 * size:
-            return centre + offset
-    raise ConvergenceError("continuation: no fixed point at this distance", centre)

@@ -20,9 +20,9 @@ from ...support.checks import instance, integer, interval, real, real_array, sho
 from ..flow import LONGEST_STEP, Flow, require_fixed
 from ..line import Line, Path
 from .bifurcation import Bifurcation, fixed_point_tests
+from .crossings import crossing_directions, singular_point
 from .curve import equations, linearised, newton_onto_curve, parameter_bounds, sign_change
 from .detection import Span, bifurcations_along
-from .extended import Critical, critical_point, crossing_directions
 
 __all__ = ["FixedPointBranch", "continue_fixed_point", "other_branch"]
 
@@ -221,7 +221,7 @@ def other_branch(
         raise ValueError(f"bifurcation must be a pitchfork, transcritical or multiple, got {bifurcation.kind!r}")
     here, path = bifurcation.flow, bifurcation.path
     point = np.append(bifurcation.state, bifurcation.value)
-    critical = _singular_point(here, path, point, ("branch",))
+    critical = singular_point(here, path, point, ("branch",))
     if critical is None:
         raise ConvergenceError(f"continuation: no branches cross at {path} = {bifurcation.value:.12g}", point)
     out = []
@@ -294,30 +294,22 @@ def _beginning(flow, path, here):
     except ConvergenceError:
         start = None
     if start is None or np.linalg.svd(linearised(flow, path, start)[1][:, :-1], compute_uv=False)[-1] < _NEARLY_SINGULAR:
-        critical = _singular_point(flow, path, here if start is None else start, ("branch", "fold"))
+        critical = singular_point(flow, path, here if start is None else start, ("branch", "fold"))
         if critical is not None and abs(critical.point[-1] - here[-1]) < _ON * max(1.0, abs(here[-1])):
             directions = crossing_directions(critical, _AROUND)
             along = max(directions, key=lambda d: (round(abs(d[-1]), 6), d[-1]))
             back = directions[np.argmin(directions @ along)]
             return critical.point, [back, along] if along @ back < -_ALONG else [along]
     if start is None:
+        # where a state is fixed and the curve vertical, as on a cusp, no parameter is needed to find it
+        rest, slopes = linearised(flow, path, here)
+        _, sizes, right = np.linalg.svd(slopes)
+        if np.abs(rest).max() < _ON and sizes[-1] > _NEARLY_SINGULAR:
+            return here, [-right[-1], right[-1]]
         raise ConvergenceError(
             f"continuation: no fixed point near {here[:-1].tolist()} at {path} = {here[-1]}", here[:-1]
         ) from None
     return start, [-tangent, tangent]
-
-
-def _singular_point(flow, path, guess, kinds) -> Critical | None:
-    """The singular point near a guess, the least singular first; None where there is none."""
-    for kind in kinds:
-        for corank in range(1, flow.dim + 1) if kind == "branch" else (1,):
-            try:
-                found = critical_point(flow, path, guess, kind, corank=corank)
-            except (ConvergenceError, np.linalg.LinAlgError):
-                continue
-            if found.crosses:
-                return found
-    return None
 
 
 def _follow(course, start, tangent):
@@ -384,7 +376,7 @@ def _on_bound(span, edge):
         place = sign_change(lambda s: span.point(s)[0][-1] - edge, span.length, xtol=1e-15, rtol=8.9e-16)
         point, tangent = span.point(place)
     except ConvergenceError:
-        found = _singular_point(span.flow, span.path, span.end, ("branch",))
+        found = singular_point(span.flow, span.path, span.end, ("branch",))
         if found is None or abs(found.point[-1] - edge) > _ON * max(1.0, abs(edge)):
             return None
         point, tangent = found.point.copy(), span.chord

@@ -18,7 +18,7 @@ from .fates import ON_UNSTABLE, UNSETTLED, Fates, known_landscape
 from .irregular import Irregular
 from .starts import along_manifolds, given_starts, start_box
 
-__all__ = ["Attractors", "along_manifolds", "attractors", "given_starts"]
+__all__ = ["Attractors", "along_manifolds", "attractors", "given_starts", "settled"]
 
 
 @result("flow.Attractors")
@@ -168,18 +168,43 @@ def attractors(
     t_max = np.inf if t_max == np.inf else real("t_max", t_max, low=0.0, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
     starts = given_starts(flow, starts, box, rng)
+    return settled(flow, starts, np.zeros((0, flow.dim)), t_max, rtol)[0]
+
+
+def settled(
+    flow: Flow, starts: np.ndarray, seeds: np.ndarray, t_max: float = np.inf, rtol: float = 1e-6
+) -> tuple[Attractors, np.ndarray]:
+    """What :func:`attractors` does, with some more trajectories that do not count as starts.
+
+    Parameters
+    ----------
+    flow : Flow
+    starts : (..., dim) array
+    seeds : (n, dim) array
+    t_max, rtol : float
+
+    Returns
+    -------
+    Attractors, (n,) array of int : the labels of the seeds
+    """
     land = known_landscape(flow, float(np.linalg.norm(np.ptp(start_box(flow, None), axis=1))))
     extra = along_manifolds(flow, land.points)
-    fates = Fates(land, np.concatenate([starts.reshape(-1, flow.dim), extra]), t_max, rtol)
-    return _told(land, fates, starts, len(extra), t_max)
+    own = starts.reshape(-1, flow.dim)
+    fates = Fates(land, np.concatenate([own, seeds.reshape(-1, flow.dim), extra]), t_max, rtol)
+    label = _numbered(land, fates)
+    return _told(land, fates, starts, label, t_max), label[len(own) : len(label) - len(extra)]
 
 
-def _told(land, fates, starts, n_extra, t_max):
-    n_own = len(fates.label) - n_extra
-    # numbers of cycles come after those of the sinks, which may have been found later
+def _numbered(land, fates):
+    """Labels of all trajectories; numbers of cycles come after those of the sinks, which may have been found later."""
     n_sinks, n_cycles = len(land.sinks), len(fates.cycles)
     label = np.where(fates.on_cycle >= 0, n_sinks + fates.on_cycle, fates.label)
-    label = np.where(fates.on_irregular >= 0, n_sinks + n_cycles + fates.on_irregular, label)
+    return np.where(fates.on_irregular >= 0, n_sinks + n_cycles + fates.on_irregular, label)
+
+
+def _told(land, fates, starts, label, t_max):
+    n_own = starts.size // land.flow.dim
+    n_sinks, n_cycles = len(land.sinks), len(fates.cycles)
     own = label[:n_own].reshape(starts.shape[:-1])
     n_undecided, n_resting = int((own == UNSETTLED).sum()), int((own == ON_UNSTABLE).sum())
     reasons = [f"{(which < n_own).sum()} {reason}" for reason, which in fates.reasons.items() if (which < n_own).any()]

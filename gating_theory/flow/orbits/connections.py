@@ -8,7 +8,7 @@ the distances at which the ends stand from the saddles: doubling the time shows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +56,17 @@ class Connection:
     def extent(self) -> float:
         """Largest range of a coordinate."""
         return float(np.ptp(self.orbit.points, axis=0).max())
+
+    @property
+    def along(self) -> np.ndarray:
+        """``tangent``; ValueError where the connection was solved for one parameter."""
+        if self.tangent is None:
+            raise ValueError("this connection was solved for one parameter")
+        return self.tangent
+
+    def turned(self) -> Connection:
+        """The same, with the tangent the other way round."""
+        return replace(self, tangent=-self.along)
 
 
 def rest_point(flow: Flow, guess: np.ndarray) -> np.ndarray:
@@ -266,8 +277,9 @@ def connect(
 def _near_saddle(flow, saddle, offset, times, sign):
     """States near a saddle by the linear flow, from ``offset`` on for ``times`` (sign -1: before)."""
     values, vectors = np.linalg.eig(flow.jacobian(saddle))
-    inside = np.where(sign * values.real < 0, np.linalg.solve(vectors, offset.astype(complex)), 0.0)
-    return saddle + (np.exp(sign * times[..., None] * values) * inside @ vectors.T).real
+    inside = sign * values.real < 0
+    parts = np.linalg.solve(vectors, offset.astype(complex))[inside]
+    return saddle + (np.exp(sign * times[..., None] * values[inside]) * parts @ vectors[:, inside].T).real
 
 
 def with_ends_at(connection: Connection, size: float, n: int | None = None) -> Connection:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["followed_cycle", "growth"]
 
-#: Logarithm of the contraction in a turn beyond which the loop of a trajectory is the cycle, to the accuracy of the trajectory; and the
-#: distance, in units of the extent, at which it must close.
+#: Logarithm of the contraction in a turn beyond which the loop of a trajectory is the cycle, to the accuracy of the trajectory; and
+#: the distance, in units of the extent, at which it must close.
 _STRONG, _CLOSED = -25.0, 1e-5
 
 #: Error of the period in units of the tolerance of a step: a period that collocation solved too was off by 2.4 of them.

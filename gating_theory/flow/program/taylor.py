@@ -189,7 +189,7 @@ def along_curve(flow: Flow, series: np.ndarray, rates: np.ndarray | None = None)
     needed, outputs = _program(flow.cell, flow.n_units)
     rates = np.zeros(len(flow.flat)) if rates is None else rates
 
-    moving = rates.any(axis=tuple(range(rates.ndim - 1)))
+    moving = np.atleast_1d(rates.any(axis=tuple(range(rates.ndim - 1))))
 
     def constant(value, slope=0.0):
         out = _line(value, slope, order).astype(kind)

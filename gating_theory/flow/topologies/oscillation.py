@@ -12,8 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..flow import Flow
+from ..orbits.following import Crowd
 from ..orbits.trajectories import advance
 from ..program.compiled import compiled_flow
+from ..proof.attracting import small_box
 
 __all__ = ["OSCILLATION", "stable_oscillations"]
 
@@ -28,10 +30,12 @@ _BESIDE, _ARRIVED, _PART = 1e-2, 1e-3, 0.05
 #: askew beside fixed points, as symmetric networks lead symmetric starts to saddles.
 _INSIDE, _ASKEW = (0.95, 0.92, 0.89), (0.1, 0.06, 0.03)
 
-#: How long trajectories are followed, in times of the fastest row of the Jacobian but at least of one step: again and again.
-_TIMES = (40.0, 120.0, 480.0, 1920.0)
-#: Networks slower than this are given no more time.
-_SLOWEST = 1e-4
+#: How long trajectories are followed, in times of the fastest row of the Jacobian but at least of one step, and again; networks
+#: slower than the last are given no more time.
+_TIMES, _SLOWEST = (40.0, 120.0), 1e-4
+#: Steps, of whatever length, of trajectories that have not arrived by then; how many periods of a cycle they come to are looked at,
+#: and the longest period for which this is done.
+_PATIENCE, _LOOK, _LONGEST_LOOK = 3000, 3.3, 2e4
 
 #: Samples of a trajectory in which returns are looked for, and the steps of Newton's method to the moment of a return.
 _SAMPLES, _NEWTON_STEPS = 60, 4
@@ -136,14 +140,29 @@ def _follow(flow, flat, states, owner, ends, slowness, code):
         states = advance(flow, states, time * slowness[owner], parameters=flat[owner], rtol=_ROUGH, atol=0.01 * _ROUGH)
         arrived = (np.linalg.norm(states[:, None] - ends[0][owner], axis=2) < ends[1][owner]).any(axis=1)
         states, owner = states[~arrived], owner[~arrived]
-        if not len(owner):
-            return
-        if time > _TIMES[0]:  # many are merely late
-            first, last = (np.unique(side, return_index=True)[1] for side in (owner, owner[::-1]))
-            few = np.union1d(first, len(owner) - 1 - last)
-            code[owner[few][_goes_round(flow, flat[owner[few]], states[few], time * slowness[owner[few]])]] = 1
-            states, owner = states[code[owner] == 0], owner[code[owner] == 0]
-    code[owner] = -1
+    if len(owner):
+        first, last = (np.unique(side, return_index=True)[1] for side in (owner, owner[::-1]))
+        few = np.union1d(first, len(owner) - 1 - last)
+        code[owner[few][_goes_round(flow, flat[owner[few]], states[few], _TIMES[-1] * slowness[owner[few]])]] = 1
+    for b in np.unique(owner[code[owner] == 0]):
+        code[b] = _patiently(flow, flat[b], states[owner == b], ends[0][b], ends[1][b])
+
+
+def _patiently(flow, own, states, sinks, radii):
+    """The code of one network with slow trajectories: by steps that shut gates do not shorten."""
+    ends = np.cumsum([flow.matrices.size, flow.bias.size])
+    parts = (part.reshape(like.shape) for part, like in zip(np.split(own, ends), (flow.matrices, flow.bias, flow.parameters)))
+    crowd = Crowd(Flow(flow.cell, *parts), states, rtol=_ROUGH)
+    sets = [small_box(x, float(r)) for x, r in zip(sinks, radii) if np.isfinite(r)]
+    crowd.advance(np.arange(len(states)), _PATIENCE, sets)
+    moving = crowd.verdict < 0
+    if not moving.any():
+        return 0
+    back, period, off = (a[moving] for a in crowd.candidates)
+    best = int(off.argmin())
+    if not (off[best] < _CLOSED and period[best] < _LONGEST_LOOK):
+        return -1
+    return 1 if _goes_round(flow, own[None], back[best : best + 1], np.array([_LOOK * period[best]]))[0] else -1
 
 
 def _goes_round(flow, parameters, states, span):

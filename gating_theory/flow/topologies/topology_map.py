@@ -166,8 +166,8 @@ def topology_map(
     """A map of a plane of two parameters: at every point of a grid the numbers of sinks, sources and saddles, proved [JSP].
 
     Every network is searched as by ``Flow.fixed_points(grade="validated")``, in compiled code: between 5 microseconds (one GRU
-    unit), .03 to .3 ms (two) and milliseconds (three units with large gains) a network. Nothing is known between the points of the
-    grid; :meth:`borders` closes in on where one topology ends.
+    unit), .03 to .3 ms (two; a plane of 200 x 200 in a few seconds) and milliseconds (three units with large gains) a network.
+    Nothing is known between the points of the grid; ``TopologyMap.borders`` closes in on where one topology ends.
 
     Parameters
     ----------
@@ -179,8 +179,9 @@ def topology_map(
     cycles : bool
         Also look for stable oscillations. Where there is no sink there is one, proved: nothing else attracts. Elsewhere
         trajectories from beside all unstable fixed points and from the corners of the box are followed until they arrive at a
-        sink, or come back to where they were, twice and nearer the second time. Takes .3 ms a network and more. Missed are cycles
-        that none of these trajectories reaches; tori and chaos (three units) beside a sink are left "not settled".
+        sink, or come back to where they were, twice and nearer the second time. Takes about a millisecond a network of two units,
+        several where gates are slow. Missed are cycles that none of these trajectories reaches; tori and chaos (three units)
+        beside a sink are left "not settled".
     max_boxes : int >= 1
         Boxes to look at for one network before giving up on it.
     min_width : float in [1e-13, 1e-2], as for ``Flow.fixed_points``

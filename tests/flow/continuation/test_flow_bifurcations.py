@@ -7,6 +7,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+from polynomials import cubic, takens
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, continue_fixed_point, normal_form, other_branch
@@ -184,6 +185,64 @@ class TestStarts:
         branch = continue_fixed_point(without_closed_form(U), "gain.y", (1, exact + 0.01), np.zeros(n))
         last = [b for b in branch.bifurcations if b.kind == "pitchfork"]
         agrees(min(last, key=lambda b: abs(b.value - exact)), exact)
+
+
+def cusp(b, c):
+    """s' = b + c s - s^3; b is "b_l[0]", c is "U_k[0,0]"."""
+    return cubic(U_l=[[0]], b_l=[b], U_k=[[c]], U_p=[[-1]], U_q=[[1]], U_r=[[1]])
+
+
+def circle(p):
+    """s^2 + p^2 = 1 with the second unit at p^2; p is both "b_p[1]" and "b_q[1]"."""
+    parts = {"U_p": [[-1, 0], [0, 0]], "b_p": [0, p], "U_q": [[1, 0], [0, 0]], "b_q": [0, p], "b_r": [1, 1]}
+    return cubic(U_l=[[0, -1], [0, -1]], b_l=[1, 0], **parts)
+
+
+class TestSiblings:
+    @pytest.mark.parametrize("c", [1e-1, 1e-3, 1e-6])
+    def test_two_folds_within_one_step(self, c):
+        branch = continue_fixed_point(cusp(0.5, c), "b_l[0]", (-1, 1), [0.8])
+        folds = [b for b in branch.bifurcations if b.kind == "fold"]
+        exact = 2 * (c / 3) ** 1.5
+        assert len(folds) == 2
+        for b, value in zip(folds, (exact, -exact)):
+            agrees(b, value)
+
+    @pytest.mark.parametrize("start", [(0.5, 0.7937), (0.0, 0.0), (0.0, 0.01)])
+    def test_through_a_cusp_nothing_is_born(self, start):
+        branch = continue_fixed_point(cusp(start[0], 0.0), "b_l[0]", (-1, 1), [start[1]])
+        assert branch.ok and {b.kind for b in branch.bifurcations} == {"flip"}
+        assert np.ptp(branch.values) == 2.0
+
+    def test_a_closed_curve_is_followed_once(self):
+        branch = continue_fixed_point(circle(0.0), "b_p[1]=b_q[1]", (-3, 3), [1.0, 0.0])
+        assert branch.status.code == "closed" and len(branch) < 2 * np.pi / 0.025
+        # the multiplier 1 - 2 s only touches -1
+        assert [b.kind for b in branch.bifurcations] == ["fold", "fold"]
+        assert sorted(b.value for b in branch.bifurcations) == pytest.approx([-1, 1], abs=1e-13)
+
+    def test_bogdanov_takens_is_no_hopf_point(self):
+        for start in (-0.2, 0.0):
+            branch = continue_fixed_point(takens(start, 0.0), "b_l[1]", (-1, 1), [-np.sqrt(-start), 0.0])
+            fold = only(branch, "fold", "hopf", "neimark_sacker")
+            agrees(fold, 0.0)
+        beside = continue_fixed_point(takens(-0.2, -0.01), "b_l[1]", (-1, 1), [0.005 - np.sqrt(0.2 + 0.01**2 / 4), 0.0])
+        hopf = only(beside, "hopf")
+        agrees(hopf, 0.0)
+        assert hopf.frequency == pytest.approx(0.1, abs=1e-9)
+
+    @pytest.mark.parametrize("k, bounds", [(2.0, (0.5, 1.5)), (1.0, (0.5, 2.0)), (1.6, (1.0, 1.25))])
+    def test_hopf_points_at_starts_and_ends(self, k, bounds):
+        branch = continue_fixed_point(GRUFlow(U_h=k * np.array([[1, -1], [1, 1]])), "gain.h", bounds, [0, 0])
+        hopf = only(branch, "hopf")
+        agrees(hopf, 2 / k)
+        assert hopf.frequency == pytest.approx(0.5, abs=1e-12)
+
+    def test_two_pairs_at_once(self):
+        branch = continue_fixed_point(GRUFlow(U_h=np.kron(np.eye(2), [[1, -1], [1, 1]])), "gain.h", (0.5, 3), np.zeros(4))
+        hopf = only(branch, "hopf")
+        agrees(hopf, 2.0)
+        assert np.isnan(hopf.coefficient) and hopf.supercritical is None
 
 
 def without_closed_form(U):

@@ -11,6 +11,8 @@ from gating_theory.flow.continuation.reduction import on_focus
 
 B1, B2 = sp.symbols("b1 b2", real=True)
 PATHS = ("b1[0]", "b2[0]")
+#: Long steps where only the points on a curve count.
+LONG = {"max_step": 0.08}
 #: Where the normal forms are put: plane and states are shifted and sheared, so that nothing is at 0 or on a coordinate line.
 AT = (0.1, 0.2)
 MU1 = B1 - AT[0] + sp.Rational(3, 10) * (B2 - AT[1])
@@ -36,10 +38,6 @@ def the(curve, kind):
     return point
 
 
-def place(curve_or_point):
-    return np.linalg.norm(np.asarray(curve_or_point.values) - AT)
-
-
 def require_place(point):
     """At the known place, and the stated error holds."""
     assert point.error < 1e-8
@@ -52,7 +50,7 @@ class TestNormalForms:
         u = x - sp.Rational(3, 10)
         make = one_unit("cusp", [x], [(MU1 + MU2 * u - u**3) / (1 + u**2 / 4)])
         fold = first(make(0.1, 1.0), "b1[0]", (-0.6, 1.2), [-0.8], "fold")
-        curve = continue_bifurcation(fold, PATHS, ((-1, 1), (-1, 1.5)))
+        curve = continue_bifurcation(fold, PATHS, ((-1, 1), (-1, 1.5)), **LONG)
         assert curve.ok and curve.status.code == "bounds"
         cusp = the(curve, "cusp")
         require_place(cusp)
@@ -72,7 +70,7 @@ class TestNormalForms:
         branch = continue_fixed_point(make(0.2, -0.8), "b1[0]", (-1, 1.5), [0.3 - 0.17, -0.2])
         bounds = ((-2, 2), (-2, 2))
         hopf, fold = (next(b for b in branch.bifurcations if b.kind == kind) for kind in ("hopf", "fold"))
-        curve = continue_bifurcation(hopf, PATHS, bounds)
+        curve = continue_bifurcation(hopf, PATHS, bounds, **LONG)
         assert curve.ok and len(curve.points) == 1
         point = the(curve, "bogdanov_takens")
         require_place(point)
@@ -80,13 +78,13 @@ class TestNormalForms:
         np.testing.assert_array_equal(curve.values[[0, -1]][np.argmin(np.abs(curve.values[[0, -1]] - AT).max(1))], point.values)
         # b > 0: the cycle is unstable
         assert (curve.supercritical[np.isfinite(curve.coefficient)] == (sign < 0)).all()
-        other = the(continue_bifurcation(fold, PATHS, bounds), "bogdanov_takens")
+        other = the(continue_bifurcation(fold, PATHS, bounds, **LONG), "bogdanov_takens")
         require_place(other)
         # both curves leave the point again
-        again = continue_bifurcation(point, PATHS, bounds)
+        again = continue_bifurcation(point, PATHS, bounds, **LONG)
         assert again.kind == "hopf" and again.ok and len(again.points) == 1
         require_place(the(again, "bogdanov_takens"))
-        fold_curve = continue_bifurcation(point, PATHS, bounds, kind="fold")
+        fold_curve = continue_bifurcation(point, PATHS, bounds, kind="fold", **LONG)
         require_place(the(fold_curve, "bogdanov_takens"))
         mu1, mu2 = (np.array([float(m.subs({B1: a, B2: b})) for a, b in fold_curve.values]) for m in (MU1, MU2))
         np.testing.assert_allclose(4 * mu1, mu2**2, atol=1e-11)
@@ -100,7 +98,7 @@ class TestNormalForms:
         speed = radial * x - v
         make = one_unit("Bautin", [x, y], [speed, x + radial * v - speed * x / 2])
         hopf = first(make(0.0, -0.5), "b1[0]", (-0.5, 0.8), [0.0, 0.0], "hopf")
-        curve = continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1)))
+        curve = continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1)), **LONG)
         assert curve.ok
         point = the(curve, "bautin")
         require_place(point)
@@ -113,22 +111,66 @@ class TestNormalForms:
         x, y, z = sp.symbols("x y z", real=True)
         make = one_unit("ZH", [x, y, z], [MU2 * x - y + x * z, x + MU2 * y + y * z, MU1 + z**2 - x**2 - y**2])
         hopf = first(make(-0.6, 0.5), "b1[0]", (-1.5, 0.0), [0, 0, -0.8], "hopf")
-        curve = continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1)))
+        curve = continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1)), **LONG)
         point = the(curve, "fold_hopf")
         require_place(point)
         assert point.coefficients["frequency"] == pytest.approx(1.0, abs=1e-9)
-        require_place(the(continue_bifurcation(point, PATHS, ((-1, 1), (-1, 1)), kind="fold"), "fold_hopf"))
+        require_place(the(continue_bifurcation(point, PATHS, ((-1, 1), (-1, 1)), kind="fold", **LONG), "fold_hopf"))
 
     def test_hopf_hopf(self):
         x, y, u, v = sp.symbols("x y u v", real=True)
         r, s, w = MU1 - x**2 - y**2, MU2 - u**2 - v**2, sp.Rational(17, 10)
         make = one_unit("HH", [x, y, u, v], [r * x - y, x + r * y, s * u - w * v, w * u + s * v])
         hopf = first(make(-0.5, 0.5), "b1[0]", (-0.9, 0.3), np.zeros(4), "hopf")
-        point = the(continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1))), "hopf_hopf")
+        point = the(continue_bifurcation(hopf, PATHS, ((-1, 1), (-1, 1)), **LONG), "hopf_hopf")
         require_place(point)
         assert point.coefficients == pytest.approx({"frequency_1": 1.0, "frequency_2": 1.7}, abs=1e-9)
         with pytest.raises(ValueError, match="one curve through it"):
             continue_bifurcation(point, PATHS, ((-1, 1), (-1, 1)))
+
+
+class TestMaps:
+    """Normal forms of maps: the flow's Euler map of step 1 is the cell's own step."""
+
+    bounds = ((-1, 1), (-1, 1))
+
+    def test_generalized_flip(self):
+        x = sp.Symbol("x", real=True)
+        u = x - sp.Rational(3, 10)
+        make = one_unit("GF", [x], [-u - (1 + MU1) * u + MU2 * u**3 + u**5])
+        # on the flip MU1 = 0: -u + MU2 u^3 has the coefficient MU2
+        flip = first(make(0.0, 0.6), "b1[0]", (-0.6, 0.6), [0.3], "flip")
+        curve = continue_bifurcation(flip, PATHS, self.bounds, **LONG)
+        mu2 = np.array([float(MU2.subs({B1: a, B2: b})) for a, b in curve.values])
+        np.testing.assert_allclose(curve.coefficient, mu2, atol=1e-10)
+        require_place(the(curve, "generalized_flip"))
+
+    def test_chenciner(self):
+        x, y = sp.symbols("x y", real=True)
+        c, s, r2 = sp.Rational(3, 5), sp.Rational(4, 5), x**2 + y**2
+        factor = 1 + MU1 + MU2 * r2 + r2**2
+        make = one_unit("Chenciner", [x, y], [factor * (c * x - s * y) - x, factor * (s * x + c * y) - y])
+        turn = first(make(0.0, -0.4), "b1[0]", (-0.6, 0.8), [0.0, 0.0], "neimark_sacker")
+        curve = continue_bifurcation(turn, PATHS, self.bounds, **LONG)
+        # |q| = 1: w = sqrt 2 z
+        mu2 = np.array([float(MU2.subs({B1: a, B2: b})) for a, b in curve.values])
+        np.testing.assert_allclose(curve.coefficient, 2.0 * mu2, atol=1e-9)
+        require_place(the(curve, "chenciner"))
+
+    def test_resonance_1_2(self):
+        x, y = sp.symbols("x y", real=True)
+        u, v = x - sp.Rational(3, 10), y + sp.Rational(1, 5)
+        make = one_unit("R2", [x, y], [-u + v - u, -MU1 * u + (MU2 - 1) * v + u**3 / 2 - v])
+        flip = first(make(0.5, 0.5), "b1[0]", (-0.9, 0.9), [0.3, -0.2], "flip")
+        point = the(continue_bifurcation(flip, PATHS, self.bounds, **LONG), "resonance_1_2")
+        require_place(point)
+        # multipliers are of modulus 1 where MU1 = MU2, and complex above
+        turning = continue_bifurcation(point, PATHS, self.bounds, **LONG)
+        assert turning.kind == "neimark_sacker" and turning.ok
+        require_place(the(turning, "resonance_1_2"))
+        mu1, mu2 = (np.array([float(m.subs({B1: a, B2: b})) for a, b in turning.values]) for m in (MU1, MU2))
+        np.testing.assert_allclose(mu1, mu2, atol=1e-11)
+        assert (mu1 > -1e-11).all()
 
 
 class TestOneUnit:
@@ -230,7 +272,7 @@ class TestTwoUnits:
         assert curve.ok and curve.points == []
         # cubic coefficient -1/8 |m|^2... as at one point in test_flow_continuation: -(1/8)(k/2)^2 2/omega
         np.testing.assert_allclose(curve.coefficient, -(p**2 + q**2) / 16 / (q / 4), rtol=1e-10)
-        curve = continue_bifurcation(turn, paths, ((-8, 8), (-8, 8)))
+        curve = continue_bifurcation(turn, paths, ((-8, 8), (-8, 8)), **LONG)
         np.testing.assert_allclose((0.5 + curve.values[:, 0] / 4) ** 2 + (curve.values[:, 1] / 4) ** 2, 1.0, atol=1e-12)
         assert curve.status.code == "closed"
         for order, cosine in ((3, -0.5), (4, 0.0)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.flow import Flow, GRUFlow, TopologyMap, topology_map
+from gating_theory.flow import Flow, GRUFlow, TopologyMap, cycles, topology_map
 
 #: Stable cycle beside a sink between the homoclinic orbit at b_h[1] = .9128342 and the Hopf point at 1.6632402, for b_h[0] = .4.
 FAMILY = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
@@ -75,6 +75,45 @@ def test_oscillations_that_are_known(flow, topology, code):
     plane = topology_map(flow, {"b_h[0]": flow.bias[2, 0] + np.array([0.0, 1e-6]), "b_r[0]": [0.0, 1e-6]}, cycles=True)
     assert plane.topologies == (topology,) and (plane.oscillation == code).all()
     assert "stable oscillations" in str(plane)
+
+
+def test_oscillation_ends_at_the_homoclinic_orbit():
+    # at b_h[1] = .91283425: found on one side, none on the other, a thousandth away
+    plane = topology_map(FAMILY, {"b_h[0]": [0.4, 0.41], "b_h[1]": 0.9128342475 + np.array([-1e-3, 1e-3])}, cycles=True)
+    assert plane.oscillation[0].tolist() == [0, 1]
+
+
+def _campaign(seeds, starts):
+    """Random networks: where no oscillation is reported scipy's trajectories rest; where one is found there is a cycle."""
+    codes = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        flow = random_flow(2, rng.uniform(1.0, 6.0), rng)
+        if seed % 2:  # many turn, beside a sink or without one
+            noise = [rng.standard_normal(values.shape) for values in (flow.matrices, flow.bias)]
+            flow = Flow(gt.GRU, FAMILY.matrices + 0.5 * noise[0], FAMILY.bias + 0.3 * noise[1])
+        plane = topology_map(flow, {f"b_h[{i}]": flow.bias[2, i] + np.array([0.0, 1e-6]) for i in (0, 1)}, cycles=True)
+        code = int(plane.oscillation[0, 0])
+        codes.append(code)
+        if code == 0:
+            sinks = np.array([p.state for p in flow.fixed_points() if p.kind == "sink"])
+            for start in rng.uniform(-1.0, 1.0, (starts, 2)):
+                end = flow.integrate(start, 1e6, rtol=1e-7, atol=1e-9, method="LSODA").y[:, -1]
+                # gates may be nearly shut: what still creeps is told from a cycle by its speed
+                assert np.linalg.norm(sinks - end, axis=1).min() < 0.05 or np.abs(flow(end)).max() < 1e-6, (seed, end)
+        elif code > 0:
+            assert any(cycle.stable for cycle in cycles(flow)), seed
+    return codes
+
+
+def test_oscillations_of_random_networks():
+    assert set(_campaign(range(6), 4)) <= {0, 1, 2}
+
+
+@pytest.mark.nightly
+def test_oscillations_of_many_random_networks():
+    codes = _campaign(range(100, 160), 12)
+    assert {0, 1, 2} <= set(codes) and codes.count(-1) <= 1
 
 
 def test_saved_threads_and_progress(tmp_path):
