@@ -177,6 +177,22 @@ class TestPeriodDoubling:
         assert gaps[-2] / gaps[-1] == pytest.approx(4.6692, abs=0.05)
 
 
+@pytest.mark.nightly
+def test_a_gated_network_doubles_its_period_on_the_way_to_chaos():
+    flow = GRUFlow(
+        U_z=[[2, -8, -6], [0, -5, 4], [4, -10, 5]], U_h=[[0, -22, 3], [5, 3, -6], [-12, -14, -8]], b_h=[0.7, 0, 0]
+    )  # fmt: skip
+    branch = continue_cycle(flow, "b_h[0]", (-0.2, 2), find_cycle(flow, [0.1, 0.2, 0.3]), direction=-1)
+    values = []
+    for _ in range(5):
+        doubling = next(b for b in branch.bifurcations if b.kind == "period_doubling")
+        assert doubling.error < 1e-8
+        values.append(doubling.value)
+        branch = continue_cycle(flow, "b_h[0]", (-0.2, 2), doubling, max_step=0.02, max_points=60)
+    gaps = np.diff(values)
+    assert gaps[-2] / gaps[-1] == pytest.approx(4.6692, abs=0.12)
+
+
 class Returns:
     """The first return of scipy's trajectories to a line across a cycle: signed distance after minus before.
 
