@@ -20,6 +20,9 @@ TITLE = "What two gated units do at constant inputs: proved topologies, cycles, 
 NETWORK = {"U_h": [[3.5, -3.5], [4.5, 7.0]], "b_z": [0.0, 3.0]}
 PATHS, LIMITS = ("b_h[0]", "b_h[1]"), ((-3.0, 3.0), (-4.0, 4.0))
 
+#: A place next to a homoclinic orbit of the only saddle there, and values of the second input that contain it.
+LOOP, AROUND = (-0.5, 1.3), (0.8, 2.0)
+
 #: What portraits show, and their places in the plane.
 PORTRAITS = (
     ("two sinks", (-2.4, 2.5)),
@@ -48,7 +51,16 @@ def compute(quick, rng, work):
     options = {"executor": work.executor, "progress": work.progress}
     data = flow.topology_map(flow.GRUFlow(**NETWORK), axes, cycles=True, **options).to_dataset()
     found = flow.bifurcation_plane(flow.GRUFlow(**NETWORK), PATHS, LIMITS, lines=1 if quick else 2)
-    return data.assign_attrs(curves=json.dumps(encode(found.curves)), found=str(found))
+    loops = _homoclinic()
+    data["homoclinic"] = (("loop", "parameter"), loops.values, {"long_name": "parameters of homoclinic orbits"})
+    return data.assign_attrs(curves=json.dumps(encode(found.curves)), found=f"{found}\n\n{loops}")
+
+
+def _homoclinic():
+    """The curve of homoclinic orbits; the network is odd, so that there is another one at opposite inputs."""
+    here = flow.GRUFlow(**NETWORK).with_parameters(dict(zip(PATHS, LOOP)))
+    saddle = next(p.state for p in here.fixed_points() if p.kind == "saddle")
+    return flow.continue_homoclinic(flow.homoclinic(here, PATHS[1], AROUND, saddle), PATHS, LIMITS)
 
 
 def findings(data):
@@ -78,10 +90,13 @@ def draw(data):
     here = plane(data)
     middle = figure.add_subplot(grid[1:3, 1:3])
     flow.plot_topology_map(here, ax=middle)
-    areas = middle.get_legend().legend_handles
-    flow.plot_curves(*decode(json.loads(data.attrs["curves"])), legend=False, ax=middle)
-    handles = [*areas, *(line for line in middle.get_lines() if not line.get_label().startswith("_")), *_points()]
-    middle.get_legend().remove()
+    handles = _legend_of(middle)
+    flow.plot_curves(*decode(json.loads(data.attrs["curves"])), ax=middle)
+    handles += _legend_of(middle)
+    style = {"color": BLACK, "linewidth": 1.2, "linestyle": (0, (4, 1.5)), "zorder": 4}
+    for sign in (1.0, -1.0):
+        (loop,) = middle.plot(*(sign * data["homoclinic"].values.T), label="homoclinic", **style)
+    handles += [loop, *_points()]
     for number, ((name, place), (row, column)) in enumerate(zip(PORTRAITS, _PLACES), start=1):
         middle.annotate(str(number), place, ha="center", va="center", fontsize=6, zorder=9, bbox=_MARK)
         ax = figure.add_subplot(grid[row, column])
@@ -97,6 +112,15 @@ def draw(data):
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     return figure
+
+
+def _legend_of(ax):
+    """What the legend of a picture names, and the legend removed."""
+    legend = ax.get_legend()
+    for handle, text in zip(legend.legend_handles, legend.get_texts()):
+        handle.set_label(text.get_text())
+    legend.remove()
+    return list(legend.legend_handles)
 
 
 def _points():

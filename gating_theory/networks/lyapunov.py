@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
@@ -156,8 +157,14 @@ def _of_any_system(of_network: Callable[_P, _R]) -> _OfAnySystem[_P, _R]:
 
     @wraps(of_network)
     def chosen(net, *args, **kwargs):
-        others = (calculate for kind, calculate in OTHER_SYSTEMS.items() if isinstance(net, kind))
-        return next(others, of_network)(net, *args, **kwargs)
+        calculate = next((c for kind, c in OTHER_SYSTEMS.items() if isinstance(net, kind)), None)
+        if calculate is None:
+            return of_network(net, *args, **kwargs)
+        try:
+            signature(calculate).bind(net, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"net is a {type(net).__name__}, of which other arguments are expected: {error}") from None
+        return calculate(net, *args, **kwargs)
 
     return cast("_OfAnySystem[_P, _R]", chosen)
 

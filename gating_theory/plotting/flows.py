@@ -412,7 +412,7 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
     ax.set_ylim(0.0, 1.0)
     ax.set_xlabel(_parameter_label(along.path))
     ax.set_ylabel("share of starts")
-    legend_beside(ax)
+    legend_beside(ax, gap=0.01 if coordinate is None else 0.2)  # beside the second axis and its name
     if coordinate is not None:
         states = ax.twinx()
         for i in range(len(along)):
@@ -533,27 +533,38 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
-    for kind in dict.fromkeys(c.kind for c in curves):
-        name = kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "")
-        ax.plot([], [], color=_CURVES[kind], label=name)
     for curve in curves:
         dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
         for start, end in _runs(dashed):
             line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
             ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
-    _mark_points(ax, [(_LETTERS[p.kind], p.values) for c in curves for p in c.points])
+    known = sorted((p for c in curves for p in c.points), key=lambda p: p.error)
+    _mark_points(ax, [(_LETTERS[p.kind], p.values, p.error) for p in known])
     ax.set_xlabel(_parameter_label(curves[0].paths[0]))
     ax.set_ylabel(_parameter_label(curves[0].paths[1]))
     if legend:
-        legend_beside(ax)
+        _name_curves(ax, dict.fromkeys(c.kind for c in curves))
     return ax
+
+
+def _name_curves(ax, kinds):
+    """A legend of the kinds, below that of a picture that is there already."""
+    from matplotlib.lines import Line2D
+
+    below = ax.get_legend()
+    names = {kind: kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "") for kind in kinds}
+    legend_beside(ax, [Line2D([], [], color=_CURVES[kind], label=name) for kind, name in names.items()])
+    if below is not None:
+        ax.get_legend().set(loc="lower left", bbox_to_anchor=(1.01, 0.0))
+        ax.add_artist(below).set_clip_on(False)  # otherwise pictures are cut at its side
 
 
 def _mark_points(ax, marked):
     """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
     places: list[tuple[np.ndarray, list[str]]] = []
-    for letters, place in marked:
-        names = next((names for there, names in places if np.allclose(place, there, rtol=1e-6, atol=1e-6)), None)
+    for letters, place, error in marked:
+        # homoclinic curves know where they shrink to a point less well
+        names = next((names for there, names in places if np.abs(place - there).max() < 1e-6 + 3.0 * error), None)
         if names is None:
             places.append((place, [letters]))
         elif letters not in names:

@@ -177,7 +177,10 @@ def legend_above(ax: Axes, columns: int = 2) -> None:
         line.set_markersize(max(line.get_markersize(), _LEGEND_DOT))
 
 
-def legend_beside(ax: Axes, handles: list[Any] | None = None) -> None:
-    """A small legend to the right of the picture, where it covers nothing: of all that has a label, or of these handles."""
+def legend_beside(ax: Axes, handles: list[Any] | None = None, gap: float = 0.01) -> None:
+    """A small legend to the right of the picture, where it covers nothing: of all that has a label, or of these handles.
+
+    ``gap`` is the distance from it in widths of the picture.
+    """
     own = {} if handles is None else {"handles": handles}
-    ax.legend(**own, loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    ax.legend(**own, loc="upper left", bbox_to_anchor=(1.0 + gap, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)

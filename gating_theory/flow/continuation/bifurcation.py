@@ -43,7 +43,7 @@ class Bifurcation:
     ----------
     kind : str
         "fold", "pitchfork", "transcritical", "multiple" (flow and map alike); "hopf" (flow); "neimark_sacker", "flip" (Euler map);
-        "cycle_fold", "period_doubling", "torus" (cycles). "multiple": several eigenvalues
+        "cycle_fold", "cycle_crossing" (another branch), "period_doubling", "torus" (cycles). "multiple": several eigenvalues
         vanish at once, as symmetries enforce, and several branches cross.
     path : str or Line, value : float
         The parameter, and where.
@@ -56,14 +56,15 @@ class Bifurcation:
         quadratic coefficient (fold, transcritical). nan for cycles, and where there is none: several eigenvalues critical at once,
         a double zero, a strong resonance of a map.
     frequency : float
-        hopf: imaginary part of the eigenvalue; neimark_sacker: angle of the multiplier, so that 2 pi/frequency is steps a
+        hopf: imaginary part of the eigenvalue; neimark_sacker, torus: angle of the multiplier, so that 2 pi/frequency is steps a
         turn; else nan.
     supercritical : bool or None
         Whether what is born is stable in the directions that bifurcate (hopf, neimark_sacker, flip, pitchfork).
     period : float, of the cycle; 2 pi/frequency for hopf; else nan
     orbit : Orbit, of the cycle, or None
     error : float
-        Estimated error of ``value``: rounding errors through the equations of the point. nan where none was estimated.
+        Estimated error of ``value``: rounding errors through the equations of the point; of cycles the change on a finer
+        mesh. nan where none was estimated.
     """
 
     kind: str

@@ -156,8 +156,8 @@ def at_hopf(bifurcation: Bifurcation) -> Place:
     ring = collocation.from_curve(lambda t: (np.exp(2j * np.pi * t[..., None] / period) * q).real, period, _BORN_INTERVALS)
     size = _size(ring)
     unit = replace(ring, points=ring.points / size, stages=ring.stages / size)
-    still = replace(ring, points=np.broadcast_to(state, ring.points.shape), stages=np.broadcast_to(state, ring.stages.shape))
-    return _beside(bifurcation, still, unit, _BORN)
+    points, stages = np.broadcast_to(state, ring.points.shape), np.broadcast_to(state, ring.stages.shape)
+    return _beside(bifurcation, Orbit(ring.mesh, points, stages, period), unit, _BORN)
 
 
 def _beside(bifurcation, orbit, unit, length):

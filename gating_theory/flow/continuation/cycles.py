@@ -167,17 +167,17 @@ def continue_cycle(
         raise ValueError(f"start must be a bifurcation along {path} of kind {kinds}, got a {start.kind} along {start.path}")
     _require_family(flow, start.flow, path)
     flow = flow if isinstance(start, Cycle) else start.flow
-    low, high = parameter_bounds(flow, path, bounds)
+    bottom, top = parameter_bounds(flow, path, bounds)
     check_progress(progress)
     with Progress(progress, max_points, "cycle") as tell:
         place = _beginning(flow, start, path, direction)
         tests = cycle_tests(place)
         if isinstance(start, Bifurcation) and start.kind == "cycle_fold":
             tests |= {"cycle_fold": np.nan, "cycle_crossing": np.nan}  # they vanish here, and have no sign
-        trail, status = _follow(place, tests, _Course(path, low, high, max_step, max_points, max_period), tell)
-    values, periods, multipliers, lowest, highest = trail.columns()
+        trail, status = _follow(place, tests, _Course(path, bottom, top, max_step, max_points, max_period), tell)
+    values, periods, multipliers, low, high = trail.columns()
     last = measured_cycle(trail.place.flow, trail.place.orbit, 0.0)
-    return CycleBranch(path, values, periods, multipliers, lowest, highest, trail.found, last, status)
+    return CycleBranch(path, values, periods, multipliers, low, high, trail.found, last, status)
 
 
 def _beginning(flow, start, path, direction):

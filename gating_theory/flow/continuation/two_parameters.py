@@ -186,7 +186,7 @@ def plane_of(flow: Flow, paths: Any, bounds: Any) -> tuple[tuple[Path, Path], np
     if len({str(path) for path in pair}) < 2:
         raise ValueError(f"paths must differ, got {shown(paths)}")
     if isinstance(bounds, Mapping):
-        missing = [path for path in paths if path not in bounds]
+        missing = [path for path in paths if not isinstance(path, (str, Line)) or path not in bounds]
         if missing or len(bounds) != 2:
             raise ValueError(f"bounds must be given for the paths {[str(p) for p in pair]}, got {shown(bounds)}")
         bounds = [bounds[path] for path in paths]

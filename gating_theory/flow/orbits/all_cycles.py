@@ -18,7 +18,7 @@ __all__ = ["cycles"]
 
 @underflow_is_zero
 def cycles(
-    flow: Flow, starts: npt.ArrayLike | None = None, *, box: npt.ArrayLike | None = None, t_max: float = np.inf
+    flow: Flow, starts: npt.ArrayLike | None = None, *, box: npt.ArrayLike | None = None, t_max: float | None = None
 ) -> list[Cycle]:
     """The limit cycles that a set of starts finds, the stable ones forwards and the repelling ones backwards in time.
 
@@ -40,5 +40,5 @@ def cycles(
     # edges of the box run out of it backwards; what matters begins inside, and beside the fixed points
     inner = limits.mean(axis=1) + 0.95 * (begin.reshape(-1, flow.dim) - limits.mean(axis=1))
     states = np.concatenate([inner, along_manifolds(flow, land.points, unstable=False)])
-    backwards = Fates(land, states, t_max, backward=True, bound=1.5 * np.abs(limits).max())
+    backwards = Fates(land, states, np.inf if t_max is None else t_max, backward=True, bound=1.5 * np.abs(limits).max())
     return sorted(forwards.cycles, key=lambda c: c.period) + sorted(backwards.cycles, key=lambda c: c.period)

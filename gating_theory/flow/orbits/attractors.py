@@ -16,7 +16,7 @@ from ..flow import Flow
 from .cycle import Cycle
 from .fates import ON_UNSTABLE, UNSETTLED, Fates, known_landscape
 from .irregular import Irregular
-from .starts import along_manifolds, given_starts, start_box
+from .starts import along_manifolds, given_starts
 
 __all__ = ["Attractors", "along_manifolds", "attractors", "given_starts", "settled"]
 
@@ -53,7 +53,7 @@ class Attractors:
         Why starts are undecided, with their numbers.
     listed : bool
         The list of fixed points is proved complete.
-    t_max : float
+    t_max : float or None
     status : Status
         "reached" (every start reached an attractor, or lies on an unstable point), "undecided" (some did not), "missed" (all did,
         but a trajectory from beside an unstable fixed point did not). ok for the first.
@@ -71,7 +71,7 @@ class Attractors:
     n_on_unstable: int
     reasons: list[str]
     listed: bool
-    t_max: float
+    t_max: float | None
     status: Status
 
     as_dict = dict_of
@@ -122,7 +122,7 @@ def attractors(
     starts: npt.ArrayLike | None = None,
     *,
     box: npt.ArrayLike | None = None,
-    t_max: float = np.inf,
+    t_max: float | None = None,
     rtol: float = 1e-6,
     rng: Rng = None,
 ) -> Attractors:
@@ -165,14 +165,14 @@ def attractors(
     TypeError, ValueError : arguments that are not allowed
     """
     instance("flow", flow, Flow)
-    t_max = np.inf if t_max == np.inf else real("t_max", t_max, low=0.0, open_low=True)
+    t_max = None if t_max is None else real("t_max", t_max, low=0.0, open_low=True)
     rtol = real("rtol", rtol, low=1e-12, high=1e-3)
     starts = given_starts(flow, starts, box, rng)
     return settled(flow, starts, np.zeros((0, flow.dim)), t_max, rtol)[0]
 
 
 def settled(
-    flow: Flow, starts: np.ndarray, seeds: np.ndarray, t_max: float = np.inf, rtol: float = 1e-6
+    flow: Flow, starts: np.ndarray, seeds: np.ndarray, t_max: float | None = None, rtol: float = 1e-6
 ) -> tuple[Attractors, np.ndarray]:
     """What :func:`attractors` does, with some more trajectories that do not count as starts.
 
@@ -181,16 +181,18 @@ def settled(
     flow : Flow
     starts : (..., dim) array
     seeds : (n, dim) array
-    t_max, rtol : float
+    t_max, rtol : as for :func:`attractors`
 
     Returns
     -------
     Attractors, (n,) array of int : the labels of the seeds
     """
-    land = known_landscape(flow, float(np.linalg.norm(np.ptp(start_box(flow, None), axis=1))))
-    extra = along_manifolds(flow, land.points)
     own = starts.reshape(-1, flow.dim)
-    fates = Fates(land, np.concatenate([own, seeds.reshape(-1, flow.dim), extra]), t_max, rtol)
+    # sets around sinks need reach no further than trajectories come from; 2 is the width of the range of tanh
+    reach = np.linalg.norm(np.maximum(np.ptp(own, axis=0), 2.0)) if len(own) else 2.0 * np.sqrt(flow.dim)
+    land = known_landscape(flow, float(reach))
+    extra = along_manifolds(flow, land.points)
+    fates = Fates(land, np.concatenate([own, seeds.reshape(-1, flow.dim), extra]), np.inf if t_max is None else t_max, rtol)
     label = _numbered(land, fates)
     return _told(land, fates, starts, label, t_max), label[len(own) : len(label) - len(extra)]
 

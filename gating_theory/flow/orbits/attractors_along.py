@@ -211,8 +211,9 @@ def attractors_along(
     step = None if step is None else real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     check_progress(progress)
     limits = start_box(flow, box)
+    rng = generator(rng)
     if starts is None:
-        starts = generator(rng).uniform(limits[:, 0], limits[:, 1], (n, flow.dim))
+        starts = rng.uniform(limits[:, 0], limits[:, 1], (n, flow.dim))
     starts = given_starts(flow, starts, box).reshape(-1, flow.dim)
     story = _Story(flow.dim, _NEAR * float(np.linalg.norm(np.ptp(limits, axis=1))))
     with Progress(progress, len(values), "value") as tell:

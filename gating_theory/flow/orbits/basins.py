@@ -44,7 +44,7 @@ class Basins:
         return str(self.attractors)
 
 
-def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max: float = np.inf) -> Basins:
+def basins(flow: Flow, n: int = 121, *, box: npt.ArrayLike | None = None, t_max: float | None = None) -> Basins:
     """Basins of attraction of a two-dimensional flow.
 
     Parameters

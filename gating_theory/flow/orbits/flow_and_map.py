@@ -76,7 +76,7 @@ class FlowAndMap:
         return "\n".join(lines)
 
 
-def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None = None, t_max: float = np.inf) -> FlowAndMap:
+def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None = None, t_max: float | None = None) -> FlowAndMap:
     """Compare a flow with its Euler map: stability of every fixed point, attractors, periods against steps per turn.
 
     The fixed points are the same. A multiplier is 1 + step lambda, so the map loses every focus before the flow does, and a real

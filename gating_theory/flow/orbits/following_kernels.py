@@ -7,6 +7,7 @@ arguments.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -213,25 +214,25 @@ def returned(x, speed, t, vectors, scalars):
 
 @_jit
 def follow(
-    field,
-    jacobian,
-    points,
-    clock,
-    verdict,
-    vectors,
-    scalars,
-    p,
-    centres,
-    frames,
-    paired,
-    reach,
-    t_max,
-    sign,
-    rtol,
-    atol,
-    bound,
-    steps,
-):
+    field: Any,
+    jacobian: Any,
+    points: np.ndarray,
+    clock: np.ndarray,
+    verdict: np.ndarray,
+    vectors: np.ndarray,
+    scalars: np.ndarray,
+    p: np.ndarray,
+    centres: np.ndarray,
+    frames: np.ndarray,
+    paired: np.ndarray,
+    reach: np.ndarray,
+    t_max: float,
+    sign: float,
+    rtol: float,
+    atol: float,
+    bound: float,
+    steps: int,
+) -> None:
     """Go on with trajectories until they arrive in a set, exceed the bound, or have made so many steps; in place.
 
     Parameters
@@ -296,7 +297,19 @@ def follow(
 
 
 @_jit
-def record(field, jacobian, start, p, time, sign, rtol, atol, times, states, speeds):
+def record(
+    field: Any,
+    jacobian: Any,
+    start: np.ndarray,
+    p: np.ndarray,
+    time: float,
+    sign: float,
+    rtol: float,
+    atol: float,
+    times: np.ndarray,
+    states: np.ndarray,
+    speeds: np.ndarray,
+) -> int:
     """All steps of one trajectory over a time, as far as there is room; returns their number."""
     d = start.shape[0]
     x, new, trial, speed = start.copy(), np.empty(d), np.empty((1, d)), np.empty((1, d))

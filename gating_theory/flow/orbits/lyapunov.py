@@ -184,7 +184,7 @@ def lyapunov_spectrum(
     flow : Flow
     k : int from 1 to dim, optional
         Number of exponents; default all.
-    time : float > 0, 1e6 at most
+    time : float from 1 to 1e6
         Averaged over; default 5000. With ``step`` the number of steps, from 100 to 1e9, default 20000. Exponents smaller than
         10 / time are not told from 0.
     start : (dim,) array, optional
@@ -260,7 +260,7 @@ def lyapunov_spectrum(
 def _lengths(time, transient, step):
     """Time, or steps, to average over, and before."""
     if step is None:
-        time = real("time", _TIME if time is None else time, low=0.0, high=LONGEST, open_low=True)
+        time = real("time", _TIME if time is None else time, low=1.0, high=LONGEST)
         return time, real("transient", 0.2 * time if transient is None else transient, low=0.0, high=LONGEST)
     steps = integer("time", _STEPS if time is None else time, low=100, high=_MOST_STEPS)
     steps += -steps % _BLOCKS

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import CapabilityError, ConvergenceError
-from ..proof.attracting import attracting_set, small_box
+from ..proof.attracting import AttractingSet, attracting_set, small_box
 from .attractors import along_manifolds
+from .following import Crowd
 from .map_verdicts import STAYS, Settled, settle, sink_of_map
 from .tangents import AWAY
 
@@ -30,6 +31,12 @@ _SMALL = 1e-9
 
 #: Distance from an unstable fixed point within which an orbit stays, and of starts beside fixed points.
 _STAYED, _BESIDE = 1e-9, 1e-3
+
+#: Step, and distance of multipliers from 1, of an orbit that creeps; how far inside the unit circle the other multipliers are.
+_CREEP, _INSIDE = 1e-4, 0.95
+
+#: How far an orbit glides before the map takes over again: so many times so many steps of this relative tolerance.
+_GLIDES, _GLIDE_STEPS, _GLIDE_RTOL = 60, 5, 1e-8
 
 #: Reasons that are known of many orbits at once.
 _LEFT = "left all bounds"
@@ -63,7 +70,7 @@ class MapSearch:
         self.left = np.arange(len(states))
         self.seen = 0
         self.reasons: dict[int, str] = {}
-        largest = 2.0 * np.sqrt(flow.dim) * max(1.0, np.abs(starts).max())
+        largest = 2.0 * np.sqrt(flow.dim) * float(np.clip(np.abs(starts).max(), 1.0, AWAY))
         sinks = [_known_sink(flow, p, step, largest) for p in points]
         self.found = [sink for sink in sinks if sink is not None]
         self.unstable = np.array([p.state for p, sink in zip(points, sinks) if sink is None]).reshape(-1, flow.dim)
@@ -77,6 +84,7 @@ class MapSearch:
             self.seen += chunk
             chunk = self.seen
             self._look()
+            self._glide()
             tell(self.seen - tell.done)
 
     def _look(self):
@@ -93,6 +101,27 @@ class MapSearch:
         for place in dict.fromkeys([0, self.left.size // 2]):
             if place < self.left.size:
                 self._learn(self.left[place])
+
+    def _glide(self):
+        """Take orbits that creep along a slow manifold further, by the flow, as long as they creep.
+
+        Where all multipliers are next to 1 or well inside the unit circle, and a step is tiny, the map follows the flow. What is
+        found in the end is found by the map: an orbit enters a set that is proved to be attracted, or is looked at as any other.
+        """
+        creeping = self.left[_creeps(self.flow, self.step, self.states[self.left])]
+        sets = [s.near for s in self.found if isinstance(s.near, AttractingSet)]
+        crowd, going = Crowd(self.flow, self.states[creeping], rtol=_GLIDE_RTOL), np.arange(creeping.size)
+        for _ in range(_GLIDES):
+            if not going.size:
+                break
+            before = crowd.states[going]
+            crowd.advance(going, _GLIDE_STEPS, sets)
+            fast = ~_creeps(self.flow, self.step, crowd.states[going])
+            crowd.states[going[fast]] = before[fast]
+            going = going[~fast & (crowd.verdict[going] < 0)]
+        self.states[creeping] = crowd.states
+        for i in range(len(self.found)):
+            self._take(i)
 
     def _frozen(self):
         """Which orbits would hardly move in all steps that could be made, far from any point at which they could rest."""
@@ -150,6 +179,15 @@ class MapSearch:
         single = {r for i, r in self.reasons.items() if self.label[i] == UNSETTLED and r not in _OF_MANY}
         many = [f"{n} orbit{'s' * (n != 1)} {r}" for n, r in zip(counts, of_all)]
         return many + [f"an orbit after {self.seen} steps: {r}" for r in sorted(single)]
+
+
+def _creeps(flow, step, states):
+    """(n,) array of bool: states that the map hardly moves, with multipliers next to 1 or well inside the unit circle."""
+    if not len(states):
+        return np.zeros(0, dtype=bool)
+    values = step * np.linalg.eigvals(flow.jacobian(states))
+    calm = (np.abs(values) < _CREEP) | (np.abs(1.0 + values) < _INSIDE)
+    return calm.all(axis=1) & (step * np.abs(flow(states)).max(axis=1) < _CREEP)
 
 
 def _listed(flow):

@@ -29,6 +29,9 @@ _TURNS, _A_TURN, _FEWEST, _MOST = 200, 50, 2**14, 2**18
 #: First look: states of the rough record, turns that it must have, and the largest change of its ranges from one half to the other.
 _ROUGH, _ROUGH_TURNS, _ROUGH_CHANGE = 4096, 6, 0.02
 
+#: Mean length of a step, in units of the extent, of an orbit that hops.
+_HOPS = 0.1
+
 #: Turns and steps over which exponents are averaged, and most steps.
 _EXPONENT_TURNS, _EXPONENT_STEPS, _EXPONENT_MOST = 40, 20_000, 10_000_000
 
@@ -187,7 +190,11 @@ def settle(flow: Flow, state: np.ndarray, step: float, seen: int, max_period: in
     if periodic:
         return periodic
     rough, stride, per_turn = _rough_record(flow, close, step, seen)
-    if flow.dim > 1 and not per_turn * _ROUGH_TURNS < len(rough) * stride:
+    turned = per_turn * _ROUGH_TURNS < len(rough) * stride
+    hops = np.linalg.norm(np.diff(close, axis=0), axis=1).mean() > _HOPS * np.ptp(close, axis=0).max()
+    if hops and not turned:
+        per_turn = np.inf  # it goes to and fro
+    elif flow.dim > 1 and not turned:
         here, speed = ", ".join(f"{x:.6g}" for x in rough[-1]), step * np.abs(flow(rough[-1])).max()
         steps = len(rough) * stride
         return f"it has not made {_ROUGH_TURNS} turns in {steps} steps; it is at ({here}) and moves by {speed:.1e} a step"

@@ -124,7 +124,7 @@ def section_diagram(
         Time at each value before the first crossing that counts. Beside a bifurcation transients last longer.
     n_exponents : int from 0 to dim
         How many exponents to compute at each value.
-    time : float > 0, 1e6 at most
+    time : float from 1 to 1e6
         Over which they are averaged.
     progress : None, True or callable
         True: a progress bar. A callable is told ``progress(done, total)`` in values.
@@ -144,7 +144,7 @@ def section_diagram(
     if values.ndim != 1 or not values.size:
         raise ValueError(f"values must be a vector of at least one number, got shape {values.shape}")
     n_exponents = integer("n_exponents", n_exponents, high=flow.dim)
-    time = real("time", time, low=0.0, high=LONGEST, open_low=True)
+    time = real("time", time, low=1.0, high=LONGEST)
     check_progress(progress)
     sections: list[PoincareSection] = []
     spectra: list[FlowExponents] = []

@@ -92,7 +92,8 @@ class TopologyMap:
         return {t: float(n) / self.label.size for t, n in zip(self.topologies, counts)}
 
     def at(self, x: float, y: float) -> Flow:
-        """The flow at a point of the plane, on the grid or between."""
+        """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number."""
+        x, y = real("x", x), real("y", y)
         return self.flow.replace(self.paths[0], x).replace(self.paths[1], y)
 
     @underflow_is_zero

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.flow import GRUFlow, bifurcation_plane, topology_map
+from gating_theory.flow import GRUFlow, bifurcation_plane, plot_curves, plot_topology_map, topology_map
 
 BIASES = ("b_h[0]", "b_h[1]"), ((-2, 2), (-5, 5))
 
@@ -45,6 +45,9 @@ def test_a_plane_of_two_biases():
     names = [p.kind for p in plane.points]
     assert (names.count("bogdanov_takens"), names.count("cusp"), names.count("bautin")) == (4, 2, 2)
     assert plane.paths == BIASES[0] and "4 curves" in str(plane)
+    areas = topology_map(flow, {path: np.linspace(*limits, 10) for path, limits in zip(*BIASES)})
+    ax = plot_curves(*plane.curves, ax=plot_topology_map(areas))
+    assert len(ax.texts) == 8 and [t.get_text() for t in ax.get_legend().get_texts()] in (["fold", "hopf"], ["hopf", "fold"])
 
 
 def test_a_symmetric_plane_and_what_is_left_out(tmp_path):

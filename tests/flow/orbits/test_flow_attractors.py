@@ -81,7 +81,7 @@ def test_attracting_sets_against_an_independent_integrator(flow):
         if point.kind != "sink":
             continue
         for found in (attracting_set(flow, point, 3.0), sampled_set(flow, point.state, 3.0)):
-            edge = rng.standard_normal((6, 2))
+            edge = rng.standard_normal((3, 2))
             y = edge @ found.frame.T
             size = np.hypot(*y.T) if found.paired.any() else np.abs(y).max(axis=1)
             edge = point.state + 0.999 * edge / size[:, None]

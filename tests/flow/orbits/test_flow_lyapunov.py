@@ -93,6 +93,8 @@ def test_bad_arguments():
     ):
         with pytest.raises(ValueError, match=match):
             gt.lyapunov_spectrum(flow, **options)
+    with pytest.raises(TypeError, match="net is a GRUFlow, of which other arguments are expected: .*'n_steps'"):
+        gt.lyapunov_spectrum(flow, n_steps=10)
     with pytest.raises(TypeError, match="net must be a Network"):
         gt.lyapunov_spectrum(3)
     with pytest.raises(gt.ConvergenceError, match="runs away"):

@@ -115,6 +115,18 @@ def test_behind_a_shut_gate_nothing_is_settled():
     assert "hardly move" in found.reasons[0] and "no attractor" in str(found)
 
 
+def test_creeping_orbits_arrive():
+    # gates shut to 1e-7: after 1e9 steps of the map every start is where the flow says that it goes
+    flow = GRUFlow(U_h=[[18, -2], [8, -7]], U_z=[[1, -3], [3, -14]], b_z=[-5, 1], b_h=[5.6, -8])
+    found = map_attractors(flow, 4)
+    assert found.ok and {a.kind for a in found} == {"fixed"} and all(a.proved for a in found)
+    slowest = max(a.lyapunov for a in found)
+    assert -1e-5 < slowest < 0
+    ends = flow.integrate(found.starts[0, 0], 1e6, method="Radau", rtol=1e-9, atol=1e-11).y[:, -1]
+    near = [np.linalg.norm(a.states[0] - ends) for a in found]
+    assert found.label[0, 0] == np.argmin(near)
+
+
 def test_chaos_of_one_and_two_units():
     one = GRUFlow(U_z=-4.2, U_r=2.5, U_h=-5.0, b_z=-0.9, b_r=0.5, b_h=0.27)
     (chaos,) = map_attractors(one, 11)
