@@ -77,6 +77,7 @@ class Course:
 
     @property
     def width(self):
+        """(2,) array, the widths of the bounds: the units of lengths."""
         return np.ptp(self.limits, axis=1)
 
     def values(self, connection):
