@@ -60,3 +60,22 @@ def arneodo(a, b):
     down = [[0, 0, 0], [0, 0, 0], [-1, 0, 0]]
     up = [[0, 0, 0], [0, 0, 0], [1, 0, 0]]
     return cubic(U_l=[[0, 1, 0], [0, 0, 1], [a, -b, -1]], U_p=down, U_q=up, U_r=up)
+
+
+def pendulum(damping, torque):
+    """A driven, damped pendulum: x = cos(th), y = sin(th), th' = v, v' = torque - damping v - sin(th), on an attracting circle.
+
+    The torque is "b_l[2]", "U_l[2,2]" is minus the damping.
+    """
+    names = ("l", "p", "q", "u", "m", "n")
+    s, *fields = sp.symbols("s y_l y_p y_q y_u y_m y_n", real=True)
+    line, p, q, u, m, n = fields
+    update = [s + line + p * q + u * (1 - m**2 - n**2)]
+    cell = Cell(name="circle", state=[s], fields=dict(zip(names, fields)), messages=[s] * 6, update=update)
+    U = {name: np.zeros((3, 3)) for name in names}
+    U["p"][0, 1], U["p"][1, 0] = -1, 1
+    U["q"][:2, 2] = 1
+    U["u"][:2, :2] = np.eye(2)
+    U["m"][:2, 0] = U["n"][:2, 1] = 1
+    U["l"][2] = [0, -1, -damping]
+    return Flow(cell, U, {"l": [0, 0, torque]})

@@ -77,6 +77,7 @@ class Course:
 
     @property
     def width(self):
+        """(2,) array, the widths of the bounds: the units of lengths."""
         return np.ptp(self.limits, axis=1)
 
     def values(self, connection):
@@ -247,7 +248,7 @@ class Course:
         ends = [_at_zero(y[-k:], rows[-k:]) for k in (3, 4)]
         solve = self._double_zero if kind == "bogdanov_takens" else self._on_fold
         try:
-            ends = [solve(last.flow, end) for end in ends]
+            ends = [solve(last, end) for end in ends]
         except ConvergenceError:
             return None
         error = float(np.abs(ends[0] - ends[1])[:2].max()) + 1e-14
@@ -260,12 +261,12 @@ class Course:
         """The flow at two values of the parameters."""
         return flow.with_parameters(dict(zip(self.paths, map(float, values))))
 
-    def _double_zero(self, flow, guess):
+    def _double_zero(self, last, guess):
         """Parameters and state, (2 + dim,), at which a fixed point has two zero eigenvalues."""
         from scipy.optimize import root
 
         def equations(row):
-            here = self.at(flow, row[:2])
+            here = self.at(last.flow, row[:2])
             return np.concatenate([here(row[2:]), np.poly(here.jacobian(row[2:])).real[-2:]])
 
         found = root(equations, guess, options={"xtol": 1e-14})
@@ -273,10 +274,13 @@ class Course:
             raise ConvergenceError("continuation: no double zero eigenvalue where the orbits shrink", guess)
         return found.x
 
-    def _on_fold(self, flow, guess):
-        """Parameters and state at the fold beside a guess, for the guess's first parameter."""
-        found = critical_point(self.at(flow, guess[:2]), self.paths[1], np.append(guess[2:], guess[1]), "fold").point
-        return np.concatenate([guess[:1], found[-1:], found[:-1]])
+    def _on_fold(self, last, guess):
+        """Parameters and state at the fold beside a guess, at the guess's value of the parameter along the curve."""
+        across = int(np.argmin(np.abs(last.along)))  # both curves touch
+        found = critical_point(self.at(last.flow, guess[:2]), self.paths[across], np.append(guess[2:], guess[across]), "fold").point
+        values = guess[:2].copy()
+        values[across] = found[-1]
+        return np.concatenate([values, found[:-1]])
 
 
 _WORDS = {

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from fate_by_scipy import side_of_return
-from polynomials import arneodo, front, sandstede, takens
+from polynomials import arneodo, front, pendulum, sandstede, takens
+from scipy.integrate import solve_ivp
 
 import gating_theory as gt
 from gating_theory.flow import GRUFlow, continue_homoclinic, heteroclinic, homoclinic
@@ -76,6 +77,41 @@ def test_a_family_of_gated_networks(tmp_path):
         beside = (start.flow.with_parameters({"b_h[0]": b1, "b_h[1]": b2 + off}) for off in (-1e-7, 1e-7))
         assert len({side_of_return(here, curve.saddles[i, 0], 1, start.side, 200.0) for here in beside}) == 2
     assert gt.load(gt.save([start, curve], tmp_path / "curve.json")) == [start, curve]
+
+
+def test_a_saddle_node_loop():
+    """Of the driven pendulum, at torque 1 and the damping at which the saddle-node's orbit returns along its fast direction.
+
+    Melnikov: torque 4 damping / pi for small damping. The end by scipy in the plane of angle and velocity, by bisection on the side
+    on which that orbit comes back: damping 1.19304592.
+    """
+    start = homoclinic(pendulum(0.5, 0.6), "b_l[2]", (0.55, 0.7), [-0.8, 0.6, 0.0])
+    curve = continue_homoclinic(start, ("b_l[2]", "U_l[2,2]"), ((0.0, 1.1), (-1.6, -0.05)))
+    torque, damping = curve.values[np.argmax(curve.values[:, 1])]
+    assert torque == pytest.approx(4 * -damping / np.pi, rel=2e-3)  # the next order is damping^2
+    (end,) = curve.points
+    assert curve.ok and end.kind == "saddle_node_loop"
+    assert end.values[0] == pytest.approx(1.0, abs=1e-9) and np.abs(end.state - [0, 1, 0]).max() < 1e-4
+
+    def overshoots(damping):
+        still = lambda t, x: x[1] - 1e-7  # noqa: E731
+        still.terminal, still.direction = True, -1
+        round_again = lambda t, x: x[0] - 2.5 * np.pi - 0.1  # noqa: E731
+        round_again.terminal = True
+        run = solve_ivp(
+            lambda t, x: [x[1], 1 - damping * x[1] - np.sin(x[0])],
+            (0, 2e4),
+            [np.pi / 2 + 1e-3, 5e-7 / damping],
+            method="LSODA",
+            rtol=1e-11,
+            atol=1e-13,
+            events=[still, round_again],
+        )
+        angle, velocity = run.y[:, -1]
+        return run.t_events[1].size > 0 or angle - 2.5 * np.pi + velocity / damping > 0
+
+    found = -end.values[1]
+    assert end.error < 1e-6 and overshoots(found - 1e-6) and not overshoots(found + 1e-6)
 
 
 def test_bad_arguments():
