@@ -18,6 +18,7 @@ from ..support.checks import boolean, instance, integer, real, real_array, shown
 from ..support.types import Rng
 from .given import by_name, field_sites, field_stack, fitted_input
 from .input import Noise, Periodic, Piecewise
+from .limits import LONGEST_STEP
 from .line import Line, Path, path_between, place_of, resolved
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
@@ -29,12 +30,7 @@ if TYPE_CHECKING:
     from ..networks.network import Network
     from .proof.fixed_points import FlowFixedPoints
 
-__all__ = ["LONGEST", "LONGEST_STEP", "Flow", "GRUFlow", "box_limits", "require_fixed"]
-
-#: The longest time that is followed: the slowest gate of a trained network takes less, and what lasts longer is a fixed point here.
-LONGEST = 1e6
-#: The longest Euler step.
-LONGEST_STEP = 1e6
+__all__ = ["Flow", "GRUFlow", "box_limits", "require_fixed"]
 
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12

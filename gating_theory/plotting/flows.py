@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ..errors import CapabilityError
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
-from ..flow.flow import LONGEST, Flow, box_limits
+from ..flow.flow import Flow, box_limits
+from ..flow.limits import LONGEST
 from ..flow.orbits.all_cycles import cycles as all_cycles
 from ..flow.orbits.attractors_along import AttractorsAlong
 from ..flow.orbits.basin_intervals import basin_intervals

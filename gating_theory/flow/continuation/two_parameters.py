@@ -13,7 +13,8 @@ from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, integer, interval, real, shown
-from ..flow import LONGEST_STEP, Flow, require_fixed
+from ..flow import Flow, require_fixed
+from ..limits import LONGEST_STEP
 from ..line import Line, Path, resolved
 from .bifurcation import Bifurcation
 from .codimension_two import CONTINUED, TESTS, Codim2Point

@@ -12,8 +12,8 @@ from ...errors import CapabilityError, ConvergenceError
 from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, integer, real, real_array, shown
 from ...support.types import Rng
-from ..flow import LONGEST, LONGEST_STEP
 from ..input import Drive, Noise, Periodic, Piecewise
+from ..limits import LONGEST, LONGEST_STEP
 from ..program.compiled import compiled_flow
 
 if TYPE_CHECKING:
