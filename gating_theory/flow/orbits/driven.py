@@ -19,8 +19,6 @@ from ..program.compiled import compiled_flow
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-    from ..flow import Flow
-
 __all__ = ["euler", "integrate", "right_sides", "solve", "stretches"]
 
 #: What solve_ivp can be asked for, and which of these use a Jacobian.
@@ -43,7 +41,7 @@ def _drawn(flow, start, stop, step, rng):
 
 
 def integrate(
-    flow: Flow,
+    flow: Any,
     state: npt.ArrayLike,
     t: npt.ArrayLike,
     *,
@@ -80,7 +78,7 @@ def integrate(
     return result
 
 
-def euler(flow: Flow, points: np.ndarray, step: float, n_steps: int, trajectory: bool, start: float, rng: Rng) -> np.ndarray:
+def euler(flow: Any, points: np.ndarray, step: float, n_steps: int, trajectory: bool, start: float, rng: Rng) -> np.ndarray:
     """Euler steps from states (B, dim): what ``Flow.euler`` does, with its parameters and errors; (n_steps + 1 or 1, B, dim)."""
     from ..program.stepping_kernels import euler as euler_steps
 
