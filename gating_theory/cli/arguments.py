@@ -184,7 +184,7 @@ def _portrait(commands):
     p.add_argument("--grade", choices=("validated", "certified"), default="certified", help="of the proofs (default certified)")
     p.add_argument("--map", action="store_true", help="compare with the network's own steps, the Euler map of step 1")
     p.add_argument("--basins", action="store_true", help="draw basins of attraction too")
-    p.add_argument("--out", type=new_directory, metavar="DIR", help="write portrait.png, portrait.txt, points.json here")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write portrait.png, portrait.txt, points.json, flow.json here")
     p.add_argument("--json", action="store_true", help="print JSON")
     p.set_defaults(run=_run_of("portrait"))
 

@@ -6,12 +6,15 @@ import argparse
 import json
 import sys
 
-from ..flow import Flow, cycles, flow_and_map
+from ..flow import Flow, attractors, cycles, flow_and_map
 from ..results.provenance import provenance
 from ..results.store import load, save
-from .common import directory, plain, write_text
+from .common import counter, directory, plain, write_text
 
 __all__ = ["run"]
+
+#: Steps of the map after which an orbit is given up.
+_STEPS = 200_000
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,16 +22,20 @@ def run(options: argparse.Namespace) -> int:
     flow = _flow(options.file)
     points = flow.fixed_points(options.grade)
     found = cycles(flow)
-    both = flow_and_map(flow) if options.map else None
+    # what moves slowly behind shut gates is not waited for: it is said to be not settled
+    both = flow_and_map(flow, max_steps=_STEPS, progress=counter("map")) if options.map else None
     lines = [repr(flow), str(points)]
     lines += [str(cycle) for cycle in found] or ["no cycles found"]
-    if both is not None:
+    if both is None:
+        lines += ["", "attractors:", str(attractors(flow))]
+    else:
         lines += ["", "flow and map:", str(both)]
     text = "\n".join(lines) + "\n"
     out = directory(options.out)
     if out is not None:
         write_text(out / "portrait.txt", text)
         save(points, out / "points.json")
+        save(flow, out / "flow.json")
         if flow.dim <= 2:
             _draw_portrait(flow, points, found, both, out, options.basins)
         else:
@@ -65,8 +72,8 @@ def _flow(path):
     """The flow described in a JSON file, or saved there, alone or with a result of it."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        record = None
+    except UnicodeDecodeError:  # what save wrote as netCDF
+        record = {"format": None}
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}") from None
     if not isinstance(record, dict):

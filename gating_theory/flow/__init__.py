@@ -134,6 +134,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
     pictures: Any

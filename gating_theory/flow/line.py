@@ -34,7 +34,7 @@ class Line:
     Attributes
     ----------
     name : str
-        What is varied, such as "gain.h" (a common factor of U_h), "b_z[0]=b_z[1]", "b_h[0] - 0.5 b_h[1]".
+        What is varied, such as "gain.h" (a common factor of U_h), "b_z[0]=b_z[1]", "step along 1 b_h[0] - 0.5 b_h[1]".
     origin : (P,) array
         The parameters that change, as in ``Flow.flat``, at value 0; 0 elsewhere.
     direction : (P,) array
@@ -202,7 +202,7 @@ def _direction(argument, cell, n, flat, rates):
         direction[place_of(argument, cell, n, path)] = real(f"{argument}: the rate of {path}", rate)
     if not direction.any():
         raise ValueError(f"{argument} must have a rate that is not 0, got {shown(dict(rates))}")
-    name = " + ".join(f"{rate:g} {path}" for path, rate in rates.items()).replace("+ -", "- ")
+    name = "step along " + " + ".join(f"{rate:g} {path}" for path, rate in rates.items()).replace("+ -", "- ")
     return Line(name, np.where(direction != 0, flat, 0.0), direction)
 
 

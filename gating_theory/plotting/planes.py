@@ -99,7 +99,7 @@ _CURVES = {
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
+    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NSS", "saddle_node_loop": "SNL",
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
     curves : BifurcationCurve or ConnectionCurve, in one plane
         Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
         GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
-        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NSS neutral saddle, SNL saddle-node loop.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.

@@ -1,4 +1,4 @@
-"""Pictures of Poincare sections: the crossings of a plane, and what takes one to the next."""
+"""Pictures of Poincare sections: the crossings of a plane, what takes one to the next, and how they change along a parameter."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..flow.orbits.section_diagrams import SectionDiagram
 from ..flow.orbits.sections import PoincareSection
 from ..support.checks import boolean, instance, integer
+from .labels import parameter_label
 from .style import BLUE, axes_or_new
 
 if TYPE_CHECKING:
@@ -16,12 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["plot_section"]
 
 
-def plot_section(section: PoincareSection, *, coordinate: int = 0, returns: bool | None = None, ax: Axes | None = None) -> Axes:
+def plot_section(
+    section: PoincareSection | SectionDiagram, *, coordinate: int = 0, returns: bool | None = None, ax: Axes | None = None
+) -> Axes:
     """The crossings of a plane, or the return map: a coordinate at each crossing against that at the one before.
+
+    Of a SectionDiagram the coordinate of all crossings against the parameter.
 
     Parameters
     ----------
-    section : PoincareSection
+    section : PoincareSection or SectionDiagram
     coordinate : int from 0 to dim - 2
         Of the plane, along the horizontal axis; the vertical one of crossings is the next coordinate (after the last the first).
     returns : bool, optional
@@ -36,6 +42,8 @@ def plot_section(section: PoincareSection, *, coordinate: int = 0, returns: bool
     ------
     TypeError, ValueError : arguments that are not allowed, crossings of a line without ``returns``
     """
+    if isinstance(section, SectionDiagram):
+        return _diagram(section, coordinate, ax)
     instance("section", section, PoincareSection)
     plane = section.flow.dim - 1
     coordinate = integer("coordinate", coordinate, high=plane - 1)
@@ -58,6 +66,16 @@ def plot_section(section: PoincareSection, *, coordinate: int = 0, returns: bool
         ax.plot(values[:, coordinate], values[:, other], ".", color=BLUE, markersize=2.0, markeredgewidth=0.0)
         ax.set_xlabel(f"${name}$")
         ax.set_ylabel(f"${_name(section, other)}$")
+    return ax
+
+
+def _diagram(diagram, coordinate, ax):
+    coordinate = integer("coordinate", coordinate, high=diagram.flow.dim - 2)
+    ax = axes_or_new(ax, 3.0)
+    values = diagram.points @ diagram.frame[coordinate]
+    ax.plot(diagram.values, values, ".", color=BLUE, markersize=1.5, markeredgewidth=0.0, rasterized=True)
+    ax.set_xlabel(parameter_label(diagram.path))
+    ax.set_ylabel(f"${_name(diagram, coordinate)}$ at crossings")
     return ax
 
 

@@ -567,7 +567,7 @@ CALLS = {
     ),
     "flow.flow_and_map": lambda t: (
         gt.flow.flow_and_map,
-        {"flow": t.bistable, "step": 1.0, "starts": 2, "t_max": 200.0},
+        {"flow": t.bistable, "step": 1.0, "starts": 2, "t_max": 200.0, "max_steps": 10_000, "progress": None},
     ),
     "flow.homoclinic": lambda t: (
         gt.flow.homoclinic,

@@ -105,7 +105,7 @@ def critical_point(flow: Flow, path: Path, guess: np.ndarray, kind: str, *, step
         if not (np.isfinite(rest).all() and np.isfinite(matrix).all()):
             break
         left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
-        if sizes[-1] < _SINGULAR * sizes[0]:
+        if sizes[-1] <= _SINGULAR * sizes[0]:
             break
         inverse = (right.T / sizes) @ left.T
         change = -inverse @ rest

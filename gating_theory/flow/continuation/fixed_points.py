@@ -307,6 +307,9 @@ def _beginning(flow, path, here):
         _, sizes, right = np.linalg.svd(slopes)
         if np.abs(rest).max() < _ON and sizes[-1] > _NEARLY_SINGULAR:
             return here, [-right[-1], right[-1]]
+        if np.abs(rest).max() < _ON:
+            text = f"continuation: {here[:-1].tolist()} is a fixed point, but so degenerate at {path} = {here[-1]}"
+            raise ConvergenceError(f"{text} that no single curve is found: it may be so at all values of the parameter", here[:-1])
         raise ConvergenceError(
             f"continuation: no fixed point near {here[:-1].tolist()} at {path} = {here[-1]}", here[:-1]
         ) from None

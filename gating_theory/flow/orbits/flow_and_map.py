@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import instance, real
+from ...support.types import Progress as Wanted
 from ..flow import Flow
 from ..limits import LONGEST_STEP
 from .attractors import Attractors, attractors
@@ -77,7 +78,15 @@ class FlowAndMap:
         return "\n".join(lines)
 
 
-def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None = None, t_max: float | None = None) -> FlowAndMap:
+def flow_and_map(
+    flow: Flow,
+    step: float = 1.0,
+    *,
+    starts: npt.ArrayLike | None = None,
+    t_max: float | None = None,
+    max_steps: int = 4_000_000,
+    progress: Wanted = None,
+) -> FlowAndMap:
     """Compare a flow with its Euler map: stability of every fixed point, attractors, periods against steps per turn.
 
     The fixed points are the same. A multiplier is 1 + step lambda, so the map loses every focus before the flow does, and a real
@@ -91,6 +100,7 @@ def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None 
     starts : as for :func:`attractors`
     t_max : float > 0, optional
         As for :func:`attractors`.
+    max_steps, progress : as for :func:`map_attractors`
 
     Returns
     -------
@@ -110,7 +120,7 @@ def flow_and_map(flow: Flow, step: float = 1.0, *, starts: npt.ArrayLike | None 
     close = np.abs(np.abs(multipliers) - 1.0).min(axis=1) < 1e-12 if len(multipliers) else np.zeros(0, dtype=bool)
     map_stable = np.where(close, flow_stable, (np.abs(multipliers) < 1.0).all(axis=1))
     of_flow = attractors(flow, starts, t_max=t_max)
-    of_map = map_attractors(flow, starts, step=step)
+    of_map = map_attractors(flow, starts, step=step, max_steps=max_steps, progress=progress)
     differ = int((flow_stable != map_stable).sum())
     text = (
         f"{len(points)} fixed point{'s' * (len(points) != 1)}, {differ} of them stable in one of flow and map (step {step:g}) only"

@@ -299,15 +299,10 @@ class _Search:
     def middle(self):
         return self.flow.replace(self.path, 0.5 * float(np.sum(self.bracket)))
 
-    def connection(self, ends, kind):
+    def connection(self, ends):
         """A rough connection, the value of the bisection and the width of its last bracket."""
-        found = bisected_connection(self.flow, self.path, self.bracket, ends, self.branches, self.t_max, self.tol)
-        if found is None:
-            low, high = self.bracket
-            raise ValueError(
-                f"bracket must enclose a {kind} parameter, but the manifold has one fate at both ends of {(low, high)}"
-            )
-        guess, _, value, width = found
+        options = self.branches, self.t_max, self.tol
+        guess, _, value, width = bisected_connection(self.flow, self.path, self.bracket, ends, *options)
         return guess, value, width
 
 
@@ -385,7 +380,7 @@ def homoclinic(
         own = one_dimensional(here, start.saddle, start.clock, like=start.vector)
         return own, own
 
-    guess, value, width = search.connection(ends, "homoclinic")
+    guess, value, width = search.connection(ends)
     return _agreed(homoclinic_from(guess, search.path, value), width)
 
 
@@ -446,5 +441,5 @@ def heteroclinic(
         own = [one_dimensional(here, s.saddle, clock, like=s.vector) for s in start]
         return (own[0], own[1]) if clock > 0 else (own[1], own[0])
 
-    guess, value, width = search.connection(ends, "heteroclinic")
+    guess, value, width = search.connection(ends)
     return _agreed(heteroclinic_from(guess, search.path, value), width)

@@ -160,14 +160,14 @@ def bisected_connection(
 
     Returns
     -------
-    None where no branch has two fates, else
     connection : Connection, rough
     branch : 1 or -1
     value, width : float
 
     Raises
     ------
-    ConvergenceError : it does not come near the saddle, or its fate changes although it does not
+    ValueError : no branch has two fates; the text says what each of them does
+    ConvergenceError : its fate changes although it does not come near the saddle
     """
     low, high = bracket
 
@@ -175,18 +175,21 @@ def bisected_connection(
         here = flow.replace(path, value)
         return _fate(here, *ends(here), branch, t_max)[0]
 
-    known = {}
+    reasons = []
     for chosen in branches:
-        try:
-            known = {value: fate(value, chosen) for value in (low, high)}
-        except ConvergenceError:
-            if len(branches) == 1:
-                raise
-            continue
-        if known[low] != known[high]:
+        known, failed = {}, []
+        for value in (low, high):
+            try:
+                known[value] = fate(value, chosen)
+            except ConvergenceError as error:
+                failed.append(f"at {value:g} {error}")
+        if not failed and known[low] != known[high]:
             break
+        reasons.append(f"side {chosen}: {' and '.join(failed) or 'one fate at both ends'}")
     else:
-        return None
+        raise ValueError(
+            f"bracket must enclose a value at which the manifold changes its fate, got {(low, high)}: {'; '.join(reasons)}"
+        )
     first = known[low]
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)

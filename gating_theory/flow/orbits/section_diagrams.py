@@ -18,7 +18,7 @@ from ..flow import Flow
 from ..limits import LONGEST
 from ..line import Line
 from .lyapunov import FlowExponents, lyapunov_spectrum
-from .sections import PoincareSection, poincare_section
+from .sections import PoincareSection, plane_frame, poincare_section
 
 __all__ = ["SectionDiagram", "section_diagram"]
 
@@ -59,6 +59,11 @@ class SectionDiagram:
     def ok(self) -> bool:
         """Whether all crossings were found, and all exponents settled."""
         return self.status.ok
+
+    @property
+    def frame(self) -> np.ndarray:
+        """(dim - 1, dim) array of orthonormal directions in the plane."""
+        return plane_frame(self.normal)
 
     def distinct(self, tol: float = 1e-4) -> np.ndarray:
         """(V,) array of int: how many different crossings there are at each value, the period of a cycle in crossings.

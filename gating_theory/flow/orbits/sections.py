@@ -20,7 +20,7 @@ from ..limits import LONGEST
 from ..program.compiled import compiled_flow
 from .trajectories import advance
 
-__all__ = ["PoincareSection", "poincare_section"]
+__all__ = ["PoincareSection", "plane_frame", "poincare_section"]
 
 #: First step, steps of one call of compiled code, and a component that has run away.
 _FIRST_STEP, _STEPS, _AWAY = 0.05, 5000, 1e6
@@ -30,6 +30,16 @@ _SAMPLES = 200
 
 #: Distance of a crossing from the plane, in units of 1 + |level|.
 _ON_PLANE = 1e-9
+
+
+def plane_frame(normal: np.ndarray) -> np.ndarray:
+    """(dim - 1, dim) array of orthonormal directions in the plane across ``normal``: coordinate axes where it stands across one."""
+    axis = int(np.argmax(np.abs(normal)))
+    others = np.delete(np.eye(len(normal)), axis, axis=0)
+    if abs(normal[axis]) == 1.0:
+        return others
+    columns = np.linalg.qr(np.concatenate([normal[None], others]).T)[0].T[1:]
+    return columns * np.sign(np.sum(columns * others, axis=1))[:, None]
 
 
 @result("flow.PoincareSection")
@@ -76,13 +86,7 @@ class PoincareSection:
     @property
     def frame(self) -> np.ndarray:
         """(dim - 1, dim) array of orthonormal directions in the plane: coordinate axes where the plane stands across one."""
-        d = len(self.normal)
-        axis = int(np.argmax(np.abs(self.normal)))
-        others = np.delete(np.eye(d), axis, axis=0)
-        if abs(self.normal[axis]) == 1.0:
-            return others
-        columns = np.linalg.qr(np.concatenate([self.normal[None], others]).T)[0].T[1:]
-        return columns * np.sign(np.sum(columns * others, axis=1))[:, None]
+        return plane_frame(self.normal)
 
     @property
     def coordinates(self) -> np.ndarray:
