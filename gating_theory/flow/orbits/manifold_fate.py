@@ -187,9 +187,8 @@ def bisected_connection(
             break
         reasons.append(f"side {chosen}: {' and '.join(failed) or 'one fate at both ends'}")
     else:
-        raise ValueError(
-            f"bracket must enclose a value at which the manifold changes its fate, got {(low, high)}: {'; '.join(reasons)}"
-        )
+        text = f"bracket must enclose a value at which the manifold changes its fate, got {(low, high)}"
+        raise ValueError(f"{text}: {'; '.join(reasons)}")
     first = known[low]
     while high - low > tol and low < 0.5 * (low + high) < high:
         value = 0.5 * (low + high)
