@@ -182,5 +182,7 @@ def legend_beside(ax: Axes, handles: list[Any] | None = None, gap: float = 0.01)
 
     ``gap`` is the distance from it in widths of the picture.
     """
-    own = {} if handles is None else {"handles": handles}
-    ax.legend(**own, loc="upper left", bbox_to_anchor=(1.0 + gap, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    if handles is None:  # two pictures on one axes: what both show is named once
+        named = dict(zip(*reversed(ax.get_legend_handles_labels())))
+        handles = list(named.values())
+    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0 + gap, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)

@@ -178,7 +178,8 @@ def report_text(validation: Validation, forms: Sequence[ClosedForm]) -> str:
 
 def save_figure(figure: Figure, path: Path, dpi: int = 160) -> Path:
     """Write a figure as PNG, atomically; the path is returned. ``path`` is a pathlib.Path."""
-    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=dpi))
+    # all of it, also where a legend beside it is wider than there was room
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png", dpi=dpi, bbox_inches="tight"))
     return path
 
 
