@@ -222,8 +222,8 @@ class _Trail:
         self.add(place)
 
     def add(self, place):
-        self.place, stages = place, place.orbit.stages
-        self.rows.append((place.value, place.orbit.period, place.multipliers, stages.min((0, 1)), stages.max((0, 1))))
+        self.place, states = place, place.orbit.stages.reshape(-1, place.flow.dim)
+        self.rows.append((place.value, place.orbit.period, place.multipliers, states.min(axis=0), states.max(axis=0)))
 
     def __len__(self):
         return len(self.rows)
