@@ -233,21 +233,20 @@ def _critical_direction(flow, orbit, turns):
 
     The linear system of the orbit, bordered by a forcing in place of the parameter: at the bifurcation none is needed.
     """
-    _, b, _, D, end = collocation.gauss_scheme(orbit.stages.shape[1])
-    h = np.diff(orbit.mesh)
-    weight = h[:, None, None] * b[None, :, None]
     velocity = flow(orbit.stages)
-    signs = np.where(orbit.mesh[:-1] < 0.5 - 1e-12, 1.0, -1.0) if turns == 2 else np.ones(h.size)
+    _, _, _, D, end = collocation.gauss_scheme(orbit.stages.shape[1])
+    n, m, d = velocity.shape
+    weight = orbit.weights[:, :, None]
+    signs = np.where(orbit.mesh[:-1] < 0.5 - 1e-12, 1.0, -1.0) if turns == 2 else np.ones(n)
     # any direction to begin with: all components alike, and across the velocity
     guess = signs[:, None, None] * (1.0 + np.roll(velocity, 1, axis=-1) / np.abs(velocity).max())
-    n, m, d = velocity.shape
     linear = np.empty((n * m, d * (d + 2)))
     linear[:, :d], linear[:, d:-d] = velocity.reshape(-1, d), flow.jacobian(orbit.stages).reshape(-1, d * d)
     none = np.zeros((2, *velocity.shape)), np.zeros((2, 2)), np.zeros(2)
     for _ in range(_PASSES):
         linear[:, -d:] = guess.reshape(-1, d)
         solved, _, points, stages, _, _ = newton_step(
-            h, orbit.period, D, end, orbit.points, orbit.stages, linear, weight * np.stack([velocity, guess]), *none
+            orbit.lengths, orbit.period, D, end, orbit.points, orbit.stages, linear, weight * np.stack([velocity, guess]), *none
         )
         if not solved:
             raise ConvergenceError("the critical direction of a cycle was not found", orbit.points[0])

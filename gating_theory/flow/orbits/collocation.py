@@ -89,6 +89,11 @@ class Orbit:
     def _values(self):
         return np.concatenate([self.points[:, None, :], self.stages], axis=1)
 
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(n,) array, of the mesh intervals."""
+        return self.mesh[1:] - self.mesh[:-1]
+
     def __call__(self, phase: npt.ArrayLike) -> np.ndarray:
         """States at phases (any shape, taken modulo 1); (..., dim)."""
         phases = np.mod(np.asarray(phase, dtype=float), 1.0)
@@ -113,7 +118,7 @@ class Orbit:
     @cached_property
     def weights(self) -> np.ndarray:
         """(n, m) array, what each stage counts in a time average."""
-        return np.diff(self.mesh)[:, None] * gauss_scheme(self.stages.shape[1])[1]
+        return self.lengths[:, None] * gauss_scheme(self.stages.shape[1])[1]
 
     def defect(self, flow: Flow) -> float:
         """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
@@ -130,7 +135,7 @@ class Orbit:
     def _highest(self):
         """|u^(m+1)|/m! on each interval, (n,), from the jumps of the highest derivative between neighbours; and their lengths."""
         _, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
-        m, h = self.stages.shape[1], np.diff(self.mesh)
+        m, h = self.stages.shape[1], self.lengths
         leading = barycentric @ self._values / h[:, None] ** m
         before = np.arange(-1, len(h) - 1)
         slope = np.abs(leading - leading[before]) / (0.5 * (h + h[before]))[:, None]
@@ -243,7 +248,7 @@ class Plane:
 def _stage_velocity(orbit):
     """du/dphase at the stages."""
     D = gauss_scheme(orbit.stages.shape[1])[3]
-    return D @ orbit._values / np.diff(orbit.mesh)[:, None, None]
+    return D @ orbit._values / orbit.lengths[:, None, None]
 
 
 @overload
@@ -333,7 +338,7 @@ def newton(
         compiled_flow(flow.cell, flow.n_units).argument("linearised"),
         flat,
         rates,
-        np.diff(orbit.mesh),
+        orbit.lengths,
         D,
         end,
         np.ascontiguousarray(orbit.points),

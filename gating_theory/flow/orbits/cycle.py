@@ -246,8 +246,8 @@ def floquet_multipliers(flow: Flow, orbit: collocation.Orbit) -> np.ndarray:
 
 
 def _exp(growth):
-    """exp, inf where it overflows: cycles can repel as strongly as they attract."""
-    with np.errstate(over="ignore"):
+    """exp, 0 where it underflows and inf where it overflows: cycles can repel as strongly as they attract."""
+    with np.errstate(over="ignore", under="ignore"):
         return float(np.exp(growth))
 
 
