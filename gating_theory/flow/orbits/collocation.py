@@ -186,8 +186,7 @@ class Orbit:
 
     def growth(self, flow: Flow) -> float:
         """log of the product of all multipliers: the integral of the divergence over a period [Liouville]."""
-        jacobian = flow.jacobian(self.stages)
-        return self.period * float(self.average(np.trace(jacobian, axis1=-2, axis2=-1)))
+        return self.period * float(np.einsum("jk,jkii->", self.weights, flow.jacobian(self.stages)))
 
 
 def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int = _INTERVALS) -> Orbit:
@@ -321,31 +320,29 @@ def newton(
     from .condensation import CONVERGED, LEFT, SINGULAR, newton_iteration
 
     reference = orbit if reference is None else reference
-    weight = reference.weights[:, :, None]
-    rows, anchors = (weight * _stage_velocity(reference))[None], reference.stages[None]
+    along = anchor = reference.stages
     numbers, corner, held, goal = np.array([orbit.period]), np.zeros((1, 1)), np.zeros(1), np.zeros(1)
     flat, rates = flow.flat, np.zeros(flow.flat.size)
     if path is not None and plane is not None:
         start, rates = flow.parameter(path), flow.rates(path)
         flat = flat - start * rates
         numbers = np.array([orbit.period, start if value is None else value])
-        rows, anchors = np.stack([rows[0], weight * plane.stages]), np.stack([anchors[0], plane.orbit.stages])
+        along, anchor = plane.stages, plane.orbit.stages
         corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
         held, goal = np.array([plane.orbit.period, plane.value]), np.array([0.0, plane.length])
-    _, _, _, D, end = gauss_scheme(orbit.stages.shape[1])
+    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
     longest = max(_LONG_PERIOD, 1e3 * orbit.period)  # gates that are nearly shut make any period
     how, change, points, stages, numbers, transfer, du, dU, dq = newton_iteration(
         compiled_flow(flow.cell, flow.n_units).argument("linearised"),
         flat,
         rates,
         orbit.lengths,
+        b,
         D,
         end,
-        np.ascontiguousarray(orbit.points),
-        np.ascontiguousarray(orbit.stages),
+        *map(np.ascontiguousarray, (orbit.points, orbit.stages)),
         numbers,
-        rows,
-        anchors,
+        *map(np.ascontiguousarray, (reference.points, reference.stages, along, anchor)),
         corner,
         held,
         goal,

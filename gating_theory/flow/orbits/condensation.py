@@ -274,18 +274,47 @@ def newton_step(
 
 
 @_jit
+def _conditions(
+    h: np.ndarray,
+    b: np.ndarray,
+    D: np.ndarray,
+    points: np.ndarray,
+    stages: np.ndarray,
+    along: np.ndarray,
+    anchor: np.ndarray,
+    q: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """``rows`` and ``anchors`` of :func:`newton_step`, with the weights of the time average."""
+    n, m, d = stages.shape
+    rows, anchors = np.empty((q, n, m, d)), np.empty((q, n, m, d))
+    for j in range(n):
+        for k in range(m):
+            for a in range(d):
+                gain = D[k, 0] * points[j, a]
+                for l in range(m):
+                    gain += D[k, l + 1] * stages[j, l, a]
+                rows[0, j, k, a], anchors[0, j, k, a] = b[k] * gain, stages[j, k, a]
+                if q > 1:
+                    rows[1, j, k, a], anchors[1, j, k, a] = h[j] * b[k] * along[j, k, a], anchor[j, k, a]
+    return rows, anchors
+
+
+@_jit
 def newton_iteration(
     linearised: Any,
     flat: np.ndarray,
     rates: np.ndarray,
     h: np.ndarray,
+    b: np.ndarray,
     D: np.ndarray,
     end: np.ndarray,
     points: np.ndarray,
     stages: np.ndarray,
     numbers: np.ndarray,
-    rows: np.ndarray,
-    anchors: np.ndarray,
+    phase_points: np.ndarray,
+    phase_stages: np.ndarray,
+    along: np.ndarray,
+    anchor: np.ndarray,
     corner: np.ndarray,
     held: np.ndarray,
     goal: np.ndarray,
@@ -299,11 +328,12 @@ def newton_iteration(
     ----------
     linearised : pointer, of ``CompiledFlow.argument``
     flat, rates : (P,) arrays, the flow's parameters where the unknown one is 0, and how they change with it
-    h, D, end, points, stages, rows, corner : as for :func:`newton_step`
-    anchors : (q, n, m, d) array
-    numbers : (q,) array, period and parameter to begin with
-    held, goal : (q,) arrays
-        Conditions sum(rows (stages - anchors)) + corner (numbers - held) = goal.
+    h, D, end, points, stages : as for :func:`newton_step`; b : (m,) array, weights of the integral
+    numbers : (q,) array, period and, for q = 2, parameter to begin with
+    phase_points, phase_stages : (n, d) and (n, m, d) arrays, the curve along whose velocity the orbit does not move
+    along, anchor : (n, m, d) arrays, direction and stages of the second condition, read for q = 2
+    corner : (q, q) array, held, goal : (q,) arrays
+        Conditions <velocity, stages - phase_stages> or <along, stages - anchor>, plus corner (numbers - held), = goal.
     tol : float, bound on the last correction
     iterations : int, at most
     longest : float, bound on the period
@@ -318,6 +348,7 @@ def newton_iteration(
     n, m, d = stages.shape
     q = corner.shape[0]
     points, stages, numbers = points.copy(), stages.copy(), numbers.copy()
+    rows, anchors = _conditions(h, b, D, phase_points, phase_stages, along, anchor, q)
     linear, here, below = np.empty((n * m, d * (d + 2))), flat.copy(), np.empty(q)
     transfer, du, dU, dq = np.zeros((n, d, d)), np.zeros((2, n, d)), np.zeros((2, n, m, d)), np.zeros((2, q))
     change, last = np.inf, np.inf
