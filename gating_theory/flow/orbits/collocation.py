@@ -99,8 +99,8 @@ class Orbit:
         phases = np.mod(np.asarray(phase, dtype=float), 1.0)
         flat = phases.ravel()
         nodes, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
-        j = np.clip(np.searchsorted(self.mesh, flat, side="right") - 1, 0, len(self.points) - 1)
-        local = (flat - self.mesh[j]) / (self.mesh[j + 1] - self.mesh[j])
+        j = np.minimum(np.searchsorted(self.mesh, flat, side="right"), len(self.points)) - 1
+        local = (flat - self.mesh[j]) / self.lengths[j]
         gap = local[:, None] - nodes
         gap[np.abs(gap) < 1e-14] = 1e-40  # at a node its own weight outdoes all others
         weight = barycentric / gap
