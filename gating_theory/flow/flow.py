@@ -115,10 +115,9 @@ class Flow:
         if isinstance(input, np.ndarray):
             input.flags.writeable = False
             self._driven = self.flat_with_input(input.ravel())
-        ends = np.cumsum([K * n * n, K * n])
-        matrices, bias, parameters = np.split(flat, ends)
-        self._matrices, self._bias = matrices.reshape(K, n, n), bias.reshape(K, n)
-        self._parameters = parameters.reshape(len(self._cell.parameters), n)
+        weights, fields = K * n * n, K * n * (n + 1)
+        self._matrices, self._bias = flat[:weights].reshape(K, n, n), flat[weights:fields].reshape(K, n)
+        self._parameters = flat[fields:].reshape(len(self._cell.parameters), n)
 
     @classmethod
     def from_network(cls, net: Network) -> Flow:

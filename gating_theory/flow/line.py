@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,19 +111,28 @@ def place_of(argument: str, cell: Cell, n_units: int, path: object) -> int:
     """
     if not isinstance(path, str):
         raise TypeError(f"{argument}: a path must be a str such as 'U_{cell.field_names[0]}[0,1]', got {shown(path)}")
-    match = _ENTRY.fullmatch(path.strip())
-    if match:
-        name, K, n = match["name"], cell.n_fields, n_units
-        indices = [int(i) for i in match["indices"].split(",")]
-        if all(i < n for i in indices):
-            fields, sites = cell.field_names, cell.parameter_names
-            if name.startswith("U_") and name[2:] in fields and len(indices) == 2:
-                return (fields.index(name[2:]) * n + indices[0]) * n + indices[1]
-            if name.startswith("b_") and name[2:] in fields and len(indices) == 1:
-                return K * n * n + fields.index(name[2:]) * n + indices[0]
-            if name in sites and len(indices) == 1:
-                return K * n * (n + 1) + sites.index(name) * n + indices[0]
-    raise ValueError(f"{argument}: a path must be one of {_forms(cell)} with indices below {n_units}, got {shown(path)}")
+    place = _place(path.strip(), cell.field_names, cell.parameter_names, n_units)
+    if place is None:
+        raise ValueError(f"{argument}: a path must be one of {_forms(cell)} with indices below {n_units}, got {shown(path)}")
+    return place
+
+
+@lru_cache(maxsize=256)  # continuation asks for the same one at every step
+def _place(path, fields, sites, n):
+    """The place of an entry, None where there is no such entry."""
+    match = _ENTRY.fullmatch(path)
+    if match is None:
+        return None
+    name, K = match["name"], len(fields)
+    indices = [int(i) for i in match["indices"].split(",")]
+    if all(i < n for i in indices):
+        if name.startswith("U_") and name[2:] in fields and len(indices) == 2:
+            return (fields.index(name[2:]) * n + indices[0]) * n + indices[1]
+        if name.startswith("b_") and name[2:] in fields and len(indices) == 1:
+            return K * n * n + fields.index(name[2:]) * n + indices[0]
+        if name in sites and len(indices) == 1:
+            return K * n * (n + 1) + sites.index(name) * n + indices[0]
+    return None
 
 
 def _forms(cell):
@@ -149,8 +159,6 @@ def resolved(argument: str, cell: Cell, n_units: int, flat: np.ndarray, path: ob
     if isinstance(path, Line):
         path.value(flat)
         return path
-    if isinstance(path, Mapping):
-        return _direction(argument, cell, n_units, flat, path)
     if isinstance(path, str):
         text = path.strip()
         if text == "gain" or text.startswith("gain."):
@@ -159,6 +167,8 @@ def resolved(argument: str, cell: Cell, n_units: int, flat: np.ndarray, path: ob
             return _tie(argument, cell, n_units, flat, text)
         place_of(argument, cell, n_units, text)
         return text
+    if isinstance(path, Mapping):
+        return _direction(argument, cell, n_units, flat, path)
     raise TypeError(f"{argument} must be a str, a mapping from paths to rates, another Flow, or a Line, got {shown(path)}")
 
 

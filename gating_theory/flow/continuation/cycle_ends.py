@@ -30,7 +30,7 @@ LIMITS = ("homoclinic", "heteroclinic", "saddle_node")
 
 def hopf_passed(old: Place, new: Place) -> bool:
     """Whether the branch went through a fixed point: beyond it are the same cycles again, shifted by half a turn."""
-    together = new.orbit.average(np.sum(old.orbit.stages * new.orbit.stages, axis=-1)) - old.mean @ new.mean
+    together = new.orbit.product(old.orbit.stages, new.orbit.stages) - old.mean @ new.mean
     return bool(together <= _POINT**2)
 
 

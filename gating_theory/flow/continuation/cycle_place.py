@@ -73,14 +73,13 @@ class Place:
         return self.orbit.average(self.orbit.stages)
 
     def ahead(self, h: float) -> Place:
-        """The place at length h along the tangent, its tangent in the same sense; ConvergenceError where there is none."""
+        """The place at length h along the tangent, its tangent in the same sense; ConvergenceError where there is none.
+
+        The tangent there solves the linear system in which this one's direction has the projection 1: it needs no turning.
+        """
         orbit, tangent, path = self.orbit, self.tangent, self.path
-        guess = replace(
-            orbit,
-            points=orbit.points + h * tangent.curve.points,
-            stages=orbit.stages + h * tangent.curve.stages,
-            period=orbit.period + h * tangent.period,
-        )
+        points, stages = orbit.points + h * tangent.curve.points, orbit.stages + h * tangent.curve.stages
+        guess = Orbit(orbit.mesh, points, stages, orbit.period + h * tangent.period)
         if guess.period <= 0:
             raise ConvergenceError("the period vanishes", orbit)
         plane = Plane(orbit, self.value, tangent.curve.stages, tangent.period / orbit.period**2, tangent.slope, h)
@@ -88,7 +87,7 @@ class Place:
         new, here, turned = collocation.newton(
             self.flow, guess, path, plane, reference=orbit, tol=_TOL, iterations=10, tangent=True, value=value
         )
-        return Place(here, path, new, turned.reversed() if turned.overlap(tangent) < 0 else turned)
+        return Place(here, path, new, turned)
 
     def at(self, value: float) -> Place:
         """The place of the branch at a value of the parameter, from this one as the guess; its tangent in the same sense."""
@@ -107,7 +106,7 @@ class Place:
 
 def _size(orbit):
     spread = orbit.stages - orbit.average(orbit.stages)
-    return float(np.sqrt(orbit.average(np.sum(spread**2, axis=-1))))
+    return float(np.sqrt(orbit.product(spread, spread)))
 
 
 def at_cycle(flow: Flow, cycle: Cycle, path: Path, direction: int) -> Place:
@@ -172,7 +171,7 @@ def _beside(bifurcation, orbit, unit, length):
         except ConvergenceError:
             length *= 0.5
             continue
-        away = length * new.average(np.sum(tangent.curve.stages * unit.stages, axis=-1))
+        away = length * new.product(tangent.curve.stages, unit.stages)
         return Place(here, bifurcation.path, new, tangent.reversed() if away < 0 else tangent)
     raise ConvergenceError(f"no cycle was found beside the {bifurcation.kind} at {bifurcation.value}", orbit.points[0])
 
@@ -234,17 +233,21 @@ def _critical_direction(flow, orbit, turns):
 
     The linear system of the orbit, bordered by a forcing in place of the parameter: at the bifurcation none is needed.
     """
-    _, b, _, D, end = collocation.gauss_scheme(orbit.stages.shape[1])
-    h = np.diff(orbit.mesh)
-    weight = h[:, None, None] * b[None, :, None]
     velocity = flow(orbit.stages)
-    signs = np.where(orbit.mesh[:-1] < 0.5 - 1e-12, 1.0, -1.0) if turns == 2 else np.ones(h.size)
+    _, _, _, D, end = collocation.gauss_scheme(orbit.stages.shape[1])
+    n, m, d = velocity.shape
+    weight = orbit.weights[:, :, None]
+    signs = np.where(orbit.mesh[:-1] < 0.5 - 1e-12, 1.0, -1.0) if turns == 2 else np.ones(n)
     # any direction to begin with: all components alike, and across the velocity
     guess = signs[:, None, None] * (1.0 + np.roll(velocity, 1, axis=-1) / np.abs(velocity).max())
-    system = (h, orbit.period, D, end, orbit.points, orbit.stages, velocity, flow.jacobian(orbit.stages))
+    linear = np.empty((n * m, d * (d + 2)))
+    linear[:, :d], linear[:, d:-d] = velocity.reshape(-1, d), flow.jacobian(orbit.stages).reshape(-1, d * d)
     none = np.zeros((2, *velocity.shape)), np.zeros((2, 2)), np.zeros(2)
     for _ in range(_PASSES):
-        solved, _, points, stages, _, _ = newton_step(*system, guess, weight * np.stack([velocity, guess]), *none)
+        linear[:, -d:] = guess.reshape(-1, d)
+        solved, _, points, stages, _, _ = newton_step(
+            orbit.lengths, orbit.period, D, end, orbit.points, orbit.stages, linear, weight * np.stack([velocity, guess]), *none
+        )
         if not solved:
             raise ConvergenceError("the critical direction of a cycle was not found", orbit.points[0])
         size = np.sqrt(np.sum(weight * stages[1] ** 2))

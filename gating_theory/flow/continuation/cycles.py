@@ -219,12 +219,14 @@ class _Trail:
     """What a branch keeps of its cycles: parameter, period, multipliers, smallest and largest values."""
 
     def __init__(self, place):
-        self.rows, self.found, self.place, self.asked = [], [], place, -_AGAIN
+        self.rows, self.coordinates, self.found, self.place, self.asked = [], [], [], place, -_AGAIN
         self.add(place)
 
     def add(self, place):
-        self.place, stages = place, place.orbit.stages
-        self.rows.append((place.value, place.orbit.period, place.multipliers, stages.min((0, 1)), stages.max((0, 1))))
+        self.place, states = place, place.orbit.stages.reshape(-1, place.flow.dim)
+        low, high = states.min(axis=0), states.max(axis=0)
+        self.rows.append((place.value, place.orbit.period, place.multipliers, low, high))
+        self.coordinates.append(np.concatenate([[place.value, np.log(place.orbit.period)], low, high]))
 
     def __len__(self):
         return len(self.rows)
@@ -246,15 +248,11 @@ class _Trail:
         """Whether the last step led over the first cycle, in the same sense as the first step led away from it."""
         if len(self) < _CLOSING:
             return False
-        first, second, before, last = (self._coordinates(i) for i in (0, 1, -2, -1))
+        first, second, before, last = (self.coordinates[i] for i in (0, 1, -2, -1))
         step = last - before
         length = np.linalg.norm(step)
         near = max(np.linalg.norm(first - before), np.linalg.norm(last - first)) <= length
         return bool(near and step @ (second - first) > 0)
-
-    def _coordinates(self, i):
-        value, period, _, low, high = self.rows[i]
-        return np.concatenate([[value, np.log(period)], low, high])
 
 
 def _follow(place, tests, course, tell):

@@ -89,28 +89,36 @@ class Orbit:
     def _values(self):
         return np.concatenate([self.points[:, None, :], self.stages], axis=1)
 
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(n,) array, of the mesh intervals."""
+        return self.mesh[1:] - self.mesh[:-1]
+
     def __call__(self, phase: npt.ArrayLike) -> np.ndarray:
         """States at phases (any shape, taken modulo 1); (..., dim)."""
         phases = np.mod(np.asarray(phase, dtype=float), 1.0)
         flat = phases.ravel()
         nodes, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
-        j = np.clip(np.searchsorted(self.mesh, flat, side="right") - 1, 0, len(self.points) - 1)
-        local = (flat - self.mesh[j]) / (self.mesh[j + 1] - self.mesh[j])
+        j = np.minimum(np.searchsorted(self.mesh, flat, side="right"), len(self.points)) - 1
+        local = (flat - self.mesh[j]) / self.lengths[j]
         gap = local[:, None] - nodes
-        exact = np.abs(gap) < 1e-14
-        weight = barycentric / np.where(exact, 1.0, gap)
-        weight = np.where(exact.any(axis=1, keepdims=True), exact.astype(float), weight)
+        gap[np.abs(gap) < 1e-14] = 1e-40  # at a node its own weight outdoes all others
+        weight = barycentric / gap
         weight /= weight.sum(axis=1, keepdims=True)
         return np.einsum("bi,bid->bd", weight, self._values[j]).reshape(*phases.shape, -1)
 
     def average(self, values: np.ndarray) -> np.ndarray:
         """Time average of a function given at the stages, (n, m, ...)."""
-        return np.tensordot(self.weights, values, axes=2)
+        return (self.weights.ravel() @ values.reshape(self.weights.size, -1)).reshape(values.shape[2:])
+
+    def product(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Time average of the scalar product of two curves given at the stages, (n, m, dim)."""
+        return float(np.einsum("jk,jki,jki->", self.weights, one, other))
 
     @cached_property
     def weights(self) -> np.ndarray:
         """(n, m) array, what each stage counts in a time average."""
-        return np.diff(self.mesh)[:, None] * gauss_scheme(self.stages.shape[1])[1]
+        return self.lengths[:, None] * gauss_scheme(self.stages.shape[1])[1]
 
     def defect(self, flow: Flow) -> float:
         """Largest difference between the orbit's velocity and the flow's, relative to the largest speed on it."""
@@ -127,8 +135,8 @@ class Orbit:
     def _highest(self):
         """|u^(m+1)|/m! on each interval, (n,), from the jumps of the highest derivative between neighbours; and their lengths."""
         _, _, barycentric, _, _ = gauss_scheme(self.stages.shape[1])
-        m, h = self.stages.shape[1], np.diff(self.mesh)
-        leading = np.einsum("i,jid->jd", barycentric, self._values) / h[:, None] ** m
+        m, h = self.stages.shape[1], self.lengths
+        leading = barycentric @ self._values / h[:, None] ** m
         before = np.arange(-1, len(h) - 1)
         slope = np.abs(leading - leading[before]) / (0.5 * (h + h[before]))[:, None]
         return (0.5 * (slope + slope[np.arange(1, len(h) + 1) % len(h)])).max(axis=1), h
@@ -172,9 +180,13 @@ class Orbit:
             steps = np.concatenate([pairs, steps[-1:]]) if len(steps) % 2 else pairs
         return steps[0]
 
-    def multiplier_product(self) -> float:
-        """The product of all multipliers, with relative digits however small it is: that of the steps' determinants."""
-        return np.prod(np.linalg.det(self.steps))
+    def log_determinant(self) -> float:
+        """log of the product of all multipliers as the steps have it: it has digits where they resolve the contraction."""
+        return float(np.linalg.slogdet(self.steps)[1].sum())
+
+    def growth(self, flow: Flow) -> float:
+        """log of the product of all multipliers: the integral of the divergence over a period [Liouville]."""
+        return self.period * float(np.einsum("jk,jkii->", self.weights, flow.jacobian(self.stages)))
 
 
 def from_curve(curve: Callable[[np.ndarray], np.ndarray], period: float, n: int = _INTERVALS) -> Orbit:
@@ -213,7 +225,7 @@ class Tangent:
 
     def overlap(self, other: Tangent) -> float:
         """Cosine of the angle with another Tangent on the same mesh."""
-        along = self.curve.average(np.sum(self.curve.stages * other.curve.stages, axis=-1))
+        along = self.curve.product(self.curve.stages, other.curve.stages)
         return float(along + self.period * other.period / self.curve.period**2 + self.slope * other.slope)
 
 
@@ -232,31 +244,10 @@ class Plane:
     length: float
 
 
-class _Linear:
-    """A flow near stages: its velocity, Jacobian and slope by a parameter, without a new Flow for each value of the parameter."""
-
-    def __init__(self, flow, path):
-        self.program, self.flat = compiled_flow(flow.cell, flow.n_units), flow.flat
-        self.rates = None if path is None else np.array(flow.rates(path))
-
-    def __call__(self, stages, moved):
-        n, m, d = stages.shape
-        points = np.ascontiguousarray(stages).reshape(-1, d)
-        velocity, jacobian = np.empty((n * m, d)), np.empty((n * m, d * d))
-        slope, flat = velocity, self.flat
-        if self.rates is not None:
-            flat, slope = flat + moved * self.rates, np.empty((n * m, d))
-            flat.flags.writeable = False  # as those of a Flow are: numba compiles for each kind of array
-            self.program.slope(points, flat, self.rates, slope)
-        self.program.field(points, flat, velocity)
-        self.program.jacobian(points, flat, jacobian)
-        return velocity.reshape(n, m, d), jacobian.reshape(n, m, d, d), slope.reshape(n, m, d)
-
-
 def _stage_velocity(orbit):
     """du/dphase at the stages."""
     D = gauss_scheme(orbit.stages.shape[1])[3]
-    return np.einsum("ki,jid->jkd", D, orbit._values) / np.diff(orbit.mesh)[:, None, None]
+    return D @ orbit._values / orbit.lengths[:, None, None]
 
 
 @overload
@@ -326,52 +317,50 @@ def newton(
     ------
     ConvergenceError : no convergence, or a singular system
     """
-    from .condensation import newton_step
+    from .condensation import CONVERGED, LEFT, SINGULAR, newton_iteration
 
-    _, _, _, D, end = gauss_scheme(orbit.stages.shape[1])
-    h = np.diff(orbit.mesh)
     reference = orbit if reference is None else reference
-    weight = reference.weights[:, :, None]
-    rows, anchors = weight * _stage_velocity(reference)[None], reference.stages[None]
-    corner, below = np.zeros((1, 1)), np.zeros(1)
-    if plane is not None:
-        rows, anchors = np.concatenate([rows, weight * plane.stages[None]]), np.stack([anchors[0], plane.orbit.stages])
+    along = anchor = reference.stages
+    numbers, corner, held, goal = np.array([orbit.period]), np.zeros((1, 1)), np.zeros(1), np.zeros(1)
+    flat, rates = flow.flat, np.zeros(flow.flat.size)
+    if path is not None and plane is not None:
+        start, rates = flow.parameter(path), flow.rates(path)
+        flat = flat - start * rates
+        numbers = np.array([orbit.period, start if value is None else value])
+        along, anchor = plane.stages, plane.orbit.stages
         corner = np.array([[0.0, 0.0], [plane.period, plane.slope]])
-    linear, last = _Linear(flow, path), np.inf
+        held, goal = np.array([plane.orbit.period, plane.value]), np.array([0.0, plane.length])
+    _, b, _, D, end = gauss_scheme(orbit.stages.shape[1])
     longest = max(_LONG_PERIOD, 1e3 * orbit.period)  # gates that are nearly shut make any period
-    start = 0.0 if path is None else flow.parameter(path)
-    value = start if value is None else value
-    for iteration in range(iterations):
-        U, T = orbit.stages, orbit.period
-        if plane is not None:
-            ahead = plane.period * (T - plane.orbit.period) + plane.slope * (value - plane.value)
-            below = np.array([0.0, plane.length - ahead])
-        at_stages = linear(U, value - start)
-        solved, change, du, dU, dq, transfer = newton_step(h, T, D, end, orbit.points, U, *at_stages, rows, anchors, corner, below)
-        if not solved:
-            raise ConvergenceError("closed orbit: the linear system is singular", orbit)
-        change = max(change, abs(dq[0, 0]) / max(1.0, abs(T)))
-        if not np.isfinite(change + dq[0, -1]):
-            raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
-        damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
-        if path is not None:
-            value += damping * float(dq[0, 1])
-        points, stages, period = orbit.points + damping * du[0], U + damping * dU[0], float(T + damping * dq[0, 0])
-        orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
-        if orbit.period <= 0.0 or orbit.period > longest:
-            raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
-        # rounding ends it where the tolerance cannot: no progress at a small correction
-        if change <= tol or (change < 1e-7 and change > 0.3 * last and iteration > 3):
-            break
-        last = change
-    else:
-        raise ConvergenceError(f"closed orbit: no convergence in {iterations} Newton steps (last correction {change:.1e})", orbit)
-    if path is not None:
-        flow = flow.replace(path, value)
+    how, change, points, stages, numbers, transfer, du, dU, dq = newton_iteration(
+        compiled_flow(flow.cell, flow.n_units).argument("linearised"),
+        flat,
+        rates,
+        orbit.lengths,
+        b,
+        D,
+        end,
+        *map(np.ascontiguousarray, (orbit.points, orbit.stages)),
+        numbers,
+        *map(np.ascontiguousarray, (reference.points, reference.stages, along, anchor)),
+        corner,
+        held,
+        goal,
+        tol,
+        iterations,
+        longest,
+    )
+    orbit = Orbit(orbit.mesh, points, stages, float(numbers[0]), transfer, change)
+    if how != CONVERGED:
+        why = f"no convergence in {iterations} Newton steps (last correction {change:.1e})"
+        why = {SINGULAR: "the linear system is singular", LEFT: "Newton's method left all bounds"}.get(how, why)
+        raise ConvergenceError(f"closed orbit: {why}", orbit)
+    if path is not None and plane is not None:
+        flow = flow.replace(path, float(numbers[1]))
     if not tangent:
         return orbit, flow
     period, slope = float(dq[1, 0]), float(dq[1, 1])
-    length = np.sqrt(np.sum(weight * dU[1] ** 2) + (period / T) ** 2 + slope**2)
+    length = np.sqrt(reference.product(dU[1], dU[1]) + (period / orbit.period) ** 2 + slope**2)
     return orbit, flow, Tangent(replace(orbit, points=du[1] / length, stages=dU[1] / length), period / length, slope / length)
 
 
@@ -404,7 +393,7 @@ def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
         finer = orbit.rebuilt(orbit.graded_mesh(n))
         finer, _ = newton(flow, finer)
         change = abs(finer.period - orbit.period)
-        before, after = (np.log(np.abs(np.linalg.det(o.steps))).sum() for o in (orbit, finer))
+        before, after = (o.growth(flow) if flow.dim == 2 else o.log_determinant() for o in (orbit, finer))
         orbit = finer
         if change <= tol * orbit.period and abs(after - before) <= 1e3 * tol * (1.0 + abs(after)):
             return orbit, change

@@ -1,15 +1,26 @@
-"""The linear system of one Newton step of a closed orbit, compiled: stages go interval by interval, then the ring of mesh points.
+"""Newton's method for a closed orbit, compiled: in its linear system stages go interval by interval, then the ring of mesh points.
 
-Nothing here depends on a flow: its values come as arrays, so that numba keeps the compiled code from one process to the next.
+Nothing here depends on a flow: it comes as a pointer, so that numba keeps the compiled code from one process to the next.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from ...support.machine_code import jit
 
-__all__ = ["newton_step"]
+__all__ = ["CONVERGED", "LEFT", "SINGULAR", "UNFINISHED", "newton_iteration", "newton_step"]
+
+#: How Newton's method ends: where it should, at a singular system, out of all bounds, or after the last iteration allowed.
+CONVERGED, SINGULAR, LEFT, UNFINISHED = 0, 1, 2, 3
+
+#: Correction below which rounding ends the iteration where the tolerance cannot: no progress by this factor, after so many steps.
+_SMALL, _PROGRESS, _EARLIEST = 1e-7, 0.3, 3
+
+#: The largest correction that is made in full, in units of the state.
+_LARGEST = 0.5
 
 _jit = jit(nogil=True, error_model="numpy")
 
@@ -92,9 +103,7 @@ def newton_step(
     end: np.ndarray,
     points: np.ndarray,
     stages: np.ndarray,
-    velocity: np.ndarray,
-    jacobian: np.ndarray,
-    slope: np.ndarray,
+    linear: np.ndarray,
     rows: np.ndarray,
     anchors: np.ndarray,
     corner: np.ndarray,
@@ -107,8 +116,8 @@ def newton_step(
     h : (n,) array, lengths of the mesh intervals; period : float
     D, end : derivative and end value of the collocation polynomial, as in ``gauss_scheme``
     points : (n, d) array, stages : (n, m, d) array, the orbit
-    velocity : (n, m, d) array, jacobian : (n, m, d, d) array, slope : (n, m, d) array of the flow at the stages
-        ``slope`` by the parameter; read where there are two conditions.
+    linear : (n m, d (d + 2)) array, the flow at the stages: its velocity, its Jacobian row by row, its slope by the parameter
+        The slope is read where there are two conditions.
     rows, anchors : (q, n, m, d) arrays, corner : (q, q) array, below : (q,) array
         Conditions sum(rows (stages + dU - anchors)) + corner (dT, dp) = below, for q = 1 or 2 unknown numbers.
 
@@ -121,7 +130,7 @@ def newton_step(
     transfer : (n, d, d) array, derivatives of the orbit across each interval
     """
     n, m, d = stages.shape
-    q = corner.shape[0]
+    q, slope = corner.shape[0], d + d * d
     size, wide = m * d, 1 + d + q
     A = np.empty((size, size + wide))
     S = np.empty((n, size, wide))
@@ -136,6 +145,7 @@ def newton_step(
     # --- stages: what they are at given points, period and parameter
     for j in range(n):
         for k in range(m):
+            at = linear[j * m + k]
             for a in range(d):
                 row = k * d + a
                 for c in range(size + wide):
@@ -143,15 +153,15 @@ def newton_step(
                 for l in range(m):
                     A[row, l * d + a] = D[k, l + 1]
                 for b in range(d):
-                    A[row, k * d + b] -= period * h[j] * jacobian[j, k, a, b]
+                    A[row, k * d + b] -= period * h[j] * at[d + a * d + b]
                 defect = D[k, 0] * points[j, a]
                 for l in range(m):
                     defect += D[k, l + 1] * stages[j, l, a]
-                A[row, size] = period * h[j] * velocity[j, k, a] - defect
+                A[row, size] = period * h[j] * at[a] - defect
                 A[row, size + 1 + a] = -D[k, 0]
-                A[row, size + 1 + d] = h[j] * velocity[j, k, a]
+                A[row, size + 1 + d] = h[j] * at[a]
                 if q > 1:
-                    A[row, size + 2 + d] = period * h[j] * slope[j, k, a]
+                    A[row, size + 2 + d] = period * h[j] * at[slope + a]
         if not _solve_in_place(A, size):
             return failed
         for row in range(size):
@@ -261,3 +271,115 @@ def newton_step(
             for k in range(m):
                 change = max(change, abs(dU[0, j, k, a]))
     return True, change if np.isfinite(du[0].sum() + dU[0].sum()) else np.inf, du, dU, dq, transfer
+
+
+@_jit
+def _conditions(
+    h: np.ndarray,
+    b: np.ndarray,
+    D: np.ndarray,
+    points: np.ndarray,
+    stages: np.ndarray,
+    along: np.ndarray,
+    anchor: np.ndarray,
+    q: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """``rows`` and ``anchors`` of :func:`newton_step`, with the weights of the time average."""
+    n, m, d = stages.shape
+    rows, anchors = np.empty((q, n, m, d)), np.empty((q, n, m, d))
+    for j in range(n):
+        for k in range(m):
+            for a in range(d):
+                gain = D[k, 0] * points[j, a]
+                for l in range(m):
+                    gain += D[k, l + 1] * stages[j, l, a]
+                rows[0, j, k, a], anchors[0, j, k, a] = b[k] * gain, stages[j, k, a]
+                if q > 1:
+                    rows[1, j, k, a], anchors[1, j, k, a] = h[j] * b[k] * along[j, k, a], anchor[j, k, a]
+    return rows, anchors
+
+
+@_jit
+def newton_iteration(
+    linearised: Any,
+    flat: np.ndarray,
+    rates: np.ndarray,
+    h: np.ndarray,
+    b: np.ndarray,
+    D: np.ndarray,
+    end: np.ndarray,
+    points: np.ndarray,
+    stages: np.ndarray,
+    numbers: np.ndarray,
+    phase_points: np.ndarray,
+    phase_stages: np.ndarray,
+    along: np.ndarray,
+    anchor: np.ndarray,
+    corner: np.ndarray,
+    held: np.ndarray,
+    goal: np.ndarray,
+    tol: float,
+    iterations: int,
+    longest: float,
+) -> tuple[int, float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Newton's method for a closed orbit on a fixed mesh.
+
+    Parameters
+    ----------
+    linearised : pointer, of ``CompiledFlow.argument``
+    flat, rates : (P,) arrays, the flow's parameters where the unknown one is 0, and how they change with it
+    h, D, end, points, stages : as for :func:`newton_step`; b : (m,) array, weights of the integral
+    numbers : (q,) array, period and, for q = 2, parameter to begin with
+    phase_points, phase_stages : (n, d) and (n, m, d) arrays, the curve along whose velocity the orbit does not move
+    along, anchor : (n, m, d) arrays, direction and stages of the second condition, read for q = 2
+    corner : (q, q) array, held, goal : (q,) arrays
+        Conditions <velocity, stages - phase_stages> or <along, stages - anchor>, plus corner (numbers - held), = goal.
+    tol : float, bound on the last correction
+    iterations : int, at most
+    longest : float, bound on the period
+
+    Returns
+    -------
+    how : int, CONVERGED, SINGULAR, LEFT or UNFINISHED
+    change : float, the last correction
+    points, stages, numbers : the orbit it came to
+    transfer, du, dU, dq : as from :func:`newton_step`, before the last correction
+    """
+    n, m, d = stages.shape
+    q = corner.shape[0]
+    points, stages, numbers = points.copy(), stages.copy(), numbers.copy()
+    rows, anchors = _conditions(h, b, D, phase_points, phase_stages, along, anchor, q)
+    linear, here, below = np.empty((n * m, d * (d + 2))), flat.copy(), np.empty(q)
+    transfer, du, dU, dq = np.zeros((n, d, d)), np.zeros((2, n, d)), np.zeros((2, n, m, d)), np.zeros((2, q))
+    change, last = np.inf, np.inf
+    for iteration in range(iterations):
+        if q > 1:
+            for c in range(flat.size):
+                here[c] = flat[c] + numbers[1] * rates[c]
+        linearised(stages.reshape(n * m, d), here, rates, linear)
+        for i in range(q):
+            below[i] = goal[i]
+            for p in range(q):
+                below[i] -= corner[i, p] * (numbers[p] - held[p])
+        solved, change, du, dU, dq, transfer = newton_step(
+            h, numbers[0], D, end, points, stages, linear, rows, anchors, corner, below
+        )
+        if not solved:
+            return SINGULAR, change, points, stages, numbers, transfer, du, dU, dq
+        change = max(change, abs(dq[0, 0]) / max(1.0, abs(numbers[0])))
+        if not np.isfinite(change + dq[0].sum()):
+            return LEFT, change, points, stages, numbers, transfer, du, dU, dq
+        damping = _LARGEST / change if change > _LARGEST else 1.0
+        for j in range(n):
+            for a in range(d):
+                points[j, a] += damping * du[0, j, a]
+                for k in range(m):
+                    stages[j, k, a] += damping * dU[0, j, k, a]
+        for p in range(q):
+            numbers[p] += damping * dq[0, p]
+        if not 0.0 < numbers[0] <= longest:
+            return LEFT, change, points, stages, numbers, transfer, du, dU, dq
+        if change <= tol or (change < _SMALL and change > _PROGRESS * last and iteration > _EARLIEST):
+            return CONVERGED, change, points, stages, numbers, transfer, du, dU, dq
+        last = change
+    return UNFINISHED, change, points, stages, numbers, transfer, du, dU, dq

@@ -26,7 +26,8 @@ __all__ = ["Cycle", "cycle_from_orbit", "fastest_state", "find_cycle", "floquet_
 #: Extent (largest range of a coordinate) below which a closed orbit counts as a point.
 _POINT = 1e-5
 
-#: Distance of the trivial multiplier from 1 above which the others are said to have few digits.
+#: Distance of the trivial multiplier from 1, and relative error of the logarithm of their product, above which the others are said
+#: to have few digits.
 _DRIFT = 1e-6
 
 #: A state this far out (largest component) will not come back.
@@ -56,18 +57,20 @@ class Cycle:
     period_error : float
         Change of the period with the last refinement of the mesh; the error is smaller.
     multipliers : (dim - 1,) complex array
-        Floquet multipliers without the trivial 1, largest modulus first. In two dimensions the only one is the product of the
-        determinants of all collocation steps, which keeps relative digits however small it is; in more dimensions multipliers below
-        1e-13 of the largest are rounding.
+        Floquet multipliers without the trivial 1, largest modulus first. In two dimensions the only one is ``liouville``; 0 where
+        that underflows (below 1e-323) and inf where it overflows, ``exponents`` has its logarithm. In more dimensions they come
+        from the collocation steps, and those below 1e-13 of the largest, the trivial one among them, are rounding.
     trivial : float
         What the multiplier 1 came out as: drifts from 1 for long periods (and means nothing beside a homoclinic orbit, where
         products of collocation steps grow by many orders of magnitude on the way).
     liouville : float
-        exp of the integrated divergence of the flow, which is the product of all multipliers: an independent check.
+        exp of the integrated divergence of the flow, which is the product of all multipliers; in more than two dimensions an
+        independent check of them.
     orbit : collocation.Orbit
     status : Status
-        "converged", or "few_digits": converged, but the trivial multiplier came out far from 1 (dim > 2 only), and the others have
-        no more digits than it has; not ok.
+        "converged", or "few_digits" (dim > 2 only): converged, but the trivial multiplier came out far from 1, and the others have
+        no more digits than it has; or the logarithm of the product of all is not that of the divergence to 1e-6: the small ones
+        are rounding, or the contraction in a collocation step is too strong for it; not ok.
         "followed": the loop of a trajectory that contracts more than e^25 in a turn, where Newton's method failed: its period has
         the digits of the trajectory; not ok.
     """
@@ -126,7 +129,13 @@ class Cycle:
 
     @property
     def exponents(self) -> np.ndarray:
-        """(dim - 1,) array, Floquet exponents log|multiplier| / period, per unit time."""
+        """(dim - 1,) array, Floquet exponents log|multiplier| / period, per unit time.
+
+        In two dimensions the mean divergence of the flow: finite even where the multiplier underflows. In more, -inf for a
+        multiplier that came out as 0.
+        """
+        if self.flow.dim == 2:
+            return np.array([self.orbit.growth(self.flow) / self.period])
         with np.errstate(divide="ignore"):
             return np.log(np.abs(self.multipliers)) / self.period
 
@@ -223,8 +232,8 @@ def _covering(orbit, extent):
 def floquet_multipliers(flow: Flow, orbit: collocation.Orbit) -> np.ndarray:
     """The multipliers of a solved orbit without the trivial one, largest modulus first; (dim - 1,) complex array.
 
-    In two dimensions: the product of the determinants of all steps. In more: the eigenvalues of the monodromy matrix across the
-    velocity, which it maps onto itself; so the trivial one never has to be told from another one near 1.
+    In two dimensions: exp of the integrated divergence, which may underflow to 0. In more: the eigenvalues of the monodromy matrix
+    across the velocity, which it maps onto itself; so the trivial one never has to be told from another one near 1.
 
     Parameters
     ----------
@@ -232,9 +241,15 @@ def floquet_multipliers(flow: Flow, orbit: collocation.Orbit) -> np.ndarray:
     orbit : collocation.Orbit, solved
     """
     if flow.dim == 2:
-        return np.array([orbit.multiplier_product()], dtype=complex)
+        return np.array([_exp(orbit.growth(flow))], dtype=complex)
     values = np.linalg.eigvals(_from_velocity(flow, orbit)[1:, 1:]).astype(complex)
     return values[np.argsort(-np.abs(values))]
+
+
+def _exp(growth):
+    """exp, 0 where it underflows and inf where it overflows: cycles can repel as strongly as they attract."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.exp(growth))
 
 
 def _from_velocity(flow, orbit):
@@ -244,7 +259,7 @@ def _from_velocity(flow, orbit):
 
 
 def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
-    """The Cycle of a solved orbit: its multipliers, and the checks on them.
+    """The Cycle of a solved orbit: its multipliers, and in more than two dimensions the checks on them.
 
     Parameters
     ----------
@@ -255,12 +270,23 @@ def measured_cycle(flow: Flow, orbit: collocation.Orbit, error: float) -> Cycle:
     multipliers = floquet_multipliers(flow, orbit)
     M = _from_velocity(flow, orbit)
     trivial = float(np.trace(M) - multipliers[0].real) if flow.dim == 2 else float(M[0, 0])
-    growth = orbit.period * orbit.average(np.trace(flow.jacobian(orbit.stages), axis1=-2, axis2=-1))
-    status = Status("converged")
-    if flow.dim > 2 and abs(trivial - 1.0) > _DRIFT:
+    growth = orbit.growth(flow)
+    return Cycle(flow, orbit.period, error, multipliers, trivial, _exp(growth), orbit, _digits(multipliers, trivial, growth))
+
+
+def _digits(multipliers, trivial, growth):
+    """The Status of a converged cycle: whether its multipliers are to be trusted; one alone is that of the divergence."""
+    if len(multipliers) == 1:
+        return Status("converged")
+    if abs(trivial - 1.0) > _DRIFT:
         text = f"converged; the trivial multiplier came out as {trivial:.8g}: the others have no more digits than that"
-        status = Status("few_digits", text, ok=False)
-    return Cycle(flow, orbit.period, error, multipliers, trivial, float(np.exp(growth)), orbit, status)
+        return Status("few_digits", text, ok=False)
+    with np.errstate(divide="ignore"):
+        product = float(np.log(np.abs(multipliers)).sum())
+    if not abs(product - growth) <= _DRIFT * (1.0 + abs(growth)):
+        text = f"converged; the product of all multipliers came out as e^{product:.6g}, by the divergence it is e^{growth:.6g}"
+        return Status("few_digits", f"{text}: the small ones have no digits", ok=False)
+    return Status("converged")
 
 
 class _Loop:

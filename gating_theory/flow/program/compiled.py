@@ -109,10 +109,18 @@ _OUTPUTS: dict[str, Callable[[NetworkTape], list[int | None]]] = {
     "field": lambda w: w.flow(slopes=False)[0],
     "jacobian": lambda w: [v for row in w.flow()[1] for v in row],
     "slope": lambda w: w.tape.rates(w.flow(slopes=False)[0]),
+    "linearised": lambda w: _linearised(w, *w.flow()),
     "fixed_state": lambda w: w.fixed_state(range(w.cell.n_state))[0],
 }
 #: What each function takes.
-_ARGUMENTS: dict[str, tuple[str, ...]] = dict.fromkeys(_OUTPUTS, ("points", "p", "out")) | {"slope": ("points", "p", "q", "out")}
+_ARGUMENTS: dict[str, tuple[str, ...]] = dict.fromkeys(_OUTPUTS, ("points", "p", "out")) | dict.fromkeys(
+    ("slope", "linearised"), ("points", "p", "q", "out")
+)
+
+
+def _linearised(writer, field, jacobian):
+    """Field, Jacobian and slope by the parameters in one program, so that what they have in common is evaluated once."""
+    return [*field, *(v for row in jacobian for v in row), *writer.tape.rates(field)]
 
 
 class CompiledFlow:
@@ -165,7 +173,8 @@ class CompiledFlow:
 
         Parameters
         ----------
-        name : "field", "jacobian", "slope" or "fixed_state"
+        name : "field", "jacobian", "slope", "fixed_state", or "linearised"
+            The last one: (points, p, q, out), field, Jacobian row by row and slope at the rates q, out (B, dim (dim + 2)).
         """
         return self._function(name, pointer=True)
 

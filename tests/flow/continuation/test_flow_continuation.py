@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from gating_theory.flow import GRUFlow, continue_cycle, continue_fixed_point, find_cycle, normal_form, other_branch
+from gating_theory.flow.orbits.collocation import from_curve
+from gating_theory.flow.orbits.cycle import cycle_from_orbit
 
 
 def rotation(k, alpha):
@@ -144,7 +146,6 @@ class TestFamily:
         assert (~branch.stable).any()
 
 
-@pytest.mark.slow
 def test_lyapunov_coefficient_predicts_the_amplitude_with_quadratic_terms():
     # r^2 = -Re(lambda) / (l_1 omega) for a generic Hopf point, against the cycle itself
     flow = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.66324024354])
@@ -155,7 +156,10 @@ def test_lyapunov_coefficient_predicts_the_amplitude_with_quadratic_terms():
     state = min((p.state for p in below.fixed_points()), key=lambda x: abs(x[0] + 0.3333))
     values, vectors = np.linalg.eig(below.jacobian(state))
     i = int(np.argmax(values.imag))
-    cycle = find_cycle(below, state + [0.02, 0.0], transient=20000.0)
+    # from a circle four times too large: a trajectory would take 1e5 units of time to come in
+    circle = from_curve(lambda t: state + 0.04 * (np.exp(1j * values[i].imag * t)[..., None] * vectors[:, i]).real, 6.8)
+    cycle = cycle_from_orbit(below, circle)
+    assert cycle.stable
     left, rows = np.linalg.eig(below.jacobian(state).T)
     q = vectors[:, i]
     p = rows[:, int(np.argmin(np.abs(left - values[i].conj())))]

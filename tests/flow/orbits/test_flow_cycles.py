@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 
 from gating_theory import ConvergenceError
 from gating_theory.flow import GRUFlow, attractors, basins, cycles, find_cycle
@@ -33,7 +34,8 @@ def check_by_integration(cycle, rel=1e-8):
     # the trapezoidal rule over a period converges faster than any power
     integral = cycle.period * divergence[:-1].mean()
     assert np.log(np.prod(cycle.multipliers).real) == pytest.approx(integral, rel=1e-6, abs=1e-6)
-    assert cycle.liouville == pytest.approx(np.prod(cycle.multipliers).real, rel=1e-6)
+    assert np.sum(cycle.exponents) * cycle.period == pytest.approx(integral, rel=1e-6, abs=1e-6)
+    assert cycle.liouville == pytest.approx(np.exp(integral), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,39 @@ def test_stable_cycles_to_the_digits_known(flow, start, period, multiplier):
         assert cycle.multipliers[0].real == pytest.approx(multiplier, rel=2e-3 if multiplier in (6.98e-5, 0.582, 0.698) else 3e-6)
     assert cycle.trivial == pytest.approx(1.0, abs=1e-6)
     check_by_integration(cycle, 1e-7)
+
+
+def log_product(cycle):
+    """log of the product of all multipliers: the divergence, which LSODA integrates along with the trajectory."""
+    flow, d = cycle.flow, cycle.flow.dim
+
+    def extended(_, state):
+        return np.append(flow(state[:d]), np.trace(flow.jacobian(state[:d])))
+
+    run = solve_ivp(extended, (0.0, cycle.period), np.append(cycle.point, 0.0), method="LSODA", rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(run.y[:d, -1], cycle.point, atol=1e-7)  # LSODA is off by 2e-9 to 1e-8
+    return run.y[d, -1]
+
+
+@pytest.mark.parametrize("shut, low, high", [(7.0, -214.0, -213.0), (9.0, -1488.0, -1487.0)])
+def test_the_multiplier_of_a_strong_contraction_is_that_of_the_divergence(shut, low, high):
+    cycle = find_cycle(GRUFlow(U_h=[[3, -3], [3, 3]], b_z=[shut, 0]), [0.3, 0.1], max_period=1e4)
+    total = log_product(cycle)
+    assert low < total < high
+    assert cycle.exponents == pytest.approx([total / cycle.period], rel=1e-7)
+    # below 1e-323 nothing is left of it
+    assert cycle.multipliers[0] == pytest.approx(np.exp(total), rel=1e-6) and cycle.ok
+    assert (cycle.multipliers[0] == 0.0) == (shut == 9.0)
+
+
+@pytest.mark.parametrize("shut, ok", [(1.0, True), (5.0, False), (7.0, False)])
+def test_multipliers_that_are_rounding_are_said_to_have_few_digits(shut, ok):
+    # a third unit apart from the others: its exponent is its own slope at rest, with both gates half open
+    cycle = find_cycle(GRUFlow(U_h=[[3, -3, 0], [3, 3, 0], [0, 0, 0.5]], b_z=[shut, 0, 0]), [0.3, 0.1, 0.2])
+    pair = find_cycle(GRUFlow(U_h=[[3, -3], [3, 3]], b_z=[shut, 0]), [0.3, 0.1])
+    expected = np.sort([pair.exponents[0], 0.5 * (0.5 * 0.5 - 1.0)])
+    assert cycle.ok == ok and (cycle.status.code == "converged") == ok
+    assert (np.sort(cycle.exponents) == pytest.approx(expected, rel=1e-6)) == ok
 
 
 def test_the_known_point_is_on_the_cycle():
