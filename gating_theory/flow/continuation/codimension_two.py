@@ -89,7 +89,7 @@ CONTINUED = {
     "neimark_sacker": ("neimark_sacker",),
     "cusp": ("fold",),
     "bogdanov_takens": ("hopf", "fold", "pitchfork", "transcritical"),
-    "bautin": ("hopf",),
+    "bautin": ("hopf", "cycle_fold"),
     "fold_hopf": ("hopf", "fold", "pitchfork", "transcritical"),
     "hopf_hopf": (),
     "neutral_saddle": (),
