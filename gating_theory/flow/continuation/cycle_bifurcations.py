@@ -120,13 +120,13 @@ def _root(place, h, kind):
     return length, places[length] if length in places else place.ahead(length)
 
 
-def is_critical(kind: str, multipliers: np.ndarray) -> bool:
+def is_critical(kind: str, multipliers: np.ndarray, within: float = _CRITICAL) -> bool:
     """Whether a multiplier is where the bifurcation has it: elsewhere the test function changed its sign by rounding."""
     if kind == "torus":
         turning = multipliers[multipliers.imag > _REAL]
-        return bool(turning.size) and bool(np.abs(np.abs(turning) - 1.0).min() < _CRITICAL)
+        return bool(turning.size) and bool(np.abs(np.abs(turning) - 1.0).min() < within)
     critical = -1.0 if kind == "period_doubling" else 1.0
-    return bool(np.abs(multipliers - critical).min() < _CRITICAL)
+    return bool(np.abs(multipliers - critical).min() < within)
 
 
 def _bifurcation(kind, coarse, fine):

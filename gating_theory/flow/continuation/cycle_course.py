@@ -1,14 +1,14 @@
 """The course of a curve of bifurcations of cycles through the plane of two parameters, up to where it ends [JSP].
 
 Cycles near one of the curve are counted by two numbers: the length s along the family of cycles that lies on a line of parameters
-across the curve, and the distance w of that line along the curve. The condition of the bifurcation is one equation for s and w. Both
-stay regular where the curve in the plane has a cusp.
+across the curve, and the distance w of that line along the curve. The condition of the bifurcation is one equation for s and w.
+Both stay regular where the curve in the plane has a cusp.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..orbits import collocation
 from ..orbits.collocation import Plane
 from .bifurcation import Bifurcation
 from .codimension_two import Codim2Point
+from .curve import sign_change
 from .cycle_bifurcations import cycle_tests, is_critical
 from .cycle_ends import hopf_beside, hopf_passed, together
 from .cycle_place import LOCAL_ERROR, Place, at_bautin, at_cycle, at_fold
@@ -49,8 +50,18 @@ _FIRST, _SHORTEST, _GROWTH = 0.2, 1e-6, 1.4
 #: Cosine of the angle between neighbouring tangents below which a step is halved, and distance of a point, in steps.
 _SHARP, _FAR = 0.9, 1.5
 
-#: How far a start may be off the curve.
-_OFF = 1e-4
+#: How far a bifurcation may be off the curve, and a small cycle beside a Bautin point, where the curve is guessed.
+_OFF, _GUESSED = 1e-4, 0.05
+
+#: Distance of a multiplier from 1 or -1 on the curve; those of long cycles have few digits.
+_CRITICAL = 1e-2
+
+#: Change of the parameters in one step, in units of the bounds, below which they stand still, and growth of the period meanwhile
+#: that shows that it has no end.
+_STANDS, _LONGER = 1e-8, 1e-3
+
+#: Slope of the condition below which rounding hides where it vanishes.
+_FLAT = 1e-7
 
 #: Points before a curve can close on itself.
 _CLOSING = 10
@@ -88,11 +99,12 @@ class OnCycles:
 
 @dataclass
 class Side:
-    """What was met on one side of a start: points, those of codimension two, the end."""
+    """What was met on one side of a start: points, those of codimension two, words on those that were not found, the end."""
 
     passed: list[OnCycles]
     found: list[Codim2Point]
     end: Status
+    missed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -282,7 +294,7 @@ class CycleCourse:
         """The point of the curve on a finer mesh, and how far across the curve it moved; ``onto(chart)`` finds it anew."""
         fine = replace(chart, place=self._based(place, chart.along, int(_FINER * len(place.orbit.points))))
         there = (self._at_length(fine, 0.0) if onto is None else onto(fine))[1]
-        if not is_critical(self.kind, there.multipliers):
+        if not is_critical(self.kind, there.multipliers, _CRITICAL):
             raise ConvergenceError("no multiplier is critical", place.orbit)
         values = self._values(there.flow)
         across = _turned(chart.onward)
@@ -302,7 +314,7 @@ class CycleCourse:
                 place = self._first(start, along)
                 chart = self._chart(place, along)
                 x, place = self._at_length(chart, 0.0)
-                if np.abs(x).max() > _OFF:
+                if np.abs(x).max() > (_GUESSED if isinstance(start, Codim2Point) else _OFF):
                     raise ConvergenceError("another curve", place.orbit)
                 place = self._based(place, chart.onward, self._intervals(place))
                 charts.append((chart.onward @ along, self._chart(place, chart.onward)))
@@ -360,10 +372,16 @@ class CycleCourse:
                 side.passed.append(side.passed[0])
                 side.end = Status("closed", "closed on itself")
                 break
+            if chart.direction[1] * following.direction[1] < 0.0:
+                self._cusp(side, chart, h)
             side.passed.append(point)
             self.tell(1)
-            if point.period > self.max_period:
-                side.end = Status("period", f"the period reaches {point.period:.6g} at {self._words(point.values)}")
+            if point.period > self.max_period or self._stands(*side.passed[-2:]):
+                side.end = Status("period", f"the period reaches {point.period:.6g} at {self._words(point.values)}, and grows")
+                break
+            if np.linalg.norm(following.gradient) < _FLAT:
+                words = f"from period {point.period:.6g} on, at {self._words(point.values)}"
+                side.end = Status("flat", f"{words}, cycles of all periods have the same parameters to rounding")
                 break
             chart, h = following, min(_GROWTH * h, longest)
         return side
@@ -375,6 +393,10 @@ class CycleCourse:
     def _words(self, values):
         return ", ".join(f"{path} = {value:.6g}" for path, value in zip(self.paths, values))
 
+    def _stands(self, before, point):
+        """Whether the period alone goes on growing."""
+        return np.abs((point.values - before.values) / self._width).max() < _STANDS and point.period > (1 + _LONGER) * before.period
+
     def _closes(self, passed, point):
         if len(passed) < _CLOSING:
             return False
@@ -384,6 +406,29 @@ class CycleCourse:
         step = new - last
         near = max(np.linalg.norm(first - last), np.linalg.norm(new - first)) <= np.linalg.norm(step)
         return bool(near and step @ (second - first) > 0.0)
+
+    def _cusp(self, side, chart, h):
+        """The point between two neighbours at which the curve has a cusp in the plane: there the condition has no slope by s."""
+        if self.kind != "cycle_fold":
+            return
+        known = {}
+
+        def slope(length):
+            x, place = self._at_length(chart, length)
+            known[length] = place
+            e = np.array([_DIFFERENCE * min(1.0, place.size), 0.0])
+            return np.subtract(*(self._condition(self._cycle(chart, x + step), chart.place) for step in (e, -e)))
+
+        try:
+            place = known[sign_change(slope, h, xtol=1e-12)]
+            # what the curve is at right angles to is its direction in (s, w)
+            at = self._checked(replace(chart, place=place, direction=np.eye(2)[0], gradient=chart.gradient), place)
+        except (ConvergenceError, KeyError):
+            words = f"a cusp near {self._words(self._values(chart.place.flow))} is not located"
+            side.missed.append(words)
+            return
+        side.passed.append(at)
+        side.found.append(Codim2Point("cycle_cusp", self.paths, at.values, at.state, self._at(at.values), 1.0, {}, at.error))
 
     # --- ends
 
@@ -402,7 +447,8 @@ class CycleCourse:
         if before == edge:
             return
         x, place = self._on_bound(chart, x * (edge - before) / (beyond - before), i, edge)
-        side.passed.append(self._checked(chart, place, lambda fine: self._on_bound(fine, np.zeros(2), i, edge)))
+        point = self._checked(chart, place, lambda fine: self._on_bound(fine, np.zeros(2), i, edge))
+        side.passed.append(replace(point, values=np.where(np.arange(2) == i, edge, point.values)))  # but for rounding it is there
 
     def _shrunk(self, side, place):
         """The end at a Bautin point, where the cycles shrink to a fixed point."""

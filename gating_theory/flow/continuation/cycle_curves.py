@@ -23,7 +23,7 @@ __all__ = ["CYCLE_KINDS", "CycleCurve", "follow_cycles"]
 CYCLE_KINDS = ("cycle_fold", "period_doubling")
 
 #: How an end of a curve is rated where the two differ: the worst first.
-_ENDS = ("lost", "points", "period", "closed", "bounds", "hopf", "bautin")
+_ENDS = ("lost", "unlocated", "points", "period", "flat", "closed", "bounds", "hopf", "bautin")
 
 
 @result("flow.CycleCurve")
@@ -41,12 +41,15 @@ class CycleCurve:
     states : (n, dim) array, a state on each cycle
     low, high : (n, dim) arrays, smallest and largest value of each coordinate on the cycle
     errors : (n,) array, of the values: how far a finer mesh moved the point
-    points : list of Codim2Point, in the order of the curve: Bautin points at which it ends
+    points : list of Codim2Point, in the order of the curve
+        Of cycle folds: "cycle_cusp", and "bautin" where the curve ends.
     flow : Flow at the start
     status : Status
         Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bautin" (cycles shrink to a fixed
-        point), "hopf" (they do so elsewhere), "period" (``max_period`` is reached: on the way to a connecting orbit, or slow),
-        "points" (``max_points``), "lost" (Newton's method fails). ok but for the last two.
+        point), "hopf" (they do so elsewhere), "period" (``max_period`` is reached, or the period grows while the parameters stand
+        still), "flat" (cycles of all periods have the same parameters to rounding, as beside a homoclinic orbit of a neutral
+        saddle, where curves of folds end), "points" (``max_points``), "unlocated" (a cusp is passed and not found), "lost"
+        (Newton's method fails). ok but for the last three.
     """
 
     kind: str
@@ -85,7 +88,8 @@ class CycleCurve:
     def __str__(self) -> str:
         where = ", ".join(f"{p} in [{v.min():.6g}, {v.max():.6g}]" for p, v in zip(self.paths, self.values.T))
         periods = f"periods {self.periods.min():.6g} to {self.periods.max():.6g}, error {self.errors.max():.1g}"
-        return "\n".join([f"{self.kind} curve, {len(self)} points, {where}, {periods}; {self.status}", *(f"  {p}" for p in self.points)])
+        text = f"{self.kind} curve, {len(self)} points, {where}, {periods}; {self.status}"
+        return "\n".join([text, *(f"  {p}" for p in self.points)])
 
 
 def follow_cycles(course: CycleCourse, start: Bifurcation | Codim2Point) -> CycleCurve:
@@ -93,7 +97,7 @@ def follow_cycles(course: CycleCourse, start: Bifurcation | Codim2Point) -> Cycl
     sides = course.sides(start)
     back, forth = sides[0], sides[1] if len(sides) > 1 else None
     passed = [*reversed(back.passed), *(forth.passed[1:] if forth else ())]
-    ends = [side.end for side in sides]
+    ends = [side.end for side in sides] + [Status("unlocated", text, ok=False) for side in sides for text in side.missed]
     worst = min(ends, key=lambda end: _ENDS.index(end.code))
     return CycleCurve(
         course.kind,

@@ -165,7 +165,7 @@ def continue_bifurcation(
     Notes
     -----
     Hopf curves end at Bogdanov-Takens points, Neimark-Sacker curves at resonances 1:1 and 1:2; a Bautin point is told from the last
-    point before such an end on. Curves of cycle folds end at Bautin points; their cusps are passed and not named.
+    point before such an end on. Curves of cycle folds end at Bautin points.
     """
     if not isinstance(start, (Bifurcation, Codim2Point)):
         raise TypeError(f"start must be a Bifurcation or a Codim2Point, got {shown(start)}")

@@ -32,7 +32,7 @@ STAGES = 6
 #: Mesh intervals to begin with, and at most.
 _INTERVALS, _MOST_INTERVALS = 24, 768
 
-#: Correction of the parameter, relative to the largest of 1 and its value, at which a tangent has no more to gain from another step.
+#: Correction of the parameter, relative to the largest of 1 and its value, below which tangents gain nothing from another step.
 _STANDS = 1e-9
 
 #: A period beyond it is one that Newton's method runs away with, unless the first guess is of its order.
