@@ -49,15 +49,8 @@ from .topologies.sweep import TopologyCounts, count_fixed_points
 from .topologies.topology_map import TopologyMap, topology_map
 
 if TYPE_CHECKING:  # what __getattr__ brings
-    from ..plotting.flows import (
-        plot_attractors_along,
-        plot_basins,
-        plot_bifurcations,
-        plot_curves,
-        plot_portrait,
-        plot_topology_map,
-        separatrices,
-    )
+    from ..plotting.flows import plot_attractors_along, plot_basins, plot_bifurcations, plot_portrait, separatrices
+    from ..plotting.planes import plot_curves, plot_topology_map
     from ..plotting.sections import plot_section
 
 __all__ = [
@@ -143,26 +136,15 @@ __all__ = [
 ]
 
 
-#: What ``__getattr__`` brings.
-_PICTURES = (
-    "plot_attractors_along",
-    "plot_basins",
-    "plot_bifurcations",
-    "plot_curves",
-    "plot_portrait",
-    "plot_topology_map",
-    "separatrices",
-)
-
-
 def __getattr__(name: str) -> Any:
     # pictures stand on this chapter: they are fetched when they are asked for
-    if name in _PICTURES:
-        from ..plotting import flows
-
-        return getattr(flows, name)
-    if name == "plot_section":
-        from ..plotting import sections
-
-        return sections.plot_section
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    pictures: Any
+    if name in ("plot_attractors_along", "plot_basins", "plot_bifurcations", "plot_portrait", "separatrices"):
+        from ..plotting import flows as pictures
+    elif name in ("plot_curves", "plot_topology_map"):
+        from ..plotting import planes as pictures
+    elif name == "plot_section":
+        from ..plotting import sections as pictures
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(pictures, name)

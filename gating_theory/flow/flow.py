@@ -14,9 +14,11 @@ from ..results.display import same
 from ..results.encoding import decode, encode, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import boolean, choice, generator, instance, integer, real, real_array, shown
+from ..support.checks import boolean, instance, integer, real, real_array, shown
 from ..support.types import Rng
-from .input import Noise, Periodic, Piecewise, field_values
+from .given import by_name, field_sites, field_stack, fitted_input
+from .input import Noise, Periodic, Piecewise
+from .limits import LONGEST_STEP
 from .line import Line, Path, path_between, place_of, resolved
 from .program.compiled import compiled_flow
 from .program.tape import site_derivatives
@@ -28,17 +30,7 @@ if TYPE_CHECKING:
     from ..networks.network import Network
     from .proof.fixed_points import FlowFixedPoints
 
-__all__ = ["LONGEST", "LONGEST_STEP", "Flow", "GRUFlow", "box_limits", "require_fixed"]
-
-#: The longest time that is followed: the slowest gate of a trained network takes less, and what lasts longer is a fixed point here.
-LONGEST = 1e6
-#: The longest Euler step, and states that compiled code makes without a chance to interrupt it.
-LONGEST_STEP, _UNINTERRUPTED = 1e6, 1_000_000
-#: What scipy's solve_ivp can be asked for.
-_METHODS = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA")
-
-#: Steps in the correlation time of noise.
-_NOISE_STEPS = 20
+__all__ = ["Flow", "GRUFlow", "box_limits", "require_fixed"]
 
 #: Units beyond which straight-line code takes minutes to compile.
 _MOST_UNITS = 12
@@ -101,7 +93,7 @@ class Flow:
         input: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Piecewise | Periodic | Noise | None = None,
     ) -> None:
         instance("cell", cell, Cell)
-        weights = _stack("matrices", matrices, cell.field_names, 2)
+        weights = field_stack("matrices", matrices, cell.field_names, 2)
         n = weights.shape[-1] if weights.ndim else 0
         if weights.shape != (cell.n_fields, n, n) or n == 0:
             raise ValueError(
@@ -110,10 +102,10 @@ class Flow:
             )
         if n > _MOST_UNITS:
             raise CapabilityError(f"matrices have N = {n} units; a Flow takes up to {_MOST_UNITS} (use Network for more)")
-        shifts = _sites("bias", bias, cell.field_names, n)
-        constants = _sites("parameters", parameters, cell.parameter_names, n)
+        shifts = field_sites("bias", bias, cell.field_names, n)
+        constants = field_sites("parameters", parameters, cell.parameter_names, n)
         self._cell, self._n = cell, n
-        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]), _fitted(input, cell, n))
+        self._set(np.concatenate([weights.ravel(), shifts.ravel(), constants.ravel()]), fitted_input(input, cell, n))
         self._compiled = compiled_flow(cell, n)
 
     def _set(self, flat, input):
@@ -194,7 +186,7 @@ class Flow:
         input = values.pop("input", None)
         if isinstance(input, Mapping) and any(str(key).startswith("$") for key in input):
             input = decode(dict(input))
-        matrices, bias, parameters = _by_name(cell, values)
+        matrices, bias, parameters = by_name(cell, values)
         return Flow(cell, matrices, bias, parameters, input)
 
     def as_dict(self) -> dict[str, Any]:
@@ -280,7 +272,7 @@ class Flow:
         ------
         TypeError, ValueError : wrong types or shapes
         """
-        return self._like(self._flat.copy(), _fitted(input, self._cell, self._n))
+        return self._like(self._flat.copy(), fitted_input(input, self._cell, self._n))
 
     def at_time(self, time: float) -> Flow:
         """The Flow with the input frozen as it is at a time.
@@ -631,29 +623,10 @@ class Flow:
         -------
         (..., dim) array; with ``trajectory`` a leading axis of length n_steps + 1
         """
-        from .program.stepping_kernels import euler
+        from .orbits.driven import euler
 
         points, lead = self._points("state", state)
-        step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
-        n_steps = integer("n_steps", n_steps)
-        boolean("trajectory", trajectory)
-        begin = real("start", start)
-        flow = self._drawn(begin, begin + step * n_steps, step, rng)
-        kept = n_steps + 1 if trajectory else 1
-        require_memory(f"a trajectory of n_steps = {n_steps}", 8.0 * kept * points.size)
-        states = np.empty((kept, *points.shape))
-        states[0] = points
-        # compiled code cannot be interrupted: a part of the steps at a time
-        part, field = max(1, _UNINTERRUPTED // max(1, len(points))), self._compiled.argument("field")
-        place = self._cell.n_fields * self._n**2
-        for first in range(0, n_steps, part):
-            last = min(first + part, n_steps)
-            inputs, flat = np.zeros((last - first, 0)), self._flat
-            if flow.changes:
-                inputs = flow.input(begin + step * np.arange(first, last)).reshape(last - first, -1)  # type: ignore[operator]
-            else:
-                flat = flow.flat
-            euler(field, states[first : last + 1] if trajectory else states, flat, place, inputs, step, last - first)
+        states = euler(self, points, step, n_steps, boolean("trajectory", trajectory), start, rng)
         states = states.reshape(len(states), *lead, self.dim)
         return states if trajectory else states[0]
 
@@ -715,39 +688,10 @@ class Flow:
         TypeError, ValueError : wrong shapes, times that do not increase
         ConvergenceError : the solver fails; ``estimate`` is its result so far
         """
-        from .orbits.driven import solve
+        from .orbits.driven import integrate
 
-        state = real_array("state", state, largest=1e100)
-        if state.shape != (self.dim,):
-            raise ValueError(f"state must have shape ({self.dim},), got {state.shape}")
-        t = real_array("t", t)
-        if t.ndim > 1 or (t.ndim == 1 and (t.size < 2 or not (np.diff(t) > 0).all())):
-            raise ValueError(f"t must be a number or an increasing array of at least two times, got {shown(t)}")
-        if np.abs(t).max() > LONGEST:
-            raise ValueError(f"t must be at most {LONGEST:g} in modulus, got {shown(t)}")
-        choice("method", method, _METHODS)
-        boolean("dense_output", dense_output)
-        if events is not None:
-            several = events if isinstance(events, (list, tuple)) else [events]
-            if not all(map(callable, several)):
-                raise TypeError(f"events must be a callable(t, state) or a list of them, got {shown(events)}")
-        rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
-        span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((t[0], t[-1]), t)
-        if noise_step is not None:
-            noise_step = real("noise_step", noise_step, low=0.0, open_low=True)
-        flow = self._drawn(float(min(span)), float(max(span)), noise_step, rng)
-        options: dict[str, Any] = {"events": events, "dense_output": dense_output, "rtol": rtol, "atol": atol}
-        result = solve(flow, state, (float(span[0]), float(span[1])), times, method, **options)
-        result.input = flow.input
-        return result
-
-    def _drawn(self, start, stop, step, rng):
-        """The flow with one course of its noise; the flow itself where it has none."""
-        rng = generator(rng)
-        if not isinstance(self._input, Noise) or start == stop:
-            return self
-        step = self._input.correlation_time / _NOISE_STEPS if step is None else step
-        return self._like(self._flat.copy(), self._input.sample(stop, step, rng, start=start))
+        options: dict[str, Any] = {"events": events, "rtol": rtol, "atol": atol, "method": method, "dense_output": dense_output}
+        return integrate(self, state, t, rng=rng, noise_step=noise_step, **options)
 
 
 def require_fixed(flow: Flow, state: np.ndarray) -> None:
@@ -791,17 +735,8 @@ class GRUFlow(Flow):
         given = {name: value for name, value in given.items() if value is not None}
         if not given:
             raise ValueError("GRUFlow needs at least one of U_z, U_r, U_h, b_z, b_r, b_h")
-        matrices, bias, parameters = _by_name(GRU, given)
+        matrices, bias, parameters = by_name(GRU, given)
         super().__init__(GRU, matrices, bias, parameters, input)
-
-
-def _fitted(input, cell, n):
-    """An input as a flow keeps it: None, a (K, N) array, or an object with its values for all fields and units."""
-    if input is None:
-        return None
-    if isinstance(input, (Piecewise, Periodic, Noise)):
-        return input.fitted(cell.field_names, n)
-    return np.array(field_values("input", input, cell.field_names, n))
 
 
 def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
@@ -824,55 +759,3 @@ def box_limits(flow: Flow, box: npt.ArrayLike | None) -> np.ndarray:
     if limits.shape != (flow.dim, 2) or not (limits[:, 0] < limits[:, 1]).all():
         raise ValueError(f"box must be (low, high) or one such pair for each of the {flow.dim} coordinates, got {limits.tolist()}")
     return limits
-
-
-def _by_name(cell, values):
-    """Matrices, biases and site parameters (or None) from arrays by name; what is left out is 0."""
-    places = {f"U_{k}": 2 for k in cell.field_names} | {f"b_{k}": 1 for k in cell.field_names}
-    places |= dict.fromkeys(cell.parameter_names, 1)
-    given = {}
-    for name, value in values.items():
-        if name not in places:
-            raise ValueError(f"the description has an unknown entry {shown(name)}; allowed are cell, {', '.join(places)}")
-        array = real_array(name, value)
-        given[name] = array.reshape((1,) * places[name]) if array.ndim == 0 else array
-    if not given:
-        raise ValueError(f"the description must have at least one of {', '.join(places)}")
-    first, n = next(iter(given)), next(iter(given.values())).shape[-1]
-    for name, array in given.items():
-        if array.shape != (n,) * places[name]:
-            raise ValueError(f"{name} must have shape {(n,) * places[name]}, as {first} has {n} columns; got {array.shape}")
-
-    def stack(names):
-        return np.array([given.get(name, np.zeros((n,) * places[name])) for name in names])
-
-    fields = cell.field_names
-    parameters = stack(cell.parameter_names) if cell.parameter_names else None
-    return stack(f"U_{k}" for k in fields), stack(f"b_{k}" for k in fields), parameters
-
-
-def _stack(name, value, labels, dimensions):
-    """A stack of arrays, one for each label, from an array or from a mapping with some of the labels."""
-    if not isinstance(value, Mapping):
-        return real_array(name, value)
-    unknown = [key for key in value if key not in labels]
-    if unknown:
-        raise ValueError(f"{name} has the unknown key {shown(unknown[0])}; allowed are {list(labels)}")
-    if not value:
-        raise ValueError(f"{name} must name at least one of {list(labels)}")
-    arrays = {key: real_array(f"{name}[{key!r}]", v) for key, v in value.items()}
-    shape = next(iter(arrays.values())).shape
-    for key, array in arrays.items():
-        if array.shape != shape or array.ndim != dimensions:
-            raise ValueError(f"{name}[{key!r}] must have {dimensions} axes and the shape of the others, got {array.shape}")
-    return np.array([arrays.get(label, np.zeros(shape)) for label in labels])
-
-
-def _sites(name, value, labels, n):
-    shape = (len(labels), n)
-    if value is None or (isinstance(value, Mapping) and not value):
-        return np.zeros(shape)
-    value = _stack(name, value, labels, 1)
-    if value.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, one row for each of {list(labels)}, got {value.shape}")
-    return value

@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
-from ..flow.continuation.connection_curves import ConnectionCurve
 from ..flow.continuation.cycles import CycleBranch
 from ..flow.continuation.fixed_points import FixedPointBranch
-from ..flow.continuation.two_parameters import BifurcationCurve
-from ..flow.flow import LONGEST, Flow, box_limits
-from ..flow.line import Line
+from ..flow.flow import Flow, box_limits
+from ..flow.limits import LONGEST
 from ..flow.orbits.all_cycles import cycles as all_cycles
 from ..flow.orbits.attractors_along import AttractorsAlong
 from ..flow.orbits.basin_intervals import basin_intervals
@@ -22,10 +20,10 @@ from ..flow.orbits.basins import Basins
 from ..flow.orbits.cycle import Cycle
 from ..flow.orbits.map_orbits import MapAttractors
 from ..flow.orbits.trajectories import advance
-from ..flow.proof.fixed_points import FlowFixedPoints, Topology
-from ..flow.topologies.topology_map import TopologyMap
+from ..flow.proof.fixed_points import FlowFixedPoints
 from ..support.checks import boolean, choice, instance, integer, real, several, shown
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, axes_or_new, legend_beside
+from .labels import parameter_label, runs
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new, legend_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,11 +32,8 @@ __all__ = [
     "plot_attractors_along",
     "plot_basins",
     "plot_bifurcations",
-    "plot_curves",
     "plot_portrait",
-    "plot_topology_map",
     "separatrices",
-    "topology_colour",
 ]
 
 #: Distance from a saddle at which its manifolds begin, and the speed below which one has come to a fixed point.
@@ -308,78 +303,6 @@ def plot_basins(basins: Basins, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-#: Colours of topologies: one for each number of sinks, paler with fewer sources.
-_SINKS = (PURPLE, SKY, ORANGE, GREEN, VERMILLION, YELLOW, BLUE, "#777777")
-_PALEST, _DARKER = 0.3, 0.25
-#: Of lines across areas with a stable oscillation.
-_HATCH = "0.35"
-
-
-def topology_colour(topology: Topology) -> tuple[float, float, float]:
-    """The colour (red, green, blue) of a topology, the same in every picture: the hue tells sinks, its strength sources."""
-    from matplotlib.colors import to_rgb
-
-    sinks, sources, _ = topology
-    strength = _PALEST + _DARKER * (sources if sinks else sources - 1)
-    colour, towards = np.array(to_rgb(_SINKS[sinks % len(_SINKS)])), 1.0 if strength <= 1.0 else 0.0
-    share = strength if strength <= 1.0 else 1.0 / strength
-    red, green, blue = share * colour + (1.0 - share) * towards
-    return float(red), float(green), float(blue)
-
-
-def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | None = None) -> Axes:
-    """A plane of parameters, coloured by the topology of the flow; stable oscillations hatched where they are known.
-
-    Parameters
-    ----------
-    plane : TopologyMap
-    legend : bool
-    ax : matplotlib Axes, optional
-
-    Returns
-    -------
-    matplotlib Axes
-        White: not proved. Curves of bifurcations are drawn on top of it by those who have them.
-
-    Raises
-    ------
-    TypeError : another type
-    """
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-    from matplotlib.patches import Patch
-
-    instance("plane", plane, TopologyMap)
-    legend = boolean("legend", legend)
-    ax = axes_or_new(ax, 3.0)
-    count = max(1, len(plane.topologies))
-    colours = ListedColormap([topology_colour(t) for t in plane.topologies] or ["white"])
-    areas = np.ma.masked_less(plane.label.T, 0)
-    norm = BoundaryNorm(np.arange(count + 1) - 0.5, count)
-    ax.pcolormesh(plane.x, plane.y, areas, cmap=colours, norm=norm, shading="nearest", rasterized=True, zorder=0)
-    handles = []
-    for t in sorted(plane.topologies, key=lambda t: (sum(t), -t.sinks)):
-        handles.append(Patch(facecolor=topology_colour(t), edgecolor="0.6", linewidth=0.5, label=f"{tuple(t)} {t.words}"))
-    if plane.n_undecided:
-        handles.append(Patch(facecolor="white", edgecolor="0.6", linewidth=0.5, label=f"not proved ({plane.n_undecided} points)"))
-    if plane.oscillation is not None:
-        motion = "stable cycle" if plane.flow.dim == 2 else "stable oscillation"
-        unsettled = (plane.oscillation < 0) & (plane.label >= 0)
-        for known, hatch, name in ((plane.oscillation > 0, "////", motion), (unsettled, "....", f"{motion}: not settled")):
-            if known.any():
-                area = ax.contourf(plane.x, plane.y, known.T, levels=[0.5, 1.5], colors="none", hatches=[hatch], zorder=1)
-                area.set(edgecolor=_HATCH, linewidth=0.0)
-                handles.append(Patch(facecolor="none", edgecolor=_HATCH, linewidth=0.0, hatch=2 * hatch, label=name))
-    ax.set_xlabel(_parameter_label(plane.paths[0]))
-    ax.set_ylabel(_parameter_label(plane.paths[1]))
-    ax.set_xlim(plane.x[0], plane.x[-1])
-    ax.set_ylim(plane.y[0], plane.y[-1])
-    if legend:
-        ax.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False
-        )
-    return ax
-
-
 def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = None, ax: Axes | None = None) -> Axes:
     """Shares of the basins along a parameter, stacked, one area for each attractor.
 
@@ -410,7 +333,7 @@ def plot_attractors_along(along: AttractorsAlong, *, coordinate: int | None = No
         ax.axvline(0.5 * (change.before + change.after), color="0.4", linewidth=0.7, linestyle=(0, (2, 2)))
     ax.set_xlim(float(along.values.min()), float(along.values.max()))
     ax.set_ylim(0.0, 1.0)
-    ax.set_xlabel(_parameter_label(along.path))
+    ax.set_xlabel(parameter_label(along.path))
     ax.set_ylabel("share of starts")
     legend_beside(ax, gap=0.01 if coordinate is None else 0.2)  # beside the second axis and its name
     if coordinate is not None:
@@ -476,7 +399,7 @@ def plot_bifurcations(
             stable, colour, what = branch.stable, GREEN, "cycle"
             curves = [branch.low[:, coordinate], branch.high[:, coordinate]]
         for values in curves:
-            for start, end in _runs(stable):
+            for start, end in runs(stable):
                 name = f"{'stable' if stable[start] else 'unstable'} {what}"
                 style: dict[str, Any] = {"color": colour, "linewidth": 1.4, "linestyle": "-" if stable[start] else (0, (3, 1.5))}
                 ax.plot(branch.values[start : end + 1], values[start : end + 1], **style, label=once(name))
@@ -488,108 +411,7 @@ def plot_bifurcations(
             label = once(b.kind.replace("_", "-") + (" (map)" if b.kind in ("neimark_sacker", "flip") else ""))
             mark: dict[str, Any] = {"markeredgecolor": "white", "markersize": 6, "zorder": 5, "linestyle": "none"}
             ax.plot(b.value, height, marker=marker, color=face, label=label, **mark)
-    ax.set_xlabel(_parameter_label(branches[0].path))
+    ax.set_xlabel(parameter_label(branches[0].path))
     ax.set_ylabel(f"$h_{coordinate + 1}$")
     legend_beside(ax)
     return ax
-
-
-#: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
-_CURVES = {
-    "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
-    "homoclinic": BLACK, "heteroclinic": "#777777",
-}  # fmt: skip
-_LETTERS = {
-    "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
-    "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
-    "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NS", "saddle_node_loop": "SNL",
-}  # fmt: skip
-
-
-def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
-    """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
-
-    Parameters
-    ----------
-    curves : BifurcationCurve or ConnectionCurve, in one plane
-        Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
-        GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
-        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NS neutral saddle, SNL saddle-node loop.
-    legend : bool
-    ax : matplotlib Axes, optional
-        May hold another picture of the same plane: first path along x, second along y.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    TypeError, ValueError : no curves, different planes
-    """
-    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
-    if len({c.paths for c in curves}) > 1:
-        raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
-    legend = boolean("legend", legend)
-    ax = axes_or_new(ax, 3.3)
-    for curve in curves:
-        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
-        for start, end in _runs(dashed):
-            line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
-            ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)
-    known = sorted((p for c in curves for p in c.points), key=lambda p: p.error)
-    _mark_points(ax, [(_LETTERS[p.kind], p.values, p.error) for p in known])
-    ax.set_xlabel(_parameter_label(curves[0].paths[0]))
-    ax.set_ylabel(_parameter_label(curves[0].paths[1]))
-    if legend:
-        _name_curves(ax, dict.fromkeys(c.kind for c in curves))
-    return ax
-
-
-def _name_curves(ax, kinds):
-    """A legend of the kinds, below that of a picture that is there already."""
-    from matplotlib.lines import Line2D
-
-    below = ax.get_legend()
-    names = {kind: kind.replace("_", "-") + (" (map)" if kind in ("neimark_sacker", "flip") else "") for kind in kinds}
-    legend_beside(ax, [Line2D([], [], color=_CURVES[kind], label=name) for kind, name in names.items()])
-    if below is not None:
-        ax.get_legend().set(loc="lower left", bbox_to_anchor=(1.01, 0.0))
-        ax.add_artist(below).set_clip_on(False)  # otherwise pictures are cut at its side
-
-
-def _mark_points(ax, marked):
-    """Named points, each place once: curves that meet in a point all have it, and may call it by other names."""
-    places: list[tuple[np.ndarray, list[str]]] = []
-    for letters, place, error in marked:
-        # homoclinic curves know where they shrink to a point less well
-        names = next((names for there, names in places if np.abs(place - there).max() < 1e-6 + 3.0 * error), None)
-        if names is None:
-            places.append((place, [letters]))
-        elif letters not in names:
-            names.append(letters)
-    for place, names in places:
-        ax.plot(*place, marker="o", markersize=4.5, color=BLACK, markeredgecolor="white", linestyle="none", zorder=6)
-        box: dict[str, Any] = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
-        text: dict[str, Any] = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7, "zorder": 7, "bbox": box}
-        ax.annotate(", ".join(names), place, **text)
-
-
-def _parameter_label(path):
-    """b_h[1] as LaTeX with indices from 1, a common factor as a factor of its matrix; the name of any other line."""
-    if isinstance(path, Line):
-        kind, _, tail = path.name.partition(".")
-        return f"factor of $U^{{{tail}}}$" if kind == "gain" and tail else path.name
-    name, _, rest = path.partition("[")
-    indices = ",".join(str(int(i) + 1) for i in rest.rstrip("]").split(","))
-    head, _, tail = name.partition("_")
-    return f"${head}^{{{tail}}}_{{{indices}}}$" if tail else f"${name}_{{{indices}}}$"
-
-
-def _runs(flags):
-    """(start, end) of stretches of one value; neighbours share their border so that curves have no gaps."""
-    edges = np.flatnonzero(np.diff(flags.astype(int))) + 1
-    starts = np.concatenate([[0], edges])
-    ends = np.concatenate([edges, [len(flags) - 1]])
-    return [(int(a), int(min(b, len(flags) - 1))) for a, b in zip(starts, ends)]

@@ -20,7 +20,7 @@ from gating_theory.flow import (
     topology_map,
 )
 from gating_theory.flow.orbits.trajectories import advance
-from gating_theory.plotting import flows
+from gating_theory.plotting import planes
 
 #: All that a small plane may hold.
 TOPOLOGIES = [Topology(sinks, sources, sinks + sources - 1) for sinks in range(5) for sources in range(4) if sinks + sources]
@@ -116,7 +116,7 @@ def test_topology_map_is_drawn_with_its_names():
     assert {f"{tuple(t)} {t.words}" for t in plane.topologies} <= set(texts) and "(1, 1, 1) 1 sink, 1 source, 1 saddle" in texts
     assert "stable cycle" in texts
     assert ax.get_xlim() == (-0.5, 0.5) and ax.get_ylabel() == "$b^{h}_{2}$"
-    colours = {flows.topology_colour(t) for t in TOPOLOGIES}
+    colours = {planes.topology_colour(t) for t in TOPOLOGIES}
     assert len(colours) == len(TOPOLOGIES)
     with pytest.raises(TypeError, match="plane"):
         plot_topology_map(FLOW)

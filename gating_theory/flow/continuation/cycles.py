@@ -15,7 +15,8 @@ from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, real, shown, sign
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST, Flow
+from ..flow import Flow
+from ..limits import LONGEST
 from ..line import Line, Path
 from ..orbits.cycle import Cycle, measured_cycle
 from .bifurcation import Bifurcation

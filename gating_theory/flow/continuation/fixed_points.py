@@ -17,7 +17,8 @@ from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, interval, real, real_array, shown
-from ..flow import LONGEST_STEP, Flow, require_fixed
+from ..flow import Flow, require_fixed
+from ..limits import LONGEST_STEP
 from ..line import Line, Path
 from .bifurcation import Bifurcation, fixed_point_tests
 from .crossings import crossing_directions, singular_point

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, instance, real, real_array, shown
-from ..flow import LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST_STEP
 from ..program.taylor import bilinear, trilinear
 
 __all__ = ["normal_form"]

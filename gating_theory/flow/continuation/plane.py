@@ -16,7 +16,8 @@ from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, real, texts
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST_STEP
 from ..line import Line, Path
 from .bifurcation import Bifurcation
 from .codimension_two import Codim2Point

@@ -15,7 +15,8 @@ from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, integer, interval, real, shown
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST, LONGEST_STEP, Flow, require_fixed
+from ..flow import Flow, require_fixed
+from ..limits import LONGEST, LONGEST_STEP
 from ..line import Line, Path, resolved
 from .bifurcation import Bifurcation
 from .codimension_two import CONTINUED, TESTS, Codim2Point

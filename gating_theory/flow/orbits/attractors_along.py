@@ -15,7 +15,8 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import generator, instance, integer, real, real_array
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from ..flow import LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST_STEP
 from ..line import Line
 from .attractors import settled
 from .map_orbits import map_attractors

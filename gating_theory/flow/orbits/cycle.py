@@ -16,7 +16,8 @@ from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
 from ...support.checks import boolean, instance, integer, real, real_array
-from ..flow import LONGEST, Flow
+from ..flow import Flow
+from ..limits import LONGEST
 from . import collocation
 from .trajectories import advance
 

@@ -1,4 +1,4 @@
-"""One trajectory of a flow by scipy's solve_ivp, stretch by stretch of an input that jumps or has kinks in time."""
+"""Trajectories, under an input that changes in time or without one: by scipy's solve_ivp, stretch by stretch, and Euler steps."""
 
 from __future__ import annotations
 
@@ -6,18 +6,103 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import CapabilityError, ConvergenceError
-from ..input import Drive, Noise
+from ...support.available_memory import require_memory
+from ...support.checks import boolean, choice, generator, integer, real, real_array, shown
+from ...support.types import Rng
+from ..input import Drive, Noise, Periodic, Piecewise
+from ..limits import LONGEST, LONGEST_STEP
 from ..program.compiled import compiled_flow
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-__all__ = ["right_sides", "solve", "stretches"]
+    from ..flow import Flow
 
-#: Methods of solve_ivp that use a Jacobian.
-_IMPLICIT = ("Radau", "BDF", "LSODA")
+__all__ = ["euler", "integrate", "right_sides", "solve", "stretches"]
+
+#: What solve_ivp can be asked for, and which of these use a Jacobian.
+_METHODS, _IMPLICIT = ("RK45", "RK23", "DOP853", "Radau", "BDF", "LSODA"), ("Radau", "BDF", "LSODA")
+
+#: Steps in the correlation time of noise.
+_NOISE_STEPS = 20
+
+#: States that compiled code makes without a chance to interrupt it.
+_UNINTERRUPTED = 1_000_000
+
+
+def _drawn(flow, start, stop, step, rng):
+    """The flow with one course of its noise; the flow itself where it has none."""
+    rng = generator(rng)
+    if not isinstance(flow.input, Noise) or start == stop:
+        return flow
+    step = flow.input.correlation_time / _NOISE_STEPS if step is None else step
+    return flow.with_input(flow.input.sample(stop, step, rng, start=start))
+
+
+def integrate(
+    flow: Flow,
+    state: npt.ArrayLike,
+    t: npt.ArrayLike,
+    *,
+    events: Any,
+    rtol: float,
+    atol: float,
+    method: str,
+    dense_output: bool,
+    rng: Rng,
+    noise_step: float | None,
+) -> OptimizeResult:
+    """One trajectory: what ``Flow.integrate`` does, with its parameters and errors."""
+    state = real_array("state", state, largest=1e100)
+    if state.shape != (flow.dim,):
+        raise ValueError(f"state must have shape ({flow.dim},), got {state.shape}")
+    t = real_array("t", t)
+    if t.ndim > 1 or (t.ndim == 1 and (t.size < 2 or not (np.diff(t) > 0).all())):
+        raise ValueError(f"t must be a number or an increasing array of at least two times, got {shown(t)}")
+    if np.abs(t).max() > LONGEST:
+        raise ValueError(f"t must be at most {LONGEST:g} in modulus, got {shown(t)}")
+    choice("method", method, _METHODS)
+    boolean("dense_output", dense_output)
+    if events is not None:
+        several = events if isinstance(events, (list, tuple)) else [events]
+        if not all(map(callable, several)):
+            raise TypeError(f"events must be a callable(t, state) or a list of them, got {shown(events)}")
+    rtol, atol = (real(name, value, low=0.0, open_low=True) for name, value in (("rtol", rtol), ("atol", atol)))
+    span, times = ((0.0, float(t)), None) if t.ndim == 0 else ((float(t[0]), float(t[-1])), t)
+    if noise_step is not None:
+        noise_step = real("noise_step", noise_step, low=0.0, open_low=True)
+    flow = _drawn(flow, min(span), max(span), noise_step, rng)
+    result = solve(flow, state, span, times, method, events=events, dense_output=dense_output, rtol=rtol, atol=atol)
+    result.input = flow.input
+    return result
+
+
+def euler(flow: Flow, points: np.ndarray, step: float, n_steps: int, trajectory: bool, start: float, rng: Rng) -> np.ndarray:
+    """Euler steps from states (B, dim): what ``Flow.euler`` does, with its parameters and errors; (n_steps + 1 or 1, B, dim)."""
+    from ..program.stepping_kernels import euler as euler_steps
+
+    step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
+    n_steps, begin = integer("n_steps", n_steps), real("start", start)
+    flow = _drawn(flow, begin, begin + step * n_steps, step, rng)
+    kept = n_steps + 1 if trajectory else 1
+    require_memory(f"a trajectory of n_steps = {n_steps}", 8.0 * kept * points.size)
+    states = np.empty((kept, *points.shape))
+    states[0] = points
+    field = compiled_flow(flow.cell, flow.n_units).argument("field")
+    drive = flow.input if isinstance(flow.input, (Piecewise, Periodic)) else None
+    place, flat = flow.cell.n_fields * flow.n_units**2, flow.flat if drive is None else flow.flat_with_input(0.0)
+    # compiled code cannot be interrupted: a part of the steps at a time
+    part = max(1, _UNINTERRUPTED // max(1, len(points)))
+    for first in range(0, n_steps, part):
+        last = min(first + part, n_steps)
+        inputs = np.zeros((last - first, 0))
+        if drive is not None:
+            inputs = drive(begin + step * np.arange(first, last)).reshape(last - first, -1)
+        euler_steps(field, states[first : last + 1] if trajectory else states, flat, place, inputs, step, last - first)
+    return states
 
 
 def stretches(flow: Any, start: float, stop: float) -> Iterator[tuple[float, float, Drive | None]]:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ...results.encoding import dict_of, result
 from ...results.status import Status
 from ...support.checks import instance, real
-from ..flow import LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST_STEP
 from .attractors import Attractors, attractors
 from .map_orbits import MapAttractors, map_attractors
 

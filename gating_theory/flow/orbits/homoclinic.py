@@ -16,7 +16,8 @@ from ...errors import ConvergenceError
 from ...results.encoding import dict_of, require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, interval, real, real_array, shown, sign
-from ..flow import LONGEST, Flow, require_fixed
+from ..flow import Flow, require_fixed
+from ..limits import LONGEST
 from ..line import Line, Path
 from .collocation import Orbit
 from .connections import Connection, converged_connection, rest_point

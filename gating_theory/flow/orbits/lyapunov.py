@@ -21,7 +21,8 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import generator, instance, integer, real, real_array
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from ..flow import LONGEST, LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST, LONGEST_STEP
 from .tangents import AWAY, FlowWalk, MapWalk
 
 __all__ = ["FlowExponents", "lyapunov_spectrum"]

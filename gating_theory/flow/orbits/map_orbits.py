@@ -18,7 +18,8 @@ from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, real
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST_STEP, Flow
+from ..flow import Flow
+from ..limits import LONGEST_STEP
 from .attractors import given_starts
 from .map_search import MOST_STEPS, ON_UNSTABLE, UNSETTLED, MapSearch
 from .map_verdicts import MapAttractor

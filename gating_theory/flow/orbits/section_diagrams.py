@@ -14,7 +14,8 @@ from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.checks import instance, integer, real, real_array
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST, Flow
+from ..flow import Flow
+from ..limits import LONGEST
 from ..line import Line
 from .lyapunov import FlowExponents, lyapunov_spectrum
 from .sections import PoincareSection, poincare_section

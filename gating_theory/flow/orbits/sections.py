@@ -15,7 +15,8 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
 from ...support.checks import instance, integer, real, real_array
 from ...support.types import Progress as Wanted
-from ..flow import LONGEST, Flow
+from ..flow import Flow
+from ..limits import LONGEST
 from ..program.compiled import compiled_flow
 from .trajectories import advance
 
