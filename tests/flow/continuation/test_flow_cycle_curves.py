@@ -14,6 +14,7 @@ from gating_theory.flow import (
     continue_cycle,
     continue_fixed_point,
     find_cycle,
+    plot_curves,
 )
 
 x, y, z, u = sp.symbols("x y z u", real=True)
@@ -179,6 +180,11 @@ class TestResult:
         assert isinstance(again, CycleCurve) and str(again) == str(folds)
         np.testing.assert_array_equal(again.values, folds.values)
         assert str(folds).startswith(f"cycle_fold curve, {len(folds)} points, p[0] in [-1, ") and "bautin" in str(folds)
+
+    def test_in_a_picture(self, folds):
+        ax = plot_curves(folds)
+        np.testing.assert_array_equal(ax.lines[0].get_xydata(), folds.values)
+        assert "GH" in [text.get_text() for text in ax.texts]
 
     def test_what_is_refused(self, folds, down):
         fold = the(down, "cycle_fold")
