@@ -32,6 +32,9 @@ __all__ = ["CycleCourse", "OnCycles", "Side"]
 #: Newton's tolerance, and its most steps.
 _TOL, _NEWTON = 1e-11, 12
 
+#: Distance from the guess to a parameter, in units of the bounds, from which the orbit is solved again for the sake of its tangent.
+_MOVED = 1e-9
+
 #: Part of the local error at which the next step begins, the most mesh intervals, and how much finer the mesh is that tells errors.
 _PART, _MOST_INTERVALS, _FINER = 0.1, 3000, 1.5
 
@@ -223,9 +226,15 @@ class CycleCourse:
         return self._solved(place, guess, self._line_across(here, chart.along), here, plane)
 
     def _solved(self, place, guess, line, flow, plane):
-        orbit, here, tangent = collocation.newton(
-            flow, guess, line, plane, reference=place.orbit, tol=_TOL, iterations=_NEWTON, tangent=True
-        )
+        orbit, value = guess, 0.0
+        for _ in range(2):
+            orbit, here, tangent = collocation.newton(
+                flow, orbit, line, plane, reference=place.orbit, tol=_TOL, iterations=_NEWTON, tangent=True, value=value
+            )
+            moved, value = here.parameter(line) - value, here.parameter(line)
+            if abs(moved) < _MOVED:
+                break
+            # the tangent is that of Newton's last system, and states that do not feel the parameter are found with one alone
         return Place(here, line, orbit, tangent.reversed() if tangent.overlap(place.tangent) < 0 else tangent)
 
     def _condition(self, place, base):

@@ -32,9 +32,6 @@ STAGES = 6
 #: Mesh intervals to begin with, and at most.
 _INTERVALS, _MOST_INTERVALS = 24, 768
 
-#: Correction of the parameter, relative to the largest of 1 and its value, below which tangents gain nothing from another step.
-_STANDS = 1e-9
-
 #: A period beyond it is one that Newton's method runs away with, unless the first guess is of its order.
 _LONG_PERIOD = 1e7
 
@@ -354,7 +351,6 @@ def newton(
         if not solved:
             raise ConvergenceError("closed orbit: the linear system is singular", orbit)
         change = max(change, abs(dq[0, 0]) / max(1.0, abs(T)))
-        moved = abs(dq[0, -1]) / max(1.0, abs(value)) if path is not None else 0.0
         if not np.isfinite(change + dq[0, -1]):
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
         damping = min(1.0, 0.5 / max(change, 1e-300)) if change > 0.5 else 1.0
@@ -364,9 +360,8 @@ def newton(
         orbit = Orbit(orbit.mesh, points, stages, period, transfer, float(change))
         if orbit.period <= 0.0 or orbit.period > longest:
             raise ConvergenceError("closed orbit: Newton's method left all bounds", orbit)
-        # the tangent is that of the last system, and so of its parameter, to which the states need not feel any change;
         # rounding ends it where the tolerance cannot: no progress at a small correction
-        if (change <= tol and (moved <= _STANDS or iteration > 3)) or (change < 1e-7 and change > 0.3 * last and iteration > 3):
+        if change <= tol or (change < 1e-7 and change > 0.3 * last and iteration > 3):
             break
         last = change
     else:
