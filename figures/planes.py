@@ -51,9 +51,13 @@ def compute(quick, rng, work):
     options = {"executor": work.executor, "progress": work.progress}
     data = flow.topology_map(flow.GRUFlow(**NETWORK), axes, cycles=True, **options).to_dataset()
     found = flow.bifurcation_plane(flow.GRUFlow(**NETWORK), PATHS, LIMITS, lines=1 if quick else 2)
+    # curves of cycle folds begin at Bautin points
+    bautin = [point for curve in found.curves for point in curve.points if point.kind == "bautin"]
+    folds = [flow.continue_bifurcation(point, PATHS, LIMITS, kind="cycle_fold", max_step=0.1) for point in bautin]
     loops = _homoclinic()
     data["homoclinic"] = (("loop", "parameter"), loops.values, {"long_name": "parameters of homoclinic orbits"})
-    return data.assign_attrs(curves=json.dumps(encode(found.curves)), found=f"{found}\n\n{loops}")
+    words = "\n\n".join(map(str, [found, *folds, loops]))
+    return data.assign_attrs(curves=json.dumps(encode([*found.curves, *folds])), found=words)
 
 
 def _homoclinic():

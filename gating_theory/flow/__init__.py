@@ -15,6 +15,7 @@ from ..support.machine_code import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
 from .continuation.connection_curves import ConnectionCurve, continue_homoclinic
+from .continuation.cycle_curves import CycleCurve
 from .continuation.cycles import CycleBranch, continue_cycle
 from .continuation.end_of_period import end_of_period
 from .continuation.fixed_points import FixedPointBranch, continue_fixed_point, other_branch
@@ -65,6 +66,7 @@ __all__ = [
     "Codim2Point",
     "Cycle",
     "CycleBranch",
+    "CycleCurve",
     "FixedPointBranch",
     "Flow",
     "FlowAndMap",

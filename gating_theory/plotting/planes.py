@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..flow.continuation.connection_curves import ConnectionCurve
+from ..flow.continuation.cycle_curves import CycleCurve
 from ..flow.continuation.two_parameters import BifurcationCurve
 from ..flow.proof.fixed_points import Topology
 from ..flow.topologies.topology_map import TopologyMap
@@ -94,24 +95,26 @@ def plot_topology_map(plane: TopologyMap, *, legend: bool = True, ax: Axes | Non
 #: Colour of curves of each kind; points of codimension two by the letters that the literature has for them.
 _CURVES = {
     "fold": BLUE, "pitchfork": SKY, "transcritical": PURPLE, "hopf": VERMILLION, "flip": ORANGE, "neimark_sacker": GREEN,
-    "homoclinic": BLACK, "heteroclinic": "#777777",
+    "homoclinic": BLACK, "heteroclinic": "#777777", "cycle_fold": "#8B4513", "period_doubling": YELLOW,
 }  # fmt: skip
 _LETTERS = {
     "cusp": "CP", "bogdanov_takens": "BT", "bautin": "GH", "fold_hopf": "ZH", "hopf_hopf": "HH", "degenerate_pitchfork": "DP",
     "degenerate_transcritical": "DT", "generalized_flip": "GF", "fold_flip": "FF", "chenciner": "CH", "resonance_1_1": "R1",
     "resonance_1_2": "R2", "resonance_1_3": "R3", "resonance_1_4": "R4", "neutral_saddle": "NSS", "saddle_node_loop": "SNL",
+    "cycle_cusp": "CPC",
 }  # fmt: skip
 
 
-def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
+def plot_curves(*curves: BifurcationCurve | ConnectionCurve | CycleCurve, legend: bool = True, ax: Axes | None = None) -> Axes:
     """Curves of bifurcations in the plane of two parameters, with the points of codimension two on them.
 
     Parameters
     ----------
-    curves : BifurcationCurve or ConnectionCurve, in one plane
+    curves : BifurcationCurve, ConnectionCurve or CycleCurve, in one plane
         Dashed where they are subcritical, or the cycle born of a homoclinic orbit is unstable. Points: CP cusp, BT Bogdanov-Takens,
         GH Bautin, ZH fold-Hopf, HH Hopf-Hopf, DP and DT degenerate pitchfork and transcritical; of the map GF generalized flip, FF
-        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NSS neutral saddle, SNL saddle-node loop.
+        fold-flip, CH Chenciner, R1 to R4 resonances; of homoclinic orbits NSS neutral saddle, SNL saddle-node loop; of
+        cycles CPC cusp.
     legend : bool
     ax : matplotlib Axes, optional
         May hold another picture of the same plane: first path along x, second along y.
@@ -124,14 +127,15 @@ def plot_curves(*curves: BifurcationCurve | ConnectionCurve, legend: bool = True
     ------
     TypeError, ValueError : no curves, different planes
     """
-    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve)) for c in curves):
-        raise TypeError(f"curves must be BifurcationCurve or ConnectionCurve, got {shown(curves)}")
+    if not curves or not all(isinstance(c, (BifurcationCurve, ConnectionCurve, CycleCurve)) for c in curves):
+        raise TypeError(f"curves must be BifurcationCurve, ConnectionCurve or CycleCurve, got {shown(curves)}")
     if len({c.paths for c in curves}) > 1:
         raise ValueError(f"curves must lie in one plane, got {sorted({', '.join(map(str, c.paths)) for c in curves})}")
     legend = boolean("legend", legend)
     ax = axes_or_new(ax, 3.3)
     for curve in curves:
-        dashed = np.zeros(len(curve), dtype=bool) if curve.supercritical is None else ~curve.supercritical
+        supercritical = None if isinstance(curve, CycleCurve) else curve.supercritical
+        dashed = np.zeros(len(curve), dtype=bool) if supercritical is None else ~supercritical
         for start, end in runs(dashed):
             line: dict[str, Any] = {"color": _CURVES[curve.kind], "linestyle": (0, (3, 1.5)) if dashed[start] else "-"}
             ax.plot(*curve.values[start : end + 1].T, linewidth=1.5, zorder=4, **line)

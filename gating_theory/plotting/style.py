@@ -185,4 +185,6 @@ def legend_beside(ax: Axes, handles: list[Any] | None = None, gap: float = 0.01)
     if handles is None:  # two pictures on one axes: what both show is named once
         named = dict(zip(*reversed(ax.get_legend_handles_labels())))
         handles = list(named.values())
-    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0 + gap, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False)
+    ax.legend(
+        handles=handles, loc="upper left", bbox_to_anchor=(1.0 + gap, 1.0), fontsize="x-small", borderaxespad=0.0, frameon=False
+    )

@@ -141,7 +141,9 @@ loops: list[gt.flow.Cycle] = gt.flow.cycles(flow)
 loop: gt.flow.Cycle = gt.flow.find_cycle(flow, [0.1, 0.2])
 branch: gt.flow.FixedPointBranch = gt.flow.continue_fixed_point(flow, "b_h[0]", [-1.0, 1.0], point.state)
 bifurcation: gt.flow.Bifurcation = branch.bifurcations[0]
-curve: gt.flow.BifurcationCurve = gt.flow.continue_bifurcation(bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0)))
+curve: gt.flow.BifurcationCurve | gt.flow.CycleCurve = gt.flow.continue_bifurcation(
+    bifurcation, ("b_h[0]", "b_h[1]"), ((-1.0, 1.0), (-1.0, 1.0))
+)
 plane: gt.flow.BifurcationPlane = gt.flow.bifurcation_plane(flow, ["b_h[0]", "b_h[1]"], [[-1.0, 1.0], [-1.0, 1.0]])
 special: gt.flow.Codim2Point = curve.points[0]
 branches: list[gt.flow.FixedPointBranch] = gt.flow.other_branch(bifurcation, branch, [-1.0, 1.0])

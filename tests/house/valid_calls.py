@@ -554,7 +554,7 @@ CALLS = {
             "bounds": ((1.0, 3.0), (-1.0, 1.0)),
             "kind": "pitchfork",
         }
-        | {"step": 1.0, "max_step": 0.2, "max_points": 10},
+        | {"step": 1.0, "max_step": 0.2, "max_points": 10, "max_period": 100.0, "progress": None},
     ),
     "flow.other_branch": lambda t: (
         gt.flow.other_branch,

@@ -43,11 +43,12 @@ class Codim2Point:
         "cusp", "bogdanov_takens", "bautin", "fold_hopf", "hopf_hopf"; "degenerate_pitchfork" (its cubic coefficient vanishes),
         "degenerate_transcritical" (its quadratic one does); on curves of connecting orbits "neutral_saddle" (the saddle quantity
         vanishes: the cycle born changes its stability, a curve of cycle folds begins) and "saddle_node_loop" (the saddle meets
-        another fixed point: beyond, on the curve of folds, cycles end in a saddle-node on them); of the Euler map
+        another fixed point: beyond, on the curve of folds, cycles end in a saddle-node on them); "cycle_cusp" (three cycles meet,
+        two curves of cycle folds end tangentially); of the Euler map
         "generalized_flip", "fold_flip", "chenciner", "resonance_1_1" to "resonance_1_4".
     paths : pair of str or Line
     values : (2,) array of the two parameters
-    state : (dim,) array
+    state : (dim,) array, the fixed point; of "cycle_cusp" a state on the cycle
     flow : Flow at these parameters
     step : float, of the Euler map
     coefficients : dict
@@ -71,7 +72,8 @@ class Codim2Point:
     def check(self) -> None:
         """ValueError where the state is no fixed point of the flow, or the kind is none."""
         require(self.kind in CONTINUED, f"unknown kind {self.kind!r}")
-        require_fixed(self.flow, self.state)
+        if self.kind != "cycle_cusp":
+            require_fixed(self.flow, self.state)
 
     def __str__(self) -> str:
         where = ", ".join(f"{path} = {value:.12g}" for path, value in zip(self.paths, self.values))
@@ -89,10 +91,11 @@ CONTINUED = {
     "neimark_sacker": ("neimark_sacker",),
     "cusp": ("fold",),
     "bogdanov_takens": ("hopf", "fold", "pitchfork", "transcritical"),
-    "bautin": ("hopf",),
+    "bautin": ("hopf", "cycle_fold"),
     "fold_hopf": ("hopf", "fold", "pitchfork", "transcritical"),
     "hopf_hopf": (),
     "neutral_saddle": (),
+    "cycle_cusp": (),
     "saddle_node_loop": ("fold",),
     "degenerate_pitchfork": ("pitchfork",),
     "degenerate_transcritical": ("transcritical",),

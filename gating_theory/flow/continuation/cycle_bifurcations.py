@@ -9,7 +9,7 @@ from .bifurcation import Bifurcation
 from .curve import sign_change
 from .cycle_place import Place
 
-__all__ = ["cycle_tests", "locate_on_cycles", "refined"]
+__all__ = ["cycle_tests", "is_critical", "locate_on_cycles", "refined"]
 
 #: Imaginary parts below are rounding; multipliers further than this from the critical value (1, -1, the unit circle) are not
 #: critical: on the mesh of a branch critical ones come out to about 1e-7.
@@ -67,7 +67,7 @@ def locate_on_cycles(place: Place, before: dict[str, float], h: float, after: di
             continue
         try:
             length, coarse = _root(place, h, kind)
-            if not _is_critical(kind, coarse.multipliers):
+            if not is_critical(kind, coarse.multipliers):
                 continue
             fine = _root(place.regraded(int(_FINER * len(place.orbit.points))), h, kind)[1]
         except ConvergenceError:
@@ -90,7 +90,7 @@ def refined(place: Place, kind: str) -> Bifurcation:
     """
     coarse = _secant(place, kind)
     fine = _secant(coarse.regraded(int(_FINER * len(place.orbit.points))), kind)
-    if not _is_critical(kind, fine.multipliers):
+    if not is_critical(kind, fine.multipliers):
         raise ConvergenceError(f"no {kind} beside the cycle at {place.path} = {place.value}", place.mean)
     return _bifurcation(kind, coarse, fine)
 
@@ -120,13 +120,13 @@ def _root(place, h, kind):
     return length, places[length] if length in places else place.ahead(length)
 
 
-def _is_critical(kind, multipliers):
+def is_critical(kind: str, multipliers: np.ndarray, within: float = _CRITICAL) -> bool:
     """Whether a multiplier is where the bifurcation has it: elsewhere the test function changed its sign by rounding."""
     if kind == "torus":
         turning = multipliers[multipliers.imag > _REAL]
-        return bool(turning.size) and bool(np.abs(np.abs(turning) - 1.0).min() < _CRITICAL)
+        return bool(turning.size) and bool(np.abs(np.abs(turning) - 1.0).min() < within)
     critical = -1.0 if kind == "period_doubling" else 1.0
-    return bool(np.abs(multipliers - critical).min() < _CRITICAL)
+    return bool(np.abs(multipliers - critical).min() < within)
 
 
 def _bifurcation(kind, coarse, fine):

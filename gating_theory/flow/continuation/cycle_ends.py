@@ -13,7 +13,7 @@ from .cycle_place import Place, at_single
 from .extended import critical_point
 from .infinite_period import infinite_period
 
-__all__ = ["LIMITS", "doubling_passed", "hopf_beside", "hopf_passed", "long_period", "period_doubling_beside"]
+__all__ = ["LIMITS", "doubling_passed", "hopf_beside", "hopf_passed", "long_period", "period_doubling_beside", "together"]
 
 #: Rms size below which a cycle has shrunk to a point: rounding errors of the mean would show.
 _POINT = 1e-6
@@ -30,8 +30,12 @@ LIMITS = ("homoclinic", "heteroclinic", "saddle_node")
 
 def hopf_passed(old: Place, new: Place) -> bool:
     """Whether the branch went through a fixed point: beyond it are the same cycles again, shifted by half a turn."""
-    together = new.orbit.product(old.orbit.stages, new.orbit.stages) - old.mean @ new.mean
-    return bool(together <= _POINT**2)
+    return together(old, new) <= _POINT**2
+
+
+def together(one: Place, other: Place) -> float:
+    """What two orbits on one mesh have in common: the mean product of their distances from their means."""
+    return float(one.orbit.product(one.orbit.stages, other.orbit.stages) - one.mean @ other.mean)
 
 
 def doubling_passed(old: Place, new: Place) -> bool:

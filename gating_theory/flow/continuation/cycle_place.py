@@ -13,10 +13,11 @@ from ..line import Path
 from ..orbits import collocation
 from ..orbits.collocation import Orbit, Plane, Tangent
 from ..orbits.condensation import newton_step
-from ..orbits.cycle import Cycle, floquet_multipliers
+from ..orbits.cycle import floquet_multipliers
 from .bifurcation import Bifurcation
+from .codimension_two import Codim2Point
 
-__all__ = ["LOCAL_ERROR", "Place", "at_cycle", "at_fold", "at_hopf", "at_single", "at_switch"]
+__all__ = ["LOCAL_ERROR", "Place", "at_bautin", "at_cycle", "at_fold", "at_hopf", "at_single", "at_switch"]
 
 #: Newton's tolerance along a branch, and the local error of collocation polynomials; periods are better by orders of magnitude.
 _TOL, LOCAL_ERROR = 1e-10, 1e-6
@@ -109,19 +110,18 @@ def _size(orbit):
     return float(np.sqrt(orbit.product(spread, spread)))
 
 
-def at_cycle(flow: Flow, cycle: Cycle, path: Path, direction: int) -> Place:
-    """The place of a cycle, its tangent in the direction in which the parameter goes.
+def at_cycle(flow: Flow, orbit: Orbit, path: Path, direction: int) -> Place:
+    """The place of a cycle by its orbit, its tangent in the direction in which the parameter goes.
 
     Parameters
     ----------
     flow : Flow
-    cycle : Cycle of the family of ``flow``
+    orbit : Orbit, of a cycle of the family of ``flow``
     path : str or Line
     direction : 1 or -1
     """
-    zero = np.zeros_like(cycle.orbit.stages)
-    plane = Plane(cycle.orbit, flow.parameter(path), zero, 0.0, 1.0, 0.0)
-    orbit, here, tangent = collocation.newton(flow, cycle.orbit, path, plane, tol=_TOL, tangent=True)
+    plane = Plane(orbit, flow.parameter(path), np.zeros_like(orbit.stages), 0.0, 1.0, 0.0)
+    orbit, here, tangent = collocation.newton(flow, orbit, path, plane, tol=_TOL, tangent=True)
     return Place(here, path, orbit, tangent.reversed() if tangent.slope * direction < 0 else tangent)
 
 
@@ -147,16 +147,34 @@ def at_hopf(bifurcation: Bifurcation) -> Place:
     ----------
     bifurcation : Bifurcation of kind "hopf"
     """
-    here, state = bifurcation.flow, bifurcation.state
+    orbit, unit = _ring(bifurcation.flow, bifurcation.state, bifurcation.frequency)
+    return _beside(bifurcation, orbit, unit, _BORN)
+
+
+def at_bautin(point: Codim2Point, path: Path) -> Place:
+    """A small cycle beside a Bautin point, as a guess that is not solved: along the line of fold of cycles its size is free.
+
+    Parameters
+    ----------
+    point : Codim2Point of kind "bautin"
+    path : str or Line
+    """
+    orbit, unit = _ring(point.flow, point.state, point.coefficients["frequency"])
+    points, stages = orbit.points + _BORN * unit.points, orbit.stages + _BORN * unit.stages
+    return Place(point.flow, path, replace(orbit, points=points, stages=stages), Tangent(unit, 0.0, 0.0))
+
+
+def _ring(here, state, frequency):
+    """A fixed point as an orbit, and the direction, of rms 1, in which it turns at a frequency."""
     values, vectors = np.linalg.eig(here.jacobian(state))
-    turning = np.where(values.imag > 0, np.abs(values.imag - bifurcation.frequency), np.inf)
+    turning = np.where(values.imag > 0, np.abs(values.imag - frequency), np.inf)
     q = vectors[:, int(np.argmin(turning))]
-    period = 2.0 * np.pi / bifurcation.frequency
+    period = 2.0 * np.pi / frequency
     ring = collocation.from_curve(lambda t: (np.exp(2j * np.pi * t[..., None] / period) * q).real, period, _BORN_INTERVALS)
     size = _size(ring)
     unit = replace(ring, points=ring.points / size, stages=ring.stages / size)
     points, stages = np.broadcast_to(state, ring.points.shape), np.broadcast_to(state, ring.stages.shape)
-    return _beside(bifurcation, Orbit(ring.mesh, points, stages, period), unit, _BORN)
+    return Orbit(ring.mesh, points, stages, period), unit
 
 
 def _beside(bifurcation, orbit, unit, length):

@@ -184,7 +184,7 @@ def continue_cycle(
 def _beginning(flow, start, path, direction):
     """The first Place of a branch."""
     if isinstance(start, Cycle):
-        return at_cycle(flow, start, path, direction)
+        return at_cycle(flow, start.orbit, path, direction)
     if start.kind == "hopf":
         return at_hopf(start)
     if start.kind == "cycle_fold":

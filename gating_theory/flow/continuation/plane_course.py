@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,11 +60,13 @@ class Course:
     system : DefiningSystem, whose origin and scale are the bounds
     max_step : float
     max_points : int
+    tell : callable(n), told of every point
     """
 
     system: DefiningSystem
     max_step: float
     max_points: int
+    tell: Callable[[int], object] = int
 
     def sides(self, start: Bifurcation | Codim2Point) -> list[Side]:
         """Both sides of a start, each leading away from it; one alone where the curve is closed.
@@ -145,6 +148,7 @@ class Course:
                 side.end = Status(found[-1][2].kind, f"ends at {found[-1][2].kind}")
                 break
             side.passed.append(self._passed(new, there, fresh))
+            self.tell(1)
             if end is not None:
                 side.end = end
                 break

@@ -1,4 +1,4 @@
-"""Curves of bifurcations of fixed points in the plane of two parameters, with the points of codimension two on them [JSP]."""
+"""Curves of bifurcations in the plane of two parameters, with the points of codimension two on them [JSP]."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import numpy.typing as npt
 
 from ...results.encoding import dict_of, require, result
 from ...results.status import Status
+from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import choice, integer, interval, real, shown
+from ...support.types import Progress as Wanted
 from ..flow import Flow, require_fixed
-from ..limits import LONGEST_STEP
+from ..limits import LONGEST, LONGEST_STEP
 from ..line import Line, Path, resolved
 from .bifurcation import Bifurcation
 from .codimension_two import CONTINUED, TESTS, Codim2Point
+from .cycle_course import CycleCourse
+from .cycle_curves import CYCLE_KINDS, CycleCurve, follow_cycles
 from .defining import DefiningSystem
 from .plane_course import Course
 
@@ -111,16 +115,22 @@ def continue_bifurcation(
     step: float = 1.0,
     max_step: float = 0.02,
     max_points: int = 2000,
-) -> BifurcationCurve:
-    """Follow a bifurcation of a fixed point in two parameters, in both directions, and locate the points of codimension two on it.
+    max_period: float = 2000.0,
+    progress: Wanted = None,
+) -> BifurcationCurve | CycleCurve:
+    """Follow a bifurcation in two parameters, in both directions, and locate the points of codimension two on it.
 
-    Pseudo-arclength continuation of f = 0 with one equation that makes a matrix singular (``defining.py`` says which), with exact
-    derivatives. Points of codimension two are zeros of test functions along the curve, located to rounding; ``error`` of each
-    estimates what is left.
+    Of fixed points: pseudo-arclength continuation of f = 0 with one equation that makes a matrix singular (``defining.py`` says
+    which), with exact derivatives. Points of codimension two are zeros of test functions along the curve, located to rounding;
+    ``error`` of each estimates what is left.
+
+    Folds of cycles and period doublings: pseudo-arclength continuation of the collocation problem with the condition that a
+    multiplier is 1, or -1, on a mesh that follows the orbit; every point is solved again on a finer mesh, and ``errors`` says how
+    far that moved it.
 
     Parameters
     ----------
-    start : Bifurcation of a fixed point, or Codim2Point
+    start : Bifurcation of a fixed point, or of kind "cycle_fold" or "period_doubling"; or Codim2Point
         Its flow has all other parameters.
     paths : pair of paths, as for ``Flow.along``
         The axes of the plane; the start's own path may be one of them.
@@ -128,17 +138,23 @@ def continue_bifurcation(
         Of each parameter; they must contain the start.
     kind : str, optional
         Which curve to follow where several pass: from a "bogdanov_takens" point "hopf" (default) or "fold", from a pitchfork that
-        the plane unfolds "fold" (it is a cusp there). Default: the start's own kind.
+        the plane unfolds "fold" (it is a cusp there), from a "bautin" point "hopf" (default) or "cycle_fold". Default: the start's
+        own kind.
     step : float > 0
         Of the Euler map, for "flip" and "neimark_sacker".
     max_step : float > 0
-        Longest step along the curve, in units of the states and of the widths of the bounds.
+        Longest step along the curve, in units of the states and of the widths of the bounds; of cycles also of the relative
+        change of the period.
     max_points : int
         Most points in each direction.
+    max_period : float > 0
+        At which curves of cycles end.
+    progress : None, True or callable
+        As for ``phase_diagram``.
 
     Returns
     -------
-    BifurcationCurve
+    BifurcationCurve, of cycles CycleCurve
 
     Raises
     ------
@@ -150,7 +166,7 @@ def continue_bifurcation(
     Notes
     -----
     Hopf curves end at Bogdanov-Takens points, Neimark-Sacker curves at resonances 1:1 and 1:2; a Bautin point is told from the last
-    point before such an end on.
+    point before such an end on. Curves of cycle folds end at Bautin points.
     """
     if not isinstance(start, (Bifurcation, Codim2Point)):
         raise TypeError(f"start must be a Bifurcation or a Codim2Point, got {shown(start)}")
@@ -162,14 +178,21 @@ def continue_bifurcation(
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     max_step = real("max_step", max_step, low=1e-6, high=1.0)
     max_points = integer("max_points", max_points, low=2)
-    system = DefiningSystem(start.flow, pair, kind, step, limits[:, 0], np.ptp(limits, axis=1))
-    return _joined(Course(system, max_step, max_points).sides(start), system)
+    max_period = real("max_period", max_period, low=0.0, high=LONGEST, open_low=True)
+    check_progress(progress)
+    with Progress(progress, 2 * max_points, "point") as tell:
+        if kind in CYCLE_KINDS:
+            return follow_cycles(CycleCourse(kind, start.flow, pair, limits, max_step, max_points, max_period, tell), start)
+        system = DefiningSystem(start.flow, pair, kind, step, limits[:, 0], np.ptp(limits, axis=1))
+        return _joined(Course(system, max_step, max_points, tell).sides(start), system)
 
 
 def _kind(start, kind):
-    allowed = CONTINUED.get(start.kind, ())
+    allowed = (start.kind,) if start.kind in CYCLE_KINDS else CONTINUED.get(start.kind, ())
     if not allowed:
-        raise ValueError(f"start must be a bifurcation of fixed points with one curve through it, got a {start.kind!r}")
+        raise ValueError(f"start must be a bifurcation with one curve through it that can be followed, got a {start.kind!r}")
+    if start.kind in CYCLE_KINDS and start.orbit is None:
+        raise ValueError(f"start must hold the orbit of its cycle, got {start}")
     return allowed[0] if kind is None else choice("kind", kind, allowed)
 
 

@@ -1,0 +1,115 @@
+"""Curves of bifurcations of cycles in the plane of two parameters [JSP]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...results.encoding import dict_of, require, result
+from ...results.status import Status
+from ..flow import Flow
+from ..line import Path
+from .codimension_two import Codim2Point
+from .cycle_course import CycleCourse
+
+if TYPE_CHECKING:
+    from .bifurcation import Bifurcation
+
+__all__ = ["CYCLE_KINDS", "CycleCurve", "follow_cycles"]
+
+#: Kinds of bifurcations of cycles that are followed in two parameters.
+CYCLE_KINDS = ("cycle_fold", "period_doubling")
+
+#: How an end of a curve is rated where the two differ: the worst first.
+_ENDS = ("lost", "unlocated", "points", "period", "flat", "closed", "bounds", "hopf", "bautin")
+
+
+@result("flow.CycleCurve")
+@dataclass(frozen=True)
+class CycleCurve:
+    """A curve of bifurcations of cycles in two parameters.
+
+    Attributes
+    ----------
+    kind : "cycle_fold" or "period_doubling"
+    paths : pair of str or Line
+    values : (n, 2) array of the parameters
+    periods : (n,) array
+    multipliers : (n, dim - 1) complex array, without the trivial one; one of them is 1, or -1
+    states : (n, dim) array, a state on each cycle
+    low, high : (n, dim) arrays, smallest and largest value of each coordinate on the cycle
+    errors : (n,) array, of the values: how far a finer mesh moved the point
+    points : list of Codim2Point, in the order of the curve
+        Of cycle folds: "cycle_cusp", and "bautin" where the curve ends.
+    flow : Flow at the start
+    status : Status
+        Why both ends end; its code is that of the worse one: "bounds", "closed" (on itself), "bautin" (cycles shrink to a fixed
+        point), "hopf" (they do so elsewhere), "period" (``max_period`` is reached, or the period grows while the parameters stand
+        still), "flat" (cycles of all periods have the same parameters to rounding, as beside a homoclinic orbit of a neutral
+        saddle, where curves of folds end), "points" (``max_points``), "unlocated" (a cusp is passed and not found), "lost"
+        (Newton's method fails). ok but for the last three.
+    """
+
+    kind: str
+    paths: tuple[Path, Path]
+    values: np.ndarray
+    periods: np.ndarray
+    multipliers: np.ndarray
+    states: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    errors: np.ndarray
+    points: list[Codim2Point]
+    flow: Flow = field(repr=False)
+    status: Status
+
+    as_dict = dict_of
+
+    @property
+    def ok(self) -> bool:
+        """Whether both ends are where the bounds, the curve itself or its kind end, or periods become too long."""
+        return self.status.ok
+
+    def check(self) -> None:
+        """ValueError where the kind is none, or the arrays do not fit together."""
+        n, dim = len(self.values), self.flow.dim
+        require(self.kind in CYCLE_KINDS, f"unknown kind {self.kind!r}")
+        shapes = {"values": (n, 2), "periods": (n,), "multipliers": (n, dim - 1), "errors": (n,)}
+        shapes |= dict.fromkeys(("states", "low", "high"), (n, dim))
+        for name, shape in shapes.items():
+            require(getattr(self, name).shape == shape, f"{name} must have shape {shape}, got {getattr(self, name).shape}")
+        require(bool((self.periods > 0.0).all()), "periods must be above 0")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __str__(self) -> str:
+        where = ", ".join(f"{p} in [{v.min():.6g}, {v.max():.6g}]" for p, v in zip(self.paths, self.values.T))
+        periods = f"periods {self.periods.min():.6g} to {self.periods.max():.6g}, error {self.errors.max():.1g}"
+        text = f"{self.kind} curve, {len(self)} points, {where}, {periods}; {self.status}"
+        return "\n".join([text, *(f"  {p}" for p in self.points)])
+
+
+def follow_cycles(course: CycleCourse, start: Bifurcation | Codim2Point) -> CycleCurve:
+    """The curve of both sides of a start, or of one where it is closed; ConvergenceError where the start is on none."""
+    sides = course.sides(start)
+    back, forth = sides[0], sides[1] if len(sides) > 1 else None
+    passed = [*reversed(back.passed), *(forth.passed[1:] if forth else ())]
+    ends = [side.end for side in sides] + [Status("unlocated", text, ok=False) for side in sides for text in side.missed]
+    worst = min(ends, key=lambda end: _ENDS.index(end.code))
+    return CycleCurve(
+        course.kind,
+        course.paths,
+        np.array([p.values for p in passed]),
+        np.array([p.period for p in passed]),
+        np.array([p.multipliers for p in passed]),
+        np.array([p.state for p in passed]),
+        np.array([p.low for p in passed]),
+        np.array([p.high for p in passed]),
+        np.array([p.error for p in passed]),
+        [*reversed(back.found), *(forth.found if forth else ())],
+        course.flow,
+        Status(worst.code, "; ".join(dict.fromkeys(str(end) for end in ends)), all(end.ok for end in ends)),
+    )
