@@ -106,6 +106,12 @@ class Things:
         return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Periodic(5.0, sines={"h": [0.5]}))
 
     @cached_property
+    def strange(self):
+        chaotic = gt.flow.chaotic_gru()
+        exponents = gt.flow.lyapunov_spectrum(chaotic, time=100.0, transient=50.0, rng=0)
+        return gt.flow.Irregular("chaos", exponents, np.random.default_rng(0).uniform(-1, 1, (50, 3)))
+
+    @cached_property
     def pulse(self):
         return gt.GRUFlow(U_h=np.eye(2), input=gt.flow.Piecewise([0.0, 1.0], {"h": [0.0, 1.0]})).input
 
@@ -503,6 +509,8 @@ CALLS = {
     "flow.Flow.along": lambda t: (t.flow.along, {"path": "gain.h"}),
     "flow.Flow.rates": lambda t: (t.flow.rates, {"path": "b_h[0]"}),
     "flow.Bifurcation.same_as": lambda t: (t.branch.bifurcations[0].same_as, {"other": t.branch.bifurcations[0]}),
+    "flow.Irregular.holds": lambda t: (t.strange.holds, {"states": [[0.1, 0.2, 0.3]]}),
+    "flow.Irregular.same": lambda t: (t.strange.same, {"other": t.strange}),
     "flow.Line.value": lambda t: (t.flow.along("gain.h").value, {"flat": t.flow.flat}),
     "flow.Line.moved": lambda t: (t.flow.along("gain.h").moved, {"flat": t.flow.flat, "value": 2.0}),
     "flow.Flow.replace": lambda t: (t.flow.replace, {"path": "b_h[0]", "value": 0.1}),
@@ -518,11 +526,12 @@ CALLS = {
     "flow.SlowManifold.within": lambda t: (t.valley.within, {"half_width": 0.05, "coordinate": 0}),
     "flow.attractors": lambda t: (
         gt.flow.attractors,
-        {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6},
+        {"flow": t.bistable, "starts": 2, "box": (-1, 1), "t_max": 200.0, "rtol": 1e-6, "rng": 0},
     ),
     "flow.attractors_along": lambda t: (
         gt.flow.attractors_along,
-        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0},
+        {"flow": t.flow, "path": "b_h[0]", "values": [0.0, 0.1], "starts": 2, "n": 4, "box": (-1, 1), "rng": 0}
+        | {"step": None, "progress": None},
     ),
     "flow.basin_intervals": lambda t: (gt.flow.basin_intervals, {"flow": gt.GRUFlow(U_h=3.0), "points": None}),
     "flow.basins": lambda t: (gt.flow.basins, {"flow": t.bistable, "n": 3, "box": (-1, 1), "t_max": 200.0}),
@@ -636,6 +645,8 @@ CALLS = {
             "cycles": True,
             "max_boxes": 1000,
             "min_width": 1e-9,
+            "executor": None,
+            "progress": None,
         },
     ),
     # pictures

@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ConvergenceError
 from .curve import sign_change
 
-__all__ = ["Equations", "OnCurve", "Steps", "corrected", "null_direction", "zero_between"]
+__all__ = ["OnCurve", "Steps", "corrected", "null_direction", "zero_between"]
 
 #: u -> values (m,) and derivatives (m, m + 1)
 Equations = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

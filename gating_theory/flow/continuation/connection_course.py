@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.status import Status
+from ..flow import Flow
 from ..line import Path
 from ..orbits.connections import END, Connection, connect, converged_connection, with_ends_at
 from ..program.taylor import bilinear
@@ -76,15 +77,15 @@ class Course:
     tell: Callable[[int], None]
 
     @property
-    def width(self):
+    def width(self) -> np.ndarray:
         """(2,) array, the widths of the bounds: the units of lengths."""
         return np.ptp(self.limits, axis=1)
 
-    def values(self, connection):
+    def values(self, connection: Connection) -> np.ndarray:
         """(2,) array of the parameters."""
         return np.array([connection.flow.parameter(path) for path in self.paths])
 
-    def solved(self, connection, normal, through):
+    def solved(self, connection: Connection, normal: np.ndarray, through: np.ndarray) -> Connection:
         """The connection on the line through a point of the plane at right angles to a direction, its tangent in that direction."""
         guess = replace(connection, flow=self.at(connection.flow, through))
         new = connect(guess, self.paths, plane=(normal / self.width, through), iterations=_NEWTON)
@@ -92,7 +93,7 @@ class Course:
         tangent = tangent / np.linalg.norm(tangent)
         return replace(new, tangent=tangent * (np.sign(tangent @ normal) or 1.0))
 
-    def beginning(self, connection):
+    def beginning(self, connection: Connection) -> Connection:
         """The start on a coarse mesh, with the tangent of the curve."""
         connection = with_ends_at(connection, END, _INTERVALS)
         here, failure = self.values(connection), None
@@ -105,7 +106,7 @@ class Course:
             return self.fine(self.solved(new, new.along, self.values(new)))
         raise ConvergenceError(f"continuation: the start is on no curve of connections in this plane: {failure}", here)
 
-    def fine(self, connection):
+    def fine(self, connection: Connection) -> Connection:
         """The same connection on a mesh that is fine enough, its ends where they belong."""
         n = len(connection.orbit.points)
         while True:
@@ -115,7 +116,7 @@ class Course:
                 return again
             n, connection = min(_MOST_INTERVALS, int(1.3 * n) + 1), again
 
-    def ahead(self, connection, length):
+    def ahead(self, connection: Connection, length: float) -> Connection:
         """The connection at a length along the tangent; ConvergenceError where that is too far."""
         t = connection.along
         new = self.fine(self.solved(connection, t, self.values(connection) + length * t * self.width))
@@ -127,7 +128,7 @@ class Course:
             raise ConvergenceError("the orbit changes too fast", new)
         return new
 
-    def side(self, first):
+    def side(self, first: Connection) -> Side:
         """The curve from a connection on along its tangent."""
         side = Side([first], [], Status("points", f"stopped after {self.max_points} points", ok=False))
         h, growth = _FIRST * self.max_step, _GROWTH
@@ -213,7 +214,7 @@ class Course:
         fine, error = self.checked(there)
         return [Codim2Point("neutral_saddle", self.paths, self.values(fine), fine.saddles[0], fine.flow, 1.0, {}, error)]
 
-    def checked(self, connection):
+    def checked(self, connection: Connection) -> tuple[Connection, float]:
         """A point of the curve on finer meshes and for longer times at one parameter, and how far it moves."""
         i = int(np.argmin(np.abs(connection.along)))  # across the curve
         fine, error = converged_connection(connection, self.paths[i])
@@ -257,7 +258,7 @@ class Course:
         coefficients = dict(zip("ab", double_zero(flow, state))) if kind == "bogdanov_takens" else {}
         return Codim2Point(kind, self.paths, values, state, flow, 1.0, coefficients, error)
 
-    def at(self, flow, values):
+    def at(self, flow: Flow, values: np.ndarray) -> Flow:
         """The flow at two values of the parameters."""
         return flow.with_parameters(dict(zip(self.paths, map(float, values))))
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, require, result
+from ...support.checks import instance, real_array
 from .following import Crowd
 from .lyapunov import FlowExponents, lyapunov_spectrum
 
@@ -63,10 +64,11 @@ class Irregular:
 
     def holds(self, states: np.ndarray) -> np.ndarray:
         """(...) array of bool, which states (..., dim) are within 3 % of its extent of the trajectory."""
-        return self._tree.query(states)[0] < _NEAR * self.extent.max()
+        return self._tree.query(real_array("states", states))[0] < _NEAR * self.extent.max()
 
     def same(self, other: Irregular) -> bool:
         """Whether another one is this one: nine in ten of the states of each are on the other."""
+        instance("other", other, Irregular)
         return bool(min(self.holds(other.states).mean(), other.holds(self.states).mean()) > _SHARED)
 
     def check(self) -> None:
