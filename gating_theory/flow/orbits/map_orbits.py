@@ -115,9 +115,10 @@ def map_attractors(
     Newton's method converges to them and their multipliers are inside the unit circle. An invariant circle has an exponent that is
     0 within its error, a rotation that has settled, and averages that do not change from one long record to the next: what spirals
     into a weak focus is no circle. Chaos has an exponent above 0 by five standard errors. What has none of this is "not settled",
-    and ``reasons`` say why. Where steps are below 1e-4 and multipliers next to 1 or well inside the unit circle, orbits are taken
-    further by the flow, which they follow there to that accuracy: which of two basins a start on their boundary belongs to may
-    differ.
+    and ``reasons`` say why. Where steps are below 1e-4 and multipliers next to 1, real from 0 to 1, or well inside the unit circle,
+    orbits are taken further by the flow, which they follow there to that accuracy: which of two basins a start on their boundary
+    belongs to may differ. Orbits that this takes ten times as far as ``max_steps``, and that still creep, are given up early:
+    they go round a cycle that is too slow to be seen.
 
     Parameters
     ----------

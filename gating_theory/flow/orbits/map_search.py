@@ -38,10 +38,18 @@ _CREEP, _INSIDE = 1e-4, 0.95
 #: How far an orbit glides before the map takes over again: so many times so many steps of this relative tolerance.
 _GLIDES, _GLIDE_STEPS, _GLIDE_RTOL = 60, 5, 1e-8
 
+#: An orbit that still creeps after so many steps is given up when it has glided so many times as far as all steps would take it,
+#: and is farther than the third number from any point at which it could rest.
+_PATIENT, _ENOUGH, _NO_REST = 50_000, 10, 1e-3
+
 #: Reasons that are known of many orbits at once.
 _LEFT = "left all bounds"
-_SHUT = "would hardly move in 1e9 steps: behind a gate that is shut nothing can be seen of what they tend to"
-_OF_MANY = (_LEFT, _SHUT)
+_SHUT = (
+    "would hardly move in 1e9 steps: behind a gate that is shut, or near a point that attracts more weakly than linearly, nothing "
+    "can be seen of what they tend to"
+)
+_CREEP_ON = "creep: the flow took them ten times as far as the steps that are allowed, and they have not come to rest"
+_OF_MANY = (_LEFT, _SHUT, _CREEP_ON)
 
 
 class MapSearch:
@@ -60,12 +68,15 @@ class MapSearch:
     label : (n + more,) array of int
         Place in ``found`` of each start, and of orbits from beside the fixed points; UNSETTLED, ON_UNSTABLE.
     seen : int, steps made
+    n_own : int, how many of the states are starts that were asked for; the others lie beside fixed points
+    glided : (n + more,) array, steps of the map that the flow stood in for
     """
 
     def __init__(self, flow: Flow, step: float, starts: np.ndarray, max_period: int) -> None:
         points = _listed(flow)
         states = np.concatenate([starts, _beside(flow, points)])
         self.flow, self.step, self.states, self.max_period = flow, step, states, max_period
+        self.n_own, self.glided = len(starts), np.zeros(len(states))
         self.label = np.full(len(states), UNSETTLED)
         self.left = np.arange(len(states))
         self.seen = 0
@@ -85,6 +96,7 @@ class MapSearch:
             chunk = self.seen
             self._look()
             self._glide()
+            self._give_up(self._creep_on(max_steps), _CREEP_ON)
             tell(self.seen - tell.done)
 
     def _look(self):
@@ -120,22 +132,23 @@ class MapSearch:
             crowd.states[going[fast]] = before[fast]
             going = going[~fast & (crowd.verdict[going] < 0)]
         self.states[creeping] = crowd.states
+        self.glided[creeping] += crowd.time / self.step
         for i in range(len(self.found)):
             self._take(i)
 
     def _frozen(self):
         """Which orbits would hardly move in all steps that could be made, far from any point at which they could rest."""
-        if not self.left.size:
-            return np.zeros(0, dtype=bool)
         here = self.states[self.left]
-        speed = np.abs(self.flow(here)).max(axis=1) * self.step
-        # Newton's step does not know how slow the gates are
-        with np.errstate(all="ignore"):
-            J = self.flow.jacobian(here)
-            regular = np.linalg.slogdet(J)[0] != 0.0
-            J[~regular] = np.eye(self.flow.dim)
-            away = np.linalg.norm(np.linalg.solve(J, self.flow(here)[..., None])[..., 0], axis=1)
-        return (speed * MOST_STEPS < _FROZEN) & (away > _FROZEN) & regular
+        speed = np.abs(self.flow(here)).max(axis=-1, initial=0.0) * self.step
+        return (speed * MOST_STEPS < _FROZEN) & (_from_rest(self.flow, here) > _FROZEN)
+
+    def _creep_on(self, max_steps):
+        """Which orbits creep along without coming to rest, for longer than all steps that are allowed: round a very slow cycle."""
+        here = self.states[self.left]
+        if self.seen < _PATIENT:
+            return np.zeros(len(here), dtype=bool)
+        far = self.glided[self.left] > _ENOUGH * max_steps
+        return far & _creeps(self.flow, self.step, here) & (_from_rest(self.flow, here) > _NO_REST)
 
     def _learn(self, i):
         """Look closely at one orbit, and take all that are on the same attractor off the list."""
@@ -174,19 +187,37 @@ class MapSearch:
 
     def open_reasons(self) -> list[str]:
         """Why orbits are not settled, each reason with their number where it is known of all."""
-        of_all = [r for r in _OF_MANY if any(self.reasons.get(i) == r for i in np.flatnonzero(self.label == UNSETTLED).tolist())]
-        counts = [sum(other == r for other in self.reasons.values()) for r in of_all]
-        single = {r for i, r in self.reasons.items() if self.label[i] == UNSETTLED and r not in _OF_MANY}
-        many = [f"{n} orbit{'s' * (n != 1)} {r}" for n, r in zip(counts, of_all)]
+        open_ = {i: r for i, r in self.reasons.items() if self.label[i] == UNSETTLED}
+        single = {r for r in open_.values() if r not in _OF_MANY}
+        many = [f"{self._counted([i for i in open_ if open_[i] == r])} {r}" for r in _OF_MANY if r in open_.values()]
         return many + [f"an orbit after {self.seen} steps: {r}" for r in sorted(single)]
+
+    def _counted(self, orbits):
+        """How many of these orbits are of starts, and how many of those that were added."""
+        own = int(np.count_nonzero(np.array(orbits) < self.n_own))
+        counts = ((own, "start", ""), (len(orbits) - own, "orbit", " from beside fixed points"))
+        return " and ".join(f"{n} {word}{'s' * (n != 1)}{where}" for n, word, where in counts if n)
+
+
+def _from_rest(flow, states):
+    """(n,) array: Newton's step to a point at rest, which does not know how slow the gates are; 0 where it cannot be made."""
+    if not len(states):
+        return np.zeros(0)
+    with np.errstate(all="ignore"):
+        J = flow.jacobian(states)
+        regular = np.linalg.slogdet(J)[0] != 0.0
+        J[~regular] = np.eye(flow.dim)
+        return np.where(regular, np.linalg.norm(np.linalg.solve(J, flow(states)[..., None])[..., 0], axis=1), 0.0)
 
 
 def _creeps(flow, step, states):
-    """(n,) array of bool: states that the map hardly moves, with multipliers next to 1 or well inside the unit circle."""
+    """(n,) array of bool: states that the map hardly moves, with multipliers next to 1, well inside the unit circle, or real from
+    0 to 1: there map and flow contract alike, only not at quite the same rate."""
     if not len(states):
         return np.zeros(0, dtype=bool)
     values = step * np.linalg.eigvals(flow.jacobian(states))
-    calm = (np.abs(values) < _CREEP) | (np.abs(1.0 + values) < _INSIDE)
+    sinking = (values.imag == 0.0) & (values.real < 0.0) & (values.real > -1.0)
+    calm = (np.abs(values) < _CREEP) | (np.abs(1.0 + values) < _INSIDE) | sinking
     return calm.all(axis=1) & (step * np.abs(flow(states)).max(axis=1) < _CREEP)
 
 

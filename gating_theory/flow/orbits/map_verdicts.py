@@ -81,7 +81,9 @@ class MapAttractor:
     multipliers : (dim,) complex array
         Of the period-fold map, at fixed and periodic orbits; empty otherwise.
     lyapunov, lyapunov_error : float
-        Largest Lyapunov exponent per step, and its standard error; without error where it follows from multipliers.
+        Largest Lyapunov exponent per step, and its error; without error where it follows from multipliers. Of chaos it is the
+        standard error; on a circle, where the exponent is 0, also what a record of n steps may leave of it: log of the largest
+        by the smallest length of a step, over n. On a torus, where tangents shear, 10 / n and five standard errors.
     extent_change : float
         Largest difference of an average (the mean and the mean square of a coordinate) between the two halves of the record, in
         units of the extent: an orbit that spirals into a point has a large one. 0 for periodic orbits, whose Newton iteration
@@ -236,12 +238,24 @@ def _recurrent(flow, state, step, per_turn, exponents):
         error / stride if turning else np.nan,
         np.zeros(0, dtype=complex),
         float(exponents.exponents[0]),
-        float(exponents.stderr[0]),
+        _error_of_exponent(flow, kind, record, exponents),
         change,
         False,
         record[:_KEPT],
     )
     return Settled(attractor, record, averages, _gap(record))
+
+
+def _error_of_exponent(flow, kind, record, exponents):
+    """The error of the leading exponent: of one that is 0 the record, which does not end where it began, leaves something."""
+    if kind == "torus":
+        return float(exponents.resolution[0])
+    error = float(exponents.stderr[0])
+    if kind == "circle":
+        # a tangent vector of the curve is as long as the steps are
+        lengths = np.linalg.norm(flow(record), axis=1)
+        error += float(np.log(lengths.max() / lengths.min())) / exponents.time
+    return error
 
 
 def _gap(record):
