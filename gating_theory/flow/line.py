@@ -75,7 +75,9 @@ class Line:
     def _checked(self, flat):
         flat = real_array("flat", flat)
         if flat.shape != self.direction.shape:
-            raise ValueError(f"path: the line {self.name!r} is of a flow with {self.direction.size} parameters, not {flat.size}")
+            raise ValueError(
+                f"flat must have the {self.direction.size} parameters of the flows of line {self.name!r}, got shape {flat.shape}"
+            )
         return flat
 
     def __hash__(self) -> int:

@@ -83,7 +83,7 @@ def test_what_is_no_path_is_refused(flow):
     line = flow.along("b_z[0]=b_z[1]")
     with pytest.raises(ValueError, match="do not lie on the line"):
         flow.replace("b_z[0]", 5.0).parameter(line)
-    with pytest.raises(ValueError, match="parameters, not"):
+    with pytest.raises(ValueError, match="18 parameters of the flows"):
         GRUFlow(U_h=3.0).parameter(line)
     with pytest.raises(ValueError, match="twice"):
         flow.with_parameters({"gain.h": 2.0, "U_h[0,0]": 1.0})

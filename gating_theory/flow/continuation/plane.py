@@ -14,7 +14,7 @@ from ...results.encoding import dict_of, require_shapes, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
-from ...support.checks import instance, integer, real, texts
+from ...support.checks import instance, integer, real, shown, texts
 from ...support.types import Progress as Wanted
 from ..flow import Flow
 from ..limits import LONGEST_STEP
@@ -140,7 +140,7 @@ def bifurcation_plane(
     kinds = texts("kinds", kinds)
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
-        raise ValueError(f"kinds must be some of {list(KINDS)}, got {list(kinds)}")
+        raise ValueError(f"kinds must be some of {list(KINDS)}, got {shown(kinds)}")
     lines = integer("lines", lines, low=1, high=1000)
     step = real("step", step, low=0.0, high=LONGEST_STEP, open_low=True)
     max_step = real("max_step", max_step, low=1e-6, high=1.0)

@@ -93,8 +93,8 @@ class TopologyMap:
 
     def at(self, x: float, y: float) -> Flow:
         """The flow at a point of the plane, on the grid or between; TypeError, ValueError for what is no finite number."""
-        x, y = real("x", x), real("y", y)
-        return self.flow.replace(self.paths[0], x).replace(self.paths[1], y)
+        x, y = (real(name, value, low=-1e100, high=1e100) for name, value in (("x", x), ("y", y)))
+        return self.flow.with_parameters(dict(zip(self.paths, (x, y))))
 
     @underflow_is_zero
     def borders(self, width: float = 1e-4) -> np.ndarray:
