@@ -68,7 +68,7 @@ class Line:
 
     def moved(self, flat: np.ndarray, value: float) -> np.ndarray:
         """``flat`` (P,) with the parameters on the line at this value."""
-        value, out = real("value", value), self._checked(flat).copy()
+        value, out = real("value", value, low=-1e100, high=1e100), self._checked(flat).copy()
         out[self.places] = (self.origin + value * self.direction)[self.places]
         return out
 
