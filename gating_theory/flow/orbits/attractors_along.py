@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,13 @@ _NEAR = 0.1
 
 #: States of each attractor from which trajectories begin at the next value, and states with which distances are measured.
 _SEEDS, _MEASURED = 4, 64
+
+#: Kinds that are not called by their own name.
+_NOUNS = {"fixed": "fixed point", "periodic": "periodic orbit", "chaos": "chaotic attractor"}
+
+
+def _noun(kind):
+    return _NOUNS.get(kind, kind)
 
 
 @result("flow.AttractorChange")
@@ -60,7 +68,7 @@ class AttractorChange:
     as_dict = dict_of
 
     def __str__(self) -> str:
-        text = f"between {self.before:.10g} and {self.after:.10g}: {self.kind} {self.attractor} {self.what}"
+        text = f"between {self.before:.10g} and {self.after:.10g}: {_noun(self.kind)} {self.attractor} {self.what}"
         way = "to" if self.what == "vanishes" else "from"
         others = ", ".join(f"{share:.0%} {way} {i}" for i, share in enumerate(self.shares) if share)
         if self.what == "vanishes":
@@ -148,7 +156,7 @@ class AttractorsAlong:
         ]
         for i in range(len(self)):
             there = np.flatnonzero(self.present[:, i])
-            kinds = list(dict.fromkeys(self.kinds[k][i] for k in there))
+            kinds = [_noun(kind) for kind, _ in groupby(self.kinds[k][i] for k in there)]
             a, b = there[0], there[-1]
             lines.append(
                 f"  {i}: {', then '.join(kinds)} from {self.values[a]:.6g} to {self.values[b]:.6g}, basin "
@@ -268,7 +276,7 @@ class _Story:
             if i not in row:
                 self.changes.append(AttractorChange("vanishes", i, kind, first, last, into[i], self._shares(new[old == i])))
             elif row[i][0] != kind:
-                text = f"becomes a {row[i][0]}"
+                text = f"becomes a {_noun(row[i][0])}"
                 self.changes.append(AttractorChange(text, i, kind, first, last, i, np.zeros(self.count)))
         for i, (kind, _) in row.items():
             if i not in before:

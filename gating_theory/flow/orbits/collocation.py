@@ -35,6 +35,9 @@ _INTERVALS, _MOST_INTERVALS = 24, 768
 #: A period beyond it is one that Newton's method runs away with, unless the first guess is of its order.
 _LONG_PERIOD = 1e7
 
+#: Logarithm of a product of multipliers that is all rounding.
+_NO_DIGITS = -36.0
+
 
 @lru_cache(maxsize=8)
 def gauss_scheme(m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -386,7 +389,8 @@ def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
     Notes
     -----
     Close to a homoclinic parameter the period is ill-conditioned, rounding / |mu - mu_c|: where refinement no longer changes it by
-    less, that change (below 1e-7 of the period) is accepted and returned.
+    less, that change (below 1e-7 of the period) is accepted and returned. In three dimensions and more the finest mesh is enough
+    where the period stands still and the product of all multipliers is below e^-36: the smallest is zero as far as numbers go.
     """
     n, last = len(orbit.points), np.inf
     while True:
@@ -401,6 +405,9 @@ def refine(flow: Flow, orbit: Orbit, tol: float = 1e-11) -> tuple[Orbit, float]:
             return orbit, max(change, last)
         last = change
         if n >= _MOST_INTERVALS:
+            # slow stretches contract by e^-1e11 in a step: no mesh tells by how much, only the smallest multiplier depends on it
+            if flow.dim > 2 and change <= tol * orbit.period and max(before, after) < _NO_DIGITS:
+                return orbit, change
             raise ConvergenceError(
                 f"closed orbit: the period {orbit.period!r} still changes by {change:.1e} at {n} mesh intervals", orbit
             )

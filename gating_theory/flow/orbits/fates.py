@@ -13,7 +13,7 @@ from . import collocation
 from .cycle import Cycle, cycle_from_orbit
 from .followed_cycle import followed_cycle
 from .following import Crowd
-from .irregular import Irregular, irregular_attractor
+from .irregular import Irregular, average_over, irregular_attractor
 
 __all__ = ["ON_UNSTABLE", "UNSETTLED", "Fates", "Landscape", "backward_landscape", "known_landscape"]
 
@@ -25,6 +25,8 @@ _LOOKS = (100, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 
 #: Looks after which chaos and tori are looked for.
 _WANDERING = (4, 6, 8)
+#: Steps of all averages that tell these together, some seconds.
+_AVERAGED = 2e6
 
 #: Looks after which trajectories that creep towards a fixed point at a bifurcation are given up, and the approach from one look
 #: to the next that counts.
@@ -185,10 +187,12 @@ class Fates:
         self.reasons: dict[str, np.ndarray] = {}
         self._distances: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._creep = np.full(len(starts), np.inf)
+        self._left_to_average, self._unseen = _AVERAGED, np.zeros(len(starts), dtype=bool)
         self._follow(np.arange(len(starts)))
 
     def _follow(self, left):
         for count, steps in enumerate(_LOOKS):
+            before = self.crowd.time.copy()
             left = self._advance(left, steps)
             last = count + 1 == len(_LOOKS)
             if not self.land.listed:
@@ -200,11 +204,13 @@ class Fates:
                     left = self._on_cycles(left)
             left = self._without_creeping(left, count)
             if self.flow.dim > 2 and not self.crowd.backward and left.size:
-                left = self._wandering(left, count in _WANDERING)
+                left = self._wandering(left, self.crowd.time - before, count in _WANDERING)
             left = left[self.crowd.time[left] < self.crowd.t_max]
             if not left.size:
                 return
-        self._note(f"still under way after {sum(_LOOKS)} steps", left)
+        text = f"still under way after {sum(_LOOKS)} steps"
+        self._note(text, left[~self._unseen[left]])
+        self._note(f"{text}, too slow for Lyapunov exponents to tell chaos or a torus", left[self._unseen[left]])
 
     def _note(self, reason, which):
         if len(which):
@@ -318,7 +324,7 @@ class Fates:
 
     # --- tori and chaos
 
-    def _wandering(self, left, look):
+    def _wandering(self, left, passed, look):
         """Take away those on irregular attractors that are known or, at some looks, found now from one after the other."""
         for k, attractor in enumerate(self.irregular):
             on = attractor.holds(self.crowd.states[left]) & attractor.holds(self.crowd.references[left])
@@ -328,7 +334,12 @@ class Fates:
         for i in left if look else ():
             if self.on_irregular[i] >= 0 or any(_passes(path, self.crowd.states[i]) for path in tried):
                 continue
-            found = irregular_attractor(self.crowd, i)
+            time, steps = average_over(self.crowd, i, passed[i], self._left_to_average)
+            self._unseen[i] = time == 0.0
+            if self._unseen[i]:
+                continue
+            self._left_to_average -= steps
+            found = irregular_attractor(self.crowd, i, time)
             if found is None:
                 tried.append(self.crowd.path(self.crowd.states[i], max(self.crowd.time[i], 1.0)).states)
                 continue

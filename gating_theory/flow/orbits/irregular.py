@@ -13,10 +13,16 @@ from ...support.checks import instance, real_array
 from .following import Crowd
 from .lyapunov import FlowExponents, lyapunov_spectrum
 
-__all__ = ["Irregular", "irregular_attractor"]
+__all__ = ["Irregular", "average_over", "irregular_attractor"]
 
 #: Time averaged over, unless the trajectory itself was followed for longer, and at most; states that are kept.
 _TIME, _LONGEST, _STATES = 5000.0, 1e6, 8000
+
+#: Steps in the time of the fastest rate, and what is averaged over with what goes before it.
+_RATE, _WITH_TRANSIENT = 1.0, 1.2
+
+#: The part of the time since a trajectory was last looked at that an average must cover, and of the steps left that it may take.
+_COVERED, _SHARE = 0.1, 0.5
 
 #: Change of the extent from the first half of a path to the second.
 _SHRINKS = 0.05
@@ -86,15 +92,33 @@ class Irregular:
         return f"{name} around ({centre}), Lyapunov exponents {values}"
 
 
-def irregular_attractor(crowd: Crowd, i: int) -> Irregular | None:
+def average_over(crowd: Crowd, i: int, passed: float, left: float) -> tuple[float, float]:
+    """The time to average over on a trajectory, 0 where no average that can be had shows it; and roughly the steps of that.
+
+    Behind shut gates a trajectory may take a time of 1e10 from one turn to the next, while stability keeps steps short.
+
+    Parameters
+    ----------
+    crowd : Crowd
+    i : int, the trajectory
+    passed : float, time that it has passed since it was last looked at
+    left : float, steps that all averages may still take
+    """
+    seen = np.stack([crowd.states[i], crowd.references[i]])
+    rate = _WITH_TRANSIENT * _RATE * max(1.0, float(np.abs(crowd.flow.jacobian(seen)).sum(axis=-1).max()))
+    time = min(float(np.clip(crowd.time[i], _TIME, _LONGEST)), _SHARE * left / rate)
+    return (time, time * rate) if time >= max(_TIME, _COVERED * passed) else (0.0, 0.0)
+
+
+def irregular_attractor(crowd: Crowd, i: int, time: float) -> Irregular | None:
     """The torus or chaotic attractor on which a trajectory runs; None where its exponents show neither.
 
     Parameters
     ----------
     crowd : Crowd
     i : int, the trajectory
+    time : float to average over
     """
-    time = float(np.clip(crowd.time[i], _TIME, _LONGEST))
     try:
         exponents = lyapunov_spectrum(crowd.flow, time=time, start=crowd.states[i], rng=0)
     except ConvergenceError:

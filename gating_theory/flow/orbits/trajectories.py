@@ -94,8 +94,8 @@ def _advance(flow, points, time, parameters, limits, steps, begin=0.0, drive=Non
         p.flags.writeable = False  # as those of a flow: the same compiled code
         clock = np.stack([np.zeros(len(part)), np.minimum(_FIRST_STEP, span[chosen]), span[chosen]], axis=1)
         # compiled code cannot be interrupted: some steps at a time, which go on as if there had been no stop
-        for _ in range(0, steps, _STEPS):
-            kernel(field, part, clock, p, sign, *limits, _STEPS, *driven)
+        for done in range(0, steps, _STEPS):
+            kernel(field, part, clock, p, sign, *limits, min(_STEPS, steps - done), *driven)
             if not (clock[:, 0] < clock[:, 2]).any():
                 break
         part[clock[:, 0] < clock[:, 2]] = np.nan

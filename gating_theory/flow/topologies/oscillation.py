@@ -33,6 +33,8 @@ _INSIDE, _ASKEW = (0.95, 0.92, 0.89), (0.1, 0.06, 0.03)
 #: How long trajectories are followed, in times of the fastest row of the Jacobian but at least of one step, and again; networks
 #: slower than the last are given no more time.
 _TIMES, _SLOWEST = (40.0, 120.0), 1e-4
+#: Most steps of one of them: behind shut gates such times are a million steps that are short for the sake of stability.
+_STEPS = 2000
 #: Steps, of whatever length, of trajectories that have not arrived by then; how many periods of a cycle they come to are looked at,
 #: and the longest period for which this is done.
 _PATIENCE, _LOOK, _LONGEST_LOOK = 3000, 3.3, 2e4
@@ -136,13 +138,20 @@ def _by_owner(size, states, owner, radius):
 
 def _follow(flow, flat, states, owner, ends, slowness, code):
     """Follow all trajectories until they arrive at a sink or are seen to go round; enters what is found into ``code``."""
+    stiff = np.zeros(len(owner), dtype=bool)
     for time in _TIMES:
-        states = advance(flow, states, time * slowness[owner], parameters=flat[owner], rtol=_ROUGH, atol=0.01 * _ROUGH)
+        go = np.flatnonzero(~stiff)
+        span, own = time * slowness[owner[go]], flat[owner[go]]
+        later = advance(flow, states[go], span, parameters=own, rtol=_ROUGH, atol=0.01 * _ROUGH, steps=_STEPS)
+        given_up = np.isnan(later).any(axis=1)
+        stiff[go] = given_up
+        states[go[~given_up]] = later[~given_up]
         arrived = (np.linalg.norm(states[:, None] - ends[0][owner], axis=2) < ends[1][owner]).any(axis=1)
-        states, owner = states[~arrived], owner[~arrived]
-    if len(owner):
-        first, last = (np.unique(side, return_index=True)[1] for side in (owner, owner[::-1]))
-        few = np.union1d(first, len(owner) - 1 - last)
+        states, owner, stiff = states[~arrived], owner[~arrived], stiff[~arrived]
+    if not stiff.all():
+        go = np.flatnonzero(~stiff)
+        first, last = (np.unique(side, return_index=True)[1] for side in (owner[go], owner[go][::-1]))
+        few = go[np.union1d(first, len(go) - 1 - last)]
         code[owner[few][_goes_round(flow, flat[owner[few]], states[few], _TIMES[-1] * slowness[owner[few]])]] = 1
     for b in np.unique(owner[code[owner] == 0]):
         code[b] = _patiently(flow, flat[b], states[owner == b], ends[0][b], ends[1][b])

@@ -11,6 +11,7 @@ from scipy.integrate import solve_ivp
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, attractors, cycles
 from gating_theory.flow.orbits.following import Crowd
+from gating_theory.flow.orbits.irregular import average_over
 from gating_theory.flow.proof.attracting import attracting_set, sampled_set
 
 TURNING = [[3, -3], [3, 3]]
@@ -50,6 +51,36 @@ def test_shut_gates_only_slow_a_cycle_down(b, period):
     assert cycle.multipliers[0].real == pytest.approx(0.025536506, rel=1e-6)
     if period:
         assert cycle.period == pytest.approx(period, abs=1e-3)
+
+
+#: Three units, weights to three or more digits, with gates that shut to 1e-13.
+RELAXING = GRUFlow(
+    U_h=[[2.037, -4.776, 30.504], [14.819, -5.649, 11.548], [-40.646, 6.197, 17.328]],
+    U_r=[[-1.79, -7.102, 5.658], [19.586, 2.049, -11.207], [14.458, -18.785, 5.032]],
+    U_z=[[-5.82, 9.306, -8.495], [13.238, 3.003, -17.268], [-19.738, -3.161, 12.942]],
+    b_h=[0.635, 0.336, -1.18],
+    b_r=[3.69, 1.887, 1.402],
+    b_z=[-4.924, 5.939, 6.815],
+)
+
+
+def test_a_relaxation_oscillation_behind_shut_gates_is_a_cycle():
+    result = attractors(RELAXING, 2)
+    (cycle,), period = result.cycles, 4.07071327e11
+    assert result.ok and len(result.sinks) == 1 and result.label.size == 8 and not result.irregular
+    # LSODA, crossings of h_0 = 0 from below, tolerance 1e-9
+    assert cycle.stable and cycle.period == pytest.approx(period, rel=1e-7)
+
+
+def test_no_average_where_it_would_show_nothing_or_take_too_long():
+    crowd = Crowd(RELAXING, np.array([[-0.9, -1.0, -0.02], [0.5, 0.5, 0.5]]))
+    crowd.advance(np.arange(2), 800)
+    passed = crowd.time[0]
+    assert passed > 1e11  # while the longest average is 1e6
+    assert average_over(crowd, 0, passed, 2e6) == (0.0, 0.0)
+    time, steps = average_over(crowd, 0, 100.0, 2e6)
+    assert time >= 5000.0 and steps <= 1e6
+    assert average_over(crowd, 0, 100.0, 1e3) == (0.0, 0.0)
 
 
 def test_at_a_bifurcation_the_sink_is_undecided_and_that_is_said():

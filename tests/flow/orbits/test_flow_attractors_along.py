@@ -1,5 +1,7 @@
 """Attractors along a parameter: folds, a homoclinic and a Hopf point at known values, basins against symmetry, saved and drawn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,13 @@ def test_a_cycle_is_born_at_a_homoclinic_and_becomes_a_sink_at_a_hopf_point(alon
         [along.low[-1, 1], along.high[-1, 1]], axis=0
     ).max() == 0.0
     assert not along.present[0, 1] and along.fractions[0, 1] == 0.0 and np.isnan(along.centre[0, 1]).all()
+    assert "  1: cycle, then sink from 0.9" in str(along)
+
+
+def test_kinds_are_told_in_their_order(along):
+    kinds = [list(row) for row in along.kinds]
+    kinds[int(np.flatnonzero(along.present[:, 1])[0])][1] = "sink"
+    assert "  1: sink, then cycle, then sink from 0.9" in str(dataclasses.replace(along, kinds=kinds))
 
 
 def test_basins_are_those_of_each_value_alone(along):
@@ -65,7 +74,7 @@ def test_the_map_beside_the_flow():
     of_flow, of_map = (attractors_along(flow, "gain.h", [1.0, 1.1], n=6, step=step, rng=0) for step in (None, 1.0))
     assert of_flow.kinds == [["sink"], ["sink"]] and of_flow.changes == []
     assert [row[0] for row in of_map.kinds] == ["fixed", "circle"] and of_map.fractions.tolist() == [[1.0], [1.0]]
-    assert of_map.step == 1.0 and "becomes" in str(of_map)
+    assert of_map.step == 1.0 and "fixed point 0 becomes a circle" in str(of_map)
 
 
 def test_in_four_units_by_random_starts():

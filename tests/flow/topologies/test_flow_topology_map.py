@@ -4,9 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, TopologyMap, cycles, topology_map
+from gating_theory.flow.orbits.trajectories import advance
 
 #: Stable cycle beside a sink between the homoclinic orbit at b_h[1] = .9128342 and the Hopf point at 1.6632402, for b_h[0] = .4.
 FAMILY = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
@@ -114,6 +116,35 @@ def test_oscillations_of_random_networks():
 def test_oscillations_of_many_random_networks():
     codes = _campaign(range(100, 160), 12)
     assert {0, 1, 2} <= set(codes) and codes.count(-1) <= 1
+
+
+def test_steps_behind_shut_gates_are_bounded():
+    # stability keeps steps below about 3, while the sink's own rates of 1e-4 ask for a time of 1e6
+    flow = GRUFlow(
+        U_h=[[3.048, 22.34], [-14.296, 19.26]],
+        U_r=[[6.32, 10.393], [-6.592, -1.694]],
+        U_z=[[-8.674, -15.455], [-11.911, -1.513]],
+        b_h=[-2.097, -4.661],
+        b_r=[-3.926, 4.536],
+        b_z=[2.644, 4.202],
+    )
+    (sink,) = flow.fixed_points().states
+    corners = np.array([[x, y] for x in (-0.95, 0.95) for y in (-0.92, 0.92)])
+    for x in corners:
+        end = solve_ivp(lambda t, x: flow(x), (0, 1e13), x, "LSODA", jac=lambda t, x: flow.jacobian(x), rtol=1e-9, atol=1e-12).y[
+            :, -1
+        ]
+        assert np.linalg.norm(end - sink) < 1e-5
+    assert np.isnan(advance(flow, corners, 1.2e6, steps=2000)).any()
+    plane = topology_map(flow, {"b_h[0]": [-2.097, -2.0], "gain.h": [1.0, 1.05]}, cycles=True)
+    assert plane.topologies == ((1, 0, 0),) and (plane.oscillation == 0).all()
+
+
+def test_trajectories_are_given_up_after_as_many_steps_as_are_told():
+    turning, start = GRUFlow(U_h=[[3, -3], [3, 3]]), np.array([[0.1, 0.2]])
+    assert (
+        np.isfinite(advance(turning, start, 100.0, steps=5000)).all() and np.isnan(advance(turning, start, 100.0, steps=20)).all()
+    )
 
 
 def test_saved_threads_and_progress(tmp_path):
