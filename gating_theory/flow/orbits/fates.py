@@ -210,7 +210,7 @@ class Fates:
                 return
         text = f"still under way after {sum(_LOOKS)} steps"
         self._note(text, left[~self._unseen[left]])
-        self._note(f"{text}, too slow for Lyapunov exponents to tell chaos or a torus", left[self._unseen[left]])
+        self._note(f"{text}; Lyapunov exponents would take more than {_AVERAGED:.0e} steps", left[self._unseen[left]])
 
     def _note(self, reason, which):
         if len(which):
