@@ -152,15 +152,15 @@ coefficient: float = gt.flow.normal_form(flow, point.state, "hopf")
 connection: gt.flow.Homoclinic = gt.flow.homoclinic(flow, "b_h[0]", [-1.0, 1.0], point.state)
 between: gt.flow.Heteroclinic = gt.flow.heteroclinic(flow, "b_h[0]", [-1.0, 1.0], point.state, [1.0, 0.0])
 through: gt.flow.ConnectionCurve = gt.flow.continue_homoclinic(connection, ("b_h[0]", "b_h[1]"), [[0.0, 1.0], [0.0, 2.0]])
-special: gt.flow.Codim2Point = through.points[0]
+special = through.points[0]
 end: gt.flow.InfinitePeriod = gt.flow.end_of_period(orbits)
 periods: gt.flow.PeriodLaw = connection.period_law([1e-3, 1e-4])
 mapped: gt.flow.MapAttractors = gt.flow.map_attractors(flow)
 one: gt.flow.MapAttractor = mapped.attractors[0]
 rates: gt.flow.FlowExponents = gt.flow.lyapunov_spectrum(flow, time=1000.0, step=None)
 rates = gt.lyapunov_spectrum(flow, step=1.0)
-strange: gt.flow.GRUFlow = gt.flow.chaotic_gru()
-cascade: gt.flow.SectionDiagram = gt.flow.section_diagram(strange, "b_h[0]", [0.5, 0.4], [0.1, 0.2, 0.3], n_exponents=1)
+chaotic: gt.flow.GRUFlow = gt.flow.chaotic_gru()
+cascade: gt.flow.SectionDiagram = gt.flow.section_diagram(chaotic, "b_h[0]", [0.5, 0.4], [0.1, 0.2, 0.3], n_exponents=1)
 crossings: gt.flow.PoincareSection = gt.flow.poincare_section(flow, [0.1, 0.2], normal=0, level=0.0)
 compared: gt.flow.FlowAndMap = gt.flow.flow_and_map(flow, 0.5)
 valley: gt.flow.SlowManifold = gt.flow.slow_manifold(flow)

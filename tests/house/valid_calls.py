@@ -5,6 +5,7 @@ first used.
 """
 
 import inspect
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +24,10 @@ class Things:
 
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
     driven = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3}, input_std={"h": 0.1})
+
+    @cached_property
+    def folder(self):
+        return tempfile.mkdtemp()
 
     @cached_property
     def point(self):
@@ -390,7 +395,7 @@ CALLS = {
     ),
     "result": lambda t: (_result, {"kind": "fuzzed", "fields": ("value",)}),
     "save": lambda t: (gt.save, {"result": t.ens, "path": "saved.json"}),
-    "load": lambda t: (gt.load, {"path": gt.save(t.ens, "loaded.json"), "cell": None}),
+    "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (
         gt.validate,
         {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
