@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import ConvergenceError
+from ...errors import CapabilityError, ConvergenceError
 from ...results.encoding import dict_of, require_shapes, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
@@ -187,17 +187,17 @@ class _Search:
     def start(self, start, kind=None):
         """The curve through a start, unless it is there already."""
         kind = start.kind if kind is None else kind
-        if kind not in self.kinds and kind in KINDS:
+        if kind not in KINDS:  # several bifurcations at once
+            self.left_out.append(start)
+            return
+        if kind not in self.kinds:
             return
         if self.known(start, kind) or (kind in CROSSINGS and self.known(start, "fold")):
             return
         try:
             self.curves.append(continue_bifurcation(start, self.pair, self.limits, kind=kind, **self.options))
-        except ValueError:  # a crossing that the plane unfolds, or several bifurcations at once
-            if kind in CROSSINGS:
-                self.start(start, "fold")
-            else:
-                self.left_out.append(start)
+        except CapabilityError:  # a crossing that the plane unfolds
+            self.start(start, "fold")
         except ConvergenceError:
             self.left_out.append(start)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...errors import ConvergenceError
+from ...errors import CapabilityError, ConvergenceError
 from ...results.status import Status
 from .arclength import OnCurve, Steps, corrected, null_direction, zero_between
 from .bifurcation import Bifurcation
@@ -74,7 +74,7 @@ class Course:
         Raises
         ------
         ConvergenceError : the start is on no such curve
-        ValueError : a crossing that does not persist
+        CapabilityError : a crossing that does not persist
         """
         first, here = self._beginning(start)
         back = self._follow(OnCurve(first.u, -first.tangent, first.error), here)
@@ -191,21 +191,21 @@ class Course:
     # --- what persists
 
     def _require_crossing(self, here):
-        """ValueError where f moves out of its range with a parameter: two branches cross no more."""
+        """CapabilityError where f moves out of its range with a parameter: two branches cross no more."""
         if self.system.crossing:
             moved = self.system.expansion(here.u)[1][:, self._places] / here.frame.rows[:, None]
             if np.abs(here.frame.b @ moved).max() > _FELT:
-                raise ValueError(self._lost_crossing())
+                raise CapabilityError(self._lost_crossing())
 
     def _require_kept(self, here):
-        """ValueError where a crossing does not persist, or is of another kind."""
+        """CapabilityError where a crossing does not persist, or is of another kind."""
         if not self.system.crossing:
             return
         if abs(here.u[-1]) > _KEPT:
-            raise ValueError(self._lost_crossing())
+            raise CapabilityError(self._lost_crossing())
         if self.system.kind == "pitchfork" and abs(here.quadratic()) > _KEPT:
             names = " and ".join(map(str, self.system.paths))
-            raise ValueError(f"start: the pitchfork becomes transcritical in {names}; kind='transcritical' follows it")
+            raise CapabilityError(f"start: the pitchfork becomes transcritical in {names}; kind='transcritical' follows it")
 
     def _lost_crossing(self):
         names = " and ".join(map(str, self.system.paths))

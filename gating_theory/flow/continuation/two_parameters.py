@@ -158,9 +158,10 @@ def continue_bifurcation(
 
     Raises
     ------
-    TypeError, ValueError
-        Arguments that are not allowed; a pitchfork or transcritical point that does not persist in this plane: it does only where
-        both parameters keep the symmetry, or the branch that is crossed.
+    TypeError, ValueError : arguments that are not allowed
+    CapabilityError
+        A pitchfork or transcritical point that does not persist in this plane: it does only where both parameters keep the
+        symmetry, or the branch that is crossed.
     ConvergenceError : the start is not on a curve of this kind
 
     Notes
