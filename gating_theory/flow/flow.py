@@ -393,7 +393,7 @@ class Flow:
 
     def replace(self, path: str | Line, value: float) -> Flow:
         """A Flow that differs in one entry, or along a line; ``path`` as for :meth:`along`, ``value`` a finite number."""
-        return self.with_parameters({self._along("path", path): real("value", value)})
+        return self.with_parameters({self._along("path", path): real(f"value of {path}", value)})
 
     def with_parameters(self, values: Mapping[str | Line, float]) -> Flow:
         """A Flow that differs in several entries.

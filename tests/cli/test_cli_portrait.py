@@ -15,14 +15,20 @@ def test_portrait(command, tmp_path):
     assert (code, err) == (0, "")
     # the flow rests, the map turns
     assert "1 fixed point, complete" in out and "no cycles found" in out and "invariant circle" in out
-    assert {p.name for p in (tmp_path / "new").iterdir()} == {"portrait.png", "portrait.txt", "points.json"}
+    assert {p.name for p in (tmp_path / "new").iterdir()} == {"portrait.png", "portrait.txt", "points.json", "flow.json"}
     assert gt.load(tmp_path / "new" / "points.json").topology == (1, 0, 0)
+    assert isinstance(gt.load(tmp_path / "new" / "flow.json"), gt.flow.Flow)
     assert (tmp_path / "new" / "portrait.txt").read_text() == out
     saved = gt.save(gt.GRUFlow(U_h=3.0), tmp_path / "one.json")
     code, out, err = command("portrait", saved, "--json", "--out", tmp_path / "one")
     record = json.loads(out)
     assert code == 0 and record["topology"] == {"sinks": 2, "sources": 1, "saddles": 0} and record["complete"]
-    assert err == "" and {p.name for p in (tmp_path / "one").iterdir()} == {"portrait.png", "portrait.txt", "points.json"}
+    assert err == "" and {p.name for p in (tmp_path / "one").iterdir()} == {
+        "portrait.png",
+        "portrait.txt",
+        "points.json",
+        "flow.json",
+    }
     saved = gt.save(gt.GRUFlow(U_h=np.eye(3)), tmp_path / "three.json")
     code, out, err = command("portrait", saved, "--out", tmp_path / "three")
     assert code == 0 and "no picture" in err and not (tmp_path / "three" / "portrait.png").exists()
