@@ -22,6 +22,9 @@ __all__ = ["LOCAL_ERROR", "Place", "at_bautin", "at_cycle", "at_fold", "at_hopf"
 #: Newton's tolerance along a branch, and the local error of collocation polynomials; periods are better by orders of magnitude.
 _TOL, LOCAL_ERROR = 1e-10, 1e-6
 
+#: A first cycle further from the bifurcation than so many steps towards it is another one.
+_STRAY = 1.5
+
 #: Rms size of the first orbit from a Hopf point, tried first, and its mesh intervals.
 _BORN, _BORN_INTERVALS = 0.02, 12
 
@@ -190,7 +193,14 @@ def _beside(bifurcation, orbit, unit, length):
             length *= 0.5
             continue
         away = length * new.product(tangent.curve.stages, unit.stages)
-        return Place(here, bifurcation.path, new, tangent.reversed() if away < 0 else tangent)
+        place = Place(here, bifurcation.path, new, tangent.reversed() if away < 0 else tangent)
+        moved = new.stages - orbit.stages
+        # at birth multipliers are squares, or exponentials of eigenvalues: where one is below -1 the next doubling has been passed
+        doubled = bifurcation.kind in ("hopf", "period_doubling") and np.prod(place.multipliers + 1.0).real < 0.0
+        if doubled or new.product(moved, moved) > (_STRAY * length) ** 2:
+            length *= 0.5
+            continue
+        return place
     raise ConvergenceError(f"no cycle was found beside the {bifurcation.kind} at {bifurcation.value}", orbit.points[0])
 
 

@@ -168,7 +168,7 @@ class TestPeriodDoubling:
     @pytest.mark.nightly
     def test_the_cascade_approaches_its_universal_ratio(self, first):
         values, start = [], first
-        for step in (0.3, 0.3, 0.2, 0.1, 0.05):
+        for step in (0.3, 0.3, 0.2, 0.1):
             values.append(start.value)
             branch = continue_cycle(self.flow, "c[0]", (2, 4.3), start, max_step=step, max_points=60)
             start = next(b for b in branch.bifurcations if b.kind == "period_doubling")
