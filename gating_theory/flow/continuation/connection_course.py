@@ -21,8 +21,9 @@ from .codimension_two import Codim2Point
 from .curve import sign_change
 from .extended import critical_point
 from .reduction import double_zero
+from .sides import Side
 
-__all__ = ["Course", "Side"]
+__all__ = ["Course"]
 
 #: Mesh intervals of an orbit to begin with and at most, and the local error of its polynomials up to which they are enough.
 _INTERVALS, _MOST_INTERVALS, _LOCAL = 40, 400, 1e-6
@@ -46,15 +47,6 @@ _MEETS, _SMALL = 5e-3, 5e-3
 
 #: Points before a curve can close on itself.
 _CLOSING = 8
-
-
-@dataclass
-class Side:
-    """What was met on one side of a start: connections, points of codimension two, the end."""
-
-    passed: list[Connection]
-    found: list[Codim2Point]
-    end: Status
 
 
 @dataclass(frozen=True)
@@ -128,7 +120,7 @@ class Course:
             raise ConvergenceError("the orbit changes too fast", new)
         return new
 
-    def side(self, first: Connection) -> Side:
+    def side(self, first: Connection) -> Side[Connection]:
         """The curve from a connection on along its tangent."""
         side = Side([first], [], Status("points", f"stopped after {self.max_points} points", ok=False))
         h, growth = _FIRST * self.max_step, _GROWTH

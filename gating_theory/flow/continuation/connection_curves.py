@@ -21,6 +21,7 @@ from ..line import Line, Path
 from ..orbits.homoclinic import Heteroclinic, Homoclinic
 from .codimension_two import Codim2Point
 from .connection_course import Course
+from .sides import joined
 from .two_parameters import plane_of
 
 __all__ = ["ConnectionCurve", "continue_homoclinic"]
@@ -160,11 +161,7 @@ def continue_homoclinic(
 
 
 def _joined(start, course, sides):
-    back, forth = sides[0], sides[1] if len(sides) > 1 else None
-    passed = [*reversed(back.passed), *(forth.passed[1:] if forth else ())]
-    ends = [side.end for side in sides]
-    worst = min(ends, key=lambda end: _ENDS.index(end.code))
-    status = Status(worst.code, "; ".join(dict.fromkeys(str(end) for end in ends)), all(end.ok for end in ends))
+    passed, found, status = joined(sides, _ENDS)
     errors = []
     for connection in (passed[0], passed[len(passed) // 2], passed[-1]):
         try:
@@ -180,7 +177,7 @@ def _joined(start, course, sides):
         np.array([c.saddles for c in passed]),
         np.array(values),
         np.array([c.extent for c in passed]),
-        [*reversed(back.found), *(forth.found if forth else ())],
+        found,
         max(finite, default=np.nan),
         start.flow,
         status,

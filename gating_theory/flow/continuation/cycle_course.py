@@ -8,7 +8,7 @@ Both stay regular where the curve in the plane has a cusp.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +26,9 @@ from .cycle_ends import hopf_beside, hopf_passed, together
 from .cycle_place import LOCAL_ERROR, Place, at_bautin, at_cycle, at_fold
 from .defining import DefiningSystem
 from .plane_course import Course as FixedPointCourse
+from .sides import Side
 
-__all__ = ["CycleCourse", "OnCycles", "Side"]
+__all__ = ["CycleCourse", "OnCycles"]
 
 #: Newton's tolerance, and its most steps.
 _TOL, _NEWTON = 1e-11, 12
@@ -100,16 +101,6 @@ class OnCycles:
         return np.concatenate([[np.log(self.period)], self.low, self.high])
 
 
-@dataclass
-class Side:
-    """What was met on one side of a start: points, those of codimension two, words on those that were not found, the end."""
-
-    passed: list[OnCycles]
-    found: list[Codim2Point]
-    end: Status
-    missed: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class _Chart:
     """Cycles near one, counted by (s, w).
@@ -166,7 +157,7 @@ class CycleCourse:
     max_period: float
     tell: Callable[[int], object]
 
-    def sides(self, start: Bifurcation | Codim2Point) -> list[Side]:
+    def sides(self, start: Bifurcation | Codim2Point) -> list[Side[OnCycles]]:
         """Both sides of a start, each leading away from it; one alone where the curve is closed.
 
         Raises

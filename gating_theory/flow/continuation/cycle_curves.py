@@ -13,6 +13,7 @@ from ..flow import Flow
 from ..line import Path
 from .codimension_two import Codim2Point
 from .cycle_course import CycleCourse
+from .sides import joined
 
 if TYPE_CHECKING:
     from .bifurcation import Bifurcation
@@ -94,11 +95,7 @@ class CycleCurve:
 
 def follow_cycles(course: CycleCourse, start: Bifurcation | Codim2Point) -> CycleCurve:
     """The curve of both sides of a start, or of one where it is closed; ConvergenceError where the start is on none."""
-    sides = course.sides(start)
-    back, forth = sides[0], sides[1] if len(sides) > 1 else None
-    passed = [*reversed(back.passed), *(forth.passed[1:] if forth else ())]
-    ends = [side.end for side in sides] + [Status("unlocated", text, ok=False) for side in sides for text in side.missed]
-    worst = min(ends, key=lambda end: _ENDS.index(end.code))
+    passed, found, status = joined(course.sides(start), _ENDS)
     return CycleCurve(
         course.kind,
         course.paths,
@@ -109,7 +106,7 @@ def follow_cycles(course: CycleCourse, start: Bifurcation | Codim2Point) -> Cycl
         np.array([p.low for p in passed]),
         np.array([p.high for p in passed]),
         np.array([p.error for p in passed]),
-        [*reversed(back.found), *(forth.found if forth else ())],
+        found,
         course.flow,
-        Status(worst.code, "; ".join(dict.fromkeys(str(end) for end in ends)), all(end.ok for end in ends)),
+        status,
     )

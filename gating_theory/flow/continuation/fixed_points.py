@@ -24,6 +24,7 @@ from .bifurcation import Bifurcation, fixed_point_tests
 from .crossings import crossing_directions, singular_point
 from .curve import equations, linearised, newton_onto_curve, parameter_bounds, sign_change
 from .detection import Span, bifurcations_along
+from .sides import worst_end
 
 __all__ = ["FixedPointBranch", "continue_fixed_point", "other_branch"]
 
@@ -393,7 +394,5 @@ def _joined(sides, course):
     values = np.concatenate([sides[0].eigenvalues, *(s.eigenvalues[1:] for s in sides[1:])])
     tests = [t for i, s in enumerate(sides) for t in s.tests[min(i, 1) :]]
     found = bifurcations_along(course.flow, course.path, course.step, course.size, points, tests, (course.low, course.high))
-    ends = [s.end for s in sides]
-    text = "; ".join(dict.fromkeys(str(end) for end in ends))
-    status = Status(min((end.code for end in ends), key=_ENDS.index), text, all(end.ok for end in ends))
+    status = worst_end([s.end for s in sides], _ENDS)
     return FixedPointBranch(course.path, points[:, -1], points[:, :-1], values, found, course.step, course.flow, status)

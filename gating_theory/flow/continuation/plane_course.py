@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from .arclength import OnCurve, Steps, corrected, null_direction, zero_between
 from .bifurcation import Bifurcation
 from .codimension_two import COEFFICIENT, ENDS, TESTS, Codim2Point, Here, normal_form_of
 from .defining import DefiningSystem
+from .sides import Side
 
-__all__ = ["Course", "Passed", "Side"]
+__all__ = ["Course", "Passed"]
 
 #: What a start may be off the curve, in units of states and of the bounds; and what f may feel of the parameters at a crossing.
 _OFF, _FELT = 1e-4, 1e-6
@@ -41,16 +42,6 @@ class Passed:
     coefficient: float
 
 
-@dataclass
-class Side:
-    """What was met on one side: points, those of codimension two, words on test functions whose zeros were not found, the end."""
-
-    passed: list[Passed]
-    found: list[Codim2Point]
-    end: Status
-    missed: list[str] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Course:
     """What is followed, and how.
@@ -68,7 +59,7 @@ class Course:
     max_points: int
     tell: Callable[[int], object] = int
 
-    def sides(self, start: Bifurcation | Codim2Point) -> list[Side]:
+    def sides(self, start: Bifurcation | Codim2Point) -> list[Side[Passed]]:
         """Both sides of a start, each leading away from it; one alone where the curve is closed.
 
         Raises

@@ -24,6 +24,7 @@ from .cycle_course import CycleCourse
 from .cycle_curves import CYCLE_KINDS, CycleCurve, follow_cycles
 from .defining import DefiningSystem
 from .plane_course import Course
+from .sides import joined
 
 __all__ = ["BifurcationCurve", "continue_bifurcation", "plane_of"]
 
@@ -223,11 +224,7 @@ def plane_of(flow: Flow, paths: Any, bounds: Any) -> tuple[tuple[Path, Path], np
 
 def _joined(sides, system):
     """The curve of one or both sides, from the end of the first through the start."""
-    back, forth = sides[0], sides[1] if len(sides) > 1 else None
-    passed = [*reversed(back.passed), *(forth.passed[1:] if forth else ())]
-    ends = [side.end for side in sides] + [Status("unlocated", text, ok=False) for side in sides for text in side.missed]
-    worst = min(ends, key=lambda end: _ENDS.index(end.code))
-    status = Status(worst.code, "; ".join(dict.fromkeys(str(end) for end in ends)), all(end.ok for end in ends))
+    passed, found, status = joined(sides, _ENDS)
     return BifurcationCurve(
         system.kind,
         system.paths,
@@ -235,7 +232,7 @@ def _joined(sides, system):
         np.array([system.state(p.point.u) for p in passed]),
         np.array([p.here.eigenvalues for p in passed]),
         np.array([p.coefficient for p in passed]),
-        [*reversed(back.found), *(forth.found if forth else ())],
+        found,
         system.step,
         system.flow,
         status,
