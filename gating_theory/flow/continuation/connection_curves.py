@@ -18,6 +18,7 @@ from ...support.checks import integer, real, shown
 from ...support.types import Progress as Wanted
 from ..flow import Flow, require_fixed
 from ..line import Line, Path
+from ..orbits.connections import sorted_eigenvalues
 from ..orbits.homoclinic import Heteroclinic, Homoclinic
 from .codimension_two import Codim2Point
 from .connection_course import Course
@@ -169,7 +170,7 @@ def _joined(start, course, sides):
         except ConvergenceError:
             errors.append(np.inf)  # too close to an end where the time diverges
     finite = [e for e in errors if np.isfinite(e)]
-    values = [[_sorted_eigenvalues(c.flow, s) for s in c.saddles] for c in passed]
+    values = [[sorted_eigenvalues(c.flow, s) for s in c.saddles] for c in passed]
     return ConnectionCurve(
         "homoclinic" if isinstance(start, Homoclinic) else "heteroclinic",
         course.paths,
@@ -182,8 +183,3 @@ def _joined(start, course, sides):
         start.flow,
         status,
     )
-
-
-def _sorted_eigenvalues(flow, saddle):
-    values = np.linalg.eigvals(flow.jacobian(saddle)).astype(complex)
-    return values[np.argsort(-values.real)]

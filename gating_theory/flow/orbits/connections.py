@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["END", "Connection", "connect", "converged_connection", "end_state", "rest_point", "with_ends_at"]
+__all__ = ["END", "Connection", "connect", "converged_connection", "end_state", "rest_point", "sorted_eigenvalues", "with_ends_at"]
 
 #: Distance of the ends from their saddles, in units of the orbit's extent.
 END = 1e-5
@@ -370,3 +370,9 @@ def _refined(connection, path, size, n, tol):
         if n >= _MOST_INTERVALS:
             raise ConvergenceError(f"connection: the parameter still changes by {change:.1e} at {n} mesh intervals", connection)
         last, n = change, min(_MOST_INTERVALS, int(1.3 * n) + 1)
+
+
+def sorted_eigenvalues(flow: Flow, saddle: np.ndarray) -> np.ndarray:
+    """(dim,) complex array, eigenvalues of the flow's Jacobian at a state, the largest real part first."""
+    values = np.linalg.eigvals(flow.jacobian(saddle)).astype(complex)
+    return values[np.argsort(-values.real)]

@@ -20,7 +20,7 @@ from ..flow import Flow, require_fixed
 from ..limits import LONGEST
 from ..line import Line, Path
 from .collocation import Orbit
-from .connections import Connection, converged_connection, rest_point
+from .connections import Connection, converged_connection, rest_point, sorted_eigenvalues
 from .manifold_fate import bisected_connection, manifold_orbit, one_dimensional
 from .period_law import PeriodLaw, cycles_beside
 
@@ -221,11 +221,6 @@ def _weakest(eigenvalues):
     return eigenvalues[up - 1], eigenvalues[up]
 
 
-def _eigenvalues(flow, saddle):
-    values = np.linalg.eigvals(flow.jacobian(saddle)).astype(complex)
-    return values[np.argsort(-values.real)]
-
-
 def _require_follows(flow, orbit):
     defect = orbit.defect(flow)
     require(defect < _FOLLOWS, f"the connecting orbit does not follow {flow!r}: its velocity is off by {defect:.3g}")
@@ -246,7 +241,7 @@ def homoclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -> 
     """
     found, error = converged_connection(guess, path)
     flow, saddle = found.flow, found.saddles[0]
-    values = _eigenvalues(flow, saddle)
+    values = sorted_eigenvalues(flow, saddle)
     up, down = _weakest(values)
     side, direction = 0, np.full(flow.dim, np.nan)
     try:
@@ -279,7 +274,7 @@ def heteroclinic_from(guess: Connection, path: Path, bisected: float = np.nan) -
     found, error = converged_connection(guess, path)
     first, last = found.saddles
     flow = found.flow
-    left, reached = _eigenvalues(flow, first), _eigenvalues(flow, last)
+    left, reached = sorted_eigenvalues(flow, first), sorted_eigenvalues(flow, last)
     return Heteroclinic(path, flow.parameter(path), error, first, last, left, reached, flow, found.orbit, bisected)
 
 
@@ -428,7 +423,7 @@ def heteroclinic(
     middle, saddles = search.middle, search.saddles
     if np.abs(saddles[0] - saddles[1]).max() < 1e-8:
         raise ValueError("to_saddle must be another fixed point than from_saddle: see homoclinic")
-    up = [int((_eigenvalues(middle, saddle).real > 0).sum()) for saddle in saddles]
+    up = [int((sorted_eigenvalues(middle, saddle).real > 0).sum()) for saddle in saddles]
     if up[0] != up[1] or up[0] not in (1, flow.dim - 1):
         raise ValueError(
             "from_saddle and to_saddle must both have one unstable direction, or both one stable direction, for a connection at "
