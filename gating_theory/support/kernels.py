@@ -75,7 +75,10 @@ class Kernel:
 
     def __call__(self, *arguments: Any) -> Any:
         """What the function returns."""
-        kinds = tuple([_kind(a) for a in arguments])
+        # written out: this takes as long as a small kernel
+        kinds = tuple(
+            [(a.dtype, a.ndim, a.flags.num & _FLAGS) if type(a) is np.ndarray else _NUMBERS.get(type(a)) for a in arguments]
+        )
         try:
             call = self._calls[kinds]
         except KeyError:
@@ -168,13 +171,6 @@ def _read(content):
         return pickle.loads(content)
     except Exception:  # whatever it is, it is made anew
         return None
-
-
-def _kind(value):
-    """What decides about the type of an argument."""
-    if type(value) is np.ndarray:
-        return value.dtype.str, value.ndim, value.flags.num & _FLAGS
-    return _NUMBERS.get(type(value))
 
 
 def _loaded(made, function):
