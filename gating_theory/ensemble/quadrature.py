@@ -301,7 +301,7 @@ class FieldLaw:
         """State, fields and parameters (lists of arrays) at given values of some variables; the others at their means."""
         full = [values.get(v, self.means[v]) for v in range(self.means.size)]
         K = cell.n_fields
-        if cell.closed_form is None:
+        if not cell.has_closed_form:
             state = cell.compiled.fixed_state(full[:K], full[K:])
         else:
             state = [np.zeros(())] * cell.n_state  # closed forms are already substituted in factorised expressions

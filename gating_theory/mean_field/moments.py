@@ -65,7 +65,7 @@ class MomentMap:
         self.blocks = {1: 1, 2: 2}.get(dimension, 6)
         # averages over three and more fields at once (LSTM) are scanned coarsely first and carry a digit or two less
         self.fine, self.series_tol, self.scan_tol = (1e-13, 1e-13, 1e-9) if dimension <= 2 else (1e-11, 1e-6, 1e-4)
-        if cell.closed_form is None:  # every average is over all variables at once, and every node a root search
+        if not cell.has_closed_form:  # every average is over all variables at once, and every node a root search
             self.fine, self.series_tol, self.scan_tol = 1e-11, 1e-6, 1e-3
         self.inputs, self.felt = [], set()
         for products in self.factors:

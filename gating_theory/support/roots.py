@@ -103,10 +103,11 @@ def _flat(series):
 
 def _polished(series, f, a, b, low, high):
     """The zero of f between two extrema of its interpolant, both in units of the bracket: Newton with the interpolant's slope."""
-    from scipy.optimize import brentq
-
-    slope = series.deriv()
-    t = best = float(brentq(series, low, high, xtol=1e-15)) if series(low) * series(high) < 0 else low if series(low) == 0 else high
+    slope, at_low, at_high = series.deriv(), series(low), series(high)
+    t = low if at_low == 0 else high
+    if at_low * at_high < 0:
+        t = float(bracketed_root(lambda x: np.sign(at_low) * series(x), low, high))
+    best = t
     least = np.inf
     for _ in range(_POLISHING):
         value, steepness = float(f(np.array([0.5 * (a + b) + 0.5 * (b - a) * t]))[0]), float(slope(t))

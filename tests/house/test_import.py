@@ -14,7 +14,7 @@ def run(code):
 
 
 def test_importing_brings_nothing_heavy():
-    # what makes a session start at once (benchmarks/spine.py), in a form that no busy machine can break
+    # what makes a session start at once (benchmarks/cold_start.py), in a form that no busy machine can break
     loaded = run("import sys, numpy, gating_theory; print([m for m in sys.modules if m.startswith('gating_theory.')])")
     assert loaded == "[]"
     # nor do the calculators, before they calculate
