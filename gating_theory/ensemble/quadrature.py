@@ -373,7 +373,7 @@ class FieldLaw:
         means = self.means if self.means.ndim == 1 else self.means[0]  # of variables that do not matter to what is averaged
         full = [values.get(v, mean) for v, mean in enumerate(means)]
         K = cell.n_fields
-        if cell.closed_form is None:
+        if not cell.has_closed_form:
             state = cell.compiled.fixed_state(full[:K], full[K:])
         else:
             state = [np.zeros(())] * cell.n_state  # closed forms are already substituted in factorised expressions

@@ -11,7 +11,7 @@ cell and are compiled by numba on first use, which takes some seconds. Machine c
 
 from typing import TYPE_CHECKING, Any
 
-from ..support.machine_code import clear_kernels, kernel_directory
+from ..support.kept import clear_kernels, kernel_directory
 from .continuation.bifurcation import Bifurcation
 from .continuation.codimension_two import Codim2Point
 from .continuation.connection_curves import ConnectionCurve, continue_homoclinic

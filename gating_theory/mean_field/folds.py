@@ -152,7 +152,7 @@ def _require_scalar(moments):
 
 
 def _require_affordable(moments):
-    if moments.cell.closed_form is not None:
+    if moments.cell.has_closed_form:
         return
     stds = moments.law(np.ones((1, moments.n))).stds[0]
     used = {v for products in moments.factors for factors in products for f in factors for v in f.variables if stds[v] > 0}

@@ -64,7 +64,7 @@ class MomentMap:
         dimension = max(len(f.variables) for products in self.factors for factors in products for f in factors)
         # averages over three and more fields at once (LSTM) are scanned coarsely first and carry a digit or two less
         self.fine, self.series_tol, self.scan_tol = (1e-13, 1e-13, 1e-9) if dimension <= 2 else (1e-11, 1e-6, 1e-4)
-        if cell.closed_form is None:  # every average is over all variables at once, and every node a root search
+        if not cell.has_closed_form:  # every average is over all variables at once, and every node a root search
             self.fine, self.series_tol, self.scan_tol = 1e-11, 1e-6, 1e-3
         self.inputs, self.felt, driven = [], set(), set(_driven(self.ensembles[0]))
         for products in self.factors:
@@ -195,7 +195,7 @@ def families(ensembles: Sequence[Ensemble]) -> list[list[int]]:
     """
     found: dict[tuple, list[int]] = {}
     for i, ensemble in enumerate(ensembles):
-        found.setdefault((ensemble.cell, _driven(ensemble)), []).append(i)
+        found.setdefault((id(ensemble.cell), _driven(ensemble)), []).append(i)
     return list(found.values())
 
 

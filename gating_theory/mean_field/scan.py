@@ -184,8 +184,7 @@ def _suspicious(u, G, tol):
 
 
 def _closed_in(moments, start, intervals):
-    """Intervals (member, a, b, G(a), G(b)) with a change of sign, halved until G is not too steep for an interpolant, others as they
-    are: (member, a, b).
+    """(member, a, b) of intervals (member, a, b, G(a), G(b)): those with a change of sign halved until G is not too steep there.
 
     Where messages vanish unless a field goes far out, moments rise like exp(-1/x).
     """

@@ -39,7 +39,7 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+def write_atomically(path: Path, write: Callable[[str], object], lasting: bool = True) -> None:
     """Call ``write(temporary)`` for a file in the same directory and move it to ``path`` once it is complete.
 
     A symbolic link stays one, and the file that it points to is replaced; a file that exists keeps its mode. Temporary files of
@@ -50,6 +50,8 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
     path : pathlib.Path
     write : callable
         Takes the name of a file that does not exist yet, and creates it.
+    lasting : bool
+        Wait until the content is on the disk. What can be made again need not outlive a power cut.
 
     Raises
     ------
@@ -64,8 +66,9 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
     temporary = path.parent / f".gating-theory-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         write(os.fspath(temporary))
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # the content is on the disk before the name points to it
+        if lasting:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())  # the content is on the disk before the name points to it
         if mode is not None:
             os.chmod(temporary, mode)
         os.replace(temporary, path)

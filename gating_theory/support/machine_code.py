@@ -10,25 +10,19 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..version import __version__
 from .files import write_atomically
+from .kept import file_for, files_of, forget_the_oldest, remove
 
-__all__ = ["DIRECTORY_VARIABLE", "clear_kernels", "jit", "kernel_directory", "machine_code", "one_at_a_time"]
-
-#: The environment variable that says where generated code is kept.
-DIRECTORY_VARIABLE = "GATING_THEORY_CACHE_DIR"
-
-#: Bytes that are kept: one kernel has 20 to 100 kB. Those that were not used for longest go.
-_MOST_BYTES = 256 * 2**20
+__all__ = ["jit", "machine_code", "one_at_a_time"]
 
 #: Time of change that all files carry: releases of numba before 0.62 take a file of another time for another one.
 _WRITTEN = 1_000_000_000
@@ -60,36 +54,6 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             return numba.njit(**options)(function)
 
     return decorate
-
-
-def kernel_directory() -> Path:
-    """Where generated code is kept; the directory need not exist, and may be removed at any time.
-
-    Returns
-    -------
-    pathlib.Path
-        What the environment variable GATING_THEORY_CACHE_DIR says, or "gating_theory" in numba's own NUMBA_CACHE_DIR, or in the
-        user's directory for such files: ``~/.cache`` or XDG_CACHE_HOME (Linux), ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%``
-        (Windows).
-    """
-    own = os.environ.get(DIRECTORY_VARIABLE)
-    if own:
-        return Path(own).expanduser().absolute()
-    numba_directory = _numba_directory()
-    if numba_directory is not None:
-        return numba_directory / "gating_theory"
-    return _user_directory() / "gating_theory"
-
-
-def clear_kernels() -> int:
-    """Remove all generated code that is kept on disk; what this process has loaded goes on working.
-
-    Returns
-    -------
-    int, the number of files removed
-    """
-    directory = kernel_directory()
-    return sum(_remove(file) for source in _sources(directory) for file in _files(directory, source))
 
 
 def machine_code(
@@ -138,8 +102,8 @@ def machine_code(
             try:
                 return compiler(signature, cache=True, **options)(function)
             except Exception:  # damaged files, a full disk, a directory that somebody removed at this moment
-                for file in _files(path.parent, path):
-                    _remove(file)
+                for file in files_of(path):
+                    remove(file)
         return compiler(signature, **options)(function)
 
 
@@ -156,84 +120,15 @@ def _module(text, path, namespace):
 def _kept(title, text):
     """The file that holds this text, written if need be; None where that is impossible."""
     content = text.encode()
-    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
     try:
-        directory = kernel_directory()
-        path = directory / f"{words}-{hashlib.sha256(content).hexdigest()[:20]}.py"
+        path = file_for(title, content, ".py")
         if not path.is_file() or path.read_bytes() != content:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for file in _files(directory, path):
-                _remove(file)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for file in files_of(path):
+                remove(file)
             write_atomically(path, lambda temporary: Path(temporary).write_bytes(content))
-            _forget_the_oldest(directory, path)
+            forget_the_oldest(path.parent, path)
         os.utime(path, (time.time(), _WRITTEN))  # the time of access is that of the last use
     except (OSError, RuntimeError):  # RuntimeError: no home directory
         return None
     return path
-
-
-def _forget_the_oldest(directory, new):
-    """Remove what was not used for longest until the rest is within its limit."""
-    sizes = {source: sum(_size(file) for file in _files(directory, source)) for source in _sources(directory)}
-    total = sum(sizes.values())
-    for source in sorted(sizes, key=_last_use):
-        if total <= _MOST_BYTES:
-            break
-        if source != new:
-            total -= sizes[source]
-            for file in _files(directory, source):
-                _remove(file)
-
-
-def _sources(directory):
-    try:
-        return list(directory.glob("*-" + "[0-9a-f]" * 20 + ".py"))
-    except OSError:
-        return []
-
-
-def _files(directory: Path, source: Path) -> Iterator[Path]:
-    """The file of a generated text, and numba's files with its machine code."""
-    yield source
-    places = [directory / "__pycache__"]
-    numba_directory = _numba_directory()
-    if numba_directory is not None:
-        places += numba_directory.glob(f"{directory.name}_*")
-    for place in places:
-        yield from place.glob(f"{source.stem}.*")
-
-
-def _size(file):
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
-
-
-def _last_use(file):
-    try:
-        return file.stat().st_atime
-    except OSError:
-        return 0.0
-
-
-def _remove(file):
-    try:
-        file.unlink()
-    except OSError:
-        return False
-    return True
-
-
-def _numba_directory():
-    import numba
-
-    return Path(numba.config.CACHE_DIR).absolute() if numba.config.CACHE_DIR else None
-
-
-def _user_directory():
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -67,7 +67,7 @@ def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dic
 
 
 def _fixed_points(ensembles, job):
-    """The fixed points of each ensemble, or the error of one that did not converge; None where they are not needed, or not known."""
+    """The fixed points of each ensemble, or the error of one that did not converge; None where none are needed, or none known."""
     unknown = [None] * len(ensembles)
     if not any(_of_solutions(request) for request in job.requests):
         return unknown

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gating_theory.flow import clear_kernels, kernel_directory
-from gating_theory.support.machine_code import DIRECTORY_VARIABLE, jit, machine_code
+from gating_theory.support.kept import DIRECTORY_VARIABLE
+from gating_theory.support.machine_code import jit, machine_code
 
 SOURCE = "def double(x, out):\n    out[0] = 2.0 * x + offset"
 SIGNATURE = "void(float64, float64[::1])"
