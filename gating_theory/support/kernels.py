@@ -28,8 +28,10 @@ from typing import Any
 import numpy as np
 
 from ..version import __version__
-from .kept import keep, read_kept
+from .kept import file_for, keep, read_kept
 from .machine_code import jit, one_at_a_time
+from .notices import notice
+from .turns import turn
 
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
 
@@ -70,7 +72,7 @@ class Kernel:
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         update_wrapper(self, function)
-        self._function, self._options = function, options
+        self._function, self._file, self._options = function, function.__code__.co_filename, options
         self._calls: dict[tuple, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -103,7 +105,7 @@ class Kernel:
     def origin(self) -> bytes:
         """All that the machine code depends on, beside the types of the arguments."""
         code = self._function.__code__
-        parts = [_machine(), Path(code.co_filename).read_bytes(), self._function.__qualname__.encode()]
+        parts = [_machine(), Path(self._file).read_bytes(), self._function.__qualname__.encode()]
         parts.append(repr([(k, sorted(v) if isinstance(v, set) else v) for k, v in sorted(self._options.items())]).encode())
         for name in sorted(code.co_names):
             value = self._function.__globals__.get(name)
@@ -119,14 +121,25 @@ class Kernel:
         with one_at_a_time:
             try:
                 made_from = self.origin + repr(kinds).encode()
-                content = read_kept(self._function.__qualname__, made_from)
-                made = _read(content) if content is not None else None
+                made = self._kept(made_from)
                 if made is None:
-                    made = self._made(arguments)
-                    keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+                    of = ".".join(self._function.__module__.split(".")[:2])
+                    in_turn = turn(file_for(self._function.__qualname__, made_from, ".turn"))
+                    with notice(f"compiling the kernels of {of} (once per machine) ..."), in_turn:
+                        made = self._kept(made_from)  # whose turn it was may have left it
+                        if made is None:
+                            made = self._made(arguments)
+                            keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
                 return _loaded(made, self._function) or self._with_numba
             except (OSError, ImportError, AttributeError):  # a function of no file, a numba that is built otherwise
                 return self._with_numba
+
+    def _kept(self, made_from):
+        content = read_kept(self._function.__qualname__, made_from)
+        try:
+            return None if content is None else pickle.loads(content)
+        except Exception:  # whatever it is, it is made anew
+            return None
 
     def _made(self, arguments):
         import numba
@@ -164,13 +177,6 @@ def _kernels_call_kernels():
     from numba.extending import typeof_impl
 
     typeof_impl.register(Kernel)(lambda value, context: typeof_impl(value.compiled, context))
-
-
-def _read(content):
-    try:
-        return pickle.loads(content)
-    except Exception:  # whatever it is, it is made anew
-        return None
 
 
 def _loaded(made, function):
