@@ -1,8 +1,8 @@
 """What a new process waits for before its first results: ``python benchmarks/cold_start.py``.
 
 First results: processor and wall time from ``import gating_theory`` to the first radius, slow fraction, complexity, and from ten
-lines that define a cell to its spectrum (sympy imported before), the median of ten new processes that find on disk what earlier ones
-left; in units of one ``numpy.linalg.eigvals`` at N = 1000, which is measured in between. The last column counts the modules of
+lines that define a cell to its spectrum (sympy imported before), the median of ten new processes that find on disk what earlier
+ones left; in units of one ``numpy.linalg.eigvals`` at N = 1000, which is measured in between. The last column counts the modules of
 sympy, scipy and numba that were imported on the way.
 
 Flows: processor seconds of new processes, without what numba and sympy need to start: the first has an empty directory for
