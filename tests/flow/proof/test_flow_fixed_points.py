@@ -283,7 +283,7 @@ def test_results_print():
     found = gru(*KNOWN[1, 1, 1]).fixed_points()
     text = str(found)
     assert found.ok and found.status.code == "complete"
-    assert "validated (numba): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
+    assert "validated (floats): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
     assert found.topology == Topology(1, 1, 1) and found.topology.sources == 1
     assert len(found) == 3 and found[0] in list(found)
 
