@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 
 from ..version import __version__
-from .kept import keep, read_kept
-from .machine_code import jit, one_at_a_time
+from .kept import file_for, keep, read_kept
+from .machine_code import chapter_of, compiling, jit, one_at_a_time
 
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
 
@@ -116,14 +116,25 @@ class Kernel:
         with one_at_a_time:
             try:
                 made_from = self.origin + repr(kinds).encode()
-                content = read_kept(self._function.__qualname__, made_from)
-                made = _read(content) if content is not None else None
+                made = self._kept(made_from)
                 if made is None:
-                    made = self._made(arguments)
-                    keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+                    made = self._kept_from_now_on(made_from, arguments)
                 return _loaded(made, self._function) or self._with_numba
             except (OSError, ImportError, AttributeError):  # a function of no file, a numba that is built otherwise
                 return self._with_numba
+
+    def _kept(self, made_from):
+        content = read_kept(self._function.__qualname__, made_from)
+        return None if content is None else _read(content)
+
+    def _kept_from_now_on(self, made_from, arguments):
+        title = self._function.__qualname__
+        with compiling(chapter_of(self._function), file_for(title, made_from)):
+            made = self._kept(made_from)  # whose turn it was may have left it
+            if made is None:
+                made = self._made(arguments)
+                keep(title, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+        return made
 
     def _made(self, arguments):
         import numba
