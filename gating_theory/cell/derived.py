@@ -63,7 +63,7 @@ def derived_once(cell: AnyCell, what: str, make: Callable[[], _T]) -> _T:
             return pickle.loads(content)
         except Exception:  # whatever it is, it is made anew
             pass
-    with notice(f"deriving the equations of {cell.name} (once per machine) ..."):
+    with notice(f"deriving the functions of cell {cell.name!r} (once per machine) ..."):
         value = make()
     keep(title, made_from, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
     return value

@@ -70,12 +70,15 @@ class Kernel:
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         update_wrapper(self, function)
-        self._function, self._options = function, options
+        self._function, self._file, self._options = function, function.__code__.co_filename, options
         self._calls: dict[tuple, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """What the function returns."""
-        kinds = tuple([_kind(a) for a in arguments])
+        # written out: this takes as long as a small kernel
+        kinds = tuple(
+            [(a.dtype, a.ndim, a.flags.num & _FLAGS) if type(a) is np.ndarray else _NUMBERS.get(type(a)) for a in arguments]
+        )
         try:
             call = self._calls[kinds]
         except KeyError:
@@ -100,7 +103,7 @@ class Kernel:
     def origin(self) -> bytes:
         """All that the machine code depends on, beside the types of the arguments."""
         code = self._function.__code__
-        parts = [_machine(), Path(code.co_filename).read_bytes(), self._function.__qualname__.encode()]
+        parts = [_machine(), Path(self._file).read_bytes(), self._function.__qualname__.encode()]
         parts.append(repr([(k, sorted(v) if isinstance(v, set) else v) for k, v in sorted(self._options.items())]).encode())
         for name in sorted(code.co_names):
             value = self._function.__globals__.get(name)
@@ -118,23 +121,21 @@ class Kernel:
                 made_from = self.origin + repr(kinds).encode()
                 made = self._kept(made_from)
                 if made is None:
-                    made = self._kept_from_now_on(made_from, arguments)
+                    with compiling(chapter_of(self._function), file_for(self._function.__qualname__, made_from)):
+                        made = self._kept(made_from)  # whose turn it was may have left it
+                        if made is None:
+                            made = self._made(arguments)
+                            keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
                 return _loaded(made, self._function) or self._with_numba
             except (OSError, ImportError, AttributeError):  # a function of no file, a numba that is built otherwise
                 return self._with_numba
 
     def _kept(self, made_from):
         content = read_kept(self._function.__qualname__, made_from)
-        return None if content is None else _read(content)
-
-    def _kept_from_now_on(self, made_from, arguments):
-        title = self._function.__qualname__
-        with compiling(chapter_of(self._function), file_for(title, made_from)):
-            made = self._kept(made_from)  # whose turn it was may have left it
-            if made is None:
-                made = self._made(arguments)
-                keep(title, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
-        return made
+        try:
+            return None if content is None else pickle.loads(content)
+        except Exception:  # whatever it is, it is made anew
+            return None
 
     def _made(self, arguments):
         import numba
@@ -172,20 +173,6 @@ def _kernels_call_kernels():
     from numba.extending import typeof_impl
 
     typeof_impl.register(Kernel)(lambda value, context: typeof_impl(value.compiled, context))
-
-
-def _read(content):
-    try:
-        return pickle.loads(content)
-    except Exception:  # whatever it is, it is made anew
-        return None
-
-
-def _kind(value):
-    """What decides about the type of an argument."""
-    if type(value) is np.ndarray:
-        return value.dtype.str, value.ndim, value.flags.num & _FLAGS
-    return _NUMBERS.get(type(value))
 
 
 def _loaded(made, function):

@@ -27,7 +27,7 @@ from .kept import file_for, files_of, forget_the_oldest, remove, turns_of
 from .notices import notice
 from .turns import turn
 
-__all__ = ["compiling", "jit", "machine_code", "one_at_a_time"]
+__all__ = ["chapter_of", "compiling", "jit", "machine_code", "one_at_a_time"]
 
 #: Time of change that all files carry: releases of numba before 0.62 take a file of another time for another one.
 _WRITTEN = 1_000_000_000
