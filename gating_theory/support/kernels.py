@@ -29,9 +29,7 @@ import numpy as np
 
 from ..version import __version__
 from .kept import file_for, keep, read_kept
-from .machine_code import jit, one_at_a_time
-from .notices import notice
-from .turns import turn
+from .machine_code import chapter_of, compiling, jit, one_at_a_time
 
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
 
@@ -127,9 +125,7 @@ class Kernel:
                 made_from = self.origin + repr(kinds).encode()
                 made = self._kept(made_from)
                 if made is None:
-                    of = ".".join(self._function.__module__.split(".")[:2])
-                    in_turn = turn(file_for(self._function.__qualname__, made_from, ".turn"))
-                    with notice(f"compiling the kernels of {of} (once per machine) ..."), in_turn:
+                    with compiling(chapter_of(self._function), file_for(self._function.__qualname__, made_from)):
                         made = self._kept(made_from)  # whose turn it was may have left it
                         if made is None:
                             made = self._made(arguments)
