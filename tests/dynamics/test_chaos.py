@@ -27,6 +27,7 @@ def exact_exponent(ens):
     ],
 )
 def test_vanilla_onsets_are_where_theory_has_them(ens, parameter, bounds, rising):
+    """From theory, where the exponent of a vanilla network is known, and by networks of 1000 units."""
     found = gt.chaos_onset(ens, parameter, tol=0.03, **SMALL)
     from scipy.optimize import brentq
 
@@ -151,7 +152,7 @@ def chaos_line(a_z, a_r, seed):
 
 def test_a_chaos_line_has_no_hole():
     """At a_r = 0 a limit cycle at a_h = 4 left the bracket undecided."""
-    chaos_line(1.0, np.array([0.0, 7.5]), 0)
+    chaos_line(1.0, np.array([0.0]), 0)
 
 
 @pytest.mark.nightly

@@ -141,6 +141,7 @@ def test_gru_against_kac_rice():
     ],
 )
 def test_larger_networks_against_kac_rice(name, gains, n_units, n_networks):
+    """Enumerated networks have on average as many fixed points as the Kac-Rice formula says."""
     against_kac_rice(name, gains, n_units, n_networks)
 
 
