@@ -24,11 +24,17 @@ def share_outside(center, radius, circle):
     return 1.0 - (a + b - kite) / (np.pi * radius**2)
 
 
+@pytest.fixture(scope="module")
+def remembering():
+    """A GRU a fifth of whose modes live longer than 200 steps, none longer than 1000."""
+    return gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 1 - 1 / 1000}, {"gain.r": 1})
+
+
 @pytest.mark.slow
-def test_zero_state_of_the_gru():
+def test_zero_state_of_the_gru(remembering):
     """A designed GRU has the slow modes and the edge that its disc has in closed form."""
     # a disc of centre sigma(b_z) and radius (1 - sigma(b_z)) a_h / 2 [T3]
-    d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 1 - 1 / 1000}, {"gain.r": 1})
+    d = remembering
     assert d.reached and d.status.code == str(d.status) == "reached" and not d.reachable and set(d.solution) == {"gain.h", "bias.z"}
     z = expit(d.solution["bias.z"])
     radius = (1 - z) * d.solution["gain.h"] / 2
@@ -40,13 +46,12 @@ def test_zero_state_of_the_gru():
 
 
 @pytest.mark.slow
-def test_the_designed_module_has_the_wanted_slow_fraction():
+def test_the_designed_module_has_the_wanted_slow_fraction(remembering):
     """A module initialised by a design has the slow modes that were asked for, counted."""
     torch = pytest.importorskip("torch")
     from gating_theory.interop import torch as bridge
 
-    d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 0.999}, {"gain.r": 1}, bounds={"bias.z": (3, 6)})
-    module = bridge.init_(torch.nn.GRU(64, 512), d, 0)
+    module = bridge.init_(torch.nn.GRU(64, 512), remembering, 0)
     eigenvalues = bridge.from_module(module).eigenvalues(np.zeros(512))
     slow = np.mean(np.abs(eigenvalues) > np.exp(-1 / 200))
     error = np.sqrt(0.2 * 0.8 / 512)  # of counting independent ones; eigenvalues repel each other and do better

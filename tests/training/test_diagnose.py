@@ -118,7 +118,7 @@ FOR_INITIALISATIONS = ("raise the bias", "gt.design", "nothing further back is l
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+@pytest.mark.parametrize("kind", [pytest.param("GRU", marks=pytest.mark.nightly), "LSTM"])  # a switch made by hand is a GRU below
 def test_networks_that_remember_bits_are_not_told_to_remember(kind):
     """Trained flip-flops are seen to remember in eight attractors, and get no advice for initialisations."""
     rnn, x, accuracy = trained_on_bits(kind, seed=2)  # from seed 0 the GRU holds six of the eight, two are slowly unstable
