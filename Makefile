@@ -23,8 +23,9 @@ nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m nightly
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/spine.py
+	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/networks.py
 
 # style and types: of the package, and strictly of a user's script that calls it
