@@ -111,7 +111,7 @@ def memory_needed(
         total += 8 * n_steps * (3 * directions + 2 * n_steps)
     total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)
     # states, fields, biases, parameters, a message; Jacobian blocks and directions of a tangent vector
-    rows = 2 * cell.n_state + 2 * cell.n_fields + len(cell.parameters) + 1
+    rows = 2 * cell.n_state + 2 * cell.n_fields + cell.n_parameters + 1
     rows += 2 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
     # temporaries of site functions, part by part
     return total + 8 * rows * n_units + 8 * 12 * min(n_units, parts(n_units)[0].stop * allowed_threads())
@@ -427,7 +427,7 @@ def _listeners(cell):
 def _block_rows(cell):
     """How many arrays of N numbers the blocks of a Jacobian are."""
     one = np.zeros(1)
-    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * len(cell.parameters))
+    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * cell.n_parameters)
     return sum(len(block) for block in blocks.values())
 
 

@@ -367,7 +367,7 @@ class Spectrum:
         tol : float
         finer : Population, optional, the second
         """
-        refine, difference = (1.0,) * (self.cell.n_fields + len(self.cell.parameters)), np.array(np.inf)
+        refine, difference = (1.0,) * (self.cell.n_fields + self.cell.n_parameters), np.array(np.inf)
         for factor, room in _REFINEMENTS:
             for last in (False, True):
                 finer = finer or make(max(_FINEST, factor * coarse.sites.tol), room, refine)
