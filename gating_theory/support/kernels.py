@@ -43,6 +43,10 @@ _NUMBERS = {t: t.__name__ for t in (bool, int, float, complex, np.bool_, np.int6
 _UNDEFINED = re.compile(r'^(?:declare\b[^@\n]*|(?=@[^\n]*= external))@"?([^"(\s]+)"?', re.MULTILINE)
 
 
+#: Machine code stays where it is, and its constants with it: they are known by their addresses.
+_linked: list[Any] = []
+
+
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
     """Decorator: the function compiled by numba, called with arrays and numbers.
 
@@ -192,7 +196,8 @@ def _loaded(made, function):
     ctypes.c_void_p.from_address(engine.get_global_value_address(made.environment)).value = id(constants)
     module = sys.modules[function.__module__]
     name, address = function.__name__, engine.get_function_address(made.entry)
-    return dynamic.make_function(module, name, function.__doc__ or "", address, constants, (engine, constants))
+    _linked.append((engine, constants))
+    return dynamic.make_function(module, name, function.__doc__ or "", address, constants, ())
 
 
 @lru_cache(maxsize=1)
@@ -221,13 +226,9 @@ def load_runtime() -> Any:
 
 
 @ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-def _unpickle(address, size, digest):
-    """A constant of machine code, such as the type of an array that it returns; numba's own function for this imports numba."""
-    return _constant(address, size, ctypes.string_at(digest, 20))
-
-
 @cache
-def _constant(address, size, digest):
+def _unpickle(address, size, _digest):
+    """A constant of machine code, such as the type of an array that it returns; numba's own function for this imports numba."""
     return pickle.loads(ctypes.string_at(address, size))
 
 

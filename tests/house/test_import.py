@@ -33,6 +33,23 @@ def test_lazy_names_work_from_a_fresh_process():
     )
 
 
+_FIRST = """
+import sys
+import gating_theory as gt
+for cell, gain in ((gt.GRU, {"z": 2, "r": 3, "h": 4}), (gt.LSTM, {"f": 2, "i": 3, "g": 3, "o": 2})):
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(cell, gain=gain))[-1])
+    spectrum.radius(), spectrum.boundary(), spectrum.slow_fraction(10.0)
+gt.complexity(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}))
+"""
+
+
+def test_first_results_of_builtin_cells_need_neither_sympy_nor_scipy_nor_numba():
+    # what they are derived and compiled with takes longer to import than they to calculate (benchmarks/cold_start.py)
+    code = _FIRST + f"print([m for m in {_HEAVY!r} if m in sys.modules])"
+    run(code)  # derives and compiles what no earlier process of this user has
+    assert run(code) == "[]"
+
+
 def test_unknown_names():
     import gating_theory as gt
 
