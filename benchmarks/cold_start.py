@@ -10,8 +10,8 @@ Command line: processor and wall time of whole commands that answer without calc
 Compiled flows: processor seconds of new processes, without what numba and sympy need to start: the first has an empty directory for
 generated code, the second finds what the first compiled. The last column counts the passes of numba's compiler in the second: 0.
 
-Pool: two processes sweep a phase diagram and search fixed points of flows, with an empty directory: what each compiled, and what both
-did: nothing.
+Pool: two processes sweep a phase diagram and search fixed points of flows, with an empty directory: what each compiled, and what
+both did: nothing.
 """
 
 from __future__ import annotations
