@@ -36,6 +36,8 @@ _SPACING, _UNEVEN = 2.5, 0.38
 _SAME = 1e-9
 #: Nodes along a variable where their number hardly depends on the law; nodes that cost as much as one more call of a function.
 _SOME_NODES, _CALL_NODES = 32.0, 10_000
+#: More than there are classes of sizes, from 1 to 2^100 nodes by factors of sqrt(2).
+_CLASSES = 200
 #: Steps for smaller standard deviations are those for this one.
 _NARROW = 1e-100
 #: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
@@ -74,7 +76,7 @@ def gaussian_rule(
     if widest == 0.0:
         return mean[:, None].copy(), np.ones((std.size, 1))
     reach = np.sqrt(2.0 * np.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
-    if shape.centre is not None and np.any(np.abs(mean - shape.centre) < reach * std):
+    if np.any(_clusters(mean, std, tol, shape)):
         nodes, weights = _clustered(mean, std, tol, shape, reach, refine, second)
         return folded(nodes, weights) if even and np.all(mean == shape.centre) else (nodes, weights)
     reach += _aside(mean, std, shape)
@@ -105,9 +107,14 @@ def folded(nodes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return nodes, weights
 
 
+def _clusters(mean, std, tol, shape):
+    """Whether a Gaussian reaches the place where nodes have to cluster."""
+    return shape.centre is not None and np.abs(mean - shape.centre) < (np.sqrt(2.0 * np.log(1.0 / tol)) + 0.8) * std
+
+
 def _nodes_needed(std, tol, shape):
-    """About how many nodes each member of a batch needs along one variable."""
-    if shape.strip <= 0.0 or shape.centre is not None:
+    """About how many nodes each member of a batch needs along one variable, where they do not cluster."""
+    if shape.strip <= 0.0:
         return 1.0 + _SOME_NODES * (std > 0.0)
     reach = np.sqrt(2.0 * np.log(1.0 / tol))
     most = 2.0 * len(shape.breaks) * _legendre_points(tol, 1) or np.inf
@@ -319,19 +326,26 @@ class FieldLaw:
     def _alike(self, variables, tol):
         """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call."""
         batch = self.stds.shape[0]
-        if (
-            batch == 1
-            or batch * np.prod([_nodes_needed(self.stds[:, v].max(), tol, self.shapes[v]) for v in variables]) < _CALL_NODES
-        ):
+        if batch == 1 or not variables:
             return [slice(None)]
-        needs = np.stack([_nodes_needed(self.stds[:, v], tol, self.shapes[v]) for v in variables], axis=1)
-        classes = np.floor(2.0 * np.log2(needs.prod(axis=1))).astype(int)
+        kinds, needs = np.zeros(batch, dtype=int), np.ones((batch, len(variables)))
+        for i, v in enumerate(variables):
+            std = self.stds[:, v]
+            if not std.any():
+                continue
+            shape = self.shapes[v]
+            near = _clusters(self.means[..., v], std, tol, shape)
+            kinds = 2 * kinds + near
+            needs[:, i] = np.where(near, _SOME_NODES, _nodes_needed(std, tol, shape))
+        if batch * needs.max(axis=0).prod() < _CALL_NODES and np.all(kinds == kinds[0]):
+            return [slice(None)]
+        classes = _CLASSES * kinds + np.floor(2.0 * np.log2(needs.prod(axis=1))).astype(int)
         order = np.argsort(classes, kind="stable")
         starts = np.flatnonzero(np.diff(classes[order], prepend=-1))
         parts, sizes = [], []  # of each part: its indices, and the nodes that each of its variables needs
         for rows in np.split(order, starts[1:]):
             size = needs[rows].max(axis=0)
-            if parts:
+            if parts and kinds[rows[0]] == kinds[parts[-1][0]]:
                 both = np.maximum(sizes[-1], size)
                 apart = len(parts[-1]) * sizes[-1].prod() + len(rows) * size.prod()
                 if (len(parts[-1]) + len(rows)) * both.prod() < apart + _CALL_NODES:
