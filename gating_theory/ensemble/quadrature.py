@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..cell.compiled import Factor
     from ..cell.probes import NarrowedShapes, Shape, Shapes
 
-__all__ = ["MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
+__all__ = ["BROAD", "MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 
 #: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
 MAX_NODES = 8_000_000
@@ -41,7 +41,7 @@ _CLASSES = 200
 #: Steps for smaller standard deviations are those for this one.
 _NARROW = 1e-100
 #: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
-_BROAD = 25.0
+BROAD = 25.0
 
 
 def gaussian_rule(
@@ -225,8 +225,8 @@ class FieldLaw:
     """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
 
     ``means`` (V,), or (B, V) where they differ, ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions
-    along each variable, which its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
-    spaced nodes in some variables, where their functions allow it and the field is not very broad.
+    along each variable, which its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`),
+    ``evenly`` for evenly spaced nodes in some variables, where their functions allow it and the field is not very broad.
     """
 
     means: np.ndarray
@@ -277,7 +277,7 @@ class FieldLaw:
         if not std.any():
             return np.broadcast_to(mean, std.shape)[:, None], np.ones((std.size, 1))
         shape = self.shapes[v]
-        if v in self.evenly and std.max() < _BROAD * shape.length:
+        if v in self.evenly and std.max() < BROAD * shape.length:
             shape = shape.evenly()
         even = even and not np.any(mean)
         return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even, self.second)
