@@ -10,12 +10,14 @@ geometrically at steps whose width other fields shrink without bound [NUMERICS].
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from .nested import averages_through
 
 if TYPE_CHECKING:
     from ..cell.cell import Cell
@@ -26,6 +28,8 @@ __all__ = ["BROAD", "MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 
 #: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
 MAX_NODES = 8_000_000
+#: Grids of so many nodes and more are worth looking for a nested average.
+_WORTH_NESTING = 10_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
 #: Sections that want more points than this are cut into pieces.
@@ -235,11 +239,15 @@ class FieldLaw:
     refine: tuple[float, ...] = ()
     second: bool = False
     evenly: frozenset[int] = frozenset()
+    #: Rules that have been made, those of refined laws among them.
+    _rules: dict = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def refined(self, variables: Container[int], factor: float) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
         before = self.refine or (1,) * self.stds.shape[1]
-        return replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
+        refined = replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
+        refined._rules.update(self._rules)
+        return refined
 
     def grid(
         self, variables: Sequence[int], tol: float, even: Container[int] = (), max_nodes: float = MAX_NODES, n_kept: int = 0
@@ -266,6 +274,12 @@ class FieldLaw:
             values.append(nodes.reshape(shape))
         return values, [w for _, w in rules], tol
 
+    def nodes(self, factor: Factor, tol: float, keep: Container[int] = ()) -> float:
+        """Nodes of the grid that :meth:`mean_of_products` takes for a factor, for one set of variances."""
+        sizes = {v: self._rule(v, tol, v in factor.even and v not in keep)[1].shape[1] for v in factor.variables}
+        nested = max((sizes[nest.variable] for nest in factor.nests if nest.variable not in keep), default=1)
+        return float(np.prod(list(sizes.values()), dtype=float)) / nested
+
     def affordable(self, variables: Sequence[int], tol: float, even: Container[int], max_nodes: float) -> float:
         """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
         while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
@@ -273,6 +287,12 @@ class FieldLaw:
         return tol
 
     def _rule(self, v, tol, even):
+        key = v, tol, even, self.refine[v] if self.refine else 1
+        if key not in self._rules:
+            self._rules[key] = self._made_rule(v, tol, even)
+        return self._rules[key]
+
+    def _made_rule(self, v, tol, even):
         mean, std = self.means[..., v], self.stds[:, v]
         if not std.any():
             return np.broadcast_to(mean, std.shape)[:, None], np.ones((std.size, 1))
@@ -288,8 +308,8 @@ class FieldLaw:
         """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
 
         ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
-        batch. ``cache`` (a dict) remembers factors without kept variables, for laws in which these variables are the same and one
-        tolerance. Returns ``(average, tol_reached)``.
+        batch. ``cache`` (a dict) remembers factors, for laws of the same means, one tolerance and one choice of ``keep``.
+        Returns ``(average, tol_reached)``.
         """
         cache = {} if cache is None else cache
         total, reached = 0.0, tol
@@ -298,28 +318,25 @@ class FieldLaw:
             for factor in factors:
                 kept = [v for v in keep if v in factor.variables]
                 local = kept + [v for v in factor.variables if v not in keep]
-                if kept:
-                    term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
-                else:
-                    key = factor, self.stds[:, local].tobytes()
-                    if key not in cache:
-                        cache[key] = self._mean_in_parts(cell, factor, local, tol)
-                    term, used = cache[key]
+                key = factor, self.stds[:, local].tobytes(), *((self.refine, tol) if kept else ())
+                if key not in cache:
+                    cache[key] = self._mean_in_parts(cell, factor, local, len(kept), tol, cache)
+                term, used = cache[key]
                 reached = max(reached, used)
                 index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
                 value = value * term[tuple(index)]
             total = total + value
         return total, reached
 
-    def _mean_in_parts(self, cell, factor, local, tol):
+    def _mean_in_parts(self, cell, factor, local, n_kept, tol, cache):
         """(averages of a factor over its variables, tol reached), in parts of the batch that want about as many nodes."""
-        parts = self._alike(local, tol)
+        parts = self._alike(local, tol) if not n_kept else [slice(None)]
         if len(parts) == 1:
-            return self._mean_of_factor(cell, factor, local, 0, tol)
+            return self._mean_of_factor(cell, factor, local, n_kept, tol, cache)
         out, reached = np.empty(self.stds.shape[0]), tol
         for part in parts:
             law = replace(self, means=self.means if self.means.ndim == 1 else self.means[part], stds=self.stds[part])
-            out[part], used = law._mean_of_factor(cell, factor, local, 0, tol)
+            out[part], used = law._mean_of_factor(cell, factor, local, 0, tol, {})
             reached = max(reached, used)
         return out, reached
 
@@ -355,8 +372,38 @@ class FieldLaw:
             sizes.append(size)
         return [np.sort(rows) for rows in parts] if len(parts) > 1 else [slice(None)]
 
-    def _mean_of_factor(self, cell, factor, local, n_kept, tol):
+    def _mean_of_nest(self, cell, factor, local, n_kept, tol, cache):
+        """Average of a factor whose average over one variable is a function of one number (``nested.py``); or None."""
+        values, weights, _ = self.grid(local, tol, factor.even - set(local[:n_kept]), np.inf)
+        sizes = [w.shape[1] for w in weights]
+        nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
+        if not nests or np.prod(sizes, dtype=float) < _WORTH_NESTING:
+            return None
+        nest = max(nests, key=lambda nest: sizes[local.index(nest.variable)])
+        axis = local.index(nest.variable)
+        nodes, weight = values.pop(axis).ravel(), weights.pop(axis)[0]
+        others = local[:axis] + local[axis + 1 :]
+        if np.prod([w.shape[1] for w in weights], dtype=float) > MAX_NODES:
+            return None
+        at = self.arguments(cell, {v: np.squeeze(a, axis + 1) for v, a in zip(others, values)})
+        stds = self.stds[:, [*others, nest.variable]].tobytes()
+        key = nest.inner, nest.through, stds, self.refine, tol
+        if key not in cache:
+            through = np.broadcast_to(nest.through(*at)[0], (1, *(w.shape[1] for w in weights)))
+            cache[key] = averages_through(nest.inner, through, nodes, weight)
+        if cache[key] is None:
+            return None
+        term = nest.outer(*at)[0] * cache[key]
+        for axis in range(len(weights) - 1, n_kept - 1, -1):
+            term = term @ weights[axis][0]
+        return term
+
+    def _mean_of_factor(self, cell, factor, local, n_kept, tol, cache):
         batch = self.stds.shape[0]
+        if factor.nests and batch == 1:
+            nested = self._mean_of_nest(cell, factor, local, n_kept, tol, cache)
+            if nested is not None:
+                return nested, tol
         values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]), n_kept=n_kept)
         shape = tuple(w.shape[1] for w in weights)
         out = np.empty((batch, *shape[:n_kept]))

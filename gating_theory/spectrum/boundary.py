@@ -318,7 +318,7 @@ def _closed_in(f, x, value, i):
 
 
 def _inverse(x, value):
-    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it does not fall."""
+    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it rises."""
     if not np.all(np.diff(value) < 0):
         return np.nan
     ratio = value / (value - value[:, None] + np.eye(x.size))

@@ -36,8 +36,8 @@ ONE_LEAK = 1e-6
 _ROUGH = -1
 #: Sums over nodes go over so many numbers at once that they stay in cache.
 _AT_ONCE = 16384
-#: A pole further from the real axis than so many steps changes a sum by less than rounding: exp(-2 pi 6.4) = 3e-18, and the Gaussian
-#: and the numerators are a few times larger there than on the axis. For n digits as many steps as n + 2 take.
+#: A pole further from the real axis than so many steps changes a sum by less than rounding: exp(-2 pi 6.4) = 3e-18, and the
+#: Gaussian and the numerators are a few times larger there than on the axis. For n digits as many steps as n + 2 take.
 _FURTHEST = 6.4
 #: Newton's method for poles ends with a step of this size, the error being its square.
 _NEWTON = 1e-11
@@ -123,11 +123,11 @@ class FixedPointEdge:
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others."""
         poles, worst = set(self.pole_variables), 1.0
-        for pairs in self._numerators(1).values():
-            for factor in (f for products in pairs.values() for factors in products for f in factors):
-                if poles & set(factor.variables):
-                    _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
-                    worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
+        law = self.law.refined(self.pole_variables, _DENSITIES[0]) if len(poles) == 1 else self.law
+        factors = {f for pairs in self._numerators(1).values() for products in pairs.values() for fs in products for f in fs}
+        for factor in factors:
+            if len(factor.variables) > 1 and poles & set(factor.variables):
+                worst = max(worst, law.nodes(factor, tol, poles))
         return worst
 
     def grid(self, level: int) -> tuple[FieldLaw, list[np.ndarray], np.ndarray]:

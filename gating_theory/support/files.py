@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["regular_file", "write_atomically"]
+__all__ = ["machine_name", "process_lives", "regular_file", "write_atomically"]
 
 #: Temporary files: of which machine, of which process. Short, since a name in a directory has 255 bytes.
 _NAME = re.compile(r"\.gating-theory-(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.tmp")
@@ -63,7 +63,7 @@ def write_atomically(path: Path, write: Callable[[str], object], lasting: bool =
         raise FileNotFoundError(f"the directory {path.parent} does not exist")
     _remove_leftovers(path.parent)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-    temporary = path.parent / f".gating-theory-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
+    temporary = path.parent / f".gating-theory-{machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         write(os.fspath(temporary))
         if lasting:
@@ -77,7 +77,8 @@ def write_atomically(path: Path, write: Callable[[str], object], lasting: bool =
         raise
 
 
-def _machine() -> str:
+def machine_name() -> str:
+    """A short name of this machine, made of letters and digits."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
@@ -90,14 +91,22 @@ def _remove_leftovers(directory: Path) -> None:
         return
     for name in names:
         match = _NAME.fullmatch(name)
-        if match and match["machine"] == _machine() and not _lives(int(match["process"])):
+        if match and match["machine"] == machine_name() and not process_lives(int(match["process"])):
             try:
                 (directory / name).unlink(missing_ok=True)
             except OSError:  # of another user
                 continue
 
 
-def _lives(process: int) -> bool:
+def process_lives(process: int) -> bool:
+    """Whether a process of this machine runs; True where there is no harmless way to ask.
+
+    Parameters
+    ----------
+    process : int, its number
+    """
+    if os.name != "posix":
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

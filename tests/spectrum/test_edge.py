@@ -18,10 +18,11 @@ def test_gru_edge_against_30_digits():
     fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain=gain, bias=bias))[-1]
     std = {k: mpmath.mpf(v) for k, v in fp.field_std.items()}
     sig = lambda x: 1 / (1 + mpmath.exp(-x))  # noqa: E731
-    grid = np.linspace(-12, 12, 49).tolist()
+    # poles lie at least .4 standard deviations off the axis: exp(-2 pi .4 / .05) is 1e-21
+    nodes = [mpmath.mpf(i) / 20 for i in range(-240, 241)]
 
     def E(f, k):
-        return mpmath.quad(lambda x: f(bias.get(k, 0) + std[k] * x) * mpmath.npdf(x), grid)
+        return mpmath.fsum(f(bias.get(k, 0) + std[k] * x) * mpmath.npdf(x) for x in nodes) / 20
 
     r2, rp2 = E(lambda y: sig(y) ** 2, "r"), E(lambda y: (sig(y) * sig(-y)) ** 2, "r")
     h2, pp2 = E(lambda y: mpmath.tanh(y) ** 2, "h"), E(lambda y: mpmath.cosh(y) ** -4, "h")
@@ -66,6 +67,37 @@ def test_lstm_edge_against_a_plain_sum():
             total += gain[k] ** 2 * float(square)
         # the sums are converged to 1e-9: halving any of the steps changes less
         assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=1e-8)
+
+
+def test_lstm_whose_forget_gate_is_a_step():
+    """As above, with f so close to 1 that steps in y_g are e^-70 wide: no grid over three fields is fine enough."""
+    gain = {"f": 23.0, "i": 1.3, "g": 9.5, "o": 2.0}
+    fp = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain))[-1]
+    s = fp.field_std
+
+    def rule(x, slope=1.0):
+        w = np.exp(-0.5 * x * x) * slope
+        return w / w.sum()
+
+    x_f, x_i, x_o = np.linspace(-8.5, 8.5, 1201), np.linspace(-8, 8, 41), np.linspace(-8, 8, 61)
+    u = np.linspace(-22.0, 3.9, 400)  # y_g = e^u
+    w_f, w_i, w_o, w_g = rule(x_f), rule(x_i), rule(x_o), rule(np.exp(u) / s["g"], np.exp(u))
+    y_i, g = s["i"] * x_i[:, None], np.tanh(np.exp(u))
+    i = sigmoid(y_i)
+    E_o2, E_slope2 = w_o @ sigmoid(s["o"] * x_o) ** 2, w_o @ (sigmoid(s["o"] * x_o) * sigmoid(-s["o"] * x_o)) ** 2
+    lam = 1.25
+    total = 0.0
+    for y, weight in zip(s["f"] * x_f, w_f):
+        c = i * g * (1.0 + np.exp(y))
+        steep = np.exp(-2.0 * np.minimum(c, 350.0))
+        t1 = 4.0 * steep / (1.0 + steep) ** 2
+        entries = gain["f"] ** 2 * (i * g * sigmoid(y)) ** 2  # c f' = i g f
+        entries = entries + gain["i"] ** 2 * (g * i * sigmoid(-y_i)) ** 2 + gain["g"] ** 2 * (i / np.cosh(np.exp(u)) ** 2) ** 2
+        through_c = E_o2 * (w_i @ (entries * t1**2) @ w_g) / (lam - sigmoid(y)) ** 2
+        total += weight * (through_c + gain["o"] ** 2 * E_slope2 * (w_i @ np.tanh(c) ** 2 @ w_g) / lam**2)
+    # what is left out of y_g, below e^-22, holds 1e-9 of it
+    assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=1e-8)
+    assert gt.Spectrum(fp).edge_tol == 1e-14
 
 
 def _without_z(fp):

@@ -176,6 +176,7 @@ def test_four_units_and_cells_without_a_closed_form():
 
 @pytest.mark.slow
 def test_tori_and_chaos_have_their_exponents(tmp_path):
+    """Attractors that are neither points nor cycles are told apart by their Lyapunov exponents."""
     x, y, z, u = sp.symbols("x y z u", real=True)
     velocity = [10 * (u - x), x * (28 - z) - y, x * y - sp.Rational(8, 3) * z]
     cell = gt.Cell(name="Lorenz", state=[x, y, z], fields=[u], messages=[y], update=[s + v for s, v in zip((x, y, z), velocity)])
