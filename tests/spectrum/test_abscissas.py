@@ -45,7 +45,7 @@ def test_the_edge_of_the_zero_state_is_known():
 
 
 def test_other_cells_are_left_to_a_single_search():
-    assert abscissas(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=2.0))) == [None, None] and abscissas([]) == []
+    assert set(abscissas(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=3.0)))) == {None} and abscissas([]) == []
 
 
 def test_spectra_that_share_them_say_the_same():
