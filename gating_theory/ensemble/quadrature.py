@@ -30,6 +30,8 @@ __all__ = ["BROAD", "MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 MAX_NODES = 8_000_000
 #: Grids of so many nodes and more are worth looking for a nested average.
 _WORTH_NESTING = 10_000
+#: Grids of so many nodes take longer than a nested average of one member of a batch.
+_NESTED_NODES = 200_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
 #: Sections that want more points than this are cut into pieces.
@@ -330,7 +332,7 @@ class FieldLaw:
 
     def _mean_in_parts(self, cell, factor, local, n_kept, tol, cache):
         """(averages of a factor over its variables, tol reached), in parts of the batch that want about as many nodes."""
-        parts = self._alike(local, tol) if not n_kept else [slice(None)]
+        parts = self._alike(local, tol, bool(factor.nests)) if not n_kept else [slice(None)]
         if len(parts) == 1:
             return self._mean_of_factor(cell, factor, local, n_kept, tol, cache)
         out, reached = np.empty(self.stds.shape[0]), tol
@@ -340,8 +342,11 @@ class FieldLaw:
             reached = max(reached, used)
         return out, reached
 
-    def _alike(self, variables, tol):
-        """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call."""
+    def _alike(self, variables, tol, singly):
+        """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call.
+
+        ``singly``: large grids of one member each.
+        """
         batch = self.stds.shape[0]
         if batch == 1 or not variables:
             return [slice(None)]
@@ -370,19 +375,29 @@ class FieldLaw:
                     continue
             parts.append(rows)
             sizes.append(size)
+        if singly:  # what is left over is a nested average, which is made of one member at a time
+            parts = [
+                part for rows, size in zip(parts, sizes) for part in (rows[:, None] if size.prod() > _NESTED_NODES else [rows])
+            ]
         return [np.sort(rows) for rows in parts] if len(parts) > 1 else [slice(None)]
 
-    def _mean_of_nest(self, cell, factor, local, n_kept, tol, cache):
+    def _mean_of_nests(self, cell, factor, local, n_kept, tol, cache):
         """Average of a factor whose average over one variable is a function of one number (``nested.py``); or None."""
         values, weights, _ = self.grid(local, tol, factor.even - set(local[:n_kept]), np.inf)
-        sizes = [w.shape[1] for w in weights]
-        nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
-        if not nests or np.prod(sizes, dtype=float) < _WORTH_NESTING:
+        sizes = {v: w.shape[1] for v, w in zip(local, weights)}
+        if np.prod(list(sizes.values()), dtype=float) < _WORTH_NESTING:
             return None
-        nest = max(nests, key=lambda nest: sizes[local.index(nest.variable)])
+        nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
+        for nest in sorted(nests, key=lambda nest: -sizes[nest.variable]):
+            mean = self._mean_of_nest(cell, nest, local, n_kept, tol, values, weights, cache)
+            if mean is not None:
+                return mean
+        return None
+
+    def _mean_of_nest(self, cell, nest, local, n_kept, tol, values, weights, cache):
         axis = local.index(nest.variable)
-        nodes, weight = values.pop(axis).ravel(), weights.pop(axis)[0]
-        others = local[:axis] + local[axis + 1 :]
+        nodes, weight = values[axis].ravel(), weights[axis][0]
+        values, weights, others = (list(a[:axis]) + list(a[axis + 1 :]) for a in (values, weights, local))
         if np.prod([w.shape[1] for w in weights], dtype=float) > MAX_NODES:
             return None
         at = self.arguments(cell, {v: np.squeeze(a, axis + 1) for v, a in zip(others, values)})
@@ -401,7 +416,7 @@ class FieldLaw:
     def _mean_of_factor(self, cell, factor, local, n_kept, tol, cache):
         batch = self.stds.shape[0]
         if factor.nests and batch == 1:
-            nested = self._mean_of_nest(cell, factor, local, n_kept, tol, cache)
+            nested = self._mean_of_nests(cell, factor, local, n_kept, tol, cache)
             if nested is not None:
                 return nested, tol
         values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]), n_kept=n_kept)
