@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # campaigns that the suite leaves out
 nightly: $(VENV)/.installed-test

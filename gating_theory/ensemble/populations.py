@@ -90,7 +90,7 @@ def population(
     flat = [v[keep] for v in flat]
     K = cell.n_fields
     state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
-    parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
+    parameters = np.array(flat[K:]).reshape(cell.n_parameters, keep.size)
     fields = np.array(flat[:K])
     recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
     gain = ensemble.array("gain")

@@ -34,23 +34,33 @@ _MOST_POINTS = 24
 _SPACING, _UNEVEN = 2.5, 0.38
 #: Ends of sections to both sides of an even function's mean that differ by no more than this are one.
 _SAME = 1e-9
+#: Nodes along a variable where their number hardly depends on the law; nodes that cost as much as one more call of a function.
+_SOME_NODES, _CALL_NODES = 32.0, 10_000
+#: Steps for smaller standard deviations are those for this one.
+_NARROW = 1e-100
 #: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
 _BROAD = 25.0
 
 
 def gaussian_rule(
-    mean: float, std: npt.ArrayLike, tol: float, shape: Shape, refine: float = 1, even: bool = False, second: bool = False
+    mean: npt.ArrayLike,
+    std: npt.ArrayLike,
+    tol: float,
+    shape: Shape,
+    refine: float = 1,
+    even: bool = False,
+    second: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights for averages over N(mean, std^2) of functions of a known shape, a batch of standard deviations at once.
+    """Nodes and weights for averages over N(mean, std^2) of functions of a known shape, a batch of laws at once.
 
     Parameters
     ----------
-    mean : float
+    mean : float, or (B,) array
     std : (B,) array, non-negative
     tol : float in (0, 1), the error wanted of averages of order one
     shape : Shape, of the functions
     refine : float >= 1, multiplies the number of nodes
-    even : bool, whether the functions are even about the mean: one half of the nodes is enough then
+    even : bool, whether the functions are even about the mean, one for all: one half of the nodes is enough then
     second : bool
         Another rule with as many nodes or a few more: what it gives differently tells how far off both are.
 
@@ -59,15 +69,15 @@ def gaussian_rule(
     nodes, weights : (B, n) arrays; weights sum to 1
     """
     std = np.atleast_1d(np.asarray(std, dtype=float))
+    mean = np.broadcast_to(np.asarray(mean, dtype=float), std.shape)
     widest = float(std.max())
     if widest == 0.0:
-        return np.full((std.size, 1), float(mean)), np.ones((std.size, 1))
+        return mean[:, None].copy(), np.ones((std.size, 1))
     reach = np.sqrt(2.0 * np.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
-    if shape.centre is not None and abs(mean - shape.centre) < reach * widest:
+    if shape.centre is not None and np.any(np.abs(mean - shape.centre) < reach * std):
         nodes, weights = _clustered(mean, std, tol, shape, reach, refine, second)
-        return folded(nodes, weights) if even and mean == shape.centre else (nodes, weights)
-    # a gate saturated by its bias is an exponential of its field: its average sits some stds to the side
-    reach += min(8.0 * widest / shape.length, abs(mean) / widest) if shape.length > 0 else abs(mean) / widest
+        return folded(nodes, weights) if even and np.all(mean == shape.centre) else (nodes, weights)
+    reach += _aside(mean, std, shape)
     step = _step(widest, tol, shape.strip) / refine if shape.strip > 0.0 else 0.0
     points = _legendre_points(tol, refine) + second
     # sections where they need half of the trapezoidal rule's nodes or less
@@ -77,7 +87,7 @@ def gaussian_rule(
     x = step * (np.arange(-n, n) + 0.5 if second else np.arange(-n, n + 1))
     weights = np.exp(-0.5 * x * x)
     weights /= weights.sum()
-    nodes, weights = mean + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
+    nodes, weights = mean[:, None] + std[:, None] * x, np.broadcast_to(weights, (std.size, x.size))
     return folded(nodes, weights) if even else (nodes, weights)
 
 
@@ -95,18 +105,38 @@ def folded(nodes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return nodes, weights
 
 
+def _nodes_needed(std, tol, shape):
+    """About how many nodes each member of a batch needs along one variable."""
+    if shape.strip <= 0.0 or shape.centre is not None:
+        return 1.0 + _SOME_NODES * (std > 0.0)
+    reach = np.sqrt(2.0 * np.log(1.0 / tol))
+    most = 2.0 * len(shape.breaks) * _legendre_points(tol, 1) or np.inf
+    return 1.0 + np.minimum(2.0 * reach / _step(std, tol, shape.strip), most) * (std > 0.0)
+
+
+def _aside(mean, std, shape):
+    """By how many stds more a rule has to reach: the average of a gate saturated by its bias, an exponential of its field, sits so
+    many to the side.
+    """
+    if not mean.any():
+        return 0.0
+    away = np.divide(np.abs(mean), std, out=np.zeros(std.shape), where=std > 0.0)
+    return float(np.max(np.minimum(8.0 * std / shape.length, away) if shape.length > 0 else away))
+
+
 def _digits(tol):
     return np.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
 
 
-def _step(widest, tol, strip):
+def _step(std, tol, strip):
     """The step of the trapezoidal rule, in standard deviations.
 
     The contour shifted to the singularity at distance a (in standard deviations) leaves an error of exp(-2 pi a/step + a^2/2),
     unless the Gaussian's own exp(-2 pi^2/step^2) is reached before. A batch shares one step, made for the worst of its members.
     """
-    digits, a = _digits(tol), strip / widest
-    return 2.0 * np.pi * a / (digits + 0.5 * a * a) if a * a < 2.0 * digits else np.sqrt(2.0 * np.pi**2 / digits)
+    digits = _digits(tol)
+    a = np.minimum(strip / np.maximum(std, _NARROW), np.sqrt(2.0 * digits))
+    return 2.0 * np.pi * a / (digits + 0.5 * a * a)
 
 
 def _clustered(mean, std, tol, shape, reach, refine, second):
@@ -116,7 +146,7 @@ def _clustered(mean, std, tol, shape, reach, refine, second):
     digits = _digits(tol)
     step = 1.25 * np.pi**2 / digits / refine  # the singularity lies beyond pi/2 for all but the steepest steps
     away = mean - shape.centre
-    top = float(np.max((abs(away) + reach * std) / kappa[:, 0])) + step
+    top = float(np.max((np.abs(away) + reach * std) / kappa[:, 0])) + step
     bottom = -(0.6 * digits + 1.0) - (0.5 * step if second else 0.0)
     u = np.arange(bottom, top + step, step)
     half = np.logaddexp(0.0, u)
@@ -131,10 +161,10 @@ def _clustered(mean, std, tol, shape, reach, refine, second):
 def _normal(mean, std, y, weights):
     """Nodes (B, n), and their weights times the Gaussian's density, which sum to 1; all at the mean where it has no width."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        x = (y - mean) / std[:, None]
+        x = (y - mean[:, None]) / std[:, None]
         weights = weights * np.exp(-0.5 * x * x)
     if (std == 0).any():
-        y = np.where(std[:, None] > 0, y, mean)
+        y = np.where(std[:, None] > 0, y, mean[:, None])
         weights = np.where(std[:, None] > 0, weights, 1.0 / y.shape[1])
     return y, weights / weights.sum(axis=1, keepdims=True)
 
@@ -148,14 +178,15 @@ def _edges(mean, std, reach, breaks, even, second):
     """(B, s + 1) ends of sections in which functions and Gaussian are both smooth, empty sections last; above the mean if even."""
     breaks = np.array(breaks)
     if even:
-        breaks = mean + np.sort(np.abs(breaks - mean))
-        breaks = breaks[np.diff(breaks, prepend=-np.inf) > _SAME * np.abs(breaks - mean)]
+        breaks = mean[0] + np.sort(np.abs(breaks - mean[0]))
+        breaks = breaks[np.diff(breaks, prepend=-np.inf) > _SAME * np.abs(breaks - mean[0])]
     if second and breaks.size:
         breaks = np.sort(np.concatenate([breaks, breaks[:-1] + _UNEVEN * np.diff(breaks)]))
     n = int(np.ceil(reach / _SPACING))
     gaussian = reach * np.arange(-n, n + 1) / n
-    low, high = mean - (0.0 if even else reach) * std[:, None], mean + reach * std[:, None]
-    edges = np.concatenate([np.broadcast_to(breaks, (std.size, breaks.size)), mean + std[:, None] * gaussian], axis=1)
+    mean, std = mean[:, None], std[:, None]
+    low, high = mean - (0.0 if even else reach) * std, mean + reach * std
+    edges = np.concatenate([np.broadcast_to(breaks, (std.size, breaks.size)), mean + std * gaussian], axis=1)
     edges = np.sort(np.clip(edges, low, high), axis=1)
     empty = np.diff(edges, axis=1) <= 0.0
     # those beyond the reach stand at both ends: move them to the last place, and drop what is empty for all
@@ -186,8 +217,8 @@ def _gauss_legendre(n, pieces):
 class FieldLaw:
     """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
 
-    ``means`` (V,), ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions along each variable, which
-    its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
+    ``means`` (V,), or (B, V) where they differ, ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions
+    along each variable, which its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
     spaced nodes in some variables, where their functions allow it and the field is not very broad.
     """
 
@@ -200,7 +231,7 @@ class FieldLaw:
 
     def refined(self, variables: Container[int], factor: float) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
-        before = self.refine or (1,) * self.means.size
+        before = self.refine or (1,) * self.stds.shape[1]
         return replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
 
     def grid(
@@ -235,13 +266,14 @@ class FieldLaw:
         return tol
 
     def _rule(self, v, tol, even):
-        mean, std = self.means[v], self.stds[:, v]
+        mean, std = self.means[..., v], self.stds[:, v]
         if not std.any():
-            return np.full((std.size, 1), mean), np.ones((std.size, 1))
+            return np.broadcast_to(mean, std.shape)[:, None], np.ones((std.size, 1))
         shape = self.shapes[v]
         if v in self.evenly and std.max() < _BROAD * shape.length:
             shape = shape.evenly()
-        return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even and mean == 0.0, self.second)
+        even = even and not np.any(mean)
+        return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even, self.second)
 
     def mean_of_products(
         self, cell: Cell, products: list[list[Factor]], tol: float, keep: Sequence[int] = (), cache: dict | None = None
@@ -249,7 +281,8 @@ class FieldLaw:
         """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
 
         ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
-        batch. ``cache`` (a dict) remembers factors without kept variables. Returns ``(average, tol_reached)``.
+        batch. ``cache`` (a dict) remembers factors without kept variables, for laws in which these variables are the same and one
+        tolerance. Returns ``(average, tol_reached)``.
         """
         cache = {} if cache is None else cache
         total, reached = 0.0, tol
@@ -261,14 +294,52 @@ class FieldLaw:
                 if kept:
                     term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
                 else:
-                    if factor not in cache:
-                        cache[factor] = self._mean_of_factor(cell, factor, local, 0, tol)
-                    term, used = cache[factor]
+                    key = factor, self.stds[:, local].tobytes()
+                    if key not in cache:
+                        cache[key] = self._mean_in_parts(cell, factor, local, tol)
+                    term, used = cache[key]
                 reached = max(reached, used)
                 index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
                 value = value * term[tuple(index)]
             total = total + value
         return total, reached
+
+    def _mean_in_parts(self, cell, factor, local, tol):
+        """(averages of a factor over its variables, tol reached), in parts of the batch that want about as many nodes."""
+        parts = self._alike(local, tol)
+        if len(parts) == 1:
+            return self._mean_of_factor(cell, factor, local, 0, tol)
+        out, reached = np.empty(self.stds.shape[0]), tol
+        for part in parts:
+            law = replace(self, means=self.means if self.means.ndim == 1 else self.means[part], stds=self.stds[part])
+            out[part], used = law._mean_of_factor(cell, factor, local, 0, tol)
+            reached = max(reached, used)
+        return out, reached
+
+    def _alike(self, variables, tol):
+        """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call."""
+        batch = self.stds.shape[0]
+        if (
+            batch == 1
+            or batch * np.prod([_nodes_needed(self.stds[:, v].max(), tol, self.shapes[v]) for v in variables]) < _CALL_NODES
+        ):
+            return [slice(None)]
+        needs = np.stack([_nodes_needed(self.stds[:, v], tol, self.shapes[v]) for v in variables], axis=1)
+        classes = np.floor(2.0 * np.log2(needs.prod(axis=1))).astype(int)
+        order = np.argsort(classes, kind="stable")
+        starts = np.flatnonzero(np.diff(classes[order], prepend=-1))
+        parts, sizes = [], []  # of each part: its indices, and the nodes that each of its variables needs
+        for rows in np.split(order, starts[1:]):
+            size = needs[rows].max(axis=0)
+            if parts:
+                both = np.maximum(sizes[-1], size)
+                apart = len(parts[-1]) * sizes[-1].prod() + len(rows) * size.prod()
+                if (len(parts[-1]) + len(rows)) * both.prod() < apart + _CALL_NODES:
+                    parts[-1], sizes[-1] = np.concatenate([parts[-1], rows]), both
+                    continue
+            parts.append(rows)
+            sizes.append(size)
+        return [np.sort(rows) for rows in parts] if len(parts) > 1 else [slice(None)]
 
     def _mean_of_factor(self, cell, factor, local, n_kept, tol):
         batch = self.stds.shape[0]
@@ -299,9 +370,10 @@ class FieldLaw:
 
     def arguments(self, cell: Cell, values: dict[int, np.ndarray]) -> tuple:
         """State, fields and parameters (lists of arrays) at given values of some variables; the others at their means."""
-        full = [values.get(v, self.means[v]) for v in range(self.means.size)]
+        means = self.means if self.means.ndim == 1 else self.means[0]  # of variables that do not matter to what is averaged
+        full = [values.get(v, mean) for v, mean in enumerate(means)]
         K = cell.n_fields
-        if cell.closed_form is None:
+        if not cell.has_closed_form:
             state = cell.compiled.fixed_state(full[:K], full[K:])
         else:
             state = [np.zeros(())] * cell.n_state  # closed forms are already substituted in factorised expressions

@@ -1,6 +1,6 @@
 """The inner loops of the self-consistent equations [T4], compiled: sums over sites that numpy would need ten passes for.
 
-Imported where used, because compiling machinery takes a second to import; compiled code is cached on disk.
+Compiled code is kept on disk, and runs without its compiler, which takes a second to import.
 Arrays: L lambdas, M sites, m monomials. Sites are worked on in stretches that stay in the first-level cache.
 
 Loops that add up store nothing. One that does both is compiled twice, for arrays that might overlap and for others, and which of
@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..support.machine_code import jit
+from ..support.kernels import kernel
 
 __all__ = ["coefficients", "usage_moments", "response", "inverse_square_moments", "cauchy_sums"]
 
 _STRETCH = 512
-_jit = jit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+_jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 @_jit

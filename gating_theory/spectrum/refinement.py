@@ -31,7 +31,7 @@ def settled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Results (n,) by populations so fine that two agree to ``tol``, and how far the last two are apart.
 
-    A population is compared with one for a tenth of its tolerance. Where these differ, rules may be too coarse along some variables:
+    A population is compared with one for a tenth of its tolerance. Where these differ, rules may be too coarse along a variable:
     the determinant vanishes nearer to the real axis than the poles of the cell's functions that they are made for, the nearer the
     larger the gains. What twice as many nodes change along each says by how much: rules converge exponentially, so that s times as
     many take an error e to e^s. The finer population that is dense enough is compared with the sum of these changes.

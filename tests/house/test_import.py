@@ -4,6 +4,7 @@ import sys
 import pytest
 
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
+_COMMANDS = ("spectrum", "phase-diagram", "derive", "validate", "figures", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 
@@ -40,6 +41,26 @@ def test_unknown_names():
     assert set(gt.__all__) <= set(dir(gt))
 
 
-def test_the_command_line_starts_without_the_theory():
-    code = f"import sys, gating_theory.cli.command; print([m for m in {_HEAVY!r} if m in sys.modules])"
-    assert run(code) == "[]"
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "--help",
+        "--version",
+        "--nonsense",
+        "nonsense",
+        *(f"{command} --help" for command in _COMMANDS),
+        *(f"{command} --nonsense" for command in _COMMANDS),
+        "diagnose missing.pt",
+        "diagnose {there} --inputs missing.npy",
+        "portrait missing.json",
+        *(f"{command} --cell missing.py:cell" for command in ("spectrum", "phase-diagram --axis gain.h=1,2", "derive", "validate")),
+    ],
+)
+def test_the_command_line_starts_without_the_theory(arguments):
+    # what makes it answer at once (benchmarks/cold_start.py), in a form that no busy machine can break: not even numpy is there
+    words = arguments.format(there=__file__).split()
+    code = "import sys, contextlib, io; from gating_theory.cli import main\n"
+    code += f"with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out): code = main({words!r})\n"
+    code += f"print(code, bool(out.getvalue()), [m for m in ('numpy', *{_HEAVY!r}) if m in sys.modules])"
+    assert run(code) == f"{0 if '--help' in words or words == ['--version'] else 2} True []"

@@ -12,7 +12,7 @@ from .tape import NetworkTape, Tape
 if TYPE_CHECKING:
     from ...cell.cell import Cell
 
-__all__ = ["CompiledFlow", "compiled_flow", "write_program"]
+__all__ = ["CompiledFlow", "compiled_flow", "flows_of", "write_program"]
 
 
 def write_program(tape: Tape, outputs: Iterable[int | None], render: Callable[[int, tuple], Any]) -> list[Any]:
@@ -123,6 +123,11 @@ def _linearised(writer, field, jacobian):
     return [*field, *(v for row in jacobian for v in row), *writer.tape.rates(field)]
 
 
+def flows_of(cell: Cell, n_units: int) -> str:
+    """What a program belongs to, in words: "GRU flows of 2 units"."""
+    return f"{cell.name} flows of {n_units} unit{'' if n_units == 1 else 's'}"
+
+
 class CompiledFlow:
     """The compiled functions of N units of one cell; each is made, or fetched from the disk, when it is first asked for.
 
@@ -145,7 +150,8 @@ class CompiledFlow:
                     signature = f"void({', '.join(_TYPES[a] for a in _ARGUMENTS[name])})"
                     options: dict[str, Any] = {"error_model": "numpy"} | ({} if pointer else {"nogil": True})
                     title = f"{self.cell.name} {self.n_units} {name}{' pointer' if pointer else ''}"
-                    self._functions[key] = machine_code(title, source, name, signature, pointer=pointer, **options)
+                    of = flows_of(self.cell, self.n_units)
+                    self._functions[key] = machine_code(title, source, name, signature, pointer=pointer, of=of, **options)
         return self._functions[key]
 
     @property

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...errors import CapabilityError
 from ...support.machine_code import machine_code, one_at_a_time
-from ..program.compiled import write_program
+from ..program.compiled import flows_of, write_program
 from ..program.tape import NetworkTape, site_derivatives
 from .intervals import enclosing_floats, kernels
 
@@ -147,7 +147,8 @@ class MapEnclosure:
         with one_at_a_time:
             writer = NetworkTape(self.cell, self.n_units)
             source = _program(name, writer.tape, outputs_of(writer), self.n if unknowns is None else unknowns, midpoint)
-            self._functions[name, grade] = _function(f"{self.cell.name} {self.n_units} {name}", name, source, grade)
+            title, of = f"{self.cell.name} {self.n_units} {name}", flows_of(self.cell, self.n_units)
+            self._functions[name, grade] = _function(title, of, name, source, grade)
         return self._functions[name, grade]
 
     def enclose(self, grade: str) -> Callable[..., None]:
@@ -224,13 +225,13 @@ class MapEnclosure:
 _SIGNATURE = "void(float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 
 
-def _function(title, name, source, grade):
+def _function(title, of, name, source, grade):
     """The function ``name`` of this text in the arithmetic of a grade; compiled, a pointer that kernels take as an argument."""
     namespace = vars(kernels(grade))
     if grade == "validated":
         source = f"# on {_kernels_digest()}\n{source}"
         title = f"{title} interval"
-        return machine_code(title, source, name, _SIGNATURE, pointer=True, namespace=namespace, error_model="numpy")
+        return machine_code(title, source, name, _SIGNATURE, pointer=True, namespace=namespace, of=of, error_model="numpy")
     namespace = dict(namespace)
     exec(source, namespace)
     return namespace[name]
