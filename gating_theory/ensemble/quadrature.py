@@ -286,7 +286,7 @@ class FieldLaw:
     def affordable(self, variables: Sequence[int], tol: float, even: Container[int], max_nodes: float) -> float:
         """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
         while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
-            tol *= np.sqrt(10.0)
+            tol = min(0.1, tol * np.sqrt(10.0))
         return tol
 
     def _rule(self, v, tol, even):
