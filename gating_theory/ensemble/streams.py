@@ -14,12 +14,12 @@ _PART = 16384
 
 
 def parts(n_units: int) -> list[slice]:
-    """The units in parts of fixed size."""
+    """All ``n_units`` units in parts of fixed size."""
     return [slice(start, min(start + _PART, n_units)) for start in range(0, n_units, _PART)]
 
 
 def streams(rng: np.random.Generator, n_units: int) -> list[np.random.Generator]:
-    """A stream of random numbers for each part of the units, all from a few numbers of ``rng``."""
+    """A stream of random numbers for each part of ``n_units`` units, all from a few numbers of ``rng``."""
     seed = rng.integers(2**32, size=4).tolist()
     return [np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(i,)))) for i in range(len(parts(n_units)))]
 
