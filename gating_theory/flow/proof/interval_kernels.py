@@ -13,11 +13,12 @@ import numpy as np
 __all__ = []
 
 if globals().get("RIGOROUS") is None:
-    jit = globals().get("JIT")
-    if jit is None:
+    if globals().get("JIT") is None:
         from ...support.machine_code import jit as _jit
 
         jit = _jit(error_model="numpy", nogil=True)
+    else:
+        jit = globals()["JIT"]
 
     #: Above twice the unit roundoff, so that the widened value is still outside after its own rounding; and for functions.
     _ROUNDING, _FUNCTION = 2.3e-16, 1.2e-15
