@@ -1,3 +1,5 @@
+"""Importing the package is cheap, and all of its names are there when they are asked for."""
+
 import subprocess
 import sys
 
@@ -25,6 +27,7 @@ def test_importing_brings_nothing_heavy():
 
 
 def test_lazy_names_work_from_a_fresh_process():
+    """Each way to a name works first in a process, whatever is imported by then."""
     assert run("import gating_theory as gt; print(gt.GRU.name, gt.sigma.__name__)") == "GRU sigma"
     assert run("import gating_theory as gt; print(gt.plotting.__name__)") == "gating_theory.plotting"
     assert (
