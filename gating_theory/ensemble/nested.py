@@ -15,8 +15,8 @@ __all__ = ["averages_through"]
 
 #: Chebyshev points of a piece of B, and what its last two coefficients may be of the largest one; how often pieces are halved.
 _POINTS, _RESOLVED, _HALVINGS = 16, 1e-12, 12
-#: Pieces in which B is below this part of its largest value need no digits: nothing there is left but the outermost node.
-_NOTHING = 1e-30
+#: Pieces in which B is below this part of its largest value are taken for zero: digits are lost next to underflow.
+_NOTHING = 1e-290
 #: Pieces in asinh(p), where functions of tanh and sigma times p are analytic in a strip of pi/2: their width, up to where, and how
 #: it grows beyond, where B falls like a power of p.
 _WIDTH, _CENTRE, _GROWTH, _WIDEST = 0.7, 4.2, 1.3, 3.5
@@ -71,7 +71,9 @@ def _pieces(average, low, high):
         coefficients = average(p.ravel()).reshape(p.shape) @ matrix
         size = np.abs(coefficients)
         largest = max(largest, float(size.max()))
-        good = (size[:, -2:].max(axis=1) <= _RESOLVED * size.max(axis=1)) | (size.max(axis=1) <= _NOTHING * largest)
+        nothing = size.max(axis=1) <= _NOTHING * largest
+        coefficients[nothing] = 0.0
+        good = (size[:, -2:].max(axis=1) <= _RESOLVED * size.max(axis=1)) | nothing
         done.append((a[good], b[good], coefficients[good]))
         a, b, middle = a[~good], b[~good], middle[~good]
         if not a.size:

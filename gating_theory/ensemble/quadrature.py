@@ -172,6 +172,23 @@ def _clustered(mean, std, tol, shape, reach, refine, second):
     return _normal(mean, std, shape.centre + y, weights)
 
 
+def _down_to(nearest, nodes, weights, centre):
+    """A rule that clusters at ``centre``, with its geometric series of nodes going on until so close to it."""
+    distance = np.abs(nodes - centre)
+    ends = np.flatnonzero(distance < 1.01 * distance.min())  # one of each sign, or one that stands for both
+    if not 0.0 < nearest < distance.min() or ends.size == nodes.size:
+        return nodes, weights
+    part = distance.min() / np.sort(distance)[ends.size]
+    count = math.ceil(math.log(nearest / distance.min()) / math.log(part))
+    series = part ** np.arange(count + 1.0)
+    share = np.append((1.0 - part) * series[:-1], series[-1])
+    more = [(centre + (nodes[i] - centre) * series, weights[i] * share) for i in ends]
+    return (
+        np.concatenate([np.delete(nodes, ends), *(y for y, _ in more)]),
+        np.concatenate([np.delete(weights, ends), *(w for _, w in more)]),
+    )
+
+
 def _normal(mean, std, y, weights):
     """Nodes (B, n), and their weights times the Gaussian's density, which sum to 1; all at the mean where it has no width."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -406,6 +423,9 @@ class FieldLaw:
         key = nest.inner, nest.through, stds, self.refine, tol
         if key not in cache:
             through = np.broadcast_to(nest.through(*at)[0], (1, *(w.shape[1] for w in weights)))
+            centre = self.shapes[nest.variable].centre
+            if centre is not None:
+                nodes, weight = _down_to(1e-2 / np.abs(through).max(), nodes, weight, centre)
             cache[key] = averages_through(nest.inner, through, nodes, weight)
         if cache[key] is None:
             return None
