@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cell.cell import second_moment
+from ..ensemble.counted_normals import draw_key, fill_normal, parts
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
-from ..ensemble.streams import fill_normal, parts, streams
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.blas import single_blas_thread
@@ -134,8 +134,11 @@ def simulate(
 ) -> Simulation:
     """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
 
-    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, and about twice the time in which
-    these can be read a hundred times over [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, which are read fifty times over;
+    that takes most of the time [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+
+    Units are shared by one thread for each core that this process may use, or as many as OMP_NUM_THREADS says if that is less;
+    worker processes have one. The numbers do not depend on it.
 
     Parameters
     ----------
@@ -207,10 +210,10 @@ def _check_memory(ensemble, n, T, tangent, dtype, record, limit):
 class _Run:
     """One network: its implicit matrices, biases and site parameters.
 
-    Units are taken part by part. All that can be done with a part before the next message is heard everywhere is done at once,
-    while its arrays are in the cache of a core: images of the last message, the update if it was the step's last, the next message,
-    and its products with those before.
-    """
+            Units are taken part by part. All that can be done with a part before the next message has been heard everywhere is done at
+        once, while its arrays are in the cache of a core: images of the last message, the update if it was the step's last, the next
+        message, and its products with those before.
+        """
 
     def __init__(self, ensemble, n, T, rng, tangent, dtype, record):
         self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
@@ -224,7 +227,7 @@ class _Run:
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
         self.input_std = ensemble.array("input_std")
-        self.noise = streams(rng, n) if self.input_std.any() else []
+        self.noise = draw_key(rng)
         self.parts, self.message = parts(n), np.empty(n)
 
     def run(self, state, tell):
@@ -247,7 +250,7 @@ class _Run:
         state_moments[0] = self._mean(self._each(lambda i: _squares(state[:, self.parts[i]])))
         heard = None
         for t in range(T):
-            step = _Step(self, state, fields, new, ahead=t < T - 1 and not self.tangent)
+            step = _Step(self, t, state, fields, new, ahead=t < T - 1 and not self.tangent)
             met, sums = self._through_matrices(step, heard)
             for nu, (l, length) in met.items():
                 coordinates[nu].append(l)
@@ -321,7 +324,7 @@ class _Run:
 
     def _mean(self, sums):
         """Averages over the units from sums over the parts, in their order."""
-        return np.sum(sums, axis=0) / self.n
+        return np.add.reduce(sums) / self.n
 
     def part_of_parameters(self, i):
         return [p if np.ndim(p) == 0 else p[self.parts[i]] for p in self.parameters]
@@ -335,8 +338,8 @@ class _Run:
 class _Step:
     """One step of the state."""
 
-    def __init__(self, run, state, fields, new, ahead):
-        self.run, self.state, self.fields, self.new = run, state, fields, new
+    def __init__(self, run, t, state, fields, new, ahead):
+        self.run, self.t, self.state, self.fields, self.new = run, t, state, fields, new
         self.ahead = ahead  # whether the next step's first message is heard at once
 
     def message(self, i, nu):
@@ -354,10 +357,11 @@ class _Step:
         run.matrices[nu].images(i, rows)
         for k, row in zip(run.listeners[nu], rows):
             bias = run.biases[k]
-            row += bias if np.ndim(bias) == 0 else bias[part]
+            if np.ndim(bias) or bias != 0.0:
+                row += bias if np.ndim(bias) == 0 else bias[part]
             if run.input_std[k] > 0.0:
                 noise = np.empty(row.size)
-                fill_normal(run.noise[i], noise)
+                fill_normal(noise, part.start, self.t, k, *run.noise)
                 row += run.input_std[k] * noise
 
     def finish(self, i):

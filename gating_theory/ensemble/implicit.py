@@ -15,8 +15,9 @@ whose new directions are born far below rounding and grow until they rule.
 Matrices that listen to the same message share M and L and differ in g.
 
 Units are taken in parts of fixed size, whose arrays lie together: a message meets the matrices in two passes over the parts, its
-products with M first, then, once its coordinates are known, what is new of it, fresh normal numbers and the images. Each part has its own
-stream of random numbers, and sums are taken in the order of the parts, so that threads may share them: bits do not depend on who did what.
+products with M first, then, once its coordinates are known, what is new of it, fresh normal numbers and the images. Numbers are
+functions of their place, and sums are taken in the order of the parts, so that threads may share these: bits do not depend on
+who did what.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from .streams import fill_normal, parts, streams
+from .counted_normals import draw_key, fill_normal, parts
 
 __all__ = ["ImplicitMatrices"]
 
@@ -81,7 +82,7 @@ class ImplicitMatrices:
         self.live = np.flatnonzero(self.gains > 0.0)
         self._capacity = capacity if self.live.size else 0
         self._parts = parts(n_units)
-        self._streams = streams(rng, n_units)
+        self._key = draw_key(rng)
         self._stored = self._allocated()
         self._inverse = np.zeros((self._capacity, self._capacity))  # of L
         self._weights = np.zeros(0)  # coordinates of the last vector at unit length
@@ -117,7 +118,8 @@ class ImplicitMatrices:
         ------
         IndexError : more independent vectors than there is room for
         """
-        l = self.coordinates(m, [self.products(i, m[part]) for i, part in enumerate(self._parts)])
+        with np.errstate(over="ignore", under="ignore"):
+            l = self.coordinates(m, [self.products(i, m[part]) for i, part in enumerate(self._parts)])
         images = np.empty((self.gains.size, self.n))
         for i, part in enumerate(self._parts):
             self.images(i, images[:, part])
@@ -129,16 +131,17 @@ class ImplicitMatrices:
         Parameters
         ----------
         i : int
-        m : array, part i of the vector, as of ``streams.parts``
+        m : array, part i of the vector, as of ``counted_normals.parts``
         """
-        with np.errstate(over="ignore", under="ignore"):
+        own = float(m @ m)  # where it overflows or underflows it is taken once more
+        exponent = self._exponent(own, m)
+        if exponent:
+            m = m * 2.0**-exponent
             own = float(m @ m)
-            exponent = self._exponent(own, m)
-            if exponent:
-                m = m * 2.0**-exponent
-                own = float(m @ m)
-        along = self._stored[i][0, : self.size] @ m.astype(self.dtype, copy=False)
-        return np.append(along, own), exponent
+        sums = np.empty(self.size + 1)
+        sums[:-1] = self._stored[i][0, : self.size] @ m.astype(self.dtype, copy=False)
+        sums[-1] = own
+        return sums, exponent
 
     def _exponent(self, square, m):
         """Of the power of two by which a vector is to be divided before its squares are taken; 0 nearly always."""
@@ -187,12 +190,15 @@ class ImplicitMatrices:
 
     def _summed(self, products):
         """Sums over the parts, in their order: products v . v_j / N of a vector at unit length, and its length."""
-        exponent = max(e for _, e in products)
-        scale = np.array([[2.0 ** (e - exponent)] for _, e in products])
+        exponent = max([e for _, e in products])
         table = np.array([p for p, _ in products])
-        along = (scale * table[:, :-1]).sum(axis=0) / self.n
-        length = float(np.sqrt((scale[:, 0] ** 2 * table[:, -1]).sum() / self.n))
-        return along / length if length > 0.0 else along, length * 2.0**exponent
+        for row, (_, e) in zip(table, products):
+            if e != exponent:
+                row[:-1] *= 2.0 ** (e - exponent)
+                row[-1] *= 2.0 ** (2 * (e - exponent))
+        means = np.add.reduce(table) / self.n
+        length = float(np.sqrt(means[-1]))
+        return means[:-1] / length if length > 0.0 else means[:-1], length * 2.0**exponent
 
     def _row(self, l, new):
         """The row of L^{-1} for a unit vector with coordinates l, if it is short enough."""
@@ -250,11 +256,15 @@ class ImplicitMatrices:
         stored, t, new = self._stored[i], self._weights.size, self._new
         if new is not None:
             np.divide(new[0][self._parts[i]], new[1], out=stored[0, t - 1], casting="same_kind")
-            for images in stored[1:]:
-                fill_normal(self._streams[i], images[t - 1])
+            for family, images in enumerate(stored[1:]):
+                fill_normal(images[t - 1], self._parts[i].start, t - 1, family, *self._key)
         for k, row in enumerate(out):
             if self.gains[k] == 0.0:
                 row[...] = 0.0
-        weights = self._weights.astype(self.dtype)  # of the vector at unit length: single precision underflows early
-        for k, images in zip(self.live, stored[1:]):
-            np.multiply(weights @ images[:t], self.gains[k] * self.length, out=out[k], dtype=np.float64)
+        weights = self._weights.astype(self.dtype)
+        for k, images in zip(self.live.tolist(), stored[1:]):
+            size = self.gains[k] * self.length
+            if self.dtype == np.float64:
+                np.dot(size * weights, images[:t], out=out[k])
+            else:  # of the vector at unit length first: single precision underflows early
+                np.multiply(weights @ images[:t], size, out=out[k], dtype=np.float64)

@@ -20,7 +20,8 @@ _T = TypeVar("_T")
 def allowed_threads() -> int:
     """How many threads may work at once: one for each core that this process may use.
 
-    Fewer where OMP_NUM_THREADS says so, which schedulers of clusters set; one in worker processes, whose siblings have the other cores.
+    Fewer where OMP_NUM_THREADS says so, which schedulers of clusters set; one in worker processes, whose siblings have the
+    other cores.
     """
     if multiprocessing.parent_process() is not None:
         return 1
