@@ -99,12 +99,14 @@ def _first_ends(low, high):
 
 def _values(a, b, coefficients, x):
     """The pieces' values at x, by Clenshaw's recurrence."""
-    piece = np.clip(np.searchsorted(a, x, side="right") - 1, 0, a.size - 1)
-    twice = 2.0 * (2.0 * x - (a + b)[piece]) / (b - a)[piece]
-    last, before = np.zeros(x.size), np.zeros(x.size)
-    for row in coefficients[:0:-1]:
-        last, before = twice * last - before + row[piece], last
-    return 0.5 * twice * last - before + coefficients[0][piece]
+    piece = np.maximum(np.searchsorted(a, x, side="right") - 1, 0)
+    twice = x * (4.0 / (b - a)).take(piece) - (2.0 * (a + b) / (b - a)).take(piece)
+    last, before = coefficients[-1].take(piece), np.zeros(x.size)
+    for row in coefficients[-2:0:-1]:
+        np.subtract(row.take(piece), before, out=before)
+        before += twice * last
+        last, before = before, last
+    return 0.5 * twice * last - before + coefficients[0].take(piece)
 
 
 @lru_cache(maxsize=1)

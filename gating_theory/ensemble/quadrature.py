@@ -9,6 +9,7 @@ geometrically at steps whose width other fields shrink without bound [NUMERICS].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -81,7 +82,7 @@ def gaussian_rule(
     widest = float(std.max())
     if widest == 0.0:
         return mean[:, None].copy(), np.ones((std.size, 1))
-    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
+    reach = math.sqrt(2.0 * math.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
     if np.any(_clusters(mean, std, tol, shape)):
         nodes, weights = _clustered(mean, std, tol, shape, reach, refine, second)
         return folded(nodes, weights) if even and np.all(mean == shape.centre) else (nodes, weights)
@@ -91,7 +92,7 @@ def gaussian_rule(
     # sections where they need half of the trapezoidal rule's nodes or less
     if step == 0.0 or (shape.breaks and (len(shape.breaks) + 2.0 * reach / _SPACING) * points < reach / step):
         return _sections(mean, std, _edges(mean, std, reach, shape.breaks, even, second), points)
-    n = int(np.ceil(reach / step))
+    n = math.ceil(reach / step)
     x = step * (np.arange(-n, n) + 0.5 if second else np.arange(-n, n + 1))
     weights = np.exp(-0.5 * x * x)
     weights /= weights.sum()
@@ -138,7 +139,7 @@ def _aside(mean, std, shape):
 
 
 def _digits(tol):
-    return np.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
+    return math.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
 
 
 def _step(std, tol, strip):
@@ -184,7 +185,7 @@ def _normal(mean, std, y, weights):
 
 def _legendre_points(tol, refine):
     """Points a section: the functions' sections and the Gaussian's leave an error of 16^-n."""
-    return int(np.ceil((np.log(1.0 / tol) / np.log(16.0) + 3.0) * refine))
+    return math.ceil((math.log(1.0 / tol) / math.log(16.0) + 3.0) * refine)
 
 
 def _edges(mean, std, reach, breaks, even, second):
@@ -248,7 +249,7 @@ class FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
         before = self.refine or (1,) * self.stds.shape[1]
         refined = replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
-        refined._rules.update(self._rules)
+        object.__setattr__(refined, "_rules", self._rules)  # they are found by how refined they are
         return refined
 
     def grid(
@@ -285,7 +286,7 @@ class FieldLaw:
     def affordable(self, variables: Sequence[int], tol: float, even: Container[int], max_nodes: float) -> float:
         """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
         while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
-            tol *= np.sqrt(10.0)
+            tol = min(0.1, tol * np.sqrt(10.0))
         return tol
 
     def _rule(self, v, tol, even):

@@ -265,6 +265,7 @@ class Population:
 
     def _centered(self, lam):
         """[(indices of lambdas, lambda - center, expansion)] by the side of |lambda| = 1/2 they lie on."""
+        lam = lam.astype(complex, copy=False)  # one machine code for all
         near = np.abs(lam) < 0.5
         sides = ((0, np.flatnonzero(near)), (1, np.flatnonzero(~near)))
         return [(part, lam[part] - center, self.expansion(center)) for center, part in sides if part.size]

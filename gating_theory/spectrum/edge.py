@@ -260,7 +260,7 @@ class FixedPointEdge:
         on_pole = np.zeros(lam.size, dtype=bool)
         near_zero = np.abs(lam) < 0.5
         for center in (0, 1):
-            part = near_zero == (center == 0)
+            part = near_zero if center == 0 else ~near_zero
             if not part.any():
                 continue
             t = lam[part] - center
@@ -361,8 +361,7 @@ class FixedPointEdge:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
         if self._leak is None:
             return 0.0
-        at = np.array([x + 0j])
-        full, half = (spectral_radius(self._evaluate(at, level))[0] for level in (0, _ROUGH))
+        full, half = spectral_radius(np.concatenate([self._evaluate(np.array([x + 0j]), level) for level in (0, _ROUGH)]))
         return abs(full - half) / full
 
     def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 1e-10) -> np.ndarray:

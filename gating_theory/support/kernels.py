@@ -34,10 +34,15 @@ from .machine_code import chapter_of, compiling, jit, one_at_a_time
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
 
 #: Of the flags of an array, what numba's types tell apart: contiguous in C's or Fortran's order, aligned, to be written to.
-_FLAGS = 0x1 | 0x2 | 0x100 | 0x400
+_C, _FORTRAN = 0x1, 0x2
+_FLAGS = _C | _FORTRAN | 0x100 | 0x400
 
 #: Numbers that kernels take; functions that are passed to them and the like are numba's business.
-_NUMBERS = {t: t.__name__ for t in (bool, int, float, complex, np.bool_, np.int64, np.float64, np.complex128)}
+_NUMBERS = {
+    t: name.__name__
+    for name, also in ((bool, np.bool_), (int, np.int64), (float, np.float64), (complex, np.complex128))
+    for t in (name, also)
+}
 
 #: Names that a text of LLVM uses and does not define.
 _UNDEFINED = re.compile(r'^(?:declare\b[^@\n]*|(?=@[^\n]*= external))@"?([^"(\s]+)"?', re.MULTILINE)
@@ -86,7 +91,10 @@ class Kernel:
         try:
             call = self._calls[kinds]
         except KeyError:
-            call = self._calls[kinds] = self._found(kinds, arguments)
+            alike = _as_compiled(kinds)
+            if alike not in self._calls:
+                self._calls[alike] = self._found(alike, arguments)
+            call = self._calls[kinds] = self._calls[alike]
         return call(*arguments)
 
     @cached_property
@@ -170,6 +178,11 @@ class Made:
     environment: str
     constants: tuple[Any, ...]
     needed: tuple[str, ...]
+
+
+def _as_compiled(kinds):
+    """Kinds of arguments as numba tells them apart: a column or a row, in both orders at once, is in C's."""
+    return tuple((kind[0], kind[1], kind[2] & ~_FORTRAN) if isinstance(kind, tuple) and kind[2] & _C else kind for kind in kinds)
 
 
 def _kernels_call_kernels():

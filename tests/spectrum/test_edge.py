@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory.spectrum.boundary import Boundary
+from gating_theory.spectrum.determinant import spectral_radius
+from gating_theory.spectrum.edge import FixedPointEdge
 
 
 def sigmoid(x):
@@ -135,3 +138,35 @@ def test_binary_update_gates(gain):
     w = np.exp(-0.5 * np.linspace(-8, 8, 4001) ** 2)
     slope2 = (w / w.sum()) @ (1 / np.cosh(y) ** 4)
     assert spectrum.edge_function(2.0) == pytest.approx(0.5 * 1.5**2 * slope2 / 4.0, rel=10 / gain)
+
+
+def random_points(count, seed):
+    """Active fixed points of all built-in cells with closed forms, gains from .5 to 100, some with biases."""
+    rng = np.random.default_rng(seed)
+    cells = (gt.GRU, gt.CoupledLSTM, gt.JANET, gt.MGU, gt.LiGRUTanh, gt.LSTM, gt.GRUResetAfter, gt.Vanilla)
+    for i in range(count):
+        cell = cells[i % len(cells)]
+        gain = {name: float(np.exp(rng.uniform(np.log(0.5), np.log(100.0)))) for name in cell.field_names}
+        bias = {name: float(rng.normal()) * (i % 3) / 2 for name in cell.field_names}
+        yield gt.fixed_points(gt.Ensemble(cell, gain=gain, bias=bias))[-1], rng
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(200, marks=pytest.mark.nightly)])
+def test_what_a_search_asks_for_is_as_good_as_it_says(count):
+    """Three digits from half of the nodes, ten from one grid, against two grids that agree; on the boundary T is 1."""
+    for fp, rng in random_points(count, seed=count):
+        lam = rng.uniform(-1.3, 1.5, 40) + 1j * 10.0 ** rng.uniform(-4.0, 0.2, 40)
+        spectrum, edge = gt.Spectrum(fp), FixedPointEdge(fp)
+        exact = spectrum.edge_function(lam)
+        near = (exact > 0.3) & (exact < 3.0)
+        for rtol, reached in ((1e-3, 1e-3), (1e-10, 1e-9)):
+            value = spectral_radius(edge.transfer_moments(lam, 3.0, rtol))
+            assert value[near] == pytest.approx(exact[near], rel=reached)
+        edge_on_axis = Boundary(edge).real_edge
+        if edge_on_axis is not None:
+            # a relative error of the distance from the leaks, which may be as small as rounding of lambda allows to tell
+            near_leak = min(abs(edge_on_axis - leak) for leak in edge.leaks.real.ravel())
+            assert abs(spectrum.edge_function(edge_on_axis) - 1.0) < 1e-9 + 1e-15 / max(near_leak, 1e-300)
+        for curve in spectrum.boundary(64):
+            off = curve[np.abs(curve.imag) > 1e-4]
+            assert np.abs(spectrum.edge_function(off) - 1.0).max(initial=0.0) < 2e-9

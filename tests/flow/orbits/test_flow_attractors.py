@@ -21,7 +21,7 @@ SMALL_BASIN = GRUFlow(U_z=[[-1.2, -5.52], [-5.44, 1]], U_r=[[-0.72, 0.227], [1.9
 SLOW = GRUFlow(U_z=[[-3.35, -3.68], [4.15, -1.58]], U_h=[[0.997, 1.352], [1.758, 8.674]])
 
 
-@pytest.mark.parametrize("n", [8, 12, 16, 24, 32])
+@pytest.mark.parametrize("n", [8, 16, 32, *(pytest.param(n, marks=pytest.mark.nightly) for n in (12, 24))])
 def test_a_cycle_with_a_small_basin_is_found_from_every_grid(n):
     result = attractors(SMALL_BASIN, n)
     (cycle,) = result.cycles
