@@ -61,7 +61,7 @@ def abscissas(points: Sequence[FixedPoint]) -> list[float | None]:
     classes = np.full(len(points), -np.inf)
     classes[widths > 0.0] = np.floor(np.log(widths[widths > 0.0]) / np.log(_ALIKE))
     for chosen in np.unique(classes[np.isfinite(widths)]):
-        rows = np.flatnonzero((classes == chosen) & np.isfinite(widths))
+        rows = np.flatnonzero((classes == chosen) & np.isfinite(widths)).tolist()
         for row, value in zip(rows, _Together([points[i] for i in rows], np.isneginf(chosen)).abscissas()):
             out[row] = None if np.isnan(value) else float(value)
     return out
