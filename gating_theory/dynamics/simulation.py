@@ -10,9 +10,9 @@ import numpy as np
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
-from ..ensemble.implicit import parts, streams
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
+from ..ensemble.streams import fill_normal, parts, streams
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.blas import single_blas_thread
@@ -356,7 +356,9 @@ class _Step:
             bias = run.biases[k]
             row += bias if np.ndim(bias) == 0 else bias[part]
             if run.input_std[k] > 0.0:
-                row += run.input_std[k] * run.noise[i].standard_normal(row.size)
+                noise = np.empty(row.size)
+                fill_normal(run.noise[i], noise)
+                row += run.input_std[k] * noise
 
     def finish(self, i):
         """Sums over this part of the new state's squares and of its changes' squares; the next message's products."""

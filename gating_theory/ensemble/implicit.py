@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ImplicitMatrices", "parts", "streams"]
+from .streams import fill_normal, parts, streams
 
-#: Units of a part: the arrays of one step that belong to it stay in the cache of a core.
-_PART = 8192
+__all__ = ["ImplicitMatrices"]
+
 #: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-6, 1e-3) stays far above
 #: what the basis lacks of being orthonormal (measured: 1e-8, 1e-4).
 _LARGEST_ROW = {np.dtype(np.float64): 1000.0, np.dtype(np.float32): 30.0}
@@ -51,17 +51,6 @@ _TINY = float(np.finfo(float).tiny)
 Each = Callable[[Callable[[int], Any]], list]
 #: Products of a part of a message, divided by powers of a power of two, and the exponent of that.
 Products = tuple[np.ndarray, int]
-
-
-def parts(n_units: int) -> list[slice]:
-    """The units in parts of fixed size."""
-    return [slice(start, min(start + _PART, n_units)) for start in range(0, n_units, _PART)]
-
-
-def streams(rng: np.random.Generator, n_units: int) -> list[np.random.Generator]:
-    """A stream of random numbers for each part of the units, all from a few numbers of ``rng``."""
-    seed = rng.integers(2**32, size=4).tolist()
-    return [np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(i,)))) for i in range(len(parts(n_units)))]
 
 
 class ImplicitMatrices:
@@ -140,7 +129,7 @@ class ImplicitMatrices:
         Parameters
         ----------
         i : int
-        m : array, what :func:`parts` gives to part i of the vector
+        m : array, part i of the vector, as of ``streams.parts``
         """
         with np.errstate(over="ignore", under="ignore"):
             own = float(m @ m)
@@ -262,7 +251,7 @@ class ImplicitMatrices:
         if new is not None:
             np.divide(new[0][self._parts[i]], new[1], out=stored[0, t - 1], casting="same_kind")
             for images in stored[1:]:
-                self._streams[i].standard_normal(out=images[t - 1], dtype=self.dtype.type)
+                fill_normal(self._streams[i], images[t - 1])
         for k, row in enumerate(out):
             if self.gains[k] == 0.0:
                 row[...] = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, cast, overload
@@ -19,6 +19,7 @@ from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
+from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
 from .disc_mass import Rims, pixel_row
@@ -110,11 +111,8 @@ class Spectrum:
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
-        self._edge: SitesEdge | FixedPointEdge = (
-            SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
-        )
-        self._boundary = Boundary(self._edge)
         self._populations: dict[Any, Population] = {}
+        self._shared: tuple[Abscissas, int] | None = None
 
     @classmethod
     def from_sites(
@@ -153,6 +151,27 @@ class Spectrum:
                 given = Ensemble(cell, gain=given).array("gain")
             sites = replace(sites, gain=real_array("gain", given))
         return cls(sites if matrices is None else replace(sites, matrices=matrices))
+
+    @classmethod
+    def of_each(cls, points: Sequence[FixedPoint]) -> list[Spectrum]:
+        """The Spectrum at each of many fixed points of one cell; their abscissas are computed together when the first is asked for.
+
+        Parameters
+        ----------
+        points : sequence of FixedPoint
+        """
+        shared, spectra = Abscissas(points), [cls(point) for point in points]
+        for number, spectrum in enumerate(spectra):
+            spectrum._shared = shared, number
+        return spectra
+
+    @cached_property
+    def _edge(self) -> SitesEdge | FixedPointEdge:
+        return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
+
+    @cached_property
+    def _boundary(self) -> Boundary:
+        return Boundary(self._edge)
 
     def __reduce__(self):
         # what has been computed is left behind: it is made again where it is wanted
@@ -210,6 +229,11 @@ class Spectrum:
         the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
         less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
         """
+        if self._shared is not None:
+            shared, number = self._shared
+            known = shared[number]
+            if known is not None:
+                return known
         return self._boundary.abscissa()
 
     @underflow_is_zero
