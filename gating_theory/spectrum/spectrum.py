@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -479,6 +479,12 @@ class Spectrum:
             value[j] = pixel_row(x, y[j] - half, y[j] + half, resolvent, self.n_state)
         return x, y, value
 
+    @overload
+    def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...
+
+    @overload
+    def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray: ...
+
     @underflow_is_zero
     def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
@@ -504,13 +510,13 @@ class Spectrum:
         ValueError : shapes that do not broadcast, a radius out of range
         ConvergenceError : the tolerance was not reached (``estimate`` carries the last values)
         """
-        center, radius = _together(complex_array("center", center), _radii(radius))
+        centers, radii = _together(complex_array("center", center), _radii(radius))
         tol = real("tol", tol, low=1e-12, high=1.0)
         self._require("resolvent", "Spectrum.mass")
-        value, discs = np.zeros(radius.size), np.flatnonzero(radius)
+        value, discs = np.zeros(radii.size), np.flatnonzero(radii)
         if discs.size:
-            value[discs] = self._masses(center.ravel()[discs], radius.ravel()[discs], tol)
-        return value.reshape(radius.shape) if radius.ndim else float(value[0])
+            value[discs] = self._masses(centers.ravel()[discs], radii.ravel()[discs], tol)
+        return value.reshape(radii.shape) if radii.ndim else float(value[0])
 
     def _masses(self, center, radius, tol):
         """Masses of discs (D,): those whose rims cut the axis between leaks have populations of their own, that cluster there."""
@@ -550,6 +556,12 @@ class Spectrum:
             return mass[chosen] + some.sums(_resolvent_by(population, some.lam, radius) - some.known[0], discs[chosen])
 
         return settled(at, make, first, mass, _AGREED * tol)
+
+    @overload
+    def slow_fraction(self, tau: float, tol: float = 1e-4) -> float: ...
+
+    @overload
+    def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray: ...
 
     def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
         """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing: |lambda| >= exp(-1/tau) [T6].
