@@ -210,10 +210,10 @@ def _check_memory(ensemble, n, T, tangent, dtype, record, limit):
 class _Run:
     """One network: its implicit matrices, biases and site parameters.
 
-            Units are taken part by part. All that can be done with a part before the next message has been heard everywhere is done at
-        once, while its arrays are in the cache of a core: images of the last message, the update if it was the step's last, the next
-        message, and its products with those before.
-        """
+        Units are taken part by part. All that can be done with a part before the next message has been heard everywhere is done at
+    once, while its arrays are in the cache of a core: images of the last message, the update if it was the step's last, the next
+    message, and its products with those before.
+    """
 
     def __init__(self, ensemble, n, T, rng, tangent, dtype, record):
         self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
