@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(items):
 
 #: How many of the slowest tests are shown, and the seconds below which none is.
 _SHOWN, _NOT_SLOW = 10, 0.5
-#: {test: [seconds of its processor time, what it proves]} of this run.
-_taken = {}
+#: {test: (seconds of its processor time, what it proves)} of this run; when a test began.
+_taken, _BEGAN = {}, pytest.StashKey()
 
 
 def _processor_time():
@@ -42,13 +42,13 @@ def _processor_time():
 
 def _proves(item):
     """The first line that says it: of the test, of its class, or of its module."""
-    texts = (getattr(part, "__doc__", None) for part in (item.function, item.cls, item.module))
+    texts = (part.__doc__ for part in (item.function, item.cls, item.module) if part is not None)
     return next((text.strip().splitlines()[0] for text in texts if text and text.strip()), "")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    item.began = _processor_time()
+    item.stash[_BEGAN] = _processor_time()
     return (yield)
 
 
@@ -56,7 +56,7 @@ def pytest_runtest_protocol(item):
 def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "teardown":  # what is put into a report comes from the workers to who prints
-        report.taken = _processor_time() - item.began, _proves(item)
+        report.taken = _processor_time() - item.stash[_BEGAN], _proves(item)
     return report
 
 

@@ -8,7 +8,7 @@ functions take sequences of arrays as well as stacked ones.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +30,33 @@ _SOLVED = 1e-10
 #: Fields of any size at which functions are tried for evenness.
 _EVEN_PROBES = 200
 
-__all__ = ["CompiledCell", "Factor"]
+__all__ = ["CompiledCell", "Factor", "Nest"]
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A factor as outer * inner(through, variable): its average over the variable is a function of one number.
+
+    ``outer`` and ``through`` are functions of (state, fields, parameters) that do not depend on the variable.
+    """
+
+    variable: int
+    outer: Callable[..., list[Any]]
+    inner: Callable[..., list[Any]]
+    through: Callable[..., list[Any]]
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
+    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in.
+
+    ``nests``: the ways in which it is one, of factors of three variables or more. All else follows from the code.
+    """
 
     code: Callable[..., list[Any]]
-    variables: tuple[int, ...]
-    even: frozenset[int]
+    variables: tuple[int, ...] = field(compare=False)
+    even: frozenset[int] = field(compare=False)
+    nests: tuple[Nest, ...] = field(compare=False, default=())
 
     def function(self, *arrays: Any) -> Any:
         """Its values."""
@@ -324,8 +341,8 @@ class CompiledCell:
                 states = {s: frozenset().union(*(both[v] for v in e.free_symbols)) for s, e in zip(cell.state, cell.update)}
         return {**table, **states}
 
-    def factorise(self, expression: sp.Expr) -> Products:
-        """The expression at a fixed point as a sum of products of independent factors, compiled.
+    def factorise(self, expression: sp.Expr, apart: frozenset[int] = frozenset()) -> Products:
+        """The expression at a fixed point as a sum of products of independent factors, compiled; ``apart`` as in ``separate``.
 
         Returns a list of products, each a list of :class:`Factor`.
         """
@@ -335,7 +352,7 @@ class CompiledCell:
         if self.cell.has_closed_form:
             expression = symbolic.stable_form(expression.xreplace(self.cell.closed_form))
         out = []
-        for groups in symbolic.separate(expression, self.dependence):
+        for groups in symbolic.separate(expression, self.dependence, apart):
             out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
         return out
 
@@ -357,7 +374,22 @@ class CompiledCell:
                     flipped[offset + v] *= -1.0
                     if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0, equal_nan=True):
                         even |= {v}
-        return Factor(call, variables, even)
+        return Factor(call, variables, even, self._nests(expression, variables))
+
+    def _nests(self, expression, variables):
+        """The ways in which an expression of three variables or more is nested."""
+        from . import symbolic
+
+        out = []
+        for v in variables if len(variables) > 2 and self.cell.has_closed_form else ():
+            symbol = self._arguments[self.cell.n_state + v]
+            parts = symbolic.nested(expression, symbol)
+            if parts is not None:
+                outer, inner, through = parts
+                inner = compile_expressions([symbolic.THROUGH, symbol], [inner])
+                outer, through = (compile_expressions(self._arguments, [e]) for e in (outer, through))
+                out.append(Nest(v, outer, inner, through))
+        return tuple(out)
 
     @derived
     def moment_factors(self) -> list[Products]:
@@ -422,7 +454,7 @@ class CompiledCell:
                     for j in range(i, len(q)):
                         value = q[i] * q[j]
                         if value != 0:
-                            pairs[i, j] = self.factorise(value)
+                            pairs[i, j] = self.factorise(value, frozenset(where))
                 entries[k, l] = pairs
             resonant[center] = ((call, tuple(sorted(where))), entries)
         return resonant, constant

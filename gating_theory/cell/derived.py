@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..support.kept import keep, read_kept
+from ..support.notices import notice
 from ..version import __version__
 
 __all__ = ["derived", "derived_once", "made_by"]
@@ -62,7 +63,8 @@ def derived_once(cell: AnyCell, what: str, make: Callable[[], _T]) -> _T:
             return pickle.loads(content)
         except Exception:  # whatever it is, it is made anew
             pass
-    value = make()
+    with notice(f"deriving the functions of cell {cell.name!r} (once per machine) ..."):
+        value = make()
     keep(title, made_from, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
     return value
 

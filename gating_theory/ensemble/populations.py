@@ -119,7 +119,7 @@ def _affordable(law, tol, even, places, most):
         rules = lines(law, tol, even, places, tail)
         if tol >= 0.1 or _size(rules) <= most:
             return tol, tail, rules
-        tol *= np.sqrt(10.0)
+        tol = min(0.1, tol * np.sqrt(10.0))
 
 
 def _size(rules):

@@ -9,23 +9,30 @@ geometrically at steps whose width other fields shrink without bound [NUMERICS].
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from .nested import averages_through
+
 if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..cell.compiled import Factor
     from ..cell.probes import NarrowedShapes, Shape, Shapes
 
-__all__ = ["MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
+__all__ = ["BROAD", "MAX_NODES", "FieldLaw", "folded", "gaussian_rule"]
 
 #: Tensor grids with more nodes than this (for one set of variances) are coarsened; the error estimates then say so.
 MAX_NODES = 8_000_000
+#: Grids of so many nodes and more are worth looking for a nested average.
+_WORTH_NESTING = 10_000
+#: Grids of so many nodes take longer than a nested average of one member of a batch.
+_NESTED_NODES = 200_000
 #: Batches are split so that the arrays at work stay in cache.
 _CHUNK_NODES = 100_000
 #: Sections that want more points than this are cut into pieces.
@@ -36,10 +43,12 @@ _SPACING, _UNEVEN = 2.5, 0.38
 _SAME = 1e-9
 #: Nodes along a variable where their number hardly depends on the law; nodes that cost as much as one more call of a function.
 _SOME_NODES, _CALL_NODES = 32.0, 10_000
+#: More than there are classes of sizes, from 1 to 2^100 nodes by factors of sqrt(2).
+_CLASSES = 200
 #: Steps for smaller standard deviations are those for this one.
 _NARROW = 1e-100
 #: Fields broader than so many lengths of the functions have evenly spaced nodes no more, even where these are asked for.
-_BROAD = 25.0
+BROAD = 25.0
 
 
 def gaussian_rule(
@@ -73,8 +82,8 @@ def gaussian_rule(
     widest = float(std.max())
     if widest == 0.0:
         return mean[:, None].copy(), np.ones((std.size, 1))
-    reach = np.sqrt(2.0 * np.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
-    if shape.centre is not None and np.any(np.abs(mean - shape.centre) < reach * std):
+    reach = math.sqrt(2.0 * math.log(1.0 / tol)) + (0.8 if second else 0.3)  # the weight beyond is a fraction of tol
+    if np.any(_clusters(mean, std, tol, shape)):
         nodes, weights = _clustered(mean, std, tol, shape, reach, refine, second)
         return folded(nodes, weights) if even and np.all(mean == shape.centre) else (nodes, weights)
     reach += _aside(mean, std, shape)
@@ -83,7 +92,7 @@ def gaussian_rule(
     # sections where they need half of the trapezoidal rule's nodes or less
     if step == 0.0 or (shape.breaks and (len(shape.breaks) + 2.0 * reach / _SPACING) * points < reach / step):
         return _sections(mean, std, _edges(mean, std, reach, shape.breaks, even, second), points)
-    n = int(np.ceil(reach / step))
+    n = math.ceil(reach / step)
     x = step * (np.arange(-n, n) + 0.5 if second else np.arange(-n, n + 1))
     weights = np.exp(-0.5 * x * x)
     weights /= weights.sum()
@@ -105,9 +114,14 @@ def folded(nodes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return nodes, weights
 
 
+def _clusters(mean, std, tol, shape):
+    """Whether a Gaussian reaches the place where nodes have to cluster."""
+    return shape.centre is not None and np.abs(mean - shape.centre) < (np.sqrt(2.0 * np.log(1.0 / tol)) + 0.8) * std
+
+
 def _nodes_needed(std, tol, shape):
-    """About how many nodes each member of a batch needs along one variable."""
-    if shape.strip <= 0.0 or shape.centre is not None:
+    """About how many nodes each member of a batch needs along one variable, where they do not cluster."""
+    if shape.strip <= 0.0:
         return 1.0 + _SOME_NODES * (std > 0.0)
     reach = np.sqrt(2.0 * np.log(1.0 / tol))
     most = 2.0 * len(shape.breaks) * _legendre_points(tol, 1) or np.inf
@@ -125,7 +139,7 @@ def _aside(mean, std, shape):
 
 
 def _digits(tol):
-    return np.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
+    return math.log(1.0 / tol) + 4.0  # four more for the size of the integrand near its poles, tanh's being double
 
 
 def _step(std, tol, strip):
@@ -171,7 +185,7 @@ def _normal(mean, std, y, weights):
 
 def _legendre_points(tol, refine):
     """Points a section: the functions' sections and the Gaussian's leave an error of 16^-n."""
-    return int(np.ceil((np.log(1.0 / tol) / np.log(16.0) + 3.0) * refine))
+    return math.ceil((math.log(1.0 / tol) / math.log(16.0) + 3.0) * refine)
 
 
 def _edges(mean, std, reach, breaks, even, second):
@@ -218,8 +232,8 @@ class FieldLaw:
     """Independent Gaussian laws of the random variables of a site, for a batch of B sets of variances.
 
     ``means`` (V,), or (B, V) where they differ, ``stds`` (B, V), with V = K + P; ``shapes`` (V,) are those of the cell's functions
-    along each variable, which its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`), ``evenly`` for evenly
-    spaced nodes in some variables, where their functions allow it and the field is not very broad.
+    along each variable, which its quadrature goes by. ``second`` asks for the second rule everywhere (see :func:`gaussian_rule`),
+    ``evenly`` for evenly spaced nodes in some variables, where their functions allow it and the field is not very broad.
     """
 
     means: np.ndarray
@@ -228,11 +242,15 @@ class FieldLaw:
     refine: tuple[float, ...] = ()
     second: bool = False
     evenly: frozenset[int] = frozenset()
+    #: Rules that have been made, those of refined laws among them.
+    _rules: dict = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def refined(self, variables: Container[int], factor: float) -> FieldLaw:
         """The same law with ``factor`` times as many nodes in some variables."""
         before = self.refine or (1,) * self.stds.shape[1]
-        return replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
+        refined = replace(self, refine=tuple(n * (factor if v in variables else 1) for v, n in enumerate(before)))
+        object.__setattr__(refined, "_rules", self._rules)  # they are found by how refined they are
+        return refined
 
     def grid(
         self, variables: Sequence[int], tol: float, even: Container[int] = (), max_nodes: float = MAX_NODES, n_kept: int = 0
@@ -259,18 +277,30 @@ class FieldLaw:
             values.append(nodes.reshape(shape))
         return values, [w for _, w in rules], tol
 
+    def nodes(self, factor: Factor, tol: float, keep: Container[int] = ()) -> float:
+        """Nodes of the grid that :meth:`mean_of_products` takes for a factor, for one set of variances."""
+        sizes = {v: self._rule(v, tol, v in factor.even and v not in keep)[1].shape[1] for v in factor.variables}
+        nested = max((sizes[nest.variable] for nest in factor.nests if nest.variable not in keep), default=1)
+        return float(np.prod(list(sizes.values()), dtype=float)) / nested
+
     def affordable(self, variables: Sequence[int], tol: float, even: Container[int], max_nodes: float) -> float:
         """The smallest of tol, tol sqrt(10), 10 tol, ... whose tensor grid has at most ``max_nodes`` nodes (0.1 at most)."""
         while tol < 0.1 and np.prod([self._rule(v, tol, v in even)[1].shape[1] for v in variables], dtype=float) > max_nodes:
-            tol *= np.sqrt(10.0)
+            tol = min(0.1, tol * np.sqrt(10.0))
         return tol
 
     def _rule(self, v, tol, even):
+        key = v, tol, even, self.refine[v] if self.refine else 1
+        if key not in self._rules:
+            self._rules[key] = self._made_rule(v, tol, even)
+        return self._rules[key]
+
+    def _made_rule(self, v, tol, even):
         mean, std = self.means[..., v], self.stds[:, v]
         if not std.any():
             return np.broadcast_to(mean, std.shape)[:, None], np.ones((std.size, 1))
         shape = self.shapes[v]
-        if v in self.evenly and std.max() < _BROAD * shape.length:
+        if v in self.evenly and std.max() < BROAD * shape.length:
             shape = shape.evenly()
         even = even and not np.any(mean)
         return gaussian_rule(mean, std, tol, shape, self.refine[v] if self.refine else 1, even, self.second)
@@ -281,8 +311,8 @@ class FieldLaw:
         """Average a factorised expression (``CompiledCell.factorise``): each factor over its own variables only.
 
         ``keep`` are variables that are not averaged over; the result then has their grid's axes, in order, after the
-        batch. ``cache`` (a dict) remembers factors without kept variables, for laws in which these variables are the same and one
-        tolerance. Returns ``(average, tol_reached)``.
+        batch. ``cache`` (a dict) remembers factors, for laws of the same means, one tolerance and one choice of ``keep``.
+        Returns ``(average, tol_reached)``.
         """
         cache = {} if cache is None else cache
         total, reached = 0.0, tol
@@ -291,47 +321,54 @@ class FieldLaw:
             for factor in factors:
                 kept = [v for v in keep if v in factor.variables]
                 local = kept + [v for v in factor.variables if v not in keep]
-                if kept:
-                    term, used = self._mean_of_factor(cell, factor, local, len(kept), tol)
-                else:
-                    key = factor, self.stds[:, local].tobytes()
-                    if key not in cache:
-                        cache[key] = self._mean_in_parts(cell, factor, local, tol)
-                    term, used = cache[key]
+                key = factor, self.stds[:, local].tobytes(), *((self.refine, tol) if kept else ())
+                if key not in cache:
+                    cache[key] = self._mean_in_parts(cell, factor, local, len(kept), tol, cache)
+                term, used = cache[key]
                 reached = max(reached, used)
                 index = [slice(None)] + [slice(None) if v in kept else None for v in keep]
                 value = value * term[tuple(index)]
             total = total + value
         return total, reached
 
-    def _mean_in_parts(self, cell, factor, local, tol):
+    def _mean_in_parts(self, cell, factor, local, n_kept, tol, cache):
         """(averages of a factor over its variables, tol reached), in parts of the batch that want about as many nodes."""
-        parts = self._alike(local, tol)
+        parts = self._alike(local, tol, bool(factor.nests)) if not n_kept else [slice(None)]
         if len(parts) == 1:
-            return self._mean_of_factor(cell, factor, local, 0, tol)
+            return self._mean_of_factor(cell, factor, local, n_kept, tol, cache)
         out, reached = np.empty(self.stds.shape[0]), tol
         for part in parts:
             law = replace(self, means=self.means if self.means.ndim == 1 else self.means[part], stds=self.stds[part])
-            out[part], used = law._mean_of_factor(cell, factor, local, 0, tol)
+            out[part], used = law._mean_of_factor(cell, factor, local, 0, tol, {})
             reached = max(reached, used)
         return out, reached
 
-    def _alike(self, variables, tol):
-        """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call."""
+    def _alike(self, variables, tol, singly):
+        """The batch's indices in parts: a part shares the nodes of its broadest member, which may cost more than another call.
+
+        ``singly``: large grids of one member each.
+        """
         batch = self.stds.shape[0]
-        if (
-            batch == 1
-            or batch * np.prod([_nodes_needed(self.stds[:, v].max(), tol, self.shapes[v]) for v in variables]) < _CALL_NODES
-        ):
+        if batch == 1 or not variables:
             return [slice(None)]
-        needs = np.stack([_nodes_needed(self.stds[:, v], tol, self.shapes[v]) for v in variables], axis=1)
-        classes = np.floor(2.0 * np.log2(needs.prod(axis=1))).astype(int)
+        kinds, needs = np.zeros(batch, dtype=int), np.ones((batch, len(variables)))
+        for i, v in enumerate(variables):
+            std = self.stds[:, v]
+            if not std.any():
+                continue
+            shape = self.shapes[v]
+            near = _clusters(self.means[..., v], std, tol, shape)
+            kinds = 2 * kinds + near
+            needs[:, i] = np.where(near, _SOME_NODES, _nodes_needed(std, tol, shape))
+        if batch * needs.max(axis=0).prod() < _CALL_NODES and np.all(kinds == kinds[0]):
+            return [slice(None)]
+        classes = _CLASSES * kinds + np.floor(2.0 * np.log2(needs.prod(axis=1))).astype(int)
         order = np.argsort(classes, kind="stable")
         starts = np.flatnonzero(np.diff(classes[order], prepend=-1))
         parts, sizes = [], []  # of each part: its indices, and the nodes that each of its variables needs
         for rows in np.split(order, starts[1:]):
             size = needs[rows].max(axis=0)
-            if parts:
+            if parts and kinds[rows[0]] == kinds[parts[-1][0]]:
                 both = np.maximum(sizes[-1], size)
                 apart = len(parts[-1]) * sizes[-1].prod() + len(rows) * size.prod()
                 if (len(parts[-1]) + len(rows)) * both.prod() < apart + _CALL_NODES:
@@ -339,10 +376,50 @@ class FieldLaw:
                     continue
             parts.append(rows)
             sizes.append(size)
+        if singly:  # what is left over is a nested average, which is made of one member at a time
+            parts = [
+                part for rows, size in zip(parts, sizes) for part in (rows[:, None] if size.prod() > _NESTED_NODES else [rows])
+            ]
         return [np.sort(rows) for rows in parts] if len(parts) > 1 else [slice(None)]
 
-    def _mean_of_factor(self, cell, factor, local, n_kept, tol):
+    def _mean_of_nests(self, cell, factor, local, n_kept, tol, cache):
+        """Average of a factor whose average over one variable is a function of one number (``nested.py``); or None."""
+        values, weights, _ = self.grid(local, tol, factor.even - set(local[:n_kept]), np.inf)
+        sizes = {v: w.shape[1] for v, w in zip(local, weights)}
+        if np.prod(list(sizes.values()), dtype=float) < _WORTH_NESTING:
+            return None
+        nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
+        for nest in sorted(nests, key=lambda nest: -sizes[nest.variable]):
+            mean = self._mean_of_nest(cell, nest, local, n_kept, tol, values, weights, cache)
+            if mean is not None:
+                return mean
+        return None
+
+    def _mean_of_nest(self, cell, nest, local, n_kept, tol, values, weights, cache):
+        axis = local.index(nest.variable)
+        nodes, weight = values[axis].ravel(), weights[axis][0]
+        values, weights, others = (list(a[:axis]) + list(a[axis + 1 :]) for a in (values, weights, local))
+        if np.prod([w.shape[1] for w in weights], dtype=float) > MAX_NODES:
+            return None
+        at = self.arguments(cell, {v: np.squeeze(a, axis + 1) for v, a in zip(others, values)})
+        stds = self.stds[:, [*others, nest.variable]].tobytes()
+        key = nest.inner, nest.through, stds, self.refine, tol
+        if key not in cache:
+            through = np.broadcast_to(nest.through(*at)[0], (1, *(w.shape[1] for w in weights)))
+            cache[key] = averages_through(nest.inner, through, nodes, weight)
+        if cache[key] is None:
+            return None
+        term = nest.outer(*at)[0] * cache[key]
+        for axis in range(len(weights) - 1, n_kept - 1, -1):
+            term = term @ weights[axis][0]
+        return term
+
+    def _mean_of_factor(self, cell, factor, local, n_kept, tol, cache):
         batch = self.stds.shape[0]
+        if factor.nests and batch == 1:
+            nested = self._mean_of_nests(cell, factor, local, n_kept, tol, cache)
+            if nested is not None:
+                return nested, tol
         values, weights, used = self.grid(local, tol, factor.even - set(local[:n_kept]), n_kept=n_kept)
         shape = tuple(w.shape[1] for w in weights)
         out = np.empty((batch, *shape[:n_kept]))

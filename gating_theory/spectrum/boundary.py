@@ -15,14 +15,14 @@ from .determinant import spectral_radius
 if TYPE_CHECKING:
     from .edge import FixedPointEdge, SitesEdge
 
-__all__ = ["Boundary"]
+__all__ = ["LEAK_TAIL", "UNBOUNDED", "Boundary"]
 
 #: The tail of the leaks' law that is left out: no network of a million units has such sites.
-_TAIL = 1e-6
+LEAK_TAIL = 1e-6
 #: Half the thickness, relative to the whole, below which the layer of support around real leaks is not traced.
 _LAYER = 1e-5
 #: A spectrum that reaches beyond this is taken for one without bound.
-_UNBOUNDED = 1e9
+UNBOUNDED = 1e9
 #: Where a search needs only the sign of T - 1: relative accuracy of T along rays, and on the grid that curves are traced on.
 _ROUGH, _TRACED = 1e-3, 1e-2
 #: |log T| at which a point counts as on the boundary, and at which its projection stops.
@@ -82,7 +82,7 @@ class Boundary:
         inner = bound = 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9
         while (value := self.log_edge(bound * circle).max()) >= 0.0:
             inner, bound = bound, bound * _AWAY * _falls_to_one(value)
-            if bound > _UNBOUNDED:
+            if bound > UNBOUNDED:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
         while bound > 1.01 * _AWAY * inner:  # that was too far
             middle = np.sqrt(inner * bound)
@@ -100,7 +100,7 @@ class Boundary:
             if value[-2:].max() < 0.0:  # T < 1 and falling as 1/lambda^2: nothing beyond
                 break
             span *= 4.0 * _falls_to_one(value[-2:].max())
-            if span > _UNBOUNDED:
+            if span > UNBOUNDED:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=span)
         positive = np.flatnonzero(value > 0.0)
         if not positive.size:
@@ -318,7 +318,7 @@ def _closed_in(f, x, value, i):
 
 
 def _inverse(x, value):
-    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it does not fall."""
+    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it rises."""
     if not np.all(np.diff(value) < 0):
         return np.nan
     ratio = value / (value - value[:, None] + np.eye(x.size))
@@ -327,14 +327,14 @@ def _inverse(x, value):
 
 
 def _upper_end(values, weights):
-    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``_TAIL``; interpolated between nodes."""
+    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``LEAK_TAIL``; interpolated between nodes."""
     values = values.max(axis=1)
     order = np.argsort(-values)
     values, tail = values[order], np.cumsum(weights[order])
-    i = int(np.searchsorted(tail, _TAIL))
+    i = int(np.searchsorted(tail, LEAK_TAIL))
     if i == 0 or tail[i - 1] <= 0.0:
         return float(values[i])
-    share = (np.log(_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
+    share = (np.log(LEAK_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
     return float(values[i - 1] + share * (values[i] - values[i - 1]))
 
 

@@ -16,8 +16,7 @@ transfer matrix are harmless (the weight |chi|^2 just vanishes), and one matrix 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,14 +28,17 @@ from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from ..ensemble.vanishing import shared_leaks
 from ..errors import ConvergenceError
-from .determinant import LoopMonomials, loops, monomial, perron_start, reachable, spectral_radius
+from .determinant import LoopMonomials, gauge, loops, monomial, perron_start, reachable, spectral_radius
 
 __all__ = ["Population", "Solution"]
 
 #: A monomial: the rows of its minors, and the messages of their columns.
 Key = tuple[tuple[int, ...], tuple[int, ...]]
 
-_CHUNK = 400_000  # sites x lambdas x monomials worked on at once: arrays that stay in the second-level cache
+#: From so many lambdas on, those without first guesses get them from solved neighbours.
+_MANY = 200
+#: Attempts at a solution, each after more steps of the plain iteration.
+_ATTEMPTS = 4
 _TINY = 1e-300
 #: Sites among which shared leaks are looked for; relative difference up to which a lambda is one of them.
 _SOME, _ROUNDING = 24, 1e-14
@@ -51,35 +53,72 @@ class _Block(LoopMonomials[int]):
     def monomials(self) -> list[int]:
         return list(self.labels)
 
-    @cached_property
-    def outer(self) -> np.ndarray:
-        """(m, v^2): products of exponents of one monomial."""
-        u = self.exponents
-        return np.einsum("ai,aj->aij", u, u).reshape(len(u), -1)
+    def unknowns(self, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
+        """(L, 2n - 1): x and the gauge-free tau side by side, from x and theta (L, n)."""
+        return np.concatenate([x, theta[:, :-1] - theta[:, -1:]], axis=1)
 
-    @cached_property
-    def pairs(self) -> np.ndarray:
-        """(m^2, v^2): products of exponents of two monomials."""
-        u = self.exponents
-        return np.einsum("ai,bj->abij", u, u).reshape(len(u) ** 2, -1)
+    def values(self, unknowns: np.ndarray) -> np.ndarray:
+        """(L, m): the monomials p^e q^f at given unknowns."""
+        n = len(self.messages)
+        return np.exp(np.log(np.maximum(unknowns[:, :n], _TINY)) @ self.usage.T + unknowns[:, n:] @ self.tilt.T)
+
+    def within_bounds(self, unknowns: np.ndarray) -> np.ndarray:
+        """Unknowns (L, 2n - 1) that an iteration may start from, whatever became of them."""
+        x, tau = unknowns[:, : len(self.messages)], unknowns[:, len(self.messages) :]
+        x = np.clip(np.where(np.isfinite(x), x, 0.5), 1e-6, 1.0)
+        return np.concatenate([x, np.where(np.abs(tau) < 50.0, tau, 0.0)], axis=1)
+
+    def moved(self, unknowns: np.ndarray, change: np.ndarray) -> np.ndarray:
+        """Unknowns (L, 2n - 1) of which log x and tau change by so much, at most by 1."""
+        change, n = np.clip(change, -1.0, 1.0), len(self.messages)
+        return np.concatenate([unknowns[:, :n] * np.exp(change[:, :n]), unknowns[:, n:] + change[:, n:]], axis=1)
 
 
 @dataclass
 class Solution:
-    """State of the equations at L lambdas.
+    """The equations solved at L lambdas.
 
     Attributes
     ----------
-    x : list of (L, n) arrays, one for each block of n messages; 0 outside the support
-    tau : list of (L, n - 1) arrays
-    curvature : list of (L, 2n - 1, 2n - 1) arrays, second derivatives of the potential by (log x, tau)
-    inside : (L,) bool, where the equations have a non-trivial solution
+    x : (L, n) array, x_k = p_k q_k of each message; 0 outside the support
+    theta : (L, n) array, log(q_k / p_k) / 2, up to a number for each loop of messages
+    values : dict of (L,) arrays: what was asked for of "potential", "resolvent", "density"
     """
 
-    x: list[np.ndarray]
-    tau: list[np.ndarray]
-    curvature: list[np.ndarray]
-    inside: np.ndarray
+    x: np.ndarray
+    theta: np.ndarray
+    values: dict[str, np.ndarray]
+
+    def __getitem__(self, part: np.ndarray) -> Solution:
+        """At some of the lambdas."""
+        return Solution(self.x[part], self.theta[part], {name: value[part] for name, value in self.values.items()})
+
+    def spread(self, part: np.ndarray, size: int) -> Solution:
+        """Among so many lambdas, at the indices ``part``; 0 elsewhere."""
+
+        def among(a):
+            out = np.zeros((size, *a.shape[1:]), dtype=a.dtype)
+            out[part] = a
+            return out
+
+        return Solution(among(self.x), among(self.theta), {name: among(value) for name, value in self.values.items()})
+
+
+class _Averages:
+    """Sums over the loops of what belongs to them, at L lambdas."""
+
+    def __init__(self, lam, with_log):
+        self.lam, self.with_log = lam, with_log
+        self.loops = np.zeros(lam.size, dtype=int)  # that are inside
+        self.logs, self.resolvent, self.density = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
+
+    def add(self, part, averages, x):
+        """A loop's averages of logarithm, resolvent and density, and the sum of its x, at the indices ``part``."""
+        logs, resolvent, density = averages
+        self.logs[part] += logs - x
+        self.resolvent[part] += resolvent
+        self.density[part] += density
+        self.loops[part] += 1
 
 
 class Population:
@@ -95,7 +134,6 @@ class Population:
         self.weights = sites.weights
         self.d, self.n = self.cell.n_state, self.cell.n_messages
         self._centers: dict[int, dict[str, Any]] = {}
-        self._own = threading.local()  # scratch arrays: threads may share a Population, but not these
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
         self.keys: tuple[Key, ...] = self._expand(1, None)["keys"]
         self._set_balance()
@@ -210,8 +248,12 @@ class Population:
         solution = here.solve(np.array([leak]))
         at = leak + _BESIDE * 1j * np.array([0.0, 1.0, 1e-2])
         base, c = here._coefficients(at)
-        totals = [base + np.einsum("m,lms->ls", here._scale(b, x, tau)[0], c[:, b.monomials]) for b, x, tau in
-                  zip(here.blocks, solution.x, solution.tau) if x.max() > 0.0]  # fmt: skip
+        totals = []
+        for block in here.blocks:
+            messages = list(block.messages)
+            if solution.x[0, messages].max() > 0.0:
+                unknowns = block.unknowns(solution.x[:, messages], solution.theta[:, messages] + np.log(self._balance[messages]))
+                totals.append(base + np.einsum("m,lms->ls", block.values(unknowns)[0], c[:, block.monomials]))
         out = 0.0
         for count, total in [(1.0, total) for total in totals] + [(1.0 - len(totals), base)]:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -219,384 +261,234 @@ class Population:
             out += count * float(self.weights @ np.where(total[0] <= 1e-16 * total[1], np.round(order), 0.0))
         return out
 
-    # --- coefficients at given lambda
-
-    def _basis(self, t, derivative=0):
-        """|.|^2 of a polynomial with real coefficients q is basis @ (q_i q_j); with derivatives by lambda, or both."""
-        columns = []
-        for i in range(self.d + 1):
-            for j in range(i, self.d + 1):
-                a, b = _power(t, i), _power(t, j)
-                if derivative == 0:
-                    value = (a * b.conj()).real * (1.0 if i == j else 2.0)
-                else:
-                    da, db = _slope(t, i), _slope(t, j)
-                    if derivative == 1:  # d/dlambda of q(lambda) conj(q(lambda))
-                        value = da * b.conj() + (db * a.conj() if i != j else 0.0)
-                    else:  # d^2/dlambda dconj(lambda)
-                        value = (da * db.conj()).real * (1.0 if i == j else 2.0)
-                columns.append(value)
-        return np.stack(columns, axis=-1)
+    # --- sums over sites
 
     def _centered(self, lam):
-        """(t, center data) for lambdas that all lie on the same side of |lambda| = 1/2."""
-        center = 0 if abs(lam[0]) < 0.5 else 1
-        return lam - center, self.expansion(center)
+        """[(indices of lambdas, lambda - center, expansion)] by the side of |lambda| = 1/2 they lie on."""
+        lam = lam.astype(complex, copy=False)  # one machine code for all
+        near = np.abs(lam) < 0.5
+        sides = ((0, np.flatnonzero(near)), (1, np.flatnonzero(~near)))
+        return [(part, lam[part] - center, self.expansion(center)) for center, part in sides if part.size]
 
     def _coefficients(self, lam):
-        """|chi|^2 (L, M) and c_m (L, m, M), valid until the next call of this thread."""
+        """|chi|^2 (L, M) and c_m (L, m, M), of few lambdas."""
         from .dyson_kernels import coefficients
 
-        t, data = self._centered(lam)
-        # to take megabytes from the system anew costs more than the arithmetic on them: each call writes over the same arrays
-        rows = lam.size
-        space = getattr(self._own, "space", None)
-        if space is None or space[0].shape[0] < rows:
-            space = self._own.space = np.empty((rows, self.weights.size)), np.empty((rows, len(self.keys), self.weights.size))
-        base, c = space[0][:rows], space[1][:rows]
-        coefficients(t, data["chi"], self._basis(t), data["gram"], data["gram_monomial"], data["gram_basis"], base, c)
+        base, c = np.empty((lam.size, self.weights.size)), np.empty((lam.size, len(self.keys), self.weights.size))
+        for part, t, data in self._centered(lam):
+            base[part], c[part] = coefficients(
+                t, data["chi"], data["gram"], data["gram_monomial"], data["gram_basis"], len(self.keys)
+            )
         return base, c
-
-    def _chunks(self, lam):
-        """Index arrays: lambdas of one center, few enough for the cache."""
-        size = max(1, int(_CHUNK / (self.weights.size * max(1, len(self.keys)))))
-        near = np.abs(lam) < 0.5
-        for side in (np.flatnonzero(near), np.flatnonzero(~near)):
-            for start in range(0, side.size, size):
-                yield side[start : start + size]
-
-    # --- edge
 
     def transfer_moments(self, lam: np.ndarray) -> np.ndarray:
         """T(lambda) of [T3] at ``lam`` (L,) from this population, (L, n, n); inf where a site has a pole."""
+        from .dyson_kernels import first_moments
+
         out = np.zeros((lam.size, self.n, self.n))
-        single = [(m, rows[0], columns[0]) for m, (rows, columns) in enumerate(self.keys) if len(rows) == 1]
-        for part in self._chunks(lam):
-            base, c = self._coefficients(lam[part])
-            for m, k, nu in single:
-                out[part, k, nu] = _ratio(c[:, m], base) @ self.weights
+        for part, t, data in self._centered(lam):
+            ratios = first_moments(
+                t, data["chi"], data["gram"], data["gram_monomial"], data["gram_basis"], self.weights, len(self.keys)
+            )
+            for m, (rows, columns) in enumerate(self.keys):
+                if len(rows) == 1:
+                    out[part, rows[0], columns[0]] = ratios[:, m]
         return out
+
+    def _terms(self, data, block):
+        """What the equations of a loop are made of, of an expansion; of no loop, None, |chi|^2 alone."""
+        from .dyson_kernels import Terms
+
+        labels, exponents = ([], np.zeros((0, 0))) if block is None else (block.monomials, block.exponents)
+        place = {m: i for i, m in enumerate(labels)}
+        rows = [g for g, m in enumerate(data["gram_monomial"]) if m in place]
+        gram = data["gram"] if len(rows) == len(data["gram"]) else data["gram"][rows]
+        monomial = np.array([place[m] for m in data["gram_monomial"][rows]], dtype=np.int64)
+        return Terms(data["chi"], gram, monomial, data["gram_basis"][rows], self.weights, exponents)
 
     # --- solution
 
     def solve(
-        self, lam: np.ndarray, tol: float = 1e-10, radius: np.ndarray | None = None, then: Callable[..., None] | None = None
+        self,
+        lam: np.ndarray,
+        what: Iterable[str] = (),
+        tol: float = 1e-10,
+        radius: np.ndarray | None = None,
+        start: Solution | None = None,
     ) -> Solution:
-        """Solve the equations at each of ``lam``, a complex array (L,), to ``tol`` relative. Raises ConvergenceError if any fails.
+        """Solve the equations at ``lam``, a complex array (L,), to ``tol`` relative, and average ``what`` over sites.
 
-        ``then(part, base, c, solution)`` is called for each solved chunk while its coefficients are at hand. ``radius`` is the
-        spectral radius of T where it is known already. Large sets are solved in stages: a sparse subset from scratch, denser
-        ones from their nearest solved neighbours.
+        Parameters
+        ----------
+        lam : (L,) complex array, away from shared leaks
+        what : set of "potential", "resolvent", "density", see :meth:`evaluate`
+        tol : float
+        radius : (L,) array, optional, the spectral radius of T where it is known already
+        start : Solution, optional
+            First guesses: the solution of another population of the same law at the same lambdas.
+
+        Raises
+        ------
+        ConvergenceError : where the equations are not solved
         """
         if radius is None:
             radius = spectral_radius(self.transfer_moments(lam))
-        inside = radius > 1.0 + 1e-13
-        solution = Solution(
-            [np.zeros((lam.size, len(b.messages))) for b in self.blocks],
-            [np.zeros((lam.size, len(b.messages) - 1)) for b in self.blocks],
-            [np.zeros((lam.size, 2 * len(b.messages) - 1, 2 * len(b.messages) - 1)) for b in self.blocks],
-            inside,
-        )
-        todo = np.flatnonzero(inside)
-        if todo.size < 200:
-            self._solve_at(lam, todo, tol, solution, None, then)
-            return solution
+        out = _Averages(lam, "potential" in what)
+        x, theta = np.zeros((lam.size, self.n)), np.zeros((lam.size, self.n))
+        for block in self.blocks:
+            messages = list(block.messages)
+            unknowns = np.zeros((lam.size, block.exponents.shape[1]))
+            if start is not None:
+                unknowns = block.unknowns(start.x[:, messages], start.theta[:, messages] + np.log(self._balance[messages]))
+            self._solve_loop(block, np.flatnonzero(radius > 1.0 + 1e-13), unknowns, radius, tol, out)
+            x[:, messages] = unknowns[:, : len(messages)]
+            theta[:, messages] = unknowns[:, len(messages) :] @ gauge(len(messages)).T - np.log(self._balance[messages])
+        # loops share |chi|^2, which is counted once; one loop is by far the common case, and then poles cancel exactly
+        odd = np.flatnonzero(out.loops != 1)
+        if odd.size and set(what) != {"density"}:
+            logs, resolvent = self._run(lam[odd], None, np.zeros((odd.size, 0)), np.zeros(odd.size, int), 1.0, out.with_log)[1:3]
+            out.logs[odd] += (1.0 - out.loops[odd]) * logs
+            out.resolvent[odd] += (1.0 - out.loops[odd]) * resolvent
+        values = {"potential": 0.5 * out.logs, "resolvent": out.resolvent, "density": out.density / np.pi}
+        return Solution(x, theta, {name: values[name] for name in what})
+
+    def _solve_loop(self, block, todo, unknowns, radius, tol, out):
+        """Solve the equations of one loop at the lambdas ``todo``; ``unknowns`` hold first guesses where x > 0, then the solution.
+
+        Without first guesses large sets are solved in stages: a sparse subset from scratch, denser ones from their nearest solved
+        neighbours.
+        """
+        if (unknowns[todo, :1] > 0.0).any() or todo.size < _MANY:
+            self._solve_from(block, todo, unknowns, tol, out)
+            return
         from scipy.spatial import cKDTree
 
         # nearest in lambda and in the distance from the edge, where the unknowns go to zero
+        lam = out.lam
         place = np.column_stack([lam.real, lam.imag, 0.1 * np.log(np.clip(radius - 1.0, 1e-12, 1e6))])
         order = todo[np.argsort(np.abs(lam[todo]), kind="stable")]
-        stages = [order[::64], order[::8], order]
         known = np.zeros(0, dtype=int)
-        for stage in stages:
+        slopes = np.zeros(unknowns.shape, dtype=complex)
+        for stage in (order[::64], order[::8], order):
             fresh = np.setdiff1d(stage, known, assume_unique=True)
-            nearest = known[cKDTree(place[known]).query(place[fresh])[1]] if known.size else None
-            self._solve_at(lam, fresh, tol, solution, nearest, then)
+            if known.size:
+                nearest = known[cKDTree(place[known]).query(place[fresh])[1]]
+                unknowns[fresh] = block.moved(
+                    unknowns[nearest], 2.0 * (slopes[nearest] * (lam[fresh] - lam[nearest])[:, None]).real
+                )
+            slopes[fresh] = self._solve_from(block, fresh, unknowns, tol, out)
             known = stage
-        return solution
 
-    def _solve_at(self, lam, indices, tol, solution, nearest, then):
-        for local in self._chunks(lam[indices]):
-            part = indices[local]
-            base, c = self._coefficients(lam[part])
-            for b, block in enumerate(self.blocks):
-                first = None if nearest is None else (solution.x[b][nearest[local]], solution.tau[b][nearest[local]])
-                chosen = c if len(block.monomials) == c.shape[1] else np.ascontiguousarray(c[:, block.monomials])
-                x, tau, cov = self._solve_block(lam[part], block, base, chosen, tol, first)
-                cov[:, range(x.shape[1]), range(x.shape[1])] -= x
-                solution.x[b][part], solution.tau[b][part], solution.curvature[b][part] = x, tau, cov
-            if then is not None:
-                then(part, base, c, solution)
-
-    def _solve_block(self, lam, block, base, c, tol, first):
-        if len(block.messages) == 1:
-            return self._solve_scalar(lam, base, c[:, 0], tol, None if first is None else first[0])
-        return self._solve_coupled(lam, block, base, c, tol, first)
-
-    def _solve_scalar(self, lam, base, c, tol, first):
-        """1 = E[c/(base + x c)], x > 0. Its reciprocal 1/E[..] - 1 is concave and increasing in x: Newton is monotone."""
-        w = self.weights
-        base = np.maximum(base, _TINY)
-        outside = _ratio(c, base) @ w <= 1.0  # this block may be outside though another one is inside
-        x = np.full(lam.size, 0.5) if first is None else np.clip(first[:, 0], 1e-12, 1.0)
-        x[outside] = 0.0
-        cov = np.zeros((lam.size, 1, 1))
-        active = np.flatnonzero(~outside)
-        for _ in range(100):
-            if not active.size:
-                break
-            ratio = c[active] / (base[active] + x[active, None] * c[active])
-            s1, s2 = ratio @ w, (ratio * ratio) @ w
-            cov[active, 0, 0] = x[active] * s1 - x[active] ** 2 * s2
-            step = (s1 * s1 - s1) / s2
-            new = np.clip(x[active] + step, 0.02 * x[active], 1.0)
-            moved = np.abs(new - x[active])
-            x[active] = new
-            # the next error is about the square of this step
-            active = active[moved > np.sqrt(tol) * 1e-3 * new]
-        if active.size:
-            raise ConvergenceError(f"Dyson equation not solved at lambda = {lam[active[0]]}", estimate=x)
-        return x[:, None], np.zeros((lam.size, 0)), cov
-
-    def _scale(self, block, x, tau):
-        """p^e q^f of the block's monomials at given unknowns, (L, m)."""
-        return np.exp(np.log(np.maximum(x, _TINY)) @ block.usage.T + tau @ block.tilt.T)
-
-    def _gradient_hessian(self, block, index, base, c, x, tau):
-        """Mean u (L, v) and covariance (L, v, v) of the exponents u = (usage, tilt) under the monomials, for rows ``index``."""
-        from .dyson_kernels import usage_moments
-
-        first, second = usage_moments(index, base, c, self._scale(block, x, tau), self.weights)
-        cov = first @ block.outer - second.reshape(index.size, -1) @ block.pairs
-        v = block.exponents.shape[1]
-        return first @ block.exponents, cov.reshape(index.size, v, v)
-
-    def _solve_coupled(self, lam, block, base, c, tol, first):
-        """Newton on x_k / E[usage_k] = 1 and E[tilt] = 0, damped; plain iteration where Newton does not settle."""
+    def _solve_from(self, block, indices, unknowns, tol, out):
+        """Solve at some lambdas from first guesses, afresh where there are none; the slopes of the unknowns by lambda."""
         n = len(block.messages)
-        L = lam.size
-        if first is None:
-            x, tau = self._fresh_start(block, base, c)
-        else:
-            x, tau = np.maximum(first[0], 1e-8), first[1].copy()
-        done = np.zeros(L, dtype=bool)
-        if len(self.blocks) > 1:  # otherwise the caller knows
-            outside = self._block_radius(block, base, c) <= 1.0
-            x[outside] = 0.0
-            done |= outside
-        last = np.zeros((L, 2 * n - 1, 2 * n - 1))
-        for attempt in range(4):
-            if attempt == 1:
-                # next to the exact edge this population may be outside: x = 0 is then its only solution
-                left = np.flatnonzero(~done)
-                outside = left[self._block_radius(block, base[left], c[left]) <= 1.0]
-                x[outside], done[outside] = 0.0, True
-                if done.all():
-                    return x, tau, last
-            if attempt == 1 and first is not None:
-                fresh = np.flatnonzero(~done)
-                x[fresh], tau[fresh] = self._fresh_start(block, base[fresh], c[fresh])
+        limit = np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)  # the next error is the square of the last step
+        slopes = np.zeros((indices.size, 2 * n - 1), dtype=complex)
+        plain, left = np.zeros(indices.size, dtype=np.int64), np.arange(indices.size)
+        for attempt in range(_ATTEMPTS):
             if attempt:
-                self._plain_iteration(block, base, c, x, tau, np.flatnonzero(~done), 40 * 4**attempt)
-            for _ in range(40):
-                active = np.flatnonzero(~done)
-                if not active.size:
-                    break
-                xa, ta = x[active], tau[active]
-                u, cov = self._gradient_hessian(block, active, base, c, xa, ta)
-                last[active] = cov  # one step behind the unknowns, whose last step is tiny
-                usage, tilt = u[:, :n], u[:, n:]
-                # residuals: x/usage - 1 (linear in x for a single site), tilt; derivatives by log x and tau
-                ratio = xa / usage
-                jac = np.empty_like(cov)
-                jac[:, :n, :] = -(ratio / usage)[:, :, None] * cov[:, :n, :]
-                jac[:, range(n), range(n)] += ratio
-                jac[:, n:, :] = cov[:, n:, :]
-                # in x rather than log x: d/dx = (1/x) d/dlog x
-                jac[:, :, :n] /= xa[:, None, :]
-                residual = np.concatenate([ratio - 1.0, tilt], axis=1)
-                with np.errstate(all="ignore"):
-                    step = _batched_solve(jac, -residual)
-                relative = step[:, :n] / xa
-                size = np.maximum(np.abs(relative).max(axis=1), np.abs(step[:, n:]).max(axis=1))
-                bad = ~np.isfinite(size)
-                step[bad], size[bad] = 0.0, 0.0
-                damp = np.minimum(1.0, 1.5 / np.maximum(size, 1e-300))[:, None]
-                new = xa + damp * step[:, :n]
-                x[active] = np.clip(new, 0.1 * xa, 10.0 * xa)
-                tau[active] = ta + damp * step[:, n:]
-                x[active[bad]] = usage[bad]
-                done[active] = (size < np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)) & ~bad  # the next error is its square
-            if done.all():
-                return x, tau, last
-            x[~done] = np.clip(x[~done], 1e-8, 1.0)
-        raise ConvergenceError(f"Dyson equations not solved at lambda = {lam[~done][0]}", estimate=x)
+                plain[left] = 40 * 4**attempt
+                unknowns[indices[left]] = block.within_bounds(unknowns[indices[left]])
+            fresh = left if attempt == 1 else left[unknowns[indices[left], 0] <= 0.0]
+            if attempt or len(self.blocks) > 1:
+                # this loop may be outside though another one is inside, as may this population next to the exact edge: x = 0
+                outside = self._block_radius(block, out.lam[indices[left]]) <= 1.0
+                unknowns[indices[left[outside]]] = 0.0
+                left, fresh = left[~outside], np.setdiff1d(fresh, left[outside])
+            if fresh.size:
+                unknowns[indices[fresh]], deep = self._fresh_start(block, out.lam[indices[fresh]])
+                plain[fresh] = np.maximum(plain[fresh], deep)
+            part = indices[left]
+            found = unknowns[part]
+            solved, *averages, slopes[left] = self._run(out.lam[part], block, found, plain[left], limit, out.with_log)
+            unknowns[part] = found
+            out.add(part[solved], [a[solved] for a in averages], found[solved, :n].sum(axis=1))
+            left = left[~solved]
+            if not left.size:
+                return slopes
+        raise ConvergenceError(f"Dyson equations not solved at lambda = {out.lam[indices[left[0]]]}", estimate=unknowns[:, :n])
 
-    def _fresh_start(self, block, base, c):
-        """Where Newton starts without a solved neighbour."""
-        x, tau = self._perron_start(block, base, c)
-        deep = np.flatnonzero(self._block_radius(block, base, c) > 3.0)
+    def _run(self, lam, block, unknowns, plain, limit, with_log):
+        """The compiled solution of a loop's equations at ``lam``: all that it returns; ``unknowns`` are overwritten."""
+        from .dyson_kernels import solve
+
+        v = unknowns.shape[1]
+        types = (bool, ()), (float, ()), (complex, ()), (float, ()), (complex, (v,))
+        out = [np.zeros((lam.size, *shape), dtype=kind) for kind, shape in types]
+        for part, t, data in self._centered(lam):
+            found = unknowns[part]
+            for whole, value in zip(out, solve(t, *self._terms(data, block), found, plain[part], limit, with_log)):
+                whole[part] = value
+            unknowns[part] = found
+        return out
+
+    def _block_matrix(self, block, lam):
+        messages = np.array(block.messages)
+        return np.minimum(self.transfer_moments(lam)[:, messages[:, None], messages], 1e12)
+
+    def _block_radius(self, block, lam):
+        return spectral_radius(self._block_matrix(block, lam))
+
+    def _fresh_start(self, block, lam):
+        """Where Newton starts without a solved neighbour, and after how many steps of the plain iteration.
+
+        The Perron vectors of T are the directions of the unknowns at the edge; x = 1 - 1/T for sites that are all alike.
+        """
+        T = self._block_matrix(block, lam)
+        radius = spectral_radius(T)
+        x, tau = perron_start(T)
+        x *= np.maximum(1.0 - 1.0 / radius, 1e-8)[:, None]
+        deep = radius > 3.0
         x[deep], tau[deep] = 0.5, 0.0  # Perron vectors say nothing far from the edge
-        if deep.size:
-            self._plain_iteration(block, base, c, x, tau, deep, 3)
-        return x, tau
-
-    def _plain_iteration(self, block, base, c, x, tau, active, count):
-        """Multiplicative iteration: x_k -> its usage, tau down the gradient of a convex function. Slow, but it does not diverge."""
-        n = len(block.messages)
-        x[active] = np.clip(np.where(np.isfinite(x[active]), x[active], 0.5), 1e-6, 1.0)
-        tau[active] = np.where(np.abs(tau[active]) < 50, tau[active], 0.0)
-        for _ in range(count):
-            u, cov = self._gradient_hessian(block, active, base, c, x[active], tau[active])
-            curvature = cov[:, n:, n:] + 1e-12 * np.eye(n - 1)
-            step = _batched_solve(curvature, -u[:, n:])
-            tau[active] += np.clip(step, -1.0, 1.0)
-            x[active] = np.maximum(u[:, :n], 1e-14)
-
-    def _block_matrix(self, block, base, c):
-        L, n = base.shape[0], len(block.messages)
-        T = np.zeros((L, n, n))
-        index = {k: i for i, k in enumerate(block.messages)}
-        for m, key in enumerate(block.monomials):
-            rows, columns = self.keys[key]
-            if len(rows) == 1:
-                T[:, index[rows[0]], index[columns[0]]] = np.minimum(_ratio(c[:, m], base) @ self.weights, 1e12)
-        return T
-
-    def _block_radius(self, block, base, c):
-        return spectral_radius(self._block_matrix(block, base, c))
-
-    def _perron_start(self, block, base, c):
-        """Directions of the unknowns from the Perron vectors of T, which are exact at the edge; size by a scalar Newton."""
-        n = len(block.messages)
-        x, tau = perron_start(self._block_matrix(block, base, c))
-        scale = np.full(x.shape[0], 0.5)
-        every = np.arange(x.shape[0])
-        for _ in range(6):
-            u, cov = self._gradient_hessian(block, every, base, c, scale[:, None] * x, tau)
-            usage = u[:, :n].sum(axis=1)
-            slope = cov[:, :n, :n].sum(axis=(1, 2))
-            ratio = scale / usage
-            derivative = ratio * (1.0 - slope / usage)
-            step = -scale * (ratio - 1.0) / np.maximum(derivative, 0.05)
-            scale = np.clip(scale + step, 0.05 * scale, n)
-        return scale[:, None] * x, tau
+        return np.concatenate([x, tau], axis=1), np.where(deep, 3, 0)
 
     # --- quantities
 
     def evaluate(
-        self, lam: np.ndarray, what: Iterable[str], tol: float = 1e-10, radius: np.ndarray | None = None
+        self,
+        lam: np.ndarray,
+        what: Iterable[str],
+        tol: float = 1e-10,
+        radius: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """Potential, resolvent or density [T4] at ``lam``, a complex array (L,), to ``tol`` relative.
 
         ``what`` is a set of "potential", "resolvent", "density". Returns a dict of arrays (L,): Phi per unit, g per unit, density
         per unit area and unit (integrates to d). ``radius`` as in :meth:`solve`. Raises ConvergenceError.
         """
-        out = {name: np.zeros(lam.size, dtype=complex if name == "resolvent" else float) for name in what}
-        special = np.array([self._shared(one) is not None for one in lam], dtype=bool) if self.shared_leaks else np.zeros(0, bool)
-        if special.any():
-            self._evaluate_at_leaks(lam, special, out, tol)
-            others = self.evaluate(lam[~special], what, tol, None if radius is None else radius[~special])
-            for name, value in others.items():
-                out[name][~special] = value
-            return out
-        if radius is None:
-            radius = spectral_radius(self.transfer_moments(lam))
+        return self.solution(lam, what, tol, radius).values
 
-        def collect(part, base, c, solution):
-            self._collect(lam[part], part, base, c, solution, out)
-
-        solution = self.solve(lam, tol, radius, collect)
-        if set(what) != {"density"}:
-            rest = np.flatnonzero(~solution.inside)
-            for part in (rest[local] for local in self._chunks(lam[rest])):
-                base, c = self._coefficients(lam[part])
-                self._collect(lam[part], part, base, c, solution, out)
-        return out
-
-    def _shared(self, one):
-        """The shared leak that a lambda is equal to, to rounding, or None."""
-        return next((leak for leak in self.shared_leaks if abs(one - leak) <= _ROUNDING * (1.0 + abs(leak))), None)
-
-    def _evaluate_at_leaks(self, lam, special, out, tol):
-        """Fill ``out`` where lambda is a shared leak: limits there, and what is infinite on atoms."""
+    def solution(
+        self,
+        lam: np.ndarray,
+        what: Iterable[str],
+        tol: float = 1e-10,
+        radius: np.ndarray | None = None,
+        start: Solution | None = None,
+    ) -> Solution:
+        """As :meth:`solve`, at any lambdas: limits where one is a shared leak, and what is infinite on atoms."""
+        special = np.zeros(lam.size, dtype=bool)
+        for leak in self.shared_leaks:
+            special |= _same(lam, leak)
+        if not special.any():
+            return self.solve(lam, what, tol, radius, start)
+        usual = np.flatnonzero(~special)
+        rest = self.solve(lam[usual], what, tol, None if radius is None else radius[usual], None if start is None else start[usual])
+        out = rest.spread(usual, lam.size)
         for i in np.flatnonzero(special):
-            leak = self._shared(lam[i])
-            here = self._at_leak(leak)
-            here.shared_leaks = []
-            values = here.evaluate(lam[i : i + 1], out, tol)
-            atom = any(place == leak for place, _ in self.atoms)
-            for name, value in values.items():
-                out[name][i] = {"potential": -np.inf, "resolvent": np.inf}.get(name, value[0]) if atom else value[0]
-
-    def _collect(self, lam, part, base, c, solution, out):
-        """Fill ``out`` at the indices ``part`` from the solved unknowns."""
-        from .dyson_kernels import response
-
-        t, data = self._centered(lam)
-        basis_1, basis_2 = self._basis(t, 1), self._basis(t, 2)
-        flags = "potential" in out, "density" in out
-
-        def averages(scale):
-            grams = data["gram"], data["gram_monomial"], data["gram_basis"]
-            return response(t, data["chi"], basis_1, basis_2, *grams, base, c, scale, self.weights, *flags)
-
-        n_live = np.zeros(lam.size)
-        phi, g, rho = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
-        for b, block in enumerate(self.blocks):
-            x, tau = solution.x[b][part], solution.tau[b][part]
-            live = x.max(axis=1) > 0
-            if not live.any():
-                continue
-            scale = np.zeros((lam.size, len(self.keys)))
-            scale[:, block.monomials] = np.where(live[:, None], self._scale(block, x, tau), 0.0)
-            logs, ratio, explicit, mixed = averages(scale)
-            phi[live] += (logs - x.sum(axis=1))[live]
-            g[live] += ratio[live]
-            n_live += live
-            if "density" in out:
-                hessian = solution.curvature[b][part]
-                hessian[~live] = np.eye(hessian.shape[1])
-                mixed = mixed[:, block.monomials] @ block.exponents
-                implicit = np.einsum("li,li->l", mixed, _batched_solve(hessian, mixed.conj())).real
-                rho += np.where(live, explicit - implicit, 0.0)
-        # blocks share |chi|^2, which is counted once; one block is by far the common case, and then poles cancel exactly
-        odd = n_live != 1
-        if odd.any():
-            logs, ratio, _, _ = averages(np.zeros((lam.size, len(self.keys))))
-            phi[odd] += (1.0 - n_live[odd]) * logs[odd]
-            g[odd] += (1.0 - n_live[odd]) * ratio[odd]
-        for name, value in (("potential", 0.5 * phi), ("resolvent", g), ("density", rho / np.pi)):
-            if name in out:
-                out[name][part] = value
-
-
-def _power(t, i):
-    return t**i if i else np.ones_like(t)
-
-
-def _slope(t, i):
-    return i * t ** (i - 1) if i > 1 else (np.ones_like(t) if i == 1 else np.zeros_like(t))
-
-
-def _ratio(numerator, denominator):
-    """numerator / denominator with 0/0 = 0 and x/0 = inf."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        out = numerator / denominator
-    return np.where(numerator == 0.0, 0.0, out)
-
-
-def _batched_solve(A, b):
-    """A x = b for (L, v, v) and (L, v); singular systems give nan instead of an error."""
-    if A.shape[1] == 0:
-        return np.zeros_like(b)
-    try:
-        return np.linalg.solve(A, b[:, :, None])[:, :, 0]
-    except np.linalg.LinAlgError:
-        out = np.full(b.shape, np.nan, dtype=b.dtype)
-        for i in range(A.shape[0]):
-            try:
-                out[i] = np.linalg.solve(A[i], b[i])
-            except np.linalg.LinAlgError:
-                continue
+            for name, value in self._values_at_leak(lam[i : i + 1], what, tol).items():
+                out.values[name][i] = value
         return out
+
+    def _values_at_leak(self, lam, what, tol):
+        """What is asked for at one lambda that is a shared leak."""
+        leak = next(leak for leak in self.shared_leaks if _same(lam, leak).all())
+        values = {name: value[0] for name, value in self._at_leak(leak).solve(lam, what, tol).values.items()}
+        if any(place == leak for place, _ in self.atoms):
+            values.update({name: value for name, value in (("potential", -np.inf), ("resolvent", np.inf)) if name in values})
+        return values
+
+
+def _same(lam, leak):
+    """Which lambdas are equal to a leak, to rounding."""
+    return np.abs(lam - leak) <= _ROUNDING * (1.0 + abs(leak))

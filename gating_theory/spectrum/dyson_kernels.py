@@ -1,7 +1,11 @@
-"""The inner loops of the self-consistent equations [T4], compiled: sums over sites that numpy would need ten passes for.
+"""The self-consistent equations [T4] solved at one lambda after the other, compiled.
 
 Compiled code is kept on disk, and runs without its compiler, which takes a second to import.
-Arrays: L lambdas, M sites, m monomials. Sites are worked on in stretches that stay in the first-level cache.
+Arrays: L lambdas, M sites, m monomials, n messages of a loop, v = 2 n - 1 unknowns (x_k, tau_k).
+
+All that belongs to one lambda is done at once, while the coefficients of its sites are in the cache: they are computed, Newton's
+method goes over them two to five times, and what is wanted of the solution is averaged. Loops over sites run over stretches
+that stay in the first-level cache.
 
 Loops that add up store nothing. One that does both is compiled twice, for arrays that might overlap and for others, and which of
 the two runs, and so the order of the sum, would depend on where in memory the arrays happen to lie.
@@ -9,182 +13,496 @@ the two runs, and so the order of the sum, would depend on where in memory the a
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["coefficients", "usage_moments", "response", "inverse_square_moments", "cauchy_sums"]
+__all__ = ["Terms", "coefficients", "first_moments", "solve", "inverse_square_moments", "cauchy_sums"]
 
 _STRETCH = 512
+#: Newton's steps at most, and the largest change of log x or tau in one.
+_STEPS, _LONGEST = 40, 1.5
+_TINY = 1e-300
 _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
+class Terms(NamedTuple):
+    """What the equations of one loop are made of.
+
+    Attributes
+    ----------
+    chi : (d + 1, M) coefficients of det(lambda - F_s), lowest first
+    gram : (g, M) products of coefficients of minors
+    monomial, basis : (g,) int, which monomial, and which product of two powers, each row of ``gram`` belongs to
+    weights : (M,)
+    exponents : (m, v), of the monomials in log x and tau
+    """
+
+    chi: np.ndarray
+    gram: np.ndarray
+    monomial: np.ndarray
+    basis: np.ndarray
+    weights: np.ndarray
+    exponents: np.ndarray
+
+
+class _Space(NamedTuple):
+    """Arrays that every lambda writes over."""
+
+    base: np.ndarray  # (M,) |chi|^2
+    c: np.ndarray  # (m, M) coefficients of the monomials
+    scale: np.ndarray  # (m,) the monomials themselves
+    first: np.ndarray  # (m,) moments of their shares pi_m of the determinant
+    second: np.ndarray  # (m, m)
+    mean: np.ndarray  # (v,) of the exponents under the shares
+    cov: np.ndarray  # (v, v)
+    matrix: np.ndarray  # (v, v)
+    step: np.ndarray  # (v, 1)
+    mixed: np.ndarray  # (m, 2) real and imaginary part
+
+
+# --- coefficients
+
+
 @_jit
-def coefficients(
-    t: np.ndarray,
+def _products(t: complex, degree: int, value: np.ndarray, slope: np.ndarray, bend: np.ndarray) -> None:
+    """|q(t)|^2 of a real polynomial is the sum of value_ij q_i q_j over pairs i <= j; derivatives by t, and by t and conj(t)."""
+    b = 0
+    for i in range(degree + 1):
+        for j in range(i, degree + 1):
+            twice = 1.0 if i == j else 2.0
+            p, q = t**i, (t**j).conjugate()
+            dp = i * t ** (i - 1) if i else 0.0j
+            dq = j * t ** (j - 1) if j else 0.0j
+            value[b] = twice * (p * q).real
+            slope[b] = dp * q + (dq * p.conjugate() if i != j else 0.0j)
+            bend[b] = twice * (dp * dq.conjugate()).real
+            b += 1
+
+
+@_jit
+def _site_determinants(t: complex, chi: np.ndarray, re: np.ndarray, im: np.ndarray) -> None:
+    """Real and imaginary part of chi(t) at a stretch of sites, by Horner's rule."""
+    degree = chi.shape[0] - 1
+    for s in range(re.size):
+        re[s], im[s] = chi[degree, s] * t.real + chi[degree - 1, s], chi[degree, s] * t.imag
+    for power in range(degree - 2, -1, -1):
+        for s in range(re.size):
+            re[s], im[s] = re[s] * t.real - im[s] * t.imag + chi[power, s], re[s] * t.imag + im[s] * t.real
+
+
+@_jit
+def _coefficients_at(
+    t: complex,
     chi: np.ndarray,
-    basis: np.ndarray,
     gram: np.ndarray,
-    gram_monomial: np.ndarray,
-    gram_basis: np.ndarray,
+    monomial: np.ndarray,
+    basis: np.ndarray,
+    value: np.ndarray,
     base: np.ndarray,
     c: np.ndarray,
 ) -> None:
-    """Fill base = |chi(lambda)|^2 (L, M) and the monomial coefficients c (L, m, M), clipped at zero."""
-    L, M = t.size, chi.shape[1]
-    n_monomials = c.shape[1]
-    degree = chi.shape[0] - 1
-    for l in range(L):
-        a, b = t[l].real, t[l].imag
-        for s in range(M):
-            re, im = chi[degree, s], 0.0
-            for power in range(degree - 1, -1, -1):
-                re, im = re * a - im * b + chi[power, s], re * b + im * a
-            base[l, s] = re * re + im * im
-        c[l] = 0.0
-        for g in range(gram.shape[0]):
-            factor = basis[l, gram_basis[g]]
-            row = c[l, gram_monomial[g]]
-            for s in range(M):
-                row[s] += factor * gram[g, s]
-        for m in range(n_monomials):
-            row = c[l, m]
-            for s in range(M):
+    """Fill base = |chi|^2 (M,) and the coefficients of the monomials c (m, M), clipped at zero."""
+    M = base.size
+    re, im = np.empty(min(M, _STRETCH)), np.empty(min(M, _STRETCH))
+    for start in range(0, M, _STRETCH):
+        size = min(_STRETCH, M - start)
+        here = slice(start, start + size)
+        _site_determinants(t, chi[:, here], re[:size], im[:size])
+        for s in range(size):
+            base[start + s] = re[s] * re[s] + im[s] * im[s]
+        c[:, here] = 0.0
+        for g in range(monomial.size):
+            factor, row, source = value[basis[g]], c[monomial[g], here], gram[g, here]
+            for s in range(size):
+                row[s] += factor * source[s]
+        for m in range(c.shape[0]):
+            row = c[m, here]
+            for s in range(size):
                 row[s] = max(row[s], 0.0)
 
 
 @_jit
-def usage_moments(
-    index: np.ndarray, base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray
+def coefficients(
+    t: np.ndarray, chi: np.ndarray, gram: np.ndarray, monomial: np.ndarray, basis: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First (L, m) and second (L, m, m) moments over sites of pi_m = c_m scale_m / (base + sum c scale).
-
-    ``scale`` has one row for each of the ``index`` rows of base and c.
-    """
-    _, n, M = c.shape
-    L = index.size
-    first, second = np.zeros((L, n)), np.zeros((L, n, n))
-    pi, total = np.empty((n, _STRETCH)), np.empty(_STRETCH)
+    """|chi|^2 (L, M) and the coefficients (L, count, M) of so many monomials."""
+    L, degree, M = t.size, chi.shape[0] - 1, chi.shape[1]
+    base, c = np.empty((L, M)), np.empty((L, count, M))
+    value, slope, bend = _product_arrays(degree)
     for l in range(L):
-        for start in range(0, M, _STRETCH):
-            size = min(_STRETCH, M - start)
-            for s in range(size):
-                total[s] = base[index[l], start + s]
-            for m in range(n):
-                f = scale[l, m]
-                row = c[index[l], m, start : start + size]
-                for s in range(size):
-                    pi[m, s] = f * row[s]
-                    total[s] += pi[m, s]
-            for s in range(size):
-                total[s] = 1.0 / max(total[s], 1e-300)
-            for m in range(n):
-                row = pi[m]
-                for s in range(size):
-                    row[s] *= total[s]
-                acc = 0.0
-                for s in range(size):
-                    acc += w[start + s] * row[s]
-                first[l, m] += acc
-            for m in range(n):
-                for s in range(size):
-                    total[s] = w[start + s] * pi[m, s]
-                for k in range(m + 1):
-                    row = pi[k]
-                    acc = 0.0
-                    for s in range(size):
-                        acc += total[s] * row[s]
-                    second[l, m, k] += acc
-        for m in range(n):
-            for k in range(m):
-                second[l, k, m] = second[l, m, k]
-    return first, second
+        _products(t[l], degree, value, slope, bend)
+        _coefficients_at(t[l], chi, gram, monomial, basis, value, base[l], c[l])
+    return base, c
 
 
 @_jit
-def response(
+def first_moments(
+    t: np.ndarray, chi: np.ndarray, gram: np.ndarray, monomial: np.ndarray, basis: np.ndarray, weights: np.ndarray, count: int
+) -> np.ndarray:
+    """Averages (L, count) of c_m / |chi|^2; 0/0 is 0, and x/0 inf."""
+    degree, M = chi.shape[0] - 1, chi.shape[1]
+    base, c, out = np.empty(M), np.empty((count, M)), np.zeros((t.size, count))
+    value, slope, bend = _product_arrays(degree)
+    for l in range(t.size):
+        _products(t[l], degree, value, slope, bend)
+        _coefficients_at(t[l], chi, gram, monomial, basis, value, base, c)
+        for m in range(count):
+            row, acc = c[m], 0.0
+            for s in range(M):
+                ratio = row[s] / base[s]
+                acc += weights[s] * (ratio if row[s] > 0.0 else 0.0)
+            out[l, m] = acc
+    return out
+
+
+@_jit
+def _product_arrays(degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    size = (degree + 1) * (degree + 2) // 2
+    return np.empty(size), np.empty(size, dtype=np.complex128), np.empty(size)
+
+
+# --- unknowns
+
+
+@_jit
+def solve(
     t: np.ndarray,
     chi: np.ndarray,
-    basis_1: np.ndarray,
-    basis_2: np.ndarray,
     gram: np.ndarray,
-    gram_monomial: np.ndarray,
-    gram_basis: np.ndarray,
-    base: np.ndarray,
-    c: np.ndarray,
-    scale: np.ndarray,
-    w: np.ndarray,
+    monomial: np.ndarray,
+    basis: np.ndarray,
+    weights: np.ndarray,
+    exponents: np.ndarray,
+    unknowns: np.ndarray,
+    plain: np.ndarray,
+    limit: float,
     with_log: bool,
-    with_density: bool,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Site averages for potential, resolvent and density at solved unknowns.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Solve the equations of one loop at every t, and average what belongs to the solution over sites.
 
-    Returns (L,) E log(total), E ratio with ratio = d_lambda total / total, E[d_lambda d_conj total / total - |ratio|^2], and
-    (L, m) E[d_lambda term_m / total - pi_m ratio].
+    Parameters
+    ----------
+    t : (L,) complex, lambda minus the place of the expansion
+    chi, gram, monomial, basis, weights, exponents : see Terms
+    unknowns : (L, v) x and tau: first guesses, overwritten by the solution. Without messages (v = 0) all is that of x = 0.
+    plain : (L,) int, steps of the plain iteration before Newton's method
+    limit : Newton's method ends with a step of log x and tau below this
+    with_log : whether the logarithm is wanted
+
+    Returns
+    -------
+    solved : (L,) bool; the rest is 0 where that is False
+    logs, resolvent, density : (L,) E log(determinant), its derivative by lambda, and by both at solved unknowns
+    slopes : (L, v) complex, derivatives of log x and tau by lambda; a change of lambda by e changes them by 2 Re(e slope)
     """
-    L, n, M = c.shape
-    degree = chi.shape[0] - 1
-    log_total, resolvent = np.zeros(L), np.zeros(L, dtype=np.complex128)
-    curvature, mixed = np.zeros(L), np.zeros((L, n), dtype=np.complex128)
-    d_re, d_im = np.empty((n, M)), np.empty((n, M))
-    total_re, total_im, h_total = np.empty(M), np.empty(M), np.empty(M)
-    totals, bend = np.empty(M), np.empty(M)
+    terms = Terms(chi, gram, monomial, basis, weights, exponents)
+    L, v, degree = t.size, unknowns.shape[1], chi.shape[0] - 1
+    solved = np.ones(L, dtype=np.bool_)
+    logs, resolvent, density = np.zeros(L), np.zeros(L, dtype=np.complex128), np.zeros(L)
+    slopes = np.zeros((L, v), dtype=np.complex128)
+    value, slope, bend = _product_arrays(degree)
+    space = _space(terms.exponents.shape[0], v, terms.weights.size)
+    response = np.empty((v, 2))
     for l in range(L):
-        a, b = t[l].real, t[l].imag
-        for s in range(M):
-            re, im, sre, sim = chi[degree, s], 0.0, 0.0, 0.0
-            for power in range(degree - 1, -1, -1):
-                sre, sim = sre * a - sim * b + re, sre * b + sim * a + im
-                re, im = re * a - im * b + chi[power, s], re * b + im * a
-            # d_lambda |chi|^2 = chi' conj(chi)
-            total_re[s] = sre * re + sim * im
-            total_im[s] = sim * re - sre * im
-            h_total[s] = sre * sre + sim * sim
-        d_re[:], d_im[:] = 0.0, 0.0
-        for g in range(gram.shape[0]):
-            m = gram_monomial[g]
-            f = scale[l, m]
-            re, im, h = f * basis_1[l, gram_basis[g]].real, f * basis_1[l, gram_basis[g]].imag, f * basis_2[l, gram_basis[g]]
-            if re == 0.0 and im == 0.0 and h == 0.0:
+        _products(t[l], degree, value, slope, bend)
+        _coefficients_at(t[l], terms.chi, terms.gram, terms.monomial, terms.basis, value, space.base, space.c)
+        if v > 0:
+            solved[l] = _iterate(terms, space, unknowns[l], plain[l], limit)
+            if not solved[l]:
                 continue
-            for s in range(M):
-                x, y = re * gram[g, s], im * gram[g, s]
-                d_re[m, s] += x
-                d_im[m, s] += y
-                total_re[s] += x
-                total_im[s] += y
-                h_total[s] += h * gram[g, s]
-        for s in range(M):
-            total = base[l, s]
-            for m in range(n):
-                total += scale[l, m] * c[l, m, s]
-            totals[s] = total
-            inverse = 1.0 / max(total, 1e-300)
-            re, im = total_re[s] * inverse, total_im[s] * inverse
-            total_re[s], total_im[s] = re, im
-            bend[s] = h_total[s] * inverse - re * re - im * im
-            h_total[s] = w[s] * inverse
-        logs, acc_re, acc_im, acc_h = 0.0, 0.0, 0.0, 0.0
+            _set_scale(terms, unknowns[l], space.scale)
+        logs[l], resolvent[l], density[l] = _averages(t[l], terms, space, slope, bend, with_log)
+        if v > 0:
+            density[l] -= _respond(terms, space, unknowns[l], response)
+            for i in range(v):
+                slopes[l, i] = complex(-response[i, 0], -response[i, 1])
+    return solved, logs, resolvent, density, slopes
+
+
+@_jit
+def _space(m: int, v: int, M: int) -> _Space:
+    moments = np.empty(m), np.empty(m), np.empty((m, m))
+    small = np.empty(v), np.empty((v, v)), np.empty((v, v)), np.empty((v, 1)), np.empty((m, 2))
+    return _Space(np.empty(M), np.empty((m, M)), *moments, *small)
+
+
+@_jit
+def _iterate(terms: Terms, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
+    """``plain`` steps of the plain iteration, then Newton's until one is below ``limit``; False if there is none."""
+    for k in range(plain + _STEPS):
+        _set_statistics(terms, space, u)
+        if k < plain:
+            _step_plainly(space, u)
+        elif _newton_step(space, u) < limit:
+            return True
+    return False
+
+
+@_jit
+def _newton_step(space: _Space, u: np.ndarray) -> float:
+    """A step towards x_k / E[usage_k] = 1, linear in x for a single site, and E[tilt] = 0; its length."""
+    mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
+    v = u.size
+    n = (v + 1) // 2
+    for i in range(v):
+        ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < n else (0.0, 1.0)
+        for j in range(v):
+            jacobian[i, j] = factor * cov[i, j] + (ratio if i == j else 0.0)
+        step[i, 0] = 1.0 - ratio if i < n else -mean[i]
+    # covariances are derivatives by log x, and so is the step one of log x
+    length = 0.0 if _eliminate(jacobian, step) else np.inf
+    for i in range(v):
+        length = max(length, abs(step[i, 0])) if np.isfinite(step[i, 0]) else np.inf
+    damp = min(1.0, _LONGEST / max(length, _TINY))
+    for i in range(v):
+        if i >= n:
+            u[i] += damp * step[i, 0] if length < np.inf else 0.0
+        elif length < np.inf:
+            u[i] *= min(max(1.0 + damp * step[i, 0], 0.1), 10.0)
+        else:
+            u[i] = mean[i]
+    return length
+
+
+@_jit
+def _step_plainly(space: _Space, u: np.ndarray) -> None:
+    """x_k -> its usage, and tau down the gradient of a convex function. Slow, but it does not diverge."""
+    v = u.size
+    n = (v + 1) // 2
+    hessian, step = space.matrix[n:, n:], space.step[n:]
+    for i in range(v - n):
+        step[i, 0] = -space.mean[n + i]
+        for j in range(v - n):
+            hessian[i, j] = space.cov[n + i, n + j] + (1e-12 if i == j else 0.0)
+    fine = _eliminate(hessian, step)
+    for i in range(v):
+        if i < n:
+            u[i] = max(space.mean[i], 1e-14)
+        elif fine:
+            u[i] += min(max(step[i - n, 0], -1.0), 1.0)
+
+
+@_jit
+def _set_scale(terms: Terms, u: np.ndarray, scale: np.ndarray) -> None:
+    """The monomials p^e q^f at given unknowns."""
+    n = (u.size + 1) // 2
+    for m in range(scale.size):
+        power = 0.0
+        for i in range(u.size):
+            power += terms.exponents[m, i] * (np.log(max(u[i], _TINY)) if i < n else u[i])
+        scale[m] = np.exp(power)
+
+
+@_jit
+def _set_statistics(terms: Terms, space: _Space, u: np.ndarray) -> None:
+    """Mean and covariance of the exponents under the monomials' shares of the determinant, averaged over sites."""
+    _set_scale(terms, u, space.scale)
+    _set_shares(space.base, space.c, space.scale, terms.weights, space.first, space.second)
+    e, first, second = terms.exponents, space.first, space.second
+    m, v = e.shape
+    for i in range(v):
+        space.mean[i] = 0.0
+        for j in range(v):
+            space.cov[i, j] = 0.0
+    for a in range(m):
+        for j in range(v):
+            rest = first[a] * e[a, j]
+            space.mean[j] += rest
+            for b in range(m):
+                rest -= second[a, b] * e[b, j]
+            for i in range(v):
+                space.cov[i, j] += e[a, i] * rest
+
+
+@_jit
+def _set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
+    """First (m,) and second (m, m) moments over sites of pi_m = c_m scale_m / (base + sum c scale)."""
+    n, M = c.shape
+    inverse, pi = np.empty(min(M, _STRETCH)), np.empty((n, min(M, _STRETCH)))
+    first[:], second[:] = 0.0, 0.0
+    for start in range(0, M, _STRETCH):
+        size = min(_STRETCH, M - start)
+        here = slice(start, start + size)
+        weights = w[here]
+        _set_inverse(base[here], c[:, here], scale, inverse[:size])
+        for m in range(n):
+            f, row, share = scale[m], c[m, here], pi[m]
+            for s in range(size):
+                share[s] = f * row[s] * inverse[s]
+        for m in range(n):
+            one, acc = pi[m], 0.0
+            for s in range(size):
+                acc += weights[s] * one[s]
+            first[m] += acc
+            for k in range(m + 1):
+                other, acc = pi[k], 0.0
+                for s in range(size):
+                    acc += weights[s] * one[s] * other[s]
+                second[m, k] += acc
+    for m in range(n):
+        for k in range(m):
+            second[k, m] = second[m, k]
+
+
+@_jit
+def _set_inverse(base: np.ndarray, c: np.ndarray, scale: np.ndarray, inverse: np.ndarray) -> None:
+    """1 / (base + sum c scale) at a stretch of sites."""
+    for s in range(inverse.size):
+        inverse[s] = base[s]
+    for m in range(c.shape[0]):
+        f, row = scale[m], c[m]
+        for s in range(inverse.size):
+            inverse[s] += f * row[s]
+    for s in range(inverse.size):
+        inverse[s] = 1.0 / max(inverse[s], _TINY)
+
+
+@_jit
+def _eliminate(A: np.ndarray, B: np.ndarray) -> bool:
+    """Solve A X = B by elimination with pivots: X overwrites B, and A is lost; False where A is singular."""
+    v, k = B.shape
+    for i in range(v):
+        pivot = i
+        for r in range(i + 1, v):
+            if abs(A[r, i]) > abs(A[pivot, i]):
+                pivot = r
+        if not abs(A[pivot, i]) > 0.0:
+            return False
+        if pivot != i:
+            for j in range(v):
+                A[i, j], A[pivot, j] = A[pivot, j], A[i, j]
+            for j in range(k):
+                B[i, j], B[pivot, j] = B[pivot, j], B[i, j]
+        for r in range(i + 1, v):
+            factor = A[r, i] / A[i, i]
+            for j in range(i, v):
+                A[r, j] -= factor * A[i, j]
+            for j in range(k):
+                B[r, j] -= factor * B[i, j]
+    for i in range(v - 1, -1, -1):
+        for j in range(k):
+            for r in range(i + 1, v):
+                B[i, j] -= A[i, r] * B[r, j]
+            B[i, j] /= A[i, i]
+    return True
+
+
+# --- averages at solved unknowns
+
+
+@_jit
+def _averages(
+    t: complex, terms: Terms, space: _Space, slope: np.ndarray, bend: np.ndarray, with_log: bool
+) -> tuple[float, complex, float]:
+    """E log(total), E ratio with ratio = d total / total, and E[d dbar total / total - |ratio|^2]; derivatives at fixed unknowns.
+
+    Sets space.mixed to E[d term_m / total - pi_m ratio], the derivatives of the shares.
+    """
+    base, c, scale, mixed, w = space.base, space.c, space.scale, space.mixed, terms.weights
+    n, M = c.shape
+    most = min(M, _STRETCH)
+    re, im, d_re, d_im = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    h, inverse = np.empty(most), np.empty(most)
+    rows_re, rows_im = np.empty((n, most)), np.empty((n, most))
+    mixed[:] = 0.0
+    logs, sum_re, sum_im, sum_h = 0.0, 0.0, 0.0, 0.0
+    for start in range(0, M, _STRETCH):
+        size = min(_STRETCH, M - start)
+        here = slice(start, start + size)
+        weights = w[here]
+        _set_slopes_of_base(t, terms.chi[:, here], re[:size], im[:size], d_re[:size], d_im[:size], h[:size])
+        _set_slopes_of_terms(terms, here, slope, rows_re, rows_im)
+        for g in range(terms.monomial.size):
+            factor, row = scale[terms.monomial[g]] * bend[terms.basis[g]], terms.gram[g, here]
+            for s in range(size):
+                h[s] += factor * row[s]
+        for m in range(n):
+            f, x, y = scale[m], rows_re[m], rows_im[m]
+            for s in range(size):
+                d_re[s] += f * x[s]
+                d_im[s] += f * y[s]
+        _set_inverse(base[here], c[:, here], scale, inverse[:size])
+        for s in range(size):
+            d_re[s] *= inverse[s]
+            d_im[s] *= inverse[s]
         if with_log:
-            for s in range(M):
-                totals[s] = np.log(totals[s])
-            for s in range(M):
-                logs += w[s] * totals[s]
-        for s in range(M):
-            acc_re += w[s] * total_re[s]
-            acc_im += w[s] * total_im[s]
-        if with_density:
-            for s in range(M):
-                acc_h += w[s] * bend[s]
-            for m in range(n):
-                f, row, row_re, row_im = scale[l, m], c[l, m], d_re[m], d_im[m]
-                sum_re, sum_im = 0.0, 0.0
-                for s in range(M):
-                    sum_re += h_total[s] * (row_re[s] - f * row[s] * total_re[s])
-                    sum_im += h_total[s] * (row_im[s] - f * row[s] * total_im[s])
-                mixed[l, m] = complex(sum_re, sum_im)
-        log_total[l], resolvent[l], curvature[l] = logs, complex(acc_re, acc_im), acc_h
-    return log_total, resolvent, curvature, mixed
+            for s in range(size):
+                logs -= weights[s] * np.log(inverse[s])
+        for s in range(size):
+            sum_re += weights[s] * d_re[s]
+            sum_im += weights[s] * d_im[s]
+            sum_h += weights[s] * (h[s] * inverse[s] - d_re[s] * d_re[s] - d_im[s] * d_im[s])
+        for m in range(n):
+            row, x, y = c[m, here], rows_re[m], rows_im[m]
+            acc_re, acc_im = 0.0, 0.0
+            for s in range(size):
+                acc_re += weights[s] * inverse[s] * (x[s] - row[s] * d_re[s])
+                acc_im += weights[s] * inverse[s] * (y[s] - row[s] * d_im[s])
+            mixed[m, 0] += scale[m] * acc_re
+            mixed[m, 1] += scale[m] * acc_im
+    return logs, complex(sum_re, sum_im), sum_h
+
+
+@_jit
+def _set_slopes_of_base(
+    t: complex, chi: np.ndarray, re: np.ndarray, im: np.ndarray, d_re: np.ndarray, d_im: np.ndarray, h: np.ndarray
+) -> None:
+    """Derivatives of |chi|^2 at a stretch of sites: by t, chi' conj(chi), and by t and conj(t), |chi'|^2."""
+    degree = chi.shape[0] - 1
+    _site_determinants(t, chi, re, im)
+    for s in range(re.size):
+        d_re[s], d_im[s] = degree * chi[degree, s], 0.0
+    for power in range(degree - 1, 0, -1):
+        for s in range(re.size):
+            x, y = d_re[s], d_im[s]
+            d_re[s], d_im[s] = x * t.real - y * t.imag + power * chi[power, s], x * t.imag + y * t.real
+    for s in range(re.size):
+        x, y = d_re[s], d_im[s]
+        h[s] = x * x + y * y
+        d_re[s], d_im[s] = x * re[s] + y * im[s], y * re[s] - x * im[s]
+
+
+@_jit
+def _set_slopes_of_terms(terms: Terms, here: slice, slope: np.ndarray, rows_re: np.ndarray, rows_im: np.ndarray) -> None:
+    """Derivatives by t of the coefficients of the monomials at a stretch of sites."""
+    rows_re[:], rows_im[:] = 0.0, 0.0
+    for g in range(terms.monomial.size):
+        m, factor, row = terms.monomial[g], slope[terms.basis[g]], terms.gram[g, here]
+        x, y = rows_re[m], rows_im[m]
+        for s in range(row.size):
+            x[s] += factor.real * row[s]
+            y[s] += factor.imag * row[s]
+
+
+@_jit
+def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -> float:
+    """What the unknowns' response takes from the density; sets ``response`` (v, 2) to minus their derivatives by lambda.
+
+    The covariance is one step behind the unknowns, whose last step is tiny.
+    """
+    v = u.size
+    n = (v + 1) // 2
+    right = np.zeros((v, 2))
+    for m in range(space.mixed.shape[0]):
+        for i in range(v):
+            for part in range(2):
+                right[i, part] += terms.exponents[m, i] * space.mixed[m, part]
+    for i in range(v):
+        response[i, 0], response[i, 1] = right[i, 0], right[i, 1]
+    for i in range(n):
+        space.cov[i, i] -= u[i]
+    if not _eliminate(space.cov, response):
+        response[:] = np.nan
+    out = 0.0
+    for i in range(v):
+        out += right[i, 0] * response[i, 0] + right[i, 1] * response[i, 1]
+    return out
+
+
+# --- sums over the nodes of the edge
 
 
 @_jit

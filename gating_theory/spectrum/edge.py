@@ -21,22 +21,23 @@ from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
 
-__all__ = ["EDGE_TOLS", "FixedPointEdge", "SitesEdge"]
+__all__ = ["EDGE_TOLS", "LEAK_NODES", "ONE_LEAK", "FixedPointEdge", "SitesEdge"]
 
 #: Quadrature tolerances of T(lambda), the first whose grids are affordable. Its integrands have poles of fourth order
 #: (sech^4), whose prefactor costs three digits: the first gives T to 1e-11.
 EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
-#: Nodes of the leak's variable, in multiples of what smooth integrands need.
-_DENSITIES = (2, 3, 6, 12, 24, 48, 96, 192, 384)
+#: Nodes of the leak's variable, in multiples of what smooth integrands need: at first, and later.
+LEAK_NODES = 2
+_DENSITIES = (LEAK_NODES, 3, 6, 12, 24, 48, 96, 192, 384)
 _REFINED_NODES = 1e7
 #: Relative width below which a leak's law is a point: edges move by the square of it.
-_ONE_LEAK = 1e-6
+ONE_LEAK = 1e-6
 #: Every other node of the coarsest grid: as many as smooth integrands need, and enough for three digits next to poles.
 _ROUGH = -1
 #: Sums over nodes go over so many numbers at once that they stay in cache.
 _AT_ONCE = 16384
-#: A pole further from the real axis than so many steps changes a sum by less than rounding: exp(-2 pi 6.4) = 3e-18, and the Gaussian
-#: and the numerators are a few times larger there than on the axis. For n digits as many steps as n + 2 take.
+#: A pole further from the real axis than so many steps changes a sum by less than rounding: exp(-2 pi 6.4) = 3e-18, and the
+#: Gaussian and the numerators are a few times larger there than on the axis. For n digits as many steps as n + 2 take.
 _FURTHEST = 6.4
 #: Newton's method for poles ends with a step of this size, the error being its square.
 _NEWTON = 1e-11
@@ -72,7 +73,7 @@ class FixedPointEdge:
     def __init__(self, fixed_point: FixedPoint) -> None:
         self.cell = fixed_point.ensemble.cell
         law = fixed_point.law
-        narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
+        narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
         poles = self.cell.compiled.pole_variables
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds), evenly=frozenset(poles))
@@ -122,11 +123,11 @@ class FixedPointEdge:
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others."""
         poles, worst = set(self.pole_variables), 1.0
-        for pairs in self._numerators(1).values():
-            for factor in (f for products in pairs.values() for factors in products for f in factors):
-                if poles & set(factor.variables):
-                    _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
-                    worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
+        law = self.law.refined(self.pole_variables, _DENSITIES[0]) if len(poles) == 1 else self.law
+        factors = {f for pairs in self._numerators(1).values() for products in pairs.values() for fs in products for f in fs}
+        for factor in factors:
+            if len(factor.variables) > 1 and poles & set(factor.variables):
+                worst = max(worst, law.nodes(factor, tol, poles))
         return worst
 
     def grid(self, level: int) -> tuple[FieldLaw, list[np.ndarray], np.ndarray]:
@@ -259,7 +260,7 @@ class FixedPointEdge:
         on_pole = np.zeros(lam.size, dtype=bool)
         near_zero = np.abs(lam) < 0.5
         for center in (0, 1):
-            part = near_zero == (center == 0)
+            part = near_zero if center == 0 else ~near_zero
             if not part.any():
                 continue
             t = lam[part] - center
@@ -360,8 +361,7 @@ class FixedPointEdge:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
         if self._leak is None:
             return 0.0
-        at = np.array([x + 0j])
-        full, half = (spectral_radius(self._evaluate(at, level))[0] for level in (0, _ROUGH))
+        full, half = spectral_radius(np.concatenate([self._evaluate(np.array([x + 0j]), level) for level in (0, _ROUGH)]))
         return abs(full - half) / full
 
     def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 1e-10) -> np.ndarray:

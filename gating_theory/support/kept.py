@@ -26,6 +26,7 @@ __all__ = [
     "kernel_directory",
     "read_kept",
     "remove",
+    "turns_of",
 ]
 
 #: The environment variable that says where generated code is kept.
@@ -151,13 +152,14 @@ def forget_the_oldest(directory: Path, new: Path | None = None) -> None:
 
 
 def files_of(source: Path) -> Iterator[Path]:
-    """The file of what is kept, and for a text numba's files with its machine code.
+    """The file of what is kept, for a text numba's files with its machine code, and what processes that died left of their turns.
 
     Parameters
     ----------
     source : pathlib.Path
     """
     yield source
+    yield from turns_of(source).glob(f"{source.stem}.*")
     if source.suffix != _TEXT:
         return
     places = [source.parent / "__pycache__"]
@@ -166,6 +168,16 @@ def files_of(source: Path) -> Iterator[Path]:
         places += numba_directory.glob(f"{source.parent.name}_*")
     for place in places:
         yield from place.glob(f"{source.stem}.*")
+
+
+def turns_of(source: Path) -> Path:
+    """The folder of the files that say which process makes what is kept.
+
+    Parameters
+    ----------
+    source : pathlib.Path, the file of what is kept
+    """
+    return source.parent / "turns"
 
 
 def remove(file: Path) -> bool:

@@ -28,19 +28,28 @@ from typing import Any
 import numpy as np
 
 from ..version import __version__
-from .kept import keep, read_kept
-from .machine_code import jit, one_at_a_time
+from .kept import file_for, keep, read_kept
+from .machine_code import chapter_of, compiling, jit, one_at_a_time
 
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
 
 #: Of the flags of an array, what numba's types tell apart: contiguous in C's or Fortran's order, aligned, to be written to.
-_FLAGS = 0x1 | 0x2 | 0x100 | 0x400
+_C, _FORTRAN = 0x1, 0x2
+_FLAGS = _C | _FORTRAN | 0x100 | 0x400
 
 #: Numbers that kernels take; functions that are passed to them and the like are numba's business.
-_NUMBERS = {t: t.__name__ for t in (bool, int, float, complex, np.bool_, np.int64, np.float64, np.complex128)}
+_NUMBERS = {
+    t: name.__name__
+    for name, also in ((bool, np.bool_), (int, np.int64), (float, np.float64), (complex, np.complex128))
+    for t in (name, also)
+}
 
 #: Names that a text of LLVM uses and does not define.
 _UNDEFINED = re.compile(r'^(?:declare\b[^@\n]*|(?=@[^\n]*= external))@"?([^"(\s]+)"?', re.MULTILINE)
+
+
+#: Machine code stays where it is, and its constants with it: they are known by their addresses.
+_linked: list[Any] = []
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
@@ -70,16 +79,22 @@ class Kernel:
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         update_wrapper(self, function)
-        self._function, self._options = function, options
+        self._function, self._file, self._options = function, function.__code__.co_filename, options
         self._calls: dict[tuple, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """What the function returns."""
-        kinds = tuple([_kind(a) for a in arguments])
+        # written out: this takes as long as a small kernel
+        kinds = tuple(
+            [(a.dtype, a.ndim, a.flags.num & _FLAGS) if type(a) is np.ndarray else _NUMBERS.get(type(a)) for a in arguments]
+        )
         try:
             call = self._calls[kinds]
         except KeyError:
-            call = self._calls[kinds] = self._found(kinds, arguments)
+            alike = _as_compiled(kinds)
+            if alike not in self._calls:
+                self._calls[alike] = self._found(alike, arguments)
+            call = self._calls[kinds] = self._calls[alike]
         return call(*arguments)
 
     @cached_property
@@ -100,7 +115,7 @@ class Kernel:
     def origin(self) -> bytes:
         """All that the machine code depends on, beside the types of the arguments."""
         code = self._function.__code__
-        parts = [_machine(), Path(code.co_filename).read_bytes(), self._function.__qualname__.encode()]
+        parts = [_machine(), Path(self._file).read_bytes(), self._function.__qualname__.encode()]
         parts.append(repr([(k, sorted(v) if isinstance(v, set) else v) for k, v in sorted(self._options.items())]).encode())
         for name in sorted(code.co_names):
             value = self._function.__globals__.get(name)
@@ -116,14 +131,23 @@ class Kernel:
         with one_at_a_time:
             try:
                 made_from = self.origin + repr(kinds).encode()
-                content = read_kept(self._function.__qualname__, made_from)
-                made = _read(content) if content is not None else None
+                made = self._kept(made_from)
                 if made is None:
-                    made = self._made(arguments)
-                    keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+                    with compiling(chapter_of(self._function), file_for(self._function.__qualname__, made_from)):
+                        made = self._kept(made_from)  # whose turn it was may have left it
+                        if made is None:
+                            made = self._made(arguments)
+                            keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
                 return _loaded(made, self._function) or self._with_numba
             except (OSError, ImportError, AttributeError):  # a function of no file, a numba that is built otherwise
                 return self._with_numba
+
+    def _kept(self, made_from):
+        content = read_kept(self._function.__qualname__, made_from)
+        try:
+            return None if content is None else pickle.loads(content)
+        except Exception:  # whatever it is, it is made anew
+            return None
 
     def _made(self, arguments):
         import numba
@@ -156,25 +180,16 @@ class Made:
     needed: tuple[str, ...]
 
 
+def _as_compiled(kinds):
+    """Kinds of arguments as numba tells them apart: a column or a row, in both orders at once, is in C's."""
+    return tuple((kind[0], kind[1], kind[2] & ~_FORTRAN) if isinstance(kind, tuple) and kind[2] & _C else kind for kind in kinds)
+
+
 def _kernels_call_kernels():
     """Tell numba that kernels that are named in compiled code stand for their functions."""
     from numba.extending import typeof_impl
 
     typeof_impl.register(Kernel)(lambda value, context: typeof_impl(value.compiled, context))
-
-
-def _read(content):
-    try:
-        return pickle.loads(content)
-    except Exception:  # whatever it is, it is made anew
-        return None
-
-
-def _kind(value):
-    """What decides about the type of an argument."""
-    if type(value) is np.ndarray:
-        return value.dtype.str, value.ndim, value.flags.num & _FLAGS
-    return _NUMBERS.get(type(value))
 
 
 def _loaded(made, function):
@@ -194,7 +209,8 @@ def _loaded(made, function):
     ctypes.c_void_p.from_address(engine.get_global_value_address(made.environment)).value = id(constants)
     module = sys.modules[function.__module__]
     name, address = function.__name__, engine.get_function_address(made.entry)
-    return dynamic.make_function(module, name, function.__doc__ or "", address, constants, (engine, constants))
+    _linked.append((engine, constants))
+    return dynamic.make_function(module, name, function.__doc__ or "", address, constants, ())
 
 
 @lru_cache(maxsize=1)
@@ -223,13 +239,9 @@ def load_runtime() -> Any:
 
 
 @ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
-def _unpickle(address, size, digest):
-    """A constant of machine code, such as the type of an array that it returns; numba's own function for this imports numba."""
-    return _constant(address, size, ctypes.string_at(digest, 20))
-
-
 @cache
-def _constant(address, size, digest):
+def _unpickle(address, size, _digest):
+    """A constant of machine code, such as the type of an array that it returns; numba's own function for this imports numba."""
     return pickle.loads(ctypes.string_at(address, size))
 
 

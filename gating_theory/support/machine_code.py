@@ -14,20 +14,20 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..version import __version__
 from .files import write_atomically
-from .kept import file_for, files_of, forget_the_oldest, remove
+from .kept import file_for, files_of, forget_the_oldest, remove, turns_of
 from .notices import notice
 from .turns import turn
 
-__all__ = ["jit", "machine_code", "one_at_a_time"]
+__all__ = ["chapter_of", "compiling", "jit", "machine_code", "one_at_a_time"]
 
 #: Time of change that all files carry: releases of numba before 0.62 take a file of another time for another one.
 _WRITTEN = 1_000_000_000
@@ -54,9 +54,8 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function):
         path = _copy_of(function.__code__.co_filename)
-        if path is not None:  # numba keeps its files beside the one that a function says it comes from
-            function.__code__ = function.__code__.replace(co_filename=os.fspath(path))
-        return _sharing(numba.njit(**options)(function), function, path, f"kernels of {_chapter(function.__module__)}")
+        function = function if path is None else _as_if_from(path, function)
+        return _sharing(numba.njit(**options)(function), function, path, chapter_of(function))
 
     return decorate
 
@@ -105,12 +104,11 @@ def machine_code(
     with one_at_a_time:
         text, path = _kept(title, source)
         function = getattr(_module(text, path, namespace or {}), name)
-        words = f"kernels of {of or title}"
         if pointer:
-            compiled = _sharing(CFunc(function, normalize_signature(signature), {}, options), function, path, words)
+            compiled = _sharing(CFunc(function, normalize_signature(signature), {}, options), function, path, of or title)
             compiled.compile()
         else:
-            compiled = _sharing(numba.njit(**options)(function), function, path, words)
+            compiled = _sharing(numba.njit(**options)(function), function, path, of or title)
             compiled.compile(signature)
             compiled.disable_compile()
         return compiled
@@ -119,9 +117,30 @@ def machine_code(
 # --- one process compiles, the others find what it leaves
 
 
-def _sharing(compiled, function, path, words):
+@contextmanager
+def compiling(what: str, path: Path | None, name: str = "") -> Iterator[None]:
+    """While code is compiled: other processes that want the same wait, and whoever waits for long is told why.
+
+    Parameters
+    ----------
+    what : str, what the code belongs to: "GRU flows of 2 units"
+    path : pathlib.Path, the file under which the code is kept; None where it cannot be
+    name : str, the function, where several belong to one file
+    """
+    where = "once per machine" if path is not None else "in every process, as no directory for it can be written to"
+    mine = nullcontext() if path is None else turn(turns_of(path) / f"{path.stem}.{name}.turn")
+    with notice(f"compiling the kernels of {what} ({where}) ..."), mine:
+        yield
+
+
+def chapter_of(function: Callable[..., Any]) -> str:
+    """The chapter of the package that a function is of, for whoever waits for it: "gating_theory.spectrum"."""
+    return ".".join((function.__module__ or "generated code").split(".")[:2])
+
+
+def _sharing(compiled, function, path, what):
     """A dispatcher or CFunc of numba that compiles when no other process does, and says so to whoever waits."""
-    kept = compiled._cache = _Kept(function, path, words)
+    kept = compiled._cache = _Kept(function, path, what)
     compile = compiled.compile
 
     def compile_in_turn(*signature):
@@ -137,7 +156,7 @@ def _sharing(compiled, function, path, words):
 class _Kept:
     """What numba asks for machine code, and hands it to: its own files for a function, which one process at a time fills."""
 
-    def __init__(self, function: Callable[..., Any], path: Path | None, words: str) -> None:
+    def __init__(self, function: Callable[..., Any], path: Path | None, what: str) -> None:
         from numba.core.caching import FunctionCache
 
         self.path, self.files = path, None
@@ -146,9 +165,7 @@ class _Kept:
                 self.files = FunctionCache(function)
             except RuntimeError:  # numba finds no directory that it can write to
                 self.path = None
-        where = "once per machine" if self.path is not None else "in every process, as no directory for it can be written to"
-        self.words = f"compiling the {words} ({where}) ..."
-        self.name = function.__qualname__
+        self.what, self.name = what, function.__qualname__
         self._compiling = ExitStack()
 
     @property
@@ -160,10 +177,8 @@ class _Kept:
         """The code for a signature; None where there is none, and then it is this process's turn to compile it."""
         found = self._load(signature, context)
         if found is None:
-            self._compiling.enter_context(notice(self.words))
-            if self.path is not None:
-                self._compiling.enter_context(turn(self.path.parent / "__pycache__" / f"{self.path.stem}.{self.name}.turn"))
-                found = self._load(signature, context)  # whose turn it was may have left it
+            self._compiling.enter_context(compiling(self.what, self.path, self.name))
+            found = self._load(signature, context)  # whose turn it was may have left it
         return found
 
     def save_overload(self, signature: Any, code: Any) -> None:
@@ -206,6 +221,15 @@ def _module(text, path, namespace):
     return module
 
 
+def _as_if_from(path, function):
+    """The same function of another file: numba keeps its own beside the one that a function says it comes from."""
+    code = function.__code__.replace(co_filename=os.fspath(path))
+    same = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+    for name in ("__module__", "__qualname__", "__doc__", "__kwdefaults__", "__annotations__"):
+        setattr(same, name, getattr(function, name))
+    return same
+
+
 @lru_cache(maxsize=32)
 def _copy_of(file):
     """The file of the user's directory that says what a module's own file says; None where there is no such file."""
@@ -215,10 +239,6 @@ def _copy_of(file):
         return None
     place = Path(file).with_suffix("")
     return _kept(f"{place.parent.name} {place.name}", source)[1]
-
-
-def _chapter(module):
-    return ".".join((module or "generated code").split(".")[:2])
 
 
 def _kept(title, source):

@@ -63,7 +63,8 @@ def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dic
     with single_blas_thread():
         places = [dict(zip(job.paths, values)) for values in points.tolist()]
         here = [ensemble.replace(place) for place in places]
-        return [_point(one, place, job, known) for one, place, known in zip(here, places, _fixed_points(here, job))]
+        known = _fixed_points(here, job)
+        return [_point(*arguments, job) for arguments in zip(here, places, known, _spectra(known, job))]
 
 
 def _fixed_points(ensembles, job):
@@ -77,12 +78,21 @@ def _fixed_points(ensembles, job):
         return unknown
 
 
+def _spectra(known, job):
+    """The spectra at the fixed points of each ensemble, as far as these are wanted and known."""
+    if not any(_of_solutions(request) and request.entry.of == "spectrum" for request in job.requests):
+        return [[] for _ in known]
+    found = [points if isinstance(points, list) else [] for points in known]
+    spectra = iter(Spectrum.of_each([point for points in found for point in points]))
+    return [[next(spectra) for _ in points] for points in found]
+
+
 def _of_solutions(request):
     """Whether a quantity is one of the mean-field solutions."""
     return not isinstance(request.entry, CriticalQuantity) and request.entry.of != "ensemble"
 
 
-def _point(here, place, job, known):
+def _point(here, place, known, spectra, job):
     out = {"status": 0, "message": None}
     options = {**job.options, "rng": job.options["seed"]}
     try:
@@ -93,8 +103,10 @@ def _point(here, place, job, known):
                 out[request.name] = _values(here, request, options, out)
         wanted = [request for request in job.requests if _of_solutions(request)]
         if wanted:
-            (found,) = fixed_points_of_each([here]) if known is None else (known,)
-            _solutions(found, wanted, options, out)
+            if known is None:
+                (known,) = fixed_points_of_each([here])
+                (spectra,) = _spectra([known], job)
+            _solutions(known, spectra, wanted, options, out)
     except Exception as error:
         error.add_note(f"at the point {place} of the phase diagram")
         raise
@@ -126,7 +138,7 @@ def _number(request, value):
         raise TypeError(f"the function of the quantity {request.name!r} must give a real number, got {shown(value)}") from None
 
 
-def _solutions(points, wanted, options, out):
+def _solutions(points, spectra, wanted, options, out):
     """Quantities of the mean-field solutions, and of the spectra there."""
     if isinstance(points, ConvergenceError):
         _fail(out, "fixed_points_not_converged", points)
@@ -135,11 +147,10 @@ def _solutions(points, wanted, options, out):
     for request in wanted:
         out[request.name] = [] if request.entry.per_solution else _values(points, request, options, out)
     each = [r for r in wanted if r.entry.per_solution]
-    spectra = any(r.entry.of == "spectrum" for r in each)
-    for point in points:
-        sources = {"fixed_point": point, "spectrum": Spectrum(point) if spectra else None}
+    for i, point in enumerate(points):
         for request in each:
-            out[request.name].append(_values(sources[request.entry.of], request, options, out))
+            source = spectra[i] if request.entry.of == "spectrum" else point
+            out[request.name].append(_values(source, request, options, out))
 
 
 def _critical(ensemble, request, options, out):

@@ -1,3 +1,5 @@
+"""Importing the package is cheap, and all of its names are there when they are asked for."""
+
 import subprocess
 import sys
 
@@ -25,12 +27,30 @@ def test_importing_brings_nothing_heavy():
 
 
 def test_lazy_names_work_from_a_fresh_process():
+    """Each way to a name works first in a process, whatever is imported by then."""
     assert run("import gating_theory as gt; print(gt.GRU.name, gt.sigma.__name__)") == "GRU sigma"
     assert run("import gating_theory as gt; print(gt.plotting.__name__)") == "gating_theory.plotting"
     assert (
         run("from gating_theory import *; print(LSTM.name, callable(phase_diagram), callable(plotting.plot_spectrum))")
         == "LSTM True True"
     )
+
+
+_FIRST = """
+import sys
+import gating_theory as gt
+for cell, gain in ((gt.GRU, {"z": 2, "r": 3, "h": 4}), (gt.LSTM, {"f": 2, "i": 3, "g": 3, "o": 2})):
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(cell, gain=gain))[-1])
+    spectrum.radius(), spectrum.boundary(), spectrum.slow_fraction(10.0)
+gt.complexity(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}))
+"""
+
+
+def test_first_results_of_builtin_cells_need_neither_sympy_nor_scipy_nor_numba():
+    # what they are derived and compiled with takes longer to import than they to calculate (benchmarks/cold_start.py)
+    code = _FIRST + f"print([m for m in {_HEAVY!r} if m in sys.modules])"
+    run(code)  # derives and compiles what no earlier process of this user has
+    assert run(code) == "[]"
 
 
 def test_unknown_names():

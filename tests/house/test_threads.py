@@ -205,6 +205,7 @@ CASES = (
 @pytest.mark.slow
 @pytest.mark.parametrize("make", CASES)
 def test_threads_get_what_one_gets(make, fast_switches):
+    """Four threads that share an object get from it what one alone gets."""
     expected = {name: call() for name, call in make().items()}
     shared = make()
     names, together = list(shared), Barrier(N_THREADS)

@@ -24,6 +24,7 @@ def _nonzero(ensemble, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("gain", [1.25, 10.0])
 def test_vanilla_against_mpmath(gain):
+    """The moment of a vanilla network to many digits, by mpmath."""
     (point,) = _nonzero(gt.Ensemble(gt.Vanilla, gain=gain))
 
     def loop(D):
@@ -201,6 +202,7 @@ def test_mgu_is_a_gru():
 
 @pytest.mark.slow
 def test_peephole_lstm_without_peepholes_is_the_lstm():
+    """Sites that are solved for have the mean field of the closed form."""
     gain = {"f": 0, "i": 0, "g": 3, "o": 2}
     _same(gt.Ensemble(gt.PeepholeLSTM, gain=gain), gt.Ensemble(gt.LSTM, gain=gain))
 

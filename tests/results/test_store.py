@@ -1,3 +1,5 @@
+"""Files: what is saved comes back, and whatever is damaged or foreign is refused in words."""
+
 import errno
 import json
 import os

@@ -144,6 +144,7 @@ QUANTITIES = ("count", "moments", "abscissa", "onset:gain.h")
 
 @pytest.mark.slow
 def test_a_killed_phase_diagram_goes_on(tmp_path):
+    """What a killed sweep had written is not computed again, and the rest is as without a journal."""
     path, jobs = tmp_path / "journal", 2
     script = f"""
 import numpy as np, gating_theory as gt

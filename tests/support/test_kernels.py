@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 
 import pytest
 
@@ -77,11 +77,10 @@ def imported(tmp_path, monkeypatch):
     monkeypatch.setenv(DIRECTORY_VARIABLE, str(tmp_path / "kept"))
 
     def module(text, name="again"):
-        (tmp_path / f"{name}.py").write_text(text)
-        spec = spec_from_file_location(name, tmp_path / f"{name}.py")
-        made = module_from_spec(spec)
+        path, made = tmp_path / f"{name}.py", ModuleType(name)
+        path.write_text(text)
         monkeypatch.setitem(sys.modules, name, made)
-        spec.loader.exec_module(made)
+        exec(compile(text, str(path), "exec"), vars(made))
         return made
 
     return module

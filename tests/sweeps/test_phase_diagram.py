@@ -1,3 +1,5 @@
+"""Phase diagrams: every point is what the calculators give there, whoever computes it; requests that make no sense are refused."""
+
 import json
 import pickle
 import threading

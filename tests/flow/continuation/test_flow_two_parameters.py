@@ -63,6 +63,7 @@ class TestNormalForms:
 
     @pytest.mark.parametrize("sign", [1, -1])
     def test_bogdanov_takens(self, sign):
+        """The known Bogdanov-Takens point of a bent normal form, and the curves that leave it."""
         x, y = sp.symbols("x y", real=True)
         u, v = x - sp.Rational(3, 10), y + sp.Rational(1, 5)
         make = one_unit(f"BT{sign}", [x, y], [v, MU1 + MU2 * u + u**2 + sign * u * v])
@@ -90,6 +91,7 @@ class TestNormalForms:
         np.testing.assert_allclose(4 * mu1, mu2**2, atol=1e-11)
 
     def test_bautin_in_bent_coordinates(self):
+        """The known Bautin point of a bent normal form, with its second Lyapunov coefficient."""
         x, y = sp.symbols("x y", real=True)
         # x and v = y + x^2/4 obey the normal form: the second coefficient is the same in x and y
         v = y + x**2 / 4

@@ -10,6 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, Topology
+from gating_theory.flow.proof.branch_and_prune import branch_and_prune
+from gating_theory.flow.proof.enclosure import map_enclosure
+from gating_theory.flow.proof.stability import classify
 
 # (sinks, sources, saddles) with U_z, U_r, U_h row by row, b_z, b_r, b_h: found by an independent search and certified by
 # independent code (Python intervals with arb endpoints)
@@ -291,7 +294,7 @@ def test_results_print():
     found = gru(*KNOWN[1, 1, 1]).fixed_points()
     text = str(found)
     assert found.ok and found.status.code == "complete"
-    assert "validated (numba): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
+    assert "validated (floats): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
     assert found.topology == Topology(1, 1, 1) and found.topology.sources == 1
     assert len(found) == 3 and found[0] in list(found)
 
@@ -303,3 +306,31 @@ def test_gates_that_underflow(bias):
         found = gt.GRUFlow(U_h=[[3, -3], [3, 3]], b_z=[bias, bias]).fixed_points(grade)
         assert found.complete and len(found) == 1 and found[0].index == 1 and found[0].kind in ("source", "undecided")
     assert found[0].kind == "undecided"
+
+
+@pytest.mark.parametrize("cell, n_units", [(gt.GRU, 2), (gt.Vanilla, 3), (gt.LSTM, 1), (gt.GRUResetAfter, 2)])
+def test_interpreted_and_compiled_searches_give_the_same_numbers(cell, n_units):
+    """One text of kernels, read by Python and by numba: which of the two runs may not be seen in any digit."""
+    rng = np.random.default_rng(5)
+    for scale in (0.5, 2.0, 6.0, 300.0):
+        flow = Flow(cell, scale * rng.standard_normal((cell.n_fields, n_units, n_units)))
+        once, again = (branch_and_prune(cell, n_units, flow.flat, grade, 1e-9, 400) for grade in ("interpreted", "validated"))
+        for a, b in zip(once, again):
+            np.testing.assert_array_equal(a, b)
+        for root in once[0]:
+            once_more, again_more = (classify(cell, n_units, flow.flat, root, grade) for grade in ("interpreted", "validated"))
+            assert once_more[:3] == again_more[:3]
+            np.testing.assert_array_equal(once_more[3], again_more[3])
+
+
+def test_a_search_that_is_too_long_to_be_interpreted(monkeypatch):
+    """It is done again by compiled code, and nobody sees where the one ended and the other began."""
+    flow = GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]], U_r=[[1.0, 2.0], [-2.0, 1.0]])
+    found = []
+    for left in (10_000, 5, 0):
+        monkeypatch.setattr(map_enclosure(gt.GRU, 2), "left_to_interpret", left)
+        found.append(flow.fixed_points())
+    assert found[0].n_boxes > 5 and found[0] == found[1] == found[2]
+    # a budget of the user's own that runs out in Python is one that ran out
+    monkeypatch.setattr(map_enclosure(gt.GRU, 2), "left_to_interpret", 5)
+    assert flow.fixed_points(max_boxes=3).status.code == "stopped"
