@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,7 @@ def compile_expressions(
 class SparseBlocks:
     """Several symbolic matrices evaluated together; entries that are identically zero are never computed."""
 
-    def __init__(self, arguments, matrices):
+    def __init__(self, arguments: Iterable[sp.Symbol], matrices: Mapping[str, Any]) -> None:
         self.shapes = {name: m.shape for name, m in matrices.items()}
         self.where, expressions = [], []
         for name, matrix in matrices.items():
@@ -128,7 +128,7 @@ class SparseBlocks:
                         expressions.append(matrix[i, j])
         self._call = compile_expressions(arguments, expressions)
 
-    def __call__(self, *arrays):
+    def __call__(self, *arrays: Any) -> dict[str, dict[tuple[int, int], np.ndarray]]:
         """{name: {(i, j): array}} with only the entries that are not identically zero."""
         out = {name: {} for name in self.shapes}
         for (name, i, j), value in zip(self.where, self._call(*arrays)):
@@ -139,7 +139,7 @@ class SparseBlocks:
 class PolynomialMinors:
     """Compiled coefficients of the bordered minors."""
 
-    def __init__(self, arguments, minors):
+    def __init__(self, arguments: Iterable[sp.Symbol], minors: Mapping[Any, Any]) -> None:
         self.layout, expressions = [], []
         for key, coefficients in minors.items():
             for power, c in enumerate(coefficients):
@@ -149,7 +149,7 @@ class PolynomialMinors:
         self.degree = len(next(iter(minors.values()))) - 1
         self._call = compile_expressions(arguments, expressions)
 
-    def __call__(self, *arrays):
+    def __call__(self, *arrays: Any) -> dict[Any, np.ndarray]:
         shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
         out = {}
         for (key, power), value in zip(self.layout, self._call(*arrays)):
