@@ -247,10 +247,10 @@ def pixel_row(x: np.ndarray, low: float, high: float, resolvent: Function, n_sta
     points, weights = np.polynomial.legendre.leggauss(_SIDE_NODES)
     total = np.zeros(x.size)
     heights = [abs(h) for h in (low, high) if abs(h) > 1e-9 * (high - low)]
-    for Y in heights:
+    for Y, times in zip(*np.unique(heights, return_counts=True)):
         top = x[:, None] + 0.5 * width * points + 1j * Y
         through_top = -resolvent(top).imag @ weights * 0.5 * width
         side = edges[:, None] + 1j * 0.5 * Y * (1.0 + points)
         through_side = resolvent(side).real @ weights * 0.5 * Y
-        total += (through_top + np.diff(through_side)) / (2.0 * np.pi)
+        total += times * (through_top + np.diff(through_side)) / (2.0 * np.pi)
     return np.maximum(total, 0.0) / (width * (high - low)) / n_state

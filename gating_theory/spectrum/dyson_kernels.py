@@ -481,7 +481,8 @@ def _set_slopes_of_terms(terms: Terms, here: slice, slope: np.ndarray, rows_re: 
 def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -> float:
     """What the unknowns' response takes from the density; sets ``response`` (v, 2) to minus their derivatives by lambda.
 
-    The covariance is one step behind the unknowns, whose last step is tiny.
+    The covariance is one step behind the unknowns, whose last step is tiny; so is the mean usage, which equals x at the solution.
+    It is taken rather than x: at the edge their difference is small, and must be that of one and the same place.
     """
     v = u.size
     n = (v + 1) // 2
@@ -493,7 +494,7 @@ def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -
     for i in range(v):
         response[i, 0], response[i, 1] = right[i, 0], right[i, 1]
     for i in range(n):
-        space.cov[i, i] -= u[i]
+        space.cov[i, i] -= space.mean[i]
     if not _eliminate(space.cov, response):
         response[:] = np.nan
     out = 0.0
