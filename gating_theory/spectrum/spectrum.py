@@ -45,6 +45,8 @@ _FEW_LEAK_NODES, _LEAK_NODES = 4, 16
 _FINE_MASS, _COARSEST = 1e-6, 1e-2
 #: Relative accuracy of the resolvent along contours; the largest radius, whose square is a number.
 _CONTOUR, _LARGEST = 1e-8, 1e100
+#: So many discs that cut the axis between leaks share populations of up to three fields: larger ones cost less than more of them.
+_DISCS_AT_ONCE = 4
 #: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
 _AGREED = 0.5
 #: The power of the tolerance that populations of one or two fields are made for.
@@ -540,11 +542,16 @@ class Spectrum:
         return value.reshape(radii.shape) if radii.ndim else float(value[0])
 
     def _masses(self, center, radius, tol):
-        """Masses of discs (D,): those whose rims cut the axis between leaks have populations of their own, that cluster there."""
+        """Masses of discs (D,); a few of those that cut the axis between leaks share populations, which cluster there."""
         value, difference = np.zeros(center.size), np.zeros(center.size)
         rims = Rims(center, radius, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
         cutting = np.array([bool(cuts) and self._law is not None and self._leak_of_one_field for cuts in rims.cuts])
-        groups = [(np.array([disc]), partial(self._clustered, rims.cuts[disc])) for disc in np.flatnonzero(cutting)]
+        groups = []
+        cut = sorted(np.flatnonzero(cutting), key=lambda disc: rims.cuts[disc])
+        at_once = _DISCS_AT_ONCE if self._spread_variables <= 3 else 1
+        for part in (np.sort(cut[i : i + at_once]) for i in range(0, len(cut), at_once)):
+            places = tuple(sorted({x for disc in part for x in rims.cuts[disc]}))
+            groups.append((part, partial(self._clustered, places)))
         if not cutting.all():
             groups.append((np.flatnonzero(~cutting), partial(self._clustered, ())))
         for discs, make in groups:
