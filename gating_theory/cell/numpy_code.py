@@ -130,7 +130,7 @@ class SparseBlocks:
 
     def __call__(self, *arrays: Any) -> dict[str, dict[tuple[int, int], np.ndarray]]:
         """{name: {(i, j): array}} with only the entries that are not identically zero."""
-        out = {name: {} for name in self.shapes}
+        out: dict[str, dict[tuple[int, int], np.ndarray]] = {name: {} for name in self.shapes}
         for (name, i, j), value in zip(self.where, self._call(*arrays)):
             out[name][i, j] = value
         return out
