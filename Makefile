@@ -16,15 +16,16 @@ demo: $(VENV)/.installed
 	$(BIN)/gating-theory validate --out output/demo --jobs 2
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # campaigns that the suite leaves out
 nightly: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m nightly
 
 bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/spine.py
+	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/networks.py
 
 # style and types: of the package, and strictly of a user's script that calls it

@@ -62,7 +62,7 @@ def compute(quick, rng, work):
         "fold": ("a_z", lines["fold:gain.h"].values),
         "eigenvalues": (("eigenvalue", "part"), parts(eigenvalues)),
         "edge": (("point", "part"), parts(padded([joined(spectrum.boundary(384))])[0])),
-        "slower": ("tau", np.array([spectrum.slow_fraction(t) for t in tau])),
+        "slower": ("tau", spectrum.slow_fraction(tau)),
         "slower_measured": ("tau", np.array([np.mean(np.abs(eigenvalues) > np.exp(-1 / t)) for t in tau])),
         "complexity": (("gain", "theory"), np.array(sigma)),
     }

@@ -55,7 +55,7 @@ def _fractions(name, path, value, n, count, seed, taus, tol):
     spectrum = gt.Spectrum(point, tol=min(tol, 1e-3))  # of the averages over sites; the fractions come out better by far than asked
     modulus = np.abs(planted_eigenvalues(point, n, seed, count))
     measured = [[np.mean(m > np.exp(-1.0 / tau)) for tau in taus] for m in modulus]
-    return np.array([spectrum.slow_fraction(tau, tol) for tau in taus]), np.array(measured)
+    return spectrum.slow_fraction(taus, tol), np.array(measured)
 
 
 def draw(data):

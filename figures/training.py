@@ -341,7 +341,7 @@ def _zero_spectrum(kind, gain, bias, lengths):
     from gating_theory.mean_field.fixed_points import zero_state
 
     spectrum = gt.Spectrum(zero_state(ensemble_at(kind, gain, bias)))
-    return [spectrum.abscissa(), *(spectrum.slow_fraction(length, tol=1e-3) for length in lengths)]
+    return [spectrum.abscissa(), *spectrum.slow_fraction(lengths, tol=1e-3)]
 
 
 # --- draw, and say what was found

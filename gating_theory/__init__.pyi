@@ -51,7 +51,7 @@ from .results.store import load as load
 from .results.store import save as save
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
-from .sweeps.quantities import register_quantity as register_quantity
+from .sweeps.registration import register_quantity as register_quantity
 from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import Diagnosis as Diagnosis

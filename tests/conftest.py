@@ -1,4 +1,8 @@
-"""Hypothesis profiles: no deadlines (the machines are shared), the same examples every time in CI."""
+"""What all tests share.
+
+Hypothesis has no deadlines (the machines are shared), and the same examples every time in CI. At the end of a run stand the tests
+that took most processor time, each with what it proves, and the processor time of the whole run.
+"""
 
 import os
 import sys
@@ -23,6 +27,53 @@ def pytest_collection_modifyitems(items):
         folder = item.path.relative_to(_HERE).parts[0]
         if folder in _TOGETHER:
             item.add_marker(pytest.mark.xdist_group(folder))
+
+
+#: How many of the slowest tests are shown, and the seconds below which none is.
+_SHOWN, _NOT_SLOW = 10, 0.5
+#: {test: (seconds of its processor time, what it proves)} of this run; when a test began.
+_taken, _BEGAN = {}, pytest.StashKey()
+
+
+def _processor_time():
+    """Seconds of this process and of those that it started and waited for (on Windows they do not count)."""
+    return sum(os.times()[:4])
+
+
+def _proves(item):
+    """The first line that says it: of the test, of its class, or of its module."""
+    texts = (part.__doc__ for part in (item.function, item.cls, item.module) if part is not None)
+    return next((text.strip().splitlines()[0] for text in texts if text and text.strip()), "")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    item.stash[_BEGAN] = _processor_time()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "teardown":  # what is put into a report comes from the workers to who prints
+        report.taken = _processor_time() - item.stash[_BEGAN], _proves(item)
+    return report
+
+
+def pytest_runtest_logreport(report):
+    if hasattr(report, "taken"):
+        _taken[report.nodeid] = report.taken
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The workers have ended by now, so their time is that of processes waited for."""
+    slowest = sorted(_taken.items(), key=lambda entry: entry[1][0], reverse=True)[:_SHOWN]
+    shown = [(seconds, test, proves) for test, (seconds, proves) in slowest if seconds > _NOT_SLOW]
+    terminalreporter.write_sep("=", f"processor time of the run: {_processor_time():.0f} s")
+    if shown:
+        terminalreporter.write_line("The slowest tests, and what they prove:")
+    for seconds, test, proves in shown:
+        terminalreporter.write_line(f"{seconds:7.1f} s  {test}\n           {proves}")
 
 
 @pytest.fixture(autouse=True)

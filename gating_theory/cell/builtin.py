@@ -1,133 +1,70 @@
-"""The built-in cells, each in about ten lines. z -> 1 (or f -> 1) keeps the old state, as in PyTorch (MGU: f -> 0).
+"""The built-in cells by their names. What they say stands in ``definitions.py``, which is read when somebody asks for symbols.
 
-Gains and biases are keyed by the names of the fields: GRU z, r, h; LSTM f, i, g, o.
+Names, counts and numerical functions of a built-in cell are kept on disk (``derived.py``): a process that calculates with it need
+not import sympy, which takes longer than most calculations.
 """
 
 from __future__ import annotations
 
-import sympy as sp
+from typing import Any
 
 from ..results.encoding import cell_finder
 from ..support.checks import instance
 from .cell import Cell
-from .symbolic import sigma
+from .derived import derived_once
+
+#: Names of the built-in cells.
+BUILTIN = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
+
+#: What a cell is without its symbols.
+_OUTLINE = ("state_names", "field_names", "parameter_names", "message_names", "message_of", "has_closed_form")
+#: What its definition holds beside.
+_SYMBOLS = ("state", "fields", "parameters", "messages", "distinct_messages", "update", "fixed_point", "_closed_form")
 
 
 class Builtin(Cell):
-    """A cell that travels by its name, so that workers share the compiled functions of their own process."""
+    """A cell that is known by its name, also to other processes: workers share the compiled functions of their own process."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        """What is not there yet: read from the disk where no symbols are wanted, from the definition where they are."""
+        if attribute in _OUTLINE:
+            vars(self).update(derived_once(self, "outline", self._outline))
+        elif attribute in _SYMBOLS:
+            vars(self).update({name: getattr(self._defined(), name) for name in _SYMBOLS})
+        else:
+            raise AttributeError(f"cells have no attribute {attribute!r}")
+        return vars(self)[attribute]
+
+    @property
+    def in_words(self) -> str:  # type: ignore[override]
+        """Its name: what that means stands in this chapter, and belongs to its version."""
+        return f"built in: {self.name}"
+
+    def _defined(self):
+        from . import definitions
+
+        return getattr(definitions, self.name)
+
+    def _outline(self):
+        return {name: getattr(self._defined(), name) for name in _OUTLINE}
 
     def __reduce__(self):
         return named, (self.name,)
 
 
-h, c = sp.symbols("h c", real=True)
-y_z, y_r, y_h, y_f, y_i, y_g, y_o = sp.symbols("y_z y_r y_h y_f y_i y_g y_o", real=True)
-z, r, f, i, o = (sigma(y) for y in (y_z, y_r, y_f, y_i, y_o))
-n, g = sp.tanh(y_h), sp.tanh(y_g)
-
-Vanilla = Builtin(name="Vanilla", state=[h], fields=[y_h], messages=[h], update=[n], fixed_point=[n])
-
-GRU = Builtin(
-    name="GRU",
-    state=[h],
-    fields=[y_z, y_r, y_h],
-    messages=[h, h, r * h],
-    update=[z * h + (1 - z) * n],
-    fixed_point=[n],
-)
-
-# the reset gate acts after the matrix product, with a bias of its own inside: cuDNN, PyTorch, Keras
-b_in = sp.Symbol("b_in", real=True)
-GRUResetAfter = Builtin(
-    name="GRUResetAfter",
-    state=[h],
-    fields=[y_z, y_r, y_h],
-    messages=[h, h, h],
-    update=[z * h + (1 - z) * sp.tanh(b_in + r * y_h)],
-    fixed_point=[sp.tanh(b_in + r * y_h)],
-    parameters=[b_in],
-)
-
-MGU = Builtin(  # minimal gated unit: one gate resets and updates
-    name="MGU",
-    state=[h],
-    fields=[y_f, y_h],
-    messages=[h, f * h],
-    update=[(1 - f) * h + f * n],
-    fixed_point=[n],
-)
-
-LiGRU = Builtin(  # its candidate is a ReLU: networks and Jacobians work, a bounded mean field does not exist
-    name="LiGRU",
-    state=[h],
-    fields=[y_z, y_h],
-    messages=[h, h],
-    update=[z * h + (1 - z) * sp.Max(0, y_h)],
-    fixed_point=[sp.Max(0, y_h)],
-)
-
-LiGRUTanh = Builtin(
-    name="LiGRUTanh",
-    state=[h],
-    fields=[y_z, y_h],
-    messages=[h, h],
-    update=[z * h + (1 - z) * n],
-    fixed_point=[n],
-)
-
-
-def _lstm_state(forget, write):
-    new = forget * c + write
-    return {h: o * sp.tanh(new), c: new}
-
-
-LSTM = Builtin(
-    name="LSTM",
-    state=[h, c],
-    fields=[y_f, y_i, y_g, y_o],
-    messages=[h] * 4,
-    update=_lstm_state(f, i * g),
-    fixed_point={h: o * sp.tanh(c), c: i * g / (1 - f)},
-)
-
-CoupledLSTM = Builtin(  # the input gate is 1 - f
-    name="CoupledLSTM",
-    state=[h, c],
-    fields=[y_f, y_g, y_o],
-    messages=[h] * 3,
-    update=_lstm_state(f, (1 - f) * g),
-    fixed_point={h: o * sp.tanh(c), c: g},
-)
-
-# peephole weights let the gates see the memory; a site's fixed point then has no closed form
-p_f, p_i, p_o = sp.symbols("p_f p_i p_o", real=True)
-_peep_f, _peep_i = sigma(y_f + p_f * c), sigma(y_i + p_i * c)
-_memory = _peep_f * c + _peep_i * g
-PeepholeLSTM = Builtin(
-    name="PeepholeLSTM",
-    state=[h, c],
-    fields=[y_f, y_i, y_g, y_o],
-    messages=[h] * 4,
-    update={h: sigma(y_o + p_o * _memory) * sp.tanh(_memory), c: _memory},
-    parameters=[p_f, p_i, p_o],
-)
-
-# the forget gate alone; beta shifts the write gate, 1 - sigma(y_f - beta) (its authors take 1, here 0 unless set)
-beta = sp.Symbol("beta", real=True)
-_write = 1 - sigma(y_f - beta)
-JANET = Builtin(
-    name="JANET",
-    state=[h],
-    fields=[y_f, y_g],
-    messages=[h, h],
-    update=[f * h + _write * g],
-    # _write / (1 - f) without its 0/0 at saturation
-    fixed_point=[(1 + (sp.exp(beta) - 1) * sigma(y_f - beta)) * g],
-    parameters=[beta],
-)
-
-#: Names of the built-in cells, in the order in which they stand above.
-BUILTIN = tuple(name for name, value in list(globals().items()) if isinstance(value, Builtin))
+Vanilla = Builtin("Vanilla")
+GRU = Builtin("GRU")
+GRUResetAfter = Builtin("GRUResetAfter")
+MGU = Builtin("MGU")
+LiGRU = Builtin("LiGRU")
+LiGRUTanh = Builtin("LiGRUTanh")
+LSTM = Builtin("LSTM")
+CoupledLSTM = Builtin("CoupledLSTM")
+PeepholeLSTM = Builtin("PeepholeLSTM")
+JANET = Builtin("JANET")
 
 __all__ = ["BUILTIN", "Builtin", "named", *BUILTIN]
 

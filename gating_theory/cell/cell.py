@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from .compiled import CompiledCell
 
+#: Where functions come from that mean the same in every process.
+_KNOWN = ("sympy.", "gating_theory.")
+
 __all__ = ["Cell", "second_moment"]
 
 #: Sites further out are beyond the reach of finite differences.
@@ -146,8 +149,10 @@ class Cell:
         if fixed_point is not None:
             self.fixed_point = _expressions("fixed_point", fixed_point, self.state, self.state_names, sp)
             self._closed_form = self._resolve_closed_form(set(every))
+        self.has_closed_form = fixed_point is not None
         self.distinct_messages = tuple(dict.fromkeys(self.messages))
         self.message_of = tuple(self.distinct_messages.index(m) for m in self.messages)
+        self.message_names = _message_names(self.distinct_messages, self.fields, self.field_names)
 
     def _resolve_closed_form(self, every):
         table = dict(zip(self.state, self.fixed_point))
@@ -167,24 +172,22 @@ class Cell:
     @property
     def n_state(self) -> int:
         """d, the number of state variables of a unit."""
-        return len(self.state)
+        return len(self.state_names)
 
     @property
     def n_fields(self) -> int:
         """K, the number of fields of a unit."""
-        return len(self.fields)
+        return len(self.field_names)
 
     @property
     def n_messages(self) -> int:
         """The number of distinct messages."""
-        return len(self.distinct_messages)
+        return len(self.message_names)
 
-    @cached_property
-    def message_names(self) -> tuple[str, ...]:
-        """Names of the distinct messages, such as ("h", "r*h") for the GRU."""
-        from .symbolic import message_label
-
-        return tuple(message_label(m, self.fields, self.field_names) for m in self.distinct_messages)
+    @property
+    def n_parameters(self) -> int:
+        """P, the number of site parameters of a unit."""
+        return len(self.parameter_names)
 
     @property
     def closed_form(self) -> dict[sp.Symbol, sp.Expr] | None:
@@ -275,8 +278,8 @@ class Cell:
         c = self.compiled
         s = scale * rng.standard_normal((self.n_state, n_points))
         y = scale * rng.standard_normal((self.n_fields, n_points))
-        p = scale * rng.standard_normal((len(self.parameters), n_points))
-        if self.fixed_point is not None:
+        p = scale * rng.standard_normal((self.n_parameters, n_points))
+        if self.has_closed_form:
             c.fixed_state(y, p)  # checks it against the update when it is first compiled
         blocks = c.blocks(s, y, p)
 
@@ -331,14 +334,31 @@ class Cell:
 
         return f"$$ {to_latex(self, derivatives=False)} $$"
 
+    @cached_property
+    def in_words(self) -> str | None:
+        """The definition in words that mean the same in every process; None where it holds functions from elsewhere."""
+        import sympy as sp
+
+        if type(self) is not Cell:  # whoever extends it may derive other things
+            return None
+        parts = []
+        for group in (self.state, self.fields, self.parameters, self.messages, self.update, self.fixed_point or ()):
+            nodes = (node for expression in group for node in sp.preorder_traversal(expression))
+            if not all(f"{type(node).__module__}.".startswith(_KNOWN) for node in nodes):
+                return None
+            parts.append([sp.srepr(expression) for expression in group])
+        return repr((self.has_closed_form, parts))
+
     def _definition(self):
         return (self.name, self.state, self.field_names, self.fields, self.messages, self.update, self.fixed_point, self.parameters)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cell) and self._definition() == other._definition()
+        if not isinstance(other, Cell) or hash(self) != hash(other):
+            return False
+        return self is other or self._definition() == other._definition()
 
     def __hash__(self) -> int:
-        return hash(self._definition())
+        return hash((self.name, self.state_names, self.field_names, self.message_names, self.parameter_names))
 
     def __reduce__(self):
         name, state, names, fields, messages, update, fixed_point, parameters = self._definition()
@@ -357,6 +377,13 @@ def _rebuild(name, state, fields, messages, update, fixed_point, parameters):
         name=name, state=state, fields=fields, messages=messages, update=update, fixed_point=fixed_point, parameters=parameters
     )
     return _arrived.setdefault(cell, cell)
+
+
+def _message_names(messages, fields, names):
+    """Names of messages, such as ("h", "r*h") for the GRU."""
+    from .symbolic import message_label
+
+    return tuple(message_label(m, fields, names) for m in messages)
 
 
 def _symbols(argument, value, sp, empty=False):

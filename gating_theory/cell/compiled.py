@@ -7,118 +7,64 @@ functions take sequences of arrays as well as stacked ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
-from . import symbolic
+from .derived import derived, derived_once
+from .numpy_code import PolynomialMinors, SparseBlocks, compile_expressions
 from .probes import ROUNDING, Shapes, of_any_size
 
 if TYPE_CHECKING:
     import sympy as sp
 
-    from .symbolic import AnyCell
+    from .symbolic import AnyCell, Minor
 
 #: Errors of states that are solved for, where they are large.
 _SOLVED = 1e-10
 #: Fields of any size at which functions are tried for evenness.
 _EVEN_PROBES = 200
 
-__all__ = ["CompiledCell", "complex_sech2", "complex_sigma", "sech2"]
+__all__ = ["CompiledCell", "Factor", "Nest"]
 
 
-def sech2(x: np.ndarray) -> np.ndarray:
-    """1/cosh(x)^2 without overflow."""
-    e = np.exp(-2.0 * np.abs(x))
-    return 4.0 * e / (1.0 + e) ** 2
+@dataclass(frozen=True)
+class Nest:
+    """A factor as outer * inner(through, variable): its average over the variable is a function of one number.
 
-
-def complex_sigma(x: np.ndarray) -> np.ndarray:
-    """1/(1 + exp(-x)) of complex numbers without overflow: scipy's expit knows real ones only."""
-    e = np.exp(np.where(x.real < 0, x, -x))
-    return np.where(x.real < 0, e, 1.0) / (1.0 + e)
-
-
-def complex_sech2(x: np.ndarray) -> np.ndarray:
-    """1/cosh(x)^2 of complex numbers without overflow."""
-    e = np.exp(-2.0 * np.where(x.real < 0, -x, x))
-    return 4.0 * e / (1.0 + e) ** 2
-
-
-def _numpy_functions(analytic):
-    from scipy.special import expit
-
-    if analytic:  # scipy's expit knows real arguments only
-        return {"sigma": complex_sigma, "sech2": complex_sech2}
-    return {"sigma": expit, "sech2": sech2}
-
-
-def _no_derivative(*arrays: Any) -> list[Any]:
-    raise CapabilityError(
-        "a function of the cell jumps (sign, Heaviside): it has no derivative there, which Jacobians, spectra and complexity need; "
-        "a steep tanh has one"
-    )
-
-
-def compile_expressions(
-    arguments: Iterable[sp.Symbol], expressions: Iterable[Any], analytic: bool = False
-) -> Callable[..., list[Any]]:
-    """A function of the arguments that returns the list of values; overflow in an intermediate goes to its limit.
-
-    With ``analytic`` the arguments may be complex. Derivatives of jumps cannot be evaluated: CapabilityError when it is tried.
+    ``outer`` and ``through`` are functions of (state, fields, parameters) that do not depend on the variable.
     """
-    import sympy as sp
 
-    stable = [symbolic.stable_form(sp.sympify(e)) for e in expressions]
-    if any(e.has(sp.DiracDelta) for e in stable):
-        return _no_derivative
-    raw = sp.lambdify(list(arguments), stable, modules=[_numpy_functions(analytic), "scipy", "numpy"], cse=True)
-
-    def call(*arrays: Any) -> list[Any]:
-        with np.errstate(over="ignore", under="ignore"):
-            return raw(*arrays)
-
-    return call
+    variable: int
+    outer: Callable[..., list[Any]]
+    inner: Callable[..., list[Any]]
+    through: Callable[..., list[Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Factor:
-    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in."""
+    """One factor of an average: a compiled function of (state, fields, parameters), its variables, those it is even in.
 
-    function: Callable[..., Any]
-    variables: tuple[int, ...]
-    even: frozenset[int]
+    ``nests``: the ways in which it is one, of factors of three variables or more. All else follows from the code.
+    """
+
+    code: Callable[..., list[Any]]
+    variables: tuple[int, ...] = field(compare=False)
+    even: frozenset[int] = field(compare=False)
+    nests: tuple[Nest, ...] = field(compare=False, default=())
+
+    def function(self, *arrays: Any) -> Any:
+        """Its values."""
+        return self.code(*arrays)[0]
 
 
 #: A sum of products of factors.
 Products = list[list[Factor]]
-
-
-class SparseBlocks:
-    """Several symbolic matrices evaluated together; entries that are identically zero are never computed."""
-
-    def __init__(self, arguments, matrices):
-        self.shapes = {name: m.shape for name, m in matrices.items()}
-        self.where, expressions = [], []
-        for name, matrix in matrices.items():
-            for i in range(matrix.shape[0]):
-                for j in range(matrix.shape[1]):
-                    if matrix[i, j] != 0:
-                        self.where.append((name, i, j))
-                        expressions.append(matrix[i, j])
-        self._call = compile_expressions(arguments, expressions) if expressions else lambda *a: []
-
-    def __call__(self, *arrays):
-        """{name: {(i, j): array}} with only the entries that are not identically zero."""
-        out = {name: {} for name in self.shapes}
-        for (name, i, j), value in zip(self.where, self._call(*arrays)):
-            out[name][i, j] = value
-        return out
 
 
 class CompiledCell:
@@ -126,22 +72,25 @@ class CompiledCell:
 
     def __init__(self, cell: AnyCell) -> None:
         self.cell = cell
-        self._arguments = [*cell.state, *cell.fields, *cell.parameters]
         self._factors: dict[sp.Expr, Factor] = {}
         self._zero_averages: dict[tuple[bytes, bytes], dict] = {}
 
+    @property
+    def _arguments(self):
+        return [*self.cell.state, *self.cell.fields, *self.cell.parameters]
+
     # --- the cell itself
 
-    @cached_property
+    @derived
     def _update(self):
         return compile_expressions(self._arguments, self.cell.update)
 
-    @cached_property
+    @derived
     def _messages(self):
         # one function per field, because a message may need the fields before it
         return [compile_expressions(self._arguments, [m]) for m in self.cell.messages]
 
-    @cached_property
+    @derived
     def _distinct(self):
         return compile_expressions(self._arguments, self.cell.distinct_messages)
 
@@ -152,7 +101,7 @@ class CompiledCell:
         """F(s, y): the next state, list of d arrays."""
         return self._update(*self._pack(state, fields, parameters))
 
-    @cached_property
+    @derived
     def _rate(self):
         return compile_expressions(self._arguments, self.cell.rate)
 
@@ -168,7 +117,7 @@ class CompiledCell:
         """The n distinct messages, list of arrays."""
         return self._distinct(*self._pack(state, fields, parameters))
 
-    @cached_property
+    @derived
     def _blocks(self):
         cell = self.cell
         return SparseBlocks(self._arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
@@ -179,15 +128,15 @@ class CompiledCell:
 
     # --- a site's fixed point
 
-    @cached_property
+    @derived
     def _closed_form(self):
         table = self.cell.closed_form
         arguments = [*self.cell.fields, *self.cell.parameters]
         call = compile_expressions(arguments, [table[s] for s in self.cell.state])
         # whoever wrote the cell claims that this is its fixed point: check that before it is used
         rng = np.random.default_rng(0)
-        y = rng.normal(size=(len(self.cell.fields), 50))
-        p = rng.normal(scale=0.3, size=(len(self.cell.parameters), 50))
+        y = rng.normal(size=(self.cell.n_fields, 50))
+        p = rng.normal(scale=0.3, size=(self.cell.n_parameters, 50))
         s = [np.broadcast_to(v, 50) for v in call(*y, *p)]
         again = self.update(s, y, p)
         error = max(float(np.max(np.abs(a - b))) for a, b in zip(s, again))
@@ -203,7 +152,7 @@ class CompiledCell:
         Without a closed form the update is iterated from s = 0 and polished by Newton, so that a site with several
         fixed points takes the one reached from zero. Raises ConvergenceError where a site has none.
         """
-        if self.cell.closed_form is not None:
+        if self.cell.has_closed_form:
             return list(self._closed_form(*fields, *parameters))
         state, bad = self._solve_sites(fields, parameters)
         if bad.any():
@@ -268,15 +217,16 @@ class CompiledCell:
 
         It is measured from the messages; along a variable that they do not feel, from the leak dF/ds.
         """
-        noise = ROUNDING if self.cell.closed_form is not None else _SOLVED
-        return Shapes([self._probe_messages, self._probe_leak], self.cell.n_fields, len(self.cell.parameters), noise)
+        noise = ROUNDING if self.cell.has_closed_form else _SOLVED
+        functions = [self._probe_messages, self._probe_leak]
+        return Shapes(functions, self.cell.n_fields, self.cell.n_parameters, noise, partial(derived_once, self.cell))
 
     @property
     def bounded(self) -> bool:
         """Whether all messages stay bounded at site fixed points, as the mean field needs."""
         return self.shapes.bounded
 
-    @cached_property
+    @derived
     def _direct_messages(self):
         """The messages as functions of fields and parameters alone: half the time of going through the state."""
         _ = self._closed_form  # it is checked there
@@ -284,18 +234,18 @@ class CompiledCell:
         return compile_expressions([*self.cell.fields, *self.cell.parameters], messages)
 
     def _probe_messages(self, variables):
-        if self.cell.closed_form is not None:
+        if self.cell.has_closed_form:
             return _stacked(self._direct_messages(*variables), variables)
         return self._at_solved_sites(variables, self.messages)
 
-    @cached_property
+    @derived
     def _leak(self):
         """dF/ds alone: the other site derivatives of a cell with steps do not exist as numbers."""
         return compile_expressions(self._arguments, [e for e in self.cell.F_s if e != 0])
 
     def _probe_leak(self, variables):
         K = self.cell.n_fields
-        if self.cell.closed_form is not None:
+        if self.cell.has_closed_form:
             state = self.fixed_state(variables[:K], variables[K:])
             return _stacked(self._leak(*state, *variables), variables)
         return self._at_solved_sites(variables, lambda *a: self._leak(*self._pack(*a)))
@@ -309,11 +259,13 @@ class CompiledCell:
 
     # --- minors of the transfer matrix
 
-    @cached_property
+    @derived
     def _minors(self):
-        return {center: _PolynomialMinors(self._arguments, symbolic.bordered_minors(self.cell, center)) for center in (0, 1)}
+        from . import symbolic
 
-    def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[symbolic.Minor, np.ndarray]:
+        return {center: PolynomialMinors(self._arguments, symbolic.bordered_minors(self.cell, center)) for center in (0, 1)}
+
+    def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[Minor, np.ndarray]:
         """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
         return self._minors[center](*self._pack(state, fields, parameters))
 
@@ -322,12 +274,12 @@ class CompiledCell:
         """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
         return self.edge_factors[0][1][0][1]
 
-    @cached_property
+    @derived
     def even_variables(self) -> frozenset[int]:
         """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
-        if self.cell.closed_form is None:
+        if not self.cell.has_closed_form:
             return frozenset()
-        K, P = self.cell.n_fields, len(self.cell.parameters)
+        K, P = self.cell.n_fields, self.cell.n_parameters
         values = of_any_size(K + P, _EVEN_PROBES)
         values[K:] = np.random.default_rng(0).normal(size=(P, _EVEN_PROBES))
 
@@ -346,9 +298,11 @@ class CompiledCell:
 
     # --- the response of a site's fixed point to its fields
 
-    @cached_property
+    @derived
     def _response(self):
-        if self.cell.closed_form is None:
+        from . import symbolic
+
+        if not self.cell.has_closed_form:
             return None
         messages, W = symbolic.response(self.cell)
         arguments = [*self.cell.fields, *self.cell.parameters]
@@ -378,7 +332,7 @@ class CompiledCell:
         cell = self.cell
         table = {y: frozenset([k]) for k, y in enumerate(cell.fields)}
         table.update({p: frozenset([cell.n_fields + j]) for j, p in enumerate(cell.parameters)})
-        if cell.closed_form is not None:
+        if cell.has_closed_form:
             states = {s: frozenset().union(*(table[v] for v in e.free_symbols)) for s, e in cell.closed_form.items()}
         else:
             states = {s: frozenset() for s in cell.state}
@@ -387,16 +341,18 @@ class CompiledCell:
                 states = {s: frozenset().union(*(both[v] for v in e.free_symbols)) for s, e in zip(cell.state, cell.update)}
         return {**table, **states}
 
-    def factorise(self, expression: sp.Expr) -> Products:
-        """The expression at a fixed point as a sum of products of independent factors, compiled.
+    def factorise(self, expression: sp.Expr, apart: frozenset[int] = frozenset()) -> Products:
+        """The expression at a fixed point as a sum of products of independent factors, compiled; ``apart`` as in ``separate``.
 
         Returns a list of products, each a list of :class:`Factor`.
         """
+        from . import symbolic
+
         expression = symbolic.stable_form(expression)
-        if self.cell.closed_form is not None:
+        if self.cell.has_closed_form:
             expression = symbolic.stable_form(expression.xreplace(self.cell.closed_form))
         out = []
-        for groups in symbolic.separate(expression, self.dependence):
+        for groups in symbolic.separate(expression, self.dependence, apart):
             out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
         return out
 
@@ -408,7 +364,7 @@ class CompiledCell:
     def _compile_factor(self, expression, variables):
         call = compile_expressions(self._arguments, [expression])
         even = frozenset()
-        if self.cell.closed_form is not None and variables:
+        if self.cell.has_closed_form and variables:
             values = of_any_size(len(self._arguments), _EVEN_PROBES)
             offset = self.cell.n_state
             with np.errstate(all="ignore"):
@@ -418,9 +374,24 @@ class CompiledCell:
                     flipped[offset + v] *= -1.0
                     if np.allclose(call(*flipped)[0], reference, rtol=1e-13, atol=0, equal_nan=True):
                         even |= {v}
-        return Factor(lambda *a: call(*a)[0], variables, even)
+        return Factor(call, variables, even, self._nests(expression, variables))
 
-    @cached_property
+    def _nests(self, expression, variables):
+        """The ways in which an expression of three variables or more is nested."""
+        from . import symbolic
+
+        out = []
+        for v in variables if len(variables) > 2 and self.cell.has_closed_form else ():
+            symbol = self._arguments[self.cell.n_state + v]
+            parts = symbolic.nested(expression, symbol)
+            if parts is not None:
+                outer, inner, through = parts
+                inner = compile_expressions([symbolic.THROUGH, symbol], [inner])
+                outer, through = (compile_expressions(self._arguments, [e]) for e in (outer, through))
+                out.append(Nest(v, outer, inner, through))
+        return tuple(out)
+
+    @derived
     def moment_factors(self) -> list[Products]:
         """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
         return [self.factorise(m**2) for m in self.cell.distinct_messages]
@@ -432,7 +403,7 @@ class CompiledCell:
             self._zero_averages.clear()
         return self._zero_averages.setdefault(key, {})
 
-    @cached_property
+    @derived
     def smooth(self) -> bool:
         """Whether the messages at a site's fixed point have derivatives of every order: no Max, Abs, sign or piecewise parts."""
         import sympy as sp
@@ -441,16 +412,18 @@ class CompiledCell:
         table = self.cell.closed_form or {}
         return not any(m.xreplace(table).has(*kinks) for m in self.cell.distinct_messages)
 
-    @cached_property
+    @derived
     def expansion(self) -> tuple[list[list[Products]], list[list[list[Products]]]]:
         """Factorised coefficients (linear, quadratic) of the moments at the zero state [T5]."""
+        from . import symbolic
+
         require_closed_form(self.cell, "the small-moment expansion")
         A, B = symbolic.small_moment_expansion(self.cell)
         linear = [[self.factorise(e) for e in row] for row in A]
         quadratic = [[[self.factorise(e) for e in row] for row in block] for block in B]
         return linear, quadratic
 
-    @cached_property
+    @derived
     def edge_factors(self) -> tuple[dict[int, tuple], dict[tuple[int, int], Products]]:
         """(resonant, constant): the squares |W_kl(lambda)|^2 at a fixed point, factorised [T3].
 
@@ -459,6 +432,8 @@ class CompiledCell:
         average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly
         and not through its state.
         """
+        from . import symbolic
+
         resonant, constant = {}, {}
         for center in (0, 1):
             minors = symbolic.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
@@ -479,12 +454,12 @@ class CompiledCell:
                     for j in range(i, len(q)):
                         value = q[i] * q[j]
                         if value != 0:
-                            pairs[i, j] = self.factorise(value)
+                            pairs[i, j] = self.factorise(value, frozenset(where))
                 entries[k, l] = pairs
             resonant[center] = ((call, tuple(sorted(where))), entries)
         return resonant, constant
 
-    @cached_property
+    @derived
     def analytic_leak(self) -> dict[int, Callable[[np.ndarray], list[Any]]] | None:
         """det(lambda - F_s) at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
 
@@ -494,7 +469,9 @@ class CompiledCell:
         """
         import sympy as sp
 
-        if len(self.pole_variables) != 1 or self.cell.closed_form is None:
+        from . import symbolic
+
+        if len(self.pole_variables) != 1 or not self.cell.has_closed_form:
             return None
         (v,) = self.pole_variables
         symbol = [*self.cell.fields, *self.cell.parameters][v]
@@ -504,9 +481,11 @@ class CompiledCell:
             out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
         return out
 
-    @cached_property
+    @derived
     def outlier_factors(self) -> dict[tuple[int, int], list[tuple[Products, Products] | None]]:
         """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
+        from . import symbolic
+
         minors = symbolic.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
         minors.pop(((), ()))
         out = {}
@@ -525,32 +504,9 @@ def _stacked(values, like):
     return out
 
 
-class _PolynomialMinors:
-    """Compiled coefficients of the bordered minors."""
-
-    def __init__(self, arguments, minors):
-        self.layout, expressions = [], []
-        for key, coefficients in minors.items():
-            for power, c in enumerate(coefficients):
-                if c != 0:
-                    self.layout.append((key, power))
-                    expressions.append(c)
-        self.degree = len(next(iter(minors.values()))) - 1
-        self._call = compile_expressions(arguments, expressions)
-
-    def __call__(self, *arrays):
-        shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
-        out = {}
-        for (key, power), value in zip(self.layout, self._call(*arrays)):
-            if key not in out:
-                out[key] = np.zeros((self.degree + 1, *shape))
-            out[key][power] = value
-        return out
-
-
 def require_closed_form(cell, what):
     """Refuse, saying what is missing, where a calculator needs the closed form of a site's fixed point."""
-    if cell.closed_form is None:
+    if not cell.has_closed_form:
         raise CapabilityError(
             f"cell {cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
         )

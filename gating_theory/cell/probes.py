@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -119,6 +120,8 @@ class Shapes:
         state. A variable's shape is that of the first of them that depends on it.
     n_fields, n_parameters : int, V = n_fields + n_parameters
     noise : float, errors of the functions' values, in units of the largest
+    once : callable(what, make), optional
+        Returns what ``make()`` returns, or what it returned when it was called for the same ``what`` before.
     """
 
     def __init__(
@@ -127,8 +130,9 @@ class Shapes:
         n_fields: int,
         n_parameters: int,
         noise: float = ROUNDING,
+        once: Callable[[str, Callable[[], Any]], Any] = lambda what, make: make(),
     ) -> None:
-        self._functions, self._k, self._p, self._noise = functions, n_fields, n_parameters, noise
+        self._functions, self._k, self._p, self._noise, self._once = functions, n_fields, n_parameters, noise, once
         self._known: dict[int, Shape] = {}
 
     def __len__(self) -> int:
@@ -138,10 +142,13 @@ class Shapes:
         if not 0 <= v < len(self):
             raise IndexError(f"there are {len(self)} variables, got {v}")
         if v not in self._known:
-            others = self._others(v)
-            shapes = (measure(self._rows(v, others, f), others.shape[1], self._noise) for f in self._functions)
-            self._known[v] = next((shape for shape in shapes if shape.strip < np.inf), Shape())
+            self._known[v] = self._once(f"shape {v}", lambda: self._measured(v))
         return self._known[v]
+
+    def _measured(self, v):
+        others = self._others(v)
+        shapes = (measure(self._rows(v, others, f), others.shape[1], self._noise) for f in self._functions)
+        return next((shape for shape in shapes if shape.strip < np.inf), Shape())
 
     def narrowed(self, part: float) -> Shapes | NarrowedShapes:
         """The shapes of functions that are analytic in this part of each strip only."""
@@ -189,6 +196,9 @@ class Shapes:
     @cached_property
     def bounded(self) -> bool:
         """Whether the first of the functions stay bounded however large the fields: their largest values far out stop growing."""
+        return self._once("bounded", self._stay_bounded)
+
+    def _stay_bounded(self):
         rng = np.random.default_rng(0)
         unit = (
             _signs(rng, len(self), _DIRECTIONS) * 10.0 ** -rng.uniform(0.0, 2.0, (len(self), _DIRECTIONS)) * self._lengths[:, None]

@@ -25,6 +25,8 @@ __all__ = [
     "response",
     "small_moment_expansion",
     "stable_form",
+    "THROUGH",
+    "nested",
     "separate",
     "to_latex",
     "to_text",
@@ -209,18 +211,24 @@ def _relaxation(difference, state):
     return stable_form(whole)
 
 
-def separate(expression: sp.Expr, dependence: Mapping[sp.Symbol, frozenset[int]]) -> list[list[tuple[sp.Expr, frozenset[int]]]]:
+def separate(
+    expression: sp.Expr, dependence: Mapping[sp.Symbol, frozenset[int]], apart: frozenset[int] = frozenset()
+) -> list[list[tuple[sp.Expr, frozenset[int]]]]:
     """Split an expression into a sum of products of factors that depend on disjoint sets of random variables.
 
     ``dependence`` maps symbols to frozensets of random variables. Returns a list (the sum) of lists (the
     product) of ``(factor, frozenset)``. Gaussian fields are independent, so each factor is averaged on its own,
-    over its own few dimensions.
+    over its own few dimensions. What depends on variables of ``apart`` alone, over which nobody averages, is a factor of its own.
     """
     terms = []
     for term in sp.Add.make_args(expression):
         groups: list[tuple[sp.Expr, frozenset[int]]] = []
+        alone: list[tuple[sp.Expr, frozenset[int]]] = []
         for factor in sp.Mul.make_args(term):
             touched = frozenset().union(*(dependence[s] for s in factor.free_symbols if s in dependence))
+            if touched and touched <= apart:
+                alone.append((factor, touched))
+                continue
             merged, kept = factor, []
             for other, where in groups:
                 if where & touched or not (where or touched):
@@ -228,8 +236,44 @@ def separate(expression: sp.Expr, dependence: Mapping[sp.Symbol, frozenset[int]]
                 else:
                     kept.append((other, where))
             groups = kept + [(merged, touched)]
+        if alone:
+            groups.append((sp.Mul(*(f for f, _ in alone)), frozenset().union(*(where for _, where in alone))))
         terms.append(groups)
     return terms
+
+
+#: What stands for everything else in the inner part of a nested expression.
+THROUGH = sp.Symbol("through", real=True)
+
+
+def nested(expression: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Expr, sp.Expr] | None:
+    """(outer, inner, through) with expression = outer * inner(THROUGH = through), of which inner alone depends on the symbol.
+
+    The c = i g / (1 - f) of an LSTM depends on y_i and y_f through i / (1 - f): an average over y_g is a function of that
+    one number. None where the others enter in more than one way.
+    """
+    inside, outer = expression.as_independent(symbol, as_Add=False)[::-1]
+    found: set[sp.Expr] = set()
+
+    def shortened(node):
+        if not node.has(symbol):
+            if node.is_number:
+                return node
+            found.add(node)
+            return THROUGH
+        if not (node.is_Add or node.is_Mul):
+            return node if node.is_Symbol else node.func(*(shortened(a) for a in node.args))
+        number, rest = sp.sympify(node.func.identity), []
+        for a in node.args:
+            if a.is_number:
+                number = node.func(number, a)
+            elif not a.has(symbol):
+                rest.append(a)
+        own = [shortened(a) for a in node.args if a.has(symbol)]
+        return node.func(number, *([shortened(node.func(*rest))] if rest else []), *own)
+
+    inner = shortened(inside)
+    return (outer, inner, found.pop()) if len(found) == 1 else None
 
 
 def response(cell: AnyCell) -> tuple[list[sp.Expr], sp.Matrix]:

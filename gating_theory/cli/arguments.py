@@ -36,6 +36,20 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+class _Command(_Parser):
+    """The parser of one command: ``describe(parser)`` enters its arguments once the command is asked for, and not before."""
+
+    def __init__(self, describe, **options):
+        super().__init__(**options)
+        self._describe = describe
+
+    def parse_known_args(self, args=None, namespace=None):
+        describe, self._describe = self._describe, None
+        if describe is not None:
+            describe(self)
+        return super().parse_known_args(args, namespace)
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line: what it gives has a ``run(options)``, which imports the command and returns its exit code."""
     from ..version import __version__
@@ -47,18 +61,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"gating-theory {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    for add in (_spectrum, _phase_diagram, _derive, _validate, _figures, _diagnose, _portrait):
-        add(commands)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Command)
+    for name, (describe, words) in _COMMANDS.items():
+        commands.add_parser(name, help=words, describe=describe).set_defaults(run=_run_of(name))
     return top
 
 
-def _run_of(name):
-    """``run`` of a module of this folder, which is imported only then."""
+def _run_of(command):
+    """``run`` of the command's module in this folder, which is imported only then."""
 
     def run(options: argparse.Namespace) -> int:
-        return import_module(f".{name}", __package__).run(options)
+        return import_module(f".{command.replace('-', '_')}", __package__).run(options)
 
     return run
 
@@ -66,21 +79,18 @@ def _run_of(name):
 # --- the commands
 
 
-def _spectrum(commands):
-    p = commands.add_parser("spectrum", help="fixed points of an ensemble and the spectra there")
+def _spectrum(p):
     _ensemble_arguments(p)
     p.add_argument("--tau", type=positive, default=100.0, help="timescale of the slow fraction, in steps (default 100)")
     p.add_argument("--n-units", type=whole(1), metavar="N", help="also sample a network of N units at the largest solution")
     p.add_argument("--seed", type=whole(0), default=0, help="seed of the sampled network (default 0)")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write spectrum.json and pictures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("spectrum"))
 
 
-def _phase_diagram(commands):
+def _phase_diagram(p):
     from ..sweeps.quantities import forms, names
 
-    p = commands.add_parser("phase-diagram", help="solutions, spectra and critical lines over a grid")
     _ensemble_arguments(p)
     p.add_argument("--axis", action="append", required=True, metavar="PATH=LOW:HIGH:N", help="or PATH=V1,V2,...; one or more times")
     p.add_argument(
@@ -98,21 +108,19 @@ def _phase_diagram(commands):
     p.add_argument("--journal", type=Path, metavar="FILE", help="keep finished points in FILE; a killed run goes on from it")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write phase_diagram.nc and, for two axes, pictures")
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("phase_diagram"))
 
 
-def _derive(commands):
-    p = commands.add_parser("derive", help="derivations from the symbolic cells, proved")
+def _derive(p):
     p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
     p.add_argument("--list", action="store_true", help="print the names of all statements")
-    p.add_argument("--cell", metavar="CELL", help=f"print definition and derivatives of a cell as LaTeX instead: {_CELL}")
+    p.add_argument(
+        "--cell", type=_cell_name, metavar="CELL", help=f"print definition and derivatives of a cell as LaTeX instead: {_CELL}"
+    )
     p.add_argument("--out", type=Path, metavar="FILE", help="write to this file")
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("derive"))
 
 
-def _validate(commands):
-    p = commands.add_parser("validate", help="theory against freshly sampled networks")
+def _validate(p):
     p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
     _ensemble_arguments(p, None, "compare the zero state and the largest fixed point of this cell instead")
     p.add_argument(
@@ -124,11 +132,9 @@ def _validate(commands):
     p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write tables, phase diagrams and figures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("validate"))
 
 
-def _figures(commands):
-    p = commands.add_parser("figures", help="the figures: computed, saved with their data, drawn")
+def _figures(p):
     p.add_argument("names", nargs="*", metavar="NAME", help="default all; --list prints them")
     p.add_argument("--list", action="store_true", help="print the names of all figures")
     size = p.add_mutually_exclusive_group()
@@ -137,11 +143,9 @@ def _figures(commands):
     p.add_argument("--seed", type=whole(0), default=0, help="default 0")
     p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
     p.add_argument("--out", type=new_directory, default=Path("output/figures"), metavar="DIR", help="default output/figures")
-    p.set_defaults(run=_run_of("figures"))
 
 
-def _diagnose(commands):
-    p = commands.add_parser("diagnose", help="timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN")
+def _diagnose(p):
     p.add_argument(
         "checkpoint", type=existing_file, metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save"
     )
@@ -169,11 +173,9 @@ def _diagnose(commands):
         help="write diagnosis.nc (for gt.load), .json, .txt and .png into this directory",
     )
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("diagnose"))
 
 
-def _portrait(commands):
-    p = commands.add_parser("portrait", help="all a small flow can do: fixed points, cycles, attractors, its phase portrait")
+def _portrait(p):
     p.add_argument(
         "file",
         type=existing_file,
@@ -186,7 +188,18 @@ def _portrait(commands):
     p.add_argument("--basins", action="store_true", help="draw basins of attraction too")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write portrait.png, portrait.txt, points.json, flow.json here")
     p.add_argument("--json", action="store_true", help="print JSON")
-    p.set_defaults(run=_run_of("portrait"))
+
+
+#: {command: (what enters its arguments, what it does in words)}
+_COMMANDS = {
+    "spectrum": (_spectrum, "fixed points of an ensemble and the spectra there"),
+    "phase-diagram": (_phase_diagram, "solutions, spectra and critical lines over a grid"),
+    "derive": (_derive, "derivations from the symbolic cells, proved"),
+    "validate": (_validate, "theory against freshly sampled networks"),
+    "figures": (_figures, "the figures: computed, saved with their data, drawn"),
+    "diagnose": (_diagnose, "timescales, stability and gradients of a saved PyTorch GRU, LSTM or RNN"),
+    "portrait": (_portrait, "all a small flow can do: fixed points, cycles, attractors, its phase portrait"),
+}
 
 
 # --- from texts
@@ -226,6 +239,20 @@ def existing_file(text: str) -> Path:
     return path
 
 
+def _cell_name(text):
+    """An argparse type: what ``cell_of`` takes. A missing file is missed here, as by ``existing_file``."""
+    path = _file_of(text)
+    if path is not None:
+        existing_file(path)
+    return text
+
+
+def _file_of(text):
+    """The file in "FILE.py:NAME"; None where the text has another form."""
+    path, colon, _ = text.rpartition(":")
+    return path if colon and path.endswith(".py") else None
+
+
 def new_directory(text: str) -> Path:
     """An argparse type: a directory to write into, which is made once there is something to write."""
     path = Path(text)
@@ -243,7 +270,7 @@ _CELL = "a built-in cell, or FILE.py:NAME, a Cell of your own; the file is run"
 
 def _ensemble_arguments(parser, default="GRU", words=_CELL):
     text = f"{_CELL} (default {default})" if default else f"{words}: {_CELL}"
-    parser.add_argument("--cell", default=default, metavar="CELL", help=text)
+    parser.add_argument("--cell", type=_cell_name, default=default, metavar="CELL", help=text)
     for name, kind in KINDS.items():
         text = f"{kind.words.format('NAME')}: one number for all, or NAME=NUMBER pairs (default {kind.default:g})"
         parser.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="VALUE", help=text)
@@ -284,8 +311,9 @@ def cell_of(text: str) -> Cell:
     from ..cell import builtin
     from ..cell.cell import Cell
 
-    path, colon, name = text.rpartition(":")
-    if colon and path.endswith(".py"):
+    path = _file_of(text)
+    if path is not None:
+        name = text.rpartition(":")[2]
         cell = _names_in(Path(path)).get(name)
         if not isinstance(cell, Cell):
             raise ValueError(f"--cell: {path} must define a Cell called {name}, got {cell!r}")

@@ -22,26 +22,17 @@ from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, real
+from .codes import CODES
 from .functional import ComplexityFunctional, Point
 from .newton import Newton, Settled
 from .ridge import Ridge
 from .saddles import LEAST_RATE, Saddle, find_saddles, mean_field_saddles
 
-__all__ = ["CODES", "Complexity", "complexity"]
+__all__ = ["Complexity", "complexity"]
 
 _METHODS = ("annealed", "mean_field")
 #: Default tolerances of a rate: where the site integral runs over up to two variables, and over more.
 _TOL, _LOOSE_TOL = 1e-10, 1e-7
-#: {code of a status: whether the value can be relied on}, in the order in which datasets number them.
-CODES: dict[str, bool] = {
-    "converged": True,
-    "not_positive": True,
-    "no_saddle": True,
-    "undecided": False,
-    "inaccurate": False,
-    "incomplete": False,
-    "unbounded": False,
-}
 #: A second moment that is as good as none, over the largest one; a loop's strength that is 1 to rounding.
 _NO_AMPLITUDE, _MARGINAL = 1e-30, 1e-12
 #: The population of ``Complexity.sites``: its tolerance, and sites at most.

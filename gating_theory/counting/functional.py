@@ -164,7 +164,7 @@ class ComplexityFunctional:
         std = np.concatenate([np.full(self.K, _NEAR), self.parameter_std])[:, None]
         offsets = std * rng.standard_normal((self.means.size, 2 * _PROBES))
         # far out what cancels identically is lost in rounding, unless a closed form has cancelled it beforehand
-        offsets[: self.K, _PROBES:] = scattered(self.K, _PROBES, rng, _NEAR if self.cell.closed_form is None else _FAR)
+        offsets[: self.K, _PROBES:] = scattered(self.K, _PROBES, rng, _NEAR if not self.cell.has_closed_form else _FAR)
         values = self.means[:, None] + offsets
         if flip is not None:
             values[flip] *= -1.0
@@ -627,9 +627,7 @@ class ComplexityFunctional:
 
 @lru_cache(maxsize=64)
 def _gauss_hermite(n):
-    from scipy.special import roots_hermitenorm
-
-    x, w = roots_hermitenorm(n)
+    x, w = np.polynomial.hermite_e.hermegauss(n)
     return x, w / w.sum()
 
 

@@ -177,7 +177,7 @@ def kac_rice(
     elif norm_error > _NORM_SHARE * mean:
         text = f"the norms of the tilted laws are known to {norm_error / mean:.2g} of the mean only"
         status = Status("inaccurate_norms", text, False)
-    elif ensemble.cell.closed_form is not None and abs(degree - 1.0) > _DEGREE_ERRORS * degree_error:
+    elif ensemble.cell.has_closed_form and abs(degree - 1.0) > _DEGREE_ERRORS * degree_error:
         text = f"the degree is {abs(degree - 1.0) / degree_error:.1f} standard errors away from 1"
         status = Status("wrong_degree", text, False)
     return KacRice(ensemble, n, n_samples, mean, stderr, degree, degree_error, float(norm_error), effective, status)

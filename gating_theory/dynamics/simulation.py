@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cell.cell import second_moment
+from ..ensemble.counted_normals import draw_key, fill_normal, parts
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.matrix_laws import IID
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
+from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
+from ..running.threads import Threads, allowed_threads
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import available_memory
 from ..support.checks import boolean, choice, generator, instance, integer, real, real_array
@@ -28,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["simulate", "Simulation", "memory_needed"]
 
 _TYPES = {"float64": np.float64, "float32": np.float32}
-#: Site functions work on this many units at a time: temporaries stay in the cache and are not fetched from the system anew.
-_CHUNK = 8192
 #: Sites of a simulation that are handed to the random-matrix calculators: their sampling error is below one percent.
 _SITES = 20_000
 
@@ -109,11 +110,11 @@ def memory_needed(
         # coordinates of every message, the table made of them, and their products
         total += 8 * n_steps * (3 * directions + 2 * n_steps)
     total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)
-    # states, fields, images, biases, parameters, a message, input noise; Jacobian blocks and directions of a tangent vector
-    rows = 2 * cell.n_state + 3 * cell.n_fields + len(cell.parameters) + 3
-    rows += 3 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
-    # temporaries of site functions, a chunk at a time
-    return total + 8 * rows * n_units + 8 * 12 * min(n_units, _CHUNK)
+    # states, fields, biases, parameters, a message; Jacobian blocks and directions of a tangent vector
+    rows = 2 * cell.n_state + 2 * cell.n_fields + cell.n_parameters + 1
+    rows += 2 * cell.n_state + cell.n_fields + _block_rows(cell) if tangent else 0
+    # temporaries of site functions, part by part
+    return total + 8 * rows * n_units + 8 * 12 * min(n_units, parts(n_units)[0].stop * allowed_threads())
 
 
 @underflow_is_zero
@@ -133,8 +134,11 @@ def simulate(
 ) -> Simulation:
     """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
 
-    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, and about twice the time in which
-    these can be read a hundred times over [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+    Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, which are read fifty times over;
+    that takes most of the time [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+
+    Units are shared by one thread for each core that this process may use, or as many as OMP_NUM_THREADS says if that is less;
+    worker processes have one. The numbers do not depend on it.
 
     Parameters
     ----------
@@ -204,23 +208,35 @@ def _check_memory(ensemble, n, T, tangent, dtype, record, limit):
 
 
 class _Run:
-    """One network: its implicit matrices, biases and site parameters."""
+    """One network: its implicit matrices, biases and site parameters.
+
+            Units are taken part by part. All that can be done with a part before the next message has been heard everywhere is done at
+        once, while its arrays are in the cache of a core: images of the last message, the update if it was the step's last, the next
+        message, and its products with those before.
+        """
 
     def __init__(self, ensemble, n, T, rng, tangent, dtype, record):
         self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
         self.tangent, self.dtype, self.record = tangent, dtype, record
         cell, gain = self.cell, ensemble.array("gain")
         self.listeners = _listeners(cell)
+        self.order = list(dict.fromkeys(cell.message_of))  # of the messages, as they are heard in a step
         room = T * (2 if tangent else 1)
         laws = _laws(ensemble, self.listeners)
         self.matrices = [law.implicit(n, gain[ks], room, rng, _TYPES[dtype]) for law, ks in zip(laws, self.listeners)]
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
         self.input_std = ensemble.array("input_std")
-        self.parts = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
-        self.message, self.images = np.empty(n), [np.empty((len(ks), n)) for ks in self.listeners]
+        self.noise = draw_key(rng)
+        self.parts, self.message = parts(n), np.empty(n)
 
     def run(self, state, tell):
+        """The Simulation from this state, which is written to."""
+        with single_blas_thread(), Threads(len(self.parts)) as threads, np.errstate(over="ignore", invalid="ignore"):
+            self.threads = threads
+            return self._steps(state, tell)
+
+    def _steps(self, state, tell):
         cell, T, R = self.cell, self.T, self.record
         moments, change = np.zeros((T, cell.n_messages)), np.zeros(T)
         state_moments = np.zeros((T + 1, cell.n_state))
@@ -231,20 +247,25 @@ class _Run:
         if self.tangent:
             direction /= np.linalg.norm(direction)
         new, fields = np.empty_like(state), np.empty((cell.n_fields, self.n))
+        state_moments[0] = self._mean(self._each(lambda i: _squares(state[:, self.parts[i]])))
+        heard = None
         for t in range(T):
-            state_moments[t] = _mean_squares(state)
-            self._fill_fields(state, fields, moments[t], coordinates)
-            kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
-            with np.errstate(over="ignore", invalid="ignore"):  # said below
-                for part in self.parts:
-                    for i, value in enumerate(cell.compiled.update(state[:, part], fields[:, part], self._parameters(part))):
-                        new[i, part] = value
-                change[t] = sum(float(np.sum((new[:, part] - state[:, part]) ** 2)) for part in self.parts) / state.size
+            step = _Step(self, t, state, fields, new, ahead=t < T - 1 and not self.tangent)
+            met, sums = self._through_matrices(step, heard)
+            for nu, (l, length) in met.items():
+                coordinates[nu].append(l)
+                moments[t, nu] = length * length
+            state_moments[t + 1] = self._mean([squares for squares, _, _ in sums])
+            change[t] = self._mean([moved for _, moved, _ in sums]).mean()
+            heard = [products for _, _, products in sums] if step.ahead else None
             if not np.isfinite(change[t]):
                 largest = f"{np.abs(state).max():.3g}"
                 raise ConvergenceError(f"the state is not finite after step {t + 1}, before it the largest was {largest}", state)
+            kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
             if self.tangent:
-                direction = self._tangent(state, fields, direction)
+                push = _Push(self, state, fields, direction)
+                self._through_matrices(push)
+                direction = push.out
                 length = np.linalg.norm(direction)
                 with np.errstate(divide="ignore"):
                     growth[t] = np.log(length)
@@ -254,7 +275,6 @@ class _Run:
                 sites = self._sites(state, fields)
             state, new = new, state
             tell(1)
-        state_moments[T] = _mean_squares(state)
         names = cell.message_names
         return Simulation(
             self.ensemble,
@@ -273,55 +293,118 @@ class _Run:
             self.dtype,
         )
 
-    def _parameters(self, part):
-        return [p if np.ndim(p) == 0 else p[part] for p in self.parameters]
+    def _through_matrices(self, what, heard=None):
+        """Take a _Step or a _Push through all matrices, message by message.
 
-    def _fill_fields(self, state, fields, moments, coordinates):
-        """All fields, in the cell's order; those that listen to the same message are computed together, when it is first heard."""
-        cell, heard = self.cell, set()
-        for k in range(cell.n_fields):
-            nu = cell.message_of[k]
-            if nu not in heard:
-                heard.add(nu)
-                for part in self.parts:
-                    # fields further on are not there yet; the cell's definition does not let a message look at them
-                    self.message[part] = cell.compiled.message(k, state[:, part], fields[:, part], self._parameters(part))
-                moments[nu] = float(self.message @ self.message) / self.n
-                images, l = self.matrices[nu].apply(self.message, self.images[nu])
-                coordinates[nu].append(l)
-            row = self.images[nu][self.listeners[nu].index(k)]
-            np.add(row, self.biases[k], out=fields[k])
-            if self.input_std[k] > 0.0:
-                for part in self.parts:
-                    fields[k, part] += self.input_std[k] * self.rng.standard_normal(part.stop - part.start)
+        Returns {message: (coordinates, length)}, and what ``what.finish`` returned for each part. ``heard``: products of the first
+        message, where it was heard before.
+        """
+        met = {}
+        if heard is None:
+            heard = self._each(lambda i: self.hear(i, self.order[0], what.message(i, self.order[0])))
+        for nu, following in zip(self.order, [*self.order[1:], None]):
+            matrices = self.matrices[nu]
+            met[nu] = matrices.coordinates(self.message, heard, self._each), matrices.length
 
-    def _tangent(self, state, fields, direction):
-        """J times a vector: ds' = F_s ds + F_y dy with dy_k = U_k (M_s ds + M_y dy)_k [T2]."""
-        cell, heard = self.cell, set()
-        dy, out = np.zeros((cell.n_fields, self.n)), np.zeros_like(direction)
-        blocks = [cell.compiled.blocks(state[:, part], fields[:, part], self._parameters(part)) for part in self.parts]
-        for k in range(cell.n_fields):
-            nu = cell.message_of[k]
-            if nu not in heard:
-                heard.add(nu)
-                self.message[:] = 0.0
-                for part, block in zip(self.parts, blocks):
-                    for name, source in (("M_s", direction), ("M_y", dy)):
-                        for (i, j), value in block[name].items():
-                            if i == k:
-                                self.message[part] += value * source[j, part]
-                self.matrices[nu].apply(self.message, self.images[nu])
-            dy[k] = self.images[nu][self.listeners[nu].index(k)]
-        for part, block in zip(self.parts, blocks):
-            for name, source in (("F_s", direction), ("F_y", dy)):
-                for (i, j), value in block[name].items():
-                    out[i, part] += value * source[j, part]
-        return out
+            def answer(i, nu=nu, following=following):
+                what.fill(i, nu)
+                return what.finish(i) if following is None else self.hear(i, following, what.message(i, following))
+
+            heard = self._each(answer)
+        return met, heard
+
+    def hear(self, i, nu, values):
+        """Keep part i of a message until its images are made; its products."""
+        part = self.message[self.parts[i]]
+        part[...] = values
+        return self.matrices[nu].products(i, part)
+
+    def _each(self, function):
+        return self.threads.each(function, len(self.parts))
+
+    def _mean(self, sums):
+        """Averages over the units from sums over the parts, in their order."""
+        return np.add.reduce(sums) / self.n
+
+    def part_of_parameters(self, i):
+        return [p if np.ndim(p) == 0 else p[self.parts[i]] for p in self.parameters]
 
     def _sites(self, state, fields):
         M, gain = min(self.n, _SITES), self.ensemble.array("gain")
         rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
         return Sites(self.cell, np.full(M, 1.0 / M), *rows, gain, "simulation", matrices=self.ensemble.matrices)
+
+
+class _Step:
+    """One step of the state."""
+
+    def __init__(self, run, t, state, fields, new, ahead):
+        self.run, self.t, self.state, self.fields, self.new = run, t, state, fields, new
+        self.ahead = ahead  # whether the next step's first message is heard at once
+
+    def message(self, i, nu):
+        return self._message(i, nu, self.state)
+
+    def _message(self, i, nu, state):
+        run, part = self.run, self.run.parts[i]
+        # fields further on are not there yet; the cell's definition does not let a message look at them
+        known = state[:, part], self.fields[:, part], run.part_of_parameters(i)
+        return run.cell.compiled.message(run.listeners[nu][0], *known)
+
+    def fill(self, i, nu):
+        run, part = self.run, self.run.parts[i]
+        rows = [self.fields[k, part] for k in run.listeners[nu]]
+        run.matrices[nu].images(i, rows)
+        for k, row in zip(run.listeners[nu], rows):
+            bias = run.biases[k]
+            if np.ndim(bias) or bias != 0.0:
+                row += bias if np.ndim(bias) == 0 else bias[part]
+            if run.input_std[k] > 0.0:
+                noise = np.empty(row.size)
+                fill_normal(noise, part.start, self.t, k, *run.noise)
+                row += run.input_std[k] * noise
+
+    def finish(self, i):
+        """Sums over this part of the new state's squares and of its changes' squares; the next message's products."""
+        run, part = self.run, self.run.parts[i]
+        state, new = self.state[:, part], self.new[:, part]
+        for row, value in zip(new, run.cell.compiled.update(state, self.fields[:, part], run.part_of_parameters(i))):
+            row[...] = value
+        first = run.order[0]
+        heard = run.hear(i, first, self._message(i, first, self.new)) if self.ahead else None
+        return _squares(new), _squares(new - state), heard
+
+
+class _Push:
+    """J times a vector: ds' = F_s ds + F_y dy with dy_k = U_k (M_s ds + M_y dy)_k [T2]."""
+
+    def __init__(self, run, state, fields, direction):
+        self.run, self.state, self.fields, self.direction = run, state, fields, direction
+        self.dy, self.out = np.zeros_like(fields), np.zeros_like(direction)
+        self.blocks = [None] * len(run.parts)
+
+    def _products(self, i, names, wanted):
+        """Row ``wanted`` of two blocks times the vector's change of state and of fields."""
+        part, total = self.run.parts[i], 0.0
+        for name, source in zip(names, (self.direction, self.dy)):
+            for (row, column), value in self.blocks[i][name].items():
+                if row == wanted:
+                    total = total + value * source[column, part]
+        return total
+
+    def message(self, i, nu):
+        run, part = self.run, self.run.parts[i]
+        if self.blocks[i] is None:
+            self.blocks[i] = run.cell.compiled.blocks(self.state[:, part], self.fields[:, part], run.part_of_parameters(i))
+        return self._products(i, ("M_s", "M_y"), run.listeners[nu][0])
+
+    def fill(self, i, nu):
+        part = self.run.parts[i]
+        self.run.matrices[nu].images(i, [self.dy[k, part] for k in self.run.listeners[nu]])
+
+    def finish(self, i):
+        for row, into in enumerate(self.out):
+            into[self.run.parts[i]] = self._products(i, ("F_s", "F_y"), row)
 
 
 def _laws(ensemble, listeners):
@@ -348,12 +431,13 @@ def _listeners(cell):
 def _block_rows(cell):
     """How many arrays of N numbers the blocks of a Jacobian are."""
     one = np.zeros(1)
-    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * len(cell.parameters))
+    blocks = cell.compiled.blocks([one] * cell.n_state, [one] * cell.n_fields, [one] * cell.n_parameters)
     return sum(len(block) for block in blocks.values())
 
 
-def _mean_squares(rows):
-    return [float(row @ row) / row.size for row in rows]
+def _squares(rows):
+    """Sum of squares of each row."""
+    return np.array([row @ row for row in rows])
 
 
 def _normal(rng, mean, std, n):

@@ -277,7 +277,7 @@ def _response(ensemble, q):
     """(1 - dR/dq)^{-1}: how far the moments of a fixed point go when averages over sites are off; 1 without a closed form."""
     n, laws = q.size, ensemble.matrices.values()
     known = all("mean field" in law.holds for law in laws)
-    if ensemble.cell.closed_form is None or not np.all(q > 0.0) or not known:
+    if not ensemble.cell.has_closed_form or not np.all(q > 0.0) or not known:
         return np.eye(n)
     R, slopes = MomentMap(ensemble), np.empty((n, n))
     for k in range(n):
@@ -288,7 +288,7 @@ def _response(ensemble, q):
 
 def _distance_from_rest(sites):
     """Root mean square distance of sites from the fixed states of their fields; 0 where a cell has no closed form for these."""
-    if sites.cell.closed_form is None:
+    if not sites.cell.has_closed_form:
         return 0.0
     rest = sites.cell.compiled.fixed_state(sites.fields, sites.parameters)
     return float(np.sqrt(np.mean([sites.mean(np.broadcast_to((r - s) ** 2, sites.size)) for r, s in zip(rest, sites.state)])))
@@ -340,7 +340,7 @@ def _decaying(run, logs):
         return False
     ensemble = run.ensemble
     known = all("mean field" in law.holds for law in ensemble.matrices.values())
-    if ensemble.cell.closed_form is None or not known:
+    if not ensemble.cell.has_closed_form or not known:
         return not ensemble.array("input_std").any()
     return MomentMap(ensemble).has_zero_state
 

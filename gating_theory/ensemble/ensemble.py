@@ -133,11 +133,13 @@ class Ensemble:
 
     def replace(self, values: Mapping[str, float]) -> Ensemble:
         """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed; errors as in Ensemble itself."""
-        new = {kind: dict(v) for kind, v in self._values.items()}
+        new = object.__new__(type(self))
+        new._cell, new._matrices = self._cell, self._matrices
+        new._values = {kind: dict(v) for kind, v in self._values.items()}
         for path, value in instance("values", values, Mapping, "from paths to numbers").items():
             kind, name = self._split(path, "values")
-            new[kind][name] = value
-        return Ensemble(self._cell, **new, matrices=self._matrices)
+            new._values[kind][name] = _number(KINDS[kind], f"{kind}[{name!r}]", value)
+        return new
 
     def with_matrices(self, matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw]) -> Ensemble:
         """The same ensemble with matrices of another law: what theory is to assume of given ones, for example.

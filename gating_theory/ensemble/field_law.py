@@ -9,7 +9,8 @@ for every law of matrices of which the "mean field" is known (see matrix_laws).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -45,14 +46,14 @@ class RandomFields:
 
     Parameters
     ----------
-    ensemble : Ensemble
+    ensemble : Ensemble, or a sequence of E of one cell, whose laws are then computed together
     negligible : float, gains up to this count as zero
     strip : float
         Part of the distance of a cell's nearest singularities that quadratures may count on.
 
     Attributes
     ----------
-    means : (V,) array, V = K + P
+    means : (V,) array, V = K + P; (E, V) for a sequence of ensembles, and so on
     gain2 : (K,) array, a_k^2
     frozen : (K,) array, variance over sites that does not come through a matrix: biases and frozen input
     parameter_std : (P,) array
@@ -64,17 +65,37 @@ class RandomFields:
     CapabilityError : a law of matrices for which these fields are not known
     """
 
-    def __init__(self, ensemble: Ensemble, negligible: float = 0.0, strip: float = 1.0) -> None:
-        ensemble.require("mean field", "the mean field", "Network.sample and what networks can do")
-        cell = ensemble.cell
-        gain = ensemble.array("gain")
+    def __init__(self, ensemble: Ensemble | Sequence[Ensemble], negligible: float = 0.0, strip: float = 1.0) -> None:
+        ensembles = [ensemble] if isinstance(ensemble, Ensemble) else ensemble
+        for one in ensembles:
+            one.require("mean field", "the mean field", "Network.sample and what networks can do")
+
+        def values(kind):
+            rows = np.array([one.array(kind) for one in ensembles])
+            return rows[0] if isinstance(ensemble, Ensemble) else rows
+
+        cell, gain = ensembles[0].cell, values("gain")
         self._gain = np.where(gain > negligible, gain, 0.0)
-        self.means = np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
+        self.means = np.concatenate([values("bias"), values("parameter")], axis=-1)
         self.gain2 = squared(self._gain)
-        self.frozen = ensemble.array("bias_std") ** 2 + ensemble.array("input_std") ** 2
-        self.parameter_std = ensemble.array("parameter_std")
+        self.frozen = values("bias_std") ** 2 + values("input_std") ** 2
+        self.parameter_std = values("parameter_std")
         self.listens = np.array(cell.message_of)
         self.shapes = cell.compiled.shapes.narrowed(strip)
+
+    def of_rows(self, member: np.ndarray) -> RandomFields:
+        """The same of a batch: row b of its moments belongs to ensemble ``member[b]`` of the sequence.
+
+        Parameters
+        ----------
+        member : (B,) int array
+        """
+        if self.means.ndim == 1:  # the same in every row
+            return self
+        rows = copy(self)
+        for name in ("_gain", "means", "gain2", "frozen", "parameter_std"):
+            setattr(rows, name, getattr(self, name)[member])
+        return rows
 
     def driven(self, q: np.ndarray) -> np.ndarray:
         """(..., K) variance that comes through the matrices at moments q (..., n) of the distinct messages."""
@@ -104,6 +125,7 @@ class RandomFields:
     def law(self, q: np.ndarray) -> FieldLaw:
         """The FieldLaw at moments q, (n,) or a batch (B, n)."""
         q = np.atleast_2d(q)
-        parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.size))
+        parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.shape[-1]))
         stds = np.concatenate([np.sqrt(self.variance(q)), parameters], axis=1)
-        return FieldLaw(self.means, stds, self.shapes)
+        same = self.means.ndim > 1 and np.all(self.means == self.means[0])
+        return FieldLaw(self.means[0] if same else self.means, stds, self.shapes)

@@ -9,8 +9,6 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from ..support.checks import shown
-
 __all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "python_names", "require_path", "search_span", "signed", "symbol", "words"]
 
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
@@ -75,6 +73,8 @@ def require_path(argument: str, path: object, paths: Collection[str]) -> str:
     paths : of the ensemble
     """
     if not isinstance(path, str) or path not in paths:
+        from ..support.checks import shown  # numpy comes with it, and the command line reads this table before it needs any
+
         raise ValueError(f"{argument}: no hyperparameter {shown(path)}; allowed are {', '.join(paths)}")
     return path
 

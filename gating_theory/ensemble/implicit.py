@@ -13,11 +13,22 @@ what is new of a message, is known no better. So where a row would be long the m
 more comes off, and what is new of it is stored instead. Slow dynamics need that, whose messages are nearly parallel, and decays,
 whose new directions are born far below rounding and grow until they rule.
 Matrices that listen to the same message share M and L and differ in g.
+
+Units are taken in parts of fixed size, whose arrays lie together: a message meets the matrices in two passes over the parts, its
+products with M first, then, once its coordinates are known, what is new of it, fresh normal numbers and the images. Numbers are
+functions of their place, and sums are taken in the order of the parts, so that threads may share these: bits do not depend on
+who did what.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from math import frexp
+from typing import Any
+
 import numpy as np
+
+from .counted_normals import draw_key, fill_normal, parts
 
 __all__ = ["ImplicitMatrices"]
 
@@ -29,12 +40,25 @@ _ROUNDING = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 1e-5}
 #: Passes are made until no more than this share of what is left lies along the directions that are known. That share is written
 #: down in L^{-1}, so that errors do not grow from one direction to the next. What so many passes do not settle is in the span.
 _LITTLE, _PASSES = 1e-3, 5
-#: Mean squares between which they are free of underflow and overflow, far enough for their relative precision.
-_SAFE = (1e-280, 1e280)
+#: Mean squares between which no product underflows or overflows; messages beyond are scaled by a power of two.
+_SAFE = {np.dtype(np.float64): (1e-280, 1e280), np.dtype(np.float32): (1e-20, 1e20)}
+#: The largest powers of two by which they are.
+_LARGEST_EXPONENT = 1000
+
+#: Vectors shorter than the smallest number of full precision count as zero: their directions would be those of rounding.
+_TINY = float(np.finfo(float).tiny)
+
+#: Calls a function with the number of each part and returns what it gave, in order.
+Each = Callable[[Callable[[int], Any]], list]
+#: Products of a part of a message, divided by powers of a power of two, and the exponent of that.
+Products = tuple[np.ndarray, int]
 
 
 class ImplicitMatrices:
     """Independent iid Gaussian matrices that are applied to the same vectors.
+
+    A vector is applied by :meth:`apply`, or step by step, where the parts of the units may be shared among threads:
+    :meth:`products` of all parts, :meth:`coordinates`, :meth:`images` of all parts.
 
     Parameters
     ----------
@@ -43,118 +67,204 @@ class ImplicitMatrices:
     capacity : int, how many independent vectors there is room for
     rng : numpy Generator
     dtype : float64 or float32, of what is stored
+
+    Attributes
+    ----------
+    size : int, directions met so far
+    live : array of int, the matrices whose gain is not zero
+    length : float, root mean square of the last vector
     """
 
     def __init__(self, n_units: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type = np.float64) -> None:
-        self.n, self.gains, self.rng = n_units, np.asarray(gains, dtype=float), rng
+        self.n, self.gains = n_units, np.asarray(gains, dtype=float)
         self.dtype = np.dtype(dtype)
-        self.size = 0  # directions met so far
+        self.size, self.length = 0, 0.0
         self.live = np.flatnonzero(self.gains > 0.0)
-        rows = capacity if self.live.size else 0
-        self._vectors = np.empty((rows, n_units), dtype=self.dtype)
-        self._images = np.empty((self.live.size, rows, n_units), dtype=self.dtype)
-        self._unit = np.empty(n_units)
-        self._inverse = np.zeros((capacity, capacity))  # of L
+        self._capacity = capacity if self.live.size else 0
+        self._parts = parts(n_units)
+        self._key = draw_key(rng)
+        self._stored = self._allocated()
+        self._inverse = np.zeros((self._capacity, self._capacity))  # of L
+        self._weights = np.zeros(0)  # coordinates of the last vector at unit length
+        self._new: tuple[np.ndarray, float] | None = None  # what it adds to M, and by what that is to be divided
+        self._residual = np.empty(0)
+
+    def _allocated(self):
+        """For each part an array (1 + live, capacity, units): its rows of M and those of the images."""
+        rows = (1 + self.live.size) * self._capacity
+        everything = np.empty(rows * self.n, dtype=self.dtype)
+        shape = 1 + self.live.size, self._capacity
+        return [everything[rows * p.start : rows * p.stop].reshape(*shape, p.stop - p.start) for p in self._parts]
 
     @staticmethod
     def bytes_needed(n_units: int, gains: np.ndarray, capacity: int, dtype: type = np.float64) -> int:
-        """Bytes of the arrays that one of these allocates."""
+        """Bytes of the arrays that one of these allocates at most."""
         live = int(np.count_nonzero(np.asarray(gains) > 0.0))
-        return (1 + live) * capacity * n_units * np.dtype(dtype).itemsize if live else 0
+        return ((1 + live) * capacity * np.dtype(dtype).itemsize + 8) * n_units + 8 * capacity**2 if live else 0
 
-    def apply(self, m: np.ndarray, out: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def apply(self, m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """U_k m for all k: ``(images, coordinates)``.
 
         Parameters
         ----------
         m : (N,) float64 array
-        out : (F, N) float64 array, optional, to be filled: writing into fresh memory takes longer than the arithmetic
 
         Returns
         -------
         images : (F, N) array
-        coordinates : (t,) array
-            Those of m in the orthonormal basis so far: products of coordinates are products m . m' / N.
+        coordinates : (t,) array, as of :meth:`coordinates`
 
         Raises
         ------
         IndexError : more independent vectors than there is room for
         """
-        out = np.empty((self.gains.size, self.n)) if out is None else out
-        length = _rms(m)
-        if length == 0.0 or not self.live.size:
-            out[...] = 0.0
-            return out, np.zeros(self.size)
-        l, new = self._coordinates(m, length)
-        if new > 0.0 and self.size == self._vectors.shape[0]:
-            raise IndexError(f"capacity of {self.size} directions exceeded")
-        for i in range(self.live.size if new > 0.0 else 0):
-            self.rng.standard_normal(out=self._images[i, self.size], dtype=self.dtype.type)
-        if new > 0.0:
-            l = np.append(l, new)
-            self.size += 1
-        out[self.gains == 0.0] = 0.0
-        weights = l.astype(self.dtype)  # of the message at unit length: single precision underflows early
-        for i, k in enumerate(self.live):
-            if self.dtype == np.float64:
-                np.dot(weights, self._images[i, : l.size], out=out[k])
+        with np.errstate(over="ignore", under="ignore"):
+            l = self.coordinates(m, [self.products(i, m[part]) for i, part in enumerate(self._parts)])
+        images = np.empty((self.gains.size, self.n))
+        for i, part in enumerate(self._parts):
+            self.images(i, images[:, part])
+        return images, l
+
+    def products(self, i: int, m: np.ndarray) -> Products:
+        """Products of part i of a vector with the directions met so far and with itself, as :meth:`coordinates` takes them.
+
+        Parameters
+        ----------
+        i : int
+        m : array, part i of the vector, as of ``counted_normals.parts``
+        """
+        own = float(m @ m)  # where it overflows or underflows it is taken once more
+        exponent = self._exponent(own, m)
+        if exponent:
+            m = m * 2.0**-exponent
+            own = float(m @ m)
+        sums = np.empty(self.size + 1)
+        sums[:-1] = self._stored[i][0, : self.size] @ m.astype(self.dtype, copy=False)
+        sums[-1] = own
+        return sums, exponent
+
+    def _exponent(self, square, m):
+        """Of the power of two by which a vector is to be divided before its squares are taken; 0 nearly always."""
+        low, high = _SAFE[self.dtype]
+        if low * m.size < square < high * m.size:
+            return 0
+        return int(np.clip(frexp(np.abs(m).max())[1], -_LARGEST_EXPONENT, _LARGEST_EXPONENT)) if m.any() else -_LARGEST_EXPONENT
+
+    def coordinates(self, m: np.ndarray, products: Sequence[Products], each: Each | None = None) -> np.ndarray:
+        """Coordinates of a vector in the orthonormal basis, what is new of it last: products of coordinates are m . m' / N.
+
+        Parameters
+        ----------
+        m : (N,) float64 array, which stays as it is until :meth:`images` of all parts are made
+        products : those of all parts
+        each : callable(function), optional
+            Calls a function with the number of each part and returns what it gave, in order. Default: one after the other.
+
+        Returns
+        -------
+        (t,) array
+
+        Raises
+        ------
+        IndexError : more independent vectors than there is room for
+        """
+        cosines, length = self._summed(products)
+        self.length = 0.0 if length < _TINY else length
+        self._new = None
+        if self.length == 0.0 or not self.live.size:
+            self._weights = np.zeros(self.size)
+            return self._weights
+        l, new = self._inverse[: self.size, : self.size] @ cosines, 0.0
+        if self.size < self.n:  # else the directions span everything: what seems to be new is rounding
+            new = np.sqrt(max(1.0 - float(l @ l), 0.0))
+            row = self._row(l, new)
+            if row is not None:
+                self._keep(m, self.length, row)
             else:
-                out[k] = weights @ self._images[i, : l.size]
-            out[k] *= self.gains[k] * length
-        return out, length * l
+                l, new = self._orthogonalised(m, l, each or self._one_by_one)
+        self._weights = np.append(l, new) if new > 0.0 else l
+        return self.length * self._weights
 
-    def _coordinates(self, m, length):
-        """Coordinates of m / length along the directions met so far, and the length of what is new; stores the new direction."""
+    def _one_by_one(self, function):
+        return [function(i) for i in range(len(self._parts))]
+
+    def _summed(self, products):
+        """Sums over the parts, in their order: products v . v_j / N of a vector at unit length, and its length."""
+        exponent = max([e for _, e in products])
+        table = np.array([p for p, _ in products])
+        for row, (_, e) in zip(table, products):
+            if e != exponent:
+                row[:-1] *= 2.0 ** (e - exponent)
+                row[-1] *= 2.0 ** (2 * (e - exponent))
+        means = np.add.reduce(table) / self.n
+        length = float(np.sqrt(means[-1]))
+        return means[:-1] / length if length > 0.0 else means[:-1], length * 2.0**exponent
+
+    def _row(self, l, new):
+        """The row of L^{-1} for a unit vector with coordinates l, if it is short enough."""
+        if not new * _LARGEST_ROW[self.dtype] > 1.0:
+            return None
+        row = np.append(-(l @ self._inverse[: self.size, : self.size]) / new, 1.0 / new)
+        return row if np.linalg.norm(row) < _LARGEST_ROW[self.dtype] else None
+
+    def _keep(self, vector, divisor, row):
+        """A direction that is new: the vector over its divisor, and its row of L^{-1}."""
         t = self.size
-        inverse = self._inverse[:t, :t]
-        np.divide(m, length, out=self._unit)
-        l = self._project(self._unit)
-        if t == self.n:  # the directions span everything: what seems to be new is rounding
-            return l, 0.0
-        new = np.sqrt(max(1.0 - float(l @ l), 0.0))
-        if new * _LARGEST_ROW[self.dtype] > 1.0:
-            row = np.append(-(l @ inverse) / new, 1.0 / new)
-            if np.linalg.norm(row) < _LARGEST_ROW[self.dtype]:
-                self._store(self._unit, row)
-                return l, new
-        return self._orthogonalised(l)
+        if t == self._capacity:
+            raise IndexError(f"capacity of {t} directions exceeded")
+        self._new = vector, divisor
+        self._inverse[t, : t + 1] = row
+        self.size += 1
 
-    def _project(self, v):
-        """Coordinates of a vector along the directions met so far."""
-        t = self.size
-        products = (self._vectors[:t] @ v.astype(self.dtype, copy=False)).astype(np.float64) / self.n
-        return self._inverse[:t, :t] @ products
-
-    def _orthogonalised(self, l):
-        """The same where most of the unit vector lies along directions that are known; l are its coordinates at first sight."""
-        t, unit, step = self.size, self._unit, l
+    def _orthogonalised(self, m, l, each):
+        """The same where most of the vector lies along directions that are known; l are its coordinates at first sight."""
+        if not self._residual.size:
+            self._residual = np.empty(self.n)
+        t, source, divisor, step = self.size, m, self.length, l
         inverse = self._inverse[:t, :t]
         for _ in range(_PASSES):
-            unit -= (step @ inverse).astype(self.dtype) @ self._vectors[:t]
-            step = self._project(unit)
+            weights = (step @ inverse).astype(self.dtype)
+            cosines, left = self._summed(each(lambda i: self._reduced(i, source, divisor, weights)))  # noqa: B023  # called at once
+            source, divisor = self._residual, 1.0
+            step = left * (inverse @ cosines)
             l = l + step  # also where nothing new is left: a state at rest moves by the rounding of its coordinates
-            left = _rms(unit)
             known = float(step @ step) / left**2 if left > 0.0 else 1.0
             new = np.sqrt(max(1.0 - known, 0.0))
             if left * new <= _ROUNDING[self.dtype]:
                 break
             if known <= _LITTLE**2:
-                self._store(unit / left, np.append(-(step / left) @ inverse, 1.0) / new)
+                self._keep(self._residual, left, np.append(-(step / left) @ inverse, 1.0) / new)
                 return l, left * new
         return l, 0.0
 
-    def _store(self, vector, row):
-        """A direction that is new, and its row of L^{-1}; what there is no room for is refused by ``apply``."""
-        t = self.size
-        if t < self._vectors.shape[0]:
-            self._vectors[t], self._inverse[t, : t + 1] = vector, row
+    def _reduced(self, i, source, divisor, weights):
+        """Part i of what is left of a vector without some of the directions, kept; its products."""
+        part = self._parts[i]
+        rest = self._residual[part]
+        np.divide(source[part], divisor, out=rest)
+        rest -= weights @ self._stored[i][0, : weights.size]
+        return self.products(i, rest)
 
+    def images(self, i: int, out: Sequence[np.ndarray] | np.ndarray) -> None:
+        """Part i of U_k m for all k, m the vector whose coordinates were found last; once for each part.
 
-def _rms(m):
-    """Root mean square, also where squares would underflow or overflow."""
-    with np.errstate(over="ignore", under="ignore"):
-        square = float(m @ m) / m.size
-    if _SAFE[0] < square < _SAFE[1]:
-        return np.sqrt(square)
-    peak = float(np.abs(m).max())
-    return peak * np.sqrt(float((m / peak) @ (m / peak)) / m.size) if 0.0 < peak < np.inf else peak
+        Parameters
+        ----------
+        i : int
+        out : F arrays, to be filled
+        """
+        stored, t, new = self._stored[i], self._weights.size, self._new
+        if new is not None:
+            np.divide(new[0][self._parts[i]], new[1], out=stored[0, t - 1], casting="same_kind")
+            for family, images in enumerate(stored[1:]):
+                fill_normal(images[t - 1], self._parts[i].start, t - 1, family, *self._key)
+        for k, row in enumerate(out):
+            if self.gains[k] == 0.0:
+                row[...] = 0.0
+        weights = self._weights.astype(self.dtype)
+        for k, images in zip(self.live.tolist(), stored[1:]):
+            size = self.gains[k] * self.length
+            if self.dtype == np.float64:
+                np.dot(size * weights, images[:t], out=out[k])
+            else:  # of the vector at unit length first: single precision underflows early
+                np.multiply(weights @ images[:t], size, out=out[k], dtype=np.float64)

@@ -141,7 +141,7 @@ class MatrixLaw(ABC):
 
         Returns
         -------
-        ImplicitMatrices, or an object with its ``apply``, ``live`` and ``size``
+        ImplicitMatrices, or an object with its ``products``, ``coordinates``, ``images``, ``length``, ``live`` and ``size``
         """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 

@@ -90,7 +90,7 @@ def population(
     flat = [v[keep] for v in flat]
     K = cell.n_fields
     state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
-    parameters = np.array(flat[K:]).reshape(len(cell.parameters), keep.size)
+    parameters = np.array(flat[K:]).reshape(cell.n_parameters, keep.size)
     fields = np.array(flat[:K])
     recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
     gain = ensemble.array("gain")
@@ -119,7 +119,7 @@ def _affordable(law, tol, even, places, most):
         rules = lines(law, tol, even, places, tail)
         if tol >= 0.1 or _size(rules) <= most:
             return tol, tail, rules
-        tol *= np.sqrt(10.0)
+        tol = min(0.1, tol * np.sqrt(10.0))
 
 
 def _size(rules):

@@ -66,9 +66,9 @@ class Sites:
         if not ((weights >= 0).all() and (weights <= 1.0 + 1e-8).all() and abs(weights.sum() - 1.0) < 1e-8):
             raise ValueError(f"weights must be non-negative and sum to 1, got {shown(weights)}")
         object.__setattr__(self, "weights", weights)
-        parameters = np.zeros((len(cell.parameters), weights.size)) if self.parameters is None else self.parameters
+        parameters = np.zeros((cell.n_parameters, weights.size)) if self.parameters is None else self.parameters
         arrays = {"state": (self.state, cell.n_state), "fields": (self.fields, cell.n_fields)}
-        arrays["parameters"] = (parameters, len(cell.parameters))
+        arrays["parameters"] = (parameters, cell.n_parameters)
         if self.recurrent is not None:
             arrays["recurrent"] = (self.recurrent, cell.n_fields)
         for name, (value, rows) in arrays.items():

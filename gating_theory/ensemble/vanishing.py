@@ -9,6 +9,7 @@ log(|lambda|^2 + x^2) at lambda nearby: a quadrature must cluster its nodes ther
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,6 +29,8 @@ _BULK, _REACH = 121, 5.0
 #: A determinant vanishes if it is below this part of what it is so many standard deviations beside the place, and is small already
 #: closer to it: the slope of |y| is zero at 0 alone.
 _NOTHING, _BESIDE, _SMALL, _CLOSER = 1e-12, 1e-2, 1e-3, 1e-5
+#: So many laws, and leaks of laws, have their places remembered: all populations of one law have the same.
+_LAWS, _LEAKS = 16, 64
 
 
 def vanishing_places(ensemble: Ensemble, law: FieldLaw) -> Places:
@@ -44,14 +47,19 @@ def vanishing_places(ensemble: Ensemble, law: FieldLaw) -> Places:
     -------
     tuple of V tuples, ascending; empty where there are none
     """
-    stds, n = law.stds[0], law.means.size
+    return _vanishing_places(ensemble, tuple(law.means.tolist()), tuple(law.stds[0].tolist()))
+
+
+@lru_cache(maxsize=_LAWS)
+def _vanishing_places(ensemble, means, stds):
+    n = len(means)
     rng = np.random.default_rng(0)
-    probes = law.means[:, None] + stds[:, None] * rng.standard_normal((n, _PROBES))
+    probes = np.array(means)[:, None] + np.array(stds)[:, None] * rng.standard_normal((n, _PROBES))
     places: list[set[float]] = [set() for _ in range(n)]
     for leak, sharing in shared_leaks(_minors(ensemble, probes)[((), ())]):
         sites = probes[:, sharing]
-        for v in np.flatnonzero(stds > 0.0):
-            places[v] |= set(_places(ensemble, leak, sites, int(v), law.means[v], stds[v]))
+        for v in np.flatnonzero(stds):
+            places[v] |= set(_places(ensemble, leak, sites, int(v), means[v], stds[v]))
     return tuple(tuple(sorted(p)) for p in places)
 
 
@@ -74,20 +82,25 @@ def leak_places(ensemble: Ensemble, law: FieldLaw, leaks: Sequence[float]) -> Pl
     law : FieldLaw, a batch of one
     leaks : sequence of float
     """
-    poles = [v for v in ensemble.cell.compiled.pole_variables if law.stds[0, v] > 0.0]
-    if len(poles) != 1 or not len(leaks):
-        return ((),) * law.means.size
+    return _leak_places(ensemble, tuple(law.means.tolist()), tuple(law.stds[0].tolist()), tuple(leaks))
+
+
+@lru_cache(maxsize=_LEAKS)
+def _leak_places(ensemble, means, stds, leaks):
+    poles = [v for v in ensemble.cell.compiled.pole_variables if stds[v] > 0.0]
+    if len(poles) != 1 or not leaks:
+        return ((),) * len(means)
     (v,) = poles
-    y = _section(law.means[v], law.stds[0, v])
+    y = _section(means[v], stds[v])
 
     def at(values):
-        section = np.repeat(law.means[:, None], values.size, axis=1)
+        section = np.repeat(np.array(means)[:, None], values.size, axis=1)
         section[v] = values
         chi = _minors(ensemble, section)[((), ())]
         return np.array([np.polynomial.polynomial.polyval(leak, chi) for leak in leaks]), None
 
     found = tuple(sorted(set(_crossings(at, y))))
-    return tuple(found if u == v else () for u in range(law.means.size))
+    return tuple(found if u == v else () for u in range(len(means)))
 
 
 def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:

@@ -21,7 +21,7 @@ from .input import Noise, Periodic, Piecewise
 from .limits import LONGEST_STEP
 from .line import Line, Path, path_between, place_of, resolved
 from .program.compiled import compiled_flow
-from .program.tape import site_derivatives
+from .program.tape import heard_variables
 from .proof.enclosure import map_enclosure
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Flow:
             self._driven = self.flat_with_input(input.ravel())
         weights, fields = K * n * n, K * n * (n + 1)
         self._matrices, self._bias = flat[:weights].reshape(K, n, n), flat[weights:fields].reshape(K, n)
-        self._parameters = flat[fields:].reshape(len(self._cell.parameters), n)
+        self._parameters = flat[fields:].reshape(self._cell.n_parameters, n)
 
     @classmethod
     def from_network(cls, net: Network) -> Flow:
@@ -502,10 +502,10 @@ class Flow:
     @property
     def _heard(self):
         """State variables that messages listen to: the unknowns of the gate-free residual."""
-        return site_derivatives(self._cell).kept
+        return heard_variables(self._cell)
 
     def _require_closed_form(self, what):
-        if self._cell.closed_form is None:
+        if not self._cell.has_closed_form:
             raise CapabilityError(
                 f"cell {self._cell.name!r} has no closed-form fixed point of a site: {what} needs one; pass fixed_point= to Cell"
             )
@@ -695,7 +695,7 @@ class Flow:
 
 def require_fixed(flow: Flow, state: np.ndarray) -> None:
     """ValueError unless ``state`` is a fixed point of ``flow``: the check of results that hold one."""
-    worst = float(np.abs(flow.residual(state) if flow.cell.closed_form is not None else flow(state)).max())
+    worst = float(np.abs(flow.residual(state) if flow.cell.has_closed_form else flow(state)).max())
     require(worst < _FIXED, f"{np.asarray(state).tolist()} is no fixed point of {flow!r}: residual {worst:.3g}")
 
 

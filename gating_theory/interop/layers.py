@@ -222,7 +222,7 @@ class RecurrentLayer:
         layout, cell = LAYOUTS[self.kind], self.cell
         n = self.tensors["weight_hh"].shape[1]
         matrices = np.empty((cell.n_fields, n, n))
-        biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((len(cell.parameters), n))
+        biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((cell.n_parameters, n))
         rows = rows_by_name(cell, biases, parameters)
         for gate, (hidden, entry) in enumerate(zip(layout.hidden, layout.input)):
             part = slice(gate * n, (gate + 1) * n)
@@ -327,7 +327,7 @@ class Recording:
 def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
     """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
     cell = instance("cell", cell, Cell)
-    for name, array, count in (("fields", fields, cell.n_fields), ("parameters", parameters, len(cell.parameters))):
+    for name, array, count in (("fields", fields, cell.n_fields), ("parameters", parameters, cell.n_parameters)):
         if not isinstance(array, np.ndarray) or array.ndim < 2 or array.shape[-2] != count:
             raise ValueError(f"{name} must be an array of shape (..., {count}, N) for cell {cell.name!r}, got {shown(array)}")
     rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}

@@ -318,7 +318,7 @@ def _next_to_onset(path, value, peaks):
 
 def _alone(path, fold):
     """Whether the two solutions that are born are the only ones that are not zero."""
-    x, G = scan_decades(MomentMap(path.at(fold.value)), "small", 1e-9)
+    ((x, G),) = scan_decades(MomentMap(path.at(fold.value)), "small", 1e-9)
     return bool(np.all(G[np.abs(np.log(x) - fold.u) > _APART] < 0.0))
 
 

@@ -19,15 +19,18 @@ from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, instance, real
-from .moments import MomentMap, require_bounded
+from .moments import MomentMap, families, require_bounded
 from .scan import scalar_roots
 
-__all__ = ["FixedPoint", "fixed_points", "zero_state"]
+__all__ = ["FixedPoint", "fixed_points", "fixed_points_of_each", "zero_state"]
 
 #: A fixed point whose relative residual exceeds this, and ten times its error, is none.
 _RESIDUAL = 1e-9
 #: No double is known better.
 _LEAST_ERROR = 4e-16
+#: Solutions closer than this, relative, are one.
+_SAME = 1e-9
+_CONVERGED = Status("converged")
 
 
 @result("fixed_point")
@@ -163,7 +166,7 @@ def zero_state(ensemble: Ensemble) -> FixedPoint | None:
     """
     require_bounded(ensemble.cell)
     moments = MomentMap(ensemble)
-    return _finish(moments, np.zeros(moments.n), 1.0) if moments.has_zero_state else None
+    return _zero(ensemble) if moments.has_zero_state else None
 
 
 @underflow_is_zero
@@ -195,47 +198,102 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     """
     instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)
-    ensemble.require("mean field", "fixed_points", "Network.find_fixed_points of sampled networks")
-    require_bounded(ensemble.cell)
-    moments = MomentMap(ensemble)
-    solutions = _solutions(moments)
-    solutions.sort(key=lambda solution: solution[0][0])
-    return [_finish(moments, q, tol, root) for q, root in solutions]
+    (found,) = _of_family([ensemble], tol)
+    if isinstance(found, ConvergenceError):
+        raise found
+    return found
+
+
+@underflow_is_zero
+def fixed_points_of_each(ensembles: Sequence[Ensemble], tol: float = 1e-10) -> list[list[FixedPoint] | ConvergenceError]:
+    """The :func:`fixed_points` of each of many ensembles, computed together: of one cell at once where the same gains are zero.
+
+    Rounding and quadratures, within the errors that fixed points state, depend on what is computed together.
+
+    Parameters
+    ----------
+    ensembles : sequence of Ensemble
+    tol : float in (0, 1], as of :func:`fixed_points`
+
+    Returns
+    -------
+    list, for each ensemble its fixed points, or the error of one that did not converge
+    """
+    out: list[list[FixedPoint] | ConvergenceError] = [[] for _ in ensembles]
+    for family in families(ensembles):
+        for i, found in zip(family, _of_family([ensembles[i] for i in family], tol)):
+            out[i] = found
+    return out
+
+
+def _of_family(ensembles, tol):
+    """For each ensemble of a family its fixed points or its ConvergenceError."""
+    for ensemble in ensembles:
+        ensemble.require("mean field", "fixed_points", "Network.find_fixed_points of sampled networks")
+    require_bounded(ensembles[0].cell)
+    moments = MomentMap(ensembles)
+    try:
+        solutions = _solutions(moments)
+    except ConvergenceError as error:
+        if len(ensembles) == 1:
+            return [error]
+        # whose it is shows when fewer are computed together
+        half = len(ensembles) // 2
+        return _of_family(ensembles[:half], tol) + _of_family(ensembles[half:], tol)
+    return _finished(moments, solutions, tol)
 
 
 def _solutions(moments):
-    """All solutions q = R(q), zero first where it is one, each with its root of G where it was found as one."""
-    solutions = []
-    if moments.has_zero_state:
-        solutions.append((np.zeros(moments.n), None))
+    """Solutions q = R(q) that are not zero, for each ensemble of a family: (q, root of G or None where it was not found as one)."""
+    solutions = [[] for _ in moments.ensembles]
     if not moments.loop:
-        q = moments.complete(np.zeros(1), moments.fine)
-        if q.any():
-            solutions.append((q[0], None))
-    else:
-        for start in ("small", "large") if len(moments.loop) > 1 else ("small",):
-            for root in scalar_roots(moments, start):
-                q = moments.complete(np.array([float(root)]), moments.fine, start)[0]
-                if not any(np.allclose(q, s, rtol=1e-9, atol=0) for s, _ in solutions):
-                    solutions.append((q, root))
-    return solutions
+        at_rest = moments.complete(np.zeros(len(solutions)), moments.fine)
+        return [[(q, None)] if q.any() else [] for q in at_rest]
+    for start in ("small", "large") if len(moments.loop) > 1 else ("small",):
+        found = scalar_roots(moments, start)
+        member = np.repeat(np.arange(len(found)), [len(roots) for roots in found])
+        roots = [root for roots in found for root in roots]
+        if roots:
+            completed = moments.of_rows(member).complete(np.array(roots), moments.fine, start)
+            for i, root, q in zip(member, roots, completed):
+                if not any(np.all(np.abs(q - s) <= _SAME * np.abs(s)) for s, _ in solutions[i]):
+                    solutions[i].append((q, root))
+    return [sorted(some, key=lambda solution: solution[0][0]) for some in solutions]
 
 
-def _finish(moments, q, tol, root=None):
-    """The FixedPoint of a solution, with its residual and its error."""
-    names = moments.cell.message_names
-    if not q.any():
-        return FixedPoint(moments.ensemble, dict.fromkeys(names, 0.0), 0.0, 0.0, Status("zero_state", "zero state"))
-    fine = moments(q[None, :], moments.fine)[0]
-    error = max(moments.error(q, fine), _LEAST_ERROR)
-    residual = float(np.max(np.abs(fine - q) / np.maximum(fine, 1e-300)))
+def _zero(ensemble):
+    moments = dict.fromkeys(ensemble.cell.message_names, 0.0)
+    return FixedPoint(ensemble, moments, 0.0, 0.0, Status("zero_state", "zero state"))
+
+
+def _finished(moments, solutions, tol):
+    """For each ensemble of a family the FixedPoints of its solutions, zero first, or the ConvergenceError of one."""
+    out = [[_zero(ensemble)] if zero else [] for ensemble, zero in zip(moments.ensembles, moments.zero_states)]
+    member = np.repeat(np.arange(len(solutions)), [len(some) for some in solutions])
+    if not member.size:
+        return out
+    q, roots = (list(column) for column in zip(*(solution for some in solutions for solution in some)))
+    q, rows = np.array(q), moments.of_rows(member)
+    fine = rows(q, moments.fine)
+    errors = np.maximum(rows.error(q, fine), _LEAST_ERROR)
+    residuals = np.max(np.abs(fine - q) / np.maximum(fine, 1e-300), axis=1)
+    for i, *solution in zip(member, q, roots, residuals.tolist(), errors.tolist()):
+        found = _finish(moments.ensembles[i], *solution, tol)
+        if isinstance(found, ConvergenceError):
+            out[i] = found
+        elif not isinstance(out[i], ConvergenceError):
+            out[i].append(found)
+    return out
+
+
+def _finish(ensemble, q, root, residual, error, tol):
+    """The FixedPoint of a solution that is not zero, or a ConvergenceError where it is none."""
     if residual > max(_RESIDUAL, 10 * error):
-        raise ConvergenceError(f"a mean-field fixed point of {moments.ensemble!r} has a residual of {residual:.3g}", estimate=q)
+        return ConvergenceError(f"a mean-field fixed point of {ensemble!r} has a residual of {residual:.3g}", estimate=q)
     # averages that are off by so much move a solution by more where R(x) is nearly parallel to x
     moved = error if root is None else max(error, root.shift(error))
-    status = Status("converged")
+    status = _CONVERGED
     if not moved <= tol:
         where = " times the sensitivity so close to a fold or an onset" if error <= tol else ""
         status = Status("inaccurate", f"quadrature error{where}, {moved:.1e}, exceeds the tolerance {tol:.1e}", ok=False)
-    error = moved
-    return FixedPoint(moments.ensemble, dict(zip(names, q.tolist())), residual, error, status)
+    return FixedPoint(ensemble, dict(zip(ensemble.cell.message_names, q.tolist())), residual, moved, status)

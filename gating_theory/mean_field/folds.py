@@ -116,7 +116,7 @@ def summits(moments: MomentMap) -> list[tuple[float, float]]:
     ----------
     moments : MomentMap, with one loop
     """
-    x, G = scan_decades(moments, "small", min(moments.scan_tol, 1e-9))
+    ((x, G),) = scan_decades(moments, "small", min(moments.scan_tol, 1e-9))
     found = []
     for i in range(1, x.size - 1):
         if x[i] > SMALLEST_MOMENT and G[i] >= G[i - 1] and G[i] > G[i + 1]:
@@ -152,7 +152,7 @@ def _require_scalar(moments):
 
 
 def _require_affordable(moments):
-    if moments.cell.closed_form is not None:
+    if moments.cell.has_closed_form:
         return
     stds = moments.law(np.ones((1, moments.n))).stds[0]
     used = {v for products in moments.factors for factors in products for f in factors for v in f.variables if stds[v] > 0}
@@ -172,7 +172,7 @@ class _Surface:
     def resolved(self):
         first, last = self.path.position(self.low), self.path.position(self.path.high)
         references = [MomentMap(self.path.at(self.path.value(first + part * (last - first)))) for part in _REFERENCES]
-        scans = [np.log(scan_decades(m, "small", m.scan_tol)[0]) for m in references]
+        scans = [np.log(scan_decades(m, "small", m.scan_tol)[0][0]) for m in references]
         longest, highest = min(scans, key=lambda u: u[0]), max(scans, key=lambda u: u[-1])
         rows = np.concatenate([longest, highest[highest > longest[-1]]])
         self.zero_state = all(m.has_zero_state for m in references)
@@ -192,8 +192,7 @@ class _Surface:
 
     @staticmethod
     def _column(moments, rows, tol):
-        parts = [moments.log_ratio(np.exp(part), tol) for part in np.array_split(rows, moments.blocks)]
-        return np.arcsinh(np.concatenate(parts))
+        return np.arcsinh(moments.log_ratio(np.exp(rows), tol))
 
     def _allowed(self, values):
         # pieces are finer than what is tested by a factor of two, and their quartics by 2^5

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,8 +38,8 @@ _TOUCH, _SAME = 10.0, 1e-9
 _DOUBT, _SHALLOW = 10.0, 1e3
 
 
-def scan_decades(moments: MomentMap, start: str, tol: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points x over thirteen decades, up to where the moments have stopped growing, and G there.
+def scan_decades(moments: MomentMap, start: str, tol: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Points x over thirteen decades, up to where the moments have stopped growing, and G there, for each ensemble of a family.
 
     Parameters
     ----------
@@ -48,107 +49,155 @@ def scan_decades(moments: MomentMap, start: str, tol: float) -> tuple[np.ndarray
 
     Returns
     -------
-    x, G : (M,) arrays, x ascending
+    list of (x, G), two (M,) arrays each, x ascending
     """
-    bottom = _BOTTOM
-    if not moments.has_zero_state:  # solutions can then be as small as the moment that the biases alone give
-        least = float(moments.moment(moments.loop[0], moments.complete(np.array([1e-300]), tol, start), tol)[0])
-        bottom = min(_BOTTOM, np.log10(least) - 1.0) if least > _LEAST else _BOTTOM
+    bottom = _bottoms(moments, start, tol)
     felt = _first_felt(moments, start, bottom)
-    bottom = min(bottom, felt - _BELOW)
-    low = np.logspace(bottom, felt, int(np.ceil(_SPARSE * (felt - bottom))), endpoint=False)
-    x = np.concatenate([low, np.logspace(felt, 0.0, int(np.ceil(-_DENSE * felt)))])
-    G = np.concatenate([moments.log_ratio(part, tol, start) for part in np.array_split(x, moments.blocks)])
-    while G[-1] >= 0.0:
-        if x[-1] > _TOP:
+    scans = [_points(*ends) for ends in zip(np.minimum(bottom, felt - _BELOW).tolist(), felt.tolist())]
+    values = _in_each(lambda rows, x: rows.log_ratio(x, tol, start), moments, dict(enumerate(scans)))
+    found = [(x, values[i]) for i, x in enumerate(scans)]
+    while growing := [i for i, (_, G) in enumerate(found) if G[-1] >= 0.0]:
+        if max(found[i][0][-1] for i in growing) > _TOP:
             raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
-        more = x[-1] * np.logspace(0.0, np.log10(_FACTOR), _MORE)[1:]
-        x, G = np.concatenate([x, more]), np.concatenate([G, moments.log_ratio(more, tol, start)])
-    return x, G
+        more = {i: found[i][0][-1] * np.logspace(0.0, np.log10(_FACTOR), _MORE)[1:] for i in growing}
+        for i, G in _in_each(lambda rows, x: rows.log_ratio(x, tol, start), moments, more).items():
+            found[i] = np.concatenate([found[i][0], more[i]]), np.concatenate([found[i][1], G])
+    return found
+
+
+def _in_each(function, moments, points):
+    """{member: values} of function(MomentMap of rows, x) at {member: x}, all members in one call."""
+    sizes = [x.size for x in points.values()]
+    rows = moments.of_rows(np.repeat(list(points), sizes))
+    return dict(zip(points, np.split(function(rows, np.concatenate(list(points.values()))), np.cumsum(sizes)[:-1])))
+
+
+def _bottoms(moments, start, tol):
+    """log10 of the leading moments at which the scans begin; solutions may be as small as the moment that biases alone give."""
+    bottom = np.full(len(moments.ensembles), _BOTTOM)
+    biased = np.flatnonzero(~moments.zero_states)
+    if biased.size:
+        rows = moments.of_rows(biased)
+        least = rows.moment(rows.loop[0], rows.complete(np.full(biased.size, 1e-300), tol, start), tol)
+        bottom[biased] = np.where(least > _LEAST, np.minimum(_BOTTOM, np.log10(np.maximum(least, _LEAST)) - 1.0), _BOTTOM)
+    return bottom
 
 
 def _first_felt(moments, start, bottom):
-    """log10 of the smallest leading moment at which messages bend, found among all that a scan could begin with."""
+    """log10 of the smallest leading moments at which messages bend, found among all that a scan could begin with."""
     felt = sorted(moments.felt)
     lengths = np.array([moments.random.shapes[v].length for v in felt])
-    x = np.logspace(2.0 * bottom, np.log10(_ALWAYS), int(_SPARSE * (np.log10(_ALWAYS) - 2.0 * bottom)))
-    widths = moments.random.driven_std(moments.complete(x, _ROUGH, start))[:, felt]
-    first = np.flatnonzero((widths > _FELT * lengths).any(axis=1))
-    return np.log10(x[first[0]]) if first.size else np.log10(_ALWAYS)
+    lowest, members = 2.0 * float(bottom.min()), len(moments.ensembles)
+    x = np.logspace(lowest, np.log10(_ALWAYS), int(_SPARSE * (np.log10(_ALWAYS) - lowest)))
+    rows = moments.of_rows(np.repeat(np.arange(members), x.size))
+    widths = rows.random.driven_std(rows.complete(np.tile(x, members), _ROUGH, start))[:, felt]
+    bends = (widths > _FELT * lengths).any(axis=1).reshape(members, x.size)
+    return np.log10(np.where(bends.any(axis=1), x[np.argmax(bends, axis=1)], _ALWAYS))
 
 
-def scalar_roots(moments: MomentMap, start: str = "small") -> list[Root]:
-    """All zeros x of G over thirteen decades, ascending; a sign change and a near-tangency are resolved by an interpolant each.
+@lru_cache(maxsize=256)
+def _points(bottom, felt):
+    low = np.logspace(bottom, felt, int(np.ceil(_SPARSE * (felt - bottom))), endpoint=False)
+    points = np.concatenate([low, np.logspace(felt, 0.0, int(np.ceil(-_DENSE * felt)))])
+    points.flags.writeable = False  # they are kept for other scans
+    return points
 
-    Each carries the slope and the curvature of G by log x. At a fold there is one for the two that merge there.
+
+def scalar_roots(moments: MomentMap, start: str = "small") -> list[list[Root]]:
+    """All zeros x of G over thirteen decades, ascending, for each ensemble of a family.
+
+    A sign change and a near-tangency are resolved by an interpolant each. Each root carries the slope and the curvature of G by
+    log x. At a fold there is one for the two that merge there.
 
     Parameters
     ----------
     moments : MomentMap
     start : "small" or "large", as of :meth:`MomentMap.complete`
     """
-    x, G = scan_decades(moments, start, moments.scan_tol)
-    u = np.log(x)
-
-    def rough(v):
-        return moments.log_ratio(np.exp(v), moments.series_tol, start)
-
-    def fine(v):
-        return moments.log_ratio(np.exp(v), moments.fine, start)
-
+    found = scan_decades(moments, start, moments.scan_tol)
     # just beyond an onset G is almost flat, and smaller than the error of a scan
-    doubtful = np.abs(G) < _DOUBT * moments.scan_tol
-    if moments.fine < moments.scan_tol and doubtful.any():
-        G[doubtful] = fine(u[doubtful])
-    roots: list[Root] = []
-    suspicious = _suspicious(u, G, moments.scan_tol)
-    for a, b in _merge([_closed_in(moments, start, *interval) for interval in suspicious]):
-        pad = 1e-6 + moments.scan_tol
+    doubtful = {i: np.abs(G) < _DOUBT * moments.scan_tol for i, (_, G) in enumerate(found)}
+    doubtful = {i: doubt for i, doubt in doubtful.items() if moments.fine < moments.scan_tol and doubt.any()}
+    if doubtful:
+        points = {i: found[i][0][doubt] for i, doubt in doubtful.items()}
+        for i, G in _in_each(lambda rows, x: rows.log_ratio(x, moments.fine, start), moments, points).items():
+            found[i][1][doubtful[i]] = G
+    brackets = _brackets(moments, start, [(np.log(x), G) for x, G in found])
+    roots: list[list[Root]] = [[] for _ in found]
+    for exact in (True, False):
+        chosen = [bracket for bracket in brackets if bracket.exact == exact]
+        for bracket, some in zip(chosen, _resolved(moments, start, chosen, exact) if chosen else ()):
+            known = roots[bracket.member]
+            known += [root for root in some if not any(abs(root - other) < _SAME for other in known)]
+    return [[Root(np.exp(root), root.slope, root.curvature) for root in sorted(some)] for some in roots]
+
+
+class _Bracket(NamedTuple):
+    """An interval (a, b) of log x that may hold roots of G of a member of a family.
+
+    ``exact`` is whether all of it is to be evaluated to the end, since G is nowhere far from zero in it.
+    """
+
+    member: int
+    a: float
+    b: float
+    exact: bool
+
+
+def _resolved(moments, start, brackets, exact):
+    """Roots in log x within each of the brackets."""
+    member, pad = np.array([bracket.member for bracket in brackets]), 1e-6 + moments.scan_tol
+
+    def to(tol):
+        return lambda u, which: moments.of_rows(member[which]).log_ratio(np.exp(u), tol, start)
+
+    low, high = (np.array(ends) for ends in zip(*((bracket.a - pad, bracket.b + pad) for bracket in brackets)))
+    series, better = (to(moments.fine), None) if exact else (to(moments.series_tol), to(moments.fine))
+    return smooth_roots(series, low, high, fine=better, touch=_TOUCH * moments.fine)
+
+
+def _brackets(moments, start, scans):
+    """The brackets of scans (u, G), those that overlap as one."""
+    suspicious = [(i, *interval) for i, (u, G) in enumerate(scans) for interval in _suspicious(u, G, moments.scan_tol)]
+    merged: list[list] = []
+    for i, a, b in sorted(_closed_in(moments, start, suspicious)):
+        if merged and i == merged[-1][0] and a < merged[-1][2]:
+            merged[-1][2] = max(b, merged[-1][2])
+        else:
+            merged.append([i, a, b])
+    out = []
+    for i, a, b in merged:
+        u, G = scans[i]
         around = slice(max(int(np.searchsorted(u, a, "right")) - 1, 0), int(np.searchsorted(u, b)) + 1)
-        exact = moments.fine == moments.series_tol or np.abs(G[around]).max() < _SHALLOW * moments.series_tol
-        series, better = (fine, None) if exact else (rough, fine)
-        for root in smooth_roots(series, a - pad, b + pad, fine=better, touch=_TOUCH * moments.fine):
-            if not any(abs(root - other) < _SAME for other in roots):
-                roots.append(root)
-    return [Root(np.exp(root), root.slope, root.curvature) for root in sorted(roots)]
+        shallow = moments.fine == moments.series_tol or np.abs(G[around]).max() < _SHALLOW * moments.series_tol
+        out.append(_Bracket(i, a, b, bool(shallow)))
+    return out
 
 
 def _suspicious(u, G, tol):
     """Intervals (a, b, G(a), G(b)) of u that may hold roots: changes of sign, and extrema that come near zero."""
-    suspicious = []
-    for i in range(1, u.size):
-        if G[i - 1] * G[i] <= 0:
-            suspicious.append((u[i - 1], u[i], G[i - 1], G[i]))
-    for i in range(1, u.size - 1):
-        turning = (G[i] - G[i - 1]) * (G[i + 1] - G[i]) < 0
-        if turning and abs(G[i]) < _NEAR * max(abs(G[i] - G[i - 1]), abs(G[i + 1] - G[i])) + 10 * tol:
-            suspicious.append((u[i - 1], u[i + 1], G[i - 1], G[i + 1]))
-    return suspicious
+    steps = np.diff(G)
+    changes = np.flatnonzero(G[:-1] * G[1:] <= 0) + 1
+    largest = np.maximum(np.abs(steps[:-1]), np.abs(steps[1:]))
+    turning = np.flatnonzero((steps[:-1] * steps[1:] < 0) & (np.abs(G[1:-1]) < _NEAR * largest + 10 * tol)) + 1
+    return [(u[i - 1], u[i], G[i - 1], G[i]) for i in changes] + [(u[i - 1], u[i + 1], G[i - 1], G[i + 1]) for i in turning]
 
 
-def _closed_in(moments, start, a, b, at_a, at_b):
-    """An interval (a, b) with a change of sign, halved until G is not too steep for an interpolant; others as they are.
+def _closed_in(moments, start, intervals):
+    """(member, a, b) of intervals (member, a, b, G(a), G(b)): those with a change of sign halved until G is not too steep there.
 
     Where messages vanish unless a field goes far out, moments rise like exp(-1/x).
     """
+    if not intervals:
+        return []
+    member, a, b, at_a, at_b = (np.array(column) for column in zip(*intervals))
     for _ in range(_HALVINGS):
-        if at_a * at_b > 0 or abs(at_b - at_a) < _STEEP:
+        steep = np.flatnonzero((at_a * at_b <= 0) & (np.abs(at_b - at_a) >= _STEEP))
+        if not steep.size:
             break
-        middle = 0.5 * (a + b)
-        at_middle = float(moments.log_ratio(np.exp(np.array([middle])), moments.scan_tol, start)[0])
-        if at_a * at_middle <= 0:
-            b, at_b = middle, at_middle
-        else:
-            a, at_a = middle, at_middle
-    return a, b
-
-
-def _merge(intervals):
-    """Intervals that overlap, as one."""
-    merged = []
-    for a, b in sorted(intervals):
-        if merged and a < merged[-1][1]:
-            merged[-1][1] = max(b, merged[-1][1])
-        else:
-            merged.append([a, b])
-    return merged
+        middle = 0.5 * (a[steep] + b[steep])
+        at_middle = moments.of_rows(member[steep]).log_ratio(np.exp(middle), moments.scan_tol, start)
+        left = at_a[steep] * at_middle <= 0
+        b[steep[left]], at_b[steep[left]] = middle[left], at_middle[left]
+        a[steep[~left]], at_a[steep[~left]] = middle[~left], at_middle[~left]
+    return list(zip(member.tolist(), a.tolist(), b.tolist()))

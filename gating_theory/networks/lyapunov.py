@@ -6,6 +6,7 @@ matrices U_k, as the state does. Both come from the cell's definition, so every 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import signature
@@ -33,13 +34,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-__all__ = ["OTHER_SYSTEMS", "LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
+__all__ = ["LyapunovSpectrum", "kaplan_yorke", "lyapunov_spectrum"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R", covariant=True)
-
-#: What computes the exponents of systems other than networks, by their class: later chapters enter theirs.
-OTHER_SYSTEMS: dict[type, Callable[..., Any]] = {}
 
 #: The automatic interval keeps the condition number of the frame below this: ten of sixteen digits are left to the smallest.
 _CONDITION = 1e6
@@ -153,11 +151,11 @@ class _OfAnySystem(Protocol[_P, _R]):
 
 
 def _of_any_system(of_network: Callable[_P, _R]) -> _OfAnySystem[_P, _R]:
-    """A function that hands systems entered in ``OTHER_SYSTEMS`` to theirs."""
+    """A function that hands systems of later chapters to the function of its name on their chapter's face."""
 
     @wraps(of_network)
     def chosen(net, *args, **kwargs):
-        calculate = next((c for kind, c in OTHER_SYSTEMS.items() if isinstance(net, kind)), None)
+        calculate = _of_its_chapter(type(net), of_network.__name__)
         if calculate is None:
             return of_network(net, *args, **kwargs)
         try:
@@ -167,6 +165,13 @@ def _of_any_system(of_network: Callable[_P, _R]) -> _OfAnySystem[_P, _R]:
         return calculate(net, *args, **kwargs)
 
     return cast("_OfAnySystem[_P, _R]", chosen)
+
+
+def _of_its_chapter(kind, name):
+    """What the face of the chapter that defines a class, or one that it comes from, passes on under a name; None without it."""
+    faces = (sys.modules.get(parent.__module__.rpartition(".")[0]) for parent in kind.__mro__)
+    own = (face for face in faces if face is not None and face.__name__.startswith(f"{__name__.partition('.')[0]}."))
+    return next((getattr(face, name) for face in own if hasattr(face, name)), None)
 
 
 @_of_any_system

@@ -96,7 +96,7 @@ class Network:
         if not isinstance(ensemble, (Ensemble, Cell)):
             raise TypeError(f"ensemble must be an Ensemble or a Cell, got {shown(ensemble)}")
         cell = ensemble.cell if isinstance(ensemble, Ensemble) else ensemble
-        K, P = cell.n_fields, len(cell.parameters)
+        K, P = cell.n_fields, cell.n_parameters
         matrices = real_array("matrices", matrices)
         shape = matrices.shape
         if matrices.ndim not in (3, 4) or shape[-3] != K or shape[-1] != shape[-2] or 0 in shape:

@@ -81,7 +81,7 @@ class _SiteMap:
         import sympy as sp
 
         from ..cell import symbolic
-        from ..cell.compiled import SparseBlocks
+        from ..cell.numpy_code import SparseBlocks
 
         self.cell = cell
         self.bound = None  # of the states of cells without site parameters, once probed

@@ -34,7 +34,7 @@ class _StateSites:
         import sympy as sp
 
         from ..cell import symbolic
-        from ..cell.compiled import SparseBlocks
+        from ..cell.numpy_code import SparseBlocks
 
         A, F_y = symbolic.stable_form(sp.eye(cell.n_state) - cell.F_s), symbolic.stable_form(cell.F_y)
         head, back = symbolic.placeholders(A, "A")

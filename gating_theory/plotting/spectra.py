@@ -178,7 +178,7 @@ def plot_timescales(
         raise ValueError(f"tau must be a 1-D array of at least two positive numbers, got {shown(tau)}")
     tau = np.sort(tau)
     if isinstance(source, Spectrum):
-        fraction = np.array([source.slow_fraction(t) for t in tau])
+        fraction = np.asarray(source.slow_fraction(tau))
         # below the accuracy of a mass there is nothing to draw on a logarithmic scale
         fraction[fraction < _LEAST_FRACTION] = np.nan
         ax = axes_or_new(ax, 2.5)

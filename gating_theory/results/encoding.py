@@ -546,9 +546,9 @@ def _ask_the_face(part):
     Names are imported when they are first used: a process that does nothing but load a file has met no class yet.
     """
     face = import_module(__name__.partition(".")[0])
-    if part in face.__all__:
-        getattr(face, part)
-    for name in face.__all__ if not part else ():
+    if part:
+        face = getattr(face, part) if part in face.__all__ else None
+    for name in getattr(face, "__all__", ()):
         # names in small letters are functions and parts of the package
         if name[0].isupper() and name not in _SELDOM:
             getattr(face, name)

@@ -15,18 +15,25 @@ from .determinant import spectral_radius
 if TYPE_CHECKING:
     from .edge import FixedPointEdge, SitesEdge
 
-__all__ = ["Boundary"]
+__all__ = ["LEAK_TAIL", "UNBOUNDED", "Boundary"]
 
 #: The tail of the leaks' law that is left out: no network of a million units has such sites.
-_TAIL = 1e-6
+LEAK_TAIL = 1e-6
 #: Half the thickness, relative to the whole, below which the layer of support around real leaks is not traced.
 _LAYER = 1e-5
 #: A spectrum that reaches beyond this is taken for one without bound.
-_UNBOUNDED = 1e9
+UNBOUNDED = 1e9
 #: Where a search needs only the sign of T - 1: relative accuracy of T along rays, and on the grid that curves are traced on.
 _ROUGH, _TRACED = 1e-3, 1e-2
 #: |log T| at which a point counts as on the boundary, and at which its projection stops.
 _ON_BOUNDARY, _PROJECTED = 1e-9, 1e-11
+#: What a radius is multiplied by until it bounds the spectrum.
+_AWAY = 1.25
+#: An edge is interpolated among eight values that reach so far to both sides in the logarithm of its distance from the leaks: the
+#: error is about 1e-14 of that. How often values are added; the second time is the last for smooth functions.
+_CLOSE, _ROUNDS = 0.03, 6
+#: Evaluations of a projection, and where that of a curve which is only measured ends.
+_PROJECTIONS, _MEASURED = 24, 1e-2
 #: Fewest points on a curve while it is traced.
 _FEWEST = 64
 
@@ -71,12 +78,15 @@ class Boundary:
 
         By the maximum principle it is enough that T < 1 on a circle around all leaks.
         """
-        bound = max(1e-12, 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9)
         circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
-        while self.log_edge(bound * circle).max() >= 0.0:
-            bound *= 1.25
-            if bound > _UNBOUNDED:
+        inner = bound = 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9
+        while (value := self.log_edge(bound * circle).max()) >= 0.0:
+            inner, bound = bound, bound * _AWAY * _falls_to_one(value)
+            if bound > UNBOUNDED:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
+        while bound > 1.01 * _AWAY * inner:  # that was too far
+            middle = np.sqrt(inner * bound)
+            inner, bound = (middle, bound) if self.log_edge(middle * circle).max() >= 0.0 else (inner, middle)
         return bound
 
     @cached_property
@@ -89,16 +99,14 @@ class Boundary:
             value = self.log_edge(top + distance)
             if value[-2:].max() < 0.0:  # T < 1 and falling as 1/lambda^2: nothing beyond
                 break
-            span *= 4.0
-            if span > _UNBOUNDED:
+            span *= 4.0 * _falls_to_one(value[-2:].max())
+            if span > UNBOUNDED:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=span)
         positive = np.flatnonzero(value > 0.0)
         if not positive.size:
             return None
         i = positive[-1]
-        u, f = np.log(distance), lambda u: self.log_edge(top + np.exp(u))
-        guess = _closed_in(f, u, value, i)
-        edge = top + float(np.exp(guess))
+        edge = top + float(np.exp(_closed_in(lambda u: self.log_edge(top + np.exp(u)), np.log(distance), value, i)))
         if self._edge.halving_error(edge) > np.clip(1e3 * self._edge.tol, 1e-6, 0.1):
             raise ConvergenceError(f"the edge on the real axis was not resolved at {edge}", estimate=edge)
         return edge
@@ -191,7 +199,7 @@ class Boundary:
                 pieces.append(z)
             else:
                 pieces += [z, z.conj()[::-1]]
-        pieces = [self._project(_resample(z, max(_FEWEST, z.size))) for z in pieces if z.size > 3]
+        pieces = [self._project(_resample(z, max(_FEWEST, z.size)), _MEASURED, _ROUGH) for z in pieces if z.size > 3]
         return [z for z in pieces if np.abs(np.diff(z)).sum() > 0]
 
     def _grid_lines(self):
@@ -214,29 +222,11 @@ class Boundary:
             inside |= (low < x) & (x < high)
         return inside
 
-    def _project(self, z):
-        """Move points along the gradient onto T = 1; points on the real axis stay there."""
+    def _project(self, z, settled=_PROJECTED, rtol=1e-10):
+        """Move points along the gradient onto T = 1, until |log T| is below ``settled``; points on the real axis stay there."""
         upper = z.real + 1j * np.abs(z.imag)
-        on_axis = np.abs(z.imag) < 1e-14 * self.bound
-        w = upper.copy()
-        scale = np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self.bound)
-        h = 1e-7 * self.bound
-        left = np.arange(w.size)
-        for _ in range(12):
-            v = w[left]
-            f = self.log_edge(v)
-            unsettled = np.abs(f) >= _PROJECTED
-            left, v, f = left[unsettled], v[unsettled], f[unsettled]
-            if not left.size:
-                break
-            around = self.log_edge(np.concatenate([v + h, v - h, v + 1j * h, v - 1j * h])).reshape(4, -1)
-            fx = (around[0] - around[1]) / (2 * h)
-            fy = np.where(on_axis[left], 0.0, (around[2] - around[3]) / (2 * h))
-            step = -f * (fx + 1j * fy) / np.maximum(fx**2 + fy**2, 1e-12)
-            step *= np.minimum(1.0, np.minimum(0.5 * scale[left], 0.05 * self.bound) / np.maximum(np.abs(step), 1e-300))
-            v = v + step
-            w[left] = v.real + 1j * np.abs(v.imag)
-        bad = np.abs(self.log_edge(w)) > _ON_BOUNDARY
+        w, f = self._along_gradients(upper, np.abs(z.imag) < 1e-14 * self.bound, settled, rtol)
+        bad = ~(np.abs(f) <= max(_ON_BOUNDARY, settled))
         if bad.any():  # flat or wild spots: bisect along the vertical through the original point
             w[bad] = self._project_by_bisection(upper[bad])
         keep = np.isfinite(w)
@@ -249,6 +239,34 @@ class Boundary:
         if w[0] != w[-1]:
             w = np.append(w, w[0])
         return w
+
+    def _along_gradients(self, z, on_axis, settled, rtol):
+        """Where Newton's method along the gradient takes points of the upper half plane, and log T there.
+
+        Every other step takes the slope along the line from the values at hand instead of a new gradient.
+        """
+        w, h = z.copy(), 1e-7 * self.bound
+        longest = np.minimum(0.5 * np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self.bound), 0.05 * self.bound)
+        f, step, slope, direction = self.log_edge(w, rtol), np.zeros(w.size), np.ones(w.size), np.ones(w.size, dtype=complex)
+        left, before = np.arange(w.size), f
+        for turn in range(_PROJECTIONS):
+            left = left[np.abs(f[left]) >= settled]
+            if not left.size:
+                break
+            v = w[left]
+            if turn % 2 == 0:
+                right, above = self.log_edge(np.concatenate([v + h, v + 1j * h]), rtol).reshape(2, -1)
+                gradient = (right - f[left]) / h + 1j * np.where(on_axis[left], 0.0, (above - f[left]) / h)
+                slope[left] = np.maximum(np.abs(gradient), 1e-6)
+                direction[left] = gradient / slope[left]
+            else:
+                secant = (f[left] - before[left]) / step[left]
+                slope[left] = np.where(secant > 0.1 * slope[left], secant, slope[left])
+            step[left] = np.clip(-f[left] / slope[left], -longest[left], longest[left])
+            moved = v + step[left] * direction[left]
+            w[left], before = moved.real + 1j * np.abs(moved.imag), f.copy()
+            f[left] = self.log_edge(w[left], rtol)
+        return w, f
 
     def _project_by_bisection(self, z):
         out = np.full(z.size, np.nan, dtype=complex)
@@ -270,38 +288,53 @@ class Boundary:
         return out
 
 
-def _closed_in(f, u, value, i):
-    """The zero of ``f`` between u[i] and u[i + 1], from its ``value`` at all u: inverse interpolation of the values at hand, then
-    secant steps; bisection where that goes astray."""
-    near = slice(max(0, i - 2), i + 4)
-    x, known = u[near], value[near]
-    guess = np.nan
-    if np.all(np.diff(known) < 0):
-        weights = [np.prod([known[k] / (known[k] - known[j]) for k in range(x.size) if k != j]) for j in range(x.size)]
-        guess = float(np.dot(weights, x))
-    for _ in range(4):
-        if not u[i] < guess < u[i + 1]:
+def _falls_to_one(log_edge):
+    """By what a distance is to be multiplied so that T falls to 1, if it falls as 1/lambda^2 already."""
+    return float(np.exp(0.5 * max(log_edge, 0.0)))
+
+
+def _closed_in(f, x, value, i):
+    """The zero of ``f`` between x[i] and x[i + 1], where its ``value`` changes from positive to negative.
+
+    Inverse interpolation, with more and more values around the zero; bisection where that goes astray.
+    """
+    low, high = x[i], x[i + 1]
+    for _ in range(_ROUNDS):
+        first = np.clip(i - 2, 0, max(0, x.size - 6))
+        near = slice(first, first + 6)
+        guess = _inverse(x[near], value[near])
+        if not low < guess < high:
             break
-        left, here = f(np.array([guess - 1e-4, guess]))
-        guess -= here * 1e-4 / (here - left) if here != left else np.nan
-        if abs(here) < 1e-9:  # the slope is good to four digits
-            break
-    else:
-        guess = np.nan
-    if not u[i] < guess < u[i + 1]:
-        guess = bracketed_root(f, [u[i]], [u[i + 1]])[0]
-    return guess
+        if np.ptp(x[near]) < 2.0 * _CLOSE:
+            return guess
+        new = np.unique(np.clip(guess + _CLOSE * np.linspace(-1.0, 1.0, 8), low, high))
+        known = f(new)
+        if not known[0] > 0.0 > known[-1]:  # the guess was not so close
+            new, where = np.unique(np.concatenate([x, new]), return_index=True)
+            known = np.concatenate([value, known])[where]
+        x, value = new, known
+        i = int(np.flatnonzero((value > 0.0) & (x < high))[-1])
+    return bracketed_root(f, [low], [high])[0]
+
+
+def _inverse(x, value):
+    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it rises."""
+    if not np.all(np.diff(value) < 0):
+        return np.nan
+    ratio = value / (value - value[:, None] + np.eye(x.size))
+    np.fill_diagonal(ratio, 1.0)
+    return float(ratio.prod(axis=1) @ x)
 
 
 def _upper_end(values, weights):
-    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``_TAIL``; interpolated between nodes."""
+    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``LEAK_TAIL``; interpolated between nodes."""
     values = values.max(axis=1)
     order = np.argsort(-values)
     values, tail = values[order], np.cumsum(weights[order])
-    i = int(np.searchsorted(tail, _TAIL))
+    i = int(np.searchsorted(tail, LEAK_TAIL))
     if i == 0 or tail[i - 1] <= 0.0:
         return float(values[i])
-    share = (np.log(_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
+    share = (np.log(LEAK_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
     return float(values[i - 1] + share * (values[i] - values[i - 1]))
 
 

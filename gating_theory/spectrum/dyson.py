@@ -265,6 +265,7 @@ class Population:
 
     def _centered(self, lam):
         """[(indices of lambdas, lambda - center, expansion)] by the side of |lambda| = 1/2 they lie on."""
+        lam = lam.astype(complex, copy=False)  # one machine code for all
         near = np.abs(lam) < 0.5
         sides = ((0, np.flatnonzero(near)), (1, np.flatnonzero(~near)))
         return [(part, lam[part] - center, self.expansion(center)) for center, part in sides if part.size]
@@ -416,7 +417,7 @@ class Population:
         out = [np.zeros((lam.size, *shape), dtype=kind) for kind, shape in types]
         for part, t, data in self._centered(lam):
             found = unknowns[part]
-            for whole, value in zip(out, solve(t, self._terms(data, block), found, plain[part], limit, with_log)):
+            for whole, value in zip(out, solve(t, *self._terms(data, block), found, plain[part], limit, with_log)):
                 whole[part] = value
             unknowns[part] = found
         return out

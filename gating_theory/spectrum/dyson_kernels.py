@@ -1,6 +1,6 @@
 """The self-consistent equations [T4] solved at one lambda after the other, compiled.
 
-Imported where used, because compiling machinery takes a second to import; compiled code is cached on disk.
+Compiled code is kept on disk, and runs without its compiler, which takes a second to import.
 Arrays: L lambdas, M sites, m monomials, n messages of a loop, v = 2 n - 1 unknowns (x_k, tau_k).
 
 All that belongs to one lambda is done at once, while the coefficients of its sites are in the cache: they are computed, Newton's
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..support.machine_code import jit
+from ..support.kernels import kernel
 
 __all__ = ["Terms", "coefficients", "first_moments", "solve", "inverse_square_moments", "cauchy_sums"]
 
@@ -25,7 +25,7 @@ _STRETCH = 512
 #: Newton's steps at most, and the largest change of log x or tau in one.
 _STEPS, _LONGEST = 40, 1.5
 _TINY = 1e-300
-_jit = jit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+_jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 class Terms(NamedTuple):
@@ -169,14 +169,24 @@ def _product_arrays(degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @_jit
 def solve(
-    t: np.ndarray, terms: Terms, unknowns: np.ndarray, plain: np.ndarray, limit: float, with_log: bool
+    t: np.ndarray,
+    chi: np.ndarray,
+    gram: np.ndarray,
+    monomial: np.ndarray,
+    basis: np.ndarray,
+    weights: np.ndarray,
+    exponents: np.ndarray,
+    unknowns: np.ndarray,
+    plain: np.ndarray,
+    limit: float,
+    with_log: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Solve the equations of one loop at every t, and average what belongs to the solution over sites.
 
     Parameters
     ----------
     t : (L,) complex, lambda minus the place of the expansion
-    terms : Terms
+    chi, gram, monomial, basis, weights, exponents : see Terms
     unknowns : (L, v) x and tau: first guesses, overwritten by the solution. Without messages (v = 0) all is that of x = 0.
     plain : (L,) int, steps of the plain iteration before Newton's method
     limit : Newton's method ends with a step of log x and tau below this
@@ -188,7 +198,8 @@ def solve(
     logs, resolvent, density : (L,) E log(determinant), its derivative by lambda, and by both at solved unknowns
     slopes : (L, v) complex, derivatives of log x and tau by lambda; a change of lambda by e changes them by 2 Re(e slope)
     """
-    L, v, degree = t.size, unknowns.shape[1], terms.chi.shape[0] - 1
+    terms = Terms(chi, gram, monomial, basis, weights, exponents)
+    L, v, degree = t.size, unknowns.shape[1], chi.shape[0] - 1
     solved = np.ones(L, dtype=np.bool_)
     logs, resolvent, density = np.zeros(L), np.zeros(L, dtype=np.complex128), np.zeros(L)
     slopes = np.zeros((L, v), dtype=np.complex128)

@@ -21,16 +21,26 @@ from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
 
-__all__ = ["EDGE_TOLS", "FixedPointEdge", "SitesEdge"]
+__all__ = ["EDGE_TOLS", "LEAK_NODES", "ONE_LEAK", "FixedPointEdge", "SitesEdge"]
 
 #: Quadrature tolerances of T(lambda), the first whose grids are affordable. Its integrands have poles of fourth order
 #: (sech^4), whose prefactor costs three digits: the first gives T to 1e-11.
 EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
-#: Nodes of the leak's variable, in multiples of what smooth integrands need.
-_DENSITIES = (2, 3, 6, 12, 24, 48, 96, 192, 384)
+#: Nodes of the leak's variable, in multiples of what smooth integrands need: at first, and later.
+LEAK_NODES = 2
+_DENSITIES = (LEAK_NODES, 3, 6, 12, 24, 48, 96, 192, 384)
 _REFINED_NODES = 1e7
 #: Relative width below which a leak's law is a point: edges move by the square of it.
-_ONE_LEAK = 1e-6
+ONE_LEAK = 1e-6
+#: Every other node of the coarsest grid: as many as smooth integrands need, and enough for three digits next to poles.
+_ROUGH = -1
+#: Sums over nodes go over so many numbers at once that they stay in cache.
+_AT_ONCE = 16384
+#: A pole further from the real axis than so many steps changes a sum by less than rounding: exp(-2 pi 6.4) = 3e-18, and the
+#: Gaussian and the numerators are a few times larger there than on the axis. For n digits as many steps as n + 2 take.
+_FURTHEST = 6.4
+#: Newton's method for poles ends with a step of this size, the error being its square.
+_NEWTON = 1e-11
 
 
 class FixedPointEdge:
@@ -63,7 +73,7 @@ class FixedPointEdge:
     def __init__(self, fixed_point: FixedPoint) -> None:
         self.cell = fixed_point.ensemble.cell
         law = fixed_point.law
-        narrow = law.stds[0] < _ONE_LEAK * (1.0 + np.abs(law.means))
+        narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
         poles = self.cell.compiled.pole_variables
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds), evenly=frozenset(poles))
@@ -113,11 +123,11 @@ class FixedPointEdge:
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others."""
         poles, worst = set(self.pole_variables), 1.0
-        for pairs in self._numerators(1).values():
-            for factor in (f for products in pairs.values() for factors in products for f in factors):
-                if poles & set(factor.variables):
-                    _, rules, _ = self.law.grid(factor.variables, tol, factor.even - poles, np.inf)
-                    worst = max(worst, np.prod([w.shape[1] for w in rules], dtype=float))
+        law = self.law.refined(self.pole_variables, _DENSITIES[0]) if len(poles) == 1 else self.law
+        factors = {f for pairs in self._numerators(1).values() for products in pairs.values() for fs in products for f in fs}
+        for factor in factors:
+            if len(factor.variables) > 1 and poles & set(factor.variables):
+                worst = max(worst, law.nodes(factor, tol, poles))
         return worst
 
     def grid(self, level: int) -> tuple[FieldLaw, list[np.ndarray], np.ndarray]:
@@ -125,6 +135,9 @@ class FixedPointEdge:
 
         ``level`` 0 is the coarsest; level 1, with half its steps, is where the outliers' determinant is averaged as well.
         """
+        if level not in self._grids and level == _ROUGH:
+            law, values, weights = self.grid(0)
+            self._grids[level] = law, [values[0][:, ::2]], 2.0 * weights[::2]
         if level not in self._grids:
             where = self.pole_variables
             law = self.law.refined(where, _DENSITIES[level])
@@ -138,6 +151,8 @@ class FixedPointEdge:
 
     def chi(self, center: int, level: int) -> np.ndarray:
         """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center, at the nodes of a :meth:`grid`."""
+        if (center, level) not in self._polynomials and level == _ROUGH:
+            self._polynomials[center, level] = self.chi(center, 0)[:, ::2].copy()
         if (center, level) not in self._polynomials:
             law, values, weights = self.grid(level)
             (call, where), _ = self.cell.compiled.edge_factors[0][center]
@@ -149,6 +164,12 @@ class FixedPointEdge:
     def _table(self, center, level):
         """{(k, n): {(i, j): (G,)}}: weights of t^i conj(t)^j in the numerators of T, t = lambda - center."""
         if (center, level) in self._tables:
+            return self._tables[center, level]
+        if level == _ROUGH:
+            full = self._table(center, 0)
+            self._tables[center, level] = {
+                entry: {power: 2.0 * w[::2] for power, w in terms.items()} for entry, terms in full.items()
+            }
             return self._tables[center, level]
         if level and self._leak is not None:
             self._tables[center, level] = self._interpolated(self._table(center, 0), level)
@@ -232,70 +253,84 @@ class FixedPointEdge:
             inside |= (low < lam.real) & (lam.real < high)
         return inside & (lam.imag == 0.0)
 
-    def _evaluate(self, lam, level):
-        from .dyson_kernels import inverse_square_moments
-
-        out = np.tile(self._constant, (lam.size, 1, 1))
+    def _evaluate(self, lam, level, rtol=0.0):
+        """T(lambda) by one grid, with the poles that matter for a relative accuracy of ``rtol``."""
+        out = np.empty((lam.size, self.n, self.n))
+        out[:] = self._constant
         on_pole = np.zeros(lam.size, dtype=bool)
+        near_zero = np.abs(lam) < 0.5
         for center in (0, 1):
-            part = np.flatnonzero((np.abs(lam) < 0.5) == (center == 0))
-            if not part.size:
+            part = near_zero if center == 0 else ~near_zero
+            if not part.any():
                 continue
             t = lam[part] - center
-            labels, w = self._terms(center, level)
-            sums, nearest = inverse_square_moments(t, self.chi(center, level), w)
-            if self._leak is not None:
-                near, correction = self._pole_correction(t, nearest, center, level)
-                sums[near] += correction
+            labels, sums, on_pole[part] = self._sums(t, center, level, rtol)
             for column, (k, nu, i, j) in enumerate(labels):
-                out[part, k, nu] += (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * sums[:, column]
-            chi = self.chi(center, level)[:, nearest]
-            on_pole[part] = _polynomial(chi, t) == 0
+                value = sums[:, column]
+                if j:
+                    value = (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * value
+                out[part, k, nu] += value
         np.maximum(out, 0.0, out=out)
         if on_pole.any():  # 0/0 on the pole itself: look beside it, where a coupled site shows as a huge value
             beside = self._evaluate(lam[on_pole] + 1e-9j, level)
             out[on_pole] = np.where(beside > 1e9, np.inf, beside)
         return out
 
-    def _pole_correction(self, t, nearest, center, level):
-        """What the poles add to the sums over nodes: the rows of ``t`` with a pole near the real axis, and (rows, T) corrections.
+    def _sums(self, t, center, level, rtol):
+        """Labels of the table, sums over nodes of its terms over |chi(t)|^2 (L, T), and which t are on a node's pole."""
+        labels, w = self._terms(center, level)
+        sums, smallest, nearest = _node_sums(self.chi(center, level), t, w)
+        on_pole = smallest == 0.0
+        if self._leak is not None and (t.imag > 0.0).any():
+            rows, start = self._near_poles(t, nearest, center, level, rtol)
+            if not rows.size:
+                pass
+            elif level == _ROUGH:  # next to a pole all digits of the numerators count
+                _, sums[rows], on_pole[rows] = self._sums(t[rows], center, 0, rtol)
+            else:
+                good, correction = self._pole_correction(t[rows], start, center, level, rtol)
+                sums[rows[good]] += correction
+        return labels, sums, on_pole
 
-        ``nearest``: the nodes closest to a pole.
-        """
-        from .dyson_kernels import cauchy_sums
+    def _furthest(self, level, rtol):
+        """How far from the real axis poles matter."""
+        y = self.grid(level)[1][0].ravel()
+        return (y[1] - y[0]) * min(_FURTHEST, (4.6 - np.log(rtol)) / (2.0 * np.pi) if rtol else np.inf)
 
-        if not (t.imag > 0.0).any():
-            return np.zeros(0, dtype=int), 0.0
+    def _near_poles(self, t, nearest, center, level, rtol):
+        """The rows of ``t`` with a pole near the real axis, and about where: a Newton step from the ``nearest`` nodes."""
+        y, furthest = self.grid(level)[1][0].ravel(), self._furthest(level, rtol)
+        values, n = self._leak_at_nodes(center, level)[:, nearest], self.chi(center, level).shape[0]
+        with np.errstate(all="ignore"):
+            move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
+            rows = np.flatnonzero((np.abs(move) < 6.0 * furthest) & (np.abs(move.imag) < 2.0 * furthest) & (t.imag > 0.0))
+        return rows, y[nearest[rows]] + _limited(move[rows])
+
+    def _pole_correction(self, t, root, center, level, rtol):
+        """What the poles add to the sums over nodes: which of ``t`` have one, and (rows, T) corrections; ``root``: about where."""
         y = self.grid(level)[1][0].ravel()
         h, leak, n = y[1] - y[0], self._leak[center], self.chi(center, level).shape[0]
         with np.errstate(all="ignore"):
-            # far from all poles the rule needs no correction
-            values = self._leak_at_nodes(center, level)[:, nearest]
-            move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
-            rows = np.flatnonzero(np.isfinite(move) & (np.abs(move) < 40.0 * h) & (np.abs(move.imag) < 20.0 * h) & (t.imag > 0.0))
-            t, move = t[rows], move[rows]
-            root = y[nearest[rows]] + _limited(move)
             for _ in range(40):
                 values = [np.broadcast_to(c, root.shape) for c in leak(root)]
                 move = -_polynomial(values[:n], t) / _polynomial(values[n:], t)
                 root = root + _limited(move)
-                if np.all(np.abs(move) < 1e-14 * (1.0 + np.abs(root))):
+                if np.all(np.abs(move) < _NEWTON * (1.0 + np.abs(root))):  # the next step would be its square
                     break
             # leaks that fall with y have the pole of conj(lambda) in the upper half plane
             below = root.imag < 0.0
             t, root = np.where(below, t.conj(), t), np.where(below, root.conj(), root)
             values = [np.broadcast_to(c, root.shape) for c in leak(root)]
             slope, mirror = _polynomial(values[n:], t), _polynomial(values[:n], t.conj())
-            phase = np.exp(1j * np.pi * (root - y[0]) / h)
-            good = np.isfinite(root) & (root.imag > 0.0) & (np.abs(phase) > 1e-17)
-            good &= (np.abs(move) < 1e-9 * (1.0 + np.abs(root))) & np.isfinite(slope * mirror) & (slope * mirror != 0)
-        root, rows = root[good], rows[good]
+            good = (root.imag > 0.0) & (root.imag < self._furthest(level, rtol)) & np.isfinite(slope * mirror)
+            good &= (slope * mirror != 0) & (np.abs(move) < _NEWTON * (1.0 + np.abs(root)))
+        root = root[good]
         one = np.broadcast_to(self._leak[1](root)[0], root.shape)
-        factor = 2.0 * phase[good] / (slope * mirror)[good]
+        factor = 2.0 * np.exp(1j * np.pi * (root - y[0]) / h) / (slope * mirror)[good]
         shapes, flat = self._cardinal_terms(center, level)
-        re, im = cauchy_sums(root, y, flat)
         scale = factor[:, None] * one[:, None] ** shapes
-        return rows, scale.real * re - scale.imag * im
+        re, im = _cauchy_sums(root, y, flat)
+        return good, scale.real * re - scale.imag * im
 
     def _cardinal_terms(self, center, level):
         """Shapes (T,) of the terms, and their weights divided by it with alternating signs (T, G)."""
@@ -324,19 +359,9 @@ class FixedPointEdge:
 
     def halving_error(self, x: float) -> float:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
-        from .dyson_kernels import inverse_square_moments
-
         if self._leak is None:
             return 0.0
-        center = 0 if abs(x) < 0.5 else 1
-        (labels, w), chi = self._terms(center, 0), self.chi(center, 0)
-        T = np.tile(self._constant, (2, 1, 1))
-        for i, step in enumerate((1, 2)):
-            nodes = slice(None, None, step)
-            sums, _ = inverse_square_moments(np.array([x - center + 0j]), np.ascontiguousarray(chi[:, nodes]), step * w[:, nodes])
-            for column, (k, nu, a, b) in enumerate(labels):
-                T[i, k, nu] += (x - center) ** (a + b) * (1.0 if a == b else 2.0) * sums[0, column]
-        full, half = spectral_radius(T)
+        full, half = spectral_radius(np.concatenate([self._evaluate(np.array([x + 0j]), level) for level in (0, _ROUGH)]))
         return abs(full - half) / full
 
     def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 1e-10) -> np.ndarray:
@@ -346,10 +371,11 @@ class FixedPointEdge:
         """
         if self.fixed:
             return self._evaluate(lam, 0)
-        out = self._evaluate(lam, 0)
+        rough = self._leak is not None and rtol >= 1e-3
+        out = self._evaluate(lam, _ROUGH if rough else 0, rtol if rough else 0.0)
         singular = self._on_continuum(lam)
         out[singular] = np.where(out[singular] > self._constant, np.inf, out[singular])
-        if self._leak is not None and (rtol >= 1e-3 or np.isfinite(deep)):
+        if rough or (self._leak is not None and np.isfinite(deep)):
             return out  # a search, or one that asks for little: the coarsest grid is good to 1e-10 and is not checked
         rtol = max(rtol, 1e3 * self.tol)
         left = np.flatnonzero(~singular)
@@ -449,6 +475,48 @@ def _quotient(a, b):
 
 def _limited(step):
     return step * np.minimum(1.0, 2.0 / np.maximum(np.abs(step), 1e-300))
+
+
+def _node_sums(chi, t, w):
+    """Sums over nodes (L, T) of w[T, s] / |chi(t, s)|^2, the smallest |chi|^2 and its node (L,). 1e290 stands for 1/0."""
+    sums, smallest, nearest = np.empty((t.size, w.shape[0])), np.empty(t.size), np.empty(t.size, dtype=int)
+    columns, rows = np.ascontiguousarray(w.T), max(1, _AT_ONCE // chi.shape[1])
+    for first in range(0, t.size, rows):
+        part = slice(first, first + rows)
+        square = _squared_modulus(chi, t[part, None])
+        nearest[part] = square.argmin(axis=1)
+        smallest[part] = square[np.arange(square.shape[0]), nearest[part]]
+        sums[part] = (1.0 / np.maximum(square, 1e-290, out=square)) @ columns
+    return sums, smallest, nearest
+
+
+def _squared_modulus(chi, t):
+    """(L, G) |chi(t)|^2 of monic polynomials with real coefficients (d + 1, G), lowest first, at t (L, 1)."""
+    x, y = t.real, t.imag
+    if not y.any():
+        value = x + chi[-2]
+        for c in chi[-3::-1]:
+            value = value * x + c
+        return value * value
+    re, im = x + chi[-2], y
+    for c in chi[-3::-1]:
+        re, im = re * x - im * y + c, re * y + im * x
+    re *= re
+    re += im * im
+    return re
+
+
+def _cauchy_sums(root, y, w):
+    """Sums over nodes (R, T) of w[T, s] / (root[R] - y[s]), real and imaginary parts."""
+    re, im = np.empty((root.size, w.shape[0])), np.empty((root.size, w.shape[0]))
+    columns, rows = np.ascontiguousarray(w.T), max(1, _AT_ONCE // y.size)
+    for first in range(0, root.size, rows):
+        part = slice(first, first + rows)
+        distance, height = root.real[part, None] - y, root.imag[part, None]
+        inverse = 1.0 / (distance * distance + height * height)
+        im[part] = -height * (inverse @ columns)
+        re[part] = np.multiply(inverse, distance, out=inverse) @ columns
+    return re, im
 
 
 def _polynomial(coefficients, t):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import Any, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +19,20 @@ from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
+from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
-from .disc_mass import Circle, crossings, pixel_row
+from .disc_mass import Rims, pixel_row
 from .dyson import Population
 from .edge import FixedPointEdge, SitesEdge
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
+from .refinement import FINEST, MUCH_ROOM, ROOM, settled
 from .smooth_map import filled
 
 __all__ = ["Spectrum"]
 
 #: Up to so many lambdas at once count as few, and get finer populations; tolerances for few and for many.
 _FEW, _FINE, _COARSE = 1000, 1e-5, 1e-4
-#: Sites of a population at most, for few lambdas and for many.
-_ROOM, _MUCH_ROOM = 100_000, 400_000
 #: Sites of a population that is cheap enough to be made denser in the leak.
 _CHEAP = 300
 #: Lambdas closer than this to the leaks' interval feel single sites: nodes cluster at their leaks, for so many lambdas at once, and
@@ -41,18 +41,16 @@ _NEAR, _AT_ONCE, _MOST_NEAR = 0.1, 2, 64
 #: How much denser in the leak a population is for few lambdas, and for contours where nodes cannot cluster, because several fields
 #: set the leak.
 _FEW_LEAK_NODES, _LEAK_NODES = 4, 16
-#: Tolerance of the second population of a mass: as asked for, at least this; the first one's is ten times that, at most the other.
+#: The first population of a mass is made for ten times the tolerance asked for, at least and at most this.
 _FINE_MASS, _COARSEST = 1e-6, 1e-2
-#: Refinements of a population one after the other: by what the tolerance is multiplied, and room.
-_REFINEMENTS = ((0.1, _ROOM), (0.1, _ROOM), (1e-2, _MUCH_ROOM), (1e-3, _MUCH_ROOM), (1e-3, _MUCH_ROOM))
-_FINEST = 1e-15
-#: By what the nodes of a variable are multiplied along which the determinant changes faster than the cell's own functions.
-#: They are if that changes a result by more than a part of the tolerance, and of what two populations differ by.
-_DENSER, _BLAMED, _EXPLAINS = 2.0, 0.5, 0.25
+#: Relative accuracy of the resolvent along contours; the largest radius, whose square is a number.
+_CONTOUR, _LARGEST = 1e-8, 1e100
 #: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
 _AGREED = 0.5
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
+#: The power of the tolerance that the first population of a mass is made for, with so many random fields, and with more.
+_MASS_POWERS, _MANY = {0: _SHARPER, 1: _SHARPER, 2: _SHARPER, 3: 4.0 / 3.0}, 0.85
 
 
 class Spectrum:
@@ -114,11 +112,8 @@ class Spectrum:
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
-        self._edge: SitesEdge | FixedPointEdge = (
-            SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
-        )
-        self._boundary = Boundary(self._edge)
         self._populations: dict[Any, Population] = {}
+        self._shared: tuple[Abscissas, int] | None = None
 
     @classmethod
     def from_sites(
@@ -157,6 +152,27 @@ class Spectrum:
                 given = Ensemble(cell, gain=given).array("gain")
             sites = replace(sites, gain=real_array("gain", given))
         return cls(sites if matrices is None else replace(sites, matrices=matrices))
+
+    @classmethod
+    def of_each(cls, points: Sequence[FixedPoint]) -> list[Spectrum]:
+        """The Spectrum at each of many fixed points of one cell; their abscissas are computed together when the first is asked for.
+
+        Parameters
+        ----------
+        points : sequence of FixedPoint
+        """
+        shared, spectra = Abscissas(points), [cls(point) for point in points]
+        for number, spectrum in enumerate(spectra):
+            spectrum._shared = shared, number
+        return spectra
+
+    @cached_property
+    def _edge(self) -> SitesEdge | FixedPointEdge:
+        return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
+
+    @cached_property
+    def _boundary(self) -> Boundary:
+        return Boundary(self._edge)
 
     def __reduce__(self):
         # what has been computed is left behind: it is made again where it is wanted
@@ -214,6 +230,11 @@ class Spectrum:
         the spectrum. Where they are Gaussian fields behind a sigmoid their law reaches all the way to 1; the tail that holds
         less than 1e-6 of the sites is left out. Outliers are not counted (see :meth:`outliers`).
         """
+        if self._shared is not None:
+            shared, number = self._shared
+            known = shared[number]
+            if known is not None:
+                return known
         return self._boundary.abscissa()
 
     @underflow_is_zero
@@ -246,7 +267,7 @@ class Spectrum:
 
     # --- inside
 
-    def _population(self, tol, leak_nodes=1, room=_ROOM, refine=()):
+    def _population(self, tol, leak_nodes=1, room=ROOM, refine=()):
         """The given sites, or some made for a tolerance, ``leak_nodes`` times denser in the leak; kept for the next time."""
         if self._law is None:
             return self._given
@@ -261,7 +282,7 @@ class Spectrum:
         made = cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, refine=refine, **folded)
         return Population(made)
 
-    def _clustered(self, leaks, tol, room=_ROOM, refine=()):
+    def _clustered(self, leaks, tol, room=ROOM, refine=()):
         """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
         if self._law is None:
             return self._given
@@ -291,7 +312,7 @@ class Spectrum:
         if not near.all():
             leak_nodes = _FEW_LEAK_NODES if count <= _FEW else 1
 
-            def common(tol, room=_ROOM if count <= _FEW else _MUCH_ROOM, refine=()):
+            def common(tol, room=ROOM if count <= _FEW else MUCH_ROOM, refine=()):
                 return self._population(tol, leak_nodes, room, refine)
 
             out.append((np.flatnonzero(~near), common))
@@ -306,29 +327,40 @@ class Spectrum:
 
         The determinant's zeros lie up to half as far from the real axis as the poles that rules are made for.
         """
-        varying = 0 if self.fixed_point is None else np.count_nonzero(self.fixed_point.law.stds)
-        return max(_FINEST, tol**_SHARPER) if varying <= 2 else tol
+        return max(FINEST, tol**_SHARPER) if self.fixed_point is None or self._spread_variables <= 2 else tol
 
-    def _evaluate(self, lam, what, accuracy=1e-10, population=None, settled=False):
+    @cached_property
+    def _spread_variables(self):
+        """How many fields and parameters differ from site to site."""
+        if self.fixed_point is not None:
+            return np.count_nonzero(self.fixed_point.law.stds)
+        return np.count_nonzero(np.ptp(np.concatenate([self._given.sites.fields, self._given.sites.parameters]), axis=1))
+
+    def _radius(self, lam):
+        """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
+        upper = lam.real + 1j * np.abs(lam.imag)
+        return None if self.fixed_point is None else spectral_radius(self._edge.transfer_moments(upper, 3.0, 1e-3))
+
+    def _evaluate(self, lam, what, accuracy=1e-10, population=None, twice=False):
         """One quantity at an array of any shape, from a population if one is given; of conjugate lambdas one is computed.
 
-        ``settled`` real quantities are computed from two populations of each kind, for different tolerances, which have to agree.
+        Real quantities are computed ``twice``, from two populations of each kind, for different tolerances, which have to agree.
         """
         self._require("resolvent", f"Spectrum.{what}")
         flat = lam.ravel()
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
         value = np.zeros(folded.size, dtype=complex if what == "resolvent" else float)
-        # by the exact edge, which is also cheaper
-        radius = None if self.fixed_point is None else self._radius(folded)
+        radius = self._radius(folded)
         groups = self._groups(folded) if population is None else [(np.arange(folded.size), lambda tol: population)]
         for part, make in groups:
 
-            def at(sites, part=part):
+            def at(sites, chosen=slice(None), part=part):
+                part = part[chosen]
                 known = None if radius is None else radius[part]
                 return sites.evaluate(folded[part], {what}, accuracy, known)[what]
 
             made = make(self._tol_for(folded.size))
-            if settled and self._law is not None and folded.size <= _FEW:
+            if twice and self._law is not None and folded.size <= _FEW:
                 value[part] = self._settled(at, make, made, folded[part])
             else:
                 value[part] = at(made)
@@ -336,12 +368,6 @@ class Spectrum:
         if what == "resolvent":
             value = np.where(flat.imag < 0, value.conj(), value)
         return value.reshape(lam.shape)
-
-    def _radius(self, lam, population=None):
-        """Spectral radius of T, by the edge where that is exact, else by a population."""
-        return spectral_radius(
-            self._edge.transfer_moments(lam, 3.0, 1e-3) if self.fixed_point is not None else population.transfer_moments(lam)
-        )
 
     def _settled(self, at, make, made, lam):
         """Values at lambdas by a population ``made``, or finer ones, that one for ten times the tolerance gives to twice what was
@@ -351,63 +377,13 @@ class Spectrum:
         """
         asked = self.tol or _COARSE
         coarse = make(min(0.1, 10.0 * made.sites.tol))
-        value, difference = self._agreed(at, make, coarse, at(coarse), 2.0 * asked, made)
+        value, difference = settled(at, make, coarse, at(coarse), 2.0 * asked)
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
             f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {_in_words(difference)}",
             estimate=value,
         )
-
-    def _agreed(self, at, make, coarse, value, tol, finer=None):
-        """(what the finer of two populations gives, how far they are apart): finer and finer ones, until two agree to ``tol``.
-
-        Where they do not, nodes become denser in the variables that are to blame: the determinant vanishes nearer to the real axis
-        than the poles of the cell's functions that rules are made for, the nearer the larger the gains.
-
-        Parameters
-        ----------
-        at : callable, Population -> number or array
-        make : callable of a tolerance, a room and factors for the nodes of each variable -> Population
-        coarse, value : the first Population, and what it gives
-        tol : float
-        finer : Population, optional, the second
-        """
-        refine, difference = (1.0,) * (self.cell.n_fields + len(self.cell.parameters)), np.array(np.inf)
-        for factor, room in _REFINEMENTS:
-            for last in (False, True):
-                finer = finer or make(max(_FINEST, factor * coarse.sites.tol), room, refine)
-                if finer.sites.tol > 0.9 * coarse.sites.tol:
-                    break
-                fine = at(finer)
-                difference = _apart(fine, value)
-                if difference.max() <= tol:
-                    return fine, difference
-                least = max(_BLAMED * tol, _EXPLAINS * difference.max())
-                denser = None if last else self._denser(at, make, coarse, value, least, room, refine)
-                if denser is None:
-                    coarse, value = finer, fine
-                    break
-                coarse, value, refine = denser
-                finer = None
-            finer = None
-        return value, difference
-
-    def _denser(self, at, make, coarse, value, least, room, refine):
-        """(Population, what it gives, factors for nodes): as ``coarse``, denser in each variable that is to blame.
-
-        That changes the value by more than ``least``. None where no variable does, as far as there is room.
-        """
-        reached, before = coarse.sites.tol, refine
-        for v in np.flatnonzero(np.ptp(np.concatenate([coarse.sites.fields, coarse.sites.parameters]), axis=1)):
-            factors = tuple(_DENSER * f if u == v else f for u, f in enumerate(refine))
-            population = make(reached, room, factors)
-            if population.sites.tol > 1.01 * reached:
-                continue
-            found = at(population)
-            if _apart(found, value).max() > least:
-                coarse, value, refine = population, found, factors
-        return None if refine == before else (coarse, value, refine)
 
     @underflow_is_zero
     def potential(self, lam: npt.ArrayLike) -> float | np.ndarray:
@@ -422,7 +398,7 @@ class Spectrum:
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
         lam = complex_array("lam", lam)
-        value = self._evaluate(lam, "potential", settled=True)
+        value = self._evaluate(lam, "potential", twice=True)
         return value if lam.ndim else float(value)
 
     @underflow_is_zero
@@ -493,7 +469,7 @@ class Spectrum:
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
-        room = _ROOM if n * n <= _FEW else _MUCH_ROOM
+        room = ROOM if n * n <= _FEW else MUCH_ROOM
         population = self._population(tol, room=room)
         if population.sites.size <= _CHEAP:
             # too few nodes of the leak would show single eigenvalues as dots on the real axis; twice as many are cheap here
@@ -514,7 +490,9 @@ class Spectrum:
         """Density at a grid of lambdas in the upper half plane."""
         self._require("resolvent", "Spectrum.density_map")
         flat = lam.ravel()
-        radius = self._radius(flat, population)
+        radius = self._radius(flat)
+        if radius is None:
+            radius = spectral_radius(population.transfer_moments(flat))
 
         def density(pixels):
             value = population.evaluate(flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])["density"]
@@ -522,75 +500,100 @@ class Spectrum:
 
         return filled((radius > 1.0).reshape(lam.shape), density, tol)
 
+    @overload
+    def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...
+
+    @overload
+    def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray: ...
+
     @underflow_is_zero
-    def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float:
+    def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
 
-        The contour integral (1/2 pi i d) of g, Gauss-Legendre on the arcs between the boundary of the support, nodes doubled
-        until two results agree to ``tol``; then from populations of sites made for smaller and smaller tolerances until two of
-        them agree to half of it. The disc is open: an atom on its rim is not in it.
+        The contour integral (1/2 pi i d) of g on the arcs between the boundary of the support, nodes doubled until two results
+        agree to ``tol``; then from populations of sites made for smaller and smaller tolerances until two of them agree to half of
+        it. The disc is open: an atom on its rim is not in it. Many discs at once take less time than one after the other.
 
         Parameters
         ----------
-        center : complex number
-        radius : float from 0 to 1e100
+        center : complex number or array
+        radius : float from 0 to 1e100, or an array of them; shapes broadcast
         tol : float in [1e-12, 1]
             Absolute tolerance of the result. Populations start from ten times that of the Spectrum if it was given one. Of a given
             population of sites (a sample) the tolerance is that of the contour integral alone.
 
         Returns
         -------
-        float in [0, 1]
+        float in [0, 1], or an array of the shape that center and radius broadcast to
 
         Raises
         ------
-        ConvergenceError : the tolerance was not reached (``estimate`` carries the last value)
+        ValueError : shapes that do not broadcast, a radius out of range
+        ConvergenceError : the tolerance was not reached (``estimate`` carries the last values)
         """
-        given = complex_array("center", center)
-        if given.ndim:
-            raise ValueError(f"center must be a single number, got an array of shape {given.shape}")
-        center = complex(given)
-        radius = real("radius", radius, low=0.0, high=1e100)
+        centers, radii = _together(complex_array("center", center), _radii(radius))
         tol = real("tol", tol, low=1e-12, high=1.0)
-        if radius == 0.0:
-            return 0.0
         self._require("resolvent", "Spectrum.mass")
+        value, discs = np.zeros(radii.size), np.flatnonzero(radii)
+        if discs.size:
+            value[discs] = self._masses(centers.ravel()[discs], radii.ravel()[discs], tol)
+        return value.reshape(radii.shape) if radii.ndim else float(value[0])
 
-        def excess(z):
-            return self._boundary.log_edge(z, rtol=1e-3)
+    def _masses(self, center, radius, tol):
+        """Masses of discs (D,): those whose rims cut the axis between leaks have populations of their own, that cluster there."""
+        value, difference = np.zeros(center.size), np.zeros(center.size)
+        rims = Rims(center, radius, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
+        cutting = np.array([bool(cuts) and self._law is not None and self._leak_of_one_field for cuts in rims.cuts])
+        groups = [(np.array([disc]), partial(self._clustered, rims.cuts[disc])) for disc in np.flatnonzero(cutting)]
+        if not cutting.all():
+            groups.append((np.flatnonzero(~cutting), partial(self._clustered, ())))
+        for discs, make in groups:
+            value[discs], difference[discs] = self._masses_by(make, rims, discs, tol)
+        worst = int(np.argmax(difference))
+        if difference[worst] > _AGREED * tol:
+            raise ConvergenceError(
+                f"mass of the disc at {center[worst]}, radius {radius[worst]}: not converged to {tol}, {_in_words(difference)}",
+                estimate=value if value.size > 1 else float(value[0]),
+            )
+        return np.clip(value, 0.0, 1.0)
 
+    def _masses_by(self, make, rims, discs, tol):
+        """Masses of some discs by populations of one kind, and how far two of these are apart."""
         coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
-        first = self._clustered(crossings(center, radius), self._sharpened(coarse))
-        circle = Circle(center, radius, excess, first.atoms)
-        mass, nodes = circle.settled(self._resolvent_of(first), self.n_state, tol)
-        if self._law is not None:
-            mass = self._refined_mass(circle, nodes, mass, tol, first)
-        return min(max(mass, 0.0), 1.0)
+        first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._spread_variables, _MANY)))
 
-    def _resolvent_of(self, population):
-        return partial(self._evaluate, what="resolvent", accuracy=1e-8, population=population)
+        def resolvent(lam):
+            radius = self._radius(lam)
+            return np.array([_resolvent_by(first, lam, radius), np.zeros(lam.size) if radius is None else radius])
 
-    def _refined_mass(self, circle, nodes, mass, tol, first):
-        """The mass by populations for smaller and smaller tolerances, until two agree to half of ``tol``."""
+        mass, nodes = rims.settled(discs, resolvent, tol, first.atoms)
+        if self._law is None:
+            return mass, np.zeros(mass.size)
 
-        def at(population):
-            return circle.mass(self._resolvent_of(population), self.n_state, nodes)
+        def at(population, chosen):
+            """By what another population changes the mass is known from half of the nodes."""
+            some = nodes.of(discs[chosen])
+            radius = None if self.fixed_point is None else some.known[1].real
+            return mass[chosen] + some.sums(_resolvent_by(population, some.lam, radius) - some.known[0], discs[chosen])
 
-        mass, difference = self._agreed(at, partial(self._clustered, circle.crossings), first, mass, _AGREED * tol)
-        if difference <= _AGREED * tol:
-            return float(mass)
-        raise ConvergenceError(
-            f"mass of the disc at {circle.center}, radius {circle.radius}: not converged to {tol}, {_in_words(difference)}",
-            estimate=mass,
-        )
+        return settled(at, make, first, mass, _AGREED * tol)
 
-    def slow_fraction(self, tau: float, tol: float = 1e-4) -> float:
+    @overload
+    def slow_fraction(self, tau: float, tol: float = 1e-4) -> float: ...
+
+    @overload
+    def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray: ...
+
+    def slow_fraction(self, tau: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
         """Fraction of modes with a timescale -1/log|lambda| of ``tau`` steps or more, or growing: |lambda| >= exp(-1/tau) [T6].
 
-        One minus a mass: ``tau`` > 0 in steps, ``tol`` and errors as in :meth:`mass`. Atoms with just that timescale count.
+        One minus a mass: ``tau`` > 0 in steps, a number or an array of them, ``tol`` and errors as in :meth:`mass`. Atoms with just
+        that timescale count.
         """
-        tau = real("tau", tau, low=0.0, open_low=True)
-        return 1.0 - self.mass(0.0, float(np.exp(-1.0 / tau)), tol)
+        given = real_array("tau", tau)
+        if not (given > 0.0).all():
+            raise ValueError(f"tau must lie in (0.0, inf), got {shown(tau)}")
+        return 1.0 - self.mass(0.0, np.exp(-1.0 / given), tol)
 
     # --- outliers
 
@@ -623,10 +626,27 @@ class Spectrum:
         return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
 
 
-def _apart(a, b):
-    """|a - b|, 0 where both are the same infinity."""
-    with np.errstate(invalid="ignore"):
-        return np.where(a == b, 0.0, np.abs(a - b))
+def _resolvent_by(population, lam, radius):
+    """g (L,) on a contour by a population, with the spectral radius of T where it is known."""
+    g = population.evaluate(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, _CONTOUR, radius)["resolvent"]
+    return np.where(lam.imag < 0.0, g.conj(), g)
+
+
+def _together(center, radius):
+    """Both, with the shape that they broadcast to."""
+    try:
+        return np.broadcast_arrays(center, radius)
+    except ValueError:
+        shapes = f"{np.shape(center)} and {np.shape(radius)}"
+        raise ValueError(f"center and radius must have shapes that broadcast, got {shapes}") from None
+
+
+def _radii(radius):
+    """Radii from 0 to 1e100, checked."""
+    array = real_array("radius", radius, largest=_LARGEST)
+    if (array < 0.0).any():
+        raise ValueError(f"radius must lie in [0.0, {_LARGEST:g}], got {shown(radius)}")
+    return array
 
 
 def _in_words(difference):

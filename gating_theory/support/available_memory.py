@@ -14,6 +14,9 @@ GROUPS = (
     (Path("/sys/fs/cgroup/memory"), ("memory.limit_in_bytes", "memory.usage_in_bytes")),
 )
 
+#: Bytes that are not worth asking the system for.
+_NOTHING = 1e6
+
 
 def available_memory() -> float:
     """Bytes that may be taken: what the machine has free, or what is left to this process's control group where that is less.
@@ -33,6 +36,8 @@ def require_memory(what: str, needed: float) -> None:
     what : str, the subject of the message
     needed : float, bytes
     """
+    if needed < _NOTHING:
+        return
     free = available_memory()
     if needed > free:
         raise MemoryError(f"{what} would take {needed / 1e9:.3g} GB of memory; {free / 1e9:.3g} GB are free")

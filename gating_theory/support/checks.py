@@ -192,7 +192,7 @@ def integers(name: str, value: Any, *, low: int = 0, high: int | None = None) ->
         return np.zeros(0, dtype=int)
     array = _numbers(name, value, "iu", "an integer or an array of integers")
     for extreme in (array.min(), array.max()) if array.size else ():
-        integer(name, extreme, low=low, high=high)
+        integer(name, extreme.item(), low=low, high=high)
     return array.astype(int, copy=False)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["regular_file", "write_atomically"]
+__all__ = ["machine_name", "process_lives", "regular_file", "write_atomically"]
 
 #: Temporary files: of which machine, of which process. Short, since a name in a directory has 255 bytes.
 _NAME = re.compile(r"\.gating-theory-(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.tmp")
@@ -39,7 +39,7 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-def write_atomically(path: Path, write: Callable[[str], object]) -> None:
+def write_atomically(path: Path, write: Callable[[str], object], lasting: bool = True) -> None:
     """Call ``write(temporary)`` for a file in the same directory and move it to ``path`` once it is complete.
 
     A symbolic link stays one, and the file that it points to is replaced; a file that exists keeps its mode. Temporary files of
@@ -50,6 +50,8 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
     path : pathlib.Path
     write : callable
         Takes the name of a file that does not exist yet, and creates it.
+    lasting : bool
+        Wait until the content is on the disk. What can be made again need not outlive a power cut.
 
     Raises
     ------
@@ -61,11 +63,12 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
         raise FileNotFoundError(f"the directory {path.parent} does not exist")
     _remove_leftovers(path.parent)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-    temporary = path.parent / f".gating-theory-{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
+    temporary = path.parent / f".gating-theory-{machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp"
     try:
         write(os.fspath(temporary))
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # the content is on the disk before the name points to it
+        if lasting:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())  # the content is on the disk before the name points to it
         if mode is not None:
             os.chmod(temporary, mode)
         os.replace(temporary, path)
@@ -74,7 +77,8 @@ def write_atomically(path: Path, write: Callable[[str], object]) -> None:
         raise
 
 
-def _machine() -> str:
+def machine_name() -> str:
+    """A short name of this machine, made of letters and digits."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
@@ -87,14 +91,22 @@ def _remove_leftovers(directory: Path) -> None:
         return
     for name in names:
         match = _NAME.fullmatch(name)
-        if match and match["machine"] == _machine() and not _lives(int(match["process"])):
+        if match and match["machine"] == machine_name() and not process_lives(int(match["process"])):
             try:
                 (directory / name).unlink(missing_ok=True)
             except OSError:  # of another user
                 continue
 
 
-def _lives(process: int) -> bool:
+def process_lives(process: int) -> bool:
+    """Whether a process of this machine runs; True where there is no harmless way to ask.
+
+    Parameters
+    ----------
+    process : int, its number
+    """
+    if os.name != "posix":
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

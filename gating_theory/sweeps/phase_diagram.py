@@ -1,8 +1,8 @@
 """Phase diagrams: fixed points, spectra, onset and fold lines over grids of hyperparameters, on any executor.
 
-The grid is cut into contiguous chunks of points in C order. The cut depends on the size of the grid only and every point is
-computed from its own hyperparameters alone, so that results do not depend on the executor or the number of workers. Lines whose
-search failed are searched again afterwards, from what their neighbours have.
+The grid is cut into contiguous chunks of points in C order, whose fixed points and abscissas are computed together. The cut depends on
+the size of the grid only, so that results do not depend on the executor or the number of workers. Lines whose search failed are
+searched again afterwards, from what their neighbours have.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["phase_diagram"]
 
-#: Points in a task: enough that sending one is cheap (a point takes milliseconds), few enough that workers end together.
+#: Points in a task: enough that they share their calls (100 points take as long as ten singly), few enough that workers end together.
 _MAX_CHUNK = 100
 _CHUNKS = 64
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ensemble.matrix_laws import LawError
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.fixed_points import fixed_points
+from ..mean_field.fixed_points import fixed_points_of_each
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
 from ..support.checks import shown
@@ -61,12 +61,38 @@ def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dic
     list with one dict a point: "status" and "message"; "solutions", their number, where they were needed; each request's values
     """
     with single_blas_thread():
-        return [_point(ensemble, job, values) for values in points.tolist()]
+        places = [dict(zip(job.paths, values)) for values in points.tolist()]
+        here = [ensemble.replace(place) for place in places]
+        known = _fixed_points(here, job)
+        return [_point(*arguments, job) for arguments in zip(here, places, known, _spectra(known, job))]
 
 
-def _point(ensemble, job, values):
-    place = dict(zip(job.paths, values))
-    here = ensemble.replace(place)
+def _fixed_points(ensembles, job):
+    """The fixed points of each ensemble, or the error of one that did not converge; None where none are needed, or none known."""
+    unknown = [None] * len(ensembles)
+    if not any(_of_solutions(request) for request in job.requests):
+        return unknown
+    try:
+        return fixed_points_of_each(ensembles)
+    except Exception:  # of one point, which says so when it is computed alone
+        return unknown
+
+
+def _spectra(known, job):
+    """The spectra at the fixed points of each ensemble, as far as these are wanted and known."""
+    if not any(_of_solutions(request) and request.entry.of == "spectrum" for request in job.requests):
+        return [[] for _ in known]
+    found = [points if isinstance(points, list) else [] for points in known]
+    spectra = iter(Spectrum.of_each([point for points in found for point in points]))
+    return [[next(spectra) for _ in points] for points in found]
+
+
+def _of_solutions(request):
+    """Whether a quantity is one of the mean-field solutions."""
+    return not isinstance(request.entry, CriticalQuantity) and request.entry.of != "ensemble"
+
+
+def _point(here, place, known, spectra, job):
     out = {"status": 0, "message": None}
     options = {**job.options, "rng": job.options["seed"]}
     try:
@@ -75,7 +101,12 @@ def _point(ensemble, job, values):
                 out[request.name] = _critical(here, request, options, out)
             elif request.entry.of == "ensemble":
                 out[request.name] = _values(here, request, options, out)
-        _solutions(here, [r for r in job.requests if r.name not in out], options, out)
+        wanted = [request for request in job.requests if _of_solutions(request)]
+        if wanted:
+            if known is None:
+                (known,) = fixed_points_of_each([here])
+                (spectra,) = _spectra([known], job)
+            _solutions(known, spectra, wanted, options, out)
     except Exception as error:
         error.add_note(f"at the point {place} of the phase diagram")
         raise
@@ -107,24 +138,19 @@ def _number(request, value):
         raise TypeError(f"the function of the quantity {request.name!r} must give a real number, got {shown(value)}") from None
 
 
-def _solutions(ensemble, wanted, options, out):
+def _solutions(points, spectra, wanted, options, out):
     """Quantities of the mean-field solutions, and of the spectra there."""
-    if not wanted:
-        return
-    try:
-        points = fixed_points(ensemble)
-    except ConvergenceError as error:
-        _fail(out, "fixed_points_not_converged", error)
+    if isinstance(points, ConvergenceError):
+        _fail(out, "fixed_points_not_converged", points)
         return
     out["solutions"] = len(points)
     for request in wanted:
         out[request.name] = [] if request.entry.per_solution else _values(points, request, options, out)
     each = [r for r in wanted if r.entry.per_solution]
-    spectra = any(r.entry.of == "spectrum" for r in each)
-    for point in points:
-        sources = {"fixed_point": point, "spectrum": Spectrum(point) if spectra else None}
+    for i, point in enumerate(points):
         for request in each:
-            out[request.name].append(_values(sources[request.entry.of], request, options, out))
+            source = spectra[i] if request.entry.of == "spectrum" else point
+            out[request.name].append(_values(source, request, options, out))
 
 
 def _critical(ensemble, request, options, out):

@@ -1,34 +1,33 @@
 """What a phase diagram can compute: a registry of quantities, one entry each.
 
 A :class:`Quantity` belongs to every point of the grid, a :class:`CriticalQuantity` to a line along the other axes. The sweep and
-the dataset know no quantity by name. To add one, add an entry here, or call :func:`register_quantity` from outside.
+the dataset know no quantity by name. To add one, add an entry here, or call ``gating_theory.register_quantity`` from outside.
+
+Calculators are imported when they are called: the help of the command line is this table, and is not to wait for them, nor for
+numpy.
 """
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Callable, Sequence
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..counting.complexity import CODES, complexity
-from ..counting.onset import complexity_onset
-from ..dynamics.chaos import chaos_onset, largest_exponent
+from ..counting.codes import CODES
 from ..ensemble.hyperparameters import python_names
-from ..mean_field.critical import fold, onset, tricritical
-from ..support.checks import choice, instance, shown, texts
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..cell.cell import Cell
     from ..ensemble.ensemble import Ensemble
     from ..mean_field.critical import Critical
     from ..mean_field.fixed_points import FixedPoint
     from ..spectrum.spectrum import Spectrum
 
-__all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "register_quantity"]
+__all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "taken_names"]
 
 #: Codes of ``Complexity.status``, and that of a ConvergenceError.
 _COMPLEXITY = (*CODES, "not_converged")
@@ -41,12 +40,12 @@ def _stable(spectrum: Spectrum) -> float:
     if spectrum.radius() >= 1.0:
         return 0.0
     outliers = spectrum.outliers()
-    return float(not outliers.size or np.abs(outliers).max() < 1.0)
+    return float(not outliers.size or abs(outliers).max() < 1.0)
 
 
 def _outlier(spectrum: Spectrum) -> float:
     outliers = spectrum.outliers()
-    return float(np.abs(outliers).max()) if outliers.size else math.nan
+    return float(abs(outliers).max()) if outliers.size else math.nan
 
 
 def _slow_fraction(spectrum: Spectrum, *, tau: float) -> float:
@@ -65,13 +64,51 @@ def _moments(point: FixedPoint) -> tuple[float, ...]:
     return tuple(point.q.tolist())
 
 
+def _largest_exponent(ensemble: Ensemble, **options: Any) -> tuple[float, ...]:
+    from ..dynamics.chaos import largest_exponent
+
+    return largest_exponent(ensemble, **options)
+
+
 def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
+    from ..counting.complexity import complexity
+
     found = complexity(ensemble)
     code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
     if found.ok:
         return values
     return Flawed(values, "complexity_not_defined" if code == "unbounded" else "complexity_not_converged", str(found.status))
+
+
+def _onset(ensemble: Ensemble, path: str) -> Critical:
+    from ..mean_field.critical import onset
+
+    return onset(ensemble, path)
+
+
+def _fold(ensemble: Ensemble, path: str) -> Critical:
+    from ..mean_field.critical import fold
+
+    return fold(ensemble, path)
+
+
+def _tricritical(ensemble: Ensemble, path: str, along: str) -> Critical:
+    from ..mean_field.critical import tricritical
+
+    return tricritical(ensemble, path, along)
+
+
+def _chaos_onset(ensemble: Ensemble, path: str, **options: Any) -> Critical:
+    from ..dynamics.chaos import chaos_onset
+
+    return chaos_onset(ensemble, path, **options)
+
+
+def _complexity_onset(ensemble: Ensemble, path: str) -> Critical:
+    from ..counting.onset import complexity_onset
+
+    return complexity_onset(ensemble, path)
 
 
 def _error_of(value: Critical, path: str) -> float:
@@ -98,7 +135,7 @@ def _point(texts):
 
 def _finite(text):
     number = complex(text.replace(" ", ""))
-    if not np.isfinite(number):
+    if not cmath.isfinite(number):
         raise ValueError("not finite")
     return number
 
@@ -201,7 +238,7 @@ QUANTITIES["outlier"] = Quantity(
     (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
 )
 QUANTITIES["lyapunov"] = Quantity(
-    largest_exponent,
+    _largest_exponent,
     (
         Variable("Lyapunov exponent", "1/step", description="largest Lyapunov exponent of a random network"),
         Variable(
@@ -257,17 +294,17 @@ QUANTITIES["potential"] = Quantity(
 
 CRITICAL["onset"] = CriticalQuantity(
     "onset: {0}",
-    onset,
+    _onset,
     description="value of {0} at which the zero state loses stability",
 )
 CRITICAL["fold"] = CriticalQuantity(
     "fold: {0}",
-    fold,
+    _fold,
     description="value of {0} at which non-zero solutions appear",
 )
 CRITICAL["tricritical"] = CriticalQuantity(
     "tricritical: {0}",
-    tricritical,
+    _tricritical,
     paths=("path", "along"),
     # a point needs two coordinates
     third=Third("tricritical_onset", "tricritical: {1}", _second_value, path=1),
@@ -275,14 +312,14 @@ CRITICAL["tricritical"] = CriticalQuantity(
 )
 CRITICAL["chaos"] = CriticalQuantity(
     "chaos: {0}",
-    chaos_onset,
+    _chaos_onset,
     options=("n_units", "n_steps", "rng"),
     third=Third("chaos_error", "error of chaos: {0}", _error_of),
     description="value of {0} at which random networks turn chaotic or cease to be",
 )
 CRITICAL["complexity_onset"] = CriticalQuantity(
     "complexity onset: {0}",
-    complexity_onset,
+    _complexity_onset,
     from_neighbour=True,
     description="value of {0} at which fixed points become exponentially many",
 )
@@ -303,6 +340,11 @@ def is_built_in(name: str) -> bool:
     return name in _BUILT_IN
 
 
+def taken_names() -> list[str]:
+    """Names of the package's own entries, and of variables and dimensions that a dataset has besides."""
+    return sorted(_BUILT_IN | _TAKEN - {""})
+
+
 def names() -> list[str]:
     """Names of all quantities that need nothing more."""
     return [name for name, quantity in QUANTITIES.items() if not quantity.form]
@@ -312,66 +354,3 @@ def forms() -> list[str]:
     """Forms of those that do, such as "onset:<path>"."""
     entries: dict[str, Quantity | CriticalQuantity] = {**QUANTITIES, **CRITICAL}
     return [name + entry.form for name, entry in entries.items() if entry.form]
-
-
-def register_quantity(
-    name: str,
-    function: Callable[..., float],
-    of: str = "spectrum",
-    *,
-    long_name: str,
-    units: str = "1",
-    symbol: str | None = None,
-    options: str | Sequence[str] = (),
-) -> None:
-    """Make a quantity of your own known to :func:`~gating_theory.phase_diagram`, by a name to put among its ``quantities``.
-
-    A journal holds the text of the function as part of its description and refuses to go on after it was changed; what else the
-    function depends on is for you to watch.
-
-    Parameters
-    ----------
-    name : str
-        Letters, digits and underscores. Registering a name again replaces the function; names of the package's own are refused.
-    function : callable
-        ``function(source)`` gives one number for each source; NaN where there is none. A ConvergenceError leaves NaN and marks the
-        grid point as failed, other errors stop the sweep. Executors of processes receive it by pickle: define it with ``def`` at
-        the top of a module that their workers can import, no lambda.
-    of : "spectrum", "fixed_point" or "ensemble"
-        What the source is: a Spectrum or a FixedPoint (one value for each mean-field solution), or the Ensemble at the grid point.
-    long_name : str, what it is, in words; xarray's pictures break more than 30 characters
-    units : str, "1" where it is dimensionless
-    symbol : str, optional, TeX for axes
-    options : sequence of str
-        Which of phase_diagram's numbers the function takes by keyword: "tau", "n_units", "n_steps", and "rng", its seed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        No callable; a name that is none, or taken; an unknown source or option.
-
-    Examples
-    --------
-    >>> import gating_theory as gt
-    >>> def margin(spectrum):
-    ...     return 1.0 - spectrum.radius()
-    >>> gt.register_quantity("margin", margin, long_name="distance of the spectrum from the unit circle")
-    >>> data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0, 3.0]}, ["margin"])
-    """
-    instance("name", name, str)
-    if not name.isidentifier():
-        raise ValueError(f"name must be made of letters, digits and underscores, got {shown(name)}")
-    if name in _BUILT_IN or name in _TAKEN or name.startswith("moment_"):
-        raise ValueError(f"name {name!r} is taken; taken are {sorted(_BUILT_IN | _TAKEN - {''})} and moment_...")
-    if not callable(function):
-        raise TypeError(f"function must be callable, got {shown(function)}")
-    choice("of", of, ("spectrum", "fixed_point", "ensemble"))
-    for word, given in {"long_name": long_name, "units": units, "symbol": "" if symbol is None else symbol}.items():
-        instance(word, given, str)
-    options = (options,) if isinstance(options, str) else texts("options", options)
-    allowed = ("tau", "n_units", "n_steps", "rng")
-    if not set(options) <= set(allowed):
-        raise ValueError(f"options must be among {allowed}, got {shown(options)}")
-    about = Variable(long_name, units, symbol=symbol or "")
-    fails = "spectrum_not_converged" if of == "spectrum" else "quantity_not_converged"
-    QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails)

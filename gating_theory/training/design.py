@@ -232,7 +232,7 @@ def _unknowns(ensemble, targets, given, free):
 def _default_unknowns(ensemble, targets):
     """The candidate's gain, the leak's bias, the leak's bias_std; from the cell's derivatives at the zero state."""
     cell = ensemble.cell
-    zero = [np.zeros(1)] * cell.n_state, [np.zeros(1)] * cell.n_fields, [np.zeros(1)] * len(cell.parameters)
+    zero = [np.zeros(1)] * cell.n_state, [np.zeros(1)] * cell.n_fields, [np.zeros(1)] * cell.n_parameters
     slopes = cell.compiled.blocks(*zero)["F_y"]
     candidates = sorted({k for (_, k), value in slopes.items() if np.any(value)})
     leaks = [v for v in cell.compiled.pole_variables if v < cell.n_fields]

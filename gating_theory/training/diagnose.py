@@ -382,7 +382,7 @@ class _Report:
         """What iid matrices give at these sites; None where it cannot be had."""
         try:
             radius = spectrum.radius()
-            slow = {tau: spectrum.slow_fraction(tau, _TOL) for tau in self.taus}
+            slow = dict(zip(self.taus, np.asarray(spectrum.slow_fraction(self.taus, _TOL)).tolist()))
             edge = spectrum.edge_function(1.0)
             return ModeSummary(_timescale(radius), radius, spectrum.abscissa(), slow, float(edge**-0.5) if edge > 0 else math.inf)
         except ConvergenceError as error:
@@ -392,15 +392,14 @@ class _Report:
     def structure(self, values, spectra):
         modulus = np.abs(values)
         radii = np.quantile(modulus, _QUANTILES)
-        worst = 0.0
-        for radius in np.unique(radii[radii > 1e-9]):
-            try:
-                theory = np.mean([spectrum.mass(0.0, float(radius), _TOL) for spectrum in spectra])
-            except ConvergenceError as error:
-                self.notes.append(f"the effect of structure is not known: {error}")
-                return math.nan
-            worst = max(worst, abs(float(np.mean(modulus < radius)) - float(theory)))
-        return worst
+        radii = np.unique(radii[radii > 1e-9])
+        try:
+            theory = np.mean([spectrum.mass(0.0, radii, _TOL) for spectrum in spectra], axis=0)
+        except ConvergenceError as error:
+            self.notes.append(f"the effect of structure is not known: {error}")
+            return math.nan
+        found = np.array([np.mean(modulus < radius) for radius in radii])
+        return float(np.max(np.abs(found - theory), initial=0.0))
 
     def mean_field(self, ensemble):
         try:

@@ -425,8 +425,11 @@ class _Comparison:
     def theory(self, spectrum):
         """All quantities of a Spectrum, in the order of ``names``."""
         out = [spectrum.radius(), spectrum.abscissa()]
-        out += [spectrum.mass(c, r, tol=_TOL) for c, r in self.case.discs]
-        out += [spectrum.slow_fraction(t, tol=_TOL) for t in self.case.taus]
+        centers, radii = [c for c, _ in self.case.discs], [r for _, r in self.case.discs]
+        out += [
+            *np.atleast_1d(spectrum.mass(centers, radii, tol=_TOL)),
+            *np.atleast_1d(spectrum.slow_fraction(self.case.taus, tol=_TOL)),
+        ]
         return np.array(out + [spectrum.potential(z) for z in self.case.lambdas], dtype=float)
 
     def measure(self, eigenvalues, isolated):

@@ -33,6 +33,7 @@ def test_jacobian_of_builtin_cells(name, scale):
 @settings(max_examples=25, deadline=None)  # compiling a random cell takes a few tens of ms
 @given(cell=random_cells())
 def test_jacobian_of_random_cells(cell):
+    """Derived Jacobians of cells drawn at random are those of finite differences."""
     assert cell.check_jacobian(rng=1, n_points=16) < TOLERANCE
 
 

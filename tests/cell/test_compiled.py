@@ -9,7 +9,8 @@ from scipy.special import expit
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
-from gating_theory.cell.compiled import compile_expressions, require_closed_form, sech2
+from gating_theory.cell.compiled import require_closed_form
+from gating_theory.cell.numpy_code import compile_expressions, sech2
 
 
 def test_sech2():

@@ -9,7 +9,7 @@ import sympy as sp
 from scipy.special import expit
 
 from gating_theory.cell.builtin import BUILTIN, GRU, JANET, LSTM, MGU, CoupledLSTM, GRUResetAfter, PeepholeLSTM, Vanilla
-from gating_theory.cell.compiled import sech2 as sech2_numeric
+from gating_theory.cell.numpy_code import sech2 as sech2_numeric
 from gating_theory.cell.symbolic import (
     bordered_minors,
     edge_condition,

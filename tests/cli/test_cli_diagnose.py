@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 @pytest.mark.slow
 def test_diagnose_command(tmp_path, capsys):
+    """A checkpoint is diagnosed from the command line, files and all."""
     torch.save(torch.nn.LSTM(2, 16).state_dict(), tmp_path / "model.pt")
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((12, 3, 2)))
     arguments = ["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "x.npy"), "--n-states", "2", "--tau", "2", "20"]

@@ -11,6 +11,7 @@ import warnings
 import pytest
 
 import gating_theory as gt
+from gating_theory.mean_field.fixed_points import fixed_points_of_each
 
 
 @pytest.mark.parametrize(
@@ -91,15 +92,15 @@ def test_interrupts(command, monkeypatch):
 
 
 def test_an_interrupted_sweep_says_what_is_kept(command, monkeypatch, tmp_path):
-    true, seen = gt.fixed_points, []
+    true, seen = fixed_points_of_each, []
 
-    def interrupted(ensemble):
-        seen.append(ensemble)
+    def interrupted(ensembles):
+        seen.append(ensembles)
         if len(seen) % 4 == 0:
             raise KeyboardInterrupt
-        return true(ensemble)
+        return true(ensembles)
 
-    monkeypatch.setattr("gating_theory.sweeps.points.fixed_points", interrupted)
+    monkeypatch.setattr("gating_theory.sweeps.points.fixed_points_of_each", interrupted)
     sweep = ("phase-diagram", "--axis", "gain.h=1:2:9", "--quantity", "count", "--out", tmp_path / "out")
     code, out, err = command(*sweep)
     assert (code, out) == (130, "") and err.endswith("interrupted: nothing is kept, --journal FILE keeps finished points\n")

@@ -27,6 +27,7 @@ ENUMERATED = [
 @pytest.mark.slow
 @pytest.mark.parametrize("ensemble, n, mean, error", ENUMERATED)
 def test_against_enumerated_counts(ensemble, n, mean, error):
+    """The exact mean number at finite N is the mean of enumerated networks."""
     found = gt.kac_rice(ensemble, n, 12_000, rng=0)
     assert abs(found.mean - mean) < 4.0 * np.hypot(found.stderr, error)
     # together with the sheet's 3 %: a mean that is off by a sixth would be seen

@@ -37,6 +37,7 @@ def results():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_is_proved(results, name):
+    """Every published closed form follows from its cell, symbolically (all proofs are worked out before the first)."""
     result = results[name]
     assert result.proved, result.status
     assert result.failures == {}

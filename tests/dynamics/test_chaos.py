@@ -27,6 +27,7 @@ def exact_exponent(ens):
     ],
 )
 def test_vanilla_onsets_are_where_theory_has_them(ens, parameter, bounds, rising):
+    """From theory, where the exponent of a vanilla network is known, and by networks of 1000 units."""
     found = gt.chaos_onset(ens, parameter, tol=0.03, **SMALL)
     from scipy.optimize import brentq
 
@@ -151,7 +152,7 @@ def chaos_line(a_z, a_r, seed):
 
 def test_a_chaos_line_has_no_hole():
     """At a_r = 0 a limit cycle at a_h = 4 left the bracket undecided."""
-    chaos_line(1.0, np.array([0.0, 7.5]), 0)
+    chaos_line(1.0, np.array([0.0]), 0)
 
 
 @pytest.mark.nightly
@@ -196,14 +197,13 @@ def test_largest_exponent_of_a_zero_state_is_the_log_of_its_radius():
 
 @pytest.mark.slow
 def test_largest_exponents_do_not_depend_on_the_number_of_units():
-    """N = 250, 500, 1000, four networks each: networks of one size scatter by more than their errors in time say."""
+    """N = 250 and 1000, four networks each: networks of one size scatter by more than their errors in time say."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 8})
-    found = np.array([[gt.largest_exponent(ens, n, 200, rng=seed)[0] for seed in range(4)] for n in (250, 500, 1000)])
+    found = np.array([[gt.largest_exponent(ens, n, 200, rng=seed)[0] for seed in range(4)] for n in (250, 1000)])
     means, errors = found.mean(axis=1), found.std(axis=1, ddof=1) / 2
     assert means.min() > 0.05
-    for a, b in ((0, 1), (0, 2), (1, 2)):
-        # errors from four values are themselves uncertain by 40 %; 1/N is the finite size
-        assert abs(means[a] - means[b]) < 4 * np.hypot(errors[a], errors[b]) + 4 / (250, 500)[a]
+    # errors from four values are themselves uncertain by 40 %; 1/N is the finite size
+    assert abs(means[0] - means[1]) < 4 * np.hypot(*errors) + 4 / 250
 
 
 def test_exponent_over_a_phase_diagram():

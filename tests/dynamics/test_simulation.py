@@ -1,5 +1,7 @@
 """Simulation with implicit matrices has the law of dense networks at the same finite N."""
 
+import os
+import threading
 import tracemalloc
 
 import numpy as np
@@ -134,11 +136,32 @@ def test_a_tangent_shrinks_as_the_decaying_state_itself(dtype):
     assert run.growth[1000:1200].mean() == pytest.approx(rate, abs=0.01) and h2[-1] == 0.0
 
 
+@pytest.mark.parametrize("tangent", [False, True])
+def test_same_bits_for_any_number_of_threads(tangent, monkeypatch):
+    """Units enough for each thread to have some, and a last part that is shorter; all that is random is in it."""
+    ens = gt.Ensemble(gt.PeepholeLSTM, gain=3.0, bias_std=0.2, input_std={"g": 0.3}, parameter_std=0.3)
+    runs, alive = [], set()
+    for count in (1, 2, 3):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(count))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+        told = lambda done, total: alive.add((count, threading.active_count()))  # noqa: B023, E731  # called before count changes
+        runs.append(gt.simulate(ens, 70_000, 3, rng=0, tangent=tangent, progress=told))
+    alone = min(n for _, n in alive)
+    assert {count: n - alone for count, n in alive} == {1: 0, 2: 1, 3: 2}
+    first = runs[0]
+    for run in runs[1:]:
+        for name in ("state", "moments", "state_moments", "change", "recorded_fields", *(["growth"] if tangent else [])):
+            assert np.array_equal(getattr(run, name), getattr(first, name)), name
+        assert all(np.array_equal(run.correlations[m], first.correlations[m]) for m in first.correlations)
+
+
 def test_correlations_are_products_of_messages():
     ens = ENSEMBLES["GRU"]
-    run = gt.simulate(ens, 300, 12, rng=0, record=300)
-    h = run.recorded_state[:, 0]
-    assert np.abs(run.correlations["h"] - h @ h.T / 300).max() < 1e-12
+    for n, steps in ((40_000, 4), (300, 12)):  # the first of them in several parts
+        run = gt.simulate(ens, n, steps, rng=0, record=n)
+        h = run.recorded_state[:, 0]
+        assert np.abs(run.correlations["h"] - h @ h.T / n).max() < 1e-12
+        assert np.abs(run.state_moments[:-1, 0] - np.mean(h**2, axis=1)).max() < 1e-12
     assert np.abs(np.diagonal(run.correlations["r*h"]) - run.moments[:, 1]).max() < 1e-12
 
 

@@ -46,6 +46,7 @@ def test_moments_of_the_vanilla_cell_are_those_of_its_mean_field():
     ],
 )
 def test_verdicts(ens, verdict):
+    """States that settle, are driven or chaotic are called so, with the sign of the exponent."""
     ss = gt.steady_state(ens, 2000, 200, rng=0, lyapunov_units=1000)
     assert ss.verdict == verdict, str(ss)
     assert (ss.lyapunov > 0) == (verdict == "chaotic")
@@ -164,6 +165,7 @@ def drawn_disc(ens, radius, seed, n, count):
     seed=st.integers(0, 1000),
 )
 def test_drawn_discs_of_chaotic_grus(gains, bias, radius, seed):
+    """Discs around 1 hold as many eigenvalues of GRUs in chaos as the steady state predicts, at drawn hyperparameters."""
     drawn_disc(gt.Ensemble(gt.GRU, gain=gains, bias={"z": bias}), radius, seed, 300, 3)
 
 
@@ -175,6 +177,7 @@ def test_drawn_discs_of_chaotic_grus(gains, bias, radius, seed):
     seed=st.integers(0, 1000),
 )
 def test_drawn_discs_of_chaotic_lstms(gains, radius, seed):
+    """Discs around 1 hold as many eigenvalues of LSTMs in chaos as the steady state predicts, at drawn hyperparameters."""
     drawn_disc(gt.Ensemble(gt.LSTM, gain=gains, bias={"f": 1}), radius, seed, 200, 3)
 
 
@@ -189,6 +192,7 @@ def test_the_known_masses_of_a_chaotic_gru():
 @settings(max_examples=6, deadline=None)
 @given(st.sampled_from(CLOSED), st.floats(0.5, 5.0), st.floats(-1.0, 1.0), st.sampled_from([0.0, 0.3]))
 def test_every_cell_has_a_steady_state(name, gain, bias, noise):
+    """Moments, verdict and spectrum of every cell fit together, and with the mean field where the state settles."""
     ens = gt.Ensemble(getattr(gt, name), gain=gain, bias=bias, input_std=noise)
     ss = gt.steady_state(ens, 1000, 60, rng=0, lyapunov_units=300)
     assert all(np.isfinite(v) and v >= 0 for v in ss.moments.values())

@@ -48,6 +48,23 @@ def test_nearly_dependent_vectors_lose_only_what_they_must(epsilon):
     assert np.abs((near - before) / epsilon - direction).max() < 3e-15 / epsilon + 1e-12
 
 
+def test_large_vectors_meet_one_map_in_all_their_parts():
+    """A linear combination of vectors goes to that of their images, everywhere; images have the matrices' covariance."""
+    n, rng = 50_000, np.random.default_rng(5)
+    U = ImplicitMatrices(n, [1.0, 2.0], 4, rng)
+    a, b = rng.standard_normal((2, n))
+    ya, yb, yc = (U.apply(v)[0] for v in (a, b, 2.0 * a - 3.0 * b))
+    assert U.size == 2
+    assert np.abs(yc - 2.0 * ya + 3.0 * yb).max() < 1e-12
+    table = np.concatenate([ya, yb]) @ np.concatenate([ya, yb]).T / n
+    overlap = np.array([[a @ a, a @ b], [a @ b, b @ b]]) / n
+    expected = np.kron(overlap, np.diag([1.0, 4.0]))
+    # averages over n sites of products of normal numbers of variance up to 4: five standard errors
+    assert np.abs(table - expected).max() < 5 * 4 * np.sqrt(2 / n)
+    halves = [np.corrcoef(ya[:, :25_000], ya[:, 25_000:])[np.triu_indices(4, 1)]]
+    assert np.abs(halves).max() < 5 / np.sqrt(n / 2)  # sites of different parts are independent, and so are the matrices
+
+
 def test_coordinates_give_products():
     rng = np.random.default_rng(2)
     U = ImplicitMatrices(300, [1.0], 10, rng)

@@ -103,7 +103,9 @@ def test_refine_divides_the_step():
 
 @pytest.mark.parametrize("name", ["GRU", "MGU", "LSTM", "GRUResetAfter", pytest.param("PeepholeLSTM", marks=pytest.mark.slow)])
 def test_mean_of_products_is_the_tensor_sum(name):
+    """Messages average factor by factor to what a sum over all fields and parameters at once gives."""
     cell = getattr(gt, name)
+    tol = 1e-6 if name == "PeepholeLSTM" else 1e-8  # its sites are solved for, at every node of four dimensions
     K, P = cell.n_fields, len(cell.parameters)
     means = np.linspace(-0.5, 0.4, K + P)
     stds = np.vstack([np.linspace(0.3, 0.5, K + P), np.linspace(0.2, 0.1, K + P)])
@@ -121,10 +123,10 @@ def test_mean_of_products_is_the_tensor_sum(name):
         weight = np.prod([g.ravel() for g in np.meshgrid(*weights, indexing="ij")], axis=0)
         messages = compiled.messages(compiled.fixed_state(grid[:K], grid[K:]), grid[:K], grid[K:])
         for message, products in zip(messages, compiled.moment_factors):
-            average, reached = law.mean_of_products(cell, products, 1e-8)
+            average, reached = law.mean_of_products(cell, products, tol)
             # 14 Gauss-Hermite nodes at standard deviations up to 0.5 and poles at pi/2 are good to about 1e-6
             assert average[row] == pytest.approx(float(np.sum(weight * message**2)), rel=1e-5)
-            assert reached == 1e-8
+            assert reached == tol
 
 
 def test_even_variables_need_half_the_nodes():

@@ -4,16 +4,22 @@ import importlib
 import inspect
 import pkgutil
 import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 import sympy
 
 import gating_theory as gt
 
+#: All modules are imported, once.
+pytestmark = pytest.mark.xdist_group("docstrings")
+
 #: All modules, and the packages that speak for the modules in them.
 _MODULES = sorted(m.name.removeprefix("gating_theory.") for m in pkgutil.walk_packages(gt.__path__, "gating_theory."))
 
 
+@cache
 def documented():
     """(label, object, owner) of all public functions, classes and public methods and properties."""
     seen = {}
@@ -46,9 +52,6 @@ def documented():
     return list(seen.values())
 
 
-THINGS = documented()
-
-
 def text(thing):
     return inspect.getdoc(thing) or ""
 
@@ -58,7 +61,7 @@ def names(thing):
 
 
 def test_there_is_a_public_surface():
-    labels = [label for label, _, _ in THINGS]
+    labels = [label for label, _, _ in documented()]
     for expected in (
         "fixed_points.fixed_points",
         "spectrum.Spectrum",
@@ -71,13 +74,19 @@ def test_there_is_a_public_surface():
         assert getattr(gt, name) is not None
 
 
-@pytest.mark.parametrize("label, thing, owner", THINGS, ids=[t[0] for t in THINGS])
-def test_docstring_says_what_it_is(label, thing, owner):
-    doc = text(thing)
-    assert doc, f"{label} has no docstring"
+def _wrong_first_line(doc, owner):
+    """What is wrong with how a docstring begins, or None."""
+    if not doc:
+        return "there is no docstring"
     first = doc.splitlines()[0]
-    assert len(first) >= 10 or owner is not None and len(first) >= 4, f"{label}: {first!r} says nothing"
-    assert first.rstrip()[-1] in ".:?)]", f"{label}: the first line of the docstring is not a sentence: {first!r}"
+    if len(first) < (10 if owner is None else 4):
+        return f"{first!r} says nothing"
+    return None if first.rstrip()[-1] in ".:?)]" else f"the first line is not a sentence: {first!r}"
+
+
+def test_docstrings_say_what_things_are():
+    wrong = {label: _wrong_first_line(text(thing), owner) for label, thing, owner in documented()}
+    assert not {label: words for label, words in wrong.items() if words} and len(wrong) > 500
 
 
 #: Folders and modules whose functions name all their parameters, also those that stand in no face. One more is welcome.
@@ -127,17 +136,22 @@ def _public_functions():
     return out + [(label, thing) for label, thing in _functions_of_modules() if id(thing) not in known]
 
 
-@pytest.mark.parametrize("label, thing", _public_functions(), ids=[n for n, _ in _public_functions()])
-def test_parameters_are_named(label, thing):
+def _not_named(label, thing):
+    """Parameters that the docstring of a function does not mention."""
     doc = text(thing)
     if "arguments as in" in doc.lower() or "parameters, errors: as" in doc.lower():
-        return
+        return []
     missing = [name for name in names(thing) if not re.search(rf"\b{re.escape(name)}\b", doc)]
     if missing:
         # a class documents what all its methods take, such as the array lambda of a Spectrum
         owner = getattr(gt, label.partition(".")[0], None)
         missing = [name for name in missing if not (name == "lam" and "lambda" in text(owner))]
-    assert not missing, f"{label} does not mention {missing}"
+    return missing
+
+
+def test_parameters_are_named():
+    missing = {label: _not_named(label, thing) for label, thing in _public_functions()}
+    assert not {label: words for label, words in missing.items() if words} and len(missing) > 200
 
 
 @pytest.mark.parametrize(
@@ -151,7 +165,12 @@ def test_errors_are_listed(label, thing):
     assert re.search(r"Raises|errors: as|Error", text(thing)), f"{label} does not say what it raises"
 
 
-@pytest.mark.parametrize("module", _MODULES)
-def test_modules_have_docstrings(module):
-    doc = importlib.import_module(f"gating_theory.{module}").__doc__
-    assert doc and doc.strip().splitlines()[0].rstrip()[-1] in ".:?]", module
+def test_modules_have_docstrings():
+    docs = {module: (importlib.import_module(f"gating_theory.{module}").__doc__ or "").strip() for module in _MODULES}
+    assert not [module for module, doc in docs.items() if not doc or doc.splitlines()[0].rstrip()[-1] not in ".:?]"]
+
+
+def test_tests_say_what_they_prove():
+    """The line that is printed of a slow test without a docstring of its own is that of its file."""
+    files = [path for path in Path(__file__).parents[1].rglob("test_*.py")]
+    assert not [path.name for path in files if not path.read_text(encoding="utf-8").startswith('"""')] and len(files) > 100

@@ -308,6 +308,7 @@ def faults(name, chosen):
 
 
 def test_everything_public_has_a_valid_call(tmp_path, monkeypatch):
+    """All that is public is called below, with all of its arguments (what calls share is made here, and compiled)."""
     monkeypatch.chdir(tmp_path)
     assert set(PUBLIC) == set(CALLS) | set(LEFT_OUT)
     for name in CALLS:
@@ -411,6 +412,7 @@ def test_valid_calls_do_not_mind_floating_point_errors(name, tmp_path, monkeypat
 
 @pytest.mark.slow
 def test_shut_gates_do_not_mind_floating_point_errors():
+    """Gates that are shut tight underflow nowhere that numpy could complain of."""
     ensemble = gt.Ensemble(gt.GRU, gain={"z": 60, "r": 40, "h": 30}, bias={"z": 3})
     net = gt.Network.sample(ensemble, 20, rng=0)
     with np.errstate(all="raise"):

@@ -58,6 +58,7 @@ def test_one_top_level_package(wheel):
 
 
 def test_ours_from_a_wheel(wheel, own_folders):
+    """A wheel holds figures and derivations that no folder of a user's own hides."""
     place = own_folders / "installed"
     zipfile.ZipFile(wheel).extractall(place)  # a wheel of Python files is its own installation
     figures = listed(own_folders, "figures", "--list", PYTHONPATH=str(place))

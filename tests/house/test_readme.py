@@ -52,6 +52,7 @@ def commands():
 @pytest.mark.xdist_group("pages")  # flows are compiled and PyTorch is imported once for all of them
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
+    """The Python of a page runs, and prints the numbers that the page promises."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     import matplotlib

@@ -1,4 +1,4 @@
-"""Threads may share every object: eight of them, switched every ten microseconds, get what one alone gets.
+"""Threads may share every object: four of them, switched every ten microseconds, get what one alone gets.
 
 Each case makes a fresh object, so that what it keeps is made while all threads ask for it. Sums may come in another order where
 what was kept first was made for another tolerance: equal to 1e-10, not to the bit.
@@ -15,7 +15,7 @@ import sympy as sp
 
 import gating_theory as gt
 
-N_THREADS = 8
+N_THREADS = 4
 GRU = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
 RESET = {"gain": {"z": 1, "r": 8, "h": 2.5}, "bias": {"h": 0.1}}
 LAM = np.array([0.5, 0.3 + 0.4j, 0.9 + 0.1j, -0.2])
@@ -205,6 +205,7 @@ CASES = (
 @pytest.mark.slow
 @pytest.mark.parametrize("make", CASES)
 def test_threads_get_what_one_gets(make, fast_switches):
+    """Four threads that share an object get from it what one alone gets."""
     expected = {name: call() for name, call in make().items()}
     shared = make()
     names, together = list(shared), Barrier(N_THREADS)

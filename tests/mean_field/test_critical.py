@@ -28,6 +28,7 @@ def test_onset_of_the_gru(b_r):
 
 @pytest.mark.slow
 def test_onset_of_the_lstm_with_biases():
+    """The LSTM's onset has its closed form (1 - f) / (i o), taken at the biases."""
     b = {"f": 0.8, "i": 0.3, "o": -0.5}
     value = gt.onset(gt.Ensemble(gt.LSTM, bias=b), "gain.g", bounds=(0.5, 5.0))
     exact = (1 - expit(b["f"])) / (expit(b["i"]) * expit(b["o"]))

@@ -204,6 +204,7 @@ def test_folds_next_to_the_tricritical_point(a_r):
 
 @pytest.mark.slow
 def test_back_along_other_hyperparameters_of_the_lstm():
+    """A fold found along one hyperparameter is the fold along any other."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"o": 8.0, "f": 5.0})
     there = gt.fold(ensemble, "gain.g").ensemble
     for path, other in (("gain.o", 7.9), ("bias.o", 0.1), ("bias.f", 0.1)):
@@ -235,6 +236,7 @@ def test_cells_without_a_closed_form():
 
 @pytest.mark.slow
 def test_a_cell_of_one_field_without_a_closed_form():
+    """A cell whose sites are solved for has the fold of the same cell in closed form."""
     # h = tanh(y)^3, as we know and the cell does not say: |h - tanh(y)^3| = 2 has the only other fixed points
     cube = sp.tanh(_y) ** 3
     cell = gt.Cell(name="implicit", state=[_h], fields=[_y], messages=[_h], update=[cube + (_h - cube) ** 3 / 4])

@@ -13,6 +13,8 @@ from mpmath_loops import TOLERANCE, mp_average, mp_gru, mp_sigma, mp_solve
 from scipy.special import expit
 
 import gating_theory as gt
+from gating_theory.mean_field.fixed_points import fixed_points_of_each
+from gating_theory.mean_field.moments import MomentMap
 
 
 def _nonzero(ensemble, **options):
@@ -22,6 +24,7 @@ def _nonzero(ensemble, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("gain", [1.25, 10.0])
 def test_vanilla_against_mpmath(gain):
+    """The moment of a vanilla network to many digits, by mpmath."""
     (point,) = _nonzero(gt.Ensemble(gt.Vanilla, gain=gain))
 
     def loop(D):
@@ -86,6 +89,50 @@ def test_lstm_in_full_against_gauss_hermite():
     assert moment(D, 60, 0.04) == pytest.approx(moment(D, 80, 0.03), rel=1e-11)  # the reference itself has converged
     # R(D) = D: averages over three fields are made for 1e-11 each
     assert moment(D, 80, 0.03) == pytest.approx(D, rel=TOLERANCE)
+
+
+# --- many ensembles at once
+
+
+@pytest.mark.parametrize(
+    "cell, changes",
+    [
+        # gains that vanish, and a whole range of others beside them; a fold and an onset between them
+        (gt.GRU, [{"gain.r": r, "gain.h": h} for r in (0.0, 3.0, 20.0, 1e3) for h in (0.0, 1.0, 1.9, 2.0001, 3.0, 1e3)]),
+        (gt.GRU, [{"bias.h": b, "bias.r": c, "gain.h": 2.5} for b in (0.0, 1e-9, 0.3) for c in (-20.0, 0.0, 4.0)]),
+        (gt.LSTM, [{"gain.g": g, "bias.f": b, "bias_std.i": s} for g in (1.0, 3.0) for b in (0.0, 2.0) for s in (0.0, 1.0)]),
+        (
+            gt.JANET,
+            [{"gain.g": g, "parameter.beta": b, "parameter_std.beta": s} for g in (0.5, 3.0) for b in (0.0, 1.0) for s in (0, 1)],
+        ),
+    ],
+)
+def test_together_they_have_the_fixed_points_that_each_has_alone(cell, changes):
+    ensembles = [gt.Ensemble(cell, gain=2.0).replace(change) for change in changes]
+    for ensemble, together in zip(ensembles, fixed_points_of_each(ensembles)):
+        alone = gt.fixed_points(ensemble)
+        assert [p.is_zero for p in together] == [p.is_zero for p in alone]
+        for a, b in zip(together, alone):
+            assert a.ensemble is ensemble
+            # each states its own error; 1e-14 for rounding
+            np.testing.assert_allclose(a.q, b.q, rtol=10 * (a.error + b.error) + 1e-14)
+
+
+def test_one_that_does_not_converge_leaves_the_others(monkeypatch):
+    ensembles = [gt.Ensemble(gt.GRU, gain={"r": 3, "h": h}) for h in (1.5, 2.5, 3.0, 3.5, 4.0)]
+    plain = MomentMap.complete
+
+    def lost(moments, *arguments):
+        if np.any(moments.random.gain2[..., 2] == 9.0):
+            raise gt.ConvergenceError("lost", estimate=None)
+        return plain(moments, *arguments)
+
+    monkeypatch.setattr(MomentMap, "complete", lost)
+    found = fixed_points_of_each(ensembles)
+    assert [isinstance(f, gt.ConvergenceError) for f in found] == [False, False, True, False, False]
+    assert [len(f) for i, f in enumerate(found) if i != 2] == [1, 2, 2, 2]
+    with pytest.raises(gt.ConvergenceError, match="lost"):
+        gt.fixed_points(ensembles[2])
 
 
 # --- order, zero state, spreads
@@ -155,6 +202,7 @@ def test_mgu_is_a_gru():
 
 @pytest.mark.slow
 def test_peephole_lstm_without_peepholes_is_the_lstm():
+    """Sites that are solved for have the mean field of the closed form."""
     gain = {"f": 0, "i": 0, "g": 3, "o": 2}
     _same(gt.Ensemble(gt.PeepholeLSTM, gain=gain), gt.Ensemble(gt.LSTM, gain=gain))
 

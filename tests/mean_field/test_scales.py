@@ -1,5 +1,7 @@
 """Functions that no built-in cell has (kinks, bumps, steps), at any scale: against plain sums, and f(c y) against f(y) [T5]."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -144,12 +146,34 @@ FUNCTIONS = {
 SCALES = st.floats(np.log(0.1), np.log(40.0)).map(np.exp)
 
 
+@cache
+def unscaled(name):
+    """What all scales of one function are compared with: its solutions."""
+    return moments(*FUNCTIONS[name])
+
+
+@cache
+def spectrum_of(name):
+    return gt.Spectrum(unscaled(name)[-1])
+
+
+@cache
+def complexity_of(name):
+    candidate, gain = FUNCTIONS[name]
+    return gt.complexity(gt.Ensemble(cell_of(candidate), gain={"h": gain}))
+
+
+def scaled(name, scale):
+    """f(c y), and the gain at which it does what f(y) does at its own."""
+    candidate, gain = FUNCTIONS[name]
+    return candidate.subs(y, sp.Float(scale) * y), gain / scale
+
+
 @settings(max_examples=25, deadline=None)
 @given(name=st.sampled_from(sorted(FUNCTIONS)), scale=SCALES)
 def test_a_scale_in_the_function_is_one_in_the_gain(name, scale):
-    candidate, gain = FUNCTIONS[name]
-    one = moments(candidate, gain)
-    other = moments(candidate.subs(y, sp.Float(scale) * y), gain / scale)
+    """f(c y) at gain a / c has the solutions of f(y) at gain a."""
+    one, other = unscaled(name), moments(*scaled(name, scale))
     assert len(one) == len(other) > 0
     for p, q in zip(one, other):
         assert p.moments["h"] == pytest.approx(q.moments["h"], rel=3 * (p.error + q.error))
@@ -163,8 +187,8 @@ SLOPED = sorted(set(FUNCTIONS) - {"sign", "step"})
 @settings(max_examples=8, deadline=None)
 @given(name=st.sampled_from(SLOPED), scale=SCALES)
 def test_spectra_know_no_scale(name, scale):
-    candidate, gain = FUNCTIONS[name]
-    one, other = (gt.Spectrum(moments(candidate.subs(y, sp.Float(c) * y), gain / c)[-1]) for c in (1.0, scale))
+    """f(c y) at gain a / c has the radius, masses and potential of f(y) at gain a."""
+    one, other = spectrum_of(name), gt.Spectrum(moments(*scaled(name, scale))[-1])
     assert one.radius() == pytest.approx(other.radius(), rel=1e-9)
     # each is good to its tolerance, 1e-4
     assert one.mass(0.6, 0.3) == pytest.approx(other.mass(0.6, 0.3), abs=2e-4)
@@ -174,9 +198,9 @@ def test_spectra_know_no_scale(name, scale):
 @settings(max_examples=8, deadline=None)
 @given(name=st.sampled_from(SLOPED), scale=SCALES)
 def test_complexity_knows_no_scale(name, scale):
-    candidate, gain = FUNCTIONS[name]
-    ensembles = (gt.Ensemble(cell_of(candidate.subs(y, sp.Float(c) * y)), gain={"h": gain / c}) for c in (1.0, scale))
-    one, other = (gt.complexity(ensemble) for ensemble in ensembles)
+    """f(c y) at gain a / c has as many fixed points as f(y) at gain a."""
+    candidate, gain = scaled(name, scale)
+    one, other = complexity_of(name), gt.complexity(gt.Ensemble(cell_of(candidate), gain={"h": gain}))
     assert one.value == pytest.approx(other.value, abs=3 * (one.error + other.error))
     assert one.ok and other.ok and one.value > 0.0
 

@@ -137,10 +137,11 @@ def test_gru_against_kac_rice():
         ("GRU", (4.0, 4.0, -1.0), 8, 100),
         ("GRU", (2.5, 8.0, 0.0), 8, 100),
         ("GRU", (1.8, 8.0, 0.0), 8, 100),
-        ("GRU", (4.0, 8.0, 0.0), 16, 16),
+        pytest.param("GRU", (4.0, 8.0, 0.0), 16, 16, marks=pytest.mark.nightly),
     ],
 )
 def test_larger_networks_against_kac_rice(name, gains, n_units, n_networks):
+    """Enumerated networks have on average as many fixed points as the Kac-Rice formula says."""
     against_kac_rice(name, gains, n_units, n_networks)
 
 
@@ -387,6 +388,7 @@ def test_there_is_no_such_network(result, i):
 
 
 def test_a_journal_spares_what_was_counted(tmp_path):
+    """Four pieces, stopped after the second: what is on disk is not counted again, and all is as without a journal."""
     ens, path, told = gt.Ensemble(gt.Vanilla, gain=2.0), tmp_path / "journal", []
 
     def stop(done, total):
@@ -396,11 +398,11 @@ def test_a_journal_spares_what_was_counted(tmp_path):
 
     options = {"rng": 5, "points": True, "journal": path}
     with pytest.raises(KeyboardInterrupt):
-        gt.count_fixed_points(ens, 4, 1000, **options, progress=stop)
-    again = gt.count_fixed_points(ens, 4, 1000, **options, progress=lambda done, total: told.append(done))
-    plain = gt.count_fixed_points(ens, 4, 1000, rng=5, points=True)
+        gt.count_fixed_points(ens, 4, 200, **options, progress=stop)
+    again = gt.count_fixed_points(ens, 4, 200, **options, progress=lambda done, total: told.append(done))
+    plain = gt.count_fixed_points(ens, 4, 200, rng=5, points=True)
     assert path.read_text().count("\n") - 1 == len(told) - 2, "two pieces were told of twice, none was counted twice"
     assert (again.counts == plain.counts).all() and again.degree_passed == plain.degree_passed
     assert all(np.array_equal(a, b) for a, b in zip(again.points, plain.points))
     with pytest.raises(ValueError, match="n_units was 4 and is 5"):
-        gt.count_fixed_points(ens, 5, 1000, **options)
+        gt.count_fixed_points(ens, 5, 200, **options)

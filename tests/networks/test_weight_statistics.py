@@ -1,3 +1,5 @@
+"""Statistics of weights: of iid matrices as random matrix theory has them, of structure that was planted."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Pictures show the numbers that they are given, with labels and units, and refuse what they cannot draw."""
+
 import matplotlib
 import numpy as np
 import pytest

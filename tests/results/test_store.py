@@ -1,3 +1,5 @@
+"""Files: what is saved comes back, and whatever is damaged or foreign is refused in words."""
+
 import errno
 import json
 import os
@@ -295,9 +297,10 @@ def noticed(path, whole, result, places):
 
 
 def test_flipped_bits_in_json(tmp_path, points):
+    """A bit of every third byte: the file is refused in words, or holds what it held."""
     path = gt.save(points[-1], tmp_path / "points.json")
     whole = path.read_bytes()
-    words = noticed(path, whole, points[-1], range(len(whole)))
+    words = noticed(path, whole, points[-1], range(0, len(whole), 3))
     assert " is damaged: its checksum does not match" in words
 
 
@@ -314,7 +317,10 @@ def test_flipped_bits_in_netcdf(tmp_path, points, diagram):
 
 
 @pytest.mark.nightly
-def test_all_flipped_bytes_in_netcdf(tmp_path, points, diagram):
+def test_all_flipped_bytes(tmp_path, points, diagram):
+    path = gt.save(points[-1], tmp_path / "points.json")
+    whole = path.read_bytes()
+    noticed(path, whole, points[-1], range(len(whole)))
     for result in (points[-1], diagram):
         path = gt.save(result, tmp_path / "file.nc")
         whole = path.read_bytes()

@@ -87,13 +87,16 @@ if __name__ == "__main__":
 
 
 RESUMED_ON = {"1 process": nullcontext, "2 processes": lambda: ProcessPoolExecutor(2), "Dask": dask_executor}
+#: The suite has a cluster above, one of whose workers is lost.
+_RESUMED = [pytest.param(pool, marks=pytest.mark.nightly) if pool == "Dask" else pool for pool in RESUMED_ON]
 
 
 # 200 x 200 points: benchmarks/resume.py
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of distributed, as above
-@pytest.mark.parametrize("pool", RESUMED_ON)
+@pytest.mark.parametrize("pool", _RESUMED)
 def test_killed_at_two_fifths_and_resumed(tmp_path, alone, pool):
+    """A sweep that was killed goes on from its journal on any executor, with the same bits."""
     journal = tmp_path / "journal"
     (tmp_path / "work.py").write_text(SCRIPT.format(journal=str(journal)))
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))

@@ -138,18 +138,19 @@ def test_only_what_is_missing_is_computed(tmp_path):
     assert calls == [0, 1, 2, 3, 4, 5]
 
 
-AXES = {"gain.h": np.linspace(1.5, 2.5, 40), "gain.r": np.linspace(0.0, 12.0, 10)}
+AXES = {"gain.h": np.linspace(1.5, 2.5, 20), "gain.r": np.linspace(0.0, 12.0, 6)}
 QUANTITIES = ("count", "moments", "abscissa", "onset:gain.h")
 
 
 @pytest.mark.slow
 def test_a_killed_phase_diagram_goes_on(tmp_path):
+    """What a killed sweep had written is not computed again, and the rest is as without a journal."""
     path, jobs = tmp_path / "journal", 2
     script = f"""
 import numpy as np, gating_theory as gt
 from concurrent.futures import ProcessPoolExecutor
 if __name__ == "__main__":
-    axes = {{"gain.h": np.linspace(1.5, 2.5, 40), "gain.r": np.linspace(0.0, 12.0, 10)}}
+    axes = {{"gain.h": np.linspace(1.5, 2.5, 20), "gain.r": np.linspace(0.0, 12.0, 6)}}
     with ProcessPoolExecutor({jobs}) as executor:
         ens = gt.Ensemble(gt.GRU, gain={{"r": 4.0}})
         gt.phase_diagram(ens, axes, {QUANTITIES}, journal={str(path)!r}, executor=executor)

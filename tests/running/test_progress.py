@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from gating_theory.running.progress import Counter, Progress, TimeLeft
+from gating_theory.running.progress import Counter, Progress, TimeLeft, check_progress
 
 
 class Clock:
@@ -94,3 +94,28 @@ def test_what_follows_unfinished_work_begins_a_line():
     with Progress(Counter("case", finished, clock=clock), 1, "case") as tell:
         tell(1)
     assert finished.getvalue().count("\n") == 1
+
+
+def test_work_that_turns_out_longer_than_planned():
+    """What is done is never more than the total; pieces report what they have done so far."""
+    told = []
+    with Progress(lambda done, total: told.append((done, total)), 2, "piece") as tell:
+        part = tell.part()
+        for done in (1, 3):
+            part(done, 3)
+        tell(1)
+    assert told == [(1, 2), (3, 3), (4, 4)]
+
+
+def test_a_bar_shows_numbers_and_what_runs(capsys):
+    with Progress(True, 3, "point") as tell:
+        tell.note("the first")
+        tell(4)
+    shown = capsys.readouterr().err
+    assert "4/4" in shown and "point/s" in shown and "the first" in shown
+
+
+@pytest.mark.parametrize("progress", [False, 1, "yes"])
+def test_what_is_no_progress_is_refused(progress):
+    with pytest.raises(TypeError, match=r"progress must be None, True or a callable\(done, total\), got"):
+        check_progress(progress)

@@ -38,6 +38,38 @@ def test_masses_count_the_density_map():
         assert sp.mass(centre, radius) == pytest.approx(pixels, abs=0.01)
 
 
+@pytest.mark.parametrize("cell", [gt.GRU, gt.JANET])
+def test_many_discs_at_once_are_those_one_by_one(cell):
+    """Discs that share populations, and others that cut the real axis between the leaks; each is good to 1e-4."""
+    sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(cell, gain=2.5))[-1])
+    center, radius = np.array([[0.0], [0.5], [0.3 + 0.5j]]), np.array([0.2, 0.0, 1e-3, 1.5])
+    together = sp.mass(center, radius)
+    assert together.shape == (3, 4)
+    for i, one in enumerate(center[:, 0]):
+        assert together[i] == pytest.approx([sp.mass(one, r) for r in radius], abs=2e-4)
+    assert (together[:, 1] == 0.0).all() and together[:, 3] == pytest.approx(1.0, abs=1e-4)
+    tau = np.array([[3.0, 100.0]])
+    assert sp.slow_fraction(tau) == pytest.approx(1.0 - sp.mass(0.0, np.exp(-1.0 / tau)), abs=1e-12)
+    assert sp.mass(np.zeros((0, 1)), radius).shape == (0, 4)
+    assert isinstance(sp.mass(0.5, 0.3), float) and isinstance(sp.slow_fraction(10), float)
+
+
+def test_counts_of_a_shape_that_does_not_fit():
+    sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0))[-1])
+    with pytest.raises(ValueError, match=r"shapes that broadcast, got \(2,\) and \(3,\)"):
+        sp.mass([0.0, 0.1], [0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match="radius must lie in"):
+        sp.mass(0.0, [0.1, -0.1])
+    with pytest.raises(ValueError, match="tau must lie in"):
+        sp.slow_fraction([1.0, 0.0])
+
+
+def test_a_tolerance_that_is_raised_stays_in_range():
+    """Rounding took it beyond the largest that populations can be made for, and the next population was refused."""
+    law = gt.fixed_points(gt.Ensemble(gt.GRU, gain=50.0))[-1]
+    assert law.sites_at(1e-3, 50).tol <= 0.1
+
+
 def test_slow_fraction_is_the_mass_outside_a_circle():
     sp = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 6, "r": 1, "h": 3}))[-1])
     fractions = [sp.slow_fraction(tau) for tau in (2, 10, 100)]

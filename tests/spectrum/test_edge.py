@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory.spectrum.boundary import Boundary
+from gating_theory.spectrum.determinant import spectral_radius
+from gating_theory.spectrum.edge import FixedPointEdge
 
 
 def sigmoid(x):
@@ -18,10 +21,11 @@ def test_gru_edge_against_30_digits():
     fp = gt.fixed_points(gt.Ensemble(gt.GRU, gain=gain, bias=bias))[-1]
     std = {k: mpmath.mpf(v) for k, v in fp.field_std.items()}
     sig = lambda x: 1 / (1 + mpmath.exp(-x))  # noqa: E731
-    grid = np.linspace(-12, 12, 49).tolist()
+    # poles lie at least .4 standard deviations off the axis: exp(-2 pi .4 / .05) is 1e-21
+    nodes = [mpmath.mpf(i) / 20 for i in range(-240, 241)]
 
     def E(f, k):
-        return mpmath.quad(lambda x: f(bias.get(k, 0) + std[k] * x) * mpmath.npdf(x), grid)
+        return mpmath.fsum(f(bias.get(k, 0) + std[k] * x) * mpmath.npdf(x) for x in nodes) / 20
 
     r2, rp2 = E(lambda y: sig(y) ** 2, "r"), E(lambda y: (sig(y) * sig(-y)) ** 2, "r")
     h2, pp2 = E(lambda y: mpmath.tanh(y) ** 2, "h"), E(lambda y: mpmath.cosh(y) ** -4, "h")
@@ -68,6 +72,37 @@ def test_lstm_edge_against_a_plain_sum():
         assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=1e-8)
 
 
+def test_lstm_whose_forget_gate_is_a_step():
+    """As above, with f so close to 1 that steps in y_g are e^-70 wide: no grid over three fields is fine enough."""
+    gain = {"f": 23.0, "i": 1.3, "g": 9.5, "o": 2.0}
+    fp = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain))[-1]
+    s = fp.field_std
+
+    def rule(x, slope=1.0):
+        w = np.exp(-0.5 * x * x) * slope
+        return w / w.sum()
+
+    x_f, x_i, x_o = np.linspace(-8.5, 8.5, 1201), np.linspace(-8, 8, 41), np.linspace(-8, 8, 61)
+    u = np.linspace(-22.0, 3.9, 400)  # y_g = e^u
+    w_f, w_i, w_o, w_g = rule(x_f), rule(x_i), rule(x_o), rule(np.exp(u) / s["g"], np.exp(u))
+    y_i, g = s["i"] * x_i[:, None], np.tanh(np.exp(u))
+    i = sigmoid(y_i)
+    E_o2, E_slope2 = w_o @ sigmoid(s["o"] * x_o) ** 2, w_o @ (sigmoid(s["o"] * x_o) * sigmoid(-s["o"] * x_o)) ** 2
+    lam = 1.25
+    total = 0.0
+    for y, weight in zip(s["f"] * x_f, w_f):
+        c = i * g * (1.0 + np.exp(y))
+        steep = np.exp(-2.0 * np.minimum(c, 350.0))
+        t1 = 4.0 * steep / (1.0 + steep) ** 2
+        entries = gain["f"] ** 2 * (i * g * sigmoid(y)) ** 2  # c f' = i g f
+        entries = entries + gain["i"] ** 2 * (g * i * sigmoid(-y_i)) ** 2 + gain["g"] ** 2 * (i / np.cosh(np.exp(u)) ** 2) ** 2
+        through_c = E_o2 * (w_i @ (entries * t1**2) @ w_g) / (lam - sigmoid(y)) ** 2
+        total += weight * (through_c + gain["o"] ** 2 * E_slope2 * (w_i @ np.tanh(c) ** 2 @ w_g) / lam**2)
+    # what is left out of y_g, below e^-22, holds 1e-9 of it
+    assert gt.Spectrum(fp).edge_function(lam) == pytest.approx(total, rel=1e-8)
+    assert gt.Spectrum(fp).edge_tol == 1e-14
+
+
 def _without_z(fp):
     return gt.fixed_points(fp.ensemble.replace({"gain.z": 0.0}))[-1]
 
@@ -103,3 +138,35 @@ def test_binary_update_gates(gain):
     w = np.exp(-0.5 * np.linspace(-8, 8, 4001) ** 2)
     slope2 = (w / w.sum()) @ (1 / np.cosh(y) ** 4)
     assert spectrum.edge_function(2.0) == pytest.approx(0.5 * 1.5**2 * slope2 / 4.0, rel=10 / gain)
+
+
+def random_points(count, seed):
+    """Active fixed points of all built-in cells with closed forms, gains from .5 to 100, some with biases."""
+    rng = np.random.default_rng(seed)
+    cells = (gt.GRU, gt.CoupledLSTM, gt.JANET, gt.MGU, gt.LiGRUTanh, gt.LSTM, gt.GRUResetAfter, gt.Vanilla)
+    for i in range(count):
+        cell = cells[i % len(cells)]
+        gain = {name: float(np.exp(rng.uniform(np.log(0.5), np.log(100.0)))) for name in cell.field_names}
+        bias = {name: float(rng.normal()) * (i % 3) / 2 for name in cell.field_names}
+        yield gt.fixed_points(gt.Ensemble(cell, gain=gain, bias=bias))[-1], rng
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(200, marks=pytest.mark.nightly)])
+def test_what_a_search_asks_for_is_as_good_as_it_says(count):
+    """Three digits from half of the nodes, ten from one grid, against two grids that agree; on the boundary T is 1."""
+    for fp, rng in random_points(count, seed=count):
+        lam = rng.uniform(-1.3, 1.5, 40) + 1j * 10.0 ** rng.uniform(-4.0, 0.2, 40)
+        spectrum, edge = gt.Spectrum(fp), FixedPointEdge(fp)
+        exact = spectrum.edge_function(lam)
+        near = (exact > 0.3) & (exact < 3.0)
+        for rtol, reached in ((1e-3, 1e-3), (1e-10, 1e-9)):
+            value = spectral_radius(edge.transfer_moments(lam, 3.0, rtol))
+            assert value[near] == pytest.approx(exact[near], rel=reached)
+        edge_on_axis = Boundary(edge).real_edge
+        if edge_on_axis is not None:
+            # a relative error of the distance from the leaks, which may be as small as rounding of lambda allows to tell
+            near_leak = min(abs(edge_on_axis - leak) for leak in edge.leaks.real.ravel())
+            assert abs(spectrum.edge_function(edge_on_axis) - 1.0) < 1e-9 + 1e-15 / max(near_leak, 1e-300)
+        for curve in spectrum.boundary(64):
+            off = curve[np.abs(curve.imag) > 1e-4]
+            assert np.abs(spectrum.edge_function(off) - 1.0).max(initial=0.0) < 2e-9

@@ -3,7 +3,21 @@
 import numpy as np
 import pytest
 
-from gating_theory.support.checks import complex_array, generator, integer, real, real_array, several, shown
+from gating_theory.support.checks import (
+    boolean,
+    complex_array,
+    generator,
+    integer,
+    integers,
+    interval,
+    real,
+    real_array,
+    reals,
+    several,
+    shown,
+    sign,
+    text,
+)
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.float32(2.0), np.int64(2), np.array(2.0)])
@@ -147,3 +161,46 @@ def test_values_are_quoted_in_few_words():
     assert shown(0.1 + 0.2) == repr(0.1 + 0.2)  # all digits: 1 + 1e-16 is not refused as "1"
     for value in ("x" * 5000, list(range(1000)), {i: "x" * 50 for i in range(1000)}, 10**5000, np.ones(1000), object()):
         assert len(shown(value)) < 100
+
+
+def test_small_kinds_of_arguments_are_taken():
+    assert boolean("x", np.bool_(True)) is True and text("x", "a") == "a"
+    assert sign("x", np.int8(-1)) == -1 and interval("x", (0, np.float32(2.0))) == (0.0, 2.0)
+    assert reals("x", np.arange(2), "low", "high") == [0.0, 1.0]
+    assert integers("x", []).dtype == int and integers("x", [[1, 2]], low=1).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    "check, value, error, words",
+    [
+        (boolean, "False", TypeError, "x must be True or False, got 'False'"),
+        (text, 1, TypeError, "x must be a str, got 1"),
+        (text, "", ValueError, "x must not be empty"),
+        (sign, 0, ValueError, "x must be 1 or -1, got 0"),
+        (sign, 2, ValueError, "x must lie in"),
+        (interval, (1.0, 1.0), ValueError, r"x must be increasing, \(low, high\) with low < high, got \(1.0, 1.0\)"),
+        (interval, {0.0, 1.0}, TypeError, r"x must be \(low, high\), got"),
+        (interval, "01", TypeError, r"x must be \(low, high\), got '01'"),
+        (interval, (0.0, np.nan), ValueError, r"x\[1\] must be finite, got nan"),
+        (integers, [1, -1], ValueError, "x must be at least 0, got -1"),
+        (integers, [1.0], TypeError, "x must be an integer or an array of integers"),
+    ],
+)
+def test_small_kinds_of_arguments_are_refused(check, value, error, words):
+    with pytest.raises(error, match=f"^{words}"):
+        check("x", value)
+
+
+def test_what_cannot_be_shown_is_named_by_its_type():
+    class Shy:
+        def __repr__(self):
+            raise RuntimeError("no")
+
+    assert shown(Shy()).startswith("<Shy instance at ")
+
+
+def test_views_that_claim_more_than_the_memory_are_refused():
+    with pytest.raises(MemoryError, match=r"x has shape .*: more entries than fit into the memory"):
+        real_array("x", np.broadcast_to(1.0, (10**5, 10**5, 10**5)))
+    with pytest.raises(ValueError, match="x must be at most 2 in modulus"):
+        real_array("x", [1.0, -3.0], largest=2.0)

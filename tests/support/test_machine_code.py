@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gating_theory.flow import clear_kernels, kernel_directory
-from gating_theory.support.machine_code import DIRECTORY_VARIABLE, jit, machine_code
+from gating_theory.support.kept import DIRECTORY_VARIABLE
+from gating_theory.support.machine_code import jit, machine_code
 
 SOURCE = "def double(x, out):\n    out[0] = 2.0 * x + offset"
 SIGNATURE = "void(float64, float64[::1])"
@@ -121,3 +122,49 @@ def test_threads(directory):
     for thread in threads:
         thread.join()
     assert values == [11.0] * 4
+
+
+_TWICE = """
+import sys
+import numpy as np
+from gating_theory.support import notices
+from gating_theory.support.machine_code import machine_code
+notices.PATIENCE = 0.0
+function = machine_code("Twice", "def double(x, out):\\n    out[0] = 2.0 * x", "double", "void(float64, float64[::1])", of="pairs")
+out = np.zeros(1)
+function(3.0, out)
+print(out[0], sum(function.stats.cache_hits.values()), sum(function.stats.cache_misses.values()))
+"""
+
+
+def test_one_process_compiles_and_the_others_wait(directory):
+    """Started together with an empty directory, whoever comes first."""
+    both = [subprocess.Popen([sys.executable, "-c", _TWICE], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(work.communicate()[0].split() for work in both) == [["6.0", "0", "1"], ["6.0", "1", "0"]]
+    assert not list(directory.rglob("*.turn"))
+
+
+def test_a_terminal_is_told_once(directory, on_a_terminal):
+    assert on_a_terminal(_TWICE) == "\rgating_theory: compiling the kernels of pairs (once per machine) ...\r\n"
+    assert on_a_terminal(_TWICE) == "", "found"
+
+
+def test_an_error_ends_the_turn(directory):
+    with pytest.raises(Exception, match="nothing"):
+        machine_code("Wrong", "def wrong(x):\n    return nothing(x)", "wrong", "float64(float64)")
+    assert list(directory.glob("wrong-*.py")) and not list(directory.rglob("*.turn"))
+
+
+def test_kernels_of_modules_are_kept_in_the_directory_of_the_user(directory, tmp_path):
+    """Nothing is written beside a module: a package may be installed where many read and nobody writes."""
+    module = tmp_path / "package" / "kernels.py"
+    module.parent.mkdir()
+    module.write_text("def triple(x):\n    return 3.0 * x\n")
+    before = sorted(module.parent.rglob("*"))
+    for hits in (0, 1):
+        namespace = {"__name__": "kernels"}
+        exec(compile(module.read_text(), module, "exec"), namespace)
+        triple = jit(nogil=True)(namespace["triple"])
+        assert triple(2.0) == 6.0 and sum(triple.stats.cache_hits.values()) == hits
+    assert sorted(module.parent.rglob("*")) == before
+    assert len(list(directory.rglob("package-kernels-*.nbi"))) == 1

@@ -8,13 +8,35 @@ from hypothesis import strategies as st
 from gating_theory.support.roots import bracketed_root, smooth_extremum, smooth_roots
 
 
+def one_bracket(f, a, b, fine=None, **options):
+    """Zeros of a function of an array in one bracket."""
+    better = None if fine is None else lambda v, _: fine(v)
+    (found,) = smooth_roots(lambda v, _: f(v), [a], [b], fine=better, **options)
+    return found
+
+
+def test_many_brackets_at_once_are_like_each_alone():
+    low, high, height = np.array([-1.0, -0.5, 0.2, -1.0]), np.array([1.0, 0.6, 0.9, 0.5]), np.array([0.0, 0.3, 0.5, 2.0])
+
+    def f(v, i):
+        return np.sin(4.0 * v) - height[i]
+
+    together = smooth_roots(f, low, high)
+    assert [len(found) for found in together] == [3, 1, 1, 0]
+    for i, found in enumerate(together):
+        alone = one_bracket(lambda v, i=i: f(v, i), low[i], high[i])
+        np.testing.assert_allclose(found, alone, atol=1e-14)
+        np.testing.assert_allclose(np.sin(4.0 * np.array(found)), height[i], atol=1e-13)  # rounding times the slope 4
+        np.testing.assert_allclose([root.slope for root in found], 4.0 * np.cos(4.0 * np.array(found)), atol=1e-4)
+
+
 def test_roots_of_a_cubic():
-    found = smooth_roots(lambda v: (v - 0.1) * (v - 0.3) * (v + 0.7), -1.0, 1.0)
+    found = one_bracket(lambda v: (v - 0.1) * (v - 0.3) * (v + 0.7), -1.0, 1.0)
     np.testing.assert_allclose(sorted(found), [-0.7, 0.1, 0.3], atol=1e-13)  # simple roots: rounding times 1/slope
 
 
 def test_no_roots():
-    assert smooth_roots(lambda v: 1 + v**2, -2.0, 3.0) == []
+    assert one_bracket(lambda v: 1 + v**2, -2.0, 3.0) == []
 
 
 @settings(deadline=None)
@@ -22,13 +44,13 @@ def test_no_roots():
 def test_pairs_of_roots(a, b):
     if abs(a - b) < 1e-3:  # closer pairs amplify the interpolant's rounding; callers allow for 1e-7
         return
-    found = sorted(smooth_roots(lambda v: np.exp(v) * (v - a) * (v - b), -1.0, 1.0))
+    found = sorted(one_bracket(lambda v: np.exp(v) * (v - a) * (v - b), -1.0, 1.0))
     np.testing.assert_allclose(found, sorted([a, b]), atol=1e-11)  # 1e-14 over a slope of 1e-3
 
 
 def test_polishing_uses_the_fine_function():
     # the coarse one is off by 1e-4; Newton with its slope on the fine one removes that
-    found = smooth_roots(lambda v: np.sin(v) - 0.5 + 1e-4, 0.0, 1.5, fine=lambda v: np.sin(v) - 0.5)
+    found = one_bracket(lambda v: np.sin(v) - 0.5 + 1e-4, 0.0, 1.5, fine=lambda v: np.sin(v) - 0.5)
     np.testing.assert_allclose(found, [np.pi / 6], atol=1e-12)
 
 
@@ -72,7 +94,7 @@ def test_bracketed_root_with_steep_functions():
 @pytest.mark.parametrize("height", [0.0, 1e-15, -1e-15, 1e-14, 3e-13, 1e-10, 1e-6])
 def test_a_double_root_is_one_or_two_and_says_how_well_it_is_known(height):
     # f = -(v - 0.1)^2 exp(v) + height: roots at 0.1 +- sqrt(height) or so
-    found = smooth_roots(lambda v: height - (v - 0.1) ** 2 * np.exp(v), -0.3, 0.4, touch=1e-13)
+    found = one_bracket(lambda v: height - (v - 0.1) ** 2 * np.exp(v), -0.3, 0.4, touch=1e-13)
     assert 1 <= len(found) <= 2
     for root in found:
         off = min(abs(root - 0.1 - sign * np.sqrt(max(height, 0.0) * np.exp(-0.1))) for sign in (-1, 1))
@@ -93,14 +115,14 @@ def test_a_better_function_decides_about_doubtful_pairs():
         return fine(v) + 3e-7
 
     for rough in (too_low, too_high):  # it has no roots, or has them elsewhere
-        found = smooth_roots(rough, -0.5, 0.5, fine=fine)
+        found = one_bracket(rough, -0.5, 0.5, fine=fine)
         np.testing.assert_allclose(found, [-np.sqrt(1e-7), np.sqrt(1e-7)], rtol=1e-9)
-    assert smooth_roots(fine, -0.5, 0.5, fine=lambda v: fine(v) - 2e-7) == []
+    assert one_bracket(fine, -0.5, 0.5, fine=lambda v: fine(v) - 2e-7) == []
 
 
 def test_rounding_has_no_roots():
     noise = np.random.default_rng(0)
-    assert smooth_roots(lambda v: 3e-16 * noise.standard_normal(v.size), -1.0, 1.0) == []
+    assert one_bracket(lambda v: 3e-16 * noise.standard_normal(v.size), -1.0, 1.0) == []
 
 
 def test_extrema_are_of_the_kind_that_was_asked_for():

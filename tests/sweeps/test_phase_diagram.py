@@ -1,3 +1,5 @@
+"""Phase diagrams: every point is what the calculators give there, whoever computes it; requests that make no sense are refused."""
+
 import json
 import pickle
 import threading
@@ -254,10 +256,10 @@ def test_progress_bar(capfd):
 
 
 def test_an_error_cancels_the_rest_and_names_the_point(monkeypatch):
-    def broken(ensemble):
+    def broken(ensembles):
         raise ZeroDivisionError("nothing to see")
 
-    monkeypatch.setattr(points, "fixed_points", broken)
+    monkeypatch.setattr(points, "fixed_points_of_each", broken)
     release = threading.Event()
     with ThreadPoolExecutor(1) as executor:
         futures = []
@@ -273,15 +275,29 @@ def test_an_error_cancels_the_rest_and_names_the_point(monkeypatch):
 # --- points that fail
 
 
+def test_an_error_of_one_point_names_it_and_not_those_that_are_computed_with_it(monkeypatch):
+    true = points.fixed_points_of_each
+
+    def broken(ensembles):
+        if any(e.value("gain.h") == 1.7 for e in ensembles):
+            raise ZeroDivisionError("nothing to see")
+        return true(ensembles)
+
+    monkeypatch.setattr(points, "fixed_points_of_each", broken)
+    job = Job(("gain.h",), (3,), tuple(requests("count", GRU)), {"tau": 100.0, "n_units": 1000, "n_steps": 200, "seed": 0})
+    with pytest.raises(ZeroDivisionError) as caught:
+        compute_points(GRU, job, np.array([[1.5], [1.7], [1.9]]))
+    assert "1.7" in caught.value.__notes__[0]
+
+
 def test_points_that_do_not_converge_are_recorded(monkeypatch):
-    true = gt.fixed_points
+    true = points.fixed_points_of_each
 
-    def sometimes(ensemble):
-        if ensemble.value("gain.h") == 1.9:
-            raise gt.ConvergenceError("lost my way", estimate=0.1)
-        return true(ensemble)
+    def sometimes(ensembles):
+        lost = gt.ConvergenceError("lost my way", estimate=0.1)
+        return [lost if e.value("gain.h") == 1.9 else found for e, found in zip(ensembles, true(ensembles))]
 
-    monkeypatch.setattr(points, "fixed_points", sometimes)
+    monkeypatch.setattr(points, "fixed_points_of_each", sometimes)
     with pytest.warns(RuntimeWarning, match="2 of 6 points did not converge.*lost my way"):
         data = gt.phase_diagram(GRU, AXES)
     np.testing.assert_array_equal(data["status"].values, [[0, 0], [1, 1], [0, 0]])

@@ -24,10 +24,17 @@ def share_outside(center, radius, circle):
     return 1.0 - (a + b - kite) / (np.pi * radius**2)
 
 
+@pytest.fixture(scope="module")
+def remembering():
+    """A GRU a fifth of whose modes live longer than 200 steps, none longer than 1000."""
+    return gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 1 - 1 / 1000}, {"gain.r": 1})
+
+
 @pytest.mark.slow
-def test_zero_state_of_the_gru():
+def test_zero_state_of_the_gru(remembering):
+    """A designed GRU has the slow modes and the edge that its disc has in closed form."""
     # a disc of centre sigma(b_z) and radius (1 - sigma(b_z)) a_h / 2 [T3]
-    d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 1 - 1 / 1000}, {"gain.r": 1})
+    d = remembering
     assert d.reached and d.status.code == str(d.status) == "reached" and not d.reachable and set(d.solution) == {"gain.h", "bias.z"}
     z = expit(d.solution["bias.z"])
     radius = (1 - z) * d.solution["gain.h"] / 2
@@ -39,12 +46,12 @@ def test_zero_state_of_the_gru():
 
 
 @pytest.mark.slow
-def test_the_designed_module_has_the_wanted_slow_fraction():
+def test_the_designed_module_has_the_wanted_slow_fraction(remembering):
+    """A module initialised by a design has the slow modes that were asked for, counted."""
     torch = pytest.importorskip("torch")
     from gating_theory.interop import torch as bridge
 
-    d = gt.design(gt.GRUResetAfter, {"slow_fraction": {200: 0.2}, "abscissa": 0.999}, {"gain.r": 1}, bounds={"bias.z": (3, 6)})
-    module = bridge.init_(torch.nn.GRU(64, 512), d, 0)
+    module = bridge.init_(torch.nn.GRU(64, 512), remembering, 0)
     eigenvalues = bridge.from_module(module).eigenvalues(np.zeros(512))
     slow = np.mean(np.abs(eigenvalues) > np.exp(-1 / 200))
     error = np.sqrt(0.2 * 0.8 / 512)  # of counting independent ones; eigenvalues repel each other and do better
@@ -63,6 +70,7 @@ def test_one_target_each():
 
 @pytest.mark.slow
 def test_what_cannot_be_reached_is_said():
+    """A target out of reach is reported with what is in reach, and no module takes the design."""
     # half of the eigenvalues of an LSTM's zero state are zero
     d = gt.design(gt.LSTM, {"slow_fraction": {200: 0.6}, "abscissa": 0.999})
     assert not d.reached and d.reachable["slow_fraction(200)"][1] == pytest.approx(0.5, abs=1e-4)
@@ -101,6 +109,7 @@ def test_a_leak_beyond_the_abscissa():
 
 @pytest.mark.slow
 def test_steady_state():
+    """A design for the edge of chaos finds the gain at which networks have the exponent wanted."""
     # the vanilla cell becomes chaotic at g = 1 in the limit; N = 500 sharpens that to a few N^{-1/2}
     d = gt.design(gt.Vanilla, {"lyapunov": 0.03}, state="steady", n_units=500, n_steps=100, bounds={"gain.h": (0.5, 3)})
     assert d.reached and 1.0 < d.solution["gain.h"] < 1.8 and d.achieved["lyapunov"] == pytest.approx(0.03, abs=0.01)

@@ -1,7 +1,10 @@
+"""Validation: the theory passes, a wrong theory or a wrong network does not, and results depend on the seed alone."""
+
 import csv
 import io
 import json
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ SMALL = [BY_NAME["GRU zero state"], BY_NAME["GRU upper branch"]]
 
 
 def test_theory_agrees_with_small_networks(small):
+    """Theory agrees with networks of 120 units in all sixteen comparisons."""
     assert small.ok, small.table()
     assert str(small.status) == "16 of 16 comparisons agree" and small.status.code == "agree"
     assert [row.case for row in small.rows] == ["GRU zero state"] * 8 + ["GRU upper branch"] * 8
@@ -25,6 +29,7 @@ def test_theory_agrees_with_small_networks(small):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["GRU chaos", "LSTM zero state", "LSTM fixed point", "LSTM chaos", "GRU marginal"])
 def test_every_built_in_case(name):
+    """Theory agrees with sampled networks in every case of `gating-theory validate`."""
     result = validate(cases=[BY_NAME[name]], n_units=150, n_networks=2, rng=3)
     assert result.ok, result.table()
     assert set(result.sites) == ({name} if "chaos" in name else set())
@@ -53,9 +58,11 @@ def test_rows_hold_what_the_theory_says(small):
     ],
 )
 def test_a_wrong_theory_is_noticed(monkeypatch, method, change):
+    """A theory that is off in one quantity does not pass, though nothing else is compared."""
     right = getattr(gt.Spectrum, method)
     monkeypatch.setattr(gt.Spectrum, method, lambda self, *a, **k: change(right(self, *a, **k)))
-    assert not validate(cases=[SMALL[1]], n_units=300, n_networks=2, rng=1).ok
+    discs, lambdas = SMALL[1].discs if method == "mass" else (), SMALL[1].lambdas if method == "potential" else ()
+    assert not validate(cases=[replace(SMALL[1], discs=discs, taus=(), lambdas=lambdas)], n_units=150, n_networks=2, rng=1).ok
 
 
 def test_wrong_networks_are_noticed(monkeypatch):

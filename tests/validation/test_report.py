@@ -18,6 +18,7 @@ def test_closed_forms(datasets):
 
 
 def test_report(tmp_path, small, datasets):
+    """The report holds every file, and the pictures and numbers of the validation."""
     files = write_report(tmp_path, small, datasets, closed_forms(datasets))
     assert sorted(files) == sorted(tmp_path.iterdir())
     expected = {"validation.txt", "validation.csv", "validation.json", "phase_diagram_GRU.nc", "phase_diagram_GRU_lines.nc"}

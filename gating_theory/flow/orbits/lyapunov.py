@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...dynamics.time_averages import block_error
 from ...errors import CapabilityError
-from ...networks.lyapunov import OTHER_SYSTEMS, kaplan_yorke
+from ...networks.lyapunov import kaplan_yorke
 from ...results.encoding import dict_of, require, require_shapes, result
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
@@ -348,6 +348,3 @@ def _status(exponents, stderr, rates, time, is_flow, full):
         text = "no exponent is 0: the trajectory is still on its way to rest; take a longer transient"
         return Status("transient", text, ok=False)
     return Status("converged")
-
-
-OTHER_SYSTEMS[Flow] = lyapunov_spectrum

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ...cell.derived import derived_once
 from ...errors import CapabilityError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...cell.cell import Cell
 
-__all__ = ["NetworkTape", "SiteDerivatives", "Tape", "parameter_count", "site_derivatives"]
+__all__ = ["NetworkTape", "SiteDerivatives", "Tape", "heard_variables", "parameter_count", "site_derivatives"]
 
 
 #: Operations without arguments of their own.
@@ -201,7 +202,18 @@ def _gate_slopes(product, sigma):
 
 def parameter_count(cell: Cell, n_units: int) -> int:
     """Length of the flat array of parameters: K matrices, K biases, P site parameters."""
-    return cell.n_fields * n_units * (n_units + 1) + len(cell.parameters) * n_units
+    return cell.n_fields * n_units * (n_units + 1) + cell.n_parameters * n_units
+
+
+@lru_cache(maxsize=64)
+def heard_variables(cell: Cell) -> list[int]:
+    """State variables that messages listen to, all of them where none does."""
+
+    def find():
+        heard = set().union(*(m.free_symbols for m in cell.messages))
+        return [a for a, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
+
+    return derived_once(cell, "heard variables", find)
 
 
 class SiteDerivatives:
@@ -233,8 +245,7 @@ class SiteDerivatives:
         if cell.closed_form is not None:
             self.fixed = [stable_form(cell.closed_form[s]) for s in cell.state]
             self.fixed_y = slopes(self.fixed, cell.fields)
-        heard = set().union(*(m.free_symbols for m in cell.messages))
-        self.kept = [a for a, s in enumerate(cell.state) if s in heard] or list(range(cell.n_state))
+        self.kept = heard_variables(cell)
 
 
 @lru_cache(maxsize=64)

@@ -70,13 +70,13 @@ def _square_term(a, k):
 def _stable_sigma(x):
     from scipy.special import expit
 
-    from ...cell.compiled import complex_sigma
+    from ...cell.numpy_code import complex_sigma
 
     return complex_sigma(x) if np.iscomplexobj(x) else expit(x)
 
 
 def _stable_sech2(x):
-    from ...cell.compiled import complex_sech2, sech2
+    from ...cell.numpy_code import complex_sech2, sech2
 
     return complex_sech2(x) if np.iscomplexobj(x) else sech2(x)
 

@@ -12,14 +12,15 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import CapabilityError
 from ...support.machine_code import machine_code, one_at_a_time
-from ..program.compiled import write_program
-from ..program.tape import NetworkTape, site_derivatives
+from ..program.compiled import flows_of, kept_text, write_program
+from ..program.tape import NetworkTape, heard_variables
 from .intervals import enclosing_floats, kernels
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ def _depends_on_unknowns(tape, index, known):
     return known[index]
 
 
+#: Boxes that Python looks at before a search is compiled: some 0.1 s, less than numba takes to be imported.
+_FEW_BOXES = 500
+
+
 class MapEnclosure:
     """Enclosures of Phi and its derivative for N units of one cell, in all grades. Holds no parameters.
 
@@ -123,16 +128,18 @@ class MapEnclosure:
     ----------
     n : int
         The number of unknowns, at most 3.
+    left_to_interpret : int
+        Boxes that searches look at in the grade "interpreted" before one is worth being compiled.
     """
 
     def __init__(self, cell: Cell, n_units: int) -> None:
-        if cell.closed_form is None:
+        if not cell.has_closed_form:
             raise CapabilityError(
                 f"cell {cell.name!r} has no closed-form fixed point of a site: finding all fixed points needs one; pass "
                 "fixed_point= to Cell"
             )
         self.cell, self.n_units = cell, n_units
-        self.kept = site_derivatives(cell).kept
+        self.kept = heard_variables(cell)
         self.n = len(self.kept) * n_units
         if self.n > 3:
             raise CapabilityError(
@@ -140,14 +147,20 @@ class MapEnclosure:
                 "(Network.find_fixed_points searches larger networks, without a proof)"
             )
         self._functions: dict[tuple[str, str], Callable[..., None]] = {}
+        self.left_to_interpret = _FEW_BOXES
 
     def _compile(self, name, grade, outputs_of, midpoint=False, unknowns=None):
         if (name, grade) in self._functions:
             return self._functions[name, grade]
         with one_at_a_time:
-            writer = NetworkTape(self.cell, self.n_units)
-            source = _program(name, writer.tape, outputs_of(writer), self.n if unknowns is None else unknowns, midpoint)
-            self._functions[name, grade] = _function(f"{self.cell.name} {self.n_units} {name}", name, source, grade)
+
+            def write():
+                writer = NetworkTape(self.cell, self.n_units)
+                return _program(name, writer.tape, outputs_of(writer), self.n if unknowns is None else unknowns, midpoint)
+
+            source = kept_text(self.cell, self.n_units, f"{name} interval {_written_by()}", write)
+            title, of = f"{self.cell.name} {self.n_units} {name}", flows_of(self.cell, self.n_units)
+            self._functions[name, grade] = _function(title, of, name, source, grade)
         return self._functions[name, grade]
 
     def enclose(self, grade: str) -> Callable[..., None]:
@@ -224,16 +237,22 @@ class MapEnclosure:
 _SIGNATURE = "void(float64[:, ::1], float64[::1], float64[::1], float64[::1])"
 
 
-def _function(title, name, source, grade):
+def _function(title, of, name, source, grade):
     """The function ``name`` of this text in the arithmetic of a grade; compiled, a pointer that kernels take as an argument."""
     namespace = vars(kernels(grade))
     if grade == "validated":
         source = f"# on {_kernels_digest()}\n{source}"
         title = f"{title} interval"
-        return machine_code(title, source, name, _SIGNATURE, pointer=True, namespace=namespace, error_model="numpy")
+        return machine_code(title, source, name, _SIGNATURE, pointer=True, namespace=namespace, of=of, error_model="numpy")
     namespace = dict(namespace)
     exec(source, namespace)
     return namespace[name]
+
+
+@lru_cache(maxsize=1)
+def _written_by():
+    """A digest of this module, which writes texts."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:20]
 
 
 @lru_cache(maxsize=1)

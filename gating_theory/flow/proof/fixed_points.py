@@ -111,7 +111,7 @@ class FlowFixedPoints:
     index_sum : int
         Sum of the indices; 1 for a complete list.
     grade : "validated" or "certified"
-    backend : "numba", "arb" or "iv", what the proofs were calculated with
+    backend : "floats", "arb" or "iv", what the proofs were calculated with
     n_boxes : int, how many boxes the search looked at
     complete : bool
         The list is proved complete: nothing undecided, no budget exhausted, index sum 1.
@@ -176,15 +176,33 @@ def find_all(flow: Any, grade: str, max_boxes: int | None, min_width: float) -> 
     choice("grade", grade, ("validated", "certified"))
     budget = _BUDGET[grade] if max_boxes is None else integer("max_boxes", max_boxes, low=1)
     narrow = real("min_width", min_width, low=1e-13, high=1e-2)
-    backend = "validated" if grade == "validated" else certified_backend()
-    roots, unique, undecided, n_boxes, finished = branch_and_prune(flow.cell, flow.n_units, flow.flat, backend, narrow, budget)
+    backend, (roots, unique, undecided, n_boxes, finished) = _searched(flow, grade, narrow, budget)
     points = [_point(flow, root, box, backend) for root, box in zip(roots, unique)]
     # rounded, so that symmetric points come in one order whatever the arithmetic leaves of a zero
     points.sort(key=lambda p: tuple(np.round(p.state, 9) + 0.0))
     index_sum = sum(p.index for p in points)
-    backend = "numba" if grade == "validated" else backend
+    backend = "floats" if grade == "validated" else backend
     status = _status(points, len(undecided), index_sum, int(n_boxes), bool(finished), f"{grade} ({backend})")
     return FlowFixedPoints(tuple(points), undecided, index_sum, grade, backend, int(n_boxes), status.ok, status)
+
+
+def _searched(flow, grade, narrow, budget):
+    """(backend, what branch_and_prune gives). The first searches are short enough to be interpreted, which gives the same."""
+
+    def search(backend, most_boxes):
+        return backend, branch_and_prune(flow.cell, flow.n_units, flow.flat, backend, narrow, most_boxes)
+
+    if grade == "certified":
+        return search(certified_backend(), budget)
+    enclosure = map_enclosure(flow.cell, flow.n_units)
+    few = min(budget, enclosure.left_to_interpret)
+    if few > 0:
+        backend, found = search("interpreted", few)
+        *_, n_boxes, finished = found
+        enclosure.left_to_interpret -= n_boxes
+        if finished or few == budget:
+            return backend, found
+    return search("validated", budget)
 
 
 def _status(points, n_undecided, index_sum, n_boxes, finished, how):
@@ -208,7 +226,7 @@ def _status(points, n_undecided, index_sum, n_boxes, finished, how):
 
 def _polished(flow, state, box):
     """The middle of an enclosure, or where that is wide, as next to a steep gate, what Newton's method makes of it inside."""
-    if flow.cell.closed_form is None:
+    if not flow.cell.has_closed_form:
         return state
     error = float(np.abs(flow.residual(state)).max())
     for _ in range(_NEWTON_STEPS):

@@ -1,7 +1,8 @@
-"""Kernels in interval arithmetic, read twice: compiled by numba ("validated"), or in Python on rigorous primitives ("certified").
+"""Kernels in interval arithmetic, read in three ways: by numba ("validated"), by Python ("interpreted"), on rigorous primitives.
 
-``gating_theory.flow.proof.intervals`` executes this file once for each grade and says which by the global RIGOROUS: None, or the
-rigorous primitives. So both grades run the same algorithm, and differ in their arithmetic alone. Nothing here depends on a
+``gating_theory.flow.proof.intervals`` executes this file once for each and says which by the globals RIGOROUS: None, or the
+rigorous primitives; and JIT: None for numba, or what stands in its place. So all run the same algorithm; what numba and Python make
+of it are the same numbers, and the grade "certified" differs in its arithmetic alone. Nothing here depends on a
 cell: its enclosures come as arguments, so that numba keeps the compiled code from one process to the next.
 """
 
@@ -12,9 +13,12 @@ import numpy as np
 __all__ = []
 
 if globals().get("RIGOROUS") is None:
-    from ...support.machine_code import jit as _jit
+    if globals().get("JIT") is None:
+        from ...support.machine_code import jit as _jit
 
-    jit = _jit(error_model="numpy", nogil=True)
+        jit = _jit(error_model="numpy", nogil=True)
+    else:
+        jit = globals()["JIT"]
 
     #: Above twice the unit roundoff, so that the widened value is still outside after its own rounding; and for functions.
     _ROUNDING, _FUNCTION = 2.3e-16, 1.2e-15
@@ -94,7 +98,7 @@ if globals().get("RIGOROUS") is None:
 
     @jit
     def exp_at(a):
-        return math.exp(a)
+        return math.inf if a > 709.78 else math.exp(a)  # Python refuses what overflows, from 709.783 on
 
     @jit
     def exp_low(a):

@@ -1,8 +1,9 @@
 """Interval arithmetic on pairs of floats (low, high), in two grades: compiled and fast, or rigorous.
 
-"validated": numba, every result widened outwards by more than its rounding error. Sums and products are rounded to nearest by IEEE
-754, so that a relative 2.3e-16 covers them; what is made of one exp or tanh is taken to be good to 1.2e-15, five units in the last
-place (the usual mathematical libraries stay below two for each). A proof up to that assumption.
+"validated": compiled by numba, or read by Python as long as little is asked for. Results are widened outwards by more than their
+rounding errors. Sums and products are rounded to nearest by IEEE 754, so a relative 2.3e-16 covers them; what is made of one exp
+or tanh is taken to be good to 1.2e-15, five units in the last place (the usual mathematical libraries stay below two for each). A
+proof up to that assumption.
 
 "certified": sums and products moved to the next float outwards, functions by ball arithmetic (python-flint's arb) or, without
 it, mpmath's interval arithmetic: a proof.
@@ -39,9 +40,9 @@ def enclosing_floats(number: sp.Expr) -> tuple[float, float]:
     return math.nextafter(value, -math.inf), math.nextafter(value, math.inf)
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def kernels(grade: str) -> ModuleType:
-    """The kernels in the arithmetic of one grade: "validated" (compiled by numba), "arb" or "iv" (rigorous).
+    """The kernels in the arithmetic of one grade: "validated" (numba), "interpreted" (the same in Python), "arb", "iv" (rigorous).
 
     Returns
     -------
@@ -54,7 +55,11 @@ def kernels(grade: str) -> ModuleType:
         return module
     path = Path(__file__).with_name("interval_kernels.py")
     module = ModuleType(f"{__package__}.kernels_{grade}")
-    vars(module)["RIGOROUS"] = {"jit": lambda f: f, **_rigorous_primitives(grade)}
+    as_it_stands = {"jit": lambda f: f}
+    if grade == "interpreted":
+        vars(module)["JIT"] = as_it_stands["jit"]
+    else:
+        vars(module)["RIGOROUS"] = {**as_it_stands, **_rigorous_primitives(grade)}
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     return module
 

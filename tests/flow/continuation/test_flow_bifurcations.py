@@ -178,6 +178,7 @@ class TestStarts:
         assert len(other_branch(several, branch, (0, 1.2))) == 8
 
     def test_many_units_without_a_closed_form(self):
+        """Eight units of a cell without a closed form bifurcate where an eigenvalue of their matrix says."""
         # nothing is proved on the way, so neither the number of units nor the cell matters
         n = 8
         U = 0.5 * np.eye(n) + 0.05 * np.random.default_rng(0).normal(size=(n, n))
@@ -323,6 +324,7 @@ def random_path(rng):
 
 
 def test_all_kinds_against_40_digits():
+    """Bifurcations of random flows lie where their equations, solved with 40 digits, have them, within the stated errors."""
     assert set().union(*(agrees_with_40_digits(seed) for seed in range(5))) >= {"fold"}
 
 

@@ -109,6 +109,7 @@ class TestFamily:
         assert hopf.supercritical
 
     def test_points_are_fixed_points_and_folds_are_where_they_meet(self, branch):
+        """Points of a branch are zeros of the flow, and folds are where two of them meet."""
         for value, state in zip(branch.values[::20], branch.states[::20]):
             assert np.abs(self.flow.replace("b_h[1]", value)(state)).max() < 1e-12
         (fold,) = of_kind(branch, "fold")
@@ -116,6 +117,7 @@ class TestFamily:
         assert abs(after - before) == 2
 
     def test_cycles_from_the_hopf_point(self, branch):
+        """The branch of cycles born at a Hopf point holds cycles of the flow."""
         hopf = of_kind(branch, "hopf")[-1]
         cycles = continue_cycle(self.flow, "b_h[1]", (-3, 3), hopf, max_period=60.0)
         assert cycles.bifurcations == [] and cycles.stable.all()
@@ -130,6 +132,7 @@ class TestFamily:
 
     @pytest.mark.slow
     def test_a_fold_of_cycles(self):
+        """Two nested cycles merge at the fold that the branch of cycles passes."""
         # two nested cycles, the inner one unstable: they meet
         flow = GRUFlow(U_h=[[-6, 27], [-7.5, 8.5]], b_h=[-1.6, 1])
         stable = find_cycle(flow, [0.9, 0.9])
@@ -147,6 +150,7 @@ class TestFamily:
 
 
 def test_lyapunov_coefficient_predicts_the_amplitude_with_quadratic_terms():
+    """Cycles beside a Hopf point have the radius that its first Lyapunov coefficient says."""
     # r^2 = -Re(lambda) / (l_1 omega) for a generic Hopf point, against the cycle itself
     flow = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.66324024354])
     point = min((p.state for p in flow.fixed_points()), key=lambda x: abs(x[0] + 0.3333))

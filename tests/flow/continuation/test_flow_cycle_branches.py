@@ -146,6 +146,7 @@ class TestPeriodDoubling:
     flow = flow_of(ROSSLER, a=0.2, b=0.2, c=2.5)
 
     def test_the_first_doubling_and_what_is_born(self, first, doubled):
+        """At a period doubling a stable cycle of twice the period is born."""
         assert first.kind == "period_doubling" and first.error < 1e-8
         assert doubled.stable[0] and doubled.periods[0] == pytest.approx(2 * first.period, rel=1e-3)
         assert doubled.values[0] > first.value and doubled.status.code == "bounds"
@@ -294,6 +295,7 @@ class TestEnds:
         assert branch.values[-1] == pytest.approx(0.912834247552, abs=1e-10)
 
     def test_a_fold_before_a_homoclinic_orbit_of_positive_saddle_quantity(self):
+        """Cycles that end in a homoclinic orbit of positive saddle quantity turn round before it."""
         flow = GRUFlow(
             U_z=[[-0.15, -0.11], [-0.38, -0.31]], U_r=[[-0.27, 0.3], [-0.27, -0.13]], U_h=[[4.39, -1.78], [10.96, 0.21]],
             b_h=[0.45, 1.77],

@@ -63,6 +63,7 @@ class TestNormalForms:
 
     @pytest.mark.parametrize("sign", [1, -1])
     def test_bogdanov_takens(self, sign):
+        """The known Bogdanov-Takens point of a bent normal form, and the curves that leave it."""
         x, y = sp.symbols("x y", real=True)
         u, v = x - sp.Rational(3, 10), y + sp.Rational(1, 5)
         make = one_unit(f"BT{sign}", [x, y], [v, MU1 + MU2 * u + u**2 + sign * u * v])
@@ -90,6 +91,7 @@ class TestNormalForms:
         np.testing.assert_allclose(4 * mu1, mu2**2, atol=1e-11)
 
     def test_bautin_in_bent_coordinates(self):
+        """The known Bautin point of a bent normal form, with its second Lyapunov coefficient."""
         x, y = sp.symbols("x y", real=True)
         # x and v = y + x^2/4 obey the normal form: the second coefficient is the same in x and y
         v = y + x**2 / 4
@@ -173,11 +175,15 @@ class TestMaps:
         assert (mu1 > -1e-11).all()
 
 
-class TestOneUnit:
-    fold = first(GRUFlow(U_h=4.0), "b_h[0]", (-1, 1), [0.957], "fold")
+@pytest.fixture(scope="module")
+def fold():
+    """Of one unit of gain 4, along its bias."""
+    return first(GRUFlow(U_h=4.0), "b_h[0]", (-1, 1), [0.957], "fold")
 
-    def test_fold_curve_and_cusp(self):
-        curve = continue_bifurcation(self.fold, ("U_h[0,0]", "b_h[0]"), {"U_h[0,0]": (1, 8), "b_h[0]": (-3, 3)})
+
+class TestOneUnit:
+    def test_fold_curve_and_cusp(self, fold):
+        curve = continue_bifurcation(fold, ("U_h[0,0]", "b_h[0]"), {"U_h[0,0]": (1, 8), "b_h[0]": (-3, 3)})
         u, b = curve.values.T
         h = np.sqrt(np.maximum(0.0, 1.0 - 2.0 / u))
         np.testing.assert_allclose(np.abs(b), np.abs(np.arctanh(h) - u * h / 2), atol=1e-10)
@@ -312,7 +318,6 @@ def test_two_ways_to_the_first_lyapunov_coefficient(curve):
 
 class TestRequests:
     flow = GRUFlow(U_h=4.0)
-    fold = TestOneUnit.fold
     plane = ("U_h[0,0]", "b_h[0]"), ((1, 8), (-3, 3))
 
     @pytest.mark.parametrize(
@@ -329,18 +334,18 @@ class TestRequests:
             ({"max_step": 0.0}, ValueError, "max_step"),
         ],
     )
-    def test_refused(self, change, error, match):
-        given = {"start": self.fold, "paths": self.plane[0], "bounds": self.plane[1], **change}
+    def test_refused(self, fold, change, error, match):
+        given = {"start": fold, "paths": self.plane[0], "bounds": self.plane[1], **change}
         with pytest.raises(error, match=match):
             continue_bifurcation(**given)
 
-    def test_a_start_that_is_none(self):
+    def test_a_start_that_is_none(self, fold):
         from dataclasses import replace
 
-        moved = replace(self.fold, flow=self.flow.replace("b_h[0]", 0.3))
+        moved = replace(fold, flow=self.flow.replace("b_h[0]", 0.3))
         with pytest.raises(ConvergenceError, match="on no curve of kind 'fold'"):
             continue_bifurcation(moved, *self.plane)
 
-    def test_too_few_points_are_said(self):
-        curve = continue_bifurcation(self.fold, *self.plane, max_points=3)
+    def test_too_few_points_are_said(self, fold):
+        curve = continue_bifurcation(fold, *self.plane, max_points=3)
         assert not curve.ok and curve.status.code == "points"

@@ -118,6 +118,7 @@ def test_hopf_amplitude_multiplier_and_period():
 
 
 def test_nested_cycles_one_of_them_unstable():
+    """Of two nested cycles the unstable one is found too."""
     found = cycles(NESTED)
     assert [c.stable for c in found] == [True, False]
     assert found[0].period == pytest.approx(5.249952657, abs=6e-10) and found[0].multipliers[0].real == pytest.approx(
@@ -132,6 +133,7 @@ def test_nested_cycles_one_of_them_unstable():
 
 @pytest.mark.slow
 def test_symmetric_cycles_and_bistability():
+    """Two cycles that a symmetry maps to each other are both found; so is a cycle beside a sink."""
     result = attractors(TWO_LOOPS, 8)
     assert len(result.sinks) == 0 and len(result.cycles) == 2 and result.n_undecided == 0
     one, other = (c.states(200) for c in result.cycles)
@@ -156,6 +158,7 @@ def test_basins_are_where_trajectories_go():
 
 @pytest.mark.slow
 def test_a_slow_transient_is_not_a_cycle():
+    """A trajectory that creeps to its sink is not taken for a cycle."""
     # behind nearly shut gates the state still moves after a thousand time units, and ends at rest
     flow = GRUFlow(U_h=[[1.5, -1], [1, 1.5]], b_z=[7.0, 7.0])
     moving = advance(flow, [0.9, 0.1], 1000.0)
@@ -197,6 +200,7 @@ def test_a_loop_passed_twice_is_one_cycle():
     b=st.floats(-1, 1),
 )
 def test_random_rotations_stable_cycles_close(entries, b):
+    """Cycles of random rotating flows close under an independent integrator."""
     U = np.array([[3.0, -4.0], [4.0, 3.0]]) + 0.15 * np.array(entries).reshape(2, 2)
     result = attractors(GRUFlow(U_h=U, b_h=[b, 0.0]), 4)
     for cycle in result.cycles:

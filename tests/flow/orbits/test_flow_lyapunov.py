@@ -13,10 +13,11 @@ FLOQUET = np.log(0.025536506) / 12.93377075908
 
 
 def test_the_lorenz_system():
+    """The Lorenz system has its published exponents, whose sum is the trace."""
     found = gt.lyapunov_spectrum(lorenz(), time=2000.0, start=[1.0, 1.0, 20.0], rng=0)
     assert found.status.code == "converged" and found.n_positive == 1 and found.n_zero == 1
     # Sprott (2003): .9056, 0, -14.5723; the divergence is -(10 + 1 + 8/3) everywhere
-    assert np.abs(found.exponents - [0.9056, 0.0, -14.5723] < 5 * found.stderr + 1e-3).all()
+    assert (np.abs(found.exponents - [0.9056, 0.0, -14.5723]) < 5 * found.stderr + 1e-3).all()
     assert found.stderr[0] < 0.01
     assert found.sum_rule == pytest.approx((-41 / 3, -41 / 3), rel=1e-7)
     assert found.dimension == pytest.approx(2.062, abs=2e-3) and found.entropy == found.exponents[0]

@@ -18,7 +18,7 @@ def test_three_units_are_chaotic():
     found = gt.lyapunov_spectrum(network, time=2000.0, start=START, rng=0)
     assert found.status.code == "converged" and found.n_positive == 1 and found.n_zero == 1
     # .0820 +- .002, 0, -1.659: an average ten times as long
-    assert np.abs(found.exponents - [0.082, 0.0, -1.659] < 5 * found.stderr + 2e-3).all()
+    assert (np.abs(found.exponents - [0.082, 0.0, -1.659]) < 5 * found.stderr + 2e-3).all()
     assert found.sum_rule[0] == pytest.approx(found.sum_rule[1], abs=1e-6)
     assert found.dimension == pytest.approx(2.05, abs=0.01)
     # two trajectories 1e-8 apart part at that rate, by scipy's integrator

@@ -42,6 +42,7 @@ def passes_of_the_compiler(cells, sizes, directory):
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
+    """What one process compiled for a flow the next one finds on disk, to the last pass."""
     assert passes_of_the_compiler(["GRU"], [1], tmp_path) > 100
     assert passes_of_the_compiler(["GRU"], [1], tmp_path) == 0
 

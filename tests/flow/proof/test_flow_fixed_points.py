@@ -10,6 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 import gating_theory as gt
 from gating_theory.flow import Flow, GRUFlow, Topology
+from gating_theory.flow.proof.branch_and_prune import branch_and_prune
+from gating_theory.flow.proof.enclosure import map_enclosure
+from gating_theory.flow.proof.stability import classify
 
 # (sinks, sources, saddles) with U_z, U_r, U_h row by row, b_z, b_r, b_h: found by an independent search and certified by
 # independent code (Python intervals with arb endpoints)
@@ -195,27 +198,33 @@ def sigma(x):
 
 
 def newton_roots(flat, starts, steps=40):
-    """Zeros of tanh(U_h (r h) + b_h) - h that Newton's method reaches from many starts, written out by hand."""
-    U_r, U_h = flat[4:8].reshape(2, 2), flat[8:12].reshape(2, 2)
-    b_r, b_h = flat[14:16], flat[16:18]
-    x = starts.copy()
+    """Zeros of tanh(U_h (r h) + b_h) - h that Newton's method reaches from (n, m, 2) starts in n networks at once, by hand.
+
+    Returns the ends (n, m, 2) and which of them are zeros (n, m).
+    """
+    U_r, U_h = (flat[:, k : k + 4].reshape(-1, 2, 2, 1) for k in (4, 8))  # the last axis is that of starts
+    b_r, b_h = (flat[:, k : k + 2].reshape(-1, 2, 1) for k in (14, 16))
+    x = np.moveaxis(starts, -1, 1)
+
+    def values(x):
+        r = sigma(U_r[:, :, 0] * x[:, :1] + U_r[:, :, 1] * x[:, 1:] + b_r)
+        m = r * x
+        return r, np.tanh(U_h[:, :, 0] * m[:, :1] + U_h[:, :, 1] * m[:, 1:] + b_h)
+
     with np.errstate(all="ignore"):
         for _ in range(steps):
-            r = sigma(x @ U_r.T + b_r)
-            t = np.tanh((r * x) @ U_h.T + b_h)
-            inner = np.einsum("si,ij->sij", r * (1 - r) * x, U_r) + np.einsum("si,ij->sij", r, np.eye(2))
-            J = np.einsum("si,ik,skj->sij", 1 - t**2, U_h, inner) - np.eye(2)
-            F = t - x
-            det = J[:, 0, 0] * J[:, 1, 1] - J[:, 0, 1] * J[:, 1, 0]
-            step = (
-                np.stack([J[:, 1, 1] * F[:, 0] - J[:, 0, 1] * F[:, 1], J[:, 0, 0] * F[:, 1] - J[:, 1, 0] * F[:, 0]], 1)
-                / det[:, None]
-            )
-            x = np.clip(x - step, -1.5, 1.5)
-        r = sigma(x @ U_r.T + b_r)
+            r, t = values(x)
+            slope, own = 1 - t**2, r * (1 - r) * x
+            # d(r h)_k/dh_j, then J_ij = (1 - t_i^2) sum_k U_h,ik d(r h)_k/dh_j - 1
+            m0, m1 = (own[:, :1] * U_r[:, 0], own[:, 1:] * U_r[:, 1])
+            m0, m1 = m0 + np.stack([r[:, 0], 0 * r[:, 0]], 1), m1 + np.stack([0 * r[:, 1], r[:, 1]], 1)
+            J0, J1 = (slope[:, i : i + 1] * (U_h[:, i, :1] * m0 + U_h[:, i, 1:] * m1) for i in (0, 1))
+            a, b, c, d = J0[:, 0] - 1, J0[:, 1], J1[:, 0], J1[:, 1] - 1
+            f, g = t[:, 0] - x[:, 0], t[:, 1] - x[:, 1]
+            x = np.clip(x - np.stack([d * f - b * g, a * g - c * f], 1) / (a * d - b * c)[:, None], -1.5, 1.5)
         # far from a double root a residual of 1e-13 means a point to 1e-9 at least; closer ones are in undecided boxes or merged
-        good = np.isfinite(x).all(1) & (np.abs(np.tanh((r * x) @ U_h.T + b_h) - x).max(1) < 1e-13)
-    return x[good]
+        good = np.isfinite(x).all(1) & (np.abs(values(x)[1] - x).max(1) < 1e-13)
+    return np.moveaxis(x, 1, -1), good
 
 
 _ENTRIES = st.floats(-30, 30, width=32) | st.integers(-8, 8).map(lambda n: n / 2) | st.just(0.0)
@@ -227,15 +236,17 @@ def test_two_units_against_newton_from_many_starts(parameters, seed):
     """1000 networks: every zero that Newton reaches is in the list, or in a box reported undecided."""
     rng = np.random.default_rng(seed)
     corners = np.array([[a, b] for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)])
-    for flat in parameters:
+    shape = (len(parameters), 1, 1)
+    anywhere, outside = rng.uniform(-1, 1, (20, 120, 2)), np.tanh(4 * rng.standard_normal((20, 40, 2)))
+    ends, good = newton_roots(parameters, np.concatenate([np.tile(corners, shape), anywhere, outside], axis=1))
+    for flat, roots in zip(parameters, (x[zeros] for x, zeros in zip(ends, good))):
         flow = Flow(gt.GRU, flat[:12].reshape(3, 2, 2), flat[12:].reshape(3, 2))
         found = flow.fixed_points()
-        starts = np.concatenate([corners, rng.uniform(-1, 1, (120, 2)), np.tanh(4 * rng.standard_normal((40, 2)))])
-        roots = newton_roots(flat, starts)
-        boxes = [np.stack([p.lower, p.upper], 1) for p in found] + list(found.undecided)
-        for root in roots:
-            # 1e-6: what a residual of 1e-13 allows where the Jacobian is nearly singular
-            assert any(((box[:, 0] - 1e-6 <= root) & (root <= box[:, 1] + 1e-6)).all() for box in boxes), (flow, root, str(found))
+        boxes = np.array([np.stack([p.lower, p.upper], 1) for p in found] + list(found.undecided))
+        # 1e-6: what a residual of 1e-13 allows where the Jacobian is nearly singular
+        inside = (boxes[:, :, 0] - 1e-6 <= roots[:, None]) & (roots[:, None] <= boxes[:, :, 1] + 1e-6)
+        held = inside.all(axis=2).any(axis=1)
+        assert held.all(), (flow, roots[~held], str(found))
         for i, p in enumerate(found):
             assert np.abs(flow.residual(p.state)).max() < 1e-11
             assert not any((p.lower <= q.upper).all() and (q.lower <= p.upper).all() for q in found.points[:i])
@@ -283,7 +294,7 @@ def test_results_print():
     found = gru(*KNOWN[1, 1, 1]).fixed_points()
     text = str(found)
     assert found.ok and found.status.code == "complete"
-    assert "validated (numba): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
+    assert "validated (floats): 3 fixed points, complete" in text and "saddle at (" in text and "index -1" in text
     assert found.topology == Topology(1, 1, 1) and found.topology.sources == 1
     assert len(found) == 3 and found[0] in list(found)
 
@@ -295,3 +306,31 @@ def test_gates_that_underflow(bias):
         found = gt.GRUFlow(U_h=[[3, -3], [3, 3]], b_z=[bias, bias]).fixed_points(grade)
         assert found.complete and len(found) == 1 and found[0].index == 1 and found[0].kind in ("source", "undecided")
     assert found[0].kind == "undecided"
+
+
+@pytest.mark.parametrize("cell, n_units", [(gt.GRU, 2), (gt.Vanilla, 3), (gt.LSTM, 1), (gt.GRUResetAfter, 2)])
+def test_interpreted_and_compiled_searches_give_the_same_numbers(cell, n_units):
+    """One text of kernels, read by Python and by numba: which of the two runs may not be seen in any digit."""
+    rng = np.random.default_rng(5)
+    for scale in (0.5, 2.0, 6.0, 300.0):
+        flow = Flow(cell, scale * rng.standard_normal((cell.n_fields, n_units, n_units)))
+        once, again = (branch_and_prune(cell, n_units, flow.flat, grade, 1e-9, 400) for grade in ("interpreted", "validated"))
+        for a, b in zip(once, again):
+            np.testing.assert_array_equal(a, b)
+        for root in once[0]:
+            once_more, again_more = (classify(cell, n_units, flow.flat, root, grade) for grade in ("interpreted", "validated"))
+            assert once_more[:3] == again_more[:3]
+            np.testing.assert_array_equal(once_more[3], again_more[3])
+
+
+def test_a_search_that_is_too_long_to_be_interpreted(monkeypatch):
+    """It is done again by compiled code, and nobody sees where the one ended and the other began."""
+    flow = GRUFlow(U_h=[[3.0, -3.0], [3.0, 3.0]], U_r=[[1.0, 2.0], [-2.0, 1.0]])
+    found = []
+    for left in (10_000, 5, 0):
+        monkeypatch.setattr(map_enclosure(gt.GRU, 2), "left_to_interpret", left)
+        found.append(flow.fixed_points())
+    assert found[0].n_boxes > 5 and found[0] == found[1] == found[2]
+    # a budget of the user's own that runs out in Python is one that ran out
+    monkeypatch.setattr(map_enclosure(gt.GRU, 2), "left_to_interpret", 5)
+    assert flow.fixed_points(max_boxes=3).status.code == "stopped"

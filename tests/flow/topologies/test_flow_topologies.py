@@ -28,6 +28,7 @@ def test_catalogue_is_certified(triple):
 
 @pytest.mark.slow
 def test_search_finds_many_triples():
+    """A short search finds more triples than units without gates have, each with a flow that has it."""
     # two units without gates have eight, whatever their weights; the whole search, of 25 and more, is in benchmarks/topologies.py
     found = search_topologies(10, 400, rng=1)
     assert len(found) > 8, found
