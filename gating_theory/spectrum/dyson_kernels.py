@@ -83,14 +83,22 @@ def _products(t: complex, degree: int, value: np.ndarray, slope: np.ndarray, ben
 
 
 @_jit
-def _site_determinants(t: complex, chi: np.ndarray, re: np.ndarray, im: np.ndarray) -> None:
-    """Real and imaginary part of chi(t) at a stretch of sites, by Horner's rule."""
-    degree = chi.shape[0] - 1
-    for s in range(re.size):
-        re[s], im[s] = chi[degree, s] * t.real + chi[degree - 1, s], chi[degree, s] * t.imag
+def _site_determinants(t: complex, chi: np.ndarray, start: int, re: np.ndarray, im: np.ndarray) -> None:
+    """Real and imaginary part of chi(t) at the sites from ``start`` on, by Horner's rule.
+
+    Rows are cut out of matrices one by one: numba does not know that those of a matrix that is cut are contiguous.
+    """
+    degree, size = chi.shape[0] - 1, re.size
+    high, row = chi[degree, start : start + size], chi[degree - 1, start : start + size]
+    for s in range(size):
+        re[s] = high[s] * t.real + row[s]
+        im[s] = high[s] * t.imag
     for power in range(degree - 2, -1, -1):
-        for s in range(re.size):
-            re[s], im[s] = re[s] * t.real - im[s] * t.imag + chi[power, s], re[s] * t.imag + im[s] * t.real
+        row = chi[power, start : start + size]
+        for s in range(size):
+            x, y = re[s], im[s]
+            re[s] = x * t.real - y * t.imag + row[s]
+            im[s] = x * t.imag + y * t.real
 
 
 @_jit
@@ -109,17 +117,18 @@ def _coefficients_at(
     re, im = np.empty(min(M, _STRETCH)), np.empty(min(M, _STRETCH))
     for start in range(0, M, _STRETCH):
         size = min(_STRETCH, M - start)
-        here = slice(start, start + size)
-        _site_determinants(t, chi[:, here], re[:size], im[:size])
+        _site_determinants(t, chi, start, re[:size], im[:size])
         for s in range(size):
             base[start + s] = re[s] * re[s] + im[s] * im[s]
-        c[:, here] = 0.0
+        for m in range(c.shape[0]):
+            c[m, start : start + size] = 0.0
         for g in range(monomial.size):
-            factor, row, source = value[basis[g]], c[monomial[g], here], gram[g, here]
+            factor = value[basis[g]]
+            row, source = c[monomial[g], start : start + size], gram[g, start : start + size]
             for s in range(size):
                 row[s] += factor * source[s]
         for m in range(c.shape[0]):
-            row = c[m, here]
+            row = c[m, start : start + size]
             for s in range(size):
                 row[s] = max(row[s], 0.0)
 
@@ -325,11 +334,10 @@ def _set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarra
     first[:], second[:] = 0.0, 0.0
     for start in range(0, M, _STRETCH):
         size = min(_STRETCH, M - start)
-        here = slice(start, start + size)
-        weights = w[here]
-        _set_inverse(base[here], c[:, here], scale, inverse[:size])
+        weights = w[start : start + size]
+        _set_inverse(base, c, scale, start, inverse[:size])
         for m in range(n):
-            f, row, share = scale[m], c[m, here], pi[m]
+            f, row, share = scale[m], c[m, start : start + size], pi[m]
             for s in range(size):
                 share[s] = f * row[s] * inverse[s]
         for m in range(n):
@@ -348,12 +356,13 @@ def _set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarra
 
 
 @_jit
-def _set_inverse(base: np.ndarray, c: np.ndarray, scale: np.ndarray, inverse: np.ndarray) -> None:
-    """1 / (base + sum c scale) at a stretch of sites."""
+def _set_inverse(base: np.ndarray, c: np.ndarray, scale: np.ndarray, start: int, inverse: np.ndarray) -> None:
+    """1 / (base + sum c scale) at the sites from ``start`` on."""
+    first = base[start : start + inverse.size]
     for s in range(inverse.size):
-        inverse[s] = base[s]
+        inverse[s] = first[s]
     for m in range(c.shape[0]):
-        f, row = scale[m], c[m]
+        f, row = scale[m], c[m, start : start + inverse.size]
         for s in range(inverse.size):
             inverse[s] += f * row[s]
     for s in range(inverse.size):
@@ -411,12 +420,11 @@ def _averages(
     logs, sum_re, sum_im, sum_h = 0.0, 0.0, 0.0, 0.0
     for start in range(0, M, _STRETCH):
         size = min(_STRETCH, M - start)
-        here = slice(start, start + size)
-        weights = w[here]
-        _set_slopes_of_base(t, terms.chi[:, here], re[:size], im[:size], d_re[:size], d_im[:size], h[:size])
-        _set_slopes_of_terms(terms, here, slope, rows_re, rows_im)
+        weights = w[start : start + size]
+        _set_slopes_of_base(t, terms.chi, start, re[:size], im[:size], d_re[:size], d_im[:size], h[:size])
+        _set_slopes_of_terms(terms, start, size, slope, rows_re, rows_im)
         for g in range(terms.monomial.size):
-            factor, row = scale[terms.monomial[g]] * bend[terms.basis[g]], terms.gram[g, here]
+            factor, row = scale[terms.monomial[g]] * bend[terms.basis[g]], terms.gram[g, start : start + size]
             for s in range(size):
                 h[s] += factor * row[s]
         for m in range(n):
@@ -424,7 +432,7 @@ def _averages(
             for s in range(size):
                 d_re[s] += f * x[s]
                 d_im[s] += f * y[s]
-        _set_inverse(base[here], c[:, here], scale, inverse[:size])
+        _set_inverse(base, c, scale, start, inverse[:size])
         for s in range(size):
             d_re[s] *= inverse[s]
             d_im[s] *= inverse[s]
@@ -436,7 +444,7 @@ def _averages(
             sum_im += weights[s] * d_im[s]
             sum_h += weights[s] * (h[s] * inverse[s] - d_re[s] * d_re[s] - d_im[s] * d_im[s])
         for m in range(n):
-            row, x, y = c[m, here], rows_re[m], rows_im[m]
+            row, x, y = c[m, start : start + size], rows_re[m], rows_im[m]
             acc_re, acc_im = 0.0, 0.0
             for s in range(size):
                 acc_re += weights[s] * inverse[s] * (x[s] - row[s] * d_re[s])
@@ -448,29 +456,34 @@ def _averages(
 
 @_jit
 def _set_slopes_of_base(
-    t: complex, chi: np.ndarray, re: np.ndarray, im: np.ndarray, d_re: np.ndarray, d_im: np.ndarray, h: np.ndarray
+    t: complex, chi: np.ndarray, start: int, re: np.ndarray, im: np.ndarray, d_re: np.ndarray, d_im: np.ndarray, h: np.ndarray
 ) -> None:
     """Derivatives of |chi|^2 at a stretch of sites: by t, chi' conj(chi), and by t and conj(t), |chi'|^2."""
-    degree = chi.shape[0] - 1
-    _site_determinants(t, chi, re, im)
-    for s in range(re.size):
-        d_re[s], d_im[s] = degree * chi[degree, s], 0.0
+    degree, size = chi.shape[0] - 1, re.size
+    _site_determinants(t, chi, start, re, im)
+    row = chi[degree, start : start + size]
+    for s in range(size):
+        d_re[s] = degree * row[s]
+        d_im[s] = 0.0
     for power in range(degree - 1, 0, -1):
-        for s in range(re.size):
+        row = chi[power, start : start + size]
+        for s in range(size):
             x, y = d_re[s], d_im[s]
-            d_re[s], d_im[s] = x * t.real - y * t.imag + power * chi[power, s], x * t.imag + y * t.real
+            d_re[s] = x * t.real - y * t.imag + power * row[s]
+            d_im[s] = x * t.imag + y * t.real
     for s in range(re.size):
         x, y = d_re[s], d_im[s]
         h[s] = x * x + y * y
-        d_re[s], d_im[s] = x * re[s] + y * im[s], y * re[s] - x * im[s]
+        d_re[s] = x * re[s] + y * im[s]
+        d_im[s] = y * re[s] - x * im[s]
 
 
 @_jit
-def _set_slopes_of_terms(terms: Terms, here: slice, slope: np.ndarray, rows_re: np.ndarray, rows_im: np.ndarray) -> None:
+def _set_slopes_of_terms(terms: Terms, start: int, size: int, slope: np.ndarray, rows_re: np.ndarray, rows_im: np.ndarray) -> None:
     """Derivatives by t of the coefficients of the monomials at a stretch of sites."""
     rows_re[:], rows_im[:] = 0.0, 0.0
     for g in range(terms.monomial.size):
-        m, factor, row = terms.monomial[g], slope[terms.basis[g]], terms.gram[g, here]
+        m, factor, row = terms.monomial[g], slope[terms.basis[g]], terms.gram[g, start : start + size]
         x, y = rows_re[m], rows_im[m]
         for s in range(row.size):
             x[s] += factor.real * row[s]
