@@ -24,7 +24,7 @@ def states(cell, y, p):
     return s, np.abs(np.array(cell.compiled.update(s, y, p)) - s).max(axis=0) > 1e-10 * (1 + np.abs(s).max(axis=0))
 
 
-@pytest.mark.parametrize("scale, peephole", [(1.5, 0.5), (3.0, 0.1), (3.0, 2.0), (5.0, 0.3)])
+@pytest.mark.parametrize("scale, peephole", [(1.5, 0.5), (3.0, 0.1), (1.0, 2.0), (2.0, 0.3)])
 def test_states_are_where_iterations_from_zero_end(scale, peephole):
     rng = np.random.default_rng(0)
     y, p = scale * rng.normal(size=(4, 1000)), peephole * rng.normal(size=(3, 1000))
