@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..support.roots import bracketed_root
 from .numpy_code import compile_expressions
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _AT_ONCE = 8192
 _NEWTON, _SHORT, _ROUNDING = 30, 1e-9, 1e-14
 #: Where on the way from zero dF/ds is looked at, in units of the state.
 _ON_THE_WAY = (np.arange(1, 12) / 12.0) ** 2
+#: Sizes of states among which the first zero of F - s is looked for, where there are several.
+_LADDER = np.geomspace(1e-3, 1e9, 121)
 #: Iterations of F from zero of all other sites, and steps of Newton's method that follow.
 _ITERATIONS, _POLISHING = 80, 60
 
@@ -130,8 +133,9 @@ class Rest:
     def _solved(self, y, s):
         left = np.arange(s.shape[1])
         if len(s) == 1:
-            s[0], sure = self._risen(y, left.size)
-            left = left[~sure]
+            for way in (self._risen, self._climbed):
+                s[0, left], sure = way(y[:, left], left.size)
+                left = left[~sure]
         if left.size:
             s[:, left] = self._iterated(y[:, left])
         with np.errstate(all="ignore"):
@@ -181,6 +185,29 @@ class Rest:
             out &= (-1.0 <= slope) & (slope < 0.0)
         return out
 
+    def _climbed(self, y, n):
+        """As :meth:`_risen`, of sites at whose first zero of F - s dF/ds has been above 1: ever larger states up to that zero."""
+        with np.errstate(all="ignore"):
+            (rate,), ((slope,),) = self._rates(np.zeros((1, n)), y)
+            sign, rising = np.sign(rate), slope >= -1.0
+            low, high, sure = np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
+            left = np.flatnonzero(rising)
+            for size in _LADDER:
+                (rate,), ((slope,),) = self._rates(size * sign[None, left], y[:, left])
+                rising = slope >= -1.0
+                beyond = rising & (sign[left] * rate <= 0.0)
+                sure[left[beyond]], high[left[beyond]] = True, size
+                low[left] = np.where(beyond, low[left], size)
+                left = left[rising & ~beyond]
+                if not left.size:
+                    break
+            index = np.flatnonzero(sure)
+
+            def height(r):
+                return sign[index] * self._rates(sign[None, index] * r, y[:, index])[0][0]
+
+            return sign * _placed(bracketed_root(height, low[index], high[index]), index, n), sure
+
     def _iterated(self, y):
         """F iterated from zero and polished by Newton's method: (d', n)."""
         d, n = len(self.places), y.shape[1]
@@ -212,6 +239,13 @@ class Rest:
 
     def _step(self, s, y):
         return np.array([np.broadcast_to(v, s.shape[1:]) for v in self.update(*s, *y)])
+
+
+def _placed(values, index, n):
+    """(n,) values at their places, 0 elsewhere."""
+    out = np.zeros(n)
+    out[index] = values
+    return out
 
 
 def _newton_step(residual, slopes):

@@ -24,7 +24,7 @@ def states(cell, y, p):
     return s, np.abs(np.array(cell.compiled.update(s, y, p)) - s).max(axis=0) > 1e-10 * (1 + np.abs(s).max(axis=0))
 
 
-@pytest.mark.parametrize("scale, peephole", [(1.5, 0.5), (3.0, 0.1), (1.0, 2.0), (2.0, 0.3)])
+@pytest.mark.parametrize("scale, peephole", [(1.5, 0.5), (3.0, 0.1), (3.0, 2.0), (5.0, 0.3)])
 def test_states_are_where_iterations_from_zero_end(scale, peephole):
     rng = np.random.default_rng(0)
     y, p = scale * rng.normal(size=(4, 1000)), peephole * rng.normal(size=(3, 1000))
@@ -32,7 +32,7 @@ def test_states_are_where_iterations_from_zero_end(scale, peephole):
     settled = moves < 1e-13  # the slowest of them are 1e-13 / (1 - f) away from the end: 1e-9 with 1 - f = 1e-4
     assert settled.mean() > 0.5  # others run away, or creep
     found, refused = states(gt.PeepholeLSTM, y[:, settled], p[:, settled])
-    assert refused.mean() < 0.01  # those that take hundreds of steps past a place where F - s nearly vanishes
+    assert refused.mean() < 0.002  # those that take hundreds of steps past a place where F - s nearly vanishes
     np.testing.assert_allclose(found[:, ~refused], s[:, settled][:, ~refused], rtol=1e-8, atol=1e-8)
 
 
