@@ -23,7 +23,7 @@ from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
 from .disc_mass import Rims, pixel_row
-from .dyson import Population
+from .dyson import Population, Solution
 from .edge import FixedPointEdge, SitesEdge
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import FINEST, MUCH_ROOM, ROOM, settled
@@ -578,19 +578,15 @@ class Spectrum:
         coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
         first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._spread_variables, _MANY)))
 
-        def resolvent(lam):
-            radius = self._radius(lam)
-            return np.array([_resolvent_by(first, lam, radius), np.zeros(lam.size) if radius is None else radius])
-
-        mass, nodes = rims.settled(discs, resolvent, tol, first.atoms)
+        mass, nodes = rims.settled(discs, partial(_on_contour, first), tol, first.atoms)
         if self._law is None:
             return mass, np.zeros(mass.size)
 
         def at(population, chosen):
             """By what another population changes the mass is known from half of the nodes."""
             some = nodes.of(discs[chosen])
-            radius = None if self.fixed_point is None else some.known[1].real
-            return mass[chosen] + some.sums(_resolvent_by(population, some.lam, radius) - some.known[0], discs[chosen])
+            change = _on_contour(population, some.lam, some.known)[0] - some.known[0]
+            return mass[chosen] + some.sums(change, discs[chosen])
 
         return settled(at, make, first, mass, _AGREED * tol)
 
@@ -642,10 +638,17 @@ class Spectrum:
         return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
 
 
-def _resolvent_by(population, lam, radius):
-    """g (L,) on a contour by a population, with the spectral radius of T where it is known."""
-    g = population.evaluate(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, _CONTOUR, radius)["resolvent"]
-    return np.where(lam.imag < 0.0, g.conj(), g)
+def _on_contour(population, lam, known=None):
+    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
+
+    Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
+    """
+    start, n = None, population.n
+    if known is not None:
+        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
+    found = population.solution(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, _CONTOUR, start=start)
+    g = found.values["resolvent"]
+    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
 
 
 def _together(center, radius):
