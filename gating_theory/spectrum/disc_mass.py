@@ -55,11 +55,6 @@ class Nodes:
     disc: np.ndarray
     known: np.ndarray
 
-    def of(self, discs: np.ndarray) -> Nodes:
-        """The points of some of the discs."""
-        mine = np.isin(self.disc, discs)
-        return Nodes(self.lam[mine], self.weights[mine], self.disc[mine], self.known[:, mine])
-
     def sums(self, g: np.ndarray, discs: np.ndarray) -> np.ndarray:
         """The integrals of a function with values ``g`` (L,) around the given ``discs``, ascending."""
         return np.bincount(np.searchsorted(discs, self.disc), (self.weights * g).real, discs.size)

@@ -189,9 +189,7 @@ class Population:
                 product, b = weight * q[i] * q[j], basis[i, j]
                 sums[b] = sums[b] + product if b in sums else product
         self.keys = self.keys or tuple(sorted(grams))
-        terms = [
-            (m, b, gram) for m, key in enumerate(self.keys) for b, gram in sorted(grams.get(key, {}).items()) if gram.any()
-        ]
+        terms = [(m, b, gram) for m, key in enumerate(self.keys) for b, gram in sorted(grams.get(key, {}).items()) if gram.any()]
         return {
             "keys": self.keys,
             "chi": np.ascontiguousarray(chi),
