@@ -49,7 +49,7 @@ def reference(clock=time.process_time) -> float:
 
 
 def ratio(function: Callable[[object], object], fresh: Callable[[], object], repeats: int = 10) -> float:
-    """Shortest time of ``function(fresh())`` over the shortest reference, taken between the repeats; inf where there is no answer."""
+    """Shortest time of ``function(fresh())`` over the shortest reference, taken between the repeats; inf without an answer."""
     try:
         function(fresh())  # compiles, and fills what a second call finds
     except gt.ConvergenceError:
