@@ -117,7 +117,7 @@ def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
     companion[:, :, -1] = -chi[:-1].T
     roots = np.linalg.eigvals(companion)
     flat = roots.ravel()
-    same = np.abs(flat - flat[:, None]) < _ROUNDING * (1.0 + np.abs(flat[:, None]))
+    same = np.asarray(np.abs(flat - flat[:, None]) < _ROUNDING * (1.0 + np.abs(flat[:, None])))
     sharing = same.reshape(flat.size, *roots.shape).any(axis=2)
     left, found = sharing.sum(axis=1) >= min(_SAME, chi.shape[1]), []
     while left.any():
@@ -172,7 +172,7 @@ def _section(mean, std):
 
 
 def _crossings(f, y, values):
-    """Where functions change sign along a section; ``values`` (m, y.size) are theirs, f(y, which) those of the functions ``which``."""
+    """Where functions change sign along a section: ``values`` (m, y.size) there, f(x, which) at an x for each of ``which``."""
     zero = values == 0.0
     zero[zero.sum(axis=1) >= y.size // 2] = False
     which, i = np.nonzero(np.sign(values[:, :-1]) * np.sign(values[:, 1:]) < 0.0)

@@ -1,4 +1,4 @@
-"""Masses of random discs at random gains against populations that are a hundred times finer, and against counted eigenvalues."""
+"""Masses of random discs at random gains against masses to a tenth of the tolerance, and against counted eigenvalues."""
 
 import numpy as np
 import pytest
@@ -20,9 +20,9 @@ def _case(seed):
 
 
 def _check(seed):
-    """Together and one by one within 1e-4 of what is computed to 1e-6."""
+    """Together and one by one within 1e-4 of what is computed to 1e-5."""
     point, center, radius = _case(seed)
-    truth = gt.Spectrum(point).mass(center, radius, tol=1e-6)
+    truth = gt.Spectrum(point).mass(center, radius, tol=1e-5)
     together = gt.Spectrum(point).mass(center, radius)
     singly = [gt.Spectrum(point).mass(c, r) for c, r in zip(center, radius)]
     assert together == pytest.approx(truth, abs=1e-4)
