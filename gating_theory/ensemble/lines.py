@@ -21,7 +21,7 @@ _DEEP, _DEPTH = 0.9, np.pi / 8
 _DECADES = 8
 #: Points to either side of a place at which the map of clustered nodes is tabulated, and Newton's steps that invert it there.
 _TABLE, _STEPS = 500, 4
-#: The inverse is a cubic between points this far apart in u, where it is good to 1e-7; a last step of Newton's adds the rest.
+#: The inverse is a cubic between points this far apart in u, good to 1e-7, and to rounding after a last step of Newton's.
 _APART = 0.05
 
 

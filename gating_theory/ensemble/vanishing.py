@@ -172,7 +172,7 @@ def _section(mean, std):
 
 
 def _crossings(f, y, values):
-    """Where functions change sign along a section: ``values`` (m, y.size) there, f(x, which) at an x for each of ``which``."""
+    """Where functions change sign along a section; ``values`` (m, y.size) are theirs, f(y, which) those of some of them."""
     zero = values == 0.0
     zero[zero.sum(axis=1) >= y.size // 2] = False
     which, i = np.nonzero(np.sign(values[:, :-1]) * np.sign(values[:, 1:]) < 0.0)

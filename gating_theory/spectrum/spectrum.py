@@ -18,7 +18,7 @@ from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
+from ..support.checks import complex_array, instance, integer, real, real_array, reals, several, shown
 from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
@@ -163,8 +163,17 @@ class Spectrum:
         Parameters
         ----------
         points : sequence of FixedPoint
+
+        Raises
+        ------
+        TypeError, ValueError : anything else; fixed points of several cells
         """
-        shared, spectra = Abscissas(points), [cls(point) for point in points]
+        given = several("points", points, FixedPoint, "fixed points")
+        if len({point.ensemble.cell for point in given}) > 1:
+            raise ValueError(
+                f"points must be fixed points of one cell, got {', '.join(sorted({p.ensemble.cell.name for p in given}))}"
+            )
+        shared, spectra = Abscissas(given), [cls(point) for point in given]
         for number, spectrum in enumerate(spectra):
             spectrum._shared = shared, number
         return spectra
