@@ -18,6 +18,8 @@ __all__ = ["population", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
+#: The part of that which may be lost with the light nodes of the first variables, each time.
+_EARLY = 0.1
 #: The power of a tolerance that had to be raised, for which tails are kept.
 _TAIL = 4.0 / 3.0
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
@@ -80,17 +82,16 @@ def population(
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))
         rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places, tail)
-    flat, weights = staggered(rules, poles)
+    light = _LIGHT * tail
+    flat, weights = staggered(rules, poles, light if tilt is None else 0.0)
     if tilt is not None:
         weights = weights * tilt(flat)
-        weights = weights / weights.sum()
-    ascending = np.sort(weights)
-    keep = np.flatnonzero(weights >= ascending[np.searchsorted(np.cumsum(ascending), _LIGHT * tail)])
-    weights = weights[keep] / weights[keep].sum()
-    flat = [v[keep] for v in flat]
+        keep, _ = _heavy(weights, light * weights.sum())
+        flat, weights = [v[keep] for v in flat], weights[keep]
+    weights = weights / weights.sum()
     K = cell.n_fields
-    state = np.array([np.broadcast_to(s, keep.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
-    parameters = np.array(flat[K:]).reshape(cell.n_parameters, keep.size)
+    state = np.array([np.broadcast_to(s, weights.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
+    parameters = np.array(flat[K:]).reshape(cell.n_parameters, weights.size)
     fields = np.array(flat[:K])
     recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
     gain = ensemble.array("gain")
@@ -126,7 +127,7 @@ def _size(rules):
     return float(np.prod([line.size for line in rules], dtype=float))
 
 
-def staggered(rules: Sequence[Line | Sections], last: Sequence[int]) -> tuple[list[np.ndarray], np.ndarray]:
+def staggered(rules: Sequence[Line | Sections], last: Sequence[int], light: float = 0.0) -> tuple[list[np.ndarray], np.ndarray]:
     """A tensor grid, each line of which is shifted by another part of its step: (flat values, one array a line; flat weights).
 
     The determinants of [T4] vanish on surfaces in the space of a site's variables, or nearly so, and sites whose own leak equals
@@ -139,17 +140,28 @@ def staggered(rules: Sequence[Line | Sections], last: Sequence[int]) -> tuple[li
     ----------
     rules : sequence of Line
     last : the variables that are to be shifted by all others, those that set the leak
+    light : weight of the nodes that are left out, at most; lines through light nodes of the variables before are not made at all
     """
     order = [v for v in range(len(rules)) if v not in last] + list(last)
-    shape = tuple(line.size for line in rules)
-    values: list[np.ndarray] = [np.zeros(())] * len(rules)
-    weights = np.ones(shape)
-    before = np.zeros((1,) * len(rules))  # index of the variables that came so far, each times its shear
+    values: dict[int, np.ndarray] = {}
+    weights, before = np.ones(1), np.zeros(1)  # before: index of the variables that came so far, each times its shear
     for place, v in enumerate(order):
-        y, w = rules[v].nodes(np.moveaxis(before, v, -1) % 1.0 - 0.5)
-        values[v] = np.broadcast_to(np.moveaxis(y, -1, v), shape).ravel()
-        weights = weights * np.moveaxis(w, -1, v)
-        if shape[v] > 1:
-            along = [-1 if axis == v else 1 for axis in range(len(rules))]
-            before = before + _SHEARS[place % len(_SHEARS)] * np.arange(shape[v]).reshape(along)
-    return values, weights.ravel()
+        y, w = rules[v].nodes(before[:, None] % 1.0 - 0.5)
+        whole = weights[:, None] * w
+        keep, dropped = _heavy(whole.ravel(), light if place == len(order) - 1 else _EARLY * light)
+        light -= dropped
+        line, node = np.divmod(keep, whole.shape[1])
+        values = {u: known[line] for u, known in values.items()}
+        values[v], weights = np.broadcast_to(y, whole.shape)[line, node], whole[line, node]
+        before = before[line] + (_SHEARS[place % len(_SHEARS)] * node if whole.shape[1] > 1 else 0.0)
+    return [values[v] for v in range(len(rules))], weights
+
+
+def _heavy(weights, light):
+    """Indices of all but the lightest, which together weigh less than ``light``, and how much these weigh."""
+    ascending = np.sort(weights)
+    total = np.cumsum(ascending)
+    dropped = int(np.searchsorted(total, light)) if light > 0.0 else 0
+    least = ascending[dropped]
+    keep = np.flatnonzero(weights >= least)
+    return keep, float(total[dropped - 1]) if dropped else 0.0

@@ -117,14 +117,14 @@ def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
     companion[:, :, -1] = -chi[:-1].T
     roots = np.linalg.eigvals(companion)
     flat = roots.ravel()
-    same = np.abs(flat - flat[:, None]) < _ROUNDING * (1.0 + np.abs(flat[:, None]))
-    sharing = same.reshape(flat.size, *roots.shape).any(axis=2)
-    left, found = sharing.sum(axis=1) >= min(_SAME, chi.shape[1]), []
-    while left.any():
-        first = int(np.argmax(left))
+    same: np.ndarray = np.isclose(flat, flat[:, None], rtol=_ROUNDING, atol=_ROUNDING)
+    sharing = np.logical_or.reduce(same.reshape(flat.size, *roots.shape), axis=2)
+    found, left = [], np.flatnonzero(sharing.sum(axis=1) >= min(_SAME, chi.shape[1]))
+    while left.size:
+        first = left[0]
         leak = flat[first]
         found.append((0.0 if abs(leak) < _ROUNDING else leak, np.flatnonzero(sharing[first])))
-        left &= ~same[first]
+        left = left[~same[first, left]]
     return found
 
 

@@ -47,7 +47,7 @@ _FINE_MASS, _COARSEST = 1e-6, 1e-2
 #: square is a number.
 _CONTOUR, _EXACT, _LARGEST = 1e-2, 1e-12, 1e100
 #: So many discs that cut the axis between leaks share populations of up to three fields: larger ones cost less than more of them.
-_DISCS_AT_ONCE = 4
+_DISCS_AT_ONCE = 2
 #: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
 _AGREED = 0.5
 #: The power of the tolerance that populations of one or two fields are made for.
@@ -522,9 +522,11 @@ class Spectrum:
     def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
         """Fraction of the eigenvalues in the disc |lambda - center| < radius, atoms included [T4].
 
-        The contour integral (1/2 pi i d) of g on the arcs between the boundary of the support, nodes doubled until two results
-        agree to ``tol``; then from populations of sites made for smaller and smaller tolerances until two of them agree to half of
-        it. The disc is open: an atom on its rim is not in it. Many discs at once take less time than one after the other.
+        The contour integral (1/2 pi i d) of g, cut into pieces where the rim crosses the boundary of the support or the real axis
+        between leaks; the nodes of a piece are doubled until two results agree to ``tol`` for that piece, the finer one being good
+        to less than a tenth of that. Then from populations of sites made for smaller and smaller tolerances until two of them agree
+        to half of ``tol``. The disc is open: an atom on its rim is not in it. Many discs at once take less time than one after the
+        other.
 
         Parameters
         ----------
