@@ -49,8 +49,11 @@ def reference(clock=time.process_time) -> float:
 
 
 def ratio(function: Callable[[object], object], fresh: Callable[[], object], repeats: int = 10) -> float:
-    """Shortest time of ``function(fresh())`` over the shortest reference, which is taken between the repeats."""
-    function(fresh())  # compiles, and fills what a second call finds
+    """Shortest time of ``function(fresh())`` over the shortest reference, taken between the repeats; inf without an answer."""
+    try:
+        function(fresh())  # compiles, and fills what a second call finds
+    except gt.ConvergenceError:
+        return np.inf
     references, times = [reference()], []
     for i in range(repeats):
         argument = fresh()

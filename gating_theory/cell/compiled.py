@@ -19,6 +19,7 @@ from ..support.types import Arrays
 from .derived import derived, derived_once
 from .numpy_code import PolynomialMinors, SparseBlocks, compile_expressions
 from .probes import ROUNDING, Shapes, of_any_size
+from .rest import derive_rest, states_at_rest
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -155,59 +156,42 @@ class CompiledCell:
         if self.cell.has_closed_form:
             return list(self._closed_form(*fields, *parameters))
         state, bad = self._solve_sites(fields, parameters)
+        self._require_rest(state, bad)
+        return state
+
+    def factor_state(self, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
+        """The state at rest as far as factorised expressions hold it, where it is solved for; zero for what they do not hold."""
+        state = [np.zeros(())] * self.cell.n_state
+        if not self.cell.has_closed_form:
+            solved, bad = self._rest.solve([*fields, *parameters])
+            self._require_rest(solved, bad)
+            for place, s in zip(self._rest.places, solved):
+                state[place] = s
+        return state
+
+    def _require_rest(self, state, bad):
         if bad.any():
             raise ConvergenceError(
                 f"cell {self.cell.name!r}: {bad.mean():.3g} of the sites have no fixed point reached from s = 0 "
                 "(their state runs away or oscillates)",
-                estimate=state,
+                estimate=np.array(state),
             )
-        return list(state)
 
-    def _step(self, s, y, p):
-        return np.array([np.broadcast_to(v, s.shape[1:]) for v in self.update(s, y, p)])
+    @derived
+    def _rest(self):
+        return derive_rest(self.cell)
 
-    def _solve_sites(self, fields, parameters, iterations=80, newton=60):
-        """(states (d, ...), where they are none)."""
-        d = self.cell.n_state
+    def _solve_sites(self, fields, parameters):
+        """([d states], where they are none), all of the shape that the variables have together."""
+        solved, bad = self._rest.solve([*fields, *parameters])
         shape = np.broadcast_shapes(*(np.shape(a) for a in (*fields, *parameters)))
-        y = [np.broadcast_to(a, shape).ravel() for a in fields]
-        p = [np.broadcast_to(a, shape).ravel() for a in parameters]
-        size = y[0].size
-        s = np.zeros((d, size))
-        for _ in range(iterations):
-            s = self._step(s, y, p)
-        active = np.ones(size, dtype=bool)
-        for _ in range(newton):
-            index = np.flatnonzero(active)
-            ya, pa, sa = [a[index] for a in y], [a[index] for a in p], s[:, index]
-            residual = self._step(sa, ya, pa) - sa
-            scale = 1.0 + np.abs(sa).max(axis=0)
-            done = np.abs(residual).max(axis=0) <= 1e-15 * scale
-            matrix = np.zeros((index.size, d, d))
-            for (i, j), value in self.blocks(sa, ya, pa)["F_s"].items():
-                matrix[:, i, j] = -value
-            matrix[:, range(d), range(d)] += 1.0
-            with np.errstate(all="ignore"):
-                try:
-                    step = np.linalg.solve(matrix, residual.T[:, :, None])[:, :, 0].T
-                except np.linalg.LinAlgError:
-                    step = np.full_like(residual, np.inf)
-            # one update after the Newton step puts back what linearisation overshot (h of an LSTM when c is large);
-            # where even so the site is no closer, the plain update is taken, which cannot leave the basin
-            step = np.where(np.isfinite(step).all(axis=0), step, residual)
-            trial = self._step(sa + step, ya, pa)
-            left = np.abs(self._step(trial, ya, pa) - trial).max(axis=0)
-            rounding = 4e-16 * (1.0 + np.abs(trial).max(axis=0))
-            worse = ~(left <= np.maximum(0.5 * np.abs(residual).max(axis=0), rounding))
-            step = np.where(worse, residual, trial - sa)
-            s[:, index] = sa + step
-            done |= np.abs(step).max(axis=0) <= 4e-16 * scale
-            active[index[done]] = False
-            if not active.any():
-                break
-        residual = self._step(s, y, p) - s
-        bad = ~(np.abs(residual).max(axis=0) <= 1e-11 * (1.0 + np.abs(s).max(axis=0)))
-        return s.reshape(d, *shape), bad.reshape(shape)
+        states = self._rest.states(*solved, *fields, *parameters)
+        return [np.array(np.broadcast_to(s, shape)) for s in states], np.broadcast_to(bad, shape)
+
+    @cached_property
+    def at_rest(self) -> dict[sp.Expr, sp.Expr]:
+        """What stands for states in expressions at a site's fixed point, see :func:`~.rest.states_at_rest`."""
+        return states_at_rest(self.cell)
 
     # --- what the functions look like along each variable
 
@@ -348,9 +332,7 @@ class CompiledCell:
         """
         from . import symbolic
 
-        expression = symbolic.stable_form(expression)
-        if self.cell.has_closed_form:
-            expression = symbolic.stable_form(expression.xreplace(self.cell.closed_form))
+        expression = symbolic.stable_form(symbolic.stable_form(expression).xreplace(self.at_rest))
         out = []
         for groups in symbolic.separate(expression, self.dependence, apart):
             out.append([self._factor(f, tuple(sorted(where))) for f, where in groups])
@@ -381,7 +363,10 @@ class CompiledCell:
         from . import symbolic
 
         out = []
-        for v in variables if len(variables) > 2 and self.cell.has_closed_form else ():
+        solved = frozenset().union(*(self.dependence[s] for s in self.cell.state if expression.has(s)))
+        for v in variables if len(variables) > 2 else ():
+            if v in solved:  # it is hidden in a state
+                continue
             symbol = self._arguments[self.cell.n_state + v]
             parts = symbolic.nested(expression, symbol)
             if parts is not None:
@@ -409,8 +394,7 @@ class CompiledCell:
         import sympy as sp
 
         kinks = (sp.Max, sp.Min, sp.Abs, sp.sign, sp.Heaviside, sp.Piecewise, sp.floor, sp.ceiling)
-        table = self.cell.closed_form or {}
-        return not any(m.xreplace(table).has(*kinks) for m in self.cell.distinct_messages)
+        return not any(m.xreplace(self.at_rest).has(*kinks) for m in self.cell.distinct_messages)
 
     @derived
     def expansion(self) -> tuple[list[list[Products]], list[list[list[Products]]]]:
@@ -436,7 +420,7 @@ class CompiledCell:
 
         resonant, constant = {}, {}
         for center in (0, 1):
-            minors = symbolic.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)
+            minors = symbolic.bordered_minors(self.cell, center, substitute=self.at_rest, largest=1)
             pole = minors.pop(((), ()))
             where: set[int] = set()
             for c in pole:
@@ -477,7 +461,7 @@ class CompiledCell:
         symbol = [*self.cell.fields, *self.cell.parameters][v]
         out = {}
         for center in (0, 1):
-            pole = symbolic.bordered_minors(self.cell, center, substitute=self.cell.closed_form, largest=1)[(), ()]
+            pole = symbolic.bordered_minors(self.cell, center, substitute=self.at_rest, largest=1)[(), ()]
             out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
         return out
 
@@ -486,7 +470,7 @@ class CompiledCell:
         """{(k, l): [(m_k q_i y_l, m_k q_i) factorised]} with q_i the numerators of W_kl in powers of lambda - 1 [T4]."""
         from . import symbolic
 
-        minors = symbolic.bordered_minors(self.cell, 1, substitute=self.cell.closed_form, largest=1)
+        minors = symbolic.bordered_minors(self.cell, 1, substitute=self.at_rest, largest=1)
         minors.pop(((), ()))
         out = {}
         for ((k,), (l,)), q in minors.items():

@@ -20,8 +20,10 @@ _NO_WIDTH = 1e-14
 _DEEP, _DEPTH = 0.9, np.pi / 8
 #: Sections that end at a place are ten times shorter than their neighbours, over so many decades.
 _DECADES = 8
-#: Points of the table that the map of clustered nodes is looked up in before Newton's steps, and how many of these are taken.
-_TABLE, _STEPS = 2000, 4
+#: Points to either side of a place at which the map of clustered nodes is tabulated, and Newton's steps that invert it there.
+_TABLE, _STEPS = 500, 4
+#: The inverse is a cubic between points this far apart in u, good to 1e-7, and to rounding after a last step of Newton's.
+_APART = 0.05
 #: Steps widen outside a core of so many strips, along variables broader than so many cores, where the outermost sections of the
 #: functions begin before so large a part of how far they were looked at: functions that go on changing have short ones everywhere.
 _CORE, _BROAD, _EARLY = 2.5, 0.75, 0.5
@@ -123,22 +125,30 @@ class Line:
 
     @cached_property
     def _table(self):
-        """y ascending, dense where u is steep, and u there."""
+        """Where a table of the inverse starts in u, and y and the change of y over one of its intervals, at all of its points."""
         far = self._without_places(self.step * (self.count + 2) * np.linspace(-1.0, 1.0, _TABLE))
         near = self.narrowest * np.sinh(np.linspace(0.0, np.arcsinh(np.abs(far - self.mean).max() / self.narrowest), _TABLE))
-        y = np.concatenate([far, *(p + near for p in self.places), *(p - near for p in self.places)])
-        y = np.unique(y)
-        return y, self.coordinate(y)
+        known = np.unique(np.concatenate([far, *(p + s * near for p in self.places for s in (-1.0, 1.0))]))
+        start = self.step * (self.first - 0.5) - _APART
+        u = start + _APART * np.arange(int(self.step * self.count / _APART) + 4)
+        y = np.interp(u, self.coordinate(known), known)
+        for _ in range(_STEPS):
+            y = y - (self.coordinate(y) - u) / self._slope(y)
+        return start, y, _APART / self._slope(y)
 
     def _values(self, u):
         """y(u) and dy/du."""
         if not self.places:
             y = self._without_places(u)
             return y, self._widening(y)
-        known, at = self._table
-        y = np.interp(u, at, known)
-        for _ in range(_STEPS):
-            y = y - (self.coordinate(y) - u) / self._slope(y)
+        start, known, change = self._table
+        t = (u - start) / _APART
+        i = t.astype(int)
+        t -= i
+        y, move = known[i], known[i + 1] - known[i]
+        left, right = change[i] - move, change[i + 1] - move
+        y = y + t * (move + (1.0 - t) * ((1.0 - t) * left - t * right))
+        y = y - (self.coordinate(y) - u) / self._slope(y)
         return y, 1.0 / self._slope(y)
 
 

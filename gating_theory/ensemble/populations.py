@@ -90,8 +90,8 @@ def population(
     if tilt is not None:
         weights = weights * tilt(flat)
         weights = weights / weights.sum()
-    order = np.argsort(weights)
-    keep = np.sort(order[~(np.cumsum(weights[order]) < _LIGHT * tail)])
+    ascending = np.sort(weights)
+    keep = np.flatnonzero(weights >= ascending[np.searchsorted(np.cumsum(ascending), _LIGHT * tail)])
     weights = weights[keep] / weights[keep].sum()
     flat = [v[keep] for v in flat]
     K = cell.n_fields

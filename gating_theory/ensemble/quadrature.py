@@ -470,8 +470,5 @@ class FieldLaw:
         means = self.means if self.means.ndim == 1 else self.means[0]  # of variables that do not matter to what is averaged
         full = [values.get(v, mean) for v, mean in enumerate(means)]
         K = cell.n_fields
-        if not cell.has_closed_form:
-            state = cell.compiled.fixed_state(full[:K], full[K:])
-        else:
-            state = [np.zeros(())] * cell.n_state  # closed forms are already substituted in factorised expressions
+        state = cell.compiled.factor_state(full[:K], full[K:])  # closed forms are already substituted in factorised expressions
         return (*state, *full[:K], *full[K:])

@@ -91,15 +91,16 @@ def _leak_places(ensemble, means, stds, leaks):
     if len(poles) != 1 or not leaks:
         return ((),) * len(means)
     (v,) = poles
-    y = _section(means[v], stds[v])
 
-    def at(values):
+    def at(values, which):
         section = np.repeat(np.array(means)[:, None], values.size, axis=1)
         section[v] = values
-        chi = _minors(ensemble, section)[((), ())]
-        return np.array([np.polynomial.polynomial.polyval(leak, chi) for leak in leaks]), None
+        return np.polynomial.polynomial.polyval(np.array(leaks)[which], _minors(ensemble, section)[((), ())], tensor=False)
 
-    found = tuple(sorted(set(_crossings(at, y))))
+    y = _section(means[v], stds[v])
+    every = np.arange(len(leaks))
+    values = at(np.tile(y, len(leaks)), np.repeat(every, y.size)).reshape(len(leaks), y.size)
+    found = tuple(sorted(set(_crossings(at, y, values))))
     return tuple(found if u == v else () for u in range(len(means)))
 
 
@@ -115,15 +116,15 @@ def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
     companion[:, range(1, d), range(d - 1)] = 1.0
     companion[:, :, -1] = -chi[:-1].T
     roots = np.linalg.eigvals(companion)
-    owner = np.repeat(np.arange(chi.shape[1]), d)
-    found, flat = [], roots.ravel()
-    while flat.size:
-        same = np.abs(flat - flat[0]) < _ROUNDING * (1.0 + abs(flat[0]))
-        sharing = np.unique(owner[same])
-        if sharing.size >= min(_SAME, chi.shape[1]):
-            leak = flat[0]
-            found.append((0.0 if abs(leak) < _ROUNDING else leak, sharing))
-        flat, owner = flat[~same], owner[~same]
+    flat = roots.ravel()
+    same = np.abs(flat - flat[:, None]) < _ROUNDING * (1.0 + np.abs(flat[:, None]))
+    sharing = same.reshape(flat.size, *roots.shape).any(axis=2)
+    left, found = sharing.sum(axis=1) >= min(_SAME, chi.shape[1]), []
+    while left.any():
+        first = int(np.argmax(left))
+        leak = flat[first]
+        found.append((0.0 if abs(leak) < _ROUNDING else leak, np.flatnonzero(sharing[first])))
+        left &= ~same[first]
     return found
 
 
@@ -149,9 +150,14 @@ def _places(ensemble, leak, sites, v, mean, std):
         section[v] = values
         return _determinant(ensemble, leak, section)
 
+    def minor(values, which):
+        return at(values)[0][which, np.arange(values.size)]
+
     y = _section(mean, std)
+    minors, total = at(y)
+    crossed = _crossings(minor, y, minors) if np.isrealobj(minors) else []
     found = []
-    for zero in (*_crossings(at, y), *_touches(at, y)):
+    for zero in (*crossed, *_touches(at, y, total)):
         zero = 0.0 if abs(zero) < 1e-9 * std else float(zero)
         if not any(abs(zero - other) < 1e-6 * std for other in found) and _common(ensemble, leak, sites, v, zero, std):
             found.append(zero)
@@ -165,26 +171,21 @@ def _section(mean, std):
     return y[np.abs(y - mean) <= _REACH * std]
 
 
-def _crossings(at, y):
-    """Where minors change sign along a section."""
-    minors, _ = at(y)
-    out = []
-    if not np.isrealobj(minors):
-        return out
-    for m, values in enumerate(minors):
-        sign = np.sign(values)
-        out += y[sign == 0.0].tolist() if (sign == 0.0).sum() < y.size // 2 else []
-        change = np.flatnonzero(sign[:-1] * sign[1:] < 0.0)
-        if change.size:
-            up = values[change] > 0.0
-            low, high = np.where(up, y[change], y[change + 1]), np.where(up, y[change + 1], y[change])
-            out += bracketed_root(lambda x, m=m: at(x)[0][m], low, high).tolist()
+def _crossings(f, y, values):
+    """Where functions change sign along a section; ``values`` (m, y.size) are theirs, f(y, which) those of some of them."""
+    zero = values == 0.0
+    zero[zero.sum(axis=1) >= y.size // 2] = False
+    which, i = np.nonzero(np.sign(values[:, :-1]) * np.sign(values[:, 1:]) < 0.0)
+    out = y[np.nonzero(zero)[1]].tolist()
+    if i.size:
+        up = values[which, i] > 0.0
+        low, high = np.where(up, y[i], y[i + 1]), np.where(up, y[i + 1], y[i])
+        out += bracketed_root(lambda x: f(x, which), low, high).tolist()
     return out
 
 
-def _touches(at, y):
-    """Where the determinant has minima along a section that are far below their surroundings."""
-    _, total = at(y)
+def _touches(at, y, total):
+    """Where the determinant, ``total`` along a section, has minima that are far below their surroundings."""
     out = []
     for i in range(1, y.size - 1):
         if total[i] < 0.3 * min(total[i - 1], total[i + 1]):

@@ -55,11 +55,6 @@ class Nodes:
     disc: np.ndarray
     known: np.ndarray
 
-    def of(self, discs: np.ndarray) -> Nodes:
-        """The points of some of the discs."""
-        mine = np.isin(self.disc, discs)
-        return Nodes(self.lam[mine], self.weights[mine], self.disc[mine], self.known[:, mine])
-
     def sums(self, g: np.ndarray, discs: np.ndarray) -> np.ndarray:
         """The integrals of a function with values ``g`` (L,) around the given ``discs``, ascending."""
         return np.bincount(np.searchsorted(discs, self.disc), (self.weights * g).real, discs.size)
@@ -165,7 +160,8 @@ class Rims:
         Parameters
         ----------
         discs : int array, ascending
-        function : callable, complex array (L,) -> (r, L), the first row of which is g per unit, others what is to be kept
+        function : callable, complex array (L,), guess -> (r, L), the first row of which is g per unit, others what is to be kept
+            The guess, (r, L), is what is known halfway between neighbours on the contour; None where nothing is.
         tol : float
         atoms : sequence of (lambda, mass)
             Eigenvalues of which a finite fraction sits in one place: an atom within the open disc counts, one on its rim does not.
@@ -201,12 +197,13 @@ class Rims:
     @staticmethod
     def _extended(function, lam, known):
         """What is known at points (r, P, n), from what is known at every other of them."""
-        fresh = lam if known is None else lam[:, ::2]
-        new = function(fresh.ravel()).reshape(-1, *fresh.shape)
         if known is None:
-            return new
-        out = np.empty((new.shape[0], *lam.shape), dtype=complex)
-        out[:, :, ::2], out[:, :, 1::2] = new, known
+            return function(lam.ravel(), None).reshape(-1, *lam.shape)
+        beside = np.concatenate([known[:, :, :1], known, known[:, :, -1:]], axis=2)
+        guess = 0.5 * (beside[:, :, :-1] + beside[:, :, 1:])
+        out = np.empty((known.shape[0], *lam.shape), dtype=complex)
+        out[:, :, ::2] = function(lam[:, ::2].ravel(), guess.reshape(known.shape[0], -1)).reshape(guess.shape)
+        out[:, :, 1::2] = known
         return out
 
     def _nodes(self, pieces, at, chosen):

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ _MANY = 200
 #: Attempts at a solution, each after more steps of the plain iteration.
 _ATTEMPTS = 4
 _TINY = 1e-300
+#: Sweeps over the messages that balance them, at most, and a relative change that ends these: any scale does.
+_SWEEPS, _BALANCED = 50, 1e-3
 #: Sites among which shared leaks are looked for; relative difference up to which a lambda is one of them.
 _SOME, _ROUNDING = 24, 1e-14
 #: Weight below which an atom is none, and where the order of a zero is measured: as far from it, and a hundredth of that.
@@ -105,12 +108,23 @@ class Solution:
 
 
 class _Averages:
-    """Sums over the loops of what belongs to them, at L lambdas."""
+    """Sums over the loops of what belongs to them, at L lambdas, and T there."""
 
-    def __init__(self, lam, with_log):
+    def __init__(self, lam, with_log, transfer_moments):
         self.lam, self.with_log = lam, with_log
+        self._transfer_moments, self._moments, self._known = transfer_moments, None, np.zeros(lam.size, dtype=bool)
         self.loops = np.zeros(lam.size, dtype=int)  # that are inside
         self.logs, self.resolvent, self.density = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
+
+    def moments(self, part):
+        """T (m, n, n) at the indices ``part``; what has been computed before is not computed again."""
+        new = part[~self._known[part]]
+        if new.size:
+            moments = self._transfer_moments(self.lam[new])
+            if self._moments is None:
+                self._moments = np.empty((self.lam.size, *moments.shape[1:]))
+            self._moments[new], self._known[new] = moments, True
+        return self._moments[part]
 
     def add(self, part, averages, x):
         """A loop's averages of logarithm, resolvent and density, and the sum of its x, at the indices ``part``."""
@@ -135,8 +149,8 @@ class Population:
         self.d, self.n = self.cell.n_state, self.cell.n_messages
         self._centers: dict[int, dict[str, Any]] = {}
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
-        self.keys: tuple[Key, ...] = self._expand(1, None)["keys"]
-        self._set_balance()
+        self.keys: tuple[Key, ...] = ()
+        self._set_balance(self.expansion(1))
         self.blocks = self._find_blocks(self.keys)
 
     def expansion(self, center: int) -> dict[str, Any]:
@@ -147,60 +161,74 @@ class Population:
         dict : "keys", the monomials; "chi", (d + 1, M) coefficients of det(lambda - F_s) at the sites, lowest first; "gram",
         "gram_monomial" and "gram_basis", products of coefficients of minors, and which monomial and basis function each is of.
         """
-        return self._centers[center] if center in self._centers else self._expand(center, self.keys)
+        if center not in self._centers:
+            self._centers[center] = self._expanded(center)
+        return self._centers[center]
 
-    def _expand(self, center: int, keys: tuple[Key, ...] | None) -> dict[str, Any]:
-        """What ``expansion`` gives, kept for the next time; the monomials are those that are found where none are given."""
+    def _minors(self, center, chosen=slice(None)):
+        """Coefficients of the minors of some sites in powers of lambda - center."""
         s = self.sites
-        minors = self.cell.compiled.minors(center, s.state, s.fields, s.parameters)
-        a2 = squared(np.asarray(s.gain))
-        pairs = [(i, j) for i in range(self.d + 1) for j in range(i, self.d + 1)]
+        return self.cell.compiled.minors(center, s.state[:, chosen], s.fields[:, chosen], s.parameters[:, chosen])
+
+    def _expanded(self, center):
+        """What ``expansion`` gives; the monomials are those of the first one that is made."""
+        minors = self._minors(center)
         chi = minors.pop(((), ()))
-        grams: dict[Key, np.ndarray] = {}
+        a2 = squared(np.asarray(self.sites.gain))
+        basis = {pair: b for b, pair in enumerate(combinations_with_replacement(range(self.d + 1), 2))}
+        grams: dict[Key, dict[int, np.ndarray]] = {}
         for (rows, columns), q in minors.items():
-            messages = [self.cell.message_of[c] for c in columns]
-            weight = float(np.prod(a2[list(columns)]) * np.prod(self._balance[list(rows)] / self._balance[messages]))
-            if weight == 0.0 or not q.any():
+            weight = float(np.prod(a2[list(columns)]))
+            powers = [i for i in range(self.d + 1) if q[i].any()]
+            if weight == 0.0 or not powers:
                 continue
             key = monomial(rows, columns, self.cell.message_of)
-            gram = weight * np.stack([q[i] * q[j] for i, j in pairs])
-            grams[key] = grams[key] + gram if key in grams else gram
-        if keys is None:
-            keys = tuple(sorted(grams))
-        terms = [(m, b, grams[k][b]) for m, k in enumerate(keys) if k in grams for b in range(len(pairs)) if grams[k][b].any()]
-        self._centers[center] = {
-            "keys": keys,
+            weight *= self._scale(key)
+            sums = grams.setdefault(key, {})
+            for i, j in combinations_with_replacement(powers, 2):
+                product, b = weight * q[i] * q[j], basis[i, j]
+                sums[b] = sums[b] + product if b in sums else product
+        self.keys = self.keys or tuple(sorted(grams))
+        terms = [(m, b, gram) for m, key in enumerate(self.keys) for b, gram in sorted(grams.get(key, {}).items()) if gram.any()]
+        return {
+            "keys": self.keys,
             "chi": np.ascontiguousarray(chi),
-            "gram": np.array([g for _, _, g in terms]).reshape(len(terms), s.size),
+            "gram": np.array([gram for _, _, gram in terms]).reshape(len(terms), self.sites.size),
             "gram_monomial": np.array([m for m, _, _ in terms], dtype=np.int64),
             "gram_basis": np.array([b for _, b, _ in terms], dtype=np.int64),
         }
-        return self._centers[center]
 
-    def _set_balance(self):
+    def _scale(self, key):
+        """What the scale of the messages multiplies the coefficient of a monomial by."""
+        rows, messages = key
+        return float(np.prod(self._balance[list(rows)] / self._balance[list(messages)]))
+
+    def _set_balance(self, data):
         """Scale the messages so that couplings in both directions are alike, and find those too weak to count.
 
         Messages may differ by many powers of ten (h and r h in a state that has all but decayed). The scale of a message is a
         gauge: it drops out. Couplings below 1e-9 of the largest, once balanced, change T by less than 1e-18.
         """
-        data = self._centers[1]
         G = np.zeros((self.n, self.n))
         size = np.abs(data["gram"]) @ self.weights
         for m, value in zip(data["gram_monomial"], size):
-            rows, columns = data["keys"][m]
+            rows, columns = self.keys[m]
             if len(rows) == 1:
                 G[rows[0], columns[0]] += value
         balance = np.ones(self.n)
         off = G * (1.0 - np.eye(self.n))
-        for _ in range(50):
+        for _ in range(_SWEEPS):
+            before = balance.copy()
             for i in range(self.n):
                 row, column = balance[i] * (off[i] / balance).sum(), (off[:, i] * balance).sum() / balance[i]
                 if row > 0.0 and column > 0.0:
                     balance[i] *= np.sqrt(column / row)
+            if np.allclose(balance, before, rtol=_BALANCED, atol=0.0):
+                break
         balanced = G * balance[:, None] / balance
         self._coupled = balanced > 1e-9 * balanced.max() if G.any() else np.zeros_like(self._coupled)
         self._balance = balance
-        del self._centers[1]
+        data["gram"] *= np.array([self._scale(key) for key in self.keys])[data["gram_monomial"], None]
 
     def _find_blocks(self, keys: Iterable[Key]) -> list[_Block]:
         """Loops of messages with their monomials, of those given; the determinant factorises over them."""
@@ -221,7 +249,7 @@ class Population:
     def shared_leaks(self) -> list[complex]:
         """Leaks of a finite fraction of the sites, found among a few of them: there the determinant may have fewer terms."""
         some = np.unique(np.linspace(0, self.weights.size - 1, _SOME).astype(int))
-        return [leak for leak, _ in shared_leaks(self.expansion(0)["chi"][:, some])]
+        return [leak for leak, _ in shared_leaks(self._minors(0, some)[((), ())])]
 
     def _at_leak(self, leak):
         """This population with the loops that are left at a shared leak, where monomials may vanish at all sites."""
@@ -331,9 +359,11 @@ class Population:
         ------
         ConvergenceError : where the equations are not solved
         """
+        out = _Averages(lam, "potential" in what, self.transfer_moments)
         if radius is None:
-            radius = spectral_radius(self.transfer_moments(lam))
-        out = _Averages(lam, "potential" in what)
+            radius = np.full(lam.size, np.inf)
+            new = np.arange(lam.size) if start is None else np.flatnonzero(~(start.x > 0.0).any(axis=1))
+            radius[new] = spectral_radius(out.moments(new)) if new.size else 0.0
         x, theta = np.zeros((lam.size, self.n)), np.zeros((lam.size, self.n))
         for block in self.blocks:
             messages = list(block.messages)
@@ -392,11 +422,11 @@ class Population:
             fresh = left if attempt == 1 else left[unknowns[indices[left], 0] <= 0.0]
             if attempt or len(self.blocks) > 1:
                 # this loop may be outside though another one is inside, as may this population next to the exact edge: x = 0
-                outside = self._block_radius(block, out.lam[indices[left]]) <= 1.0
+                outside = spectral_radius(self._block_moments(block, out, indices[left])) <= 1.0
                 unknowns[indices[left[outside]]] = 0.0
                 left, fresh = left[~outside], np.setdiff1d(fresh, left[outside])
             if fresh.size:
-                unknowns[indices[fresh]], deep = self._fresh_start(block, out.lam[indices[fresh]])
+                unknowns[indices[fresh]], deep = self._fresh_start(self._block_moments(block, out, indices[fresh]))
                 plain[fresh] = np.maximum(plain[fresh], deep)
             part = indices[left]
             found = unknowns[part]
@@ -422,19 +452,18 @@ class Population:
             unknowns[part] = found
         return out
 
-    def _block_matrix(self, block, lam):
+    @staticmethod
+    def _block_moments(block, out, part):
+        """T of a loop's messages at the indices ``part``."""
         messages = np.array(block.messages)
-        return np.minimum(self.transfer_moments(lam)[:, messages[:, None], messages], 1e12)
+        return np.minimum(out.moments(part)[:, messages[:, None], messages], 1e12)
 
-    def _block_radius(self, block, lam):
-        return spectral_radius(self._block_matrix(block, lam))
-
-    def _fresh_start(self, block, lam):
+    @staticmethod
+    def _fresh_start(T):
         """Where Newton starts without a solved neighbour, and after how many steps of the plain iteration.
 
         The Perron vectors of T are the directions of the unknowns at the edge; x = 1 - 1/T for sites that are all alike.
         """
-        T = self._block_matrix(block, lam)
         radius = spectral_radius(T)
         x, tau = perron_start(T)
         x *= np.maximum(1.0 - 1.0 / radius, 1e-8)[:, None]

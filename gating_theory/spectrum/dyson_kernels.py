@@ -19,7 +19,7 @@ import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["Terms", "coefficients", "first_moments", "solve", "inverse_square_moments", "cauchy_sums"]
+__all__ = ["Terms", "coefficients", "first_moments", "solve"]
 
 _STRETCH = 512
 #: Newton's steps at most, and the largest change of log x or tau in one.
@@ -514,56 +514,3 @@ def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -
     for i in range(v):
         out += right[i, 0] * response[i, 0] + right[i, 1] * response[i, 1]
     return out
-
-
-# --- sums over the nodes of the edge
-
-
-@_jit
-def inverse_square_moments(t: np.ndarray, chi: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over nodes (L, T) of w[T, s] / |chi(t, s)|^2, and the node (L,) where |chi| is smallest. 1e290 stands for 1/0."""
-    L, M = t.size, chi.shape[1]
-    degree = chi.shape[0] - 1
-    terms = w.shape[0]
-    out, nearest = np.zeros((L, terms)), np.zeros(L, dtype=np.int64)
-    inverse = np.empty(M)
-    for l in range(L):
-        a, b = t[l].real, t[l].imag
-        best = -1.0
-        for s in range(M):
-            re, im = chi[degree, s], 0.0
-            for power in range(degree - 1, -1, -1):
-                re, im = re * a - im * b + chi[power, s], re * b + im * a
-            inverse[s] = 1.0 / max(re * re + im * im, 1e-290)
-        for s in range(M):
-            if inverse[s] > best:
-                best = inverse[s]
-                nearest[l] = s
-        for k in range(terms):
-            acc = 0.0
-            for s in range(M):
-                acc += inverse[s] * w[k, s]
-            out[l, k] = acc
-    return out, nearest
-
-
-@_jit
-def cauchy_sums(root: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums over nodes (R, T) of w[T, s] / (root[R] - y[s]), real and imaginary parts."""
-    R, M, terms = root.size, y.size, w.shape[0]
-    re, im = np.zeros((R, terms)), np.zeros((R, terms))
-    dx, inverse = np.empty(M), np.empty(M)
-    for r in range(R):
-        x, eta = root[r].real, root[r].imag
-        for s in range(M):
-            dx[s] = x - y[s]
-            inverse[s] = 1.0 / (dx[s] * dx[s] + eta * eta)
-        for s in range(M):
-            dx[s] *= inverse[s]
-        for k in range(terms):
-            a, b = 0.0, 0.0
-            for s in range(M):
-                a += dx[s] * w[k, s]
-                b += inverse[s] * w[k, s]
-            re[r, k], im[r, k] = a, -eta * b
-    return re, im

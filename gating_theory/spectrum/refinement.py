@@ -28,9 +28,14 @@ Results = Callable[[Population, np.ndarray], np.ndarray]
 
 
 def settled(
-    at: Results, make: Callable[..., Population], coarse: Population, value: np.ndarray, tol: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Results (n,) by populations so fine that two agree to ``tol``, and how far the last two are apart.
+    at: Results,
+    make: Callable[..., Population],
+    coarse: Population,
+    value: np.ndarray,
+    tol: float,
+    refine: tuple[float, ...] = (),
+) -> tuple[np.ndarray, np.ndarray, tuple[float, ...]]:
+    """Results (n,) by populations so fine that two agree to ``tol``, how far the last two are apart, and how these were refined.
 
     A population is compared with one for a tenth of its tolerance. Where these differ, rules may be too coarse along a variable:
     the determinant vanishes nearer to the real axis than the poles of the cell's functions that they are made for, the nearer the
@@ -42,15 +47,17 @@ def settled(
     make : callable of a tolerance, a room and factors for the nodes of each variable -> Population
     coarse, value : the first Population, and its (n,) results
     tol : float
+    refine : factors for the nodes of each variable that the first Population was made with; none: 1 each
 
     Returns
     -------
     values, differences : (n,) arrays; a difference above ``tol`` says that no affordable population was fine enough
+    refine : the factors of the last populations
     """
     best, difference = value.copy(), np.full(value.size, np.inf)
     left, value = np.arange(value.size), value.copy()
     spans = np.ptp(np.concatenate([coarse.sites.fields, coarse.sites.parameters]), axis=1)
-    factors, spread = np.ones(spans.size), np.flatnonzero(spans)
+    factors, spread = np.array(refine) if refine else np.ones(spans.size), np.flatnonzero(spans)
     for part, room in _REFINEMENTS:
         for last in (False, True):
             finer = make(max(FINEST, part * coarse.sites.tol), room, tuple(factors.tolist()))
@@ -61,14 +68,14 @@ def settled(
             far = difference[left] > tol
             left, value, fine = left[far], value[far], fine[far]
             if not left.size:
-                return best, difference
+                return best, difference, tuple(factors.tolist())
             more = np.ones(factors.size) if last else _more_nodes(at, make, coarse, value, room, factors, left, spread, tol, fine)
             denser = make(coarse.sites.tol, room, tuple((factors * more).tolist())) if (more > 1.0).any() else None
             if denser is None or denser.sites.tol > 1.01 * coarse.sites.tol:
                 coarse, value = finer, fine
                 break
             coarse, value, factors = denser, at(denser, left), factors * more
-    return best, difference
+    return best, difference, tuple(factors.tolist())
 
 
 def _more_nodes(at, make, coarse, value, room, factors, left, spread, tol, fine):

@@ -18,12 +18,12 @@ from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import complex_array, instance, integer, real, real_array, reals, shown
+from ..support.checks import complex_array, instance, integer, real, real_array, reals, several, shown
 from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
 from .disc_mass import Rims, pixel_row
-from .dyson import Population
+from .dyson import Population, Solution
 from .edge import FixedPointEdge, SitesEdge
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import FINEST, MUCH_ROOM, ROOM, settled
@@ -43,8 +43,9 @@ _NEAR, _AT_ONCE, _MOST_NEAR = 0.1, 2, 64
 _FEW_LEAK_NODES, _LEAK_NODES = 4, 16
 #: The first population of a mass is made for ten times the tolerance asked for, at least and at most this.
 _FINE_MASS, _COARSEST = 1e-6, 1e-2
-#: Relative accuracy of the resolvent along contours; the largest radius, whose square is a number.
-_CONTOUR, _LARGEST = 1e-8, 1e100
+#: Relative accuracy of the resolvent along contours, as a part of the tolerance of a mass and at least; the largest radius, whose
+#: square is a number.
+_CONTOUR, _EXACT, _LARGEST = 1e-2, 1e-12, 1e100
 #: So many discs that cut the axis between leaks share populations of up to three fields: larger ones cost less than more of them.
 _DISCS_AT_ONCE = 4
 #: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
@@ -162,8 +163,17 @@ class Spectrum:
         Parameters
         ----------
         points : sequence of FixedPoint
+
+        Raises
+        ------
+        TypeError, ValueError : anything else; fixed points of several cells
         """
-        shared, spectra = Abscissas(points), [cls(point) for point in points]
+        given = several("points", points, FixedPoint, "fixed points")
+        if len({point.ensemble.cell for point in given}) > 1:
+            raise ValueError(
+                f"points must be fixed points of one cell, got {', '.join(sorted({p.ensemble.cell.name for p in given}))}"
+            )
+        shared, spectra = Abscissas(given), [cls(point) for point in given]
         for number, spectrum in enumerate(spectra):
             spectrum._shared = shared, number
         return spectra
@@ -379,7 +389,7 @@ class Spectrum:
         """
         asked = self.tol or _COARSE
         coarse = make(min(0.1, 10.0 * made.sites.tol))
-        value, difference = settled(at, make, coarse, at(coarse), 2.0 * asked)
+        value, difference, _ = settled(at, make, coarse, at(coarse), 2.0 * asked)
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
@@ -554,8 +564,9 @@ class Spectrum:
             groups.append((part, partial(self._clustered, places)))
         if not cutting.all():
             groups.append((np.flatnonzero(~cutting), partial(self._clustered, ())))
+        refine: tuple[float, ...] = ()  # what one group's populations had to be refined by the next one's are from the start
         for discs, make in groups:
-            value[discs], difference[discs] = self._masses_by(make, rims, discs, tol)
+            value[discs], difference[discs], refine = self._masses_by(make, rims, discs, tol, refine)
         worst = int(np.argmax(difference))
         if difference[worst] > _AGREED * tol:
             raise ConvergenceError(
@@ -564,26 +575,24 @@ class Spectrum:
             )
         return np.clip(value, 0.0, 1.0)
 
-    def _masses_by(self, make, rims, discs, tol):
-        """Masses of some discs by populations of one kind, and how far two of these are apart."""
+    def _masses_by(self, make, rims, discs, tol, refine):
+        """Masses of some discs by populations of one kind, how far two of these are apart, and how they were refined."""
         coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
-        first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._spread_variables, _MANY)))
+        first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._spread_variables, _MANY)), refine=refine)
 
-        def resolvent(lam):
-            radius = self._radius(lam)
-            return np.array([_resolvent_by(first, lam, radius), np.zeros(lam.size) if radius is None else radius])
-
-        mass, nodes = rims.settled(discs, resolvent, tol, first.atoms)
+        accuracy = max(_EXACT, _CONTOUR * tol)
+        mass, nodes = rims.settled(discs, partial(_on_contour, accuracy, first), tol, first.atoms)
         if self._law is None:
-            return mass, np.zeros(mass.size)
+            return mass, np.zeros(mass.size), refine
+        latest = nodes.known.copy()
 
         def at(population, chosen):
-            """By what another population changes the mass is known from half of the nodes."""
-            some = nodes.of(discs[chosen])
-            radius = None if self.fixed_point is None else some.known[1].real
-            return mass[chosen] + some.sums(_resolvent_by(population, some.lam, radius) - some.known[0], discs[chosen])
+            """By what another population changes the mass is known from half of the nodes; each starts from the one before it."""
+            mine = np.isin(nodes.disc, discs[chosen])
+            latest[:, mine] = _on_contour(accuracy, population, nodes.lam[mine], latest[:, mine])
+            return mass[chosen] + nodes.sums(latest[0] - nodes.known[0], discs)[chosen]
 
-        return settled(at, make, first, mass, _AGREED * tol)
+        return settled(at, make, first, mass, _AGREED * tol, refine)
 
     @overload
     def slow_fraction(self, tau: float, tol: float = 1e-4) -> float: ...
@@ -633,10 +642,17 @@ class Spectrum:
         return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
 
 
-def _resolvent_by(population, lam, radius):
-    """g (L,) on a contour by a population, with the spectral radius of T where it is known."""
-    g = population.evaluate(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, _CONTOUR, radius)["resolvent"]
-    return np.where(lam.imag < 0.0, g.conj(), g)
+def _on_contour(accuracy, population, lam, known=None):
+    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
+
+    Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
+    """
+    start, n = None, population.n
+    if known is not None:
+        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
+    found = population.solution(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
+    g = found.values["resolvent"]
+    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
 
 
 def _together(center, radius):

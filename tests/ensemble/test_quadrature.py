@@ -101,7 +101,7 @@ def test_refine_divides_the_step():
 # --- averages of products
 
 
-@pytest.mark.parametrize("name", ["GRU", "MGU", "LSTM", "GRUResetAfter", pytest.param("PeepholeLSTM", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["GRU", "MGU", "LSTM", "GRUResetAfter", "PeepholeLSTM"])
 def test_mean_of_products_is_the_tensor_sum(name):
     """Messages average factor by factor to what a sum over all fields and parameters at once gives."""
     cell = getattr(gt, name)

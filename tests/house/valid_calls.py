@@ -291,6 +291,7 @@ CALLS = {
         gt.Spectrum.from_sites,
         {"cell": gt.GRU, "sites": t.net.sites(t.state), "gain": [1.0, 1.0, 3.0], "matrices": "iid"},
     ),
+    "Spectrum.of_each": lambda t: (gt.Spectrum.of_each, {"points": [t.point, t.point]}),
     "Spectrum.edge_function": lambda t: (t.spectrum.edge_function, {"lam": 0.5}),
     "Spectrum.inside": lambda t: (t.spectrum.inside, {"lam": 0.5}),
     "Spectrum.potential": lambda t: (t.spectrum.potential, {"lam": 0.5}),
@@ -315,7 +316,7 @@ CALLS = {
     "largest_exponent": lambda t: (gt.largest_exponent, {_E: t.ens, "n_units": 50, "n_steps": 20, "scale": 1.0, "rng": 0}),
     "chaos_onset": lambda t: (
         gt.chaos_onset,
-        {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 4.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
+        {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 8.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
         | {"scale": 1.0, "rng": 0, "progress": None},
     ),
     # counting

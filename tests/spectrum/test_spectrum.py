@@ -83,7 +83,10 @@ def test_quantities_agree_with_one_another(name, gain, bias, spread):
     assert np.all(np.abs(sp.resolvent(lam) - (slope - 1j * slope_y)) / scale < 2e-5)
     divergence = (sp.resolvent(lam + h) - sp.resolvent(lam - h)) + 1j * (sp.resolvent(lam + 1j * h) - sp.resolvent(lam - 1j * h))
     rho = divergence / (2 * h) / (2 * np.pi) / d
-    assert np.all(np.abs(rho - sp.density(lam)) / (1e-3 / radius**2 + np.abs(rho)) < 1e-2)
+    # the density jumps at the edge: a difference across it is none
+    inside = sp.inside(lam + h * np.array([[0.0], [1.0], [-1.0], [1j], [-1j]]))
+    apart = np.abs(rho - sp.density(lam)) / (1e-3 / radius**2 + np.abs(rho))
+    assert np.all(apart[inside.all(axis=0) | ~inside.any(axis=0)] < 1e-2)
     assert np.all(sp.density(lam) >= 0)
     far = 1e3 * radius * np.exp(0.7j)
     assert sp.potential(far) == pytest.approx(d * np.log(abs(far)), abs=2e-2)

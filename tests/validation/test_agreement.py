@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
 
-#: LiGRU has no bounded mean field. Sites of PeepholeLSTM have no closed form: its mean field takes minutes; see below.
+#: LiGRU has no bounded mean field. Sites of PeepholeLSTM have no closed form: its edge is a sum over four dimensions; see below.
 MEAN_FIELD = tuple(name for name in BUILTIN if name not in ("LiGRU", "PeepholeLSTM"))
 #: Few, and not shrunk, because each costs a second or two; seeds and hyperparameters of local runs are new every time.
 EXAMPLES = settings(max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate])

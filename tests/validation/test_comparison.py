@@ -50,7 +50,7 @@ def test_rows_hold_what_the_theory_says(small):
     "method, change",
     [
         ("potential", lambda v: v + 0.15),
-        ("mass", lambda v: min(1.0, v + 0.2)),
+        ("mass", lambda v: np.minimum(1.0, v + 0.2)),
         ("mass", lambda v: 0.6 * v),
         ("radius", lambda v: 1.4 * v),
         ("radius", lambda v: 0.7 * v),
