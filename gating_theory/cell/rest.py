@@ -122,6 +122,8 @@ class Rest:
         """
         felt = [np.asarray(variables[v], dtype=float) for v in self.variables]
         shape = np.broadcast_shapes(*(a.shape for a in felt))
+        if not self.places:
+            return np.zeros((0, *shape)), np.zeros(shape, dtype=bool)
         flat = np.array([np.broadcast_to(a, shape).ravel() for a in felt])
         size = int(np.prod(shape))
         s, bad = np.zeros((len(self.places), size)), np.zeros(size, dtype=bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..support.checks import integer, real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
 from .quadrature import FieldLaw
+from .saturation import saturated
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
 
@@ -20,6 +22,9 @@ __all__ = ["population", "staggered"]
 _LIGHT, _GRID = 0.1, 4
 #: The part of that which may be lost with the light nodes of the first variables, each time.
 _EARLY = 0.1
+#: One node stands for all values of a variable beyond which functions change by less than this part of their size, and than so many
+#: times the tolerance.
+_CALM, _CALM_TOLERANCES = 3e-4, 3.0
 #: The power of a tolerance that had to be raised, for which tails are kept.
 _TAIL = 4.0 / 3.0
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
@@ -78,10 +83,11 @@ def population(
     poles = cell.compiled.pole_variables
     law = replace(law, refine=_refinement(refine, law.means.size))
     places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, near.tolist())))
-    reached, tail, rules = _affordable(law, tol, even, places, _GRID * max_nodes)
+    made = partial(_lines, ensemble, even=even, places=places)
+    reached, tail, rules = _affordable(made, law, tol, _GRID * max_nodes)
     if leak_nodes > 1:
         room = int(_GRID * max_nodes / _size(rules))
-        rules = lines(law.refined(poles, max(1, min(leak_nodes, room))), reached, even, places, tail)
+        rules = made(law.refined(poles, max(1, min(leak_nodes, room))), reached, tail)
     light = _LIGHT * tail
     flat, weights = staggered(rules, poles, light if tilt is None else 0.0)
     if tilt is not None:
@@ -108,7 +114,15 @@ def _refinement(refine, variables):
     return tuple(factors.tolist())
 
 
-def _affordable(law, tol, even, places, most):
+def _lines(ensemble, law, tol, tail, even, places):
+    """Rules of all variables. Those that set the leak have nodes of all sizes: lambda may be as close to the leaks' limits."""
+    calm = saturated(ensemble, law, min(_CALM, _CALM_TOLERANCES * tol))
+    calm[(calm > law.stds[0, :, None]).any(axis=1)] = np.inf
+    calm[list(ensemble.cell.compiled.pole_variables)] = np.inf
+    return lines(law, tol, even, places, tail, [(-low, high) for low, high in calm.tolist()])
+
+
+def _affordable(made, law, tol, most):
     """(tol, tail, lines): the smallest of tol, tol sqrt(10), 10 tol, ... whose grid has at most ``most`` nodes (0.1 at most).
 
     Only steps are made for a tolerance that had to be raised: averages lose all of the weight that is left out, of the error of a
@@ -117,7 +131,7 @@ def _affordable(law, tol, even, places, most):
     wanted = tol
     while True:
         tail = max(wanted, tol**_TAIL)
-        rules = lines(law, tol, even, places, tail)
+        rules = made(law, tol, tail)
         if tol >= 0.1 or _size(rules) <= most:
             return tol, tail, rules
         tol = min(0.1, tol * np.sqrt(10.0))

@@ -83,3 +83,16 @@ def test_a_map_where_the_population_ends_before_the_exact_edge():
     x, y, density = gt.Spectrum(gt.fixed_points(ens)[-1]).density_map(40, box=(0.25, 0.45, 0.0, 0.02))
     assert np.isfinite(density).all() and (density >= 0).all()
     assert (density == 0).any() and (density > 0).any()
+
+
+@pytest.mark.parametrize("name", ["GRU", "GRUResetAfter"])
+def test_masses_at_gains_of_50_are_those_of_networks(name):
+    """Eigenvalues of three networks, in discs that cut the axis between leaks and in one that does not come near them."""
+    fp = gt.fixed_points(gt.Ensemble(getattr(gt, name), gain=50))[-1]
+    spectrum = gt.Spectrum(fp)
+    samples = [gt.Network.planted(fp, 300, rng=seed) for seed in range(3)]
+    found = np.concatenate([np.ravel(net.eigenvalues(state)) for net, state in samples])
+    for center, radius in ((0.0, 0.5), (0.0, np.exp(-1e-3)), (0.3 + 0.2j, 0.3)):
+        mass = spectrum.mass(center, radius)
+        # as if eigenvalues were independent: nearly all are leaks of independent sites
+        assert mass == pytest.approx(np.mean(np.abs(found - center) < radius), abs=3 * np.sqrt(mass * (1 - mass) / found.size))
