@@ -67,7 +67,7 @@ def public(tree):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             defined[node.name] = "class" if isinstance(node, ast.ClassDef) else "function"
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
-            listed = [element.value for element in node.value.elts if isinstance(element, ast.Constant)]
+            listed = [element.value for element in getattr(node.value, "elts", ()) if isinstance(element, ast.Constant)]
     return {name: defined[name] for name in listed if name in defined}
 
 
