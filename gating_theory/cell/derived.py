@@ -8,7 +8,6 @@ what makes them, so that nothing made by other code is ever used.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import platform
 from collections.abc import Callable
 from functools import cached_property, lru_cache, wraps
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..support.kept import keep, read_kept
+from ..support.kept import keep_value, read_value
 from ..support.notices import notice
 from ..version import __version__
 
@@ -26,6 +25,8 @@ __all__ = ["derived", "derived_once", "made_by"]
 
 #: A Cell. It stands on this module and cannot be named here.
 AnyCell = Any
+#: What is read where nothing is kept: None may be what was derived.
+_NOTHING = object()
 _T = TypeVar("_T")
 
 
@@ -57,15 +58,12 @@ def derived_once(cell: AnyCell, what: str, make: Callable[[], _T]) -> _T:
     if origin is None:
         return make()
     title, made_from = f"{cell.name} {what}", origin + what.encode()
-    content = read_kept(title, made_from)
-    if content is not None:
-        try:
-            return pickle.loads(content)
-        except Exception:  # whatever it is, it is made anew
-            pass
+    value = read_value(title, made_from, _NOTHING)
+    if value is not _NOTHING:
+        return value
     with notice(f"deriving the functions of cell {cell.name!r} (once per machine) ..."):
         value = make()
-    keep(title, made_from, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+    keep_value(title, made_from, value)
     return value
 
 

@@ -47,9 +47,9 @@ def abscissas(points: Sequence[FixedPoint]) -> list[float | None]:
     out: list[float | None] = [None] * len(points)
     if not points or not _falls_off_axis(points[0].ensemble.cell.compiled):
         return out
-    random = RandomFields([point.ensemble for point in points])
-    law = random.law(np.array([point.q for point in points]))
-    poles = points[0].ensemble.cell.compiled.pole_variables
+    cell, random = points[0].ensemble.cell, RandomFields([point.ensemble for point in points])
+    q = np.array([point.q for point in points])
+    law, poles = random.law(q), cell.compiled.pole_variables
     widths = np.zeros(len(points))
     if poles:
         (v,) = poles
@@ -61,8 +61,8 @@ def abscissas(points: Sequence[FixedPoint]) -> list[float | None]:
     classes = np.full(len(points), -np.inf)
     classes[widths > 0.0] = np.floor(np.log(widths[widths > 0.0]) / np.log(_ALIKE))
     for chosen in np.unique(classes[np.isfinite(widths)]):
-        rows = np.flatnonzero((classes == chosen) & np.isfinite(widths)).tolist()
-        for row, value in zip(rows, _Together([points[i] for i in rows], np.isneginf(chosen)).abscissas()):
+        rows = np.flatnonzero((classes == chosen) & np.isfinite(widths))
+        for row, value in zip(rows.tolist(), _Together(cell, random.of_rows(rows), q[rows], np.isneginf(chosen)).abscissas()):
             out[row] = None if np.isnan(value) else float(value)
     return out
 
@@ -95,13 +95,12 @@ def _falls_off_axis(compiled: CompiledCell) -> bool:
 
 
 class _Together:
-    """T on the real axis right of the leaks, for fixed points (B) of one cell, ``fixed`` where every one has a single leak."""
+    """T on the real axis right of the leaks, at moments q (B, n) of one cell, ``fixed`` where every one has a single leak."""
 
-    def __init__(self, points, fixed):
-        self.cell, self.fixed = points[0].ensemble.cell, fixed
-        compiled, random = self.cell.compiled, RandomFields([point.ensemble for point in points])
+    def __init__(self, cell, random, q, fixed):
+        self.cell, self.fixed, compiled = cell, fixed, cell.compiled
         self.poles, self.a2, self.tol = compiled.pole_variables, random.gain2, EDGE_TOLS[0]
-        law = random.law(np.array([point.q for point in points]))
+        law = random.law(q)
         if fixed and self.poles:
             stds = law.stds.copy()
             stds[:, self.poles] = 0.0
@@ -109,8 +108,8 @@ class _Together:
         self.law = replace(law, evenly=frozenset(self.poles)).refined(self.poles, LEAK_NODES)
         (call, where), self.numerators = compiled.edge_factors[0][1]
         values, weights, _ = self.law.grid(self.poles, self.tol)
-        batch, self.weights = len(points), weights[0] if weights else np.ones((len(points), 1))
-        size = batch, self.weights.shape[1]
+        self.weights = weights[0] if weights else np.ones((len(q), 1))
+        size = len(q), self.weights.shape[1]
         self.rest = np.broadcast_to(call(*self.law.arguments(self.cell, dict(zip(where, values))))[0], size)  # 1 - leak
         (call, _), _ = compiled.edge_factors[0][0]
         self.leaks = -np.broadcast_to(call(*self.law.arguments(self.cell, dict(zip(where, values))))[0], size)

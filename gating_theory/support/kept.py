@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import re
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from .files import write_atomically
 
@@ -23,8 +25,10 @@ __all__ = [
     "files_of",
     "forget_the_oldest",
     "keep",
+    "keep_value",
     "kernel_directory",
     "read_kept",
+    "read_value",
     "remove",
     "turns_of",
 ]
@@ -113,6 +117,34 @@ def keep(title: str, made_from: bytes, content: bytes) -> None:
         _forget_once(path.parent)
     except (OSError, RuntimeError):
         return
+
+
+def read_value(title: str, made_from: bytes, otherwise: Any = None) -> Any:
+    """The object that :func:`keep_value` wrote for the same title and origin.
+
+    Parameters
+    ----------
+    title : str
+    made_from : bytes
+    otherwise : what is returned where there is none
+    """
+    content = read_kept(title, made_from)
+    try:
+        return otherwise if content is None else pickle.loads(content)
+    except Exception:  # whatever it is that cannot be read, it is made anew
+        return otherwise
+
+
+def keep_value(title: str, made_from: bytes, value: Any) -> None:
+    """Keep an object for later processes, where that is possible.
+
+    Parameters
+    ----------
+    title : str
+    made_from : bytes
+    value : object that can be pickled
+    """
+    keep(title, made_from, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
 
 
 def clear_kernels() -> int:

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..version import __version__
-from .kept import file_for, keep, read_kept
+from .kept import file_for, keep_value, read_value
 from .machine_code import chapter_of, compiling, jit, one_at_a_time
 
 __all__ = ["Kernel", "kernel", "load_library", "load_runtime"]
@@ -137,17 +137,13 @@ class Kernel:
                         made = self._kept(made_from)  # whose turn it was may have left it
                         if made is None:
                             made = self._made(arguments)
-                            keep(self._function.__qualname__, made_from, pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+                            keep_value(self._function.__qualname__, made_from, made)
                 return _loaded(made, self._function) or self._with_numba
             except (OSError, ImportError, AttributeError):  # a function of no file, a numba that is built otherwise
                 return self._with_numba
 
     def _kept(self, made_from):
-        content = read_kept(self._function.__qualname__, made_from)
-        try:
-            return None if content is None else pickle.loads(content)
-        except Exception:  # whatever it is, it is made anew
-            return None
+        return read_value(self._function.__qualname__, made_from)
 
     def _made(self, arguments):
         import numba
