@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
+    from ..ensemble.critical_value import Critical
     from ..ensemble.ensemble import Ensemble
-    from ..mean_field.critical import Critical
     from ..mean_field.fixed_points import FixedPoint
     from ..spectrum.spectrum import Spectrum
 

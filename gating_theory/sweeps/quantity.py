@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
-    from ..mean_field.critical import Critical
+    from ..ensemble.critical_value import Critical
 
 __all__ = ["CRITICAL_STATUS", "STATUS", "CriticalQuantity", "Flawed", "Quantity", "Third", "Variable"]
 
