@@ -10,7 +10,7 @@ from ..ensemble.hyperparameters import require_path, search_span
 from ..errors import CapabilityError, NoCriticalValue
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, interval
-from .expansion import NoZeroState, growth, require_expansion, small_moments
+from .expansion import NoZeroState, excess, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
 from .path import Path
@@ -120,7 +120,7 @@ def _onset_at(path, value):
 
 def _onsets(path):
     """All values along a path at which alpha = 1, at least one."""
-    values = path.zeros(_excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
+    values = path.zeros(excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
     between = f"between {path.low} and {path.high} for {path.ensemble!r}"
     if values is None:
         raise NoCriticalValue(f"onset: {_why_constant(path)} {between}")
@@ -137,12 +137,6 @@ def _why_constant(path):
         f"nothing changes with {path.parameter!r}: alpha = 0 whatever it is, the zero state is always stable (no message is "
         "proportional to a small field that is fed back: a gain is 0, or messages begin with a higher power)"
     )
-
-
-def _excess(ensemble):
-    """(alpha - 1)/(alpha + 1), half of log alpha where that is small; smooth where a gain goes to zero."""
-    alpha = growth(ensemble)
-    return 1.0 if np.isinf(alpha) else (alpha - 1.0) / (alpha + 1.0)
 
 
 def _no_moments(ensemble):
@@ -206,7 +200,7 @@ def _next_to_onset(path, value, peaks):
     """Folds so close to an onset that the surface may not show them: where the small maxima of G at the onset pass zero."""
     step = 1e-4 * max(1.0, abs(value))
     before, after = max(value - step, path.low), min(value + step, path.high)
-    slope = (_excess(path.at(after)) - _excess(path.at(before))) / (after - before)
+    slope = (excess(path.at(after)) - excess(path.at(before))) / (after - before)
     close = [fold_near(path, u, value, value - G / slope) for u, G in peaks if slope and G < _HIGH]
     return [f for f in close if f is not None]
 
