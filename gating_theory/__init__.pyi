@@ -19,13 +19,13 @@ from .counting.complexity import complexity as complexity
 from .counting.kac_rice import KacRice as KacRice
 from .counting.kac_rice import kac_rice as kac_rice
 from .counting.onset import complexity_onset as complexity_onset
-from .dynamics.chaos import ChaosOnset as ChaosOnset
 from .dynamics.chaos import chaos_onset as chaos_onset
 from .dynamics.chaos import largest_exponent as largest_exponent
 from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
 from .dynamics.steady_state import steady_state as steady_state
+from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
@@ -34,7 +34,6 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
-from .mean_field.critical import Critical as Critical
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical

@@ -62,8 +62,8 @@ steady: gt.SteadyState = gt.steady_state(ensemble, n_units=1000, n_steps=100, rn
 moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
-chaos: gt.ChaosOnset = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
-rising: bool = chaos.rising
+chaos: gt.Critical = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
+rising: bool | None = chaos.rising
 
 # --- counting
 
