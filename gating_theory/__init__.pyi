@@ -29,6 +29,7 @@ from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
+from .ensemble.paths import Direction as Direction
 from .ensemble.sites import Sites as Sites
 from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError

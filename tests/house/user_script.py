@@ -29,6 +29,7 @@ wrong: float = own.check_jacobian(rng=0)
 ensemble = gt.Ensemble(gt.GRU, gain={"z": 2.0, "r": 3.0, "h": 6.0}, bias={"z": 0.5}, matrices=gt.IID())
 gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
+halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
 
 # --- mean field and spectra
