@@ -46,7 +46,7 @@ class _Nodes:
         spline = spline_through(s, u, self.curve.closed)
         places, off = [], []
         for i in range(len(u)):
-            places.append((u[i], self.curve.error[i], slopes[i], own[i]))
+            places.append((u[i], slopes[i], own[i], self.curve.moved[i]))
             if i == len(u) - 1:
                 break
             if not np.isnan(self.off[i]) or s[i + 1] - s[i] < _NARROWEST or len(u) + len(places) - i > most:
@@ -56,15 +56,15 @@ class _Nodes:
             guess, along = spline(middle), spline(middle, 1)
             worst = np.maximum(own[i], own[i + 1])
             try:
-                found, slope = tracer.near(guess, along / np.linalg.norm(along), 0.5 * (slopes[i] + slopes[i + 1]), worst)
+                found = tracer.near(guess, along / np.linalg.norm(along), 0.5 * (slopes[i] + slopes[i + 1]), worst)
             except ConvergenceError:
                 off.append(np.nan)
                 continue
             wrong = float(np.linalg.norm((found.u - guess)[:2]))
-            places.append((found.u, found.error, slope, worst))
+            places.append((found.u, found.slopes, worst, found.moved))
             off += [wrong, wrong] if wrong <= tol else [np.nan, np.nan]
-        u, error, slopes, own = (np.array(column) for column in zip(*places))
-        return _Nodes(replace(self.curve, u=u, error=error, slopes=slopes, own=own), np.array(off))
+        u, slopes, own, moved = (np.array(column) for column in zip(*places))
+        return _Nodes(replace(self.curve, u=u, slopes=slopes, own=own, moved=moved), np.array(off))
 
 
 def refined(tracer: Tracer, curve: Traced, tol: float, most: int) -> tuple[Traced, np.ndarray]:

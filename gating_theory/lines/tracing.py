@@ -92,10 +92,19 @@ class Zeros:
 
 @dataclass(frozen=True)
 class Place(OnCurve):
-    """A point of the curve; ``error`` is of the place, ``slopes`` and ``own`` are slopes and errors of the functions there."""
+    """A point of the curve.
+
+    Attributes
+    ----------
+    error : float, of the place
+    slopes : (n - 1, n) array, of the functions there
+    own : (n - 1,) array, errors of the functions
+    moved : (n,) array, the last correction of the place
+    """
 
     slopes: np.ndarray
     own: np.ndarray
+    moved: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -114,9 +123,9 @@ class Traced:
     Attributes
     ----------
     u : (k, n) array
-    error : (k,) array, of the places
     slopes : (k, n - 1, n) array
     own : (k, n - 1) array, errors of the functions
+    moved : (k, n) array, the last corrections of the places
     marks : list of Mark, in the order of the curve
     ends : (Status, Status)
         Codes: "edge" (it leaves the range of one of the first two unknowns), "limit" (of another one), "closed", "points" (there
@@ -124,9 +133,9 @@ class Traced:
     """
 
     u: np.ndarray
-    error: np.ndarray
     slopes: np.ndarray
     own: np.ndarray
+    moved: np.ndarray
     marks: list[Mark]
     ends: tuple[Status, Status]
 
@@ -183,10 +192,10 @@ class Tracer:
             raise ConvergenceError(f"errors of {unsure:.1g} of the box at a start of a line: no place can be told", guess)
         if unsure > _LEAST_DIFFERENCE**2:
             slopes = self.zeros.slopes(guess, _difference(unsure))
-        return self._full(*self.near(guess, _null(slopes), slopes, own))
+        return self._full(self.near(guess, _null(slopes), slopes, own))
 
-    def near(self, guess: np.ndarray, tangent: np.ndarray, slopes: np.ndarray, own: np.ndarray) -> tuple[OnCurve, np.ndarray]:
-        """The point of the curve in the hyperplane through a guess across a tangent, and slopes; cheaper than a :class:`Place`.
+    def near(self, guess: np.ndarray, tangent: np.ndarray, slopes: np.ndarray, own: np.ndarray) -> Place:
+        """The Place in the hyperplane through a guess across a tangent; cheap: tangent, slopes and errors are those given, updated.
 
         Parameters
         ----------
@@ -197,17 +206,19 @@ class Tracer:
         unsure = _shift(slopes, own)
         equations = _Secants(self.zeros, slopes, _difference(unsure))
         found = corrected(equations, guess, tangent, max(_CLOSE, _OWN * unsure), max(_ROUNDING, 10.0 * unsure))
-        return OnCurve(found.u, tangent, _shift(equations.slopes, own) + found.error), equations.slopes
+        error = found.error + _shift(equations.slopes, own)
+        return Place(found.u, tangent, error, equations.slopes, own, found.u - equations.last[0])
 
-    def _full(self, found, slopes):
-        """The Place of a point found, with fresh slopes and errors."""
-        slopes, own = self.zeros.slopes(found.u, _difference(found.error)), self.zeros.errors(found.u)
+    def _full(self, place):
+        """The same place with its own tangent, slopes and errors."""
+        own = self.zeros.errors(place.u)
+        slopes = self.zeros.slopes(place.u, _difference(_shift(place.slopes, own)))
         tangent = _null(slopes)
-        error = max(found.error, _shift(slopes, own))
-        return Place(found.u, tangent if tangent @ found.tangent >= 0.0 else -tangent, error, slopes, own)
+        tangent = tangent if tangent @ place.tangent >= 0.0 else -tangent
+        return Place(place.u, tangent, float(np.linalg.norm(place.moved)) + _shift(slopes, own), slopes, own, place.moved)
 
     def _onto(self, beside):
-        return lambda guess, tangent: self._full(*self.near(guess, tangent, beside.slopes, beside.own))
+        return lambda guess, tangent: self._full(self.near(guess, tangent, beside.slopes, beside.own))
 
     # --- the curve
 
@@ -408,5 +419,5 @@ def _joined(way, marks, ends):
     for place in way:
         if not kept or np.linalg.norm(place.u - kept[-1].u) > _SAME:
             kept.append(place)
-    arrays = [np.array([getattr(p, name) for p in kept]) for name in ("u", "error", "slopes", "own")]
+    arrays = [np.array([getattr(p, name) for p in kept]) for name in ("u", "slopes", "own", "moved")]
     return Traced(*arrays, marks, ends)
