@@ -88,7 +88,10 @@ class Path:
         def narrow(a, b):
             return self.value(b) - self.value(a) <= least
 
-        return resolve(lambda t: function(self.value(t)), first, last, _PARTS, allowed, narrow)
+        def at_each(positions):
+            return np.array([function(self.value(t)) for t in positions])
+
+        return resolve(at_each, first, last, _PARTS, allowed, narrow)
 
     def looks(self, piece: Piece) -> int:
         """Into how many parts a piece is to be cut so that nothing is lost between them.
