@@ -59,7 +59,7 @@ class Sample:
 
 
 class Limit(NamedTuple):
-    """The quantity, minus the value sought, on one side of a change, its error, and the solution there, None where there is none."""
+    """The quantity, minus the value sought, on one side of a change, its error, and the solution there or None."""
 
     height: float
     error: float

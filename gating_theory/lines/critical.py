@@ -22,11 +22,11 @@ from ..support.types import Rng
 from ..sweeps.quantities import CRITICAL
 from ..sweeps.request import quantity_request
 from .branch import Branch
-from .crossings import crossings
+from .passages import passages
 from .measure import Measure
 
 if TYPE_CHECKING:
-    from .crossings import Crossing
+    from .passages import Passage
 
 __all__ = ["critical"]
 
@@ -163,7 +163,7 @@ def critical(
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
     line = Path(ensemble, path, bounds)
     branch = Branch(line, measure, target - 0.5 if measure.entry.discrete else target, solution)
-    found = [_critical(branch, crossing) for crossing in crossings(branch, every)]
+    found = [_critical(branch, passage) for passage in passages(branch, every)]
     if not found:
         raise _none(branch, target)
     if every:
@@ -218,26 +218,26 @@ def _which(branch):
     return named.get(branch.solution, f" of solution {branch.solution}")
 
 
-def _critical(branch: Branch, crossing: Crossing) -> Critical:
-    """The Critical of a crossing."""
-    sides = [(float(limit.height + branch.target), float(limit.error)) for limit in (crossing.below, crossing.above)]
+def _critical(branch: Branch, passage: Passage) -> Critical:
+    """The Critical of a passage."""
+    sides = [(float(limit.height + branch.target), float(limit.error)) for limit in (passage.below, passage.above)]
     about = f"{branch.measure.name}{_which(branch)}"
-    if crossing.jumps:
-        text = f"{about} jumps from {sides[0][0]:.6g} below to {sides[1][0]:.6g} above{_WORDS[crossing.kind]}"
+    if passage.jumps:
+        text = f"{about} jumps from {sides[0][0]:.6g} below to {sides[1][0]:.6g} above{_WORDS[passage.kind]}"
     else:
-        text = f"{about} passes {branch.target:g} {'upwards' if crossing.rising else 'downwards'}{_WORDS[crossing.kind]}"
+        text = f"{about} passes {branch.target:g} {'upwards' if passage.rising else 'downwards'}{_WORDS[passage.kind]}"
     return Critical(
-        crossing.value,
+        passage.value,
         branch.path.parameter,
         kind=branch.measure.name,
-        error=float(crossing.error),
-        discontinuous=crossing.jumps,
-        moments={} if crossing.point is None else dict(crossing.point.moments),
-        ensemble=branch.path.at(crossing.value),
-        status=Status("discontinuous" if crossing.jumps else "continuous", text),
+        error=float(passage.error),
+        discontinuous=passage.jumps,
+        moments={} if passage.point is None else dict(passage.point.moments),
+        ensemble=branch.path.at(passage.value),
+        status=Status("discontinuous" if passage.jumps else "continuous", text),
         below=sides[0],
         above=sides[1],
-        rising=crossing.rising,
+        rising=passage.rising,
     )
 
 
