@@ -35,6 +35,7 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
+from .lines.critical import critical as critical
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
 from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath
-from ..errors import CapabilityError, NoCriticalValue
-from ..mean_field.critical import fold, onset
+from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
-from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, instance, integer, real, shown
+from ..support.checks import boolean, generator, instance, integer, real, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from ..sweeps.quantities import CRITICAL
 from ..sweeps.request import quantity_request
 from .branch import Branch
-from .passages import passages
 from .measure import Measure
+from .passages import passages
+from .simulated import Simulated
+from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
 
 if TYPE_CHECKING:
-    from .passages import Passage
+    pass
 
 __all__ = ["critical"]
-
-_WORDS = {"onset": ", at the onset of instability of the zero state", "fold": ", where two solutions are born or merge", "": ""}
 
 
 @overload
@@ -105,8 +101,8 @@ def critical(
         - Any quantity of :func:`~gating_theory.phase_diagram` that is one number: "abscissa", "radius", "slow_fraction",
           "moment:h", "mass:1,0.1", "potential:1", "outlier", "complexity", "lyapunov", and those of your own.
         - Whole numbers: "count", "stable". They are critical where they pass from below the value to it, or back.
-        - "onset", "fold", "complexity_onset", "chaos", which need no value: :func:`~gating_theory.onset` and so on. So are
-          "complexity" at 0 and "lyapunov" at 0.
+        - "onset", "fold", "complexity_onset", "chaos", which need no value: :func:`~gating_theory.onset` and so on, called from
+          here. So are "complexity" at 0 and "lyapunov" at 0.
     value : float, what it is to be
     solution : "active", "zero" or int
         Of which fixed point: that with the largest moments (the zero state where there is no other), the zero state, or the one of
@@ -152,20 +148,27 @@ def critical(
     instance("quantity", quantity, str)
     every = boolean("all", all)
     solution = _checked(solution)
-    options = {"tau": real("tau", tau, low=0.0, open_low=True), "n_steps": integer("n_steps", n_steps, low=20)}
+    options: dict[str, Any] = {"tau": real("tau", tau, low=0.0, open_low=True), "n_steps": integer("n_steps", n_steps, low=20)}
     options |= {"n_units": 1000 if n_units is None else integer("n_units", n_units, low=10), "rng": rng}
-    if quantity in CRITICAL or (quantity, value) in _BY_NAME:
-        return _by_name(ensemble, path, quantity, value, bounds, every)
+    kind = _kind(quantity, value, every)
+    if kind is not None:
+        simulation = {"n_steps": n_steps, "n_networks": n_networks, "rng": rng, "progress": progress}
+        return _by_name(ensemble, path, kind, bounds, every, simulation | ({} if n_units is None else {"n_units": n_units}))
+    if quantity == "chaos":
+        quantity, value = "lyapunov", 0.0
     measure = _measure(ensemble, quantity, options)
     if value is None:
         raise ValueError(f"value: {quantity} is critical at a value that has to be given, got None")
     target = real("value", value)
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
     line = Path(ensemble, path, bounds)
+    if measure.simulated:
+        some = Simulated(line, measure, target, integer("n_networks", n_networks, low=1), int(generator(rng).integers(2**63)))
+        return _in_networks(some, every, options, progress)
     branch = Branch(line, measure, target - 0.5 if measure.entry.discrete else target, solution)
-    found = [_critical(branch, passage) for passage in passages(branch, every)]
+    found = [critical_at(branch, passage) for passage in passages(branch, every)]
     if not found:
-        raise _none(branch, target)
+        raise nothing_at(branch, target)
     if every:
         return found
     best = line.nearest([float(one) for one in found])
@@ -183,6 +186,18 @@ def _checked(solution):
     return integer("solution", solution, low=0)
 
 
+def _kind(quantity, value, every):
+    """The kind of critical value that has a calculator of its own, or None."""
+    if quantity == "tricritical":
+        raise ValueError("quantity: 'tricritical' takes two paths: call gating_theory.tricritical")
+    if quantity in CRITICAL and value is not None:
+        raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
+    kind = quantity if quantity in CRITICAL else _BY_NAME.get((quantity, value))
+    if every and kind == "complexity_onset":
+        raise ValueError("all must be False for the onset of complexity, of which the nearest is sought, got True")
+    return None if every and kind == "chaos" else kind
+
+
 def _measure(ensemble, quantity, options):
     """The number that a quantity is."""
     request = quantity_request("quantity", quantity, ensemble)
@@ -194,64 +209,28 @@ def _measure(ensemble, quantity, options):
 
 # --- kinds that have calculators of their own
 
-#: Calculators by the kind; quantities at a value at which they are such a kind.
-_CALCULATORS = {"onset": onset, "fold": fold, "complexity_onset": complexity_onset, "chaos": chaos_onset}
+#: Quantities at a value at which they are such a kind.
 _BY_NAME = {("complexity", 0.0): "complexity_onset", ("lyapunov", 0.0): "chaos"}
 
 
-def _by_name(ensemble, path, quantity, value, bounds, every):
-    kind = _BY_NAME.get((quantity, value), quantity)
-    if kind == quantity and value is not None:
-        raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
-    if kind not in _CALCULATORS:
-        raise ValueError(f"quantity: {quantity!r} takes two paths: call gating_theory.{quantity}")
-    return _CALCULATORS[kind](ensemble, path, bounds)
+def _by_name(ensemble, path, kind, bounds, every, simulation):
+    """The Critical of a kind, or all of them."""
+    if kind == "chaos":
+        return chaos_onset(ensemble, path, bounds, **simulation)
+    if kind == "complexity_onset":
+        return complexity_onset(ensemble, path, bounds)
+    if kind == "onset":
+        return every_onset(ensemble, path, bounds) if every else onset(ensemble, path, bounds)
+    return every_fold(ensemble, path, bounds) if every else fold(ensemble, path, bounds)
 
 
-# --- what was found
-
-
-def _which(branch):
-    if branch.measure.of in ("ensemble", "fixed_points"):
-        return ""
-    named = {"zero": " of the zero state", "active": " of the active solution"}
-    return named.get(branch.solution, f" of solution {branch.solution}")
-
-
-def _critical(branch: Branch, passage: Passage) -> Critical:
-    """The Critical of a passage."""
-    sides = [(float(limit.height + branch.target), float(limit.error)) for limit in (passage.below, passage.above)]
-    about = f"{branch.measure.name}{_which(branch)}"
-    if passage.jumps:
-        text = f"{about} jumps from {sides[0][0]:.6g} below to {sides[1][0]:.6g} above{_WORDS[passage.kind]}"
-    else:
-        text = f"{about} passes {branch.target:g} {'upwards' if passage.rising else 'downwards'}{_WORDS[passage.kind]}"
-    return Critical(
-        passage.value,
-        branch.path.parameter,
-        kind=branch.measure.name,
-        error=float(passage.error),
-        discontinuous=passage.jumps,
-        moments={} if passage.point is None else dict(passage.point.moments),
-        ensemble=branch.path.at(passage.value),
-        status=Status("discontinuous" if passage.jumps else "continuous", text),
-        below=sides[0],
-        above=sides[1],
-        rising=passage.rising,
-    )
-
-
-def _none(branch: Branch, target: float) -> Exception:
-    """Why there is nothing: the range in which the quantity was seen."""
-    path, about = branch.path, f"{branch.measure.name}{_which(branch)}"
-    where = f"along {path.parameter!r} between {path.low:g} and {path.high:g} for {path.ensemble!r}"
-    heights = np.array([sample.height for sample in branch.seen.values() if sample.measured])
-    seen = heights[~np.isnan(heights)] + branch.target
-    failed = sum(sample.label == ("failed",) for sample in branch.seen.values())
-    if not seen.size:
-        if branch.solution == "zero" and not failed:
-            return CapabilityError(f"critical: there is no zero state {where}")
-        return NoCriticalValue(f"critical: {about} is not defined anywhere {where}")
-    gaps = f", not defined at {np.isnan(heights).sum()} of {heights.size} values" if seen.size < heights.size else ""
-    text = f"{seen.min():.6g} to {seen.max():.6g}" if seen.max() > seen.min() else f"{seen.min():.6g} everywhere"
-    return NoCriticalValue(f"critical: {about} does not pass {target:g} {where}: it is {text}{gaps}")
+def _in_networks(some, every, options, progress):
+    """The Critical of networks that are simulated, or all of them."""
+    found = []
+    for change in some.changes(options["n_units"], progress):
+        found.append(critical_of_networks(some, change, options))
+        if not every:
+            return found[0]
+    if not found:
+        raise nothing_in_networks(some)
+    return sorted(found)

@@ -12,9 +12,10 @@ from .branch import Limit
 
 if TYPE_CHECKING:
     from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.path import Path
     from .branch import Branch, Sample
 
-__all__ = ["Passage", "passages"]
+__all__ = ["Passage", "looks", "outward", "passages"]
 
 #: Stretches, even in position, that a range is searched in one after the other, and the number of looks at a costly quantity.
 _STRETCHES, _LOOKS = 8, 33
@@ -61,12 +62,10 @@ def passages(branch: Branch, every: bool) -> list[Passage]:
     branch : Branch
     every : bool
     """
-    costly = branch.measure.entry.costly
-    path = branch.path
-    positions = np.linspace(path.position(path.low), path.position(path.high), _LOOKS if costly else _STRETCHES + 1)
-    ends = [path.value(t) for t in positions]
+    costly, path = branch.measure.entry.costly, branch.path
+    ends = looks(path) if costly else _even(path, _STRETCHES + 1)
     found: list[Passage] = []
-    for a, b, distance in _outward(ends, path.present):
+    for a, b, distance in outward(ends, path.present):
         if not every and found and distance >= _nearest(found, path.present):
             break
         found += _between(branch, *branch.sampled([a, b])) if costly else _in_stretch(branch, a, b)
@@ -77,14 +76,34 @@ def passages(branch: Branch, every: bool) -> list[Passage]:
     return kept
 
 
+def looks(path: Path) -> list[float]:
+    """The values of a path at which a costly quantity is looked at.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    return _even(path, _LOOKS)
+
+
+def _even(path, count):
+    """Values that are even in position."""
+    return [path.value(t) for t in np.linspace(path.position(path.low), path.position(path.high), count)]
+
+
 def _nearest(found, present):
     return min((0.0 if np.isnan(present) else abs(passage.value - present) for passage in found), default=np.inf)
 
 
-def _outward(ends: list[float], present: float) -> Iterator[tuple[float, float, float]]:
+def outward(ends: list[float], present: float) -> Iterator[tuple[float, float, float]]:
     """Stretches between neighbouring ends, the nearest to the present value first, and their distances from it.
 
     From below where there is no present value.
+
+    Parameters
+    ----------
+    ends : list of float, ascending
+    present : float or nan
     """
     stretches = zip(ends[:-1], ends[1:])
     distances = [(0.0 if np.isnan(present) else max(a - present, present - b, 0.0), a, b) for a, b in stretches]
