@@ -12,7 +12,8 @@ from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, integer, real, reals
 from ..support.types import Progress as Wanted
-from .curves import followed
+from .complexity_line import complexity_components
+from .curves import followed, in_plane
 from .line import CriticalLine
 from .line_starts import line_starts, start_near
 from .plane import plane_of
@@ -43,9 +44,9 @@ def critical_line(
 ) -> CriticalLine:
     """Where a quantity has a value in the plane of two paths, as smooth curves [T5].
 
-    The line is followed by its length through a space of both coordinates and the moment of the solution that it belongs to, so that
-    it goes on where it turns back, at cusps, and where the solution itself turns back (then with the solution that merges with it
-    there). Points lie as dense as cubic splines through them need to keep within ``tol`` of it, which is measured between all of them.
+    The line is followed by its length through a space of both coordinates and the moment of the solution that it belongs to, so
+    that it goes on where it turns back, at cusps, and where the solution itself turns back (then with the solution that merges with
+    it there). Points lie as dense as cubic splines through them need to keep within ``tol`` of it, which is measured between all.
 
     Parameters
     ----------
@@ -100,11 +101,13 @@ def critical_line(
     near = None if start is None else reals("start", start, "x", "y")
     check_progress(progress)
     with Progress(progress, search**2 + max_points, "point") as tell:
-        if near is None:
-            starts = line_starts(asked.condition, plane, search, tell)
+        if asked.condition is None:
+            found, failed = complexity_components(plane, near, tol, max_points, tell)
         else:
-            starts = start_near(asked.condition, plane, *near)
-        curves, points, failed = followed(asked.condition, plane, starts, tol, max_points, tell)
+            at = asked.condition, plane
+            starts = line_starts(*at, search, tell) if near is None else start_near(*at, *near)
+            found, failed = followed(*at, starts, tol, max_points, tell)
+    curves, points = in_plane(found, plane)
     if near is not None and not curves:
         raise ConvergenceError(f"critical_line: there is no line {asked.name} next to start = {tuple(near)}", estimate=failed)
     return CriticalLine(

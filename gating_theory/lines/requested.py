@@ -17,13 +17,13 @@ from .measure import Measure
 __all__ = ["Requested", "requested"]
 
 #: Kinds of lines that need no value.
-_KINDS: dict[str, type[Condition]] = {"onset": OnsetCondition, "fold": FoldCondition}
+_KINDS: dict[str, type[Condition] | None] = {"onset": OnsetCondition, "fold": FoldCondition, "complexity_onset": None}
 
 
 class Requested(NamedTuple):
-    """A condition, and what results call it: quantity, its value, the solution it is of ("" where there is none)."""
+    """A condition, None for the onset of complexity, and quantity, value, solution ("" where there is none)."""
 
-    condition: Condition
+    condition: Condition | None
     quantity: str
     value: float
     solution: str
@@ -45,10 +45,12 @@ def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: 
     if isinstance(quantity, str) and quantity in _KINDS:
         if value is not None:
             raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
-        ensemble.require("mean field", f"critical_line of {quantity!r}", "sampled networks: Network.sample")
-        if quantity == "fold":
+        fact = "complexity" if quantity == "complexity_onset" else "mean field"
+        ensemble.require(fact, f"critical_line of {quantity!r}", "sampled networks: Network.sample")
+        if quantity != "onset":
             require_bounded(ensemble.cell)
-        return Requested(_KINDS[quantity](), quantity, 0.0, "zero" if quantity == "onset" else "")
+        kind = _KINDS[quantity]
+        return Requested(kind() if kind else None, quantity, 0.0, "zero" if quantity == "onset" else "")
     measure = Measure(_request(ensemble, quantity, of), options)
     if value is None:
         raise TypeError(f"value must be given for {measure.name!r}")
