@@ -369,7 +369,8 @@ def require_apart(
 ) -> None:
     """ValueError unless two paths can be moved along together, as ``second.at(first.at(ensemble, x), y)``.
 
-    They must set different hyperparameters. The first one may be a function that gives whole ensembles, of which the second then changes something.
+    They must set different hyperparameters; but the first may be a function that gives whole ensembles, of which the second then
+    changes something.
 
     Parameters
     ----------

@@ -170,7 +170,7 @@ def test_a_bug_in_a_critical_value_escapes_from_a_phase_diagram(monkeypatch, nam
 def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
     from gating_theory.counting import onset as counting
 
-    for module, part, calculate in ((critical, "growth", gt.fold), (counting, "onset", gt.complexity_onset)):
+    for module, part, calculate in ((critical, "excess", gt.fold), (counting, "onset", gt.complexity_onset)):
         with monkeypatch.context() as patched:
             patched.setattr(module, part, broken)
             with pytest.raises(ValueError, match="could not be broadcast"):
