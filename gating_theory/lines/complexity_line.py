@@ -127,7 +127,7 @@ def _starts(plane, near):
     for axis, path in ((1, plane.y), (0, plane.x)):
         for base in _points(plane, near, axis):
             try:
-                found = complexity_onset(plane.at(*plane.place(base)), path.name, plane.bounds[axis])
+                found = complexity_onset(plane.at(*plane.place(base)), path, plane.bounds[axis])
             except NoCriticalValue:
                 continue
             except (CapabilityError, ConvergenceError) as error:
