@@ -36,6 +36,8 @@ from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
 from .lines.critical import critical as critical
+from .lines.critical_line import critical_line as critical_line
+from .lines.line import CriticalLine as CriticalLine
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical

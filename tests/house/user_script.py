@@ -56,6 +56,10 @@ except gt.ConvergenceError as failed:
     print(failed.estimate)
 value: float = critical + 1.0
 
+line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
+heights: np.ndarray = line.at(2.0)
+line.to_csv("line.csv")
+
 # --- dynamics
 
 run: gt.Simulation = gt.simulate(ensemble, 1000, 100, rng=np.random.default_rng(0), progress=True)
