@@ -13,6 +13,7 @@ from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import dict_of, require, result
+from ..support.arithmetic import underflow_is_zero
 from ..support.checks import real_array, shown
 from .dyson import Population
 from .outermost import Draws, perturbed
@@ -27,6 +28,8 @@ _AT_ONCE = 200_000
 _AT_THE_LEAKS = 1e-9
 #: Halvings of the range of a quantile.
 _HALVINGS = 60
+#: Beyond so many lengths of a table nothing changes any more.
+_BEYOND = 100.0
 _TINY = 1e-300
 #: Actions outside of this range are certainties.
 _RANGE = (1e-12, 1e4)
@@ -75,7 +78,9 @@ class OutermostLaw:
     def _given(self, x):
         """(D, X) P(none beyond | sites of each draw) at x (X,)."""
         last = self._logs.shape[1] - 1
-        place = (x - self.low[:, None]) / np.maximum(self.high - self.low, _TINY)[:, None] * last
+        with np.errstate(over="ignore"):
+            place = (x - self.low[:, None]) / np.maximum(self.high - self.low, _TINY)[:, None] * last
+        place = np.clip(place, -1.0, _BEYOND * last)
         left = np.clip(place.astype(int), 0, last - 1)
         rows = np.arange(self.low.size)[:, None]
         a, b = self._logs[rows, left], self._logs[rows, left + 1]
@@ -83,12 +88,14 @@ class OutermostLaw:
         inside = np.exp(-np.exp(np.minimum(a + (b - a) * (place - left), 50.0)))
         return np.where(place < 0.0, 0.0, inside)
 
+    @underflow_is_zero
     def cdf(self, x: npt.ArrayLike) -> float | np.ndarray:
         """The probability that a network's value is at most x, a real number or an array of them."""
         at = real_array("x", x)
         value = self._given(at.ravel()).mean(axis=0).reshape(at.shape)
         return value if at.ndim else float(value)
 
+    @underflow_is_zero
     def quantile(self, p: npt.ArrayLike) -> float | np.ndarray:
         """The value that a share ``p`` of the networks is below, a number in (0, 1) or an array of them.
 
@@ -112,6 +119,7 @@ class OutermostLaw:
         return float(self.quantile(0.5))
 
     @cached_property
+    @underflow_is_zero
     def _moments(self):
         """(D,) mean and variance given the sites."""
         last = self._logs.shape[1] - 1

@@ -309,10 +309,8 @@ CALLS = {
         gt.Spectrum(t.point).finite_size,
         {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
     ),
-    "FiniteSize": lambda t: (
-        gt.FiniteSize,
-        {name: getattr(t.finite_size, name) for name in ("spectrum", "n_units", "method", "radius", "abscissa")},
-    ),
+    "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
+    "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
     # dynamics
     "simulate": lambda t: (
