@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.critical_value import continuous, transition
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.critical import checked_bounds, continuous, onset, transition
+from ..mean_field.critical import checked_bounds, onset
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
 from .complexity import complexity
@@ -17,7 +18,7 @@ from .functional import ComplexityFunctional
 from .saddles import follow_saddle
 
 if TYPE_CHECKING:
-    from ..mean_field.critical import Critical
+    from ..ensemble.critical_value import Critical
 
 __all__ = ["complexity_onset"]
 

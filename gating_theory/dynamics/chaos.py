@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import numpy as np
 
+from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST, require_path, signed
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.critical import FIELDS, Critical, onset
-from ..results.encoding import result
+from ..mean_field.critical import onset
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
@@ -22,7 +22,7 @@ from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
 
-__all__ = ["chaos_onset", "ChaosOnset", "largest_exponent", "measured_exponent"]
+__all__ = ["chaos_onset", "largest_exponent", "measured_exponent"]
 
 #: Where an onset is looked for when nobody says: gains and spreads; biases and parameters.
 _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0)
@@ -38,42 +38,6 @@ _SIGNED_SCALE, _SCALE = 1.0, 1e-12
 _JUMP_SIGMAS, _JUMP_WIDTH = 5.0, 0.25
 #: The bracket of another network is so many N^{-1/2} wide at first, relative to the value or to this; it is moved so often at most.
 _REACH, _LEAST_REACH, _MOVES = 2.0, 0.1, 8
-
-
-@result("chaos_onset", fields=(*FIELDS, "rising", "below", "above", "values", "n_units", "n_steps"))
-class ChaosOnset(Critical):
-    """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
-
-    Attributes
-    ----------
-    parameter, kind, ensemble, status
-        As of every :class:`Critical`; the kind is "chaos". ``moments`` is empty: no single state is at the onset.
-    error : float
-        Standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's error over its slope,
-        and half the width of the bracket, in quadrature. Networks of another size are shifted by order N^{-1/2} besides.
-    rising : bool, whether chaos lies above the value; where raising the hyperparameter ends chaos, below it
-    below, above : (exponent, error) at the ends of the first network's bracket
-    discontinuous, jump : bool
-        Whether the exponent is away from zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a
-        transition from a fixed point straight to chaos, as where non-zero states appear at finite amplitude.
-    values : tuple, of each network
-    n_units, n_steps : int
-    """
-
-    rising: bool
-    below: tuple[float, float]
-    above: tuple[float, float]
-    values: tuple[float, ...]
-    n_units: int
-    n_steps: int
-
-    @property
-    def jump(self) -> bool:
-        """The same as ``discontinuous``."""
-        return self.discontinuous
-
-    def __repr__(self) -> str:
-        return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
 
 
 @underflow_is_zero
@@ -152,7 +116,7 @@ def chaos_onset(
     scale: float = 1.0,
     rng: Rng = 0,
     progress: Wanted = None,
-) -> ChaosOnset:
+) -> Critical:
     """The value of a hyperparameter at which random networks become chaotic: a change of sign of their largest exponent [T5].
 
     On one side a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; on the other it does
@@ -182,7 +146,14 @@ def chaos_onset(
 
     Returns
     -------
-    ChaosOnset, a float with its error
+    Critical, of the kind "chaos"
+        Its ``error`` is a standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's
+        error over its slope, and half the width of the bracket, in quadrature. Networks of another size are shifted by order
+        N^{-1/2} besides. ``below`` and ``above`` are (exponent, error) at the ends of the first network's bracket, ``rising``
+        whether chaos lies above the value, ``networks`` the values of each. It is ``discontinuous`` where the exponent is away from
+        zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a transition from a fixed point
+        straight to chaos, as where non-zero states appear at finite amplitude. ``moments`` is empty: no single state is at the
+        onset.
 
     Raises
     ------
@@ -227,7 +198,7 @@ def chaos_onset(
     value = float(np.mean(values))
     runs = f"{n_networks} networks of {n_units} units, {n_steps} steps"
     text = f"chaos {'above' if rising else 'below'}; {runs}"
-    return ChaosOnset(
+    return Critical(
         value,
         parameter,
         kind="chaos",
@@ -239,7 +210,7 @@ def chaos_onset(
         rising=bool(rising),
         below=below,
         above=above,
-        values=tuple(values),
+        networks=tuple(values),
         n_units=n_units,
         n_steps=n_steps,
     )

@@ -1,6 +1,7 @@
 """The hyperparameters of an ensemble: one table of their kinds, with limits, symbols, words and where to search.
 
-A hyperparameter has a *path*, its kind and the name of a field or site parameter: "gain.h", "bias_std.r", "parameter.p_f".
+A hyperparameter has a *path*, its kind and the name of a field or site parameter: "gain.h", "bias_std.r", "parameter.p_f". A kind
+alone, "gain", stands for all fields, and hyperparameters that are tied are joined: "gain.z=2*gain.r" (see ``paths.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,19 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "LARGEST", "Kind", "kind_of", "python_names", "require_path", "search_span", "signed", "symbol", "words"]
+__all__ = [
+    "KINDS",
+    "LARGEST",
+    "Kind",
+    "kind_of",
+    "parts",
+    "python_names",
+    "require_path",
+    "search_span",
+    "signed",
+    "symbol",
+    "words",
+]
 
 #: Moments and quadrature grids overflow far beyond this; networks are in their binary-gate limit long before.
 LARGEST = 1e6
@@ -27,6 +40,8 @@ class Kind:
     signed : bool, whether it may be negative
     symbol : str, TeX with {0} for the field's name, or for the site parameter's symbol
     words : str, with {0} for the name
+    symbol_of_all : str, TeX for the common value of all fields or site parameters
+    words_of_all : str, the same in words
     span : (low, high), where critical values are looked for when nobody says
     instead : str, what to take instead of an infinite value, or empty
     """
@@ -37,6 +52,8 @@ class Kind:
     signed: bool
     symbol: str
     words: str
+    symbol_of_all: str
+    words_of_all: str
     span: tuple[float, float]
     instead: str = ""
 
@@ -48,12 +65,42 @@ _BINARY = "a binary gate is the limit of large gains with corrections of order 1
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", _POSITIVE, _BINARY),
-        Kind("bias", False, 0.0, True, "b_{{{0}}}", "mean bias of field {0}", _EITHER),
-        Kind("bias_std", False, 0.0, False, r"\beta_{{{0}}}", "spread of the bias of field {0}", _POSITIVE),
-        Kind("input_std", False, 0.0, False, r"\sigma^{{in}}_{{{0}}}", "standard deviation of the input to field {0}", _POSITIVE),
-        Kind("parameter", True, 0.0, True, "{0}", "mean of site parameter {0}", _EITHER),
-        Kind("parameter_std", True, 0.0, False, r"\mathrm{{std}}\,{0}", "spread of site parameter {0}", _POSITIVE),
+        Kind("gain", False, 1.0, False, "a_{{{0}}}", "gain of field {0}", "a", "gain of all fields", _POSITIVE, _BINARY),
+        Kind("bias", False, 0.0, True, "b_{{{0}}}", "mean bias of field {0}", "b", "mean bias of all fields", _EITHER),
+        Kind(
+            "bias_std",
+            False,
+            0.0,
+            False,
+            r"\beta_{{{0}}}",
+            "spread of the bias of field {0}",
+            r"\beta",
+            "spread of all biases",
+            _POSITIVE,
+        ),
+        Kind(
+            "input_std",
+            False,
+            0.0,
+            False,
+            r"\sigma^{{in}}_{{{0}}}",
+            "standard deviation of the input to field {0}",
+            r"\sigma^{in}",
+            "standard deviation of all inputs",
+            _POSITIVE,
+        ),
+        Kind("parameter", True, 0.0, True, "{0}", "mean of site parameter {0}", "p", "mean of all site parameters", _EITHER),
+        Kind(
+            "parameter_std",
+            True,
+            0.0,
+            False,
+            r"\mathrm{{std}}\,{0}",
+            "spread of site parameter {0}",
+            r"\mathrm{std}\,p",
+            "spread of all site parameters",
+            _POSITIVE,
+        ),
     )
 }
 
@@ -99,22 +146,58 @@ def search_span(path: str) -> tuple[float, float]:
     return kind_of(path).span
 
 
+def parts(path: str) -> list[tuple[float, str]]:
+    """A path taken apart at its signs of equality: "gain.z=-2*gain.r" is [(1.0, "gain.z"), (-2.0, "gain.r")].
+
+    Parameters
+    ----------
+    path : str; whether there are such hyperparameters is not asked
+
+    Raises
+    ------
+    ValueError : a factor that is no number, or zero
+    """
+    found = []
+    for text in path.split("="):
+        factor, star, name = text.rpartition("*")
+        minus = not star and name.strip().startswith("-")
+        number = float(factor) if star else -1.0 if minus else 1.0
+        if not 0.0 < abs(number) < float("inf"):
+            raise ValueError(f"factors must be finite and not zero, got {factor.strip()}")
+        found.append((number, name.strip().removeprefix("-").strip() if minus else name.strip()))
+    return found
+
+
 def symbol(path: str) -> str:
     """The symbol of a hyperparameter in the theory sheet: ``symbol("gain.h")`` is ``"$a_{h}$"``.
 
     Parameters
     ----------
-    path : str, such as "gain.h", "bias.r", "bias_std.z", "input_std.h", "parameter.p_f"
+    path : str, such as "gain.h", "bias.r", "bias_std.z", "input_std.h", "parameter.p_f", "gain", "gain.z=gain.r"
 
     Returns
     -------
     str, TeX as matplotlib understands it; other texts come back as they are
     """
-    kind, _, name = path.partition(".")
-    if kind not in KINDS:
+    try:
+        found = parts(path)
+    except ValueError:
         return path
-    shown = re.sub(r"_(.+)", r"_{\1}", name) if KINDS[kind].of_sites else name
-    return f"${KINDS[kind].symbol.format(shown)}$"
+    if any(name.partition(".")[0] not in KINDS for _, name in found):
+        return path
+    return f"${' = '.join(_factor(number) + _bare_symbol(name) for number, name in found)}$"
+
+
+def _factor(number):
+    """A factor as it is written before a symbol."""
+    return "" if number == 1.0 else "-" if number == -1.0 else rf"{number:g}\,"
+
+
+def _bare_symbol(path):
+    kind, dot, name = path.partition(".")
+    if not dot:
+        return KINDS[kind].symbol_of_all
+    return KINDS[kind].symbol.format(re.sub(r"_(.+)", r"_{\1}", name) if KINDS[kind].of_sites else name)
 
 
 def python_names(texts: Iterable[str]) -> list[str]:
@@ -129,10 +212,14 @@ def python_names(texts: Iterable[str]) -> list[str]:
 
 
 def words(path: str) -> str:
-    """What the hyperparameter of a path is, such as "gain of field h".
+    """What the hyperparameter of a path is, such as "gain of field h"; of those that are tied, the tie itself.
 
     Parameters
     ----------
-    path : str, such as "gain.h"
+    path : str, such as "gain.h", "gain", "gain.z=gain.r"
     """
-    return kind_of(path).words.format(path.partition(".")[2])
+    if "=" in path or path.startswith("-") or "*" in path:
+        return path.replace("=", " = ")
+    kind = kind_of(path)
+    _, dot, name = path.partition(".")
+    return kind.words.format(name) if dot else kind.words_of_all

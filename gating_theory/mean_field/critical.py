@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..ensemble.critical_value import Critical, continuous, transition
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import require_path, search_span
 from ..errors import CapabilityError, NoCriticalValue
-from ..results.encoding import dict_of, require, result
-from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, interval
-from .expansion import NoZeroState, growth, require_expansion, small_moments
+from .expansion import NoZeroState, excess, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
 from .path import Path
 from .scan import scan_decades
 
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
+__all__ = ["checked_bounds", "default_bounds", "fold", "onset", "tricritical"]
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
@@ -36,105 +30,6 @@ _LOOKS, _ROUNDING = 25, 1e-13
 _HIGHER, _HIGH = 1e-13, 1e-2
 #: Other solutions are looked for beyond this distance, in log x, of the two that are born.
 _APART = 0.3
-
-
-#: What makes a Critical again.
-FIELDS = ("value", "parameter", "kind", "error", "discontinuous", "moments", "ensemble", "status")
-
-
-@result("critical", fields=FIELDS)
-class Critical(float):
-    """A critical value of a hyperparameter: a float that also carries how it was found.
-
-    Parameters
-    ----------
-    value : float
-    parameter, kind, error, discontinuous, moments, ensemble, status
-        See below.
-
-    Attributes
-    ----------
-    parameter : str, the path of the hyperparameter
-    kind : str, what happens there: "onset", "fold", "tricritical", "chaos" or "complexity_onset"
-    error : float
-        A standard error where networks were simulated ("chaos"); elsewhere the accuracy that the calculation aims at.
-    discontinuous : bool, whether the solutions that appear there have finite amplitude
-    moments : dict, moments of the messages at the transition (zeros at an onset; none where there is no single state)
-    ensemble : Ensemble at the critical value
-    status : Status, its code is "continuous" or "discontinuous"
-    """
-
-    parameter: str
-    kind: str
-    error: float
-    discontinuous: bool
-    moments: dict[str, float]
-    ensemble: Ensemble
-    status: Status
-
-    as_dict = dict_of
-
-    def __new__(
-        cls,
-        value: float,
-        parameter: str,
-        *,
-        kind: str,
-        error: float,
-        discontinuous: bool,
-        moments: dict[str, float],
-        ensemble: Ensemble,
-        status: Status,
-        **more: Any,
-    ) -> Critical:
-        self = super().__new__(cls, value)
-        vars(self).update(parameter=parameter, kind=kind, error=error, discontinuous=discontinuous)
-        vars(self).update(moments=moments, ensemble=ensemble, status=status, **more)
-        return self
-
-    def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
-        return (float(self),), vars(self)
-
-    @property
-    def value(self) -> float:
-        """The critical value as a plain float."""
-        return float(self)
-
-    def check(self) -> None:
-        """ValueError where the ensemble is not that at the critical value."""
-        found = self.ensemble.value(self.parameter)
-        require(found == self.value, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
-
-    def __repr__(self) -> str:
-        return f"{self.parameter} = {float(self)!r} ({self.status})"
-
-
-def transition(value: float, parameter: str, *, error: float, discontinuous: bool, text: str, **rest: Any) -> Critical:
-    """A Critical whose error is given relative to the larger of 1 and the value, and whose status has these words.
-
-    Parameters
-    ----------
-    value, parameter, error, discontinuous
-        As of :class:`Critical`, but for the error.
-    text : str
-    rest : its kind, moments and ensemble
-    """
-    code = "discontinuous" if discontinuous else "continuous"
-    error = error * max(1.0, abs(value))
-    return Critical(value, parameter, error=error, discontinuous=bool(discontinuous), status=Status(code, text), **rest)
-
-
-def continuous(start: Critical, kind: str, text: str) -> Critical:
-    """The onset of the zero state's instability as a continuous transition of another kind.
-
-    Parameters
-    ----------
-    start : Critical, from :func:`onset`
-    kind : str, as of :class:`Critical`
-    text : str, words of the status
-    """
-    more = vars(start) | {"kind": kind, "discontinuous": False, "status": Status("continuous", text)}
-    return Critical(float(start), **more)
 
 
 # --- along one hyperparameter
@@ -225,7 +120,7 @@ def _onset_at(path, value):
 
 def _onsets(path):
     """All values along a path at which alpha = 1, at least one."""
-    values = path.zeros(_excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
+    values = path.zeros(excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
     between = f"between {path.low} and {path.high} for {path.ensemble!r}"
     if values is None:
         raise NoCriticalValue(f"onset: {_why_constant(path)} {between}")
@@ -242,12 +137,6 @@ def _why_constant(path):
         f"nothing changes with {path.parameter!r}: alpha = 0 whatever it is, the zero state is always stable (no message is "
         "proportional to a small field that is fed back: a gain is 0, or messages begin with a higher power)"
     )
-
-
-def _excess(ensemble):
-    """(alpha - 1)/(alpha + 1), half of log alpha where that is small; smooth where a gain goes to zero."""
-    alpha = growth(ensemble)
-    return 1.0 if np.isinf(alpha) else (alpha - 1.0) / (alpha + 1.0)
 
 
 def _no_moments(ensemble):
@@ -311,7 +200,7 @@ def _next_to_onset(path, value, peaks):
     """Folds so close to an onset that the surface may not show them: where the small maxima of G at the onset pass zero."""
     step = 1e-4 * max(1.0, abs(value))
     before, after = max(value - step, path.low), min(value + step, path.high)
-    slope = (_excess(path.at(after)) - _excess(path.at(before))) / (after - before)
+    slope = (excess(path.at(after)) - excess(path.at(before))) / (after - before)
     close = [fold_near(path, u, value, value - G / slope) for u, G in peaks if slope and G < _HIGH]
     return [f for f in close if f is not None]
 

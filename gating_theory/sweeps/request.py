@@ -104,7 +104,7 @@ def _request(name, ensemble, allowed):
         return Request(name, entry)
     texts = tuple(rest.split(","))
     try:
-        return Request(name, entry, texts, entry.parse(texts))
+        return Request(name, entry, texts, entry.parse(texts, ensemble.cell))
     except ValueError:
         raise ValueError(f"quantities: {kind} takes {entry.takes}, got {shown(name)}; allowed are {allowed}") from None
 

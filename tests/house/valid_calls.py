@@ -272,6 +272,8 @@ CALLS = {
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
     "MatrixLaw.matrices": lambda t: (gt.IID().matrices, {"n": 3, "rng": np.random.default_rng(0), "count": 2}),
+    "Direction": lambda t: (gt.Direction, {"start": t.ens, "end": gt.Ensemble(gt.GRU), "name": "way"}),
+    "Direction.at": lambda t: (gt.Direction(t.ens, {"gain.h": 1.0}).at, {"ensemble": t.ens, "value": 0.5}),
     "Sites": lambda t: (
         gt.Sites,
         {"cell": gt.Vanilla, "weights": [0.5, 0.5], "state": [[0.1, 0.2]], "fields": [[0.1, 0.2]], "parameters": np.zeros((0, 2))}
@@ -741,7 +743,6 @@ LEFT_OUT = {
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
-    "ChaosOnset": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",
@@ -763,7 +764,7 @@ def public():
             if not inspect.isclass(thing):
                 found[label] = thing
                 continue
-            if not hasattr(thing, "__dataclass_fields__") or thing is gt.Sites:  # results are made by calculators
+            if not hasattr(thing, "__dataclass_fields__") or thing in (gt.Sites, gt.Direction):  # results are made by calculators
                 found[label] = thing
             if thing.__module__.startswith("gating_theory") and not issubclass(thing, sp.Basic):
                 found |= {f"{label}.{n}": m for n, m in _methods(thing)}
