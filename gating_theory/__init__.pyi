@@ -52,6 +52,8 @@ from .networks.network import Network as Network
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save
+from .spectrum.finite_size import FiniteSize as FiniteSize
+from .spectrum.finite_size import OutermostLaw as OutermostLaw
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
