@@ -111,7 +111,7 @@ def phase_diagram(
         ``data.sel(gain_h=2.0)`` work; its attribute "path" is "gain.h". An axis that is a direction or a function has the values of
         the hyperparameters that it leads through as further coordinates. Quantities of solutions have a last dimension "solution",
         in ascending order (0: the zero state where there is one), padded with NaN; "count" says how many are real. "status" is 0
-        where everything converged; where it did not the values are NaN (a complexity that is zero within its error, or less
+        where everything converged; where it did not the values are NaN (a complexity that is zero within a large error, or less
         accurate than asked for, keeps its value), a warning says how often and the attribute "failures" how often of how many.
         Critical values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why
         there is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.

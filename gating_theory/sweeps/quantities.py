@@ -84,7 +84,8 @@ def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
     found = complexity(ensemble)
     code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
-    if found.ok:
+    # next to an onset the rate is smaller than its error, and that may be as small as anybody asked for
+    if found.ok or (code == "undecided" and found.error <= _rate_accuracy(ensemble, values)):
         return values
     return Flawed(values, "complexity_not_defined" if code == "unbounded" else "complexity_not_converged", str(found.status))
 
