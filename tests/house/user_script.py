@@ -44,6 +44,8 @@ given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
+small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
+unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")
@@ -55,6 +57,10 @@ except gt.CapabilityError as missing:
 except gt.ConvergenceError as failed:
     print(failed.estimate)
 value: float = critical + 1.0
+
+line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
+heights: np.ndarray = line.at(2.0)
+line.to_csv("line.csv")
 
 # --- dynamics
 
