@@ -35,6 +35,7 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
+from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
 from .lines.line import CriticalLine as CriticalLine
 from .mean_field.critical import fold as fold
@@ -51,6 +52,8 @@ from .networks.network import Network as Network
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save
+from .spectrum.finite_size import FiniteSize as FiniteSize
+from .spectrum.finite_size import OutermostLaw as OutermostLaw
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity

@@ -19,6 +19,7 @@ from ..support.arithmetic import underflow_is_zero
 from ..support.checks import generator, instance, integer, real
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
+from .sign_changes import sign_change
 from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
@@ -34,11 +35,6 @@ _ABOUT, _BESIDE = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0), (-8.0, -4.0, -2.0, 2.0, 4.0
 _FINEST = 1e-9
 #: Smallest value to which widths of brackets are relative: of biases, and of gains and spreads.
 _SIGNED_SCALE, _SCALE = 1.0, 1e-12
-#: Exponents that differ from zero by so many of their errors at both ends of a bracket jump, if the bracket is narrower than this
-#: share of N^{-1/2}, relative to the value.
-_JUMP_SIGMAS, _JUMP_WIDTH = 5.0, 0.25
-#: The bracket of another network is so many N^{-1/2} wide at first, relative to the value or to this; it is moved so often at most.
-_REACH, _LEAST_REACH, _MOVES = 2.0, 0.1, 8
 
 
 @underflow_is_zero
@@ -183,35 +179,22 @@ def chaos_onset(
         else:
             first = networks[0]
             low, high = _inside(first, low, high)
-        rising = first(low)[0] < 0.0
-        found = [_bisect(first, low, high, tol, n_units, finest)]
-        tell(1)
-        for exponent in (network for network in networks if network is not first):
-            around = _around(exponent, found[0], rising, n_units, outer)
-            found.append(_bisect(exponent, around[0], around[1], tol, n_units, finest))
-            tell(1)
-    values = [0.5 * (low + high) for low, high, *_ in found]
-    low, high, below, above, jump = found[0]
-    statistical = [] if jump else [_error_over_slope(*bracket[:4]) for bracket in found]
-    scatter = np.std(values, ddof=1) / np.sqrt(n_networks) if n_networks > 1 else 0.0
-    own = np.mean(statistical) / np.sqrt(n_networks) if statistical else 0.0
-    error = float(np.sqrt(scatter**2 + own**2 + (0.5 * (high - low)) ** 2))
-    value = float(np.mean(values))
+        found = sign_change(networks, first, (low, high), outer, tol, n_units, finest, tell)
     runs = f"{n_networks} networks of {n_units} units, {n_steps} steps"
-    text = f"chaos {'above' if rising else 'below'}; {runs}"
+    text = f"chaos {'above' if found.rising else 'below'}; {runs}"
     return Critical(
-        value,
+        found.value,
         path.name,
         kind="chaos",
-        error=error,
-        discontinuous=bool(jump),
+        error=found.error,
+        discontinuous=found.jumps,
         moments={},
-        ensemble=path.at(ensemble, value),
-        status=Status("discontinuous" if jump else "continuous", text),
-        rising=bool(rising),
-        below=below,
-        above=above,
-        networks=tuple(values),
+        ensemble=path.at(ensemble, found.value),
+        status=Status("discontinuous" if found.jumps else "continuous", text),
+        rising=found.rising,
+        below=found.below,
+        above=found.above,
+        networks=found.values,
         n_units=n_units,
         n_steps=n_steps,
     )
@@ -326,47 +309,3 @@ def _decided_ends(exponent, ladder, i):
     if low is None or high is None or exponent.side(low) == exponent.side(high):
         return None
     return low, high
-
-
-def _around(exponent, found, rising, n_units, outer):
-    """A bracket for another network: about the first one's value, widened until the sign changes."""
-    value = 0.5 * (found[0] + found[1])
-    reach = max(abs(value), _LEAST_REACH) * _REACH / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
-    low, high = value - reach, value + reach
-    for _ in range(_MOVES):
-        low, high = max(low, outer[0]), min(high, outer[1])
-        if (exponent(low)[0] < 0.0) != rising:
-            low, high = low - 2.0 * (high - low), low
-        elif (exponent(high)[0] < 0.0) == rising:
-            low, high = high, high + 2.0 * (high - low)
-        else:
-            return low, high
-        if high <= outer[0] or low >= outer[1]:
-            break
-    raise ConvergenceError(
-        f"one of the networks changes its exponent's sign near {value:.4g}, another one does not within {outer}", value
-    )
-
-
-def _bisect(exponent, low, high, tol, n_units, finest):
-    """(low, high, exponents there, whether it jumps) of a bracket narrower than tol."""
-    below, above = exponent(low), exponent(high)
-    while True:
-        size = max(abs(low), abs(high), finest)
-        apart = min(abs(x) - _JUMP_SIGMAS * (e if np.isfinite(e) else 0.0) for x, e in (below, above)) > 0.0
-        # whether exponents stay apart on both sides shows in narrow brackets only
-        if high - low <= tol * size and not (apart and high - low > _JUMP_WIDTH * size / np.sqrt(n_units)):
-            return low, high, below, above, apart
-        middle = 0.5 * (low + high)
-        found = exponent(middle)
-        if (found[0] < 0.0) == (below[0] < 0.0):
-            low, below = middle, found
-        else:
-            high, above = middle, found
-
-
-def _error_over_slope(low, high, below, above):
-    """What the exponents' errors at the ends of a bracket mean for the place where the exponent vanishes."""
-    if not (np.isfinite(below).all() and np.isfinite(above).all()) or above[0] == below[0]:
-        return 0.0
-    return 0.5 * np.hypot(below[1], above[1]) * (high - low) / abs(above[0] - below[0])

@@ -16,7 +16,7 @@ from .moments import MomentMap, require_bounded
 from .path import Path
 from .scan import scan_decades
 
-__all__ = ["fold", "onset", "tricritical"]
+__all__ = ["every_fold", "every_onset", "fold", "onset", "tricritical"]
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
@@ -64,13 +64,34 @@ def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | 
     NoCriticalValue : no crossing within the bounds
     TypeError, ValueError : no such path, bounds that are none
     """
+    path = _path("onset", ensemble, parameter, bounds)
+    return _of_zero_state("onset", path, lambda: _onset_at(path, path.nearest(_onsets(path))))
+
+
+@underflow_is_zero
+def every_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> list[Critical]:
+    """All values along a path at which the zero state loses or gains stability, ascending: each as by :func:`onset`.
+
+    Parameters
+    ----------
+    ensemble, parameter, bounds : as for :func:`onset`
+    """
+    path = _path("onset", ensemble, parameter, bounds)
+    return _of_zero_state("onset", path, lambda: [_onset_at(path, value) for value in _onsets(path)])
+
+
+def _path(who, ensemble, parameter, bounds):
     instance("ensemble", ensemble, Ensemble)
-    ensemble.require("mean field", "onset", "sampled networks: Network.sample")
-    path = Path(ensemble, parameter, bounds)
+    ensemble.require("mean field", who, "sampled networks: Network.sample")
+    return Path(ensemble, parameter, bounds)
+
+
+def _of_zero_state(who, path, calculate):
+    """What a calculation gives, with an error that speaks of the ensemble that was given where it has no zero state."""
     try:
-        return _onset_at(path, path.nearest(_onsets(path)))
+        return calculate()
     except NoZeroState as error:
-        raise _without_zero_state("onset", path, error) from None
+        raise _without_zero_state(who, path, error) from None
 
 
 def _without_zero_state(what, path, error):
@@ -147,10 +168,30 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
     Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
     G along the hyperparameter where that is more (``error`` says so)
     """
-    instance("ensemble", ensemble, Ensemble)
-    ensemble.require("mean field", "fold", "sampled networks: Network.sample")
-    path = Path(ensemble, parameter, bounds)
-    require_bounded(ensemble.cell)
+    path = _path("fold", ensemble, parameter, bounds)
+    onsets, born, merging = _births(path)
+    value = path.nearest(onsets + [f.value for f in born] or [f.value for f in merging])
+    return _birth_at(path, value, onsets, born, merging)
+
+
+@underflow_is_zero
+def every_fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> list[Critical]:
+    """All values along a path at which solutions are born or merge, ascending: each as by :func:`fold`.
+
+    Continuous onsets are among them, and folds at which further solutions are born to others.
+
+    Parameters
+    ----------
+    ensemble, parameter, bounds : as for :func:`fold`
+    """
+    path = _path("fold", ensemble, parameter, bounds)
+    onsets, born, merging = _births(path)
+    return [_birth_at(path, value, onsets, born, merging) for value in sorted([*onsets, *(f.value for f in born + merging)])]
+
+
+def _births(path):
+    """Continuous onsets along a path (values), folds at which the only solutions that are not zero are born, and other folds."""
+    require_bounded(path.ensemble.cell)
     found = folds(path)
     try:
         onsets = _onsets(path)
@@ -161,16 +202,20 @@ def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | N
         if peaks:
             onsets.remove(value)
             found = distinct([*found, *_next_to_onset(path, value, peaks)])
-    born = [f.value for f in found if f.top and _alone(path, f)]
-    values = onsets + born or [f.value for f in found]
-    if not values:
+    born = [f for f in found if f.top and _alone(path, f)]
+    if not (onsets or found):
         raise NoCriticalValue(
-            f"fold: no solutions are born or merge as {path.parameter!r} varies between {path.low} and {path.high} for {ensemble!r}"
+            f"fold: no solutions are born or merge as {path.parameter!r} varies between {path.low} and {path.high} for "
+            f"{path.ensemble!r}"
         )
-    value = path.nearest(values)
+    return onsets, born, [f for f in found if f not in born]
+
+
+def _birth_at(path, value, onsets, born, merging):
     if value in onsets:
         return continuous(_onset_at(path, value), "fold", "continuous transition: non-zero solutions appear at the onset")
-    return _fold_at(path, next(f for f in found if f.value == value), value in born)
+    fold = next(f for f in born + merging if f.value == value)
+    return _fold_at(path, fold, fold in born)
 
 
 def _next_to_onset(path, value, peaks):

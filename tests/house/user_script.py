@@ -44,6 +44,8 @@ given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
+small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
+unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")

@@ -46,6 +46,10 @@ class Things:
         return gt.Spectrum(self.net.sites(self.state))
 
     @cached_property
+    def finite_size(self):
+        return self.spectrum.finite_size()
+
+    @cached_property
     def typical(self):
         return gt.complexity(gt.Ensemble(gt.Vanilla, gain=2.0))
 
@@ -307,6 +311,13 @@ CALLS = {
     "Spectrum.density_map": lambda t: (t.spectrum.density_map, {"n": 4, "box": (-1, 1, -1, 1), "tol": 1e-3}),
     "Spectrum.mass": lambda t: (t.spectrum.mass, {"center": 0.0, "radius": 0.5, "tol": 1e-3}),
     "Spectrum.slow_fraction": lambda t: (t.spectrum.slow_fraction, {"tau": 10.0, "tol": 1e-3}),
+    "Spectrum.edge_density": lambda t: (t.spectrum.edge_density, {"lam": t.spectrum.boundary(16)[0][0]}),
+    "Spectrum.finite_size": lambda t: (
+        gt.Spectrum(t.point).finite_size,
+        {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
+    ),
+    "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
+    "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
     # dynamics
     "simulate": lambda t: (
