@@ -24,7 +24,7 @@ from ..support.types import Rng
 from .abscissas import Abscissas
 from .boundary import Boundary
 from .determinant import spectral_radius
-from .disc_mass import Rims, pixel_row
+from .disc_mass import Nodes, Rims, pixel_row
 from .dyson import Population, Solution
 from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
@@ -399,17 +399,47 @@ class Spectrum:
             self._populations[key] = self._made(tol, room, leak_nodes, refine=refine)
         return self._populations[key]
 
-    def _made(self, tol, room, leak_nodes, leaks=(), refine=()):
+    def _made(self, tol, room, leak_nodes, leaks=(), refine=(), fold=True):
         """A population of the law of sites; signs that do not matter are folded where the law is symmetric."""
-        folded = {"fold": True} if self.fixed_point is not None else {}
+        folded = {"fold": True} if fold and self.fixed_point is not None else {}
         made = cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, refine=refine, **folded)
         return Population(made)
 
-    def _clustered(self, leaks, tol, room=ROOM, refine=()):
+    def _clustered(self, leaks, tol, room=ROOM, refine=(), fold=True):
         """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
         if self._law is None:
             return self._given
-        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine)
+        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine, fold)
+
+    def sites_near(self, lam: complex, tol: float, fold: bool = True) -> Population:
+        """For calculators: the given sites, or some made for a tolerance that resolve what happens at one lambda.
+
+        Parameters
+        ----------
+        lam : complex
+        tol : float
+        fold : bool, whether one sign stands for both where spectra do not depend on it
+        """
+        lam = complex(lam)
+        near = any(low < lam.real < high and abs(lam.imag) < _NEAR * (high - low) for low, high in self._edge.continua)
+        return self._clustered((lam.real,) if near and self._leak_of_one_field else (), tol, fold=fold)
+
+    def rim(self, center: complex, radius: float, tol: float, fold: bool = True) -> tuple[Population, Nodes]:
+        """For calculators: the given sites, or some made for a tolerance, and nodes along the rim of a disc with what solves them.
+
+        Parameters
+        ----------
+        center, radius : complex, float
+        tol : float
+        fold : bool, whether one sign stands for both where spectra do not depend on it
+        """
+        self._require("resolvent", "Spectrum.rim")
+        one = np.array([complex(center)]), np.array([float(radius)])
+        rims = Rims(*one, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
+        places = rims.cuts[0] if self._leak_of_one_field else ()
+        population = self._clustered(places, tol, fold=fold)
+        on_contour = partial(_on_contour, _CONTOUR * tol, population)
+        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, population.atoms)[1]
 
     @property
     def _leak_of_one_field(self):
@@ -743,16 +773,29 @@ class Spectrum:
         CapabilityError : the spectrum is not that of a mean-field or typical fixed point
         """
         self._require("outliers", "Spectrum.outliers")
-        if self.fixed_point is None:
-            if self._given.sites.recurrent is None:
-                raise CapabilityError(
-                    "outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))"
-                )
-            return isolated_zeros(SitesOutliers(self._given.sites), self._boundary)
-        if self.fixed_point.is_zero:
+        if self.fixed_point is None and self._given.sites.recurrent is None:
+            raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))")
+        if self._conditioned is None:
             return np.zeros(0, dtype=complex)
-        edge = cast(FixedPointEdge, self._edge)
-        return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
+        return isolated_zeros(self._conditioned, self._boundary)
+
+    @cached_property
+    def _conditioned(self):
+        """The determinant that isolated eigenvalues are zeros of; None where the matrices are not conditioned."""
+        if self.fixed_point is None:
+            return None if self._given.sites.recurrent is None else SitesOutliers(self._given.sites)
+        return None if self.fixed_point.is_zero else FixedPointOutliers(self.fixed_point, cast(FixedPointEdge, self._edge))
+
+    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4]: 1 where the matrices are not conditioned on a fixed point.
+
+        Outside the support, and off the leaks.
+        """
+        lam = complex_array("lam", lam)
+        flat = lam.ravel()
+        value = np.ones(flat.size, dtype=complex) if self._conditioned is None else self._conditioned(flat)
+        value = value.reshape(lam.shape)
+        return value if lam.ndim else complex(value)
 
 
 def _as_given(value, lam):
