@@ -73,6 +73,7 @@ def phase_diagram(
         - "stable": 1 where bulk and outliers of the spectrum lie within the unit circle, else 0
         - "outlier": largest modulus of the isolated eigenvalues, NaN where there is none
         - "mass:1,0.1": fraction of eigenvalues in the disc of this center (real or like 0.5+0.2j) and radius
+        - "moment:h": the second moment of one message
         - "potential:1": the mean of log|lambda - eigenvalue| at this lambda
         - "onset:gain.h", "fold:gain.h": critical value of a hyperparameter (any path). If the path is itself an axis the value
           lives on the remaining axes: the line to draw into the diagram

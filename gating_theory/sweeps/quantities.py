@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
+    from ..ensemble.critical_value import Critical
     from ..ensemble.ensemble import Ensemble
-    from ..mean_field.critical import Critical
     from ..mean_field.fixed_points import FixedPoint
     from ..spectrum.spectrum import Spectrum
 
@@ -58,6 +58,10 @@ def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
 
 def _potential(spectrum: Spectrum, lam: complex) -> float:
     return float(spectrum.potential(lam))
+
+
+def _moment(point: FixedPoint, message: str) -> float:
+    return point.moments[message]
 
 
 def _moments(point: FixedPoint) -> tuple[float, ...]:
@@ -119,7 +123,39 @@ def _second_value(value: Critical, path: str, along: str) -> float:
     return value.ensemble.value(along)
 
 
-def _disc(texts):
+#: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in
+#: one average, and with more.
+_EDGE, _MASS, _POTENTIAL = 1e-10, 1e-4, 1e-4
+_RATE, _LOOSE_RATE = 1e-10, 1e-7
+
+
+def _edge_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _EDGE * max(1.0, abs(value))
+
+
+def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _MASS
+
+
+def _potential_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _POTENTIAL if spectrum.tol is None else spectrum.tol
+
+
+def _rate_accuracy(ensemble: Ensemble, values: tuple[float, ...]) -> float:
+    from ..counting.functional import ComplexityFunctional
+
+    return _RATE if ComplexityFunctional(ensemble).dimension <= 2 else _LOOSE_RATE
+
+
+def _second(source: Any, values: tuple[float, ...]) -> float:
+    return values[1]
+
+
+def _exact(source: Any, value: Any) -> float:
+    return 0.0
+
+
+def _disc(texts, cell):
     """The arguments of "mass:<center>,<radius>"."""
     center, radius = map(_finite, texts)
     if radius.imag != 0 or not radius.real > 0:
@@ -127,10 +163,18 @@ def _disc(texts):
     return center, radius.real
 
 
-def _point(texts):
+def _point(texts, cell):
     """The argument of "potential:<lambda>"."""
     (lam,) = map(_finite, texts)
     return (lam,)
+
+
+def _message(texts, cell):
+    """The argument of "moment:<message>"."""
+    (name,) = (text.strip() for text in texts)
+    if name not in cell.message_names:
+        raise ValueError("no message of this name")
+    return (name,)
 
 
 def _finite(text):
@@ -181,8 +225,10 @@ QUANTITIES["count"] = Quantity(
         ),
     ),
     of="fixed_points",
+    accuracy=_exact,
+    discrete=True,
 )
-QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point")
+QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point", accuracy=_exact)
 QUANTITIES["residual"] = Quantity(
     attrgetter("residual"),
     (Variable("residual of the moments", description="largest relative residual of the moments"),),
@@ -202,6 +248,7 @@ QUANTITIES["abscissa"] = Quantity(
             short_name=r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$",
         ),
     ),
+    accuracy=_edge_accuracy,
 )
 QUANTITIES["radius"] = Quantity(
     methodcaller("radius"),
@@ -212,6 +259,7 @@ QUANTITIES["radius"] = Quantity(
             short_name=r"spectral radius $\max\,|\lambda|$",
         ),
     ),
+    accuracy=_edge_accuracy,
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,
@@ -223,6 +271,8 @@ QUANTITIES["slow_fraction"] = Quantity(
         ),
     ),
     options=("tau",),
+    accuracy=_mass_accuracy,
+    costly=True,
 )
 QUANTITIES["stable"] = Quantity(
     _stable,
@@ -232,6 +282,8 @@ QUANTITIES["stable"] = Quantity(
             description="whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle",
         ),
     ),
+    accuracy=_exact,
+    discrete=True,
 )
 QUANTITIES["outlier"] = Quantity(
     _outlier,
@@ -251,6 +303,8 @@ QUANTITIES["lyapunov"] = Quantity(
     of="ensemble",
     options=("n_units", "n_steps", "rng"),
     fails="simulation_diverged",
+    accuracy=_second,
+    costly=True,
 )
 QUANTITIES["complexity"] = Quantity(
     _complexity_of,
@@ -276,6 +330,8 @@ QUANTITIES["complexity"] = Quantity(
     ),
     of="ensemble",
     fails="complexity_not_converged",
+    accuracy=_rate_accuracy,
+    costly=True,
 )
 QUANTITIES["mass"] = Quantity(
     _mass,
@@ -283,6 +339,8 @@ QUANTITIES["mass"] = Quantity(
     form=":<center>,<radius>",
     parse=_disc,
     takes="a finite center and a positive radius",
+    accuracy=_mass_accuracy,
+    costly=True,
 )
 QUANTITIES["potential"] = Quantity(
     _potential,
@@ -290,6 +348,17 @@ QUANTITIES["potential"] = Quantity(
     form=":<lambda>",
     parse=_point,
     takes="one finite number",
+    accuracy=_potential_accuracy,
+    costly=True,
+)
+QUANTITIES["moment"] = Quantity(
+    _moment,
+    (Variable("second moment of {0}", description="second moment of the message {0}"),),
+    of="fixed_point",
+    form=":<message>",
+    parse=_message,
+    takes="the name of a message",
+    accuracy=_exact,
 )
 
 CRITICAL["onset"] = CriticalQuantity(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
-    from ..mean_field.critical import Critical
+    from ..ensemble.critical_value import Critical
 
 __all__ = ["CRITICAL_STATUS", "STATUS", "CriticalQuantity", "Flawed", "Quantity", "Third", "Variable"]
 
@@ -96,9 +96,13 @@ class Quantity:
     options : tuple of str, which of tau, n_units, n_steps, rng the function takes by keyword
     form : str, what follows the name, such as ":<center>,<radius>"
     parse : callable, optional
-        Makes the arguments of what follows the colon, a tuple of str split at commas; ValueError for what it does not take.
+        ``parse(texts, cell)`` makes the arguments of what follows the colon, split at commas; ValueError for what it does not take.
     takes : str, what it takes, in words
     fails : str, the status of a grid point where the function did not converge
+    accuracy : callable, optional
+        ``accuracy(source, value)``: the absolute error of what the function gave, at exact moments. None where it is not known.
+    discrete : bool, whether it has whole numbers only, which change where solutions are born or lose their stability
+    costly : bool, whether it takes so long, or is so noisy, that few values of it have to do
     """
 
     function: Callable[..., Any]
@@ -106,9 +110,12 @@ class Quantity:
     of: str = "spectrum"
     options: tuple[str, ...] = ()
     form: str = ""
-    parse: Callable[[tuple[str, ...]], tuple] | None = None
+    parse: Callable[[tuple[str, ...], Cell], tuple] | None = None
     takes: str = ""
     fails: str = "spectrum_not_converged"
+    accuracy: Callable[[Any, Any], float] | None = None
+    discrete: bool = False
+    costly: bool = False
 
     @property
     def per_solution(self) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..ensemble.ensemble import Ensemble
     from .quantity import CriticalQuantity, Quantity
 
-__all__ = ["Request", "requests"]
+__all__ = ["Request", "quantity_request", "requests"]
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,36 @@ def _request(name, ensemble, allowed):
     kind, colon, rest = name.partition(":")
     if colon and kind in CRITICAL:
         return _critical_request(name, kind, tuple(path.strip() for path in rest.split(",")), ensemble, allowed)
+    return quantity_request("quantities", name, ensemble, allowed)
+
+
+def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list[str] | None = None) -> Request:
+    """One quantity that is no critical value.
+
+    Parameters
+    ----------
+    argument : str, what messages call it
+    name : str
+    ensemble : Ensemble
+    allowed : list of str, optional, what messages list; default those that are no critical values
+
+    Raises
+    ------
+    ValueError : an unknown one, or not what it takes
+    """
+    kind, colon, rest = name.partition(":")
     entry = QUANTITIES.get(kind)
+    if allowed is None:
+        allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
     if entry is None or bool(entry.form) != bool(colon):
-        raise ValueError(f"quantities has the unknown entry {shown(name)}; allowed are {allowed}")
-    if not entry.form:
+        raise ValueError(f"{argument} has the unknown entry {shown(name)}; allowed are {allowed}")
+    if not entry.form or entry.parse is None:
         return Request(name, entry)
     texts = tuple(rest.split(","))
     try:
-        return Request(name, entry, texts, entry.parse(texts))
+        return Request(name, entry, texts, entry.parse(texts, ensemble.cell))
     except ValueError:
-        raise ValueError(f"quantities: {kind} takes {entry.takes}, got {shown(name)}; allowed are {allowed}") from None
+        raise ValueError(f"{argument}: {kind} takes {entry.takes}, got {shown(name)}; allowed are {allowed}") from None
 
 
 def _critical_request(name, kind, paths, ensemble, allowed):

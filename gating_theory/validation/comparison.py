@@ -27,7 +27,8 @@ from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import KINDS
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint, fixed_points
+from ..mean_field.fixed_points import fixed_points
+from ..mean_field.samples import sampled_sites
 from ..networks.network import Network
 from ..results.encoding import result
 from ..results.provenance import provenance
@@ -37,14 +38,13 @@ from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
 from ..spectrum.spectrum import Spectrum
 from ..support.available_memory import require_memory
-from ..support.checks import choice, generator, instance, integer, several, shown
+from ..support.checks import choice, instance, integer, several, shown
 from ..support.types import Progress as Wanted
-from ..support.types import Rng
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["validate", "Validation", "Row", "Case", "CASES", "cases_of", "sampled_sites", "verdict_of"]
+__all__ = ["validate", "Validation", "Row", "Case", "CASES", "cases_of", "verdict_of"]
 
 #: Standard deviations a difference may have. With about a hundred comparisons of a run a Gaussian exceeds four once in 150 runs.
 _SIGMAS = 4.0
@@ -284,29 +284,6 @@ class Validation:
             str(self.status),
         ]
         return "\n".join(lines[1:]) + "\n"
-
-
-def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> Sites:
-    """A random sample of N sites of a mean-field fixed point: what one network of N units has.
-
-    Parameters
-    ----------
-    fixed_point : FixedPoint
-    n_units : int >= 1
-    rng : numpy Generator, int or None
-
-    Returns
-    -------
-    Sites with equal weights
-    """
-    n, rng = integer("n_units", n_units, low=1), generator(rng)
-    law, ensemble = fixed_point.law, fixed_point.ensemble
-    values = law.means[:, None] + law.stds[0][:, None] * rng.standard_normal((law.means.size, n))
-    K = ensemble.cell.n_fields
-    fields, parameters = values[:K], values[K:]
-    state = np.array([np.broadcast_to(s, n) for s in ensemble.cell.compiled.fixed_state(fields, parameters)])
-    weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
-    return Sites(ensemble.cell, weights, state, fields, parameters, gain, "sampled mean field", matrices=ensemble.matrices)
 
 
 def validate(

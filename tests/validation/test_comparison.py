@@ -11,7 +11,8 @@ import pytest
 from strategies import leaky
 
 import gating_theory as gt
-from gating_theory.validation.comparison import CASES, Case, sampled_sites, validate
+from gating_theory.mean_field.samples import sampled_sites
+from gating_theory.validation.comparison import CASES, Case, validate
 
 BY_NAME = {case.name: case for case in CASES}
 SMALL = [BY_NAME["GRU zero state"], BY_NAME["GRU upper branch"]]

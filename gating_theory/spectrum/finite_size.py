@@ -1,0 +1,276 @@
+"""What the limit says about a network of N units: laws of its radius and abscissa [T12]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import CapabilityError
+from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.samples import sampled_sites
+from ..results.encoding import dict_of, require, result
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import real_array, shown
+from .dyson import Population
+from .outermost import Draws, perturbed
+
+__all__ = ["FiniteSize", "OutermostLaw", "given_laws", "perturbed_laws", "resampled_laws", "share_unstable"]
+
+#: Values of a table between two of its positions, by cubics.
+_BETWEEN = 8
+#: Sites of draws that are held at once.
+_AT_ONCE = 200_000
+#: Relative distance from the outermost leak below which an edge is the leaks'.
+_AT_THE_LEAKS = 1e-9
+#: Halvings of the range of a quantile.
+_HALVINGS = 60
+#: Beyond so many lengths of a table nothing changes any more.
+_BEYOND = 100.0
+_TINY = 1e-300
+#: Actions outside of this range are certainties.
+_RANGE = (1e-12, 1e4)
+
+
+@result("outermost_law")
+@dataclass(frozen=True)
+class OutermostLaw:
+    """The law of the radius or of the abscissa of networks of N units [T12]: an average over draws of their sites.
+
+    Attributes
+    ----------
+    kind : str, "radius" or "abscissa"
+    limit : float, what it is for N -> infinity (for the given sites, where these are given)
+    low, high : (D,) arrays
+        Of each draw where the table begins and ends. No network is below its outermost leak, which belongs to the spectrum.
+    actions : (D, P) array
+        -log P(no eigenvalue beyond | sites), at even positions from ``low`` to ``high``.
+    """
+
+    kind: str
+    limit: float
+    low: np.ndarray = field(repr=False)
+    high: np.ndarray = field(repr=False)
+    actions: np.ndarray = field(repr=False)
+
+    as_dict = dict_of
+
+    def check(self) -> None:
+        """ValueError where the table is none."""
+        require(
+            self.low.ndim == 1 and self.low.shape == self.high.shape == self.actions.shape[:1], "a table has one row a draw"
+        )
+        require(np.all(self.low <= self.high), "a table's low must not be above its high")
+        require(self.actions.shape[1] > 1 and np.all(self.actions >= 0.0), "actions must be two or more, and not negative")
+
+    @cached_property
+    def _logs(self):
+        """(D, m) logarithms of the actions, between the positions by cubics that fall where they do."""
+        from scipy.interpolate import PchipInterpolator
+
+        places = np.arange(self.actions.shape[1])
+        between = np.linspace(0.0, places[-1], _BETWEEN * places[-1] + 1)
+        return PchipInterpolator(places, np.log(np.clip(self.actions, *_RANGE)), axis=1)(between)
+
+    def _given(self, x):
+        """(D, X) P(none beyond | sites of each draw) at x (X,)."""
+        last = self._logs.shape[1] - 1
+        with np.errstate(over="ignore"):
+            place = (x - self.low[:, None]) / np.maximum(self.high - self.low, _TINY)[:, None] * last
+        place = np.clip(place, -1.0, _BEYOND * last)
+        left = np.clip(place.astype(int), 0, last - 1)
+        rows = np.arange(self.low.size)[:, None]
+        a, b = self._logs[rows, left], self._logs[rows, left + 1]
+        # actions fall on beyond the table; below it there is no network to speak of
+        inside = np.exp(-np.exp(np.minimum(a + (b - a) * (place - left), 50.0)))
+        return np.where(place < 0.0, 0.0, inside)
+
+    @underflow_is_zero
+    def cdf(self, x: npt.ArrayLike) -> float | np.ndarray:
+        """The probability that a network's value is at most x, a real number or an array of them."""
+        at = real_array("x", x)
+        value = self._given(at.ravel()).mean(axis=0).reshape(at.shape)
+        return value if at.ndim else float(value)
+
+    @underflow_is_zero
+    def quantile(self, p: npt.ArrayLike) -> float | np.ndarray:
+        """The value that a share ``p`` of the networks is below, a number in (0, 1) or an array of them.
+
+        Raises
+        ------
+        ValueError : p out of range
+        """
+        share = real_array("p", p)
+        if not ((share > 0.0) & (share < 1.0)).all():
+            raise ValueError(f"p must lie in (0, 1), got {shown(p)}")
+        low, high = np.full(share.size, self.low.min()), np.full(share.size, self.high.max())
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            below = self._given(middle).mean(axis=0) < share.ravel()
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return high.reshape(share.shape) if share.ndim else float(high[0])
+
+    @property
+    def median(self) -> float:
+        """The value that half of the networks exceed."""
+        return float(self.quantile(0.5))
+
+    @cached_property
+    @underflow_is_zero
+    def _moments(self):
+        """(D,) mean and variance given the sites."""
+        last = self._logs.shape[1] - 1
+        exceeds = 1.0 - np.exp(-np.exp(np.minimum(self._logs, 50.0)))
+        weights = np.full(last + 1, 1.0)
+        weights[[0, -1]] = 0.5
+        step = (self.high - self.low) / last
+        first = step * (exceeds @ weights)
+        second = 2.0 * step**2 * (exceeds @ (weights * np.arange(last + 1)))
+        return self.low + first, np.maximum(second - first**2, 0.0)
+
+    @property
+    def mean(self) -> float:
+        """Mean over networks."""
+        return float(self._moments[0].mean())
+
+    @property
+    def sd_sites(self) -> float:
+        """Standard deviation over networks of the mean given their sites."""
+        return float(self._moments[0].std())
+
+    @property
+    def sd_matrices(self) -> float:
+        """Standard deviation given the sites, the root of its mean square: what the matrices alone do."""
+        return float(np.sqrt(self._moments[1].mean()))
+
+    def __str__(self) -> str:
+        low, middle, high = (self.quantile(p) for p in (0.1, 0.5, 0.9))
+        spread = f"sd {self.sd_sites:.2g} by sites, {self.sd_matrices:.2g} by matrices"
+        return f"{self.kind} {middle:.4f} (10 % to 90 %: {low:.4f} to {high:.4f}; {spread}; limit {self.limit:.4f})"
+
+
+@result("finite_size")
+@dataclass(frozen=True)
+class FiniteSize:
+    """What theory says about networks of N units [T12]: see ``Spectrum.finite_size``.
+
+    Attributes
+    ----------
+    spectrum : Spectrum, that of the limit, or of the given sites
+    n_units : int, N
+    method : str, "resample", "delta", or "given": of the law for one network's own sites
+    radius, abscissa : OutermostLaw, of largest modulus and largest real part; isolated eigenvalues do not count
+    """
+
+    spectrum: Any = field(repr=False)
+    n_units: int
+    method: str
+    radius: OutermostLaw
+    abscissa: OutermostLaw
+
+    as_dict = dict_of
+
+    @property
+    def n_draws(self) -> int:
+        """Draws of sites that the laws are averages over."""
+        return self.radius.low.size
+
+    @property
+    def probability_unstable(self) -> float:
+        """The share of the networks with an eigenvalue beyond the unit circle."""
+        return 1.0 - float(self.radius.cdf(1.0))
+
+    def __str__(self) -> str:
+        lines = [f"{self.spectrum.cell.name}, {self.n_units} units: unstable with probability {self.probability_unstable:.3g}"]
+        return "\n".join([*lines, f"  {self.radius}", f"  {self.abscissa}"])
+
+
+def resampled_laws(
+    fixed_point: FixedPoint, limits: dict[str, float], n_units: int, n_draws: int, rng: np.random.Generator
+) -> dict[str, OutermostLaw]:
+    """{"radius": law, "abscissa": law} of networks at a fixed point, by drawing their sites.
+
+    Parameters
+    ----------
+    fixed_point : FixedPoint
+    limits : {"radius": float, "abscissa": float}
+    n_units, n_draws : int
+    rng : Generator
+    """
+    tables: dict[str, list] = {kind: [] for kind in limits}
+    for some in _drawn(fixed_point, n_units, n_draws, rng):
+        for kind in limits:
+            tables[kind].append(some.table(kind))
+    return {kind: OutermostLaw(kind, limits[kind], *(np.concatenate(parts) for parts in zip(*tables[kind]))) for kind in limits}
+
+
+def _drawn(fixed_point, n_units, n_draws, rng):
+    """Draws, some at once."""
+    most = max(1, _AT_ONCE // n_units)
+    for first in range(0, n_draws, most):
+        count = min(most, n_draws - first)
+        yield Draws(Population(sampled_sites(fixed_point, n_units, rng, count)), n_units)
+
+
+def given_laws(population: Population, limits: dict[str, float]) -> dict[str, OutermostLaw]:
+    """{"radius": law, "abscissa": law} of networks that have these very sites, each of which is a unit.
+
+    Parameters
+    ----------
+    population : Population
+    limits : {"radius": float, "abscissa": float}
+    """
+    one = Draws(population, population.weights.size)
+    return {kind: OutermostLaw(kind, limit, *one.table(kind)) for kind, limit in limits.items()}
+
+
+def share_unstable(fixed_point: FixedPoint, n_units: int, n_draws: int, rng: np.random.Generator, radius: float = 1.0) -> float:
+    """The share of networks of N units at a fixed point with an eigenvalue beyond a circle, by drawing their sites.
+
+    With a ``rng`` of the same state this is a smooth function of the hyperparameters.
+
+    Parameters
+    ----------
+    fixed_point : FixedPoint
+    n_units, n_draws : int
+    rng : Generator
+    radius : float
+    """
+    draws = _drawn(fixed_point, n_units, n_draws, rng)
+    each = [np.exp(-some.actions("radius", np.full((some.count, 1), radius))) for some in draws]
+    return 1.0 - float(np.concatenate(each).mean())
+
+
+def perturbed_laws(
+    population: Population,
+    limits: dict[str, float],
+    floors: dict[str, float],
+    n_units: int,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> dict[str, OutermostLaw]:
+    """{"radius": law, "abscissa": law} of networks by the delta method: as if tau were Gaussian.
+
+    Parameters
+    ----------
+    population : Population, of the law of sites
+    limits, floors : {"radius": float, "abscissa": float}, the limit, and where the sites' leaks end
+    n_units, n_draws : int
+    rng : Generator
+
+    Raises
+    ------
+    CapabilityError : the edge is that of the leaks
+    """
+    out = {}
+    for kind, limit in limits.items():
+        if limit <= floors[kind] * (1.0 + _AT_THE_LEAKS):
+            raise CapabilityError(
+                f'the {kind} is that of the leaks, an extreme value of N sites: use finite_size(.., method="resample")'
+            )
+        low, high, actions = perturbed(population, kind, limit, floors[kind], n_units, n_draws, rng)
+        out[kind] = OutermostLaw(kind, limit, np.full(n_draws, low), np.full(n_draws, high), actions)
+    return out
