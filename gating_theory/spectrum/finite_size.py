@@ -60,9 +60,7 @@ class OutermostLaw:
 
     def check(self) -> None:
         """ValueError where the table is none."""
-        require(
-            self.low.ndim == 1 and self.low.shape == self.high.shape == self.actions.shape[:1], "a table has one row a draw"
-        )
+        require(self.low.ndim == 1 and self.low.shape == self.high.shape == self.actions.shape[:1], "a table has one row a draw")
         require(np.all(self.low <= self.high), "a table's low must not be above its high")
         require(self.actions.shape[1] > 1 and np.all(self.actions >= 0.0), "actions must be two or more, and not negative")
 

@@ -209,4 +209,6 @@ def _gram(data, t):
         value.append((up * down).real * (1.0 if i == j else 2.0))
         slope.append((i * t ** max(i - 1, 0)) * down + (0.0 if i == j else j * t ** max(j - 1, 0) * np.conj(t) ** i))
     chosen = np.arange(count)[:, None] == data["gram_monomial"]
-    return (chosen * np.array(value)[data["gram_basis"]]) @ data["gram"], (chosen * np.array(slope)[data["gram_basis"]]) @ data["gram"]
+    return (chosen * np.array(value)[data["gram_basis"]]) @ data["gram"], (chosen * np.array(slope)[data["gram_basis"]]) @ data[
+        "gram"
+    ]
