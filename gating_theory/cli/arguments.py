@@ -93,13 +93,19 @@ def _phase_diagram(p):
     from ..sweeps.quantities import forms, names
 
     _ensemble_arguments(p)
-    p.add_argument("--axis", action="append", required=True, metavar="PATH=LOW:HIGH:N", help="or PATH=V1,V2,...; one or more times")
+    p.add_argument(
+        "--axis",
+        action="append",
+        required=True,
+        metavar="PATH=LOW:HIGH:N",
+        help="or PATH=V1,V2,...; one or more times. A path: gain.h, or gain for all fields, or gain.z=gain.r for a common value",
+    )
     p.add_argument(
         "--quantity",
         nargs="+",
         default=["count", "moments", "abscissa"],
         metavar="NAME",
-        help=f"any of {', '.join(names())}, and {', '.join(forms())} with paths such as gain.h (default count moments abscissa)",
+        help=f"any of {', '.join(names())}, and {', '.join(forms())} with paths as of --axis (default count moments abscissa)",
     )
     p.add_argument("--tau", type=positive, default=100.0, help="timescale of slow_fraction (default 100)")
     p.add_argument("--n-units", type=whole(10), default=1000, metavar="N", help="units of simulated networks (default 1000)")
@@ -361,10 +367,10 @@ def ensemble_of(options: argparse.Namespace) -> Ensemble:
 
 
 def axis_of(text: str) -> tuple[str, np.ndarray]:
-    """``"gain.h=1:3:50"`` or ``"gain.h=1,2,3"`` as (path, values)."""
+    """``"gain.h=1:3:50"`` or ``"gain.z=gain.r=1,2,3"`` as (path, values): the last "=" stands before the values."""
     import numpy as np
 
-    path, equals, rest = text.partition("=")
+    path, equals, rest = text.rpartition("=")
     where = f"--axis {path}"
     if not equals or not path or not rest:
         raise ValueError(f"--axis takes PATH=LOW:HIGH:N or PATH=V1,V2,..., got {text!r}")

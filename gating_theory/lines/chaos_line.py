@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["chaos_curves"]
 
-#: A point is first sought within this distance of where the last ones point, in units of the box, and in so many of its errors; then
-#: so many times as far.
+#: A point is first sought within this distance of where the last ones point, in units of the box, and in so many of its errors;
+#: then so many times as far.
 _REACH, _ERRORS, _WIDENINGS = 0.03, 4.0, (1.0, 3.0, 9.0)
 #: Steps are halved so often before the line is given up.
 _HALVINGS = 3
@@ -41,7 +41,7 @@ class _Chaos:
         self.plane, self.options, self.tell = plane, dict(options), tell
 
     def between(self, u: np.ndarray, axis: int, low: float, high: float) -> _Point:
-        """The onset along an axis through a point, between two places on it, all in units of the box; NoCriticalValue where none."""
+        """The onset along an axis through a point, between two places on it, in units of the box; NoCriticalValue where none."""
         plane, path = self.plane, (self.plane.x, self.plane.y)[axis]
         bounds = tuple(plane.low[axis] + plane.widths[axis] * np.clip([low, high], 0.0, 1.0))
         found = chaos_onset(plane.at(*plane.place(u)), path, bounds, **self.options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from ..results.encoding import dict_of, require, result
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import real_array, shown
 from .dyson import Population
-from .outermost import Draws, perturbed
+from .outermost import Draws, layer_at, perturbed
 
-__all__ = ["FiniteSize", "OutermostLaw", "given_laws", "perturbed_laws", "resampled_laws", "share_unstable"]
+__all__ = ["Edge", "FiniteSize", "OutermostLaw", "edges_of", "given_laws", "perturbed_laws", "resampled_laws", "share_unstable"]
 
 #: Values of a table between two of its positions, by cubics.
 _BETWEEN = 8
@@ -44,6 +44,8 @@ class OutermostLaw:
     ----------
     kind : str, "radius" or "abscissa"
     limit : float, what it is for N -> infinity (for the given sites, where these are given)
+    layer : float
+        sqrt(kappa / N) / |grad tau|, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
     low, high : (D,) arrays
         Of each draw where the table begins and ends. No network is below its outermost leak, which belongs to the spectrum.
     actions : (D, P) array
@@ -52,6 +54,7 @@ class OutermostLaw:
 
     kind: str
     limit: float
+    layer: float
     low: np.ndarray = field(repr=False)
     high: np.ndarray = field(repr=False)
     actions: np.ndarray = field(repr=False)
@@ -130,6 +133,11 @@ class OutermostLaw:
         return self.low + first, np.maximum(second - first**2, 0.0)
 
     @property
+    def pinched(self) -> bool:
+        """Whether the layer is as wide as the spectrum: tau is flat at its edge, as at a cusp, and then this law cannot hold."""
+        return self.layer > abs(self.limit)
+
+    @property
     def mean(self) -> float:
         """Mean over networks."""
         return float(self._moments[0].mean())
@@ -147,7 +155,27 @@ class OutermostLaw:
     def __str__(self) -> str:
         low, middle, high = (self.quantile(p) for p in (0.1, 0.5, 0.9))
         spread = f"sd {self.sd_sites:.2g} by sites, {self.sd_matrices:.2g} by matrices"
-        return f"{self.kind} {middle:.4f} (10 % to 90 %: {low:.4f} to {high:.4f}; {spread}; limit {self.limit:.4f})"
+        doubt = ", an edge too flat for this law" if self.pinched else ""
+        return f"{self.kind} {middle:.4f} (10 % to 90 %: {low:.4f} to {high:.4f}; {spread}; limit {self.limit:.4f}{doubt})"
+
+
+class Edge(NamedTuple):
+    """The radius or the abscissa of the limit, and the layer that matrices smear its edge over."""
+
+    limit: float
+    layer: float
+
+
+def edges_of(population: Population, limits: dict[str, float], n_units: int) -> dict[str, Edge]:
+    """The Edge of each kind, "radius" and "abscissa".
+
+    Parameters
+    ----------
+    population : Population, of the limit or of given sites
+    limits : {kind: float}
+    n_units : int
+    """
+    return {kind: Edge(limit, layer_at(population, kind, limit, n_units)) for kind, limit in limits.items()}
 
 
 @result("finite_size")
@@ -187,22 +215,22 @@ class FiniteSize:
 
 
 def resampled_laws(
-    fixed_point: FixedPoint, limits: dict[str, float], n_units: int, n_draws: int, rng: np.random.Generator
+    fixed_point: FixedPoint, edges: dict[str, Edge], n_units: int, n_draws: int, rng: np.random.Generator
 ) -> dict[str, OutermostLaw]:
     """{"radius": law, "abscissa": law} of networks at a fixed point, by drawing their sites.
 
     Parameters
     ----------
     fixed_point : FixedPoint
-    limits : {"radius": float, "abscissa": float}
+    edges : {"radius": Edge, "abscissa": Edge}
     n_units, n_draws : int
     rng : Generator
     """
-    tables: dict[str, list] = {kind: [] for kind in limits}
+    tables: dict[str, list] = {kind: [] for kind in edges}
     for some in _drawn(fixed_point, n_units, n_draws, rng):
-        for kind in limits:
+        for kind in edges:
             tables[kind].append(some.table(kind))
-    return {kind: OutermostLaw(kind, limits[kind], *(np.concatenate(parts) for parts in zip(*tables[kind]))) for kind in limits}
+    return {kind: OutermostLaw(kind, *edges[kind], *(np.concatenate(parts) for parts in zip(*tables[kind]))) for kind in edges}
 
 
 def _drawn(fixed_point, n_units, n_draws, rng):
@@ -213,16 +241,16 @@ def _drawn(fixed_point, n_units, n_draws, rng):
         yield Draws(Population(sampled_sites(fixed_point, n_units, rng, count)), n_units)
 
 
-def given_laws(population: Population, limits: dict[str, float]) -> dict[str, OutermostLaw]:
+def given_laws(population: Population, edges: dict[str, Edge]) -> dict[str, OutermostLaw]:
     """{"radius": law, "abscissa": law} of networks that have these very sites, each of which is a unit.
 
     Parameters
     ----------
     population : Population
-    limits : {"radius": float, "abscissa": float}
+    edges : {"radius": Edge, "abscissa": Edge}
     """
     one = Draws(population, population.weights.size)
-    return {kind: OutermostLaw(kind, limit, *one.table(kind)) for kind, limit in limits.items()}
+    return {kind: OutermostLaw(kind, *edge, *one.table(kind)) for kind, edge in edges.items()}
 
 
 def share_unstable(fixed_point: FixedPoint, n_units: int, n_draws: int, rng: np.random.Generator, radius: float = 1.0) -> float:
@@ -244,7 +272,7 @@ def share_unstable(fixed_point: FixedPoint, n_units: int, n_draws: int, rng: np.
 
 def perturbed_laws(
     population: Population,
-    limits: dict[str, float],
+    edges: dict[str, Edge],
     floors: dict[str, float],
     n_units: int,
     n_draws: int,
@@ -255,7 +283,8 @@ def perturbed_laws(
     Parameters
     ----------
     population : Population, of the law of sites
-    limits, floors : {"radius": float, "abscissa": float}, the limit, and where the sites' leaks end
+    edges : {"radius": Edge, "abscissa": Edge}
+    floors : {"radius": float, "abscissa": float}, where the sites' leaks end
     n_units, n_draws : int
     rng : Generator
 
@@ -264,11 +293,11 @@ def perturbed_laws(
     CapabilityError : the edge is that of the leaks
     """
     out = {}
-    for kind, limit in limits.items():
-        if limit <= floors[kind] * (1.0 + _AT_THE_LEAKS):
+    for kind, edge in edges.items():
+        if edge.limit <= floors[kind] * (1.0 + _AT_THE_LEAKS):
             raise CapabilityError(
                 f'the {kind} is that of the leaks, an extreme value of N sites: use finite_size(.., method="resample")'
             )
-        low, high, actions = perturbed(population, kind, limit, floors[kind], n_units, n_draws, rng)
-        out[kind] = OutermostLaw(kind, limit, np.full(n_draws, low), np.full(n_draws, high), actions)
+        low, high, actions = perturbed(population, kind, edge.limit, floors[kind], n_units, n_draws, rng)
+        out[kind] = OutermostLaw(kind, *edge, np.full(n_draws, low), np.full(n_draws, high), actions)
     return out

@@ -19,9 +19,9 @@ import numpy as np
 from .dyson import Population
 from .edge import SitesEdge
 from .edge_laws import axis_factor, complex_action, real_action
-from .edge_numbers import EdgeNumbers, edge_numbers, shares
+from .edge_numbers import EdgeNumbers, edge_numbers, outermost_numbers, shares
 
-__all__ = ["TABLE", "Curve", "Draws", "action", "curves_at", "falling", "perturbed"]
+__all__ = ["TABLE", "Curve", "Draws", "action", "curves_at", "falling", "layer_at", "perturbed"]
 
 #: Nodes along a curve: for tables, and for searches of where these have to be.
 _FINE, _COARSE = 64, 24
@@ -37,6 +37,8 @@ TABLE = 25
 _TINY = 1e-300
 #: Positions of a table by the delta method, and in multiples of the layer that is smeared, how far it reaches to both sides.
 _POSITIONS, _BELOW, _ABOVE = 49, 7.0, 9.0
+#: tau above which a point of the edge is a leak.
+_POLE = 1e6
 #: A curve goes so far from the real axis that z is this at its end; doublings of its height until then, at most.
 _OUT, _DOUBLINGS = 6.0, 40
 
@@ -191,6 +193,26 @@ def _bracket(places, actions):
     low = np.clip((actions > _MOST).sum(axis=1) - 1, 0, last - 1)
     high = np.clip((actions > _LEAST).sum(axis=1), low + 1, last)
     return places[rows, low], places[rows, high]
+
+
+# --- the limit's edge
+
+
+def layer_at(population: Population, kind: str, limit: float, n_units: int) -> float:
+    """sqrt(kappa / N) / |grad tau|, the distance over which matrices smear the outermost point of an edge; 0 at a leak.
+
+    Parameters
+    ----------
+    population : Population, of the limit or of given sites
+    kind : "radius" or "abscissa"
+    limit : float, what that is
+    n_units : int
+    """
+    there = curves_at(kind, np.array(limit), _FINE, 2.0 * abs(limit) + 1.0)
+    numbers = outermost_numbers(population, there.lam)
+    i = int(np.argmax(numbers.tau))
+    layer = float(np.sqrt(numbers.kappa[i] / n_units) / max(float(np.abs(numbers.gradient[i])), _TINY))
+    return layer if numbers.tau[i] < _POLE else 0.0
 
 
 # --- without drawing sites

@@ -15,7 +15,7 @@ from ..dynamics.chaos import largest_exponent
 from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import is_of_hyperparameters, tied
-from ..ensemble.paths import AnyPath, Direction, EnsemblePath, path_of, require_apart
+from ..ensemble.paths import AnyPath, Direction, EnsemblePath, moved, path_of, require_apart
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
@@ -112,7 +112,7 @@ def design(
     given: Mapping[str, float] | None = None,
     *,
     free: Sequence[AnyPath] | None = None,
-    bounds: Mapping[AnyPath, tuple[float, float]] | None = None,
+    bounds: Mapping[Any, tuple[float, float]] | None = None,
     state: str = "zero",
     tol: float = 1e-4,
     n_units: int = 2000,
@@ -287,13 +287,6 @@ def _default_span(path):
     return max(low, -_LARGEST), min(high, _LARGEST)
 
 
-def _moved(ensemble, values):
-    """The ensemble at values of several paths, the outermost first."""
-    for path, value in values.items():
-        ensemble = path.at(ensemble, value)
-    return ensemble
-
-
 def _status(reached, text):
     return Status("reached") if reached else Status("not_reached", text, ok=False)
 
@@ -314,7 +307,7 @@ class _Search:
         values = self._solve(top, {})
         if values is None:
             values = self._closest()
-        ensemble = _moved(self.base, values)
+        ensemble = moved(self.base, values)
         at = _State(ensemble, self.state, self.size)
         achieved = {label: at.quantity(name, tau) for label, name, tau, _ in self.targets}
         target = {label: value for label, _, _, value in self.targets}
@@ -409,7 +402,7 @@ class _Search:
     def _deviation(self, values, level):
         _, name, tau, wanted = self.targets[level]
         try:
-            return _State(_moved(self.base, values), self.state, self.size).quantity(name, tau) - wanted
+            return _State(moved(self.base, values), self.state, self.size).quantity(name, tau) - wanted
         except ConvergenceError:
             self.failures += 1
             return np.nan

@@ -157,6 +157,7 @@ def test_paths_are_values():
         again = pickle.loads(pickle.dumps(path))
         assert (again, hash(again), again.name, again.symbol) == (path, hash(path), path.name, path.symbol)
         assert path_of("another", path, GRU) is path and isinstance(path, EnsemblePath)
+    assert path_of("path", "gain.z=gain.r", GRU) == path_of("path", "gain.r=gain.z", GRU) != path_of("path", "gain.z", GRU)
     vanilla = gt.Ensemble(gt.Vanilla)
     assert path_of("path", "gain", vanilla) == path_of("path", "gain.h", vanilla)  # two names of one thing
 

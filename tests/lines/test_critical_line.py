@@ -120,7 +120,7 @@ class TestGRU:
         assert len(line.curves) == 2
 
     def test_it_goes_on_where_its_solution_turns_back(self, gru, fold_line):
-        """Where the moment is 0.04 on the upper of two solutions it becomes that of the lower one at the fold."""
+        """A moment of 0.022: first of the only solution, beyond the fold, which the line touches, of the lower one of two."""
         line = gt.critical_line(gru, AXES, "moment:r*h", 0.022, bounds=BOX, tol=1e-5)
         folds = [point for point in line.points if point.kind == "fold"]
         assert folds
