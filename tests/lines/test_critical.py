@@ -319,3 +319,17 @@ def test_bad_arguments(arguments, kind, message):
     with pytest.raises(kind) as caught:
         gt.critical(gt.Ensemble(gt.GRU), *arguments)
     assert message in str(caught.value)
+
+
+def fails_above_two(point):
+    if point.ensemble.value("gain.h") > 2.0:
+        raise gt.ConvergenceError("not here")
+    return point.moments["h"]
+
+
+def test_what_did_not_converge_is_said():
+    ensemble = gt.Ensemble(gt.Vanilla)
+    found = gt.critical(ensemble, "gain.h", fails_above_two, 0.3, bounds=(0.5, 3.0), of="fixed_point", all=True)
+    assert len(found) == 1 and "places did not converge" in str(found[0].status)
+    with pytest.raises(gt.NoCriticalValue, match=r"it is 0 to 0\.5.* not defined at .* places did not converge"):
+        gt.critical(ensemble, "gain.h", fails_above_two, 0.6, bounds=(0.5, 3.0), of="fixed_point")
