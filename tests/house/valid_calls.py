@@ -432,8 +432,15 @@ CALLS = {
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (
         gt.validate,
-        {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
-        | {"progress": None},
+        {
+            "sources": gt.Ensemble(gt.Vanilla, gain=0.5),
+            "n_units": 50,
+            "n_networks": 1,
+            "rng": 0,
+            "discs": [(0.0, 0.3)],
+            "taus": [1.0],
+        }
+        | {"lambdas": [1.0], "level": 0.01, "executor": None, "progress": None},
     ),
     # training
     "design": lambda t: (

@@ -14,7 +14,7 @@ from gating_theory.mean_field.samples import sampled_sites
 from gating_theory.spectrum.dyson import Population
 from gating_theory.spectrum.edge_laws import complex_action, real_action
 from gating_theory.spectrum.edge_numbers import outermost_numbers, shares
-from gating_theory.spectrum.finite_size import share_unstable
+from gating_theory.spectrum.finite_size import share_beyond
 
 VANILLA = gt.Ensemble(gt.Vanilla, gain=2, bias_std=0.5)
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4})
@@ -261,7 +261,7 @@ def test_networks_stay_stable_far_beyond_the_limit(n_units):
     n_networks, counted = COUNTED[n_units]
     assert gt.Spectrum(spread_lstm(1.5)).abscissa() > 1.0
     for gain, measured in counted.items():
-        share = share_unstable(spread_lstm(gain), n_units, 100, np.random.default_rng(0))
+        share = share_beyond(spread_lstm(gain), "radius", 1.0, n_units, 100, np.random.default_rng(0)).mean()
         # about ten sites make the edge: then probabilities are good to .1; and three standard errors of the count
         assert abs(share - measured) < 0.1 + 3.0 * np.sqrt(measured * (1.0 - measured) / n_networks)
 
@@ -274,5 +274,5 @@ def test_half_of_the_networks_are_unstable_where_the_law_says():
     for _ in range(100):
         net, state = gt.Network.planted(point, 300, rng)
         unstable.append(np.abs(net.eigenvalues(state)).max() > 1.0)
-    share = share_unstable(point, 300, 400, np.random.default_rng(9))
+    share = share_beyond(point, "radius", 1.0, 300, 400, np.random.default_rng(9)).mean()
     assert abs(np.mean(unstable) - share) < 0.1 + 3.0 * 0.05
