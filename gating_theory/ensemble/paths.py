@@ -17,7 +17,7 @@ from ..support.checks import instance, interval, real, shown, text
 from .ensemble import Ensemble
 from .hyperparameters import KINDS, LARGEST, kind_of, parts, symbol, tied, words
 
-__all__ = ["AnyPath", "Direction", "EnsemblePath", "path_of", "require_apart"]
+__all__ = ["AnyPath", "Direction", "EnsemblePath", "moved", "path_of", "require_apart"]
 
 #: An ensemble lies on a path if it is this near to it, relative to the larger of 1 and the hyperparameter.
 _OFF = 1e-9
@@ -144,11 +144,16 @@ class _Straight(EnsemblePath):
 
     def value(self, ensemble: Ensemble) -> float:
         here = {path: ensemble.value(path) for path, _, _ in self.ends}
-        # the value is read off where rounding blurs it least
-        path, zero, one = max(self.ends, key=lambda end: abs(end[2] - end[1]) / (abs(end[1]) + abs(end[2])))
+        path, zero, one = max(self.ends, key=_clarity)
         value = (here[path] - zero) / (one - zero) + 0.0
         on = all(abs(x - _between(value, *end[1:])) <= _OFF * max(1.0, abs(x)) for x, end in zip(here.values(), self.ends))
         return value if on else math.nan
+
+
+def _clarity(end):
+    """How little rounding blurs the value where it is read off one hyperparameter: not at all where that is the value itself."""
+    _, zero, one = end
+    return abs(one - zero) / (abs(zero) + abs(one)), abs(one - zero) == 1.0
 
 
 def _between(value, zero, one):
@@ -184,7 +189,7 @@ def _range(ends):
 
 def _named(argument, given, ensemble):
     """A path that is given by a text: one hyperparameter, all of a kind, or several that are tied."""
-    ends = tuple((path, 0.0, rate) for path, rate in tied(argument, given, ensemble.paths).items())
+    ends = tuple((path, 0.0, rate) for path, rate in sorted(tied(argument, given, ensemble.paths).items()))
     span, allowed = _common_part(ends, [kind_of(path).span for path, _, _ in ends]), _range(ends)
     if not allowed[0] < allowed[1]:
         raise ValueError(f"{argument}: {shown(given)} leaves no value but {allowed[0]:g}: gains and spreads are not negative")
@@ -237,10 +242,11 @@ class Direction(_Straight):
             raise ValueError(f"name must be of letters, digits, spaces, - and _, and no kind of hyperparameter, got {shown(name)}")
         if isinstance(end, Mapping):
             other = start.replace({})
-            ends = tuple((path, start.value(path), start.value(path) + rate) for path, rate in _rates(end, start).items() if rate)
+            rates = sorted(_rates(end, start).items())
+            ends = tuple((path, start.value(path), start.value(path) + rate) for path, rate in rates if rate)
         elif isinstance(end, Ensemble):
             other = end
-            ends = tuple((path, start.value(path), end.value(path)) for path in start.paths if path in end.paths)
+            ends = tuple((path, start.value(path), end.value(path)) for path in sorted(start.paths) if path in end.paths)
             ends = tuple(found for found in ends if found[1] != found[2])
         else:
             raise TypeError(f"end must be an Ensemble or a mapping from paths to rates, got {shown(end)}")
@@ -251,7 +257,7 @@ class Direction(_Straight):
         allowed = _range(ends)
         low, high = max(0.0, allowed[0]), min(1.0, allowed[1])
         span = (low, high) if low < high else None
-        vars(self).update(name=name, symbol=name, words=f"way from start (0) to end (1): {name}", range=allowed, span=span)
+        vars(self).update(name=name, symbol=name, words=name, range=allowed, span=span)
         vars(self).update(ends=ends, start=start)
 
     def at(self, ensemble: Ensemble, value: float) -> Ensemble:
@@ -297,8 +303,11 @@ class _Function(EnsemblePath):
     function: Callable[[float], Mapping[str, float] | Ensemble]
 
     def settings(self, ensemble, value):
-        found: Any = self.function(value)
         where = f"{self.argument}: {self.name}({value:.6g})"
+        try:
+            found: Any = self.function(value)
+        except Exception as error:  # of somebody else's function, or of an object that can be called and is none
+            raise ValueError(f"{where} ends in {type(error).__name__}: {str(error)[:200]}") from error
         if isinstance(found, Mapping):
             return found
         if not isinstance(found, Ensemble):
@@ -312,7 +321,7 @@ def _function(argument, function):
     name = getattr(function, "__name__", "")
     if not (isinstance(name, str) and name.isidentifier()) or name in KINDS:
         name = "function"
-    return _Function(name, name, f"value of {name}", (-math.inf, math.inf), None, argument, function)
+    return _Function(name, name, name, (-math.inf, math.inf), None, argument, function)
 
 
 # --- what users give
@@ -351,6 +360,19 @@ def path_of(argument: str, path: object, ensemble: Ensemble) -> EnsemblePath:
     if callable(path) and not isinstance(path, type):
         return _function(argument, path)
     raise TypeError(f"{argument} must be a path such as 'gain.h', a Direction, or a function of one number, got {shown(path)}")
+
+
+def moved(ensemble: Ensemble, places: Mapping[EnsemblePath, float]) -> Ensemble:
+    """The ensemble at values of several paths, which set different hyperparameters.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    places : {EnsemblePath: value}, a function that gives whole ensembles first
+    """
+    for path, value in places.items():
+        ensemble = path.at(ensemble, value)
+    return ensemble
 
 
 def require_apart(

@@ -8,17 +8,18 @@ from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
 from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.paths import AnyPath
+from ..ensemble.paths import AnyPath, path_of
 from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, generator, instance, integer, real, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from ..sweeps.quantities import CRITICAL
+from ..sweeps.quantities import CRITICAL, QUANTITIES, forms, names
 from ..sweeps.request import quantity_request
 from .branch import Branch
 from .measure import Measure
+from .networks_beyond import HALF, LAWS, NetworksBeyond
 from .passages import passages
 from .simulated import Simulated
 from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
@@ -43,6 +44,7 @@ def critical(
     n_units: int | None = ...,
     n_steps: int = ...,
     n_networks: int = ...,
+    n_draws: int = ...,
     rng: Rng = ...,
     progress: Wanted = ...,
 ) -> Critical: ...
@@ -62,6 +64,7 @@ def critical(
     n_units: int | None = ...,
     n_steps: int = ...,
     n_networks: int = ...,
+    n_draws: int = ...,
     rng: Rng = ...,
     progress: Wanted = ...,
 ) -> list[Critical]: ...
@@ -81,6 +84,7 @@ def critical(
     n_units: int | None = None,
     n_steps: int = 200,
     n_networks: int = 3,
+    n_draws: int = 200,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> Critical | list[Critical]:
@@ -114,9 +118,12 @@ def critical(
         :func:`~gating_theory.onset`.
     tau : float > 0, timescale of "slow_fraction" in steps
     n_units, n_steps : int
-        Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them.
+        Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them. With ``n_units`` the
+        "radius" and "abscissa" are those of networks of N units: half of them are beyond ``value`` at the critical value [T12].
     n_networks : int >= 1, networks that are simulated; each meets the same random numbers at all values of the path
-    rng : numpy Generator, int or None, for simulations
+    n_draws : int >= 1
+        Draws of N sites that the law of "radius" and "abscissa" is an average over; the same normals at all values of the path.
+    rng : numpy Generator, int or None, for simulations and draws
     progress : None, True (a bar) or callable(done, total), in networks, where networks are simulated
 
     Returns
@@ -124,7 +131,8 @@ def critical(
     Critical, or list of Critical
         Its ``kind`` is the quantity, ``error`` that of the quantity over its slope, ``below`` and ``above`` the limits of the
         quantity on both sides with their errors, ``moments`` those of the solution (of that which is born, at a jump).
-        ``discontinuous`` says whether it jumps. Where networks were simulated see :func:`~gating_theory.chaos_onset`.
+        ``discontinuous`` says whether it jumps. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
+        of N units ``below`` and ``above`` are the shares that are beyond the value, and ``error`` is a standard error over draws.
 
         Nothing is lost that extends over a thousandth of the range, if the quantity takes milliseconds ("abscissa", "radius",
         moments, whole numbers). Costly ones (masses and potentials, "complexity", "lyapunov", your own) are looked at in 33 places
@@ -160,8 +168,14 @@ def critical(
     if value is None:
         raise ValueError(f"value: {quantity} is critical at a value that has to be given, got None")
     target = real("value", value)
+    if n_units is not None and "n_units" not in measure.entry.options:
+        if quantity not in LAWS:
+            raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
+        seed = int(generator(rng).integers(2**63))
+        measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], integer("n_draws", n_draws, low=1), seed)
+        target = HALF
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
-    line = Path(ensemble, path, bounds)
+    line = Path(ensemble, path_of("path", path, ensemble), bounds)
     if measure.simulated:
         some = Simulated(line, measure, target, integer("n_networks", n_networks, low=1), int(generator(rng).integers(2**63)))
         return _in_networks(some, every, options, progress)
@@ -200,10 +214,11 @@ def _kind(quantity, value, every):
 
 def _measure(ensemble, quantity, options):
     """The number that a quantity is."""
-    request = quantity_request("quantity", quantity, ensemble)
+    allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
+    request = quantity_request("quantity", quantity, ensemble, [*allowed, *(kind for kind in CRITICAL if kind != "tricritical")])
     if quantity == "moments" and ensemble.cell.n_messages > 1:
-        forms = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
-        raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {forms}")
+        choices = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
+        raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {choices}")
     return Measure(request, options)
 
 

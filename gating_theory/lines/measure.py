@@ -63,7 +63,8 @@ class Measure:
 
     Attributes
     ----------
-    name : str, the quantity's
+    name, kind : str, the quantity's in words and in the registry
+    n_units : int or None, the size of the networks that it is of; None: of the limit
     entry : Quantity
     simulated : bool, whether it is random, and different for each network
     of : str, what it is a quantity of, see :class:`~gating_theory.sweeps.quantity.Quantity`
@@ -73,6 +74,7 @@ class Measure:
         self.request, self.options, self.variable = request, dict(options), variable
         self.entry = cast("Quantity", request.entry)
         self.name, self.of = request.name, self.entry.of
+        self.kind, self.n_units = request.name, cast("int | None", None)
         self.simulated = self.of == "ensemble" and "rng" in self.entry.options
 
     def of_network(self, seed: int) -> Measure:

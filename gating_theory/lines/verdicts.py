@@ -23,7 +23,7 @@ _WORDS = {"onset": ", at the onset of instability of the zero state", "fold": ",
 
 
 def _which(branch):
-    if branch.measure.of in ("ensemble", "fixed_points"):
+    if branch.measure.of in ("ensemble", "fixed_points") or branch.measure.n_units is not None:
         return ""
     named = {"zero": " of the zero state", "active": " of the active solution"}
     return named.get(branch.solution, f" of solution {branch.solution}")
@@ -46,7 +46,7 @@ def critical_at(branch: Branch, passage: Passage) -> Critical:
     return Critical(
         passage.value,
         branch.path.parameter,
-        kind=branch.measure.name,
+        kind=branch.measure.kind,
         error=float(passage.error),
         discontinuous=passage.jumps,
         moments={} if passage.point is None else dict(passage.point.moments),
@@ -55,6 +55,7 @@ def critical_at(branch: Branch, passage: Passage) -> Critical:
         below=sides[0],
         above=sides[1],
         rising=passage.rising,
+        n_units=branch.measure.n_units,
     )
 
 

@@ -15,7 +15,7 @@ from ..dynamics.chaos import largest_exponent
 from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import is_of_hyperparameters, tied
-from ..ensemble.paths import AnyPath, Direction, EnsemblePath, path_of, require_apart
+from ..ensemble.paths import AnyPath, Direction, EnsemblePath, moved, path_of, require_apart
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
@@ -59,8 +59,9 @@ class Design:
         Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
         targets that were not reached.
     status : Status
-        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached.
-    size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
+        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached. They also
+        say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``).
+    size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     """
 
     ensemble: Ensemble
@@ -112,7 +113,7 @@ def design(
     given: Mapping[str, float] | None = None,
     *,
     free: Sequence[AnyPath] | None = None,
-    bounds: Mapping[AnyPath, tuple[float, float]] | None = None,
+    bounds: Mapping[Any, tuple[float, float]] | None = None,
     state: str = "zero",
     tol: float = 1e-4,
     n_units: int = 2000,
@@ -148,7 +149,10 @@ def design(
         stationary state of a sampled network, chaotic or not.
     tol : float in (0, 0.1]
         A target is reached where its quantity is that close. With "steady", whose sampling error is larger, at least 0.01.
-    n_units, n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
+    n_units : int >= 10
+        Units of the networks that the design is for: the status says where the limit does not describe them. With state "steady"
+        those of the network that is simulated.
+    n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
 
     Returns
     -------
@@ -287,15 +291,12 @@ def _default_span(path):
     return max(low, -_LARGEST), min(high, _LARGEST)
 
 
-def _moved(ensemble, values):
-    """The ensemble at values of several paths, the outermost first."""
-    for path, value in values.items():
-        ensemble = path.at(ensemble, value)
-    return ensemble
-
-
-def _status(reached, text):
-    return Status("reached") if reached else Status("not_reached", text, ok=False)
+def _status(reached, text, limit):
+    """How the search ended; with the words of the limit's own status where it does not describe the network."""
+    words = "" if limit.ok else str(limit)
+    if reached:
+        return Status("reached", f"reached; {words}" if words else "")
+    return Status("not_reached", f"{text}; {words}" if words else text, ok=False)
 
 
 class _Search:
@@ -314,13 +315,14 @@ class _Search:
         values = self._solve(top, {})
         if values is None:
             values = self._closest()
-        ensemble = _moved(self.base, values)
+        ensemble = moved(self.base, values)
         at = _State(ensemble, self.state, self.size)
         achieved = {label: at.quantity(name, tau) for label, name, tau, _ in self.targets}
         target = {label: value for label, _, _, value in self.targets}
         missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
-        status = _status(not missed, self._explain(missed, reachable, achieved))
+        words = at.spectrum.concentration(self.size[0]).status
+        status = _status(not missed, self._explain(missed, reachable, achieved), words)
         solution = {path.name: values[path] for path in self.paths}
         return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 
@@ -409,7 +411,7 @@ class _Search:
     def _deviation(self, values, level):
         _, name, tau, wanted = self.targets[level]
         try:
-            return _State(_moved(self.base, values), self.state, self.size).quantity(name, tau) - wanted
+            return _State(moved(self.base, values), self.state, self.size).quantity(name, tau) - wanted
         except ConvergenceError:
             self.failures += 1
             return np.nan

@@ -157,6 +157,7 @@ def test_paths_are_values():
         again = pickle.loads(pickle.dumps(path))
         assert (again, hash(again), again.name, again.symbol) == (path, hash(path), path.name, path.symbol)
         assert path_of("another", path, GRU) is path and isinstance(path, EnsemblePath)
+    assert path_of("path", "gain.z=gain.r", GRU) == path_of("path", "gain.r=gain.z", GRU) != path_of("path", "gain.z", GRU)
     vanilla = gt.Ensemble(gt.Vanilla)
     assert path_of("path", "gain", vanilla) == path_of("path", "gain.h", vanilla)  # two names of one thing
 
@@ -216,6 +217,7 @@ def test_what_is_no_direction(arguments, error, words):
     [
         (lambda v: v, TypeError, r"path: function\(2\) must be a mapping from paths to numbers, or an Ensemble, got 2"),
         (lambda v: gt.Ensemble(gt.LSTM), ValueError, r"path: function\(2\) must be an Ensemble of GRU"),
+        (lambda v: 1 / (v - 2), ValueError, r"path: function\(2\) ends in ZeroDivisionError"),
         (lambda v: {"gain.q": v}, ValueError, "no hyperparameter 'gain.q'"),
         (lambda v: {"gain.h": -v}, ValueError, "gain"),
         (lambda v: {"gain.h": "x"}, TypeError, r"gain\['h'\]"),
