@@ -46,6 +46,14 @@ CASES = {
 }
 
 
+def places(line, curve):
+    """Random points of a curve, evenly along it in the plane: next to tricritical points it is long in the moment only."""
+    s = np.linspace(0.0, curve.length[-1], 20001)
+    steps = np.diff(curve.spline(s), axis=0) / np.ptp(np.array(line.bounds), axis=1)
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(steps, axis=1))])
+    return curve.spline(np.interp(np.random.default_rng(3).uniform(0.0, along[-1], COUNT), along, s))
+
+
 def distance(ensemble, line, point, across):
     """How far a point of a line is from the line solved for along y alone, across the line, in units of the bounds."""
     x, y = point
@@ -64,7 +72,7 @@ def test_random_points_of_lines(name):
     line = gt.critical_line(ensemble, paths, quantity, value, bounds=bounds, tol=tol)
     assert line.ok
     curve = line.curves[0]
-    points = curve.spline(np.random.default_rng(3).uniform(0.0, curve.length[-1], COUNT))
+    points = places(line, curve)
     off = [distance(ensemble, line, point, across) for point in points]
     print(f"{name}: largest distance {max(off):.2g} of the bounds, stated {line.error:.2g}")
     assert max(off) <= line.error
