@@ -35,6 +35,9 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
+from .lines.critical import critical as critical
+from .lines.critical_line import critical_line as critical_line
+from .lines.line import CriticalLine as CriticalLine
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical
@@ -58,7 +61,7 @@ from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import Diagnosis as Diagnosis
 from .training.diagnose import diagnose as diagnose
-from .validation.comparison import Case as Case
-from .validation.comparison import Validation as Validation
+from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
+from .validation.table import Validation as Validation
 from .version import __version__ as __version__

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
 from .derived import derived, derived_once
+from .edge_factors import EdgeFactors, derive_analytic_leak, derive_edge_factors
 from .numpy_code import PolynomialMinors, SparseBlocks, compile_expressions
 from .probes import ROUNDING, Shapes, of_any_size
 from .rest import derive_rest, states_at_rest
@@ -77,23 +78,24 @@ class CompiledCell:
         self._zero_averages: dict[tuple[bytes, bytes], dict] = {}
 
     @property
-    def _arguments(self):
+    def arguments(self) -> list[sp.Symbol]:
+        """What its functions are functions of: state, fields and parameters."""
         return [*self.cell.state, *self.cell.fields, *self.cell.parameters]
 
     # --- the cell itself
 
     @derived
     def _update(self):
-        return compile_expressions(self._arguments, self.cell.update)
+        return compile_expressions(self.arguments, self.cell.update)
 
     @derived
     def _messages(self):
         # one function per field, because a message may need the fields before it
-        return [compile_expressions(self._arguments, [m]) for m in self.cell.messages]
+        return [compile_expressions(self.arguments, [m]) for m in self.cell.messages]
 
     @derived
     def _distinct(self):
-        return compile_expressions(self._arguments, self.cell.distinct_messages)
+        return compile_expressions(self.arguments, self.cell.distinct_messages)
 
     def _pack(self, state, fields, parameters):
         return (*state, *fields, *parameters)
@@ -104,7 +106,7 @@ class CompiledCell:
 
     @derived
     def _rate(self):
-        return compile_expressions(self._arguments, self.cell.rate)
+        return compile_expressions(self.arguments, self.cell.rate)
 
     def rate(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> list[np.ndarray]:
         """F(s, y) - s without the cancellation at saturated gates, list of d arrays."""
@@ -121,7 +123,7 @@ class CompiledCell:
     @derived
     def _blocks(self):
         cell = self.cell
-        return SparseBlocks(self._arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
+        return SparseBlocks(self.arguments, {"F_s": cell.F_s, "F_y": cell.F_y, "M_s": cell.M_s, "M_y": cell.M_y})
 
     def blocks(self, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[str, dict[tuple[int, int], np.ndarray]]:
         """Site derivatives {"F_s", "F_y", "M_s", "M_y"} -> {(i, j): array}, entries identically zero left out [T2]."""
@@ -225,7 +227,7 @@ class CompiledCell:
     @derived
     def _leak(self):
         """dF/ds alone: the other site derivatives of a cell with steps do not exist as numbers."""
-        return compile_expressions(self._arguments, [e for e in self.cell.F_s if e != 0])
+        return compile_expressions(self.arguments, [e for e in self.cell.F_s if e != 0])
 
     def _probe_leak(self, variables):
         K = self.cell.n_fields
@@ -247,7 +249,7 @@ class CompiledCell:
     def _minors(self):
         from . import symbolic
 
-        return {center: PolynomialMinors(self._arguments, symbolic.bordered_minors(self.cell, center)) for center in (0, 1)}
+        return {center: PolynomialMinors(self.arguments, symbolic.bordered_minors(self.cell, center)) for center in (0, 1)}
 
     def minors(self, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()) -> dict[Minor, np.ndarray]:
         """{(I, J): (d + 1, ...) array}: polynomial coefficients in lambda - center of the numerators of [T4]."""
@@ -256,7 +258,7 @@ class CompiledCell:
     @cached_property
     def pole_variables(self) -> tuple[int, ...]:
         """Random variables that the coefficients of det(lambda - F_s) depend on at a site's fixed point."""
-        return self.edge_factors[0][1][0][1]
+        return self.edge_factors.variables
 
     @derived
     def even_variables(self) -> frozenset[int]:
@@ -344,10 +346,10 @@ class CompiledCell:
         return self._factors[expression]
 
     def _compile_factor(self, expression, variables):
-        call = compile_expressions(self._arguments, [expression])
+        call = compile_expressions(self.arguments, [expression])
         even = frozenset()
         if self.cell.has_closed_form and variables:
-            values = of_any_size(len(self._arguments), _EVEN_PROBES)
+            values = of_any_size(len(self.arguments), _EVEN_PROBES)
             offset = self.cell.n_state
             with np.errstate(all="ignore"):
                 reference = call(*values)[0]
@@ -367,12 +369,12 @@ class CompiledCell:
         for v in variables if len(variables) > 2 else ():
             if v in solved:  # it is hidden in a state
                 continue
-            symbol = self._arguments[self.cell.n_state + v]
+            symbol = self.arguments[self.cell.n_state + v]
             parts = symbolic.nested(expression, symbol)
             if parts is not None:
                 outer, inner, through = parts
                 inner = compile_expressions([symbolic.THROUGH, symbol], [inner])
-                outer, through = (compile_expressions(self._arguments, [e]) for e in (outer, through))
+                outer, through = (compile_expressions(self.arguments, [e]) for e in (outer, through))
                 out.append(Nest(v, outer, inner, through))
         return tuple(out)
 
@@ -408,62 +410,14 @@ class CompiledCell:
         return linear, quadratic
 
     @derived
-    def edge_factors(self) -> tuple[dict[int, tuple], dict[tuple[int, int], Products]]:
-        """(resonant, constant): the squares |W_kl(lambda)|^2 at a fixed point, factorised [T3].
-
-        ``resonant``: {center: (poles, entries)} with the numerators |Q_kl|^2 of those that depend on lambda; ``poles``: (functions
-        of the coefficients of det(lambda - F_s), their variables); ``entries``: {(k, l): {(i, j): sum of products}} for i <= j, the
-        average of q_i q_j. ``constant``: {(k, l): sum of products}, where a message feels a field directly
-        and not through its state.
-        """
-        from . import symbolic
-
-        resonant, constant = {}, {}
-        for center in (0, 1):
-            minors = symbolic.bordered_minors(self.cell, center, substitute=self.at_rest, largest=1)
-            pole = minors.pop(((), ()))
-            where: set[int] = set()
-            for c in pole:
-                for s in c.free_symbols:
-                    where |= self.dependence[s]
-            call = compile_expressions(self._arguments, pole)
-            entries = {}
-            for ((k,), (l,)), q in minors.items():
-                if all((a - q[-1] * b).expand() == 0 for a, b in zip(q, pole)):  # Q = W det(lambda - F_s), monic
-                    if q[-1] != 0:
-                        constant[k, l] = self.factorise(q[-1] ** 2)
-                    continue
-                pairs = {}
-                for i in range(len(q)):
-                    for j in range(i, len(q)):
-                        value = q[i] * q[j]
-                        if value != 0:
-                            pairs[i, j] = self.factorise(value, frozenset(where))
-                entries[k, l] = pairs
-            resonant[center] = ((call, tuple(sorted(where))), entries)
-        return resonant, constant
+    def edge_factors(self) -> EdgeFactors:
+        """The squares |W_kl(lambda)|^2 at a fixed point, factorised [T3]."""
+        return derive_edge_factors(self)
 
     @derived
     def analytic_leak(self) -> dict[int, Callable[[np.ndarray], list[Any]]] | None:
-        """det(lambda - F_s) at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
-
-        {center: function of a complex array}, center 0 or 1: a list of the d + 1 coefficients in powers of lambda - center, lowest
-        first, then their d + 1 derivatives by the variable. None where the leak depends on several variables, or on none, or
-        sites have no closed form.
-        """
-        import sympy as sp
-
-        from . import symbolic
-
-        if len(self.pole_variables) != 1 or not self.cell.has_closed_form:
-            return None
-        (v,) = self.pole_variables
-        symbol = [*self.cell.fields, *self.cell.parameters][v]
-        out = {}
-        for center in (0, 1):
-            pole = symbolic.bordered_minors(self.cell, center, substitute=self.at_rest, largest=1)[(), ()]
-            out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
-        return out
+        """What poles next to the real axis need, see :func:`~.edge_factors.derive_analytic_leak` [T3]."""
+        return derive_analytic_leak(self)
 
     @derived
     def outlier_factors(self) -> dict[tuple[int, int], list[tuple[Products, Products] | None]]:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from .ensemble import Ensemble
-from .paths import path_of
+from .hyperparameters import is_of_hyperparameters
 
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["Critical", "Side", "continuous", "transition"]
 
+#: What factors of tied hyperparameters round off, relative to the larger of 1 and the value.
+_ROUNDING = 1e-14
 #: (value, error) of a quantity on one side of a critical value.
 Side = tuple[float, float]
 
@@ -33,7 +35,7 @@ class Critical(float):
 
     Attributes
     ----------
-    parameter : str, the path of the hyperparameter
+    parameter : str, the name of the path, such as "gain.h", "gain", "gain.z=gain.r", "direction"
     kind : str
         What happens there: "onset", "fold", "tricritical", "complexity_onset", "chaos", or the name of the quantity that has the
         value sought.
@@ -103,13 +105,11 @@ class Critical(float):
         return float(self)
 
     def check(self) -> None:
-        """ValueError where the ensemble is not that at the critical value, as far as the path's name tells."""
-        try:
-            found = path_of("parameter", self.parameter, self.ensemble).value(self.ensemble)
-        except ValueError:  # the name of a direction or a function, which a file does not hold
-            return
-        good = abs(found - self.value) <= 1e-12 * max(1.0, abs(self.value))  # ties with factors round
-        require(good, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
+        """ValueError where the ensemble is not that at the critical value; of directions and functions only the name is known."""
+        if is_of_hyperparameters(self.parameter):
+            found = self.ensemble.value(self.parameter)
+            near = abs(found - self.value) <= _ROUNDING * max(1.0, abs(self.value))
+            require(near, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
 
     def __repr__(self) -> str:
         if self.networks:  # no digits that another network would not have

@@ -14,13 +14,14 @@ __all__ = [
     "KINDS",
     "LARGEST",
     "Kind",
+    "is_of_hyperparameters",
     "kind_of",
     "parts",
     "python_names",
-    "require_path",
     "search_span",
     "signed",
     "symbol",
+    "tied",
     "words",
 ]
 
@@ -110,22 +111,6 @@ def kind_of(path: str) -> Kind:
     return KINDS[path.partition(".")[0]]
 
 
-def require_path(argument: str, path: object, paths: Collection[str]) -> str:
-    """``path``, if it is one of an ensemble's; ValueError otherwise.
-
-    Parameters
-    ----------
-    argument : str, what the caller calls it
-    path : str, such as "gain.h"
-    paths : of the ensemble
-    """
-    if not isinstance(path, str) or path not in paths:
-        from ..support.checks import shown  # numpy comes with it, and the command line reads this table before it needs any
-
-        raise ValueError(f"{argument}: no hyperparameter {shown(path)}; allowed are {', '.join(paths)}")
-    return path
-
-
 def signed(path: str) -> bool:
     """Whether the hyperparameter of this path may be negative: biases and means of site parameters; not gains and spreads.
 
@@ -168,6 +153,64 @@ def parts(path: str) -> list[tuple[float, str]]:
     return found
 
 
+def tied(argument: str, path: object, paths: Collection[str]) -> dict[str, float]:
+    """{path of one hyperparameter: what it grows by while the value of ``path`` grows by 1}.
+
+    Parameters
+    ----------
+    argument : str, what the caller calls the path
+    path : str
+        One hyperparameter, "gain.h"; a kind for all fields or site parameters, "gain"; a tie, "gain.z=2*gain.r", whose parts all
+        have the value.
+    paths : of the ensemble
+
+    Raises
+    ------
+    ValueError : no such hyperparameter, one that stands twice, factors that are no numbers or zero
+    """
+    if isinstance(path, str) and path in paths:
+        return {path: 1.0}
+    if not isinstance(path, str):
+        raise _unknown(argument, path, paths)
+    try:
+        found = parts(path)
+    except ValueError as error:
+        raise ValueError(f"{argument}: {path[:60]!r} is no path: {error}") from None
+    rates: dict[str, float] = {}
+    for factor, name in found:
+        each = [name] if name in paths else [p for p in paths if p.partition(".")[0] == name]
+        if not each:
+            raise _unknown(argument, name, paths)
+        for one in each:
+            if one in rates:
+                raise ValueError(f"{argument}: {one} stands twice in {path!r}")
+            rates[one] = 1.0 / factor
+    return rates
+
+
+def _unknown(argument, name, paths):
+    from ..support.checks import shown  # numpy comes with it, and the command line reads this table before it needs any
+
+    kinds = dict.fromkeys(path.partition(".")[0] for path in paths)
+    return ValueError(
+        f"{argument}: no hyperparameter {shown(name)}; allowed are {', '.join(paths)}, for all fields alike {', '.join(kinds)}, "
+        "and ties such as gain.a=gain.b"
+    )
+
+
+def is_of_hyperparameters(path: str) -> bool:
+    """Whether the name of a path says which hyperparameters it sets; those of directions and functions do not.
+
+    Parameters
+    ----------
+    path : str
+    """
+    try:
+        return all(name.partition(".")[0] in KINDS for _, name in parts(path))
+    except ValueError:
+        return False
+
+
 def symbol(path: str) -> str:
     """The symbol of a hyperparameter in the theory sheet: ``symbol("gain.h")`` is ``"$a_{h}$"``.
 
@@ -179,13 +222,9 @@ def symbol(path: str) -> str:
     -------
     str, TeX as matplotlib understands it; other texts come back as they are
     """
-    try:
-        found = parts(path)
-    except ValueError:
+    if not is_of_hyperparameters(path):
         return path
-    if any(name.partition(".")[0] not in KINDS for _, name in found):
-        return path
-    return f"${' = '.join(_factor(number) + _bare_symbol(name) for number, name in found)}$"
+    return f"${' = '.join(_factor(number) + _bare_symbol(name) for number, name in parts(path))}$"
 
 
 def _factor(number):

@@ -7,19 +7,22 @@ asks it for the ensemble at a value. What users give becomes one in :func:`path_
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..support.checks import instance, real, shown, text
+from ..support.checks import instance, interval, real, shown, text
 from .ensemble import Ensemble
-from .hyperparameters import KINDS, LARGEST, kind_of, parts, symbol, words
+from .hyperparameters import KINDS, LARGEST, kind_of, parts, symbol, tied, words
 
-__all__ = ["AnyPath", "Direction", "EnsemblePath", "path_of", "replaced", "require_apart"]
+__all__ = ["AnyPath", "Direction", "EnsemblePath", "moved", "path_of", "require_apart"]
 
 #: An ensemble lies on a path if it is this near to it, relative to the larger of 1 and the hyperparameter.
 _OFF = 1e-9
+#: Names of directions: they stand in names of variables, in files, and between commas.
+_NAME = re.compile(r"\w[\w -]*")
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,7 +94,7 @@ class EnsemblePath(ABC):
         return math.nan
 
     def sets(self, ensemble: Ensemble, value: float) -> frozenset[str]:
-        """The hyperparameters that are set, by their paths.
+        """The hyperparameters that are set, each by its own path.
 
         Parameters
         ----------
@@ -99,7 +102,31 @@ class EnsemblePath(ABC):
         value : float, at which a function is asked
         """
         found = self.settings(ensemble, value)
-        return frozenset(ensemble.paths if isinstance(found, Ensemble) else found)
+        if isinstance(found, Ensemble):
+            return frozenset(ensemble.paths)
+        return frozenset(each for path in found for each in tied(self.name, path, ensemble.paths))
+
+    def within(self, bounds: tuple[float, float] | None, argument: str = "bounds") -> tuple[float, float]:
+        """Between which values something is looked for: the bounds that a user gives, or the path's span.
+
+        Parameters
+        ----------
+        bounds : (low, high) or None
+        argument : str, what messages call them
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not two increasing finite numbers, values that are not allowed, no bounds along a path that has no span.
+        """
+        if bounds is None:
+            if self.span is None:
+                raise ValueError(f"{argument} must be given along {self.name}: nothing says where to look, got None")
+            return self.span
+        low, high = interval(argument, bounds)
+        if not self.range[0] <= low <= high <= self.range[1]:
+            raise ValueError(f"{argument} must lie within {self.range}, where {self.name} is defined, got {(low, high)}")
+        return low, high
 
 
 #: What users give for a path.
@@ -117,11 +144,16 @@ class _Straight(EnsemblePath):
 
     def value(self, ensemble: Ensemble) -> float:
         here = {path: ensemble.value(path) for path, _, _ in self.ends}
-        # the value is read off where rounding blurs it least
-        path, zero, one = max(self.ends, key=lambda end: abs(end[2] - end[1]) / (abs(end[1]) + abs(end[2])))
+        path, zero, one = max(self.ends, key=_clarity)
         value = (here[path] - zero) / (one - zero) + 0.0
         on = all(abs(x - _between(value, *end[1:])) <= _OFF * max(1.0, abs(x)) for x, end in zip(here.values(), self.ends))
         return value if on else math.nan
+
+
+def _clarity(end):
+    """How little rounding blurs the value where it is read off one hyperparameter: not at all where that is the value itself."""
+    _, zero, one = end
+    return abs(one - zero) / (abs(zero) + abs(one)), abs(one - zero) == 1.0
 
 
 def _between(value, zero, one):
@@ -142,8 +174,8 @@ def _limited(path, number):
 def _common_part(ends, intervals):
     """The values at which every hyperparameter lies in its interval."""
     low, high = -math.inf, math.inf
-    for (_, zero, one), interval in zip(ends, intervals):
-        first, last = sorted((limit - zero) / (one - zero) + 0.0 for limit in interval)
+    for (_, zero, one), limits in zip(ends, intervals):
+        first, last = sorted((limit - zero) / (one - zero) + 0.0 for limit in limits)
         low, high = max(low, first), min(high, last)
     return low, high
 
@@ -155,36 +187,14 @@ def _range(ends):
 # --- names
 
 
-def _tie(argument, given, ensemble):
-    """A path that is given by a text: parts of one common value, each a hyperparameter or all of a kind, some with factors."""
-    try:
-        found = [(factor, path) for factor, name in parts(given) for path in _expanded(name, ensemble) or [""]]
-    except ValueError as error:
-        raise ValueError(f"{argument}: {shown(given)} is no path: {error}") from None
-    paths = [path for _, path in found]
-    if "" in paths:
-        unknown = next(name for _, name in parts(given) if not _expanded(name, ensemble))
-        kinds = [kind for kind in KINDS if _expanded(kind, ensemble)]
-        raise ValueError(
-            f"{argument}: no hyperparameter {shown(unknown)}; allowed are {', '.join(ensemble.paths)}, for all fields alike "
-            f"{', '.join(kinds)}, and ties such as {ensemble.paths[0]}={ensemble.paths[-1]}"
-        )
-    for path in paths:
-        if paths.count(path) > 1:
-            raise ValueError(f"{argument}: {path} stands twice in {shown(given)}")
-    ends = tuple((path, 0.0, 1.0 / factor) for factor, path in found)
-    span, low_high = _common_part(ends, [kind_of(path).span for path in paths]), _range(ends)
-    if not low_high[0] < low_high[1]:
-        raise ValueError(f"{argument}: {shown(given)} leaves no value but {low_high[0]:g}: gains and spreads are not negative")
+def _named(argument, given, ensemble):
+    """A path that is given by a text: one hyperparameter, all of a kind, or several that are tied."""
+    ends = tuple((path, 0.0, rate) for path, rate in sorted(tied(argument, given, ensemble.paths).items()))
+    span, allowed = _common_part(ends, [kind_of(path).span for path, _, _ in ends]), _range(ends)
+    if not allowed[0] < allowed[1]:
+        raise ValueError(f"{argument}: {shown(given)} leaves no value but {allowed[0]:g}: gains and spreads are not negative")
     name = "=".join(f"{_written(factor)}{name}" for factor, name in parts(given))
-    return _Straight(name, symbol(name), words(name), low_high, span, ends)
-
-
-def _expanded(name, ensemble):
-    """The hyperparameters that a part of a path stands for, none where there are none."""
-    if name in ensemble.paths:
-        return [name]
-    return [path for path in ensemble.paths if path.partition(".")[0] == name]
+    return _Straight(name, symbol(name), words(name), allowed, span, ends)
 
 
 def _written(factor):
@@ -209,7 +219,7 @@ class Direction(_Straight):
         The ensemble at 1, of the same cell and laws of matrices. A mapping gives rates: ``{"gain.h": 1.0, "bias.z": -0.5}`` is what
         each hyperparameter changes by while the value grows by 1; "gain" and ties are taken too.
     name : str, default "direction"
-        What results and pictures call it.
+        What results and pictures call it: letters, digits, spaces, "-" and "_".
 
     Raises
     ------
@@ -228,14 +238,15 @@ class Direction(_Straight):
 
     def __init__(self, start: Ensemble, end: Ensemble | Mapping[str, float], name: str = "direction") -> None:
         instance("start", start, Ensemble)
-        text("name", name)
+        if not _NAME.fullmatch(text("name", name)) or name in KINDS:
+            raise ValueError(f"name must be of letters, digits, spaces, - and _, and no kind of hyperparameter, got {shown(name)}")
         if isinstance(end, Mapping):
             other = start.replace({})
-            rates = _spread("end", end, start)
-            ends = tuple((path, start.value(path), start.value(path) + rate) for path, rate in rates.items() if rate != 0.0)
+            rates = sorted(_rates(end, start).items())
+            ends = tuple((path, start.value(path), start.value(path) + rate) for path, rate in rates if rate)
         elif isinstance(end, Ensemble):
             other = end
-            ends = tuple((path, start.value(path), end.value(path)) for path in start.paths if path in end.paths)
+            ends = tuple((path, start.value(path), end.value(path)) for path in sorted(start.paths) if path in end.paths)
             ends = tuple(found for found in ends if found[1] != found[2])
         else:
             raise TypeError(f"end must be an Ensemble or a mapping from paths to rates, got {shown(end)}")
@@ -246,7 +257,7 @@ class Direction(_Straight):
         allowed = _range(ends)
         low, high = max(0.0, allowed[0]), min(1.0, allowed[1])
         span = (low, high) if low < high else None
-        vars(self).update(name=name, symbol=name, words=f"way from start (0) to end (1): {name}", range=allowed, span=span)
+        vars(self).update(name=name, symbol=name, words=name, range=allowed, span=span)
         vars(self).update(ends=ends, start=start)
 
     def at(self, ensemble: Ensemble, value: float) -> Ensemble:
@@ -269,6 +280,18 @@ class Direction(_Straight):
         return super().at(ensemble, value)
 
 
+def _rates(given, start):
+    """{path of one hyperparameter: its rate} of rates by paths that may stand for several."""
+    out: dict[str, float] = {}
+    for path, value in given.items():
+        rate = real(f"end[{shown(path)}]", value, low=-LARGEST, high=LARGEST)
+        for each, share in tied("end", path, start.paths).items():
+            if each in out:
+                raise ValueError(f"end gives {each} two rates")
+            out[each] = rate * share
+    return out
+
+
 # --- functions
 
 
@@ -280,10 +303,13 @@ class _Function(EnsemblePath):
     function: Callable[[float], Mapping[str, float] | Ensemble]
 
     def settings(self, ensemble, value):
-        found: Any = self.function(value)
         where = f"{self.argument}: {self.name}({value:.6g})"
+        try:
+            found: Any = self.function(value)
+        except Exception as error:  # of somebody else's function, or of an object that can be called and is none
+            raise ValueError(f"{where} ends in {type(error).__name__}: {str(error)[:200]}") from error
         if isinstance(found, Mapping):
-            return _spread(where, found, ensemble)
+            return found
         if not isinstance(found, Ensemble):
             raise TypeError(f"{where} must be a mapping from paths to numbers, or an Ensemble, got {shown(found)}")
         if found.cell != ensemble.cell:
@@ -291,23 +317,11 @@ class _Function(EnsemblePath):
         return found
 
 
-def _spread(argument, values, ensemble):
-    """{path of one hyperparameter: number} of values by paths that may set several."""
-    out: dict[str, float] = {}
-    for path, value in values.items():
-        if not isinstance(path, str):
-            raise TypeError(f"{argument}: paths must be texts such as 'gain.h', got {shown(path)}")
-        for each, _, one in _tie(argument, path, ensemble).ends:
-            if each in out:
-                raise ValueError(f"{argument} sets {each} twice")
-            out[each] = real(f"{argument}[{path!r}]", value) * one + 0.0
-    return out
-
-
 def _function(argument, function):
     name = getattr(function, "__name__", "")
-    name = name if isinstance(name, str) and name.isidentifier() else "function"
-    return _Function(name, name, f"value of {name}", (-math.inf, math.inf), None, argument, function)
+    if not (isinstance(name, str) and name.isidentifier()) or name in KINDS:
+        name = "function"
+    return _Function(name, name, name, (-math.inf, math.inf), None, argument, function)
 
 
 # --- what users give
@@ -323,8 +337,8 @@ def path_of(argument: str, path: object, ensemble: Ensemble) -> EnsemblePath:
         - one hyperparameter, "gain.h"; a kind for all fields, "gain", "bias_std"
         - a tie, "gain.z=gain.r", "gain.z=2*gain.r", "bias.z=-bias.r", of hyperparameters or kinds: all parts have one value
         - a :class:`Direction` between two ensembles
-        - a function of the value that returns {path of one hyperparameter: number}, or an Ensemble: the function then decides about
-          all hyperparameters. Nothing is known of where it may be asked, so that bounds have to be given; it is called
+        - a function of the value that returns {path: number}, as ``Ensemble.replace`` takes it, or an Ensemble, which then decides
+          about all hyperparameters. Nothing is known of where it may be asked, so that bounds have to be given; it is called
           ``function.__name__``, "function" where it has no proper name.
     ensemble : Ensemble
 
@@ -333,14 +347,14 @@ def path_of(argument: str, path: object, ensemble: Ensemble) -> EnsemblePath:
     TypeError, ValueError : no such path
     """
     if isinstance(path, str):
-        return _tie(argument, path, ensemble)
+        return _named(argument, path, ensemble)
     if isinstance(path, Direction) and path.start.cell != ensemble.cell:
         raise ValueError(
             f"{argument}: {path.name} leads through networks of {path.start.cell.name}, not through those of {ensemble.cell.name}"
         )
     if isinstance(path, _Straight):
         for name, _, _ in path.ends:
-            _tie(argument, name, ensemble)
+            tied(argument, name, ensemble.paths)
     if isinstance(path, EnsemblePath):
         return path
     if callable(path) and not isinstance(path, type):
@@ -348,20 +362,17 @@ def path_of(argument: str, path: object, ensemble: Ensemble) -> EnsemblePath:
     raise TypeError(f"{argument} must be a path such as 'gain.h', a Direction, or a function of one number, got {shown(path)}")
 
 
-def replaced(argument: str, ensemble: Ensemble, values: Mapping[str, float]) -> Ensemble:
-    """The ensemble with values at paths that may set several hyperparameters each, ``{"gain": 2.0, "bias.z": 1.0}``.
+def moved(ensemble: Ensemble, places: Mapping[EnsemblePath, float]) -> Ensemble:
+    """The ensemble at values of several paths, which set different hyperparameters.
 
     Parameters
     ----------
-    argument : str, what messages call the values
     ensemble : Ensemble
-    values : mapping from paths, as texts, to numbers
-
-    Raises
-    ------
-    TypeError, ValueError : no such path, one hyperparameter set twice, a value that is not allowed
+    places : {EnsemblePath: value}, a function that gives whole ensembles first
     """
-    return ensemble.replace(_spread(argument, instance(argument, values, Mapping, "from paths to values"), ensemble))
+    for path, value in places.items():
+        ensemble = path.at(ensemble, value)
+    return ensemble
 
 
 def require_apart(

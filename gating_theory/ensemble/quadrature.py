@@ -400,27 +400,35 @@ class FieldLaw:
         return [np.sort(rows) for rows in parts] if len(parts) > 1 else [slice(None)]
 
     def _mean_of_nests(self, cell, factor, local, n_kept, tol, cache):
-        """Average of a factor whose average over one variable is a function of one number (``nested.py``); or None."""
+        """Averages of a factor whose average over one variable is a function of one number (``nested.py``), law by law; or None."""
         values, weights, _ = self.grid(local, tol, factor.even - set(local[:n_kept]), np.inf)
         sizes = {v: w.shape[1] for v, w in zip(local, weights)}
-        if np.prod(list(sizes.values()), dtype=float) < _WORTH_NESTING:
+        batch, size = self.stds.shape[0], np.prod(list(sizes.values()), dtype=float)
+        # other batches come in parts whose largest grids have one member each
+        if size < (_WORTH_NESTING if batch == 1 else _NESTED_NODES) or (batch > 1 and n_kept == 0):
             return None
         nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
-        for nest in sorted(nests, key=lambda nest: -sizes[nest.variable]):
-            mean = self._mean_of_nest(cell, nest, local, n_kept, tol, values, weights, cache)
-            if mean is not None:
-                return mean
-        return None
+        means = []
+        for b in range(batch):
+            one = [a[b : b + 1] for a in values], [w[b : b + 1] for w in weights]
+            for nest in sorted(nests, key=lambda nest: -sizes[nest.variable]):
+                mean = self._mean_of_nest(cell, nest, local, n_kept, tol, b, *one, cache)
+                if mean is not None:
+                    means.append(mean)
+                    break
+            else:
+                return None
+        return np.concatenate(means)
 
-    def _mean_of_nest(self, cell, nest, local, n_kept, tol, values, weights, cache):
+    def _mean_of_nest(self, cell, nest, local, n_kept, tol, b, values, weights, cache):
         axis = local.index(nest.variable)
         nodes, weight = values[axis].ravel(), weights[axis][0]
         values, weights, others = (list(a[:axis]) + list(a[axis + 1 :]) for a in (values, weights, local))
         if np.prod([w.shape[1] for w in weights], dtype=float) > MAX_NODES:
             return None
         at = self.arguments(cell, {v: np.squeeze(a, axis + 1) for v, a in zip(others, values)})
-        stds = self.stds[:, [*others, nest.variable]].tobytes()
-        key = nest.inner, nest.through, stds, self.refine, tol
+        stds = self.stds[b, [*others, nest.variable]].tobytes()
+        key = nest.inner, nest.through, b, stds, self.refine, tol
         if key not in cache:
             through = np.broadcast_to(nest.through(*at)[0], (1, *(w.shape[1] for w in weights)))
             centre = self.shapes[nest.variable].centre
@@ -436,7 +444,7 @@ class FieldLaw:
 
     def _mean_of_factor(self, cell, factor, local, n_kept, tol, cache):
         batch = self.stds.shape[0]
-        if factor.nests and batch == 1:
+        if factor.nests:
             nested = self._mean_of_nests(cell, factor, local, n_kept, tol, cache)
             if nested is not None:
                 return nested, tol

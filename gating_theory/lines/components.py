@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ConvergenceError
+from ..results.status import Status
 from .smooth_curve import lengths, refined, spline_through
-from .tracing import Traced, Tracer, crossing_directions
+from .tracing import Mark, Traced, Tracer, crossing_directions
 
 __all__ = ["Component", "components"]
 
@@ -35,6 +36,23 @@ class Component(NamedTuple):
             nodes = spline_through(s, nodes, self.curve.closed)(fine)
         return bool(_distance(nodes, u) < _ON)
 
+    def carried_on(self, side: int, mark: Mark) -> Component:
+        """The curve with a first (side 0) or last (-1) point more, at a mark: it ends there.
+
+        Parameters
+        ----------
+        side : int, 0 or -1
+        mark : Mark, a short way on, on which the curve is as straight as between its last two points
+        """
+        curve, place = self.curve, 0 if side == 0 else len(self.curve.u)
+        end = Status(mark.kind, f"ends at {mark.kind}")
+        ends = (end, curve.ends[1]) if side == 0 else (curve.ends[0], end)
+        names = ("slopes", "own", "moved")
+        slopes, own, moved = (np.insert(getattr(curve, name), place, getattr(curve, name)[side], axis=0) for name in names)
+        marks = [mark, *curve.marks] if side == 0 else [*curve.marks, mark]
+        traced = Traced(np.insert(curve.u, place, mark.u, axis=0), slopes, own, moved, marks, ends)
+        return Component(traced, np.insert(self.off, 0 if side == 0 else len(self.off), self.off[side]))
+
 
 def _distance(nodes, u):
     """The distance of a point from a polygon."""
@@ -47,7 +65,7 @@ def _distance(nodes, u):
 
 def components(
     tracer: Tracer, starts: Sequence[np.ndarray], tol: float, max_points: int
-) -> tuple[list[Component], list[ConvergenceError]]:
+) -> tuple[list[Component], list[Exception]]:
     """The curves through given points, refined, each once; and those that cross them.
 
     Parameters
@@ -63,7 +81,7 @@ def components(
     list of ConvergenceError, one for each start next to which there is no curve
     """
     found: list[Component] = []
-    failed: list[ConvergenceError] = []
+    failed: list[Exception] = []
     waiting = deque(np.asarray(start, dtype=float) for start in starts)
     while waiting:
         guess = waiting.popleft()

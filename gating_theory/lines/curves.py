@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ConvergenceError
 from ..results.status import Status
 from .components import Component, components
 from .line import LineCurve, LinePoint
 from .plane import UNIT, Plane
 from .smooth_curve import lengths, spline_through
 from .special_points import birth, zeros_of
-from .tracing import Mark, Traced, Tracer
+from .tracing import Tracer
 
 if TYPE_CHECKING:
     from .conditions import Condition
 
-__all__ = ["followed"]
+__all__ = ["followed", "in_plane"]
 
 #: Special points of one kind nearer than this, in units of the box, are one.
 _SAME = 1e-6
@@ -34,8 +33,8 @@ def followed(
     tol: float,
     max_points: int,
     tell: Callable[[int], object] = int,
-) -> tuple[list[LineCurve], list[LinePoint], list[ConvergenceError]]:
-    """The curves of a condition that pass by given points, their special points, and starts from which none was reached.
+) -> tuple[list[Component], list[Exception]]:
+    """The curves of a condition that pass by given points, and errors of starts from which none was reached.
 
     Parameters
     ----------
@@ -46,25 +45,10 @@ def followed(
     max_points : int, of a curve
     tell : callable(n), told of every point
     """
-    zeros = zeros_of(condition, plane)
-    tracer = Tracer(zeros, max_points=max_points, tell=tell)
+    tracer = Tracer(zeros_of(condition, plane), max_points=max_points, tell=tell)
     guesses = [np.concatenate([plane.unit(*start[:2]), start[2:] / UNIT]) for start in map(np.asarray, starts)]
     found, failed = components(tracer, guesses, tol, max_points)
-    found = [_with_births(one, condition, plane) for one in found]
-    found.sort(key=lambda one: -_length(one))
-    curves = [_curve(one, plane) for one in found]
-    points: list[LinePoint] = []
-    for i, one in enumerate(found):
-        for mark in one.curve.marks:
-            x, y = plane.place(mark.u)
-            error = max(mark.error, float(np.finfo(float).eps))
-            if not any(p.kind == mark.kind and np.linalg.norm(plane.unit(p.x, p.y) - mark.u[:2]) < _SAME for p in points):
-                points.append(LinePoint(mark.kind, float(x), float(y), error, i))
-    return curves, points, failed
-
-
-def _length(one):
-    return lengths(one.curve.u[:, :2])[-1]
+    return [_with_births(one, condition, plane) for one in found], failed
 
 
 def _with_births(one, condition, plane):
@@ -77,22 +61,27 @@ def _with_births(one, condition, plane):
         tangent = spline_through(s, curve.u, False)(s[side], 1) * (-1.0 if side == 0 else 1.0)
         mark = birth(condition, plane, curve.u[side], tangent)
         if mark is not None:
-            one = _carried_on(one, side, mark)
+            one = one.carried_on(side, mark)
     return one
 
 
-def _carried_on(one: Component, side: int, mark: Mark) -> Component:
-    """The component with a last point (side -1) or a first one (0) at a mark."""
-    curve, place = one.curve, 0 if side == 0 else len(one.curve.u)
-    end = Status(mark.kind, f"ends at {mark.kind}")
-    ends = (end, curve.ends[1]) if side == 0 else (curve.ends[0], end)
-    names = ("slopes", "own", "moved")
-    slopes, own, moved = (np.insert(getattr(curve, name), place, getattr(curve, name)[side], axis=0) for name in names)
-    u = np.insert(curve.u, place, mark.u, axis=0)
-    marks = [mark, *curve.marks] if side == 0 else [*curve.marks, mark]
-    # on the short way to it the curve is as straight as between the last two points
-    off = np.insert(one.off, 0 if side == 0 else len(one.off), one.off[side])
-    return Component(Traced(u, slopes, own, moved, marks, ends), off)
+def in_plane(found: list[Component], plane: Plane) -> tuple[list[LineCurve], list[LinePoint]]:
+    """Components in the coordinates of the plane, the longest first, and their special points, each once.
+
+    Parameters
+    ----------
+    found : list of Component
+    plane : Plane
+    """
+    found = sorted(found, key=lambda one: -float(lengths(one.curve.u[:, :2])[-1]))
+    points: list[LinePoint] = []
+    for i, one in enumerate(found):
+        for mark in one.curve.marks:
+            if any(p.kind == mark.kind and np.linalg.norm(plane.unit(p.x, p.y) - mark.u[:2]) < _SAME for p in points):
+                continue
+            x, y = plane.place(mark.u)
+            points.append(LinePoint(mark.kind, float(x), float(y), max(mark.error, float(np.finfo(float).eps)), i))
+    return [_curve(one, plane) for one in found], points
 
 
 def _curve(one, plane):

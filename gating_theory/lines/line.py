@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CriticalLine", "LineCurve", "LinePoint"]
 
+#: Lines of these kinds have no value.
+_KINDS = ("onset", "fold", "complexity_onset", "chaos")
 #: A node within this part of the box of a special point is that point.
 _SAME = 1e-7
 #: Meeting points nearer than this, in units of the box, are one.
@@ -178,7 +180,7 @@ class CriticalLine:
     @property
     def name(self) -> str:
         """What the line is, such as "abscissa = 1"."""
-        return self.quantity if self.quantity in ("onset", "fold", "complexity_onset") else f"{self.quantity} = {self.value:g}"
+        return self.quantity if self.quantity in _KINDS else f"{self.quantity} = {self.value:g}"
 
     @property
     def error(self) -> float:

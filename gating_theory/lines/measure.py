@@ -63,8 +63,10 @@ class Measure:
 
     Attributes
     ----------
-    name : str, the quantity's
+    name, kind : str, the quantity's in words and in the registry
+    n_units : int or None, the size of the networks that it is of; None: of the limit
     entry : Quantity
+    simulated : bool, whether it is random, and different for each network
     of : str, what it is a quantity of, see :class:`~gating_theory.sweeps.quantity.Quantity`
     """
 
@@ -72,6 +74,17 @@ class Measure:
         self.request, self.options, self.variable = request, dict(options), variable
         self.entry = cast("Quantity", request.entry)
         self.name, self.of = request.name, self.entry.of
+        self.kind, self.n_units = request.name, cast("int | None", None)
+        self.simulated = self.of == "ensemble" and "rng" in self.entry.options
+
+    def of_network(self, seed: int) -> Measure:
+        """The same of one network, the one with this seed.
+
+        Parameters
+        ----------
+        seed : int
+        """
+        return Measure(self.request, self.options | {"rng": seed}, self.variable)
 
     def at(self, source: Any) -> float:
         """The value at a FixedPoint, an Ensemble, or a list of FixedPoints, whichever it is a quantity of; nan where not defined.
@@ -113,6 +126,18 @@ class Measure:
             return own
         return own + abs(self._slope(source)) * source.error
 
+    def noisy(self, source: Any) -> tuple[float, float]:
+        """(value, error) of a quantity that comes with its error, computed once; 0 where nothing is known of that.
+
+        Parameters
+        ----------
+        source : as of :meth:`at`
+        """
+        values = self._values(source)
+        if values is None:
+            return np.nan, np.nan
+        return self._number(values), 0.0 if self.entry.accuracy is None else float(self.entry.accuracy(source, values))
+
     def _slope(self, point):
         """Derivative by u = log x of the leading moment, the others completed."""
         u = float(np.log(point.q[leading(MomentMap(point.ensemble))]))
@@ -121,8 +146,9 @@ class Measure:
 
     def _value(self, source):
         values = self._values(source)
-        if values is None:
-            return np.nan
+        return np.nan if values is None else self._number(values)
+
+    def _number(self, values):
         return float(values[self.variable] if isinstance(values, tuple) else values)
 
     def _values(self, source):

@@ -16,14 +16,21 @@ from .measure import Measure
 
 __all__ = ["Requested", "requested"]
 
-#: Kinds of lines that need no value.
-_KINDS: dict[str, type[Condition]] = {"onset": OnsetCondition, "fold": FoldCondition}
+#: Kinds of lines that need no value: the facts they need of the matrices, and their conditions where they have any.
+_KINDS: dict[str, tuple[str, type[Condition] | None]] = {
+    "onset": ("mean field", OnsetCondition),
+    "fold": ("mean field", FoldCondition),
+    "complexity_onset": ("complexity", None),
+    "chaos": ("mean field", None),
+}
+#: Quantities at a value at which they are such a kind.
+_BY_NAME = {("complexity", 0.0): "complexity_onset", ("lyapunov", 0.0): "chaos"}
 
 
 class Requested(NamedTuple):
-    """A condition, and what results call it: quantity, its value, the solution it is of ("" where there is none)."""
+    """A condition, None for onsets of complexity and chaos, and quantity, value, solution ("" where there is none)."""
 
-    condition: Condition
+    condition: Condition | None
     quantity: str
     value: float
     solution: str
@@ -42,13 +49,16 @@ def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: 
     TypeError, ValueError, CapabilityError : as of ``critical_line``
     """
     number = _number(solution)
+    if isinstance(quantity, str) and isinstance(value, (int, float)) and (quantity, value) in _BY_NAME:
+        quantity, value = _BY_NAME[quantity, value], None
     if isinstance(quantity, str) and quantity in _KINDS:
         if value is not None:
             raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
-        ensemble.require("mean field", f"critical_line of {quantity!r}", "sampled networks: Network.sample")
-        if quantity == "fold":
+        fact, kind = _KINDS[quantity]
+        ensemble.require(fact, f"critical_line of {quantity!r}", "sampled networks: Network.sample")
+        if quantity in ("fold", "complexity_onset"):
             require_bounded(ensemble.cell)
-        return Requested(_KINDS[quantity](), quantity, 0.0, "zero" if quantity == "onset" else "")
+        return Requested(kind() if kind else None, quantity, 0.0, "zero" if quantity == "onset" else "")
     measure = Measure(_request(ensemble, quantity, of), options)
     if value is None:
         raise TypeError(f"value must be given for {measure.name!r}")

@@ -27,6 +27,9 @@ _NEWBORN, _TINY = 1e-5, 1e-12
 #: A tricritical point further than this from where a line was left, in units of the box, is another one.
 _NEAR = 0.05
 
+#: What is left of the way to a birth may take so much of the moment's logarithm, in units of the box.
+_REACH = 1.0
+
 #: Where Newton's method on a point has converged, and the step of its differences, in units of the box.
 _CLOSE, _STEP, _ITERATIONS = 1e-13, 1e-6, 20
 
@@ -104,7 +107,10 @@ def birth(condition: Condition, plane: Plane, last: np.ndarray, tangent: np.ndar
         kind, error = "born", 0.0 if found is None else float(np.linalg.norm(found - last[:2]) ** 2 + 1e-10)
     if found is None or np.linalg.norm(found - last[:2]) > _NEAR:
         return None
-    return Mark(kind, np.concatenate([found, last[2:]]), error)
+    # the place nears its end like the moment does: so far on in the moment's logarithm it is there, at the speed of the last point
+    speed = max(float(np.linalg.norm(tangent[:2])), 1e-300) / np.linalg.norm(tangent)
+    reach = min(float(np.linalg.norm(found - last[:2])) / speed, _REACH)
+    return Mark(kind, np.concatenate([found, last[2:] - reach]), error)
 
 
 def _root(function, guess):

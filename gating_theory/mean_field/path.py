@@ -38,19 +38,25 @@ class Path:
     ----------
     ensemble : Ensemble
     parameter : what users give for a path
-    low, high : float, ascending
+    bounds : (low, high), or None for the path's own span
 
     Attributes
     ----------
-    ensemble, low, high
+    ensemble : Ensemble
+    low, high : float
     along : EnsemblePath
     parameter : str, its name
     present : float, the ensemble's own value; nan where the path does not pass through the ensemble
+
+    Raises
+    ------
+    TypeError, ValueError : no such path, bounds that are none or not allowed
     """
 
-    def __init__(self, ensemble: Ensemble, parameter: AnyPath, low: float, high: float) -> None:
+    def __init__(self, ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> None:
         self.along = path_of("parameter", parameter, ensemble)
-        self.ensemble, self.parameter, self.low, self.high = ensemble, self.along.name, low, high
+        self.ensemble, self.parameter = ensemble, self.along.name
+        self.low, self.high = self.along.within(bounds)
         self.present = self.along.value(ensemble)
 
     def at(self, value: float) -> Ensemble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,8 @@ _FELT, _ALWAYS = 0.1, 1e-3
 _BELOW = 3.0
 #: Changes of sign in a steeper interval of G are closed in on first, by so many halvings at most.
 _STEEP, _HALVINGS = 2.0, 40
+#: G is interpolated where four of the points a decade say the same as six, to within this, and where it is so many times as large.
+_OFF, _SURE, _FEW, _FINE = 1e-3, 30.0, 4, 6
 #: Tolerance of averages that only tell how broad fields are.
 _ROUGH = 1e-2
 #: The scan goes on beyond 1 while the moments grow, by this factor in so many points; it gives up beyond the last.
@@ -38,7 +41,7 @@ _TOUCH, _SAME = 10.0, 1e-9
 _DOUBT, _SHALLOW = 10.0, 1e3
 
 
-def scan_decades(moments: MomentMap, start: str, tol: float) -> list[tuple[np.ndarray, np.ndarray]]:
+def scan_decades(moments: MomentMap, start: str, tol: float, off: float = 0.0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Points x over thirteen decades, up to where the moments have stopped growing, and G there, for each ensemble of a family.
 
     Parameters
@@ -46,6 +49,8 @@ def scan_decades(moments: MomentMap, start: str, tol: float) -> list[tuple[np.nd
     moments : MomentMap
     start : "small" or "large", as of :meth:`MomentMap.complete`
     tol : float, of the averages
+    off : float
+        By how much G may be off where it is interpolated, far from zero; 0 where it is to be computed everywhere.
 
     Returns
     -------
@@ -54,13 +59,21 @@ def scan_decades(moments: MomentMap, start: str, tol: float) -> list[tuple[np.nd
     bottom = _bottoms(moments, start, tol)
     felt = _first_felt(moments, start, bottom)
     scans = [_points(*ends) for ends in zip(np.minimum(bottom, felt - _BELOW).tolist(), felt.tolist())]
-    values = _in_each(lambda rows, x: rows.log_ratio(x, tol, start), moments, dict(enumerate(scans)))
-    found = [(x, values[i]) for i, x in enumerate(scans)]
+
+    def computed(points):
+        return _in_each(lambda rows, x: rows.log_ratio(x, tol, start), moments, points)
+
+    known = computed({i: scan.x[scan.few] if off else scan.x for i, scan in enumerate(scans)})
+    found = [(scan.x, scan.interpolated(known[i], off) if off else known[i]) for i, scan in enumerate(scans)]
+    left = {i: np.flatnonzero(np.isnan(G)) for i, (_, G) in enumerate(found)}
+    left = {i: places for i, places in left.items() if places.size}
+    for i, G in computed({i: found[i][0][places] for i, places in left.items()}).items() if left else ():
+        found[i][1][left[i]] = G
     while growing := [i for i, (_, G) in enumerate(found) if G[-1] >= 0.0]:
         if max(found[i][0][-1] for i in growing) > _TOP:
             raise CapabilityError(f"the moments of cell {moments.cell.name!r} grow without bound: no bounded mean field")
         more = {i: found[i][0][-1] * np.logspace(0.0, np.log10(_FACTOR), _MORE)[1:] for i in growing}
-        for i, G in _in_each(lambda rows, x: rows.log_ratio(x, tol, start), moments, more).items():
+        for i, G in computed(more).items():
             found[i] = np.concatenate([found[i][0], more[i]]), np.concatenate([found[i][1], G])
     return found
 
@@ -95,12 +108,55 @@ def _first_felt(moments, start, bottom):
     return np.log10(np.where(bends.any(axis=1), x[np.argmax(bends, axis=1)], _ALWAYS))
 
 
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """Where G is wanted, and how it follows from few of its values where it is smooth.
+
+    Attributes
+    ----------
+    x : (n,) array, ascending
+    few, between : int arrays, indices of every fourth point where they are dense and of all others, and those of the rest
+    fine, coarse : matrices
+        From G at the few to G between them: by the polynomials in log x through the nearest six of them, and the nearest four.
+    """
+
+    x: np.ndarray
+    few: np.ndarray
+    between: np.ndarray
+    fine: np.ndarray
+    coarse: np.ndarray
+
+    def interpolated(self, values, off):
+        """G from its values at the few points; NaN where that may be off by more, or is close to zero."""
+        G = np.full(self.x.size, np.nan)
+        G[self.few] = values
+        between = self.fine @ values
+        good = (np.abs(between - self.coarse @ values) <= off) & (np.abs(between) > _SURE * off)
+        G[self.between[good]] = between[good]
+        return G
+
+
 @lru_cache(maxsize=256)
 def _points(bottom, felt):
     low = np.logspace(bottom, felt, int(np.ceil(_SPARSE * (felt - bottom))), endpoint=False)
-    points = np.concatenate([low, np.logspace(felt, 0.0, int(np.ceil(-_DENSE * felt)))])
-    points.flags.writeable = False  # they are kept for other scans
-    return points
+    x = np.concatenate([low, np.logspace(felt, 0.0, int(np.ceil(-_DENSE * felt)))])
+    few = np.unique(np.concatenate([np.arange(low.size + 1), np.arange(x.size - 1, low.size, -_DENSE // _SPARSE)]))
+    between = np.setdiff1d(np.arange(x.size), few)
+    u = np.log(x)
+    scan = _Scan(x, few, between, *(_lagrange(u[few], u[between], count) for count in (_FINE, _FEW)))
+    for array in (x, few, between, scan.fine, scan.coarse):
+        array.flags.writeable = False  # they are kept for other scans
+    return scan
+
+
+def _lagrange(nodes, places, count):
+    """(P, N) matrix from values at N ascending nodes to the polynomials through the ``count`` around each of the places."""
+    which = np.clip(np.searchsorted(nodes, places) - count // 2, 0, nodes.size - count)[:, None] + np.arange(count)
+    near, same = nodes[which], np.eye(count, dtype=bool)
+    factors = (places[:, None, None] - near[:, None, :]) / np.where(same, 1.0, near[:, :, None] - near[:, None, :])
+    matrix = np.zeros((places.size, nodes.size))
+    np.put_along_axis(matrix, which, np.where(same, 1.0, factors).prod(axis=2), axis=1)
+    return matrix
 
 
 def scalar_roots(moments: MomentMap, start: str = "small") -> list[list[Root]]:
@@ -114,7 +170,7 @@ def scalar_roots(moments: MomentMap, start: str = "small") -> list[list[Root]]:
     moments : MomentMap
     start : "small" or "large", as of :meth:`MomentMap.complete`
     """
-    found = scan_decades(moments, start, moments.scan_tol)
+    found = scan_decades(moments, start, moments.scan_tol, _OFF)
     # just beyond an onset G is almost flat, and smaller than the error of a scan
     doubtful = {i: np.abs(G) < _DOUBT * moments.scan_tol for i, (_, G) in enumerate(found)}
     doubtful = {i: doubt for i, doubt in doubtful.items() if moments.fine < moments.scan_tol and doubt.any()}

@@ -8,31 +8,25 @@ from functools import cached_property
 
 import numpy as np
 
-from ..cell.compiled import CompiledCell
 from ..ensemble.field_law import RandomFields
 from ..ensemble.quadrature import BROAD, MAX_NODES
 from ..mean_field.fixed_points import FixedPoint
-from ..support.roots import bracketed_root
-from .boundary import LEAK_TAIL, UNBOUNDED
 from .determinant import spectral_radius
 from .edge import EDGE_TOLS, LEAK_NODES, ONE_LEAK
+from .real_edge import real_edges, upper_ends
 
 __all__ = ["Abscissas", "abscissas"]
 
-#: Distances from the leaks, in their own size, at which T is looked at first.
-_DISTANCES = np.append(10.0 ** np.linspace(-16, 0, 49), 2.0)
 #: Of two grids, one with half the nodes of the other, T may differ by so much.
 _HALVED = 1e-6
 #: Fixed points whose leaks are as broad within this power of two share a grid; sums over it are made of so many numbers at once.
 _ALIKE, _AT_ONCE = 2.0, 65536
-#: Secant steps for log T in the logarithm of the distance, how far apart their two points are, and where they end.
-_SECANTS, _APART, _CLOSE = 4, 1e-4, 1e-9
 
 
 def abscissas(points: Sequence[FixedPoint]) -> list[float | None]:
     """``Spectrum(point).abscissa()`` of each of many fixed points of one cell, where the edge right of all leaks decides.
 
-    That is so for cells with one state whose numerators of T do not depend on lambda (the GRU and its kin, not the LSTM):
+    That is so for cells with one leak whose numerators of T do not depend on lambda (all built-in ones with closed forms):
     T then falls away from the real axis. On it, right of the leaks, T is a sum over the nodes of the leak's field without a pole
     nearby, for all fixed points together.
 
@@ -45,11 +39,14 @@ def abscissas(points: Sequence[FixedPoint]) -> list[float | None]:
     list, None where a single search has to say: for other cells, leaks that are very broad, no edge right of the leaks, doubts
     """
     out: list[float | None] = [None] * len(points)
-    if not points or not _falls_off_axis(points[0].ensemble.cell.compiled):
+    if not points:
         return out
-    cell, random = points[0].ensemble.cell, RandomFields([point.ensemble for point in points])
-    q = np.array([point.q for point in points])
-    law, poles = random.law(q), cell.compiled.pole_variables
+    cell = points[0].ensemble.cell
+    poles = cell.compiled.pole_variables
+    if not cell.compiled.edge_factors.falls_off_axis or len(poles) > 1 or not cell.has_closed_form:
+        return out
+    random, q = RandomFields([point.ensemble for point in points]), np.array([point.q for point in points])
+    law = random.law(q)
     widths = np.zeros(len(points))
     if poles:
         (v,) = poles
@@ -86,72 +83,74 @@ class Abscissas:
         return self._values[number]
 
 
-def _falls_off_axis(compiled: CompiledCell) -> bool:
-    """Whether T(x + iy) <= T(x) for all real x, known from the cell alone."""
-    cell = compiled.cell
-    if cell.n_state > 1 or not cell.has_closed_form or len(compiled.pole_variables) > 1:
-        return False
-    return all(list(pairs) == [(0, 0)] for pairs in compiled.edge_factors[0][1][1].values())
-
-
 class _Together:
     """T on the real axis right of the leaks, at moments q (B, n) of one cell, ``fixed`` where every one has a single leak."""
 
     def __init__(self, cell, random, q, fixed):
-        self.cell, self.fixed, compiled = cell, fixed, cell.compiled
-        self.poles, self.a2, self.tol = compiled.pole_variables, random.gain2, EDGE_TOLS[0]
+        self.cell, self.fixed, self.factors = cell, fixed, cell.compiled.edge_factors
+        self.poles, self.a2, self.tol = self.factors.variables, random.gain2, EDGE_TOLS[0]
         law = random.law(q)
         if fixed and self.poles:
             stds = law.stds.copy()
             stds[:, self.poles] = 0.0
             law = replace(law, stds=stds)
         self.law = replace(law, evenly=frozenset(self.poles)).refined(self.poles, LEAK_NODES)
-        (call, where), self.numerators = compiled.edge_factors[0][1]
         values, weights, _ = self.law.grid(self.poles, self.tol)
         self.weights = weights[0] if weights else np.ones((len(q), 1))
-        size = len(q), self.weights.shape[1]
-        self.rest = np.broadcast_to(call(*self.law.arguments(self.cell, dict(zip(where, values))))[0], size)  # 1 - leak
-        (call, _), _ = compiled.edge_factors[0][0]
-        self.leaks = -np.broadcast_to(call(*self.law.arguments(self.cell, dict(zip(where, values))))[0], size)
+        arguments = self.law.arguments(cell, dict(zip(self.poles, values)))
+        # chi(1) = 1 - leak and chi(0) = -leak
+        self.rest, minus = (np.broadcast_to(self.factors.poles[center](*arguments)[0], self.weights.shape) for center in (1, 0))
+        self.leaks = -minus if self.factors.degree else np.zeros(self.weights.shape)
+        self.coarsened = False
+        self.largest = np.maximum(self.leaks, 0.0) if self.factors.zeros else self.leaks
 
     def _affordable(self):
         poles = set(self.poles)
-        factors = {f for pairs in self.numerators.values() for products in pairs.values() for fs in products for f in fs}
-        for factor in factors:
+        for factor in self.factors.resonant_factors:
             if len(factor.variables) > 1 and poles & set(factor.variables):
-                _, rules, _ = self.law.grid(factor.variables, self.tol, factor.even - poles, np.inf)
-                if np.prod([w.shape[1] for w in rules], dtype=float) > MAX_NODES:
+                if self.law.nodes(factor, self.tol, poles) > MAX_NODES:
                     return False
         return True
 
     def _tables(self):
-        """(constant (B, n, n), entries of T that depend on lambda, their numerators with the nodes' weights (B, G, E))."""
+        """{p: (B, n, n)} the parts of |lambda|^2p T that do not depend on lambda; the other entries (k, n, p), and their numerators
+        with the nodes' weights (B, G, E).
+        """
         n, known = self.cell.n_messages, {}
-        constant, table = np.zeros((len(self.leaks), n, n)), {}
-        for (k, l), products in self.cell.compiled.edge_factors[1].items():
-            mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=known)
-            constant[:, k, self.cell.message_of[l]] += self.a2[:, l] * mean
-        for (k, l), pairs in self.numerators.items():
-            mean, _ = self.law.mean_of_products(self.cell, pairs[0, 0], self.tol, self.poles, known)
+        constant, table = {}, {}
+        for (k, l), (power, products) in self.factors.constant.items():
+            mean = self._mean(products, known)
+            part = constant.setdefault(power, np.zeros((len(self.leaks), n, n)))
+            part[:, k, self.cell.message_of[l]] += self.a2[:, l] * mean
+        for (k, l), (power, pairs) in self.factors.resonant[1].items():
+            mean = self._mean(pairs[0, 0], known, self.poles)
             mean = np.broadcast_to(np.reshape(mean, (len(mean), -1)), self.leaks.shape)
-            entry = k, self.cell.message_of[l]
+            entry = k, self.cell.message_of[l], power
             table[entry] = table.get(entry, 0.0) + self.a2[:, l, None] * mean * self.weights
-        return constant, list(table), np.stack(list(table.values()), axis=2)
+        numerators = np.stack(list(table.values()), axis=2) if table else np.zeros((*self.leaks.shape, 0))
+        return constant, list(table), numerators
+
+    def _mean(self, products, known, keep=()):
+        mean, reached = self.law.mean_of_products(self.cell, products, self.tol, keep, known)
+        self.coarsened |= reached > self.tol
+        return mean
 
     def log_edge(self, rows: np.ndarray, x: np.ndarray, step: int = 1) -> np.ndarray:
-        """log of the spectral radius of T at real x (R, L) of some of the fixed points, from every ``step``-th node."""
+        """log of the spectral radius of T at real x > 0 (R, L) of some of the fixed points, from every ``step``-th node."""
         constant, entries, weights = self.tables
-        T = np.empty((*x.shape, *constant.shape[1:]))
-        T[:] = constant[rows, None]
+        n = self.cell.n_messages
+        T = np.zeros((*x.shape, n, n))
+        for power, part in constant.items():
+            T += part[rows, None] / (x ** (2 * power))[..., None, None]
         size = max(1, _AT_ONCE // (x.shape[1] * self.leaks.shape[1]))
-        for first in range(0, rows.size, size):
+        for first in range(0, rows.size if entries else 0, size):
             part = slice(first, first + size)
             at, lam = rows[part], x[part, :, None]
             # 1 - leak is known to all its digits where the leak is close to 1
             chi = np.where(np.abs(lam) < 0.5, lam - self.leaks[at, None, ::step], lam - 1.0 + self.rest[at, None, ::step])
             sums = np.matmul(1.0 / np.maximum(chi * chi, 1e-290), step * weights[at, ::step])
-            for column, (k, nu) in enumerate(entries):
-                T[part, :, k, nu] += sums[..., column]
+            for column, (k, nu, power) in enumerate(entries):
+                T[part, :, k, nu] += sums[..., column] / x[part] ** (2 * power)
         with np.errstate(divide="ignore"):
             return np.clip(np.log(spectral_radius(T)), -700.0, 700.0)
 
@@ -161,80 +160,13 @@ class _Together:
         if not self._affordable():
             return out
         self.tables = self._tables()
-        ordered = np.sort(self.leaks, axis=1)
-        top = ordered[:, -1] + (0.0 if self.fixed else ordered[:, -1] - ordered[:, -2])
-        x, value = self._values(top)
-        rows = np.flatnonzero((value[:, -2:] < 0.0).all(axis=1) & (value > 0.0).any(axis=1))
-        if not rows.size:
+        if self.coarsened:
             return out
-        last = x.shape[1] - 1 - np.argmax(value[rows, ::-1] > 0.0, axis=1)
-        u = self._closed_in(rows, top[rows], np.log(x[rows]), value[rows], last)
-        edge = top[rows] + np.exp(u)
-        if not self.fixed:
-            full, half = (np.exp(self.log_edge(rows, edge[:, None], step))[:, 0] for step in (1, 2))
-            edge[np.abs(full - half) > _HALVED * full] = np.nan
-        out[rows] = np.maximum(edge, self._slowest(rows))
+        ordered = np.sort(self.largest, axis=1)
+        edge, _ = real_edges(self.log_edge, ordered[:, -1] + (0.0 if self.fixed else ordered[:, -1] - ordered[:, -2]))
+        rows = np.flatnonzero(~np.isnan(edge))
+        if rows.size and not self.fixed:
+            full, half = (np.exp(self.log_edge(rows, edge[rows, None], step))[:, 0] for step in (1, 2))
+            rows = rows[np.abs(full - half) <= _HALVED * full]
+        out[rows] = np.maximum(edge[rows], upper_ends(self.largest[rows], self.weights[rows]))
         return out
-
-    def _values(self, top):
-        """Distances x (B, L) from the leaks' ends, so far that nothing is beyond, and log T there; above 0 if that is nowhere."""
-        span, x = np.maximum(np.abs(top), 1e-3), np.empty((top.size, _DISTANCES.size))
-        value, left = np.empty(x.shape), np.arange(top.size)
-        while left.size:
-            x[left] = span[left, None] * _DISTANCES
-            value[left] = self.log_edge(left, top[left, None] + x[left])
-            # T is below 1 and falls as 1/lambda^2 at the last two where nothing is beyond
-            last = value[left, -2:].max(axis=1)
-            span[left] *= 4.0 * np.exp(0.5 * np.maximum(last, 0.0))
-            left = left[(last >= 0.0) & (span[left] < UNBOUNDED)]
-        return x, value
-
-    def _closed_in(self, rows, top, u, value, last):
-        """Where log T vanishes between u[last] and u[last + 1]: inverse interpolation, secant steps, bisection where they stray."""
-
-        def f(some, u):
-            return self.log_edge(rows[some], top[some, None] + np.exp(u))
-
-        everyone = np.arange(rows.size)
-        low, high = u[everyone, last], u[everyone, last + 1]
-        near = np.clip(last - 2, 0, u.shape[1] - 6)[:, None] + np.arange(6)
-        guess = _inverse(u[everyone[:, None], near], value[everyone[:, None], near])
-        done = np.zeros(rows.size, dtype=bool)
-        for _ in range(_SECANTS):
-            some = np.flatnonzero(~done & (low < guess) & (guess < high))
-            if not some.size:
-                break
-            left, here = f(some, guess[some, None] + np.array([-_APART, 0.0])).T
-            with np.errstate(all="ignore"):
-                guess[some] -= here * _APART / (here - left)
-            done[some] = np.abs(here) < _CLOSE  # the slope is good to four digits
-        astray = np.flatnonzero(~done | ~((low < guess) & (guess < high)))
-        if astray.size:
-            guess[astray] = bracketed_root(lambda v: f(astray, v[:, None])[:, 0], low[astray], high[astray])
-        return guess
-
-    def _slowest(self, rows):
-        """Where the tail of the leaks' law reaches what is left out of it, interpolated between nodes."""
-        order = np.argsort(-self.leaks[rows], axis=1)
-        values = np.take_along_axis(self.leaks[rows], order, axis=1)
-        tail = np.cumsum(np.take_along_axis(self.weights[rows], order, axis=1), axis=1)
-        each, i = np.arange(rows.size), np.argmax(tail >= LEAK_TAIL, axis=1)
-        before = np.maximum(i - 1, 0)
-        with np.errstate(all="ignore"):
-            lower, upper = np.log(tail[each, before]), np.log(tail[each, i])
-            between = values[each, before] + (np.log(LEAK_TAIL) - lower) / (upper - lower) * (
-                values[each, i] - values[each, before]
-            )
-        return np.where((i == 0) | (tail[each, before] <= 0.0), values[each, i], between)
-
-
-def _inverse(x, value):
-    """Where functions (R, n) that fall through zero vanish, by the polynomial through x as a function of value; NaN without one."""
-    ratio = value[:, None, :] - value[:, :, None]
-    n = value.shape[1]
-    ratio[:, range(n), range(n)] = 1.0
-    with np.errstate(all="ignore"):
-        ratio = value[:, None, :] / ratio
-    ratio[:, range(n), range(n)] = 1.0
-    falls = np.all(np.diff(value, axis=1) < 0.0, axis=1)
-    return np.where(falls, np.einsum("rn,rn->r", ratio.prod(axis=2), x), np.nan)

@@ -11,27 +11,21 @@ import numpy.typing as npt
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 from .determinant import spectral_radius
+from .real_edge import UNBOUNDED, falls_to_one, real_edges, upper_ends
 
 if TYPE_CHECKING:
     from .edge import FixedPointEdge, SitesEdge
 
-__all__ = ["LEAK_TAIL", "UNBOUNDED", "Boundary"]
+__all__ = ["Boundary"]
 
-#: The tail of the leaks' law that is left out: no network of a million units has such sites.
-LEAK_TAIL = 1e-6
 #: Half the thickness, relative to the whole, below which the layer of support around real leaks is not traced.
 _LAYER = 1e-5
-#: A spectrum that reaches beyond this is taken for one without bound.
-UNBOUNDED = 1e9
 #: Where a search needs only the sign of T - 1: relative accuracy of T along rays, and on the grid that curves are traced on.
 _ROUGH, _TRACED = 1e-3, 1e-2
 #: |log T| at which a point counts as on the boundary, and at which its projection stops.
 _ON_BOUNDARY, _PROJECTED = 1e-9, 1e-11
 #: What a radius is multiplied by until it bounds the spectrum.
 _AWAY = 1.25
-#: An edge is interpolated among eight values that reach so far to both sides in the logarithm of its distance from the leaks: the
-#: error is about 1e-14 of that. How often values are added; the second time is the last for smooth functions.
-_CLOSE, _ROUNDS = 0.03, 6
 #: Evaluations of a projection, and where that of a curve which is only measured ends.
 _PROJECTIONS, _MEASURED = 24, 1e-2
 #: Fewest points on a curve while it is traced.
@@ -65,12 +59,15 @@ class Boundary:
     @cached_property
     def slowest_leak(self) -> float:
         """Largest real part of the leaks. Every leak belongs to the spectrum, however thin the layer of support around it."""
-        return _upper_end(self._edge.leaks.real, self._edge.leak_weights)
+        return self._upper_end(self._edge.leaks.real)
 
     @cached_property
     def largest_leak(self) -> float:
         """Largest modulus of the leaks."""
-        return _upper_end(np.abs(self._edge.leaks), self._edge.leak_weights)
+        return self._upper_end(np.abs(self._edge.leaks))
+
+    def _upper_end(self, values):
+        return float(upper_ends(values.max(axis=1)[None], self._edge.leak_weights[None])[0])
 
     @cached_property
     def bound(self) -> float:
@@ -81,7 +78,7 @@ class Boundary:
         circle = np.exp(1j * np.linspace(0.0, np.pi, 97))
         inner = bound = 1.05 * float(np.max(np.abs(self._leaks))) + 1e-9
         while (value := self.log_edge(bound * circle).max()) >= 0.0:
-            inner, bound = bound, bound * _AWAY * _falls_to_one(value)
+            inner, bound = bound, bound * _AWAY * float(falls_to_one(value))
             if bound > UNBOUNDED:
                 raise ConvergenceError("the spectrum has no finite bound", estimate=bound)
         while bound > 1.01 * _AWAY * inner:  # that was too far
@@ -93,23 +90,14 @@ class Boundary:
     def real_edge(self) -> float | None:
         """Largest real lambda on the boundary right of all leaks, or None."""
         top = max([float(np.max(self._leaks.real))] + [high for _, high in self._edge.continua])
-        span = max(abs(top), 1e-3)
-        while True:
-            distance = span * np.append(10.0 ** np.linspace(-16, 0, 49), 2.0)
-            value = self.log_edge(top + distance)
-            if value[-2:].max() < 0.0:  # T < 1 and falling as 1/lambda^2: nothing beyond
-                break
-            span *= 4.0 * _falls_to_one(value[-2:].max())
-            if span > UNBOUNDED:
-                raise ConvergenceError("the spectrum has no finite bound", estimate=span)
-        positive = np.flatnonzero(value > 0.0)
-        if not positive.size:
+        (edge,), (unbounded,) = real_edges(lambda _, lam: self.log_edge(lam), np.array([top]))
+        if unbounded:
+            raise ConvergenceError("the spectrum has no finite bound", estimate=UNBOUNDED)
+        if np.isnan(edge):
             return None
-        i = positive[-1]
-        edge = top + float(np.exp(_closed_in(lambda u: self.log_edge(top + np.exp(u)), np.log(distance), value, i)))
         if self._edge.halving_error(edge) > np.clip(1e3 * self._edge.tol, 1e-6, 0.1):
             raise ConvergenceError(f"the edge on the real axis was not resolved at {edge}", estimate=edge)
-        return edge
+        return float(edge)
 
     def abscissa(self) -> float:
         """Largest real part of the support, or of the sites' leaks [T3]; what is left out: see ``Spectrum.abscissa``."""
@@ -286,56 +274,6 @@ class Boundary:
                     out[i] = point + direction * root[0]
                     break
         return out
-
-
-def _falls_to_one(log_edge):
-    """By what a distance is to be multiplied so that T falls to 1, if it falls as 1/lambda^2 already."""
-    return float(np.exp(0.5 * max(log_edge, 0.0)))
-
-
-def _closed_in(f, x, value, i):
-    """The zero of ``f`` between x[i] and x[i + 1], where its ``value`` changes from positive to negative.
-
-    Inverse interpolation, with more and more values around the zero; bisection where that goes astray.
-    """
-    low, high = x[i], x[i + 1]
-    for _ in range(_ROUNDS):
-        first = np.clip(i - 2, 0, max(0, x.size - 6))
-        near = slice(first, first + 6)
-        guess = _inverse(x[near], value[near])
-        if not low < guess < high:
-            break
-        if np.ptp(x[near]) < 2.0 * _CLOSE:
-            return guess
-        new = np.unique(np.clip(guess + _CLOSE * np.linspace(-1.0, 1.0, 8), low, high))
-        known = f(new)
-        if not known[0] > 0.0 > known[-1]:  # the guess was not so close
-            new, where = np.unique(np.concatenate([x, new]), return_index=True)
-            known = np.concatenate([value, known])[where]
-        x, value = new, known
-        i = int(np.flatnonzero((value > 0.0) & (x < high))[-1])
-    return bracketed_root(f, [low], [high])[0]
-
-
-def _inverse(x, value):
-    """Where a function that falls through zero vanishes, by the polynomial through x as a function of value; NaN if it rises."""
-    if not np.all(np.diff(value) < 0):
-        return np.nan
-    ratio = value / (value - value[:, None] + np.eye(x.size))
-    np.fill_diagonal(ratio, 1.0)
-    return float(ratio.prod(axis=1) @ x)
-
-
-def _upper_end(values, weights):
-    """Where the tail of a law, (G, d) values with (G,) weights, reaches ``LEAK_TAIL``; interpolated between nodes."""
-    values = values.max(axis=1)
-    order = np.argsort(-values)
-    values, tail = values[order], np.cumsum(weights[order])
-    i = int(np.searchsorted(tail, LEAK_TAIL))
-    if i == 0 or tail[i - 1] <= 0.0:
-        return float(values[i])
-    share = (np.log(LEAK_TAIL) - np.log(tail[i - 1])) / (np.log(tail[i]) - np.log(tail[i - 1]))
-    return float(values[i - 1] + share * (values[i] - values[i - 1]))
 
 
 def _resample(z, n):

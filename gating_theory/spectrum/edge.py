@@ -72,6 +72,7 @@ class FixedPointEdge:
 
     def __init__(self, fixed_point: FixedPoint) -> None:
         self.cell = fixed_point.ensemble.cell
+        self.factors = self.cell.compiled.edge_factors
         law = fixed_point.law
         narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
         narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
@@ -107,25 +108,29 @@ class FixedPointEdge:
         room = _REFINED_NODES / self._largest_grid(self.tol)
         return int(np.clip(sum(n <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
 
-    def _numerators(self, center):
-        return self.cell.compiled.edge_factors[0][center][1]
-
     @cached_property
-    def _constant(self):
-        """(n, n) the part of T that does not depend on lambda."""
-        out = np.zeros((self.n, self.n))
-        for (k, l), products in self.cell.compiled.edge_factors[1].items():
+    def _constants(self):
+        """{p: (n, n)} the parts of |lambda|^2p T that do not depend on lambda."""
+        out: dict[int, np.ndarray] = {}
+        for (k, l), (power, products) in self.factors.constant.items():
             if self.a2[l] > 0.0:
                 mean, _ = self.law.mean_of_products(self.cell, products, self.tol, cache=self.averages)
-                out[k, self.cell.message_of[l]] += self.a2[l] * float(np.squeeze(mean))
+                part = out.setdefault(power, np.zeros((self.n, self.n)))
+                part[k, self.cell.message_of[l]] += self.a2[l] * float(np.squeeze(mean))
+        return out
+
+    def _without_leaks(self, lam):
+        """(L, n, n) the part of T that knows of no leak but zero."""
+        out = np.zeros((lam.size, self.n, self.n))
+        for power, part in self._constants.items():
+            out += _falling(lam, power)[:, None, None] * part
         return out
 
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others."""
         poles, worst = set(self.pole_variables), 1.0
         law = self.law.refined(self.pole_variables, _DENSITIES[0]) if len(poles) == 1 else self.law
-        factors = {f for pairs in self._numerators(1).values() for products in pairs.values() for fs in products for f in fs}
-        for factor in factors:
+        for factor in self.factors.resonant_factors:
             if len(factor.variables) > 1 and poles & set(factor.variables):
                 worst = max(worst, law.nodes(factor, tol, poles))
         return worst
@@ -150,19 +155,21 @@ class FixedPointEdge:
         return self._grids[level]
 
     def chi(self, center: int, level: int) -> np.ndarray:
-        """(d + 1, G) coefficients of det(lambda - F_s) in powers of lambda - center, at the nodes of a :meth:`grid`."""
+        """Coefficients (.., G) in powers of lambda - center, at the nodes of a :meth:`grid`.
+
+        They are those of det(lambda - F_s) without leaks that are 0 at all sites.
+        """
         if (center, level) not in self._polynomials and level == _ROUGH:
             self._polynomials[center, level] = self.chi(center, 0)[:, ::2].copy()
         if (center, level) not in self._polynomials:
             law, values, weights = self.grid(level)
-            (call, where), _ = self.cell.compiled.edge_factors[0][center]
-            arguments = law.arguments(self.cell, dict(zip(where, values)))
-            chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in call(*arguments)]
+            arguments = law.arguments(self.cell, dict(zip(self.pole_variables, values)))
+            chi = [np.broadcast_to(c, (1, *weights.shape)).ravel() for c in self.factors.poles[center](*arguments)]
             self._polynomials[center, level] = np.array(chi, dtype=float)
         return self._polynomials[center, level]
 
     def _table(self, center, level):
-        """{(k, n): {(i, j): (G,)}}: weights of t^i conj(t)^j in the numerators of T, t = lambda - center."""
+        """{(k, n): {(i, j, p): (G,)}}: weights of |lambda|^-2p t^i conj(t)^j in the numerators of T, t = lambda - center."""
         if (center, level) in self._tables:
             return self._tables[center, level]
         if level == _ROUGH:
@@ -176,7 +183,7 @@ class FixedPointEdge:
             return self._tables[center, level]
         law, _, weights = self.grid(level)
         table = {}
-        for (k, l), pairs in self._numerators(center).items():
+        for (k, l), (power, pairs) in self.factors.resonant[center].items():
             if self.a2[l] == 0.0:
                 continue
             nu = self.cell.message_of[l]
@@ -185,7 +192,7 @@ class FixedPointEdge:
                 value = self.a2[l] * np.broadcast_to(mean, (1, *weights.shape))[0] * weights
                 if np.any(value):
                     terms = table.setdefault((k, nu), {})
-                    terms[i, j] = terms.get((i, j), 0.0) + value.ravel()
+                    terms[i, j, power] = terms.get((i, j, power), 0.0) + value.ravel()
         self._tables[center, level] = table
         return table
 
@@ -222,13 +229,15 @@ class FixedPointEdge:
     @cached_property
     def leaks(self) -> np.ndarray:
         """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
-        return _polynomial_roots(self.chi(0, 0))
+        roots = _polynomial_roots(self.chi(0, 0))
+        return np.concatenate([np.zeros((roots.shape[0], self.factors.zeros)), roots], axis=1)
 
     @cached_property
     def shared_leaks(self) -> list[complex]:
         """Leaks that all sites have, those of a finite fraction of them."""
-        chi = self.chi(0, 0)
-        return [leak for leak, sharing in shared_leaks(chi) if sharing.size == chi.shape[1]]
+        chi, found = self.chi(0, 0), [0.0] if self.factors.zeros else []
+        others = shared_leaks(chi) if self.factors.degree else []
+        return found + [leak for leak, sharing in others if sharing.size == chi.shape[1]]
 
     @property
     def leak_weights(self) -> np.ndarray:
@@ -242,9 +251,8 @@ class FixedPointEdge:
 
     @property
     def falls_off_axis(self) -> bool:
-        """Whether T(x + iy) <= T(x) for all real x: where leaks are real and numerators do not depend on lambda (the GRU's)."""
-        constant = all((i, j) == (0, 0) for _, _, i, j in self._terms(1, 0)[0])
-        return constant and not np.iscomplexobj(self.leaks)
+        """Whether T(x + iy) <= T(x) for all real x: where leaks are real and numerators do not depend on lambda."""
+        return self.factors.falls_off_axis
 
     def _on_continuum(self, lam):
         """Which lambdas are real and within a continuum of leaks, where T is infinite."""
@@ -255,8 +263,7 @@ class FixedPointEdge:
 
     def _evaluate(self, lam, level, rtol=0.0):
         """T(lambda) by one grid, with the poles that matter for a relative accuracy of ``rtol``."""
-        out = np.empty((lam.size, self.n, self.n))
-        out[:] = self._constant
+        out = self._without_leaks(lam)
         on_pole = np.zeros(lam.size, dtype=bool)
         near_zero = np.abs(lam) < 0.5
         for center in (0, 1):
@@ -265,8 +272,10 @@ class FixedPointEdge:
                 continue
             t = lam[part] - center
             labels, sums, on_pole[part] = self._sums(t, center, level, rtol)
-            for column, (k, nu, i, j) in enumerate(labels):
+            for column, (k, nu, i, j, power) in enumerate(labels):
                 value = sums[:, column]
+                if power:
+                    value = value * _falling(lam[part], power)
                 if j:
                     value = (t**i * t.conj() ** j).real * (1.0 if i == j else 2.0) * value
                 out[part, k, nu] += value
@@ -279,6 +288,8 @@ class FixedPointEdge:
     def _sums(self, t, center, level, rtol):
         """Labels of the table, sums over nodes of its terms over |chi(t)|^2 (L, T), and which t are on a node's pole."""
         labels, w = self._terms(center, level)
+        if not labels:
+            return labels, np.zeros((t.size, 0)), np.zeros(t.size, dtype=bool)
         sums, smallest, nearest = _node_sums(self.chi(center, level), t, w)
         on_pole = smallest == 0.0
         if self._leak is not None and (t.imag > 0.0).any():
@@ -337,7 +348,7 @@ class FixedPointEdge:
         if (center, level) not in self._cardinal:
             labels, w = self._terms(center, level)
             coarse = self._table(center, 0)
-            shapes = np.array([self._shape(coarse[k, nu][i, j]) for k, nu, i, j in labels], dtype=int)
+            shapes = np.array([self._shape(coarse[label[:2]][label[2:]]) for label in labels], dtype=int)
             sign = 1.0 - 2.0 * (np.arange(w.shape[1]) % 2)
             self._cardinal[center, level] = shapes, sign * _quotient(w, self.chi(1, level)[0] ** shapes[:, None])
         return self._cardinal[center, level]
@@ -350,11 +361,11 @@ class FixedPointEdge:
         return self._slopes[center, level]
 
     def _terms(self, center, level):
-        """The table as labels (k, n, i, j) and weights (T, G)."""
+        """The table as labels (k, n, i, j, p) and weights (T, G)."""
         if (center, level) not in self._stacks:
             flat = [(*entry, *power, w) for entry, terms in self._table(center, level).items() for power, w in terms.items()]
             weights = np.array([w for *_, w in flat]).reshape(len(flat), self.chi(center, level).shape[1])
-            self._stacks[center, level] = [label[:4] for label in flat], weights
+            self._stacks[center, level] = [label[:5] for label in flat], weights
         return self._stacks[center, level]
 
     def halving_error(self, x: float) -> float:
@@ -374,7 +385,7 @@ class FixedPointEdge:
         rough = self._leak is not None and rtol >= 1e-3
         out = self._evaluate(lam, _ROUGH if rough else 0, rtol if rough else 0.0)
         singular = self._on_continuum(lam)
-        out[singular] = np.where(out[singular] > self._constant, np.inf, out[singular])
+        out[singular] = np.where(out[singular] > self._without_leaks(lam[singular]), np.inf, out[singular])
         if rough or (self._leak is not None and np.isfinite(deep)):
             return out  # a search, or one that asks for little: the coarsest grid is good to 1e-10 and is not checked
         rtol = max(rtol, 1e3 * self.tol)
@@ -466,6 +477,11 @@ def _cardinal_series(x, y, values):
         out[start : start + 512] = sine[:, None] * ((1.0 / distance) @ alternating)
         out[start + rows[on_node]] = values[node[on_node]]
     return out
+
+
+def _falling(lam, power):
+    """|lambda|^(-2 power); 1e290 stands for 1/0."""
+    return 1.0 / np.maximum(np.abs(lam) ** (2 * power), 1e-290)
 
 
 def _quotient(a, b):

@@ -76,7 +76,10 @@ def edge_numbers(population: Population, lam: np.ndarray, loop: LoopMonomials[in
 
 
 def outermost_numbers(population: Population, lam: np.ndarray) -> EdgeNumbers:
-    """At each of L lambdas (L,) the numbers of the loop that reaches furthest there."""
+    """At each of L lambdas (L,) the numbers of the loop that reaches furthest there; zeros where nothing loops."""
+    if not population.blocks:
+        zeros = np.zeros(lam.shape)
+        return EdgeNumbers(zeros, zeros + 0j, zeros, zeros)
     each = [edge_numbers(population, lam, loop) for loop in population.blocks]
     first = np.argmax([one.tau for one in each], axis=0)
     return EdgeNumbers(*(np.choose(first, [getattr(e, n) for e in each]) for n in ("tau", "gradient", "kappa", "variance")))

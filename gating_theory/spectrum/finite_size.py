@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ from .counts import Expected, eigenvalues_in_disc
 from .dyson import Population
 from .isolated import IsolatedEigenvalue, isolated_eigenvalues
 from .log_determinants import log_determinant
-from .outermost import Draws, perturbed
+from .outermost import Draws, layer_at, perturbed, positions
 
-__all__ = ["FiniteSize", "OutermostLaw", "given_laws", "perturbed_laws", "resampled_laws", "share_unstable"]
+__all__ = ["Edge", "FiniteSize", "OutermostLaw", "edges_of", "given_laws", "perturbed_laws", "resampled_laws", "share_beyond"]
 
 #: Values of a table between two of its positions, by cubics.
 _BETWEEN = 8
@@ -34,7 +34,7 @@ _AT_THE_LEAKS = 1e-9
 #: Halvings of the range of a quantile.
 _HALVINGS = 60
 #: Beyond so many lengths of a table nothing changes any more.
-_BEYOND = 100.0
+_BEYOND = 20.0
 _TINY = 1e-300
 #: The largest radius of a disc, whose square is a number.
 _LARGEST = 1e100
@@ -51,14 +51,19 @@ class OutermostLaw:
     ----------
     kind : str, "radius" or "abscissa"
     limit : float, what it is for N -> infinity (for the given sites, where these are given)
-    low, high : (D,) arrays
-        Of each draw where the table begins and ends. No network is below its outermost leak, which belongs to the spectrum.
+    layer : float
+        sqrt(kappa / N) / |grad tau|, over which matrices smear the outermost point of the limit's edge; 0 where that is a leak.
+    floor : (D,) array, of each draw the outermost leak of its sites: it belongs to the spectrum, no network is below
+    low, high : (D,) arrays, where the table of each draw begins and ends
     actions : (D, P) array
-        -log P(no eigenvalue beyond | sites), at even positions from ``low`` to ``high``.
+        -log P(no eigenvalue beyond | sites), at positions from ``low`` to ``high`` that are even in the logarithm of their distance
+        from ``floor``.
     """
 
     kind: str
     limit: float
+    layer: float
+    floor: np.ndarray = field(repr=False)
     low: np.ndarray = field(repr=False)
     high: np.ndarray = field(repr=False)
     actions: np.ndarray = field(repr=False)
@@ -67,8 +72,9 @@ class OutermostLaw:
 
     def check(self) -> None:
         """ValueError where the table is none."""
-        require(self.low.ndim == 1 and self.low.shape == self.high.shape == self.actions.shape[:1], "a table has one row a draw")
-        require(np.all(self.low <= self.high), "a table's low must not be above its high")
+        rows = self.actions.shape[:1]
+        require(self.floor.shape == self.low.shape == self.high.shape == rows, "a table must have one row a draw")
+        require(np.all((self.floor < self.low) & (self.low < self.high)), "a table must ascend from floor to low to high")
         require(self.actions.shape[1] > 1 and np.all(self.actions >= 0.0), "actions must be two or more, and not negative")
 
     @cached_property
@@ -83,15 +89,15 @@ class OutermostLaw:
     def _given(self, x):
         """(D, X) P(none beyond | sites of each draw) at x (X,)."""
         last = self._logs.shape[1] - 1
-        with np.errstate(over="ignore"):
-            place = (x - self.low[:, None]) / np.maximum(self.high - self.low, _TINY)[:, None] * last
-        place = np.clip(place, -1.0, _BEYOND * last)
+        near, far = self.low - self.floor, self.high - self.floor
+        distance = np.maximum(x - self.floor[:, None], _TINY)
+        place = np.clip(np.log(distance / near[:, None]) / np.log(far / near)[:, None], 0.0, _BEYOND) * last
         left = np.clip(place.astype(int), 0, last - 1)
         rows = np.arange(self.low.size)[:, None]
         a, b = self._logs[rows, left], self._logs[rows, left + 1]
-        # actions fall on beyond the table; below it there is no network to speak of
+        # actions fall on beyond the table; what is left at its low end is the chance that the leak itself is the outermost
         inside = np.exp(-np.exp(np.minimum(a + (b - a) * (place - left), 50.0)))
-        return np.where(place < 0.0, 0.0, inside)
+        return np.where(x < self.floor[:, None], 0.0, inside)
 
     @underflow_is_zero
     def cdf(self, x: npt.ArrayLike) -> float | np.ndarray:
@@ -111,7 +117,7 @@ class OutermostLaw:
         share = real_array("p", p)
         if not ((share > 0.0) & (share < 1.0)).all():
             raise ValueError(f"p must lie in (0, 1), got {shown(p)}")
-        low, high = np.full(share.size, self.low.min()), np.full(share.size, self.high.max())
+        low, high = np.full(share.size, self.floor.min()), np.full(share.size, self.high.max())
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             below = self._given(middle).mean(axis=0) < share.ravel()
@@ -127,14 +133,17 @@ class OutermostLaw:
     @underflow_is_zero
     def _moments(self):
         """(D,) mean and variance given the sites."""
-        last = self._logs.shape[1] - 1
         exceeds = 1.0 - np.exp(-np.exp(np.minimum(self._logs, 50.0)))
-        weights = np.full(last + 1, 1.0)
-        weights[[0, -1]] = 0.5
-        step = (self.high - self.low) / last
-        first = step * (exceeds @ weights)
-        second = 2.0 * step**2 * (exceeds @ (weights * np.arange(last + 1)))
-        return self.low + first, np.maximum(second - first**2, 0.0)
+        distance = positions(self.floor, self.low, self.high, exceeds.shape[1]) - self.floor[:, None]
+        # between the leak and the table nothing changes
+        first = distance[:, 0] * exceeds[:, 0] + np.trapezoid(exceeds, distance, axis=1)
+        second = distance[:, 0] ** 2 * exceeds[:, 0] + np.trapezoid(2.0 * distance * exceeds, distance, axis=1)
+        return self.floor + first, np.maximum(second - first**2, 0.0)
+
+    @property
+    def pinched(self) -> bool:
+        """Whether the layer is as wide as the spectrum: tau is flat at its edge, as at a cusp, and then this law cannot hold."""
+        return self.layer > abs(self.limit)
 
     @property
     def mean(self) -> float:
@@ -154,7 +163,27 @@ class OutermostLaw:
     def __str__(self) -> str:
         low, middle, high = (self.quantile(p) for p in (0.1, 0.5, 0.9))
         spread = f"sd {self.sd_sites:.2g} by sites, {self.sd_matrices:.2g} by matrices"
-        return f"{self.kind} {middle:.4f} (10 % to 90 %: {low:.4f} to {high:.4f}; {spread}; limit {self.limit:.4f})"
+        doubt = ", an edge too flat for this law" if self.pinched else ""
+        return f"{self.kind} {middle:.4f} (10 % to 90 %: {low:.4f} to {high:.4f}; {spread}; limit {self.limit:.4f}{doubt})"
+
+
+class Edge(NamedTuple):
+    """The radius or the abscissa of the limit, and the layer that matrices smear its edge over."""
+
+    limit: float
+    layer: float
+
+
+def edges_of(population: Population, limits: dict[str, float], n_units: int) -> dict[str, Edge]:
+    """The Edge of each kind, "radius" and "abscissa".
+
+    Parameters
+    ----------
+    population : Population, of the limit or of given sites
+    limits : {kind: float}
+    n_units : int
+    """
+    return {kind: Edge(limit, layer_at(population, kind, limit, n_units)) for kind, limit in limits.items()}
 
 
 @result("finite_size")
@@ -305,22 +334,22 @@ class FiniteSize:
 
 
 def resampled_laws(
-    fixed_point: FixedPoint, limits: dict[str, float], n_units: int, n_draws: int, rng: np.random.Generator
+    fixed_point: FixedPoint, edges: dict[str, Edge], n_units: int, n_draws: int, rng: np.random.Generator
 ) -> dict[str, OutermostLaw]:
     """{"radius": law, "abscissa": law} of networks at a fixed point, by drawing their sites.
 
     Parameters
     ----------
     fixed_point : FixedPoint
-    limits : {"radius": float, "abscissa": float}
+    edges : {"radius": Edge, "abscissa": Edge}
     n_units, n_draws : int
     rng : Generator
     """
-    tables: dict[str, list] = {kind: [] for kind in limits}
+    tables: dict[str, list] = {kind: [] for kind in edges}
     for some in _drawn(fixed_point, n_units, n_draws, rng):
-        for kind in limits:
+        for kind in edges:
             tables[kind].append(some.table(kind))
-    return {kind: OutermostLaw(kind, limits[kind], *(np.concatenate(parts) for parts in zip(*tables[kind]))) for kind in limits}
+    return {kind: OutermostLaw(kind, *edges[kind], *(np.concatenate(parts) for parts in zip(*tables[kind]))) for kind in edges}
 
 
 def _drawn(fixed_point, n_units, n_draws, rng):
@@ -331,38 +360,39 @@ def _drawn(fixed_point, n_units, n_draws, rng):
         yield Draws(Population(sampled_sites(fixed_point, n_units, rng, count)), n_units)
 
 
-def given_laws(population: Population, limits: dict[str, float]) -> dict[str, OutermostLaw]:
+def given_laws(population: Population, edges: dict[str, Edge]) -> dict[str, OutermostLaw]:
     """{"radius": law, "abscissa": law} of networks that have these very sites, each of which is a unit.
 
     Parameters
     ----------
     population : Population
-    limits : {"radius": float, "abscissa": float}
+    edges : {"radius": Edge, "abscissa": Edge}
     """
     one = Draws(population, population.weights.size)
-    return {kind: OutermostLaw(kind, limit, *one.table(kind)) for kind, limit in limits.items()}
+    return {kind: OutermostLaw(kind, *edge, *one.table(kind)) for kind, edge in edges.items()}
 
 
-def share_unstable(fixed_point: FixedPoint, n_units: int, n_draws: int, rng: np.random.Generator, radius: float = 1.0) -> float:
-    """The share of networks of N units at a fixed point with an eigenvalue beyond a circle, by drawing their sites.
+def share_beyond(
+    fixed_point: FixedPoint, kind: str, value: float, n_units: int, n_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(D,) the probability for each of some draws of sites that a network of N units has an eigenvalue beyond a value.
 
-    With a ``rng`` of the same state this is a smooth function of the hyperparameters.
+    With a ``rng`` of the same state these are smooth functions of the hyperparameters.
 
     Parameters
     ----------
     fixed_point : FixedPoint
+    kind : "radius" or "abscissa"
+    value : float, beyond this modulus or real part
     n_units, n_draws : int
     rng : Generator
-    radius : float
     """
-    draws = _drawn(fixed_point, n_units, n_draws, rng)
-    each = [np.exp(-some.actions("radius", np.full((some.count, 1), radius))) for some in draws]
-    return 1.0 - float(np.concatenate(each).mean())
+    return 1.0 - np.concatenate([some.none_beyond(kind, value) for some in _drawn(fixed_point, n_units, n_draws, rng)])
 
 
 def perturbed_laws(
     population: Population,
-    limits: dict[str, float],
+    edges: dict[str, Edge],
     floors: dict[str, float],
     n_units: int,
     n_draws: int,
@@ -373,7 +403,8 @@ def perturbed_laws(
     Parameters
     ----------
     population : Population, of the law of sites
-    limits, floors : {"radius": float, "abscissa": float}, the limit, and where the sites' leaks end
+    edges : {"radius": Edge, "abscissa": Edge}
+    floors : {"radius": float, "abscissa": float}, where the sites' leaks end
     n_units, n_draws : int
     rng : Generator
 
@@ -382,11 +413,11 @@ def perturbed_laws(
     CapabilityError : the edge is that of the leaks
     """
     out = {}
-    for kind, limit in limits.items():
-        if limit <= floors[kind] * (1.0 + _AT_THE_LEAKS):
+    for kind, edge in edges.items():
+        if edge.limit <= floors[kind] * (1.0 + _AT_THE_LEAKS):
             raise CapabilityError(
                 f'the {kind} is that of the leaks, an extreme value of N sites: use finite_size(.., method="resample")'
             )
-        low, high, actions = perturbed(population, kind, limit, floors[kind], n_units, n_draws, rng)
-        out[kind] = OutermostLaw(kind, limit, np.full(n_draws, low), np.full(n_draws, high), actions)
+        low, high, actions = perturbed(population, kind, edge.limit, floors[kind], n_units, n_draws, rng)
+        out[kind] = OutermostLaw(kind, *edge, *(np.full(n_draws, end) for end in (floors[kind], low, high)), actions)
     return out

@@ -19,9 +19,9 @@ import numpy as np
 from .dyson import Population
 from .edge import SitesEdge
 from .edge_laws import axis_factor, complex_action, real_action
-from .edge_numbers import EdgeNumbers, edge_numbers, shares
+from .edge_numbers import EdgeNumbers, edge_numbers, outermost_numbers, shares
 
-__all__ = ["TABLE", "Curve", "Draws", "action", "curves_at", "falling", "perturbed"]
+__all__ = ["TABLE", "Curve", "Draws", "action", "curves_at", "falling", "layer_at", "perturbed", "positions"]
 
 #: Nodes along a curve: for tables, and for searches of where these have to be.
 _FINE, _COARSE = 64, 24
@@ -31,12 +31,14 @@ _SLANTED, _DEEP = 0.05, -30.0
 #: Tables reach from the first action to the second: probabilities of 3e-7 and of 1e-5 less than 1.
 _MOST, _LEAST = 15.0, 1e-5
 #: Positions of a search: so many decades of distances from the outermost leak, so many positions among them; then, twice, so many
-#: between those that are left. Even positions of a table.
+#: between those that are left. Positions of a table.
 _DECADES, _SCAN, _ZOOM, _ZOOMS = 6.0, 25, 9, 2
 TABLE = 25
 _TINY = 1e-300
 #: Positions of a table by the delta method, and in multiples of the layer that is smeared, how far it reaches to both sides.
 _POSITIONS, _BELOW, _ABOVE = 49, 7.0, 9.0
+#: tau above which a point of the edge is a leak.
+_POLE = 1e6
 #: A curve goes so far from the real axis that z is this at its end; doublings of its height until then, at most.
 _OUT, _DOUBLINGS = 6.0, 40
 
@@ -107,6 +109,17 @@ def action(numbers: EdgeNumbers, curve: Curve, n_units: int, shift: np.ndarray |
     return complex_ones + real_action(z[..., n:] / np.sqrt(2.0)).sum(axis=-1)
 
 
+def positions(floor: np.ndarray, low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
+    """(D, count) positions from low to high, (D,) each, even in the logarithm of their distance from the outermost leak.
+
+    The edge function has its pole there; where that is far away they are nearly even.
+    """
+    near, far = np.log(low - floor), np.log(high - floor)
+    out = floor[:, None] + np.exp(near[:, None] + (far - near)[:, None] * np.linspace(0.0, 1.0, count))
+    out[:, 0], out[:, -1] = low, high
+    return out
+
+
 class Draws:
     """Draws of N sites each, and how far the eigenvalues of networks with these sites reach.
 
@@ -138,18 +151,20 @@ class Draws:
             out += action(_reshaped(numbers, curve.lam.shape), curve, self.n_units)
         return np.where(positions < self.floor(kind)[:, None], np.inf, out)
 
-    def table(self, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """low, high (D,) and actions (D, TABLE) at even positions between them: from 15, or the outermost leak, to 1e-5."""
+    def table(self, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """floor, low, high (D,) and actions (D, TABLE) at :func:`positions`: from 15, or next to the outermost leak, to 1e-5."""
         floor, height = self.floor(kind), self._height(kind)
-        beyond = self._beyond(kind, floor, height)
-        distance = beyond[:, None] * 10.0 ** np.linspace(-_DECADES, 0.0, _SCAN)
-        places = np.concatenate([floor[:, None], floor[:, None] + distance], axis=1)
-        low, high = floor, floor + beyond
+        high = floor + self._beyond(kind, floor, height)
+        low, count = floor + 10.0**-_DECADES * (high - floor), _SCAN
         for _ in range(1 + _ZOOMS):
+            places = positions(floor, low, high, count)
             low, high = _bracket(places, self.actions(kind, places, _COARSE, height))
-            places = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, _ZOOM)
-        places = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, TABLE)
-        return low, high, falling(self.actions(kind, places, _FINE, height))
+            count = _ZOOM
+        return floor, low, high, falling(self.actions(kind, positions(floor, low, high, TABLE), _FINE, height))
+
+    def none_beyond(self, kind: str, value: float) -> np.ndarray:
+        """(D,) P(no eigenvalue beyond a value | sites of each draw)."""
+        return np.exp(-self.actions(kind, np.full((self.count, 1), value), _FINE, self._height(kind))[:, 0])
 
     def _beyond(self, kind, floor, height):
         """(D,) how far beyond the outermost leak there are no eigenvalues."""
@@ -193,13 +208,33 @@ def _bracket(places, actions):
     return places[rows, low], places[rows, high]
 
 
+# --- the limit's edge
+
+
+def layer_at(population: Population, kind: str, limit: float, n_units: int) -> float:
+    """sqrt(kappa / N) / |grad tau|, the distance over which matrices smear the outermost point of an edge; 0 at a leak.
+
+    Parameters
+    ----------
+    population : Population, of the limit or of given sites
+    kind : "radius" or "abscissa"
+    limit : float, what that is
+    n_units : int
+    """
+    there = curves_at(kind, np.array(limit), _FINE, 2.0 * abs(limit) + 1.0)
+    numbers = outermost_numbers(population, there.lam)
+    i = int(np.argmax(numbers.tau))
+    layer = float(np.sqrt(numbers.kappa[i] / n_units) / max(float(np.abs(numbers.gradient[i])), _TINY))
+    return layer if numbers.tau[i] < _POLE else 0.0
+
+
 # --- without drawing sites
 
 
 def perturbed(
     population: Population, kind: str, limit: float, floor: float, n_units: int, n_draws: int, rng: np.random.Generator
 ) -> tuple[float, float, np.ndarray]:
-    """The same by the delta method, of a population of the limit: low, high and actions (D, P).
+    """The same by the delta method, of a population of the limit: low, high and actions (D, P) at :func:`positions`.
 
     tau along the curve differs from draw to draw by a Gaussian process with the covariance of phi over N.
 
@@ -215,8 +250,10 @@ def perturbed(
     there = curves_at(kind, np.array(limit), _FINE, height)
     each = [edge_numbers(population, there.lam, loop) for loop in population.blocks]
     width = max(_layer(one, there, n_units) for one in each)
-    low, high = max(limit - _BELOW * width, floor), limit + _ABOVE * width
-    curve = curves_at(kind, np.linspace(low, high, _POSITIONS), _FINE, height)
+    high = limit + _ABOVE * width
+    low = max(limit - _BELOW * width, floor + 10.0**-_DECADES * (high - floor))
+    ends = (np.array([end]) for end in (floor, low, high))
+    curve = curves_at(kind, positions(*ends, _POSITIONS)[0], _FINE, height)
     noise = _process([shares(population, there.lam, loop) for loop in population.blocks], population.weights, n_units, n_draws, rng)
     out = np.zeros((n_draws, _POSITIONS))
     for loop, shift in zip(population.blocks, np.split(noise, len(each), axis=1)):

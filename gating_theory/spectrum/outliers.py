@@ -71,6 +71,8 @@ class FixedPointOutliers(OutlierDeterminant):
         ensemble, cell = fixed_point.ensemble, fixed_point.ensemble.cell
         law, _, weights = edge.grid(_LEVEL)
         self.chi = edge.chi(1, _LEVEL)
+        for _ in range(edge.factors.zeros):  # times lambda
+            self.chi = np.pad(self.chi, ((0, 1), (0, 0))) + np.pad(self.chi, ((1, 0), (0, 0)))
         q = fixed_point.q
         bias = ensemble.array("bias")
         share = RandomFields(ensemble).share(q)

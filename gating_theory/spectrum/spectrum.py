@@ -42,7 +42,7 @@ from .disc_mass import Nodes, Rims, pixel_row
 from .dyson import Population, Solution
 from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
-from .finite_size import FiniteSize, given_laws, perturbed_laws, resampled_laws
+from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import FINEST, MUCH_ROOM, ROOM, settled
 from .smooth_map import filled
@@ -378,16 +378,19 @@ class Spectrum:
         self._require("finite size", "Spectrum.finite_size")
         if self.fixed_point is None:
             self._require_units(size)
-            laws = given_laws(self._given, self._extremes)
-            return FiniteSize(self, self._given.weights.size, "given", **laws)
+            size = self._given.weights.size
+            return FiniteSize(self, size, "given", **given_laws(self._given, self._edges(size)))
         if size is None:
             raise ValueError("n_units must be given: the limit has no number of units of its own")
         if method == "resample":
-            laws = resampled_laws(self.fixed_point, self._extremes, size, n_draws, rng)
+            laws = resampled_laws(self.fixed_point, self._edges(size), size, n_draws, rng)
         else:
             floors = {"radius": self._boundary.largest_leak, "abscissa": self._boundary.slowest_leak}
-            laws = perturbed_laws(self._population(_COARSE), self._extremes, floors, size, n_draws, rng)
+            laws = perturbed_laws(self._population(_COARSE), self._edges(size), floors, size, n_draws, rng)
         return FiniteSize(self, size, method, **laws)
+
+    def _edges(self, n_units):
+        return edges_of(self._population(_COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
 
     @underflow_is_zero
     def concentration(self, n_units: int | None = None) -> Concentration:
@@ -422,10 +425,6 @@ class Spectrum:
         exact = float(self.edge_function(1.0)), float(self.edge_function(abscissa))
         tail = not np.isfinite(exact[1]) and self.fixed_point is not None and not cast(FixedPointEdge, self._edge).fixed
         return concentration(self.fixed_point or self._given.sites, size, abscissa, exact, tail)
-
-    @property
-    def _extremes(self):
-        return {"radius": self.radius(), "abscissa": self.abscissa()}
 
     def _require_units(self, n_units):
         """CapabilityError unless each of the given sites is a unit of one network."""

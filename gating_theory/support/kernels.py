@@ -99,11 +99,22 @@ class Kernel:
 
     @cached_property
     def compiled(self) -> Any:
-        """numba's function, which other compiled code may call."""
+        """numba's function."""
         import numba
 
         _kernels_call_kernels()
         return numba.njit(**self._options)(self._function)
+
+    @cached_property
+    def within(self) -> Any:
+        """numba's function as other compiled code calls it; from Python it must not be called.
+
+        How Python and C would call it is code of its own, a fifth of what there is to compile.
+        """
+        import numba
+
+        options: dict[str, Any] = {**self._options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(**options)(self._function)
 
     @cached_property
     def _with_numba(self):
@@ -185,7 +196,7 @@ def _kernels_call_kernels():
     """Tell numba that kernels that are named in compiled code stand for their functions."""
     from numba.extending import typeof_impl
 
-    typeof_impl.register(Kernel)(lambda value, context: typeof_impl(value.compiled, context))
+    typeof_impl.register(Kernel)(lambda value, context: typeof_impl(value.within, context))
 
 
 def _loaded(made, function):

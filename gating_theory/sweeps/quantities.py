@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..ensemble.critical_value import Critical
     from ..ensemble.ensemble import Ensemble
+    from ..ensemble.paths import EnsemblePath
     from ..mean_field.fixed_points import FixedPoint
     from ..spectrum.spectrum import Spectrum
+
+    #: (low, high) for each path of a critical value, None for its own span.
+    Bounds = tuple[tuple[float, float] | None, ...]
 
 __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "taken_names"]
 
@@ -96,47 +100,48 @@ def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
     found = complexity(ensemble)
     code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
-    if found.ok:
+    # next to an onset the rate is smaller than its error, and that may be as small as anybody asked for
+    if found.ok or (code == "undecided" and found.error <= _rate_accuracy(ensemble, values)):
         return values
     return Flawed(values, "complexity_not_defined" if code == "unbounded" else "complexity_not_converged", str(found.status))
 
 
-def _onset(ensemble: Ensemble, path: str) -> Critical:
+def _onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..mean_field.critical import onset
 
-    return onset(ensemble, path)
+    return onset(ensemble, path, *bounds)
 
 
-def _fold(ensemble: Ensemble, path: str) -> Critical:
+def _fold(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..mean_field.critical import fold
 
-    return fold(ensemble, path)
+    return fold(ensemble, path, *bounds)
 
 
-def _tricritical(ensemble: Ensemble, path: str, along: str) -> Critical:
+def _tricritical(ensemble: Ensemble, path: EnsemblePath, along: EnsemblePath, bounds: Bounds = (None, None)) -> Critical:
     from ..mean_field.critical import tricritical
 
-    return tricritical(ensemble, path, along)
+    return tricritical(ensemble, path, along, *bounds)
 
 
-def _chaos_onset(ensemble: Ensemble, path: str, **options: Any) -> Critical:
+def _chaos_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
     from ..dynamics.chaos import chaos_onset
 
-    return chaos_onset(ensemble, path, **options)
+    return chaos_onset(ensemble, path, *bounds, **options)
 
 
-def _complexity_onset(ensemble: Ensemble, path: str) -> Critical:
+def _complexity_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..counting.onset import complexity_onset
 
-    return complexity_onset(ensemble, path)
+    return complexity_onset(ensemble, path, *bounds)
 
 
-def _error_of(value: Critical, path: str) -> float:
+def _error_of(value: Critical, path: EnsemblePath) -> float:
     return value.error
 
 
-def _second_value(value: Critical, path: str, along: str) -> float:
-    return value.ensemble.value(along)
+def _second_value(value: Critical, path: EnsemblePath, along: EnsemblePath) -> float:
+    return along.value(value.ensemble)
 
 
 #: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in

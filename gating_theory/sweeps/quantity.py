@@ -157,7 +157,9 @@ class CriticalQuantity:
     Attributes
     ----------
     long_name : str, with ``{0}``, ``{1}`` for the paths, short as that of a Variable
-    function : callable, ``function(ensemble, *paths, **options)`` gives a Critical
+    function : callable
+        ``function(ensemble, *paths, **options)`` gives a Critical; ``bounds``, (low, high) or None for each path, are passed where
+        the paths' own spans do not do.
     paths : tuple of str, what each path is
     options : tuple of str, which of n_units, n_steps, rng the function takes by keyword
     third : Third, optional

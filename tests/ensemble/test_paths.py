@@ -10,7 +10,7 @@ from matplotlib.mathtext import MathTextParser
 from strategies import random_ensembles
 
 import gating_theory as gt
-from gating_theory.ensemble.paths import EnsemblePath, path_of, replaced, require_apart
+from gating_theory.ensemble.paths import EnsemblePath, path_of, require_apart
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 0.5, "r": 2.0, "h": 3.0}, bias={"z": 1.0})
 
@@ -109,11 +109,13 @@ def test_functions_of_one_number():
     assert path_of("path", lambda v: {}, GRU).name == "function"
 
 
-def test_values_by_paths_that_set_several():
-    there = replaced("given", GRU, {"gain": 2.0, "bias.z=-bias.r": 1.0})
+def test_an_ensemble_takes_and_gives_values_by_the_names_of_paths():
+    there = GRU.replace({"gain": 2.0, "bias.z=-bias.r": 1.0})
     assert there == GRU.replace({"gain.z": 2.0, "gain.r": 2.0, "gain.h": 2.0, "bias.z": 1.0, "bias.r": -1.0})
-    with pytest.raises(ValueError, match="given sets gain.h twice"):
-        replaced("given", GRU, {"gain": 2.0, "gain.h": 1.0})
+    assert (there.value("gain"), there.value("bias.z=-bias.r"), there.value("3*gain.z")) == (2.0, 1.0, 6.0)
+    assert np.isnan(there.value("bias"))
+    with pytest.raises(ValueError, match="values sets gain.h twice"):
+        GRU.replace({"gain": 2.0, "gain.h": 1.0})
 
 
 # --- names
@@ -155,6 +157,7 @@ def test_paths_are_values():
         again = pickle.loads(pickle.dumps(path))
         assert (again, hash(again), again.name, again.symbol) == (path, hash(path), path.name, path.symbol)
         assert path_of("another", path, GRU) is path and isinstance(path, EnsemblePath)
+    assert path_of("path", "gain.z=gain.r", GRU) == path_of("path", "gain.r=gain.z", GRU) != path_of("path", "gain.z", GRU)
     vanilla = gt.Ensemble(gt.Vanilla)
     assert path_of("path", "gain", vanilla) == path_of("path", "gain.h", vanilla)  # two names of one thing
 
@@ -197,9 +200,11 @@ def test_what_is_no_path(path, error, words):
         ((gt.GRU, GRU), TypeError, "start must be an Ensemble"),
         ((GRU, {"gain.h": np.inf}), ValueError, r"end\['gain.h'\] must be finite"),
         ((GRU, {"gain.q": 1.0}), ValueError, "end: no hyperparameter 'gain.q'"),
-        ((GRU, {3: 1.0}), TypeError, "end: paths must be texts"),
-        ((GRU, {"gain": 1.0, "gain.h": 1.0}), ValueError, "end sets gain.h twice"),
+        ((GRU, {3: 1.0}), ValueError, "end: no hyperparameter 3"),
+        ((GRU, {"gain": 1.0, "gain.h": 1.0}), ValueError, "end gives gain.h two rates"),
         ((GRU, {"gain.h": 1.0}, ""), ValueError, "name must not be empty"),
+        ((GRU, {"gain.h": 1.0}, "gain"), ValueError, "name must be of letters.* got 'gain'"),
+        ((GRU, {"gain.h": 1.0}, "gain.h"), ValueError, "name must be of letters.* got 'gain.h'"),
     ],
 )
 def test_what_is_no_direction(arguments, error, words):
@@ -212,9 +217,10 @@ def test_what_is_no_direction(arguments, error, words):
     [
         (lambda v: v, TypeError, r"path: function\(2\) must be a mapping from paths to numbers, or an Ensemble, got 2"),
         (lambda v: gt.Ensemble(gt.LSTM), ValueError, r"path: function\(2\) must be an Ensemble of GRU"),
-        (lambda v: {"gain.q": v}, ValueError, r"path: function\(2\): no hyperparameter 'gain.q'"),
+        (lambda v: 1 / (v - 2), ValueError, r"path: function\(2\) ends in ZeroDivisionError"),
+        (lambda v: {"gain.q": v}, ValueError, "no hyperparameter 'gain.q'"),
         (lambda v: {"gain.h": -v}, ValueError, "gain"),
-        (lambda v: {"gain.h": "x"}, TypeError, "gain.h"),
+        (lambda v: {"gain.h": "x"}, TypeError, r"gain\['h'\]"),
     ],
 )
 def test_functions_that_give_no_ensemble(function, error, words):
@@ -228,6 +234,17 @@ def test_values_that_are_not_allowed():
             path_of("path", text, GRU).at(GRU, -1.0)
     with pytest.raises(TypeError, match="the value of gain must be"):
         path_of("path", "gain", GRU).at(GRU, None)
+
+
+def test_where_something_is_looked_for():
+    path = path_of("path", "gain=bias_std", GRU)
+    assert path.within(None) == (0.0, 100.0) and path.within((1, 2)) == (1.0, 2.0)
+    with pytest.raises(ValueError, match=r"bounds must lie within \(0.0, 1000000.0\), where gain=bias_std is defined, got \(-1"):
+        path.within((-1.0, 2.0))
+    with pytest.raises(ValueError, match="bounds must be increasing"):
+        path.within((2.0, 1.0))
+    with pytest.raises(ValueError, match="bounds must be given along two_gates"):
+        path_of("path", two_gates, GRU).within(None)
 
 
 def test_two_paths_at_once():

@@ -58,6 +58,10 @@ except gt.ConvergenceError as failed:
     print(failed.estimate)
 value: float = critical + 1.0
 
+line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
+heights: np.ndarray = line.at(2.0)
+line.to_csv("line.csv")
+
 # --- dynamics
 
 run: gt.Simulation = gt.simulate(ensemble, 1000, 100, rng=np.random.default_rng(0), progress=True)
@@ -100,8 +104,9 @@ trained: gt.Network = from_state_dict(layer.state_dict())
 
 # --- theory against networks
 
-case: gt.Case = gt.Case("wide", gt.GRU, "planted", {"gain": 2.0})
-held: gt.Validation = gt.validate(ensemble, n_units=100, cases=[case])
+case: gt.Case = gt.Case("wide", ensemble, "planted", taus=(5.0,))
+held: gt.Validation = gt.validate([ensemble, case, gt.complexity(ensemble)], n_units=100, lambdas=[1.2], level=0.01)
+held.to_csv("held.csv")
 
 # --- results of one's own, and files
 

@@ -103,6 +103,11 @@ class Things:
         return gt.phase_diagram(self.ens, {"gain.h": [1.0, 3.0], "gain.r": [1.0, 2.0]}, ["count", "radius"])
 
     @cached_property
+    def line(self):
+        bounds = ((0.5, 4.0), (1.5, 2.5))
+        return gt.critical_line(self.ens, ("gain.r", "gain.h"), "onset", bounds=bounds, search=2, tol=1e-3)
+
+    @cached_property
     def rates(self):
         return gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [1.0, 2.0]}, ["complexity"])
 
@@ -290,7 +295,10 @@ CALLS = {
     ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
-    "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
+    "tricritical": lambda t: (
+        gt.tricritical,
+        {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0), "along_bounds": None},
+    ),
     # spectra
     "Spectrum": lambda t: (gt.Spectrum, {"source": t.point, "tol": 1e-4}),
     "Spectrum.from_sites": lambda t: (
@@ -332,6 +340,18 @@ CALLS = {
         {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 8.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
         | {"scale": 1.0, "rng": 0, "progress": None},
     ),
+    # lines
+    "critical_line": lambda t: (
+        gt.critical_line,
+        {_E: t.ens, "paths": ("gain.r", "gain.h"), "quantity": "onset", "value": None, "solution": "zero"}
+        | {"bounds": ((0.5, 4.0), (1.5, 2.5)), "start": (2.0, 2.0), "of": "spectrum", "tol": 1e-3, "search": 2, "max_points": 50}
+        | {"tau": 10.0, "n_points": 3, "n_units": 50, "n_steps": 40, "n_networks": 1, "rng": 0, "progress": None},
+    ),
+    "CriticalLine.at": lambda t: (t.line.at, {"x": 1.0}),
+    "CriticalLine.at_y": lambda t: (t.line.at_y, {"y": 2.0}),
+    "CriticalLine.curve": lambda t: (t.line.curve, {"n": 5}),
+    "CriticalLine.meets": lambda t: (t.line.meets, {"other": t.line}),
+    "CriticalLine.to_csv": lambda t: (t.line.to_csv, {"path": "line.csv"}),
     # counting
     "complexity": lambda t: (gt.complexity, {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "method": "mean_field", "tol": None}),
     "Complexity.sites_at": lambda t: (
@@ -412,8 +432,15 @@ CALLS = {
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (
         gt.validate,
-        {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
-        | {"progress": None},
+        {
+            "sources": gt.Ensemble(gt.Vanilla, gain=0.5),
+            "n_units": 50,
+            "n_networks": 1,
+            "rng": 0,
+            "discs": [(0.0, 0.3)],
+            "taus": [1.0],
+        }
+        | {"lambdas": [1.0], "level": 0.01, "executor": None, "progress": None},
     ),
     # training
     "design": lambda t: (

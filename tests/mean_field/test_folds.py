@@ -86,7 +86,7 @@ def paths(draw):
     low, high = {"gain": (0.0, 20.0), "bias": (-6.0, 6.0), "parameter": (-3.0, 3.0)}.get(parameter.split(".")[0], (0.0, 6.0))
     part = draw(st.sampled_from([1.0, 1.0, 0.2]))
     start = draw(st.floats(0.0, 1.0)) * (1.0 - part)
-    return Path(ensemble, parameter, low + start * (high - low), low + (start + part) * (high - low))
+    return Path(ensemble, parameter, (low + start * (high - low), low + (start + part) * (high - low)))
 
 
 def _onsets(path):
@@ -148,10 +148,10 @@ def _gru(a_h, a_r, **more):
 def test_a_window_of_three_solutions_has_two_folds():
     """b_h = 0.03, a_r = 10: three solutions in a window a part of 4e-4 of the range."""
     ensemble = _gru(1.7, 10.0, bias={"h": 0.03})
-    low, high = folds(Path(ensemble, "gain.h", 0.0, 100.0))
+    low, high = folds(Path(ensemble, "gain.h", (0.0, 100.0)))
     assert low.top and low.larger and not high.top and not high.larger
     inside, outside = (low.value + 1e-4, high.value - 1e-4), (low.value - 1e-4, high.value + 1e-4)
-    path = Path(ensemble, "gain.h", 1.0, 3.0)
+    path = Path(ensemble, "gain.h", (1.0, 3.0))
     assert list(_counts(path, inside)) == [3, 3] and list(_counts(path, outside)) == [1, 1]
     for present, expected in ((1.7, low), (1.77, high), (1.5, low), (50.0, high)):
         value = gt.fold(ensemble.replace({"gain.h": present}), "gain.h")
@@ -225,7 +225,7 @@ def test_messages_without_an_onset_have_folds():
     value = gt.fold(gt.Ensemble(CUBE), "gain.h")
     # tanh^6 has poles of sixth order, which cost four digits: averages made for 1e-13 are good to 1e-9
     assert value.discontinuous and float(value) == pytest.approx(_fold_of_the_cube(), rel=1e-8)
-    path = Path(gt.Ensemble(CUBE), "gain.h", 0.0, 10.0)
+    path = Path(gt.Ensemble(CUBE), "gain.h", (0.0, 10.0))
     assert list(_counts(path, [float(value) - 1e-3, float(value) + 1e-3])) == [0, 2]
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import gating_theory as gt
 from gating_theory.mean_field.fixed_points import fixed_points_of_each
@@ -15,6 +16,8 @@ CASES = {
     "MGU": {"gain.h": (1.9, 20.0), "gain.f": (0.0, 3.0), "bias.f": (-4.0, 1.0)},
     "LiGRUTanh": {"gain.h": (1.1, 5.0), "gain.z": (0.0, 1.0), "bias_std.z": (0.0, 2.0)},
     "JANET": {"gain.g": (1.1, 5.0), "gain.f": (0.0, 3.0), "bias.f": (0.0, 4.0)},
+    "LSTM": {"gain.g": (2.0, 6.0), "bias.f": (-1.0, 2.0)},
+    "CoupledLSTM": {"gain.g": (0.5, 3.0, 20.0), "gain.f": (0.0, 2.0), "bias.f": (0.0, 4.0)},
     "Vanilla": {"gain.h": (0.5, 3.0), "bias.h": (0.0, 1.0)},
 }
 
@@ -45,7 +48,20 @@ def test_the_edge_of_the_zero_state_is_known():
 
 
 def test_other_cells_are_left_to_a_single_search():
-    assert set(abscissas(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=3.0)))) == {None} and abscissas([]) == []
+    assert abscissas([]) == []
+    # sites without a closed form, and sites with two leaks of their own
+    h, c, y_z, y_h = sp.symbols("h c y_z y_h", real=True)
+    z, n = gt.sigma(y_z), sp.tanh(y_h)
+    filtered = gt.Cell(
+        name="Filtered",
+        state=[h, c],
+        fields=[y_z, y_h],
+        messages=[h, h],
+        update={h: (h + c) / 2, c: z * c + (1 - z) * n},
+        fixed_point={h: n, c: n},
+    )
+    for cell in (gt.PeepholeLSTM, filtered):
+        assert set(abscissas(gt.fixed_points(gt.Ensemble(cell, gain=0.5)))) == {None}
 
 
 def test_spectra_that_share_them_say_the_same():

@@ -14,6 +14,7 @@ from gating_theory.mean_field.samples import sampled_sites
 from gating_theory.spectrum.dyson import Population
 from gating_theory.spectrum.edge_laws import complex_action, real_action
 from gating_theory.spectrum.edge_numbers import outermost_numbers, shares
+from gating_theory.spectrum.finite_size import share_beyond
 
 VANILLA = gt.Ensemble(gt.Vanilla, gain=2, bias_std=0.5)
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4})
@@ -242,3 +243,36 @@ def test_what_is_not_known_is_refused():
         gt.Spectrum(gt.fixed_points(leaky)[0]).finite_size(80, method="delta")
     with pytest.raises(ValueError, match="on the boundary"):
         spectrum.edge_density(0.5)
+
+
+# --- an edge that few sites make
+
+#: Shares of unstable networks among 100 (300 units) and 40 (600 units), planted, diagonalised by a prototype.
+COUNTED = {300: (100, {1.5: 0.08, 2.0: 0.19, 2.5: 0.19, 3.0: 0.29, 3.5: 0.47, 4.0: 0.70}), 600: (40, {2.5: 0.45, 3.5: 0.85})}
+
+
+def spread_lstm(gain):
+    return gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain, bias_std=2.0))[-1]
+
+
+@pytest.mark.parametrize("n_units", COUNTED)
+def test_networks_stay_stable_far_beyond_the_limit(n_units):
+    """An LSTM with biases spread by 2: unstable above 1.49 in the limit, above 3.5 in half of the networks of 300 units."""
+    n_networks, counted = COUNTED[n_units]
+    assert gt.Spectrum(spread_lstm(1.5)).abscissa() > 1.0
+    for gain, measured in counted.items():
+        share = share_beyond(spread_lstm(gain), "radius", 1.0, n_units, 100, np.random.default_rng(0)).mean()
+        # about ten sites make the edge: then probabilities are good to .1; and three standard errors of the count
+        assert abs(share - measured) < 0.1 + 3.0 * np.sqrt(measured * (1.0 - measured) / n_networks)
+
+
+@pytest.mark.nightly
+def test_half_of_the_networks_are_unstable_where_the_law_says():
+    """100 networks of 300 units at the gain at which the law has half of them unstable."""
+    point, rng = spread_lstm(3.4), np.random.default_rng(8)
+    unstable = []
+    for _ in range(100):
+        net, state = gt.Network.planted(point, 300, rng)
+        unstable.append(np.abs(net.eigenvalues(state)).max() > 1.0)
+    share = share_beyond(point, "radius", 1.0, 300, 400, np.random.default_rng(9)).mean()
+    assert abs(np.mean(unstable) - share) < 0.1 + 3.0 * 0.05

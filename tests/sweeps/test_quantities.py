@@ -187,3 +187,11 @@ def test_one_moment():
     assert data["moment:r*h"].attrs["long_name"] == "second moment of r*h"
     with pytest.raises(ValueError, match="moment takes the name of a message, got 'moment:c'"):
         gt.phase_diagram(GRU, AXES, ["moment:c"])
+
+
+def test_a_rate_below_its_error_is_no_failure_where_the_error_is_small():
+    """Next to the onset (16/81) (g - 1)^3 [T7] is below the 1e-12 that rates are resolved to: zero, and no warning."""
+    data = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.9, 1.00001, 1.1]}, ["complexity"])
+    words = data["complexity_status"].attrs["flag_meanings"].split()
+    assert [words[code] for code in data["complexity_status"].values] == ["no_saddle", "undecided", "converged"]
+    assert data.attrs["failures"] == 0 and data["complexity"].values[1] == 0.0 < data["complexity"].values[2]

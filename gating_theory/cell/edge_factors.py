@@ -1,0 +1,161 @@
+"""The squares |W_kl(lambda)|^2 of the transfer matrix at a site's fixed point, as few factors as they have [T3]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .numpy_code import compile_expressions
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors"]
+
+#: A CompiledCell, and a sum of products of its factors. It stands on this module and cannot be named here.
+AnyCompiled = Any
+Products = list[list[Any]]
+
+#: Where polynomials in lambda are expanded.
+_CENTERS = (0, 1)
+
+
+@dataclass(frozen=True)
+class EdgeFactors:
+    """W_kl(lambda) = lambda^-p Q_kl(lambda) / chi(lambda), or lambda^-p times what does not depend on lambda.
+
+    Many cells have leaks that are 0 at every site: the h of an LSTM, which its memory sets anew at every step. They are divided
+    out, and what is left of an LSTM is q / (lambda - f), and for its output gate q / lambda.
+
+    Attributes
+    ----------
+    zeros : int, how many leaks are 0 at every site: det(lambda - F_s) is lambda^zeros chi(lambda)
+    degree : int, that of chi, which is monic
+    poles : {center: function of (state, fields, parameters)}
+        The coefficients of chi in powers of lambda - center, lowest first.
+    variables : tuple of int, those of the coefficients
+    resonant : {center: {(k, l): (p, {(i, j): sum of products})}}
+        |Q_kl|^2 where W depends on lambda through chi: for i <= j the average of q_i q_j, of powers of lambda - center.
+    constant : {(k, l): (p, sum of products)}
+        |lambda^p W_kl|^2 where that does not depend on lambda.
+    """
+
+    zeros: int
+    degree: int
+    poles: dict[int, Callable[..., list[Any]]]
+    variables: tuple[int, ...]
+    resonant: dict[int, dict[tuple[int, int], tuple[int, dict[tuple[int, int], Products]]]]
+    constant: dict[tuple[int, int], tuple[int, Products]]
+
+    @property
+    def resonant_factors(self) -> set[Any]:
+        """All factors of the numerators."""
+        return {f for _, pairs in self.resonant[1].values() for products in pairs.values() for fs in products for f in fs}
+
+    @property
+    def falls_off_axis(self) -> bool:
+        """Whether |W_kl(x + iy)| <= |W_kl(x)| for all real x: of one leak, which is real then, and numerators without lambda."""
+        return self.degree <= 1 and all(list(pairs) == [(0, 0)] for _, pairs in self.resonant[1].values())
+
+
+def derive_edge_factors(compiled: AnyCompiled) -> EdgeFactors:
+    """The EdgeFactors of a cell.
+
+    Parameters
+    ----------
+    compiled : CompiledCell
+    """
+    from . import symbolic
+
+    cell = compiled.cell
+    poles, resonant = {}, {}
+    constant: dict[tuple[int, int], tuple[int, Products]] = {}
+    powers: dict[tuple[int, int], int] = {}
+    for center in _CENTERS:
+        minors = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=1)
+        determinant = minors.pop(((), ()))
+        if center == 0:
+            zeros = _zeros(determinant)
+            powers = {(k, l): max(0, zeros - _zeros(q)) for ((k,), (l,)), q in minors.items()}
+        pole = _divided(determinant, zeros, center)
+        where = sorted(set().union(*(compiled.dependence[s] for c in pole for s in c.free_symbols)))
+        poles[center] = compile_expressions(compiled.arguments, pole)
+        entries = {}
+        for ((k,), (l,)), q in minors.items():
+            numerator = _divided(q, zeros - powers[k, l], center)
+            if center == 0 and (ratio := _multiple(numerator, pole)) is not None:
+                constant[k, l] = powers[k, l], compiled.factorise(ratio**2)
+            if (k, l) not in constant:
+                entries[k, l] = powers[k, l], _squares(compiled, numerator, frozenset(where))
+        resonant[center] = entries
+    return EdgeFactors(zeros, len(pole) - 1, poles, tuple(where), resonant, constant)
+
+
+def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, Callable[[Any], list[Any]]] | None:
+    """chi at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
+
+    Parameters
+    ----------
+    compiled : CompiledCell
+
+    Returns
+    -------
+    {center: function of a complex array}, center 0 or 1
+        A list of the coefficients in powers of lambda - center, lowest first, then their derivatives by the variable. None where
+        the leak depends on several variables, or on none, or sites have no closed form.
+    """
+    import sympy as sp
+
+    from . import symbolic
+
+    cell, factors = compiled.cell, compiled.edge_factors
+    if len(factors.variables) != 1 or not cell.has_closed_form:
+        return None
+    symbol = [*cell.fields, *cell.parameters][factors.variables[0]]
+    out = {}
+    for center in _CENTERS:
+        determinant = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=0)[(), ()]
+        pole = _divided(determinant, factors.zeros, center)
+        out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
+    return out
+
+
+def _zeros(coefficients: Sequence[sp.Expr]) -> int:
+    """By which power of lambda a polynomial can be divided."""
+    return next(i for i, c in enumerate(coefficients) if c != 0)
+
+
+def _divided(coefficients: Sequence[sp.Expr], power: int, center: int) -> list[sp.Expr]:
+    """A polynomial in t = lambda - center divided by lambda^power, without the highest powers that it does not have.
+
+    From the lowest power on: that of the determinant is a product of small numbers where leaks are close to the center.
+    """
+    quotient = list(coefficients)
+    for _ in range(power):
+        if center == 0:
+            quotient = quotient[1:]
+            continue
+        for i in range(1, len(quotient)):
+            quotient[i] = (quotient[i] - quotient[i - 1]).expand()
+        quotient = quotient[:-1]
+    while len(quotient) > 1 and quotient[-1] == 0:
+        quotient.pop()
+    return quotient
+
+
+def _multiple(numerator, pole):
+    """What a polynomial is of a monic one where that does not depend on lambda, or None."""
+    if len(numerator) != len(pole):
+        return None
+    return numerator[-1] if all((a - numerator[-1] * b).expand() == 0 for a, b in zip(numerator, pole)) else None
+
+
+def _squares(compiled, numerator, where):
+    """{(i, j): factorised product of two coefficients}, i <= j."""
+    pairs = {}
+    for i, a in enumerate(numerator):
+        for j, b in enumerate(numerator[i:], i):
+            if a * b != 0:
+                pairs[i, j] = compiled.factorise(a * b, where)
+    return pairs
