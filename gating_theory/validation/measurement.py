@@ -49,6 +49,11 @@ def measurement_of(
         spectrum = Spectrum(sites)
         finite = spectrum.finite_size()
         expected, _, matrices = quantities.of_units(finite)
-        none_beyond = np.array([finite.radius.cdf(values[0]), finite.abscissa.cdf(values[1])])
+        none_beyond = np.array([_up_to(law, value) for law, value in zip((finite.radius, finite.abscissa), values)])
         held = edges_hold(spectrum, sites, np.array([finite.radius.limit, finite.abscissa.limit]))
         return Measurement(eigenvalues, values, expected, matrices, none_beyond, held)
+
+
+def _up_to(law, value):
+    """The probability of a value up to a measured one; matrices move an outermost leak, where the law has it fixed, to both sides."""
+    return law.cdf(max(value, float(law.floor.max())))
