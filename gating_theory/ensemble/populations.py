@@ -27,8 +27,8 @@ _EARLY = 0.1
 _CALM, _CALM_TOLERANCES = 3e-4, 3.0
 #: The power of a tolerance that had to be raised, for which tails are kept.
 _TAIL = 4.0 / 3.0
-#: Populations that reach far: the weight that their rules leave out, how many nodes they have at least, and the tolerance of rules that
-#: cluster.
+#: Populations that reach far: the weight that their rules leave out, how many nodes they have at least, and the tolerance of rules
+#: that cluster.
 _FAR, _LEAST_NODES, _CLUSTERED = 1e-13, 10_000, 1e-5
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
 _SHEARS = (0.6180339887498949, 0.41421356237309515, 0.7320508075688772, 0.23606797749978969, 0.6457513110645906, 0.1231056256176605)

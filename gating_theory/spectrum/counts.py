@@ -1,13 +1,13 @@
 """Numbers of eigenvalues in discs, and log|det(lambda - J)|, of networks of N units: means, and what sites and matrices do [T12].
 
-Sites move a number of eigenvalues by order N^{1/2}, by its influence function. Given the sites eigenvalues repel, so that matrices move
-it by the square root of a perimeter only,
+Sites move a number of eigenvalues by order N^{1/2}, by its influence function. Given the sites eigenvalues repel, so that matrices
+move it by the square root of a perimeter only,
 
     Var = (1/2 pi) times the contour integral of sqrt(N rho) c ds,        rho the density per unit area and unit,
 
-where c is 1, and 2 for a region that is its own mirror image: complex eigenvalues come in pairs, whose rims are one then. In between
-c = 1 + exp(-x^2) - sqrt(pi) x erfc(x) with x = sqrt(pi N rho) times the distance from the rim to its image, which is Ginibre's law of two
-parallel lines.
+where c is 1, and 2 for a region that is its own mirror image: complex eigenvalues come in pairs, whose rims are one then. In
+between c = 1 + exp(-x^2) - sqrt(pi) x erfc(x) with x = sqrt(pi N rho) times the distance from the rim to its image, which is
+Ginibre's law of two parallel lines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .disc_mass import Nodes
 from .dyson import Population, Solution
 from .influence import mass_influence, through_moments, variance
 
-__all__ = ["Expected", "eigenvalues_in_disc", "matrix_variance"]
+__all__ = ["Expected", "eigenvalues_in_disc", "matrix_variance", "pair_factor"]
 
 #: Tolerance of the populations and contours of influence functions: standard deviations are good to a percent.
 _TOL = 1e-3
@@ -59,8 +59,7 @@ def eigenvalues_in_disc(spectrum: Any, n_units: int, center: complex, radius: fl
     natural : bool, whether the moments are those of the drawn sites; else those of the limit
     """
     every = n_units * spectrum.n_state
-    mean = every * spectrum.mass(center, radius)
-    center = complex(center)
+    mean = float(every * spectrum.mass(center, radius))
     if not radius > 0.0:
         return Expected(mean, 0.0, 0.0)
     population, nodes = spectrum.rim(center, radius, _TOL, fold=not natural)
@@ -83,13 +82,22 @@ def matrix_variance(population: Population, nodes: Nodes, n_units: int, center: 
     n_units : int, N
     center, radius : complex, float, the disc
     """
-    from scipy.special import erfc
-
     upper = nodes.lam.real + 1j * np.abs(nodes.lam.imag)
     n = population.n
     start = Solution(nodes.known[1 : 1 + n].real.T, nodes.known[1 + n :].real.T, {})
     density = np.maximum(population.solution(upper, {"density"}, start=start).values["density"], 0.0)
     length = np.abs(nodes.weights)  # per 2 pi d
     apart = np.abs(np.abs(nodes.lam - center.conjugate()) - radius) * np.sqrt(np.pi * n_units * density)
-    pairs = 1.0 + np.exp(-(apart**2)) - np.sqrt(np.pi) * apart * erfc(apart)
-    return float(population.d * np.sum(length * pairs * np.sqrt(n_units * density)))
+    return float(population.d * np.sum(length * pair_factor(apart) * np.sqrt(n_units * density)))
+
+
+def pair_factor(apart: np.ndarray) -> np.ndarray:
+    """c, by what pairs multiply the variance where a rim is so far from its mirror image, in units of 1 / sqrt(pi N rho).
+
+    Parameters
+    ----------
+    apart : array
+    """
+    from scipy.special import erfc
+
+    return 1.0 + np.exp(-(apart**2)) - np.sqrt(np.pi) * apart * erfc(apart)

@@ -291,7 +291,7 @@ class Population:
     # --- sums over sites
 
     def monomials(self, block: _Block, solution: Solution) -> np.ndarray:
-        """(L, m): the monomials p^e q^f of a loop, ``blocks[i]``, at a solution at L lambdas; they multiply ``expansion``'s terms."""
+        """(L, m): the monomials p^e q^f of one of the ``blocks`` at a solution; they multiply the terms of :meth:`expansion`."""
         messages = list(block.messages)
         return block.values(block.unknowns(solution.x[:, messages], solution.theta[:, messages] + np.log(self._balance[messages])))
 

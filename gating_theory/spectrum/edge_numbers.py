@@ -22,7 +22,7 @@ import numpy as np
 from .determinant import LoopMonomials
 from .dyson import Population
 
-__all__ = ["EdgeNumbers", "edge_numbers", "outermost_numbers", "shares"]
+__all__ = ["EdgeNumbers", "edge_numbers", "outermost_numbers", "products", "shares"]
 
 #: |lambda| below which everywhere polynomials are expanded about 0 instead of 1.
 _NEAR_ZERO = 0.5
@@ -103,7 +103,7 @@ def _computed(population, lam, loop, draws, want_shares):
     of_loop = [g for g, m in enumerate(data["gram_monomial"]) if int(m) in place]
     monomial = np.array([place[int(data["gram_monomial"][g])] for g in of_loop], dtype=np.int64)
     gram = data["gram"] if len(of_loop) == len(data["gram"]) else data["gram"][of_loop]
-    value, slope = _products(t, population.d)
+    value, slope = products(t, population.d)
     weights = population.weights[: population.weights.size // draws] * draws
     basis = data["gram_basis"][of_loop]
     return numbers_of_draws(
@@ -120,8 +120,14 @@ def _of_one_or_two_rows(population, loop):
     return labels, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 
 
-def _products(t, degree):
-    """(..., B) the parts of |q(t)|^2 of a real polynomial that belong to q_i q_j, i <= j, and their derivatives by t."""
+def products(t: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """(..., B) the parts of |q(t)|^2 of a real polynomial that belong to q_i q_j, i <= j, and their derivatives by t.
+
+    Parameters
+    ----------
+    t : complex array
+    degree : int
+    """
     pairs = list(combinations_with_replacement(range(degree + 1), 2))
     value, slope = np.empty((*t.shape, len(pairs))), np.empty((*t.shape, len(pairs)), dtype=complex)
     for b, (i, j) in enumerate(pairs):

@@ -1,7 +1,7 @@
 """Influence functions: what one site more or less does to a spectrum [T12].
 
-The spectrum of a network follows from the sample of its N sites. A quantity X of the law of sites changes by I(s) / N when a site s is
-added, so that over networks its standard deviation is sqrt(Var I / N). By stationarity of the potential in the unknowns,
+The spectrum of a network follows from the sample of its N sites. A quantity X of the law of sites changes by I(s) / N when a site
+s is added, so that over networks its standard deviation is sqrt(Var I / N). By stationarity of the potential in the unknowns,
 
     log|det| per unit:    psi(lambda) = log|chi| + 1/2 log det(1 + P R)         at the limit's P and Q,
     number in a region:   1/(2 pi i) times the contour integral of 2 d(psi)/d(lambda), the unknowns moving with lambda.
@@ -9,16 +9,15 @@ added, so that over networks its standard deviation is sqrt(Var I / N). By stati
 The second is the integral of the resolvent [T4] site by site. How the unknowns move follows from the equations that they solve:
 their averages over sites are those of the potential's derivatives.
 
-Fixed points that a network has by itself (not planted ones) feel their sites in the moments too: q moves by (1 - M')^{-1} (m^2 - q),
-M' being the Jacobian of the moment map, and X with the law of the fields. Derivatives of averages by a variance are averages with the
-score of the Gaussian law, so that one population gives all of it.
+Fixed points that a network has by itself (not planted ones) feel their sites in the moments too: q moves by
+(1 - M')^{-1} (m^2 - q), M' being the Jacobian of the moment map, and X with the law of the fields. Derivatives of averages by a
+variance are averages with the score of the Gaussian law, so that one population gives all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ import numpy as np
 from ..ensemble.field_law import RandomFields
 from .disc_mass import Nodes
 from .dyson import Population, Solution
+from .edge_numbers import products
 
 if TYPE_CHECKING:
     from ..mean_field.fixed_points import FixedPoint
@@ -201,14 +201,7 @@ def _polynomial(coefficients, t):
 
 
 def _gram(data, t):
-    """(m, M) coefficients of the monomials, and their derivatives by lambda: sums over products of two powers of t and conj(t)."""
-    degree, count = len(data["chi"]) - 1, len(data["keys"])
-    value, slope = [], []
-    for i, j in combinations_with_replacement(range(degree + 1), 2):
-        up, down = t**i, np.conj(t) ** j
-        value.append((up * down).real * (1.0 if i == j else 2.0))
-        slope.append((i * t ** max(i - 1, 0)) * down + (0.0 if i == j else j * t ** max(j - 1, 0) * np.conj(t) ** i))
-    chosen = np.arange(count)[:, None] == data["gram_monomial"]
-    return (chosen * np.array(value)[data["gram_basis"]]) @ data["gram"], (chosen * np.array(slope)[data["gram_basis"]]) @ data[
-        "gram"
-    ]
+    """(m, M) coefficients of the monomials, and their derivatives by lambda."""
+    value, slope = products(np.array(t), len(data["chi"]) - 1)
+    chosen, basis = np.arange(len(data["keys"]))[:, None] == data["gram_monomial"], data["gram_basis"]
+    return (chosen * value[basis]) @ data["gram"], (chosen * slope[basis]) @ data["gram"]

@@ -1,15 +1,15 @@
 """How far isolated eigenvalues of networks of N units are from their limit, and whether they are seen [T12].
 
-An isolated eigenvalue is a zero of det(1 - C(lambda)), C_kn = E[u_k w_kn], where u_k = m_k / E m_k^2 is the side that the matrices are
-conditioned on, and w_kn = sum over fields l that listen to message n of W_kl times the mean of the field's recurrent part given
+An isolated eigenvalue is a zero of det(1 - C(lambda)), C_kn = E[u_k w_kn], where u_k = m_k / E m_k^2 is the side that the matrices
+are conditioned on, and w_kn = sum over fields l that listen to message n of W_kl times the mean of the field's recurrent part given
 the site. With the null vectors l of (1 - C)^T and r of 1 - C,
 
     |d lambda|^2 |l C' r|^2 N = a (1 - T)^{-1} b + E |site|^2,
     a_j = sum over fields f that listen to j of a_f^2 E |sum_k l_k u_k W_kf|^2,
     b_j = E |sum_n w_jn r_n|^2 - |r_j|^2 E m_j^2,
 
-the first term being that of the matrices: fresh ones act between the two sides through any number of units, and on nothing along m_j,
-which they are conditioned on. What is left of w given the site (frozen spreads) counts in b. The second is that of the sites,
+the first term being that of the matrices: fresh ones act between the two sides through any number of units, and on nothing along
+m_j, which they are conditioned on. What is left of w given the site (frozen spreads) counts in b. The second is that of the sites,
 
     site = sum_k l_k (m_k sum_n w_kn r_n - r_k m_k^2) / E m_k^2.
 """
@@ -30,7 +30,8 @@ __all__ = ["IsolatedEigenvalue", "isolated_eigenvalues", "matrix_part"]
 _TOL = 1e-5
 #: Step of the derivative by lambda, relative to 1 + |lambda|.
 _STEP = 1e-5
-#: An eigenvalue is seen if it is that many standard deviations beyond the edge, and if no other lies beyond it with this probability.
+#: An eigenvalue is seen if it is that many standard deviations beyond the edge, and if no other lies beyond it with this
+#: probability.
 _CLEAR, _ALONE = 2.0, np.exp(-0.5)
 
 
@@ -45,8 +46,8 @@ class IsolatedEigenvalue:
     sd_sites, sd_matrices : float
         Root of the mean square of the distance from it, from the sites of a network and from its matrices.
     visible : bool
-        Whether it is two standard deviations or more beyond the edge, and the expected number of other eigenvalues beyond it is less
-        than 1/2. A proposal: close to the edge it is not sharp.
+        Whether it is two standard deviations or more beyond the edge, and the expected number of other eigenvalues beyond it is
+        less than 1/2. A proposal: close to the edge it is not sharp.
     """
 
     value: complex

@@ -1,13 +1,13 @@
 """log|det(lambda - J)| of networks of N units: its mean beyond N times the potential, and what sites and matrices do [T12].
 
-Given the sites of a network, with real iid matrices:
+Given the sites of a network, with real iid matrices and T2_kl = a_l^2 E W_kl(lambda)^2:
 
-    outside:         shift 1/2 log|det(1 - T2)|,    variance -1/2 [log det(1 - T) + log|det(1 - T2)|],   T2_kl = a_l^2 E W_kl(lambda)^2
+    outside:         shift 1/2 log|det(1 - T2)|,    variance -1/2 [log det(1 - T) + log|det(1 - T2)|]
     inside, real:    shift -1/4 log N - .068,       variance 1/2 log N + 1.405
     inside, complex: shift 1/4 + 1/2 log(2 y),      variance 1/4 log N + .394 - 1/2 log(2 y)
 
-with y = |Im lambda| sqrt(pi rho), rho the density per unit. Where two of these meet (an edge, the real axis) their expressions cross at
-distances of order N^{-1/2}: the larger shift and the smaller variance are taken. The constants inside are Ginibre's.
+with y = |Im lambda| sqrt(pi rho), rho the density per unit. Where two of these meet (an edge, the real axis) their expressions
+cross at distances of order N^{-1/2}: the larger shift and the smaller variance are taken. The constants inside are Ginibre's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numpy as np
 from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from .counts import Expected
-from .dyson import Population
 from .influence import potential_influence, through_moments, variance
 
 __all__ = ["log_determinant"]
@@ -56,7 +55,7 @@ def log_determinant(spectrum: Any, n_units: int, lam: complex, drawn: bool, natu
         if natural:
             influence = through_moments(population, influence, spectrum.fixed_point)
         sites = float(np.sqrt(n_units * variance(influence, population.weights)[0]))
-    return Expected(n_units * spectrum.potential(lam) + shift, sites, float(np.sqrt(spread)))
+    return Expected(float(n_units * spectrum.potential(lam) + shift), sites, float(np.sqrt(spread)))
 
 
 def _within(n_units, lam, density):

@@ -89,7 +89,7 @@ def assemble(
     failed = [point for point in computed if point["status"] != 0]
     attributes = _attributes(ensemble, asked)
     attributes |= {"failures": len(failed), "seconds": seconds, "seconds_per_point": seconds / max(1, len(computed))}
-    attributes |= _origin(ensemble, [path.name for path in grids], asked, options)
+    attributes |= _origin(ensemble, [path.name for path in grids], asked, options) | _note(full, variables, ensemble.cell)
     if failed:
         text = f"{len(failed)} of {len(computed)} points did not converge (see status); the first: {failed[0]['message']}"
         attributes["warning"] = text
@@ -195,6 +195,18 @@ def _attributes(ensemble, asked):
         "ensemble": json.dumps(ensemble.as_dict()),
         "quantities": " ".join(request.name for request in asked),
     }
+
+
+def _note(job, variables, cell):
+    """{"note": what the Dataset says where flags of some quantity are to be noted}."""
+    found = []
+    for request in job.requests:
+        for variable in request.entry.variables_of(cell):
+            values = variables[variable.name or request.name][1]
+            count = int((values == variable.flags.index(variable.noted)).sum()) if variable.noted else 0
+            if count:
+                found.append(variable.note.format(count=count, of=int((values != variable.missing).sum()), **job.options))
+    return {"note": "; ".join(found)} if found else {}
 
 
 def _origin(ensemble, axes, asked, options):

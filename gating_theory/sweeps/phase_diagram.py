@@ -75,6 +75,9 @@ def phase_diagram(
         - "slow_fraction": fraction of modes with a timescale above ``tau`` steps, or growing
         - "stable": 1 where bulk and outliers of the spectrum lie within the unit circle, else 0
         - "outlier": largest modulus of the isolated eigenvalues, NaN where there is none
+        - "describes": whether the limit describes networks of ``n_units`` units, a flag (see ``Spectrum.concentration``); the
+          attribute "note" says at how many solutions it does not. "half_share", "n_effective": fraction of the sites that carry
+          half of T(1), and their effective number in such a network
         - "mass:1,0.1": fraction of eigenvalues in the disc of this center (real or like 0.5+0.2j) and radius
         - "moment:h": the second moment of one message
         - "potential:1": the mean of log|lambda - eigenvalue| at this lambda
@@ -93,7 +96,7 @@ def phase_diagram(
     tau : float > 0
         Timescale of "slow_fraction", in steps.
     n_units : int >= 10, n_steps : int >= 20
-        Size and length of the simulations behind "lyapunov" and "chaos".
+        Size and length of the simulations behind "lyapunov" and "chaos"; the size that "describes" and "n_effective" are about.
     seed : int >= 0
         Of these simulations; every point uses the same random numbers, so that lines are smooth, whoever computes them.
     executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional

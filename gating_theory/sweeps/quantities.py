@@ -37,6 +37,10 @@ __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables",
 _COMPLEXITY = (*CODES, "not_converged")
 
 
+#: Codes of ``Concentration.status``, and that of solutions that are none or did not converge.
+_DESCRIBES = ("describes", "use_finite_size", "does_not_describe", "missing")
+
+
 # --- how they are computed
 
 
@@ -54,6 +58,18 @@ def _outlier(spectrum: Spectrum) -> float:
 
 def _slow_fraction(spectrum: Spectrum, *, tau: float) -> float:
     return spectrum.slow_fraction(tau)
+
+
+def _describes(spectrum: Spectrum, *, n_units: int) -> float:
+    return _DESCRIBES.index(spectrum.concentration(n_units).status.code)
+
+
+def _half_share(spectrum: Spectrum, *, n_units: int) -> float:
+    return spectrum.concentration(n_units).half_share
+
+
+def _n_effective(spectrum: Spectrum, *, n_units: int) -> float:
+    return spectrum.concentration(n_units).n_effective
 
 
 def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
@@ -293,6 +309,31 @@ QUANTITIES["stable"] = Quantity(
 QUANTITIES["outlier"] = Quantity(
     _outlier,
     (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
+)
+QUANTITIES["describes"] = Quantity(
+    _describes,
+    (
+        Variable(
+            "whether the limit describes N",
+            description="whether the limit describes networks of this number of units",
+            flags=_DESCRIBES,
+            dtype="int8",
+            missing=_DESCRIBES.index("missing"),
+            noted="does_not_describe",
+            note="the limit does not describe N = {n_units} at {count} of {of} solutions, see describes",
+        ),
+    ),
+    options=("n_units",),
+)
+QUANTITIES["half_share"] = Quantity(
+    _half_share,
+    (Variable("sites with half of T(1)", description="fraction of the sites that carry half of T(1)"),),
+    options=("n_units",),
+)
+QUANTITIES["n_effective"] = Quantity(
+    _n_effective,
+    (Variable("effective sites of T(1)", description="effective number of sites that T(1) has in a network of n_units units"),),
+    options=("n_units",),
 )
 QUANTITIES["lyapunov"] = Quantity(
     _largest_exponent,

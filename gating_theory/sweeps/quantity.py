@@ -47,6 +47,9 @@ class Variable:
     short_name : str
         What fits beside a small picture, TeX allowed; ``<tau>`` stands for that number of the sweep. Empty: the variable's name.
     flags : tuple of str, the meanings of 0, 1, ... if the variable is a flag
+    noted, note : str
+        One of the flags, and what the Dataset says where there are any with ``{count}`` of it ``{of}`` all that are not missing,
+        with the numbers of the sweep by their names.
     dtype : str
     missing : float, the value where the calculation failed
     when_missing : str, a comment where some are missing
@@ -57,6 +60,8 @@ class Variable:
     name: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    noted: str = ""
+    note: str = ""
     dtype: str = "float64"
     missing: float = math.nan
     when_missing: str = ""

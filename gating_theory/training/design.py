@@ -59,8 +59,9 @@ class Design:
         Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
         targets that were not reached.
     status : Status
-        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached.
-    size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
+        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached. They also
+        say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``).
+    size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     """
 
     ensemble: Ensemble
@@ -148,7 +149,10 @@ def design(
         stationary state of a sampled network, chaotic or not.
     tol : float in (0, 0.1]
         A target is reached where its quantity is that close. With "steady", whose sampling error is larger, at least 0.01.
-    n_units, n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
+    n_units : int >= 10
+        Units of the networks that the design is for: the status says where the limit does not describe them. With state "steady"
+        those of the network that is simulated.
+    n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
 
     Returns
     -------
@@ -287,8 +291,12 @@ def _default_span(path):
     return max(low, -_LARGEST), min(high, _LARGEST)
 
 
-def _status(reached, text):
-    return Status("reached") if reached else Status("not_reached", text, ok=False)
+def _status(reached, text, limit):
+    """How the search ended; with the words of the limit's own status where it does not describe the network."""
+    words = "" if limit.ok else str(limit)
+    if reached:
+        return Status("reached", f"reached; {words}" if words else "")
+    return Status("not_reached", f"{text}; {words}" if words else text, ok=False)
 
 
 class _Search:
@@ -313,7 +321,8 @@ class _Search:
         target = {label: value for label, _, _, value in self.targets}
         missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
-        status = _status(not missed, self._explain(missed, reachable, achieved))
+        words = at.spectrum.concentration(self.size[0]).status
+        status = _status(not missed, self._explain(missed, reachable, achieved), words)
         solution = {path.name: values[path] for path in self.paths}
         return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 

@@ -295,7 +295,10 @@ CALLS = {
     ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
-    "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
+    "tricritical": lambda t: (
+        gt.tricritical,
+        {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0), "along_bounds": None},
+    ),
     # spectra
     "Spectrum": lambda t: (gt.Spectrum, {"source": t.point, "tol": 1e-4}),
     "Spectrum.from_sites": lambda t: (
