@@ -45,7 +45,8 @@ radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
-unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
+law: gt.OutermostLaw = small.radius
+unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")
