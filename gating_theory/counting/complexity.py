@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
@@ -21,7 +22,7 @@ from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, instance, real
+from ..support.checks import choice, instance, real, real_array
 from .codes import CODES
 from .functional import ComplexityFunctional, Point
 from .newton import Newton, Settled
@@ -99,6 +100,11 @@ class Complexity:
         """Whether the value can be relied on."""
         return self.status.ok
 
+    @property
+    def q(self) -> np.ndarray:
+        """(n,) moments in the order of ``cell.message_names``; empty without a saddle."""
+        return np.array(list(self.moments.values()))
+
     @cached_property
     def sites(self) -> Sites:
         """The tilted site law of a typical fixed point as Sites, for ``Spectrum``; made for a tolerance of 1e-4."""
@@ -131,12 +137,43 @@ class Complexity:
         ValueError : there is no saddle, so no typical fixed point
         """
         tol = real("tol", tol, low=1e-14, high=0.1)
+        functional, point = self._typical()
+        source = "mean field" if self.method == "mean_field" else "typical fixed point"
+        return functional.sites(point, tol, max_nodes, source, leak_nodes, leaks, refine)
+
+    @underflow_is_zero
+    def favour(self, fields: npt.ArrayLike, parameters: npt.ArrayLike) -> np.ndarray:
+        """How much more frequent sites are at a typical fixed point than by the Gaussian law of its moments, up to a factor [T7].
+
+        Parameters
+        ----------
+        fields : (K, M) array
+        parameters : (P, M) array
+
+        Returns
+        -------
+        (M,) array, exp(mu . m^2) sqrt(D)
+
+        Raises
+        ------
+        ValueError : there is no saddle, so no typical fixed point; other shapes
+        """
+        functional, point = self._typical()
+        cell, y, p = self.ensemble.cell, real_array("fields", fields), real_array("parameters", parameters)
+        if y.ndim != 2 or y.shape[0] != cell.n_fields or p.shape != (cell.n_parameters, y.shape[1]):
+            raise ValueError(
+                f"fields and parameters must have shapes {(cell.n_fields, 'M')} and {(cell.n_parameters, 'M')}, "
+                f"got {y.shape} and {p.shape}"
+            )
+        values = np.concatenate([y, p])
+        return np.broadcast_to(functional.tilt([values[v] for v in functional.variables], point), y.shape[1:])
+
+    def _typical(self):
+        """The functional, and the Point whose tilted law typical sites have."""
         if not self.saddles:
             raise ValueError(f"there is no typical fixed point to take sites of: {self.status}")
-        source = "mean field" if self.method == "mean_field" else "typical fixed point"
         functional = ComplexityFunctional(self.ensemble) if self._functional is None else self._functional
-        point = _law_point(self.method, self.saddles[0].point)
-        return functional.sites(point, tol, max_nodes, source, leak_nodes, leaks, refine)
+        return functional, _law_point(self.method, self.saddles[0].point)
 
     def check(self) -> None:
         """ValueError where the largest saddle is none of the ensemble's."""

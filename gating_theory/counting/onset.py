@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.critical_value import continuous, transition
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import require_path, signed
+from ..ensemble.paths import AnyPath
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.critical import checked_bounds, continuous, onset, transition
+from ..mean_field.critical import onset
+from ..mean_field.path import Path
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
 from .complexity import complexity
@@ -17,7 +19,7 @@ from .functional import ComplexityFunctional
 from .saddles import follow_saddle
 
 if TYPE_CHECKING:
-    from ..mean_field.critical import Critical
+    from ..ensemble.critical_value import Critical
 
 __all__ = ["complexity_onset"]
 
@@ -35,20 +37,21 @@ _CHECK, _LEAST_SCALE = 0.02, 0.1
 #: At half the distance a convex rate has half the value or less; next to a tricritical point barely.
 _CONVEX = 0.7
 
-#: Steps along the hyperparameter while a saddle is followed, relative to its value: to tell which way is downhill, and at most the
+#: Steps along the path while a saddle is followed, relative to its value: to tell which way is downhill, and at most the
 #: first of the walk; the shortest, over the first, and the factor by which each is longer than the last.
 _TEST_STEPS, _STEP, _SMALLEST_STEP, _LONGER = 10.0 ** -np.arange(3.0, 10.0), 0.02, 1e-4, 1.5
 #: A saddle whose log moments move by more than this in a step is taken for another one.
 _JUMP = 0.7
 
 #: Places to either side of the present value where a change of sign is looked for: factors for gains and spreads, whose value is
-#: taken to be at least ``_LEAST_SCALE``; for biases distances in units of the last.
-_FACTORS, _DISTANCE = 1.3 ** np.arange(1, 30), 0.25
+#: taken to be at least ``_LEAST_SCALE``; where values may be negative distances in units of the last, a share of the span: 1/4 for
+#: biases.
+_FACTORS, _DISTANCE = 1.3 ** np.arange(1, 30), 1.0 / 240.0
 
 
 @underflow_is_zero
-def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
-    """The value of one hyperparameter at which the annealed complexity becomes positive [T7].
+def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> Critical:
+    """The value along a path at which the annealed complexity becomes positive [T7].
 
     Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate grows from zero
     like a power of the distance, (16/81) eps^3 in the vanilla network, which is checked at two distances. Where it is not, fixed
@@ -62,21 +65,22 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
     Parameters
     ----------
     ensemble : Ensemble
-    parameter : str, a path such as "gain.h" or "bias.r"
-    bounds : (low, high), optional. Default (0, 100) for gains and spreads, (-30, 30) for biases.
+    parameter : str, Direction or callable, a path as for :func:`onset`
+    bounds : (low, high), optional
+        Default (0, 100) for gains and spreads, (-30, 30) for biases, (0, 1) for a Direction; a function needs them.
 
     Returns
     -------
     Critical, accurate to about 1e-9, the accuracy to which the saddle is followed (cells whose site integral runs over three and
     more fields: 1e-6; within 2e-4 of a tricritical point, relative, 1e-8: amplitudes are too small to be seen there).
     ``moments`` are those of a typical fixed point there, or 1e-4 beside it. For ensembles without a zero state it is the change of
-    sign nearest to the present value: where the mean-field fixed point becomes unstable if the rate grows from zero there, which is
-    checked, else by bisection (to 1e-4 if the rate reaches zero smoothly somewhere else). The same search is the second try where
-    that from the zero state fails.
+    sign nearest to the present value (the lowest where the path does not pass through the ensemble): where the mean-field fixed
+    point becomes unstable if the rate grows from zero there, which is checked, else by bisection (to 1e-4 if the rate reaches zero
+    smoothly somewhere else). The same search is the second try where that from the zero state fails.
 
     Raises
     ------
-    TypeError, ValueError : not an Ensemble, unknown parameter
+    TypeError, ValueError : not an Ensemble, no such path, bounds that are none
     NoCriticalValue : no change of sign within the bounds
     CapabilityError : the cell is not bounded
     ConvergenceError
@@ -84,32 +88,31 @@ def complexity_onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, fl
         has failed. Or a complexity on the way did not converge.
     """
     instance("ensemble", ensemble, Ensemble)
-    require_path("parameter", parameter, ensemble.paths)
     ensemble.require("complexity", "complexity_onset", "count_fixed_points of sampled networks")
     if not ensemble.cell.compiled.bounded:
         raise CapabilityError(f"cell {ensemble.cell.name!r} has messages that grow without bound with its fields: no complexity")
-    low, high = checked_bounds(ensemble, parameter, bounds)
+    path = Path(ensemble, parameter, bounds)
     try:
-        start = onset(ensemble, parameter, (low, high))
+        start = onset(ensemble, path.along, (path.low, path.high))
     except (CapabilityError, NoCriticalValue):  # no zero state, or none that changes its stability
-        return _by_sign(ensemble, parameter, low, high)
+        return _by_sign(path)
     try:
-        return _from_zero_state(ensemble, parameter, start, (low, high))
+        return _from_zero_state(path, start)
     except ConvergenceError as failed:
         try:  # from the present value: where that is a neighbour's onset it is near
-            return _by_sign(ensemble, parameter, low, high)
+            return _by_sign(path)
         except (ConvergenceError, NoCriticalValue):
             raise failed from None
 
 
-def _from_zero_state(ensemble, parameter, start, bounds):
+def _from_zero_state(path, start):
     """The onset of complexity, from that of the zero state's instability: there, or where a saddle positive there ends."""
     best = _largest(start.ensemble)
     if best is None or best.value <= _POSITIVE:
-        _check_continuous(ensemble, parameter, float(start))
+        _check_continuous(path, float(start))
         text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
         return continuous(start, "complexity_onset", text)
-    return _zero_along(ensemble, parameter, float(start), best, bounds)
+    return _zero_along(path, float(start), best, (path.low, path.high))
 
 
 def _largest(ensemble):
@@ -120,16 +123,16 @@ def _largest(ensemble):
     return found.saddles[0] if found.saddles and found.saddles[0].maximum else None
 
 
-def _check_continuous(ensemble, parameter, value):
+def _check_continuous(path, value):
     """ConvergenceError unless the rate grows from zero next to the onset of the zero state, on its unstable side only."""
     distance = _CHECK * max(abs(value), _LEAST_SCALE)
     rates = {}
     for sign in (1.0, -1.0):
         for share in (1.0, 0.5):
             place = value + sign * share * distance
-            if place < 0.0 and not signed(parameter):
+            if not path.along.range[0] <= place <= path.along.range[1]:
                 break
-            saddle = _largest(ensemble.replace({parameter: place}))
+            saddle = _largest(path.along.at(path.ensemble, place))
             rates[sign, share] = saddle.value if saddle is not None else 0.0
     for sign in (1.0, -1.0):
         far, near = rates.get((sign, 1.0), 0.0), rates.get((sign, 0.5), 0.0)
@@ -137,18 +140,21 @@ def _check_continuous(ensemble, parameter, value):
             return
     text = ", ".join(f"{r:.3g} at {value + sign * share * distance:.6g}" for (sign, share), r in rates.items())
     raise ConvergenceError(
-        f"the complexity does not grow from zero at {parameter} = {value}, where the zero state loses stability: {text}",
+        f"the complexity does not grow from zero at {path.parameter} = {value}, where the zero state loses stability: {text}",
         estimate=value,
     )
 
 
-def _zero_along(ensemble, parameter, p, saddle, bounds):
+def _zero_along(path, p, saddle, bounds):
     """Follow a saddle of positive rate to where its rate is zero."""
     from scipy.optimize import brentq
 
     def at(value, near):
-        try:
-            return follow_saddle(ComplexityFunctional(ensemble.replace({parameter: float(value)})), near)
+        first, last = path.along.range
+        if not first <= value <= last:
+            return None
+        try:  # beyond the bounds too: which way is downhill shows on both sides of an onset that lies on one of them
+            return follow_saddle(ComplexityFunctional(path.along.at(path.ensemble, float(value))), near)
         except ConvergenceError:
             return None
 
@@ -163,14 +169,16 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
         if there is None or not _near(there, saddle):
             step *= 0.5
             if step < shortest:
-                raise ConvergenceError(f"the saddle was lost at {parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p)
+                raise ConvergenceError(
+                    f"the saddle was lost at {path.parameter} = {p} with a rate of {saddle.value:.3g}", estimate=p
+                )
             continue
         known[trial] = there
         if there.value < 0.0:
             break
         if trial in bounds:
             raise NoCriticalValue(
-                f"complexity_onset: the rate stays positive along {parameter!r} to the bound {trial} for {ensemble!r}"
+                f"complexity_onset: the rate stays positive along {path.parameter!r} to the bound {trial} for {path.ensemble!r}"
             )
         p, saddle = trial, there
         step *= _LONGER
@@ -179,13 +187,12 @@ def _zero_along(ensemble, parameter, p, saddle, bounds):
         nearest = known[min(known, key=lambda k: abs(k - value))]
         found = at(value, nearest)
         if found is None:
-            raise ConvergenceError(f"the saddle was lost at {parameter} = {value}", estimate=value)
+            raise ConvergenceError(f"the saddle was lost at {path.parameter} = {value}", estimate=value)
         known[value] = found
         return found.value
 
     value = brentq(rate, p, trial, xtol=1e-13, rtol=1e-13)
-    there = ensemble.replace({parameter: float(value)})
-    return _critical(value, parameter, there, known[min(known, key=lambda k: abs(k - value))], True)
+    return _critical(path, value, known[min(known, key=lambda k: abs(k - value))], True)
 
 
 def _downhill(at, p, saddle, scale):
@@ -203,8 +210,9 @@ def _near(there, here):
     return abs(np.log(there.point.q / here.point.q)).max() <= _JUMP
 
 
-def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
+def _critical(path, value, saddle, discontinuous, error=0.0):
     """The Critical at this value; ``error`` is that of closing in on it where that is more than the saddle's."""
+    ensemble = path.at(value)
     functional = ComplexityFunctional(ensemble)
     moments = dict(zip(ensemble.cell.message_names, functional.all_moments(saddle.point).tolist()))
     text = "discontinuous transition: fixed points of finite amplitude become exponentially many"
@@ -212,7 +220,7 @@ def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
         text = "the rate of the fixed points' number reaches zero smoothly"
     return transition(
         value,
-        parameter,
+        path.parameter,
         kind="complexity_onset",
         error=max(error, _ACCURACY if functional.dimension <= 2 else _LESS_ACCURACY),
         discontinuous=discontinuous,
@@ -222,11 +230,11 @@ def _critical(value, parameter, ensemble, saddle, discontinuous, error=0.0):
     )
 
 
-def _by_sign(ensemble, parameter, low, high):
-    """The change of sign nearest to the present value, for ensembles without a zero state."""
+def _by_sign(path):
+    """The change of sign nearest to the present value, for ensembles without a zero state; the lowest where there is none."""
 
     def best(value, near):
-        there = ensemble.replace({parameter: float(value)})
+        there = path.at(value)
         try:
             found = _largest(there)
         except ConvergenceError:
@@ -235,36 +243,40 @@ def _by_sign(ensemble, parameter, low, high):
             found = follow_saddle(ComplexityFunctional(there), near)  # a neighbour's saddle may reach so far
         return found if found is not None and found.value > _POSITIVE else None
 
-    present = min(max(ensemble.value(parameter), low), high)
+    low, high = path.low, path.high
+    present = low if np.isnan(path.present) else min(max(path.present, low), high)
     here = best(present, None)
     sides = {way: (present, here) for way in (-1.0, 1.0)}  # the last place to each side, and what is there
     for s in _FACTORS:
         for way in sides:
-            trial = _place(present, parameter, way, s)
+            trial = _place(path, present, way, s)
             if not low <= trial <= high:
                 continue
             before, last = sides[way]
             there = best(trial, last)
             if (there is None) != (last is None):
                 inside, positive, outside = (trial, there, before) if last is None else (before, last, trial)
-                return _bisect(ensemble, parameter, inside, positive, outside)
+                return _bisect(path, inside, positive, outside)
             sides[way] = trial, there
-    raise NoCriticalValue(f"complexity_onset: no critical value of {parameter!r} between {low} and {high} for {ensemble!r}")
+    raise NoCriticalValue(
+        f"complexity_onset: no critical value of {path.parameter!r} between {low} and {high} for {path.ensemble!r}"
+    )
 
 
-def _place(present, parameter, way, factor):
+def _place(path, present, way, factor):
     """A place below or above the present value, at a factor where there is no sign to cross."""
-    if signed(parameter):
-        return present + way * _DISTANCE * factor
+    if path.along.signed:
+        low, high = path.along.span or (path.low, path.high)
+        return present + way * _DISTANCE * (high - low) * factor
     return max(present, _LEAST_SCALE) * factor**way
 
 
-def _edge(ensemble, parameter, inside, outside):
+def _edge(path, inside, outside):
     """Where the largest mean-field fixed point becomes unstable, if the complexity grows from zero there; else None."""
     from scipy.optimize import brentq
 
     def excess(value):
-        functional = ComplexityFunctional(ensemble.replace({parameter: float(value)}))
+        functional = ComplexityFunctional(path.at(value))
         if not functional.mean_field:
             return -1.0
         return functional.loop_strength(functional.plain(functional.mean_field[-1])) - 1.0
@@ -273,29 +285,30 @@ def _edge(ensemble, parameter, inside, outside):
         return None
     value = brentq(excess, inside, outside, xtol=1e-12, rtol=1e-12)
     step = np.copysign(_BRACKET * max(1.0, abs(value)), inside - value)
-    near, beyond = (_largest(ensemble.replace({parameter: float(value + side * step)})) for side in (1.0, -1.0))
+    near, beyond = (_largest(path.at(value + side * step)) for side in (1.0, -1.0))
     if near is None or not _POSITIVE < near.value < _ENDS or (beyond is not None and beyond.value > _POSITIVE):
         return None
-    return _critical(float(value), parameter, ensemble.replace({parameter: float(value)}), near, False)
+    return _critical(path, float(value), near, False)
 
 
-def _bisect(ensemble, parameter, inside, saddle, outside):
+def _bisect(path, inside, saddle, outside):
     """Between a value with positive complexity and one without: the zero of the saddle's rate, which crosses it or ends there."""
-    edge = _edge(ensemble, parameter, inside, outside)
+    edge = _edge(path, inside, outside)
     if edge is not None:
         return edge
     while abs(outside - inside) > _BRACKET * max(1.0, abs(inside)):
         middle = 0.5 * (inside + outside)
-        found = _largest(ensemble.replace({parameter: middle}))
+        found = _largest(path.at(middle))
         if found is not None and found.value > _POSITIVE:
             inside, saddle = middle, found
         elif found is not None and found.value < _NEGATIVE:
-            return _zero_along(ensemble, parameter, inside, saddle, tuple(sorted((inside, outside))))
+            return _zero_along(path, inside, saddle, tuple(sorted((inside, outside))))
         else:
             outside = middle
     if saddle.value > _ENDS:
         # ends of the ridge have rates of zero and below, so that its largest maximum cannot vanish at a positive one
         raise ConvergenceError(
-            f"the saddle was lost at {parameter} = {inside} with a rate of {saddle.value:.3g}, which is not zero", estimate=inside
+            f"the saddle was lost at {path.parameter} = {inside} with a rate of {saddle.value:.3g}, which is not zero",
+            estimate=inside,
         )
-    return _critical(inside, parameter, ensemble.replace({parameter: float(inside)}), saddle, False, _BRACKET)
+    return _critical(path, inside, saddle, False, _BRACKET)

@@ -7,22 +7,24 @@ from contextlib import suppress
 
 import numpy as np
 
+from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import LARGEST, require_path, signed
+from ..ensemble.hyperparameters import LARGEST
+from ..ensemble.paths import AnyPath, Direction, path_of
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
-from ..mean_field.critical import FIELDS, Critical, onset
-from ..results.encoding import result
+from ..mean_field.critical import onset
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import generator, instance, integer, interval, real
+from ..support.checks import generator, instance, integer, real
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
+from .sign_changes import sign_change
 from .simulation import simulate
 from .steady_state import motion, verdict_on
 from .time_averages import settled_mean
 
-__all__ = ["chaos_onset", "ChaosOnset", "largest_exponent", "measured_exponent"]
+__all__ = ["chaos_onset", "largest_exponent", "measured_exponent"]
 
 #: Where an onset is looked for when nobody says: gains and spreads; biases and parameters.
 _POSITIVE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0, 32.0, 64.0)
@@ -33,47 +35,6 @@ _ABOUT, _BESIDE = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0), (-8.0, -4.0, -2.0, 2.0, 4.0
 _FINEST = 1e-9
 #: Smallest value to which widths of brackets are relative: of biases, and of gains and spreads.
 _SIGNED_SCALE, _SCALE = 1.0, 1e-12
-#: Exponents that differ from zero by so many of their errors at both ends of a bracket jump, if the bracket is narrower than this
-#: share of N^{-1/2}, relative to the value.
-_JUMP_SIGMAS, _JUMP_WIDTH = 5.0, 0.25
-#: The bracket of another network is so many N^{-1/2} wide at first, relative to the value or to this; it is moved so often at most.
-_REACH, _LEAST_REACH, _MOVES = 2.0, 0.1, 8
-
-
-@result("chaos_onset", fields=(*FIELDS, "rising", "below", "above", "values", "n_units", "n_steps"))
-class ChaosOnset(Critical):
-    """The value of a hyperparameter where chaos sets in: a float that carries its error and how it was found.
-
-    Attributes
-    ----------
-    parameter, kind, ensemble, status
-        As of every :class:`Critical`; the kind is "chaos". ``moments`` is empty: no single state is at the onset.
-    error : float
-        Standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's error over its slope,
-        and half the width of the bracket, in quadrature. Networks of another size are shifted by order N^{-1/2} besides.
-    rising : bool, whether chaos lies above the value; where raising the hyperparameter ends chaos, below it
-    below, above : (exponent, error) at the ends of the first network's bracket
-    discontinuous, jump : bool
-        Whether the exponent is away from zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a
-        transition from a fixed point straight to chaos, as where non-zero states appear at finite amplitude.
-    values : tuple, of each network
-    n_units, n_steps : int
-    """
-
-    rising: bool
-    below: tuple[float, float]
-    above: tuple[float, float]
-    values: tuple[float, ...]
-    n_units: int
-    n_steps: int
-
-    @property
-    def jump(self) -> bool:
-        """The same as ``discontinuous``."""
-        return self.discontinuous
-
-    def __repr__(self) -> str:
-        return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
 
 
 @underflow_is_zero
@@ -142,7 +103,7 @@ def measured_exponent(
 @underflow_is_zero
 def chaos_onset(
     ensemble: Ensemble,
-    parameter: str,
+    parameter: AnyPath,
     bounds: tuple[float, float] | None = None,
     *,
     n_units: int = 2000,
@@ -152,8 +113,8 @@ def chaos_onset(
     scale: float = 1.0,
     rng: Rng = 0,
     progress: Wanted = None,
-) -> ChaosOnset:
-    """The value of a hyperparameter at which random networks become chaotic: a change of sign of their largest exponent [T5].
+) -> Critical:
+    """The value along a path at which random networks become chaotic: a change of sign of their largest exponent [T5].
 
     On one side a network that starts from a random state of size ``scale`` ends at a fixed point, zero or not; on the other it does
     not. Where an active state exists beside a stable zero state (the GRU with a_r > sqrt 8) that depends on the start: a large
@@ -163,12 +124,12 @@ def chaos_onset(
     Parameters
     ----------
     ensemble : Ensemble
-    parameter : str, a path such as "gain.h"
+    parameter : str, Direction or callable, a path as for :func:`onset`
     bounds : (float, float), optional
-        Between which the sign changes. Default: half and twice the onset of instability of the zero state (two below and
-        above, for a bias) where that depends on the parameter; otherwise, or if the sign does not change between these, the
-        first change on a lattice of values (gains and spreads 0 to 64, biases -8 to 8). An end at which a network stays undecided
-        is moved outwards, and where that does not help the next network is asked.
+        Between which the sign changes; a function needs them, and along a Direction they are (0, 1). Default: half and twice the
+        onset of instability of the zero state (two below and above, for a bias) where that depends on the parameter; otherwise, or
+        if the sign does not change between these, the first change on a lattice of values (gains and spreads 0 to 64, biases -8 to
+        8). An end at which a network stays undecided is moved outwards, and where that does not help the next network is asked.
     n_units : int >= 10, n_steps : int >= 20
         Size and length of each run. A transition of N units is sharp to order N^{-1/2}.
     n_networks : int >= 1
@@ -182,7 +143,14 @@ def chaos_onset(
 
     Returns
     -------
-    ChaosOnset, a float with its error
+    Critical, of the kind "chaos"
+        Its ``error`` is a standard error: scatter of the networks about their mean over sqrt(number of networks), the exponent's
+        error over its slope, and half the width of the bracket, in quadrature. Networks of another size are shifted by order
+        N^{-1/2} besides. ``below`` and ``above`` are (exponent, error) at the ends of the first network's bracket, ``rising``
+        whether chaos lies above the value, ``networks`` the values of each. It is ``discontinuous`` where the exponent is away from
+        zero by five of its errors on both sides of a bracket of relative width N^{-1/2} / 4: a transition from a fixed point
+        straight to chaos, as where non-zero states appear at finite amplitude. ``moments`` is empty: no single state is at the
+        onset.
 
     Raises
     ------
@@ -191,55 +159,42 @@ def chaos_onset(
     ConvergenceError : a state or exponent was not finite
     """
     instance("ensemble", ensemble, Ensemble)
-    require_path("parameter", parameter, ensemble.paths)
+    path = path_of("parameter", parameter, ensemble)
     n_units, n_steps = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20)
     n_networks = integer("n_networks", n_networks, low=1)
     tol = real("tol", tol, low=_FINEST)  # a bracket of neighbouring numbers can no longer be halved
     scale = real("scale", scale, low=0.0, high=LARGEST)
-    if bounds is not None:
-        low, high = interval("bounds", bounds)
+    if bounds is not None or path.span is None or isinstance(path, Direction):
+        bounds = low, high = path.within(bounds)
     check_progress(progress)
     entropy = int(generator(rng).integers(2**63))
 
-    outer = ((-np.inf if signed(parameter) else 0.0), np.inf) if bounds is None else (low, high)
-    finest = _SIGNED_SCALE if signed(parameter) else _SCALE
+    outer = path.range if bounds is None else (low, high)
+    finest = _SCALE if not path.signed else _SIGNED_SCALE if bounds is None else min(_SIGNED_SCALE, high - low)
 
-    networks = _Networks(ensemble, parameter, n_units, n_steps, scale, entropy, n_networks)
+    networks = _Networks(ensemble, path, n_units, n_steps, scale, entropy, n_networks)
     with Progress(progress, n_networks, "network") as tell:
         if bounds is None:
-            first, low, high = _bracket(ensemble, parameter, networks)
+            first, low, high = _bracket(ensemble, path, networks)
         else:
             first = networks[0]
-            low, high = _inside(first, low, high, parameter)
-        rising = first(low)[0] < 0.0
-        found = [_bisect(first, low, high, tol, n_units, finest)]
-        tell(1)
-        for exponent in (network for network in networks if network is not first):
-            around = _around(exponent, found[0], rising, n_units, outer)
-            found.append(_bisect(exponent, around[0], around[1], tol, n_units, finest))
-            tell(1)
-    values = [0.5 * (low + high) for low, high, *_ in found]
-    low, high, below, above, jump = found[0]
-    statistical = [] if jump else [_error_over_slope(*bracket[:4]) for bracket in found]
-    scatter = np.std(values, ddof=1) / np.sqrt(n_networks) if n_networks > 1 else 0.0
-    own = np.mean(statistical) / np.sqrt(n_networks) if statistical else 0.0
-    error = float(np.sqrt(scatter**2 + own**2 + (0.5 * (high - low)) ** 2))
-    value = float(np.mean(values))
+            low, high = _inside(first, low, high)
+        found = sign_change(networks, first, (low, high), outer, tol, n_units, finest, tell)
     runs = f"{n_networks} networks of {n_units} units, {n_steps} steps"
-    text = f"chaos {'above' if rising else 'below'}; {runs}"
-    return ChaosOnset(
-        value,
-        parameter,
+    text = f"chaos {'above' if found.rising else 'below'}; {runs}"
+    return Critical(
+        found.value,
+        path.name,
         kind="chaos",
-        error=error,
-        discontinuous=bool(jump),
+        error=found.error,
+        discontinuous=found.jumps,
         moments={},
-        ensemble=ensemble.replace({parameter: value}),
-        status=Status("discontinuous" if jump else "continuous", text),
-        rising=bool(rising),
-        below=below,
-        above=above,
-        values=tuple(values),
+        ensemble=path.at(ensemble, found.value),
+        status=Status("discontinuous" if found.jumps else "continuous", text),
+        rising=found.rising,
+        below=found.below,
+        above=found.above,
+        networks=found.values,
         n_units=n_units,
         n_steps=n_steps,
     )
@@ -248,8 +203,8 @@ def chaos_onset(
 class _Networks(Sequence):
     """The exponents of each network, made when they are first asked for: of many networks few may be."""
 
-    def __init__(self, ensemble, parameter, n_units, n_steps, scale, entropy, count):
-        self.of_all, self.entropy, self.count = (ensemble, parameter, n_units, n_steps, scale), entropy, count
+    def __init__(self, ensemble, path, n_units, n_steps, scale, entropy, count):
+        self.of_all, self.entropy, self.count = (ensemble, path, n_units, n_steps, scale), entropy, count
         self.made = {}
 
     def __len__(self):
@@ -264,10 +219,10 @@ class _Networks(Sequence):
 
 
 class _Exponents:
-    """(exponent, error) of one network as a function of the hyperparameter."""
+    """(exponent, error) of one network as a function of the value."""
 
-    def __init__(self, ensemble, parameter, n_units, n_steps, scale, seed):
-        self.ensemble, self.parameter, self.seed = ensemble, parameter, seed
+    def __init__(self, ensemble, path, n_units, n_steps, scale, seed):
+        self.ensemble, self.path, self.seed = ensemble, path, seed
         self.n_units, self.n_steps, self.scale = n_units, n_steps, scale
         self.known, self.sides = {}, {}
 
@@ -277,11 +232,11 @@ class _Exponents:
         return self.known[value][:2]
 
     def run(self, value, n_steps):
-        there, rng = self.ensemble.replace({self.parameter: value}), np.random.default_rng(self.seed)
+        there, rng = self.path.at(self.ensemble, value), np.random.default_rng(self.seed)
         found = measured_exponent(there, self.n_units, n_steps, self.scale, rng)
         # -inf: the state has become exactly zero, tangent and all
         if np.isnan(found[0]) or found[0] == np.inf:
-            raise ConvergenceError(f"the exponent at {self.parameter} = {value} is {found[0]}", estimate=value)
+            raise ConvergenceError(f"the exponent at {self.path} = {value} is {found[0]}", estimate=value)
         self.known[value] = found
 
     def side(self, value):
@@ -303,26 +258,27 @@ class _Exponents:
         return 0
 
 
-def _inside(exponent, low, high, parameter):
+def _inside(exponent, low, high):
     """The bracket asked for, if there is chaos at one of its ends only."""
     sides = exponent.side(low), exponent.side(high)
     if sides[0] * sides[1] >= 0:
         hint = f"not stationary after {4 * exponent.n_steps} steps: more steps?" if 0 in sides else "other bounds?"
         raise NoCriticalValue(
-            f"no onset of chaos in {parameter} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at the "
-            f"lower and {exponent(high)[0]:.3g} at the upper one; {hint}"
+            f"no onset of chaos in {exponent.path} within bounds {(low, high)}: the largest exponent is {exponent(low)[0]:.3g} at "
+            f"the lower and {exponent(high)[0]:.3g} at the upper one; {hint}"
         )
     return low, high
 
 
-def _bracket(ensemble, parameter, networks):
+def _bracket(ensemble, path, networks):
     """The first network that shows where to look, and a bracket, when nobody says."""
-    lattice = _SIGNED if signed(parameter) else _POSITIVE
+    lattice = _allowed(_SIGNED if path.signed else _POSITIVE, path)
     ladders = [(lattice, range(len(lattice) - 1))]
     with suppress(CapabilityError, NoCriticalValue):  # no zero state, or its stability does not depend on the parameter
-        start = float(onset(ensemble, parameter))
-        rungs = [start + rung for rung in _BESIDE] if signed(parameter) else [start * rung for rung in _ABOUT]
-        ladders.insert(0, (rungs, [len(rungs) // 2 - 1]))
+        start = float(onset(ensemble, path))
+        rungs = _allowed([start + rung for rung in _BESIDE] if path.signed else [start * rung for rung in _ABOUT], path)
+        middle = sum(rung < start for rung in rungs) - 1
+        ladders.insert(0, (rungs, [middle] if 0 <= middle < len(rungs) - 1 else []))
     for exponent in networks:
         for ladder, pairs in ladders:
             for i in pairs:
@@ -333,9 +289,12 @@ def _bracket(ensemble, parameter, networks):
         if all(positive) or not any(positive):  # nothing that another network would decide
             break
     found = "negative" if not any(positive) else "positive" if all(positive) else "not of two signs in stationary states"
-    raise NoCriticalValue(
-        f"no onset of chaos in {parameter}: the largest exponent is {found} at all of {lattice}; bounds, more steps?"
-    )
+    raise NoCriticalValue(f"no onset of chaos in {path}: the largest exponent is {found} at all of {lattice}; bounds, more steps?")
+
+
+def _allowed(values, path):
+    """The values that a path allows: factors of a tie, and large gains, lead past its ends."""
+    return [value for value in values if path.range[0] <= value <= path.range[1]]
 
 
 def _decided_ends(exponent, ladder, i):
@@ -350,47 +309,3 @@ def _decided_ends(exponent, ladder, i):
     if low is None or high is None or exponent.side(low) == exponent.side(high):
         return None
     return low, high
-
-
-def _around(exponent, found, rising, n_units, outer):
-    """A bracket for another network: about the first one's value, widened until the sign changes."""
-    value = 0.5 * (found[0] + found[1])
-    reach = max(abs(value), _LEAST_REACH) * _REACH / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
-    low, high = value - reach, value + reach
-    for _ in range(_MOVES):
-        low, high = max(low, outer[0]), min(high, outer[1])
-        if (exponent(low)[0] < 0.0) != rising:
-            low, high = low - 2.0 * (high - low), low
-        elif (exponent(high)[0] < 0.0) == rising:
-            low, high = high, high + 2.0 * (high - low)
-        else:
-            return low, high
-        if high <= outer[0] or low >= outer[1]:
-            break
-    raise ConvergenceError(
-        f"one of the networks changes its exponent's sign near {value:.4g}, another one does not within {outer}", value
-    )
-
-
-def _bisect(exponent, low, high, tol, n_units, finest):
-    """(low, high, exponents there, whether it jumps) of a bracket narrower than tol."""
-    below, above = exponent(low), exponent(high)
-    while True:
-        size = max(abs(low), abs(high), finest)
-        apart = min(abs(x) - _JUMP_SIGMAS * (e if np.isfinite(e) else 0.0) for x, e in (below, above)) > 0.0
-        # whether exponents stay apart on both sides shows in narrow brackets only
-        if high - low <= tol * size and not (apart and high - low > _JUMP_WIDTH * size / np.sqrt(n_units)):
-            return low, high, below, above, apart
-        middle = 0.5 * (low + high)
-        found = exponent(middle)
-        if (found[0] < 0.0) == (below[0] < 0.0):
-            low, below = middle, found
-        else:
-            high, above = middle, found
-
-
-def _error_over_slope(low, high, below, above):
-    """What the exponents' errors at the ends of a bracket mean for the place where the exponent vanishes."""
-    if not (np.isfinite(below).all() and np.isfinite(above).all()) or above[0] == below[0]:
-        return 0.0
-    return 0.5 * np.hypot(below[1], above[1]) * (high - low) / abs(above[0] - below[0])

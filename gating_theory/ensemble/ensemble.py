@@ -10,11 +10,13 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, real, shown, text
-from .hyperparameters import KINDS, LARGEST, Kind, require_path
+from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
 __all__ = ["Ensemble"]
 
+#: Tied hyperparameters are equal if they differ by less, relative to the larger of 1 and themselves.
+_TIED = 1e-9
 #: A value for every field or site parameter, or values by name.
 Values = float | Mapping[str, float] | None
 
@@ -127,18 +129,49 @@ class Ensemble:
         return tuple(f"{kind}.{name}" for kind, values in self._values.items() for name in values)
 
     def value(self, path: str) -> float:
-        """The value at a path such as "gain.h", "bias_std.r" or "parameter.p_f"; ValueError for one that is not in ``paths``."""
-        kind, name = self._split(path)
-        return self._values[kind][name]
+        """The value at a path such as "gain.h", "bias_std.r", "parameter.p_f", or of several: "gain", "gain.z=2*gain.r".
+
+        Parameters
+        ----------
+        path : str
+            One of ``paths``; a kind for all fields; hyperparameters that are tied, of which each part has the value.
+
+        Returns
+        -------
+        float, nan where the parts differ (by more than 1e-9 of the larger of 1 and themselves)
+
+        Raises
+        ------
+        ValueError : no such hyperparameters
+        """
+        values = [self._one(each) / rate + 0.0 for each, rate in tied("path", path, self.paths).items()]
+        first = values[0]
+        return first if all(abs(v - first) <= _TIED * max(1.0, abs(first)) for v in values) else float("nan")
 
     def replace(self, values: Mapping[str, float]) -> Ensemble:
-        """A new Ensemble with the values at the given paths, ``{"gain.h": 3.0, ...}``, changed; errors as in Ensemble itself."""
+        """A new Ensemble with the values at the given paths changed: ``{"gain.h": 3.0, "bias_std": 1.0, "gain.z=gain.r": 2.0}``.
+
+        Parameters
+        ----------
+        values : mapping from paths, as of :meth:`value`, to numbers
+
+        Raises
+        ------
+        TypeError, ValueError : as in Ensemble itself; no such hyperparameters; one that is set twice
+        """
         new = object.__new__(type(self))
         new._cell, new._matrices = self._cell, self._matrices
         new._values = {kind: dict(v) for kind, v in self._values.items()}
+        seen: set[str] = set()
         for path, value in instance("values", values, Mapping, "from paths to numbers").items():
-            kind, name = self._split(path, "values")
-            new._values[kind][name] = _number(KINDS[kind], f"{kind}[{name!r}]", value)
+            rates = tied("values", path, self.paths)
+            for each, rate in rates.items():
+                if each in seen:
+                    raise ValueError(f"values sets {each} twice")
+                seen.add(each)
+                kind, _, name = each.partition(".")
+                number = value if rate == 1.0 else real(f"values[{path!r}]", value) * rate + 0.0
+                new._values[kind][name] = _number(KINDS[kind], f"{kind}[{name!r}]", number)
         return new
 
     def with_matrices(self, matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw]) -> Ensemble:
@@ -176,13 +209,9 @@ class Ensemble:
         gain = self._values["gain"]
         require({name: law for name, law in self._matrices.items() if gain[name] > 0.0}, fact, calculator, instead)
 
-    def _split(self, path: str, argument: str = "path") -> tuple[str, str]:
-        if isinstance(path, str):
-            kind, _, name = path.partition(".")
-            if kind in self._values and name in self._values[kind]:
-                return kind, name
-        require_path(argument, path, self.paths)
-        raise AssertionError("a path that is one of the ensemble's was not found")
+    def _one(self, path: str) -> float:
+        kind, _, name = path.partition(".")
+        return self._values[kind][name]
 
     def as_dict(self) -> dict[str, Any]:
         """A JSON-ready description; the cell by its name, laws of matrices by theirs where they are not iid normal."""

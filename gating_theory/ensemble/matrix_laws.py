@@ -41,6 +41,7 @@ FACTS = {
     "edge": "the edge of the spectrum where the spectral radius of T(lambda) is 1 [T3]",
     "resolvent": "the self-consistent equations of the resolvent [T4]",
     "outliers": "the outliers of matrices conditioned on a fixed point [T4]",
+    "finite size": "what the edge, counts and determinants of N normal units differ by from their limits [T12]",
     "complexity": "the complexity functional of iid matrices [T7]",
     "kac-rice": "the Kac-Rice integral of normal matrices at finite N [T7]",
     "conditioning": "matrices that can be conditioned on a fixed point [T4]",

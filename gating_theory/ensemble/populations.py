@@ -16,7 +16,7 @@ from .saturation import saturated
 from .sites import Sites
 from .vanishing import leak_places, vanishing_places
 
-__all__ = ["population", "staggered"]
+__all__ = ["far_population", "population", "staggered"]
 
 #: Nodes that together weigh less than this part of the tolerance are dropped; so the grid may have that many more of them.
 _LIGHT, _GRID = 0.1, 4
@@ -27,6 +27,9 @@ _EARLY = 0.1
 _CALM, _CALM_TOLERANCES = 3e-4, 3.0
 #: The power of a tolerance that had to be raised, for which tails are kept.
 _TAIL = 4.0 / 3.0
+#: Populations that reach far: the weight that their rules leave out, how many nodes they have at least, and the tolerance of rules
+#: that cluster.
+_FAR, _LEAST_NODES, _CLUSTERED = 1e-13, 10_000, 1e-5
 #: Parts of a step by which a line is shifted for each step along other variables: irrational and unlike one another.
 _SHEARS = (0.6180339887498949, 0.41421356237309515, 0.7320508075688772, 0.23606797749978969, 0.6457513110645906, 0.1231056256176605)
 
@@ -95,13 +98,51 @@ def population(
         keep, _ = _heavy(weights, light * weights.sum())
         flat, weights = [v[keep] for v in flat], weights[keep]
     weights = weights / weights.sum()
-    K = cell.n_fields
+    recurrent = None if share is None else share[:, None] * (np.array(flat[: cell.n_fields]) - law.means[: cell.n_fields, None])
+    return _sites(ensemble, flat, weights, source, reached, recurrent)
+
+
+def far_population(ensemble: Ensemble, law: FieldLaw, tol: float, max_nodes: int, source: str) -> Sites:
+    """Sites out to seven standard deviations, for averages that few of them carry; steps are made for ``tol``, and coarser never.
+
+    Few variables have many nodes, so that quantiles over sites are smooth as well.
+
+    Parameters
+    ----------
+    ensemble : Ensemble, with a fixed state of a site at given fields
+    law : FieldLaw, a batch of one
+    tol : float
+    max_nodes : int, above which the steps are made for larger tolerances after all; ``sites.tol`` is the one reached
+    source : str, what the population is of
+    """
+    compiled = ensemble.cell.compiled
+    places = vanishing_places(ensemble, law)
+    nowhere = ((),) * law.means.size
+
+    def rules(law, tol):
+        plain = lines(law, tol, compiled.even_variables, nowhere, _FAR)
+        clustered = lines(law, min(tol, _CLUSTERED), compiled.even_variables, places, _FAR)
+        return [b if near else a for a, b, near in zip(plain, clustered, places)]
+
+    made = rules(law, tol)
+    while _size(made) > max_nodes and tol < 0.1:
+        tol = min(0.1, 10.0 * tol)
+        made = rules(law, tol)
+    varied = max(1, sum(rule.size > 1 for rule in made))
+    denser = (_LEAST_NODES / _size(made)) ** (1.0 / varied)
+    if denser > 1.0:
+        made = rules(replace(law, refine=(denser,) * law.means.size), tol)
+    flat, weights = staggered(made, compiled.pole_variables, _FAR)
+    return _sites(ensemble, flat, weights / weights.sum(), source, tol, None)
+
+
+def _sites(ensemble, flat, weights, source, tol, recurrent):
+    """Sites at flat values of the variables, one array each."""
+    cell, K = ensemble.cell, ensemble.cell.n_fields
     state = np.array([np.broadcast_to(s, weights.size) for s in cell.compiled.fixed_state(flat[:K], flat[K:])])
     parameters = np.array(flat[K:]).reshape(cell.n_parameters, weights.size)
-    fields = np.array(flat[:K])
-    recurrent = None if share is None else share[:, None] * (fields - law.means[:K, None])
-    gain = ensemble.array("gain")
-    return Sites(cell, weights, state, fields, parameters, gain, source, reached, recurrent, ensemble.matrices)
+    fields, gain = np.array(flat[:K]), ensemble.array("gain")
+    return Sites(cell, weights, state, fields, parameters, gain, source, tol, recurrent, ensemble.matrices)
 
 
 def _refinement(refine, variables):

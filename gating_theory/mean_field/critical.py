@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..ensemble.critical_value import Critical, continuous, transition
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import require_path, search_span
+from ..ensemble.paths import AnyPath, path_of, require_apart
 from ..errors import CapabilityError, NoCriticalValue
-from ..results.encoding import dict_of, require, result
-from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import instance, interval
-from .expansion import NoZeroState, growth, require_expansion, small_moments
+from ..support.checks import instance
+from .expansion import NoZeroState, excess, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
 from .path import Path
 from .scan import scan_decades
 
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["FIELDS", "Critical", "checked_bounds", "continuous", "default_bounds", "fold", "onset", "transition", "tricritical"]
+__all__ = ["every_fold", "every_onset", "fold", "onset", "tricritical"]
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
@@ -38,149 +32,27 @@ _HIGHER, _HIGH = 1e-13, 1e-2
 _APART = 0.3
 
 
-#: What makes a Critical again.
-FIELDS = ("value", "parameter", "kind", "error", "discontinuous", "moments", "ensemble", "status")
-
-
-@result("critical", fields=FIELDS)
-class Critical(float):
-    """A critical value of a hyperparameter: a float that also carries how it was found.
-
-    Parameters
-    ----------
-    value : float
-    parameter, kind, error, discontinuous, moments, ensemble, status
-        See below.
-
-    Attributes
-    ----------
-    parameter : str, the path of the hyperparameter
-    kind : str, what happens there: "onset", "fold", "tricritical", "chaos" or "complexity_onset"
-    error : float
-        A standard error where networks were simulated ("chaos"); elsewhere the accuracy that the calculation aims at.
-    discontinuous : bool, whether the solutions that appear there have finite amplitude
-    moments : dict, moments of the messages at the transition (zeros at an onset; none where there is no single state)
-    ensemble : Ensemble at the critical value
-    status : Status, its code is "continuous" or "discontinuous"
-    """
-
-    parameter: str
-    kind: str
-    error: float
-    discontinuous: bool
-    moments: dict[str, float]
-    ensemble: Ensemble
-    status: Status
-
-    as_dict = dict_of
-
-    def __new__(
-        cls,
-        value: float,
-        parameter: str,
-        *,
-        kind: str,
-        error: float,
-        discontinuous: bool,
-        moments: dict[str, float],
-        ensemble: Ensemble,
-        status: Status,
-        **more: Any,
-    ) -> Critical:
-        self = super().__new__(cls, value)
-        vars(self).update(parameter=parameter, kind=kind, error=error, discontinuous=discontinuous)
-        vars(self).update(moments=moments, ensemble=ensemble, status=status, **more)
-        return self
-
-    def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
-        return (float(self),), vars(self)
-
-    @property
-    def value(self) -> float:
-        """The critical value as a plain float."""
-        return float(self)
-
-    def check(self) -> None:
-        """ValueError where the ensemble is not that at the critical value."""
-        found = self.ensemble.value(self.parameter)
-        require(found == self.value, f"the ensemble has {self.parameter} = {found!r}, but the critical value is {self.value!r}")
-
-    def __repr__(self) -> str:
-        return f"{self.parameter} = {float(self)!r} ({self.status})"
-
-
-def transition(value: float, parameter: str, *, error: float, discontinuous: bool, text: str, **rest: Any) -> Critical:
-    """A Critical whose error is given relative to the larger of 1 and the value, and whose status has these words.
-
-    Parameters
-    ----------
-    value, parameter, error, discontinuous
-        As of :class:`Critical`, but for the error.
-    text : str
-    rest : its kind, moments and ensemble
-    """
-    code = "discontinuous" if discontinuous else "continuous"
-    error = error * max(1.0, abs(value))
-    return Critical(value, parameter, error=error, discontinuous=bool(discontinuous), status=Status(code, text), **rest)
-
-
-def continuous(start: Critical, kind: str, text: str) -> Critical:
-    """The onset of the zero state's instability as a continuous transition of another kind.
-
-    Parameters
-    ----------
-    start : Critical, from :func:`onset`
-    kind : str, as of :class:`Critical`
-    text : str, words of the status
-    """
-    more = vars(start) | {"kind": kind, "discontinuous": False, "status": Status("continuous", text)}
-    return Critical(float(start), **more)
-
-
-# --- along one hyperparameter
-
-
-def default_bounds(ensemble: Ensemble, parameter: str) -> tuple[float, float]:
-    """Between which values of a hyperparameter a critical one is sought if nobody says: 0 to 100, biases and the like -30 to 30.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    parameter : str, a path; ValueError if it is none of the ensemble's
-    """
-    require_path("parameter", parameter, ensemble.paths)
-    return search_span(parameter)
-
-
-def checked_bounds(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """The bounds, or the default ones; ValueError unless they are two increasing finite numbers, TypeError for no numbers.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    parameter : str, a path; ValueError if it is none of the ensemble's
-    bounds : (low, high) or None
-    """
-    span = default_bounds(ensemble, parameter)
-    return span if bounds is None else interval("bounds", bounds)
-
-
 # --- onset
 
 
 @underflow_is_zero
-def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
-    """The value of one hyperparameter at which the zero state loses stability [T5], of several the one nearest to its present one.
+def onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> Critical:
+    """The value along a path at which the zero state loses stability [T5], of several the one nearest to the present one.
 
     alpha = 1, where alpha is the growth of small moments under the mean-field map: the square of the spectral radius at
     lambda = 1 of the random part of the zero state's Jacobian. For gated cells, whose leak is positive, that is where the
-    spectrum first touches the unit circle. GRU: a_h sigma(b_r) = 1; LSTM at zero biases: a_g = 2.
+    spectrum first touches the unit circle. GRU: a_h sigma(b_r) = 1; LSTM at zero biases: a_g = 2. Where the path does not pass
+    through the ensemble (fields with different gains along "gain", any function) there is no present value: of several the lowest
+    is taken.
 
     Parameters
     ----------
     ensemble : Ensemble
-    parameter : str, a path such as "gain.h" or "bias.r"
-    bounds : (low, high), optional. Default (0, 100) for gains and spreads, (-30, 30) for biases.
+    parameter : str, Direction or callable
+        A path: one hyperparameter, "gain.h" or "bias.r"; one kind of all fields, "gain"; a tie, "gain.z=2*gain.r"; a
+        :class:`~gating_theory.Direction`; a function of the value that returns {path: number} or an Ensemble.
+    bounds : (low, high), optional
+        Default (0, 100) for gains and spreads, (-30, 30) for biases, (0, 1) for a Direction; a function needs them.
 
     Returns
     -------
@@ -190,15 +62,36 @@ def onset(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None
     ------
     CapabilityError : no zero state, or no closed-form site fixed point
     NoCriticalValue : no crossing within the bounds
-    ValueError : unknown parameter
+    TypeError, ValueError : no such path, bounds that are none
     """
+    path = _path("onset", ensemble, parameter, bounds)
+    return _of_zero_state("onset", path, lambda: _onset_at(path, path.nearest(_onsets(path))))
+
+
+@underflow_is_zero
+def every_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> list[Critical]:
+    """All values along a path at which the zero state loses or gains stability, ascending: each as by :func:`onset`.
+
+    Parameters
+    ----------
+    ensemble, parameter, bounds : as for :func:`onset`
+    """
+    path = _path("onset", ensemble, parameter, bounds)
+    return _of_zero_state("onset", path, lambda: [_onset_at(path, value) for value in _onsets(path)])
+
+
+def _path(who, ensemble, parameter, bounds):
     instance("ensemble", ensemble, Ensemble)
-    ensemble.require("mean field", "onset", "sampled networks: Network.sample")
-    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
+    ensemble.require("mean field", who, "sampled networks: Network.sample")
+    return Path(ensemble, parameter, bounds)
+
+
+def _of_zero_state(who, path, calculate):
+    """What a calculation gives, with an error that speaks of the ensemble that was given where it has no zero state."""
     try:
-        return _onset_at(path, path.nearest(_onsets(path)))
+        return calculate()
     except NoZeroState as error:
-        raise _without_zero_state("onset", path, error) from None
+        raise _without_zero_state(who, path, error) from None
 
 
 def _without_zero_state(what, path, error):
@@ -225,7 +118,7 @@ def _onset_at(path, value):
 
 def _onsets(path):
     """All values along a path at which alpha = 1, at least one."""
-    values = path.zeros(_excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
+    values = path.zeros(excess, lambda v: _RESOLUTION + _HARMLESS * np.abs(v))
     between = f"between {path.low} and {path.high} for {path.ensemble!r}"
     if values is None:
         raise NoCriticalValue(f"onset: {_why_constant(path)} {between}")
@@ -244,12 +137,6 @@ def _why_constant(path):
     )
 
 
-def _excess(ensemble):
-    """(alpha - 1)/(alpha + 1), half of log alpha where that is small; smooth where a gain goes to zero."""
-    alpha = growth(ensemble)
-    return 1.0 if np.isinf(alpha) else (alpha - 1.0) / (alpha + 1.0)
-
-
 def _no_moments(ensemble):
     return dict.fromkeys(ensemble.cell.message_names, 0.0)
 
@@ -258,8 +145,8 @@ def _no_moments(ensemble):
 
 
 @underflow_is_zero
-def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None = None) -> Critical:
-    """The value of one hyperparameter at which mean-field fixed points appear: a pair of finite amplitude, or the onset [T5].
+def fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> Critical:
+    """The value along a path at which mean-field fixed points appear: a pair of finite amplitude, or the onset [T5].
 
     A fold is where G = dG/dx = 0 with G(x) = log(R(x)/x): a pair of solutions is born, or merges. The whole range of amplitudes and
     of the hyperparameter is searched, so folds that the local expansion does not see are found, and none is lost whose pair, or
@@ -270,7 +157,7 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
       pair of finite amplitude is born. Folds at which further solutions are born to others count where there is no such value.
     - Elsewhere (biases, spreads, inputs): any fold.
 
-    Of several the one nearest to the hyperparameter's present value.
+    Of several the one nearest to the present value, as for :func:`onset`.
 
     Parameters, errors: as :func:`onset`; and CapabilityError for cells without a bounded mean field, or whose moments do not close
     in one loop, and for cells without a closed form whose averages run over more than two fields. NoCriticalValue where there is
@@ -281,10 +168,30 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
     Critical, with the moments at the fold; accurate to about 1e-11, or to ten times the accuracy of the moments over the slope of
     G along the hyperparameter where that is more (``error`` says so)
     """
-    instance("ensemble", ensemble, Ensemble)
-    ensemble.require("mean field", "fold", "sampled networks: Network.sample")
-    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
-    require_bounded(ensemble.cell)
+    path = _path("fold", ensemble, parameter, bounds)
+    onsets, born, merging = _births(path)
+    value = path.nearest(onsets + [f.value for f in born] or [f.value for f in merging])
+    return _birth_at(path, value, onsets, born, merging)
+
+
+@underflow_is_zero
+def every_fold(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> list[Critical]:
+    """All values along a path at which solutions are born or merge, ascending: each as by :func:`fold`.
+
+    Continuous onsets are among them, and folds at which further solutions are born to others.
+
+    Parameters
+    ----------
+    ensemble, parameter, bounds : as for :func:`fold`
+    """
+    path = _path("fold", ensemble, parameter, bounds)
+    onsets, born, merging = _births(path)
+    return [_birth_at(path, value, onsets, born, merging) for value in sorted([*onsets, *(f.value for f in born + merging)])]
+
+
+def _births(path):
+    """Continuous onsets along a path (values), folds at which the only solutions that are not zero are born, and other folds."""
+    require_bounded(path.ensemble.cell)
     found = folds(path)
     try:
         onsets = _onsets(path)
@@ -295,23 +202,27 @@ def fold(ensemble: Ensemble, parameter: str, bounds: tuple[float, float] | None 
         if peaks:
             onsets.remove(value)
             found = distinct([*found, *_next_to_onset(path, value, peaks)])
-    born = [f.value for f in found if f.top and _alone(path, f)]
-    values = onsets + born or [f.value for f in found]
-    if not values:
+    born = [f for f in found if f.top and _alone(path, f)]
+    if not (onsets or found):
         raise NoCriticalValue(
-            f"fold: no solutions are born or merge as {parameter!r} varies between {path.low} and {path.high} for {ensemble!r}"
+            f"fold: no solutions are born or merge as {path.parameter!r} varies between {path.low} and {path.high} for "
+            f"{path.ensemble!r}"
         )
-    value = path.nearest(values)
+    return onsets, born, [f for f in found if f not in born]
+
+
+def _birth_at(path, value, onsets, born, merging):
     if value in onsets:
         return continuous(_onset_at(path, value), "fold", "continuous transition: non-zero solutions appear at the onset")
-    return _fold_at(path, next(f for f in found if f.value == value), value in born)
+    fold = next(f for f in born + merging if f.value == value)
+    return _fold_at(path, fold, fold in born)
 
 
 def _next_to_onset(path, value, peaks):
     """Folds so close to an onset that the surface may not show them: where the small maxima of G at the onset pass zero."""
     step = 1e-4 * max(1.0, abs(value))
     before, after = max(value - step, path.low), min(value + step, path.high)
-    slope = (_excess(path.at(after)) - _excess(path.at(before))) / (after - before)
+    slope = (excess(path.at(after)) - excess(path.at(before))) / (after - before)
     close = [fold_near(path, u, value, value - G / slope) for u, G in peaks if slope and G < _HIGH]
     return [f for f in close if f is not None]
 
@@ -343,7 +254,13 @@ def _fold_at(path, fold, born):
 
 
 @underflow_is_zero
-def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[float, float] | None = None) -> Critical:
+def tricritical(
+    ensemble: Ensemble,
+    parameter: AnyPath,
+    along: AnyPath,
+    bounds: tuple[float, float] | None = None,
+    along_bounds: tuple[float, float] | None = None,
+) -> Critical:
     """Where the transition of the zero state turns from continuous to discontinuous [T5].
 
     Solves alpha = 1 in ``along`` and beta = 0 in ``parameter`` together, with R(D)/D = alpha + beta D + ... the small-moment
@@ -353,9 +270,9 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
     Parameters
     ----------
     ensemble : Ensemble
-    parameter : str, for example "gain.r"
-    along : str, the hyperparameter that is kept at the onset, for example "gain.h"
-    bounds : (low, high) of ``parameter``, optional. Default as for :func:`onset`; those of ``along`` are the default ones.
+    parameter : a path as for :func:`onset`, for example "gain.r"
+    along : another one, whose value is kept at the onset, for example "gain.h"; they must set different hyperparameters
+    bounds, along_bounds : (low, high) of ``parameter`` and of ``along``, optional. Default as for :func:`onset`.
 
     Returns
     -------
@@ -364,43 +281,44 @@ def tricritical(ensemble: Ensemble, parameter: str, along: str, bounds: tuple[fl
     Raises
     ------
     NoCriticalValue : no tricritical point within the bounds
-    ValueError : unknown parameter, the same twice
+    TypeError, ValueError : no such paths, two that set the same hyperparameter, bounds that are none
     CapabilityError : no zero state or no closed-form site fixed point
     """
     instance("ensemble", ensemble, Ensemble)
-    require_path("parameter", parameter, ensemble.paths)
-    require_path("along", along, ensemble.paths)
-    if parameter == along:
-        raise ValueError(f"parameter and along must differ, got {parameter!r} twice")
     ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
 
     require_expansion(ensemble.cell, "tricritical")
-    path = Path(ensemble, parameter, *checked_bounds(ensemble, parameter, bounds))
+    path = Path(ensemble, parameter, bounds)
+    second = path_of("along", along, ensemble)
+    limits = second.within(along_bounds, "along_bounds")
+    require_apart("parameter and along", path.along, second, ensemble, (path.low, limits[0]))
 
-    def at_onset(e):
-        across = Path(e, along, *default_bounds(e, along))
-        return across.at(across.nearest(_onsets(across)))
+    def across(e):
+        """The ensembles along the second path, and which of them is at the onset."""
+        line = Path(e, second, limits)
+        return line, line.nearest(_onsets(line))
 
     def beta(e):
         try:
-            return small_moments(at_onset(e))[1]
+            line, value = across(e)
+            return small_moments(line.at(value))[1]
         except NoCriticalValue:  # far out in one the onset lies out of bounds in the other: no crossing is sought from there
             return np.nan
 
     try:
-        value = _tricritical_value(path, along, beta)
+        value = _tricritical_value(path, second.name, beta)
     except NoZeroState as error:
         raise _without_zero_state("tricritical", path, error) from None
-    there = at_onset(ensemble.replace({parameter: value}))
+    line, at_onset = across(path.at(value))
     return transition(
         value,
-        parameter,
+        path.parameter,
         kind="tricritical",
         error=_TRICRITICAL_ERROR,
         discontinuous=False,
         moments=_no_moments(ensemble),
-        ensemble=there,
-        text=f"tricritical point, {along} = {there.value(along)!r}",
+        ensemble=line.at(at_onset),
+        text=f"tricritical point, {second.name} = {at_onset!r}",
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["NoZeroState", "growth", "linear_map", "require_expansion", "small_moments"]
+__all__ = ["NoZeroState", "excess", "growth", "linear_map", "require_expansion", "small_moments"]
 
 
 #: Moments at which the linear map of a cell with kinks is measured: leading corrections go with their square roots and cancel
@@ -110,6 +110,17 @@ def _measured(moments):
         ratios = moments(q, moments.fine) / q[:, n, None]
         columns.append(2.0 * ratios[0] - ratios[1])
     return np.stack(columns, axis=1)
+
+
+def excess(ensemble: Ensemble) -> float:
+    """(alpha - 1)/(alpha + 1), half of log alpha where that is small; smooth where a gain goes to zero [T5]. As :func:`growth`.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    """
+    alpha = growth(ensemble)
+    return 1.0 if np.isinf(alpha) else (alpha - 1.0) / (alpha + 1.0)
 
 
 def growth(ensemble: Ensemble) -> float:

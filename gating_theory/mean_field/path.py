@@ -1,4 +1,4 @@
-"""An ensemble along one hyperparameter: where a function of it vanishes within a range, all places of them."""
+"""An ensemble along a path within a range: where a function of it vanishes within a range, all places of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..ensemble.paths import AnyPath, path_of
 from ..support.pieces import Piece, resolve
 
 if TYPE_CHECKING:
@@ -31,32 +32,41 @@ _SMALLER = 1e-3
 
 
 class Path:
-    """The ensembles that one hyperparameter passes through between two values.
+    """The ensembles that a path leads through between two of its values.
 
     Parameters
     ----------
     ensemble : Ensemble
-    parameter : str, a path such as "gain.h"
-    low, high : float, ascending
+    parameter : what users give for a path
+    bounds : (low, high), or None for the path's own span
 
     Attributes
     ----------
-    ensemble, parameter, low, high
-    present : float, the ensemble's own value
+    ensemble : Ensemble
+    low, high : float
+    along : EnsemblePath
+    parameter : str, its name
+    present : float, the ensemble's own value; nan where the path does not pass through the ensemble
+
+    Raises
+    ------
+    TypeError, ValueError : no such path, bounds that are none or not allowed
     """
 
-    def __init__(self, ensemble: Ensemble, parameter: str, low: float, high: float) -> None:
-        self.ensemble, self.parameter, self.low, self.high = ensemble, parameter, low, high
-        self.present = ensemble.value(parameter)
+    def __init__(self, ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float, float] | None = None) -> None:
+        self.along = path_of("parameter", parameter, ensemble)
+        self.ensemble, self.parameter = ensemble, self.along.name
+        self.low, self.high = self.along.within(bounds)
+        self.present = self.along.value(ensemble)
 
     def at(self, value: float) -> Ensemble:
-        """The ensemble with this value of the hyperparameter, or with the nearest one in range.
+        """The ensemble at this value of the path, or at the nearest one in range.
 
         Parameters
         ----------
         value : float
         """
-        return self.ensemble.replace({self.parameter: float(min(max(value, self.low), self.high))})
+        return self.along.at(self.ensemble, float(min(max(value, self.low), self.high)))
 
     def pieces(
         self,
@@ -64,11 +74,11 @@ class Path:
         allowed: Callable[[np.ndarray], np.ndarray],
         low: float | None = None,
     ) -> list[Piece]:
-        """A vector-valued function of the hyperparameter as quartics in its :meth:`position`.
+        """A vector-valued function of the path's value as quartics in its :meth:`position`.
 
         Parameters
         ----------
-        function : of the hyperparameter's value, returns an (n,) array
+        function : of the path's value, returns an (n,) array
         allowed : function of values (m, n), the errors allowed of them
         low : float, optional, where to begin
         """
@@ -78,7 +88,10 @@ class Path:
         def narrow(a, b):
             return self.value(b) - self.value(a) <= least
 
-        return resolve(lambda t: function(self.value(t)), first, last, _PARTS, allowed, narrow)
+        def at_each(positions):
+            return np.array([function(self.value(t)) for t in positions])
+
+        return resolve(at_each, first, last, _PARTS, allowed, narrow)
 
     def looks(self, piece: Piece) -> int:
         """Into how many parts a piece is to be cut so that nothing is lost between them.
@@ -100,7 +113,12 @@ class Path:
         return float(min(max(_SCALE * np.sinh(position), self.low), self.high))
 
     def nearest(self, values: list[float]) -> float:
-        """Of several values the one nearest to the ensemble's own; the upper one of two that are equally near."""
+        """Of several values the one nearest to the ensemble's own; the upper one of two that are equally near.
+
+        The lowest where the path does not pass through the ensemble: the first that is met along it, whatever the bounds.
+        """
+        if np.isnan(self.present):
+            return min(values)
         return min(sorted(values, reverse=True), key=lambda v: round(abs(v - self.present), 9))
 
     # --- zeros

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from ..cell.cell import Cell
+from ..counting.complexity import Complexity
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.hyperparameters import LARGEST
@@ -36,6 +37,8 @@ __all__ = ["Network"]
 
 #: Below this size of a Jacobian several BLAS threads cost more than they bring.
 _SMALL = 256
+#: Sites of the Gaussian law that are drawn at a time for one of a tilted law. The largest tilt among them stands for the largest.
+_PROPOSED = 16
 
 
 @result("network", fields=("ensemble", "matrices", "biases", "parameters", "input"))
@@ -152,8 +155,8 @@ class Network:
 
     @classmethod
     @underflow_is_zero
-    def planted(cls, fixed_point: FixedPoint, n_units: int, rng: Rng = None) -> tuple[Self, np.ndarray]:
-        """A random network conditioned on having a given mean-field fixed point, and that state [T4, T5].
+    def planted(cls, fixed_point: FixedPoint | Complexity, n_units: int, rng: Rng = None) -> tuple[Self, np.ndarray]:
+        """A random network conditioned on having a given mean-field or typical fixed point, and that state [T4, T5, T7].
 
         Fields are drawn from their mean-field law, states solved for site by site, and each U_k conditioned on
         U_k m_k = x_k, the part of the field that comes through it (iid normal: U = U0 - (U0 m - x) m^T / |m|^2).
@@ -162,9 +165,12 @@ class Network:
         network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order N^{-1/2}. So a
         planted network is a typical one with moments that far from the limit, as those of any sampled network are.
 
+        At a typical fixed point, of a :class:`Complexity`, sites follow its tilted law. That counts fixed points with the weight
+        |det(1 - J)|; here networks of the same sites all count alike, which changes averages by order 1/N.
+
         Parameters
         ----------
-        fixed_point : FixedPoint
+        fixed_point : FixedPoint, or Complexity with a typical fixed point
         n_units : int >= 1, N
         rng : numpy Generator, int or None
 
@@ -176,10 +182,14 @@ class Network:
         Raises
         ------
         ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
-        ValueError : the messages of all the sites drawn vanish though the fixed point's do not (tiny N only)
+        ValueError
+            The messages of all the sites drawn vanish though the fixed point's do not (tiny N only); no typical fixed point.
         CapabilityError : the law of a matrix is not known to be conditioned
         """
-        instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
+        if not isinstance(fixed_point, Complexity):
+            instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
+        elif not fixed_point.saddles:
+            raise ValueError(f"fixed_point: there is no typical fixed point to plant: {fixed_point.status}")
         n = integer("n_units", n_units, low=1)
         rng = generator(rng)
         ensemble = fixed_point.ensemble
@@ -188,9 +198,11 @@ class Network:
         laws = list(ensemble.matrices.values())
         cell, compiled = ensemble.cell, ensemble.cell.compiled
         matrices = _random_matrices(ensemble, n, (), rng)
-        biases, parameters, pattern = _random_sites(ensemble, n, (), rng)
+        if isinstance(fixed_point, Complexity):
+            biases, parameters, pattern, recurrent = _typical_sites(fixed_point, n, rng)
+        else:
+            biases, parameters, pattern, recurrent = _sites_at(fixed_point, n, rng)
         std = RandomFields(ensemble).driven_std(fixed_point.q)
-        recurrent = std[:, None] * rng.standard_normal((cell.n_fields, n))
         fields = recurrent + biases + pattern
         state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
         for k in range(cell.n_fields):
@@ -867,3 +879,25 @@ def _random_sites(ensemble, n, lead, rng):
     parameters = draw(ensemble.array("parameter"), ensemble.array("parameter_std"))
     std = ensemble.array("input_std")
     return biases, parameters, draw(np.zeros(std.size), std)
+
+
+def _sites_at(fixed_point, n, rng):
+    """Biases, site parameters, frozen input, and what comes through the matrices, of N units at given moments."""
+    ensemble = fixed_point.ensemble
+    frozen = _random_sites(ensemble, n, (), rng)
+    std = RandomFields(ensemble).driven_std(fixed_point.q)
+    return *frozen, std[:, None] * rng.standard_normal((std.size, n))
+
+
+def _typical_sites(complexity, n, rng):
+    """The same at a typical fixed point: sites of the Gaussian law are kept with a probability in proportion to its tilt."""
+    drawn, favours, lots, kept = [], [], [], np.zeros(0, dtype=int)
+    while kept.size < n:
+        sites = _sites_at(complexity, _PROPOSED * n, rng)
+        biases, parameters, pattern, recurrent = sites
+        drawn.append(sites)
+        favours.append(complexity.favour(biases + pattern + recurrent, parameters))
+        lots.append(rng.random(_PROPOSED * n))
+        favour = np.concatenate(favours)
+        kept = np.flatnonzero(np.concatenate(lots) * favour.max() < favour)
+    return tuple(np.concatenate(parts, axis=1)[:, kept[:n]] for parts in zip(*drawn))

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..ensemble.hyperparameters import symbol
+from ..lines.line import CriticalLine
 from ..support.checks import boolean, instance, integers, real_array, shown
+from .lines import LINE_STYLES, ascending_cuts, critical_lines, draw_critical_lines, name_regions, other_styles
 from .style import (
     BLACK,
-    BLUE,
     COUNT_COLOURS,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    VERMILLION,
     axes_or_new,
     axis_path,
     axis_symbol,
     draw_curve,
+    legend_above,
     require_dataset,
     smooth,
 )
@@ -33,21 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
+    Line = CriticalLine | xr.DataArray | xr.Dataset
+
 __all__ = ["draw_count", "plot_phase_diagram"]
 
 #: Pixels along a side of areas that are cut along lines.
 _PIXELS = 400
 #: More solutions than any mean field has: beyond it there are no colours.
 _MOST = 1000
-#: Words, colour and dashes of critical lines, by what stands before the colon in their names.
-_STYLES: dict[str, tuple[str, str, Any]] = {
-    "onset": ("onset", BLACK, "-"),
-    "fold": ("fold", VERMILLION, (0, (4, 1.5))),
-    "chaos": ("chaos", BLUE, (0, (5, 1, 1, 1))),
-    "complexity_onset": ("complexity onset", PURPLE, (0, (1, 1))),
-}
-#: Colours and dashes of all others, one after the other.
-_OTHER_STYLES = ((GREEN, (0, (3, 1, 1, 1, 1, 1))), (ORANGE, (0, (2, 2))))
 #: Lines across which the number of solutions changes.
 _BOUNDS = ("onset", "fold")
 #: Why a critical value is missing, by the code of its status, as it is said in a legend.
@@ -57,31 +47,36 @@ _BAR: dict[str, Any] = {"fraction": 0.045, "pad": 0.02, "aspect": 30}
 
 
 def plot_phase_diagram(
-    dataset: xr.Dataset,
+    dataset: xr.Dataset | CriticalLine | Sequence[CriticalLine],
     quantity: str = "count",
     *,
     solution: int | None = None,
-    lines: str | xr.DataArray | xr.Dataset | Sequence[str | xr.DataArray | xr.Dataset] | None = None,
+    lines: str | Line | Sequence[str | Line] | None = None,
+    regions: Mapping[str, Sequence[float]] | None = None,
     colorbar: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """A quantity of a phase diagram over its two axes, with its critical lines.
+    """A quantity of a phase diagram over its two axes, with its critical lines; or critical lines alone.
 
-    Lines are smooth curves through the computed points, which are marked where they are few; where a value is missing a line
-    breaks, and the legend says how often and why. A value with a standard error (chaos) has a band of that width on both sides.
+    Critical lines are drawn as they were computed, with symbols for their special points, and bands where their errors can be seen.
+    Lines of datasets are smooth curves through the computed points, which are marked where they are few; where a value is missing a
+    line breaks, and the legend says how often and why. A value with a standard error (chaos) has a band of that width.
 
     Parameters
     ----------
-    dataset : xarray.Dataset from ``phase_diagram``
-        With two axes (or more of which all but two were selected: ``dataset.isel(gain_z=0)``). The first is drawn horizontally.
+    dataset : xarray.Dataset from ``phase_diagram``, or lines from ``critical_line``
+        A dataset with two axes (or more of which all but two were selected: ``dataset.isel(gain_z=0)``). The first is drawn
+        horizontally. Lines alone are drawn within their bounds.
     quantity : str
         A variable of the dataset.
     solution : int, optional
         Which solution of quantities that have several, from 0. Default: at each point the last one there is.
-    lines : sequence of names, DataArrays or Datasets, optional
-        Critical values to draw, each along one of the two axes and a value of the other: variables such as "onset:gain.h"
-        of this or of a finer one-dimensional diagram. Default: all that the dataset has, and its tricritical points. ``()`` for
-        none. A DataArray comes without its errors and without the reason why values are missing.
+    lines : sequence of CriticalLines, names, DataArrays or Datasets, optional
+        Critical lines in the plane of the two axes; or critical values, each along one of the two axes and a value of the other:
+        variables such as "onset:gain.h" of this or of a finer one-dimensional diagram. Default: all that the dataset has, and its
+        tricritical points. ``()`` for none. A DataArray comes without its errors and without the reason why values are missing.
+    regions : mapping {name: (x, y)}, optional
+        Names to write into regions, each with a point of it: where there is most room between the lines.
     colorbar : bool
     ax : matplotlib Axes, optional
 
@@ -94,8 +89,13 @@ def plot_phase_diagram(
     TypeError, ValueError
         Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit.
     """
-    require_dataset(dataset)
     boolean("colorbar", colorbar)
+    names = {} if regions is None else instance("regions", regions, Mapping, "from names to points (x, y)")
+    if isinstance(dataset, (CriticalLine, list, tuple)):
+        if lines is not None:
+            raise ValueError(f"lines must be None where lines are drawn alone, got {shown(lines)}")
+        return _lines_alone(critical_lines("dataset", dataset), names, ax)
+    require_dataset(dataset)
     if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
     values = _of_solution(dataset[quantity], quantity, solution)
@@ -103,6 +103,7 @@ def plot_phase_diagram(
         raise ValueError(f"dataset must have two axes, got {list(values.dims)}: select the others, dataset.isel(gain_z=0)")
     x, y = map(str, values.dims)
     paths = axis_path(values[x]), axis_path(values[y])
+    drawn, lines = _parted(lines, paths)
     curves = [_curve(item, source, paths) for item, source in _lines(dataset, lines, paths)]
     points = [p for source in _sources(dataset, lines) for p in _points(source, paths)]
 
@@ -110,6 +111,7 @@ def plot_phase_diagram(
     counted = np.issubdtype(values.dtype, np.integer) and "flag_values" not in values.attrs
     if counted:
         cuts = [curve.cut for curve in curves if curve.kind in _BOUNDS]
+        cuts += [cut for line in drawn if line.quantity in _BOUNDS for cut in ascending_cuts(line)]
         mesh, ticks = draw_count(ax, values[x], values[y], values.transpose(y, x).values, cuts)
     else:
         array = np.ma.masked_invalid(values.transpose(y, x).values.astype(float))
@@ -120,18 +122,53 @@ def plot_phase_diagram(
         bar.set_label(_label(values, quantity), fontsize="small")
         bar.ax.tick_params(labelsize="small")
     limits = ax.get_xlim(), ax.get_ylim()
-    others = cycle(_OTHER_STYLES)
+    others = other_styles()
     for curve in curves:
-        curve.draw(ax, *_STYLES.get(curve.kind, ())[1:] or next(others))
+        curve.draw(ax, *LINE_STYLES.get(curve.kind, ())[1:] or next(others))
     for kind, horizontal, vertical in points:
         ax.plot(horizontal, vertical, marker="D", color=BLACK, markersize=4, linestyle="none", label=f"{kind} point")
+    draw_critical_lines(ax, drawn)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     ax.set_xlabel(axis_symbol(values[x]))
     ax.set_ylabel(axis_symbol(values[y]))
-    if curves or points:
+    name_regions(ax, names, [curve.cut for curve in curves] + _polygons(drawn))
+    if drawn:  # longer curves leave no corner free
+        legend_above(ax)
+    elif curves or points:
         ax.legend(loc="best", fontsize="x-small", framealpha=0.9)
     return ax
+
+
+def _lines_alone(lines, regions, ax):
+    """Lines within their bounds."""
+    ax = axes_or_new(ax, 2.6)
+    draw_critical_lines(ax, lines)
+    ax.set_xlim(min(line.bounds[0][0] for line in lines), max(line.bounds[0][1] for line in lines))
+    ax.set_ylim(min(line.bounds[1][0] for line in lines), max(line.bounds[1][1] for line in lines))
+    ax.set_xlabel(lines[0].symbols[0])
+    ax.set_ylabel(lines[0].symbols[1])
+    name_regions(ax, regions, _polygons(lines))
+    if any(line.curves for line in lines):
+        legend_above(ax)
+    return ax
+
+
+def _polygons(lines):
+    """(horizontal, vertical) of all curves of critical lines."""
+    return [(points[:, 0], points[:, 1]) for line in lines for points in line.curve()]
+
+
+def _parted(lines, paths):
+    """Critical lines among what is to be drawn, and the rest of it, None where all that the dataset has is meant."""
+    if lines is None:
+        return [], None
+    listed = _listed(lines)
+    drawn = [line for line in listed if isinstance(line, CriticalLine)]
+    for line in drawn:
+        if line.paths != paths:
+            raise ValueError(f"lines: {line.name!r} runs along {line.paths}; a line in this diagram runs along {paths}")
+    return drawn, [line for line in listed if not isinstance(line, CriticalLine)]
 
 
 def _of_solution(values, quantity, solution):
@@ -267,7 +304,7 @@ def _curve(item, source, paths):
     """The _Curve of a DataArray; ``source`` is the Dataset that it comes from, or None."""
     along = item[item.dims[0]]
     kind, _, rest = str(item.name).partition(":")
-    words = _STYLES[kind][0] if kind in _STYLES else kind.replace("_", " ")
+    words = LINE_STYLES[kind][0] if kind in LINE_STYLES else kind.replace("_", " ")
     label = f"{words}, {item.attrs.get('symbol', symbol(item.attrs['path']))}"
     missing = int(item.isnull().sum())
     if missing:
@@ -299,10 +336,10 @@ def _sources(dataset, lines):
 def _listed(lines):
     import xarray as xr
 
-    if isinstance(lines, (str, xr.DataArray, xr.Dataset)):
+    if isinstance(lines, (str, xr.DataArray, xr.Dataset, CriticalLine)):
         return [lines]
     if isinstance(lines, bytes) or not isinstance(lines, Sequence):
-        raise TypeError(f"lines must be a sequence of names, DataArrays or Datasets, got {shown(lines)}")
+        raise TypeError(f"lines must be a sequence of CriticalLines, names, DataArrays or Datasets, got {shown(lines)}")
     return lines
 
 
@@ -334,7 +371,7 @@ def _lines(dataset, lines, paths):
         elif isinstance(item, xr.DataArray):
             out.append((_fitting(item, paths), None))
         else:
-            raise TypeError(f"lines must hold names, DataArrays or Datasets, got {shown(item)}")
+            raise TypeError(f"lines must hold CriticalLines, names, DataArrays or Datasets, got {shown(item)}")
     return out
 
 

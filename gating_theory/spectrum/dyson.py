@@ -280,8 +280,7 @@ class Population:
         for block in here.blocks:
             messages = list(block.messages)
             if solution.x[0, messages].max() > 0.0:
-                unknowns = block.unknowns(solution.x[:, messages], solution.theta[:, messages] + np.log(self._balance[messages]))
-                totals.append(base + np.einsum("m,lms->ls", block.values(unknowns)[0], c[:, block.monomials]))
+                totals.append(base + np.einsum("m,lms->ls", self.monomials(block, solution)[0], c[:, block.monomials]))
         out = 0.0
         for count, total in [(1.0, total) for total in totals] + [(1.0 - len(totals), base)]:
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -290,6 +289,11 @@ class Population:
         return out
 
     # --- sums over sites
+
+    def monomials(self, block: _Block, solution: Solution) -> np.ndarray:
+        """(L, m): the monomials p^e q^f of one of the ``blocks`` at a solution; they multiply the terms of :meth:`expansion`."""
+        messages = list(block.messages)
+        return block.values(block.unknowns(solution.x[:, messages], solution.theta[:, messages] + np.log(self._balance[messages])))
 
     def _centered(self, lam):
         """[(indices of lambdas, lambda - center, expansion)] by the side of |lambda| = 1/2 they lie on."""

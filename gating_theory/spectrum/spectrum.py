@@ -16,15 +16,33 @@ from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
+from ..results.encoding import result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import complex_array, instance, integer, real, real_array, reals, several, shown
+from ..support.checks import (
+    boolean,
+    choice,
+    complex_array,
+    complex_number,
+    generator,
+    instance,
+    integer,
+    real,
+    real_array,
+    reals,
+    several,
+    shown,
+)
+from ..support.types import Rng
 from .abscissas import Abscissas
 from .boundary import Boundary
+from .concentration import Concentration, concentration
 from .determinant import spectral_radius
-from .disc_mass import Rims, pixel_row
+from .disc_mass import Nodes, Rims, pixel_row
 from .dyson import Population, Solution
 from .edge import FixedPointEdge, SitesEdge
+from .edge_numbers import outermost_numbers
+from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import FINEST, MUCH_ROOM, ROOM, settled
 from .smooth_map import filled
@@ -50,12 +68,15 @@ _CONTOUR, _EXACT, _LARGEST = 1e-2, 1e-12, 1e100
 _DISCS_AT_ONCE = 2
 #: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
 _AGREED = 0.5
+#: |log| of the edge function up to which a point counts as on the boundary.
+_ON_EDGE = 1e-6
 #: The power of the tolerance that populations of one or two fields are made for.
 _SHARPER = 1.5
 #: The power of the tolerance that the first population of a mass is made for, with so many random fields, and with more.
 _MASS_POWERS, _MANY = {0: _SHARPER, 1: _SHARPER, 2: _SHARPER, 3: 4.0 / 3.0}, 0.85
 
 
+@result("spectrum", fields=("source", "tol"))
 class Spectrum:
     """Spectrum of the d N x d N Jacobian of a large random network whose sites are distributed as given [T3, T4].
 
@@ -75,6 +96,7 @@ class Spectrum:
 
     Attributes
     ----------
+    source : FixedPoint, Sites or a result, what it was made of
     matrices : dict, {field: law of its matrix} that the equations are those of
     assumed : bool
         Whether nothing is known of the matrices (given weights), so that iid ones are assumed; the text of the Spectrum says so.
@@ -115,7 +137,9 @@ class Spectrum:
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
+        self.source = source if self._law is not None or self.fixed_point is not None else self._given.sites
         self._populations: dict[Any, Population] = {}
+        self._concentrations: dict[int, Concentration] = {}
         self._shared: tuple[Abscissas, int] | None = None
 
     @classmethod
@@ -188,7 +212,7 @@ class Spectrum:
 
     def __reduce__(self):
         # what has been computed is left behind: it is made again where it is wanted
-        return Spectrum, (self._given.sites if self._law is None else self._law, self.tol)
+        return Spectrum, (self.source, self.tol)
 
     def _require(self, fact, who):
         laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
@@ -277,6 +301,142 @@ class Spectrum:
         require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
         return self._boundary.curves(n)
 
+    @underflow_is_zero
+    def edge_density(self, lam: npt.ArrayLike) -> float | np.ndarray:
+        """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
+
+        rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
+        what sites contribute to it. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
+        network of N units reach beyond the boundary by a few times 1 / sqrt(2 pi N rho_e).
+
+        Parameters
+        ----------
+        lam : complex number or array, on the boundary: where the edge function is 1 to 1e-6
+
+        Raises
+        ------
+        ValueError : points that are not on the boundary
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+        lam = complex_array("lam", lam)
+        flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
+        off = np.abs(self._boundary.log_edge(flat)) > _ON_EDGE
+        if off.any():
+            raise ValueError(f"lam must lie on the boundary, where the edge function is 1, got {shown(complex(flat[off][0]))}")
+
+        def at(population, chosen):
+            return outermost_numbers(population, flat[chosen]).density / self.n_state
+
+        every = np.arange(flat.size)
+        if self._law is None:
+            return _as_given(at(self._given, every), lam)
+        asked, make = self.tol or _COARSE, partial(self._clustered, ())
+        coarse = make(0.1 * asked)
+        # per part of the largest: densities are compared with a relative tolerance
+        first = at(coarse, every)
+        value, difference, _ = settled(at, make, coarse, first, asked * float(first.min(initial=np.inf)))
+        if (difference > asked * value).any():
+            raise ConvergenceError(f"density at the edge: not converged to {asked}, {_in_words(difference)}", estimate=value)
+        return _as_given(value, lam)
+
+    @underflow_is_zero
+    def finite_size(self, n_units: int | None = None, n_draws: int = 100, rng: Rng = None, method: str = "resample") -> FiniteSize:
+        """What the limit says about networks of N units: the laws of their radius and abscissa [T12].
+
+        Eigenvalues reach beyond the edge of the limit by a layer of relative width N^{-1/2}: matrices smear it, and the N sites of
+        a network move it. Laws are those of networks planted at the fixed point (the moments of their fields are those of the
+        limit); isolated eigenvalues (:meth:`outliers`) do not count. Relative errors are of order N^{-1/2}: medians were within .02
+        of measured ones at N = 100, and not distinguishable from them at 300. Where less than ten sites make the edge,
+        probabilities are good to .1.
+
+        Parameters
+        ----------
+        n_units : int >= 2 or None, N
+            None for a Spectrum of sampled sites, each of which is a unit: the laws are then those of networks with these sites.
+        n_draws : int >= 1
+            Draws of N sites that laws are averages over: at 100 a median is known to a tenth of its spread by sites.
+        rng : numpy Generator, int or None
+            The same one gives the same normals at all hyperparameters: laws are then smooth in these.
+        method : "resample" or "delta"
+            "resample" draws sites. "delta" takes tau for Gaussian: it costs the same at all N, and holds where at least 30 sites
+            make the edge.
+
+        Returns
+        -------
+        FiniteSize
+
+        Raises
+        ------
+        TypeError, ValueError : bad arguments
+        CapabilityError
+            Sites that are no sample, or another number of them than N: sites of a chaotic state depend on one another, what N of
+            them do is not known from others. Matrices that are not iid normal. "delta" where the edge is that of the leaks.
+        """
+        n_draws, method = integer("n_draws", n_draws, low=1), choice("method", method, ("resample", "delta"))
+        size = None if n_units is None else integer("n_units", n_units, low=2)
+        rng = generator(rng)
+        self._require("finite size", "Spectrum.finite_size")
+        if self.fixed_point is None:
+            self._require_units(size)
+            size = self._given.weights.size
+            return FiniteSize(self, size, "given", **given_laws(self._given, self._edges(size)))
+        if size is None:
+            raise ValueError("n_units must be given: the limit has no number of units of its own")
+        if method == "resample":
+            laws = resampled_laws(self.fixed_point, self._edges(size), size, n_draws, rng)
+        else:
+            floors = {"radius": self._boundary.largest_leak, "abscissa": self._boundary.slowest_leak}
+            laws = perturbed_laws(self._population(_COARSE), self._edges(size), floors, size, n_draws, rng)
+        return FiniteSize(self, size, method, **laws)
+
+    def _edges(self, n_units):
+        return edges_of(self._population(_COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
+
+    @underflow_is_zero
+    def concentration(self, n_units: int | None = None) -> Concentration:
+        """Whether the limit describes networks of N units: how many of their sites carry T(lambda), at 1 and at the abscissa [T12].
+
+        Cheap where :meth:`finite_size` is not: a hundredth to a tenth of a second. Draws of sites are always the same ones.
+
+        Parameters
+        ----------
+        n_units : int >= 2 or None, N
+            Of given sites None stands for their number, each being a unit; another number is drawn from among them.
+
+        Returns
+        -------
+        Concentration
+
+        Raises
+        ------
+        TypeError, ValueError : bad arguments; None for a law of sites
+        ConvergenceError : as by :meth:`abscissa`
+        """
+        size = self._given.weights.size if n_units is None and self._law is None else n_units
+        if size is None:
+            raise ValueError("n_units must be given: the limit has no number of units of its own")
+        size = integer("n_units", size, low=2)
+        if size not in self._concentrations:
+            self._concentrations[size] = self._concentration(size)
+        return self._concentrations[size]
+
+    def _concentration(self, size):
+        abscissa = self.abscissa()
+        exact = float(self.edge_function(1.0)), float(self.edge_function(abscissa))
+        tail = not np.isfinite(exact[1]) and self.fixed_point is not None and not cast(FixedPointEdge, self._edge).fixed
+        return concentration(self.fixed_point or self._given.sites, size, abscissa, exact, tail)
+
+    def _require_units(self, n_units):
+        """CapabilityError unless each of the given sites is a unit of one network."""
+        weights = self._given.weights
+        if self._law is not None or np.ptp(weights) > 1e-9 * weights.max():
+            raise CapabilityError("these sites are a law, not a network's: finite_size needs a fixed point, or net.sites(state)")
+        if n_units not in (None, weights.size):
+            raise CapabilityError(
+                f"what {n_units} units do is not known from {weights.size} sites, which may depend on one another: "
+                f"leave n_units out, or take the sites of a network of {n_units}"
+            )
+
     # --- inside
 
     def _population(self, tol, leak_nodes=1, room=ROOM, refine=()):
@@ -288,17 +448,55 @@ class Spectrum:
             self._populations[key] = self._made(tol, room, leak_nodes, refine=refine)
         return self._populations[key]
 
-    def _made(self, tol, room, leak_nodes, leaks=(), refine=()):
+    def _made(self, tol, room, leak_nodes, leaks=(), refine=(), fold=True):
         """A population of the law of sites; signs that do not matter are folded where the law is symmetric."""
-        folded = {"fold": True} if self.fixed_point is not None else {}
+        folded = {"fold": True} if fold and self.fixed_point is not None else {}
         made = cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, refine=refine, **folded)
         return Population(made)
 
-    def _clustered(self, leaks, tol, room=ROOM, refine=()):
+    def _clustered(self, leaks, tol, room=ROOM, refine=(), fold=True):
         """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
         if self._law is None:
             return self._given
-        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine)
+        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine, fold)
+
+    def sites_near(self, lam: complex, tol: float, fold: bool = True) -> Population:
+        """For calculators: the given sites, or some made for a tolerance that resolve what happens at one lambda.
+
+        Parameters
+        ----------
+        lam : complex
+        tol : float in [1e-14, 0.01]
+        fold : bool, whether one sign stands for both where spectra do not depend on it
+        """
+        lam, tol, fold = complex_number("lam", lam), real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
+        near = any(low < lam.real < high and abs(lam.imag) < _NEAR * (high - low) for low, high in self._edge.continua)
+        places = (lam.real,) if near and self._leak_of_one_field else ()
+        return self._clustered(places, self._sharpened(tol), fold=fold)
+
+    def rim(self, center: complex, radius: float, tol: float, fold: bool = True) -> tuple[Population, Nodes]:
+        """For calculators: the given sites, or some made for a tolerance, and nodes along the rim of a disc with what solves them.
+
+        Parameters
+        ----------
+        center : complex
+        radius : float in (0, 1e100]
+        tol : float in [1e-14, 0.01]
+        fold : bool, whether one sign stands for both where spectra do not depend on it
+
+        Raises
+        ------
+        ConvergenceError : the contour was not resolved
+        """
+        self._require("resolvent", "Spectrum.rim")
+        tol, fold = real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
+        reach = real("radius", radius, low=0.0, high=_LARGEST, open_low=True)
+        one = np.array([complex_number("center", center)]), np.array([reach])
+        rims = Rims(*one, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
+        places = rims.cuts[0] if self._leak_of_one_field else ()
+        population = self._clustered(places, self._sharpened(tol), fold=fold)
+        on_contour = partial(_on_contour, _CONTOUR * tol, population)
+        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, population.atoms)[1]
 
     @property
     def _leak_of_one_field(self):
@@ -632,16 +830,34 @@ class Spectrum:
         CapabilityError : the spectrum is not that of a mean-field or typical fixed point
         """
         self._require("outliers", "Spectrum.outliers")
-        if self.fixed_point is None:
-            if self._given.sites.recurrent is None:
-                raise CapabilityError(
-                    "outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))"
-                )
-            return isolated_zeros(SitesOutliers(self._given.sites), self._boundary)
-        if self.fixed_point.is_zero:
+        if self.fixed_point is None and self._given.sites.recurrent is None:
+            raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))")
+        if self._conditioned is None:
             return np.zeros(0, dtype=complex)
-        edge = cast(FixedPointEdge, self._edge)
-        return isolated_zeros(FixedPointOutliers(self.fixed_point, edge), self._boundary)
+        return isolated_zeros(self._conditioned, self._boundary)
+
+    @cached_property
+    def _conditioned(self):
+        """The determinant that isolated eigenvalues are zeros of; None where the matrices are not conditioned."""
+        if self.fixed_point is None:
+            return None if self._given.sites.recurrent is None else SitesOutliers(self._given.sites)
+        return None if self.fixed_point.is_zero else FixedPointOutliers(self.fixed_point, cast(FixedPointEdge, self._edge))
+
+    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4]: 1 where the matrices are not conditioned on a fixed point.
+
+        Outside the support, and off the leaks.
+        """
+        lam = complex_array("lam", lam)
+        flat = lam.ravel()
+        value = np.ones(flat.size, dtype=complex) if self._conditioned is None else self._conditioned(flat)
+        value = value.reshape(lam.shape)
+        return value if lam.ndim else complex(value)
+
+
+def _as_given(value, lam):
+    """Values (L,) in the shape of lam; a float for one number."""
+    return value.reshape(lam.shape) if lam.ndim else float(value[0])
 
 
 def _on_contour(accuracy, population, lam, known=None):

@@ -18,6 +18,7 @@ __all__ = [
     "boolean",
     "choice",
     "complex_array",
+    "complex_number",
     "generator",
     "instance",
     "integer",
@@ -231,6 +232,14 @@ def complex_array(name: str, value: Any) -> np.ndarray:
     if large.any():
         raise ValueError(f"{name} must be at most 1e100 in modulus, got {complex(array[large].flat[0])}")
     return array
+
+
+def complex_number(name: str, value: Any) -> complex:
+    """One finite complex number, or a ValueError; TypeError for what is no number."""
+    array = complex_array(name, value)
+    if array.ndim:
+        raise ValueError(f"{name} must be one number, got {shown(value)}")
+    return complex(array)
 
 
 def real_array(name: str, value: Any, *, largest: float = np.inf) -> np.ndarray:

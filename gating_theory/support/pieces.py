@@ -54,7 +54,7 @@ class Piece:
 
 
 def resolve(
-    function: Callable[[float], np.ndarray],
+    function: Callable[[np.ndarray], np.ndarray],
     low: float,
     high: float,
     parts: int,
@@ -63,11 +63,12 @@ def resolve(
 ) -> list[Piece]:
     """Pieces of a function from low to high, halved until their quartics predict the values between their nodes.
 
-    What is returned is one halving finer than what was tested, so that errors are some 30 times smaller than allowed.
+    What is returned is one halving finer than what was tested, so that errors are some 30 times smaller than allowed. A component
+    that is nan at all nodes of a piece is not looked at any closer.
 
     Parameters
     ----------
-    function : of a float, returns an (n,) array
+    function : of (m,) points, returns an (m, n) array; it is asked for all pieces of a width at once
     low, high : float
     parts : int
         Pieces to begin with: what is narrower than a sixteenth of them may be overlooked.
@@ -78,27 +79,20 @@ def resolve(
     -------
     list of Piece, ascending
     """
-    ends = np.linspace(low, high, parts + 1)
+    ends = np.linspace(low, high, 4 * parts + 1)
+    values = function(ends)
+    left = [(float(ends[i]), float(ends[i + 4]), values[i : i + 5]) for i in range(0, 4 * parts, 4)]
     pieces: list[Piece] = []
-    first = function(float(ends[0]))
-    for a, b in zip(ends[:-1], ends[1:]):
-        inner = [function(float(t)) for t in 0.5 * (a + b) + 0.5 * (b - a) * _NODES[1:]]
-        values = np.array([first, *inner])
-        _halve(function, float(a), float(b), values, allowed, narrowest, pieces)
-        first = inner[-1]
-    return pieces
-
-
-def _halve(function, a, b, values, allowed, narrowest, pieces):
-    """Append the two halves of [a, b] where its quartic is good, else those of each half."""
-    middle = 0.5 * (a + b)
-    between = np.array([function(float(t)) for t in middle + 0.5 * (b - a) * _BETWEEN])
-    good = np.abs(_TEST @ values - between) <= allowed(between)
-    both = np.empty((9, values.shape[1]))
-    both[::2], both[1::2] = values, between
-    if good.all() or narrowest(a, b):
-        trusted = good.all(axis=0)
-        pieces += [Piece(a, middle, both[:5], trusted), Piece(middle, b, both[4:], trusted)]
-        return
-    _halve(function, a, middle, both[:5], allowed, narrowest, pieces)
-    _halve(function, middle, b, both[4:], allowed, narrowest, pieces)
+    while left:
+        points = np.concatenate([0.5 * (a + b) + 0.5 * (b - a) * _BETWEEN for a, b, _ in left])
+        halves = []
+        for (a, b, nodes), between in zip(left, np.split(function(points), len(left))):
+            middle, both = 0.5 * (a + b), np.empty((9, nodes.shape[1]))
+            both[::2], both[1::2] = nodes, between
+            good = (np.abs(_TEST @ nodes - between) <= allowed(between)).all(axis=0) | np.isnan(both).all(axis=0)
+            if good.all() or narrowest(a, b):
+                pieces += [Piece(a, middle, both[:5], good), Piece(middle, b, both[4:], good)]
+            else:
+                halves += [(a, middle, both[:5]), (middle, b, both[4:])]
+        left = halves
+    return sorted(pieces, key=lambda piece: piece.low)

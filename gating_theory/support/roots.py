@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Root", "bracketed_root", "smooth_extremum", "smooth_roots"]
+__all__ = ["Root", "bracketed_root", "derivatives", "smooth_extremum", "smooth_roots"]
 
 #: A function of an array, and one of an array of positions and of the numbers of the brackets that these are in.
 Function = Callable[[np.ndarray], np.ndarray]
@@ -199,6 +199,20 @@ def smooth_extremum(f: Function, a: float, b: float, largest: bool = True) -> tu
     heights = _values(np.ones((flat.size, 1)) * series, flat)
     i = int(np.argmax(sign * heights))
     return 0.5 * (a + b) + 0.5 * (b - a) * float(flat[i]), float(heights[i])
+
+
+def derivatives(f: Function, center: float, half: float, count: int = 2) -> np.ndarray:
+    """(count + 1,) array: a function and its first derivatives at a point, from its interpolant of degree 12 around it.
+
+    Parameters
+    ----------
+    f : function of an array, smooth within ``half`` of the point
+    center, half : float
+    count : int in [0, 12]
+    """
+    (series,) = _series(lambda t, _: f(center + half * t), np.zeros(1, dtype=int))
+    parts = [series, *(np.polynomial.chebyshev.chebder(series, order) for order in range(1, count + 1))]
+    return np.array([np.polynomial.chebyshev.chebval(0.0, part) / half**order for order, part in enumerate(parts)])
 
 
 def bracketed_root(f: Function, low: npt.ArrayLike, high: npt.ArrayLike) -> np.ndarray:

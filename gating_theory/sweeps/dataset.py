@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble.hyperparameters import python_names, symbol, words
+from ..ensemble.hyperparameters import is_of_hyperparameters, python_names
+from ..ensemble.paths import path_of
 from ..results.provenance import provenance
 from .quantity import CRITICAL_STATUS, STATUS
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..ensemble.ensemble import Ensemble
+    from ..ensemble.paths import EnsemblePath
     from .points import Job
     from .request import Request
 
@@ -27,12 +29,21 @@ _PADDING = "solutions in ascending order, padded with NaN; count says how many t
 
 
 def _axis_attributes(path):
-    return {"long_name": words(path), "symbol": symbol(path), "path": path}
+    return {"long_name": path.words, "symbol": path.symbol, "path": path.name}
+
+
+def _led_through(ensemble, path, values):
+    """{path: values} of the hyperparameters that change along an axis whose name does not tell them."""
+    if is_of_hyperparameters(path.name):
+        return {}
+    along = [path.at(ensemble, value) for value in values.tolist()]
+    found = {one: np.array([there.value(one) for there in along]) for one in ensemble.paths}
+    return {one: there for one, there in found.items() if np.ptp(there) > 0.0 or there[0] != ensemble.value(one)}
 
 
 def assemble(
     ensemble: Ensemble,
-    grids: dict[str, np.ndarray],
+    grids: dict[EnsemblePath, np.ndarray],
     asked: list[Request],
     jobs: list[Job],
     points: list[list[dict[str, Any]]],
@@ -44,7 +55,7 @@ def assemble(
     Parameters
     ----------
     ensemble : Ensemble
-    grids : {path: values}
+    grids : {EnsemblePath: values}
     asked : list of Request, in the order in which they were asked for
     jobs : list of Job, the one of the whole grid first, then lines with one request each
     points : for each job a list of one dict a point, as from ``compute_points``
@@ -54,7 +65,9 @@ def assemble(
     import xarray as xr
 
     (full, *lines), (everywhere, *along) = jobs, points
-    names = dict(zip(grids, python_names(grids)))
+    more = {(axis, one): there for axis, values in grids.items() for one, there in _led_through(ensemble, axis, values).items()}
+    safe = python_names([*(path.name for path in grids), *(one for _, one in more)])
+    names = dict(zip(grids, safe))
     variables: dict[str, tuple] = {}
     for request in sorted(full.requests, key=_rank):
         variables |= _at_points(request, full, everywhere, ensemble.cell, names)
@@ -67,6 +80,8 @@ def assemble(
     words = STATUS if any(request.own for request in asked) else STATUS[:-1]
     variables["status"] = (list(names.values()), status, _flags("status", words, "whether everything at this point converged"))
     coordinates = {names[path]: (names[path], values, _axis_attributes(path)) for path, values in grids.items()}
+    for ((axis, one), there), name in zip(more.items(), safe[len(grids) :]):
+        coordinates[name] = (names[axis], there, _axis_attributes(path_of("axes", one, ensemble)))
     if any("solution" in dimensions for dimensions, _, _ in variables.values()):
         about = {"long_name": "mean-field solution", "description": "mean-field solutions in ascending order"}
         coordinates["solution"] = ("solution", np.arange(_depth(everywhere)), about)
@@ -74,7 +89,7 @@ def assemble(
     failed = [point for point in computed if point["status"] != 0]
     attributes = _attributes(ensemble, asked)
     attributes |= {"failures": len(failed), "seconds": seconds, "seconds_per_point": seconds / max(1, len(computed))}
-    attributes |= _origin(ensemble, list(grids), asked, options)
+    attributes |= _origin(ensemble, [path.name for path in grids], asked, options) | _note(full, variables, ensemble.cell)
     if failed:
         text = f"{len(failed)} of {len(computed)} points did not converge (see status); the first: {failed[0]['message']}"
         attributes["warning"] = text
@@ -145,7 +160,7 @@ def _on_line(job, points, names):
     rest = request.name.partition(":")[2]
     companion = f"{request.kind}_status:{rest}"
     about = {"long_name": entry.long_name.format(*paths), "description": entry.description.format(*paths)}
-    about |= {"symbol": symbol(paths[0]), "path": paths[0]}
+    about |= {"symbol": paths[0].symbol, "path": paths[0].name}
     about["comment"] = f"NaN where there is none: {companion} says why"
     values = np.array([row[0] for row in rows]).reshape(job.shape)
     flags = np.array([row[1] for row in rows], dtype=np.int8).reshape(job.shape)
@@ -156,9 +171,9 @@ def _on_line(job, points, names):
         name = f"{entry.third.name}:{rest}"
         about_third = {"long_name": entry.third.long_name.format(*paths)}
         if entry.third.path is not None:
-            about_third["symbol"] = symbol(paths[entry.third.path])
+            about_third["symbol"] = paths[entry.third.path].symbol
             # the two are the coordinates of a point
-            about |= {"other_path": paths[entry.third.path], "other_value": name}
+            about |= {"other_path": paths[entry.third.path].name, "other_value": name}
         else:
             about["error_variable"] = name
         out[name] = (dimensions, third, about_third)
@@ -180,6 +195,18 @@ def _attributes(ensemble, asked):
         "ensemble": json.dumps(ensemble.as_dict()),
         "quantities": " ".join(request.name for request in asked),
     }
+
+
+def _note(job, variables, cell):
+    """{"note": what the Dataset says where flags of some quantity are to be noted}."""
+    found = []
+    for request in job.requests:
+        for variable in request.entry.variables_of(cell):
+            values = variables[variable.name or request.name][1]
+            count = int((values == variable.flags.index(variable.noted)).sum()) if variable.noted else 0
+            if count:
+                found.append(variable.note.format(count=count, of=int((values != variable.missing).sum()), **job.options))
+    return {"note": "; ".join(found)} if found else {}
 
 
 def _origin(ensemble, axes, asked, options):

@@ -10,12 +10,13 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import python_names
+from ..ensemble.hyperparameters import is_of_hyperparameters, python_names, tied
+from ..ensemble.paths import EnsemblePath, path_of, require_apart
 from ..results.provenance import cell_text
 from ..running.progress import check_progress
 from ..running.tasks import check_executor, collect
@@ -42,7 +43,7 @@ _CHUNKS = 64
 
 def phase_diagram(
     ensemble: Ensemble,
-    axes: Mapping[str, npt.ArrayLike],
+    axes: Mapping[Any, npt.ArrayLike],
     quantities: str | Sequence[str] = ("count", "moments", "abscissa"),
     *,
     tau: float = 100.0,
@@ -60,8 +61,10 @@ def phase_diagram(
     ensemble : Ensemble
         Holds the hyperparameters that are not swept.
     axes : mapping
-        Path of a hyperparameter ("gain.h", "bias.r", "bias_std.z", "parameter.p_f", ...) to its values, a 1-D array of finite
-        numbers. One axis or more; the grid is their outer product, the first axis varies slowest.
+        Paths to their values, 1-D arrays of finite numbers. One axis or more; the grid is their outer product, the first axis
+        varies slowest. A path is one hyperparameter ("gain.h", "bias.r", "bias_std.z", "parameter.p_f", ...), one kind for all
+        fields ("gain"), a tie ("gain.z=gain.r", "gain.z=2*gain.r", "bias.z=-bias.r"), a :class:`~gating_theory.Direction`, or a
+        function of the value that returns {path: number} or an Ensemble. No two axes set the same hyperparameter.
     quantities : sequence of str
         What to compute at each point:
 
@@ -72,10 +75,15 @@ def phase_diagram(
         - "slow_fraction": fraction of modes with a timescale above ``tau`` steps, or growing
         - "stable": 1 where bulk and outliers of the spectrum lie within the unit circle, else 0
         - "outlier": largest modulus of the isolated eigenvalues, NaN where there is none
+        - "describes": whether the limit describes networks of ``n_units`` units, a flag (see ``Spectrum.concentration``); the
+          attribute "note" says at how many solutions it does not. "half_share", "n_effective": fraction of the sites that carry
+          half of T(1), and their effective number in such a network
         - "mass:1,0.1": fraction of eigenvalues in the disc of this center (real or like 0.5+0.2j) and radius
+        - "moment:h": the second moment of one message
         - "potential:1": the mean of log|lambda - eigenvalue| at this lambda
-        - "onset:gain.h", "fold:gain.h": critical value of a hyperparameter (any path). If the path is itself an axis the value
-          lives on the remaining axes: the line to draw into the diagram
+        - "onset:gain.h", "fold:gain.h": critical value along a path ("onset:gain", "fold:gain.z=gain.r"; directions and
+          functions that are axes go by their names, and are searched over their values). If the path is itself an axis the value
+          lives on the remaining axes: the line to draw into the diagram. It sets no hyperparameter of another axis
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
           second's comes as "tricritical_onset:gain.r,gain.h"
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
@@ -88,7 +96,7 @@ def phase_diagram(
     tau : float > 0
         Timescale of "slow_fraction", in steps.
     n_units : int >= 10, n_steps : int >= 20
-        Size and length of the simulations behind "lyapunov" and "chaos".
+        Size and length of the simulations behind "lyapunov" and "chaos"; the size that "describes" and "n_effective" are about.
     seed : int >= 0
         Of these simulations; every point uses the same random numbers, so that lines are smooth, whoever computes them.
     executor : concurrent.futures.Executor or anything with a ``submit`` like it, optional
@@ -103,9 +111,10 @@ def phase_diagram(
     -------
     xarray.Dataset
         One variable for each quantity. The dimension of an axis "gain.h" is called "gain_h", so that ``data.gain_h`` and
-        ``data.sel(gain_h=2.0)`` work; its attribute "path" is "gain.h". Quantities of solutions have a last dimension "solution",
+        ``data.sel(gain_h=2.0)`` work; its attribute "path" is "gain.h". An axis that is a direction or a function has the values of
+        the hyperparameters that it leads through as further coordinates. Quantities of solutions have a last dimension "solution",
         in ascending order (0: the zero state where there is one), padded with NaN; "count" says how many are real. "status" is 0
-        where everything converged; where it did not the values are NaN (a complexity that is zero within its error, or less
+        where everything converged; where it did not the values are NaN (a complexity that is zero within a large error, or less
         accurate than asked for, keeps its value), a warning says how often and the attribute "failures" how often of how many.
         Critical values come with a variable such as "onset_status:gain.h": whether the transition there is continuous, or why
         there is none (then the value is NaN). Attributes hold the ensemble and the versions of everything; ``gt.save`` writes it.
@@ -113,9 +122,9 @@ def phase_diagram(
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, its value and what is allowed: unknown paths and quantities, axes that are empty, not 1-D or
-        not finite, negative gains, an executor without ``submit``, a journal of other work, a quantity of your own whose function
-        cannot be sent to the executor's processes.
+        Naming the argument, its value and what is allowed: unknown paths and quantities, paths that set the same hyperparameter,
+        axes that are empty, not 1-D or not finite, negative gains, an executor without ``submit``, a journal of other work, a
+        function of your own, of a quantity or an axis, that cannot be sent to the executor's processes.
     FileNotFoundError, RuntimeError
         No directory for the journal; another process writes into it.
     CapabilityError
@@ -123,7 +132,7 @@ def phase_diagram(
     """
     instance("ensemble", ensemble, Ensemble)
     grids = _check_axes(ensemble, axes)
-    asked = requests(quantities, ensemble)
+    asked = requests(quantities, ensemble, grids)
     _refuse_names_of_axes(asked, grids)
     options = {"tau": real("tau", tau, low=0.0, open_low=True), "n_units": integer("n_units", n_units, low=10)}
     options |= {"n_steps": integer("n_steps", n_steps, low=20), "seed": integer("seed", seed, low=0)}
@@ -142,15 +151,17 @@ def phase_diagram(
 
 
 def _check_axes(ensemble, axes):
-    """{path: (n,) float array}, checked."""
+    """{EnsemblePath: (n,) float array}, checked."""
     if not isinstance(axes, Mapping):
         raise TypeError(f"axes must be a mapping from paths such as 'gain.h' to values, got {shown(axes)}")
     if not axes:
         raise ValueError(f"axes must hold at least one path, got none; allowed are {list(ensemble.paths)}")
     grids = {}
-    for path, values in axes.items():
-        if not isinstance(path, str) or path not in ensemble.paths:
-            raise ValueError(f"axes has the unknown path {shown(path)}; allowed are {list(ensemble.paths)}")
+    for given, values in axes.items():
+        if not isinstance(given, str) and not callable(given) and not isinstance(given, EnsemblePath):
+            tied("axes", given, ensemble.paths)
+        along = path_of("axes", given, ensemble)
+        path = along.name
         array = np.asarray(values)
         if array.dtype.kind not in "iuf":
             raise TypeError(f"axes[{path!r}] must hold real numbers, got {shown(values)}")
@@ -163,20 +174,23 @@ def _check_axes(ensemble, axes):
             raise ValueError(f"axes[{path!r}] must be finite, got {array[~np.isfinite(array)][0]!r}")
         for extreme in (array.min(), array.max()):
             try:
-                ensemble.replace({path: float(extreme)})
+                along.at(ensemble, float(extreme))
             except ValueError as error:
                 raise ValueError(f"axes[{path!r}]: {error}") from None
-        grids[path] = array
+        for first, there in grids.items():
+            if first.name == path:
+                raise ValueError(f"axes: two paths are called {path!r}: give one another name")
+            require_apart("axes", first, along, ensemble, (there[0], array[0]))
+        grids[along] = array
     return grids
 
 
 def _refuse_names_of_axes(asked, grids):
-    names = dict(zip(python_names(grids), grids))
+    names = dict(zip(python_names([path.name for path in grids]), grids))
     for request in asked:
         if request.name in names:
-            raise ValueError(
-                f"quantities: {request.name!r} is also the name of the axis {names[request.name]!r}: register it under another name"
-            )
+            axis = names[request.name].name
+            raise ValueError(f"quantities: {request.name!r} is also the name of the axis {axis!r}: register it under another name")
 
 
 # --- work
@@ -208,19 +222,32 @@ def _run(ensemble, grids, jobs, executor, progress, journal):
         return ensemble, job, points
 
     work = {"work": "phase_diagram", "ensemble": ensemble.as_dict(), "cell": cell_text(ensemble.cell)}
-    work |= {"axes": {path: values.tolist() for path, values in grids.items()}, "options": jobs[0].options}
-    work |= {"jobs": [{"paths": list(job.paths), "quantities": [r.description() for r in job.requests]} for job in jobs]}
+    work |= {"axes": {path.name: values.tolist() for path, values in grids.items()}, "options": jobs[0].options}
+    work |= _whither(ensemble, grids)
+    work |= {
+        "jobs": [
+            {"paths": [path.name for path in job.paths], "quantities": [r.description() for r in job.requests]} for job in jobs
+        ]
+    }
     sizes = [stop - start for _, start, stop in tasks]
     parts = [arguments(*task) for task in tasks]
     try:
         chunks = collect(compute_points, parts, sizes, "point", executor=executor, progress=progress, journal=journal, work=work)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        _explain(error, jobs)
+        _explain(error, jobs, grids)
         raise
     points = [[] for _ in jobs]
     for (number, _, _), chunk in zip(tasks, chunks):
         points[number] += chunk
     return points
+
+
+def _whither(ensemble, grids):
+    """Where axes lead whose names do not tell, for journals: a function may be another one under the same name."""
+    unnamed = {path: values for path, values in grids.items() if not is_of_hyperparameters(path.name)}
+    if not unnamed:
+        return {}
+    return {"whither": {path.name: [path.at(ensemble, v).as_dict() for v in values.tolist()] for path, values in unnamed.items()}}
 
 
 def _try_again(ensemble, grids, job, found):
@@ -233,7 +260,7 @@ def _try_again(ensemble, grids, job, found):
         place = np.unravel_index(i, job.shape) if job.shape else ()
         for near in _neighbours(place, job.shape):
             if found[i]["status"] != 0 and np.isfinite(values[near]):
-                start = ensemble.replace({request.arguments[0]: float(values[near])})
+                start = request.arguments[0].at(ensemble, float(values[near]))
                 point = np.array([[grids[path][k] for path, k in zip(job.paths, place)]])
                 (again,) = compute_points(start, job, point)
                 found[i] = again if again["status"] == 0 else found[i]
@@ -247,15 +274,17 @@ def _neighbours(place, shape):
                 yield (*place[:axis], k, *place[axis + 1 :])
 
 
-def _explain(error, jobs):
-    """Raise a TypeError with words if an error comes from a quantity whose function cannot be sent to processes."""
+def _explain(error, jobs, grids):
+    """Raise a TypeError with words if an error comes from a function of a quantity or an axis that cannot be sent to processes."""
     if hasattr(error, "__notes__"):  # from within a point, whose function has arrived
         return
-    for request in (r for job in jobs for r in job.requests if r.own):
+    own = [request for job in jobs for request in job.requests if request.own]
+    sent = {f"the function of the quantity {r.name!r}, {r.entry.function!r},": r.entry.function for r in own}
+    sent |= {f"the function of the axis {path.name!r}": path for path in grids}
+    for words, function in sent.items():
         try:
-            pickle.dumps(request.entry.function)
+            pickle.dumps(function)
         except Exception:
             raise TypeError(
-                f"the function of the quantity {request.name!r}, {request.entry.function!r}, cannot be sent to the executor's "
-                "processes: define it with def at the top of a module"
+                f"{words} cannot be sent to the executor's processes: define it with def at the top of a module"
             ) from error

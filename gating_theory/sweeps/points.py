@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.matrix_laws import LawError
+from ..ensemble.paths import moved
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.fixed_points import fixed_points_of_each
 from ..running.blas import single_blas_thread
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..ensemble.ensemble import Ensemble
+    from ..ensemble.paths import EnsemblePath
 
 __all__ = ["Job", "compute_points"]
 
@@ -30,13 +32,13 @@ class Job:
 
     Attributes
     ----------
-    paths : tuple of str
+    paths : tuple of EnsemblePath
     shape : tuple of int, numbers of values along these axes
     requests : tuple of Request
     options : dict, tau, n_units, n_steps and seed
     """
 
-    paths: tuple[str, ...]
+    paths: tuple[EnsemblePath, ...]
     shape: tuple[int, ...]
     requests: tuple[Request, ...]
     options: dict[str, float]
@@ -54,7 +56,7 @@ def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dic
     ----------
     ensemble : Ensemble
     job : Job
-    points : (n, axes) array, values of the hyperparameters ``job.paths``
+    points : (n, axes) array, values along the paths ``job.paths``
 
     Returns
     -------
@@ -62,7 +64,7 @@ def compute_points(ensemble: Ensemble, job: Job, points: np.ndarray) -> list[dic
     """
     with single_blas_thread():
         places = [dict(zip(job.paths, values)) for values in points.tolist()]
-        here = [ensemble.replace(place) for place in places]
+        here = [moved(ensemble, place) for place in places]
         known = _fixed_points(here, job)
         return [_point(*arguments, job) for arguments in zip(here, places, known, _spectra(known, job))]
 
@@ -108,7 +110,7 @@ def _point(here, place, known, spectra, job):
                 (spectra,) = _spectra([known], job)
             _solutions(known, spectra, wanted, options, out)
     except Exception as error:
-        error.add_note(f"at the point {place} of the phase diagram")
+        error.add_note(f"at the point { {path.name: value for path, value in place.items()} } of the phase diagram")
         raise
     return out
 

@@ -22,15 +22,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
+    from ..ensemble.critical_value import Critical
     from ..ensemble.ensemble import Ensemble
-    from ..mean_field.critical import Critical
+    from ..ensemble.paths import EnsemblePath
     from ..mean_field.fixed_points import FixedPoint
     from ..spectrum.spectrum import Spectrum
+
+    #: (low, high) for each path of a critical value, None for its own span.
+    Bounds = tuple[tuple[float, float] | None, ...]
 
 __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "taken_names"]
 
 #: Codes of ``Complexity.status``, and that of a ConvergenceError.
 _COMPLEXITY = (*CODES, "not_converged")
+
+
+#: Codes of ``Concentration.status``, and that of solutions that are none or did not converge.
+_DESCRIBES = ("describes", "use_finite_size", "does_not_describe", "missing")
 
 
 # --- how they are computed
@@ -52,12 +60,28 @@ def _slow_fraction(spectrum: Spectrum, *, tau: float) -> float:
     return spectrum.slow_fraction(tau)
 
 
+def _describes(spectrum: Spectrum, *, n_units: int) -> float:
+    return _DESCRIBES.index(spectrum.concentration(n_units).status.code)
+
+
+def _half_share(spectrum: Spectrum, *, n_units: int) -> float:
+    return spectrum.concentration(n_units).half_share
+
+
+def _n_effective(spectrum: Spectrum, *, n_units: int) -> float:
+    return spectrum.concentration(n_units).n_effective
+
+
 def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
     return spectrum.mass(center, radius)
 
 
 def _potential(spectrum: Spectrum, lam: complex) -> float:
     return float(spectrum.potential(lam))
+
+
+def _moment(point: FixedPoint, message: str) -> float:
+    return point.moments[message]
 
 
 def _moments(point: FixedPoint) -> tuple[float, ...]:
@@ -76,50 +100,83 @@ def _complexity_of(ensemble: Ensemble) -> tuple[float, ...] | Flawed:
     found = complexity(ensemble)
     code = found.status.code
     values = found.value, found.rate, _COMPLEXITY.index(code)
-    if found.ok:
+    # next to an onset the rate is smaller than its error, and that may be as small as anybody asked for
+    if found.ok or (code == "undecided" and found.error <= _rate_accuracy(ensemble, values)):
         return values
     return Flawed(values, "complexity_not_defined" if code == "unbounded" else "complexity_not_converged", str(found.status))
 
 
-def _onset(ensemble: Ensemble, path: str) -> Critical:
+def _onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..mean_field.critical import onset
 
-    return onset(ensemble, path)
+    return onset(ensemble, path, *bounds)
 
 
-def _fold(ensemble: Ensemble, path: str) -> Critical:
+def _fold(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..mean_field.critical import fold
 
-    return fold(ensemble, path)
+    return fold(ensemble, path, *bounds)
 
 
-def _tricritical(ensemble: Ensemble, path: str, along: str) -> Critical:
+def _tricritical(ensemble: Ensemble, path: EnsemblePath, along: EnsemblePath, bounds: Bounds = (None, None)) -> Critical:
     from ..mean_field.critical import tricritical
 
-    return tricritical(ensemble, path, along)
+    return tricritical(ensemble, path, along, *bounds)
 
 
-def _chaos_onset(ensemble: Ensemble, path: str, **options: Any) -> Critical:
+def _chaos_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
     from ..dynamics.chaos import chaos_onset
 
-    return chaos_onset(ensemble, path, **options)
+    return chaos_onset(ensemble, path, *bounds, **options)
 
 
-def _complexity_onset(ensemble: Ensemble, path: str) -> Critical:
+def _complexity_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..counting.onset import complexity_onset
 
-    return complexity_onset(ensemble, path)
+    return complexity_onset(ensemble, path, *bounds)
 
 
-def _error_of(value: Critical, path: str) -> float:
+def _error_of(value: Critical, path: EnsemblePath) -> float:
     return value.error
 
 
-def _second_value(value: Critical, path: str, along: str) -> float:
-    return value.ensemble.value(along)
+def _second_value(value: Critical, path: EnsemblePath, along: EnsemblePath) -> float:
+    return along.value(value.ensemble)
 
 
-def _disc(texts):
+#: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in
+#: one average, and with more.
+_EDGE, _MASS, _POTENTIAL = 1e-10, 1e-4, 1e-4
+_RATE, _LOOSE_RATE = 1e-10, 1e-7
+
+
+def _edge_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _EDGE * max(1.0, abs(value))
+
+
+def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _MASS
+
+
+def _potential_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _POTENTIAL if spectrum.tol is None else spectrum.tol
+
+
+def _rate_accuracy(ensemble: Ensemble, values: tuple[float, ...]) -> float:
+    from ..counting.functional import ComplexityFunctional
+
+    return _RATE if ComplexityFunctional(ensemble).dimension <= 2 else _LOOSE_RATE
+
+
+def _second(source: Any, values: tuple[float, ...]) -> float:
+    return values[1]
+
+
+def _exact(source: Any, value: Any) -> float:
+    return 0.0
+
+
+def _disc(texts, cell):
     """The arguments of "mass:<center>,<radius>"."""
     center, radius = map(_finite, texts)
     if radius.imag != 0 or not radius.real > 0:
@@ -127,10 +184,18 @@ def _disc(texts):
     return center, radius.real
 
 
-def _point(texts):
+def _point(texts, cell):
     """The argument of "potential:<lambda>"."""
     (lam,) = map(_finite, texts)
     return (lam,)
+
+
+def _message(texts, cell):
+    """The argument of "moment:<message>"."""
+    (name,) = (text.strip() for text in texts)
+    if name not in cell.message_names:
+        raise ValueError("no message of this name")
+    return (name,)
 
 
 def _finite(text):
@@ -181,8 +246,10 @@ QUANTITIES["count"] = Quantity(
         ),
     ),
     of="fixed_points",
+    accuracy=_exact,
+    discrete=True,
 )
-QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point")
+QUANTITIES["moments"] = Quantity(_moments, moment_variables, of="fixed_point", accuracy=_exact)
 QUANTITIES["residual"] = Quantity(
     attrgetter("residual"),
     (Variable("residual of the moments", description="largest relative residual of the moments"),),
@@ -202,6 +269,7 @@ QUANTITIES["abscissa"] = Quantity(
             short_name=r"spectral abscissa $\max\,\mathrm{Re}\,\lambda$",
         ),
     ),
+    accuracy=_edge_accuracy,
 )
 QUANTITIES["radius"] = Quantity(
     methodcaller("radius"),
@@ -212,6 +280,7 @@ QUANTITIES["radius"] = Quantity(
             short_name=r"spectral radius $\max\,|\lambda|$",
         ),
     ),
+    accuracy=_edge_accuracy,
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,
@@ -223,6 +292,8 @@ QUANTITIES["slow_fraction"] = Quantity(
         ),
     ),
     options=("tau",),
+    accuracy=_mass_accuracy,
+    costly=True,
 )
 QUANTITIES["stable"] = Quantity(
     _stable,
@@ -232,10 +303,37 @@ QUANTITIES["stable"] = Quantity(
             description="whether the fixed point is stable: bulk and outliers of its spectrum within the unit circle",
         ),
     ),
+    accuracy=_exact,
+    discrete=True,
 )
 QUANTITIES["outlier"] = Quantity(
     _outlier,
     (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
+)
+QUANTITIES["describes"] = Quantity(
+    _describes,
+    (
+        Variable(
+            "whether the limit describes N",
+            description="whether the limit describes networks of this number of units",
+            flags=_DESCRIBES,
+            dtype="int8",
+            missing=_DESCRIBES.index("missing"),
+            noted="does_not_describe",
+            note="the limit does not describe N = {n_units} at {count} of {of} solutions, see describes",
+        ),
+    ),
+    options=("n_units",),
+)
+QUANTITIES["half_share"] = Quantity(
+    _half_share,
+    (Variable("sites with half of T(1)", description="fraction of the sites that carry half of T(1)"),),
+    options=("n_units",),
+)
+QUANTITIES["n_effective"] = Quantity(
+    _n_effective,
+    (Variable("effective sites of T(1)", description="effective number of sites that T(1) has in a network of n_units units"),),
+    options=("n_units",),
 )
 QUANTITIES["lyapunov"] = Quantity(
     _largest_exponent,
@@ -251,6 +349,8 @@ QUANTITIES["lyapunov"] = Quantity(
     of="ensemble",
     options=("n_units", "n_steps", "rng"),
     fails="simulation_diverged",
+    accuracy=_second,
+    costly=True,
 )
 QUANTITIES["complexity"] = Quantity(
     _complexity_of,
@@ -276,6 +376,8 @@ QUANTITIES["complexity"] = Quantity(
     ),
     of="ensemble",
     fails="complexity_not_converged",
+    accuracy=_rate_accuracy,
+    costly=True,
 )
 QUANTITIES["mass"] = Quantity(
     _mass,
@@ -283,6 +385,8 @@ QUANTITIES["mass"] = Quantity(
     form=":<center>,<radius>",
     parse=_disc,
     takes="a finite center and a positive radius",
+    accuracy=_mass_accuracy,
+    costly=True,
 )
 QUANTITIES["potential"] = Quantity(
     _potential,
@@ -290,6 +394,17 @@ QUANTITIES["potential"] = Quantity(
     form=":<lambda>",
     parse=_point,
     takes="one finite number",
+    accuracy=_potential_accuracy,
+    costly=True,
+)
+QUANTITIES["moment"] = Quantity(
+    _moment,
+    (Variable("second moment of {0}", description="second moment of the message {0}"),),
+    of="fixed_point",
+    form=":<message>",
+    parse=_message,
+    takes="the name of a message",
+    accuracy=_exact,
 )
 
 CRITICAL["onset"] = CriticalQuantity(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..cell.cell import Cell
-    from ..mean_field.critical import Critical
+    from ..ensemble.critical_value import Critical
 
 __all__ = ["CRITICAL_STATUS", "STATUS", "CriticalQuantity", "Flawed", "Quantity", "Third", "Variable"]
 
@@ -47,6 +47,9 @@ class Variable:
     short_name : str
         What fits beside a small picture, TeX allowed; ``<tau>`` stands for that number of the sweep. Empty: the variable's name.
     flags : tuple of str, the meanings of 0, 1, ... if the variable is a flag
+    noted, note : str
+        One of the flags, and what the Dataset says where there are any with ``{count}`` of it ``{of}`` all that are not missing,
+        with the numbers of the sweep by their names.
     dtype : str
     missing : float, the value where the calculation failed
     when_missing : str, a comment where some are missing
@@ -57,6 +60,8 @@ class Variable:
     name: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    noted: str = ""
+    note: str = ""
     dtype: str = "float64"
     missing: float = math.nan
     when_missing: str = ""
@@ -96,9 +101,13 @@ class Quantity:
     options : tuple of str, which of tau, n_units, n_steps, rng the function takes by keyword
     form : str, what follows the name, such as ":<center>,<radius>"
     parse : callable, optional
-        Makes the arguments of what follows the colon, a tuple of str split at commas; ValueError for what it does not take.
+        ``parse(texts, cell)`` makes the arguments of what follows the colon, split at commas; ValueError for what it does not take.
     takes : str, what it takes, in words
     fails : str, the status of a grid point where the function did not converge
+    accuracy : callable, optional
+        ``accuracy(source, value)``: the absolute error of what the function gave, at exact moments. None where it is not known.
+    discrete : bool, whether it has whole numbers only, which change where solutions are born or lose their stability
+    costly : bool, whether it takes so long, or is so noisy, that few values of it have to do
     """
 
     function: Callable[..., Any]
@@ -106,9 +115,12 @@ class Quantity:
     of: str = "spectrum"
     options: tuple[str, ...] = ()
     form: str = ""
-    parse: Callable[[tuple[str, ...]], tuple] | None = None
+    parse: Callable[[tuple[str, ...], Cell], tuple] | None = None
     takes: str = ""
     fails: str = "spectrum_not_converged"
+    accuracy: Callable[[Any, Any], float] | None = None
+    discrete: bool = False
+    costly: bool = False
 
     @property
     def per_solution(self) -> bool:
@@ -145,7 +157,9 @@ class CriticalQuantity:
     Attributes
     ----------
     long_name : str, with ``{0}``, ``{1}`` for the paths, short as that of a Variable
-    function : callable, ``function(ensemble, *paths, **options)`` gives a Critical
+    function : callable
+        ``function(ensemble, *paths, **options)`` gives a Critical; ``bounds``, (low, high) or None for each path, are passed where
+        the paths' own spans do not do.
     paths : tuple of str, what each path is
     options : tuple of str, which of n_units, n_steps, rng the function takes by keyword
     third : Third, optional

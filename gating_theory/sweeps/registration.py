@@ -71,4 +71,4 @@ def register_quantity(
         raise ValueError(f"options must be among {allowed}, got {shown(options)}")
     about = Variable(long_name, units, symbol=symbol or "")
     fails = "spectrum_not_converged" if of == "spectrum" else "quantity_not_converged"
-    QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails)
+    QUANTITIES[name] = Quantity(function, (about,), of, options, fails=fails, costly=True)

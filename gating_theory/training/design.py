@@ -14,14 +14,15 @@ from ..cell.cell import Cell
 from ..dynamics.chaos import largest_exponent
 from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.hyperparameters import require_path, signed
+from ..ensemble.hyperparameters import is_of_hyperparameters, tied
+from ..ensemble.paths import AnyPath, Direction, EnsemblePath, moved, path_of, require_apart
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import fixed_points, zero_state
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, instance, integer, interval, real, shown, texts
+from ..support.checks import choice, instance, integer, real, shown
 
 __all__ = ["Design", "design"]
 
@@ -36,6 +37,8 @@ _REACH = 0.03
 #: Steps towards a root, and how close its target is met, in units of the tolerance: of quantities that are exact, and of those of a
 #: simulation. What lies outside multiplies the error of what lies inside, so roots are met more closely than asked for.
 _EXACT, _SIMULATED = (80, 1e-3), (25, 0.3)
+#: What factors of tied hyperparameters round off, relative to the larger of 1 and the value.
+_ROUNDING = 1e-14
 #: Halvings towards the end of an interval in which the deeper targets can be met.
 _HALVINGS = 8
 
@@ -49,15 +52,16 @@ class Design:
     ----------
     ensemble : Ensemble, the answer; where the target was not reached the nearest one met
     target, achieved : dict, {"slow_fraction(200)": 0.2, "abscissa": 0.999, ...}: wanted, and what the ensemble gives
-    solution : dict, {path: value} of the hyperparameters that were solved for
+    solution : dict, {name of the path: value} of what was solved for
     state : str, "zero", "active" or "steady"
     reached : bool, whether every target is met to the tolerance
     reachable : dict, {label: (low, high)}
         Range of a target's quantity over the values scanned of its own unknown, with the targets solved inside it met; given for
         targets that were not reached.
     status : Status
-        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached.
-    size : (int, int, int), n_units, n_steps and seed of the network behind state "steady"
+        Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached. They also
+        say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``).
+    size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     """
 
     ensemble: Ensemble
@@ -80,8 +84,10 @@ class Design:
     def check(self) -> None:
         """ValueError where hyperparameters or targets contradict the ensemble, or a mean-field state does not give them."""
         for path, value in self.solution.items():
-            found = self.ensemble.value(path)
-            require(found == value, f"the ensemble has {path} = {found!r}, but the solution is {value!r}")
+            if is_of_hyperparameters(path):
+                found = self.ensemble.value(path)
+                near = abs(found - value) <= _ROUNDING * max(1.0, abs(value))
+                require(near, f"the ensemble has {path} = {found!r}, but the solution is {value!r}")
         good = self.state in _STATES and len(self.size) == 3
         require(good, f"state must be one of {_STATES} with a size of three numbers, got {self.state!r} and {self.size!r}")
         wanted, got = list(self.target), list(self.achieved)
@@ -106,8 +112,8 @@ def design(
     target: Mapping[str, Any],
     given: Mapping[str, float] | None = None,
     *,
-    free: Sequence[str] | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
+    free: Sequence[AnyPath] | None = None,
+    bounds: Mapping[Any, tuple[float, float]] | None = None,
     state: str = "zero",
     tol: float = 1e-4,
     n_units: int = 2000,
@@ -130,19 +136,23 @@ def design(
         at most one of "abscissa" (largest real part; 1 - 1/T for a slowest mode of T steps), "radius" (largest modulus), "lyapunov"
         (largest exponent per step; at a fixed point the logarithm of the radius).
     given : mapping, optional
-        Hyperparameters held fixed, by path: {"gain.r": 2}.
+        Hyperparameters held fixed, by path as ``Ensemble.replace`` takes them: {"gain.r": 2, "bias_std": 1}.
     free : sequence of paths, optional
-        The unknowns, one for each target: of the stability target first, then of the slow fractions in their order. Default: the
+        The unknowns, one for each target: of the stability target first, then of the slow fractions in their order. Paths as for
+        :func:`onset`: "gain.h", "gain", ties, Directions, functions; they set different hyperparameters. Default: the
         gain of the candidate (the field that a zero state depends on), the bias of the leak (the field of the update or forget
         gate), and the leak's bias_std.
     bounds : mapping from paths to (low, high), optional
-        Default: gains and spreads in [0, 10], biases and means in [-10, 10].
+        Default: gains and spreads in [0, 10], biases and means in [-10, 10], Directions in [0, 1]; a function needs them.
     state : "zero", "active" or "steady"
         The mean-field fixed point with the smallest moments (the zero state where it exists), that with the largest, or the
         stationary state of a sampled network, chaotic or not.
     tol : float in (0, 0.1]
         A target is reached where its quantity is that close. With "steady", whose sampling error is larger, at least 0.01.
-    n_units, n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
+    n_units : int >= 10
+        Units of the networks that the design is for: the status says where the limit does not describe them. With state "steady"
+        those of the network that is simulated.
+    n_steps, rng : as for steady_state, with state "steady"; ``rng`` a seed, the same at every value
 
     Returns
     -------
@@ -172,10 +182,11 @@ def design(
     targets = _targets(target)
     given = {} if given is None else given
     for path in instance("given", given, Mapping, "from paths to values"):
-        require_path("given", path, cell.paths)
+        tied("given", path, cell.paths)
     base = cell.replace(given)
-    paths = _unknowns(base, targets, given, free)
-    spans = _spans(paths, bounds)
+    paths = _unknowns(base, targets, free)
+    spans = _spans(base, paths, bounds)
+    _require_separate(base, paths, spans, given)
     if state == "steady":
         tol = max(tol, 0.01)
     # the innermost first in ``targets`` and ``paths``; the search goes from the last, the outermost, inwards
@@ -216,17 +227,26 @@ def _targets(target):
     return out
 
 
-def _unknowns(ensemble, targets, given, free):
+def _unknowns(ensemble, targets, free):
     if free is None:
         free = _default_unknowns(ensemble, targets)
-    free = texts("free", free, "paths such as 'gain.h'")
-    for path in free:
-        require_path("free", path, ensemble.paths)
-        if path in given:
-            raise ValueError(f"{path!r} is both given and free: hold another one, or name the unknowns with free=")
-    if len(free) != len(targets) or len(set(free)) != len(free):
-        raise ValueError(f"free must name one unknown for each of the targets {[t[0] for t in targets]}, got {list(free)}")
-    return free
+    if isinstance(free, (str, bytes, Mapping)) or not isinstance(free, Sequence):
+        raise TypeError(f"free must be a sequence of paths such as 'gain.h', got {shown(free)}")
+    found = [path_of("free", path, ensemble) for path in free]
+    names = [path.name for path in found]
+    if len(names) != len(targets) or len(set(names)) != len(names):
+        raise ValueError(f"free must name one unknown for each of the targets {[t[0] for t in targets]}, got {names}")
+    return found
+
+
+def _require_separate(ensemble, paths, spans, given):
+    """ValueError where a hyperparameter is set by two unknowns, or is an unknown although it was given."""
+    held = {each: path for path in given for each in tied("given", path, ensemble.paths)}
+    for k, (path, (low, _)) in enumerate(zip(paths, spans)):
+        for each in sorted(path.sets(ensemble, low) & set(held)):
+            raise ValueError(f"{held[each]!r} is both given and free: hold another one, or name the unknowns with free=")
+        for outer, (first, _) in zip(paths[k + 1 :], spans[k + 1 :]):
+            require_apart("free", outer, path, ensemble, (first, low))
 
 
 def _default_unknowns(ensemble, targets):
@@ -250,23 +270,33 @@ def _default_unknowns(ensemble, targets):
     return tuple(out)
 
 
-def _spans(paths, bounds):
+def _spans(ensemble, paths, bounds):
     bounds = {} if bounds is None else bounds
     instance("bounds", bounds, Mapping, "from paths to (low, high)")
-    unknown = set(bounds) - set(paths)
-    if unknown:
-        raise ValueError(
-            f"bounds are given for {shown(sorted(unknown, key=str)[0])}, which is not an unknown; unknowns are {list(paths)}"
-        )
-    return [interval(f"bounds[{path!r}]", bounds.get(path, _default_span(path))) for path in paths]
+    found: dict[EnsemblePath, Any] = {}
+    for path, span in bounds.items():
+        known = path_of("bounds", path, ensemble)
+        if known not in paths:
+            raise ValueError(
+                f"bounds are given for {shown(known.name)}, which is not an unknown; unknowns are {[path.name for path in paths]}"
+            )
+        found[known] = span
+    return [path.within(found.get(path, _default_span(path)), f"bounds[{path.name!r}]") for path in paths]
 
 
 def _default_span(path):
-    return -_LARGEST if signed(path) else 0.0, _LARGEST
+    if path.span is None or isinstance(path, Direction):
+        return path.span
+    low, high = path.range
+    return max(low, -_LARGEST), min(high, _LARGEST)
 
 
-def _status(reached, text):
-    return Status("reached") if reached else Status("not_reached", text, ok=False)
+def _status(reached, text, limit):
+    """How the search ended; with the words of the limit's own status where it does not describe the network."""
+    words = "" if limit.ok else str(limit)
+    if reached:
+        return Status("reached", f"reached; {words}" if words else "")
+    return Status("not_reached", f"{text}; {words}" if words else text, ok=False)
 
 
 class _Search:
@@ -285,14 +315,15 @@ class _Search:
         values = self._solve(top, {})
         if values is None:
             values = self._closest()
-        ensemble = self.base.replace(values)
+        ensemble = moved(self.base, values)
         at = _State(ensemble, self.state, self.size)
         achieved = {label: at.quantity(name, tau) for label, name, tau, _ in self.targets}
         target = {label: value for label, _, _, value in self.targets}
         missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
-        status = _status(not missed, self._explain(missed, reachable, achieved))
-        solution = {path: values[path] for path in self.paths}
+        words = at.spectrum.concentration(self.size[0]).status
+        status = _status(not missed, self._explain(missed, reachable, achieved), words)
+        solution = {path.name: values[path] for path in self.paths}
         return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 
     def _explain(self, missed, reachable, achieved):
@@ -380,7 +411,7 @@ class _Search:
     def _deviation(self, values, level):
         _, name, tau, wanted = self.targets[level]
         try:
-            return _State(self.base.replace(values), self.state, self.size).quantity(name, tau) - wanted
+            return _State(moved(self.base, values), self.state, self.size).quantity(name, tau) - wanted
         except ConvergenceError:
             self.failures += 1
             return np.nan
@@ -399,7 +430,9 @@ class _Search:
 
     def _closest(self):
         if self.nearest is None:
-            raise ConvergenceError(f"no {self.state} state of {self.base!r} could be evaluated for any value of {list(self.paths)}")
+            raise ConvergenceError(
+                f"no {self.state} state of {self.base!r} could be evaluated for any value of {[path.name for path in self.paths]}"
+            )
         values = self.nearest[1]
         return {path: values[path] for path in self.paths}
 

@@ -298,7 +298,7 @@ def _free_run(net, rng):
 class _Report:
     def __init__(self, name, run, other, driven, taus, rng):
         self.name, self.run, self.other, self.driven, self.taus, self.rng = name, run, other, driven, taus, rng
-        self.notes = []
+        self.notes, self.warnings = [], []
 
     def make(self, n_states, progress):
         run, net = self.run, self.run.network
@@ -361,7 +361,7 @@ class _Report:
             status=Status("incomplete", "; ".join(self.notes), ok=False) if self.notes else Status("ok"),
             sites=pooled,
         )
-        return replace(result, advice=_advice(result))
+        return replace(result, advice=[*_advice(result), *self.warnings])
 
     def eigenvalues(self, run, times, sequences, tell):
         values, sites = [], []
@@ -389,6 +389,14 @@ class _Report:
             self.notes.append(f"theory from sites failed at a state: {error}")
             return None
 
+    def of_limit(self, spectrum):
+        """Theory of an infinite network, with a warning where that does not describe one of this size."""
+        found = self.theory(spectrum)
+        limit = spectrum.concentration(self.run.network.n_units).status
+        if not limit.ok:
+            self.warnings.append(f"{limit}: do not rely on the column 'theory, ensemble'")
+        return found
+
     def structure(self, values, spectra):
         modulus = np.abs(values)
         radii = np.quantile(modulus, _QUANTILES)
@@ -404,7 +412,7 @@ class _Report:
     def mean_field(self, ensemble):
         try:
             points = fixed_points(ensemble)
-            return self.theory(Spectrum(points[-1], tol=_TOL)) if points else None
+            return self.of_limit(Spectrum(points[-1], tol=_TOL)) if points else None
         except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"no mean field of the random ensemble: {error}")
             return None

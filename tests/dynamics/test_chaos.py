@@ -34,11 +34,11 @@ def test_vanilla_onsets_are_where_theory_has_them(ens, parameter, bounds, rising
     exact = brentq(lambda v: exact_exponent(ens.replace({parameter: v})) + (1e-12 if v == 1.0 else 0.0), *bounds)
     # errors from three networks are themselves uncertain by half; and a network of N units is shifted by up to N^{-1/2}
     assert abs(found - exact) < 4 * found.error + 1 / np.sqrt(1000)
-    assert found.rising is rising and not found.jump and len(found.values) == 3
+    assert found.rising is rising and not found.discontinuous and len(found.networks) == 3
     assert (found.below[0] < 0 < found.above[0]) if rising else (found.above[0] < 0 < found.below[0])
     assert parameter in repr(found) and "1000 units" in repr(found) and ("above" if rising else "below") in repr(found)
     assert isinstance(found, gt.Critical) and found.kind == "chaos" and found.ensemble.value(parameter) == found
-    assert found.jump == found.discontinuous == (found.status.code == "discontinuous")
+    assert found.discontinuous == (found.status.code == "discontinuous")
     again = pickle.loads(pickle.dumps(found))
     assert again == found and vars(again) == vars(found)
 
@@ -60,10 +60,10 @@ def test_a_jump_is_told_from_a_steep_crossing_whatever_the_tolerance(monkeypatch
     for tol in (0.3, 0.02):
         invented(monkeypatch, lambda v, rng: (np.sign(v - 1.234) * 0.05 + 0.1 * (v - 1.234), 1e-3))
         jump = gt.chaos_onset(ens, "gain.h", tol=tol)
-        assert jump.jump and jump == pytest.approx(1.234, abs=1.234 * 0.25 / np.sqrt(2000))
+        assert jump.discontinuous and jump == pytest.approx(1.234, abs=1.234 * 0.25 / np.sqrt(2000))
         invented(monkeypatch, lambda v, rng: (0.7 * (v - 1.234), 1e-3))
         smooth = gt.chaos_onset(ens, "gain.h", tol=tol)
-        assert not smooth.jump and smooth == pytest.approx(1.234, abs=1.234 * tol)
+        assert not smooth.discontinuous and smooth == pytest.approx(1.234, abs=1.234 * tol)
 
 
 def test_errors_cover_what_networks_scatter_by(monkeypatch):
@@ -105,7 +105,7 @@ def test_where_an_onset_is_looked_for(monkeypatch):
         gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h", bounds=(0.5, 1.5))
     # without bounds it is followed
     drawn.clear()
-    assert gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h").values == pytest.approx((1.0, 6.0, 6.0), rel=0.02)
+    assert gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h").networks == pytest.approx((1.0, 6.0, 6.0), rel=0.02)
 
 
 def test_undecided_ends_are_moved_outwards(monkeypatch):
@@ -132,7 +132,7 @@ def test_where_one_network_does_not_tell_another_is_asked(monkeypatch):
 
     monkeypatch.setattr(chaos, "measured_exponent", law)
     found = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h", tol=0.01)
-    assert found == pytest.approx(1.3, rel=0.01) and len(found.values) == 3
+    assert found == pytest.approx(1.3, rel=0.01) and len(found.networks) == 3
     with pytest.raises(gt.NoCriticalValue, match="not of two signs in stationary states"):
         drawn.clear()
         gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h", n_networks=1)
@@ -256,3 +256,23 @@ def test_slow_gates_are_no_chaos(bounds, n_steps):
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1})
     with pytest.raises(ValueError, match="no onset of chaos in gain.z"):
         gt.chaos_onset(ens, "gain.z", bounds, n_units=200, n_steps=n_steps, n_networks=1, tol=0.3)
+
+
+def test_along_paths_of_several_hyperparameters(monkeypatch):
+    """An exponent that is linear in the gain, along other ways to the same networks."""
+    lstm = gt.Ensemble(gt.LSTM)
+
+    def squared(value):
+        return {"gain": value**2}
+
+    def measured(ensemble, n_units, n_steps, scale, rng):
+        return ensemble.gain["g"] - 1.3, 1e-3, "chaotic"
+
+    monkeypatch.setattr(chaos, "measured_exponent", measured)
+    ways = [("gain", None, 1.3), ("gain.g=2*gain.f", None, 1.3), (gt.Direction(lstm, {"gain.g": 1.5}), None, 0.2)]
+    ways += [(squared, (0.5, 2.0), np.sqrt(1.3)), ("2*gain.g=gain.f", None, 2.6)]
+    for path, bounds, value in ways:
+        found = gt.chaos_onset(lstm, path, bounds, n_networks=1, tol=1e-6)
+        assert abs(found - value) < 1e-6 * max(1.0, value) and found.ensemble.gain["g"] == pytest.approx(1.3, abs=1e-5)
+    with pytest.raises(gt.NoCriticalValue, match="direction within bounds"):
+        gt.chaos_onset(lstm, gt.Direction(lstm, {"gain.f": 1.0}), n_networks=1)

@@ -65,7 +65,8 @@ def test_paths_values_replace():
     new = e.replace({"gain.g": 3, "bias_std.f": 0.5})
     assert (new.value("gain.g"), new.value("bias_std.f"), new.value("parameter.beta")) == (3.0, 0.5, 1.0)
     assert e.value("gain.g") == 2.0  # the old one is untouched
-    for path in ("gain.q", "gain", "gain.", "h", "", "gains.h", None, ("gain", "g")):
+    assert e.value("bias") == 0.0 and new.replace({"gain": 1.5}).gain == {"f": 1.5, "g": 1.5}  # a kind is all of its fields
+    for path in ("gain.q", "gain.", "h", "", "gains.h", None, ("gain", "g")):
         with pytest.raises(ValueError, match="allowed are"):
             e.value(path)
         with pytest.raises(ValueError, match="allowed are"):

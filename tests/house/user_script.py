@@ -29,6 +29,7 @@ wrong: float = own.check_jacobian(rng=0)
 ensemble = gt.Ensemble(gt.GRU, gain={"z": 2.0, "r": 3.0, "h": 6.0}, bias={"z": 0.5}, matrices=gt.IID())
 gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
+halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
 
 # --- mean field and spectra
@@ -43,6 +44,8 @@ given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
+small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
+unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")
@@ -55,6 +58,13 @@ except gt.ConvergenceError as failed:
     print(failed.estimate)
 value: float = critical + 1.0
 
+common: gt.Critical = gt.critical(ensemble, "gain", "abscissa", 1, "zero")
+several: list[gt.Critical] = gt.critical(ensemble, gt.Direction(ensemble, gt.Ensemble(gt.GRU)), "moment:h", 0.3, all=True)
+own: gt.Critical = gt.critical(ensemble, "gain.h", lambda point: point.moments["h"], 0.3, of="fixed_point")
+line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
+heights: np.ndarray = line.at(2.0)
+line.to_csv("line.csv")
+
 # --- dynamics
 
 run: gt.Simulation = gt.simulate(ensemble, 1000, 100, rng=np.random.default_rng(0), progress=True)
@@ -62,8 +72,8 @@ steady: gt.SteadyState = gt.steady_state(ensemble, n_units=1000, n_steps=100, rn
 moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
-chaos: gt.ChaosOnset = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
-rising: bool = chaos.rising
+chaos: gt.Critical = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
+rising: bool | None = chaos.rising
 
 # --- counting
 
@@ -97,8 +107,9 @@ trained: gt.Network = from_state_dict(layer.state_dict())
 
 # --- theory against networks
 
-case: gt.Case = gt.Case("wide", gt.GRU, "planted", {"gain": 2.0})
-held: gt.Validation = gt.validate(ensemble, n_units=100, cases=[case])
+case: gt.Case = gt.Case("wide", ensemble, "planted", taus=(5.0,))
+held: gt.Validation = gt.validate([ensemble, case, gt.complexity(ensemble)], n_units=100, lambdas=[1.2], level=0.01)
+held.to_csv("held.csv")
 
 # --- results of one's own, and files
 

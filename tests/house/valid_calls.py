@@ -46,6 +46,10 @@ class Things:
         return gt.Spectrum(self.net.sites(self.state))
 
     @cached_property
+    def finite_size(self):
+        return self.spectrum.finite_size()
+
+    @cached_property
     def typical(self):
         return gt.complexity(gt.Ensemble(gt.Vanilla, gain=2.0))
 
@@ -97,6 +101,11 @@ class Things:
     @cached_property
     def diagram(self):
         return gt.phase_diagram(self.ens, {"gain.h": [1.0, 3.0], "gain.r": [1.0, 2.0]}, ["count", "radius"])
+
+    @cached_property
+    def line(self):
+        bounds = ((0.5, 4.0), (1.5, 2.5))
+        return gt.critical_line(self.ens, ("gain.r", "gain.h"), "onset", bounds=bounds, search=2, tol=1e-3)
 
     @cached_property
     def rates(self):
@@ -268,6 +277,8 @@ CALLS = {
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
     "MatrixLaw.matrices": lambda t: (gt.IID().matrices, {"n": 3, "rng": np.random.default_rng(0), "count": 2}),
+    "Direction": lambda t: (gt.Direction, {"start": t.ens, "end": gt.Ensemble(gt.GRU), "name": "way"}),
+    "Direction.at": lambda t: (gt.Direction(t.ens, {"gain.h": 1.0}).at, {"ensemble": t.ens, "value": 0.5}),
     "Sites": lambda t: (
         gt.Sites,
         {"cell": gt.Vanilla, "weights": [0.5, 0.5], "state": [[0.1, 0.2]], "fields": [[0.1, 0.2]], "parameters": np.zeros((0, 2))}
@@ -284,7 +295,10 @@ CALLS = {
     ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
-    "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
+    "tricritical": lambda t: (
+        gt.tricritical,
+        {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0), "along_bounds": None},
+    ),
     # spectra
     "Spectrum": lambda t: (gt.Spectrum, {"source": t.point, "tol": 1e-4}),
     "Spectrum.from_sites": lambda t: (
@@ -300,6 +314,13 @@ CALLS = {
     "Spectrum.density_map": lambda t: (t.spectrum.density_map, {"n": 4, "box": (-1, 1, -1, 1), "tol": 1e-3}),
     "Spectrum.mass": lambda t: (t.spectrum.mass, {"center": 0.0, "radius": 0.5, "tol": 1e-3}),
     "Spectrum.slow_fraction": lambda t: (t.spectrum.slow_fraction, {"tau": 10.0, "tol": 1e-3}),
+    "Spectrum.edge_density": lambda t: (t.spectrum.edge_density, {"lam": t.spectrum.boundary(16)[0][0]}),
+    "Spectrum.finite_size": lambda t: (
+        gt.Spectrum(t.point).finite_size,
+        {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
+    ),
+    "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
+    "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
     # dynamics
     "simulate": lambda t: (
@@ -319,6 +340,24 @@ CALLS = {
         {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 8.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
         | {"scale": 1.0, "rng": 0, "progress": None},
     ),
+    # lines
+    "critical": lambda t: (
+        gt.critical,
+        {_E: gt.Ensemble(gt.Vanilla), "path": "gain.h", "quantity": "radius", "value": 1.1, "solution": "zero"}
+        | {"bounds": (0.5, 4.0), "all": False, "of": "spectrum", "tau": 10.0, "n_units": 50, "n_steps": 40, "n_networks": 1}
+        | {"n_draws": 5, "rng": 0, "progress": None},
+    ),
+    "critical_line": lambda t: (
+        gt.critical_line,
+        {_E: t.ens, "paths": ("gain.r", "gain.h"), "quantity": "onset", "value": None, "solution": "zero"}
+        | {"bounds": ((0.5, 4.0), (1.5, 2.5)), "start": (2.0, 2.0), "of": "spectrum", "tol": 1e-3, "search": 2, "max_points": 50}
+        | {"tau": 10.0, "n_points": 3, "n_units": 50, "n_steps": 40, "n_networks": 1, "rng": 0, "progress": None},
+    ),
+    "CriticalLine.at": lambda t: (t.line.at, {"x": 1.0}),
+    "CriticalLine.at_y": lambda t: (t.line.at_y, {"y": 2.0}),
+    "CriticalLine.curve": lambda t: (t.line.curve, {"n": 5}),
+    "CriticalLine.meets": lambda t: (t.line.meets, {"other": t.line}),
+    "CriticalLine.to_csv": lambda t: (t.line.to_csv, {"path": "line.csv"}),
     # counting
     "complexity": lambda t: (gt.complexity, {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "method": "mean_field", "tol": None}),
     "Complexity.sites_at": lambda t: (
@@ -399,8 +438,15 @@ CALLS = {
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (
         gt.validate,
-        {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
-        | {"progress": None},
+        {
+            "sources": gt.Ensemble(gt.Vanilla, gain=0.5),
+            "n_units": 50,
+            "n_networks": 1,
+            "rng": 0,
+            "discs": [(0.0, 0.3)],
+            "taus": [1.0],
+        }
+        | {"lambdas": [1.0], "level": 0.01, "executor": None, "progress": None},
     ),
     # training
     "design": lambda t: (
@@ -730,7 +776,6 @@ LEFT_OUT = {
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
-    "ChaosOnset": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",
@@ -752,7 +797,7 @@ def public():
             if not inspect.isclass(thing):
                 found[label] = thing
                 continue
-            if not hasattr(thing, "__dataclass_fields__") or thing is gt.Sites:  # results are made by calculators
+            if not hasattr(thing, "__dataclass_fields__") or thing in (gt.Sites, gt.Direction):  # results are made by calculators
                 found[label] = thing
             if thing.__module__.startswith("gating_theory") and not issubclass(thing, sp.Basic):
                 found |= {f"{label}.{n}": m for n, m in _methods(thing)}

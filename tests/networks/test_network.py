@@ -530,6 +530,24 @@ def test_planted_fields_follow_the_mean_field_law():
         assert np.mean(m**2) == pytest.approx(fixed_point.moments[name], abs=5 * np.std(m**2) / np.sqrt(n))
 
 
+@pytest.mark.parametrize("ens", [gt.Ensemble(gt.Vanilla, gain=1.5), gt.Ensemble(gt.GRU, {"r": 3, "h": 4}, bias_std={"h": 0.3})])
+def test_planted_typical_fixed_points_have_typical_sites(ens):
+    """Sites drawn one by one have the averages of the quadrature, and what comes through the matrices is the share it says."""
+    result, n = gt.complexity(ens), 2000
+    net, state = gt.Network.planted(result, n, rng=0)
+    assert np.abs(net.step(state) - state).max() < 1e-12
+    sites, law = net.sites(state), result.sites_at(1e-8)
+    recurrent = sites.fields - net.biases - net.input
+    for field in range(ens.cell.n_fields):
+        y, x, z = sites.fields[field], recurrent[field], law.fields[field]
+        for found, expected in ((y**2, z**2), (y**4, z**4), (x * y, law.recurrent[field] * z)):
+            # five standard errors of the mean over sites
+            assert found.mean() == pytest.approx(law.mean(expected), abs=5 * found.std() / np.sqrt(n))
+    assert sites.moments() == pytest.approx(result.moments, rel=0.15)
+    with pytest.raises(ValueError, match="no typical fixed point"):
+        gt.Network.planted(gt.complexity(gt.Ensemble(gt.Vanilla, gain=0.5)), n, rng=0)
+
+
 def test_planted_matrices_are_gaussian_apart_from_one_direction():
     """Conditioning on U m changes a matrix along m only: it is U0 on everything orthogonal, with the ensemble's variance."""
     ens = gt.Ensemble(gt.Vanilla, gain=2.0)

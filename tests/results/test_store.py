@@ -86,7 +86,7 @@ def test_any_ensemble(tmp_path, gain, bias, spread):
 
 
 def test_chaos_onset(tmp_path):
-    value = gt.ChaosOnset(
+    value = gt.Critical(
         1.05,
         "gain.h",
         kind="chaos",
@@ -98,13 +98,13 @@ def test_chaos_onset(tmp_path):
         rising=True,
         below=(-0.01, 0.002),
         above=(0.02, 0.003),
-        values=(1.04, 1.06),
+        networks=(1.04, 1.06),
         n_units=500,
         n_steps=200,
     )
     again = gt.load(gt.save(value, tmp_path / "chaos.json"))
     for other in (again, pickle.loads(pickle.dumps(value))):
-        assert isinstance(other, gt.ChaosOnset) and other == value and vars(other) == vars(value)
+        assert isinstance(other, gt.Critical) and other == value and vars(other) == vars(value)
         assert repr(other) == repr(value)
 
 

@@ -6,7 +6,10 @@ from gating_theory.support.pieces import resolve
 
 
 def _resolved(function, low, high, allowed=1e-6, least=1e-6, parts=2):
-    return resolve(function, low, high, parts, lambda values: np.full(values.shape, allowed), lambda a, b: b - a <= least)
+    def at_each(points):
+        return np.array([function(t) for t in points])
+
+    return resolve(at_each, low, high, parts, lambda values: np.full(values.shape, allowed), lambda a, b: b - a <= least)
 
 
 def test_pieces_join_and_are_as_good_as_asked_for():
@@ -40,3 +43,17 @@ def test_what_cannot_be_resolved_is_not_trusted():
     doubtful = [p for p in pieces if not p.trusted[0]]
     assert doubtful and all(p.trusted[1] for p in pieces)
     assert all(p.high - p.low <= 1e-3 and p.low - 2e-3 < 0.3 < p.high + 2e-3 for p in doubtful)
+
+
+def test_what_is_not_defined_is_not_looked_at():
+    calls = []
+
+    def function(t):
+        calls.append(t)
+        return np.array([np.sqrt(t) if t >= 0.3 else np.nan])
+
+    pieces = _resolved(function, -8.0, 1.0, least=1e-3, parts=9)
+    # its edge is found to the narrowest piece, and few nodes are spent on the rest
+    untrusted = [p for p in pieces if not p.trusted[0]]
+    assert all(abs(p.low - 0.3) < 3e-3 for p in untrusted) and untrusted
+    assert sum(t < -0.5 for t in calls) < 9 * 8

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.ensemble.hyperparameters import symbol
+from gating_theory.ensemble.paths import path_of
 from gating_theory.sweeps import points
 from gating_theory.sweeps.points import Job, compute_points
 from gating_theory.sweeps.quantities import CRITICAL, QUANTITIES, is_built_in, names
@@ -237,7 +238,7 @@ def test_own_cells_travel_and_are_compiled_once():
     first, second = (pickle.loads(pickle.dumps(gt.Ensemble(leaky("leaky here")))) for _ in range(2))
     assert first.cell is second.cell
     options = {"tau": 100.0, "n_units": 100, "n_steps": 20, "seed": 0}
-    job = Job(("gain.h",), (1,), tuple(requests("count", first)), options)
+    job = Job((path_of("path", "gain.h", first),), (1,), tuple(requests("count", first)), options)
     (point,) = compute_points(first, job, np.array([[1.5]]))
     assert point["count"] == [len(gt.fixed_points(first.replace({"gain.h": 1.5})))]
     assert "compiled" in vars(second.cell)
@@ -284,7 +285,12 @@ def test_an_error_of_one_point_names_it_and_not_those_that_are_computed_with_it(
         return true(ensembles)
 
     monkeypatch.setattr(points, "fixed_points_of_each", broken)
-    job = Job(("gain.h",), (3,), tuple(requests("count", GRU)), {"tau": 100.0, "n_units": 1000, "n_steps": 200, "seed": 0})
+    job = Job(
+        (path_of("path", "gain.h", GRU),),
+        (3,),
+        tuple(requests("count", GRU)),
+        {"tau": 100.0, "n_units": 1000, "n_steps": 200, "seed": 0},
+    )
     with pytest.raises(ZeroDivisionError) as caught:
         compute_points(GRU, job, np.array([[1.5], [1.7], [1.9]]))
     assert "1.7" in caught.value.__notes__[0]

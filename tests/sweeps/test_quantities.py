@@ -170,7 +170,7 @@ def test_a_bug_in_a_critical_value_escapes_from_a_phase_diagram(monkeypatch, nam
 def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
     from gating_theory.counting import onset as counting
 
-    for module, part, calculate in ((critical, "growth", gt.fold), (counting, "onset", gt.complexity_onset)):
+    for module, part, calculate in ((critical, "excess", gt.fold), (counting, "onset", gt.complexity_onset)):
         with monkeypatch.context() as patched:
             patched.setattr(module, part, broken)
             with pytest.raises(ValueError, match="could not be broadcast"):
@@ -179,3 +179,19 @@ def test_a_bug_in_the_onset_escapes_from_fold_and_complexity_onset(monkeypatch):
             patched.setattr(module, part, nothing)
             with pytest.raises(gt.NoCriticalValue, match="fold: no solutions are born|complexity_onset: no critical value"):
                 calculate(GRU, "gain.h", (0.1, 0.5))
+
+
+def test_one_moment():
+    data = gt.phase_diagram(GRU, AXES, ["moments", "moment:r*h"])
+    np.testing.assert_array_equal(data["moment:r*h"], data["moment_r_h"])
+    assert data["moment:r*h"].attrs["long_name"] == "second moment of r*h"
+    with pytest.raises(ValueError, match="moment takes the name of a message, got 'moment:c'"):
+        gt.phase_diagram(GRU, AXES, ["moment:c"])
+
+
+def test_a_rate_below_its_error_is_no_failure_where_the_error_is_small():
+    """Next to the onset (16/81) (g - 1)^3 [T7] is below the 1e-12 that rates are resolved to: zero, and no warning."""
+    data = gt.phase_diagram(gt.Ensemble(gt.Vanilla), {"gain.h": [0.9, 1.00001, 1.1]}, ["complexity"])
+    words = data["complexity_status"].attrs["flag_meanings"].split()
+    assert [words[code] for code in data["complexity_status"].values] == ["no_saddle", "undecided", "converged"]
+    assert data.attrs["failures"] == 0 and data["complexity"].values[1] == 0.0 < data["complexity"].values[2]

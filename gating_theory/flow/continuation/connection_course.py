@@ -13,12 +13,12 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.status import Status
+from ...support.arclength import sign_change
 from ..flow import Flow
 from ..line import Path
 from ..orbits.connections import END, Connection, connect, converged_connection, with_ends_at
 from ..program.taylor import bilinear
 from .codimension_two import Codim2Point
-from .curve import sign_change
 from .extended import critical_point
 from .reduction import double_zero
 from .sides import Side

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from ..flow import Flow
     from ..line import Path
 
-__all__ = ["Equations", "equations", "linearised", "newton_onto_curve", "parameter_bounds", "sign_change"]
+__all__ = ["Equations", "equations", "linearised", "newton_onto_curve", "parameter_bounds"]
 
 #: Correction, relative to the largest of 1 and the unknowns, below which Newton has converged, and below which corrections that do
 #: not shrink any more are rounding errors: beside a branch point they are magnified.
@@ -132,39 +131,6 @@ def newton_onto_curve(
             return y, direction / np.linalg.norm(direction)
         last = moved
     raise ConvergenceError("continuation: Newton's method does not converge", y)
-
-
-def sign_change(test: Callable[[float], float], length: float, **tolerances: float) -> float:
-    """Where a test function along a curve changes its sign.
-
-    Parameters
-    ----------
-    test : callable of the length along the curve
-    length : float, the end of the bracket, which begins at 0
-    tolerances : ``xtol`` and ``rtol`` of brentq
-
-    Returns
-    -------
-    float in [0, length]
-
-    Raises
-    ------
-    ConvergenceError : the same sign at both ends, or no number on the way
-    """
-    from scipy.optimize import brentq
-
-    known: dict[float, float] = {}
-
-    def number(s: float) -> float:
-        if s not in known:
-            known[s] = test(s)
-        if np.isnan(known[s]):
-            raise ConvergenceError("continuation: a test function is not a number", s)
-        return known[s]
-
-    if number(0.0) * number(length) > 0.0:
-        raise ConvergenceError("continuation: a test function has the same sign at both ends", length)
-    return brentq(number, 0.0, length, **tolerances)
 
 
 def parameter_bounds(flow: Flow, path: Path, bounds: npt.ArrayLike) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...support.arclength import sign_change
 from .bifurcation import Bifurcation
-from .curve import sign_change
 from .cycle_place import Place
 
 __all__ = ["cycle_tests", "is_critical", "locate_on_cycles", "refined"]

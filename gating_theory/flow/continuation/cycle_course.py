@@ -14,13 +14,13 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...results.status import Status
+from ...support.arclength import sign_change
 from ..flow import Flow
 from ..line import Line, Path
 from ..orbits import collocation
 from ..orbits.collocation import Plane
 from .bifurcation import Bifurcation
 from .codimension_two import Codim2Point
-from .curve import sign_change
 from .cycle_bifurcations import cycle_tests, is_critical
 from .cycle_ends import hopf_beside, hopf_passed, together
 from .cycle_place import LOCAL_ERROR, Place, at_bautin, at_cycle, at_fold

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...errors import ConvergenceError
 from ...results.encoding import dict_of, result
 from ...results.status import Status
+from ...support.arclength import sign_change
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, integer, interval, real, real_array, shown
 from ..flow import Flow, require_fixed
@@ -22,7 +23,7 @@ from ..limits import LONGEST_STEP
 from ..line import Line, Path
 from .bifurcation import Bifurcation, fixed_point_tests
 from .crossings import crossing_directions, singular_point
-from .curve import equations, linearised, newton_onto_curve, parameter_bounds, sign_change
+from .curve import equations, linearised, newton_onto_curve, parameter_bounds
 from .detection import Span, bifurcations_along
 from .sides import worst_end
 

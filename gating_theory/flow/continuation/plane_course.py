@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ...errors import CapabilityError, ConvergenceError
 from ...results.status import Status
-from .arclength import OnCurve, Steps, corrected, null_direction, zero_between
+from ...support.arclength import OnCurve, Steps, corrected, null_direction, zero_between
 from .bifurcation import Bifurcation
 from .codimension_two import COEFFICIENT, ENDS, TESTS, Codim2Point, Here, normal_form_of
 from .defining import DefiningSystem
@@ -96,7 +97,7 @@ class Course:
         """A short step from a point in a direction in which the kind does not end; the point itself at a corner of the bounds."""
         for sign in (1.0, -1.0):
             point = OnCurve(first.u, sign * first.tangent, first.error)
-            new = Steps(_BESIDE * self.max_step, _BESIDE * self.max_step).next(self._equations(here), point)
+            new = Steps(_BESIDE * self.max_step, _BESIDE * self.max_step).next(self._onto(here), point)
             there = Here(self.system, new.u, here.frame)
             inside = all(0.0 <= new.u[place] <= 1.0 for place in self._places)
             if inside and not any(TESTS[self.system.kind][name](there) < 0.0 for name in self._ends):
@@ -120,18 +121,18 @@ class Course:
         tests = self._tests(here)
         side = Side([self._passed(point, here, tests)], [], Status("points", f"stopped after {self.max_points} points", ok=False))
         while len(side.passed) < self.max_points:
-            equations = self._equations(here)
+            onto = self._onto(here)
             try:
-                new = steps.next(equations, point)
+                new = steps.next(onto, point)
                 closes = len(side.passed) > _CLOSING and self._closes(start, point, new)
-                new, end = (start, Status("closed", "closed on itself")) if closes else self._within(equations, point, new)
+                new, end = (start, Status("closed", "closed on itself")) if closes else self._within(onto, point, new)
             except ConvergenceError:
                 side.end = Status("lost", f"lost at {self._words(point)}", ok=False)
                 break
             there = Here(self.system, new.u, here.frame)
             self._require_kept(there)
             fresh = self._tests(there)
-            found = self._between(side, equations, (point, here, tests), (new, fresh))
+            found = self._between(side, onto, (point, here, tests), (new, fresh))
             for place, at, two in found:
                 side.found.append(two)
                 side.passed.append(self._passed(place, at, self._tests(at, two)))
@@ -149,6 +150,9 @@ class Course:
     def _equations(self, here):
         return lambda u: self.system.equations(u, here.frame)
 
+    def _onto(self, here):
+        return partial(corrected, self._equations(here))
+
     def _tests(self, here, point=None):
         """All test functions; that of a known point is 0."""
         names = TESTS[self.system.kind]
@@ -161,7 +165,7 @@ class Course:
     def _closes(self, start, point, new):
         return np.linalg.norm(new.u - start.u) < np.linalg.norm(new.u - point.u) and (start.u - point.u) @ point.tangent > 0.0
 
-    def _within(self, equations, point, new):
+    def _within(self, onto, point, new):
         """The next point, moved back to where the bounds are crossed, and how the curve ends there, or None."""
         end = None
         for i, place in enumerate(self._places):
@@ -171,7 +175,7 @@ class Course:
             if (point.u[place] - edge) * (new.u[place] - edge) >= 0.0:
                 new = point  # it stands on the bound already
             else:
-                new = zero_between(equations, point, new, lambda there, place=place, edge=edge: there.u[place] - edge)[0]
+                new = zero_between(onto, point, new, lambda there, place=place, edge=edge: there.u[place] - edge)[0]
             end = Status("bounds", f"{self.system.paths[i]} reached {self.system.values(new.u)[i]:g}")
         return new, end
 
@@ -207,7 +211,7 @@ class Course:
 
     # --- points of codimension two
 
-    def _between(self, side, equations, before, after):
+    def _between(self, side, onto, before, after):
         """Points of codimension two between neighbours, in order, up to the one at which the curve ends."""
         (point, here, old), (new, fresh) = before, after
         found = []
@@ -215,17 +219,17 @@ class Course:
             if not (old[name] * fresh[name] < 0.0 or (fresh[name] == 0.0 and old[name] != 0.0)):
                 continue
             try:
-                found += self._located(name, test, equations, point, here, new, max(abs(old[name]), abs(fresh[name])))
+                found += self._located(name, test, onto, point, here, new, max(abs(old[name]), abs(fresh[name])))
             except ConvergenceError:
                 side.missed.append(f"{name} near {self._words(new)} is not located")
         found.sort(key=lambda triple: (triple[0].u - point.u) @ point.tangent)
         ends = [k for k, (_, _, two) in enumerate(found) if two.kind in self._ends]
         return found[: ends[0] + 1] if ends else found
 
-    def _located(self, name, test, equations, point, here, new, size):
+    def _located(self, name, test, onto, point, here, new, size):
         """[(the point where a test function vanishes, what is there, the result)]; [] where it is a pole or means nothing."""
         system = self.system
-        place, rest, slope = zero_between(equations, point, new, lambda there: test(Here(system, there.u, here.frame)))
+        place, rest, slope = zero_between(onto, point, new, lambda there: test(Here(system, there.u, here.frame)))
         if abs(rest) > _ZERO * size:
             return []
         at = Here(system, place.u, here.frame)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import ConvergenceError
-from .curve import sign_change
+from ..errors import ConvergenceError
 
-__all__ = ["OnCurve", "Steps", "corrected", "null_direction", "zero_between"]
+__all__ = ["Equations", "OnCurve", "Onto", "Steps", "corrected", "null_direction", "sign_change", "zero_between"]
 
 #: u -> values (m,) and derivatives (m, m + 1)
 Equations = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+#: (guess, tangent) -> the point of the curve in the hyperplane through the guess across the tangent; ConvergenceError where none is
+Onto = Callable[[np.ndarray, np.ndarray], "OnCurve"]
 
 #: Largest correction, relative to unknowns beyond 1, at which Newton's method has converged; below the second it may stall.
 _TOL, _ROUNDING = 1e-13, 1e-10
@@ -46,8 +48,19 @@ def null_direction(equations: Equations, u: np.ndarray) -> np.ndarray:
     return direction
 
 
-def corrected(equations: Equations, guess: np.ndarray, tangent: np.ndarray) -> OnCurve:
+def corrected(
+    equations: Equations, guess: np.ndarray, tangent: np.ndarray, close: float = _TOL, rounding: float = _ROUNDING
+) -> OnCurve:
     """Newton's method onto the curve in the hyperplane through ``guess`` across ``tangent``.
+
+    Parameters
+    ----------
+    equations : callable
+    guess, tangent : (m + 1,) arrays
+    close : float
+        Largest correction, relative to unknowns beyond 1, at which it has converged.
+    rounding : float
+        Below this, corrections that stop shrinking are rounding errors.
 
     Returns
     -------
@@ -70,7 +83,7 @@ def corrected(equations: Equations, guess: np.ndarray, tangent: np.ndarray) -> O
         if not size < _AWAY:
             break
         # where corrections are small and stop shrinking they are the rounding errors
-        if size < _TOL or (size < _ROUNDING and size > 0.1 * last):
+        if size < close or (size < rounding and size > 0.1 * last):
             direction = np.linalg.solve(A, np.eye(1, len(u), len(u) - 1)[0])
             return OnCurve(u, direction / np.linalg.norm(direction), size)
         last = size
@@ -85,19 +98,25 @@ class Steps:
     ----------
     longest : float
     length : float, of the next step
+    bend : array or None
+        By what the tangent turns per length; steps follow it where it is set.
     """
 
     longest: float
     length: float = 0.0
+    bend: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.length = self.length or _FIRST * self.longest
 
-    def next(self, equations: Equations, point: OnCurve) -> OnCurve:
+    def next(self, onto: Onto, point: OnCurve) -> OnCurve:
         """The next point of the curve; ConvergenceError where even the shortest step fails."""
         while self.length > _SHORTEST:
+            guess = point.u + self.length * point.tangent
+            if self.bend is not None:
+                guess = guess + 0.5 * self.length**2 * self.bend
             try:
-                new = corrected(equations, point.u + self.length * point.tangent, point.tangent)
+                new = onto(guess, point.tangent)
             except ConvergenceError:
                 new = None
             if new is not None and self._near(point, new):
@@ -111,14 +130,46 @@ class Steps:
         return new.tangent @ point.tangent > _SHARP and np.linalg.norm(new.u - point.u) < _JUMP * self.length
 
 
-def zero_between(
-    equations: Equations, point: OnCurve, new: OnCurve, test: Callable[[OnCurve], float]
-) -> tuple[OnCurve, float, float]:
+def sign_change(test: Callable[[float], float], length: float, **tolerances: float) -> float:
+    """Where a test function along a curve changes its sign.
+
+    Parameters
+    ----------
+    test : callable of the length along the curve
+    length : float, the end of the bracket, which begins at 0
+    tolerances : ``xtol`` and ``rtol`` of brentq
+
+    Returns
+    -------
+    float in [0, length]
+
+    Raises
+    ------
+    ConvergenceError : the same sign at both ends, or no number on the way
+    """
+    from scipy.optimize import brentq
+
+    known: dict[float, float] = {}
+
+    def number(s: float) -> float:
+        if s not in known:
+            known[s] = test(s)
+        if np.isnan(known[s]):
+            raise ConvergenceError("continuation: a test function is not a number", s)
+        return known[s]
+
+    if number(0.0) * number(length) > 0.0:
+        raise ConvergenceError("continuation: a test function has the same sign at both ends", length)
+    return brentq(number, 0.0, length, **tolerances)
+
+
+def zero_between(onto: Onto, point: OnCurve, new: OnCurve, test: Callable[[OnCurve], float]) -> tuple[OnCurve, float, float]:
     """Where a test function vanishes between two neighbours of a curve.
 
     Parameters
     ----------
-    equations, point, new : the curve and two neighbours on it
+    onto : callable, onto the curve
+    point, new : two neighbours on it
     test : callable, of opposite sign at the two, or 0 at ``new``
 
     Returns
@@ -140,7 +191,7 @@ def zero_between(
 
     def value(s):
         tried.append(s)
-        there = corrected(equations, point.u + s * secant, secant)
+        there = onto(point.u + s * secant, secant)
         known[s] = there, test(there)
         return known[s][1]
 

@@ -1,0 +1,156 @@
+"""Lines of phase diagrams: where a quantity has a value in the plane of two paths [T5]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..ensemble.ensemble import Ensemble
+from ..errors import ConvergenceError
+from ..results.status import Status
+from ..running.progress import Progress, check_progress
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import generator, instance, integer, real, reals
+from ..support.types import Progress as Wanted
+from ..support.types import Rng
+from .chaos_line import chaos_curves
+from .complexity_line import complexity_components
+from .curves import followed, in_plane
+from .line import CriticalLine, LinePoint
+from .line_starts import line_starts, start_near
+from .plane import plane_of
+from .requested import requested
+
+if TYPE_CHECKING:
+    from ..ensemble.paths import AnyPath
+
+__all__ = ["critical_line"]
+
+
+@underflow_is_zero
+def critical_line(
+    ensemble: Ensemble,
+    paths: tuple[AnyPath, AnyPath],
+    quantity: str | Callable[[Any], float],
+    value: float | None = None,
+    solution: str | int = "active",
+    *,
+    bounds: Sequence[Sequence[float]],
+    start: Sequence[float] | None = None,
+    of: str = "spectrum",
+    tol: float = 1e-6,
+    search: int = 9,
+    max_points: int = 2000,
+    tau: float = 100.0,
+    n_points: int = 12,
+    n_units: int = 2000,
+    n_steps: int = 200,
+    n_networks: int = 3,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> CriticalLine:
+    """Where a quantity has a value in the plane of two paths, as smooth curves [T5].
+
+    The line is followed by its length through a space of both coordinates and the moment of the solution that it belongs to, so
+    that it goes on where it turns back, at cusps, and where the solution itself turns back (then with the solution that merges with
+    it there). Points lie as dense as cubic splines through them need to keep within ``tol`` of it, which is measured between all.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Holds the hyperparameters that are on neither path.
+    paths : pair of paths
+        Along x and y: "gain.h", "gain" (a kind for all fields), "gain.z=gain.r", a Direction, a callable; see ``path_of``.
+    quantity : str or callable
+        - "onset": the zero state loses stability. Special points: "tricritical"
+        - "fold": two solutions are born or merge. Special points: "cusp"; it ends at "tricritical" ones
+        - "complexity_onset": fixed points become exponentially many. The line is that of the onset where the transition is
+          continuous, and where it is not, the zero of the saddle's rate; "tricritical" is where one becomes the other
+        - "chaos": random networks turn chaotic, a line of few points with standard errors: networks are simulated, see
+          ``chaos_onset``
+        - a quantity of ``phase_diagram``, also one of your own: "abscissa", "slow_fraction", "mass:1,0.1", ...
+        - a callable of what ``of`` names, which returns a number
+    value : float
+        Of the quantity on the line; none for "onset", "fold", "complexity_onset" and "chaos", which are also "complexity" and
+        "lyapunov" at 0.
+    solution : "active", "zero" or int
+        Of which state the quantity is: that with the largest moments, the zero state, or the one of this number where the line is
+        met first, see ``fixed_points``.
+    bounds : ((x0, x1), (y0, y1))
+    start : (x, y), optional
+        A point next to the line: only the curve through it is followed. Default: a grid is searched.
+    of : "spectrum", "fixed_point" or "ensemble", what a callable is a function of
+    tol : float in [1e-9, 0.01], in units of the bounds' widths
+    search : int >= 2
+        The grid has so many rows and columns, edges included. Curves are found that cross a piece of one of them an odd number of
+        times; others are not looked for.
+    max_points : int >= 10, of a curve
+    tau : float > 0, time scale of "slow_fraction"
+    n_points : int >= 2, how many points of a line of chaos lie between opposite edges
+    n_units, n_steps, n_networks, rng : of simulations, as for ``chaos_onset``; every point meets the same random numbers
+    progress : None, True or callable(done, total), in points
+
+    Returns
+    -------
+    CriticalLine
+
+    Raises
+    ------
+    TypeError, ValueError : naming the argument, its value and what is allowed
+    CapabilityError : the ensemble has no mean field
+    ConvergenceError : no curve next to ``start``
+
+    Notes
+    -----
+    Errors: of each point what the errors of the quantity make of its place (1e-12 of onsets, 1e-11 of folds, 1e-9 of edges of
+    spectra), in the result; of what lies between, ``tol``.
+    """
+    instance("ensemble", ensemble, Ensemble)
+    plane = plane_of(ensemble, paths, bounds)
+    tol, tau = real("tol", tol, low=1e-9, high=0.01), real("tau", tau, low=0.0, open_low=True)
+    search, max_points = integer("search", search, low=2, high=1000), integer("max_points", max_points, low=10)
+    asked = requested(ensemble, quantity, value, solution, of, {"tau": tau})
+    near = None if start is None else reals("start", start, "x", "y")
+    options = {"n_units": integer("n_units", n_units, low=10), "n_steps": integer("n_steps", n_steps, low=20)}
+    options |= {"n_networks": integer("n_networks", n_networks, low=1), "rng": int(generator(rng).integers(2**63))}
+    n_points = integer("n_points", n_points, low=2)
+    check_progress(progress)
+    with Progress(progress, search**2 + max_points, "point") as tell:
+        if asked.quantity == "chaos":
+            curves, failed = chaos_curves(plane, near, n_points, options, tell)
+            points: list[LinePoint] = []
+        else:
+            found, failed = _components(asked, plane, near, tol, search, max_points, tell)
+            curves, points = in_plane(found, plane)
+    if near is not None and not curves:
+        raise ConvergenceError(f"critical_line: there is no line {asked.name} next to start = {tuple(near)}", estimate=failed)
+    return CriticalLine(
+        ensemble,
+        (plane.x.name, plane.y.name),
+        (plane.x.symbol, plane.y.symbol),
+        plane.bounds,
+        asked.quantity,
+        asked.value,
+        asked.solution,
+        tuple(curves),
+        tuple(points),
+        _status(curves, failed, search if near is None and asked.condition is not None else None),
+    )
+
+
+def _components(asked, plane, near, tol, search, max_points, tell):
+    """The curves of a condition, and errors of starts that failed."""
+    if asked.condition is None:
+        return complexity_components(plane, near, tol, max_points, tell)
+    starts = line_starts(asked.condition, plane, search, tell) if near is None else start_near(asked.condition, plane, *near)
+    return followed(asked.condition, plane, starts, tol, max_points, tell)
+
+
+def _status(curves, failed, search):
+    where = "" if search is None else f"; curves that cross none of {search} rows and columns were not looked for"
+    if not curves:
+        return Status("none", f"no curve within the bounds{where}", ok=not failed)
+    lost = [f"curve {i} {end}" for i, curve in enumerate(curves) for end in curve.ends if not end.ok]
+    lost += [f"{len(failed)} starts without a curve"] if failed else []
+    number = "1 curve" if len(curves) == 1 else f"{len(curves)} curves"
+    return Status("incomplete" if lost else "ok", "; ".join([number, *lost]) + where, ok=not lost)

@@ -1,0 +1,64 @@
+"""What a critical line was asked for: its condition, by the name of a quantity or by a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..ensemble.ensemble import Ensemble
+from ..mean_field.moments import require_bounded
+from ..support.checks import shown
+from .asked import kind_asked, measure_asked, solution_asked, value_asked
+from .conditions import Condition, FoldCondition, OfEnsemble, OfSolution, OfZeroState, OnsetCondition
+
+__all__ = ["Requested", "requested"]
+
+#: Kinds of lines that need no value: the facts they need of the matrices, and their conditions where they have any.
+_KINDS: dict[str, tuple[str, type[Condition] | None]] = {
+    "onset": ("mean field", OnsetCondition),
+    "fold": ("mean field", FoldCondition),
+    "complexity_onset": ("complexity", None),
+    "chaos": ("mean field", None),
+}
+
+
+class Requested(NamedTuple):
+    """A condition, None for onsets of complexity and chaos, and quantity, value, solution ("" where there is none)."""
+
+    condition: Condition | None
+    quantity: str
+    value: float
+    solution: str
+
+    @property
+    def name(self) -> str:
+        """What the line is, for messages."""
+        return self.quantity if self.quantity in _KINDS else f"{self.quantity} = {self.value:g}"
+
+
+def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: str, options: Mapping[str, Any]) -> Requested:
+    """The condition of a line; arguments as of ``critical_line``, options as of :class:`Measure`.
+
+    Raises
+    ------
+    TypeError, ValueError, CapabilityError : as of ``critical_line``
+    """
+    solution = solution_asked(solution)
+    name = kind_asked(quantity, value)
+    if name is not None:
+        fact, kind = _KINDS[name]
+        ensemble.require(fact, f"critical_line of {name!r}", "sampled networks: Network.sample")
+        if name in ("fold", "complexity_onset"):
+            require_bounded(ensemble.cell)
+        return Requested(kind() if kind else None, name, 0.0, "zero" if name == "onset" else "")
+    measure = measure_asked(ensemble, quantity, of, options)
+    value = value_asked(measure, value)
+    if measure.entry.discrete:
+        raise ValueError(f"quantity must change continuously, got {shown(quantity)}")
+    if measure.of == "ensemble":
+        return Requested(OfEnsemble(measure, value), measure.name, value, "")
+    ensemble.require("mean field", f"critical_line of {measure.name!r}", "sampled networks: Network.sample")
+    if solution == "zero":
+        return Requested(OfZeroState(measure, value), measure.name, value, "zero")
+    require_bounded(ensemble.cell)
+    return Requested(OfSolution(measure, value, -1 if solution == "active" else int(solution)), measure.name, value, str(solution))

@@ -1,0 +1,212 @@
+"""How many sites carry T(lambda): whether the limit of infinitely many says anything about a network of N units [T12].
+
+T(lambda) is an average over sites of phi(lambda), and N sites know it well where many of them contribute. Where leaks are spread
+widely phi is carried by sites in the tail of the fields' law, of which a network of N units may have none. Two numbers say so:
+
+    effective number:  (sum phi)^2 / sum phi^2 over N sites, the median over draws of them;
+    half share:        the fraction of all sites that carry half of T.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ensemble.populations import far_population
+from ..ensemble.sites import Sites
+from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.samples import sampled_sites
+from ..results.encoding import dict_of, result
+from ..results.status import Status
+from .dyson import Population
+from .edge_numbers import shares
+
+__all__ = ["Carriers", "Concentration", "concentration"]
+
+#: Fewer effective sites than the first: the limit does not describe the network; fewer than the second: it does so badly.
+_TOO_FEW, _FEW = 20.0, 30.0
+#: Draws of N sites: so many first, so many in all where these find fewer effective sites than that.
+_FIRST, _DRAWS, _PLENTY = 16, 100, 100.0
+#: Seed of all draws: what is found is a function of the spectrum and N.
+_SEED = 0
+_TINY = 1e-150
+#: Tolerances of far populations one after the other, how close T has to come to the exact one, and nodes at most.
+_TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3), 0.02, 1_000_000
+#: Sites leave open on which side of 1 the edge function lies if it is less than a standard deviation of the matrices' effect beyond
+#: it in more than this part of the draws.
+_OPEN = 0.05
+
+
+@result("carriers")
+@dataclass(frozen=True)
+class Carriers:
+    """The sites that carry T(lambda) in networks of N units [T12].
+
+    Attributes
+    ----------
+    lam : float
+    half_share : float, fraction of all sites that carry half of T; nan where T is infinite or zero
+    n_effective : float
+        Effective number of sites, (sum phi)^2 / sum phi^2 of the N sites of a network, the median over networks; nan likewise.
+    open : bool, whether N sites leave open on which side of 1 the edge function lies
+    """
+
+    lam: float
+    half_share: float
+    n_effective: float
+    open: bool
+
+    as_dict = dict_of
+
+    def __str__(self) -> str:
+        return f"half of T({self.lam:.6g}) comes from {self.half_share:.2g} of the sites, effectively from {self.n_effective:.0f}"
+
+
+@result("concentration")
+@dataclass(frozen=True)
+class Concentration:
+    """Whether the limit describes networks of N units: how many of their sites carry T [T12]. See ``Spectrum.concentration``.
+
+    Attributes
+    ----------
+    n_units : int, N
+    at_one : Carriers, of T(1), where stability is decided
+    at_edge : Carriers, of T at the abscissa
+    status : Status
+        Code "describes"; "use_finite_size", where ``Spectrum.finite_size`` differs visibly; or, not ok, "does_not_describe".
+    """
+
+    n_units: int
+    at_one: Carriers
+    at_edge: Carriers
+    status: Status
+
+    as_dict = dict_of
+
+    @property
+    def half_share(self) -> float:
+        """Fraction of all sites that carry half of T(1)."""
+        return self.at_one.half_share
+
+    @property
+    def n_effective(self) -> float:
+        """Effective number of sites that T(1) has in a network, the median over networks."""
+        return self.at_one.n_effective
+
+    @property
+    def describes(self) -> bool:
+        """Whether the limit says anything about such networks: ``status.ok``."""
+        return self.status.ok
+
+    def __str__(self) -> str:
+        return "\n".join([str(self.status), f"  {self.at_edge}", f"  {self.at_one}"])
+
+
+def concentration(
+    source: FixedPoint | Sites, n_units: int, abscissa: float, exact: tuple[float, float], tail: bool = False
+) -> Concentration:
+    """Whether the limit describes networks of N units.
+
+    The criterion is that half of T comes from at least one of N sites, and that 20 of them carry it effectively (30: without
+    reservations). It counts at the abscissa, and at 1 where the sites of networks leave open on which side of 1 the edge function
+    lies there.
+
+    Parameters
+    ----------
+    source : FixedPoint, of whose law sites are drawn, or Sites, among which they are; as many as ``n_units`` are taken as they are
+    n_units : int, N
+    abscissa : float
+    exact : (float, float)
+        The edge function at 1 and at the abscissa. What a population of the law misses of it is taken to lie in the fewest sites.
+    tail : bool, whether the abscissa is a leak in the tail of its law, and not an edge
+    """
+    at_one, at_edge = _carriers(source, n_units, (1.0, abscissa), exact)
+    return Concentration(n_units, at_one, at_edge, _status(at_one, at_edge, n_units, abscissa if tail else None))
+
+
+def _carriers(source, n_units, lam, exact):
+    """Carriers at some real lambdas."""
+    known = [i for i, value in enumerate(exact) if 0.0 < value < np.inf]
+    out = [Carriers(at, float("nan"), float("nan"), False) for at in lam]
+    if not known:
+        return out
+    at, values = np.array([lam[i] for i in known]), np.array([exact[i] for i in known])
+    phi = _drawn(source, n_units, at, _FIRST)
+    if np.median(_effective(phi), axis=1).min() < _PLENTY and phi.shape[1] > 1:
+        phi = _drawn(source, n_units, at, _DRAWS)
+    for i, here, value, share in zip(known, phi, values, _half_shares(source, at, values)):
+        tau, effective = here.mean(axis=1), _effective(here)
+        # in units of what the matrices do to tau, sqrt(2 kappa / N)
+        beyond = np.sign(value - 1.0) * (tau - 1.0) / np.maximum(tau, _TINY) * np.sqrt(0.5 * effective)
+        out[i] = Carriers(lam[i], share, float(np.median(effective)), bool(np.mean(~(beyond > 1.0)) > _OPEN))
+    return out
+
+
+def _status(at_one, at_edge, n_units, tail):
+    counted = [p for p in (at_edge, at_one) if np.isfinite(p.n_effective) and (p is at_edge or p.open)]
+    rare = [p for p in counted if n_units * p.half_share < 1.0]
+    few = sorted(counted, key=lambda p: p.n_effective)
+    if rare or few and few[0].n_effective < _TOO_FEW:
+        why = _rarely(min(rare, key=lambda p: p.half_share)) if rare else _by_few(few[0])
+        return Status("does_not_describe", f"the limit does not describe N = {n_units}: {why}", ok=False)
+    if few and few[0].n_effective < _FEW:
+        return Status("use_finite_size", f"N = {n_units} differs from the limit, see finite_size: {_by_few(few[0])}")
+    if tail is not None:
+        why = f"the abscissa {tail:.6g} is a leak that one site in a million has"
+        return Status("use_finite_size", f"N = {n_units} differs from the limit, see finite_size: {why}")
+    return Status("describes", f"the limit describes N = {n_units}")
+
+
+def _rarely(place):
+    return f"half of T({place.lam:.6g}) comes from {place.half_share:.1g} of the sites"
+
+
+def _by_few(place):
+    return f"T({place.lam:.6g}) is carried by {place.n_effective:.0f} of the sites"
+
+
+def _effective(phi):
+    """(..., D) effective numbers of sites of draws (..., D, N)."""
+    total = np.maximum(phi.sum(axis=-1), _TINY)
+    return total**2 / np.maximum((phi**2).sum(axis=-1), _TINY**2)
+
+
+def _drawn(source, n_units, lam, count):
+    """(L, D, N) phi at draws of N sites."""
+    if isinstance(source, FixedPoint):
+        return _phi(Population(sampled_sites(source, n_units, _SEED, count)), lam).reshape(lam.size, count, n_units)
+    phi, weights = _phi(Population(source), lam), source.weights
+    if source.size == n_units and np.ptp(weights) < 1e-12:
+        return phi[:, None]
+    return phi[:, np.random.default_rng(_SEED).choice(weights.size, (count, n_units), p=weights / weights.sum())]
+
+
+def _half_shares(source, lam, exact):
+    """The fraction of all sites that carry half of T at each lambda."""
+    if isinstance(source, Sites):
+        return [_share(phi, source.weights, value) for phi, value in zip(_phi(Population(source), lam), exact)]
+    for tol in _TOLS:
+        sites = far_population(source.ensemble, source.law, tol, _NODES, "mean field")
+        phi = _phi(Population(sites), lam)
+        if (np.abs(phi @ sites.weights / exact - 1.0) < _CLOSE).all() or sites.tol > tol:
+            break
+    return [_share(one, sites.weights, value) for one, value in zip(phi, exact)]
+
+
+def _phi(population, lam):
+    """phi (L, M) at real lambdas, of the loop that reaches furthest there."""
+    each = np.array([shares(population, lam + 0j, loop) for loop in population.blocks])
+    return each[np.argmax(each @ population.weights, axis=0), np.arange(lam.size)]
+
+
+def _share(phi, weights, exact):
+    """The weight of the sites with the largest phi that carry half of T, between two of them by interpolation."""
+    order = np.argsort(-phi)
+    part, whole = (phi * weights)[order], weights[order]
+    live = part > 0.0
+    carried, weight = np.cumsum(part[live]), np.cumsum(whole[live])
+    wanted = 0.5 * exact - max(0.0, exact - carried[-1])
+    # a site stands for others around it, half of which carry more
+    carried, weight = np.append(0.0, carried - 0.5 * part[live]), np.append(0.0, weight - 0.5 * whole[live])
+    return float(np.interp(wanted, carried, weight))

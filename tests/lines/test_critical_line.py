@@ -1,0 +1,233 @@
+"""Lines of phase diagrams against points that are solved for alone, closed forms, and what a result can do."""
+
+from __future__ import annotations
+
+import csv
+import pickle
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+import gating_theory as gt
+
+BOX = ((0.0, 10.0), (0.5, 4.0))
+AXES = ("gain.r", "gain.h")
+#: Bias of an update gate that is open everywhere.
+OPEN = -36.0
+
+
+@pytest.fixture(scope="module")
+def gru():
+    return gt.Ensemble(gt.GRU)
+
+
+@pytest.fixture(scope="module")
+def fold_line(gru):
+    return gt.critical_line(gru, AXES, "fold", bounds=BOX)
+
+
+@pytest.fixture(scope="module")
+def onset_line(gru):
+    return gt.critical_line(gru, AXES, "onset", bounds=BOX)
+
+
+def places(line, count, seed=0):
+    """Random points on the longest curve of a line, evenly along it."""
+    curve = line.curves[0]
+    s = np.random.default_rng(seed).uniform(0.0, curve.length[-1], count)
+    return curve.spline(s)
+
+
+def distances(line, points, across):
+    """How far points are from the line, in units of the bounds, when it is solved for along one axis alone.
+
+    ``across(x, y)`` solves along y at x; the slope of the line turns its distance along y into that across it.
+    """
+    (x0, x1), (y0, y1) = line.bounds
+    out = []
+    for x, y in points:
+        step = 1e-3 * (x1 - x0)
+        ends = [line.at(v) for v in (x - step, x + step)]
+        near = [v[np.argmin(abs(v - y))] if v.size else np.nan for v in ends]
+        slope = np.nan_to_num((near[1] - near[0]) / (2 * step) * (x1 - x0) / (y1 - y0))
+        out.append(abs(y - across(x, y)) / (y1 - y0) / np.hypot(1.0, slope))
+    return np.array(out)
+
+
+def check_alone(line, count, across):
+    """All random points on a line, solved for alone, agree to what the line states."""
+    off = distances(line, places(line, count), across)
+    assert off.max() <= line.error
+    return off
+
+
+def active(function, value, width=2e-2):
+    """A root along y of a function of the active fixed point's spectrum."""
+
+    def solver(ensemble, name="gain.h"):
+        def at(y):
+            return function(gt.Spectrum(gt.fixed_points(ensemble.replace({name: y}))[-1])) - value
+
+        y = ensemble.value(name)
+        return brentq(at, y * (1 - width), y * (1 + width), xtol=1e-12)
+
+    return solver
+
+
+class TestGRU:
+    def test_onset(self, onset_line):
+        """a_h sigma(b_r) = 1, and the tricritical point at a_r = sqrt 8."""
+        (curve,) = onset_line.curves
+        np.testing.assert_allclose(curve.y, 2.0, rtol=1e-12)
+        (point,) = onset_line.points
+        assert point.kind == "tricritical"
+        assert (point.x, point.y) == pytest.approx((np.sqrt(8), 2.0), abs=1e-10)
+        assert [end.code for end in curve.ends] == ["edge", "edge"]
+        assert onset_line.ok
+
+    def test_fold(self, gru, fold_line):
+        """Points of the fold, solved for alone; the line ends at the tricritical point of the onset."""
+        check_alone(fold_line, 6, lambda x, y: float(gt.fold(gru.replace({"gain.r": x, "gain.h": y}), "gain.h")))
+        (curve,) = fold_line.curves
+        assert {end.code for end in curve.ends} == {"tricritical", "edge"}
+        (point,) = fold_line.points
+        assert (point.x, point.y) == pytest.approx((np.sqrt(8), 2.0), abs=1e-9)
+        # the edge of the bounds is met to the last bit
+        assert 10.0 in curve.x
+
+    def test_marginal_line(self):
+        """rho^2 = 2 of the active state at an open update gate."""
+        ensemble = gt.Ensemble(gt.GRU, gain={"z": 0}, bias={"z": OPEN})
+        line = gt.critical_line(ensemble, AXES, "radius", np.sqrt(2), bounds=BOX, tol=1e-5)
+        solve = active(lambda spectrum: spectrum.radius(), np.sqrt(2))
+        check_alone(line, 5, lambda x, y: solve(ensemble.replace({"gain.r": x, "gain.h": y})))
+
+    def test_stability_of_the_active_state(self):
+        """With spread biases there is no zero state: the abscissa of the only one is 1."""
+        ensemble = gt.Ensemble(gt.GRU, bias_std={"h": 0.3})
+        line = gt.critical_line(ensemble, AXES, "abscissa", 1, bounds=BOX, tol=1e-5, search=5)
+        solve = active(lambda spectrum: spectrum.abscissa(), 1.0)
+        check_alone(line, 5, lambda x, y: solve(ensemble.replace({"gain.r": x, "gain.h": y})))
+
+    def test_complexity_onset(self, gru):
+        """Discontinuous beyond a_r = 4/sqrt 3, which is located; the zero state's onset before."""
+        line = gt.critical_line(gru, AXES, "complexity_onset", bounds=((1.8, 6.0), (1.5, 2.5)), tol=1e-5)
+        check_alone(line, 5, lambda x, y: float(gt.complexity_onset(gru.replace({"gain.r": x, "gain.h": y}), "gain.h")))
+        (point,) = line.points
+        assert (point.x, point.y) == pytest.approx((4 / np.sqrt(3), 2.0), abs=1e-5)
+        np.testing.assert_allclose(line.at(2.0), [2.0], rtol=1e-9)
+        assert len(line.curves) == 2
+
+    def test_it_goes_on_where_its_solution_turns_back(self, gru, fold_line):
+        """A moment of 0.022: first of the only solution, beyond the fold, which the line touches, of the lower one of two."""
+        line = gt.critical_line(gru, AXES, "moment:r*h", 0.022, bounds=BOX, tol=1e-5)
+        folds = [point for point in line.points if point.kind == "fold"]
+        assert folds
+        for point in folds:
+            near = fold_line.at(point.x)
+            assert abs(near - point.y).min() <= 3.5 * (fold_line.error + line.error)
+
+
+def test_lines_of_the_lstm():
+    """Onset a_g = 2 whatever the forget gate's gain; folds beyond 3 a_f^2 = 64 - a_o^2 - a_i^2."""
+    lstm = gt.Ensemble(gt.LSTM)
+    line = gt.critical_line(lstm, ("gain.f", "gain.g"), "onset", bounds=((0, 12), (0.5, 4)))
+    np.testing.assert_allclose(line.at(5.0), [2.0], rtol=1e-12)
+    (point,) = line.points
+    assert point.x == pytest.approx(np.sqrt(62 / 3), abs=1e-9)
+
+
+def test_a_cusp():
+    """Two folds merge where the bias makes the birth of a solution smooth: the line has a cusp, and goes on."""
+    ensemble = gt.Ensemble(gt.GRU, gain={"r": 6, "h": 1.9})
+    line = gt.critical_line(ensemble, ("bias_std.h", "gain.h"), "fold", bounds=((0.0, 0.3), (1.0, 2.5)), tol=1e-5, search=15)
+    assert line.ok
+    (cusp,) = [point for point in line.points if point.kind == "cusp"]
+    # between its two arms, just before the cusp, there are three solutions, beyond it one
+    y = line.at(cusp.x - 2e-3)
+    assert len(y) == 2
+    counts = [len(gt.fixed_points(ensemble.replace({"bias_std.h": x, "gain.h": y.mean()}))) for x in (cusp.x - 2e-3, cusp.x + 2e-3)]
+    assert counts == [3, 1]
+
+
+def test_callables_and_ties():
+    """A callable of the ensemble: the line a_z = a_r = a, a a_h = 2, a hyperbola."""
+
+    def product(ensemble):
+        return ensemble.value("gain.r") * ensemble.value("gain.h")
+
+    line = gt.critical_line(
+        gt.Ensemble(gt.GRU), ("gain.z=gain.r", "gain.h"), product, 2.0, of="ensemble", bounds=((0.5, 4.0), (0.5, 4.0))
+    )
+    x = np.linspace(0.6, 3.9, 7)
+    np.testing.assert_allclose([line.at(v)[0] for v in x], 2.0 / x, atol=3.5e-6)
+    assert line.quantity == "product"
+    np.testing.assert_allclose(np.prod(line.curve(50)[0], axis=1), 2.0, atol=3e-5)
+
+
+def test_lines_cross(onset_line):
+    """The onset a_h = 2 and the hyperbola a_r a_h = 6 cross at a_r = 3."""
+
+    def product(ensemble):
+        return ensemble.value("gain.r") * ensemble.value("gain.h")
+
+    other = gt.critical_line(onset_line.ensemble, AXES, product, 6.0, of="ensemble", bounds=BOX)
+    (point,) = onset_line.meets(other)
+    assert (point.x, point.y) == pytest.approx((3.0, 2.0), abs=10 * other.error)
+    assert point.error <= 10 * other.error
+
+
+def test_it_is_saved_pickled_and_printed(fold_line, tmp_path):
+    for again in (gt.load(gt.save(fold_line, tmp_path / "line.json")), pickle.loads(pickle.dumps(fold_line))):
+        assert again == fold_line
+        np.testing.assert_array_equal(again.at(5.0), fold_line.at(5.0))
+    text = str(fold_line)
+    assert "tricritical at (2.828427125, 2)" in text
+    assert "rows and columns" in text
+
+
+def test_tables(fold_line, tmp_path):
+    fold_line.to_csv(tmp_path / "line.csv")
+    with open(tmp_path / "line.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    curve = fold_line.curves[0]
+    np.testing.assert_array_equal([float(row["gain.r"]) for row in rows], curve.x)
+    np.testing.assert_array_equal([float(row["moment"]) for row in rows], curve.moment)
+    assert [row["point"] for row in rows].count("tricritical") == 1
+    table = fold_line.to_dataframe()
+    np.testing.assert_array_equal(table["gain.h"], curve.y)
+
+
+def test_no_line(gru):
+    """The active state of the GRU without biases is never stable [T6]."""
+    line = gt.critical_line(gru, AXES, "abscissa", 1, bounds=((3.0, 8.0), (2.2, 4.0)), search=2)
+    assert not line.curves
+    assert line.status.code == "none"
+    with pytest.raises(gt.ConvergenceError, match="next to start"):
+        gt.critical_line(gru, AXES, "abscissa", 1, bounds=((3.0, 8.0), (2.2, 4.0)), start=(5.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"paths": ("gain.r",)}, TypeError, "paths"),
+        ({"paths": ("gain.r", "gain.r")}, ValueError, "both set gain.r"),
+        ({"paths": ("gain.r", "gain.q")}, ValueError, "gain.q"),
+        ({"bounds": ((0, 1),)}, TypeError, "bounds"),
+        ({"bounds": ((-1, 1), (0, 1))}, ValueError, "bounds of gain.r"),
+        ({"value": 1.0}, ValueError, "value must be None"),
+        ({"quantity": "abscissa"}, TypeError, "value must be given"),
+        ({"quantity": "count", "value": 1}, ValueError, "continuously"),
+        ({"quantity": "nothing", "value": 1}, ValueError, "nothing"),
+        ({"quantity": 3, "value": 1}, TypeError, "quantity"),
+        ({"solution": "other"}, ValueError, "solution"),
+        ({"tol": 1.0}, ValueError, "tol"),
+        ({"search": 1}, ValueError, "search"),
+        ({"start": (1.0,)}, TypeError, "start"),
+    ],
+)
+def test_arguments(gru, change, error, match):
+    arguments = {"ensemble": gru, "paths": AXES, "quantity": "onset", "bounds": BOX} | change
+    with pytest.raises(error, match=match):
+        gt.critical_line(**arguments)
