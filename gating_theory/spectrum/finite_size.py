@@ -226,13 +226,17 @@ class FiniteSize:
 
     @property
     def status(self) -> Status:
-        """Whether the limit describes networks of N units: that of :attr:`concentration`."""
+        """Whether the limit describes networks of N units: that of :attr:`concentration`, or "flat_edge" where laws cannot hold."""
+        flat = [law.kind for law in (self.radius, self.abscissa) if law.pinched]
+        if flat and self.concentration.status.ok:
+            words = f"the edge function is too flat at the {flat[0]} for a law of N = {self.n_units}"
+            return Status("flat_edge", words, ok=False)
         return self.concentration.status
 
     @property
     def describes(self) -> bool:
         """Whether the limit describes networks of N units: ``status.ok``."""
-        return self.concentration.describes
+        return self.status.ok
 
     @property
     def half_share(self) -> float:
@@ -419,5 +423,7 @@ def perturbed_laws(
                 f'the {kind} is that of the leaks, an extreme value of N sites: use finite_size(.., method="resample")'
             )
         low, high, actions = perturbed(population, kind, edge.limit, floors[kind], n_units, n_draws, rng)
-        out[kind] = OutermostLaw(kind, *edge, *(np.full(n_draws, end) for end in (floors[kind], low, high)), actions)
+        out[kind] = OutermostLaw(
+            kind, *edge, np.full(n_draws, floors[kind]), np.full(n_draws, low), np.full(n_draws, high), actions
+        )
     return out

@@ -252,8 +252,8 @@ def perturbed(
     width = max(_layer(one, there, n_units) for one in each)
     high = limit + _ABOVE * width
     low = max(limit - _BELOW * width, floor + 10.0**-_DECADES * (high - floor))
-    ends = (np.array([end]) for end in (floor, low, high))
-    curve = curves_at(kind, positions(*ends, _POSITIONS)[0], _FINE, height)
+    (places,) = positions(np.array([floor]), np.array([low]), np.array([high]), _POSITIONS)
+    curve = curves_at(kind, places, _FINE, height)
     noise = _process([shares(population, there.lam, loop) for loop in population.blocks], population.weights, n_units, n_draws, rng)
     out = np.zeros((n_draws, _POSITIONS))
     for loop, shift in zip(population.blocks, np.split(noise, len(each), axis=1)):

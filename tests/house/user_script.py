@@ -51,7 +51,8 @@ lone: tuple[gt.IsolatedEigenvalue, ...] = small.isolated
 carried: gt.Concentration = spectrum.concentration(1000)
 edge_sites: gt.Carriers = carried.at_edge
 described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
-unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
+law: gt.OutermostLaw = small.radius
+unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")
