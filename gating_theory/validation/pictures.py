@@ -56,9 +56,11 @@ def draw_rows(rows: Sequence[Row], level: float, ax: Axes | None = None) -> Axes
 def _draw_row(ax, row, y, limit):
     """A dot where a Gaussian of the same probability would be, with its standard deviation; arrows for what is farther out."""
     far = 1.5 * limit
+    if np.isnan(row.p_value):
+        return
     away = min(far, reach(max(row.p_value, 1e-300), 1.0))
     x = np.copysign(away, row.measured - row.theory)
-    colour = BLUE if row.agrees else VERMILLION
+    colour = BLUE if row.verdict.ok else VERMILLION
     marker = "o" if away < far else "<" if x < 0 else ">"
     ax.errorbar(x, y, xerr=1.0, color=colour, marker=marker, markersize=3.0, linewidth=0.8, zorder=3)
 

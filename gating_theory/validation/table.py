@@ -65,13 +65,15 @@ class Validation:
     @property
     def ok(self) -> bool:
         """Whether no row disagrees."""
-        return all(row.agrees for row in self.rows)
+        return all(row.verdict.ok for row in self.rows)
 
     @property
     def status(self) -> Status:
         """How many rows agree, in one line; the code is "agree", or "disagree" if one of them does."""
-        n = sum(row.agrees for row in self.rows)
-        text = f"{n} of {len(self.rows)} comparisons agree" + ("" if self.ok else f", {len(self.rows) - n} DISAGREE")
+        codes = [row.verdict.code for row in self.rows]
+        text = f"{codes.count('agree')} of {len(codes)} comparisons agree"
+        for code, words in (("disagree", "DISAGREE"), ("not_judged", "not judged")):
+            text += f", {codes.count(code)} {words}" if code in codes else ""
         return Status("agree" if self.ok else "disagree", text, self.ok)
 
     @property

@@ -348,6 +348,12 @@ CALLS = {
         | {"scale": 1.0, "rng": 0, "progress": None},
     ),
     # lines
+    "critical": lambda t: (
+        gt.critical,
+        {_E: gt.Ensemble(gt.Vanilla), "path": "gain.h", "quantity": "radius", "value": 1.1, "solution": "zero"}
+        | {"bounds": (0.5, 4.0), "all": False, "of": "spectrum", "tau": 10.0, "n_units": 50, "n_steps": 40, "n_networks": 1}
+        | {"n_draws": 5, "rng": 0, "progress": None},
+    ),
     "critical_line": lambda t: (
         gt.critical_line,
         {_E: t.ens, "paths": ("gain.r", "gain.h"), "quantity": "onset", "value": None, "solution": "zero"}

@@ -67,7 +67,7 @@ def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     monkeypatch.setattr("gating_theory.cli.validate.write_report", write_report)
     assert main(["validate", "--out", str(tmp_path)]) == 0
     assert written == [tmp_path] and f"wrote {tmp_path / 'validation.txt'}" in capsys.readouterr().out
-    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(False), "off by 1")
+    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(0.0, 0.5), "off by 1")
     monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}))
     assert main(["validate"]) == 1
     assert "DISAGREE (off by 1)" in capsys.readouterr().out
