@@ -43,6 +43,7 @@ class Validation:
     rows : tuple of Row
     clouds : dict, case name -> complex eigenvalues of the measured networks
     curves : dict, case name -> list of complex arrays, the boundary of the infinite network's spectrum
+    notes : dict, case name -> why its rows are judged less sharply than others, and how; mostly empty
     level : float, the probability below which a row disagrees
     seed : the seed, or None
     """
@@ -50,6 +51,7 @@ class Validation:
     rows: tuple[Row, ...]
     clouds: dict[str, np.ndarray] = field(repr=False)
     curves: dict[str, list[np.ndarray]] = field(repr=False)
+    notes: dict[str, str] = field(default_factory=dict, repr=False)
     level: float = 1e-4
     seed: int | None = None
     _spectra: dict[str, Spectrum] = field(default_factory=dict, repr=False, compare=False)
@@ -96,6 +98,7 @@ class Validation:
             "kind": "validation",
             "status": str(self.status),
             "level": self.level,
+            "notes": self.notes,
             "rows": [plain(row.record()) for row in self.rows],
             "provenance": provenance(seed=self.seed),
         }
@@ -130,7 +133,8 @@ class Validation:
     def _lines(self) -> Iterator[str]:
         for case, rows in groupby(self.rows, lambda row: row.case):
             listed = list(rows)
-            yield from ("", f"{case}: {listed[0].n_networks} networks of {listed[0].n_units} units", HEAD)
+            note = self.notes.get(case, "")
+            yield from ("", f"{case}: {listed[0].n_networks} networks of {listed[0].n_units} units", *filter(None, [note]), HEAD)
             yield from map(str, listed)
 
     def plot(self, ax: Axes | None = None) -> Axes:
