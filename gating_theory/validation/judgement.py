@@ -17,7 +17,7 @@ __all__ = ["Judgement"]
 
 #: How well means of edges are known, in standard deviations by the matrices: tables of their laws are interpolated.
 _LAW = 0.02
-#: Far out, where few of the n sites of an edge decide, eigenvalues are more frequent than their law says: by its power 1 - 1.3 / sqrt(n).
+#: Far out, where few of the n sites of an edge decide, eigenvalues are as frequent as their law says to the power 1 - 1.3 / sqrt n.
 _TAILS = 1.3
 #: The law of an edge that fewer sites make is good to a tenth, not better; of the island around a single leak it knows little.
 _FEW_SITES = 10.0

@@ -138,10 +138,10 @@ class Validation:
             yield from map(str, listed)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Measurement against theory, row by row, in units of what may separate them.
+        """Measurement against theory, row by row: how far means are from the infinite network, in expected standard deviations.
 
-        Dots are differences of the means from the infinite network, bars the standard deviation expected of them; beyond the band
-        a row disagrees. Edges, whose law is no Gaussian, stand where one of the same probability would.
+        Circles are what theory expects at the sites of the networks, with bars for what their matrices add; diamonds are measured.
+        Rows that disagree have another colour. Where N units shift a mean, as at every edge, circle and diamond are both off zero.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class Validation:
         """
         from .pictures import draw_rows
 
-        return draw_rows(self.rows, self.level, ax)
+        return draw_rows(self.rows, ax)
 
     def plot_spectrum(self, case: str, ax: Axes | None = None) -> Axes:
         """The eigenvalues of a case's networks, and the boundary of the infinite network's spectrum over them.
