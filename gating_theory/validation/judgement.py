@@ -17,7 +17,7 @@ __all__ = ["Judgement"]
 
 #: How well means of edges are known, in standard deviations by the matrices: tables of their laws are interpolated.
 _LAW = 0.02
-#: Far out, where few of the n sites of an edge decide, eigenvalues are more frequent than their law says: by its power 1 - 1.3 / sqrt(n).
+#: Far out, where few of the n sites of an edge decide, eigenvalues are as frequent as their law says to the power 1 - 1.3 / sqrt n.
 _TAILS = 1.3
 #: The law of an edge that fewer sites make is good to a tenth, not better; of the island around a single leak it knows little.
 _FEW_SITES = 10.0
@@ -57,7 +57,7 @@ class Judgement:
         """A quantity whose means are compared: with theory at the sites, and with the limit."""
         given = _Gap("off, given the sites,", self.measured[k] - self.own[k], self.by_matrices[k])
         limit = _Gap("off", self.measured[k] - self.limit.expected[k], *self._spread(k, self.by_matrices[k]))
-        gaps = [given] if self.limit.doubts else [given, limit]
+        gaps = [given, limit] if self.limit.describes else [given]
         level = self.level / len(gaps)
         return self._row(k, [(gap.probability, gap.words(level)) for gap in gaps], limit.reach(level))
 
@@ -73,12 +73,12 @@ class Judgement:
             tails = 1.0 - _TAILS / np.sqrt([edge.n_effective for edge in told])
             words = f"none beyond with probabilities from {u.min():.2g} to 1 - {1.0 - u.max():.2g}, given the sites"
             tests.append((of_probabilities(u, tails), words))
-        if not self.limit.doubts:
+        if self.limit.describes:
             spread = self._spread(k, _LAW * self.matrices[k])
             off = _Gap("theory at the sites off", self.own[k] - self.limit.expected[k], *spread)
             tests.append((off.probability, off.words(0.5 * self.level)))
         few = len(edges) - len(told)
-        return self._row(k, tests, note=f"fewer than {_FEW_SITES:g} sites make the edge of {few}" if few else "")
+        return self._row(k, tests, note=f"under {_FEW_SITES:g} sites make the edge of {few}" if few else "")
 
     def _spread(self, k, other):
         """Standard deviation of a mean by its sites and something else, and its degrees of freedom (Welch and Satterthwaite's)."""
@@ -90,7 +90,7 @@ class Judgement:
         """The Row that tests, pairs of a probability and of words for what is wrong, amount to."""
         p = either(*(probability for probability, _ in tests))
         wrong = [words for probability, words in tests if probability < self.level / len(tests)]
-        less = [f"given the sites only: {self.limit.doubts}" if self.limit.doubts else self.limit.note, note]
+        less = ["" if self.limit.describes else "given the sites only", note]
         values = (float(v[k]) for v in (self.limit.values, self.own, self.measured))
         spreads = float(self.limit.sites[k]), float(self.matrices[k])
         return Row(

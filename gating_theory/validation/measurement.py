@@ -45,7 +45,7 @@ def measurement_of(
         sites = network.sites
         spectrum = Spectrum(sites)
         finite = spectrum.finite_size()
-        expected, _, matrices = quantities.of_units(finite)
+        units = quantities.of_units(finite)
         laws, radius = (finite.radius, finite.abscissa), finite.radius.limit
         radial, real = (edge_of(law, value, spectrum, sites, radius) for law, value in zip(laws, values[:2].tolist()))
-        return Measurement(eigenvalues, values, expected, matrices, (radial, real))
+        return Measurement(eigenvalues, values, units.mean, units.matrices, (radial, real))
