@@ -61,7 +61,7 @@ from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import Diagnosis as Diagnosis
 from .training.diagnose import diagnose as diagnose
-from .validation.comparison import Case as Case
-from .validation.comparison import Validation as Validation
+from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
+from .validation.table import Validation as Validation
 from .version import __version__ as __version__

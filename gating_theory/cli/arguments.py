@@ -24,6 +24,7 @@ _EXAMPLES = """examples:
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
+  gating-theory validate --cell my.py:MyCell --gain 2 --out output
   gating-theory portrait weights.json --map --out portrait
 """
 
@@ -127,12 +128,22 @@ def _derive(p):
 
 
 def _validate(p):
-    p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="GRU, LSTM (default both)")
-    _ensemble_arguments(p, None, "compare the zero state and the largest fixed point of this cell instead")
+    p.add_argument("--cells", nargs="+", default=["GRU", "LSTM"], metavar="NAME", help="built-in cases: GRU, LSTM (default both)")
+    _ensemble_arguments(p, None, "compare networks of this cell instead")
+    p.add_argument(
+        "--state",
+        nargs="+",
+        choices=("zero", "planted", "typical", "chaotic"),
+        metavar="STATE",
+        help="of a --cell: zero, planted (its largest fixed point), typical (of fixed points), chaotic (what networks run into); "
+        "default the first two, where there are such",
+    )
     p.add_argument(
         "--n-units", type=whole(50), metavar="N", help="units of a network (default 800, and 500 with two state variables)"
     )
     p.add_argument("--n-networks", type=whole(1), default=3, metavar="M", help="networks diagonalised for each case (default 3)")
+    p.add_argument("--tau", type=positive, nargs="+", help="timescales of slow fractions, in steps (default 10 100)")
+    p.add_argument("--level", type=positive, default=1e-4, help="how often a row of a true theory may disagree (default 1e-4)")
     p.add_argument("--points", type=whole(1), default=40, help="points along each axis of the phase diagrams (default 40)")
     p.add_argument("--seed", type=whole(0), default=0, help="default 0")
     p.add_argument("--jobs", type=whole(1), default=1, help="worker processes (default 1)")
@@ -189,6 +200,7 @@ def _portrait(p):
         help='weights by name, {"cell": "GRU", "U_h": [[3, -3], [3, 3]], "b_h": [0, 0]}, what is left out being 0; '
         "or a flow or a result of one, written by gating_theory.save",
     )
+    p.add_argument("--cell", type=_cell_name, metavar="CELL", help=f"that of the file, if it is not built in: {_CELL}")
     p.add_argument("--grade", choices=("validated", "certified"), default="certified", help="of the proofs (default certified)")
     p.add_argument("--map", action="store_true", help="compare with the network's own steps, the Euler map of step 1")
     p.add_argument("--basins", action="store_true", help="draw basins of attraction too")

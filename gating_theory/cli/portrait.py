@@ -9,6 +9,7 @@ import sys
 from ..flow import Flow, attractors, cycles, flow_and_map
 from ..results.provenance import provenance
 from ..results.store import load, save
+from .arguments import cell_of
 from .common import counter, directory, plain, write_text
 
 __all__ = ["run"]
@@ -19,7 +20,7 @@ _STEPS = 200_000
 
 def run(options: argparse.Namespace) -> int:
     """Search, print, and write with ``--out``; the exit code."""
-    flow = _flow(options.file)
+    flow = _flow(options.file, None if options.cell is None else cell_of(options.cell))
     points = flow.fixed_points(options.grade)
     found = cycles(flow)
     # what moves slowly behind shut gates is not waited for: it is said to be not settled
@@ -68,8 +69,8 @@ def _draw_portrait(flow, points, cycles, both, out, with_basins):
         save_figure(figure, out / "basins.png")
 
 
-def _flow(path):
-    """The flow described in a JSON file, or saved there, alone or with a result of it."""
+def _flow(path, cell):
+    """The flow described in a JSON file, or saved there, alone or with a result of it; of a cell, where one is given."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:  # what save wrote as netCDF
@@ -79,12 +80,12 @@ def _flow(path):
     if not isinstance(record, dict):
         raise ValueError(f'{path} must hold weights by name, such as {{"U_h": [[3, -3], [3, 3]]}}, or a saved flow')
     if "format" in record:
-        result = load(path)
+        result = load(path, cell=cell)
         flow = result if isinstance(result, Flow) else getattr(result, "flow", None)
         if not isinstance(flow, Flow):
             raise ValueError(f"{path} holds a {type(result).__name__} and no flow")
         return flow
     try:
-        return Flow.from_dict(record)
+        return Flow.from_dict(record, cell)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None

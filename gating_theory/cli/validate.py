@@ -6,7 +6,9 @@ import argparse
 import json
 from dataclasses import asdict
 
+from ..counting.complexity import complexity
 from ..ensemble.hyperparameters import KINDS
+from ..validation.cases import Case
 from ..validation.comparison import validate
 from ..validation.report import closed_forms, diagrams, report_text, write_report
 from .arguments import ensemble_of
@@ -17,15 +19,17 @@ __all__ = ["run"]
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print, and write with ``--out``; the exit code."""
-    own = None if options.cell is None else ensemble_of(options)
-    if own is None and any(getattr(options, kind) is not None for kind in KINDS):
-        raise ValueError("--gain, --bias and the like belong to a --cell: the built-in cases have their own")
+    own = None if options.cell is None else _sources(ensemble_of(options), options.state)
+    if own is None and any(getattr(options, name) is not None for name in (*KINDS, "state")):
+        raise ValueError("--gain, --bias, --state and the like belong to a --cell: the built-in cases have their own")
     with pool(options.jobs) as executor:
         result = validate(
             options.cells if own is None else own,
             options.n_units,
             options.n_networks,
             options.seed,
+            taus=options.tau,
+            level=options.level,
             executor=executor,
             progress=counter("comparisons"),
         )
@@ -41,3 +45,15 @@ def run(options: argparse.Namespace) -> int:
         for path in files:
             print(f"wrote {path}")
     return 0 if result.ok and all(form.agrees for form in forms) else 1
+
+
+def _sources(ensemble, states):
+    """What is compared of an ensemble."""
+    if states is None:
+        return ensemble
+    name = ensemble.cell.name
+    words = {"zero": "zero state", "planted": "largest fixed point", "chaotic": "steady state"}
+    return [
+        complexity(ensemble) if state == "typical" else Case(f"{name} {words[state]}", ensemble, state)
+        for state in dict.fromkeys(states)
+    ]

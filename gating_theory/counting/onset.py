@@ -150,8 +150,11 @@ def _zero_along(path, p, saddle, bounds):
     from scipy.optimize import brentq
 
     def at(value, near):
-        try:
-            return follow_saddle(ComplexityFunctional(path.at(value)), near)
+        first, last = path.along.range
+        if not first <= value <= last:
+            return None
+        try:  # beyond the bounds too: which way is downhill shows on both sides of an onset that lies on one of them
+            return follow_saddle(ComplexityFunctional(path.along.at(path.ensemble, float(value))), near)
         except ConvergenceError:
             return None
 

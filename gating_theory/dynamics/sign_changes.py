@@ -94,23 +94,24 @@ def sign_change(
 
 
 def _around(network, found, rising, n_units, outer):
-    """A bracket for another network: about the first one's value, widened until the sign changes."""
+    """A bracket for another network: about the first one's value, moved until the sign changes, and widened where that fails."""
     value = 0.5 * (found[0] + found[1])
     reach = max(abs(value), _LEAST_REACH) * _REACH / np.sqrt(n_units) + 0.5 * (found[1] - found[0])
-    low, high = value - reach, value + reach
-    for _ in range(_MOVES):
-        low, high = max(low, outer[0]), min(high, outer[1])
-        if (network(low)[0] < 0.0) != rising:
-            low, high = low - 2.0 * (high - low), low
-        elif (network(high)[0] < 0.0) == rising:
-            low, high = high, high + 2.0 * (high - low)
-        else:
-            return low, high
-        if high <= outer[0] or low >= outer[1]:
-            break
-    raise ConvergenceError(
-        f"one of the networks changes its quantity's sign near {value:.4g}, another one does not within {outer}", value
-    )
+    for keep in (False, True):
+        low, high = value - reach, value + reach
+        for _ in range(_MOVES):
+            low, high = max(low, outer[0]), min(high, outer[1])
+            width = high - low
+            if (network(low)[0] < 0.0) != rising:
+                # where signs so close to a change are accidents the other end has to stay
+                low, high = low - 2.0 * width, high if keep else low
+            elif (network(high)[0] < 0.0) == rising:
+                low, high = low if keep else high, high + 2.0 * width
+            else:
+                return low, high
+            if high <= outer[0] or low >= outer[1]:
+                break
+    raise ConvergenceError(f"one of the networks changes its sign near {value:.4g}, another one does not within {outer}", value)
 
 
 def _bisect(network, low, high, tol, n_units, finest):

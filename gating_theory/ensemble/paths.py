@@ -303,8 +303,11 @@ class _Function(EnsemblePath):
     function: Callable[[float], Mapping[str, float] | Ensemble]
 
     def settings(self, ensemble, value):
-        found: Any = self.function(value)
         where = f"{self.argument}: {self.name}({value:.6g})"
+        try:
+            found: Any = self.function(value)
+        except Exception as error:  # of somebody else's function, or of an object that can be called and is none
+            raise ValueError(f"{where} ends in {type(error).__name__}: {str(error)[:200]}") from error
         if isinstance(found, Mapping):
             return found
         if not isinstance(found, Ensemble):

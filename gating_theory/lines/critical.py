@@ -8,14 +8,14 @@ from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
 from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.paths import AnyPath
+from ..ensemble.paths import AnyPath, path_of
 from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, generator, instance, integer, real, shown
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from ..sweeps.quantities import CRITICAL
+from ..sweeps.quantities import CRITICAL, QUANTITIES, forms, names
 from ..sweeps.request import quantity_request
 from .branch import Branch
 from .measure import Measure
@@ -175,7 +175,7 @@ def critical(
         measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], integer("n_draws", n_draws, low=1), seed)
         target = HALF
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
-    line = Path(ensemble, path, bounds)
+    line = Path(ensemble, path_of("path", path, ensemble), bounds)
     if measure.simulated:
         some = Simulated(line, measure, target, integer("n_networks", n_networks, low=1), int(generator(rng).integers(2**63)))
         return _in_networks(some, every, options, progress)
@@ -214,10 +214,11 @@ def _kind(quantity, value, every):
 
 def _measure(ensemble, quantity, options):
     """The number that a quantity is."""
-    request = quantity_request("quantity", quantity, ensemble)
+    allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
+    request = quantity_request("quantity", quantity, ensemble, [*allowed, *(kind for kind in CRITICAL if kind != "tricritical")])
     if quantity == "moments" and ensemble.cell.n_messages > 1:
-        forms = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
-        raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {forms}")
+        choices = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
+        raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {choices}")
     return Measure(request, options)
 
 

@@ -21,6 +21,8 @@ __all__ = ["Simulated"]
 
 #: Width of the last brackets, relative to the value (for paths that may be negative to 1, or to the range, where that is more).
 _TOL, _SCALE, _SIGNED_SCALE = 0.01, 1e-12, 1.0
+#: The sign of a quantity is no accident if it is so many of its errors from zero.
+_SIGMAS = 2.0
 
 
 class Simulated:
@@ -68,9 +70,21 @@ class Simulated:
         n_units : int, N
         progress : as users give it
         """
-        path, first = self.path, self.networks[0]
+        path, first, known = self.path, self.networks[0], set()
         finest = min(_SIGNED_SCALE, path.high - path.low) if path.along.signed else _SCALE
-        for low, high, _ in outward(looks(path), path.present):
-            if (first(low)[0] < 0.0) != (first(high)[0] < 0.0):
-                with Progress(progress, len(self.networks), "network") as tell:
-                    yield sign_change(self.networks, first, (low, high), (path.low, path.high), _TOL, n_units, finest, tell)
+        ends = looks(path)
+        for low, high, _ in outward(ends, path.present):
+            bracket = self._decided(reversed(ends[: ends.index(low) + 1])), self._decided(ends[ends.index(high) :])
+            if None in bracket or bracket in known or (first(bracket[0])[0] < 0.0) == (first(bracket[1])[0] < 0.0):
+                continue
+            known.add(bracket)
+            with Progress(progress, len(self.networks), "network") as tell:
+                yield sign_change(self.networks, first, bracket, (path.low, path.high), _TOL, n_units, finest, tell)
+
+    def _decided(self, values):
+        """The first of some values at which the first network's sign is no accident, or None."""
+        for value in values:
+            height, error = self.networks[0](value)
+            if abs(height) > _SIGMAS * (error if np.isfinite(error) else 0.0):
+                return value
+        return None

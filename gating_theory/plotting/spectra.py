@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .style import BLACK, BLUE, SKY, VERMILLION, axes_or_new, draw_cloud, finite
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_density", "plot_spectrum", "plot_timescales"]
+__all__ = ["draw_spectrum", "plot_density", "plot_spectrum", "plot_timescales"]
 
 #: Share of modes below which a curve of slow fractions ends: the accuracy of a mass.
 _LEAST_FRACTION = 1e-5
@@ -78,24 +79,44 @@ def plot_spectrum(
     isolated = spectrum.outliers() if boolean("outliers", outliers) else np.zeros(0)
     cloud = None if eigenvalues is None else finite_eigenvalues(eigenvalues)
     ax = axes_or_new(ax)
+    curves = spectrum.boundary(n)
+    # all eigenvalues sit on atoms
+    bounds = [] if curves else [np.array([spectrum.radius(), -spectrum.radius()], dtype=complex)]
+    draw_spectrum(ax, curves, cloud, isolated, bounds)
+    return ax
+
+
+def draw_spectrum(
+    ax: Axes,
+    curves: Sequence[np.ndarray],
+    cloud: np.ndarray | None = None,
+    isolated: np.ndarray | None = None,
+    bounds: Sequence[np.ndarray] = (),
+) -> None:
+    """Boundaries over a cloud of eigenvalues, with the unit circle.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    curves : sequence of complex arrays, closed curves
+    cloud : complex array, optional
+    isolated : complex array, optional, isolated eigenvalues that theory predicts
+    bounds : sequence of complex arrays, what has to be seen as well
+    """
     _complex_plane(ax)
-    drawn = []
+    drawn = list(bounds)
     if cloud is not None:
         size = float(np.clip(2.2 * np.sqrt(1000.0 / cloud.size), 0.6, 4.0))
         draw_cloud(ax, cloud, SKY, size, zorder=2, label="eigenvalues")
         drawn.append(cloud)
-    curves = spectrum.boundary(n)
     for i, curve in enumerate(curves):
         ax.plot(curve.real, curve.imag, color=VERMILLION, linewidth=1.3, zorder=3, label="theory" if i == 0 else None)
         drawn.append(curve)
-    if not curves:  # all eigenvalues sit on atoms
-        drawn.append(np.array([spectrum.radius(), -spectrum.radius()], dtype=complex))
-    if isolated.size:
+    if isolated is not None and isolated.size:
         style: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": BLACK, "linestyle": "none", "markersize": 7}
         ax.plot(isolated.real, isolated.imag, marker="s", zorder=4, label="outliers, theory", **style)
         drawn.append(isolated)
     _limits(ax, drawn)
-    return ax
 
 
 def plot_density(

@@ -108,7 +108,7 @@ def _request(name, ensemble, axes, allowed):
     return quantity_request("quantities", name, ensemble, allowed)
 
 
-def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list[str] | None = None) -> Request:
+def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list[str]) -> Request:
     """One quantity that is no critical value.
 
     Parameters
@@ -116,7 +116,7 @@ def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list
     argument : str, what messages call it
     name : str
     ensemble : Ensemble
-    allowed : list of str, optional, what messages list; default those that are no critical values
+    allowed : list of str, what messages list
 
     Raises
     ------
@@ -124,8 +124,6 @@ def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list
     """
     kind, colon, rest = name.partition(":")
     entry = QUANTITIES.get(kind)
-    if allowed is None:
-        allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
     if entry is None or bool(entry.form) != bool(colon):
         raise ValueError(f"{argument} has the unknown entry {shown(name)}; allowed are {allowed}")
     if not entry.form or entry.parse is None:

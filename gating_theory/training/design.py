@@ -321,7 +321,8 @@ class _Search:
         target = {label: value for label, _, _, value in self.targets}
         missed = [label for label in target if not abs(achieved[label] - target[label]) <= self.tol]
         reachable = {label: span for label, span in self.ranges.items() if label in missed and span is not None}
-        status = _status(not missed, self._explain(missed, reachable, achieved), at.spectrum.concentration(self.size[0]).status)
+        words = at.spectrum.concentration(self.size[0]).status
+        status = _status(not missed, self._explain(missed, reachable, achieved), words)
         solution = {path.name: values[path] for path in self.paths}
         return Design(ensemble, target, achieved, solution, self.state, not missed, reachable, status, self.size)
 

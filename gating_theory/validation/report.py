@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
-from ..mean_field.fixed_points import fixed_points
 from ..plotting.phase_diagrams import plot_phase_diagram
-from ..plotting.spectra import plot_density, plot_spectrum, plot_timescales
+from ..plotting.spectra import plot_density, plot_timescales
 from ..results.store import save
-from ..spectrum.spectrum import Spectrum
 from ..support.files import write_atomically
 from ..support.types import Progress as Wanted
 from ..sweeps.phase_diagram import phase_diagram
-from .comparison import Validation, verdict_of
+from .rows import verdict_of
+from .table import Validation
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -145,16 +144,14 @@ def write_report(
         files.append(out / name)
 
     text("validation.txt", report_text(validation, forms))
-    text("validation.csv", validation.to_csv())
+    files.append(validation.to_csv(out / "validation.csv"))
     record = validation.as_dict() | {"closed_forms": [asdict(f) | {"agrees": f.agrees} for f in forms]}
     text("validation.json", json.dumps(record, indent=1) + "\n")
     for name, (areas, lines) in datasets.items():
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
-    cases = validation.cases
-    plans: list[tuple] = [
-        (name, cases, validation) for name in ("densities", "timescales", "spectra") if cases
-    ]  # the longest first
+    # the longest first
+    plans: list[tuple] = [(name, validation) for name in ("densities", "timescales", "spectra", "comparisons") if validation.rows]
     plans += [("phase_diagrams", datasets)] if datasets else []
     if executor is None:
         files += [_draw(out, *plan) for plan in plans]
@@ -163,9 +160,8 @@ def write_report(
     return files
 
 
-def _draw(out, name, *data):
-    draw = {"spectra": _spectra, "densities": _densities, "timescales": _timescales, "phase_diagrams": _phase_diagrams}[name]
-    return save_figure(draw(*data), out / f"{name}.png")
+def _draw(out, name, data):
+    return save_figure(_DRAWN[name](data), out / f"{name}.png")
 
 
 def report_text(validation: Validation, forms: Sequence[ClosedForm]) -> str:
@@ -193,54 +189,45 @@ def panels(columns: int, rows: int, width: float = 2.6, height: float = 2.6) -> 
     return figure, axes
 
 
-def _spectrum(case, validation):
-    """The infinite network of a case."""
-    if case.name in validation.sites:
-        return Spectrum(validation.sites[case.name])
-    points = fixed_points(case.ensemble())
-    return Spectrum(points[0] if case.state == "zero" else points[-1], tol=1e-4)
-
-
-def _grid(count):
-    columns = min(4, count)
-    return columns, -(-count // columns)
-
-
-def _spectra(cases, validation):
-    figure, axes = panels(*_grid(len(cases)))
-    for ax, case in zip(axes, cases):
-        plot_spectrum(_spectrum(case, validation), validation.clouds[case.name], ax=ax)
-        ax.set_title(case.name, fontsize="medium")
-    for ax in axes[len(cases) :]:
+def _of_cases(validation, draw, width=2.6):
+    """A figure with a panel for each case, drawn by ``draw(case, ax)``, and its axes."""
+    columns = min(4, len(validation.cases))
+    figure, axes = panels(columns, -(-len(validation.cases) // columns), width=width)
+    for ax, case in zip(axes, validation.cases):
+        draw(case, ax)
+        ax.set_title(case, fontsize="medium")
+    for ax in axes[len(validation.cases) :]:
         ax.set_axis_off()
+    return figure, axes
+
+
+def _comparisons(validation):
+    figure, axes = panels(1, 1, 4.6, 0.9 + 0.16 * (len(validation.rows) + 2 * len(validation.cases)))
+    validation.plot(axes[0])
+    return figure
+
+
+def _spectra(validation):
+    figure, axes = _of_cases(validation, validation.plot_spectrum)
     handles, labels = axes[0].get_legend_handles_labels()
-    target = axes[-1] if len(cases) < len(axes) else axes[0]
-    target.legend(handles, labels, loc="center" if len(cases) < len(axes) else "best", fontsize="small")
+    beside = len(validation.cases) < len(axes)
+    axes[-1 if beside else 0].legend(handles, labels, loc="center" if beside else "best", fontsize="small")
     return figure
 
 
-def _densities(cases, validation):
-    figure, axes = panels(*_grid(len(cases)), width=3.2)
-    for ax, case in zip(axes, cases):
-        plot_density(_spectrum(case, validation), ax=ax, n=100)
-        ax.set_title(case.name, fontsize="medium")
-    for ax in axes[len(cases) :]:
-        ax.set_axis_off()
-    return figure
+def _densities(validation):
+    return _of_cases(validation, lambda case, ax: plot_density(validation.spectrum(case), ax=ax, n=100), width=3.2)[0]
 
 
-def _timescales(cases, validation):
-    figure, axes = panels(*_grid(len(cases)))
-    for ax, case in zip(axes, cases):
-        cloud = validation.clouds[case.name]
+def _timescales(validation):
+    def draw(case, ax):
+        cloud = validation.clouds[case]
         # down to one eigenvalue of the cloud
         plot_timescales(cloud, ax=ax)
-        plot_timescales(_spectrum(case, validation), tau=np.geomspace(1, 1000, 12), ax=ax)
+        plot_timescales(validation.spectrum(case), tau=np.geomspace(1, 1000, 12), ax=ax)
         ax.set_ylim(0.7 / cloud.size, 1.2)
-        ax.set_title(case.name, fontsize="medium")
-    for ax in axes[len(cases) :]:
-        ax.set_axis_off()
-    return figure
+
+    return _of_cases(validation, draw)[0]
 
 
 def _phase_diagrams(datasets):
@@ -249,3 +236,12 @@ def _phase_diagrams(datasets):
         plot_phase_diagram(areas, lines=[lines], ax=ax)
         ax.set_title(name, fontsize="medium")
     return figure
+
+
+_DRAWN = {
+    "spectra": _spectra,
+    "densities": _densities,
+    "timescales": _timescales,
+    "comparisons": _comparisons,
+    "phase_diagrams": _phase_diagrams,
+}

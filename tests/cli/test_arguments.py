@@ -42,6 +42,9 @@ def test_axes():
     assert path == "gain.h"
     np.testing.assert_array_equal(values, np.linspace(1, 3, 5))
     np.testing.assert_array_equal(axis_of("bias.z=-1,0,2.5")[1], [-1, 0, 2.5])
+    path, values = axis_of("gain.z=2*gain.r=0:5:20")  # the last sign of equality stands before the values
+    assert path == "gain.z=2*gain.r"
+    np.testing.assert_array_equal(values, np.linspace(0, 5, 20))
 
 
 def test_numbers_and_directories(tmp_path):

@@ -34,6 +34,24 @@ def test_portrait(command, tmp_path):
     assert code == 0 and "no picture" in err and not (tmp_path / "three" / "portrait.png").exists()
 
 
+def test_cells_from_files(command, tmp_path):
+    """Weights of a cell from a file, and the flow that was saved of it."""
+    (tmp_path / "mine.py").write_text(
+        "import sympy as sp, gating_theory as gt\n"
+        "h, y = sp.symbols('h y', real=True)\n"
+        "cell = gt.Cell(name='mine', state=[h], fields=[y], messages=[h], update=[sp.tanh(y)], fixed_point=[sp.tanh(y)])\n"
+    )
+    (tmp_path / "weights.json").write_text('{"U_y": 3.0}')
+    cell = ("--cell", f"{tmp_path}/mine.py:cell")
+    code, out, err = command("portrait", tmp_path / "weights.json", *cell, "--grade", "validated", "--out", tmp_path / "out")
+    # tanh(3 h) = h has three solutions
+    assert (code, err) == (0, "") and "mine" in out and "3 fixed points, complete" in out
+    again = command("portrait", tmp_path / "out" / "flow.json", *cell, "--grade", "validated")
+    assert again == (0, out, "")
+    code, out, err = command("portrait", tmp_path / "out" / "flow.json")
+    assert code == 2 and "'mine' is not built in" in err
+
+
 @pytest.mark.parametrize(
     "text, words",
     [

@@ -178,3 +178,32 @@ def test_no_hole_above_a_continuous_onset(a_r):
             assert abs(found.value / law - 1.0) < 0.02
         else:
             assert found.status.code == "undecided" and found.value == 0.0 and law < found.error < 1e-11
+
+
+# --- along paths of several hyperparameters
+
+
+def test_along_ties_directions_and_functions():
+    """The value of one hyperparameter at which the rate is zero lies on every path through it."""
+    alone = gt.complexity_onset(gru(1.0, 6.0), "gain.h")
+    start = gru(1.0, 6.0)
+    ratio = 6.0 / float(alone)
+    tied = gt.complexity_onset(start, f"gain.h={1.0 / ratio!r}*gain.r")
+    way = gt.complexity_onset(start, gt.Direction(start, {"gain.h": 1.0, "gain.z": 2.0}))  # the update gate has no say
+    squared = gt.complexity_onset(start, lambda v: {"gain.h": v**2}, (1.0, 1.5))
+    assert abs(tied - alone) < 1e-8 and abs(way - (alone - 1.0)) < 1e-8 and abs(squared**2 - alone) < 1e-8
+    assert tied.discontinuous and way.discontinuous and squared.discontinuous
+
+
+def test_along_a_common_gain():
+    assert abs(gt.complexity_onset(vanilla(3.0), "gain") - 1.0) < 1e-12
+    together = gt.complexity_onset(gru(1.0, 1.0, -1.0), "gain")
+    g = float(together)
+    assert abs(gt.complexity_onset(gru(1.0, g, -1.0), "gain.h") - g) < 1e-8 and together.discontinuous
+
+
+def test_the_present_value_of_a_way_that_leads_past_the_ensemble():
+    """Without a zero state: of several changes of sign the lowest, looked for from the lower bound."""
+    ensemble = vanilla(2.0, bias_std=0.3)
+    alone = gt.complexity_onset(ensemble, "gain.h")
+    assert abs(gt.complexity_onset(ensemble, lambda v: {"gain.h": v}, (0.5, 3.0)) - alone) < 1e-8

@@ -256,3 +256,23 @@ def test_slow_gates_are_no_chaos(bounds, n_steps):
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1})
     with pytest.raises(ValueError, match="no onset of chaos in gain.z"):
         gt.chaos_onset(ens, "gain.z", bounds, n_units=200, n_steps=n_steps, n_networks=1, tol=0.3)
+
+
+def test_along_paths_of_several_hyperparameters(monkeypatch):
+    """An exponent that is linear in the gain, along other ways to the same networks."""
+    lstm = gt.Ensemble(gt.LSTM)
+
+    def squared(value):
+        return {"gain": value**2}
+
+    def measured(ensemble, n_units, n_steps, scale, rng):
+        return ensemble.gain["g"] - 1.3, 1e-3, "chaotic"
+
+    monkeypatch.setattr(chaos, "measured_exponent", measured)
+    ways = [("gain", None, 1.3), ("gain.g=2*gain.f", None, 1.3), (gt.Direction(lstm, {"gain.g": 1.5}), None, 0.2)]
+    ways += [(squared, (0.5, 2.0), np.sqrt(1.3)), ("2*gain.g=gain.f", None, 2.6)]
+    for path, bounds, value in ways:
+        found = gt.chaos_onset(lstm, path, bounds, n_networks=1, tol=1e-6)
+        assert abs(found - value) < 1e-6 * max(1.0, value) and found.ensemble.gain["g"] == pytest.approx(1.3, abs=1e-5)
+    with pytest.raises(gt.NoCriticalValue, match="direction within bounds"):
+        gt.chaos_onset(lstm, gt.Direction(lstm, {"gain.f": 1.0}), n_networks=1)

@@ -217,6 +217,7 @@ def test_what_is_no_direction(arguments, error, words):
     [
         (lambda v: v, TypeError, r"path: function\(2\) must be a mapping from paths to numbers, or an Ensemble, got 2"),
         (lambda v: gt.Ensemble(gt.LSTM), ValueError, r"path: function\(2\) must be an Ensemble of GRU"),
+        (lambda v: 1 / (v - 2), ValueError, r"path: function\(2\) ends in ZeroDivisionError"),
         (lambda v: {"gain.q": v}, ValueError, "no hyperparameter 'gain.q'"),
         (lambda v: {"gain.h": -v}, ValueError, "gain"),
         (lambda v: {"gain.h": "x"}, TypeError, r"gain\['h'\]"),

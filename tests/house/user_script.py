@@ -105,8 +105,9 @@ trained: gt.Network = from_state_dict(layer.state_dict())
 
 # --- theory against networks
 
-case: gt.Case = gt.Case("wide", gt.GRU, "planted", {"gain": 2.0})
-held: gt.Validation = gt.validate(ensemble, n_units=100, cases=[case])
+case: gt.Case = gt.Case("wide", ensemble, "planted", taus=(5.0,))
+held: gt.Validation = gt.validate([ensemble, case, gt.complexity(ensemble)], n_units=100, lambdas=[1.2], level=0.01)
+held.to_csv("held.csv")
 
 # --- results of one's own, and files
 

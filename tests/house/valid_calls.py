@@ -295,7 +295,10 @@ CALLS = {
     ),
     "onset": lambda t: (gt.onset, {_E: t.ens, "parameter": "gain.h", **BOUNDS}),
     "fold": lambda t: (gt.fold, {_E: t.ens.replace({"gain.r": 10.0}), "parameter": "gain.h", **BOUNDS}),
-    "tricritical": lambda t: (gt.tricritical, {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0)}),
+    "tricritical": lambda t: (
+        gt.tricritical,
+        {_E: t.ens, "parameter": "gain.r", "along": "gain.h", "bounds": (0.5, 8.0), "along_bounds": None},
+    ),
     # spectra
     "Spectrum": lambda t: (gt.Spectrum, {"source": t.point, "tol": 1e-4}),
     "Spectrum.from_sites": lambda t: (
@@ -429,8 +432,15 @@ CALLS = {
     "load": lambda t: (gt.load, {"path": gt.save(t.ens, f"{t.folder}/loaded.json"), "cell": None}),
     "validate": lambda t: (
         gt.validate,
-        {"cells": gt.Ensemble(gt.Vanilla, gain=0.5), "n_units": 50, "n_networks": 1, "rng": 0, "cases": None, "executor": None}
-        | {"progress": None},
+        {
+            "sources": gt.Ensemble(gt.Vanilla, gain=0.5),
+            "n_units": 50,
+            "n_networks": 1,
+            "rng": 0,
+            "discs": [(0.0, 0.3)],
+            "taus": [1.0],
+        }
+        | {"lambdas": [1.0], "level": 0.01, "executor": None, "progress": None},
     ),
     # training
     "design": lambda t: (

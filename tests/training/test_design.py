@@ -152,3 +152,51 @@ def test_plot():
 def test_bad_arguments(cell, target, options, error, message):
     with pytest.raises(error, match=message):
         gt.design(cell, target, **options)
+
+
+def bias_and_gain(value):
+    return {"bias.z": value, "gain.r": 1.0 + value**2}
+
+
+def test_unknowns_that_set_several_hyperparameters(tmp_path):
+    """The zero state's abscissa is 1/2 + a_h/4 at zero biases (theory sheet): whatever path sets the gain."""
+    target = {"abscissa": 0.9}
+    common = gt.design(gt.GRU, target, free=("gain",))
+    assert common.reached and common.solution == {"gain": pytest.approx(1.6, abs=1e-3)}
+    assert common.ensemble.value("gain") == common.solution["gain"]
+    way = gt.Direction(gt.Ensemble(gt.GRU), {"gain.h": 2.0, "gain.r": 1.0})
+    along = gt.design(gt.GRU, target, free=(way,))
+    assert along.solution == {"direction": pytest.approx(0.3, abs=1e-3)}
+    both = gt.design(
+        gt.GRU,
+        target | {"slow_fraction": {5: 0.5}},
+        {"bias_std": 0.0},
+        free=("gain.h", bias_and_gain),
+        bounds={bias_and_gain: (-1, 3)},
+    )
+    assert set(both.solution) == {"gain.h", "bias_and_gain"}
+    value = both.solution["bias_and_gain"]
+    assert (both.ensemble.bias["z"], both.ensemble.gain["r"]) == (value, 1.0 + value**2)
+    for design in (common, along):
+        assert gt.load(gt.save(design, tmp_path / "design.json")) == design
+
+
+@pytest.mark.parametrize(
+    "given, free, bounds, words",
+    [
+        ({"gain.h": 1}, ("gain",), None, "'gain.h' is both given and free"),
+        ({"gain": 1}, ("gain.h",), None, "'gain' is both given and free"),
+        (None, (bias_and_gain,), None, r"bounds\['bias_and_gain'\] must be given"),
+        (None, ("gain.h",), {"gain": (0, 1)}, "bounds are given for 'gain', which is not an unknown"),
+        (None, ("gain.h",), {"gain.h": (-1, 1)}, r"bounds\['gain.h'\] must lie within"),
+        (None, ("gain.h=-gain.r",), None, "leaves no value but 0"),
+    ],
+)
+def test_paths_that_do_not_fit(given, free, bounds, words):
+    with pytest.raises(ValueError, match=words):
+        gt.design(gt.GRU, {"abscissa": 0.9}, given, free=free, bounds=bounds)
+
+
+def test_two_unknowns_set_different_things():
+    with pytest.raises(ValueError, match="free: gain and gain.h both set gain.h"):
+        gt.design(gt.GRU, {"abscissa": 0.9, "slow_fraction": {5: 0.5}}, free=("gain.h", "gain"))

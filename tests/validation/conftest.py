@@ -2,14 +2,14 @@
 
 import pytest
 
-from gating_theory.validation.comparison import CASES, validate
+from gating_theory.validation.cases import CASES
+from gating_theory.validation.comparison import validate
 from gating_theory.validation.report import diagrams
 
 
 @pytest.fixture(scope="session")
 def small():
-    cases = [case for case in CASES if case.name in ("GRU zero state", "GRU upper branch")]
-    return validate(cases=cases, n_units=120, n_networks=2, rng=1)
+    return validate([case for case in CASES if case.name in ("GRU zero state", "GRU upper branch")], 120, 2, 1)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import numpy as np
 
 import gating_theory as gt
 from gating_theory.cli import main
-from gating_theory.validation.comparison import Row, Validation, verdict_of
 from gating_theory.validation.report import ClosedForm, closed_forms, report_text, write_report
+from gating_theory.validation.rows import Row, verdict_of
+from gating_theory.validation.table import Validation
 
 
 def test_closed_forms(datasets):
@@ -22,7 +23,13 @@ def test_report(tmp_path, small, datasets):
     files = write_report(tmp_path, small, datasets, closed_forms(datasets))
     assert sorted(files) == sorted(tmp_path.iterdir())
     expected = {"validation.txt", "validation.csv", "validation.json", "phase_diagram_GRU.nc", "phase_diagram_GRU_lines.nc"}
-    assert {f.name for f in files} == expected | {"spectra.png", "densities.png", "timescales.png", "phase_diagrams.png"}
+    assert {f.name for f in files} == expected | {
+        "spectra.png",
+        "densities.png",
+        "timescales.png",
+        "comparisons.png",
+        "phase_diagrams.png",
+    }
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
     assert (tmp_path / "validation.txt").read_text() == report_text(small, closed_forms(datasets))
     assert gt.load(tmp_path / "phase_diagram_GRU.nc").equals(datasets["GRU"][0])
@@ -40,6 +47,7 @@ def test_own_cells_on_the_command_line(capsys, tmp_path):
     assert main(["validate", "--cell", f"{file}:cell", "--gain", "0.8", *small]) == 0
     assert "mine zero state: 1 networks of 60 units" in capsys.readouterr().out
     files = {"validation.txt", "validation.csv", "validation.json", "spectra.png", "densities.png", "timescales.png"}
+    files |= {"comparisons.png"}
     assert {path.name for path in out.iterdir()} == files
     assert main(["validate", "--gain", "2"]) == 2
     assert "belong to a --cell" in capsys.readouterr().err
@@ -60,6 +68,6 @@ def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     assert main(["validate", "--out", str(tmp_path)]) == 0
     assert written == [tmp_path] and f"wrote {tmp_path / 'validation.txt'}" in capsys.readouterr().out
     wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(False), "off by 1")
-    monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}, 0))
+    monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}))
     assert main(["validate"]) == 1
     assert "DISAGREE (off by 1)" in capsys.readouterr().out

@@ -1,0 +1,59 @@
+"""How probable a difference is by chance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["either", "of_gap", "of_probabilities", "reach"]
+
+
+def of_gap(gap: float, deviation: float, freedom: float = np.inf) -> float:
+    """The probability of a difference of means at least as large.
+
+    Parameters
+    ----------
+    gap : float
+    deviation : float, its expected standard deviation
+    freedom : float, degrees of freedom from which the deviation was estimated; infinite where it is known
+    """
+    from scipy.stats import norm, t
+
+    if deviation == 0.0:
+        return 1.0 if gap == 0.0 else 0.0
+    size = abs(gap) / deviation
+    return float(2.0 * (norm.sf(size) if np.isinf(freedom) else t.sf(size, freedom)))
+
+
+def reach(level: float, deviation: float, freedom: float = np.inf) -> float:
+    """How large a difference of means may be whose :func:`of_gap` is the level."""
+    from scipy.stats import norm, t
+
+    factor = norm.isf(0.5 * level) if np.isinf(freedom) else t.isf(0.5 * level, freedom)
+    return float(factor * deviation)
+
+
+def of_probabilities(values: np.ndarray, tails: float = 1.0) -> float:
+    """The probability that independent numbers, each uniform on (0, 1), differ as much from that.
+
+    Kolmogorov and Smirnov's test sees that many of them are shifted, the most extreme one that some lie where none should: the
+    smaller of both probabilities counts twice.
+
+    Parameters
+    ----------
+    values : (m,) array
+    tails : float in (0, 1]
+        At either end numbers below p are as frequent as p to this power: where a law is good in its middle only.
+    """
+    from scipy.stats import kstest
+
+    u = np.asarray(values, dtype=float)
+    ends = min(1.0, 2.0 * float(np.minimum(u, 1.0 - u).min()) ** tails)
+    # 1 - (1 - ends)^m, exact where ends is tiny
+    extreme = -np.expm1(u.size * np.log1p(-ends)) if ends < 1.0 else 1.0
+    return either(float(extreme), float(kstest(u, "uniform").pvalue)) if u.size > 1 else float(extreme)
+
+
+def either(*probabilities: float) -> float:
+    """Of several tests, whatever they have to do with one another: at most this often one of them gives so small a probability."""
+    known = [p for p in probabilities if not np.isnan(p)]
+    return min(1.0, len(known) * min(known)) if known else float("nan")
