@@ -32,6 +32,7 @@ NAMES = (
     "spectral_radius",
     "gru_phase_diagram",
     "lstm_phase_diagram",
+    "common_gain",
     "complexity",
     "low_dimensional",
     "topologies",

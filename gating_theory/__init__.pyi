@@ -52,8 +52,12 @@ from .networks.network import Network as Network
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save
+from .spectrum.concentration import Carriers as Carriers
+from .spectrum.concentration import Concentration as Concentration
+from .spectrum.counts import Expected as Expected
 from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
+from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity

@@ -15,10 +15,10 @@ from ..errors import ConvergenceError
 if TYPE_CHECKING:
     from ..ensemble.critical_value import Side
 
-__all__ = ["Noisy", "SignChange", "sign_change"]
+__all__ = ["SignChange", "sign_change"]
 
 #: (quantity, its error) of one network at a value of the path.
-Noisy = Callable[[float], "Side"]
+_Noisy = Callable[[float], "Side"]
 
 #: Quantities that differ from zero by so many of their errors at both ends of a bracket jump, if the bracket is narrower than this
 #: share of N^{-1/2}, relative to the value.
@@ -52,8 +52,8 @@ class SignChange(NamedTuple):
 
 
 def sign_change(
-    networks: Sequence[Noisy],
-    first: Noisy,
+    networks: Sequence[_Noisy],
+    first: _Noisy,
     bracket: tuple[float, float],
     outer: tuple[float, float],
     tol: float,

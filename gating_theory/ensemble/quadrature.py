@@ -404,8 +404,7 @@ class FieldLaw:
         values, weights, _ = self.grid(local, tol, factor.even - set(local[:n_kept]), np.inf)
         sizes = {v: w.shape[1] for v, w in zip(local, weights)}
         batch, size = self.stds.shape[0], np.prod(list(sizes.values()), dtype=float)
-        # other batches come in parts whose largest grids have one member each
-        if size < (_WORTH_NESTING if batch == 1 else _NESTED_NODES) or (batch > 1 and n_kept == 0):
+        if size < (_WORTH_NESTING if batch == 1 else _NESTED_NODES):
             return None
         nests = [nest for nest in factor.nests if local.index(nest.variable) >= n_kept]
         means = []
@@ -444,7 +443,7 @@ class FieldLaw:
 
     def _mean_of_factor(self, cell, factor, local, n_kept, tol, cache):
         batch = self.stds.shape[0]
-        if factor.nests:
+        if factor.nests and (batch == 1 or n_kept):  # other batches come in parts whose largest grids have one member each
             nested = self._mean_of_nests(cell, factor, local, n_kept, tol, cache)
             if nested is not None:
                 return nested, tol

@@ -13,11 +13,12 @@ from ..counting.functional import ComplexityFunctional
 from ..counting.onset import complexity_onset
 from ..counting.saddles import Saddle, follow_saddle
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..mean_field.expansion import excess
 from ..results.status import Status
 from .components import Component, components
 from .conditions import OnsetCondition
-from .special_points import zeros_of
-from .tracing import Mark, Tracer, Zeros
+from .special_points import excess_of, zeros_of
+from .tracing import Mark, Place, Tracer, Zeros
 
 if TYPE_CHECKING:
     from .plane import Plane
@@ -71,8 +72,11 @@ class _Saddles:
         def errors(u):
             return np.array([rate / self.at(u)[1]])
 
-        tests = {"tricritical": lambda place: np.log(self.at(place.u)[1] / _SMALLEST)}
-        return Zeros(residuals, errors, np.zeros(2), np.ones(2), tests, ("tricritical",))
+        tests: dict[str, Callable[[Place], float]] = {"tricritical": lambda place: np.log(self.at(place.u)[1] / _SMALLEST)}
+        if excess_of(self.plane.there(self.known[0][0])) is not None:
+            # beyond the onset of the zero state, which is continuous, there are other saddles already
+            tests["critical_end"] = lambda place: excess(self.plane.there(place.u))
+        return Zeros(residuals, errors, np.zeros(2), np.ones(2), tests, tuple(tests))
 
 
 def complexity_components(
@@ -109,14 +113,16 @@ def complexity_components(
         failed += lost
         for i, one in enumerate(curves):
             for side in (0, -1):
-                if one.curve.ends[side].code == "tricritical":
-                    mark = _zero_amplitude(plane, known, one, side)
+                code = one.curve.ends[side].code
+                if code == "tricritical":
+                    mark = _zero_amplitude(known, one, side)
                     one = _without_marks(one).carried_on(side, mark)
-                    turns.append(mark)
+                if code in ("tricritical", "critical_end"):
+                    turns.append(one.curve.marks[0 if side == 0 else -1])
             curves[i] = one
     if onsets:
         more, lost = components(Tracer(_onset_up_to(plane, turns), max_points=max_points, tell=tell), onsets, tol, max_points)
-        curves += [_renamed(one) for one in more]
+        curves += [_renamed(one, turns) for one in more]
         failed += lost
     return curves, failed
 
@@ -157,7 +163,7 @@ def _without_marks(one):
     return Component(replace(one.curve, marks=[m for m in one.curve.marks if m.kind != "tricritical"]), one.off)
 
 
-def _zero_amplitude(plane, known, one, side):
+def _zero_amplitude(known, one, side):
     """Where the amplitude of the saddle vanishes, by its law along the curve: places are smooth functions of the amplitude."""
     u = one.curve.u if side == -1 else one.curve.u[::-1]
     there = u[-_LAST:]
@@ -171,10 +177,11 @@ def _zero_amplitude(plane, known, one, side):
     return Mark("tricritical", values[0], float(np.linalg.norm(values[0] - values[1]) + 1e-12))
 
 
-def _renamed(one):
+def _renamed(one, turns):
     """The component whose ends at a turn are called by what they are."""
-    ends = [Status("tricritical", "ends at tricritical") if end.code.startswith("turn") else end for end in one.curve.ends]
-    marks = [replace(mark, kind="tricritical") if mark.kind.startswith("turn") else mark for mark in one.curve.marks]
+    kinds = {f"turn {i}": turn.kind for i, turn in enumerate(turns)}
+    ends = [Status(kinds[e.code], f"ends at {kinds[e.code]}") if e.code in kinds else e for e in one.curve.ends]
+    marks = [replace(mark, kind=kinds.get(mark.kind, mark.kind)) for mark in one.curve.marks]
     return Component(replace(one.curve, ends=(ends[0], ends[1]), marks=marks), one.off)
 
 

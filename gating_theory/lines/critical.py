@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
@@ -12,20 +13,15 @@ from ..ensemble.paths import AnyPath, path_of
 from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, generator, instance, integer, real, shown
+from ..support.checks import boolean, generator, instance, integer, real
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from ..sweeps.quantities import CRITICAL, QUANTITIES, forms, names
-from ..sweeps.request import quantity_request
+from .asked import kind_asked, measure_asked, solution_asked, value_asked
 from .branch import Branch
-from .measure import Measure
 from .networks_beyond import HALF, LAWS, NetworksBeyond
 from .passages import passages
 from .simulated import Simulated
 from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["critical"]
 
@@ -34,12 +30,13 @@ __all__ = ["critical"]
 def critical(
     ensemble: Ensemble,
     path: AnyPath,
-    quantity: str,
+    quantity: str | Callable[[Any], float],
     value: float | None = ...,
     solution: str | int = ...,
     bounds: tuple[float, float] | None = ...,
     all: Literal[False] = ...,
     *,
+    of: str = ...,
     tau: float = ...,
     n_units: int | None = ...,
     n_steps: int = ...,
@@ -54,12 +51,13 @@ def critical(
 def critical(
     ensemble: Ensemble,
     path: AnyPath,
-    quantity: str,
+    quantity: str | Callable[[Any], float],
     value: float | None = ...,
     solution: str | int = ...,
     bounds: tuple[float, float] | None = ...,
     *,
     all: Literal[True],
+    of: str = ...,
     tau: float = ...,
     n_units: int | None = ...,
     n_steps: int = ...,
@@ -74,12 +72,13 @@ def critical(
 def critical(
     ensemble: Ensemble,
     path: AnyPath,
-    quantity: str,
+    quantity: str | Callable[[Any], float],
     value: float | None = None,
     solution: str | int = "active",
     bounds: tuple[float, float] | None = None,
     all: bool = False,
     *,
+    of: str = "spectrum",
     tau: float = 100.0,
     n_units: int | None = None,
     n_steps: int = 200,
@@ -99,7 +98,7 @@ def critical(
     ensemble : Ensemble
     path : str, Direction or callable
         As for :func:`~gating_theory.onset`: "gain.h", "gain" (of all fields), "gain.z=gain.r", ...
-    quantity : str
+    quantity : str or callable
         What has the value.
 
         - Any quantity of :func:`~gating_theory.phase_diagram` that is one number: "abscissa", "radius", "slow_fraction",
@@ -107,6 +106,7 @@ def critical(
         - Whole numbers: "count", "stable". They are critical where they pass from below the value to it, or back.
         - "onset", "fold", "complexity_onset", "chaos", which need no value: :func:`~gating_theory.onset` and so on, called from
           here. So are "complexity" at 0 and "lyapunov" at 0.
+        - A callable of what ``of`` names, which returns a number.
     value : float, what it is to be
     solution : "active", "zero" or int
         Of which fixed point: that with the largest moments (the zero state where there is no other), the zero state, or the one of
@@ -116,6 +116,7 @@ def critical(
     all : bool
         Whether all places are wanted, ascending. Default: the one nearest to the ensemble's present value, as for
         :func:`~gating_theory.onset`.
+    of : "spectrum", "fixed_point" or "ensemble", what a callable is a function of
     tau : float > 0, timescale of "slow_fraction" in steps
     n_units, n_steps : int
         Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them. With ``n_units`` the
@@ -153,21 +154,20 @@ def critical(
     2.285
     """
     instance("ensemble", ensemble, Ensemble)
-    instance("quantity", quantity, str)
     every = boolean("all", all)
-    solution = _checked(solution)
+    solution = solution_asked(solution)
     options: dict[str, Any] = {"tau": real("tau", tau, low=0.0, open_low=True), "n_steps": integer("n_steps", n_steps, low=20)}
     options |= {"n_units": 1000 if n_units is None else integer("n_units", n_units, low=10), "rng": rng}
-    kind = _kind(quantity, value, every)
-    if kind is not None:
+    kind = kind_asked(quantity, value)
+    if every and kind == "complexity_onset":
+        raise ValueError("all must be False for the onset of complexity, of which the nearest is sought, got True")
+    if every and kind == "chaos":
+        quantity, value = "lyapunov", 0.0
+    elif kind is not None:
         simulation = {"n_steps": n_steps, "n_networks": n_networks, "rng": rng, "progress": progress}
         return _by_name(ensemble, path, kind, bounds, every, simulation | ({} if n_units is None else {"n_units": n_units}))
-    if quantity == "chaos":
-        quantity, value = "lyapunov", 0.0
-    measure = _measure(ensemble, quantity, options)
-    if value is None:
-        raise ValueError(f"value: {quantity} is critical at a value that has to be given, got None")
-    target = real("value", value)
+    measure = measure_asked(ensemble, quantity, of, options)
+    target = value_asked(measure, value)
     if n_units is not None and "n_units" not in measure.entry.options:
         if quantity not in LAWS:
             raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
@@ -189,43 +189,7 @@ def critical(
     return next(one for one in found if float(one) == best)
 
 
-# --- arguments
-
-
-def _checked(solution):
-    if isinstance(solution, str) and solution in ("zero", "active"):
-        return solution
-    if isinstance(solution, str):
-        raise ValueError(f"solution must be 'zero', 'active' or the number of a fixed point, got {shown(solution)}")
-    return integer("solution", solution, low=0)
-
-
-def _kind(quantity, value, every):
-    """The kind of critical value that has a calculator of its own, or None."""
-    if quantity == "tricritical":
-        raise ValueError("quantity: 'tricritical' takes two paths: call gating_theory.tricritical")
-    if quantity in CRITICAL and value is not None:
-        raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
-    kind = quantity if quantity in CRITICAL else _BY_NAME.get((quantity, value))
-    if every and kind == "complexity_onset":
-        raise ValueError("all must be False for the onset of complexity, of which the nearest is sought, got True")
-    return None if every and kind == "chaos" else kind
-
-
-def _measure(ensemble, quantity, options):
-    """The number that a quantity is."""
-    allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
-    request = quantity_request("quantity", quantity, ensemble, [*allowed, *(kind for kind in CRITICAL if kind != "tricritical")])
-    if quantity == "moments" and ensemble.cell.n_messages > 1:
-        choices = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
-        raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {choices}")
-    return Measure(request, options)
-
-
 # --- kinds that have calculators of their own
-
-#: Quantities at a value at which they are such a kind.
-_BY_NAME = {("complexity", 0.0): "complexity_onset", ("lyapunov", 0.0): "chaos"}
 
 
 def _by_name(ensemble, path, kind, bounds, every, simulation):

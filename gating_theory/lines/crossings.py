@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .line import LineCurve
+    from scipy.interpolate import CubicSpline
 
 __all__ = ["crossings"]
 
@@ -17,18 +17,16 @@ _PIECES, _ITERATIONS, _CLOSE = 8, 30, 1e-13
 _SAME = 1e-7
 
 
-def crossings(one: LineCurve, other: LineCurve, scale: np.ndarray) -> list[tuple[float, float, float]]:
-    """(x, y, blur) of all crossings of two curves; errors of the curves move a crossing by ``blur`` times as much.
+def crossings(s: np.ndarray, first: CubicSpline, t: np.ndarray, second: CubicSpline, scale: np.ndarray) -> list[list[float]]:
+    """[x, y, blur] of all crossings of two curves; errors of the curves move a crossing by ``blur`` times as much.
 
     Parameters
     ----------
-    one, other : LineCurve
+    s, t : (k,), (m,) arrays, lengths at which the points of each stand, two or more
+    first, second : splines, (x, y) as a function of the length
     scale : (2,) array, units of x and y
     """
-    if min(len(one.x), len(other.x)) < 2:
-        return []
-    s, t = _fine(one.length), _fine(other.length)
-    first, second = one.spline, other.spline
+    s, t = _fine(s), _fine(t)
     a, b = first(s) / scale, second(t) / scale
     found: list[np.ndarray] = []
     for i, j in _pairs(a, b):
@@ -41,7 +39,7 @@ def crossings(one: LineCurve, other: LineCurve, scale: np.ndarray) -> list[tuple
         point = first(np.clip(u, 0.0, s[-1]))
         if not any(np.linalg.norm((point - p[:2]) / scale) < _SAME for p in found):
             found.append(np.array([*point, blur]))
-    return [(float(p[0]), float(p[1]), float(p[2])) for p in found]
+    return [p.tolist() for p in found]
 
 
 def _fine(lengths):

@@ -13,6 +13,7 @@ from ..ensemble.ensemble import Ensemble
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import instance, integer, path_of, real
+from .crossings import crossings
 from .smooth_curve import spline_through
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ class LinePoint:
     Attributes
     ----------
     kind : str
-        "tricritical": the transition turns discontinuous. "cusp": two folds merge. "fold": the solution that the line belongs to
-        turns back, and the line goes on with the other one. "branch": two curves of the line cross. "born": the solution it
-        belongs to is born there from the zero state. "meets": with another line, see ``CriticalLine.meets``.
+        "tricritical": the transition turns discontinuous, at zero amplitude; "critical_end": at a finite one. "cusp": two folds
+        merge. "fold": the solution that the line belongs to turns back, and the line goes on with the other one. "branch": two
+        curves of the line cross. "born": the solution it belongs to is born there from the zero state. "meets": with another line,
+        see ``CriticalLine.meets``.
     x, y : float
     error : float, of the place, in units of the bounds' widths
     curve : int, which of the line's curves it is on
@@ -77,8 +79,8 @@ class LineCurve:
         How far the spline is from the line at most, in units of the bounds' widths, as measured between all points; nan where
         points are too few to tell.
     ends : (Status, Status)
-        How it ends at its first and its last point. Codes: "edge" (it leaves the range), "closed", "tricritical", "born",
-        "limit" (the solution becomes too small to follow), "points" (there are too many), "lost"; of the last two, not ok.
+        How it ends at its first and its last point. Codes: "edge" (it leaves the range), "closed", "tricritical", "critical_end",
+        "born", "limit" (the solution becomes too small to follow), "points" (there are too many), "lost"; of the last two, not ok.
     """
 
     x: np.ndarray
@@ -230,10 +232,11 @@ class CriticalLine:
         return tuple(found)
 
     def _crossings(self, i, mine, theirs, error):
-        from .crossings import crossings
-
+        if min(len(mine.x), len(theirs.x)) < 2:
+            return []
         scale = np.ptp(np.array(self.bounds), axis=1)
-        return [LinePoint("meets", float(x), float(y), error * blur, i) for x, y, blur in crossings(mine, theirs, scale)]
+        found = crossings(mine.length, mine.spline, theirs.length, theirs.spline, scale)
+        return [LinePoint("meets", x, y, error * blur, i) for x, y, blur in found]
 
     # --- for other programs
 

@@ -42,7 +42,7 @@ class NetworksBeyond(Measure):
         share = partial(_share, quantity, value, n_units, n_draws, seed)
         error = partial(_error, quantity, value, n_units, n_draws, seed)
         entry = Quantity(share, (), of="fixed_point", costly=True, accuracy=error)
-        super().__init__(Request(f"share of the networks of {n_units} units with a {quantity} above {value:g}", entry), {})
+        super().__init__(Request(f"share of the networks of {n_units} units beyond {quantity} = {value:g}", entry), {})
         self.kind, self.n_units = quantity, n_units
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from ..ensemble.ensemble import Ensemble
 from ..mean_field.moments import require_bounded
-from ..support.checks import choice, integer, real, shown
-from ..sweeps.quantities import CRITICAL
-from ..sweeps.quantity import Quantity, Variable
-from ..sweeps.request import Request, requests
+from ..support.checks import shown
+from .asked import kind_asked, measure_asked, solution_asked, value_asked
 from .conditions import Condition, FoldCondition, OfEnsemble, OfSolution, OfZeroState, OnsetCondition
-from .measure import Measure
 
 __all__ = ["Requested", "requested"]
 
@@ -23,8 +20,6 @@ _KINDS: dict[str, tuple[str, type[Condition] | None]] = {
     "complexity_onset": ("complexity", None),
     "chaos": ("mean field", None),
 }
-#: Quantities at a value at which they are such a kind.
-_BY_NAME = {("complexity", 0.0): "complexity_onset", ("lyapunov", 0.0): "chaos"}
 
 
 class Requested(NamedTuple):
@@ -48,47 +43,22 @@ def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: 
     ------
     TypeError, ValueError, CapabilityError : as of ``critical_line``
     """
-    number = _number(solution)
-    if isinstance(quantity, str) and isinstance(value, (int, float)) and (quantity, value) in _BY_NAME:
-        quantity, value = _BY_NAME[quantity, value], None
-    if isinstance(quantity, str) and quantity in _KINDS:
-        if value is not None:
-            raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
-        fact, kind = _KINDS[quantity]
-        ensemble.require(fact, f"critical_line of {quantity!r}", "sampled networks: Network.sample")
-        if quantity in ("fold", "complexity_onset"):
+    solution = solution_asked(solution)
+    name = kind_asked(quantity, value)
+    if name is not None:
+        fact, kind = _KINDS[name]
+        ensemble.require(fact, f"critical_line of {name!r}", "sampled networks: Network.sample")
+        if name in ("fold", "complexity_onset"):
             require_bounded(ensemble.cell)
-        return Requested(kind() if kind else None, quantity, 0.0, "zero" if quantity == "onset" else "")
-    measure = Measure(_request(ensemble, quantity, of), options)
-    if value is None:
-        raise TypeError(f"value must be given for {measure.name!r}")
-    value = real("value", value)
+        return Requested(kind() if kind else None, name, 0.0, "zero" if name == "onset" else "")
+    measure = measure_asked(ensemble, quantity, of, options)
+    value = value_asked(measure, value)
+    if measure.entry.discrete:
+        raise ValueError(f"quantity must change continuously, got {shown(quantity)}")
     if measure.of == "ensemble":
         return Requested(OfEnsemble(measure, value), measure.name, value, "")
     ensemble.require("mean field", f"critical_line of {measure.name!r}", "sampled networks: Network.sample")
     if solution == "zero":
         return Requested(OfZeroState(measure, value), measure.name, value, "zero")
     require_bounded(ensemble.cell)
-    return Requested(OfSolution(measure, value, number), measure.name, value, str(solution))
-
-
-def _number(solution):
-    if isinstance(solution, str):
-        choice("solution", solution, ("zero", "active"))
-        return -1
-    return integer("solution", solution, low=0)
-
-
-def _request(ensemble, quantity, of):
-    if isinstance(quantity, str):
-        (request,) = requests(quantity, ensemble)
-        if request.kind in CRITICAL:
-            raise ValueError(f"quantity must belong to a point, or be one of {list(_KINDS)}, got {shown(quantity)}")
-        if cast(Quantity, request.entry).of == "fixed_points":
-            raise ValueError(f"quantity must change continuously, got {shown(quantity)}")
-        return request
-    if not callable(quantity):
-        raise TypeError(f"quantity must be a name or a callable, got {shown(quantity)}")
-    choice("of", of, ("spectrum", "fixed_point", "ensemble"))
-    name = getattr(quantity, "__name__", "quantity")
-    return Request(name, Quantity(quantity, (Variable(name),), of))
+    return Requested(OfSolution(measure, value, -1 if solution == "active" else int(solution)), measure.name, value, str(solution))

@@ -14,11 +14,12 @@ from .plane import UNIT
 from .tracing import Mark, Zeros
 
 if TYPE_CHECKING:
+    from ..ensemble.ensemble import Ensemble
     from .conditions import Condition
     from .plane import Plane
     from .tracing import Place
 
-__all__ = ["birth", "zeros_of"]
+__all__ = ["birth", "excess_of", "zeros_of"]
 
 #: The smallest leading moment down to which solutions are followed where there is a zero state that they may be born from, and
 #: where there is none.
@@ -71,7 +72,7 @@ def _tests(condition: Condition, plane: Plane) -> Mapping[str, Callable[[Place],
     return {}
 
 
-def excess_of(ensemble) -> float | None:
+def excess_of(ensemble: Ensemble) -> float | None:
     """(alpha - 1)/(alpha + 1) of the zero state, None where there is none."""
     try:
         return excess(ensemble)

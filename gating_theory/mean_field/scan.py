@@ -26,7 +26,7 @@ _FELT, _ALWAYS = 0.1, 1e-3
 _BELOW = 3.0
 #: Changes of sign in a steeper interval of G are closed in on first, by so many halvings at most.
 _STEEP, _HALVINGS = 2.0, 40
-#: G is interpolated where four of the points a decade say the same as six, to within this, and where it is so many times as large.
+#: G is interpolated where the nearest four of few points say the same as six, to within this, and where it is so many times larger.
 _OFF, _SURE, _FEW, _FINE = 1e-3, 30.0, 4, 6
 #: Tolerance of averages that only tell how broad fields are.
 _ROUGH = 1e-2
@@ -115,7 +115,7 @@ class _Scan:
     Attributes
     ----------
     x : (n,) array, ascending
-    few, between : int arrays, indices of every fourth point where they are dense and of all others, and those of the rest
+    few, between : int arrays, indices of every fourth point where they are dense, every second below, and those of the rest
     fine, coarse : matrices
         From G at the few to G between them: by the polynomials in log x through the nearest six of them, and the nearest four.
     """
@@ -140,7 +140,7 @@ class _Scan:
 def _points(bottom, felt):
     low = np.logspace(bottom, felt, int(np.ceil(_SPARSE * (felt - bottom))), endpoint=False)
     x = np.concatenate([low, np.logspace(felt, 0.0, int(np.ceil(-_DENSE * felt)))])
-    few = np.unique(np.concatenate([np.arange(low.size + 1), np.arange(x.size - 1, low.size, -_DENSE // _SPARSE)]))
+    few = np.unique(np.concatenate([np.arange(0, low.size, 2), [low.size], np.arange(x.size - 1, low.size, -_DENSE // _SPARSE)]))
     between = np.setdiff1d(np.arange(x.size), few)
     u = np.log(x)
     scan = _Scan(x, few, between, *(_lagrange(u[few], u[between], count) for count in (_FINE, _FEW)))

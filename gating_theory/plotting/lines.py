@@ -34,6 +34,7 @@ _OTHER_STYLES = ((GREEN, (0, (3, 1, 1, 1, 1, 1))), (ORANGE, (0, (2, 2))), (SKY, 
 #: Words and symbols of special points.
 _POINTS = {
     "tricritical": ("tricritical point", "D"),
+    "critical_end": ("critical end point", "s"),
     "cusp": ("cusp", "^"),
     "fold": ("the solution turns back", "v"),
     "born": ("the solution is born", "o"),

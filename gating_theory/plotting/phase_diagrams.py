@@ -96,6 +96,7 @@ def plot_phase_diagram(
             raise ValueError(f"lines must be None where lines are drawn alone, got {shown(lines)}")
         return _lines_alone(critical_lines("dataset", dataset), names, ax)
     require_dataset(dataset)
+    dataset = cast("xr.Dataset", dataset)
     if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
     values = _of_solution(dataset[quantity], quantity, solution)

@@ -60,6 +60,8 @@ class Carriers:
     as_dict = dict_of
 
     def __str__(self) -> str:
+        if np.isnan(self.half_share):
+            return f"T({self.lam:.6g}) is infinite or zero"
         return f"half of T({self.lam:.6g}) comes from {self.half_share:.2g} of the sites, effectively from {self.n_effective:.0f}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 
-__all__ = ["Equations", "OnCurve", "Onto", "Steps", "corrected", "null_direction", "sign_change", "zero_between"]
+__all__ = ["OnCurve", "Steps", "corrected", "null_direction", "sign_change", "zero_between"]
 
 #: u -> values (m,) and derivatives (m, m + 1)
 Equations = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -121,13 +121,13 @@ def validate(
             (job.state, job.quantities, job.n, limit.isolated, seed) for job, limit in zip(jobs, limits) for seed in job.seeds[1:]
         ]
         found = collect(measurement_of, samples, [1] * len(samples), "network", executor=executor, progress=tell.part())
-    rows, clouds, curves, spectra = [], {}, {}, {}
+    rows, clouds, curves, notes, spectra = [], {}, {}, {}, {}
     for i, (job, limit) in enumerate(zip(jobs, limits)):
         networks = found[i * n_networks : (i + 1) * n_networks]
         rows += Judgement(job.name, job.quantities, limit, networks, job.n, level).rows()
         clouds[job.name] = np.concatenate([network.eigenvalues for network in networks])
-        curves[job.name], spectra[job.name] = limit.curves, limit.spectrum
-    return Validation(tuple(rows), clouds, curves, level, rng, spectra)
+        curves[job.name], notes[job.name], spectra[job.name] = limit.curves, limit.note, limit.spectrum
+    return Validation(tuple(rows), clouds, curves, notes, level, rng, spectra)
 
 
 class _Job(NamedTuple):

@@ -17,8 +17,10 @@ __all__ = ["Judgement"]
 
 #: How well means of edges are known, in standard deviations by the matrices: tables of their laws are interpolated.
 _LAW = 0.02
-#: Far out, where few strong sites decide, eigenvalues are more frequent than their law says: by its power 1 - 2 / sqrt(N).
-_TAILS = 2.0
+#: Far out, where few of the n sites of an edge decide, eigenvalues are as frequent as their law says to the power 1 - 1.3 / sqrt n.
+_TAILS = 1.3
+#: The law of an edge that fewer sites make is good to a tenth, not better; of the island around a single leak it knows little.
+_FEW_SITES = 10.0
 
 
 class Judgement:
@@ -42,8 +44,7 @@ class Judgement:
         self.measured = np.mean([one.values for one in networks], axis=0)
         self.own = np.mean([one.expected for one in networks], axis=0)
         self.matrices = np.sqrt(np.mean(np.square([one.matrices for one in networks]), axis=0))
-        self.none_beyond = np.array([one.none_beyond for one in networks])
-        self.edges_hold = np.all([one.edges_hold for one in networks], axis=0)
+        self.edges = [one.edges for one in networks]
         # of means over networks: from the limit by their sites, from their own expectations by their matrices
         self.by_sites = limit.sites * np.sqrt(1.0 / self.m + 1.0 / limit.size)
         self.by_matrices = np.hypot(self.matrices / np.sqrt(self.m), quantities.unknown(n_units))
@@ -56,26 +57,28 @@ class Judgement:
         """A quantity whose means are compared: with theory at the sites, and with the limit."""
         given = _Gap("off, given the sites,", self.measured[k] - self.own[k], self.by_matrices[k])
         limit = _Gap("off", self.measured[k] - self.limit.expected[k], *self._spread(k, self.by_matrices[k]))
-        gaps = [given] if self.limit.doubts else [given, limit]
-        reasons = [gap.words(self.level / len(gaps)) for gap in gaps]
-        return self._row(k, either(*(gap.probability for gap in gaps)), reasons, limit.reach(self.level / len(gaps)))
+        gaps = [given, limit] if self.limit.describes else [given]
+        level = self.level / len(gaps)
+        return self._row(k, [(gap.probability, gap.words(level)) for gap in gaps], limit.reach(level))
 
     def _edge(self, k):
         """An edge: probabilities that theory gives to each network, and theory at the sites beside the limit's."""
-        u = self.none_beyond[:, k]
-        p, reasons = of_probabilities(u, 1.0 - _TAILS / np.sqrt(self.n)), []
-        if not self.limit.doubts:
+        edges = [pair[k] for pair in self.edges]
+        if not all(edge.holds for edge in edges):
+            return self._row(k, [(0.0, f"at the {self.quantities.names[k]} of theory its edge function is not 1")])
+        told = [edge for edge in edges if edge.n_effective >= _FEW_SITES]
+        tests = []
+        if told:
+            u = np.array([edge.none_beyond for edge in told])
+            tails = 1.0 - _TAILS / np.sqrt([edge.n_effective for edge in told])
+            words = f"none beyond with probabilities from {u.min():.2g} to 1 - {1.0 - u.max():.2g}, given the sites"
+            tests.append((of_probabilities(u, tails), words))
+        if self.limit.describes:
             spread = self._spread(k, _LAW * self.matrices[k])
-            sites = _Gap("theory at the sites off", self.own[k] - self.limit.expected[k], *spread)
-            reasons.append(sites.words(0.5 * self.level))
-            p, given = either(p, sites.probability), 2.0 * p
-        else:
-            given = p
-        if given < self.level:
-            reasons.append(f"none beyond with probabilities from {u.min():.2g} to 1 - {1.0 - u.max():.2g}, given the sites")
-        if not self.edges_hold[k]:
-            p, reasons = 0.0, [f"at the {self.quantities.names[k]} of theory its edge function is not 1"]
-        return self._row(k, p, reasons, None)
+            off = _Gap("theory at the sites off", self.own[k] - self.limit.expected[k], *spread)
+            tests.append((off.probability, off.words(0.5 * self.level)))
+        few = len(edges) - len(told)
+        return self._row(k, tests, note=f"under {_FEW_SITES:g} sites make the edge of {few}" if few else "")
 
     def _spread(self, k, other):
         """Standard deviation of a mean by its sites and something else, and its degrees of freedom (Welch and Satterthwaite's)."""
@@ -83,17 +86,25 @@ class Judgement:
         share = self.by_sites[k] / both if both > 0.0 else 0.0
         return both, float(self.limit.freedom[k] / share**4) if share > 0.0 else np.inf
 
-    def _row(self, k, p, reasons, tolerance):
+    def _row(self, k, tests, tolerance=None, note=""):
+        """The Row that tests, pairs of a probability and of words for what is wrong, amount to."""
+        p = either(*(probability for probability, _ in tests))
+        wrong = [words for probability, words in tests if probability < self.level / len(tests)]
+        less = ["" if self.limit.describes else "given the sites only", note]
         values = (float(v[k]) for v in (self.limit.values, self.own, self.measured))
         spreads = float(self.limit.sites[k]), float(self.matrices[k])
-        why = "; ".join(filter(None, reasons)) or self._note()
         return Row(
-            self.name, self.quantities.names[k], *values, self.n, self.m, *spreads, p, verdict_of(p >= self.level), why, tolerance
+            self.name,
+            self.quantities.names[k],
+            *values,
+            self.n,
+            self.m,
+            *spreads,
+            p,
+            verdict_of(p, self.level),
+            "; ".join(wrong or filter(None, less)),
+            tolerance,
         )
-
-    def _note(self):
-        """What was judged less sharply than elsewhere."""
-        return f"given the sites only: {self.limit.doubts}" if self.limit.doubts else self.limit.note
 
 
 class _Gap(NamedTuple):
@@ -112,6 +123,5 @@ class _Gap(NamedTuple):
         return reach(level, self.deviation, freedom=self.freedom)
 
     def words(self, level):
-        """What is wrong, if anything is at this level."""
-        most = self.reach(level)
-        return f"{self.name} by {self.value:.3g}, expected up to {most:.3g}" if self.probability < level else ""
+        """By how much it is off, and may be at this level."""
+        return f"{self.name} by {self.value:.3g}, expected up to {self.reach(level):.3g}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..counting.complexity import Complexity
 from ..ensemble.sites import Sites
+from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
@@ -18,8 +19,9 @@ __all__ = ["Limit", "limit_of"]
 
 #: Tolerance of the populations of the infinite network: well below what networks of a thousand units resolve.
 _TOL = 1e-4
-#: Draws of sites for the laws of edges; other networks whose sites are looked at where there is no law of them.
-_DRAWS, _OTHERS = 100, 8
+#: Draws of sites for the laws of edges; other networks whose sites are looked at where there is no law of them; draws by the delta
+#: method.
+_DRAWS, _OTHERS, _MANY = 100, 8, 400
 #: Points of the boundary that are kept for pictures.
 _POINTS = 256
 
@@ -36,8 +38,8 @@ class Limit(NamedTuple):
     expected, sites : (Q,) arrays, means over networks and standard deviations by their sites
     size : (Q,) array, how many networks ``expected`` is known from; infinite where it is a law's
     freedom : (Q,) array, degrees of freedom from which ``sites`` is known
-    doubts : str, why the limit does not describe such networks; empty where it does
-    note : str, how the spread by sites is known, where that is not by their law
+    describes : bool, whether the limit describes such networks: where not, they are compared with theory at their sites only
+    note : str, why not, or how the spread by sites is known, where that is not by their law
     """
 
     source: FixedPoint | Complexity | Sites
@@ -48,7 +50,7 @@ class Limit(NamedTuple):
     sites: np.ndarray
     size: np.ndarray
     freedom: np.ndarray
-    doubts: str = ""
+    describes: bool = True
     note: str = ""
 
     @property
@@ -70,19 +72,29 @@ def _by_law(point, quantities, n, rng):
     """Sites are independent draws of a law: what they do follows from influence functions."""
     spectrum = _spectrum(point)
     finite = spectrum.finite_size(n, _DRAWS, rng)
-    expected, sites, _ = quantities.of_units(finite)
+    units = quantities.of_units(finite)
+    sites = units.sites
+    note = "" if finite.describes else str(finite.status)
+    if finite.describes:
+        sites[: quantities.n_edges] = _of_edges(spectrum, n, rng, sites[: quantities.n_edges])
     known = np.where(np.arange(sites.size) < quantities.n_edges, float(_DRAWS), np.inf)
-    doubts = ""
-    values, curves = quantities.of_spectrum(spectrum), spectrum.boundary(_POINTS)
-    return Limit(point, values, spectrum.outliers(), curves, expected, sites, known, known - 1.0, doubts)
+    curves = spectrum.boundary(_POINTS)
+    return Limit(point, units.limit, spectrum.outliers(), curves, units.mean, sites, known, known - 1.0, finite.describes, note)
+
+
+def _of_edges(spectrum, n, rng, drawn):
+    """Standard deviations of edges by sites: by the delta method, to more digits than by draws, unless leaks make the edge."""
+    try:
+        finite = spectrum.finite_size(n, _MANY, rng, method="delta")
+    except CapabilityError:
+        return drawn
+    return np.array([finite.radius.sd_sites, finite.abscissa.sd_sites])
 
 
 def _by_samples(state, quantities, n, rng):
     """Sites depend on one another through time, or their law is tilted: other networks show what they do."""
     others = [state.network(n, rng).sites for _ in range(_OTHERS)]
-    spectra = [Spectrum(sites) for sites in others]
-    own = np.array([quantities.of_spectrum(spectrum) for spectrum in spectra])
-    units = np.array([quantities.of_units(spectrum.finite_size())[0] for spectrum in spectra])
+    units = [quantities.of_units(Spectrum(sites).finite_size()) for sites in others]
     if isinstance(state, AtRest):
         source, size = state.law, np.inf
     else:
@@ -91,10 +103,12 @@ def _by_samples(state, quantities, n, rng):
     spectrum = _spectrum(source)
     isolated = spectrum.outliers() if isinstance(state, AtRest) else np.zeros(0, dtype=complex)
     values, every = quantities.of_spectrum(spectrum), np.ones(len(quantities.names))
-    expected, sites = values + (units - own).mean(axis=0), units.std(axis=0, ddof=1)
-    note = f"sites: {_OTHERS} networks"
-    freedom = (_OTHERS - 1.0) * every
-    return Limit(source, values, isolated, spectrum.boundary(_POINTS), expected, sites, size * every, freedom, "", note)
+    expected = values + np.mean([one.mean - one.limit for one in units], axis=0)
+    sites, freedom = np.std([one.mean for one in units], axis=0, ddof=1), (_OTHERS - 1.0) * every
+    note = f"what sites do is seen in {_OTHERS} other networks"
+    if isinstance(state, Moving):
+        note += ": they depend on one another through time"
+    return Limit(source, values, isolated, spectrum.boundary(_POINTS), expected, sites, size * every, freedom, True, note)
 
 
 def _spectrum(source):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
-from .edges import edges_hold
+from .edges import Edge, edge_of
 from .quantities import Quantities, without
 from .states import AtRest, Moving
 
@@ -24,17 +24,14 @@ class Measurement(NamedTuple):
     values : (Q,) array, measured
     expected, matrices : (Q,) arrays
         Mean and standard deviation that theory expects of networks with its sites.
-    none_beyond : (2,) array
-        The probability of theory, given the sites, that no eigenvalue lies beyond the measured radius; right of the abscissa.
-    edges_hold : (2,) bool array, whether theory's radius and abscissa are where its edge function says
+    edges : (Edge, Edge), radius and abscissa
     """
 
     eigenvalues: np.ndarray
     values: np.ndarray
     expected: np.ndarray
     matrices: np.ndarray
-    none_beyond: np.ndarray
-    edges_hold: np.ndarray
+    edges: tuple[Edge, Edge]
 
 
 def measurement_of(
@@ -48,7 +45,7 @@ def measurement_of(
         sites = network.sites
         spectrum = Spectrum(sites)
         finite = spectrum.finite_size()
-        expected, _, matrices = quantities.of_units(finite)
-        none_beyond = np.array([finite.radius.cdf(values[0]), finite.abscissa.cdf(values[1])])
-        held = edges_hold(spectrum, sites, np.array([finite.radius.limit, finite.abscissa.limit]))
-        return Measurement(eigenvalues, values, expected, matrices, none_beyond, held)
+        units = quantities.of_units(finite)
+        laws, radius = (finite.radius, finite.abscissa), finite.radius.limit
+        radial, real = (edge_of(law, value, spectrum, sites, radius) for law, value in zip(laws, values[:2].tolist()))
+        return Measurement(eigenvalues, values, units.mean, units.matrices, (radial, real))

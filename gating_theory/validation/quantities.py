@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
-from ..spectrum.counts import eigenvalues_in_disc
 from ..spectrum.finite_size import FiniteSize
-from ..spectrum.log_determinants import log_determinant
 from ..spectrum.spectrum import Spectrum
 from .cases import Case
 
-__all__ = ["Quantities", "without"]
+__all__ = ["Quantities", "Units", "without"]
 
 #: Absolute tolerance of theory's masses.
 _TOL = 1e-4
 #: Standard deviation of what theory does not follow at N units: the limit knows nothing of the surplus of real eigenvalues, and
 #: the constants of log|det| are those of Ginibre's matrices [T12].
 _EIGENVALUES, _LOG_DET = 0.7, 0.5
+
+
+class Units(NamedTuple):
+    """Quantities of networks of N units, (Q,) arrays: in the limit, means, and standard deviations by sites and by matrices."""
+
+    limit: np.ndarray
+    mean: np.ndarray
+    sites: np.ndarray
+    matrices: np.ndarray
 
 
 class Quantities:
@@ -52,15 +60,18 @@ class Quantities:
         slow = np.atleast_1d(spectrum.slow_fraction(self.taus, tol=_TOL))
         return np.array([*edges, *masses, *slow, *(spectrum.potential(z) for z in self.lambdas)], dtype=float)
 
-    def of_units(self, finite: FiniteSize) -> np.ndarray:
-        """(3, Q) of networks of N units: means, and standard deviations by their sites and by their matrices."""
-        edges = [(law.mean, law.sd_sites, law.sd_matrices) for law in (finite.radius, finite.abscissa)]
-        spectrum, n, drawn = finite.spectrum, finite.n_units, finite.method != "given"
-        regions = [*self.discs, *((0.0, float(np.exp(-1.0 / tau))) for tau in self.taus)]
-        counts = [np.array(eigenvalues_in_disc(spectrum, n, c, r, drawn, False)) / (self.n_state * n) for c, r in regions]
-        slow = [(1.0 - mean, sites, matrices) for mean, sites, matrices in counts[len(self.discs) :]]
-        dets = [np.array(log_determinant(spectrum, n, z, drawn, False)) / n for z in self.lambdas]
-        return np.array([*edges, *counts[: len(self.discs)], *slow, *dets]).T
+    def of_units(self, finite: FiniteSize) -> Units:
+        """What theory expects of networks of N units."""
+        laws = (finite.radius, finite.abscissa)
+        edges = [(law.mean, law.sd_sites, law.sd_matrices) for law in laws]
+        masses = [np.array(finite.count(c, r)) / (self.n_state * finite.n_units) for c, r in self.discs]
+        slow = [finite.slow_fraction(tau) for tau in self.taus]
+        dets = [np.array(finite.log_det(z)) / finite.n_units for z in self.lambdas]
+        mean, sites, matrices = np.array([*edges, *masses, *slow, *dets]).T
+        limit = mean.copy()
+        limit[: self.n_edges] = [law.limit for law in laws]
+        limit[len(limit) - len(self.lambdas) :] = [finite.spectrum.potential(z) for z in self.lambdas]
+        return Units(limit, mean, sites, matrices)
 
     def unknown(self, n_units: int) -> np.ndarray:
         """(Q,) standard deviations of what theory does not follow in networks of n_units."""

@@ -17,7 +17,6 @@ from ..results.store import save
 from ..support.files import write_atomically
 from ..support.types import Progress as Wanted
 from ..sweeps.phase_diagram import phase_diagram
-from .rows import verdict_of
 from .table import Validation
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class ClosedForm:
         return bool(abs(self.computed - self.exact) <= _TOL)
 
     def __str__(self) -> str:
-        return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {verdict_of(self.agrees)}"
+        return f"  {self.name:<54}{self.computed:>20.12f}{self.exact:>20.12f}  {'agree' if self.agrees else 'DISAGREE'}"
 
 
 def diagrams(

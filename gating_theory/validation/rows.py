@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..results.encoding import result
 from ..results.status import Status
 
@@ -14,9 +16,11 @@ __all__ = ["HEAD", "Row", "verdict_of"]
 HEAD = f"  {'quantity':<32}{'theory':>9}{'at sites':>10}{'measured':>10}{'sites':>9}{'matrices':>10}{'within':>9}{'p':>9}  verdict"
 
 
-def verdict_of(agrees: bool) -> Status:
-    """The Status of one comparison: "agree" or "disagree"; tables shout the latter."""
-    return Status("agree") if agrees else Status("disagree", "DISAGREE", ok=False)
+def verdict_of(probability: float, level: float) -> Status:
+    """The Status of one comparison: "agree", "disagree", which tables shout, or "not_judged" where there is no probability."""
+    if np.isnan(probability):
+        return Status("not_judged", "not judged")
+    return Status("agree") if probability >= level else Status("disagree", "DISAGREE", ok=False)
 
 
 @result("validation_row")
@@ -34,9 +38,9 @@ class Row:
     spread_sites, spread_matrices : float
         Expected standard deviations of one network's value, from its sites and from its matrices given the sites.
     p_value : float
-        The probability that networks of the theory differ as much from it.
+        The probability that networks of the theory differ as much from it; nan where nothing could be judged.
     verdict : Status
-        Its code is "agree" or "disagree"; the latter is not ok.
+        Its code is "agree", "disagree", which is not ok, or "not_judged".
     reason : str
         What differs, and by how much; where it agrees, what was judged less sharply than elsewhere, and why. Mostly empty.
     tolerance : float or None
@@ -60,8 +64,8 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        """Whether theory and measurement agree: ``verdict.ok``."""
-        return self.verdict.ok
+        """Whether theory and measurement agree."""
+        return self.verdict.code == "agree"
 
     def record(self) -> dict[str, Any]:
         """The row as a flat dict for tables, with the verdict in words."""

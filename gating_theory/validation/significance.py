@@ -32,7 +32,7 @@ def reach(level: float, deviation: float, freedom: float = np.inf) -> float:
     return float(factor * deviation)
 
 
-def of_probabilities(values: np.ndarray, tails: float = 1.0) -> float:
+def of_probabilities(values: np.ndarray, tails: np.ndarray | float = 1.0) -> float:
     """The probability that independent numbers, each uniform on (0, 1), differ as much from that.
 
     Kolmogorov and Smirnov's test sees that many of them are shifted, the most extreme one that some lie where none should: the
@@ -41,19 +41,18 @@ def of_probabilities(values: np.ndarray, tails: float = 1.0) -> float:
     Parameters
     ----------
     values : (m,) array
-    tails : float in (0, 1]
+    tails : float in (0, 1], or (m,) array of them
         At either end numbers below p are as frequent as p to this power: where a law is good in its middle only.
     """
     from scipy.stats import kstest
 
     u = np.asarray(values, dtype=float)
-    ends = min(1.0, 2.0 * float(np.minimum(u, 1.0 - u).min()) ** tails)
+    ends = min(1.0, float(np.min(2.0 * np.minimum(u, 1.0 - u) ** tails)))
     # 1 - (1 - ends)^m, exact where ends is tiny
     extreme = -np.expm1(u.size * np.log1p(-ends)) if ends < 1.0 else 1.0
     return either(float(extreme), float(kstest(u, "uniform").pvalue)) if u.size > 1 else float(extreme)
 
 
 def either(*probabilities: float) -> float:
-    """Of several tests, whatever they have to do with one another: at most this often one of them gives so small a probability."""
-    known = [p for p in probabilities if not np.isnan(p)]
-    return min(1.0, len(known) * min(known)) if known else float("nan")
+    """Of several tests, whatever they have to do with one another: so often at most does one give as little; nan for none."""
+    return min(1.0, len(probabilities) * min(probabilities)) if probabilities else float("nan")

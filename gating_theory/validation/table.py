@@ -43,6 +43,7 @@ class Validation:
     rows : tuple of Row
     clouds : dict, case name -> complex eigenvalues of the measured networks
     curves : dict, case name -> list of complex arrays, the boundary of the infinite network's spectrum
+    notes : dict, case name -> why its rows are judged less sharply than others, and how; mostly empty
     level : float, the probability below which a row disagrees
     seed : the seed, or None
     """
@@ -50,6 +51,7 @@ class Validation:
     rows: tuple[Row, ...]
     clouds: dict[str, np.ndarray] = field(repr=False)
     curves: dict[str, list[np.ndarray]] = field(repr=False)
+    notes: dict[str, str] = field(default_factory=dict, repr=False)
     level: float = 1e-4
     seed: int | None = None
     _spectra: dict[str, Spectrum] = field(default_factory=dict, repr=False, compare=False)
@@ -65,13 +67,15 @@ class Validation:
     @property
     def ok(self) -> bool:
         """Whether no row disagrees."""
-        return all(row.agrees for row in self.rows)
+        return all(row.verdict.ok for row in self.rows)
 
     @property
     def status(self) -> Status:
         """How many rows agree, in one line; the code is "agree", or "disagree" if one of them does."""
-        n = sum(row.agrees for row in self.rows)
-        text = f"{n} of {len(self.rows)} comparisons agree" + ("" if self.ok else f", {len(self.rows) - n} DISAGREE")
+        codes = [row.verdict.code for row in self.rows]
+        text = f"{codes.count('agree')} of {len(codes)} comparisons agree"
+        for code, words in (("disagree", "DISAGREE"), ("not_judged", "not judged")):
+            text += f", {codes.count(code)} {words}" if code in codes else ""
         return Status("agree" if self.ok else "disagree", text, self.ok)
 
     @property
@@ -94,6 +98,7 @@ class Validation:
             "kind": "validation",
             "status": str(self.status),
             "level": self.level,
+            "notes": self.notes,
             "rows": [plain(row.record()) for row in self.rows],
             "provenance": provenance(seed=self.seed),
         }
@@ -128,14 +133,15 @@ class Validation:
     def _lines(self) -> Iterator[str]:
         for case, rows in groupby(self.rows, lambda row: row.case):
             listed = list(rows)
-            yield from ("", f"{case}: {listed[0].n_networks} networks of {listed[0].n_units} units", HEAD)
+            note = self.notes.get(case, "")
+            yield from ("", f"{case}: {listed[0].n_networks} networks of {listed[0].n_units} units", *filter(None, [note]), HEAD)
             yield from map(str, listed)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Measurement against theory, row by row, in units of what may separate them.
+        """Measurement against theory, row by row: how far means are from the infinite network, in expected standard deviations.
 
-        Dots are differences of the means from the infinite network, bars the standard deviation expected of them; beyond the band
-        a row disagrees. Edges, whose law is no Gaussian, stand where one of the same probability would.
+        Circles are what theory expects at the sites of the networks, with bars for what their matrices add; diamonds are measured.
+        Rows that disagree have another colour. Where N units shift a mean, as at every edge, circle and diamond are both off zero.
 
         Parameters
         ----------
@@ -148,7 +154,7 @@ class Validation:
         """
         from .pictures import draw_rows
 
-        return draw_rows(self.rows, self.level, ax)
+        return draw_rows(self.rows, ax)
 
     def plot_spectrum(self, case: str, ax: Axes | None = None) -> Axes:
         """The eigenvalues of a case's networks, and the boundary of the infinite network's spectrum over them.

@@ -45,6 +45,12 @@ radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
+inside: gt.Expected = small.count(1.0, 0.2)
+spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean
+lone: tuple[gt.IsolatedEigenvalue, ...] = small.isolated
+carried: gt.Concentration = spectrum.concentration(1000)
+edge_sites: gt.Carriers = carried.at_edge
+described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
 law: gt.OutermostLaw = small.radius
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
@@ -59,6 +65,9 @@ except gt.ConvergenceError as failed:
     print(failed.estimate)
 value: float = critical + 1.0
 
+common: gt.Critical = gt.critical(ensemble, "gain", "abscissa", 1, "zero")
+several: list[gt.Critical] = gt.critical(ensemble, gt.Direction(ensemble, gt.Ensemble(gt.GRU)), "moment:h", 0.3, all=True)
+own: gt.Critical = gt.critical(ensemble, "gain.h", lambda point: point.moments["h"], 0.3, of="fixed_point")
 line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
 heights: np.ndarray = line.at(2.0)
 line.to_csv("line.csv")

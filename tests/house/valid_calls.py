@@ -319,6 +319,13 @@ CALLS = {
         gt.Spectrum(t.point).finite_size,
         {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
     ),
+    "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
+    "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
+    "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
+    "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
+    "FiniteSize.count": lambda t: (t.finite_size.count, {"center": 0.0, "radius": 0.5, "natural": False}),
+    "FiniteSize.slow_fraction": lambda t: (t.finite_size.slow_fraction, {"tau": 10.0, "natural": False}),
+    "FiniteSize.log_det": lambda t: (t.finite_size.log_det, {"lam": 2.0, "natural": False}),
     "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
     "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
@@ -341,6 +348,12 @@ CALLS = {
         | {"scale": 1.0, "rng": 0, "progress": None},
     ),
     # lines
+    "critical": lambda t: (
+        gt.critical,
+        {_E: gt.Ensemble(gt.Vanilla), "path": "gain.h", "quantity": "radius", "value": 1.1, "solution": "zero"}
+        | {"bounds": (0.5, 4.0), "all": False, "of": "spectrum", "tau": 10.0, "n_units": 50, "n_steps": 40, "n_networks": 1}
+        | {"n_draws": 5, "rng": 0, "progress": None},
+    ),
     "critical_line": lambda t: (
         gt.critical_line,
         {_E: t.ens, "paths": ("gain.r", "gain.h"), "quantity": "onset", "value": None, "solution": "zero"}

@@ -1,4 +1,4 @@
-"""All folds along any hyperparameter, against the number of roots of plain numpy maps on a fine grid."""
+"""All folds along any path, against the number of roots of plain numpy maps on a fine grid."""
 
 import numpy as np
 import pytest
@@ -65,11 +65,13 @@ def _counts(path, values):
 # --- random paths
 
 
-@st.composite
-def paths(draw):
-    cell = draw(st.sampled_from([gt.GRU, gt.LSTM, CUBE, HUMP, SCALED]))
+_LIVE = {gt.GRU: ("r", "h"), gt.LSTM: ("g", "o")}
+
+
+def _ensemble(draw, cell):
+    """An ensemble whose moments close in one loop, and the hyperparameters that matter to it."""
     gains, biases, spreads = st.floats(0.5, 12.0), st.floats(-2.0, 2.0), st.sampled_from([0.0, 0.0, 0.01, 0.1, 0.5])
-    live = {gt.GRU: ("r", "h"), gt.LSTM: ("g", "o")}.get(cell, ("h",))
+    live = _LIVE.get(cell, ("h",))
     values = {}
     for field in cell.field_names:
         values[f"gain.{field}"] = draw(gains) if field in live else 0.0
@@ -80,13 +82,39 @@ def paths(draw):
             values[f"input_std.{field}"] = draw(spreads)
     if cell is SCALED:
         values["parameter.p"] = draw(st.floats(0.3, 2.0))
-    ensemble = gt.Ensemble(cell).replace(values)
     choices = [p for p in values if p.split(".")[1] in (*live, "p") or (p.startswith("bias.") and cell is gt.LSTM)]
+    return gt.Ensemble(cell).replace(values), choices
+
+
+def _range(parameter):
+    return {"gain": (0.0, 20.0), "bias": (-6.0, 6.0), "parameter": (-3.0, 3.0)}.get(parameter.split(".")[0], (0.0, 6.0))
+
+
+@st.composite
+def paths(draw):
+    ensemble, choices = _ensemble(draw, draw(st.sampled_from([gt.GRU, gt.LSTM, CUBE, HUMP, SCALED])))
     parameter = draw(st.sampled_from(choices))
-    low, high = {"gain": (0.0, 20.0), "bias": (-6.0, 6.0), "parameter": (-3.0, 3.0)}.get(parameter.split(".")[0], (0.0, 6.0))
+    low, high = _range(parameter)
     part = draw(st.sampled_from([1.0, 1.0, 0.2]))
     start = draw(st.floats(0.0, 1.0)) * (1.0 - part)
     return Path(ensemble, parameter, (low + start * (high - low), low + (start + part) * (high - low)))
+
+
+@st.composite
+def paths_of_several(draw):
+    """Ties of two hyperparameters, all gains of a GRU, ways between two ensembles."""
+    cell = draw(st.sampled_from([gt.GRU, gt.GRU, gt.LSTM, SCALED]))
+    ensemble, choices = _ensemble(draw, cell)
+    kind = draw(st.sampled_from(["tie", "gain", "way"]))
+    if kind == "gain" and cell is gt.GRU:
+        return Path(ensemble, "gain", (0.0, 20.0))
+    if kind == "way":
+        end, _ = _ensemble(draw, cell)
+        return Path(ensemble, gt.Direction(ensemble, end), (0.0, 1.0))
+    first, second = draw(st.lists(st.sampled_from(choices), min_size=2, max_size=2, unique=True))
+    factor = draw(st.sampled_from([0.5, 1.0, 3.0]))
+    (low, high), limits = _range(first), [factor * limit for limit in _range(second)]
+    return Path(ensemble, f"{first}={factor}*{second}", (max(low, limits[0]), min(high, limits[1])))
 
 
 def _onsets(path):
@@ -109,8 +137,8 @@ def compare(path, points):
     events = [f.value for f in found] + ([] if onsets is None else list(onsets))
     if onsets is None and path.low < 0 < path.high and path.parameter.startswith("bias."):
         events.append(0.0)  # there the zero state may exist, and what comes near it is smaller than the grid
-    if onsets is None and path.low == 0:
-        events.append(0.0)
+    if onsets is None:
+        events += [end for end in (path.low, path.high) if end == 0 or path.parameter == "direction"]
     for i in range(1, points):
         left, right = values[i - 1], values[i]
         if any(left - 3 * step < v < right + 3 * step for v in events):
@@ -131,9 +159,15 @@ def test_folds_are_where_the_number_of_roots_changes(path):
     compare(path, 250)
 
 
+@settings(max_examples=10)
+@given(path=paths_of_several())
+def test_folds_along_several_hyperparameters_at_once(path):
+    compare(path, 250)
+
+
 @pytest.mark.nightly
 @settings(max_examples=150)
-@given(path=paths())
+@given(path=st.one_of(paths(), paths_of_several()))
 def test_folds_are_where_the_number_of_roots_changes_at_length(path):
     compare(path, 1000)
 

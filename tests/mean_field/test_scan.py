@@ -45,3 +45,22 @@ def test_roots_are_the_moments_of_the_fixed_points():
     # the moment of r h leads: all others follow from it
     found = [p.moments["r*h"] for p in gt.fixed_points(ensemble) if not p.is_zero]
     assert scalar_roots(MomentMap(ensemble))[0] == pytest.approx(found, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(60, marks=pytest.mark.nightly)])
+def test_what_is_interpolated_is_what_would_be_computed(count):
+    """Random gains and biases of five cells: G from few of its values is off by less than it may be, and nowhere near zero."""
+    rng = np.random.default_rng(count)
+    for cell in (gt.GRU, gt.MGU, gt.JANET, gt.CoupledLSTM, gt.GRUResetAfter):
+        gain = lambda: {name: float(np.exp(rng.uniform(-1.0, 3.0))) for name in cell.field_names}  # noqa: B023, E731
+        bias = lambda: {name: float(rng.normal()) * rng.integers(2) for name in cell.field_names}  # noqa: B023, E731
+        moments = MomentMap([gt.Ensemble(cell, gain=gain(), bias=bias()) for _ in range(count)])
+        off = 1e-3
+        computed, few = (scan_decades(moments, "small", moments.scan_tol, allowed) for allowed in (0.0, off))
+        for (x, G), (same, close) in zip(computed, few):
+            np.testing.assert_array_equal(x, same)
+            assert (G != close).any() and np.abs(G - close).max() <= off
+            # a root lies between the same two points; those next to it are computed, in a batch of other nodes
+            np.testing.assert_array_equal(np.sign(G), np.sign(close))
+            near = np.abs(G) < 10 * off
+            assert np.abs(G - close)[near].max(initial=0.0) <= 10 * moments.scan_tol

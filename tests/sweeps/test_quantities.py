@@ -54,6 +54,23 @@ def test_what_help_lists():
     assert forms()[0] == "mass:<center>,<radius>" and "tricritical:<path>,<along>" in forms()
 
 
+def test_where_the_limit_describes_networks():
+    """An LSTM with widely spread biases beside ordinary ones, with the note of the Dataset; nothing is noted where all is well."""
+    wide = gt.Ensemble(gt.LSTM, gain=2.2)
+    asked = ["describes", "half_share", "n_effective"]
+    data = gt.phase_diagram(wide, {"bias_std": [0.0, 1.0, 2.0]}, asked, n_units=1000)
+    words = data.describes.attrs["flag_meanings"].split()
+    found = [[words[flag] for flag in row] for row in data.describes.values]
+    # solutions that there are none of are missing, and do not count
+    assert [row[-1] for row in found] == ["describes", "missing", "missing"]
+    assert [row[0] for row in found] == ["describes", "describes", "does_not_describe"]
+    assert data.attrs["note"].startswith("the limit does not describe N = 1000 at 1 of 4 solutions")
+    alone = gt.Spectrum(gt.fixed_points(wide.replace({"bias_std": 2.0}))[0]).concentration(1000)
+    assert data.half_share.values[2, 0] == pytest.approx(alone.half_share, rel=1e-6)
+    assert data.n_effective.values[2, 0] == pytest.approx(alone.n_effective, rel=1e-6)
+    assert "note" not in gt.phase_diagram(wide, {"bias_std": [1.0]}, asked, n_units=1000).attrs
+
+
 def test_entries_go_to_workers():
     for entry in (*QUANTITIES.values(), *CRITICAL.values()):
         assert pickle.loads(pickle.dumps(entry)).function is not None

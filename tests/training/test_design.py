@@ -68,6 +68,17 @@ def test_one_target_each():
     assert d.reached and d.solution["gain.h"] == pytest.approx(1, abs=1e-4)  # a disc of radius g
 
 
+def test_designs_that_the_limit_does_not_describe():
+    """The status of a design says for which number of units the limit, which it is made with, is none of networks."""
+    wide, options = gt.Ensemble(gt.LSTM, gain=3.2, bias_std=2.0), {"free": ["gain.g"], "bounds": {"gain.g": (3.0, 3.4)}}
+    d = gt.design(wide, {"abscissa": 1.05}, state="active", n_units=1000, **options)
+    assert d.reached and d.status.ok and d.status.code == "reached"
+    assert "the limit does not describe N = 1000: half of T(1) comes from" in str(d.status) and str(d.status) in str(d)
+    missed = gt.design(wide, {"abscissa": 2.0}, state="active", n_units=300, **options)
+    assert missed.status.code == "not_reached" and "does not describe N = 300" in str(missed.status)
+    assert not gt.design(gt.Vanilla, {"radius": 0.9}).status.text
+
+
 @pytest.mark.slow
 def test_what_cannot_be_reached_is_said():
     """A target out of reach is reported with what is in reach, and no module takes the design."""

@@ -194,6 +194,16 @@ def test_a_network_and_an_lstm_along_inputs():
     assert relu.random is None and relu.status.code == "incomplete" and "no bounded mean field" in str(relu.status)
 
 
+def test_what_the_limit_does_not_describe_is_said():
+    """Theory of the ensemble is for infinitely many units: of its edge few of these 60 know anything, of 100 ordinary ones many."""
+    wide = gt.diagnose(gt.Network.sample(gt.Ensemble(gt.LSTM, gain=3.2, bias_std=2.0), 60, rng=0), n_states=1, taus=(5,))
+    (text,) = [text for text in wide.advice if "does not describe" in text]
+    assert text.startswith("the limit does not describe N = 60") and "'theory, ensemble'" in text
+    assert wide.status.ok and text in str(wide)
+    plain = gt.diagnose(gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.8), 100, rng=0), n_states=1, taus=(5,))
+    assert not any("does not describe" in text for text in plain.advice)
+
+
 def test_growth_is_that_of_unit_vectors():
     """A rotation that shrinks by two a step, at rest: so does every tangent vector and every gradient, whatever the size."""
     for n in (2, 64):

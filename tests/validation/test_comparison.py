@@ -126,6 +126,20 @@ def test_sources_of_all_kinds():
     )
     assert [row.quantity for row in result.rows[:4]] == ["radius", "abscissa", "slow fraction, tau = 3", "log|det| per unit at 2"]
     assert told == [(done, 12) for done in range(1, 13)]
+    assert {case for case, note in result.notes.items() if note} == {"Vanilla typical fixed point", "GRU steady state"}
+    assert "depend on one another" in result.notes["GRU steady state"]
+
+
+def test_where_the_limit_describes_nothing():
+    """An LSTM whose edge few sites make is compared with theory at its sites only, and what that does not know is not judged."""
+    result = gt.validate(gt.Ensemble(gt.LSTM, 2.5, bias_std=2.0), 80, 1, discs=[], taus=[], lambdas=[1.2])
+    assert result.ok and result.status.code == "agree", result.table()
+    (note,) = result.notes.values()
+    assert "the limit does not describe N = 80" in note and note in result.table()
+    assert all("given the sites only" in row.reason for row in result.rows)
+    radius = result.rows[0]
+    assert radius.verdict.code == "not_judged" and not radius.agrees and np.isnan(radius.p_value)
+    assert str(result.status) == "1 of 3 comparisons agree, 2 not judged"
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,13 @@ def test_own_cells_on_the_command_line(capsys, tmp_path):
     files = {"validation.txt", "validation.csv", "validation.json", "spectra.png", "densities.png", "timescales.png"}
     files |= {"comparisons.png"}
     assert {path.name for path in out.iterdir()} == files
+    states = ["--state", "typical", "chaotic", "--tau", "3", "--level", "1e-3"]
+    assert main(["validate", "--cell", f"{file}:cell", "--gain", "1.7", *states, *small[:4]]) == 0
+    printed = capsys.readouterr().out
+    assert "mine typical fixed point" in printed and "mine steady state" in printed
+    assert "slow fraction, tau = 3 " in printed and "is at least 0.001" in printed
+    assert main(["validate", "--state", "zero"]) == 2
+    assert "--state and the like belong to a --cell" in capsys.readouterr().err
     assert main(["validate", "--gain", "2"]) == 2
     assert "belong to a --cell" in capsys.readouterr().err
 
@@ -67,7 +74,7 @@ def test_command_line(capsys, monkeypatch, small, datasets, tmp_path):
     monkeypatch.setattr("gating_theory.cli.validate.write_report", write_report)
     assert main(["validate", "--out", str(tmp_path)]) == 0
     assert written == [tmp_path] and f"wrote {tmp_path / 'validation.txt'}" in capsys.readouterr().out
-    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(False), "off by 1")
+    wrong = Row("c", "q", 1.0, 1.0, 2.0, 100, 1, 0.0, 0.0, 0.0, verdict_of(0.0, 0.5), "off by 1")
     monkeypatch.setattr("gating_theory.cli.validate.validate", lambda *a, **k: Validation((wrong,), {}, {}))
     assert main(["validate"]) == 1
     assert "DISAGREE (off by 1)" in capsys.readouterr().out

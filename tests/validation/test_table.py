@@ -4,6 +4,7 @@ import csv
 import json
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 import gating_theory as gt
@@ -40,12 +41,22 @@ def test_cells_of_ones_own_are_saved_too(tmp_path):
 
 
 def test_pictures(small):
-    """Every row has a dot, within the band if it agrees; eigenvalues are drawn with the boundary that was kept."""
+    """Every row has its measurement and its theory where they should be; eigenvalues are drawn with the boundary that was kept."""
     figure, ax = plt.subplots()
     assert small.plot(ax) is ax
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
     assert labels == [text for case in small.cases for text in (case, *(row.quantity for row in small.rows if row.case == case))]
     assert len(ax.containers) == len(small.rows)
+    row, bar = small.rows[-1], ax.containers[-1]
+    unit = np.hypot(row.spread_sites, row.spread_matrices) / np.sqrt(2)
+    assert bar[0].get_xdata() == pytest.approx((row.at_sites - row.theory) / unit)
+    ends = bar[2][0].get_segments()[0][:, 0]
+    assert np.ptp(ends) == pytest.approx(2 * row.spread_matrices / np.sqrt(2) / unit)
+    assert any(
+        line.get_xdata() == pytest.approx((row.measured - row.theory) / unit)
+        for line in ax.get_lines()
+        if len(line.get_xdata()) == 1
+    )
     axes = small.plot_spectrum("GRU upper branch")
     drawn = {line.get_label(): line for line in axes.get_lines()}
     assert drawn["eigenvalues"].get_xdata().size == small.clouds["GRU upper branch"].size
