@@ -434,7 +434,7 @@ def chaos():
     """Largest exponents, and where they change sign."""
     exponent, error = gt.largest_exponent(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 6}), n_units=100, n_steps=40, rng=0)
     onset = gt.chaos_onset(gt.Ensemble(gt.Vanilla), "gain.h", n_units=60, n_steps=40, n_networks=2, tol=0.05, rng=0)
-    return {"exponent": exponent, "exponent_error": error, "onset": onset, "onset_error": onset.error, "networks": onset.values}
+    return {"exponent": exponent, "exponent_error": error, "onset": onset, "onset_error": onset.error, "networks": onset.networks}
 
 
 # --- grids and designs

@@ -36,6 +36,8 @@ _MOST = 6
 _AT_FOLD, _AT_ONSET = 0.1, 1e-4
 #: Moments at a fold are known to this.
 _FOLD_MOMENTS = 1e-9
+#: The label of a place where fixed points did not converge.
+_FAILED = ("failed",)
 
 
 class Sample:
@@ -53,7 +55,7 @@ class Sample:
 
     def __init__(self, value: float, points: list[FixedPoint] | None, point: FixedPoint | None) -> None:
         self.value, self.points, self.point = value, points or [], point
-        self.label: tuple = ("failed",) if points is None else (len(points), point is None, point is not None and point.is_zero)
+        self.label: tuple = _FAILED if points is None else (len(points), point is None, point is not None and point.is_zero)
         self.height = np.nan
         self.measured = False
 
@@ -98,6 +100,11 @@ class Branch:
     def __init__(self, path: Path, measure: Measure, target: float, solution: str | int) -> None:
         self.path, self.measure, self.target, self.solution = path, measure, target, solution
         self.seen: dict[float, Sample] = {}
+
+    @property
+    def lost(self) -> int:
+        """At how many values of the path fixed points or the quantity did not converge."""
+        return self.measure.lost + sum(sample.label == _FAILED for sample in self.seen.values())
 
     # --- samples
 
@@ -169,7 +176,7 @@ class Branch:
         if self.measure.of == "ensemble":
             return self.path.at(sample.value)
         if self.measure.of == "fixed_points":
-            return None if sample.label == ("failed",) else sample.points
+            return None if sample.label == _FAILED else sample.points
         return sample.point
 
     # --- changes of the solutions
@@ -182,7 +189,7 @@ class Branch:
         below, above : Sample
         """
         found: list[Change] = []
-        while below.label != above.label and len(found) < _MOST and ("failed",) not in (below.label, above.label):
+        while below.label != above.label and len(found) < _MOST and _FAILED not in (below.label, above.label):
             change, below = self._first(below, above)
             if change is None:
                 break
@@ -194,7 +201,7 @@ class Branch:
         end = b
         for width in _WIDTHS:
             a, b = self._halved(a, b, width * max(1.0, abs(a.value)))
-            if ("failed",) in (a.label, b.label):
+            if _FAILED in (a.label, b.label):
                 return None, b
             for change, after in self._explained(a, b):
                 return change, (after if after.value < end.value else end)

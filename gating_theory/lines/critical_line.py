@@ -10,7 +10,7 @@ from ..errors import ConvergenceError
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import generator, instance, integer, real, reals
+from ..support.checks import choice, generator, instance, integer, real, reals
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .chaos_line import chaos_curves
@@ -110,6 +110,7 @@ def critical_line(
     plane = plane_of(ensemble, paths, bounds)
     tol, tau = real("tol", tol, low=1e-9, high=0.01), real("tau", tau, low=0.0, open_low=True)
     search, max_points = integer("search", search, low=2, high=1000), integer("max_points", max_points, low=10)
+    choice("of", of, ("spectrum", "fixed_point", "ensemble"))
     asked = requested(ensemble, quantity, value, solution, of, {"tau": tau})
     near = None if start is None else reals("start", start, "x", "y")
     options = {"n_units": integer("n_units", n_units, low=10), "n_steps": integer("n_steps", n_steps, low=20)}

@@ -66,6 +66,7 @@ class Measure:
     name, kind : str, the quantity's in words and in the registry
     n_units : int or None, the size of the networks that it is of; None: of the limit
     entry : Quantity
+    lost : int, how often it did not converge so far
     simulated : bool, whether it is random, and different for each network
     of : str, what it is a quantity of, see :class:`~gating_theory.sweeps.quantity.Quantity`
     """
@@ -75,6 +76,7 @@ class Measure:
         self.entry = cast("Quantity", request.entry)
         self.name, self.of = request.name, self.entry.of
         self.kind, self.n_units = request.name, cast("int | None", None)
+        self.lost = 0
         self.simulated = self.of == "ensemble" and "rng" in self.entry.options
 
     def of_network(self, seed: int) -> Measure:
@@ -156,5 +158,6 @@ class Measure:
         try:
             found = self.request.value(source, self.options)
         except ConvergenceError:
+            self.lost += 1
             return None
         return found.values if isinstance(found, Flawed) else found

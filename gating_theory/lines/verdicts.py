@@ -29,6 +29,11 @@ def _which(branch):
     return named.get(branch.solution, f" of solution {branch.solution}")
 
 
+def _lost(branch):
+    """Where something may have been missed."""
+    return f"; {branch.lost} of {len(branch.seen)} places did not converge" if branch.lost else ""
+
+
 def critical_at(branch: Branch, passage: Passage) -> Critical:
     """The Critical of a passage.
 
@@ -40,9 +45,10 @@ def critical_at(branch: Branch, passage: Passage) -> Critical:
     sides = [(float(limit.height + branch.target), float(limit.error)) for limit in (passage.below, passage.above)]
     about = f"{branch.measure.name}{_which(branch)}"
     if passage.jumps:
-        text = f"{about} jumps from {sides[0][0]:.6g} below to {sides[1][0]:.6g} above{_WORDS[passage.kind]}"
+        text = f"{about} jumps from {sides[0][0]:.6g} below to {sides[1][0]:.6g} above{_WORDS[passage.kind]}{_lost(branch)}"
     else:
-        text = f"{about} passes {branch.target:g} {'upwards' if passage.rising else 'downwards'}{_WORDS[passage.kind]}"
+        way = "upwards" if passage.rising else "downwards"
+        text = f"{about} passes {branch.target:g} {way}{_WORDS[passage.kind]}{_lost(branch)}"
     return Critical(
         passage.value,
         branch.path.parameter,
@@ -101,14 +107,13 @@ def nothing_at(branch: Branch, target: float) -> Exception:
     where = f"along {path.parameter!r} between {path.low:g} and {path.high:g} for {path.ensemble!r}"
     heights = np.array([sample.height for sample in branch.seen.values() if sample.measured])
     seen = heights[~np.isnan(heights)] + branch.target
-    failed = sum(sample.label == ("failed",) for sample in branch.seen.values())
     if not seen.size:
-        if branch.solution == "zero" and not failed:
+        if branch.solution == "zero" and not branch.lost:
             return CapabilityError(f"critical: there is no zero state {where}")
-        return NoCriticalValue(f"critical: {about} is not defined anywhere {where}")
+        return NoCriticalValue(f"critical: {about} is not defined anywhere {where}{_lost(branch)}")
     gaps = f", not defined at {np.isnan(heights).sum()} of {heights.size} values" if seen.size < heights.size else ""
     text = f"{seen.min():.6g} to {seen.max():.6g}" if seen.max() > seen.min() else f"{seen.min():.6g} everywhere"
-    return NoCriticalValue(f"critical: {about} does not pass {target:g} {where}: it is {text}{gaps}")
+    return NoCriticalValue(f"critical: {about} does not pass {target:g} {where}: it is {text}{gaps}{_lost(branch)}")
 
 
 def nothing_in_networks(some: Simulated) -> NoCriticalValue:

@@ -26,7 +26,7 @@ _FELT, _ALWAYS = 0.1, 1e-3
 _BELOW = 3.0
 #: Changes of sign in a steeper interval of G are closed in on first, by so many halvings at most.
 _STEEP, _HALVINGS = 2.0, 40
-#: G is interpolated where the nearest four of few points say the same as six, to within this, and where it is so many times as large.
+#: G is interpolated where the nearest four of few points say the same as six, to within this, and where it is so many times larger.
 _OFF, _SURE, _FEW, _FINE = 1e-3, 30.0, 4, 6
 #: Tolerance of averages that only tell how broad fields are.
 _ROUGH = 1e-2

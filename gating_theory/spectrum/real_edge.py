@@ -17,8 +17,8 @@ UNBOUNDED = 1e9
 #: Distances from the leaks, in their own size, at which T is looked at first.
 _DISTANCES = np.append(10.0 ** np.linspace(-16, 0, 49), 2.0)
 #: Secant steps for log T in the logarithm of the distance, how far apart their two points are, and where they end: their slope is
-#: good to four digits.
-_SECANTS, _APART, _CLOSE = 5, 1e-4, 1e-10
+#: good to five digits.
+_SECANTS, _APART, _CLOSE = 5, 1e-5, 1e-8
 #: Values that an edge is interpolated among at first.
 _AMONG = 6
 

@@ -389,6 +389,9 @@ class Spectrum:
             laws = perturbed_laws(self._population(_COARSE), self._edges(size), floors, size, n_draws, rng)
         return FiniteSize(self, size, method, **laws)
 
+    def _edges(self, n_units):
+        return edges_of(self._population(_COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
+
     @underflow_is_zero
     def concentration(self, n_units: int | None = None) -> Concentration:
         """Whether the limit describes networks of N units: how many of their sites carry T(lambda), at 1 and at the abscissa [T12].
@@ -422,9 +425,6 @@ class Spectrum:
         exact = float(self.edge_function(1.0)), float(self.edge_function(abscissa))
         tail = not np.isfinite(exact[1]) and self.fixed_point is not None and not cast(FixedPointEdge, self._edge).fixed
         return concentration(self.fixed_point or self._given.sites, size, abscissa, exact, tail)
-
-    def _edges(self, n_units):
-        return edges_of(self._population(_COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
 
     def _require_units(self, n_units):
         """CapabilityError unless each of the given sites is a unit of one network."""

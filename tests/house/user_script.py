@@ -45,15 +45,14 @@ radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
-law: gt.OutermostLaw = small.radius
-unstable: float = small.probability_unstable + law.median + law.sd_matrices
 inside: gt.Expected = small.count(1.0, 0.2)
 spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean
 lone: tuple[gt.IsolatedEigenvalue, ...] = small.isolated
 carried: gt.Concentration = spectrum.concentration(1000)
 edge_sites: gt.Carriers = carried.at_edge
 described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
-unstable: float = small.probability_unstable + small.radius.median + small.abscissa.sd_matrices
+law: gt.OutermostLaw = small.radius
+unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
     born: gt.Critical = gt.fold(ensemble, "gain.h")

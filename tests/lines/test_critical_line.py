@@ -231,3 +231,18 @@ def test_arguments(gru, change, error, match):
     arguments = {"ensemble": gru, "paths": AXES, "quantity": "onset", "bounds": BOX} | change
     with pytest.raises(error, match=match):
         gt.critical_line(**arguments)
+
+
+def test_line_of_chaos():
+    """Vanilla networks with spread biases turn chaotic where their fixed point loses stability, up to order N^(-1/2)."""
+    vanilla, n = gt.Ensemble(gt.Vanilla), 200
+    options = {"n_points": 3, "n_units": n, "n_steps": 100, "n_networks": 2, "rng": 1}
+    line = gt.critical_line(vanilla, ("bias_std.h", "gain.h"), "chaos", bounds=((0.1, 1.0), (0.8, 3.0)), **options)
+    assert line.ok
+    (curve,) = line.curves
+    assert curve.x.min() == 0.1
+    assert curve.x.max() == 1.0
+    for x, y, error in zip(curve.x, curve.y, curve.error_y):
+        edge = gt.critical(vanilla.replace({"bias_std.h": x}), "gain.h", "abscissa", 1, bounds=(0.8, 3.0))
+        assert abs(y - edge) < 4 * error + 2 * y / np.sqrt(n)
+    assert (curve.error_y > 0).all()

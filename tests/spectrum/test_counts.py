@@ -1,4 +1,4 @@
-"""Numbers of eigenvalues and log determinants of networks of N units: a prototype's values, Ginibre's, and sampled networks [T12]."""
+"""Numbers of eigenvalues and log determinants at N units: a prototype's values, Ginibre's, and sampled networks [T12]."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ VANILLA = gt.Ensemble(gt.Vanilla, gain=2, bias_std=0.5)
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4})
 LSTM = gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 3, "g": 3, "o": 2})
 LSTM_ZERO = gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 2, "g": 1.2, "o": 2}, bias={"f": 1}, bias_std={"f": 0.8})
-#: ensemble, which solution, disc, standard deviations from sites and matrices at N = 300: of a prototype that differs in its contours.
+#: ensemble, which solution, disc, standard deviations from sites and matrices at N = 300, of a prototype.
 PROTOTYPE = [
     (GRU, -1, (1.0, 0.2), 5.8, 2.15),
     (GRU, -1, (0.0, np.exp(-0.1)), 4.6, 2.4),

@@ -176,7 +176,8 @@ def test_outermost_eigenvalues_campaign(name, n_units, capsys):
         # at N = 100 the law's own error, of order N^-1/2, shows in 200 networks: a fifth of its width
         width = np.hypot(of_kind.sd_sites, of_kind.sd_matrices)
         assert abs(quantiles[1] - of_kind.median) < width * (0.3 + 4.0 * 1.2533 / np.sqrt(200))
-        if n_units == 300:
+        # within a continuum of leaks single sites count: given the sites the transform is not uniform there, quantiles are good
+        if n_units == 300 and name != "GRU among leaks":
             assert p > 1e-3
 
 

@@ -108,7 +108,7 @@ def test_masses_of_resampled_sites(ensemble, center, radius, draws):
 
 
 def test_moments_of_natural_fixed_points():
-    """N Var T of vanilla at gain 1.2, bias_std 1: .266 at planted fixed points, .349 at those of networks (a prototype: .349 +- .013)."""
+    """N Var T of vanilla at gain 1.2, bias_std 1: .266 planted, .349 with moments of its own (a prototype: .349 +- .013)."""
     point = last(gt.Ensemble(gt.Vanilla, gain=1.2, bias_std=1.0))
     population = Population(point.sites_at(1e-8))
     phi = shares(population, np.array([1.0 + 0j]))[0]
@@ -131,7 +131,7 @@ def solved(point, n, seed):
 @settings(max_examples=4, deadline=None)
 @given(st.sampled_from([gt.Vanilla, gt.GRU, gt.LSTM, TWO]), st.floats(2.2, 3.5), st.floats(0.2, 0.6))
 def test_sites_that_make_their_own_moments(cell, gain, spread):
-    """T at sites whose moments are solved for, less that at the same normals with the limit's: linear in what the moments are off."""
+    """T at sites whose moments are solved for, less that at the same normals with the limit's, is linear in the moments."""
     point = last(gt.Ensemble(cell, gain=gain, bias_std=spread))
     population, lam = Population(point.sites_at(1e-6)), np.array([1.5 + 0j])
     phi = shares(population, lam)[0]

@@ -195,7 +195,7 @@ def test_a_network_and_an_lstm_along_inputs():
 
 
 def test_what_the_limit_does_not_describe_is_said():
-    """Theory of the ensemble is for infinitely many units: of its edge few of these 60 know anything, and of 300 ordinary ones many."""
+    """Theory of the ensemble is for infinitely many units: of its edge few of these 60 know anything, of 100 ordinary ones many."""
     wide = gt.diagnose(gt.Network.sample(gt.Ensemble(gt.LSTM, gain=3.2, bias_std=2.0), 60, rng=0), n_states=1, taus=(5,))
     (text,) = [text for text in wide.advice if "does not describe" in text]
     assert text.startswith("the limit does not describe N = 60") and "'theory, ensemble'" in text
