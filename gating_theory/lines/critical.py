@@ -12,6 +12,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath, path_of
 from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
+from ..running.progress import check_progress
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, generator, instance, integer, real
 from ..support.types import Progress as Wanted
@@ -164,6 +165,9 @@ def critical(
     solution = solution_asked(solution)
     options: dict[str, Any] = {"tau": real("tau", tau, low=0.0, open_low=True), "n_steps": integer("n_steps", n_steps, low=20)}
     options |= {"n_units": 1000 if n_units is None else integer("n_units", n_units, low=10), "rng": rng}
+    n_networks, n_draws = integer("n_networks", n_networks, low=1), integer("n_draws", n_draws, low=1)
+    check_progress(progress)
+    generator(rng)
     kind = kind_asked(quantity, value)
     if every and kind == "complexity_onset":
         raise ValueError(f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}")
@@ -178,12 +182,12 @@ def critical(
         if quantity not in LAWS:
             raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
         seed = int(generator(rng).integers(2**63))
-        measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], integer("n_draws", n_draws, low=1), seed)
+        measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], n_draws, seed)
         target = HALF
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
     line = Path(ensemble, path_of("path", path, ensemble), bounds)
     if measure.simulated:
-        some = Simulated(line, measure, target, integer("n_networks", n_networks, low=1), int(generator(rng).integers(2**63)))
+        some = Simulated(line, measure, target, n_networks, int(generator(rng).integers(2**63)))
         return _in_networks(some, every, options, progress)
     branch = Branch(line, measure, target - 0.5 if measure.entry.discrete else target, solution)
     found = [critical_at(branch, passage) for passage in passages(branch, every)]

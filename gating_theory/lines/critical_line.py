@@ -13,8 +13,7 @@ from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, generator, instance, integer, real, reals
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from .chaos_line import chaos_curves
-from .complexity_line import complexity_components
+from . import chaos_line, complexity_line
 from .curves import followed, in_plane
 from .line import CriticalLine, LinePoint
 from .line_starts import line_starts, start_near
@@ -84,7 +83,8 @@ def critical_line(
     tol : float in [1e-9, 0.01], in units of the bounds' widths
     search : int >= 2
         The grid has so many rows and columns, edges included. Curves are found that cross a piece of one of them an odd number of
-        times; others are not looked for.
+        times; others are not looked for. Lines of the onset of complexity and of chaos are sought on fewer lines through the
+        bounds, which their status names.
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
     n_points : int >= 2, how many points of a line of chaos lie between opposite edges
@@ -119,7 +119,7 @@ def critical_line(
     check_progress(progress)
     with Progress(progress, search**2 + max_points, "point") as tell:
         if asked.quantity == "chaos":
-            curves, failed = chaos_curves(plane, near, n_points, options, tell)
+            curves, failed = chaos_line.chaos_curves(plane, near, n_points, options, tell)
             points: list[LinePoint] = []
         else:
             found, failed = _components(asked, plane, near, tol, search, max_points, tell)
@@ -136,20 +136,28 @@ def critical_line(
         asked.solution,
         tuple(curves),
         tuple(points),
-        _status(curves, failed, search if near is None and asked.condition is not None else None),
+        _status(curves, failed, "" if near is not None else _not_looked_for(asked, search)),
     )
 
 
 def _components(asked, plane, near, tol, search, max_points, tell):
     """The curves of a condition, and errors of starts that failed."""
     if asked.condition is None:
-        return complexity_components(plane, near, tol, max_points, tell)
+        return complexity_line.complexity_components(plane, near, tol, max_points, tell)
     starts = line_starts(asked.condition, plane, search, tell) if near is None else start_near(asked.condition, plane, *near)
     return followed(asked.condition, plane, starts, tol, max_points, tell)
 
 
-def _status(curves, failed, search):
-    where = "" if search is None else f"; curves that cross none of {search} rows and columns were not looked for"
+def _not_looked_for(asked, search):
+    """Which curves a search over the bounds may miss, in words."""
+    if asked.quantity == "chaos":
+        return f"; {chaos_line.SOUGHT}"
+    if asked.condition is None:
+        return f"; {complexity_line.SOUGHT}"
+    return f"; curves that cross none of {search} rows and columns were not looked for"
+
+
+def _status(curves, failed, where):
     if not curves:
         return Status("none", f"no curve within the bounds{where}", ok=not failed)
     lost = [f"curve {i} {end}" for i, curve in enumerate(curves) for end in curve.ends if not end.ok]

@@ -263,8 +263,13 @@ class CriticalLine:
         return near[0] if near else ""
 
     def to_dataframe(self) -> pd.DataFrame:
-        """The :meth:`rows` as a table of pandas; ImportError where that is not installed."""
-        import pandas as pd
+        """The :meth:`rows` as a table of pandas; ImportError where that is not installed (:meth:`to_csv` does without)."""
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_dataframe needs pandas, which is not installed: pip install pandas; to_csv does without"
+            ) from error
 
         return pd.DataFrame(self.rows(), columns=self._columns())
 

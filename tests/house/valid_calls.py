@@ -757,7 +757,15 @@ CALLS = {
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_phase_diagram": lambda t: (
         plotting.plot_phase_diagram,
-        {"dataset": t.diagram, "quantity": "count", "solution": None, "lines": None, "colorbar": False, "ax": t.ax},
+        {
+            "dataset": t.diagram,
+            "quantity": "count",
+            "solution": None,
+            "lines": None,
+            "regions": None,
+            "colorbar": False,
+            "ax": t.ax,
+        },
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
@@ -792,6 +800,7 @@ LEFT_OUT = {
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
+    "Expected": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",
