@@ -6,7 +6,7 @@ import pytest
 import gating_theory as gt
 
 
-@pytest.mark.parametrize("quantity", ["abscissa", "stable"])
+@pytest.mark.parametrize("quantity", ["abscissa", pytest.param("stable", marks=pytest.mark.nightly)])
 def test_the_common_gain_of_an_lstm_with_spread_biases(quantity):
     found = gt.critical(gt.Ensemble(gt.LSTM, bias_std=2.0), "gain", quantity, 1, bounds=(1.0, 3.0))
     limit = gt.Spectrum(gt.fixed_points(found.ensemble)[-1])
@@ -19,8 +19,7 @@ def test_the_common_gain_of_an_lstm_with_spread_biases(quantity):
 def test_ordinary_values_stay_short(tmp_path):
     found = gt.critical(gt.Ensemble(gt.Vanilla, bias_std=1.0), "gain", "abscissa", 1)
     assert "networks" not in repr(found) and 0.1 < found.half_share < 0.5
-    found.save(tmp_path / "critical.json")
-    assert gt.load(tmp_path / "critical.json").half_share == found.half_share
+    assert gt.load(gt.save(found, tmp_path / "critical.json")).half_share == found.half_share
     assert gt.critical(gt.Ensemble(gt.Vanilla), "gain", "moment:h", 0.2).half_share is None
 
 
@@ -38,8 +37,8 @@ def test_a_line_names_the_part_that_networks_do_not_show(tmp_path):
     assert line.curves[0].half_share[0, 2] == 0.5 or line.curves[0].half_share[-1, 2] == 0.5
     assert "do not show it at bias_std.f from" in str(line)
     assert line.fewest_units
-    line.save(tmp_path / "line.json")
-    np.testing.assert_array_equal(gt.load(tmp_path / "line.json").curves[0].half_share, line.curves[0].half_share)
+    again = gt.load(gt.save(line, tmp_path / "line.json"))
+    np.testing.assert_array_equal(again.curves[0].half_share, line.curves[0].half_share)
     (curve,) = [artist for artist in gt.plotting.plot_phase_diagram(line).get_lines() if "onset" in artist.get_label()]
     assert curve.get_label() == f"onset (N > {line.fewest_units})"
 
