@@ -26,6 +26,9 @@ from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_
 
 __all__ = ["critical"]
 
+#: How other onsets of complexity are found.
+_NEAR = "for others give bounds, or an ensemble next to them"
+
 
 @overload
 def critical(
@@ -132,8 +135,11 @@ def critical(
     -------
     Critical, or list of Critical
         Its ``kind`` is the quantity, ``error`` that of the quantity over its slope, ``below`` and ``above`` the limits of the
-        quantity on both sides with their errors, ``moments`` those of the solution (of that which is born, at a jump).
-        ``discontinuous`` says whether it jumps. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
+        quantity on both sides with their errors (of kinds with calculators of their own see :class:`~gating_theory.Critical`),
+        ``moments`` those of the solution (of that which is born, at a jump).
+        ``discontinuous`` says whether it jumps. Where the radius, the abscissa, the slow fraction or the number of stable solutions
+        of the limit are decided by sites so rare that networks of hundreds of units and more have none, ``status`` says how many
+        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
         of N units ``below`` and ``above`` are the shares that are beyond the value, and ``error`` is a standard error over draws.
 
         Nothing is lost that extends over a thousandth of the range, if the quantity takes milliseconds ("abscissa", "radius",
@@ -164,7 +170,7 @@ def critical(
     generator(rng)
     kind = kind_asked(quantity, value)
     if every and kind == "complexity_onset":
-        raise ValueError("all must be False for the onset of complexity, of which the nearest is sought, got True")
+        raise ValueError(f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}")
     if every and kind == "chaos":
         quantity, value = "lyapunov", 0.0
     elif kind is not None:
