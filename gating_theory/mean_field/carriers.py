@@ -136,5 +136,5 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     needed = fewest_units(half_share)
     if not needed:
         return ""
-    why = f"half of T({lam:.6g}) comes from {half_share:.1g} of the sites"
-    return f"; networks of less than {needed} units do not show it: {why}; {ask}"
+    carried = f"half of T({lam:.6g}) comes from {half_share:.1g} of the sites"
+    return f"; networks of less than {needed} units do not show it: {carried}; {ask}"
