@@ -273,7 +273,8 @@ class _Line:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # rows without a state
             self.size = np.nan_to_num(np.nanmax(np.abs(values), axis=(1, 2))) + 1e-300
-            per_probe = values.reshape(values.shape[0], n_probes, -1)
+            # there may be no functions: cells whose next state does not depend on the state have no leak
+            per_probe = values.reshape(len(values), n_probes, (self.first.size - 1) * _POINTS)
             self.swing = np.nan_to_num(np.nanmax(per_probe, axis=2) - np.nanmin(per_probe, axis=2))  # (F, probes)
         self.live = np.flatnonzero((self.swing > _SILENT * self.size[:, None]).any(axis=0))
 

@@ -124,8 +124,8 @@ class Rest:
         shape = np.broadcast_shapes(*(a.shape for a in felt))
         if not self.places:
             return np.zeros((0, *shape)), np.zeros(shape, dtype=bool)
-        flat = np.array([np.broadcast_to(a, shape).ravel() for a in felt])
         size = int(np.prod(shape))
+        flat = np.array([np.broadcast_to(a, shape).ravel() for a in felt]).reshape(len(felt), size)  # states may feel none
         s, bad = np.zeros((len(self.places), size)), np.zeros(size, dtype=bool)
         for first in range(0, size, _AT_ONCE):
             part = slice(first, first + _AT_ONCE)

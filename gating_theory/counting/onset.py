@@ -10,6 +10,7 @@ from ..ensemble.critical_value import continuous, transition
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
+from ..mean_field.carriers import in_few_sites
 from ..mean_field.critical import onset
 from ..mean_field.path import Path
 from ..support.arithmetic import underflow_is_zero
@@ -111,6 +112,7 @@ def _from_zero_state(path, start):
     if best is None or best.value <= _POSITIVE:
         _check_continuous(path, float(start))
         text = "continuous transition: the complexity grows from zero at the onset of instability of the zero state"
+        text += in_few_sites(start.half_share, 1.0, "count_fixed_points counts those of networks")
         return continuous(start, "complexity_onset", text)
     return _zero_along(path, float(start), best, (path.low, path.high))
 
@@ -192,7 +194,7 @@ def _zero_along(path, p, saddle, bounds):
         return found.value
 
     value = brentq(rate, p, trial, xtol=1e-13, rtol=1e-13)
-    return _critical(path, value, known[min(known, key=lambda k: abs(k - value))], True)
+    return _critical(path, value, known[min(known, key=lambda k: abs(k - value))], True, direction < 0.0)
 
 
 def _downhill(at, p, saddle, scale):
@@ -210,7 +212,7 @@ def _near(there, here):
     return abs(np.log(there.point.q / here.point.q)).max() <= _JUMP
 
 
-def _critical(path, value, saddle, discontinuous, error=0.0):
+def _critical(path, value, saddle, discontinuous, rising, error=0.0):
     """The Critical at this value; ``error`` is that of closing in on it where that is more than the saddle's."""
     ensemble = path.at(value)
     functional = ComplexityFunctional(ensemble)
@@ -227,6 +229,7 @@ def _critical(path, value, saddle, discontinuous, error=0.0):
         moments=moments,
         ensemble=ensemble,
         text=text,
+        rising=bool(rising),
     )
 
 
@@ -288,7 +291,7 @@ def _edge(path, inside, outside):
     near, beyond = (_largest(path.at(value + side * step)) for side in (1.0, -1.0))
     if near is None or not _POSITIVE < near.value < _ENDS or (beyond is not None and beyond.value > _POSITIVE):
         return None
-    return _critical(path, float(value), near, False)
+    return _critical(path, float(value), near, False, inside > outside)
 
 
 def _bisect(path, inside, saddle, outside):
@@ -311,4 +314,4 @@ def _bisect(path, inside, saddle, outside):
             f"the saddle was lost at {path.parameter} = {inside} with a rate of {saddle.value:.3g}, which is not zero",
             estimate=inside,
         )
-    return _critical(path, inside, saddle, False, _BRACKET)
+    return _critical(path, inside, saddle, False, inside > outside, _BRACKET)

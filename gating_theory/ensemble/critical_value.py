@@ -20,7 +20,7 @@ _ROUNDING = 1e-14
 Side = tuple[float, float]
 
 _FIELDS = ("value", "parameter", "kind", "error", "discontinuous", "moments", "ensemble", "status")
-_MORE = ("below", "above", "rising", "networks", "n_units", "n_steps")
+_MORE = ("below", "above", "rising", "half_share", "networks", "n_units", "n_steps")
 
 
 @result("critical", fields=(*_FIELDS, *_MORE))
@@ -30,7 +30,8 @@ class Critical(float):
     Parameters
     ----------
     value : float
-    parameter, kind, error, discontinuous, moments, ensemble, status, below, above, rising, networks, n_units, n_steps
+    parameter, kind, error, discontinuous, moments, ensemble, status, below, above, rising, half_share, networks, n_units,
+    n_steps
         See below.
 
     Attributes
@@ -49,9 +50,16 @@ class Critical(float):
     status : Status, its code is "continuous" or "discontinuous"; in words also what was found on both sides
     below, above : (float, float) or None
         Value and error of what was followed, just below and just above: limits, which differ where it jumps, and nan where it is
-        not defined on that side. Where networks were simulated, at the ends of the bracket of the first one. None where nothing
-        was followed that has a value.
-    rising : bool or None, whether what was followed rises there: chaos lies above, a quantity passes its value upwards
+        not defined on that side. Where networks were simulated, at the ends of the bracket of the first one. At a fold 2 on the
+        side on which the two solutions are, and 0 on the other. None at an onset, a continuous transition, and the onset of
+        complexity: growth and rate are the same on both sides, 1 and 0.
+    rising : bool or None
+        Whether what was followed rises there: a quantity passes its value upwards; chaos, exponentially many fixed points, a pair
+        of solutions, a zero state that is not stable lie above. None at a tricritical point, and where it rises to both sides.
+    half_share : float or None
+        Of an onset, and of a radius, abscissa, slow fraction, or number of stable solutions: the fraction of all sites that carry
+        half of T where it decides; networks of less than one over it have none of these, and ``status`` says so where these are
+        more than 300 units. None elsewhere, and where T is infinite or not known [T12].
     networks : tuple of float, the values of each network where networks were simulated
     n_units, n_steps : int or None, size and length of simulations
     """
@@ -66,6 +74,7 @@ class Critical(float):
     below: Side | None
     above: Side | None
     rising: bool | None
+    half_share: float | None
     networks: tuple[float, ...]
     n_units: int | None
     n_steps: int | None
@@ -86,6 +95,7 @@ class Critical(float):
         below: Side | None = None,
         above: Side | None = None,
         rising: bool | None = None,
+        half_share: float | None = None,
         networks: tuple[float, ...] = (),
         n_units: int | None = None,
         n_steps: int | None = None,
@@ -93,7 +103,9 @@ class Critical(float):
         self = super().__new__(cls, value)
         vars(self).update(parameter=parameter, kind=kind, error=error, discontinuous=discontinuous)
         vars(self).update(moments=moments, ensemble=ensemble, status=status, below=below, above=above, rising=rising)
-        vars(self).update(networks=networks, n_units=n_units, n_steps=n_steps)
+        vars(self).update(
+            half_share=half_share if half_share == half_share else None, networks=networks, n_units=n_units, n_steps=n_steps
+        )
         return self
 
     def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:

@@ -17,7 +17,7 @@ from ..support.roots import bracketed_root
 from .ensemble import Ensemble
 from .quadrature import FieldLaw
 
-__all__ = ["Places", "leak_places", "shared_leaks", "vanishing_places"]
+__all__ = ["Places", "leak_places", "leaks_of_all", "shared_leaks", "vanishing_places"]
 
 #: For each variable the values at which nodes shall cluster, ascending.
 Places = tuple[tuple[float, ...], ...]
@@ -125,6 +125,21 @@ def shared_leaks(chi: np.ndarray) -> list[tuple[complex, np.ndarray]]:
         leak = flat[first]
         found.append((0.0 if abs(leak) < _ROUNDING else leak, np.flatnonzero(sharing[first])))
         left = left[~same[first, left]]
+    return found
+
+
+def leaks_of_all(roots: np.ndarray) -> list[complex]:
+    """Leaks that all sites have, each once.
+
+    Parameters
+    ----------
+    roots : (M, d) array, the leaks of sites
+    """
+    found: list[complex] = []
+    for leak in roots[0]:
+        has = np.isclose(roots, leak, rtol=_ROUNDING, atol=_ROUNDING).any(axis=1)
+        if has.all() and not np.isclose(found, leak, rtol=_ROUNDING, atol=_ROUNDING).any():
+            found.append(0.0 if abs(leak) < _ROUNDING else leak)
     return found
 
 

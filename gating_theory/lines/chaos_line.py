@@ -16,7 +16,13 @@ from .line import LineCurve
 if TYPE_CHECKING:
     from .plane import Plane
 
-__all__ = ["chaos_curves"]
+__all__ = ["SOUGHT", "chaos_curves"]
+
+#: What a search over the bounds may miss.
+SOUGHT = (
+    "the first curve met on the middle lines and the edges of the bounds; "
+    "further ones, and those that cross none of these lines, were not looked for"
+)
 
 #: A point is first sought within this distance of where the last ones point, in units of the box, and in so many of its errors;
 #: then so many times as far.

@@ -23,7 +23,13 @@ from .tracing import Mark, Place, Tracer, Zeros
 if TYPE_CHECKING:
     from .plane import Plane
 
-__all__ = ["complexity_components"]
+__all__ = ["SOUGHT", "complexity_components"]
+
+#: What a search over the bounds may miss.
+SOUGHT = (
+    "sought along y on the two edges and in the middle, and along x where nothing is found there; "
+    "curves that cross none of these lines were not looked for"
+)
 
 #: The smallest leading moment of a saddle that is followed, beyond which rates are rounding; below the second, in so many of the
 #: last points, the law by which the place of zero amplitude is told is read off.

@@ -12,6 +12,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath, path_of
 from ..mean_field.critical import every_fold, every_onset, fold, onset
 from ..mean_field.path import Path
+from ..running.progress import check_progress
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, generator, instance, integer, real
 from ..support.types import Progress as Wanted
@@ -24,6 +25,9 @@ from .simulated import Simulated
 from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
 
 __all__ = ["critical"]
+
+#: How other onsets of complexity are found.
+_NEAR = "for others give bounds, or an ensemble next to them"
 
 
 @overload
@@ -131,9 +135,13 @@ def critical(
     -------
     Critical, or list of Critical
         Its ``kind`` is the quantity, ``error`` that of the quantity over its slope, ``below`` and ``above`` the limits of the
-        quantity on both sides with their errors, ``moments`` those of the solution (of that which is born, at a jump).
-        ``discontinuous`` says whether it jumps. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
-        of N units ``below`` and ``above`` are the shares that are beyond the value, and ``error`` is a standard error over draws.
+        quantity on both sides with their errors (of kinds with calculators of their own see :class:`~gating_theory.Critical`),
+        ``moments`` those of the solution (of that which is born, at a jump).
+        ``discontinuous`` says whether it jumps. Where the radius, the abscissa, the slow fraction or the number of stable solutions
+        of the limit are decided by sites so rare that networks of hundreds of units and more have none, ``status`` says how many
+        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see
+        :func:`~gating_theory.chaos_onset`. Of networks of N units ``below`` and ``above`` are the shares that are beyond the value,
+        and ``error`` is a standard error over draws.
 
         Nothing is lost that extends over a thousandth of the range, if the quantity takes milliseconds ("abscissa", "radius",
         moments, whole numbers). Costly ones (masses and potentials, "complexity", "lyapunov", your own) are looked at in 33 places
@@ -158,9 +166,14 @@ def critical(
     solution = solution_asked(solution)
     options: dict[str, Any] = {"tau": real("tau", tau, low=0.0, open_low=True), "n_steps": integer("n_steps", n_steps, low=20)}
     options |= {"n_units": 1000 if n_units is None else integer("n_units", n_units, low=10), "rng": rng}
+    n_networks, n_draws = integer("n_networks", n_networks, low=1), integer("n_draws", n_draws, low=1)
+    check_progress(progress)
+    generator(rng)
     kind = kind_asked(quantity, value)
     if every and kind == "complexity_onset":
-        raise ValueError("all must be False for the onset of complexity, of which the nearest is sought, got True")
+        raise ValueError(
+            f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}"
+        )
     if every and kind == "chaos":
         quantity, value = "lyapunov", 0.0
     elif kind is not None:
@@ -172,12 +185,12 @@ def critical(
         if quantity not in LAWS:
             raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
         seed = int(generator(rng).integers(2**63))
-        measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], integer("n_draws", n_draws, low=1), seed)
+        measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], n_draws, seed)
         target = HALF
     ensemble.require("mean field", "critical", "sampled networks: Network.sample")
     line = Path(ensemble, path_of("path", path, ensemble), bounds)
     if measure.simulated:
-        some = Simulated(line, measure, target, integer("n_networks", n_networks, low=1), int(generator(rng).integers(2**63)))
+        some = Simulated(line, measure, target, n_networks, int(generator(rng).integers(2**63)))
         return _in_networks(some, every, options, progress)
     branch = Branch(line, measure, target - 0.5 if measure.entry.discrete else target, solution)
     found = [critical_at(branch, passage) for passage in passages(branch, every)]

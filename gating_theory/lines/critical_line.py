@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import generator, instance, integer, real, reals
+from ..support.checks import choice, generator, instance, integer, real, reals
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from .chaos_line import chaos_curves
-from .complexity_line import complexity_components
+from . import chaos_line, complexity_line
 from .curves import followed, in_plane
 from .line import CriticalLine, LinePoint
 from .line_starts import line_starts, start_near
 from .plane import plane_of
+from .rare_sites import AT_EDGE, half_share_on_line, looks_along
 from .requested import requested
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ def critical_line(
     tol : float in [1e-9, 0.01], in units of the bounds' widths
     search : int >= 2
         The grid has so many rows and columns, edges included. Curves are found that cross a piece of one of them an odd number of
-        times; others are not looked for.
+        times; others are not looked for. Lines of the onset of complexity and of chaos are sought on fewer lines through the
+        bounds, which their status names.
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
     n_points : int >= 2, how many points of a line of chaos lie between opposite edges
@@ -110,6 +114,7 @@ def critical_line(
     plane = plane_of(ensemble, paths, bounds)
     tol, tau = real("tol", tol, low=1e-9, high=0.01), real("tau", tau, low=0.0, open_low=True)
     search, max_points = integer("search", search, low=2, high=1000), integer("max_points", max_points, low=10)
+    choice("of", of, ("spectrum", "fixed_point", "ensemble"))
     asked = requested(ensemble, quantity, value, solution, of, {"tau": tau})
     near = None if start is None else reals("start", start, "x", "y")
     options = {"n_units": integer("n_units", n_units, low=10), "n_steps": integer("n_steps", n_steps, low=20)}
@@ -118,11 +123,12 @@ def critical_line(
     check_progress(progress)
     with Progress(progress, search**2 + max_points, "point") as tell:
         if asked.quantity == "chaos":
-            curves, failed = chaos_curves(plane, near, n_points, options, tell)
+            curves, failed = chaos_line.chaos_curves(plane, near, n_points, options, tell)
             points: list[LinePoint] = []
         else:
             found, failed = _components(asked, plane, near, tol, search, max_points, tell)
             curves, points = in_plane(found, plane)
+            curves = [_with_shares(curve, plane, asked.quantity) for curve in curves]
     if near is not None and not curves:
         raise ConvergenceError(f"critical_line: there is no line {asked.name} next to start = {tuple(near)}", estimate=failed)
     return CriticalLine(
@@ -135,20 +141,38 @@ def critical_line(
         asked.solution,
         tuple(curves),
         tuple(points),
-        _status(curves, failed, search if near is None and asked.condition is not None else None),
+        _status(curves, failed, "" if near is not None else _not_looked_for(asked, search)),
     )
+
+
+def _with_shares(curve, plane, quantity):
+    """The curve with the fractions of sites that decide it at some of its points."""
+    if quantity != "onset" and quantity not in AT_EDGE:
+        return curve
+    looks = looks_along(curve.length)
+    places = [(float(curve.x[k]), float(curve.y[k])) for k in looks]
+    shares = [half_share_on_line(plane.at(*place), quantity, curve.moment[k]) for k, place in zip(looks, places)]
+    return replace(curve, half_share=np.column_stack([places, shares]))
 
 
 def _components(asked, plane, near, tol, search, max_points, tell):
     """The curves of a condition, and errors of starts that failed."""
     if asked.condition is None:
-        return complexity_components(plane, near, tol, max_points, tell)
+        return complexity_line.complexity_components(plane, near, tol, max_points, tell)
     starts = line_starts(asked.condition, plane, search, tell) if near is None else start_near(asked.condition, plane, *near)
     return followed(asked.condition, plane, starts, tol, max_points, tell)
 
 
-def _status(curves, failed, search):
-    where = "" if search is None else f"; curves that cross none of {search} rows and columns were not looked for"
+def _not_looked_for(asked, search):
+    """Which curves a search over the bounds may miss, in words."""
+    if asked.quantity == "chaos":
+        return f"; {chaos_line.SOUGHT}"
+    if asked.condition is None:
+        return f"; {complexity_line.SOUGHT}"
+    return f"; curves that cross none of {search} rows and columns were not looked for"
+
+
+def _status(curves, failed, where):
     if not curves:
         return Status("none", f"no curve within the bounds{where}", ok=not failed)
     lost = [f"curve {i} {end}" for i, curve in enumerate(curves) for end in curve.ends if not end.ok]

@@ -8,7 +8,11 @@ import numpy as np
 
 from ..ensemble.critical_value import Critical
 from ..errors import CapabilityError, NoCriticalValue
+from ..mean_field.carriers import in_few_sites
+from ..mean_field.fixed_points import fixed_points
 from ..results.status import Status
+from .networks_beyond import LAWS
+from .rare_sites import ASK, ASK_ELSEWHERE, AT_EDGE, half_share_at_edge
 
 if TYPE_CHECKING:
     from ..dynamics.sign_changes import SignChange
@@ -49,6 +53,7 @@ def critical_at(branch: Branch, passage: Passage) -> Critical:
     else:
         way = "upwards" if passage.rising else "downwards"
         text = f"{about} passes {branch.target:g} {way}{_WORDS[passage.kind]}{_lost(branch)}"
+    lam, share = _carried(branch, passage)
     return Critical(
         passage.value,
         branch.path.parameter,
@@ -57,12 +62,28 @@ def critical_at(branch: Branch, passage: Passage) -> Critical:
         discontinuous=passage.jumps,
         moments={} if passage.point is None else dict(passage.point.moments),
         ensemble=branch.path.at(passage.value),
-        status=Status("discontinuous" if passage.jumps else "continuous", text),
+        status=Status("discontinuous" if passage.jumps else "continuous", text + in_few_sites(share, lam, _ask(branch))),
         below=sides[0],
         above=sides[1],
         rising=passage.rising,
+        half_share=share,
         n_units=branch.measure.n_units,
     )
+
+
+def _carried(branch, passage):
+    """Of what T at the edge decides, the abscissa and the fraction of all sites that carry half of T there; None of all else."""
+    measure = branch.measure
+    if measure.n_units is not None or measure.kind.partition(":")[0] not in AT_EDGE:
+        return np.nan, None
+    if measure.of == "fixed_points":  # the one whose stability changes
+        edges = [half_share_at_edge(point) for point in fixed_points(branch.path.at(passage.value))]
+        return min(edges, key=lambda edge: abs(edge[0] - 1.0), default=(np.nan, np.nan))
+    return (np.nan, np.nan) if passage.point is None else half_share_at_edge(passage.point)
+
+
+def _ask(branch):
+    return ASK if branch.measure.kind in LAWS else ASK_ELSEWHERE
 
 
 def critical_of_networks(some: Simulated, change: SignChange, options: dict[str, Any]) -> Critical:

@@ -10,6 +10,7 @@ from ..ensemble.paths import AnyPath, path_of, require_apart
 from ..errors import CapabilityError, NoCriticalValue
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance
+from .carriers import half_share_of_growth, in_few_sites
 from .expansion import NoZeroState, excess, growth, require_expansion, small_moments
 from .folds import distinct, fold_near, folds, summits
 from .moments import MomentMap, require_bounded
@@ -22,6 +23,11 @@ __all__ = ["every_fold", "every_onset", "fold", "onset", "tricritical"]
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
 #: (alpha - 1)/(alpha + 1) is resolved to this where it is near zero, elsewhere to a part of itself.
 _RESOLUTION, _HARMLESS = 1e-5, 0.25
+#: Where it is looked at whether the growth of small moments rises or falls, beside an onset, relative to the larger of 1 and the
+#: value.
+_BESIDE = 1e-4
+#: How critical values of networks are asked for.
+_ASK = 'critical(.., "abscissa", 1, n_units=) asks for theirs'
 #: Values in which a tricritical point's parameter is looked at, each of which takes an onset; beta, a difference, is zero at an end
 #: of the range if it is this small.
 _LOOKS, _ROUNDING = 25, 1e-13
@@ -104,6 +110,7 @@ def _onset_at(path, value):
     there = path.at(value)
     discontinuous = small_moments(there)[1] > 0
     kind = "discontinuous" if discontinuous else "continuous"
+    share = half_share_of_growth(there)
     return transition(
         value,
         path.parameter,
@@ -112,8 +119,21 @@ def _onset_at(path, value):
         discontinuous=discontinuous,
         moments=_no_moments(there),
         ensemble=there,
-        text=f"onset of instability of the zero state; locally {kind}",
+        text=f"onset of instability of the zero state; locally {kind}{_in_few(share)}",
+        rising=_rises(path, value),
+        half_share=share,
     )
+
+
+def _in_few(share):
+    return in_few_sites(share, 1.0, _ASK)
+
+
+def _rises(path, value):
+    """Whether the growth of small moments rises along a path at an onset; None where it does not pass 1."""
+    step = _BESIDE * max(1.0, abs(value))
+    below, above = (excess(path.at(v)) for v in (max(value - step, path.low), min(value + step, path.high)))
+    return bool(above > below) if below * above <= 0.0 else None
 
 
 def _onsets(path):
@@ -213,7 +233,9 @@ def _births(path):
 
 def _birth_at(path, value, onsets, born, merging):
     if value in onsets:
-        return continuous(_onset_at(path, value), "fold", "continuous transition: non-zero solutions appear at the onset")
+        start = _onset_at(path, value)
+        text = f"continuous transition: non-zero solutions appear at the onset{_in_few(start.half_share)}"
+        return continuous(start, "fold", text)
     fold = next(f for f in born + merging if f.value == value)
     return _fold_at(path, fold, fold in born)
 
@@ -247,6 +269,9 @@ def _fold_at(path, fold, born):
         moments=dict(zip(there.cell.message_names, q.tolist())),
         ensemble=there,
         text=f"{what} at finite amplitude",
+        below=(0.0, 0.0) if fold.larger else (2.0, 0.0),
+        above=(2.0, 0.0) if fold.larger else (0.0, 0.0),
+        rising=fold.larger,
     )
 
 

@@ -179,6 +179,10 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     moments form independent loops (none of the built-in cells) the inner ones are solved from below and from above, and both
     branches are scanned.
 
+    Moments below 1e-280 count as zero: biases and spreads up to 1e-140 leave the zero state what it is. At an onset that larger
+    ones smear, but by less than averages resolve (below about 1e-12), the moment is known to an order of magnitude or worse, and
+    its error says so.
+
     Parameters
     ----------
     ensemble : Ensemble

@@ -29,6 +29,8 @@ _SMALL, _LARGE = 1e-12, 1e3
 _MOST_ITERATIONS = 2000
 #: Moments and averages are kept above this where a logarithm or a ratio is taken of them.
 _TINY = 1e-300
+#: Moments that are smaller count as zero: averages of squares lose their digits below, and biases of 1e-155 have no square at all.
+_LEAST = 1e-280
 
 
 class MomentMap:
@@ -90,10 +92,13 @@ class MomentMap:
         return rows
 
     def moment(self, k: int, q: np.ndarray, tol: float, second: bool = False, known: dict | None = None) -> np.ndarray:
-        """R_k for a batch q (B, n): (B,); ``known`` remembers averages of one tolerance and rule for other messages and moments."""
+        """R_k for a batch q (B, n): (B,), below 1e-280 zero.
+
+        ``known`` remembers averages of one tolerance and rule for other messages and moments.
+        """
         law = self.law(q)
         value, _ = (replace(law, second=True) if second else law).mean_of_products(self.cell, self.factors[k], tol, cache=known)
-        return np.broadcast_to(value, (np.atleast_2d(q).shape[0],))
+        return np.broadcast_to(np.where(value > _LEAST, value, 0.0), (np.atleast_2d(q).shape[0],))
 
     def __call__(self, q: np.ndarray, tol: float, second: bool = False) -> np.ndarray:
         """R(q) for a batch (B, n): (B, n); ``second`` by the second rules, whose errors are others (see ``gaussian_rule``)."""

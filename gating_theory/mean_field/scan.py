@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["scalar_roots", "scan_decades"]
 
-#: log10 of the smallest leading moment of a scan, and the smallest moment that biases alone may give.
-_BOTTOM, _LEAST = -13.0, 1e-280
+#: log10 of the smallest leading moment of a scan where biases alone give none.
+_BOTTOM = -13.0
 #: Points a decade where no field is broad enough to feel that messages are not linear, and where one is, so that G bends.
 _SPARSE, _DENSE = 4, 16
 #: A field feels it when its width is this part of the length over which messages change; it does above 1e-3 in any case.
@@ -39,6 +39,8 @@ _NEAR = 4.0
 _TOUCH, _SAME = 10.0, 1e-9
 #: What a scan finds within so many of its errors of zero is evaluated to the end; so are brackets in which G is this small.
 _DOUBT, _SHALLOW = 10.0, 1e3
+#: The least error of averages: by it a root is moved through all of the stretch in which G is zero to rounding.
+_ROUNDING = 4e-16
 
 
 def scan_decades(moments: MomentMap, start: str, tol: float, off: float = 0.0) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -92,7 +94,8 @@ def _bottoms(moments, start, tol):
     if biased.size:
         rows = moments.of_rows(biased)
         least = rows.moment(rows.loop[0], rows.complete(np.full(biased.size, 1e-300), tol, start), tol)
-        bottom[biased] = np.where(least > _LEAST, np.minimum(_BOTTOM, np.log10(np.maximum(least, _LEAST)) - 1.0), _BOTTOM)
+        known = least > 0.0
+        bottom[biased[known]] = np.minimum(_BOTTOM, np.log10(least[known]) - 1.0)
     return bottom
 
 
@@ -163,7 +166,9 @@ def scalar_roots(moments: MomentMap, start: str = "small") -> list[list[Root]]:
     """All zeros x of G over thirteen decades, ascending, for each ensemble of a family.
 
     A sign change and a near-tangency are resolved by an interpolant each. Each root carries the slope and the curvature of G by
-    log x. At a fold there is one for the two that merge there.
+    log x. At a fold there is one for the two that merge there. Where G falls through zero so slowly that averages do not tell
+    where, at an onset that biases smear by less than rounding, the root is in the middle of that stretch, and as vague as it is
+    long.
 
     Parameters
     ----------
@@ -185,7 +190,18 @@ def scalar_roots(moments: MomentMap, start: str = "small") -> list[list[Root]]:
         for bracket, some in zip(chosen, _resolved(moments, start, chosen, exact) if chosen else ()):
             known = roots[bracket.member]
             known += [root for root in some if not any(abs(root - other) < _SAME for other in known)]
+    for known, (x, G) in zip(roots, found):
+        for a, b in _falls(np.log(x), G, _TOUCH * moments.fine):
+            if not any(a <= root <= b for root in known):
+                known.append(Root(0.5 * (a + b), -2.0 * _ROUNDING / (b - a), 0.0))
     return [[Root(np.exp(root), root.slope, root.curvature) for root in sorted(some)] for some in roots]
+
+
+def _falls(u, G, tol):
+    """Ends (a, b) of the intervals of u in which G falls from above to below zero by more than the error of averages."""
+    sure = np.flatnonzero(np.abs(G) > tol)
+    falls = np.flatnonzero((G[sure[:-1]] > 0.0) & (G[sure[1:]] < 0.0))
+    return [(u[sure[i]], u[sure[i + 1]]) for i in falls]
 
 
 class _Bracket(NamedTuple):

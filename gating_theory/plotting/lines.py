@@ -100,6 +100,8 @@ def line_styles(lines: Sequence[CriticalLine]) -> list[tuple[str, str, Any]]:
             words = f"{words} = {line.value:.4g}"
         if line.solution not in ("", "active") and line.quantity != "onset":
             words += f", {'zero state' if line.solution == 'zero' else f'solution {line.solution}'}"
+        if line.fewest_units:  # smaller networks do not show all of it
+            words += f" (N > {line.fewest_units})"
         styles.append((words, colour, dashes))
     return styles
 

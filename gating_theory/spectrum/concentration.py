@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ensemble.populations import far_population
 from ..ensemble.sites import Sites
+from ..mean_field.carriers import half_shares, share_of_half
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import dict_of, result
@@ -22,7 +22,7 @@ from ..results.status import Status
 from .dyson import Population
 from .edge_numbers import shares
 
-__all__ = ["Carriers", "Concentration", "concentration"]
+__all__ = ["Carriers", "Concentration", "concentration", "half_shares_of"]
 
 #: Fewer effective sites than the first: the limit does not describe the network; fewer than the second: it does so badly.
 _TOO_FEW, _FEW = 20.0, 30.0
@@ -31,8 +31,6 @@ _FIRST, _DRAWS, _PLENTY = 16, 100, 100.0
 #: Seed of all draws: what is found is a function of the spectrum and N.
 _SEED = 0
 _TINY = 1e-150
-#: Tolerances of far populations one after the other, how close T has to come to the exact one, and nodes at most.
-_TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3), 0.02, 1_000_000
 #: Sites leave open on which side of 1 the edge function lies if it is less than a standard deviation of the matrices' effect beyond
 #: it in more than this part of the draws.
 _OPEN = 0.05
@@ -137,7 +135,7 @@ def _carriers(source, n_units, lam, exact):
     phi = _drawn(source, n_units, at, _FIRST)
     if np.median(_effective(phi), axis=1).min() < _PLENTY and phi.shape[1] > 1:
         phi = _drawn(source, n_units, at, _DRAWS)
-    for i, here, value, share in zip(known, phi, values, _half_shares(source, at, values)):
+    for i, here, value, share in zip(known, phi, values, half_shares_of(source, at, values)):
         tau, effective = here.mean(axis=1), _effective(here)
         # in units of what the matrices do to tau, sqrt(2 kappa / N)
         beyond = np.sign(value - 1.0) * (tau - 1.0) / np.maximum(tau, _TINY) * np.sqrt(0.5 * effective)
@@ -184,31 +182,21 @@ def _drawn(source, n_units, lam, count):
     return phi[:, np.random.default_rng(_SEED).choice(weights.size, (count, n_units), p=weights / weights.sum())]
 
 
-def _half_shares(source, lam, exact):
-    """The fraction of all sites that carry half of T at each lambda."""
+def half_shares_of(source: FixedPoint | Sites, lam: np.ndarray, exact: np.ndarray) -> list[float]:
+    """The fraction of all sites that carry half of T at each of some real lambdas.
+
+    Parameters
+    ----------
+    source : FixedPoint or Sites
+    lam : (L,) array
+    exact : (L,) array, T there
+    """
     if isinstance(source, Sites):
-        return [_share(phi, source.weights, value) for phi, value in zip(_phi(Population(source), lam), exact)]
-    for tol in _TOLS:
-        sites = far_population(source.ensemble, source.law, tol, _NODES, "mean field")
-        phi = _phi(Population(sites), lam)
-        if (np.abs(phi @ sites.weights / exact - 1.0) < _CLOSE).all() or sites.tol > tol:
-            break
-    return [_share(one, sites.weights, value) for one, value in zip(phi, exact)]
+        return [share_of_half(phi, source.weights, value) for phi, value in zip(_phi(Population(source), lam), exact)]
+    return half_shares(source.ensemble, source.law, lambda sites: _phi(Population(sites), lam), exact)
 
 
 def _phi(population, lam):
     """phi (L, M) at real lambdas, of the loop that reaches furthest there."""
     each = np.array([shares(population, lam + 0j, loop) for loop in population.blocks])
     return each[np.argmax(each @ population.weights, axis=0), np.arange(lam.size)]
-
-
-def _share(phi, weights, exact):
-    """The weight of the sites with the largest phi that carry half of T, between two of them by interpolation."""
-    order = np.argsort(-phi)
-    part, whole = (phi * weights)[order], weights[order]
-    live = part > 0.0
-    carried, weight = np.cumsum(part[live]), np.cumsum(whole[live])
-    wanted = 0.5 * exact - max(0.0, exact - carried[-1])
-    # a site stands for others around it, half of which carry more
-    carried, weight = np.append(0.0, carried - 0.5 * part[live]), np.append(0.0, weight - 0.5 * whole[live])
-    return float(np.interp(wanted, carried, weight))

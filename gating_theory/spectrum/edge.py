@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
-from ..ensemble.vanishing import shared_leaks
+from ..ensemble.vanishing import leaks_of_all
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
@@ -235,9 +235,7 @@ class FixedPointEdge:
     @cached_property
     def shared_leaks(self) -> list[complex]:
         """Leaks that all sites have, those of a finite fraction of them."""
-        chi, found = self.chi(0, 0), [0.0] if self.factors.zeros else []
-        others = shared_leaks(chi) if self.factors.degree else []
-        return found + [leak for leak, sharing in others if sharing.size == chi.shape[1]]
+        return leaks_of_all(self.leaks)
 
     @property
     def leak_weights(self) -> np.ndarray:

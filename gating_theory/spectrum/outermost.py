@@ -6,7 +6,8 @@ avoid the real axis, and real ones have a law of their own:
     - log P(none beyond | sites) = (1/2) int ds A H(z) D - sum over the curve's real points of log F_R(z / sqrt2),
     A = sqrt(2 N kappa) rho_e / |d_n tau|,     z = sqrt(N / (2 kappa)) (1 - tau),
 
-with all numbers those of the sites, taken on the curve. This is the *action* below.
+with all numbers those of the sites, taken on the curve. This is the *action* below, with two refinements for edges that few sites
+make: see ``action`` and ``Draws.actions``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..ensemble.sites import Sites
 from .dyson import Population
 from .edge import SitesEdge
 from .edge_laws import axis_factor, complex_action, real_action
@@ -37,6 +39,9 @@ TABLE = 25
 _TINY = 1e-300
 #: Positions of a table by the delta method, and in multiples of the layer that is smeared, how far it reaches to both sides.
 _POSITIONS, _BELOW, _ABOVE = 49, 7.0, 9.0
+#: So many outermost leaks of a draw are looked at, this far beside them; how far in the eigenvalue of one is with certainty, in
+#: widths of its law, and the largest number of widths that counts.
+_LEAKS, _BESIDE, _WIDTHS, _CERTAIN = 8, 1e-6, 6.0, 30.0
 #: tau above which a point of the edge is a leak.
 _POLE = 1e6
 #: A curve goes so far from the real axis that z is this at its end; doublings of its height until then, at most.
@@ -88,6 +93,10 @@ def _gauss(points):
 def action(numbers: EdgeNumbers, curve: Curve, n_units: int, shift: np.ndarray | float = 0.0) -> np.ndarray:
     """- log P(no eigenvalue beyond a curve | sites), of one loop of messages.
 
+    Where one site makes all of tau there is one eigenvalue, real and normal: at a distance of tau^{-1/2} deviations from the site's
+    leak. The part (kappa / (N tau^2))^2 of an action, which is then 1, is of this kind: a square, so that it leaves the far tail of
+    an edge that many sites make alone.
+
     Parameters
     ----------
     numbers : EdgeNumbers, at ``curve.lam``
@@ -95,9 +104,12 @@ def action(numbers: EdgeNumbers, curve: Curve, n_units: int, shift: np.ndarray |
     n_units : int, N
     shift : array that broadcasts with ``numbers.tau``, by which tau differs from that
     """
-    n = curve.normal.size
+    from scipy.special import log_ndtr
+
+    n, tau = curve.normal.size, np.maximum(numbers.tau + shift, _TINY)
     with np.errstate(all="ignore"):
-        z = np.sqrt(n_units / (2.0 * numbers.kappa)) * (1.0 - numbers.tau - shift)
+        z = np.sqrt(n_units / (2.0 * numbers.kappa)) * (1.0 - tau)
+        alone = np.clip(numbers.kappa / (n_units * tau**2), 0.0, 1.0) ** 2
     z = np.where(np.isfinite(z), np.maximum(z, _DEEP), _DEEP)
     part = numbers[..., :n]
     steep, density = np.abs(part.gradient), part.density
@@ -105,8 +117,10 @@ def action(numbers: EdgeNumbers, curve: Curve, n_units: int, shift: np.ndarray |
     amplitude = np.sqrt(2.0 * n_units * part.kappa) * density / np.maximum(np.maximum(across, _SLANTED * steep), _TINY)
     near_axis = axis_factor(np.sqrt(np.pi * n_units * density) * np.abs(curve.lam[..., :n].imag))
     # half of the whole closed curve: a real matrix has independent complex eigenvalues in one half plane
-    complex_ones = (curve.ds * amplitude * complex_action(z[..., :n]) * near_axis).sum(axis=-1)
-    return complex_ones + real_action(z[..., n:] / np.sqrt(2.0)).sum(axis=-1)
+    complex_ones = curve.ds * amplitude * complex_action(z[..., :n]) * near_axis * (1.0 - alone[..., :n])
+    by_all = real_action(z[..., n:] / np.sqrt(2.0))
+    by_one = -log_ndtr(1.0 / np.sqrt(tau[..., n:]))
+    return complex_ones.sum(axis=-1) + (by_all + alone[..., n:] * (by_one - by_all)).sum(axis=-1)
 
 
 def positions(floor: np.ndarray, low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
@@ -131,25 +145,58 @@ class Draws:
 
     def __init__(self, population: Population, n_units: int) -> None:
         self.population, self.n_units = population, n_units
+        self._outer: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.count = population.weights.size // n_units
 
     @cached_property
     def _leaks(self):
-        return SitesEdge(self.population).leaks.reshape(self.count, -1)
+        """(D, N, d); of conjugate leaks one counts."""
+        leaks = SitesEdge(self.population).leaks.reshape(self.count, self.n_units, -1)
+        return np.where(leaks.imag < 0.0, leaks.conj(), leaks)
+
+    def _outer_leaks(self, kind):
+        """(D, K) moduli or real parts of the outermost leaks of each draw, descending, and the widths of their laws.
+
+        The eigenvalue that a site's leak is where nothing else is near it is displaced by its own matrix elements: a normal
+        number, whose variance is the distance squared at which the site alone makes tau 1.
+        """
+        if kind not in self._outer:
+            sites = np.argpartition(-_reach(kind, self._leaks).max(axis=2), min(_LEAKS, self.n_units) - 1, axis=1)[:, :_LEAKS]
+            order = (sites + self.n_units * np.arange(self.count)[:, None]).ravel()
+            leaks = np.take_along_axis(self._leaks, sites[:, :, None], axis=1).reshape(order.size, -1)
+            at = np.take_along_axis(leaks, _reach(kind, leaks).argmax(axis=1)[:, None], axis=1)
+            apart = _BESIDE * (1.0 + np.abs(at)) * _outward(kind, at)
+            alone = Population(_chosen(self.population.sites, order))
+            tau = np.zeros(at.shape)
+            for loop in alone.blocks:
+                tau = np.maximum(tau, edge_numbers(alone, at + apart, loop, order.size).tau)
+            widths = np.abs(apart) * np.sqrt(tau / self.n_units)
+            self._outer[kind] = _reach(kind, at).reshape(self.count, -1), widths.reshape(self.count, -1)
+        return self._outer[kind]
 
     def floor(self, kind: str) -> np.ndarray:
-        """(D,) the largest modulus or real part of the sites' own leaks, which belong to the spectrum."""
-        return (np.abs(self._leaks) if kind == "radius" else self._leaks.real).max(axis=1)
+        """(D,) below which there is the eigenvalue of the outermost leak with certainty: the leak less some of its width."""
+        leaks, widths = self._outer_leaks(kind)
+        return (leaks - _WIDTHS * widths).max(axis=1)
 
     def actions(self, kind: str, positions: np.ndarray, points: int = _FINE, height: float = 0.0) -> np.ndarray:
-        """(D, P) actions at positions (D, P) of each draw; infinite within the sites' leaks."""
+        """(D, P) actions at positions (D, P) of each draw.
+
+        tau is the same on both sides of a leak. That the leak's own eigenvalue is on this side of a curve is as probable at a
+        distance to the one side as that it is not at the same distance to the other.
+        """
+        from scipy.special import log_ndtr
+
         curve = curves_at(kind, positions, points, height)
         flat = curve.lam.reshape(self.count, -1)
         out = np.zeros(positions.shape)
         for loop in self.population.blocks:
             numbers = edge_numbers(self.population, flat, loop, self.count)
             out += action(_reshaped(numbers, curve.lam.shape), curve, self.n_units)
-        return np.where(positions < self.floor(kind)[:, None], np.inf, out)
+        leaks, widths = self._outer_leaks(kind)
+        beyond = (leaks[:, None, :] - positions[:, :, None]) / np.maximum(widths, _TINY)[:, None, :]
+        beyond = np.clip(beyond, 0.0, _CERTAIN)
+        return out + (log_ndtr(beyond) - log_ndtr(-beyond)).sum(axis=-1)
 
     def table(self, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """floor, low, high (D,) and actions (D, TABLE) at :func:`positions`: from 15, or next to the outermost leak, to 1e-5."""
@@ -188,6 +235,24 @@ class Draws:
                 break
             out *= 1.5
         return out
+
+
+def _reach(kind, leaks):
+    return np.abs(leaks) if kind == "radius" else leaks.real
+
+
+def _outward(kind, at):
+    """Direction in which the radius or the abscissa grows."""
+    if kind == "abscissa":
+        return np.ones(at.shape)
+    return np.where(at == 0.0, 1.0, at / np.maximum(np.abs(at), _TINY))
+
+
+def _chosen(sites, order):
+    """These of some sites, all with the same weight."""
+    state, fields, parameters = sites.state[:, order], sites.fields[:, order], sites.parameters[:, order]
+    weights = np.full(order.size, 1.0 / order.size)
+    return Sites(sites.cell, weights, state, fields, parameters, sites.gain, sites.source, matrices=sites.matrices)
 
 
 def _reshaped(numbers, shape):
@@ -236,7 +301,8 @@ def perturbed(
 ) -> tuple[float, float, np.ndarray]:
     """The same by the delta method, of a population of the limit: low, high and actions (D, P) at :func:`positions`.
 
-    tau along the curve differs from draw to draw by a Gaussian process with the covariance of phi over N.
+    tau along the curve differs from draw to draw by a Gaussian process with the covariance of phi over N. That of a population is
+    1 a little beside the limit, which the layers of networks of 1e7 units are thinner than: it is scaled to be 1 at the limit.
 
     Parameters
     ----------
@@ -250,6 +316,7 @@ def perturbed(
     there = curves_at(kind, np.array(limit), _FINE, height)
     each = [edge_numbers(population, there.lam, loop) for loop in population.blocks]
     width = max(_layer(one, there, n_units) for one in each)
+    missing = 1.0 / max(one.tau.max() for one in each) - 1.0
     high = limit + _ABOVE * width
     low = max(limit - _BELOW * width, floor + 10.0**-_DECADES * (high - floor))
     (places,) = positions(np.array([floor]), np.array([low]), np.array([high]), _POSITIONS)
@@ -258,7 +325,7 @@ def perturbed(
     out = np.zeros((n_draws, _POSITIONS))
     for loop, shift in zip(population.blocks, np.split(noise, len(each), axis=1)):
         numbers = _reshaped(edge_numbers(population, curve.lam.ravel(), loop), curve.lam.shape)
-        out += action(numbers, curve, n_units, shift[:, None, :])
+        out += action(numbers, curve, n_units, shift[:, None, :] + missing * numbers.tau)
     return low, high, falling(out)
 
 

@@ -38,42 +38,25 @@ from .abscissas import Abscissas
 from .boundary import Boundary
 from .concentration import Concentration, concentration
 from .determinant import spectral_radius
-from .disc_mass import Nodes, Rims, pixel_row
-from .dyson import Population, Solution
+from .disc_mass import Nodes, pixel_row
+from .dyson import Population
 from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
 from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
+from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
-from .refinement import FINEST, MUCH_ROOM, ROOM, settled
+from .refinement import MUCH_ROOM, ROOM, apart, settled
+from .site_populations import COARSE, FEW, SitePopulations
 from .smooth_map import filled
 
 __all__ = ["Spectrum"]
 
-#: Up to so many lambdas at once count as few, and get finer populations; tolerances for few and for many.
-_FEW, _FINE, _COARSE = 1000, 1e-5, 1e-4
 #: Sites of a population that is cheap enough to be made denser in the leak.
 _CHEAP = 300
-#: Lambdas closer than this to the leaks' interval feel single sites: nodes cluster at their leaks, for so many lambdas at once, and
-#: for so many in all.
-_NEAR, _AT_ONCE, _MOST_NEAR = 0.1, 2, 64
-#: How much denser in the leak a population is for few lambdas, and for contours where nodes cannot cluster, because several fields
-#: set the leak.
-_FEW_LEAK_NODES, _LEAK_NODES = 4, 16
-#: The first population of a mass is made for ten times the tolerance asked for, at least and at most this.
-_FINE_MASS, _COARSEST = 1e-6, 1e-2
-#: Relative accuracy of the resolvent along contours, as a part of the tolerance of a mass and at least; the largest radius, whose
-#: square is a number.
-_CONTOUR, _EXACT, _LARGEST = 1e-2, 1e-12, 1e100
-#: So many discs that cut the axis between leaks share populations of up to three fields: larger ones cost less than more of them.
-_DISCS_AT_ONCE = 2
-#: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
-_AGREED = 0.5
+#: The largest radius, whose square is a number.
+_LARGEST = 1e100
 #: |log| of the edge function up to which a point counts as on the boundary.
 _ON_EDGE = 1e-6
-#: The power of the tolerance that populations of one or two fields are made for.
-_SHARPER = 1.5
-#: The power of the tolerance that the first population of a mass is made for, with so many random fields, and with more.
-_MASS_POWERS, _MANY = {0: _SHARPER, 1: _SHARPER, 2: _SHARPER, 3: 4.0 / 3.0}, 0.85
 
 
 @result("spectrum", fields=("source", "tol"))
@@ -132,13 +115,11 @@ class Spectrum:
             self.cell, self.gain = sites.cell, sites.gain
             laws = cast(Mapping[str, MatrixLaw], sites.matrices)  # Sites makes laws of what it is given
             self._given = Population(sites)
-        # what can make populations for other tolerances: laws of sites, not samples of them
-        self._law = source if hasattr(source, "sites_at") else None
+        self._sites = SitePopulations(source, None if self.fixed_point is not None else self._given)
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
-        self.source = source if self._law is not None or self.fixed_point is not None else self._given.sites
-        self._populations: dict[Any, Population] = {}
+        self.source = source if self._sites.law is not None or self.fixed_point is not None else self._given.sites
         self._concentrations: dict[int, Concentration] = {}
         self._shared: tuple[Abscissas, int] | None = None
 
@@ -328,15 +309,15 @@ class Spectrum:
             return outermost_numbers(population, flat[chosen]).density / self.n_state
 
         every = np.arange(flat.size)
-        if self._law is None:
+        if self._sites.law is None:
             return _as_given(at(self._given, every), lam)
-        asked, make = self.tol or _COARSE, partial(self._clustered, ())
+        asked, make = self.tol or COARSE, partial(self._sites.clustered, ())
         coarse = make(0.1 * asked)
         # per part of the largest: densities are compared with a relative tolerance
         first = at(coarse, every)
         value, difference, _ = settled(at, make, coarse, first, asked * float(first.min(initial=np.inf)))
         if (difference > asked * value).any():
-            raise ConvergenceError(f"density at the edge: not converged to {asked}, {_in_words(difference)}", estimate=value)
+            raise ConvergenceError(f"density at the edge: not converged to {asked}, {apart(difference)}", estimate=value)
         return _as_given(value, lam)
 
     @underflow_is_zero
@@ -386,8 +367,11 @@ class Spectrum:
             laws = resampled_laws(self.fixed_point, self._edges(size), size, n_draws, rng)
         else:
             floors = {"radius": self._boundary.largest_leak, "abscissa": self._boundary.slowest_leak}
-            laws = perturbed_laws(self._population(_COARSE), self._edges(size), floors, size, n_draws, rng)
+            laws = perturbed_laws(self._sites.of(COARSE), self._edges(size), floors, size, n_draws, rng)
         return FiniteSize(self, size, method, **laws)
+
+    def _edges(self, n_units):
+        return edges_of(self._sites.of(COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
 
     @underflow_is_zero
     def concentration(self, n_units: int | None = None) -> Concentration:
@@ -409,7 +393,7 @@ class Spectrum:
         TypeError, ValueError : bad arguments; None for a law of sites
         ConvergenceError : as by :meth:`abscissa`
         """
-        size = self._given.weights.size if n_units is None and self._law is None else n_units
+        size = self._given.weights.size if n_units is None and self._sites.law is None else n_units
         if size is None:
             raise ValueError("n_units must be given: the limit has no number of units of its own")
         size = integer("n_units", size, low=2)
@@ -423,13 +407,10 @@ class Spectrum:
         tail = not np.isfinite(exact[1]) and self.fixed_point is not None and not cast(FixedPointEdge, self._edge).fixed
         return concentration(self.fixed_point or self._given.sites, size, abscissa, exact, tail)
 
-    def _edges(self, n_units):
-        return edges_of(self._population(_COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
-
     def _require_units(self, n_units):
         """CapabilityError unless each of the given sites is a unit of one network."""
         weights = self._given.weights
-        if self._law is not None or np.ptp(weights) > 1e-9 * weights.max():
+        if self._sites.law is not None or np.ptp(weights) > 1e-9 * weights.max():
             raise CapabilityError("these sites are a law, not a network's: finite_size needs a fixed point, or net.sites(state)")
         if n_units not in (None, weights.size):
             raise CapabilityError(
@@ -438,27 +419,6 @@ class Spectrum:
             )
 
     # --- inside
-
-    def _population(self, tol, leak_nodes=1, room=ROOM, refine=()):
-        """The given sites, or some made for a tolerance, ``leak_nodes`` times denser in the leak; kept for the next time."""
-        if self._law is None:
-            return self._given
-        key = tol, leak_nodes, room, refine
-        if key not in self._populations:
-            self._populations[key] = self._made(tol, room, leak_nodes, refine=refine)
-        return self._populations[key]
-
-    def _made(self, tol, room, leak_nodes, leaks=(), refine=(), fold=True):
-        """A population of the law of sites; signs that do not matter are folded where the law is symmetric."""
-        folded = {"fold": True} if fold and self.fixed_point is not None else {}
-        made = cast(Any, self._law).sites_at(tol, room, leak_nodes=leak_nodes, leaks=leaks, refine=refine, **folded)
-        return Population(made)
-
-    def _clustered(self, leaks, tol, room=ROOM, refine=(), fold=True):
-        """The given sites, or some made for a tolerance that resolve what happens next to real numbers between the leaks."""
-        if self._law is None:
-            return self._given
-        return self._made(tol, room, 1 if self._leak_of_one_field else _LEAK_NODES, leaks, refine, fold)
 
     def sites_near(self, lam: complex, tol: float, fold: bool = True) -> Population:
         """For calculators: the given sites, or some made for a tolerance that resolve what happens at one lambda.
@@ -470,9 +430,7 @@ class Spectrum:
         fold : bool, whether one sign stands for both where spectra do not depend on it
         """
         lam, tol, fold = complex_number("lam", lam), real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
-        near = any(low < lam.real < high and abs(lam.imag) < _NEAR * (high - low) for low, high in self._edge.continua)
-        places = (lam.real,) if near and self._leak_of_one_field else ()
-        return self._clustered(places, self._sharpened(tol), fold=fold)
+        return self._sites.near(lam, tol, self._edge.continua, fold)
 
     def rim(self, center: complex, radius: float, tol: float, fold: bool = True) -> tuple[Population, Nodes]:
         """For calculators: the given sites, or some made for a tolerance, and nodes along the rim of a disc with what solves them.
@@ -491,60 +449,11 @@ class Spectrum:
         self._require("resolvent", "Spectrum.rim")
         tol, fold = real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
         reach = real("radius", radius, low=0.0, high=_LARGEST, open_low=True)
-        one = np.array([complex_number("center", center)]), np.array([reach])
-        rims = Rims(*one, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
-        places = rims.cuts[0] if self._leak_of_one_field else ()
-        population = self._clustered(places, self._sharpened(tol), fold=fold)
-        on_contour = partial(_on_contour, _CONTOUR * tol, population)
-        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, population.atoms)[1]
-
-    @property
-    def _leak_of_one_field(self):
-        return len(self.cell.compiled.pole_variables) == 1
-
-    def _groups(self, lam):
-        """[(indices, function of tolerance, room and refinement)]: lambdas (L,) that share a population, and how it is made.
-
-        Next to the leaks' intervals populations cluster there, two real parts each, unless these are too many.
-        """
-        count = lam.size
-        near = np.zeros(count, dtype=bool)
-        if self.fixed_point is not None and self._leak_of_one_field and count <= _FEW:
-            for low, high in self._edge.continua:
-                near |= (low < lam.real) & (lam.real < high) & (np.abs(lam.imag) < _NEAR * (high - low))
-        places = np.unique(lam.real[near])
-        if places.size > _MOST_NEAR:
-            near[:] = False
-        groups = [places[i : i + _AT_ONCE] for i in range(0, places.size, _AT_ONCE)] if near.any() else []
-        out = [
-            (np.flatnonzero(near & np.isin(lam.real, group)), partial(self._clustered, tuple(group.tolist()))) for group in groups
-        ]
-        if not near.all():
-            leak_nodes = _FEW_LEAK_NODES if count <= _FEW else 1
-
-            def common(tol, room=ROOM if count <= _FEW else MUCH_ROOM, refine=()):
-                return self._population(tol, leak_nodes, room, refine)
-
-            out.append((np.flatnonzero(~near), common))
-        return out
-
-    def _tol_for(self, count):
-        """Tolerance of the populations for ``count`` lambdas."""
-        return self._sharpened(self.tol or _FINE) if count <= _FEW else self.tol or _COARSE
-
-    def _sharpened(self, tol):
-        """Less than ``tol`` where that costs next to nothing: with one or two random fields.
-
-        The determinant's zeros lie up to half as far from the real axis as the poles that rules are made for.
-        """
-        return max(FINEST, tol**_SHARPER) if self.fixed_point is None or self._spread_variables <= 2 else tol
+        return self._masses.rim(complex_number("center", center), reach, tol, fold)
 
     @cached_property
-    def _spread_variables(self):
-        """How many fields and parameters differ from site to site."""
-        if self.fixed_point is not None:
-            return np.count_nonzero(self.fixed_point.law.stds)
-        return np.count_nonzero(np.ptp(np.concatenate([self._given.sites.fields, self._given.sites.parameters]), axis=1))
+    def _masses(self):
+        return Masses(self._sites, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
         """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
@@ -561,7 +470,8 @@ class Spectrum:
         folded, back = np.unique(flat.real + 1j * np.abs(flat.imag), return_inverse=True)
         value = np.zeros(folded.size, dtype=complex if what == "resolvent" else float)
         radius = self._radius(folded)
-        groups = self._groups(folded) if population is None else [(np.arange(folded.size), lambda tol: population)]
+        continua = () if self.fixed_point is None else self._edge.continua
+        groups = self._sites.groups(folded, continua) if population is None else [(np.arange(folded.size), lambda tol: population)]
         for part, make in groups:
 
             def at(sites, chosen=slice(None), part=part):
@@ -569,8 +479,8 @@ class Spectrum:
                 known = None if radius is None else radius[part]
                 return sites.evaluate(folded[part], {what}, accuracy, known)[what]
 
-            made = make(self._tol_for(folded.size))
-            if twice and self._law is not None and folded.size <= _FEW:
+            made = make(self._sites.tol_for(folded.size, self.tol))
+            if twice and self._sites.law is not None and folded.size <= FEW:
                 value[part] = self._settled(at, make, made, folded[part])
             else:
                 value[part] = at(made)
@@ -585,13 +495,13 @@ class Spectrum:
 
         The errors of two such populations differ by a factor of two or more.
         """
-        asked = self.tol or _COARSE
+        asked = self.tol or COARSE
         coarse = make(min(0.1, 10.0 * made.sites.tol))
         value, difference, _ = settled(at, make, coarse, at(coarse), 2.0 * asked)
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
-            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {_in_words(difference)}",
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {apart(difference)}",
             estimate=value,
         )
 
@@ -679,11 +589,11 @@ class Spectrum:
         y = bottom + (top - bottom) * (np.arange(n) + 0.5) / n
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
-        room = ROOM if n * n <= _FEW else MUCH_ROOM
-        population = self._population(tol, room=room)
+        room = ROOM if n * n <= FEW else MUCH_ROOM
+        population = self._sites.of(tol, room=room)
         if population.sites.size <= _CHEAP:
             # too few nodes of the leak would show single eigenvalues as dots on the real axis; twice as many are cheap here
-            population = self._population(tol, 2, room)
+            population = self._sites.of(tol, 2, room)
         half = 0.5 * (top - bottom) / n
         rows, back = np.unique(np.abs(y) if y[0] == -y[-1] else y, return_inverse=True)
         lam = x + 1j * np.abs(rows[:, None])
@@ -748,51 +658,8 @@ class Spectrum:
         self._require("resolvent", "Spectrum.mass")
         value, discs = np.zeros(radii.size), np.flatnonzero(radii)
         if discs.size:
-            value[discs] = self._masses(centers.ravel()[discs], radii.ravel()[discs], tol)
+            value[discs] = self._masses.of(centers.ravel()[discs], radii.ravel()[discs], tol)
         return value.reshape(radii.shape) if radii.ndim else float(value[0])
-
-    def _masses(self, center, radius, tol):
-        """Masses of discs (D,); a few of those that cut the axis between leaks share populations, which cluster there."""
-        value, difference = np.zeros(center.size), np.zeros(center.size)
-        rims = Rims(center, radius, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
-        cutting = np.array([bool(cuts) and self._law is not None and self._leak_of_one_field for cuts in rims.cuts])
-        groups = []
-        cut = sorted(np.flatnonzero(cutting), key=lambda disc: rims.cuts[disc])
-        at_once = _DISCS_AT_ONCE if self._spread_variables <= 3 else 1
-        for part in (np.sort(cut[i : i + at_once]) for i in range(0, len(cut), at_once)):
-            places = tuple(sorted({x for disc in part for x in rims.cuts[disc]}))
-            groups.append((part, partial(self._clustered, places)))
-        if not cutting.all():
-            groups.append((np.flatnonzero(~cutting), partial(self._clustered, ())))
-        refine: tuple[float, ...] = ()  # what one group's populations had to be refined by the next one's are from the start
-        for discs, make in groups:
-            value[discs], difference[discs], refine = self._masses_by(make, rims, discs, tol, refine)
-        worst = int(np.argmax(difference))
-        if difference[worst] > _AGREED * tol:
-            raise ConvergenceError(
-                f"mass of the disc at {center[worst]}, radius {radius[worst]}: not converged to {tol}, {_in_words(difference)}",
-                estimate=value if value.size > 1 else float(value[0]),
-            )
-        return np.clip(value, 0.0, 1.0)
-
-    def _masses_by(self, make, rims, discs, tol, refine):
-        """Masses of some discs by populations of one kind, how far two of these are apart, and how they were refined."""
-        coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
-        first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._spread_variables, _MANY)), refine=refine)
-
-        accuracy = max(_EXACT, _CONTOUR * tol)
-        mass, nodes = rims.settled(discs, partial(_on_contour, accuracy, first), tol, first.atoms)
-        if self._law is None:
-            return mass, np.zeros(mass.size), refine
-        latest = nodes.known.copy()
-
-        def at(population, chosen):
-            """By what another population changes the mass is known from half of the nodes; each starts from the one before it."""
-            mine = np.isin(nodes.disc, discs[chosen])
-            latest[:, mine] = _on_contour(accuracy, population, nodes.lam[mine], latest[:, mine])
-            return mass[chosen] + nodes.sums(latest[0] - nodes.known[0], discs)[chosen]
-
-        return settled(at, make, first, mass, _AGREED * tol, refine)
 
     @overload
     def slow_fraction(self, tau: float, tol: float = 1e-4) -> float: ...
@@ -860,19 +727,6 @@ def _as_given(value, lam):
     return value.reshape(lam.shape) if lam.ndim else float(value[0])
 
 
-def _on_contour(accuracy, population, lam, known=None):
-    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
-
-    Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
-    """
-    start, n = None, population.n
-    if known is not None:
-        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
-    found = population.solution(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
-    g = found.values["resolvent"]
-    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
-
-
 def _together(center, radius):
     """Both, with the shape that they broadcast to."""
     try:
@@ -888,10 +742,3 @@ def _radii(radius):
     if (array < 0.0).any():
         raise ValueError(f"radius must lie in [0.0, {_LARGEST:g}], got {shown(radius)}")
     return array
-
-
-def _in_words(difference):
-    """How far two populations are apart, an array; infinite where there were no two."""
-    if np.isinf(difference).all():
-        return "the populations of sites that are affordable are too coarse"
-    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"

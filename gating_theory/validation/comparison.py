@@ -92,7 +92,10 @@ def validate(
     ------
     TypeError, ValueError : bad arguments; a Case of a state that its ensemble does not have
     MemoryError : networks that do not fit into the memory
-    CapabilityError, ConvergenceError : what theory cannot do, as ``fixed_points`` and ``Spectrum``
+    CapabilityError
+        Matrices that are not iid normal: how far networks may differ from the limit is known of these only. And what else theory
+        cannot do, as ``fixed_points`` and ``Spectrum``.
+    ConvergenceError : likewise
 
     Examples
     --------
@@ -141,6 +144,7 @@ class _Job(NamedTuple):
 
 
 def _job(case, n_units, seeds):
+    case.ensemble.require("finite size", "validate", "Spectrum(net.sites(state)) beside net.eigenvalues(state), without a verdict")
     cell = case.ensemble.cell
     n = _UNITS.get(cell.n_state, 500) if n_units is None else n_units
     require_memory(f"a network of n_units = {n}", 8.0 * (cell.n_fields + cell.n_state**2) * float(n) ** 2)

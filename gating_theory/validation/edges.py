@@ -8,17 +8,17 @@ import numpy as np
 
 from ..ensemble.sites import Sites
 from ..spectrum.dyson import Population
+from ..spectrum.edge import SitesEdge
 from ..spectrum.edge_numbers import shares
 from ..spectrum.finite_size import OutermostLaw
-from ..spectrum.outermost import Draws
 from ..spectrum.spectrum import Spectrum
 
 __all__ = ["Edge", "edge_of"]
 
 #: Distance to both sides of an edge at which the edge function is looked at, relative to the radius, and points there.
 _BESIDE, _POINTS = 1e-3, 181
-#: Distance to a leak, relative to the radius, at which only its own site counts.
-_NEXT_TO = 1e-7
+#: Standard deviations by matrices within which the outermost leak matters to an edge.
+_NEAR = 3.0
 
 
 class Edge(NamedTuple):
@@ -29,7 +29,8 @@ class Edge(NamedTuple):
     none_beyond : float
         The probability of theory, given the sites, that no eigenvalue lies beyond the outermost measured one.
     n_effective : float
-        How many sites make the edge of theory: (sum phi)^2 / sum phi^2 at its outermost point; 0 where its law cannot hold.
+        How many sites make the edge of theory: (sum phi)^2 / sum phi^2 at its outermost point, and next to the outermost leak where
+        that is close, the fewer of both. 0 where its law cannot hold.
     holds : bool, whether that is where the edge function falls to 1, or where the leaks of sites end
     """
 
@@ -54,17 +55,21 @@ def edge_of(law: OutermostLaw, value: float, spectrum: Spectrum, sites: Sites, r
         return at * np.exp(1j * np.pi * along) if law.kind == "radius" else at + 1j * radius * along
 
     population, step = Population(sites), _BESIDE * radius
+    leaks = SitesEdge(population).leaks.ravel()
+    size = np.abs(leaks) if law.kind == "radius" else leaks.real
+    leak, reach = leaks[np.argmax(size)], float(size.max())
     beyond = points(law.limit + step)
     outside = np.asarray(spectrum.edge_function(beyond))
     falls = np.max(spectrum.edge_function(points(law.limit - step))) > 1.0
-    leak, near = float(Draws(population, sites.size).floor(law.kind)[0]), _NEXT_TO * radius
-    holds = bool(outside.max() < 1.0 and (falls or leak > law.limit - step))
-    # matrices move the outermost leak to both sides, as far as it alone makes T larger than 1. The law knows little within
-    island = leak + near * float(np.sqrt(np.max(spectrum.edge_function(points(leak + near)))))
-    none_beyond = float(law.cdf(value)) if value > island else 0.5 * float(law.cdf(island))
-    # where tau is flat at its edge the law cannot hold, however many sites there are
-    sites_at_edge = 0.0 if law.pinched else _effective(population, beyond[np.argmax(outside)])
-    return Edge(none_beyond, sites_at_edge, holds)
+    holds = bool(outside.max() < 1.0 and (falls or reach > law.limit - step))
+    places = [beyond[np.argmax(outside)]]
+    if reach > law.limit - _NEAR * law.sd_matrices:  # halfway between the outermost leak and the edge
+        outward = leak / abs(leak) if law.kind == "radius" else 1.0
+        places.append(leak + 0.5 * max(law.limit - reach, step) * outward)
+    # the law cannot hold where tau is flat at its edge, nor where matrices have moved the outermost leak inwards
+    lost = law.pinched or (len(places) > 1 and value < reach)
+    count = 0.0 if lost else min(_effective(population, place) for place in places)
+    return Edge(float(law.cdf(value)), count, holds)
 
 
 def _effective(population, lam):

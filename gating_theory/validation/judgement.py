@@ -78,7 +78,7 @@ class Judgement:
             off = _Gap("theory at the sites off", self.own[k] - self.limit.expected[k], *spread)
             tests.append((off.probability, off.words(0.5 * self.level)))
         few = len(edges) - len(told)
-        return self._row(k, tests, note=f"under {_FEW_SITES:g} sites make the edge of {few}" if few else "")
+        return self._row(k, tests, note=f"few sites: {few}" if few else "")
 
     def _spread(self, k, other):
         """Standard deviation of a mean by its sites and something else, and its degrees of freedom (Welch and Satterthwaite's)."""

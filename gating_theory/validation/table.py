@@ -29,7 +29,8 @@ __all__ = ["Validation"]
 _LEGEND = """
 theory: infinite network (at a moving state: sites of other networks); at sites: theory at the sites of the measured networks;
 sites, matrices: expected standard deviations of one network from either cause; within: how far measurement and theory may differ;
-p: the probability that networks of the theory differ as much. A row agrees where p is at least {level:g}.
+p: the probability that networks of the theory differ as much. A row agrees where p is at least {level:g}. Few sites: networks whose
+edge fewer than ten sites make; they are compared with the limit by their sites alone.
 """
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import gating_theory as gt
 from gating_theory.ensemble.matrix_laws import LIMIT
@@ -149,10 +150,13 @@ CALCULATORS = {
     "Spectrum.outliers": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).outliers(),
     "diagnose": lambda e: gt.diagnose(gt.Network.sample(e, 20, rng=0), n_states=2),
     "lyapunov_spectrum": lambda e: gt.lyapunov_spectrum(gt.Network.sample(e, 10, rng=0), k=1, n_steps=20, rng=0),
+    "validate": lambda e: gt.validate(gt.Case("own", e, "chaotic"), n_units=50, n_networks=1),
+    "Spectrum.finite_size": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).finite_size(50, n_draws=2),
     "find_fixed_points": lambda e: gt.Network.sample(e, 10, rng=0).find_fixed_points(4, rng=0),
 }
 #: What random signs cannot: normal matrices at finite N.
 _NORMAL_ONLY = {"kac_rice", "simulate", "steady_state", "largest_exponent", "chaos_onset", "Network.planted"}
+_NORMAL_ONLY |= {"validate", "Spectrum.finite_size"}
 #: What is true of every network that can be drawn.
 _ANY = {"Network.sample", "count_fixed_points", "lyapunov_spectrum", "find_fixed_points"}
 
@@ -171,6 +175,17 @@ def test_every_calculator_serves_or_refuses_by_name(name):
     else:
         with pytest.raises(gt.CapabilityError, match=r"field 'z' has the law Nilpotent\(\).*use "):
             calculate(odd)
+
+
+def test_a_cell_of_ones_own_with_a_law_of_ones_own_is_not_judged_by_normal_matrices():
+    """What signs make of N units is not known, and validate says so of any of their states before it samples a network."""
+    y, s = sp.symbols("y_h s", real=True)
+    cell = gt.Cell(name="own", state=[s], fields=[y], messages=[s], update=[0.5 * (s + sp.tanh(y))], fixed_point=[sp.tanh(y)])
+    ensemble = gt.Ensemble(cell, gain=2.0, matrices=RandomSigns())
+    for source in (ensemble, gt.fixed_points(ensemble), gt.complexity(ensemble), gt.Case("moving", ensemble, "chaotic")):
+        with pytest.raises(gt.CapabilityError, match=r"^validate needs .* field 'h' has the law RandomSigns\(\).*use Spectrum"):
+            gt.validate(source, n_units=50, n_networks=1)
+    assert gt.validate(ensemble.with_matrices("iid"), n_units=50, n_networks=1).rows
 
 
 @pytest.mark.parametrize("name", CALCULATORS)

@@ -54,6 +54,10 @@ class Things:
         return gt.complexity(gt.Ensemble(gt.Vanilla, gain=2.0))
 
     @cached_property
+    def held(self):
+        return gt.validate(gt.Ensemble(gt.Vanilla, gain=0.5), 50, 1, discs=[], taus=[], lambdas=[])
+
+    @cached_property
     def net(self):
         return gt.Network.sample(self.ens, 6, rng=0)
 
@@ -367,6 +371,7 @@ CALLS = {
     "CriticalLine.to_csv": lambda t: (t.line.to_csv, {"path": "line.csv"}),
     # counting
     "complexity": lambda t: (gt.complexity, {_E: gt.Ensemble(gt.Vanilla, gain=2.0), "method": "mean_field", "tol": None}),
+    "Complexity.favour": lambda t: (t.typical.favour, {"fields": np.zeros((1, 3)), "parameters": np.zeros((0, 3))}),
     "Complexity.sites_at": lambda t: (
         t.typical.sites_at,
         {"tol": 1e-3, "max_nodes": 50_000, "leak_nodes": 1, "leaks": (), "refine": ()},
@@ -455,6 +460,10 @@ CALLS = {
         }
         | {"lambdas": [1.0], "level": 0.01, "executor": None, "progress": None},
     ),
+    "Validation.to_csv": lambda t: (t.held.to_csv, {"path": "rows.csv"}),
+    "Validation.spectrum": lambda t: (t.held.spectrum, {"case": "Vanilla zero state"}),
+    "Validation.plot": lambda t: (t.held.plot, {"ax": None}),
+    "Validation.plot_spectrum": lambda t: (t.held.plot_spectrum, {"case": "Vanilla zero state", "ax": None}),
     # training
     "design": lambda t: (
         gt.design,
@@ -748,7 +757,15 @@ CALLS = {
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_phase_diagram": lambda t: (
         plotting.plot_phase_diagram,
-        {"dataset": t.diagram, "quantity": "count", "solution": None, "lines": None, "colorbar": False, "ax": t.ax},
+        {
+            "dataset": t.diagram,
+            "quantity": "count",
+            "solution": None,
+            "lines": None,
+            "regions": None,
+            "colorbar": False,
+            "ax": t.ax,
+        },
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
@@ -783,6 +800,7 @@ LEFT_OUT = {
     "flow.topology_catalogue": "takes nothing",
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
+    "Expected": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -113,6 +114,7 @@ class TestGRU:
     def test_complexity_onset(self, gru):
         """Discontinuous beyond a_r = 4/sqrt 3, which is located; the zero state's onset before."""
         line = gt.critical_line(gru, AXES, "complexity_onset", bounds=((1.8, 6.0), (1.5, 2.5)), tol=1e-5)
+        assert "on the two edges and in the middle" in str(line)
         check_alone(line, 5, lambda x, y: float(gt.complexity_onset(gru.replace({"gain.r": x, "gain.h": y}), "gain.h")))
         (point,) = line.points
         assert (point.x, point.y) == pytest.approx((4 / np.sqrt(3), 2.0), abs=1e-5)
@@ -199,6 +201,14 @@ def test_tables(fold_line, tmp_path):
     np.testing.assert_array_equal(table["gain.h"], curve.y)
 
 
+def test_tables_without_pandas(fold_line, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"to_dataframe needs pandas.*to_csv"):
+        fold_line.to_dataframe()
+    fold_line.to_csv(tmp_path / "line.csv")
+    assert (tmp_path / "line.csv").read_text(encoding="utf-8").count("\n") == len(fold_line.rows()) + 1
+
+
 def test_no_line(gru):
     """The active state of the GRU without biases is never stable [T6]."""
     line = gt.critical_line(gru, AXES, "abscissa", 1, bounds=((3.0, 8.0), (2.2, 4.0)), search=2)
@@ -231,3 +241,19 @@ def test_arguments(gru, change, error, match):
     arguments = {"ensemble": gru, "paths": AXES, "quantity": "onset", "bounds": BOX} | change
     with pytest.raises(error, match=match):
         gt.critical_line(**arguments)
+
+
+def test_line_of_chaos():
+    """Vanilla networks with spread biases turn chaotic where their fixed point loses stability, up to order N^(-1/2)."""
+    vanilla, n = gt.Ensemble(gt.Vanilla), 200
+    options = {"n_points": 3, "n_units": n, "n_steps": 100, "n_networks": 2, "rng": 1}
+    line = gt.critical_line(vanilla, ("bias_std.h", "gain.h"), "chaos", bounds=((0.1, 1.0), (0.8, 3.0)), **options)
+    assert line.ok
+    assert "first curve met on the middle lines and the edges" in str(line)
+    (curve,) = line.curves
+    assert curve.x.min() == 0.1
+    assert curve.x.max() == 1.0
+    for x, y, error in zip(curve.x, curve.y, curve.error_y):
+        edge = gt.critical(vanilla.replace({"bias_std.h": x}), "gain.h", "abscissa", 1, bounds=(0.8, 3.0))
+        assert abs(y - edge) < 4 * error + 2 * y / np.sqrt(n)
+    assert (curve.error_y > 0).all()

@@ -64,3 +64,30 @@ def test_what_is_interpolated_is_what_would_be_computed(count):
             np.testing.assert_array_equal(np.sign(G), np.sign(close))
             near = np.abs(G) < 10 * off
             assert np.abs(G - close)[near].max(initial=0.0) <= 10 * moments.scan_tol
+
+
+@pytest.mark.parametrize("kind", ["bias", "bias_std", "input_std"])
+@pytest.mark.parametrize(
+    "cell, onset", [(gt.GRU, 2.0), (gt.LSTM, 2.0), (gt.Vanilla, 1.0)], ids=lambda value: getattr(value, "name", "")
+)
+@pytest.mark.parametrize("size", [1.5e-154, 1e-139, 1e-20, 1e-12])
+def test_however_small_a_bias_is_there_is_a_fixed_point(size, cell, onset, kind):
+    """There is one in any bounded network, at its onset, where moments are larger than squares of biases, and beside it."""
+    ensemble = gt.Ensemble(cell, gain=onset, **{kind: {cell.field_names[-2 if cell is gt.LSTM else -1]: size}})
+    at, below = (
+        gt.fixed_points(ensemble),
+        gt.fixed_points(ensemble.replace({path: 0.7 * onset for path in ensemble.paths if path[:4] == "gain"})),
+    )
+    assert len(at) == len(below) == 1
+    assert at[0].is_zero == below[0].is_zero == (size < 1e-140)
+    if not at[0].is_zero:
+        assert size**2 < at[0].q[0] < 2.0 * size and not at[0].ok
+        assert below[0].q[0] < 10.0 * size**2 and below[0].error < 1e-9
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-9, 1e-12, 1e-14, 1e-100])
+def test_at_the_onset_a_spread_gives_its_law(size):
+    """q = E tanh(y)^2, y of variance q + s^2, is q + s^2 - 2 q^2 for small s: q = s / sqrt 2, within what the error says."""
+    (point,) = gt.fixed_points(gt.Ensemble(gt.Vanilla, bias_std=size))
+    right = size / np.sqrt(2.0)
+    assert abs(point.q[0] / right - 1.0) < point.error + 2.0 * size
