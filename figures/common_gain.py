@@ -142,9 +142,8 @@ def draw(data):
     exponents.axvline(1.0, color="0.6", linewidth=0.7)
     exponents.set_xlabel(rf"$g / g_c$ at $s_b$ = {data.attrs['spread_of_exponents']:g}")
     exponents.set_ylabel("largest Lyapunov exponent")
-    exponents.set_title(
-        f"N = {data.attrs['n_units_of_exponents']}, bars: range of {data.sizes['network']} networks", fontsize="small"
-    )
+    runs = f"N = {data.attrs['n_units_of_exponents']}, T = {data.attrs['n_steps']}, bars: range of {data.sizes['network']} networks"
+    exponents.set_title(runs, fontsize="x-small")
     for ax, name in zip(axes[1], data["shown"].values):
         one = data.sel(shown=name)
         draw_cloud(ax, whole(one["eigenvalues"]), whole(one["edge"]))
@@ -187,5 +186,7 @@ def _legend(figure):
     style = {"color": BLACK, "linestyle": "none", "markersize": 3.5}
     for n, mark in _MARKS.items():
         filled = "none" if n == min(_SIZES) else "full"
-        handles.append(Line2D([], [], marker=mark, fillstyle=filled, label=f"half of the networks unstable, N = {n}", **style))
+        handles.append(
+            Line2D([], [], marker=mark, fillstyle=filled, label=f"half of the networks unstable, N = {n} (set apart)", **style)
+        )
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)

@@ -30,7 +30,7 @@ from .common import (
 
 TITLE = "A cell of one's own: leaky units whose candidate is amplified by a gate that also sets their timescale"
 
-_BOUNDS = (0.0, 20.0), (0.62, 0.72)
+_BOUNDS = (0.0, 20.0), (0.62, 0.76)
 _LABELS = {"onset": "onset: zero state unstable above", "fold": "fold: non-zero mean-field solutions above"}
 
 
