@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
@@ -20,6 +23,7 @@ from .line import CriticalLine, LinePoint
 from .line_starts import Side, line_starts, start_near
 from .networks_beyond import no_law
 from .plane import plane_of
+from .rare_sites import AT_EDGE, half_share_on_line, looks_along
 from .requested import requested
 
 if TYPE_CHECKING:
@@ -132,6 +136,7 @@ def critical_line(
         else:
             found, failed, missed = _components(asked, plane, near, tol, search, max_points, tell)
             curves, points = in_plane(found, plane)
+            curves = [_with_shares(curve, plane, asked.quantity) for curve in curves]
         missed = [side for side in missed if not side.is_crossed(curves)]
         seen = ("", True) if curves or near is not None else seen_on_grid(asked.condition, plane, search)
     if near is not None and not curves:
@@ -154,6 +159,16 @@ def _of_networks(asked):
     """Whether the line is of networks of a number of units, not of the limit."""
     measure = getattr(asked.condition, "measure", None)
     return asked.quantity == "chaos" or (measure is not None and "n_units" in measure.entry.options)
+
+
+def _with_shares(curve, plane, quantity):
+    """The curve with the fractions of sites that decide it at some of its points."""
+    if quantity != "onset" and quantity not in AT_EDGE:
+        return curve
+    looks = looks_along(curve.length)
+    places = [(float(curve.x[k]), float(curve.y[k])) for k in looks]
+    shares = [half_share_on_line(plane.at(*place), quantity, curve.moment[k]) for k, place in zip(looks, places)]
+    return replace(curve, half_share=np.column_stack([places, shares]))
 
 
 def _components(asked, plane, near, tol, search, max_points, tell):
