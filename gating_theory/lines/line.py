@@ -255,13 +255,8 @@ class CriticalLine:
                 raise ValueError(f"ensemble_at: only the name of {path!r} is known, move the ensemble along it with its own .at")
         return self.ensemble.replace({self.paths[0]: real("x", x), self.paths[1]: real("y", y)})
 
-    def another_plane(self, other: CriticalLine) -> str:
-        """Why another line is not of the same plane, in words; empty where it is, as far as directions and functions are known.
-
-        Parameters
-        ----------
-        other : CriticalLine
-        """
+    def _another_plane(self, other):
+        """Why another line is not of the same plane, in words; empty where it is, as far as directions and functions are known."""
         if other.paths != self.paths:
             return f"one is along {self.paths}, the other along {other.paths}"
         if "function" in self.paths and other is not self:
@@ -284,7 +279,7 @@ class CriticalLine:
         tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
-        if different := self.another_plane(other):
+        if different := self._another_plane(other):
             raise ValueError(f"other must be a line of the same plane: {different}")
         found: list[LinePoint] = []
         for i, mine in enumerate(self.curves):

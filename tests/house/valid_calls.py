@@ -366,7 +366,6 @@ CALLS = {
     ),
     "CriticalLine.at": lambda t: (t.line.at, {"x": 1.0}),
     "CriticalLine.ensemble_at": lambda t: (t.line.ensemble_at, {"x": 1.0, "y": 2.0}),
-    "CriticalLine.another_plane": lambda t: (t.line.another_plane, {"other": t.line}),
     "CriticalLine.at_y": lambda t: (t.line.at_y, {"y": 2.0}),
     "CriticalLine.curve": lambda t: (t.line.curve, {"n": 5}),
     "CriticalLine.meets": lambda t: (t.line.meets, {"other": t.line}),

@@ -327,3 +327,12 @@ def test_a_line_that_is_not_there(gru):
     assert not undefined.ok and "not defined at any of 9" in str(undefined.status)
     spread = none("onset", None, gru.replace({"bias_std": 0.5}))
     assert not spread.ok and "no zero state" in str(spread.status)
+
+
+def test_a_line_whose_solution_vanishes_says_so():
+    """The moment of the vanilla network's state vanishes with the spread of its biases, at the onset a = 1."""
+    paths, bounds = ("bias_std.h", "gain.h"), ((0.0, 1.0), (0.5, 2.0))
+    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, "abscissa", 1, bounds=bounds, search=3, tol=1e-4)
+    (k,) = [k for k, end in enumerate(line.curves[0].ends) if end.code == "limit"]
+    assert "moment of its solution becomes smaller than 1e-12" in str(line.curves[0].ends[k])
+    np.testing.assert_allclose([line.curves[0].x[-k], line.curves[0].y[-k]], [0.0, 1.0], atol=1e-6)
