@@ -125,6 +125,7 @@ def critical(
     n_units, n_steps : int
         Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them. With ``n_units`` the
         "radius" and "abscissa" are those of networks of N units: half of them are beyond ``value`` at the critical value [T12].
+        Onsets, folds, and other quantities of the limit refuse it.
     n_networks : int >= 1, networks that are simulated; each meets the same random numbers at all values of the path
     n_draws : int >= 1
         Draws of N sites that the law of "radius" and "abscissa" is an average over; the same normals at all values of the path.

@@ -112,8 +112,8 @@ def critical_line(
     Notes
     -----
     Errors: of each point what the errors of the quantity make of its place (1e-12 of onsets, 1e-11 of folds, 1e-9 of edges of
-    spectra), in the result; of what lies between, ``tol``, or what was measured last where ``max_points`` did not suffice: the status
-    then is "incomplete".
+    spectra), in the result; of what lies between, ``tol``, or what was measured last where ``max_points`` did not suffice: the
+    status then is "incomplete".
     """
     instance("ensemble", ensemble, Ensemble)
     plane = plane_of(ensemble, paths, bounds)
