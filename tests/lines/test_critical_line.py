@@ -11,7 +11,12 @@ import pytest
 from scipy.optimize import brentq
 
 import gating_theory as gt
+from gating_theory.lines.components import Component
+from gating_theory.lines.curves import in_plane
 from gating_theory.lines.line import LinePoint
+from gating_theory.lines.plane import UNIT, plane_of
+from gating_theory.lines.tracing import Traced
+from gating_theory.results.status import Status
 
 BOX = ((0.0, 10.0), (0.5, 4.0))
 AXES = ("gain.r", "gain.h")
@@ -329,10 +334,12 @@ def test_a_line_that_is_not_there(gru):
     assert not spread.ok and "no zero state" in str(spread.status)
 
 
-def test_a_line_whose_solution_vanishes_says_so():
-    """The moment of the vanilla network's state vanishes with the spread of its biases, at the onset a = 1."""
-    paths, bounds = ("bias_std.h", "gain.h"), ((0.0, 1.0), (0.5, 2.0))
-    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, "abscissa", 1, bounds=bounds, search=3, tol=1e-4)
-    (k,) = [k for k, end in enumerate(line.curves[0].ends) if end.code == "limit"]
-    assert "moment of its solution becomes smaller than 1e-12" in str(line.curves[0].ends[k])
-    np.testing.assert_allclose([line.curves[0].x[-k], line.curves[0].y[-k]], [0.0, 1.0], atol=1e-6)
+def test_a_line_whose_solution_vanishes_says_so(gru):
+    """In the coordinates of the plane an end at the smallest moment that is followed says which moment that is."""
+    u = np.array([[0.2, 0.5, 0.0], [0.5, 0.5, -3.0], [0.8, 0.5, np.log(1e-12) / UNIT]])
+    slopes = np.tile([[0.0, 1.0, 0.0], [1.0, 0.0, 0.1]], (3, 1, 1))
+    ends = Status("edge", "x leaves its range"), Status("limit", "unknown 2 is small")
+    traced = Traced(u, slopes, np.zeros((3, 2)), np.zeros_like(u), [], ends)
+    (curve,), _ = in_plane([Component(traced, np.zeros(2))], plane_of(gru, AXES, BOX))
+    assert str(curve.ends[0]) == "gain.r leaves its range"
+    assert str(curve.ends[1]) == "ends where the moment of its solution becomes smaller than 1e-12" and curve.ends[1].ok
