@@ -115,7 +115,7 @@ def critical_line(
     tol, tau = real("tol", tol, low=1e-9, high=0.01), real("tau", tau, low=0.0, open_low=True)
     search, max_points = integer("search", search, low=2, high=1000), integer("max_points", max_points, low=10)
     choice("of", of, ("spectrum", "fixed_point", "ensemble"))
-    asked = requested(ensemble, quantity, value, solution, of, {"tau": tau})
+    asked = requested(plane, quantity, value, solution, of, {"tau": tau})
     near = None if start is None else reals("start", start, "x", "y")
     options = {"n_units": integer("n_units", n_units, low=10), "n_steps": integer("n_steps", n_steps, low=20)}
     options |= {"n_networks": integer("n_networks", n_networks, low=1), "rng": int(generator(rng).integers(2**63))}
