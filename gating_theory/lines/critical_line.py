@@ -122,7 +122,7 @@ def critical_line(
     choice("of", of, ("spectrum", "fixed_point", "ensemble"))
     units = None if n_units is None else integer("n_units", n_units, low=10)
     options = {"n_steps": integer("n_steps", n_steps, low=20), "rng": int(generator(rng).integers(2**63))}
-    asked = requested(ensemble, quantity, value, solution, of, options | {"tau": tau, "n_units": units or 1000})
+    asked = requested(plane, quantity, value, solution, of, options | {"tau": tau, "n_units": units or 1000})
     if units is not None and not _of_networks(asked):
         raise no_law(f"a line of {asked.quantity!r}", units)
     options |= {"n_units": units or 2000, "n_networks": integer("n_networks", n_networks, low=1)}

@@ -137,6 +137,60 @@ class TestGRU:
             assert abs(near - point.y).min() <= 3.5 * (fold_line.error + line.error)
 
 
+@pytest.mark.parametrize(
+    "cell, gains",
+    [
+        # at spreads of biases of 0, 0.1, 0.3, 0.5, 1 and 2
+        (gt.Vanilla, [1.0, 1.1934, 1.3956, 1.5497, 1.8556, 2.3250]),
+        (gt.GRU, [2.0, 2.0311, 2.1545, 2.2850, 2.5834, 3.0832]),
+        pytest.param(gt.LSTM, [2.0, 2.1362, 2.2441, 2.2792, 2.1966, 1.4902], marks=pytest.mark.nightly),
+    ],
+    ids=["vanilla", "gru", "lstm"],
+)
+def test_critical_common_gain(cell, gains):
+    """Spread gate biases have leaks that reach 1 whatever the gain: T(1) = 1 is smooth there; the line starts at the onset."""
+    line = gt.critical_line(gt.Ensemble(cell), ("bias_std", "gain"), "abscissa", 1, bounds=((0, 2), (0.5, 5)), tol=1e-4, search=5)
+    assert line.ok
+    (curve,) = line.curves
+    assert {end.code for end in curve.ends} == {"born", "edge"}
+    (start,) = line.points
+    assert (start.kind, start.x, start.y) == ("born", 0.0, pytest.approx(gains[0], abs=1e-9))
+    found = [line.at(x) for x in (0.1, 0.3, 0.5, 1.0, 2.0)]
+    np.testing.assert_allclose(np.concatenate(found), gains[1:], atol=1e-4 + 4.5 * line.error)
+
+
+def test_lines_of_own_cells_and_of_the_radius():
+    """Leaks of -1/2: the support is a disc around that, whose far side passes |lambda| = 1 where g^2 E phi'^2 = 1."""
+    import sympy as sp
+
+    h, y = sp.symbols("h y")
+    mirrored = gt.Cell(
+        name="mirrored", state=[h], fields=[y], messages=[h], update=[-h / 2 - sp.tanh(y) / 2], fixed_point=[-sp.tanh(y) / 3]
+    )
+    plane = dict(bounds=((0, 2), (0.5, 3)), tol=1e-4, search=4)
+    line = gt.critical_line(gt.Ensemble(mirrored), ("bias_std", "gain"), "radius", 1, **plane)
+    assert line.ok
+    for x in (0.3, 1.0, 2.0):
+        (y,) = line.at(x)
+        (point,) = [p for p in gt.fixed_points(gt.Ensemble(mirrored, bias_std=x, gain=y)) if not p.is_zero]
+        # lambda = -1/2 - a z / 2 with |z| = sqrt(E phi'^2): leftmost at -1
+        t = np.linspace(-9, 9, 2001)
+        w = np.exp(-(t**2) / 2)
+        slope = 1 - np.tanh(np.sqrt(y**2 * point.moments["h"] + x**2) * t) ** 2
+        assert y**2 * (slope**2 @ w) / w.sum() == pytest.approx(1.0, abs=20 * line.error + 1e-6)
+
+
+def test_the_first_solution_is_the_zero_state():
+    """As for a critical value: its line is that of the zero state, and asking for one where biases are spread is an error."""
+    gru, box = gt.Ensemble(gt.GRU), ((0.0, 4.0), (1.0, 3.0))
+    first, zero = (gt.critical_line(gru, AXES, "abscissa", 1, s, bounds=box, search=3) for s in (0, "zero"))
+    assert first.ok and first.solution == zero.solution == "zero"
+    np.testing.assert_allclose(first.at(3.0), [2.0], rtol=1e-9)
+    np.testing.assert_allclose(zero.at(3.0), first.at(3.0), rtol=1e-12)
+    with pytest.raises(gt.CapabilityError, match="no zero state"):
+        gt.critical_line(gru.replace({"bias_std.h": 0.5}), AXES, "abscissa", 1, "zero", bounds=box)
+
+
 def test_lines_of_the_lstm():
     """Onset a_g = 2 whatever the forget gate's gain; folds beyond 3 a_f^2 = 64 - a_o^2 - a_i^2."""
     lstm = gt.Ensemble(gt.LSTM)
