@@ -170,7 +170,9 @@ def critical(
     generator(rng)
     kind = kind_asked(quantity, value)
     if every and kind == "complexity_onset":
-        raise ValueError(f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}")
+        raise ValueError(
+            f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}"
+        )
     if every and kind == "chaos":
         quantity, value = "lyapunov", 0.0
     elif kind is not None:

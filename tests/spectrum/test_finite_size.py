@@ -198,7 +198,7 @@ def test_delta_method_and_draws_agree():
 
 
 def expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x):
-    """P(largest real part < limit + x / sqrt N): tau to first order across the line and to second along it, one normal for all sites."""
+    """P(largest real part < limit + x / sqrt N): tau to first order across the line, second along it."""
     limit, step = spectrum.abscissa(), 0.02
     bend = 2.0 * (1.0 - float(spectrum.edge_function(limit + 1j * step))) / step**2
     density = gradient**2 / (4.0 * np.pi * kappa)
@@ -219,10 +219,13 @@ def test_delta_method_of_huge_networks(n_units):
     _, _, limit, kappa, variance, gradient, _ = PROTOTYPE["vanilla"]
     spectrum, n_draws = spectrum_of("vanilla"), 1000
     law = spectrum.finite_size(n_units, n_draws, rng=5, method="delta").abscissa
-    exact = [
-        brentq(lambda x: expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x) - p, -9, 9) for p in (0.1, 0.5, 0.9)
-    ]
-    found = (np.asarray(law.quantile([0.1, 0.5, 0.9])) - limit) * np.sqrt(n_units)
+    shares_below = (0.1, 0.5, 0.9)
+
+    def missing(x, p):
+        return expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x) - p
+
+    exact = [brentq(missing, -9, 9, args=(p,)) for p in shares_below]
+    found = (np.asarray(law.quantile(shares_below)) - limit) * np.sqrt(n_units)
     # four standard errors of the 10 % quantile from so many draws; the next orders of the expansion are of relative size N^-1/4
     error = 4.0 * np.sqrt(variance) / gradient * 1.71 / np.sqrt(n_draws)
     assert found == pytest.approx(exact, abs=error + 0.6 * n_units**-0.25)
