@@ -18,12 +18,14 @@ from ..ensemble.sites import Sites
 from .expansion import linear_map
 from .moments import MomentMap
 
-__all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites", "resolved", "share_of_half"]
+__all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites", "part_of_sites", "resolved", "share_of_half"]
 
 #: Tolerances of far populations one after the other, how close averages have to come to the exact ones, and nodes at most.
 _TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3, 1e-4), 0.02, 1_000_000
 #: Networks that need no more units than this are ordinary ones: nothing is said of them.
 _NOTABLE = 300.0
+#: The smallest fraction that populations tell.
+_LEAST = 1e-12
 #: Numbers of units up to this are written out.
 _WRITTEN = 1e7
 
@@ -133,9 +135,20 @@ def fewest_units(half_share: float | None) -> str:
     """
     if half_share is None or not half_share * _NOTABLE < 1.0:
         return ""
-    needed = 1.0 / max(half_share, 1e-300)
+    needed = 1.0 / max(half_share, _LEAST)
     digits = int(np.floor(np.log10(needed))) - 1
     return f"{round(needed, -digits):,.0f}" if needed < _WRITTEN else f"{needed:.1g}"
+
+
+def part_of_sites(half_share: float, digits: int = 1) -> str:
+    """A fraction of the sites in words: what is too small for any network is not "0 of the sites".
+
+    Parameters
+    ----------
+    half_share : float
+    digits : int
+    """
+    return f"{half_share:.{digits}g} of the sites" if half_share > _LEAST else f"less than {_LEAST:.0g} of the sites"
 
 
 def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
@@ -150,4 +163,6 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     needed = fewest_units(half_share)
     if not needed:
         return ""
-    return f"; networks of less than {needed} units do not show it: half of T({lam:.6g}) comes from {half_share:.1g} of the sites; {ask}"
+    return (
+        f"; networks of less than {needed} units do not show it: half of T({lam:.6g}) comes from {part_of_sites(half_share)}; {ask}"
+    )

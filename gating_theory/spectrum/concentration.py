@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ensemble.sites import Sites
-from ..mean_field.carriers import resolved, share_of_half
+from ..mean_field.carriers import part_of_sites, resolved, share_of_half
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import dict_of, result
@@ -45,6 +45,9 @@ _OPEN = 0.05
 class Carriers:
     """The sites that carry T(lambda) in networks of N units [T12].
 
+    T(lambda) = E phi is an average over sites that falls outward and is 1 at the edge of the spectrum (``Spectrum.edge_function``):
+    phi is a site's part in how much a perturbation that goes like lambda^n grows in one passage through the random matrices.
+
     Attributes
     ----------
     lam : float
@@ -64,7 +67,7 @@ class Carriers:
     def __str__(self) -> str:
         if np.isnan(self.half_share):
             return f"T({self.lam:.6g}) is infinite or zero"
-        return f"half of T({self.lam:.6g}) comes from {self.half_share:.2g} of the sites, effectively from {self.n_effective:.0f}"
+        return f"half of T({self.lam:.6g}) comes from {part_of_sites(self.half_share, 2)}, effectively from {self.n_effective:.0f}"
 
 
 @result("concentration")
@@ -166,7 +169,7 @@ def _status(at_one, at_edge, n_units, tail):
 
 
 def _rarely(place):
-    return f"half of T({place.lam:.6g}) comes from {place.half_share:.1g} of the sites"
+    return f"half of T({place.lam:.6g}) comes from {part_of_sites(place.half_share)}"
 
 
 def _by_few(place):

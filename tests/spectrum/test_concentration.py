@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
+from gating_theory.mean_field.carriers import part_of_sites
 from gating_theory.mean_field.samples import sampled_sites
 from gating_theory.spectrum.dyson import Population
 from gating_theory.spectrum.edge_numbers import shares
@@ -115,6 +116,13 @@ def test_networks_of_millions(ensemble):
     # an edge of T(1) that few sites make stays one of few for a long time: the count grows by far less than N
     few = [spread_lstm(2.2).concentration(n).n_effective for n in (9_000, 20_000, 10**6)]
     assert few[0] * 0.6 < few[1] < few[0] * 20_000 / 9_000 * 1.5 and few[2] < 20 * few[0]
+
+
+def test_a_share_too_small_for_any_network_is_not_none_of_the_sites():
+    """T(1) of an LSTM whose forget gates are spread by six: half of it comes from sites that no population has."""
+    found = last(gt.Ensemble(gt.LSTM, gain=1.0, bias_std={"f": 6.0})).concentration(1000)
+    assert " 0 of the sites" not in str(found)
+    assert part_of_sites(0.0) == "less than 1e-12 of the sites" and part_of_sites(3.21e-5) == "3e-05 of the sites"
 
 
 def test_nothing_to_carry():
