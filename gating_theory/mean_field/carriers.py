@@ -24,10 +24,8 @@ __all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites"
 _TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3, 1e-4), 0.02, 1_000_000
 #: Networks that need no more units than this are ordinary ones: nothing is said of them.
 _NOTABLE = 300.0
-#: The smallest fraction that populations tell.
-_LEAST = 1e-12
-#: Numbers of units up to this are written out.
-_WRITTEN = 1e7
+#: Numbers of units up to this are written out; smaller shares than the last are not told apart.
+_WRITTEN, _LEAST = 1e7, 1e-15
 
 
 def half_shares(ensemble: Ensemble, law: FieldLaw, phi: Callable[[Sites], np.ndarray], exact: np.ndarray) -> list[float]:
@@ -163,6 +161,5 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     needed = fewest_units(half_share)
     if not needed:
         return ""
-    return (
-        f"; networks of less than {needed} units do not show it: half of T({lam:.6g}) comes from {part_of_sites(half_share)}; {ask}"
-    )
+    carried = f"half of T({lam:.6g}) comes from {part_of_sites(half_share)}"
+    return f"; networks of less than {needed} units do not show it: {carried}; {ask}"

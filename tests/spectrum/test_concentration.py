@@ -122,7 +122,7 @@ def test_a_share_too_small_for_any_network_is_not_none_of_the_sites():
     """T(1) of an LSTM whose forget gates are spread by six: half of it comes from sites that no population has."""
     found = last(gt.Ensemble(gt.LSTM, gain=1.0, bias_std={"f": 6.0})).concentration(1000)
     assert " 0 of the sites" not in str(found)
-    assert part_of_sites(0.0) == "less than 1e-12 of the sites" and part_of_sites(3.21e-5) == "3e-05 of the sites"
+    assert part_of_sites(0.0) == "less than 1e-15 of the sites" and part_of_sites(3.21e-5) == "3e-05 of the sites"
 
 
 def test_nothing_to_carry():
