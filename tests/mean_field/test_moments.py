@@ -86,7 +86,7 @@ def test_a_bias_leaves_no_zero_state():
 
 def test_what_does_not_converge_says_what_would_help():
     """Sites that are solved for jump between branches of their fixed point: the error names what to pass to Cell."""
-    (h,), f, y = sp.symbols("h,", real=True), *sp.symbols("f y", real=True)
+    h, f, y = sp.symbols("h f y", real=True)
     cell = gt.Cell(
         name="jumping",
         state=[h],
