@@ -159,7 +159,7 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     ask : str, how values of networks are asked for
     """
     needed = fewest_units(half_share)
-    if not needed:
+    if half_share is None or not needed:
         return ""
     carried = f"half of T({lam:.6g}) comes from {part_of_sites(half_share)}"
     return f"; networks of less than {needed} units do not show it: {carried}; {ask}"
