@@ -133,10 +133,10 @@ def _validate(p):
     p.add_argument(
         "--state",
         nargs="+",
-        choices=("zero", "planted", "typical", "chaotic"),
+        choices=("zero", "active", "typical", "chaotic"),
         metavar="STATE",
-        help="of a --cell: zero, planted (its largest fixed point), typical (of fixed points), chaotic (what networks run into); "
-        "default the first two, where there are such",
+        help="of a --cell: zero, active (its fixed point of the largest moments), typical (of fixed points), chaotic (what "
+        "networks run into); default the first two, where there are such",
     )
     p.add_argument(
         "--n-units", type=whole(50), metavar="N", help="units of a network (default 800, and 500 with two state variables)"

@@ -52,8 +52,10 @@ def _sources(ensemble, states):
     if states is None:
         return ensemble
     name = ensemble.cell.name
-    words = {"zero": "zero state", "planted": "largest fixed point", "chaotic": "steady state"}
-    return [
-        complexity(ensemble) if state == "typical" else Case(f"{name} {words[state]}", ensemble, state)
-        for state in dict.fromkeys(states)
-    ]
+    known = {"zero": ("zero state", "zero"), "active": ("active fixed point", "planted"), "chaotic": ("steady state", "chaotic")}
+
+    def case(state):
+        words, looked_at = known[state]
+        return Case(f"{name} {words}", ensemble, looked_at)
+
+    return [complexity(ensemble) if state == "typical" else case(state) for state in dict.fromkeys(states)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..cell.cell import Cell
 from ..results.encoding import result
-from ..support.checks import choice, instance, real, shown, text
+from ..support.checks import choice, instance, meant, real, shown, text
 from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
@@ -269,7 +269,9 @@ def _by_name(kind: Kind, value: Any, names: tuple[str, ...]) -> dict[str, float]
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in names]
         if unknown:
-            raise ValueError(f"{kind.name} has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
+            raise ValueError(
+                f"{kind.name} has the unknown name {shown(unknown[0])}{meant(unknown[0], names)}; allowed are {list(names)}"
+            )
         return {n: _number(kind, f"{kind.name}[{n!r}]", value.get(n, kind.default)) for n in names}
     return dict.fromkeys(names, _number(kind, kind.name, value))
 

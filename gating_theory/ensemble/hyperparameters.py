@@ -146,7 +146,10 @@ def parts(path: str) -> list[tuple[float, str]]:
     for text in path.split("="):
         factor, star, name = text.rpartition("*")
         minus = not star and name.strip().startswith("-")
-        number = float(factor) if star else -1.0 if minus else 1.0
+        try:
+            number = float(factor) if star else -1.0 if minus else 1.0
+        except ValueError:
+            raise ValueError(f"a factor is a number before a hyperparameter, as in 2*gain.r, got {text.strip()}") from None
         if not 0.0 < abs(number) < float("inf"):
             raise ValueError(f"factors must be finite and not zero, got {factor.strip()}")
         found.append((number, name.strip().removeprefix("-").strip() if minus else name.strip()))
@@ -189,12 +192,12 @@ def tied(argument: str, path: object, paths: Collection[str]) -> dict[str, float
 
 
 def _unknown(argument, name, paths):
-    from ..support.checks import shown  # numpy comes with it, and the command line reads this table before it needs any
+    from ..support.checks import meant, shown  # numpy comes with it, and the command line reads this table before it needs any
 
     kinds = dict.fromkeys(path.partition(".")[0] for path in paths)
     return ValueError(
-        f"{argument}: no hyperparameter {shown(name)}; allowed are {', '.join(paths)}, for all fields alike {', '.join(kinds)}, "
-        "and ties such as gain.a=gain.b"
+        f"{argument}: no hyperparameter {shown(name)}{meant(name, [*paths, *kinds])}; allowed are {', '.join(paths)}, "
+        f"for all fields alike {', '.join(kinds)}, and ties such as gain.a=gain.b or gain.a=2*gain.b"
     )
 
 

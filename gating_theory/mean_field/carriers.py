@@ -18,10 +18,10 @@ from ..ensemble.sites import Sites
 from .expansion import linear_map
 from .moments import MomentMap
 
-__all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites", "share_of_half"]
+__all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites", "part_of_sites", "resolved", "share_of_half"]
 
 #: Tolerances of far populations one after the other, how close averages have to come to the exact ones, and nodes at most.
-_TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3), 0.02, 1_000_000
+_TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3, 1e-4), 0.02, 1_000_000
 #: Networks that need no more units than this are ordinary ones: nothing is said of them.
 _NOTABLE = 300.0
 #: Numbers of units up to this are written out; smaller shares than the last are not told apart.
@@ -39,12 +39,26 @@ def half_shares(ensemble: Ensemble, law: FieldLaw, phi: Callable[[Sites], np.nda
     exact : (L,) array
         The averages. What a population of the law misses of them is taken to lie in the fewest sites.
     """
+    values, weights = resolved(ensemble, law, phi, exact)
+    return [share_of_half(one, weights, value) for one, value in zip(values, exact)]
+
+
+def resolved(
+    ensemble: Ensemble, law: FieldLaw, phi: Callable[[Sites], np.ndarray], exact: np.ndarray, close: float = _CLOSE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values (L, M) at the sites of a population that reaches far enough for some averages, and its weights (M,).
+
+    Parameters
+    ----------
+    ensemble, law, phi, exact : as of :func:`half_shares`
+    close : float, relative difference from the averages that is good enough
+    """
     for tol in _TOLS:
         sites = far_population(ensemble, law, tol, _NODES, "mean field")
         values = phi(sites)
-        if (np.abs(values @ sites.weights / exact - 1.0) < _CLOSE).all() or sites.tol > tol:
+        if (np.abs(values @ sites.weights / exact - 1.0) < close).all() or sites.tol > tol:
             break
-    return [share_of_half(one, sites.weights, value) for one, value in zip(values, exact)]
+    return values, sites.weights
 
 
 def share_of_half(phi: np.ndarray, weights: np.ndarray, exact: float) -> float:
@@ -124,6 +138,17 @@ def fewest_units(half_share: float | None) -> str:
     return f"{round(needed, -digits):,.0f}" if needed < _WRITTEN else f"{needed:.1g}"
 
 
+def part_of_sites(half_share: float, digits: int = 1) -> str:
+    """A fraction of the sites in words: what is too small for any network is not "0 of the sites".
+
+    Parameters
+    ----------
+    half_share : float
+    digits : int
+    """
+    return f"{half_share:.{digits}g} of the sites" if half_share > _LEAST else f"less than {_LEAST:.0g} of the sites"
+
+
 def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     """What a status says of networks that are too small to have the sites a critical value depends on; empty where there are none.
 
@@ -134,7 +159,7 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     ask : str, how values of networks are asked for
     """
     needed = fewest_units(half_share)
-    if not needed:
+    if half_share is None or not needed:
         return ""
-    carried = f"half of T({lam:.6g}) comes from {half_share:.1g} of the sites"
+    carried = f"half of T({lam:.6g}) comes from {part_of_sites(half_share)}"
     return f"; networks of less than {needed} units do not show it: {carried}; {ask}"

@@ -103,7 +103,8 @@ def _of_zero_state(who, path, calculate):
 def _without_zero_state(what, path, error):
     """The error that speaks of the ensemble that was given, and not of one that was tried."""
     where = f" when {path.parameter!r} varies" if MomentMap(path.ensemble).has_zero_state else ""
-    return CapabilityError(f"{what}: {path.ensemble!r} has no zero state{where}: {error.reason}")
+    instead = '; critical(.., "abscissa", 1) is where its fixed point loses stability' if what == "onset" else ""
+    return CapabilityError(f"{what}: {path.ensemble!r} has no zero state{where}: {error.reason}{instead}")
 
 
 def _onset_at(path, value):

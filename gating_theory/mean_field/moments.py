@@ -27,6 +27,8 @@ __all__ = ["MomentMap", "families", "require_bounded"]
 #: Two starts of the inner iteration, for moments that form loops of their own: below and above every solution.
 _SMALL, _LARGE = 1e-12, 1e3
 _MOST_ITERATIONS = 2000
+#: Iterations without a smaller change than any before: what converges has one in each.
+_PATIENCE = 100
 #: Moments and averages are kept above this where a logarithm or a ratio is taken of them.
 _TINY = 1e-300
 #: Moments that are smaller count as zero: averages of squares lose their digits below, and biases of 1e-155 have no square at all.
@@ -166,6 +168,7 @@ class MomentMap:
         rest = self.loop[1:]
         if rest:
             q[:, rest] = _SMALL if start == "small" else _LARGE
+        best, since = np.inf, 0
         for _ in range(_MOST_ITERATIONS if rest else 1):
             for k in self.order:
                 q[:, k] = self.moment(k, q, tol, known=known)
@@ -176,7 +179,18 @@ class MomentMap:
             q[:, rest] = new
             if change < max(1e-14, 1e-2 * tol):
                 return q
-        raise ConvergenceError("the moments at fixed leading moment did not converge", estimate=q)
+            best, since = min(change, best), 0 if change < best else since + 1
+            if since > _PATIENCE:
+                break
+        raise ConvergenceError(f"the moments at fixed leading moment did not converge{self._why()}", estimate=q)
+
+    def _why(self):
+        if self.cell.has_closed_form:
+            return ""
+        return (
+            f": sites of cell {self.cell.name!r} are solved for numerically, and moments of these are not smooth to rounding; "
+            "pass fixed_point= to Cell"
+        )
 
     def log_ratio(self, x: np.ndarray, tol: float, start: str = "small") -> np.ndarray:
         """G(x) = log(R(x)/x) of the leading moment: zero at a solution [T5]."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..ensemble.sites import Sites
-from ..mean_field.carriers import half_shares, share_of_half
+from ..mean_field.carriers import part_of_sites, resolved, share_of_half
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import dict_of, result
@@ -28,6 +28,10 @@ __all__ = ["Carriers", "Concentration", "concentration", "half_shares_of"]
 _TOO_FEW, _FEW = 20.0, 30.0
 #: Draws of N sites: so many first, so many in all where these find fewer effective sites than that.
 _FIRST, _DRAWS, _PLENTY = 16, 100, 100.0
+#: Networks of more units than this are drawn as numbers of units at each node of a population.
+_ONE_BY_ONE = 10_000
+#: How close a population has to come to T: for half shares, and where networks are made of it (squares miss ten times as much).
+_CLOSE, _CLOSER = 0.02, 2e-3
 #: Seed of all draws: what is found is a function of the spectrum and N.
 _SEED = 0
 _TINY = 1e-150
@@ -40,6 +44,9 @@ _OPEN = 0.05
 @dataclass(frozen=True)
 class Carriers:
     """The sites that carry T(lambda) in networks of N units [T12].
+
+    T(lambda) = E phi is an average over sites that falls outward and is 1 at the edge of the spectrum (``Spectrum.edge_function``):
+    phi is a site's part in how much a perturbation that goes like lambda^n grows in one passage through the random matrices.
 
     Attributes
     ----------
@@ -60,7 +67,7 @@ class Carriers:
     def __str__(self) -> str:
         if np.isnan(self.half_share):
             return f"T({self.lam:.6g}) is infinite or zero"
-        return f"half of T({self.lam:.6g}) comes from {self.half_share:.2g} of the sites, effectively from {self.n_effective:.0f}"
+        return f"half of T({self.lam:.6g}) comes from {part_of_sites(self.half_share, 2)}, effectively from {self.n_effective:.0f}"
 
 
 @result("concentration")
@@ -132,14 +139,17 @@ def _carriers(source, n_units, lam, exact):
     if not known:
         return out
     at, values = np.array([lam[i] for i in known]), np.array([exact[i] for i in known])
-    phi = _drawn(source, n_units, at, _FIRST)
-    if np.median(_effective(phi), axis=1).min() < _PLENTY and phi.shape[1] > 1:
-        phi = _drawn(source, n_units, at, _DRAWS)
-    for i, here, value, share in zip(known, phi, values, half_shares_of(source, at, values)):
-        tau, effective = here.mean(axis=1), _effective(here)
+    many = n_units > _ONE_BY_ONE
+    far, weights = _resolved(source, at, values, _CLOSER if many else _CLOSE)
+    networks = _counted(far, weights, n_units, values) if many else _drawn(source, n_units, at)
+    tau, effective = networks(_FIRST)
+    if np.median(effective, axis=1).min() < _PLENTY and tau.shape[1] > 1:
+        tau, effective = networks(_DRAWS)
+    for j, i in enumerate(known):
         # in units of what the matrices do to tau, sqrt(2 kappa / N)
-        beyond = np.sign(value - 1.0) * (tau - 1.0) / np.maximum(tau, _TINY) * np.sqrt(0.5 * effective)
-        out[i] = Carriers(lam[i], share, float(np.median(effective)), bool(np.mean(~(beyond > 1.0)) > _OPEN))
+        beyond = np.sign(values[j] - 1.0) * (tau[j] - 1.0) / np.maximum(tau[j], _TINY) * np.sqrt(0.5 * effective[j])
+        share = share_of_half(far[j], weights, values[j])
+        out[i] = Carriers(lam[i], share, float(np.median(effective[j])), bool(np.mean(~(beyond > 1.0)) > _OPEN))
     return out
 
 
@@ -159,27 +169,61 @@ def _status(at_one, at_edge, n_units, tail):
 
 
 def _rarely(place):
-    return f"half of T({place.lam:.6g}) comes from {place.half_share:.1g} of the sites"
+    return f"half of T({place.lam:.6g}) comes from {part_of_sites(place.half_share)}"
 
 
 def _by_few(place):
     return f"T({place.lam:.6g}) is carried by {place.n_effective:.0f} of the sites"
 
 
-def _effective(phi):
-    """(..., D) effective numbers of sites of draws (..., D, N)."""
-    total = np.maximum(phi.sum(axis=-1), _TINY)
-    return total**2 / np.maximum((phi**2).sum(axis=-1), _TINY**2)
+def _drawn(source, n_units, lam):
+    """count -> tau and effective numbers of sites (L, count) of networks, whose units are drawn one by one."""
+
+    def networks(count):
+        phi = phi_of(count)
+        total, square = phi.sum(axis=-1), (phi**2).sum(axis=-1)
+        return total / n_units, _effective(total, square)
+
+    def phi_of(count):
+        if isinstance(source, FixedPoint):
+            return _phi(Population(sampled_sites(source, n_units, _SEED, count)), lam).reshape(lam.size, count, n_units)
+        phi, weights = _phi(Population(source), lam), source.weights
+        if source.size == n_units and np.ptp(weights) < 1e-12:
+            return phi[:, None]
+        return phi[:, np.random.default_rng(_SEED).choice(weights.size, (count, n_units), p=weights / weights.sum())]
+
+    return networks
 
 
-def _drawn(source, n_units, lam, count):
-    """(L, D, N) phi at draws of N sites."""
-    if isinstance(source, FixedPoint):
-        return _phi(Population(sampled_sites(source, n_units, _SEED, count)), lam).reshape(lam.size, count, n_units)
-    phi, weights = _phi(Population(source), lam), source.weights
-    if source.size == n_units and np.ptp(weights) < 1e-12:
-        return phi[:, None]
-    return phi[:, np.random.default_rng(_SEED).choice(weights.size, (count, n_units), p=weights / weights.sum())]
+def _counted(phi, weights, n_units, exact):
+    """The same of networks with Poisson numbers of units at each node of a population: it costs the same at all N.
+
+    What the population misses of tau, a few thousandths, is more than tau differs by among such networks: it is made up for.
+    """
+    scale, squares = exact / (phi @ weights), phi**2
+
+    def networks(count):
+        rng = np.random.default_rng(_SEED)
+        sums = np.empty((3, phi.shape[0], count))
+        for k in range(count):
+            units = rng.poisson(n_units * weights)
+            # a network has N units, and not a Poisson number of them
+            sums[:, :, k] = phi @ units / units.sum(), phi @ units, squares @ units
+        return scale[:, None] * sums[0], _effective(sums[1], sums[2])
+
+    return networks
+
+
+def _effective(total, square):
+    """Effective numbers of sites, of sums of phi and of phi^2."""
+    return np.maximum(total, _TINY) ** 2 / np.maximum(square, _TINY**2)
+
+
+def _resolved(source, lam, exact, close=_CLOSE):
+    """phi (L, M) of sites that reach as far as T does, and their weights (M,)."""
+    if isinstance(source, Sites):
+        return _phi(Population(source), lam), source.weights
+    return resolved(source.ensemble, source.law, lambda sites: _phi(Population(sites), lam), exact, close)
 
 
 def half_shares_of(source: FixedPoint | Sites, lam: np.ndarray, exact: np.ndarray) -> list[float]:
@@ -191,9 +235,8 @@ def half_shares_of(source: FixedPoint | Sites, lam: np.ndarray, exact: np.ndarra
     lam : (L,) array
     exact : (L,) array, T there
     """
-    if isinstance(source, Sites):
-        return [share_of_half(phi, source.weights, value) for phi, value in zip(_phi(Population(source), lam), exact)]
-    return half_shares(source.ensemble, source.law, lambda sites: _phi(Population(sites), lam), exact)
+    phi, weights = _resolved(source, lam, exact)
+    return [share_of_half(one, weights, value) for one, value in zip(phi, exact)]
 
 
 def _phi(population, lam):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
-from ..results.encoding import dict_of, require, result
+from ..results.encoding import plain, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, complex_number, real, real_array, shown
@@ -38,6 +38,8 @@ _BEYOND = 20.0
 _TINY = 1e-300
 #: The largest radius of a disc, whose square is a number.
 _LARGEST = 1e100
+#: Quantiles that other programs are told.
+_QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 #: Actions outside of this range are certainties.
 _RANGE = (1e-12, 1e4)
 
@@ -46,6 +48,9 @@ _RANGE = (1e-12, 1e4)
 @dataclass(frozen=True)
 class OutermostLaw:
     """The law of the radius or of the abscissa of networks of N units [T12]: an average over draws of their sites.
+
+    To plot it take its quantiles for the range: ``x = np.linspace(*law.quantile([.001, .999]), 300)``, then ``law.density(x)`` or
+    ``law.cdf(x)``.
 
     Attributes
     ----------
@@ -68,8 +73,6 @@ class OutermostLaw:
     high: np.ndarray = field(repr=False)
     actions: np.ndarray = field(repr=False)
 
-    as_dict = dict_of
-
     def check(self) -> None:
         """ValueError where the table is none."""
         rows = self.actions.shape[:1]
@@ -87,7 +90,7 @@ class OutermostLaw:
         return PchipInterpolator(places, np.log(np.clip(self.actions, *_RANGE)), axis=1)(between)
 
     def _given(self, x):
-        """(D, X) P(none beyond | sites of each draw) at x (X,)."""
+        """(D, X) P(none beyond | sites of each draw) at x (X,), and its derivative."""
         last = self._logs.shape[1] - 1
         near, far = self.low - self.floor, self.high - self.floor
         distance = np.maximum(x - self.floor[:, None], _TINY)
@@ -96,14 +99,26 @@ class OutermostLaw:
         rows = np.arange(self.low.size)[:, None]
         a, b = self._logs[rows, left], self._logs[rows, left + 1]
         # actions fall on beyond the table; what is left at its low end is the chance that the leak itself is the outermost
-        inside = np.exp(-np.exp(np.minimum(a + (b - a) * (place - left), 50.0)))
-        return np.where(x < self.floor[:, None], 0.0, inside)
+        action = np.exp(np.minimum(a + (b - a) * (place - left), 50.0))
+        inside = np.where(x < self.floor[:, None], 0.0, np.exp(-action))
+        steps = np.where((place > 0.0) & (place < _BEYOND * last), last / (distance * np.log(far / near)[:, None]), 0.0)
+        return inside, inside * action * (a - b) * steps
 
     @underflow_is_zero
     def cdf(self, x: npt.ArrayLike) -> float | np.ndarray:
         """The probability that a network's value is at most x, a real number or an array of them."""
         at = real_array("x", x)
-        value = self._given(at.ravel()).mean(axis=0).reshape(at.shape)
+        value = self._given(at.ravel())[0].mean(axis=0).reshape(at.shape)
+        return value if at.ndim else float(value)
+
+    @underflow_is_zero
+    def density(self, x: npt.ArrayLike) -> float | np.ndarray:
+        """The probability density at x, a real number or an array of them: the slope of :meth:`cdf`.
+
+        What a draw has at its outermost leak itself, no more than 3e-7 but where leaks end the spectrum, is in none of it.
+        """
+        at = real_array("x", x)
+        value = self._given(at.ravel())[1].mean(axis=0).reshape(at.shape)
         return value if at.ndim else float(value)
 
     @underflow_is_zero
@@ -120,7 +135,7 @@ class OutermostLaw:
         low, high = np.full(share.size, self.floor.min()), np.full(share.size, self.high.max())
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
-            below = self._given(middle).mean(axis=0) < share.ravel()
+            below = self._given(middle)[0].mean(axis=0) < share.ravel()
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return high.reshape(share.shape) if share.ndim else float(high[0])
 
@@ -151,6 +166,11 @@ class OutermostLaw:
         return float(self._moments[0].mean())
 
     @property
+    def sd(self) -> float:
+        """Standard deviation over networks, by sites and matrices together."""
+        return float(np.hypot(self.sd_sites, self.sd_matrices))
+
+    @property
     def sd_sites(self) -> float:
         """Standard deviation over networks of the mean given their sites."""
         return float(self._moments[0].std())
@@ -159,6 +179,12 @@ class OutermostLaw:
     def sd_matrices(self) -> float:
         """Standard deviation given the sites, the root of its mean square: what the matrices alone do."""
         return float(np.sqrt(self._moments[1].mean()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, in few numbers: limit, mean, spreads, quantiles. ``save`` keeps the tables."""
+        quantiles = {f"{p:g}": float(self.quantile(p)) for p in _QUANTILES}
+        names = ("kind", "limit", "layer", "mean", "sd", "sd_sites", "sd_matrices")
+        return plain({name: getattr(self, name) for name in names} | {"quantiles": quantiles})
 
     def __str__(self) -> str:
         low, middle, high = (self.quantile(p) for p in (0.1, 0.5, 0.9))
@@ -205,7 +231,19 @@ class FiniteSize:
     radius: OutermostLaw
     abscissa: OutermostLaw
 
-    as_dict = dict_of
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, in few numbers: what the laws are, share of unstable networks, who carries T, status. ``save`` keeps all."""
+        point = self.spectrum.fixed_point
+        return {
+            "kind": "finite_size",
+            "cell": self.spectrum.cell.name,
+            "ensemble": None if point is None else point.ensemble.as_dict(),
+            **{name: getattr(self, name) for name in ("n_units", "method", "n_draws", "probability_unstable")},
+            "radius": self.radius.as_dict(),
+            "abscissa": self.abscissa.as_dict(),
+            **{name: plain(getattr(self, name)) for name in ("n_effective", "half_share", "status")},
+            "status_code": self.status.code,
+        }
 
     @property
     def n_draws(self) -> int:

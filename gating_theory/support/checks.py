@@ -7,6 +7,7 @@ import numbers
 import os
 import reprlib
 from collections.abc import Collection, Mapping
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ __all__ = [
     "integer",
     "integers",
     "interval",
+    "meant",
     "numeric_array",
     "path_of",
     "real",
@@ -44,6 +46,8 @@ _T = TypeVar("_T")
 _LARGEST_COUNT = 2**63 - 1
 #: Bytes of a name in a directory that systems allow.
 _LONGEST_NAME = 255
+#: Words that share less than this part of their letters, in order, are not taken for one another; nor are longer ones.
+_ALIKE, _LONGEST_WORD = 0.65, 60
 #: What Python and numpy count among the numbers, and no argument means.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
@@ -141,8 +145,23 @@ def choice(name: str, value: object, allowed: Collection[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         words = [repr(word) for word in allowed]
         listed = " or ".join(words) if len(words) == 2 else f"one of {', '.join(words)}"
-        raise (ValueError if isinstance(value, str) else TypeError)(f"{name} must be {listed}, got {shown(value)}")
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(f"{name} must be {listed}, got {shown(value)}{meant(value, allowed)}")
     return value
+
+
+def meant(value: object, allowed: Collection[str]) -> str:
+    """What a message adds to a word that is none of those ``allowed``: the one that it is most like, or nothing.
+
+    Nothing too where several are as much like it. Of a word such as "moment:<message>" the part before the colon counts.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD:
+        return ""
+    word = value.lower()
+    scores = {a: SequenceMatcher(None, word, a.partition(":")[0].lower()).ratio() for a in allowed}
+    best = max(scores.values(), default=0.0)
+    likely = [a for a, score in scores.items() if score == best]
+    return f" (did you mean {likely[0]!r}?)" if best >= _ALIKE and len(likely) == 1 else ""
 
 
 def real(name: str, value: object, *, low: float = -np.inf, high: float = np.inf, open_low: bool = False) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ensemble.hyperparameters import is_of_hyperparameters
 from ..ensemble.paths import EnsemblePath, path_of, require_apart
-from ..support.checks import shown, texts
+from ..support.checks import meant, shown, texts
 from .quantities import CRITICAL, QUANTITIES, forms, is_built_in, names
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def quantity_request(argument: str, name: str, ensemble: Ensemble, allowed: list
     kind, colon, rest = name.partition(":")
     entry = QUANTITIES.get(kind)
     if entry is None or bool(entry.form) != bool(colon):
-        raise ValueError(f"{argument} has the unknown entry {shown(name)}; allowed are {allowed}")
+        raise ValueError(f"{argument} has the unknown entry {shown(name)}{meant(name, allowed)}; allowed are {allowed}")
     if not entry.form or entry.parse is None:
         return Request(name, entry)
     texts = tuple(rest.split(","))

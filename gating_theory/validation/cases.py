@@ -38,8 +38,9 @@ class Case:
     name : str
     source : Ensemble, FixedPoint, Complexity (its typical fixed point) or SteadyState
     state : str or None
-        Of an Ensemble, at which state its networks are looked at: "zero" (the zero fixed point), "planted" (the largest mean-field
-        fixed point, planted into a random network) or "chaotic" (whatever a network runs into). None for other sources.
+        Of an Ensemble, at which state its networks are looked at: "zero" (the zero fixed point), "planted" (the active fixed point,
+        that of the largest moments, planted into a random network) or "chaotic" (whatever a network runs into). None for other
+        sources.
     discs : (center, radius) pairs whose masses are compared
     taus : timescales of slow fractions, steps
     lambdas : places where log|det| is compared
@@ -124,8 +125,8 @@ def cases_of(sources: Any, places: Places | None = None) -> dict[int, Case]:
     Parameters
     ----------
     sources : str, Source or Case, or a sequence of them
-        The name of a cell stands for its built-in cases, an Ensemble for its zero state and its largest fixed point, those of them
-        that it has.
+        The name of a cell stands for its built-in cases, an Ensemble for its zero state and its active fixed point, that of the
+        largest moments, those of them that it has.
     places : where the spectra of sources that are no Cases are looked at; default: the customary ones
 
     Raises
@@ -185,7 +186,7 @@ def _made(source):
     if isinstance(source, Ensemble):
         points = fixed_points(source)
         found = [Case(f"{name} zero state", points[0])] if points[0].is_zero else []
-        return found + ([] if points[-1].is_zero else [Case(f"{name} largest fixed point", points[-1])])
+        return found + ([] if points[-1].is_zero else [Case(f"{name} active fixed point", points[-1])])
     if isinstance(source, FixedPoint):
         return [Case(f"{name} {'zero state' if source.is_zero else 'fixed point'}", source)]
     return [Case(f"{name} {'typical fixed point' if isinstance(source, Complexity) else 'steady state'}", source)]

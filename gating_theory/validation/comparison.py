@@ -64,7 +64,7 @@ def validate(
     Parameters
     ----------
     sources : str, Ensemble, FixedPoint, SteadyState, Complexity or Case, or a sequence of these
-        An Ensemble stands for its zero state and its largest fixed point, those of them that it has; a Complexity for its typical
+        An Ensemble stands for its zero state and its active fixed point, those of them that it has; a Complexity for its typical
         fixed point; the name of a cell, "GRU" or "LSTM", for its built-in cases. A Case has a name and places of its own.
     n_units : int >= 50 or None
         Units of a network. Default: 800, and 500 for cells with several state variables.

@@ -14,6 +14,7 @@ EXAMPLES = {
     "README.md": (1, 6),
     "CONTRIBUTING.md": (1, 0),
     "docs/tour.md": (14, 10),
+    "docs/finite_size.md": (4, 6),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),

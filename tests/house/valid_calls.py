@@ -331,6 +331,7 @@ CALLS = {
     "FiniteSize.slow_fraction": lambda t: (t.finite_size.slow_fraction, {"tau": 10.0, "natural": False}),
     "FiniteSize.log_det": lambda t: (t.finite_size.log_det, {"lam": 2.0, "natural": False}),
     "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
+    "OutermostLaw.density": lambda t: (t.finite_size.radius.density, {"x": 0.5}),
     "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
     # dynamics

@@ -82,3 +82,17 @@ def test_fixed_points_are_fixed():
 def test_a_bias_leaves_no_zero_state():
     assert not MomentMap(gt.Ensemble(gt.GRU, bias={"h": 0.1})).has_zero_state
     assert MomentMap(gt.Ensemble(gt.GRU, bias={"r": 0.1})).has_zero_state
+
+
+def test_what_does_not_converge_says_what_would_help():
+    """Sites that are solved for jump between branches of their fixed point: the error names what to pass to Cell."""
+    h, f, y = sp.symbols("h f y", real=True)
+    cell = gt.Cell(
+        name="jumping",
+        state=[h],
+        fields={"f": f, "h": y},
+        messages=[h, gt.sigma(f) * h**2],
+        update=[sp.tanh(y + 1.2 * h * gt.sigma(f))],
+    )
+    with pytest.raises(gt.ConvergenceError, match="'jumping' are solved for numerically.*pass fixed_point= to Cell"):
+        gt.fixed_points(gt.Ensemble(cell, gain=4.0))

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
+from gating_theory.mean_field.carriers import part_of_sites
 from gating_theory.mean_field.samples import sampled_sites
 from gating_theory.spectrum.dyson import Population
 from gating_theory.spectrum.edge_numbers import shares
@@ -97,6 +98,31 @@ def test_few_units_and_leaks_in_the_tail():
     found = gt.Spectrum(gt.fixed_points(leaky)[0]).concentration(300)
     assert found.status.code == "use_finite_size" and found.describes and "a leak" in str(found.status)
     assert np.isnan(found.at_edge.n_effective) and found.n_effective > 200
+
+
+@pytest.mark.parametrize(
+    "ensemble", [gt.Ensemble(gt.Vanilla, gain=2, bias_std=0.5), gt.Ensemble(gt.GRU, gain=4.0, bias_std=0.5)], ids=["vanilla", "GRU"]
+)
+def test_networks_of_millions(ensemble):
+    """From 1e4 units on networks are numbers of units at nodes, 1e9 cost what 2e4 do; against 4e5 sites drawn one by one."""
+    spectrum = last(ensemble)
+    phi = shares(Population(sampled_sites(spectrum.fixed_point, 400_000, rng=3)), np.array([1.0 + 0j]))[0]
+    part = phi.mean() ** 2 / np.mean(phi**2)
+    for n in (20_000, 10**6, 10**9):
+        found = spectrum.concentration(n)
+        assert found.describes and not found.at_one.open and found.at_edge.open
+        # the sample's own error is half a hundredth; a population that is allowed 2e-3 of the mean misses ten times that of squares
+        assert found.n_effective / n == pytest.approx(part, rel=0.03)
+    # an edge of T(1) that few sites make stays one of few for a long time: the count grows by far less than N
+    few = [spread_lstm(2.2).concentration(n).n_effective for n in (9_000, 20_000, 10**6)]
+    assert few[0] * 0.6 < few[1] < few[0] * 20_000 / 9_000 * 1.5 and few[2] < 20 * few[0]
+
+
+def test_a_share_too_small_for_any_network_is_not_none_of_the_sites():
+    """T(1) of an LSTM whose forget gates are spread by six: half of it comes from sites that no population has."""
+    found = last(gt.Ensemble(gt.LSTM, gain=1.0, bias_std={"f": 6.0})).concentration(1000)
+    assert " 0 of the sites" not in str(found)
+    assert part_of_sites(0.0) == "less than 1e-15 of the sites" and part_of_sites(3.21e-5) == "3e-05 of the sites"
 
 
 def test_nothing_to_carry():

@@ -1,5 +1,6 @@
 """What N units differ by from the limit: the edge's numbers, universal laws, radius and abscissa of networks [T12]."""
 
+import json
 import pickle
 
 import numpy as np
@@ -198,9 +199,7 @@ def test_delta_method_and_draws_agree():
 
 
 def expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x):
-    """P(largest real part < limit + x / sqrt N): tau to first order across the line and to second along it:
-
-    one normal for all sites."""
+    """P(largest real part < limit + x / sqrt N): tau to first order across the line, second along it."""
     limit, step = spectrum.abscissa(), 0.02
     bend = 2.0 * (1.0 - float(spectrum.edge_function(limit + 1j * step))) / step**2
     density = gradient**2 / (4.0 * np.pi * kappa)
@@ -221,11 +220,13 @@ def test_delta_method_of_huge_networks(n_units):
     _, _, limit, kappa, variance, gradient, _ = PROTOTYPE["vanilla"]
     spectrum, n_draws = spectrum_of("vanilla"), 1000
     law = spectrum.finite_size(n_units, n_draws, rng=5, method="delta").abscissa
-    exact = [
-        brentq(lambda x, p: expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x) - p, -9, 9, args=(p,))
-        for p in (0.1, 0.5, 0.9)
-    ]
-    found = (np.asarray(law.quantile([0.1, 0.5, 0.9])) - limit) * np.sqrt(n_units)
+    shares_below = (0.1, 0.5, 0.9)
+
+    def missing(x, p):
+        return expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x) - p
+
+    exact = [brentq(missing, -9, 9, args=(p,)) for p in shares_below]
+    found = (np.asarray(law.quantile(shares_below)) - limit) * np.sqrt(n_units)
     # four standard errors of the 10 % quantile from so many draws; the next orders of the expansion are of relative size N^-1/4
     error = 4.0 * np.sqrt(variance) / gradient * 1.71 / np.sqrt(n_draws)
     assert found == pytest.approx(exact, abs=error + 0.6 * n_units**-0.25)
@@ -242,7 +243,24 @@ def test_quantiles_moments_and_probabilities_fit_together():
     mean = share @ middle
     # tables are summed at an eighth of their steps: to 1e-4 of the width
     assert law.mean == pytest.approx(mean, abs=1e-4)
-    assert np.hypot(law.sd_sites, law.sd_matrices) == pytest.approx(np.sqrt(share @ (middle - mean) ** 2), rel=2e-3)
+    assert law.sd == pytest.approx(np.sqrt(share @ (middle - mean) ** 2), rel=2e-3)
+    # the density is the slope of the cdf, also from draw to draw; the sum over this mesh is good to its square
+    assert np.sum(0.5 * (law.density(x[1:]) + law.density(x[:-1])) * np.diff(x)) == pytest.approx(1.0, abs=1e-3)
+    h = 1e-7
+    slope = (np.asarray(law.cdf(middle + h)) - np.asarray(law.cdf(middle - h))) / (2.0 * h)
+    # the table has corners; a difference across one is a mean of both sides
+    assert np.mean(np.isclose(law.density(middle), slope, rtol=1e-4, atol=1e-5)) > 0.98
+    assert isinstance(law.density(1.0), float) and law.density(law.floor.min() - 1.0) == 0.0
+
+
+def test_other_programs_are_told_few_numbers():
+    found = spectrum_of("GRU").finite_size(50, 5, rng=0)
+    told = found.as_dict()
+    words = json.dumps(told, allow_nan=False)
+    assert len(words) < 3000
+    assert told["probability_unstable"] == found.probability_unstable and told["status_code"] == found.status.code
+    assert told["radius"]["quantiles"]["0.9"] == found.radius.quantile(0.9) and told["abscissa"]["sd"] == found.abscissa.sd
+    assert told["ensemble"] == GRU.as_dict() and told["n_effective"] == found.n_effective
 
 
 def test_results_are_smooth_in_hyperparameters():

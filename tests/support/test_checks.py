@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+import gating_theory as gt
 from gating_theory.support.checks import (
     boolean,
+    choice,
     complex_array,
     generator,
     integer,
     integers,
     interval,
+    meant,
     real,
     real_array,
     reals,
@@ -189,6 +192,38 @@ def test_small_kinds_of_arguments_are_taken():
 def test_small_kinds_of_arguments_are_refused(check, value, error, words):
     with pytest.raises(error, match=f"^{words}"):
         check("x", value)
+
+
+@pytest.mark.parametrize(
+    ("word", "likely"),
+    [
+        ("abscisa", "abscissa"),
+        ("moment_h", "moment:<message>"),
+        ("gain_h", "gain.h"),
+        ("GAIN.H", "gain.h"),
+        ("gain.q", ""),
+        ("x", ""),
+        (3, ""),
+    ],
+)
+def test_words_that_are_misspelt(word, likely):
+    """The one that is most like it, and none where two are as much like it, or none is."""
+    allowed = ["abscissa", "moments", "moment:<message>", "gain.h", "gain.z"]
+    assert meant(word, allowed) == (f" (did you mean {likely!r}?)" if likely else "")
+
+
+def test_misspelt_arguments_are_told():
+    with pytest.raises(ValueError, match=r"method must be 'resample' or 'delta', got 'detla' \(did you mean 'delta'\?\)"):
+        choice("method", "detla", ("resample", "delta"))
+    GRU = gt.Ensemble(gt.GRU)
+    with pytest.raises(ValueError, match=r"'abscisa' \(did you mean 'abscissa'"):
+        gt.critical(GRU, "gain.h", "abscisa", 1)
+    with pytest.raises(ValueError, match=r"'gain_h' \(did you mean 'gain.h'"):
+        gt.onset(GRU, "gain_h")
+    with pytest.raises(ValueError, match=r"a factor is a number before a hyperparameter, as in 2\*gain.r, got gain.h\*2"):
+        gt.onset(GRU, "gain.r=gain.h*2")
+    with pytest.raises(gt.CapabilityError, match='critical.*"abscissa", 1'):
+        gt.onset(GRU.replace({"bias_std": 0.5}), "gain")
 
 
 def test_what_cannot_be_shown_is_named_by_its_type():

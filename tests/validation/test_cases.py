@@ -16,7 +16,7 @@ def test_names_of_cells_stand_for_their_cases():
 
 def test_equal_names_get_numbers():
     found = cases_of([VANILLA, gt.Ensemble(gt.Vanilla, gain=3.0), Case("mine", VANILLA, "zero")]).values()
-    names = [f"Vanilla {words} {number}" for number in (1, 2) for words in ("zero state", "largest fixed point")]
+    names = [f"Vanilla {words} {number}" for number in (1, 2) for words in ("zero state", "active fixed point")]
     assert [case.name for case in found] == ["mine", *names]
 
 

@@ -98,11 +98,11 @@ def test_a_case_of_ones_own():
 
 
 def test_a_cell_of_ones_own():
-    """The zero state and the largest fixed point of an Ensemble, by numbers that hold for this cell."""
+    """The zero state and the active fixed point of an Ensemble, by numbers that hold for this cell."""
     own = gt.Ensemble(leaky(), gain={"z": 0.0, "h": 2.0})
     result = gt.validate(own, n_units=150, n_networks=2)
     assert result.ok, result.table()
-    assert result.cases == ("leaky zero state", "leaky largest fixed point")
+    assert result.cases == ("leaky zero state", "leaky active fixed point")
     # z = 1/2 everywhere: a disc around 1/2 of half the gain
     rows = {row.quantity: row.theory for row in result.rows if row.case == "leaky zero state"}
     assert rows["radius"] == pytest.approx(1.5) and rows["mass |z - 0.5| < 0.3"] == pytest.approx(0.09, abs=1e-3)
@@ -119,7 +119,7 @@ def test_sources_of_all_kinds():
     result = validate(sources, 60, 2, discs=[], taus=[3.0], lambdas=[2.0], progress=lambda *at: told.append(at))
     assert result.ok, result.table()
     assert result.cases == (
-        "Vanilla largest fixed point",
+        "Vanilla active fixed point",
         "Vanilla typical fixed point",
         "GRU steady state",
         "Vanilla fixed point",
