@@ -59,7 +59,7 @@ class Critical(float):
     half_share : float or None
         Of an onset, and of a radius, abscissa, slow fraction, or number of stable solutions: the fraction of all sites that carry
         half of T where it decides; networks of less than one over it have none of these, and ``status`` says so where these are
-        more than 300 units. NaN where T is infinite or not known; None where it was not asked [T12].
+        more than 300 units. None elsewhere, and where T is infinite or not known [T12].
     networks : tuple of float, the values of each network where networks were simulated
     n_units, n_steps : int or None, size and length of simulations
     """
@@ -103,7 +103,9 @@ class Critical(float):
         self = super().__new__(cls, value)
         vars(self).update(parameter=parameter, kind=kind, error=error, discontinuous=discontinuous)
         vars(self).update(moments=moments, ensemble=ensemble, status=status, below=below, above=above, rising=rising)
-        vars(self).update(half_share=half_share, networks=networks, n_units=n_units, n_steps=n_steps)
+        vars(self).update(
+            half_share=half_share if half_share == half_share else None, networks=networks, n_units=n_units, n_steps=n_steps
+        )
         return self
 
     def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:

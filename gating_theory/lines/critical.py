@@ -139,8 +139,9 @@ def critical(
         ``moments`` those of the solution (of that which is born, at a jump).
         ``discontinuous`` says whether it jumps. Where the radius, the abscissa, the slow fraction or the number of stable solutions
         of the limit are decided by sites so rare that networks of hundreds of units and more have none, ``status`` says how many
-        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
-        of N units ``below`` and ``above`` are the shares that are beyond the value, and ``error`` is a standard error over draws.
+        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see
+        :func:`~gating_theory.chaos_onset`. Of networks of N units ``below`` and ``above`` are the shares that are beyond the value,
+        and ``error`` is a standard error over draws.
 
         Nothing is lost that extends over a thousandth of the range, if the quantity takes milliseconds ("abscissa", "radius",
         moments, whole numbers). Costly ones (masses and potentials, "complexity", "lyapunov", your own) are looked at in 33 places
@@ -170,7 +171,9 @@ def critical(
     generator(rng)
     kind = kind_asked(quantity, value)
     if every and kind == "complexity_onset":
-        raise ValueError(f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}")
+        raise ValueError(
+            f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}"
+        )
     if every and kind == "chaos":
         quantity, value = "lyapunov", 0.0
     elif kind is not None:

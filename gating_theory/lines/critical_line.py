@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
@@ -18,6 +21,7 @@ from .curves import followed, in_plane
 from .line import CriticalLine, LinePoint
 from .line_starts import line_starts, start_near
 from .plane import plane_of
+from .rare_sites import AT_EDGE, half_share_on_line, looks_along
 from .requested import requested
 
 if TYPE_CHECKING:
@@ -124,6 +128,7 @@ def critical_line(
         else:
             found, failed = _components(asked, plane, near, tol, search, max_points, tell)
             curves, points = in_plane(found, plane)
+            curves = [_with_shares(curve, plane, asked.quantity) for curve in curves]
     if near is not None and not curves:
         raise ConvergenceError(f"critical_line: there is no line {asked.name} next to start = {tuple(near)}", estimate=failed)
     return CriticalLine(
@@ -138,6 +143,16 @@ def critical_line(
         tuple(points),
         _status(curves, failed, "" if near is not None else _not_looked_for(asked, search)),
     )
+
+
+def _with_shares(curve, plane, quantity):
+    """The curve with the fractions of sites that decide it at some of its points."""
+    if quantity != "onset" and quantity not in AT_EDGE:
+        return curve
+    looks = looks_along(curve.length)
+    places = [(float(curve.x[k]), float(curve.y[k])) for k in looks]
+    shares = [half_share_on_line(plane.at(*place), quantity, curve.moment[k]) for k, place in zip(looks, places)]
+    return replace(curve, half_share=np.column_stack([places, shares]))
 
 
 def _components(asked, plane, near, tol, search, max_points, tell):

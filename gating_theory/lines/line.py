@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..mean_field.carriers import fewest_units
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.checks import instance, integer, path_of, real
@@ -81,6 +82,9 @@ class LineCurve:
     ends : (Status, Status)
         How it ends at its first and its last point. Codes: "edge" (it leaves the range), "closed", "tricritical", "critical_end",
         "born", "limit" (the solution becomes too small to follow), "points" (there are too many), "lost"; of the last two, not ok.
+    half_share : (p, 3) array
+        x and y of some of the points, and the fraction of all sites that carry half of T there: of onsets and of lines of the
+        radius, abscissa and slow fraction. Networks of less than one over it do not show the line there [T12].
     """
 
     x: np.ndarray
@@ -91,6 +95,7 @@ class LineCurve:
     length: np.ndarray
     interpolation: float
     ends: tuple[Status, Status]
+    half_share: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     as_dict = dict_of
 
@@ -101,6 +106,7 @@ class LineCurve:
         for name in ("y", "error_x", "error_y", "moment", "length"):
             require(np.shape(getattr(self, name)) == shape, f"{name} must have shape {shape}")
         require(bool((np.diff(self.length) > 0).all()), "length must increase")
+        require(np.ndim(self.half_share) == 2 and np.shape(self.half_share)[1] == 3, "half_share must have three columns")
 
     @property
     def closed(self) -> bool:
@@ -208,6 +214,12 @@ class CriticalLine:
         """All x at which the line has this y, ascending, as :meth:`at`."""
         return self._where(1, real("y", y))
 
+    @property
+    def fewest_units(self) -> str:
+        """The units below which networks do not show some part of the line, as words; empty where that is no more than 300."""
+        shares = [share for curve in self.curves for share in curve.half_share[:, 2] if np.isfinite(share)]
+        return fewest_units(min(shares, default=None))
+
     def _where(self, axis, value):
         return np.sort(np.concatenate([c.where(axis, value)[:, 1 - axis] for c in self.curves] or [np.zeros(0)]))
 
@@ -289,6 +301,16 @@ class CriticalLine:
             writer.writeheader()
             writer.writerows(self.rows())
 
+    def _not_shown(self, curve):
+        """The part of a curve that networks of some hundred units and more do not show, in words."""
+        rare = [place for place in curve.half_share if fewest_units(place[2])]
+        if not rare:
+            return ""
+        low, high = np.min(rare, axis=0), np.max(rare, axis=0)
+        where = ", ".join(f"{path} from {a:.4g} to {b:.4g}" for path, a, b in zip(self.paths, low, high))
+        needed = " to ".join(dict.fromkeys(fewest_units(share) for share in (high[2], low[2])))
+        return f"networks of less than {needed} units do not show it at {where}"
+
     def __str__(self) -> str:
         x, y = self.paths
         lines = [f"{self.name} in {x}, {y}: {self.status}"]
@@ -300,4 +322,5 @@ class CriticalLine:
             )
             lines.append(f"  curve {i}: {len(c.x)} points, {ends}")
             lines += [f"    {point}" for point in self.points if point.curve == i]
+            lines += [f"    {self._not_shown(c)}"] if self._not_shown(c) else []
         return "\n".join(lines)

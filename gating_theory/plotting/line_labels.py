@@ -71,6 +71,8 @@ def _words(line):
         words += f" = {line.value:.4g}"
     if line.solution and line.quantity != "onset":
         words += f", {line.solution} state" if line.solution in ("zero", "active") else f", solution {line.solution}"
+    if line.fewest_units:  # smaller networks do not show all of it
+        words += f" (N > {line.fewest_units})"
     return words
 
 

@@ -149,7 +149,7 @@ def plot_phase_diagram(
     if drawn:  # longer curves leave no corner free
         legend_below(ax)
     elif curves or points:
-        ax.legend(loc="best", fontsize="x-small", framealpha=0.9)
+        ax.legend(handles=ax.get_lines() + list(ax.patches), loc="best", fontsize="x-small", framealpha=0.9)
     name_regions(ax, names, [curve.cut for curve in curves] + borders(_plain(drawn)))
     return ax
 
