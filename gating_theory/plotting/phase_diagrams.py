@@ -119,7 +119,7 @@ def plot_phase_diagram(
     curves = [_curve(item, source, paths) for item, source in _lines(dataset, lines, paths)]
     points = [p for source in _sources(dataset, lines) for p in _points(source, paths)]
 
-    ax = axes_or_new(ax, 2.6)
+    own, ax = ax is None, axes_or_new(ax, 2.6)
     counted = np.issubdtype(values.dtype, np.integer) and "flag_values" not in values.attrs
     if counted:
         cuts = [curve.cut for curve in curves if curve.kind in _BOUNDS]
@@ -147,7 +147,7 @@ def plot_phase_diagram(
     ax.set_xlabel(axis_symbol(values[x]))
     ax.set_ylabel(axis_symbol(values[y]))
     if drawn:  # longer curves leave no corner free
-        legend_below(ax)
+        legend_below(ax, grow=own)
     elif curves or points:
         ax.legend(handles=ax.get_lines() + list(ax.patches), loc="best", fontsize="x-small", framealpha=0.9)
     name_regions(ax, names, [curve.cut for curve in curves] + borders(_plain(drawn)))
@@ -156,14 +156,14 @@ def plot_phase_diagram(
 
 def _lines_alone(lines, regions, ax):
     """Lines within their bounds."""
-    ax = axes_or_new(ax, 2.6)
+    own, ax = ax is None, axes_or_new(ax, 2.6)
     draw_critical_lines(ax, lines)
     lines = _plain(lines)
     ax.set_xlim(min(line.bounds[0][0] for line in lines), max(line.bounds[0][1] for line in lines))
     ax.set_ylim(min(line.bounds[1][0] for line in lines), max(line.bounds[1][1] for line in lines))
     ax.set_xlabel(lines[0].symbols[0])
     ax.set_ylabel(lines[0].symbols[1])
-    legend_below(ax)
+    legend_below(ax, grow=own)
     name_regions(ax, regions, borders(lines))
     return ax
 

@@ -53,6 +53,8 @@ _WIDTH = 3.4
 _LEGEND_DOT = 5.0
 #: Points of a cloud above which a vector format holds it as pixels.
 _RASTER = 5000
+#: Inches of a line of a legend.
+_ROW = 0.14
 #: Characters of a label beyond which two do not fit side by side.
 _WIDE = 24
 #: Steps between two computed points of a smooth curve, and the number of points above which nobody sees the corners.
@@ -170,10 +172,10 @@ def legend_above(ax: Axes, columns: int = 2) -> None:
     _legend(ax, _seen(ax), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
-def legend_below(ax: Axes) -> None:
+def legend_below(ax: Axes, grow: bool = False) -> None:
     """A small legend of what can be seen, below the label of the horizontal axis, which has to be there: a title stays free.
 
-    What has a label and no points is named too.
+    What has a label and no points is named too. ``grow``: the figure becomes as much higher as a long legend needs.
     """
     from matplotlib.transforms import ScaledTranslation
 
@@ -186,6 +188,9 @@ def legend_below(ax: Axes) -> None:
     columns = 1 if max((len(str(handle.get_label())) for handle in handles), default=0) > _WIDE else 2
     place = ax.transAxes + ScaledTranslation(0.0, -depth, figure.dpi_scale_trans)
     _legend(ax, handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=place, ncols=columns)
+    if grow:
+        more = max(0, -(-len(handles) // columns) - 1)
+        figure.figure.set_figheight(figure.figure.get_figheight() + _ROW * more)
 
 
 def _seen(ax):
