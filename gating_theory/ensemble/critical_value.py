@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import to_error
 from .ensemble import Ensemble
 from .hyperparameters import is_of_hyperparameters
 
@@ -16,6 +17,8 @@ __all__ = ["Critical", "Side", "continuous", "transition"]
 
 #: What factors of tied hyperparameters round off, relative to the larger of 1 and the value.
 _ROUNDING = 1e-14
+#: Errors beyond this, relative to the larger of 1 and the value, are printed with it.
+_NOTABLE = 1e-10
 #: (value, error) of a quantity on one side of a critical value.
 Side = tuple[float, float]
 
@@ -127,6 +130,11 @@ class Critical(float):
         if self.networks:  # no digits that another network would not have
             return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
         return f"{self.parameter} = {float(self)!r} ({self.status})"
+
+    def __str__(self) -> str:
+        if not self.error > _NOTABLE * max(1.0, abs(self)):
+            return repr(self)
+        return f"{self.parameter} = {to_error(self, self.error, more=1)} +- {self.error:.2g} ({self.status})"
 
 
 def transition(value: float, parameter: str, *, error: float, discontinuous: bool, text: str, **rest: Any) -> Critical:

@@ -11,6 +11,8 @@ of the hyperparameters. G(u) = log(R(x)/x) of the mean-field map vanishes at a s
     OfSolution         G = 0, quantity - value = 0               u
     OfEnsemble         quantity - value = 0                      no unknown
 
+where radius and abscissa have kinks and plateaus the largest log T on the circle or line of their value stands for the difference.
+
 With two paths x and y, the function whose zeros are a line is::
 
     def F(z):                                               # z = (x, y, *unknowns)
@@ -175,12 +177,12 @@ class OfZeroState(Condition):
     def residuals(self, ensemble: Ensemble, unknowns: np.ndarray) -> np.ndarray:
         """(1,) array, quantity - value."""
         zero = zero_state(ensemble)
-        return np.array([np.nan if zero is None else self.measure.at(zero) - self.value])
+        return np.array([np.nan if zero is None else self.measure.beyond(zero, self.value)])
 
     def errors(self, ensemble: Ensemble, unknowns: np.ndarray) -> np.ndarray:
         """(1,) array."""
         zero = zero_state(ensemble)
-        return np.array([np.nan if zero is None else self.measure.error(zero)])
+        return np.array([np.nan if zero is None else self.measure.beyond_error(zero, self.value)])
 
     def starts(self, ensemble: Ensemble) -> list[np.ndarray]:
         """One, without unknowns, where there is a zero state."""
@@ -205,11 +207,12 @@ class OfSolution(Condition):
     def residuals(self, ensemble: Ensemble, unknowns: np.ndarray) -> np.ndarray:
         """(2,) array, G and quantity - value."""
         state, G = state_at(ensemble, float(unknowns[0]))
-        return np.array([G, self.measure.at(state) - self.value])
+        return np.array([G, self.measure.beyond(state, self.value)])
 
     def errors(self, ensemble: Ensemble, unknowns: np.ndarray) -> np.ndarray:
         """(2,) array."""
-        return np.array([_OF_VALUE * MomentMap(ensemble).fine, self.measure.error(state_at(ensemble, float(unknowns[0]))[0])])
+        state, _ = state_at(ensemble, float(unknowns[0]))
+        return np.array([_OF_VALUE * MomentMap(ensemble).fine, self.measure.beyond_error(state, self.value)])
 
     def starts(self, ensemble: Ensemble) -> list[np.ndarray]:
         """u of the solution, where there is one that is not the zero state."""
@@ -273,9 +276,10 @@ def solve(condition: Condition, at: Callable[[float], Ensemble], value: float, u
 
     def f(z):
         try:
-            return condition.residuals(at(float(z[0])), z[1:])
+            ensemble = at(float(z[0]))
         except ValueError:  # beyond the range of the path
             return np.full(z.size, np.nan)
+        return condition.residuals(ensemble, z[1:])
 
     errors = condition.errors(at(value), z[1:])
     steps = np.clip(np.cbrt(errors.max()), _SHORTEST, _LONGEST)

@@ -19,7 +19,7 @@ from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .asked import kind_asked, measure_asked, solution_asked, value_asked
 from .branch import Branch
-from .networks_beyond import HALF, LAWS, NetworksBeyond
+from .networks_beyond import HALF, LAWS, NetworksBeyond, no_law
 from .passages import passages
 from .simulated import Simulated
 from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
@@ -125,6 +125,7 @@ def critical(
     n_units, n_steps : int
         Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them. With ``n_units`` the
         "radius" and "abscissa" are those of networks of N units: half of them are beyond ``value`` at the critical value [T12].
+        Onsets, folds, and other quantities of the limit refuse it.
     n_networks : int >= 1, networks that are simulated; each meets the same random numbers at all values of the path
     n_draws : int >= 1
         Draws of N sites that the law of "radius" and "abscissa" is an average over; the same normals at all values of the path.
@@ -170,6 +171,8 @@ def critical(
     check_progress(progress)
     generator(rng)
     kind = kind_asked(quantity, value)
+    if n_units is not None and kind not in (None, "chaos"):
+        raise no_law(repr(quantity), n_units)
     if every and kind == "complexity_onset":
         raise ValueError(
             f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}"
@@ -183,7 +186,7 @@ def critical(
     target = value_asked(measure, value)
     if n_units is not None and "n_units" not in measure.entry.options:
         if quantity not in LAWS:
-            raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
+            raise no_law(repr(quantity), n_units)
         seed = int(generator(rng).integers(2**63))
         measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], n_draws, seed)
         target = HALF

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import is_of_hyperparameters
 from ..mean_field.carriers import fewest_units
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import to_error
 from ..support.checks import instance, integer, path_of, real
 from .crossings import crossings
 from .smooth_curve import spline_through
@@ -59,7 +62,17 @@ class LinePoint:
     as_dict = dict_of
 
     def __str__(self) -> str:
-        return f"{self.kind} at ({self.x:.10g}, {self.y:.10g})"
+        return self.words((1.0, 1.0))
+
+    def words(self, widths: Sequence[float]) -> str:
+        """The kind and the place, with the digits that its error leaves.
+
+        Parameters
+        ----------
+        widths : (float, float), of the line's bounds, the units of the error
+        """
+        x, y = (to_error(value, self.error * width) for value, width in zip((self.x, self.y), widths))
+        return f"{self.kind} at ({x}, {y})"
 
 
 @result("line_curve")
@@ -159,7 +172,9 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found), or "incomplete" (a curve was lost), which is not ok
+    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
+        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
+        has not points enough for ``tol``), which is not ok
     """
 
     ensemble: Ensemble
@@ -223,20 +238,49 @@ class CriticalLine:
     def _where(self, axis, value):
         return np.sort(np.concatenate([c.where(axis, value)[:, 1 - axis] for c in self.curves] or [np.zeros(0)]))
 
+    def ensemble_at(self, x: float, y: float) -> Ensemble:
+        """The ensemble at a point of the plane, whether or not it is on the line.
+
+        Parameters
+        ----------
+        x, y : float, values of the two paths
+
+        Raises
+        ------
+        TypeError, ValueError
+            Values that are not allowed; paths that are directions or functions, of which only the names are known.
+        """
+        for path in self.paths:
+            if not is_of_hyperparameters(path):
+                raise ValueError(f"ensemble_at: only the name of {path!r} is known, move the ensemble along it with its own .at")
+        return self.ensemble.replace({self.paths[0]: real("x", x), self.paths[1]: real("y", y)})
+
+    def _another_plane(self, other):
+        """Why another line is not of the same plane, in words; empty where it is, as far as directions and functions are known."""
+        if other.paths != self.paths:
+            return f"one is along {self.paths}, the other along {other.paths}"
+        if "function" in self.paths and other is not self:
+            return "functions without a name may be different ones: give paths that are named"
+        middle = {path: sum(ends) / 2 for path, ends in zip(self.paths, self.bounds) if is_of_hyperparameters(path)}
+        if (self.ensemble.cell, self.ensemble.matrices) == (other.ensemble.cell, other.ensemble.matrices):
+            if self.ensemble.replace(middle) == other.ensemble.replace(middle):
+                return ""
+        return f"one is of {self.ensemble!r}, the other of {other.ensemble!r}"
+
     def meets(self, other: CriticalLine) -> tuple[LinePoint, ...]:
         """Where this line and another one of the same plane cross, by their splines.
 
         Parameters
         ----------
-        other : CriticalLine, along the same paths
+        other : CriticalLine, along the same paths, of the same ensemble beside these
 
         Returns
         -------
         tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
-        if other.paths != self.paths:
-            raise ValueError(f"other must be a line along {self.paths}, got one along {other.paths}")
+        if different := self._another_plane(other):
+            raise ValueError(f"other must be a line of the same plane: {different}")
         found: list[LinePoint] = []
         for i, mine in enumerate(self.curves):
             for theirs in other.curves:
@@ -313,6 +357,7 @@ class CriticalLine:
 
     def __str__(self) -> str:
         x, y = self.paths
+        widths = [high - low for low, high in self.bounds]
         lines = [f"{self.name} in {x}, {y}: {self.status}"]
         for i, c in enumerate(self.curves):
             ends = (
@@ -321,6 +366,6 @@ class CriticalLine:
                 else " to ".join(f"({c.x[k]:.6g}, {c.y[k]:.6g}) [{end.code}]" for k, end in zip((0, -1), c.ends))
             )
             lines.append(f"  curve {i}: {len(c.x)} points, {ends}")
-            lines += [f"    {point}" for point in self.points if point.curve == i]
+            lines += [f"    {point.words(widths)}" for point in self.points if point.curve == i]
             lines += [f"    {self._not_shown(c)}"] if self._not_shown(c) else []
         return "\n".join(lines)

@@ -23,6 +23,8 @@ __all__ = ["Measure", "leading", "state_at"]
 
 #: Relative step of the moments by which a quantity's sensitivity to them is measured.
 _STEP = 1e-5
+#: What numbers that pass zero with a quantity of a spectrum are known to.
+_SMOOTH = 1e-10
 _TRIAL = Status("trial", "moments on the way to a solution")
 
 
@@ -50,6 +52,12 @@ def state_at(ensemble: Ensemble, u: float) -> tuple[FixedPoint, float]:
     G = float(np.log(max(image, 1e-300)) - u)
     names = ensemble.cell.message_names
     return FixedPoint(ensemble, dict(zip(names, q[0].tolist())), abs(G), moments.fine, _TRIAL), G
+
+
+def _beside(point):
+    """The states a step of the leading moment's logarithm above and below one, the other moments completed."""
+    u = float(np.log(point.q[leading(MomentMap(point.ensemble))]))
+    return [state_at(point.ensemble, u + step)[0] for step in (_STEP, -_STEP)]
 
 
 class Measure:
@@ -128,6 +136,43 @@ class Measure:
             return own
         return own + abs(self._slope(source)) * source.error
 
+    def beyond(self, source: Any, value: float) -> float:
+        """The quantity minus a value, or a number of its sign that is smooth where the quantity is not; nan where not defined.
+
+        Parameters
+        ----------
+        source : as of :meth:`at`
+        value : float
+        """
+        smooth = self._smooth(source, value)
+        return self.at(source) - value if smooth is None else smooth
+
+    def beyond_error(self, source: Any, value: float) -> float:
+        """The error of :meth:`beyond`, as of :meth:`error`; parameters as there.
+
+        Parameters
+        ----------
+        source : as of :meth:`at`
+        value : float
+        """
+        if self.entry.passes is None:
+            return self.error(source)
+        if source.is_zero:
+            return self.error(source) if self._smooth(source, value) is None else _SMOOTH
+        up, down = (self._smooth(state, value) for state in _beside(source))
+        if up is None or down is None:
+            return self.error(source)
+        return _SMOOTH + abs(up - down) / (2.0 * _STEP) * source.error
+
+    def _smooth(self, source, value):
+        if self.entry.passes is None or source is None:
+            return None
+        try:
+            return self.entry.passes(source, value)
+        except ConvergenceError:
+            self.lost += 1
+            return np.nan
+
     def noisy(self, source: Any) -> tuple[float, float]:
         """(value, error) of a quantity that comes with its error, computed once; 0 where nothing is known of that.
 
@@ -142,8 +187,7 @@ class Measure:
 
     def _slope(self, point):
         """Derivative by u = log x of the leading moment, the others completed."""
-        u = float(np.log(point.q[leading(MomentMap(point.ensemble))]))
-        up, down = self.each([state_at(point.ensemble, u + step)[0] for step in (_STEP, -_STEP)])
+        up, down = self.each(_beside(point))
         return (up - down) / (2.0 * _STEP)
 
     def _value(self, source):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..ensemble.ensemble import Ensemble
+import numpy as np
+
+from ..errors import CapabilityError, ConvergenceError
+from ..mean_field.expansion import excess
 from ..mean_field.moments import require_bounded
 from ..support.checks import shown
 from .asked import kind_asked, measure_asked, solution_asked, value_asked
 from .conditions import Condition, FoldCondition, OfEnsemble, OfSolution, OfZeroState, OnsetCondition
+
+if TYPE_CHECKING:
+    from .plane import Plane
 
 __all__ = ["Requested", "requested"]
 
@@ -20,6 +26,10 @@ _KINDS: dict[str, tuple[str, type[Condition] | None]] = {
     "complexity_onset": ("complexity", None),
     "chaos": ("mean field", None),
 }
+
+
+#: Where it is looked whether there is a zero state, in units of the box: in the middle and on the edges.
+_PLACES = ((0.5, 0.5), (0.0, 0.5), (1.0, 0.5), (0.5, 0.0), (0.5, 1.0))
 
 
 class Requested(NamedTuple):
@@ -36,14 +46,14 @@ class Requested(NamedTuple):
         return self.quantity if self.quantity in _KINDS else f"{self.quantity} = {self.value:g}"
 
 
-def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: str, options: Mapping[str, Any]) -> Requested:
-    """The condition of a line; arguments as of ``critical_line``, options as of :class:`Measure`.
+def requested(plane: Plane, quantity: Any, value: Any, solution: Any, of: str, options: Mapping[str, Any]) -> Requested:
+    """The condition of a line in a plane; arguments as of ``critical_line``, options as of :class:`Measure`.
 
     Raises
     ------
     TypeError, ValueError, CapabilityError : as of ``critical_line``
     """
-    solution = solution_asked(solution)
+    solution, ensemble = solution_asked(solution), plane.ensemble
     name = kind_asked(quantity, value)
     if name is not None:
         fact, kind = _KINDS[name]
@@ -54,11 +64,30 @@ def requested(ensemble: Ensemble, quantity: Any, value: Any, solution: Any, of: 
     measure = measure_asked(ensemble, quantity, of, options)
     value = value_asked(measure, value)
     if measure.entry.discrete:
-        raise ValueError(f"quantity must change continuously, got {shown(quantity)}")
+        where = "it changes on the lines of 'onset', 'fold', and 'abscissa' at 1"
+        raise ValueError(f"quantity must change continuously, got {shown(quantity)}; {where}")
     if measure.of == "ensemble":
         return Requested(OfEnsemble(measure, value), measure.name, value, "")
     ensemble.require("mean field", f"critical_line of {measure.name!r}", "sampled networks: Network.sample")
-    if solution == "zero":
-        return Requested(OfZeroState(measure, value), measure.name, value, "zero")
     require_bounded(ensemble.cell)
+    missing = _no_zero_state(plane)
+    if solution == "zero" and missing is not None:
+        raise missing
+    # the first solution is the zero state where there is one
+    if solution == "zero" or (solution == 0 and missing is None):
+        return Requested(OfZeroState(measure, value), measure.name, value, "zero")
     return Requested(OfSolution(measure, value, -1 if solution == "active" else int(solution)), measure.name, value, str(solution))
+
+
+def _no_zero_state(plane):
+    """None if the ensembles in a plane have a zero state, at least along an edge of its bounds; else what one of them says."""
+    missing = None
+    for place in _PLACES:
+        try:
+            excess(plane.there(np.array(place)))
+            return None
+        except CapabilityError as error:
+            missing = missing or error
+        except ConvergenceError:
+            continue
+    return missing

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["birth", "excess_of", "zeros_of"]
 
-#: The smallest leading moment down to which solutions are followed where there is a zero state that they may be born from, and
+#: The smallest leading moment down to which solutions are followed where there is a zero state that they may be born from; where
+#: there is one on an edge of the bounds only, the spread of biases being zero there, like the moment's power 1.5 beside it; and
 #: where there is none.
-_NEWBORN, _TINY = 1e-5, 1e-12
+_NEWBORN, _AT_EDGE, _TINY = 1e-5, 1e-4, 1e-12
+#: The middles of the edges, in units of the box.
+_EDGES = ((0.0, 0.5), (1.0, 0.5), (0.5, 0.0), (0.5, 1.0))
+
+#: A line along which moments vanish that ends nearer than this to an edge of the bounds, in units of the box, ends on it.
+_BESIDE_EDGE = 1e-3
 
 #: A tricritical point further than this from where a line was left, in units of the box, is another one.
 _NEAR = 0.05
@@ -48,8 +54,7 @@ def zeros_of(condition: Condition, plane: Plane) -> Zeros:
     own = condition.n_unknowns
     low, high = np.zeros(2 + own), np.ones(2 + own)
     if own:
-        newborn = excess_of(plane.there(np.array([0.5, 0.5]))) is not None
-        low[2], high[2] = np.log(_NEWBORN if newborn else _TINY) / UNIT, np.inf
+        low[2], high[2] = np.log(_smallest(condition, plane)) / UNIT, np.inf
 
     def residuals(u):
         return condition.residuals(plane.there(u), UNIT * u[2:])
@@ -58,6 +63,15 @@ def zeros_of(condition: Condition, plane: Plane) -> Zeros:
         return condition.errors(plane.there(u), UNIT * u[2:])
 
     return Zeros(residuals, errors, low, high, _tests(condition, plane))
+
+
+def _smallest(condition, plane):
+    """The smallest leading moment to which a condition is followed."""
+    if excess_of(plane.there(np.array([0.5, 0.5]))) is not None:
+        return _NEWBORN
+    # lines of where spectra end leave for the zero state's onset, those of small moments do not
+    leaves = isinstance(condition, OfSolution) and condition.measure.entry.passes is not None
+    return _AT_EDGE if leaves and any(excess_of(plane.there(np.array(u))) is not None for u in _EDGES) else _TINY
 
 
 def _tests(condition: Condition, plane: Plane) -> Mapping[str, Callable[[Place], float]]:
@@ -103,7 +117,7 @@ def birth(condition: Condition, plane: Plane, last: np.ndarray, tangent: np.ndar
         found = _root(both, last[:2])
         kind, error = "tricritical", 1e-10
     else:
-        found = _along(lambda u: excess_of(plane.there(u)), last[:2], tangent[:2])
+        found = _along(lambda u: excess_of(plane.there(u)), *_towards_zero_states(plane, last[:2], tangent[:2]))
         # moments are linear in the distance from the onset, and so is all that bends the line
         kind, error = "born", 0.0 if found is None else float(np.linalg.norm(found - last[:2]) ** 2 + 1e-10)
     if found is None or np.linalg.norm(found - last[:2]) > _NEAR:
@@ -112,6 +126,17 @@ def birth(condition: Condition, plane: Plane, last: np.ndarray, tangent: np.ndar
     speed = max(float(np.linalg.norm(tangent[:2])), 1e-300) / np.linalg.norm(tangent)
     reach = min(float(np.linalg.norm(found - last[:2])) / speed, _REACH)
     return Mark(kind, np.concatenate([found, last[2:] - reach]), error)
+
+
+def _towards_zero_states(plane, last, tangent):
+    """A point at which there is a zero state, and a direction in which there are more: on an edge of the bounds if only there."""
+    if excess_of(plane.there(last)) is not None:
+        return last, tangent
+    axis = int(np.argmin(np.minimum(last, 1.0 - last)))
+    on_edge, along = last.copy(), np.eye(2)[1 - axis]
+    on_edge[axis] = np.round(last[axis])
+    # what is left of the way across is less than what moments of this size tell
+    return on_edge, along if abs(on_edge[axis] - last[axis]) < _BESIDE_EDGE else 0.0 * along
 
 
 def _root(function, guess):

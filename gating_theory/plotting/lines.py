@@ -90,6 +90,8 @@ def critical_lines(name: str, lines: object) -> dict[str, CriticalLine] | list[C
     for line in found:
         if line.paths != found[0].paths:
             raise ValueError(f"{name} must run along the same paths, got {line.paths} and {found[0].paths}")
+        if line.ensemble.cell != found[0].ensemble.cell:
+            raise ValueError(f"{name} must be of one cell, got {line.ensemble.cell.name} and {found[0].ensemble.cell.name}")
     return {str(label): line for label, line in lines.items()} if isinstance(lines, Mapping) else found
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..counting.codes import CODES
 from ..ensemble.hyperparameters import python_names
+from ..spectrum.reach import outside, right_of
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ QUANTITIES["abscissa"] = Quantity(
         ),
     ),
     accuracy=_edge_accuracy,
+    passes=right_of,
 )
 QUANTITIES["radius"] = Quantity(
     methodcaller("radius"),
@@ -281,6 +283,7 @@ QUANTITIES["radius"] = Quantity(
         ),
     ),
     accuracy=_edge_accuracy,
+    passes=outside,
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,

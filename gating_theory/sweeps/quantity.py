@@ -106,6 +106,9 @@ class Quantity:
     fails : str, the status of a grid point where the function did not converge
     accuracy : callable, optional
         ``accuracy(source, value)``: the absolute error of what the function gave, at exact moments. None where it is not known.
+    passes : callable, optional
+        ``passes(point, value)``, at a FixedPoint: a number with the sign of the quantity minus the value, smooth where the quantity
+        has kinks, known to about 1e-10; None where there is none.
     discrete : bool, whether it has whole numbers only, which change where solutions are born or lose their stability
     costly : bool, whether it takes so long, or is so noisy, that few values of it have to do
     """
@@ -119,6 +122,7 @@ class Quantity:
     takes: str = ""
     fails: str = "spectrum_not_converged"
     accuracy: Callable[[Any, Any], float] | None = None
+    passes: Callable[[Any, float], float | None] | None = None
     discrete: bool = False
     costly: bool = False
 
