@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..lines.line import CriticalLine
+from ..lines.line import CriticalLine, LinePoint
 from ..support.checks import reals, shown
+from .line_labels import line_labels
+from .raster import parts_of, walls
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..lines.line import LineCurve
+    from .line_labels import Setting
 
 __all__ = [
     "LINE_STYLES",
     "POINT_STYLES",
-    "ascending_cuts",
+    "borders",
     "critical_lines",
     "draw_critical_lines",
     "line_styles",
@@ -55,8 +58,14 @@ _FINE = 2000
 _VISIBLE = 1e-3
 #: A curve of so few points was not resolved: its points are shown.
 _FEW = 30
-#: Pixels along a side of the picture in which regions are told apart, and the least room for a name, in parts of the picture.
-_PIXELS, _ROOM = 300, 0.01
+#: Pixels along a side of the picture in which regions are told apart.
+_PIXELS = 300
+#: Sizes of names of regions, the first that fits is taken.
+_SIZES = ("small", "x-small", "xx-small")
+#: Room around a name in a region, where 1 is that of its corners.
+_MARGIN = 1.15
+#: How far lines go on straight beyond their bounds, in units of these.
+_BEYOND = 0.2
 
 
 def other_styles() -> Iterator[tuple[str, Any]]:
@@ -64,15 +73,18 @@ def other_styles() -> Iterator[tuple[str, Any]]:
     return cycle(_OTHER_STYLES)
 
 
-def critical_lines(name: str, lines: object) -> list[CriticalLine]:
-    """Critical lines of one plane; TypeError or ValueError for anything else.
+def critical_lines(name: str, lines: object) -> dict[str, CriticalLine] | list[CriticalLine]:
+    """Critical lines of one plane, by their labels where they have some; TypeError or ValueError for anything else.
 
     Parameters
     ----------
     name : str, what messages call them
-    lines : CriticalLine or sequence of them
+    lines : CriticalLine, sequence of them, or mapping {label: line}
     """
-    found = [lines] if isinstance(lines, CriticalLine) else list(lines) if isinstance(lines, Sequence) else []
+    if isinstance(lines, Mapping):
+        found = list(lines.values())
+    else:
+        found = [lines] if isinstance(lines, CriticalLine) else list(lines) if isinstance(lines, Sequence) else []
     if not found or not all(isinstance(line, CriticalLine) for line in found):
         raise TypeError(f"{name} must be a CriticalLine or several, got {shown(lines)}")
     for line in found:
@@ -80,58 +92,82 @@ def critical_lines(name: str, lines: object) -> list[CriticalLine]:
             raise ValueError(f"{name} must run along the same paths, got {line.paths} and {found[0].paths}")
         if line.ensemble.cell != found[0].ensemble.cell:
             raise ValueError(f"{name} must be of one cell, got {line.ensemble.cell.name} and {found[0].ensemble.cell.name}")
-    return found
+    return {str(label): line for label, line in lines.items()} if isinstance(lines, Mapping) else found
 
 
-def line_styles(lines: Sequence[CriticalLine]) -> list[tuple[str, str, Any]]:
-    """(words, colour, dashes) of each line: one colour for each quantity, whose further values have other dashes.
+def line_styles(lines: Sequence[CriticalLine], over: Setting | None = None) -> list[tuple[str, str, Any]]:
+    """(label, colour, dashes) of each line: one colour for each quantity, whose further values have other dashes.
 
     Parameters
     ----------
     lines : sequence of CriticalLine
+    over : what holds in the map below, from ``map_setting``
     """
     others, styles = other_styles(), []
     known: dict[str, str] = {}
-    for line in lines:
+    for line, label in zip(lines, line_labels(lines, over)):
         kind = line.quantity.partition(":")[0]
-        words, colour, dashes = LINE_STYLES.get(kind, (line.quantity.replace("_", " "), "", None))
+        _, colour, dashes = LINE_STYLES.get(kind, ("", "", None))
         if kind not in LINE_STYLES or kind in known:
             colour, dashes = next(others)
         colour = known.setdefault(kind, colour)
-        if line.name != line.quantity:
-            words = f"{words} = {line.value:.4g}"
-        if line.solution not in ("", "active") and line.quantity != "onset":
-            words += f", {'zero state' if line.solution == 'zero' else f'solution {line.solution}'}"
-        if line.fewest_units:  # smaller networks do not show all of it
-            words += f" (N > {line.fewest_units})"
-        styles.append((words, colour, dashes))
+        styles.append((label, colour, dashes))
     return styles
 
 
-def draw_critical_lines(ax: Axes, lines: Sequence[CriticalLine]) -> None:
+def draw_critical_lines(ax: Axes, lines: Sequence[CriticalLine] | Mapping[str, CriticalLine], over: Setting | None = None) -> None:
     """Smooth curves with bands of their errors where these can be seen, and symbols for special points.
+
+    A line without curves has a label that says so, and no curve.
 
     Parameters
     ----------
     ax : matplotlib Axes
-    lines : sequence of CriticalLine, of one plane
+    lines : sequence of CriticalLine, of one plane, or mapping {label: line}
+    over : what holds in the map below, from ``map_setting``
     """
-    named: set[str] = set()
-    for line, (words, colour, dashes) in zip(lines, line_styles(lines)):
-        label = words
+    drawn = list(lines.values()) if isinstance(lines, Mapping) else list(lines)
+    styles = line_styles(drawn, over)
+    if isinstance(lines, Mapping):
+        styles = [(label, colour, dashes) for label, (_, colour, dashes) in zip(lines, styles)]
+    for line, (label, colour, dashes) in zip(drawn, styles):
+        style = {"color": colour, "linestyle": dashes, "linewidth": 1.5}
+        if not line.curves:
+            ax.plot([], [], label=f"{label}: no curve found", **style)
+        label += "" if line.ok else " (incomplete)"
         for curve in line.curves:
-            points = curve.points(_FINE)
-            ax.plot(*points.T, color=colour, linestyle=dashes, linewidth=1.5, label=label)
+            ax.plot(*curve.points(_FINE).T, label=label, **style)
             label = "_"
             if len(curve.x) < _FEW and np.isnan(curve.interpolation):
                 ax.plot(curve.x, curve.y, "o", color=colour, markersize=2.5)
             _band(ax, line, curve, colour)
-    for line in lines:
+    _draw_points(ax, drawn, styles)
+
+
+def _draw_points(ax, lines, styles):
+    """Special points: black where those of a kind lie on the same lines, else in the colours of their lines, with their names."""
+    spots: dict[str, list[tuple[LinePoint, list[int]]]] = {}
+    for i, line in enumerate(lines):
+        widths = np.ptp(np.array(line.bounds), axis=1)
         for point in line.points:
-            words, marker = POINT_STYLES.get(point.kind, (point.kind, "."))
-            label = "_" if words in named else words
-            named.add(words)
-            ax.plot(point.x, point.y, marker=marker, color=BLACK, markersize=4, linestyle="none", label=label, zorder=4)
+            for other, owners in spots.setdefault(point.kind, []):
+                if np.hypot((point.x - other.x) / widths[0], (point.y - other.y) / widths[1]) < _VISIBLE:
+                    owners.append(i)
+                    break
+            else:
+                spots[point.kind].append((point, [i]))
+    for kind, places in spots.items():
+        several = len({tuple(sorted(set(owners))) for _, owners in places}) > 1
+        words, marker = POINT_STYLES.get(kind, (kind, "."))
+        named = set()
+        for point, owners in places:
+            label, colour = words, BLACK
+            if several:
+                label = f"{words}: {' and '.join(dict.fromkeys(styles[i][0] for i in owners))}"
+                colour = styles[owners[0]][1]
+            style = {"marker": marker, "color": colour, "markersize": 4, "linestyle": "none", "zorder": 4}
+            ax.plot(point.x, point.y, label="_" if label in named else label, **style)
+            named.add(label)
 
 
 def _band(ax: Axes, line: CriticalLine, curve: LineCurve, colour: str) -> None:
@@ -148,33 +184,33 @@ def _band(ax: Axes, line: CriticalLine, curve: LineCurve, colour: str) -> None:
     ax.fill(*ring.T, color=colour, alpha=0.2, linewidth=0.0)
 
 
-def ascending_cuts(line: CriticalLine) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The curves of a line as (x, y), those one of whose coordinates only ascends: areas can be cut along them.
+def borders(lines: Sequence[CriticalLine]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The curves of lines as (x, y), which go on straight for a while where they leave their bounds: pictures may be wider.
 
     Parameters
     ----------
-    line : CriticalLine
+    lines : sequence of CriticalLine
     """
     out = []
-    for curve in line.curves:
-        x, y = curve.points(_FINE).T
-        for values in (x, y):
-            if (np.diff(values) > 0).all():
-                out.append((x, y))
-                break
-            if (np.diff(values) < 0).all():
-                out.append((x[::-1], y[::-1]))
-                break
+    for line in lines:
+        widths = np.ptp(np.array(line.bounds), axis=1)
+        for curve in line.curves:
+            points = curve.points(_FINE)
+            for end, (last, before) in zip(curve.ends, ((0, 1), (-1, -2))):
+                step = points[last] - points[before]
+                length = np.hypot(*(step / widths))
+                if end.code == "edge" and length > 0:
+                    beyond = points[last] + _BEYOND / length * step
+                    points = np.vstack([beyond, points] if last == 0 else [points, beyond])
+            out.append((points[:, 0], points[:, 1]))
     return out
 
 
-# --- regions
+def name_regions(ax: Axes, regions: Mapping[str, Sequence[float]], lines: Sequence[tuple[Any, Any]]) -> None:
+    """Write names into regions, where they are farthest from all lines: a region is what can be reached without crossing a line.
 
-
-def name_regions(ax: Axes, regions: Mapping[str, Sequence[float]], lines: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write names into regions, where there is most room: a region is what can be reached from a point without crossing a line.
-
-    Where two names are of one region, or there is no room, they stand at their points.
+    Names are made smaller or upright where they do not fit. Where two are of one region they stand at their points. They are cut
+    off where somebody zooms in, and take no room in a layout.
 
     Parameters
     ----------
@@ -188,29 +224,53 @@ def name_regions(ax: Axes, regions: Mapping[str, Sequence[float]], lines: Sequen
     """
     if not regions:
         return
-    from scipy.ndimage import distance_transform_edt, label
+    from matplotlib.patheffects import withStroke
 
     low, high = np.array([ax.get_xlim(), ax.get_ylim()]).T
-    wall = np.zeros((_PIXELS, _PIXELS), dtype=bool)
-    for x, y in lines:
-        points = (np.column_stack([x, y]) - low) / (high - low) * _PIXELS
-        wall |= _rastered(points)
-    parts = label(~wall)[0]
+    parts = parts_of(walls(lines, low, high, _PIXELS))
     places = {name: np.array(reals(f"regions[{shown(name)}]", point, "x", "y")) for name, point in regions.items()}
     numbers = {name: _number(parts, name, (place - low) / (high - low)) for name, place in places.items()}
-    for name, (x, y) in places.items():
-        # a name is several times as wide as it is high
-        room = distance_transform_edt(np.pad(parts == numbers[name], 1), sampling=(0.4, 1.0))[1:-1, 1:-1]
-        alone = list(numbers.values()).count(numbers[name]) == 1
-        if alone and room.max() >= _ROOM * _PIXELS:
-            x, y = low + (_roomiest(room) + 0.5) / _PIXELS * (high - low)
-        ax.text(x, y, name, ha="center", va="center", fontsize="small", zorder=5)
+    ax.figure.figure.draw_without_rendering()  # type: ignore[union-attr]  # the picture's size in the layout
+    for name, place in places.items():
+        text = ax.text(float(place[0]), float(place[1]), name, ha="center", va="center", zorder=5, clip_on=True, fontsize=_SIZES[0])
+        text.set_in_layout(False)
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])  # to be read over dark maps
+        if list(numbers.values()).count(numbers[name]) == 1:
+            _fit(ax, text, parts == numbers[name], low, high)
 
 
-def _roomiest(room):
-    """The pixel (2,) with most room, of several the most central one."""
-    best = np.argwhere(room >= room.max() - 0.5)
-    return best[np.argmin(np.linalg.norm(best - best.mean(axis=0), axis=1))]
+def _fit(ax, text, region, low, high):
+    """Put a text where a region (n, n) has most room, in the largest size that fits; else in the smallest, within the frame."""
+    for rotation in (0, 90):
+        for size in _SIZES:
+            text.set(fontsize=size, rotation=rotation)
+            place, room = _roomiest(region, _size(ax, text))
+            text.set_position(low + place * (high - low))
+            if room >= _MARGIN:
+                return
+    text.set(rotation=0)
+    size = _size(ax, text)
+    place = np.clip(_roomiest(region, size)[0], 0.5 * size, 1.0 - 0.5 * size) if (size < 1.0).all() else np.array([0.5, 0.5])
+    text.set_position(low + place * (high - low))
+
+
+def _size(ax, text):
+    """Width and height of a text in parts of the picture (2,)."""
+    extent = text.get_window_extent()
+    return np.array([extent.width / ax.bbox.width, extent.height / ax.bbox.height])
+
+
+def _roomiest(region, size):
+    """The place (2,) in a region, in parts of the picture, around which an ellipse shaped as a text has most room.
+
+    Also that room: 1 where the corners of the text reach the border. Of several places the most central one.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    # the ellipse through the corners of a rectangle has sqrt(2) times its half axes
+    room = distance_transform_edt(np.pad(region, 1), sampling=np.sqrt(2.0) / (len(region) * size))[1:-1, 1:-1]
+    best = np.argwhere(room >= 0.98 * room.max())
+    return (best[np.argmin(np.linalg.norm(best - best.mean(axis=0), axis=1))] + 0.5) / len(region), room.max()
 
 
 def _number(parts, name, place):
@@ -219,17 +279,3 @@ def _number(parts, name, place):
     if not (0 <= i < _PIXELS and 0 <= j < _PIXELS) or not parts[i, j]:
         raise ValueError(f"regions[{shown(name)}] must be a point within the picture and beside its lines")
     return parts[i, j]
-
-
-def _rastered(points):
-    """The pixels that a polygon (n, 2) passes, without gaps to slip through."""
-    wall = np.zeros((_PIXELS, _PIXELS), dtype=bool)
-    steps = np.abs(np.diff(points, axis=0)).max(axis=1)
-    for a, b, step in zip(points[:-1], points[1:], steps):
-        if not np.isfinite(step):
-            continue
-        along = a + np.linspace(0.0, 1.0, int(3 * step) + 2)[:, None] * (b - a)
-        i, j = np.floor(along).astype(int).T
-        inside = (i >= 0) & (i < _PIXELS) & (j >= 0) & (j < _PIXELS)
-        wall[i[inside], j[inside]] = True
-    return wall

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from ..ensemble.hyperparameters import symbol
 from ..lines.line import CriticalLine
 from ..support.checks import boolean, instance, integers, real_array, shown
-from .lines import LINE_STYLES, ascending_cuts, critical_lines, draw_critical_lines, name_regions, other_styles
+from .line_labels import fits, map_setting, require_same_cell
+from .lines import LINE_STYLES, borders, critical_lines, draw_critical_lines, name_regions, other_styles
+from .raster import reached_first, walls
 from .style import (
     BLACK,
     COUNT_COLOURS,
@@ -20,7 +22,7 @@ from .style import (
     axis_path,
     axis_symbol,
     draw_curve,
-    legend_above,
+    legend_below,
     require_dataset,
     smooth,
 )
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
 
     Line = CriticalLine | xr.DataArray | xr.Dataset
+    #: Lines by their labels.
+    Labelled = dict[str, CriticalLine]
 
 __all__ = ["draw_count", "plot_phase_diagram"]
 
@@ -42,16 +46,18 @@ _MOST = 1000
 _BOUNDS = ("onset", "fold")
 #: Why a critical value is missing, by the code of its status, as it is said in a legend.
 _MISSING = {"none_within_bounds": "none", "not_defined_here": "undefined", "not_converged": "failed"}
+#: What is drawn where a part of the picture holds no point of the grid.
+_UNKNOWN: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.4", "linewidth": 0.0, "hatch": "////", "label": "no grid point"}
 #: A colour bar's share of the picture's width, and its distance.
 _BAR: dict[str, Any] = {"fraction": 0.045, "pad": 0.02, "aspect": 30}
 
 
 def plot_phase_diagram(
-    dataset: xr.Dataset | CriticalLine | Sequence[CriticalLine],
+    dataset: xr.Dataset | CriticalLine | Sequence[CriticalLine] | Labelled,
     quantity: str = "count",
     *,
     solution: int | None = None,
-    lines: str | Line | Sequence[str | Line] | None = None,
+    lines: str | Line | Sequence[str | Line] | Labelled | None = None,
     regions: Mapping[str, Sequence[float]] | None = None,
     colorbar: bool = True,
     ax: Axes | None = None,
@@ -59,6 +65,7 @@ def plot_phase_diagram(
     """A quantity of a phase diagram over its two axes, with its critical lines; or critical lines alone.
 
     Critical lines are drawn as they were computed, with symbols for their special points, and bands where their errors can be seen.
+    The legend says of which state a quantity is, and what differs between lines alike, or between a line and the map below it.
     Lines of datasets are smooth curves through the computed points, which are marked where they are few; where a value is missing a
     line breaks, and the legend says how often and why. A value with a standard error (chaos) has a band of that width.
 
@@ -66,7 +73,7 @@ def plot_phase_diagram(
     ----------
     dataset : xarray.Dataset from ``phase_diagram``, or lines from ``critical_line``
         A dataset with two axes (or more of which all but two were selected: ``dataset.isel(gain_z=0)``). The first is drawn
-        horizontally. Lines alone are drawn within their bounds.
+        horizontally. Lines alone are drawn within their bounds; ``{label: line}`` gives them labels of your own.
     quantity : str
         A variable of the dataset.
     solution : int, optional
@@ -74,9 +81,10 @@ def plot_phase_diagram(
     lines : sequence of CriticalLines, names, DataArrays or Datasets, optional
         Critical lines in the plane of the two axes; or critical values, each along one of the two axes and a value of the other:
         variables such as "onset:gain.h" of this or of a finer one-dimensional diagram. Default: all that the dataset has, and its
-        tricritical points. ``()`` for none. A DataArray comes without its errors and without the reason why values are missing.
+        tricritical points. ``()`` for none. ``{label: line}`` gives CriticalLines labels of your own. A DataArray comes without its
+        errors and without the reason why values are missing.
     regions : mapping {name: (x, y)}, optional
-        Names to write into regions, each with a point of it: where there is most room between the lines.
+        Names to write into regions, each with a point of it: as far as can be from all lines.
     colorbar : bool
     ax : matplotlib Axes, optional
 
@@ -87,11 +95,12 @@ def plot_phase_diagram(
     Raises
     ------
     TypeError, ValueError
-        Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit.
+        Not a Dataset, other than two axes, an unknown quantity, a solution that is not there, a line that does not fit or is of
+        another cell.
     """
     boolean("colorbar", colorbar)
     names = {} if regions is None else instance("regions", regions, Mapping, "from names to points (x, y)")
-    if isinstance(dataset, (CriticalLine, list, tuple)):
+    if isinstance(dataset, (CriticalLine, list, tuple, dict)):
         if lines is not None:
             raise ValueError(f"lines must be None where lines are drawn alone, got {shown(lines)}")
         return _lines_alone(critical_lines("dataset", dataset), names, ax)
@@ -105,14 +114,16 @@ def plot_phase_diagram(
     x, y = map(str, values.dims)
     paths = axis_path(values[x]), axis_path(values[y])
     drawn, lines = _parted(lines, paths)
+    over = map_setting(dataset)
+    require_same_cell(_plain(drawn), over)
     curves = [_curve(item, source, paths) for item, source in _lines(dataset, lines, paths)]
     points = [p for source in _sources(dataset, lines) for p in _points(source, paths)]
 
-    ax = axes_or_new(ax, 2.6)
+    own, ax = ax is None, axes_or_new(ax, 2.6)
     counted = np.issubdtype(values.dtype, np.integer) and "flag_values" not in values.attrs
     if counted:
         cuts = [curve.cut for curve in curves if curve.kind in _BOUNDS]
-        cuts += [cut for line in drawn if line.quantity in _BOUNDS for cut in ascending_cuts(line)]
+        cuts += borders([line for line in _plain(drawn) if line.quantity in _BOUNDS and fits(line, over)])
         mesh, ticks = draw_count(ax, values[x], values[y], values.transpose(y, x).values, cuts)
     else:
         array = np.ma.masked_invalid(values.transpose(y, x).values.astype(float))
@@ -122,54 +133,62 @@ def plot_phase_diagram(
         bar = ax.figure.colorbar(mesh, ax=ax, ticks=ticks, **_BAR)
         bar.set_label(_label(values, quantity), fontsize="small")
         bar.ax.tick_params(labelsize="small")
-    limits = ax.get_xlim(), ax.get_ylim()
+    limits = (
+        (ax.get_xlim(), ax.get_ylim()) if min(values.shape) < 2 or not (curves or drawn) else (_ends(values[x]), _ends(values[y]))
+    )
     others = other_styles()
     for curve in curves:
         curve.draw(ax, *LINE_STYLES.get(curve.kind, ())[1:] or next(others))
     for kind, horizontal, vertical in points:
         ax.plot(horizontal, vertical, marker="D", color=BLACK, markersize=4, linestyle="none", label=f"{kind} point")
-    draw_critical_lines(ax, drawn)
+    draw_critical_lines(ax, drawn, over)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])
     ax.set_xlabel(axis_symbol(values[x]))
     ax.set_ylabel(axis_symbol(values[y]))
-    name_regions(ax, names, [curve.cut for curve in curves] + _polygons(drawn))
     if drawn:  # longer curves leave no corner free
-        legend_above(ax)
+        legend_below(ax, grow=own)
     elif curves or points:
-        ax.legend(loc="best", fontsize="x-small", framealpha=0.9)
+        ax.legend(handles=ax.get_lines() + list(ax.patches), loc="best", fontsize="x-small", framealpha=0.9)
+    name_regions(ax, names, [curve.cut for curve in curves] + borders(_plain(drawn)))
     return ax
 
 
 def _lines_alone(lines, regions, ax):
     """Lines within their bounds."""
-    ax = axes_or_new(ax, 2.6)
+    own, ax = ax is None, axes_or_new(ax, 2.6)
     draw_critical_lines(ax, lines)
+    lines = _plain(lines)
     ax.set_xlim(min(line.bounds[0][0] for line in lines), max(line.bounds[0][1] for line in lines))
     ax.set_ylim(min(line.bounds[1][0] for line in lines), max(line.bounds[1][1] for line in lines))
     ax.set_xlabel(lines[0].symbols[0])
     ax.set_ylabel(lines[0].symbols[1])
-    name_regions(ax, regions, _polygons(lines))
-    if any(line.curves for line in lines):
-        legend_above(ax)
+    legend_below(ax, grow=own)
+    name_regions(ax, regions, borders(lines))
     return ax
-
-
-def _polygons(lines):
-    """(horizontal, vertical) of all curves of critical lines."""
-    return [(points[:, 0], points[:, 1]) for line in lines for points in line.curve()]
 
 
 def _parted(lines, paths):
     """Critical lines among what is to be drawn, and the rest of it, None where all that the dataset has is meant."""
     if lines is None:
         return [], None
-    listed = _listed(lines)
-    drawn = [line for line in listed if isinstance(line, CriticalLine)]
-    for line in drawn:
+    named = isinstance(lines, dict)
+    listed = critical_lines("lines", lines) if named else _listed(lines)
+    drawn = listed if named else [line for line in listed if isinstance(line, CriticalLine)]
+    for line in _plain(drawn):
         if line.paths != paths:
             raise ValueError(f"lines: {line.name!r} runs along {line.paths}; a line in this diagram runs along {paths}")
-    return drawn, [line for line in listed if not isinstance(line, CriticalLine)]
+    return drawn, [line for line in _plain(listed) if not isinstance(line, CriticalLine)]
+
+
+def _plain(lines):
+    """Lines without their labels."""
+    return list(lines.values()) if isinstance(lines, dict) else lines
+
+
+def _ends(axis):
+    """The first and last value of an axis: lines are known up to there, not to the far borders of the pixels around these."""
+    return float(axis[0]), float(axis[-1])
 
 
 def _of_solution(values, quantity, solution):
@@ -198,8 +217,9 @@ def draw_count(
     count : int array (ny, nx)
         Points with a negative one, which did not converge, stay blank.
     lines : sequence of (horizontal, vertical) pairs of 1-D arrays
-        Curves across which the count changes; one of the two must ascend. They are taken to be smooth between the points given.
-        Between grid points a pixel takes the count of the nearest grid point on its own side of all of them.
+        Curves across which the count changes: any, also closed ones, broken at NaN. Where a coordinate ascends they are taken to be
+        smooth between the points given. Between grid points a pixel takes the count of the grid point that is reached first
+        without crossing one of them. A part without a grid point is hatched: its count is not known.
 
     Returns
     -------
@@ -217,54 +237,35 @@ def draw_count(
     low, high = max(0, int(count.min())), max(1, int(count.max()))
     colours = [COUNT_COLOURS[min(i, len(COUNT_COLOURS) - 1)] for i in range(low, high + 1)]
     norm = BoundaryNorm(np.arange(low, high + 2) - 0.5, len(colours))
+    unknown = None
     if lines and min(x.size, y.size) > 1:
-        x, y, count = _cut(x, y, count, lines)
+        x, y, count, unknown = _cut(x, y, count, lines)
     mesh = ax.pcolormesh(
         x, y, np.ma.masked_less(count, 0), cmap=ListedColormap(colours), norm=norm, shading="nearest", rasterized=True
     )
+    if unknown is not None and unknown.any():
+        ax.contourf(x, y, unknown, levels=[0.5, 1.5], colors="none", hatches=[_UNKNOWN["hatch"]])
+        ax.fill([], [], **_UNKNOWN)
     return mesh, np.arange(low, high + 1)
 
 
 def _cut(x, y, count, lines):
-    """The count at the pixels of a finer grid over the same area."""
-    from scipy.spatial import cKDTree
-
-    def unit(points):
-        return (points - [x[0], y[0]]) / [x[-1] - x[0], y[-1] - y[0]]
-
-    def sides(points):
-        return np.array([_side(points, *line) for line in lines]).T
-
-    fine = [_pixels(v) for v in (x, y)]
-    coarse_points, points = (np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2) for axes in ((x, y), fine))
-    coarse_sides, fine_sides = sides(coarse_points), sides(points)
-    nearest = cKDTree(unit(coarse_points)).query(unit(points))[1]  # for areas too thin to hold a grid point
-    for side in np.unique(fine_sides, axis=0):
-        here, there = (fine_sides == side).all(axis=1), np.flatnonzero((coarse_sides == side).all(axis=1))
-        if there.size:
-            nearest[here] = there[cKDTree(unit(coarse_points[there])).query(unit(points[here]))[1]]
-    return *fine, count.ravel()[nearest].reshape(fine[1].size, fine[0].size)
+    """The count at the pixels of a finer grid over the same area, and in which of them nothing is known."""
+    low, high = np.array([x[0], y[0]]), np.array([x[-1], y[-1]])
+    fine = [a + (b - a) * (np.arange(_PIXELS) + 0.5) / _PIXELS for a, b in zip(low, high)]
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    places = np.clip(((points - low) / (high - low) * _PIXELS).astype(int), 0, _PIXELS - 1)
+    nearest = reached_first(walls([_through(*line) for line in lines], low, high, _PIXELS), places).T
+    return *fine, np.where(nearest < 0, -1, count.ravel()[nearest]), nearest < 0
 
 
-def _pixels(values):
-    """Centres of pixels that cover the cells around ascending values."""
-    low, high = values[0] - 0.5 * (values[1] - values[0]), values[-1] + 0.5 * (values[-1] - values[-2])
-    return low + (high - low) * (np.arange(_PIXELS) + 0.5) / _PIXELS
-
-
-def _side(points, horizontal, vertical):
-    """Whether points (n, 2) lie above (1), below or on (0) a line; -1 beyond its ends."""
-    finite = np.isfinite(horizontal) & np.isfinite(vertical)
-    horizontal, vertical = np.asarray(horizontal)[finite], np.asarray(vertical)[finite]
-    along, across = (0, 1) if np.all(np.diff(horizontal) >= 0) else (1, 0)
-    place, value = (horizontal, vertical) if along == 0 else (vertical, horizontal)
-    if place.size == 0:
-        return np.full(len(points), -1)
-    curve = smooth(place, value)[:2]
-    out = (points[:, across] > np.interp(points[:, along], *curve)).astype(int)
-    pad = 1.01 * np.max(np.diff(place), initial=0.0)  # half a cell beyond the grid's own ends is still beside the line
-    out[(points[:, along] < place[0] - pad) | (points[:, along] > place[-1] + pad)] = -1
-    return out
+def _through(horizontal, vertical):
+    """A smooth curve through points, whichever of their coordinates ascends; other curves as they are."""
+    horizontal, vertical = np.asarray(horizontal, dtype=float), np.asarray(vertical, dtype=float)
+    known = np.isfinite(horizontal) & np.isfinite(vertical)
+    if (np.diff(horizontal[known]) > 0).all():
+        return smooth(horizontal, vertical)[:2]
+    return smooth(vertical, horizontal)[1::-1]
 
 
 def _label(values, quantity):
@@ -289,8 +290,9 @@ class _Curve:
 
     @property
     def cut(self):
-        """(horizontal, vertical), for areas."""
-        return (self.value, self.place) if self.upright else (self.place, self.value)
+        """(horizontal, vertical) of the curve, for areas."""
+        place, value, _ = smooth(self.place, self.value)
+        return (value, place) if self.upright else (place, value)
 
     def draw(self, ax, colour, dashes):
         style = {"color": colour, "linestyle": dashes, "linewidth": 1.5, "label": self.label}

@@ -152,6 +152,7 @@ def plot_density(
     decades = real("decades", decades, low=0.0, high=_MOST_DECADES, open_low=True)
     boolean("colorbar", colorbar)
     x, y, density = spectrum.density_map(n, box)
+    density[:, _outside(spectrum, x)] *= np.abs(y)[:, None] > 0.75 * (y[1] - y[0])
     positive = density[density > 0]
     top = float(np.quantile(positive, _TOP_QUANTILE)) if positive.size else 1.0
     bottom = top * 10.0**-decades
@@ -168,6 +169,13 @@ def plot_density(
     if colorbar:
         ax.figure.colorbar(mesh, ax=ax, label=r"density $\rho(\lambda)$", extend="both" if (density > top).any() else "min")
     return ax
+
+
+def _outside(spectrum, x):
+    """Which pixels of the real axis (n,) lie outside the support: averages over them are rounding."""
+    half = 0.5 * (x[1] - x[0])
+    edge = np.array([spectrum.edge_function(place + 0j) for place in (x - half, x, x + half)])
+    return (edge < 1.0).all(axis=0)
 
 
 def plot_timescales(

@@ -35,6 +35,7 @@ __all__ = [
     "draw_curve",
     "finite_eigenvalues",
     "legend_above",
+    "legend_below",
     "legend_beside",
     "require_dataset",
     "smooth",
@@ -52,6 +53,10 @@ _WIDTH = 3.4
 _LEGEND_DOT = 5.0
 #: Points of a cloud above which a vector format holds it as pixels.
 _RASTER = 5000
+#: Inches of a line of a legend.
+_ROW = 0.14
+#: Characters of a label beyond which two do not fit side by side.
+_WIDE = 24
 #: Steps between two computed points of a smooth curve, and the number of points above which nobody sees the corners.
 _STEPS, _DENSE = 12, 60
 
@@ -164,17 +169,46 @@ def draw_cloud(ax: Axes, values: np.ndarray, colour: str, size: float, *, zorder
 
 def legend_above(ax: Axes, columns: int = 2) -> None:
     """A small legend of what can be seen, above the picture, where it covers nothing, with dots large enough to tell."""
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    _legend(ax, _seen(ax), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
+
+
+def legend_below(ax: Axes, grow: bool = False) -> None:
+    """A small legend of what can be seen, below the label of the horizontal axis, which has to be there: a title stays free.
+
+    What has a label and no points is named too. ``grow``: the figure becomes as much higher as a long legend needs.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    figure = ax.figure
+    # its height in inches is that of the text, whatever the size of the picture
+    figure.figure.draw_without_rendering()  # type: ignore[union-attr]
+    extent = ax.xaxis.get_tightbbox()
+    depth = 0.0 if extent is None else (ax.bbox.y0 - extent.y0) / figure.dpi
+    handles = _seen(ax) + [patch for patch in ax.patches if not str(patch.get_label()).startswith("_")]
+    columns = 1 if max((len(str(handle.get_label())) for handle in handles), default=0) > _WIDE else 2
+    place = ax.transAxes + ScaledTranslation(0.0, -depth, figure.dpi_scale_trans)
+    _legend(ax, handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=place, ncols=columns)
+    if grow:
+        more = max(0, -(-len(handles) // columns) - 1)
+        figure.figure.set_figheight(figure.figure.get_figheight() + _ROW * more)
+
+
+def _seen(ax):
+    """Lines with a label of which something is within the picture, or that have no points at all."""
+    (left, right), (bottom, top) = (sorted(limits) for limits in (ax.get_xlim(), ax.get_ylim()))
 
     def seen(line):
         x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-        return bool(np.any((x >= left) & (x <= right) & (y >= bottom) & (y <= top)))
+        return not x.size or bool(np.any((x >= left) & (x <= right) & (y >= bottom) & (y <= top)))
 
-    lines = [line for line in ax.get_lines() if seen(line) and not str(line.get_label()).startswith("_")]
-    style: dict[str, Any] = {"fontsize": "x-small", "frameon": False, "borderaxespad": 0.2}
-    legend = ax.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **style)
-    for line in legend.get_lines():
-        line.set_markersize(max(line.get_markersize(), _LEGEND_DOT))
+    return [line for line in ax.get_lines() if seen(line) and not str(line.get_label()).startswith("_")]
+
+
+def _legend(ax, handles, **options):
+    if handles:
+        legend = ax.legend(handles=handles, fontsize="x-small", frameon=False, borderaxespad=0.2, **options)
+        for line in legend.get_lines():
+            line.set_markersize(max(line.get_markersize(), _LEGEND_DOT))
 
 
 def legend_beside(ax: Axes, handles: list[Any] | None = None, gap: float = 0.01) -> None:

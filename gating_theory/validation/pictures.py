@@ -21,6 +21,8 @@ __all__ = ["draw_eigenvalues", "draw_rows"]
 _ROW = 0.16
 #: Standard deviations beyond which a difference is drawn at the frame.
 _FAR = 7.0
+#: Standard deviations that are always shown on both sides.
+_NEAR = 2.0
 
 
 def draw_rows(rows: Sequence[Row], ax: Axes | None = None) -> Axes:
@@ -46,7 +48,8 @@ def draw_rows(rows: Sequence[Row], ax: Axes | None = None) -> Axes:
     for (_, text), tick in zip(labels, ax.get_yticklabels()):
         tick.set_fontweight("bold" if text in cases else "normal")
     ax.set_ylim(y - 0.4, -0.6)
-    ax.set_xlim(-1.05 * _FAR, 1.05 * _FAR)
+    reach = 1.05 * float(np.clip(np.nan_to_num(np.abs(ax.dataLim.intervalx)).max(), _NEAR, _FAR))
+    ax.set_xlim(-reach, reach)
     ax.set_xlabel("off the limit (s.d.)")
     for marker, face, words in (("o", "none", "theory at the sites"), ("D", BLUE, "measured")):
         ax.plot([], [], color=BLUE, marker=marker, markerfacecolor=face, markersize=3.5, linestyle="none", label=words)

@@ -200,6 +200,17 @@ def _of_cases(validation, draw, width=2.6):
     return figure, axes
 
 
+def _of_spectra(validation, draw, width):
+    """The same of complex planes: square panels, so that all have one size."""
+    figure, axes = _of_cases(validation, draw, width)
+    for ax in axes[: len(validation.cases)]:
+        limits = np.array([ax.get_xlim(), ax.get_ylim()])
+        half = 0.5 * np.ptp(limits, axis=1).max()
+        ax.set_xlim(*(limits[0].mean() + half * np.array([-1.0, 1.0])))
+        ax.set_ylim(*(limits[1].mean() + half * np.array([-1.0, 1.0])))
+    return figure, axes
+
+
 def _comparisons(validation):
     figure, axes = panels(1, 1, 4.6, 0.9 + 0.16 * (len(validation.rows) + 2 * len(validation.cases)))
     validation.plot(axes[0])
@@ -207,15 +218,14 @@ def _comparisons(validation):
 
 
 def _spectra(validation):
-    figure, axes = _of_cases(validation, validation.plot_spectrum)
+    figure, axes = _of_spectra(validation, validation.plot_spectrum, 2.6)
     handles, labels = axes[0].get_legend_handles_labels()
-    beside = len(validation.cases) < len(axes)
-    axes[-1 if beside else 0].legend(handles, labels, loc="center" if beside else "best", fontsize="small")
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), fontsize="small", frameon=False)
     return figure
 
 
 def _densities(validation):
-    return _of_cases(validation, lambda case, ax: plot_density(validation.spectrum(case), ax=ax, n=100), width=3.2)[0]
+    return _of_spectra(validation, lambda case, ax: plot_density(validation.spectrum(case), ax=ax, n=100), 3.2)[0]
 
 
 def _timescales(validation):

@@ -110,6 +110,16 @@ def test_density(spectrum):
     assert ax.get_xlim() == pytest.approx((0.5, 1.2)) and ax.get_ylim() == pytest.approx((-0.3, 0.3))
 
 
+def test_maps_of_densities_are_white_outside_the_support():
+    """Averages over pixels of the real axis there are rounding, some of it positive."""
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain={"h": 3.0}))[-1])
+    x = spectrum.density_map(60)[0]
+    edge, pixel = np.concatenate(spectrum.boundary()).real, x[1] - x[0]
+    beyond = (x < edge.min() - pixel) | (x > edge.max() + pixel)
+    (mesh,) = plotting.plot_density(spectrum, n=60, ax=own_axes()).collections
+    assert np.ma.getmaskarray(mesh.get_array())[:, beyond].all()
+
+
 # --- timescales
 
 
