@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import gating_theory as gt
+from gating_theory.plotting.lines import LINE_STYLES, POINT_STYLES
 from gating_theory.plotting.style import (  # noqa: F401
     BLACK,
     BLUE,
@@ -20,6 +21,8 @@ from gating_theory.plotting.style import (  # noqa: F401
 
 #: Inches: a column, and the width of a page.
 COLUMN, PAGE = 3.4, 7.0
+#: Kinds of special points of critical lines that figures show.
+SPECIALS = ("tricritical", "critical_end")
 
 
 def panels(rows, columns, width=PAGE, height=2.0, **options):
@@ -92,15 +95,72 @@ def draw_cloud(ax, cloud, edge):
     ax.set_ylabel(r"$\mathrm{Im}\,\lambda$")
 
 
-def draw_onset_and_fold(ax, x, y, count, along, onset, fold):
-    """Areas by their number of mean-field solutions, with the two lines between them; count (nx, ny)."""
-    gt.plotting.draw_count(ax, x, y, np.asarray(count).T, [(along, onset), (along, fold)])
-    draw_curve(ax, along, onset, color=BLACK, linewidth=1.3, label="zero state unstable above")
-    # the two lines are one where the transition is continuous
-    style = {"color": VERMILLION, "linewidth": 1.3, "linestyle": (0, (4, 1.5))}
-    draw_curve(ax, along, fold, label=f"non-zero mean-field solutions above{missing(fold)}", **style)
-    ax.set_xlim(float(x[0]), float(x[-1]))
-    ax.set_ylim(float(y[0]), float(y[-1]))
+def curves_of(lines, n=600):
+    """Critical lines as one array (line, point, 2): n points of each of their curves, NaN between curves and for padding."""
+    return parts(padded([joined([points @ [1.0, 1j] for points in line.curve(n)]) for line in lines]))
+
+
+def specials_of(lines):
+    """The first special point of each kind in SPECIALS of critical lines, NaN where there is none; (line, kind, 2)."""
+    out = np.full((len(lines), len(SPECIALS), 2), np.nan)
+    for places, line in zip(out, lines):
+        for point in reversed(line.points):
+            if point.kind in SPECIALS:
+                places[SPECIALS.index(point.kind)] = point.x, point.y
+    return out
+
+
+def draw_lines(ax, one, labels):
+    """Critical lines in the package's styles, and their special points; ``labels`` by kind.
+
+    ``one`` has curves (kind, point, part), specials (kind, special, part), complete (kind).
+    """
+    for kind, label in labels.items():
+        line, (_, colour, dashes) = one.sel(kind=kind), LINE_STYLES[kind]
+        curve = whole(line["curves"])
+        if np.isfinite(curve).any():
+            label += "" if line["complete"] else " (incomplete)"
+            ax.plot(curve.real, curve.imag, color=colour, linestyle=dashes, linewidth=1.4, label=label)
+    for kind in labels:
+        for special, place in zip(one["special"].values, one["specials"].sel(kind=kind).values):
+            if np.isfinite(place).all():
+                colour = LINE_STYLES[kind][1]
+                ax.plot(*place, POINT_STYLES[special][1], color=colour, markersize=4, zorder=4 + (kind == "onset"))
+
+
+def special_handle(special, kind, label):
+    """A legend's entry for a special point of lines of a kind."""
+    from matplotlib.lines import Line2D
+
+    style = {"marker": POINT_STYLES[special][1], "color": LINE_STYLES[kind][1], "markersize": 4}
+    return Line2D([], [], linestyle="none", label=label, **style)
+
+
+def draw_counts(ax, onset, fold, counts):
+    """Areas between the onset and the fold by their number of mean-field solutions.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, with its final limits
+    onset, fold : complex arrays, curves along which the real part is monotone; NaN where there is none
+    counts : three ints, the numbers below both, between them, above both
+    """
+    low, high = ax.get_ylim()
+    x = np.linspace(*ax.get_xlim(), 1000)
+    onset, fold = (_over(x, line, low) for line in (onset, fold))
+    born = np.fmin(onset, fold)
+    for bottom, top, count in zip((np.full_like(x, low), born, onset), (born, onset, np.full_like(x, high)), counts):
+        ax.fill_between(x, bottom, top, color=COUNT_COLOURS[count], linewidth=0.0, zorder=0)
+
+
+def _over(x, line, floor):
+    """The imaginary part of a curve over its real part; beyond ends it is NaN, or ``floor`` where the curve leaves through that."""
+    line = line[np.isfinite(line)]
+    line = line[np.argsort(line.real)]
+    if not line.size:
+        return np.full_like(x, np.nan)
+    left, right = (floor if np.isclose(end, floor) else np.nan for end in line.imag[[0, -1]])
+    return np.interp(x, line.real, line.imag, left=left, right=right)
 
 
 def missing(*values):

@@ -8,61 +8,76 @@ import numpy as np
 from matplotlib.transforms import Bbox, TransformedBbox
 
 import gating_theory as gt
+from gating_theory.plotting.lines import LINE_STYLES, name_regions
 
-from .common import BLUE, GREEN, PURPLE, count_patches, draw_curve, draw_onset_and_fold, missing, panels, smooth
-from .marginal_stability import squared_radii
+from .common import SPECIALS, count_patches, curves_of, draw_counts, draw_lines, panels, special_handle, specials_of, whole
+from .marginal_stability import OPEN
 
 TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
-_BIASES = (-1.0, 0.0, 1.0)
-_RANGES = {-1.0: (1.5, 5.0), 0.0: (1.3, 3.0), 1.0: (1.0, 2.5)}
+_AXES = ("gain.r", "gain.h")
 _TOP = 16.0
+_RANGES = {-1.0: (1.5, 5.0), 0.0: (1.3, 3.0), 1.0: (1.0, 2.5)}
+#: Names of regions by bias, each with a point of it; where there is room.
+_REGIONS = {
+    -1.0: {"silent": (3.0, 2.0), "bistable": (14.0, 3.0), "unstable": (10.0, 4.5)},
+    0.0: {"silent": (3.0, 1.5), "marginal": (3.0, 2.5), "bistable": (9.0, 1.9), "unstable": (14.0, 2.5)},
+    1.0: {"silent": (3.0, 1.2), "marginal": (3.0, 2.0), "unstable": (14.0, 2.3)},
+}
+#: Those below the fold, between fold and onset, above both.
+_COUNTED = ("silent", "bistable", "unstable")
+#: What critical lines are, and along which other hyperparameters they run: the update gate moves no fixed point, and where it is
+#: open everywhere the spectrum is a disc.
+_LINES = {"onset": {}, "fold": {}, "complexity_onset": {}, "radius": {"gain.z": 0.0, "bias.z": OPEN}}
+_LABELS = {
+    "onset": "onset: zero state unstable above",
+    "fold": "fold: non-zero mean-field solutions above",
+    "complexity_onset": "complexity onset: exponentially many fixed points above",
+    "radius": r"$\rho^2 = 2$: as $a_z \to \infty$ active state marginal below, unstable above",
+}
 
 
 def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    size, n_lines, n_chaos = (16, 9, 3) if quick else (80, 33, 9)
-    # square root spacing: lines bend where the reset gate is weak
-    fine = _TOP * np.linspace(0.0, 1.0, n_lines) ** 1.5
-    coarse = _TOP * np.linspace(0.0, 1.0, n_chaos) ** 1.5
-    units, steps = (300, 100) if quick else (2000, 300)
-    pieces = []
-    for bias in _BIASES:
-        ens = gt.Ensemble(gt.GRU, gain={"z": 1.0, "r": 0.0, "h": 2.0}, bias={"r": bias})
-        axes = {"gain.r": np.linspace(0.0, _TOP, size), "gain.h": np.linspace(*_RANGES[bias], size)}
-        areas = work.phase_diagram(ens, axes, ("count",))
-        rows = [
-            ([ens.replace({"gain.r": a_r, "gain.h": a_h}) for a_h in axes["gain.h"].tolist()],) for a_r in axes["gain.r"].tolist()
-        ]
-        rho2 = work.over(squared_radii, rows)
-        lines = ("onset:gain.h", "fold:gain.h", "complexity_onset:gain.h")
-        lines = work.phase_diagram(ens, {"gain.r": fine}, lines)
-        run = {"n_units": units, "n_steps": steps, "seed": rng}
-        chaos = work.phase_diagram(ens, {"gain.r": coarse}, ("chaos:gain.h",), **run)
-        one = {
-            "a_h": ("row", axes["gain.h"]),
-            "count": (("column", "row"), areas["count"].values),
-            "rho2": (("column", "row"), np.array(rho2)),
-            "onset": ("line", lines["onset:gain.h"].values),
-            "fold": ("line", lines["fold:gain.h"].values),
-            "annealed": ("line", lines["complexity_onset:gain.h"].values),
-            "chaos": ("probe", chaos["chaos:gain.h"].values),
-            "chaos_error": ("probe", chaos["chaos_error:gain.h"].values),
-            "tricritical": ((), _tricritical(ens)),
-        }
-        pieces.append(xr.Dataset(one))
-    coordinates = {"bias": list(_BIASES), "column": np.linspace(0.0, _TOP, size), "line": fine, "probe": coarse}
+    # square root spacing: chaos sets in at other gains where the reset gate is weak
+    probe = _TOP * np.linspace(0.0, 1.0, 3 if quick else 9) ** 1.5
+    run = {"n_units": 400 if quick else 2000, "n_steps": 120 if quick else 300, "seed": rng}
+    biases = list(_RANGES)
+    lines = work.over(_line, [(bias, kind, 1e-3 if quick else 1e-5) for bias in biases for kind in _LINES])
+    chaos = [work.phase_diagram(_ensemble(bias), {"gain.r": probe}, ("chaos:gain.h",), **run) for bias in biases]
+    shape = len(biases), len(_LINES)
+    curves, specials = curves_of(lines), specials_of(lines)
+    variables = {
+        "curves": (("bias", "kind", "point", "part"), curves.reshape(*shape, *curves.shape[1:])),
+        "specials": (("bias", "kind", "special", "part"), specials.reshape(*shape, *specials.shape[1:])),
+        "error": (("bias", "kind"), np.reshape([line.error for line in lines], shape), {"units": "widths of the panel"}),
+        "complete": (("bias", "kind"), np.reshape([line.ok for line in lines], shape)),
+        "count": (("bias", "region"), [_counts(bias) for bias in biases]),
+        "chaos": (("bias", "probe"), [one["chaos:gain.h"].values for one in chaos]),
+        "chaos_error": (("bias", "probe"), [one["chaos_error:gain.h"].values for one in chaos]),
+    }
+    coordinates = {"bias": biases, "kind": list(_LINES), "special": list(SPECIALS), "probe": probe}
+    coordinates["region"] = list(_COUNTED)
     networks = signature(gt.chaos_onset).parameters["n_networks"].default  # phase_diagram has no say in it
-    attributes = {"n_units": units, "n_steps": steps, "n_networks": networks}
-    return xr.concat(pieces, "bias").assign_coords(coordinates).assign_attrs(attributes)
+    return xr.Dataset(variables, coordinates, {"n_units": run["n_units"], "n_steps": run["n_steps"], "n_networks": networks})
 
 
-def _tricritical(ens):
-    try:
-        return float(gt.tricritical(ens, "gain.r", along="gain.h"))
-    except gt.NoCriticalValue:  # there is none for b_r >= ln 2
-        return np.nan
+def _ensemble(bias, **changes):
+    return gt.Ensemble(gt.GRU, gain={"z": 1.0}, bias={"r": bias}).replace(changes)
+
+
+def _line(bias, kind, tol):
+    """A line of the plane of one reset bias."""
+    value = np.sqrt(2.0) if kind == "radius" else None
+    bounds = (0.0, _TOP), _RANGES[bias]
+    return gt.critical_line(_ensemble(bias, **_LINES[kind]), _AXES, kind, value, bounds=bounds, tol=tol, search=5)
+
+
+def _counts(bias):
+    """Numbers of mean-field solutions below the fold, between fold and onset, above both; 0 where there is no such region."""
+    places = [_REGIONS[bias].get(name) for name in _COUNTED]
+    return [0 if p is None else len(gt.fixed_points(_ensemble(bias, **dict(zip(_AXES, p))))) for p in places]
 
 
 def _chaos_label(attributes):
@@ -72,65 +87,47 @@ def _chaos_label(attributes):
     return f"chaos above, $a_z = 1$: {runs};\nbesides the bars shifted by order $N^{{-1/2}}$ = {100 / np.sqrt(n):.0f} %"
 
 
-def _marginal(one):
-    """a_r, and a_h between which 1 < rho^2 < 2: where non-zero states are born, where rho^2 passes 2, as smooth curves.
-
-    The upper is NaN where that lies between the birth and the first point of the grid: the region is narrower than the grid.
-    """
-    high = []
-    for rho2 in one["rho2"].values:
-        known = np.isfinite(rho2)
-        a_h = one["a_h"].values[known]
-        high.append(np.interp(2.0, rho2[known], a_h, left=np.nan, right=a_h[-1]) if known.any() else np.nan)
-    a_r, high, _ = smooth(one["column"], high)
-    low = np.interp(a_r, *smooth(one["line"], np.fmin(one["onset"], one["fold"]))[:2])
-    return a_r, low, np.maximum(low, high)
-
-
 def draw(data):
     """A panel per bias."""
-    from matplotlib.patches import Patch
-
-    figure, axes = panels(1, data.sizes["bias"], height=3.0)
+    figure, axes = panels(1, data.sizes["bias"], height=3.2)
     for ax, bias in zip(axes[0], data["bias"].values):
         one = data.sel(bias=bias)
-        draw_onset_and_fold(ax, one["column"], one["a_h"], one["count"], one["line"], one["onset"], one["fold"])
-        # the update gate has no bias, so that it is shut in half of the units when it is binary
-        a_r, low, high = _marginal(one)
-        ax.fill_between(a_r, low, high, facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0)
-        ax.plot(a_r, high, color="0.35", linewidth=0.7)
-        label = f"annealed complexity positive above{missing(*data['annealed'].values)}"
-        draw_curve(ax, one["line"], one["annealed"], color=PURPLE, linestyle=":", linewidth=1.8, label=label)
-        style = {
-            "color": BLUE,
-            "markersize": 3.5,
-            "linestyle": "none",
-            "linewidth": 1.0,
-            "marker": "o",
-            "capsize": 2.5,
-        }
-        drawn = ax.errorbar(
-            one["probe"],
-            one["chaos"],
-            one["chaos_error"],
-            label=_chaos_label(data.attrs),
-            **style,
-        )
-        # whole at the first and last a_r, cut where bars leave through the top
-        wider = TransformedBbox(Bbox([[-0.05, 0.0], [1.05, 1.0]]), ax.transAxes)
-        for artist in drawn.get_children():
-            artist.set_clip_path(None)
-            artist.set_clip_box(wider)
-        if np.isfinite(one["tricritical"]):
-            label = f"tricritical point; at $b_r = 0$: $a_r$ = {float(data['tricritical'].sel(bias=0.0)):.4f}"
-            ax.plot(one["tricritical"], one["onset"][0], "D", color=GREEN, markersize=5, label=label, zorder=5)
+        ax.set_xlim(0.0, _TOP)
+        ax.set_ylim(*_RANGES[float(bias)])
+        draw_counts(ax, *(whole(one["curves"].sel(kind=kind)) for kind in ("onset", "fold")), one["count"].values)
+        draw_lines(ax, one, _LABELS)
+        _draw_chaos(ax, one, _chaos_label(data.attrs))
+        curves = [whole(one["curves"].sel(kind=kind)) for kind in _LABELS]
+        name_regions(ax, _REGIONS[float(bias)], [(curve.real, curve.imag) for curve in curves])
+        for text in ax.texts:
+            text.set_fontsize("x-small")
         ax.set_xlabel("$a_r$")
         ax.set_title(f"$b_r$ = {bias:g}", fontsize="small")
         ax.tick_params(labelsize="x-small")
     axes[0, 0].set_ylabel("$a_h$")
-    handles, _ = axes[0, data["bias"].values.tolist().index(0.0)].get_legend_handles_labels()
-    label = r"marginal as $a_z \to \infty$: $1 < \rho^2 < 2$"
-    handles += [Patch(facecolor="none", edgecolor="0.5", hatch="////", linewidth=0.0, label=label)]
-    handles += count_patches(1, 2, 3)
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize="x-small", frameon=False)
+    figure.legend(handles=_handles(data, axes[0]), loc="outside lower center", ncols=2, fontsize="x-small", frameon=False)
     return figure
+
+
+def _draw_chaos(ax, one, label):
+    """Points with error bars: whole at the first and last a_r, cut where bars leave through the top."""
+    style = {"color": LINE_STYLES["chaos"][1], "markersize": 3.5, "linestyle": "none", "elinewidth": 1.0, "capsize": 2.5}
+    drawn = ax.errorbar(one["probe"], one["chaos"], one["chaos_error"], marker="o", label=label, **style)
+    wider = TransformedBbox(Bbox([[-0.05, 0.0], [1.05, 1.0]]), ax.transAxes)
+    for artist in drawn.get_children():
+        artist.set_clip_path(None)
+        artist.set_clip_box(wider)
+
+
+def _handles(data, axes):
+    """Entries of the legend: lines and points of all panels, special points, areas."""
+    found = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels())}
+    a_r = data["specials"].sel(bias=0.0, special="tricritical", part=0)
+    onset, complexity = (float(a_r.sel(kind=kind)) for kind in ("onset", "complexity_onset"))
+    words = {
+        ("tricritical", "onset"): f"tricritical point; at $b_r = 0$: $a_r$ = {onset:.4f}",
+        ("tricritical", "complexity_onset"): f"tricritical point of the complexity; at $b_r = 0$: $a_r$ = {complexity:.4f}",
+        ("critical_end", "complexity_onset"): "critical end point: discontinuous at a finite amplitude",
+    }
+    points = [special_handle(special, kind, label) for (special, kind), label in words.items()]
+    return [*found.values(), *points, *count_patches(1, 2, 3)]

@@ -14,7 +14,7 @@ _GAINS = (2.0, 10.0, 40.0)
 
 
 #: Bias of an update gate that is open everywhere: z = 2e-16.
-_OPEN = -36.0
+OPEN = -36.0
 #: Where the theory is known in numbers.
 _KNOWN = (1.0, 5.0, 10.0, 20.0, 40.0)
 
@@ -59,7 +59,7 @@ def squared_radii(ensembles):
     """
     out = []
     for ens in ensembles:
-        point = gt.fixed_points(ens.replace({"gain.z": 0.0, "bias.z": _OPEN}))[-1]
+        point = gt.fixed_points(ens.replace({"gain.z": 0.0, "bias.z": OPEN}))[-1]
         out.append(np.nan if point.is_zero else gt.Spectrum(point).radius() ** 2)
     return out
 

@@ -9,21 +9,29 @@ import gating_theory as gt
 
 from .common import (
     BLUE,
+    SPECIALS,
     VERMILLION,
     count_patches,
+    curves_of,
     draw_cloud,
+    draw_counts,
     draw_curve,
-    draw_onset_and_fold,
+    draw_lines,
     joined,
     padded,
     panels,
     parts,
     plain_log,
     planted_eigenvalues,
+    special_handle,
+    specials_of,
     whole,
 )
 
 TITLE = "A cell of one's own: leaky units whose candidate is amplified by a gate that also sets their timescale"
+
+_BOUNDS = (0.0, 20.0), (0.62, 0.76)
+_LABELS = {"onset": "onset: zero state unstable above", "fold": "fold: non-zero mean-field solutions above"}
 
 
 def cell():
@@ -45,11 +53,12 @@ def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    size, n = (16, 400) if quick else (50, 1500)
+    n = 400 if quick else 1500
     ens = gt.Ensemble(cell(), gain={"z": 3.0, "h": 2.0})
-    axes = {"gain.z": np.linspace(0.0, 20.0, size), "gain.h": np.linspace(0.4, 1.4, size)}
-    areas = work.phase_diagram(ens, axes, ("count",))
-    lines = work.phase_diagram(ens, {"gain.z": axes["gain.z"]}, ("onset:gain.h", "fold:gain.h"))
+    lines = [gt.critical_line(ens, ("gain.z", "gain.h"), kind, bounds=_BOUNDS, tol=1e-3 if quick else 1e-5) for kind in _LABELS]
+    # below the fold, between fold and onset, above both
+    places = _BOUNDS[1][0], float(np.mean([line.at(_BOUNDS[0][1]) for line in lines])), _BOUNDS[1][1]
+    count = [len(gt.fixed_points(ens.replace({"gain.z": _BOUNDS[0][1], "gain.h": a_h}))) for a_h in places]
     point = gt.fixed_points(ens)[-1]
     spectrum = gt.Spectrum(point)
     eigenvalues = planted_eigenvalues(point, n, (rng, 0))[0]
@@ -57,16 +66,17 @@ def compute(quick, rng, work):
     a_h = np.linspace(0.6, 3.0, 9 if quick else 25)
     sigma = work.over(_complexity, [(ens, float(v)) for v in a_h])
     variables = {
-        "count": (("a_z", "a_h"), areas["count"].values),
-        "onset": ("a_z", lines["onset:gain.h"].values),
-        "fold": ("a_z", lines["fold:gain.h"].values),
+        "curves": (("kind", "curve_point", "part"), curves_of(lines)),
+        "specials": (("kind", "special", "part"), specials_of(lines)),
+        "complete": ("kind", [line.ok for line in lines]),
+        "count": ("region", count),
         "eigenvalues": (("eigenvalue", "part"), parts(eigenvalues)),
         "edge": (("point", "part"), parts(padded([joined(spectrum.boundary(384))])[0])),
         "slower": ("tau", spectrum.slow_fraction(tau)),
         "slower_measured": ("tau", np.array([np.mean(np.abs(eigenvalues) > np.exp(-1 / t)) for t in tau])),
         "complexity": (("gain", "theory"), np.array(sigma)),
     }
-    coordinates = {"a_z": axes["gain.z"], "a_h": axes["gain.h"], "tau": tau, "gain": a_h, "theory": ["mean_field", "annealed"]}
+    coordinates = {"kind": list(_LABELS), "special": list(SPECIALS), "tau": tau, "gain": a_h, "theory": ["mean_field", "annealed"]}
     return xr.Dataset(variables, coordinates, {"n_units": n, "error_of_jacobian": cell().check_jacobian(rng=0)})
 
 
@@ -84,11 +94,15 @@ def draw(data):
     """Phase diagram, spectrum, timescales, complexity."""
     figure, axes = panels(2, 2, height=2.1)
     a, b, c, d = axes.flat
-    draw_onset_and_fold(a, data["a_z"], data["a_h"], data["count"], data["a_z"], data["onset"], data["fold"])
+    for set_limits, limits in zip((a.set_xlim, a.set_ylim), _BOUNDS):
+        set_limits(*limits)
+    draw_counts(a, *(whole(data["curves"].sel(kind=kind)) for kind in _LABELS), data["count"].values)
+    draw_lines(a, data, _LABELS)
     a.set_xlabel("$a_z$")
     a.set_ylabel("$a_h$")
     handles, _ = a.get_legend_handles_labels()
-    a.legend(handles=[*handles, *count_patches(1, 2)], fontsize=6, loc="upper right")
+    handles.append(special_handle("tricritical", "onset", "tricritical point"))
+    a.legend(handles=[*handles, *count_patches(1, 2, 3)], fontsize=6, loc="upper right")
     draw_cloud(b, whole(data["eigenvalues"]), whole(data["edge"]))
     b.set_title("$a_z = 3$, $a_h = 2$", fontsize="small")
     c.loglog(data["tau"], data["slower"], color=VERMILLION, label="theory")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import to_error
 from .ensemble import Ensemble
 from .hyperparameters import is_of_hyperparameters
 
@@ -16,6 +17,8 @@ __all__ = ["Critical", "Side", "continuous", "transition"]
 
 #: What factors of tied hyperparameters round off, relative to the larger of 1 and the value.
 _ROUNDING = 1e-14
+#: Errors beyond this, relative to the larger of 1 and the value, are printed with it.
+_NOTABLE = 1e-10
 #: (value, error) of a quantity on one side of a critical value.
 Side = tuple[float, float]
 
@@ -59,7 +62,7 @@ class Critical(float):
     half_share : float or None
         Of an onset, and of a radius, abscissa, slow fraction, or number of stable solutions: the fraction of all sites that carry
         half of T where it decides; networks of less than one over it have none of these, and ``status`` says so where these are
-        more than 300 units. NaN where T is infinite or not known; None where it was not asked [T12].
+        more than 300 units. None elsewhere, and where T is infinite or not known [T12].
     networks : tuple of float, the values of each network where networks were simulated
     n_units, n_steps : int or None, size and length of simulations
     """
@@ -103,7 +106,9 @@ class Critical(float):
         self = super().__new__(cls, value)
         vars(self).update(parameter=parameter, kind=kind, error=error, discontinuous=discontinuous)
         vars(self).update(moments=moments, ensemble=ensemble, status=status, below=below, above=above, rising=rising)
-        vars(self).update(half_share=half_share, networks=networks, n_units=n_units, n_steps=n_steps)
+        vars(self).update(
+            half_share=half_share if half_share == half_share else None, networks=networks, n_units=n_units, n_steps=n_steps
+        )
         return self
 
     def __getnewargs_ex__(self) -> tuple[tuple[float], dict[str, Any]]:
@@ -125,6 +130,11 @@ class Critical(float):
         if self.networks:  # no digits that another network would not have
             return f"{self.parameter} = {float(self):.6g} +- {self.error:.2g} ({self.status})"
         return f"{self.parameter} = {float(self)!r} ({self.status})"
+
+    def __str__(self) -> str:
+        if not self.error > _NOTABLE * max(1.0, abs(self)):
+            return repr(self)
+        return f"{self.parameter} = {to_error(self, self.error, more=1)} +- {self.error:.2g} ({self.status})"
 
 
 def transition(value: float, parameter: str, *, error: float, discontinuous: bool, text: str, **rest: Any) -> Critical:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..ensemble.ensemble import Ensemble
+from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..support.checks import choice, instance, integer, real, shown
 from ..sweeps.quantities import CRITICAL, QUANTITIES, forms, names
 from ..sweeps.quantity import Quantity, Variable
@@ -70,6 +74,25 @@ def solution_asked(solution: Any) -> str | int:
     return integer("solution", solution, low=0)
 
 
+def _number_of(function, name):
+    """A user's function whose errors name the argument; nan where nothing happens of which it wanted the critical value."""
+
+    def number(source):
+        try:
+            found = function(source)
+        except NoCriticalValue:
+            return np.nan
+        except (CapabilityError, ConvergenceError):
+            raise
+        except Exception as error:  # of somebody else's function
+            raise ValueError(f"quantity: {name} ends in {type(error).__name__}: {str(error)[:200]}") from error
+        if np.shape(found) or not isinstance(np.asarray(found)[()], (numbers.Real, np.bool_)):
+            raise TypeError(f"quantity: {name} must return a number, got {shown(found)}")
+        return found
+
+    return number
+
+
 def measure_asked(ensemble: Ensemble, quantity: Any, of: str, options: Mapping[str, Any]) -> Measure:
     """The number that a quantity is.
 
@@ -87,7 +110,7 @@ def measure_asked(ensemble: Ensemble, quantity: Any, of: str, options: Mapping[s
     choice("of", of, ("spectrum", "fixed_point", "ensemble"))
     if callable(quantity):
         name = getattr(quantity, "__name__", "quantity")
-        return Measure(Request(name, Quantity(quantity, (Variable(name),), of, costly=True)), options)
+        return Measure(Request(name, Quantity(_number_of(quantity, name), (Variable(name),), of, costly=True)), options)
     instance("quantity", quantity, str, "the name of one, or a callable")
     allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
     request = quantity_request("quantity", quantity, ensemble, [*allowed, *(kind for kind in CRITICAL if kind != "tricritical")])

@@ -276,9 +276,10 @@ def solve(condition: Condition, at: Callable[[float], Ensemble], value: float, u
 
     def f(z):
         try:
-            return condition.residuals(at(float(z[0])), z[1:])
+            ensemble = at(float(z[0]))
         except ValueError:  # beyond the range of the path
             return np.full(z.size, np.nan)
+        return condition.residuals(ensemble, z[1:])
 
     errors = condition.errors(at(value), z[1:])
     steps = np.clip(np.cbrt(errors.max()), _SHORTEST, _LONGEST)

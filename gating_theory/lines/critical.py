@@ -19,7 +19,7 @@ from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from .asked import kind_asked, measure_asked, solution_asked, value_asked
 from .branch import Branch
-from .networks_beyond import HALF, LAWS, NetworksBeyond
+from .networks_beyond import HALF, LAWS, NetworksBeyond, no_law
 from .passages import passages
 from .simulated import Simulated
 from .verdicts import critical_at, critical_of_networks, nothing_at, nothing_in_networks
@@ -125,6 +125,7 @@ def critical(
     n_units, n_steps : int
         Size (1000) and length of simulations: of "lyapunov", and of your own quantities that take them. With ``n_units`` the
         "radius" and "abscissa" are those of networks of N units: half of them are beyond ``value`` at the critical value [T12].
+        Onsets, folds, and other quantities of the limit refuse it.
     n_networks : int >= 1, networks that are simulated; each meets the same random numbers at all values of the path
     n_draws : int >= 1
         Draws of N sites that the law of "radius" and "abscissa" is an average over; the same normals at all values of the path.
@@ -139,8 +140,9 @@ def critical(
         ``moments`` those of the solution (of that which is born, at a jump).
         ``discontinuous`` says whether it jumps. Where the radius, the abscissa, the slow fraction or the number of stable solutions
         of the limit are decided by sites so rare that networks of hundreds of units and more have none, ``status`` says how many
-        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see :func:`~gating_theory.chaos_onset`. Of networks
-        of N units ``below`` and ``above`` are the shares that are beyond the value, and ``error`` is a standard error over draws.
+        units have one; ``half_share`` is the fraction of the sites [T12]. Where networks were simulated see
+        :func:`~gating_theory.chaos_onset`. Of networks of N units ``below`` and ``above`` are the shares that are beyond the value,
+        and ``error`` is a standard error over draws.
 
         Nothing is lost that extends over a thousandth of the range, if the quantity takes milliseconds ("abscissa", "radius",
         moments, whole numbers). Costly ones (masses and potentials, "complexity", "lyapunov", your own) are looked at in 33 places
@@ -169,6 +171,8 @@ def critical(
     check_progress(progress)
     generator(rng)
     kind = kind_asked(quantity, value)
+    if n_units is not None and kind not in (None, "chaos"):
+        raise no_law(repr(quantity), n_units)
     if every and kind == "complexity_onset":
         raise ValueError(
             f"all must be False for the onset of complexity, got True: only the nearest to the present value is known; {_NEAR}"
@@ -182,7 +186,7 @@ def critical(
     target = value_asked(measure, value)
     if n_units is not None and "n_units" not in measure.entry.options:
         if quantity not in LAWS:
-            raise ValueError(f"n_units must be None for {quantity!r}: at finite N laws of {list(LAWS)} are known, got {n_units}")
+            raise no_law(repr(quantity), n_units)
         seed = int(generator(rng).integers(2**63))
         measure = NetworksBeyond(ensemble, quantity, target, options["n_units"], n_draws, seed)
         target = HALF

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
@@ -15,9 +18,12 @@ from ..support.types import Progress as Wanted
 from ..support.types import Rng
 from . import chaos_line, complexity_line
 from .curves import followed, in_plane
+from .grid_values import seen_on_grid
 from .line import CriticalLine, LinePoint
-from .line_starts import line_starts, start_near
+from .line_starts import Side, line_starts, start_near
+from .networks_beyond import no_law
 from .plane import plane_of
+from .rare_sites import AT_EDGE, half_share_on_line, looks_along
 from .requested import requested
 
 if TYPE_CHECKING:
@@ -42,7 +48,7 @@ def critical_line(
     max_points: int = 2000,
     tau: float = 100.0,
     n_points: int = 12,
-    n_units: int = 2000,
+    n_units: int | None = None,
     n_steps: int = 200,
     n_networks: int = 3,
     rng: Rng = 0,
@@ -88,7 +94,9 @@ def critical_line(
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
     n_points : int >= 2, how many points of a line of chaos lie between opposite edges
-    n_units, n_steps, n_networks, rng : of simulations, as for ``chaos_onset``; every point meets the same random numbers
+    n_units, n_steps, n_networks, rng
+        Of simulations, as for ``chaos_onset``: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
+        for quantities of so many units ("half_share", "lyapunov"); all other lines are of the limit and refuse it.
     progress : None, True or callable(done, total), in points
 
     Returns
@@ -104,26 +112,34 @@ def critical_line(
     Notes
     -----
     Errors: of each point what the errors of the quantity make of its place (1e-12 of onsets, 1e-11 of folds, 1e-9 of edges of
-    spectra), in the result; of what lies between, ``tol``.
+    spectra), in the result; of what lies between, ``tol``, or what was measured last where ``max_points`` did not suffice: the
+    status then is "incomplete".
     """
     instance("ensemble", ensemble, Ensemble)
     plane = plane_of(ensemble, paths, bounds)
     tol, tau = real("tol", tol, low=1e-9, high=0.01), real("tau", tau, low=0.0, open_low=True)
     search, max_points = integer("search", search, low=2, high=1000), integer("max_points", max_points, low=10)
     choice("of", of, ("spectrum", "fixed_point", "ensemble"))
-    asked = requested(plane, quantity, value, solution, of, {"tau": tau})
+    units = None if n_units is None else integer("n_units", n_units, low=10)
+    options = {"n_steps": integer("n_steps", n_steps, low=20), "rng": int(generator(rng).integers(2**63))}
+    asked = requested(plane, quantity, value, solution, of, options | {"tau": tau, "n_units": units or 1000})
+    if units is not None and not _of_networks(asked):
+        raise no_law(f"a line of {asked.quantity!r}", units)
+    options |= {"n_units": units or 2000, "n_networks": integer("n_networks", n_networks, low=1)}
     near = None if start is None else reals("start", start, "x", "y")
-    options = {"n_units": integer("n_units", n_units, low=10), "n_steps": integer("n_steps", n_steps, low=20)}
-    options |= {"n_networks": integer("n_networks", n_networks, low=1), "rng": int(generator(rng).integers(2**63))}
     n_points = integer("n_points", n_points, low=2)
     check_progress(progress)
     with Progress(progress, search**2 + max_points, "point") as tell:
         if asked.quantity == "chaos":
             curves, failed = chaos_line.chaos_curves(plane, near, n_points, options, tell)
             points: list[LinePoint] = []
+            missed: list[Side] = []
         else:
-            found, failed = _components(asked, plane, near, tol, search, max_points, tell)
+            found, failed, missed = _components(asked, plane, near, tol, search, max_points, tell)
             curves, points = in_plane(found, plane)
+            curves = [_with_shares(curve, plane, asked.quantity) for curve in curves]
+        missed = [side for side in missed if not side.is_crossed(curves)]
+        seen = ("", True) if curves or near is not None else seen_on_grid(asked.condition, plane, search)
     if near is not None and not curves:
         raise ConvergenceError(f"critical_line: there is no line {asked.name} next to start = {tuple(near)}", estimate=failed)
     return CriticalLine(
@@ -136,16 +152,35 @@ def critical_line(
         asked.solution,
         tuple(curves),
         tuple(points),
-        _status(curves, failed, "" if near is not None else _not_looked_for(asked, search)),
+        _status(curves, failed, len(missed), tol, seen, "" if near is not None else _not_looked_for(asked, search)),
     )
 
 
+def _of_networks(asked):
+    """Whether the line is of networks of a number of units, not of the limit."""
+    measure = getattr(asked.condition, "measure", None)
+    return asked.quantity == "chaos" or (measure is not None and "n_units" in measure.entry.options)
+
+
+def _with_shares(curve, plane, quantity):
+    """The curve with the fractions of sites that decide it at some of its points."""
+    if quantity != "onset" and quantity not in AT_EDGE:
+        return curve
+    looks = looks_along(curve.length)
+    places = [(float(curve.x[k]), float(curve.y[k])) for k in looks]
+    shares = [half_share_on_line(plane.at(*place), quantity, curve.moment[k]) for k, place in zip(looks, places)]
+    return replace(curve, half_share=np.column_stack([places, shares]))
+
+
 def _components(asked, plane, near, tol, search, max_points, tell):
-    """The curves of a condition, and errors of starts that failed."""
+    """The curves of a condition, errors of starts that failed, and where the sign changes although no start was reached."""
     if asked.condition is None:
-        return complexity_line.complexity_components(plane, near, tol, max_points, tell)
-    starts = line_starts(asked.condition, plane, search, tell) if near is None else start_near(asked.condition, plane, *near)
-    return followed(asked.condition, plane, starts, tol, max_points, tell)
+        return *complexity_line.complexity_components(plane, near, tol, max_points, tell), []
+    if near is None:
+        starts, missed = line_starts(asked.condition, plane, search, tell)
+    else:
+        starts, missed = start_near(asked.condition, plane, *near), []
+    return *followed(asked.condition, plane, starts, tol, max_points, tell), missed
 
 
 def _not_looked_for(asked, search):
@@ -157,10 +192,14 @@ def _not_looked_for(asked, search):
     return f"; curves that cross none of {search} rows and columns were not looked for"
 
 
-def _status(curves, failed, where):
+def _status(curves, failed, missed, tol, seen, where):
+    signs = [f"signs change between {missed} pairs of neighbours from which no curve was reached"] if missed else []
     if not curves:
-        return Status("none", f"no curve within the bounds{where}", ok=not failed)
+        text = "; ".join(["no curve within the bounds", *([seen[0]] if seen[0] else signs)])
+        return Status("none", f"{text}{where}", ok=not failed and not missed and seen[1])
     lost = [f"curve {i} {end}" for i, curve in enumerate(curves) for end in curve.ends if not end.ok]
+    lost += signs
     lost += [f"{len(failed)} starts without a curve"] if failed else []
+    lost += [f"curve {i} is known to {c.interpolation:.1g} only" for i, c in enumerate(curves) if c.interpolation > tol]
     number = "1 curve" if len(curves) == 1 else f"{len(curves)} curves"
     return Status("incomplete" if lost else "ok", "; ".join([number, *lost]) + where, ok=not lost)

@@ -97,8 +97,7 @@ def _curve(one, plane):
     place = np.array([plane.place(v) for v in u])
     blur = np.array([_blur(one.curve, k) for k in range(len(u))]) * plane.widths
     moment = np.exp(UNIT * u[:, 2]) if u.shape[1] > 2 else np.full(len(u), np.nan)
-    known = one.off[~np.isnan(one.off)]
-    off = float(known.max()) if known.size else float("nan")
+    off = float(one.off.max()) if one.off.size else float("nan")
     return LineCurve(
         place[:, 0],
         place[:, 1],
@@ -107,7 +106,7 @@ def _curve(one, plane):
         moment,
         lengths(u),
         off,
-        (_worded(plane, ends[0]), _worded(plane, ends[1])),
+        (_worded(plane, ends[0], moment[0]), _worded(plane, ends[1], moment[-1])),
     )
 
 
@@ -124,6 +123,8 @@ def _blur(curve, k):
     return np.abs(across) * (np.abs(across @ inverse[:2]) @ own + abs(across @ moved))
 
 
-def _worded(plane, end):
+def _worded(plane, end, smallest):
+    if end.code == "limit":
+        return Status(end.code, f"ends where the moment of its solution becomes smaller than {smallest:.1g}", end.ok)
     text = end.text.replace("x leaves", f"{plane.x} leaves").replace("y leaves", f"{plane.y} leaves")
     return Status(end.code, text, end.ok)

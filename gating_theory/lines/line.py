@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ensemble.ensemble import Ensemble
+from ..ensemble.hyperparameters import is_of_hyperparameters
+from ..mean_field.carriers import fewest_units
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..support.arithmetic import to_error
 from ..support.checks import instance, integer, path_of, real
 from .crossings import crossings
 from .smooth_curve import spline_through
@@ -58,7 +62,17 @@ class LinePoint:
     as_dict = dict_of
 
     def __str__(self) -> str:
-        return f"{self.kind} at ({self.x:.10g}, {self.y:.10g})"
+        return self.words((1.0, 1.0))
+
+    def words(self, widths: Sequence[float]) -> str:
+        """The kind and the place, with the digits that its error leaves.
+
+        Parameters
+        ----------
+        widths : (float, float), of the line's bounds, the units of the error
+        """
+        x, y = (to_error(value, self.error * width) for value, width in zip((self.x, self.y), widths))
+        return f"{self.kind} at ({x}, {y})"
 
 
 @result("line_curve")
@@ -81,6 +95,9 @@ class LineCurve:
     ends : (Status, Status)
         How it ends at its first and its last point. Codes: "edge" (it leaves the range), "closed", "tricritical", "critical_end",
         "born", "limit" (the solution becomes too small to follow), "points" (there are too many), "lost"; of the last two, not ok.
+    half_share : (p, 3) array
+        x and y of some of the points, and the fraction of all sites that carry half of T there: of onsets and of lines of the
+        radius, abscissa and slow fraction. Networks of less than one over it do not show the line there [T12].
     """
 
     x: np.ndarray
@@ -91,6 +108,7 @@ class LineCurve:
     length: np.ndarray
     interpolation: float
     ends: tuple[Status, Status]
+    half_share: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     as_dict = dict_of
 
@@ -101,6 +119,7 @@ class LineCurve:
         for name in ("y", "error_x", "error_y", "moment", "length"):
             require(np.shape(getattr(self, name)) == shape, f"{name} must have shape {shape}")
         require(bool((np.diff(self.length) > 0).all()), "length must increase")
+        require(np.ndim(self.half_share) == 2 and np.shape(self.half_share)[1] == 3, "half_share must have three columns")
 
     @property
     def closed(self) -> bool:
@@ -153,7 +172,9 @@ class CriticalLine:
     solution : str, of which the quantity is: "zero", "active", a number, or "" where it is of the whole ensemble
     curves : tuple of LineCurve, the longest first
     points : tuple of LinePoint
-    status : Status, its code is "ok", "none" (no curve was found), or "incomplete" (a curve was lost), which is not ok
+    status : Status, its code is "ok", "none" (no curve was found; not ok where signs change all the same, or the
+        quantity is not defined anywhere), or "incomplete" (a curve was lost, or
+        has not points enough for ``tol``), which is not ok
     """
 
     ensemble: Ensemble
@@ -208,23 +229,58 @@ class CriticalLine:
         """All x at which the line has this y, ascending, as :meth:`at`."""
         return self._where(1, real("y", y))
 
+    @property
+    def fewest_units(self) -> str:
+        """The units below which networks do not show some part of the line, as words; empty where that is no more than 300."""
+        shares = [share for curve in self.curves for share in curve.half_share[:, 2] if np.isfinite(share)]
+        return fewest_units(min(shares, default=None))
+
     def _where(self, axis, value):
         return np.sort(np.concatenate([c.where(axis, value)[:, 1 - axis] for c in self.curves] or [np.zeros(0)]))
+
+    def ensemble_at(self, x: float, y: float) -> Ensemble:
+        """The ensemble at a point of the plane, whether or not it is on the line.
+
+        Parameters
+        ----------
+        x, y : float, values of the two paths
+
+        Raises
+        ------
+        TypeError, ValueError
+            Values that are not allowed; paths that are directions or functions, of which only the names are known.
+        """
+        for path in self.paths:
+            if not is_of_hyperparameters(path):
+                raise ValueError(f"ensemble_at: only the name of {path!r} is known, move the ensemble along it with its own .at")
+        return self.ensemble.replace({self.paths[0]: real("x", x), self.paths[1]: real("y", y)})
+
+    def _another_plane(self, other):
+        """Why another line is not of the same plane, in words; empty where it is, as far as directions and functions are known."""
+        if other.paths != self.paths:
+            return f"one is along {self.paths}, the other along {other.paths}"
+        if "function" in self.paths and other is not self:
+            return "functions without a name may be different ones: give paths that are named"
+        middle = {path: sum(ends) / 2 for path, ends in zip(self.paths, self.bounds) if is_of_hyperparameters(path)}
+        if (self.ensemble.cell, self.ensemble.matrices) == (other.ensemble.cell, other.ensemble.matrices):
+            if self.ensemble.replace(middle) == other.ensemble.replace(middle):
+                return ""
+        return f"one is of {self.ensemble!r}, the other of {other.ensemble!r}"
 
     def meets(self, other: CriticalLine) -> tuple[LinePoint, ...]:
         """Where this line and another one of the same plane cross, by their splines.
 
         Parameters
         ----------
-        other : CriticalLine, along the same paths
+        other : CriticalLine, along the same paths, of the same ensemble beside these
 
         Returns
         -------
         tuple of LinePoint, of kind "meets"; their ``curve`` is this line's. Lines that touch, or end on one another, do not cross.
         """
         instance("other", other, CriticalLine)
-        if other.paths != self.paths:
-            raise ValueError(f"other must be a line along {self.paths}, got one along {other.paths}")
+        if different := self._another_plane(other):
+            raise ValueError(f"other must be a line of the same plane: {different}")
         found: list[LinePoint] = []
         for i, mine in enumerate(self.curves):
             for theirs in other.curves:
@@ -289,8 +345,19 @@ class CriticalLine:
             writer.writeheader()
             writer.writerows(self.rows())
 
+    def _not_shown(self, curve):
+        """The part of a curve that networks of some hundred units and more do not show, in words."""
+        rare = [place for place in curve.half_share if fewest_units(place[2])]
+        if not rare:
+            return ""
+        low, high = np.min(rare, axis=0), np.max(rare, axis=0)
+        where = ", ".join(f"{path} from {a:.4g} to {b:.4g}" for path, a, b in zip(self.paths, low, high))
+        needed = " to ".join(dict.fromkeys(fewest_units(share) for share in (high[2], low[2])))
+        return f"networks of less than {needed} units do not show it at {where}"
+
     def __str__(self) -> str:
         x, y = self.paths
+        widths = [high - low for low, high in self.bounds]
         lines = [f"{self.name} in {x}, {y}: {self.status}"]
         for i, c in enumerate(self.curves):
             ends = (
@@ -299,5 +366,6 @@ class CriticalLine:
                 else " to ".join(f"({c.x[k]:.6g}, {c.y[k]:.6g}) [{end.code}]" for k, end in zip((0, -1), c.ends))
             )
             lines.append(f"  curve {i}: {len(c.x)} points, {ends}")
-            lines += [f"    {point}" for point in self.points if point.curve == i]
+            lines += [f"    {point.words(widths)}" for point in self.points if point.curve == i]
+            lines += [f"    {self._not_shown(c)}"] if self._not_shown(c) else []
         return "\n".join(lines)

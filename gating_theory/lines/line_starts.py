@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,9 +12,10 @@ from .conditions import FoldCondition, solve
 
 if TYPE_CHECKING:
     from .conditions import Condition
+    from .line import LineCurve
     from .plane import Plane
 
-__all__ = ["line_starts", "start_near"]
+__all__ = ["Side", "line_starts", "start_near"]
 
 #: Halvings by which it is found how far a solution goes that a neighbour does not have.
 _HALVINGS = 7
@@ -26,7 +27,9 @@ _SHARES = (0.5, 0.15, 0.85)
 _SAME = 1e-6
 
 
-def line_starts(condition: Condition, plane: Plane, n: int, tell: Callable[[int], object] = int) -> list[np.ndarray]:
+def line_starts(
+    condition: Condition, plane: Plane, n: int, tell: Callable[[int], object] = int
+) -> tuple[list[np.ndarray], list[Side]]:
     """Points of a condition's lines on a grid of n columns and n rows, those along the edges included.
 
     Each is where what vanishes on the line changes its sign between neighbouring crossings of the grid.
@@ -41,6 +44,7 @@ def line_starts(condition: Condition, plane: Plane, n: int, tell: Callable[[int]
     Returns
     -------
     list of (2 + n_unknowns,) arrays, x, y and the unknowns
+    list of Side, on which the sign changes, but from which no point of a line was reached
     """
     axes = [low + width * np.linspace(0.0, 1.0, n) for low, width in zip(plane.low, plane.widths)]
     known = {}
@@ -49,16 +53,19 @@ def line_starts(condition: Condition, plane: Plane, n: int, tell: Callable[[int]
             known[i, j] = _looked_at(condition, plane, x, y)
             tell(1)
     found: list[np.ndarray] = []
+    missed: list[Side] = []
     for (i, j), here in known.items():
         for axis, other in ((0, (i + 1, j)), (1, (i, j + 1))):
             if other not in known:
                 continue
-            side = _Side(condition, plane, axis, (axes[0][i], axes[1][j]), axes[axis][other[axis]])
+            side = Side(condition, plane, axis, (axes[0][i], axes[1][j]), axes[axis][other[axis]])
             for begin, end in side.brackets(here, known[other]):
                 start = side.start(begin, end)
-                if start is not None and not any(_same(plane, start, one) for one in found):
+                if start is None:
+                    missed.append(side)
+                elif not any(_same(plane, start, one) for one in found):
                     found.append(start)
-    return found
+    return found, missed
 
 
 def start_near(condition: Condition, plane: Plane, x: float, y: float) -> list[np.ndarray]:
@@ -70,11 +77,14 @@ def _looked_at(condition, plane, x, y):
     """[(unknowns, what changes its sign across a line)] at a point."""
     try:
         ensemble = plane.at(x, y)
+    except ValueError:  # the paths do not go so far
+        return []
+    try:
         starts = condition.starts(ensemble)
         # G at its maxima of a fold, the quantity at a solution: what the unknowns do not make vanish
         place = 0 if isinstance(condition, FoldCondition) else -1
         values = [condition.residuals(ensemble, u)[place] for u in starts]
-    except (CapabilityError, ConvergenceError, ValueError):
+    except (CapabilityError, ConvergenceError):
         return []
     return [(u, float(value)) for u, value in zip(starts, values) if np.isfinite(value)]
 
@@ -87,7 +97,7 @@ class _Looked(NamedTuple):
     value: float
 
 
-class _Side:
+class Side:
     """The way from one crossing of the grid to a neighbour."""
 
     def __init__(self, condition: Condition, plane: Plane, axis: int, corner: tuple[float, float], end: float) -> None:
@@ -98,6 +108,12 @@ class _Side:
         place = list(self.corner)
         place[self.axis] += share * (self.end - place[self.axis])
         return place
+
+    def is_crossed(self, curves: Sequence[LineCurve]) -> bool:
+        """Whether one of some curves passes by on this side, from wherever it was reached."""
+        low, high = sorted((self.corner[self.axis], self.end))
+        along = [curve.where(1 - self.axis, self.corner[1 - self.axis])[:, self.axis] for curve in curves]
+        return any(bool(((places >= low) & (places <= high)).any()) for places in along)
 
     def brackets(self, here: list, there: list) -> list[tuple[_Looked, _Looked]]:
         """Pairs of places, on one solution each, between which the sign changes."""
@@ -142,7 +158,7 @@ class _Side:
             guess = self.place(begin.share + share * (end.share - begin.share))[self.axis]
             try:
                 solved = solve(self.condition, at, guess, begin.u + share * (end.u - begin.u))
-            except (CapabilityError, ConvergenceError, ValueError):
+            except (CapabilityError, ConvergenceError):
                 continue
             if low <= solved.value <= high:
                 place = list(self.corner)

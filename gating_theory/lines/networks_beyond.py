@@ -12,11 +12,26 @@ from ..sweeps.quantity import Quantity
 from ..sweeps.request import Request
 from .measure import Measure
 
-__all__ = ["HALF", "LAWS", "NetworksBeyond"]
+__all__ = ["HALF", "LAWS", "NetworksBeyond", "no_law"]
 
 #: Quantities whose law over networks of N units is known, and the share of them that is beyond a critical value.
 LAWS = ("radius", "abscissa")
 HALF = 0.5
+
+
+def no_law(what: str, n_units: int) -> ValueError:
+    """Why a size of networks is refused, and what to ask instead.
+
+    Parameters
+    ----------
+    what : str, a quantity or a line, which is of the limit of large networks
+    n_units : int
+    """
+    instead = f"critical(ensemble, path, 'abscissa', 1, n_units={n_units}) finds one point"
+    return ValueError(
+        f"n_units must be None for {what}, which is of the limit of large networks, got {n_units}; "
+        f"at finite N laws of {list(LAWS)} are known: {instead}"
+    )
 
 
 class NetworksBeyond(Measure):

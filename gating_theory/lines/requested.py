@@ -64,7 +64,8 @@ def requested(plane: Plane, quantity: Any, value: Any, solution: Any, of: str, o
     measure = measure_asked(ensemble, quantity, of, options)
     value = value_asked(measure, value)
     if measure.entry.discrete:
-        raise ValueError(f"quantity must change continuously, got {shown(quantity)}")
+        where = "it changes on the lines of 'onset', 'fold', and 'abscissa' at 1"
+        raise ValueError(f"quantity must change continuously, got {shown(quantity)}; {where}")
     if measure.of == "ensemble":
         return Requested(OfEnsemble(measure, value), measure.name, value, "")
     ensemble.require("mean field", f"critical_line of {measure.name!r}", "sampled networks: Network.sample")

@@ -34,23 +34,27 @@ def spline_through(s: np.ndarray, u: np.ndarray, closed: bool) -> CubicSpline:
 
 @dataclass
 class _Nodes:
-    """Points of a curve, and how far the spline was off in the middle of each interval (nan: not looked at yet)."""
+    """Points of a curve; how far the spline was off in the middle of each interval when last looked at; which are known to do."""
 
     curve: Traced
     off: np.ndarray
+    done: np.ndarray
 
     def halved(self, tracer, tol, most):
-        """The same with a point in the middle of each interval that has not been looked at; marks what is good."""
+        """The same with a point in the middle of each interval that is not known to do, as long as there is room for them."""
         u, slopes, own = self.curve.u, self.curve.slopes, self.curve.own
         s = lengths(u)
         spline = spline_through(s, u, self.curve.closed)
-        places, off = [], []
+        places, off, done = [], [], []
         for i in range(len(u)):
             places.append((u[i], slopes[i], own[i], self.curve.moved[i]))
             if i == len(u) - 1:
                 break
-            if not np.isnan(self.off[i]) or s[i + 1] - s[i] < _NARROWEST or len(u) + len(places) - i > most:
-                off.append(self.off[i])
+            full = len(u) + len(places) - i > most
+            narrow = s[i + 1] - s[i] < _NARROWEST  # too narrow to bend
+            if self.done[i] or narrow or (full and np.isfinite(self.off[i])):
+                off.append(min(self.off[i], _NARROWEST**2) if narrow else self.off[i])
+                done.append(self.done[i] or narrow)
                 continue
             middle = 0.5 * (s[i] + s[i + 1])
             guess, along = spline(middle), spline(middle, 1)
@@ -58,13 +62,16 @@ class _Nodes:
             try:
                 found = tracer.near(guess, along / np.linalg.norm(along), 0.5 * (slopes[i] + slopes[i + 1]), worst)
             except ConvergenceError:
-                off.append(np.nan)
+                off.append(self.off[i])
+                done.append(False)
                 continue
             wrong = float(np.linalg.norm((found.u - guess)[:2]))
-            places.append((found.u, found.slopes, worst, found.moved))
-            off += [wrong, wrong] if wrong <= tol else [np.nan, np.nan]
+            if not full:
+                places.append((found.u, found.slopes, worst, found.moved))
+            off += [wrong] if full else [wrong, wrong]
+            done += [wrong <= tol] if full else [wrong <= tol, wrong <= tol]
         u, slopes, own, moved = (np.array(column) for column in zip(*places))
-        return _Nodes(replace(self.curve, u=u, slopes=slopes, own=own, moved=moved), np.array(off))
+        return _Nodes(replace(self.curve, u=u, slopes=slopes, own=own, moved=moved), np.array(off), np.array(done))
 
 
 def refined(tracer: Tracer, curve: Traced, tol: float, most: int) -> tuple[Traced, np.ndarray]:
@@ -81,14 +88,16 @@ def refined(tracer: Tracer, curve: Traced, tol: float, most: int) -> tuple[Trace
     -------
     Traced
     off : (k - 1,) array
-        How far the spline was off in the middle of each interval, before a point was put there; nan where it is not known.
+        How far the spline was off in the middle of each interval when last looked at, before a point was put there; the interval's
+        length where nothing was found there.
     """
-    nodes = _Nodes(curve, np.full(max(len(curve.u) - 1, 0), np.nan))
+    pieces = max(len(curve.u) - 1, 0)
+    nodes = _Nodes(curve, np.full(pieces, np.inf), np.zeros(pieces, dtype=bool))
     for _ in range(_ROUNDS):
         count = len(nodes.curve.u)
-        if count < 2 or count >= most or not np.isnan(nodes.off).any():
+        if count < 2 or nodes.done.all():
             break
         nodes = nodes.halved(tracer, tol, most)
         if len(nodes.curve.u) == count:
             break
-    return nodes.curve, nodes.off
+    return nodes.curve, np.minimum(nodes.off, np.linalg.norm(np.diff(nodes.curve.u[:, :2], axis=0), axis=1))

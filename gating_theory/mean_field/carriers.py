@@ -24,8 +24,8 @@ __all__ = ["fewest_units", "half_share_of_growth", "half_shares", "in_few_sites"
 _TOLS, _CLOSE, _NODES = (0.1, 0.01, 1e-3), 0.02, 1_000_000
 #: Networks that need no more units than this are ordinary ones: nothing is said of them.
 _NOTABLE = 300.0
-#: Numbers of units up to this are written out.
-_WRITTEN = 1e7
+#: Numbers of units up to this are written out; smaller shares than the last are not told apart.
+_WRITTEN, _LEAST = 1e7, 1e-15
 
 
 def half_shares(ensemble: Ensemble, law: FieldLaw, phi: Callable[[Sites], np.ndarray], exact: np.ndarray) -> list[float]:
@@ -119,7 +119,7 @@ def fewest_units(half_share: float | None) -> str:
     """
     if half_share is None or not half_share * _NOTABLE < 1.0:
         return ""
-    needed = 1.0 / max(half_share, 1e-300)
+    needed = 1.0 / max(half_share, _LEAST)
     digits = int(np.floor(np.log10(needed))) - 1
     return f"{round(needed, -digits):,.0f}" if needed < _WRITTEN else f"{needed:.1g}"
 
@@ -136,4 +136,5 @@ def in_few_sites(half_share: float | None, lam: float, ask: str) -> str:
     needed = fewest_units(half_share)
     if not needed:
         return ""
-    return f"; networks of less than {needed} units do not show it: half of T({lam:.6g}) comes from {half_share:.1g} of the sites; {ask}"
+    carried = f"half of T({lam:.6g}) comes from {half_share:.1g} of the sites"
+    return f"; networks of less than {needed} units do not show it: {carried}; {ask}"

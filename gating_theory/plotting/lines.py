@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from ..lines.line import LineCurve
 
-__all__ = ["LINE_STYLES", "ascending_cuts", "critical_lines", "draw_critical_lines", "line_styles", "name_regions", "other_styles"]
+__all__ = [
+    "LINE_STYLES",
+    "POINT_STYLES",
+    "ascending_cuts",
+    "critical_lines",
+    "draw_critical_lines",
+    "line_styles",
+    "name_regions",
+    "other_styles",
+]
 
 #: Words, colour and dashes of critical lines, by their kinds and quantities.
 LINE_STYLES: dict[str, tuple[str, str, Any]] = {
@@ -32,7 +41,7 @@ LINE_STYLES: dict[str, tuple[str, str, Any]] = {
 #: Colours and dashes of all others, one after the other.
 _OTHER_STYLES = ((GREEN, (0, (3, 1, 1, 1, 1, 1))), (ORANGE, (0, (2, 2))), (SKY, (0, (6, 1, 1, 1))), (PURPLE, (0, (8, 2))))
 #: Words and symbols of special points.
-_POINTS = {
+POINT_STYLES = {
     "tricritical": ("tricritical point", "D"),
     "critical_end": ("critical end point", "s"),
     "cusp": ("cusp", "^"),
@@ -69,6 +78,8 @@ def critical_lines(name: str, lines: object) -> list[CriticalLine]:
     for line in found:
         if line.paths != found[0].paths:
             raise ValueError(f"{name} must run along the same paths, got {line.paths} and {found[0].paths}")
+        if line.ensemble.cell != found[0].ensemble.cell:
+            raise ValueError(f"{name} must be of one cell, got {line.ensemble.cell.name} and {found[0].ensemble.cell.name}")
     return found
 
 
@@ -91,6 +102,8 @@ def line_styles(lines: Sequence[CriticalLine]) -> list[tuple[str, str, Any]]:
             words = f"{words} = {line.value:.4g}"
         if line.solution not in ("", "active") and line.quantity != "onset":
             words += f", {'zero state' if line.solution == 'zero' else f'solution {line.solution}'}"
+        if line.fewest_units:  # smaller networks do not show all of it
+            words += f" (N > {line.fewest_units})"
         styles.append((words, colour, dashes))
     return styles
 
@@ -115,7 +128,7 @@ def draw_critical_lines(ax: Axes, lines: Sequence[CriticalLine]) -> None:
             _band(ax, line, curve, colour)
     for line in lines:
         for point in line.points:
-            words, marker = _POINTS.get(point.kind, (point.kind, "."))
+            words, marker = POINT_STYLES.get(point.kind, (point.kind, "."))
             label = "_" if words in named else words
             named.add(words)
             ax.plot(point.x, point.y, marker=marker, color=BLACK, markersize=4, linestyle="none", label=label, zorder=4)

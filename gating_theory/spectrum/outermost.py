@@ -301,7 +301,8 @@ def perturbed(
 ) -> tuple[float, float, np.ndarray]:
     """The same by the delta method, of a population of the limit: low, high and actions (D, P) at :func:`positions`.
 
-    tau along the curve differs from draw to draw by a Gaussian process with the covariance of phi over N.
+    tau along the curve differs from draw to draw by a Gaussian process with the covariance of phi over N. That of a population is
+    1 a little beside the limit, which the layers of networks of 1e7 units are thinner than: it is scaled to be 1 at the limit.
 
     Parameters
     ----------
@@ -315,6 +316,7 @@ def perturbed(
     there = curves_at(kind, np.array(limit), _FINE, height)
     each = [edge_numbers(population, there.lam, loop) for loop in population.blocks]
     width = max(_layer(one, there, n_units) for one in each)
+    missing = 1.0 / max(one.tau.max() for one in each) - 1.0
     high = limit + _ABOVE * width
     low = max(limit - _BELOW * width, floor + 10.0**-_DECADES * (high - floor))
     (places,) = positions(np.array([floor]), np.array([low]), np.array([high]), _POSITIONS)
@@ -323,7 +325,7 @@ def perturbed(
     out = np.zeros((n_draws, _POSITIONS))
     for loop, shift in zip(population.blocks, np.split(noise, len(each), axis=1)):
         numbers = _reshaped(edge_numbers(population, curve.lam.ravel(), loop), curve.lam.shape)
-        out += action(numbers, curve, n_units, shift[:, None, :])
+        out += action(numbers, curve, n_units, shift[:, None, :] + missing * numbers.tau)
     return low, high, falling(out)
 
 

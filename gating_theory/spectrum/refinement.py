@@ -8,7 +8,7 @@ import numpy as np
 
 from .dyson import Population
 
-__all__ = ["MUCH_ROOM", "ROOM", "FINEST", "settled"]
+__all__ = ["MUCH_ROOM", "ROOM", "FINEST", "apart", "settled"]
 
 #: Sites of a population at most, for few lambdas and for many; the finest tolerance that populations are made for.
 ROOM, MUCH_ROOM, FINEST = 100_000, 400_000, 1e-14
@@ -98,3 +98,15 @@ def _apart(a, b):
     """|a - b|, 0 where both are the same infinity."""
     with np.errstate(invalid="ignore"):
         return np.where(a == b, 0.0, np.abs(a - b))
+
+
+def apart(difference: np.ndarray) -> str:
+    """How far two populations are apart, in words.
+
+    Parameters
+    ----------
+    difference : array, infinite where there were no two
+    """
+    if np.isinf(difference).all():
+        return "the populations of sites that are affordable are too coarse"
+    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"

@@ -38,13 +38,14 @@ from .abscissas import Abscissas
 from .boundary import Boundary
 from .concentration import Concentration, concentration
 from .determinant import spectral_radius
-from .disc_mass import Nodes, Rims, pixel_row
-from .dyson import Population, Solution
+from .disc_mass import Nodes, pixel_row
+from .dyson import Population
 from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
 from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
+from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
-from .refinement import FINEST, MUCH_ROOM, ROOM, settled
+from .refinement import MUCH_ROOM, ROOM, apart, settled
 from .site_populations import COARSE, FEW, SitePopulations
 from .smooth_map import filled
 
@@ -52,19 +53,10 @@ __all__ = ["Spectrum"]
 
 #: Sites of a population that is cheap enough to be made denser in the leak.
 _CHEAP = 300
-#: The first population of a mass is made for ten times the tolerance asked for, at least and at most this.
-_FINE_MASS, _COARSEST = 1e-6, 1e-2
-#: Relative accuracy of the resolvent along contours, as a part of the tolerance of a mass and at least; the largest radius, whose
-#: square is a number.
-_CONTOUR, _EXACT, _LARGEST = 1e-2, 1e-12, 1e100
-#: So many discs that cut the axis between leaks share populations of up to three fields: larger ones cost less than more of them.
-_DISCS_AT_ONCE = 2
-#: Two populations agree on a mass if they differ by less than this part of the tolerance: errors of two variables may cancel.
-_AGREED = 0.5
+#: The largest radius, whose square is a number.
+_LARGEST = 1e100
 #: |log| of the edge function up to which a point counts as on the boundary.
 _ON_EDGE = 1e-6
-#: The power of the tolerance that the first population of a mass is made for, with so many random fields, and with more.
-_MASS_POWERS, _MANY = {0: 1.5, 1: 1.5, 2: 1.5, 3: 4.0 / 3.0}, 0.85
 
 
 @result("spectrum", fields=("source", "tol"))
@@ -325,7 +317,7 @@ class Spectrum:
         first = at(coarse, every)
         value, difference, _ = settled(at, make, coarse, first, asked * float(first.min(initial=np.inf)))
         if (difference > asked * value).any():
-            raise ConvergenceError(f"density at the edge: not converged to {asked}, {_in_words(difference)}", estimate=value)
+            raise ConvergenceError(f"density at the edge: not converged to {asked}, {apart(difference)}", estimate=value)
         return _as_given(value, lam)
 
     @underflow_is_zero
@@ -457,12 +449,11 @@ class Spectrum:
         self._require("resolvent", "Spectrum.rim")
         tol, fold = real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
         reach = real("radius", radius, low=0.0, high=_LARGEST, open_low=True)
-        one = np.array([complex_number("center", center)]), np.array([reach])
-        rims = Rims(*one, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
-        places = rims.cuts[0] if self._sites.leak_of_one_field else ()
-        population = self._sites.clustered(places, self._sites.sharpened(tol), fold=fold)
-        on_contour = partial(_on_contour, _CONTOUR * tol, population)
-        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, population.atoms)[1]
+        return self._masses.rim(complex_number("center", center), reach, tol, fold)
+
+    @cached_property
+    def _masses(self):
+        return Masses(self._sites, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
         """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
@@ -510,7 +501,7 @@ class Spectrum:
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
-            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {_in_words(difference)}",
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {apart(difference)}",
             estimate=value,
         )
 
@@ -667,51 +658,8 @@ class Spectrum:
         self._require("resolvent", "Spectrum.mass")
         value, discs = np.zeros(radii.size), np.flatnonzero(radii)
         if discs.size:
-            value[discs] = self._masses(centers.ravel()[discs], radii.ravel()[discs], tol)
+            value[discs] = self._masses.of(centers.ravel()[discs], radii.ravel()[discs], tol)
         return value.reshape(radii.shape) if radii.ndim else float(value[0])
-
-    def _masses(self, center, radius, tol):
-        """Masses of discs (D,); a few of those that cut the axis between leaks share populations, which cluster there."""
-        value, difference = np.zeros(center.size), np.zeros(center.size)
-        rims = Rims(center, radius, self.n_state, partial(self._boundary.log_edge, rtol=1e-3), self._edge.continua)
-        cutting = np.array([bool(cuts) and self._sites.law is not None and self._sites.leak_of_one_field for cuts in rims.cuts])
-        groups = []
-        cut = sorted(np.flatnonzero(cutting), key=lambda disc: rims.cuts[disc])
-        at_once = _DISCS_AT_ONCE if self._sites.spread_variables <= 3 else 1
-        for part in (np.sort(cut[i : i + at_once]) for i in range(0, len(cut), at_once)):
-            places = tuple(sorted({x for disc in part for x in rims.cuts[disc]}))
-            groups.append((part, partial(self._sites.clustered, places)))
-        if not cutting.all():
-            groups.append((np.flatnonzero(~cutting), partial(self._sites.clustered, ())))
-        refine: tuple[float, ...] = ()  # what one group's populations had to be refined by the next one's are from the start
-        for discs, make in groups:
-            value[discs], difference[discs], refine = self._masses_by(make, rims, discs, tol, refine)
-        worst = int(np.argmax(difference))
-        if difference[worst] > _AGREED * tol:
-            raise ConvergenceError(
-                f"mass of the disc at {center[worst]}, radius {radius[worst]}: not converged to {tol}, {_in_words(difference)}",
-                estimate=value if value.size > 1 else float(value[0]),
-            )
-        return np.clip(value, 0.0, 1.0)
-
-    def _masses_by(self, make, rims, discs, tol, refine):
-        """Masses of some discs by populations of one kind, how far two of these are apart, and how they were refined."""
-        coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
-        first = make(max(FINEST, coarse ** _MASS_POWERS.get(self._sites.spread_variables, _MANY)), refine=refine)
-
-        accuracy = max(_EXACT, _CONTOUR * tol)
-        mass, nodes = rims.settled(discs, partial(_on_contour, accuracy, first), tol, first.atoms)
-        if self._sites.law is None:
-            return mass, np.zeros(mass.size), refine
-        latest = nodes.known.copy()
-
-        def at(population, chosen):
-            """By what another population changes the mass is known from half of the nodes; each starts from the one before it."""
-            mine = np.isin(nodes.disc, discs[chosen])
-            latest[:, mine] = _on_contour(accuracy, population, nodes.lam[mine], latest[:, mine])
-            return mass[chosen] + nodes.sums(latest[0] - nodes.known[0], discs)[chosen]
-
-        return settled(at, make, first, mass, _AGREED * tol, refine)
 
     @overload
     def slow_fraction(self, tau: float, tol: float = 1e-4) -> float: ...
@@ -779,19 +727,6 @@ def _as_given(value, lam):
     return value.reshape(lam.shape) if lam.ndim else float(value[0])
 
 
-def _on_contour(accuracy, population, lam, known=None):
-    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
-
-    Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
-    """
-    start, n = None, population.n
-    if known is not None:
-        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
-    found = population.solution(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
-    g = found.values["resolvent"]
-    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
-
-
 def _together(center, radius):
     """Both, with the shape that they broadcast to."""
     try:
@@ -807,10 +742,3 @@ def _radii(radius):
     if (array < 0.0).any():
         raise ValueError(f"radius must lie in [0.0, {_LARGEST:g}], got {shown(radius)}")
     return array
-
-
-def _in_words(difference):
-    """How far two populations are apart, an array; infinite where there were no two."""
-    if np.isinf(difference).all():
-        return "the populations of sites that are affordable are too coarse"
-    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-__all__ = ["underflow_is_zero"]
+__all__ = ["to_error", "underflow_is_zero"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -27,3 +28,19 @@ def underflow_is_zero(function: Callable[_P, _T]) -> Callable[_P, _T]:
             return function(*args, **kwargs)
 
     return calculate
+
+
+def to_error(value: float, error: float, digits: int = 10, more: int = 0) -> str:
+    """``value`` with the digits that an error leaves, and at most so many; 0 where the error is larger.
+
+    Parameters
+    ----------
+    value : float
+    error : float, not negative; nan where it is not known
+    digits : int, at most
+    more : int, decimals behind the one in which the error is felt first
+    """
+    if not 0.0 < error < math.inf:
+        return f"{value:.{digits}g}"
+    decimals = more - math.floor(math.log10(error))
+    return f"{round(value, decimals) + 0.0:.{digits}g}"

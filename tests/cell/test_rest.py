@@ -54,3 +54,30 @@ def test_the_mean_field_without_peepholes_is_that_of_the_lstm():
     assert len(exact) == len(solved) > 1
     for one, other in zip(exact, solved):
         assert other.moments["h"] == pytest.approx(one.moments["h"], rel=10 * (one.error + other.error) + 1e-15)
+
+
+_h, _c, _y, _u = sp.symbols("h c y u", real=True)
+_FEW = {
+    "the state feels no field": ([_h], [_y], [_h], [sp.tanh(_h) + sp.Rational(1, 2)]),
+    "what is solved for feels no field": ([_h, _c], [_y], [_c], [gt.sigma(_h), sp.tanh(_y) * _h]),
+    "two states without fields": ([_h, _c], [_y], [_h], [sp.tanh(_h / 2 + _c), gt.sigma(_h) / 2 + sp.tanh(_c) / 3]),
+    "no state is felt, one field by nobody": ([_h], [_y, _u], [_h, _h], [sp.tanh(_y)]),
+    "one field is felt by nobody": ([_h], [_y, _u], [_h, _h], [gt.sigma(_h) * sp.tanh(_y)]),
+    "a state is a constant": ([_h, _c], [_y], [_h], [_h / 2 + 1, sp.tanh(_y)]),
+}
+
+
+@pytest.mark.parametrize("parts", _FEW.values(), ids=_FEW)
+def test_cells_that_feel_little(parts):
+    """The mean field and the spectrum of cells without some of what cells have, against iterations of sampled sites."""
+    state, fields, messages, update = parts
+    cell = gt.Cell(name="few", state=state, fields=fields, messages=messages, update=update)
+    point = gt.fixed_points(gt.Ensemble(cell, gain=1.5, bias_std=0.5))[-1]
+    y = np.random.default_rng(0).normal(size=(cell.n_fields, 100_000))
+    y *= np.sqrt(1.5**2 * np.array([list(point.moments.values())[0]]) + 0.25)
+    s, moves = plain(cell, y, [], 300)
+    assert moves.max() < 1e-12
+    message = s[state.index(messages[0])]
+    # five standard errors of the average of 100,000 squares
+    assert np.mean(message**2) == pytest.approx(list(point.moments.values())[0], abs=5 * np.std(message**2) / 100_000**0.5 + 1e-12)
+    assert np.isfinite(gt.Spectrum(point).abscissa())

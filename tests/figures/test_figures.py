@@ -103,6 +103,32 @@ def test_complex_numbers_survive():
     assert common.joined([]).size == 1
 
 
+def test_critical_lines_as_arrays():
+    """Curves with NaN after each, special points by kind: the onset of the GRU at a_h = 2, tricritical at a_r = sqrt 8."""
+    bounds = (0.0, 10.0), (1.6, 2.4)
+    lines = [
+        gt.critical_line(gt.Ensemble(gt.GRU), ("gain.r", "gain.h"), kind, bounds=bounds, tol=1e-3) for kind in ("onset", "fold")
+    ]
+    onset, fold = map(common.whole, common.curves_of(lines, 50))
+    assert onset.shape == fold.shape == (51,) and np.isnan(onset[-1]) and np.allclose(onset[:-1].imag, 2.0)
+    assert np.array_equal(fold[:-1], lines[1].curve(50)[0] @ [1.0, 1j])
+    specials = common.specials_of(lines)
+    assert specials[:, common.SPECIALS.index("tricritical")] == pytest.approx(np.array([[np.sqrt(8), 2.0]] * 2), abs=1e-9)
+    assert np.isnan(specials[:, common.SPECIALS.index("critical_end")]).all()
+
+
+def test_areas_between_lines():
+    """Below both lines, between, above; where the fold has left through the bottom all below the onset lies between."""
+    _, axes = common.panels(1, 1)
+    ax = axes[0, 0]
+    ax.set_xlim(0.0, 10.0)
+    ax.set_ylim(1.0, 3.0)
+    onset, fold = np.array([10 + 2j, 0 + 2j, np.nan]), np.array([4 + 2j, 6 + 1j, np.nan])
+    common.draw_counts(ax, onset, fold, (1, 3, 2))
+    found = [[area.get_paths()[0].contains_point(place) for area in ax.collections] for place in ((2, 1.5), (8, 1.2), (8, 2.5))]
+    assert found == np.eye(3, dtype=bool).tolist()
+
+
 def test_the_cell_of_ones_own_is_the_one_that_is_drawn():
     from gating_theory.figures.own_cell import cell
 

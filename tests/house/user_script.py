@@ -67,7 +67,7 @@ value: float = critical + 1.0
 
 common: gt.Critical = gt.critical(ensemble, "gain", "abscissa", 1, "zero")
 several: list[gt.Critical] = gt.critical(ensemble, gt.Direction(ensemble, gt.Ensemble(gt.GRU)), "moment:h", 0.3, all=True)
-own: gt.Critical = gt.critical(ensemble, "gain.h", lambda point: point.moments["h"], 0.3, of="fixed_point")
+by_hand: gt.Critical = gt.critical(ensemble, "gain.h", lambda point: point.moments["h"], 0.3, of="fixed_point")
 line: gt.CriticalLine = gt.critical_line(ensemble, ("gain.r", "gain.h"), "abscissa", 1, bounds=((0, 10), (0.5, 4)))
 heights: np.ndarray = line.at(2.0)
 line.to_csv("line.csv")

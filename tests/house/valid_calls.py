@@ -362,9 +362,10 @@ CALLS = {
         gt.critical_line,
         {_E: t.ens, "paths": ("gain.r", "gain.h"), "quantity": "onset", "value": None, "solution": "zero"}
         | {"bounds": ((0.5, 4.0), (1.5, 2.5)), "start": (2.0, 2.0), "of": "spectrum", "tol": 1e-3, "search": 2, "max_points": 50}
-        | {"tau": 10.0, "n_points": 3, "n_units": 50, "n_steps": 40, "n_networks": 1, "rng": 0, "progress": None},
+        | {"tau": 10.0, "n_points": 3, "n_units": None, "n_steps": 40, "n_networks": 1, "rng": 0, "progress": None},
     ),
     "CriticalLine.at": lambda t: (t.line.at, {"x": 1.0}),
+    "CriticalLine.ensemble_at": lambda t: (t.line.ensemble_at, {"x": 1.0, "y": 2.0}),
     "CriticalLine.at_y": lambda t: (t.line.at_y, {"y": 2.0}),
     "CriticalLine.curve": lambda t: (t.line.curve, {"n": 5}),
     "CriticalLine.meets": lambda t: (t.line.meets, {"other": t.line}),

@@ -322,7 +322,11 @@ def test_where_there_is_none():
         (("gain", "abscissa", 1, "upper"), ValueError, "solution"),
         (("gain", "abscissa", 1, -1), ValueError, "solution must be at least 0"),
         (("gain", "abscissa", 1, "active", (3, 1)), ValueError, "bounds"),
-        (("gain", "complexity_onset", None, "active", None, True), ValueError, "all must be False"),
+        (
+            ("gain", "complexity_onset", None, "active", None, True),
+            ValueError,
+            "all must be False for the onset of complexity, got True",
+        ),
         (("gain", 3, 1), TypeError, "quantity must be"),
     ],
 )

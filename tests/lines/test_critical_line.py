@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import brentq
 
 import gating_theory as gt
+from gating_theory.lines.line import LinePoint
 
 BOX = ((0.0, 10.0), (0.5, 4.0))
 AXES = ("gain.r", "gain.h")
@@ -317,7 +318,11 @@ def test_no_line(gru):
         ({"bounds": ((-1, 1), (0, 1))}, ValueError, "bounds of gain.r"),
         ({"value": 1.0}, ValueError, "value must be None"),
         ({"quantity": "abscissa"}, TypeError, "value must be given"),
-        ({"quantity": "count", "value": 1}, ValueError, "continuously"),
+        ({"quantity": "count", "value": 1}, ValueError, "continuously.*'onset', 'fold'"),
+        ({"n_units": 200}, ValueError, "n_units must be None.*critical"),
+        ({"quantity": "abscissa", "value": 1, "n_units": 200}, ValueError, "n_units must be None.*n_units=200"),
+        ({"quantity": lambda spectrum: "a", "value": 1}, TypeError, "quantity: <lambda> must return a number, got 'a'"),
+        ({"quantity": lambda spectrum: 1 / 0, "value": 1}, ValueError, "quantity: <lambda> ends in ZeroDivisionError"),
         ({"quantity": "nothing", "value": 1}, ValueError, "nothing"),
         ({"quantity": 3, "value": 1}, TypeError, "quantity"),
         ({"solution": "other"}, ValueError, "solution"),
@@ -346,3 +351,77 @@ def test_line_of_chaos():
         edge = gt.critical(vanilla.replace({"bias_std.h": x}), "gain.h", "abscissa", 1, bounds=(0.8, 3.0))
         assert abs(y - edge) < 4 * error + 2 * y / np.sqrt(n)
     assert (curve.error_y > 0).all()
+
+
+def circle(ensemble):
+    return (ensemble.value("gain.h") - 2) ** 2 + (ensemble.value("bias_std.h") - 1) ** 2
+
+
+def test_the_error_is_true_where_points_are_too_few():
+    """A circle of radius 1/2 by 60 points, which do not keep the spline within 1e-9 of it."""
+    ensemble, box = gt.Ensemble(gt.Vanilla), ((1, 3), (0, 2))
+    options = {"of": "ensemble", "bounds": box, "search": 4, "tol": 1e-9}
+    line = gt.critical_line(ensemble, ("gain", "bias_std"), circle, 0.25, max_points=60, **options)
+    off = abs(np.hypot(*(line.curve(3000)[0] - [2, 1]).T) - 0.5).max() / 2
+    assert 1e-9 < off <= line.error < 3 * off
+    assert line.status.code == "incomplete"
+    assert gt.critical_line(ensemble, ("gain", "bias_std"), circle, 0.25, **options).error < 2e-9
+
+
+def test_ensembles_of_the_plane(fold_line):
+    x, y = fold_line.curves[0].x[3], fold_line.curves[0].y[3]
+    assert fold_line.ensemble_at(x, y) == gt.Ensemble(gt.GRU, gain={"r": x, "h": y})
+    way = gt.Direction(gt.Ensemble(gt.GRU), {"gain.r": 1.0})
+    line = gt.critical_line(gt.Ensemble(gt.GRU), (way, "gain.h"), "onset", bounds=((0, 1), (1, 3)), search=2)
+    with pytest.raises(ValueError, match="'direction'"):
+        line.ensemble_at(0.5, 2.0)
+
+
+def test_only_lines_of_one_plane_meet(gru, onset_line):
+    def line(ensemble, paths):
+        return gt.critical_line(ensemble, paths, "onset", bounds=((0.5, 2.0), (1.0, 3.0)), search=2)
+
+    # off the paths another bias; on them other gains do not matter
+    with pytest.raises(ValueError, match="same plane"):
+        onset_line.meets(line(gru.replace({"bias.r": 1.0}), AXES))
+    assert onset_line.meets(line(gru.replace({"gain.r": 5.0}), AXES)) == ()
+    a, b = (line(gru, (lambda v, k=k: {"gain.r": k * v}, "gain.h")) for k in (1, 2))
+    with pytest.raises(ValueError, match="named"):
+        a.meets(b)
+
+
+def test_digits_of_points_are_known():
+    """The widths of the bounds are the units of the error."""
+    point = LinePoint("cusp", 1.23456789, 200.123456789, 1e-3)
+    assert point.words((1.0, 10.0)) == "cusp at (1.235, 200.12)"
+
+
+def test_a_line_that_is_not_there(gru):
+    """Its status says what was seen: a value never reached, jumped over at the onset, across a pole, or never defined."""
+
+    def none(quantity, value, ensemble=gru, **options):
+        line = gt.critical_line(ensemble, AXES, quantity, value, bounds=((0.0, 10.0), (1.4, 3.0)), search=3, **options)
+        assert not line.curves and line.status.code == "none"
+        return line
+
+    beyond = none("moment:h", 100)
+    largest = gt.fixed_points(gru.replace({"gain.r": 10.0, "gain.h": 3.0}))[-1].moments["h"]
+    assert beyond.ok and f"to {largest:.6g} at 9 points" in str(beyond.status)
+    # silent below a_h = 2 at all three gains, and abscissas above 1 beyond
+    jumped = none("abscissa", 1)
+    assert not jumped.ok and "3 of them from one solution to another" in str(jumped.status)
+    pole = none(lambda ensemble: 1 / (ensemble.value("gain.r") - 4.7), 0.0, of="ensemble")
+    assert not pole.ok and "passes 0 between 3 pairs" in str(pole.status) and "onset" not in str(pole.status)
+    undefined = none(lambda spectrum: float("nan"), 1)
+    assert not undefined.ok and "not defined at any of 9" in str(undefined.status)
+    spread = none("onset", None, gru.replace({"bias_std": 0.5}))
+    assert not spread.ok and "no zero state" in str(spread.status)
+
+
+def test_a_line_whose_solution_vanishes_says_so():
+    """The moment of the vanilla network's state vanishes with the spread of its biases, at the onset a = 1."""
+    paths, bounds = ("bias_std.h", "gain.h"), ((0.0, 1.0), (0.5, 2.0))
+    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, "abscissa", 1, bounds=bounds, search=3, tol=1e-4)
+    (k,) = [k for k, end in enumerate(line.curves[0].ends) if end.code == "limit"]
+    assert "moment of its solution becomes smaller than 1e-12" in str(line.curves[0].ends[k])
+    np.testing.assert_allclose([line.curves[0].x[-k], line.curves[0].y[-k]], [0.0, 1.0], atol=1e-6)

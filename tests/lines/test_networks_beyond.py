@@ -36,3 +36,6 @@ def test_half_of_the_networks_have_the_median():
 def test_only_edges_have_laws():
     with pytest.raises(ValueError, match="n_units must be None"):
         critical(gt.Ensemble(gt.GRU, gain=3.0), "gain.h", "slow_fraction", 0.1, n_units=100)
+    for kind in ("onset", "fold", "complexity_onset"):
+        with pytest.raises(ValueError, match="n_units must be None"):
+            critical(gt.Ensemble(gt.GRU), "gain.h", kind, n_units=100)

@@ -288,3 +288,12 @@ def test_why_there_is_no_onset():
     # f is spread so widely that E 1/(1 - f)^2 is infinite: the zero state is unstable there, and nothing crashes
     with pytest.raises(gt.NoCriticalValue):
         gt.onset(gt.Ensemble(gt.LSTM, gain={"g": 3.0}), "bias_std.f")
+
+
+def test_a_printed_value_has_the_digits_that_its_error_leaves():
+    onset = gt.onset(gt.Ensemble(gt.Vanilla), "gain.h")
+    assert str(onset) == repr(onset)
+    more = {name: value for name, value in vars(onset).items() if name not in ("parameter", "error")}
+    rough = gt.Critical(3.4908059380437915, onset.parameter, error=0.0719, **more)
+    assert str(rough) == f"gain.h = 3.491 +- 0.072 ({onset.status})"
+    assert float(repr(rough).split()[2]) == float(rough)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -101,6 +103,8 @@ def test_what_cannot_be_drawn(onset):
     other = line("onset", [0, 1], [2, 2], paths=("gain.z", "gain.h"))
     with pytest.raises(ValueError, match="same paths"):
         gt.plotting.plot_phase_diagram([onset, other])
+    with pytest.raises(ValueError, match="one cell, got Vanilla and GRU"):
+        gt.plotting.plot_phase_diagram([onset, replace(onset, ensemble=gt.Ensemble(gt.Vanilla))])
     with pytest.raises(ValueError, match="beside its lines"):
         gt.plotting.plot_phase_diagram(onset, regions={"outside": (20.0, 2.0)})
     with pytest.raises(TypeError, match="regions"):

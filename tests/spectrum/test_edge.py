@@ -3,8 +3,10 @@
 import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 
 import gating_theory as gt
+from gating_theory.ensemble.vanishing import leaks_of_all
 from gating_theory.spectrum.boundary import Boundary
 from gating_theory.spectrum.determinant import spectral_radius
 from gating_theory.spectrum.edge import FixedPointEdge
@@ -172,3 +174,29 @@ def test_what_a_search_asks_for_is_as_good_as_it_says(count):
         for curve in spectrum.boundary(64):
             off = curve[np.abs(curve.imag) > 1e-4]
             assert np.abs(spectrum.edge_function(off) - 1.0).max(initial=0.0) < 2.0 * digits
+
+
+def test_leaks_of_all_among_many_sites():
+    """One leak of three is that of all 400,000 sites: comparing all pairs of leaks would take a terabyte."""
+    rng = np.random.default_rng(0)
+    roots = np.sort_complex(np.column_stack([rng.uniform(0.0, 0.9, (400_000, 2)), np.full(400_000, 0.95)]))
+    assert leaks_of_all(roots) == [0.95]
+    assert leaks_of_all(np.tile([0.5, 0.0, 0.5], (7, 1))) == [0.5, 0.0]
+    assert leaks_of_all(np.array([[0.1, 0.5], [0.5, 0.2], [0.5, 0.3]])) == [0.5]
+
+
+@pytest.mark.nightly
+def test_a_leak_that_three_fields_set():
+    """The grid of leaks has as many dimensions as fields set it; T against a plain average over sampled sites."""
+    h, a, b, c, y = sp.symbols("h a b c y", real=True)
+    z = gt.sigma(a) * gt.sigma(b) * gt.sigma(c)
+    cell = gt.Cell(name="three", state=[h], fields=[a, b, c, y], messages=[h] * 4, update=[z * h + (1 - z) * sp.tanh(y)])
+    point = gt.fixed_points(gt.Ensemble(cell, gain=1.5, bias_std=1.0))[-1]
+    spectrum = gt.Spectrum(point)
+    lam = 1.3
+    std = np.sqrt(1.5**2 * point.moments["h"] + 1.0)
+    fields = std * np.random.default_rng(1).normal(size=(4, 400_000))
+    gate = np.prod(1 / (1 + np.exp(-fields[:3])), axis=0)
+    # h = tanh(y) at rest, so that gates do not matter to it
+    each = 1.5**2 * ((1 - gate) / np.cosh(fields[3]) ** 2 / (lam - gate)) ** 2
+    assert spectrum.edge_function(lam) == pytest.approx(each.mean(), abs=5 * each.std() / 400_000**0.5)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import erf, erfc, gammainc
+from scipy.optimize import brentq
+from scipy.special import erf, erfc, erfcx, gammainc
 from scipy.stats import kstest
 
 import gating_theory as gt
@@ -194,6 +195,40 @@ def test_delta_method_and_draws_agree():
             assert abs(a.median - b.median) < 4 * error + 0.003
             assert b.sd_sites == pytest.approx(a.sd_sites, rel=0.4)  # 60 draws give a deviation to 9 %, and T is not Gaussian
             assert b.sd_matrices == pytest.approx(a.sd_matrices, rel=0.1)
+
+
+def expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x):
+    """P(largest real part < limit + x / sqrt N): tau to first order across the line and to second along it:
+
+    one normal for all sites."""
+    limit, step = spectrum.abscissa(), 0.02
+    bend = 2.0 * (1.0 - float(spectrum.edge_function(limit + 1j * step))) / step**2
+    density = gradient**2 / (4.0 * np.pi * kappa)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    at = (gradient * x - np.sqrt(variance) * nodes) / np.sqrt(2.0 * kappa)
+    # the line's part that counts, |Im lambda| of order N^-1/4
+    y = np.linspace(0.0, 8.0, 4001) * (2.0 * kappa / n_units) ** 0.25 / np.sqrt(bend)
+    z = at[:, None] + np.sqrt(n_units / (2.0 * kappa)) * 0.5 * bend * y**2
+    u = np.sqrt(np.pi * n_units * density) * y
+    near_axis = np.sqrt(2.0 * np.pi) * u * erfcx(np.sqrt(2.0) * u)
+    complex_ones = np.sqrt(2.0 * n_units * kappa) * density / gradient * np.trapezoid(complex_action(z) * near_axis, y, axis=1)
+    return weights @ np.exp(-complex_ones - real_action(at / np.sqrt(2.0))) / weights.sum()
+
+
+@pytest.mark.parametrize("n_units", [10**7, 10**8, 10**9])
+def test_delta_method_of_huge_networks(n_units):
+    """Layers of 1e-4 and less: in units of N^-1/2 the law stays beside the limit, where the expansion of its tip has it."""
+    _, _, limit, kappa, variance, gradient, _ = PROTOTYPE["vanilla"]
+    spectrum, n_draws = spectrum_of("vanilla"), 1000
+    law = spectrum.finite_size(n_units, n_draws, rng=5, method="delta").abscissa
+    exact = [
+        brentq(lambda x, p: expansion_at_the_tip(spectrum, kappa, variance, gradient, n_units, x) - p, -9, 9, args=(p,))
+        for p in (0.1, 0.5, 0.9)
+    ]
+    found = (np.asarray(law.quantile([0.1, 0.5, 0.9])) - limit) * np.sqrt(n_units)
+    # four standard errors of the 10 % quantile from so many draws; the next orders of the expansion are of relative size N^-1/4
+    error = 4.0 * np.sqrt(variance) / gradient * 1.71 / np.sqrt(n_draws)
+    assert found == pytest.approx(exact, abs=error + 0.6 * n_units**-0.25)
 
 
 def test_quantiles_moments_and_probabilities_fit_together():
