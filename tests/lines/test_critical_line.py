@@ -418,10 +418,16 @@ def test_a_line_that_is_not_there(gru):
     assert not spread.ok and "no zero state" in str(spread.status)
 
 
-def test_a_line_whose_solution_vanishes_says_so():
+@pytest.mark.parametrize("own", [False, True])
+def test_a_line_whose_solution_vanishes_ends_where_it_is_born(own):
     """The moment of the vanilla network's state vanishes with the spread of its biases, at the onset a = 1."""
+
+    def edge(spectrum):
+        return spectrum.abscissa()
+
     paths, bounds = ("bias_std.h", "gain.h"), ((0.0, 1.0), (0.5, 2.0))
-    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, "abscissa", 1, bounds=bounds, search=3, tol=1e-4)
-    (k,) = [k for k, end in enumerate(line.curves[0].ends) if end.code == "limit"]
-    assert "moment of its solution becomes smaller than 1e-12" in str(line.curves[0].ends[k])
-    np.testing.assert_allclose([line.curves[0].x[-k], line.curves[0].y[-k]], [0.0, 1.0], atol=1e-6)
+    quantity = edge if own else "abscissa"
+    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, quantity, 1, bounds=bounds, search=3, tol=1e-4)
+    assert sorted(end.code for end in line.curves[0].ends) == ["born", "edge"]
+    (point,) = line.points
+    assert (point.x, point.y) == pytest.approx((0.0, 1.0), abs=1e-9)
