@@ -252,10 +252,10 @@ def _by_sign(path):
     sides = {way: (present, here) for way in (-1.0, 1.0)}  # the last place to each side, and what is there
     for s in _FACTORS:
         for way in sides:
-            trial = _place(path, present, way, s)
-            if not low <= trial <= high:
-                continue
+            trial = min(max(_place(path, present, way, s), low), high)
             before, last = sides[way]
+            if trial == before:  # the bound has been looked at
+                continue
             there = best(trial, last)
             if (there is None) != (last is None):
                 inside, positive, outside = (trial, there, before) if last is None else (before, last, trial)

@@ -1,10 +1,14 @@
-"""The line on which fixed points become exponentially many: a saddle of rate zero, and the onset where that is continuous [T7]."""
+"""The line on which fixed points become exponentially many [T7].
+
+Where that happens in a jump it is where the rate of a saddle of finite amplitude is zero. Where the rate grows from zero it is the
+onset of the zero state, or, where there is none, where T(1) = 1 at the mean-field fixed point.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,13 +18,19 @@ from ..counting.onset import complexity_onset
 from ..counting.saddles import Saddle, follow_saddle
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..mean_field.expansion import excess
+from ..mean_field.fixed_points import fixed_points
 from ..results.status import Status
 from .components import Component, components
 from .conditions import OnsetCondition
+from .curves import with_births
+from .loop_edge import loop_edge, loop_excess
+from .plane import UNIT
 from .special_points import excess_of, zeros_of
 from .tracing import Mark, Place, Tracer, Zeros
 
 if TYPE_CHECKING:
+    from ..ensemble.ensemble import Ensemble
+    from .conditions import Condition
     from .plane import Plane
 
 __all__ = ["SOUGHT", "complexity_components"]
@@ -40,6 +50,9 @@ _RATE, _LOOSE_RATE = 1e-14, 1e-10
 _JUMP = 0.7
 #: Saddles that are remembered; the nearest one is where the next one is sought.
 _REMEMBERED = 400
+#: Points of a continuous line at which it is looked whether the rate is positive already, and by how much.
+_LOOKS, _POSITIVE = 5, 1e-9
+_MIDDLE = np.array([0.5, 0.5])
 #: Degree of the law by which the place of zero amplitude is told.
 _DEGREE = 4
 
@@ -79,9 +92,11 @@ class _Saddles:
             return np.array([rate / self.at(u)[1]])
 
         tests: dict[str, Callable[[Place], float]] = {"tricritical": lambda place: np.log(self.at(place.u)[1] / _SMALLEST)}
-        if excess_of(self.plane.there(self.known[0][0])) is not None:
-            # beyond the onset of the zero state, which is continuous, there are other saddles already
+        # beyond the onset of the zero state, or of a fixed point, which are continuous, there are other saddles already
+        if excess_of(self.plane.there(_MIDDLE)) is not None:
             tests["critical_end"] = lambda place: excess(self.plane.there(place.u))
+        else:
+            tests["critical_end"] = lambda place: loop_excess(self.plane.there(place.u))
         return Zeros(residuals, errors, np.zeros(2), np.ones(2), tests, tuple(tests))
 
 
@@ -103,39 +118,113 @@ def complexity_components(
     -------
     list of Component, list of errors of starts that failed
     """
-    saddles, onsets, failed = _starts(plane, near)
+    found, failed = _starts(plane, near)
     known = _Saddles(plane)
-    starts = []
-    for u, ensemble in saddles:
-        found = complexity(ensemble).saddles
-        best = [s for s in found if s.maximum][:1]
+    jumps = [one for one in found if one.jumps]
+    smooth = [one for one in found if not one.jumps]
+
+    def followed(starts):
+        zero_rate, turns, lost = _discontinuous(known, starts, tol, max_points, tell)
+        edges, more = _continuous(plane, smooth, turns, tol, max_points, tell)
+        return zero_rate, edges, [*lost, *more]
+
+    zero_rate, edges, lost = followed(jumps)
+    hidden = _behind(plane, edges)
+    if hidden:  # points of the continuous line beyond which the rate is positive already: its end is still to be found
+        zero_rate, edges, lost = followed([*jumps, *_starts_at(plane, hidden, failed)])
+        lost += [ConvergenceError("the rate is positive already on a line of continuous onsets", u) for u in _behind(plane, edges)]
+    curves = [*zero_rate, *edges]
+    for one in found:
+        if not any(_passes(curve, one.u) for curve in curves):
+            lost.append(ConvergenceError("an onset of complexity was found whose line could not be followed", one.u))
+    return curves, failed + lost
+
+
+class _Start(NamedTuple):
+    """An onset of complexity that was found: its place in units of the box, the ensemble there, and whether it is discontinuous."""
+
+    u: np.ndarray
+    ensemble: Ensemble
+    jumps: bool
+
+
+def _discontinuous(known, starts, tol, max_points, tell):
+    """(curves, turns, errors): zeros of a saddle's rate, and where they end as the transition becomes continuous."""
+    guesses = []
+    for start in starts:
+        best = [saddle for saddle in complexity(start.ensemble).saddles if saddle.maximum][:1]
         if best:
-            known.add(u, best[0], ComplexityFunctional(ensemble).lead)
-            starts.append(u)
-    curves: list[Component] = []
+            known.add(start.u, best[0], ComplexityFunctional(start.ensemble).lead)
+            guesses.append(start.u)
+    if not guesses:
+        return [], [], []
     turns: list[Mark] = []
-    if starts:
-        curves, lost = components(Tracer(known.zeros(), max_points=max_points, tell=tell), starts, tol, max_points)
-        failed += lost
-        for i, one in enumerate(curves):
-            for side in (0, -1):
-                code = one.curve.ends[side].code
-                if code == "tricritical":
-                    mark = _zero_amplitude(known, one, side)
-                    one = _without_marks(one).carried_on(side, mark)
-                if code in ("tricritical", "critical_end"):
-                    turns.append(one.curve.marks[0 if side == 0 else -1])
-            curves[i] = one
-    if onsets:
-        more, lost = components(Tracer(_onset_up_to(plane, turns), max_points=max_points, tell=tell), onsets, tol, max_points)
-        curves += [_renamed(one, turns) for one in more]
-        failed += lost
-    return curves, failed
+    curves, lost = components(Tracer(known.zeros(), max_points=max_points, tell=tell), guesses, tol, max_points)
+    for i, one in enumerate(curves):
+        for side in (0, -1):
+            code = one.curve.ends[side].code
+            if code == "tricritical":
+                mark = _zero_amplitude(known, one, side)
+                one = _without_marks(one).carried_on(side, mark)
+            if code in ("tricritical", "critical_end"):
+                turns.append(one.curve.marks[0 if side == 0 else -1])
+        curves[i] = one
+    return curves, turns, lost
+
+
+def _continuous(plane, starts, turns, tol, max_points, tell):
+    """(curves, errors): onsets of the zero state, or where T(1) = 1 at a fixed point if there is none, up to the turns."""
+    with_zero = excess_of(plane.there(_MIDDLE)) is not None
+    condition: Condition = OnsetCondition() if with_zero else loop_edge()
+    guesses = []
+    for start in starts:
+        points = [point for point in fixed_points(start.ensemble) if not point.is_zero]
+        if with_zero:
+            guesses.append(start.u)
+        elif points:
+            guesses.append(np.append(start.u, condition.unknowns(start.ensemble, points[-1].moments) / UNIT))
+    if not guesses:
+        return [], []
+    curves, lost = components(Tracer(_up_to(condition, plane, turns), max_points=max_points, tell=tell), guesses, tol, max_points)
+    return [_renamed(with_births(one, condition, plane), turns) for one in curves], lost
+
+
+def _behind(plane, edges):
+    """Points of continuous lines at which the rate is positive: there it became so before, in a jump."""
+    found = []
+    for one in edges:
+        if one.curve.u.shape[1] == 2:  # beside a zero state the saddles' own lines tell
+            continue
+        inner = one.curve.u[1:-1]
+        for u in inner[np.unique(np.linspace(0, len(inner) - 1, _LOOKS).astype(int))] if len(inner) else []:
+            saddles = [saddle for saddle in complexity(plane.there(u)).saddles if saddle.maximum]
+            if saddles and saddles[0].value > _POSITIVE:
+                found.append(u[:2])
+    return found
+
+
+def _starts_at(plane, places, failed):
+    """Discontinuous onsets along y at the x of places."""
+    starts = []
+    for u in places:
+        try:
+            found = complexity_onset(plane.there(u), plane.y, plane.bounds[1])
+        except (CapabilityError, ConvergenceError, NoCriticalValue) as error:
+            failed.append(error)
+            continue
+        if found.discontinuous:
+            starts.append(_Start(plane.unit(plane.place(u)[0], float(found)), found.ensemble, True))
+    return starts
+
+
+def _passes(one, u):
+    """Whether a curve passes a point of the plane."""
+    return Component(replace(one.curve, u=one.curve.u[:, :2]), one.off).passes(u)
 
 
 def _starts(plane, near):
-    """Points of the line where it is discontinuous, with the ensembles there, and where it is continuous; errors."""
-    saddles, onsets, failed = [], [], []
+    """Points of the line, and errors."""
+    starts, failed = [], []
     for axis, path in ((1, plane.y), (0, plane.x)):
         for base in _points(plane, near, axis):
             try:
@@ -147,13 +236,10 @@ def _starts(plane, near):
                 continue
             u = base.copy()
             u[axis] = (float(found) - plane.low[axis]) / plane.widths[axis]
-            if found.discontinuous:
-                saddles.append((u, found.ensemble))
-            elif not any(found.moments.values()):
-                onsets.append(u)
-        if saddles or onsets:  # searches that find nothing take longest
+            starts.append(_Start(u, found.ensemble, bool(found.discontinuous)))
+        if starts:  # searches that find nothing take longest
             break
-    return saddles, onsets, failed
+    return starts, failed
 
 
 def _points(plane, near, axis):
@@ -191,14 +277,13 @@ def _renamed(one, turns):
     return Component(replace(one.curve, ends=(ends[0], ends[1]), marks=marks), one.off)
 
 
-def _onset_up_to(plane: Plane, turns: list[Mark]) -> Zeros:
-    """The onset of the zero state, up to the points at which the transition turns discontinuous."""
-    zeros = zeros_of(OnsetCondition(), plane)
-    if not turns:
-        return replace(zeros, tests={})
+def _up_to(condition: Condition, plane: Plane, turns: list[Mark]) -> Zeros:
+    """Continuous onsets, up to the points at which the transition turns discontinuous."""
+    zeros = zeros_of(condition, plane)
     tests = {}
     for i, mark in enumerate(turns):
-        slope = zeros.slopes(mark.u, 1e-6)[0]
-        along = np.array([-slope[1], slope[0]]) / np.linalg.norm(slope)
-        tests[f"turn {i}"] = lambda place, mark=mark, along=along: float((place.u - mark.u) @ along)
+        there, place = plane.there(mark.u), mark.u[:2]
+        own = [condition.unknowns(there, fixed_points(there)[-1].moments) / UNIT] if condition.n_unknowns else []
+        along = np.linalg.svd(zeros.slopes(np.concatenate([place, *own]), 1e-6))[2][-1][:2]
+        tests[f"turn {i}"] = lambda at, place=place, along=along: float((at.u[:2] - place) @ along / np.linalg.norm(along))
     return replace(zeros, tests=tests, ends=tuple(tests))

@@ -70,8 +70,8 @@ def critical_line(
         - "onset": the zero state loses stability. Special points: "tricritical"
         - "fold": two solutions are born or merge. Special points: "cusp"; it ends at "tricritical" ones
         - "complexity_onset": fixed points become exponentially many. The line is that of the onset where the transition is
-          continuous, and where it is not, the zero of the saddle's rate; "tricritical" is where one becomes the other,
-          "critical_end" where they cross, at a finite amplitude
+          continuous (without a zero state: where the fixed point loses its stability), and where it is not, the zero of the
+          saddle's rate; "tricritical" is where one becomes the other, "critical_end" where they cross, at a finite amplitude
         - "chaos": random networks turn chaotic, a line of few points with standard errors: networks are simulated, see
           ``chaos_onset``
         - a quantity of ``phase_diagram``, also one of your own: "abscissa", "slow_fraction", "mass:1,0.1", ...

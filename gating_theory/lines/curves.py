@@ -18,7 +18,7 @@ from .tracing import Tracer
 if TYPE_CHECKING:
     from .conditions import Condition
 
-__all__ = ["followed", "in_plane"]
+__all__ = ["followed", "in_plane", "with_births"]
 
 #: Special points of one kind nearer than this, in units of the box, are one.
 _SAME = 1e-6
@@ -48,11 +48,18 @@ def followed(
     tracer = Tracer(zeros_of(condition, plane), max_points=max_points, tell=tell)
     guesses = [np.concatenate([plane.unit(*start[:2]), start[2:] / UNIT]) for start in map(np.asarray, starts)]
     found, failed = components(tracer, guesses, tol, max_points)
-    return [_with_births(one, condition, plane) for one in found], failed
+    return [with_births(one, condition, plane) for one in found], failed
 
 
-def _with_births(one, condition, plane):
-    """The component with its ends carried on to the zero state's onset, where its solution is born there."""
+def with_births(one: Component, condition: Condition, plane: Plane) -> Component:
+    """The component with its ends carried on to the zero state's onset, where its solution is born there.
+
+    Parameters
+    ----------
+    one : Component
+    condition : Condition, whose curve it is
+    plane : Plane
+    """
     for side in (0, -1):
         curve = one.curve
         if curve.ends[side].code != "limit" or len(curve.u) < 2:

@@ -16,12 +16,23 @@ from ..mean_field.fixed_points import FixedPoint
 from .boundary import Boundary
 from .edge import FixedPointEdge
 
-__all__ = ["outside", "right_of"]
+__all__ = ["at", "outside", "right_of"]
 
 #: Angles and heights at which T is looked at, decades of heights about the largest one that counts.
 _ANGLES, _HEIGHTS, _DECADES = 65, 49, (-6.0, 1.0)
 #: The largest is zoomed in on so many times, by so many points; a parabola has the rest.
 _ZOOMS, _POINTS = 4, 9
+
+
+def at(point: FixedPoint, lam: complex) -> float:
+    """log T(lambda) at one lambda that is no leak [T3].
+
+    Parameters
+    ----------
+    point : FixedPoint
+    lam : complex
+    """
+    return float(Boundary(FixedPointEdge(point)).log_edge(lam))
 
 
 def right_of(point: FixedPoint, x: float) -> float | None:

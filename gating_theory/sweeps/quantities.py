@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from ..counting.codes import CODES
 from ..ensemble.hyperparameters import python_names
-from ..spectrum.reach import outside, right_of
 from .quantity import CriticalQuantity, Flawed, Quantity, Third, Variable
 
 if TYPE_CHECKING:
@@ -155,6 +154,18 @@ def _edge_accuracy(spectrum: Spectrum, value: float) -> float:
     return _EDGE * max(1.0, abs(value))
 
 
+def _right_of(point: FixedPoint, value: float) -> float | None:
+    from ..spectrum.reach import right_of  # names of quantities are wanted without numpy
+
+    return right_of(point, value)
+
+
+def _outside(point: FixedPoint, value: float) -> float | None:
+    from ..spectrum.reach import outside
+
+    return outside(point, value)
+
+
 def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
     return _MASS
 
@@ -271,7 +282,7 @@ QUANTITIES["abscissa"] = Quantity(
         ),
     ),
     accuracy=_edge_accuracy,
-    passes=right_of,
+    passes=_right_of,
 )
 QUANTITIES["radius"] = Quantity(
     methodcaller("radius"),
@@ -283,7 +294,7 @@ QUANTITIES["radius"] = Quantity(
         ),
     ),
     accuracy=_edge_accuracy,
-    passes=outside,
+    passes=_outside,
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,

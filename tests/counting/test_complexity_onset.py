@@ -95,7 +95,7 @@ def test_a_line_that_failed_is_tried_again_from_its_neighbour(monkeypatch):
     """A search that is made to fail at one reset gain unless it starts from the onset at another one."""
 
     def fails(ensemble, path):
-        if ensemble.value("gain.r") == 6.0 and ensemble.value(path) == 1.0:
+        if ensemble.value("gain.r") == 6.0 and path.value(ensemble) == 1.0:
             raise gt.ConvergenceError("made to fail")
         return gt.complexity_onset(ensemble, path)
 

@@ -127,6 +127,41 @@ class TestGRU:
         np.testing.assert_allclose(line.at(2.0), [2.0], rtol=1e-9)
         assert len(line.curves) == 2
 
+    def test_smooth_onset_of_complexity_without_a_zero_state(self, gru):
+        """The rate grows from zero where the fixed point becomes unstable: the line is that of the abscissa, also from a start."""
+        ensemble, box = gru.replace({"bias_std.h": 0.3}), ((3.0, 5.0), (1.5, 2.5))
+        line = gt.critical_line(ensemble, AXES, "complexity_onset", bounds=box, tol=1e-5)
+        (curve,) = line.curves
+        assert line.ok and [end.code for end in curve.ends] == ["edge", "edge"]
+        edge = gt.critical_line(ensemble, AXES, "abscissa", 1, bounds=box, tol=1e-5, search=3)
+        np.testing.assert_allclose(line.at(4.3), edge.at(4.3), atol=2 * (line.error + edge.error))
+        # as it is found alone
+        alone = float(gt.complexity_onset(ensemble.replace({"gain.r": 4}), "gain.h"))
+        np.testing.assert_allclose(line.at(4.0), [alone], atol=2 * line.error)
+        near = gt.critical_line(ensemble, AXES, "complexity_onset", bounds=box, tol=1e-5, start=(4, alone))
+        np.testing.assert_allclose(near.at(4.5), line.at(4.5), atol=2 * (line.error + near.error))
+
+    def test_where_the_onset_of_complexity_turns_discontinuous_without_a_zero_state(self, gru):
+        """Smooth before the point where the two kinds of lines cross, in a jump at a finite amplitude beyond it."""
+        ensemble = gru.replace({"bias_std.h": 0.05})
+        line = gt.critical_line(ensemble, AXES, "complexity_onset", bounds=((3.0, 5.0), (1.5, 2.5)), tol=1e-5)
+        assert line.ok and len(line.curves) == 2
+        (point,) = line.points
+        assert point.kind == "critical_end"
+        for step, jumps in ((-0.02, False), (0.02, True)):
+            alone = gt.complexity_onset(ensemble.replace({"gain.r": point.x + step}), "gain.h", (1.5, 2.5))
+            assert alone.discontinuous == jumps
+            np.testing.assert_allclose(line.at(point.x + step), [float(alone)], atol=2 * line.error)
+
+    @pytest.mark.nightly
+    def test_a_jump_in_front_of_a_smooth_onset_of_complexity(self, gru):
+        """From a smooth start it is seen that further on the line's continuation has a jump in front of it."""
+        ensemble = gru.replace({"bias_std.h": 0.05})
+        line = gt.critical_line(ensemble, AXES, "complexity_onset", bounds=((3.0, 5.0), (1.5, 2.5)), tol=1e-5)
+        near = gt.critical_line(ensemble, AXES, "complexity_onset", bounds=line.bounds, tol=1e-5, start=(3.2, 1.93))
+        assert near.ok and [p.kind for p in near.points] == ["critical_end"]
+        np.testing.assert_allclose(near.at(4.5), line.at(4.5), atol=2 * (line.error + near.error))
+
     def test_it_goes_on_where_its_solution_turns_back(self, gru, fold_line):
         """A moment of 0.022: first of the only solution, beyond the fold, which the line touches, of the lower one of two."""
         line = gt.critical_line(gru, AXES, "moment:r*h", 0.022, bounds=BOX, tol=1e-5)
@@ -397,3 +432,18 @@ def test_a_line_whose_solution_vanishes_says_so(gru):
     (curve,), _ = in_plane([Component(traced, np.zeros(2))], plane_of(gru, AXES, BOX))
     assert str(curve.ends[0]) == "gain.r leaves its range"
     assert str(curve.ends[1]) == "ends where the moment of its solution becomes smaller than 1e-12" and curve.ends[1].ok
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_line_whose_solution_vanishes_ends_where_it_is_born(own):
+    """The moment of the vanilla network's state vanishes with the spread of its biases, at the onset a = 1."""
+
+    def edge(spectrum):
+        return spectrum.abscissa()
+
+    paths, bounds = ("bias_std.h", "gain.h"), ((0.0, 1.0), (0.5, 2.0))
+    quantity = edge if own else "abscissa"
+    line = gt.critical_line(gt.Ensemble(gt.Vanilla), paths, quantity, 1, bounds=bounds, search=3, tol=1e-4)
+    assert sorted(end.code for end in line.curves[0].ends) == ["born", "edge"]
+    (point,) = line.points
+    assert (point.x, point.y) == pytest.approx((0.0, 1.0), abs=1e-9)
