@@ -307,7 +307,7 @@ def test_where_there_is_none():
     "arguments, kind, message",
     [
         (("gain.q", "abscissa", 1), ValueError, "path: no hyperparameter 'gain.q'"),
-        (("gain", "abscisa", 1), ValueError, "quantity has the unknown entry 'abscisa'; allowed are"),
+        (("gain", "abscisa", 1), ValueError, "quantity has the unknown entry 'abscisa' (did you mean 'abscissa'?); allowed are"),
         (("gain", "onset:gain.h", 1), ValueError, "quantity has the unknown entry 'onset:gain.h'"),
         (("gain", "moment:c", 1), ValueError, "moment takes the name of a message"),
         (
