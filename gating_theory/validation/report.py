@@ -150,7 +150,9 @@ def write_report(
         files.append(save(areas, out / f"phase_diagram_{name}.nc"))
         files.append(save(lines, out / f"phase_diagram_{name}_lines.nc"))
     # the longest first
-    plans: list[tuple] = [(name, validation) for name in ("densities", "timescales", "spectra", "comparisons") if validation.rows]
+    spectra = {case: validation.spectrum(case) for case in validation.cases}  # which a validation does not take to other processes
+    plans: list[tuple] = [(name, validation, spectra) for name in ("densities", "timescales") if validation.rows]
+    plans += [(name, validation) for name in ("spectra", "comparisons") if validation.rows]
     plans += [("phase_diagrams", datasets)] if datasets else []
     if executor is None:
         files += [_draw(out, *plan) for plan in plans]
@@ -159,8 +161,8 @@ def write_report(
     return files
 
 
-def _draw(out, name, data):
-    return save_figure(_DRAWN[name](data), out / f"{name}.png")
+def _draw(out, name, *data):
+    return save_figure(_DRAWN[name](*data), out / f"{name}.png")
 
 
 def report_text(validation: Validation, forms: Sequence[ClosedForm]) -> str:
@@ -224,16 +226,16 @@ def _spectra(validation):
     return figure
 
 
-def _densities(validation):
-    return _of_spectra(validation, lambda case, ax: plot_density(validation.spectrum(case), ax=ax, n=100), 3.2)[0]
+def _densities(validation, spectra):
+    return _of_spectra(validation, lambda case, ax: plot_density(spectra[case], ax=ax, n=100), 3.2)[0]
 
 
-def _timescales(validation):
+def _timescales(validation, spectra):
     def draw(case, ax):
         cloud = validation.clouds[case]
         # down to one eigenvalue of the cloud
         plot_timescales(cloud, ax=ax)
-        plot_timescales(validation.spectrum(case), tau=np.geomspace(1, 1000, 12), ax=ax)
+        plot_timescales(spectra[case], tau=np.geomspace(1, 1000, 12), ax=ax)
         ax.set_ylim(0.7 / cloud.size, 1.2)
 
     return _of_cases(validation, draw)[0]

@@ -85,7 +85,7 @@ class Validation:
         return tuple(dict.fromkeys(row.case for row in self.rows))
 
     def spectrum(self, case: str) -> Spectrum | None:
-        """The Spectrum of a case's infinite network; None in a validation that was loaded, which holds its boundary only.
+        """The Spectrum of a case's infinite network; None in one that was loaded or pickled, which holds its boundary only.
 
         Raises
         ------

@@ -1,6 +1,8 @@
 """What ``gating-theory validate`` writes, and its exit code."""
 
 import json
+import pickle
+from concurrent.futures import Executor, Future
 
 import numpy as np
 
@@ -33,6 +35,19 @@ def test_report(tmp_path, small, datasets):
     assert all(f.read_bytes().startswith(b"\x89PNG") for f in files if f.suffix == ".png")
     assert (tmp_path / "validation.txt").read_text() == report_text(small, closed_forms(datasets))
     assert gt.load(tmp_path / "phase_diagram_GRU.nc").equals(datasets["GRU"][0])
+
+
+def test_pictures_are_drawn_in_other_processes(tmp_path, small):
+    """What draws a picture in another process gets it pickled, spectra and all."""
+
+    class Elsewhere(Executor):
+        def submit(self, function, /, *arguments):
+            future = Future()
+            future.set_result(function(*pickle.loads(pickle.dumps(arguments))))
+            return future
+
+    files = write_report(tmp_path, small, {}, [], Elsewhere())
+    assert {f.stem for f in files if f.suffix == ".png"} == {"spectra", "densities", "timescales", "comparisons"}
 
 
 def test_own_cells_on_the_command_line(capsys, tmp_path):
