@@ -33,8 +33,7 @@ class Critical(float):
     Parameters
     ----------
     value : float
-    parameter, kind, error, discontinuous, moments, ensemble, status, below, above, rising, half_share, networks, n_units,
-    n_steps
+    parameter, kind, error, discontinuous, moments, ensemble, status, below, above, rising, half_share, networks, n_units, n_steps
         See below.
 
     Attributes

@@ -1,9 +1,9 @@
 """How far the eigenvalues of a network of N units reach, given its sites: none beyond a circle, none right of a line [T12].
 
 The number of complex eigenvalues beyond a curve is an integral along it of the density of the edge; eigenvalues repel, complex ones
-avoid the real axis, and real ones have a law of their own:
+avoid the real axis, and real ones have a law of their own::
 
-    - log P(none beyond | sites) = (1/2) int ds A H(z) D - sum over the curve's real points of log F_R(z / sqrt2),
+    -log P(none beyond | sites) = (1/2) int ds A H(z) D - sum over the curve's real points of log F_R(z / sqrt2),
     A = sqrt(2 N kappa) rho_e / |d_n tau|,     z = sqrt(N / (2 kappa)) (1 - tau),
 
 with all numbers those of the sites, taken on the curve. This is the *action* below, with two refinements for edges that few sites
