@@ -1,0 +1,1 @@
+"""Singular values of lambda - J, and what they say of eigenvalues: pseudospectra, overlaps of eigenvectors [T9]."""
