@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import sympy as sp
 
 from gating_theory.cell.augmented import augmented
@@ -14,123 +12,15 @@ from .complexity import plain
 from .edge import claimed_average, evaluate_means, independent_fields, solved_site
 from .gru import notation as gru_notation
 from .lstm import notation as lstm_notation
-from .network import ExplicitNetwork, polynomial_determinant
+from .network import ExplicitNetwork
 from .operators import gain_matrix
 from .operators import jacobian as operator_jacobian
 from .planar import Blocks, mean, mean_square
-from .site import Mean, average, gain_symbols, lam, lam_bar
+from .site import Mean, average, gain_symbols, lam
+from .site_determinant import SiteDeterminant, eta
 from .statement import Derivation, Equal, NonNegative, Step, statement
 
-__all__ = ["SiteDeterminant", "first_moment", "two_point"]
-
-eta = sp.Symbol("eta", positive=True)
-
-
-class SiteDeterminant:
-    """D = |chi|^2 det(1 + P What Q What^dagger) of a site of a cell, chi = det(lambda - F_s), with its unknowns.
-
-    Rows of What are the distinct messages, with unknowns p_k, and the state variables, where p is eta; its columns the fields, with
-    a_l^2 q of the field's message, and the fields that are added to the update, where that is eta. Entries of site derivatives are
-    the symbols of ``blocks``.
-    """
-
-    def __init__(self, cell):
-        self.cell, self.blocks = cell, Blocks(augmented(cell))
-        self.p = [sp.Symbol(f"p_{k + 1}", positive=True) for k in range(cell.n_messages)]
-        self.q = [sp.Symbol(f"q_{k + 1}", positive=True) for k in range(cell.n_messages)]
-        n, d, K = cell.n_messages, cell.n_state, cell.n_fields
-        self.rows = [cell.message_of.index(k) for k in range(n)] + [K + i for i in range(d)]
-        self.P = [*self.p, *[eta] * d]
-        self.Q = [a**2 * self.q[m] for a, m in zip(gain_symbols(cell), cell.message_of)] + [eta] * d
-
-    def bordered(self, rows, columns, at=lam):
-        """det [[lambda - F_s, -F_y], [M_s, M_y]] with the given messages and fields: a polynomial in lambda, without poles."""
-        b, rows, columns = self.blocks, [self.rows[i] for i in rows], list(columns)
-        shifted = at * sp.eye(b.F_s.rows) - b.F_s
-        if not rows:
-            return sp.expand(shifted.det())
-        top = shifted.row_join(-b.F_y[:, columns])
-        return sp.expand(top.col_join(b.M_s[rows, :].row_join(b.M_y[rows, columns])).det(method="berkowitz"))
-
-    def minors(self):
-        """{(rows, columns): bordered minor} of those that do not vanish identically."""
-        found = {}
-        for size in range(min(len(self.P), len(self.Q)) + 1):
-            for rows in combinations(range(len(self.P)), size):
-                for columns in combinations(range(len(self.Q)), size):
-                    minor = self.bordered(rows, columns)
-                    if minor != 0:
-                        found[rows, columns] = minor
-        return found
-
-    def terms(self):
-        """[(monomial in p, q, eta with squared gains, minor)]: D is the sum of monomial |minor|^2."""
-        P, Q = self.P, self.Q
-        found = self.minors().items()
-        return [(sp.Mul(*(P[i] for i in rows), *(Q[j] for j in columns)), minor) for (rows, columns), minor in found]
-
-    def by_minors(self):
-        """The sum over squared minors (Cauchy and Binet)."""
-        return sp.Add(*(monomial * minor * minor.xreplace({lam: lam_bar}) for monomial, minor in self.terms()))
-
-    def by_determinant(self):
-        """chi chi* det(1 + P What Q What^dagger), with What from the site derivatives."""
-        b = self.blocks
-
-        def transfer(at):
-            shifted = at * sp.eye(b.F_s.rows) - b.F_s
-            whole = b.M_s * shifted.adjugate() * b.F_y + shifted.det() * b.M_y
-            return whole[self.rows, :], shifted.det()
-
-        (W, chi), (W_bar, chi_bar) = transfer(lam), transfer(lam_bar)
-        # rational entries would be multiplied out: the unknown 1/|chi|^2 comes in when the determinant is a polynomial
-        inverse = sp.Symbol("inverse")
-        matrix = sp.eye(len(self.P)) + inverse * sp.diag(*self.P) * W * sp.diag(*self.Q) * W_bar.T
-        series = sp.Poly(polynomial_determinant(matrix), inverse)
-        modulus = chi * chi_bar
-        return sum((c * modulus ** (1 - power) for (power,), c in series.terms()), sp.Integer(0))
-
-    def moments(self, order):
-        """m_j = (1/N) tr (J J^T)^j, j = 1 .. order, from the equations p = E d log D/dq, q = E d log D/dp, m = 1/2 E d log D/d eta.
-
-        With p = P / eta, q = Q / eta and x = 1 / eta^2 the determinant is x^-d (1 + O(x)), a polynomial in x, and the series of
-        eta m is sum_j (-1)^j m_j x^j. At lambda = 0.
-        """
-        x = sp.Symbol("x")
-        scaled = sum(self._orders(order, x), sp.Integer(0))
-        logarithm, power = sp.Integer(0), sp.Integer(1)
-        for k in range(1, order + 1):
-            power = _truncated(power * (scaled - 1), x, order)
-            logarithm += sp.Rational((-1) ** (k + 1), k) * power
-        potential = mean(logarithm, self.blocks.site)
-        slopes = {u: sp.expand(sp.diff(potential, v) / x) for u, v in (*zip(self.p, self.q), *zip(self.q, self.p))}
-        series = dict.fromkeys(slopes, sp.Integer(0))
-        for _ in range((order + 1) * (len(self.p) + 1)):
-            series = {u: _truncated(slope.xreplace(series), x, order - 1) for u, slope in slopes.items()}
-        whole = self.cell.n_state - x * sp.diff(potential, x)
-        whole += sum((u * sp.diff(potential, u) for u in slopes), sp.Integer(0)) / 2
-        whole = sp.Poly(_truncated(whole.xreplace(series), x, order), x)
-        return [sp.expand((-1) ** j * whole.coeff_monomial(x**j)) for j in range(1, order + 1)]
-
-    def _orders(self, order, x):
-        """The terms of x^d D up to an order of x, with P and Q under the symbols of p and q."""
-        unknowns = {*self.p, *self.q}
-        for monomial, minor in self.terms():
-            by_eta = sp.Poly(monomial, eta, *unknowns).monoms()[0]
-            power = self.cell.n_state + (sum(by_eta[1:]) - by_eta[0]) // 2
-            if power <= order:
-                yield monomial.xreplace({eta: sp.Integer(1)}) * minor.xreplace({lam: sp.Integer(0)}) ** 2 * x**power
-
-    def n_monomials(self):
-        """How many different monomials p^e q^f eta^g there are beside the 1 of |chi|^2."""
-        gains = dict.fromkeys(gain_symbols(self.cell), sp.Integer(1))
-        return len({monomial.xreplace(gains) for monomial, _ in self.terms()} - {sp.Integer(1)})
-
-
-def _truncated(expression, x, order):
-    """A polynomial in x without what is beyond an order."""
-    terms = sp.Poly(sp.expand(expression), x).terms()
-    return sum((c * x**power for (power,), c in terms if power <= order), sp.Integer(0))
+__all__ = ["first_moment", "two_point"]
 
 
 def _hermitised_claim():
@@ -172,12 +62,15 @@ def _singular_values(cell, count):
     signs = [NonNegative("c_m >= 0", monomial * sp.Abs(minor.xreplace(finite)) ** 2) for monomial, minor in site.terms()]
     return Derivation(
         latex=r"\frac{1}{N} \log\det\left[(\lambda - J)(\lambda - J)^\dagger + \eta^2\right] = \mathrm{ext}_{p, q} \left\{ "
-        r"\mathbb{E} \log D - \sum_k p_k q_k \right\}, \qquad D = |\chi|^2 \det(1 + \hat P \hat W \hat Q \hat W^\dagger) = |\chi|^2 + "
+        r"\mathbb{E} \log D - \sum_k p_k q_k \right\}, \qquad D = |\chi|^2 \det(1 + \hat P \hat W \hat Q \hat W^\dagger) = "
+        r"|\chi|^2 + "
         r"\sum_m c_m\, p^{e_m} q^{f_m} \eta^{g_m}, \quad c_m \ge 0",
         steps=(
             Step(
-                r"Keep the fields, $(\lambda - F_s)\, \delta s - F_y\, \delta y = e$ and $\delta y = U (M_s\, \delta s + M_y\, \delta y)$: "
-                r"then $e = X\, \delta s$ with the Schur complement $X = \lambda - J$ of that pencil. A regulator of the singular values "
+                r"Keep the fields, $(\lambda - F_s)\, \delta s - F_y\, \delta y = e$ and $\delta y = U (M_s\, \delta s + M_y\, "
+                r"\delta y)$: "
+                r"then $e = X\, \delta s$ with the Schur complement $X = \lambda - J$ of that pencil. A regulator of the "
+                r"singular values "
                 r"of $X$ couples $\delta s$ and $e$ and nothing else:",
                 r"\det(\eta^2 + X X^\dagger) = \det \begin{pmatrix} \eta & X \\ -X^\dagger & \eta \end{pmatrix}",
             ),
@@ -187,8 +80,10 @@ def _singular_values(cell, count):
                 r"\hat W = \begin{pmatrix} W & M_s A^{-1} \\ A^{-1} F_y & A^{-1} \end{pmatrix}, \qquad A = \lambda - F_s.",
             ),
             Step(
-                r"Averaging over Gaussian $U$ is that of the eigenvalues [T4], for that cell: $\hat P = \mathrm{diag}(p_k, \eta)$, $\hat Q "
-                r"= \mathrm{diag}(a_l^2 q_{m(l)}, \eta)$. With $\chi = \det A$ the determinant of a site is a sum over squared minors "
+                r"Averaging over Gaussian $U$ is that of the eigenvalues [T4], for that cell: $\hat P = \mathrm{diag}(p_k, "
+                r"\eta)$, $\hat Q "
+                r"= \mathrm{diag}(a_l^2 q_{m(l)}, \eta)$. With $\chi = \det A$ the determinant of a site is a sum over squared "
+                r"minors "
                 r"(Cauchy and Binet), and bordered determinants have no poles:",
                 r"\chi \det \hat W_{IJ} = \det \begin{pmatrix} \lambda - F_s & -F_y \\ M_s & M_y \end{pmatrix}_{IJ}.",
             ),
@@ -291,18 +186,23 @@ def _moment_of_network(cell, n):
 _MEAN_SQUARE = r"m_1 = \frac{1}{N} \mathrm{tr}\, J^T J = \mathbb{E} |F_s|^2 + \sum_k V_k\, \mathbb{E} |F_{y,k}|^2"
 _MEAN_SQUARE_STEPS = (
     Step(
-        r"Field after field: $V_k$ is the variance of the change of field $k$ under an isotropic change of the state of unit mean square.",
+        r"Field after field: $V_k$ is the variance of the change of field $k$ under an isotropic change of the state of unit "
+        r"mean square.",
         r"V_k = a_k^2 \left( \mathbb{E} |M_{s,k}|^2 + \sum_{l < k} \mathbb{E}\, M_{y,kl}^2\, V_l \right)",
     ),
     Step(
-        r"Each matrix stands once in each term of $J$, so this holds at every $N$, averaged over matrices that do not depend on the "
+        r"Each matrix stands once in each term of $J$, so this holds at every $N$, averaged over matrices that do not depend on "
+        r"the "
         r"sites. Higher powers need the limit of many units. With $A_\lambda = \lambda - F_s$, messages $n$ of fields $l$:",
-        r"\frac{1}{N} \mathrm{tr}\, (\lambda - J)^{-1} (\mu - J)^{-\dagger} = \mathbb{E}\, \mathrm{tr}\, A_\lambda^{-1} A_\mu^{-\dagger} + c "
+        r"\frac{1}{N} \mathrm{tr}\, (\lambda - J)^{-1} (\mu - J)^{-\dagger} = \mathbb{E}\, \mathrm{tr}\, A_\lambda^{-1} "
+        r"A_\mu^{-\dagger} + c "
         r"\cdot (1 - T)^{-1} b, \qquad T_{kn} = \sum_{l \to n} a_l^2\, \mathbb{E}\, W_{kl}(\lambda) W_{kl}(\mu)^*",
     ),
     Step(
-        r"with $b_k = \mathbb{E} (M_s A_\lambda^{-1} A_\mu^{-\dagger} M_s^\dagger)_{kk}$ and $c_n = \sum_{l \to n} a_l^2\, \mathbb{E} "
-        r"(A_\lambda^{-1} F_y)_{\cdot l} \cdot (A_\mu^{-1} F_y)^*_{\cdot l}$. The mean square of gradients through $n$ steps of the same "
+        r"with $b_k = \mathbb{E} (M_s A_\lambda^{-1} A_\mu^{-\dagger} M_s^\dagger)_{kk}$ and $c_n = \sum_{l \to n} a_l^2\, "
+        r"\mathbb{E} "
+        r"(A_\lambda^{-1} F_y)_{\cdot l} \cdot (A_\mu^{-1} F_y)^*_{\cdot l}$. The mean square of gradients through $n$ steps of "
+        r"the same "
         r"weights is the coefficient of $\lambda^{-n-1} \mu^{*\,-n-1}$.",
     ),
 )
@@ -345,7 +245,8 @@ def gru_mean_square(cell):
         steps=(
             *_MEAN_SQUARE_STEPS,
             Step(
-                "At a fixed point of the GRU, where its fields are independent and the change of the update gate multiplies $h - p = 0$:",
+                "At a fixed point of the GRU, where its fields are independent and the change of the update gate multiplies $h "
+                "- p = 0$:",
                 rf"m_1 = {sp.latex(closed, order='none')}",
             ),
         ),
@@ -371,15 +272,16 @@ def reset_after_mean_square(cell):
     first = over_sites(leak**2) + over_sites(noise)
     second = over_sites(leak**4) + 2 * over_sites(noise * leak**2) + 2 * over_sites(leak**2) * over_sites(noise)
     second += over_sites(noise**2) + over_sites(noise) ** 2
-    f, v = sp.symbols("f v")
     return Derivation(
-        latex=rf"m_1 = {sp.latex(Mean(f**2) + Mean(v))}, \qquad m_2 = {sp.latex(Mean(f**4) + 2 * Mean(v * f**2) + Mean(v**2) + Mean(v) ** 2)}"
-        rf" + 2 {sp.latex(Mean(f**2) * Mean(v))}",
+        latex=r"m_1 = \mathbb{E} f^2 + \mathbb{E} v, \qquad m_2 = \mathbb{E} f^4 + 2\, \mathbb{E} v f^2 + 2\, \mathbb{E} f^2\, "
+        r"\mathbb{E} v + \mathbb{E} v^2 + (\mathbb{E} v)^2",
         steps=(
             *_MEAN_SQUARE_STEPS,
             Step(
-                r"One state variable that is the message of all fields: $f = F_s$ and $v = \sum_k a_k^2 F_{y,k}^2$. The determinant of a "
-                r"site is $|\lambda - f|^2 + (p + \eta)(q v + \eta)$, and $p = P(x)/\eta$, $q = Q(x)/\eta$, $x = \eta^{-2}$ turns its "
+                r"One state variable that is the message of all fields: $f = F_s$ and $v = \sum_k a_k^2 F_{y,k}^2$. The "
+                r"determinant of a "
+                r"site is $|\lambda - f|^2 + (p + \eta)(q v + \eta)$, and $p = P(x)/\eta$, $q = Q(x)/\eta$, $x = \eta^{-2}$ "
+                r"turns its "
                 r"equations into power series whose coefficients are the moments."
             ),
         ),
@@ -422,4 +324,3 @@ def lstm_mean_square(cell):
         ),
         how="exactly on networks of $N = 1, 2$ units, and by non-crossing pairings for any site derivatives of this form",
     )
-
