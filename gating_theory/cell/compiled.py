@@ -266,7 +266,7 @@ class CompiledCell:
         return self.even_under(self.minors)
 
     def even_under(self, minors: Callable[..., dict[Minor, np.ndarray]]) -> frozenset[int]:
-        """Variables whose sign at a site's fixed point leaves the squares of such ``minors`` unchanged, functions as :meth:`minors`."""
+        """Variables whose sign at a site's fixed point leaves squares of minors unchanged, by a function like :meth:`minors`."""
         if not self.cell.has_closed_form:
             return frozenset()
         K, P = self.cell.n_fields, self.cell.n_parameters
@@ -389,10 +389,10 @@ class CompiledCell:
 
     @derived
     def derivative_factors(self) -> dict[str, Products]:
-        """Factorised sums of squares of the site derivatives, by what they are, and the trace of F_s, for averages at a fixed point [T9].
+        """Factorised sums of squares of the site derivatives, and the trace of F_s, for averages at a fixed point [T9].
 
-        "F_s" and "leak" (its trace), "F_y:<k>" of a field's column, "M_s:<k>" of a field's row, "M_y:<k>,<l>"; those that vanish
-        identically are left out.
+        By what they are: "F_s" and "leak" (its trace), "F_y:<k>" of a field's column, "M_s:<k>" of a field's row, "M_y:<k>,<l>";
+        those that vanish identically are left out.
         """
         cell = self.cell
         sums = {"F_s": _squares(cell.F_s), "leak": cell.F_s.trace()}

@@ -7,6 +7,8 @@ V_k is the mean square of what one step brings into field k, from states that ha
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...ensemble.field_law import squared
@@ -26,7 +28,8 @@ def first_moment(point: FixedPoint, lam: complex = 0.0) -> float:
     point : FixedPoint
     lam : complex
     """
-    cell, law, known = point.ensemble.cell, point.law, {}
+    cell, law = point.ensemble.cell, point.law
+    known: dict[Any, Any] = {}
     factors = cell.compiled.derivative_factors
     tol = _FINE if cell.has_closed_form else _SOLVED
 

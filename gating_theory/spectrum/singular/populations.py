@@ -107,7 +107,11 @@ class ShiftedPopulations:
         coarse = self.of(self._populations.sharpened(tol))
         first = at(coarse)
         scale = np.maximum(np.abs(first), 1e-300)
-        value, difference, _ = settled(lambda sites, part: (at(sites) / scale)[part], self.of, coarse, first / scale, _APART * tol)
+
+        def relative(sites: ShiftedSites, part: np.ndarray) -> np.ndarray:
+            return (at(sites) / scale)[part]
+
+        value, difference, _ = settled(relative, self.of, coarse, first / scale, _APART * tol)
         if difference.max(initial=0.0) > _APART * tol:
             raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
         return value * scale

@@ -68,7 +68,6 @@ class Regulated:
         """
         return self.base + (p**self.e).prod(axis=1) * (q**self.f).prod(axis=1) * np.power(eta, self.g) @ self.c
 
-
     def slopes(self, p: np.ndarray, q: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
         """E d log D / dp and E d log D / dq, (n,) each: q and p at a solution, whatever vanishes.
 

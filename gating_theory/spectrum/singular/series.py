@@ -1,7 +1,7 @@
 """Moments of singular values, exactly: the equations solved by power series in x = 1 / eta^2 [T9].
 
-With p = P(x) / eta, q = Q(x) / eta and D = eta^(2 d) (1 + ...) the equations are those of power series, whose coefficients follow one
-from the other, and eta m(eta) = sum_j (-1)^j m_j x^j with m_j = (1/N) tr (X X^dagger)^j.
+With p = P(x) / eta, q = Q(x) / eta and D = eta^(2 d) (1 + ...) the equations are those of power series, whose coefficients follow
+one from the other, and eta m(eta) = sum_j (-1)^j m_j x^j with m_j = (1/N) tr (X X^dagger)^j.
 
 A series is an array (.., J), lowest power first; all are cut off at the same power.
 """
@@ -27,7 +27,7 @@ def moments(terms: Regulated, count: int) -> np.ndarray:
     """
     series = _Series(terms)
     P = Q = np.zeros((terms.n, 0))
-    for size in range(1, count + 2):
+    for _power in range(count + 1):
         P, Q = (np.pad(a, ((0, 0), (0, 1))) for a in (P, Q))
         # a coefficient of p follows from the same one of the fields that a message feeds, of q from those that feed it
         for _ in range(terms.n + 1):
