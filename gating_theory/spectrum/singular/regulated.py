@@ -65,6 +65,25 @@ class Regulated:
         return self.base + (p**self.e).prod(axis=1) * (q**self.f).prod(axis=1) * np.power(eta, self.g) @ self.c
 
 
+    def slopes(self, p: np.ndarray, q: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
+        """E d log D / dp and E d log D / dq, (n,) each: q and p at a solution, whatever vanishes.
+
+        Parameters
+        ----------
+        p, q : (n,) arrays
+        eta : float
+        """
+        inverse = self.c @ (self.weights / self.determinant(p, q, eta))
+        rest = np.power(eta, self.g) * inverse
+        by_p, by_q = np.zeros(self.n), np.zeros(self.n)
+        for k in range(self.n):
+            one = np.eye(self.n, dtype=int)[k]
+            fall, drop = np.maximum(self.e - one, 0), np.maximum(self.f - one, 0)
+            by_p[k] = np.sum(rest * self.e[:, k] * (p**fall).prod(axis=1) * (q**self.f).prod(axis=1))
+            by_q[k] = np.sum(rest * self.f[:, k] * (p**self.e).prod(axis=1) * (q**drop).prod(axis=1))
+        return by_p, by_q
+
+
 def regulated(sites: Sites, lam: complex) -> Regulated:
     """The determinant of [T9] at the sites, at one lambda.
 
