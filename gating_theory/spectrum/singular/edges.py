@@ -1,165 +1,158 @@
-"""Where the singular values of lambda - J end, by real arithmetic [T9].
-
-With eta = i s, p = i p', q = i q' the coefficients c_m of the determinant become (-1)^r c_m, with r the size of the minors, and the
-equations stay real. From p' = q' = 0 at s = 0 their minimal solution grows with s, for all its Taylor coefficients are positive: it
-counts closed paths. It ends in a fold at the smallest singular value. The same in h = 1 / s from h = 0 on ends at the largest one.
-"""
+"""The smallest and the largest singular value of lambda - J, of given sites, of laws of sites, and of networks of N units [T9]."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 
 import numpy as np
 
-from ..determinant import spectral_radius
-from .regulated import Regulated
+from ...ensemble.sites import Sites
+from ...errors import ConvergenceError
+from ..dyson import Population
+from ..real_edge import LEAK_TAIL
+from ..refinement import ROOM, settled
+from ..site_populations import SitePopulations
+from .regulated import RegulatedSites
+from .signed import SignedSites
 
-__all__ = ["SignedSites", "largest_of", "smallest_of"]
+__all__ = ["EDGE_TOL", "Edges", "edges_of_sites"]
+
+#: Relative tolerance of edges of laws of sites, where none was asked for; of small ones, the part of 1 + |lambda| they need not be
+#: better than it of.
+EDGE_TOL, _SMALL = 1e-3, 1e-2
+#: Tolerance of the first population: its nodes reach beyond the tail that is left out.
+_FIRST = 1e-5
+#: Lambdas among which populations are refined; further ones come from the last of these populations.
+_LOOKS = 8
+#: Networks that medians are over, and the seed of their sites: edges are functions of the spectrum and N.
+_DRAWS, _SEED = 64, 21
+#: A tail so much heavier says whether rare sites make an edge.
+_HEAVIER = 10.0
 
 
-@dataclass(frozen=True)
-class SignedSites:
-    """D = base + sum_m a_m p^e q^f s^g at M sites, whose logarithm has no positive Taylor coefficient.
+def edges_of_sites(terms: RegulatedSites, lam: np.ndarray, largest: bool, tail: float = 0.0) -> np.ndarray:
+    """The largest or the smallest singular values of lambda - J (L,), of one population.
 
-    Attributes
+    Parameters
     ----------
-    base : (M,) array, positive
-    a : (m, M) array, of both signs
-    exponents : (m, 2n + 1) array, of p, of q and of s
-    weights : (M,) array
+    terms : RegulatedSites
+    lam : (L,) complex array
+    largest : bool
+    tail : float, weight of the sites that are left out
+    """
+    side = SignedSites.from_infinity if largest else SignedSites.from_zero
+    return np.array([side(terms.at(complex(z))).edge(tail) for z in lam])
+
+
+class Edges:
+    """Edges at arrays of lambda, of the sites that a spectrum is computed from.
+
+    Parameters
+    ----------
+    sites : SitePopulations
+    continua : intervals of the real axis that leaks cover
+    tol : float or None, relative tolerance that was asked for
     """
 
-    base: np.ndarray
-    a: np.ndarray
-    exponents: np.ndarray
-    weights: np.ndarray
+    def __init__(self, sites: SitePopulations, continua: Sequence[tuple[float, float]], tol: float | None) -> None:
+        self._sites, self._continua = sites, continua
+        self.tol = EDGE_TOL if tol is None else tol
+        self._terms: tuple[Sites, RegulatedSites] | None = None
 
-    @classmethod
-    def from_zero(cls, sites: Regulated) -> SignedSites:
-        """At small s.
-
-        Parameters
-        ----------
-        sites : Regulated
-        """
-        degree = (sites.e + sites.f).sum(axis=1) + sites.g
-        sign = np.where(degree % 4 == 0, 1.0, -1.0)
-        return cls(sites.base, sign[:, None] * sites.c, _exponents(sites.e, sites.f, sites.g), sites.weights)
-
-    @classmethod
-    def from_infinity(cls, sites: Regulated) -> SignedSites:
-        """At small h = 1 / s, which takes the place of s; D is divided by (-1)^d s^(2d).
+    def of(self, lam: np.ndarray, largest: bool, n_units: int | None = None) -> np.ndarray:
+        """The largest or smallest singular values of lambda - J (L,), without the rarest sites of a law of them.
 
         Parameters
         ----------
-        sites : Regulated
+        lam : (L,) complex array
+        largest : bool
+        n_units : int or None, N: medians over networks of the edges of N sites
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree
         """
-        top = int(sites.g.max())
-        first = int(np.flatnonzero((sites.g == top) & ~(sites.e + sites.f).any(axis=1))[0])
-        size = ((sites.e + sites.f).sum(axis=1) + sites.g) // 2
-        sign = np.where((size + sites.g + top // 2) % 2 == 0, 1.0, -1.0)
-        rest = np.arange(len(sites.g)) != first
-        n = sites.e.shape[1]
-        a = np.concatenate([sign[rest, None] * sites.c[rest], (-1.0) ** (top // 2) * sites.base[None]])
-        zero = np.zeros((1, n), dtype=int)
-        exponents = _exponents(
-            np.concatenate([sites.e[rest], zero]),
-            np.concatenate([sites.f[rest], zero]),
-            np.append(top - sites.g[rest], top),
-        )
-        return cls(sites.c[first], a, exponents, sites.weights)
+        upper = lam.real + 1j * np.abs(lam.imag)
+        if n_units is not None:
+            return self._medians(upper, largest, n_units)
+        if self._sites.law is None:
+            return edges_of_sites(self._of(self._sites.of(_FIRST)), upper, largest)
+        value = np.empty(lam.size)
+        for part, make in self._sites.groups(upper, self._continua):
+            value[part] = self._settled(upper[part], largest, make)
+        return value
+
+    def population(self, lam: np.ndarray, largest: bool) -> RegulatedSites:
+        """Sites that give the edges at some lambdas to the tolerance, and at others between them.
+
+        Parameters
+        ----------
+        lam, largest : as of :meth:`of`
+        """
+        if self._sites.law is None:
+            return self._of(self._sites.of(_FIRST))
+        return self._of(self._looked(lam, largest, self._sites.of)[1])
 
     @property
-    def n(self) -> int:
-        """The number of messages."""
-        return self.exponents.shape[1] // 2
+    def tail(self) -> float:
+        """Weight of the sites that are left out of a law of them."""
+        return 0.0 if self._sites.law is None else LEAK_TAIL
 
-    @cached_property
-    def _rates(self):
-        """(m,) averages of -a / base; inf where a base is zero."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return -np.where(self.a == 0.0, 0.0, self.a / self.base) @ self.weights
+    def _settled(self, lam, largest, make):
+        """Edges at lambdas that share populations."""
+        some = np.unique(np.linspace(0, lam.size - 1, _LOOKS).astype(int)) if lam.size > _LOOKS else np.arange(lam.size)
+        value, population = self._looked(lam[some], largest, make)
+        if lam.size <= _LOOKS:
+            return value
+        return edges_of_sites(self._of(population), lam, largest, self.tail)
 
-    @cached_property
-    def first_order(self) -> tuple[np.ndarray, np.ndarray]:
-        """The equations to first order: (2n, 2n) matrix of the map at zero, and (2n,) what s adds."""
-        n = self.n
-        degree = self.exponents.sum(axis=1)
-        matrix, source = np.zeros((2 * n, 2 * n)), np.zeros(2 * n)
-        for m in np.flatnonzero(degree == 2):
-            places = np.repeat(np.arange(2 * n + 1), self.exponents[m].astype(int))
-            for one, other in (places, places[::-1]):
-                if one < 2 * n:
-                    partner = (one + n) % (2 * n)
-                    if other < 2 * n:
-                        matrix[partner, other] += self._rates[m]
-                    else:
-                        source[partner] += self._rates[m]
-        return matrix, source
+    def _looked(self, lam, largest, make):
+        """Edges at few lambdas by populations so fine that two agree, and the last of these."""
+        last: list[Population] = []
 
-    @cached_property
-    def site_scale(self) -> float:
-        """What s of the sites by themselves would be: one over the root of the average of the coefficients of -s^2 / base."""
-        pure = (self.exponents[:, :-1].sum(axis=1) == 0) & (self.exponents[:, -1] == 2)
-        return float(1.0 / np.sqrt(max(self._rates[pure].sum(), 1e-280)))
+        def at(population, chosen):
+            if not last or last[-1].sites.size < population.sites.size:
+                last[:] = [population]
+            return edges_of_sites(self._of(population), lam[chosen], largest, self.tail) / scale[chosen]
 
-    def without_messages(self, chosen: np.ndarray) -> SignedSites:
-        """Without some messages (bool array), which are zero."""
-        keep = ~self.exponents[:, :-1][:, np.tile(chosen, 2)].any(axis=1)
-        columns = np.append(~np.tile(chosen, 2), True)
-        return SignedSites(self.base, np.ascontiguousarray(self.a[keep]), self.exponents[keep][:, columns], self.weights)
+        scale = np.ones(lam.size)
+        coarse = make(_FIRST, ROOM)
+        first = at(coarse, np.arange(lam.size))
+        scale = first + _SMALL * (1.0 + np.abs(lam))
+        value, difference, _ = settled(at, make, coarse, first / scale, self.tol)
+        if difference.max() > self.tol:
+            worst = int(np.argmax(difference))
+            raise ConvergenceError(self._in_words(lam[worst], largest, difference[worst], last[-1]), estimate=value * scale)
+        return value * scale, last[-1]
 
+    def _in_words(self, lam, largest, difference, population):
+        """What an edge depends on that did not converge."""
+        name = "largest" if largest else "smallest"
+        less, more = (
+            float(edges_of_sites(self._of(population), np.array([lam]), largest, tail)[0])
+            for tail in (self.tail, _HEAVIER * self.tail)
+        )
+        words = f"{name} singular value at lambda = {lam}: not converged to {self.tol}, populations of sites differ by {difference:.1e}"
+        return (
+            f"{words}; it is {less:.5g} without {self.tail:g} of the sites and {more:.5g} without {_HEAVIER * self.tail:g}: "
+            "ask for a larger tol, or for that of networks by n_units="
+        )
 
-def _exponents(e, f, g):
-    return np.concatenate([e, f, g[:, None]], axis=1).astype(float)
+    def _medians(self, lam, largest, n_units):
+        population = self._sites.of(_FIRST)
+        terms, weights = self._of(population), population.weights
+        if self._sites.law is None and n_units == weights.size and np.ptp(weights) <= 1e-9 * weights.max():
+            return edges_of_sites(terms, lam, largest)
+        side = SignedSites.from_infinity if largest else SignedSites.from_zero
+        counts = np.random.default_rng(_SEED).multinomial(n_units, weights / weights.sum(), _DRAWS) / n_units
+        out = np.empty(lam.size)
+        for i, z in enumerate(lam):
+            signed = side(terms.at(complex(z)))
+            out[i] = np.median([signed.weighted(drawn).edge() for drawn in counts])
+        return out
 
-
-def _end(sites: SignedSites, guess, rtol: float = 0.0):
-    """Largest s with a minimal solution."""
-    from .fold_kernels import fold
-
-    if not (sites.base > 0.0).all():
-        return 0.0
-    matrix, source = sites.first_order
-    radius = float(spectral_radius(matrix[None])[0]) if len(matrix) else 0.0
-    if not radius < 1.0:
-        return 0.0
-    lead = np.linalg.solve(np.eye(len(matrix)) - matrix, source)
-    n = sites.n
-    alive = source > 0.0
-    for _ in range(alive.size):
-        alive |= (matrix[:, alive] > 0.0).any(axis=1)
-    dead = ~(alive[:n] & alive[n:])
-    if dead.any():
-        sites = sites.without_messages(dead)
-        lead = lead[np.tile(~dead, 2)]
-    u = np.empty(lead.size + 1)
-    s, found = fold(sites.base, sites.a, sites.weights, sites.exponents, np.log(lead), radius, guess(radius, lead), rtol, u)
-    if not found:
-        raise ArithmeticError
-    return s
-
-
-def smallest_of(sites: Regulated, rtol: float = 0.0) -> float:
-    """The smallest singular value."""
-    signed = SignedSites.from_zero(sites)
-
-    def guess(radius, lead):
-        if radius <= 1e-12:
-            return 0.9 * signed.site_scale
-        alpha = np.sqrt(1.0 + 8.0 / radius)
-        return signed.site_scale * np.sqrt(radius * (alpha - 3.0) ** 3 / (8.0 * (alpha - 1.0)))
-
-    return _end(signed, guess, rtol)
-
-
-def largest_of(sites: Regulated, rtol: float = 0.0) -> float:
-    """The largest singular value."""
-    signed = SignedSites.from_infinity(sites)
-
-    def guess(radius, lead):
-        n = lead.size // 2
-        return 1.0 / (1.0 / signed.site_scale + 2.0 * np.sqrt(lead[:n] @ lead[n:]))
-
-    return 1.0 / _end(signed, guess, rtol)
+    def _of(self, population):
+        """The determinants of a population; those of the last one are kept."""
+        if self._terms is None or self._terms[0] is not population.sites:
+            self._terms = population.sites, RegulatedSites(population.sites)
+        return self._terms[1]

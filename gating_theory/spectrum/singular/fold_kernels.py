@@ -104,8 +104,8 @@ def _set_matrix(u: np.ndarray, space: _Space) -> None:
 
 
 @_jit
-def _direction(u: np.ndarray, space: _Space, dlog: float) -> bool:
-    """Newton's step in the relative changes of the unknowns while log s changes by so much: in ``step``."""
+def _set_steps(u: np.ndarray, space: _Space) -> bool:
+    """Relative changes of the unknowns: Newton's step at fixed s, and how they follow log s, in the columns of ``step``."""
     k = u.size - 1
     _set_matrix(u, space)
     for i in range(k):
@@ -129,7 +129,7 @@ def climbed(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np
 def _climb(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.ndarray, space: _Space) -> float:
     k = u.size - 1
     for _ in range(_CLIMBS):
-        if not _look(base, a, w, e, u, space) or not _direction(u, space, 0.0):
+        if not _look(base, a, w, e, u, space) or not _set_steps(u, space):
             return np.inf
         longest = 0.0
         for j in range(k):
@@ -187,9 +187,9 @@ def _radius(space: _Space, k: int) -> float:
 
 @_jit
 def fold(
-    base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, lead: np.ndarray, radius: float, s: float, rtol: float, u: np.ndarray
+    base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, lead: np.ndarray, radius: float, s: float, u: np.ndarray
 ) -> tuple[float, bool]:
-    """The largest s at which the equations have a minimal solution, to rounding, or roughly to ``rtol``; and whether it was found.
+    """The largest s at which the equations have a minimal solution, to rounding; and whether it was found.
 
     Parameters
     ----------
@@ -197,7 +197,6 @@ def fold(
     lead : (2n,) log p / s and log q / s where s -> 0
     radius : of the map at s = 0, below 1
     s : a first guess
-    rtol : 0, or where a secant's prediction is good enough
     u : (v,) set to the solution there
     """
     k = lead.size
@@ -219,8 +218,6 @@ def fold(
             for j in range(k):
                 grown[j] = space.step[j, 1]
             predicted = low + y * (low - before) / (y_before - y) if y_before > y else np.inf
-            if rtol > 0.0 and 1.0 - reached < _NEAR and predicted < low * (1.0 + rtol):
-                return min(predicted, high), True
             if 1.0 - reached < _NEAR:
                 found = _folded(base, a, w, e, trial, space, predicted)
                 if found and np.exp(trial[k]) >= low * (1.0 - 1e-10) and np.exp(trial[k]) <= high * (1.0 + 1e-10):
@@ -228,7 +225,7 @@ def fold(
                     return np.exp(u[k]), True
         else:
             high = s
-        if high <= low * (1.0 + max(_BRACKET, rtol)):
+        if high <= low * (1.0 + _BRACKET):
             return low, True
         if predicted < np.inf:
             s = low + _TOWARDS * (predicted - low)
