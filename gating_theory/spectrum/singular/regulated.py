@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from ...cell.augmented import augmented
+from ...cell.augmented import augmented, minors
 from ...ensemble.field_law import squared
 from ...ensemble.sites import Sites
 
@@ -54,6 +54,11 @@ class Regulated:
         """The number of messages."""
         return self.e.shape[1]
 
+    @property
+    def n_state(self) -> int:
+        """d: the determinant begins with eta^(2 d)."""
+        return int(self.g.max()) // 2
+
     def determinant(self, p: np.ndarray, q: np.ndarray, eta: float) -> np.ndarray:
         """D (M,) at unknowns p, q (n,) and the regulator.
 
@@ -63,7 +68,6 @@ class Regulated:
         eta : float
         """
         return self.base + (p**self.e).prod(axis=1) * (q**self.f).prod(axis=1) * np.power(eta, self.g) @ self.c
-
 
     def slopes(self, p: np.ndarray, q: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
         """E d log D / dp and E d log D / dq, (n,) each: q and p at a solution, whatever vanishes.
@@ -115,13 +119,13 @@ class RegulatedSites:
         lam : complex
         """
         center = 0 if abs(lam) < _NEAR_ZERO else 1
-        chi, minors, sums, powers = self._stack(center)
+        chi, stack, sums, powers = self._stack(center)
         t = lam - center
         if np.imag(t) == 0.0:
             t = float(np.real(t))
         n = self.sites.cell.n_messages
         e, f, g = powers[:, :n], powers[:, n : 2 * n], powers[:, 2 * n]
-        c = sums @ _squared_value(minors, t).reshape(len(minors[0]), self.sites.size)
+        c = sums @ _squared_value(stack, t).reshape(stack.shape[1:])
         return Regulated(_squared_value(chi, t), c, e, f, g, self.sites.weights)
 
     def _stack(self, center):
@@ -137,11 +141,10 @@ class RegulatedSites:
         cell, bigger = sites.cell, augmented(sites.cell)
         states = bigger.message_of[cell.n_fields :]
         a2 = np.concatenate([squared(np.asarray(sites.gain)), np.ones(cell.n_state)])
-        fields = np.concatenate([sites.fields, np.zeros((cell.n_state, sites.size))])
-        minors = bigger.compiled.minors(center, sites.state, fields, sites.parameters)
-        chi = minors.pop(((), ()))
+        found = dict(minors(cell, center, sites.state, sites.fields, sites.parameters))
+        chi = found.pop(((), ()))
         kept, sums = [], {}
-        for (rows, columns), q in minors.items():
+        for (rows, columns), q in found.items():
             weight = float(np.prod(a2[list(columns)]))
             if weight > 0.0 and q.any():
                 for key in _powers(rows, columns, cell, states):
