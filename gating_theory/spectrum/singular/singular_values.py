@@ -26,8 +26,8 @@ __all__ = ["Regularised", "SingularValues"]
 _TOL = 1e-5
 #: The range of regulators, in units of the root mean square singular value: beyond it rounding is all that is seen.
 _LEAST, _MOST = 1e-12, 1e12
-#: Where the weight at zero is read off, in the same units, and what is less than that is none.
-_AT_ZERO, _FAINT = 1e-9, 1e-5
+#: Regulators that tell the weight at zero, in the same units; what is less is none, and differences that are rounding.
+_NEAR_ZERO, _FAINT, _ROUNDING = (1e-8, 1e-9, 1e-10), 1e-5, 1e-11
 
 
 @result("regularised")
@@ -187,11 +187,13 @@ class SingularValues:
     def atom(self) -> float:
         """The fraction of singular values that are zero: lim eta m(eta) / d [T9].
 
-        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-9 of the root mean square
+        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-10 of the root mean square
         (saturated sites) cannot be told from zeros.
         """
-        eta = _AT_ZERO * self._scale
+        eta = np.array(_NEAR_ZERO) * self._scale
         sites = self._populations.of(self._tol)
-        solved = sites.equations.solve(np.array([eta]))
-        weight = float(0.5 * solved.shares[0] @ sites.terms.g) / self.n_state
-        return weight if weight > _FAINT else 0.0
+        first, second, third = 0.5 * sites.equations.solve(eta).shares @ sites.terms.g / self.n_state
+        # the limit of a sequence whose differences shrink by one factor: eta m of what is not at zero falls like a power of eta
+        curved = (third - second) - (second - first)
+        weight = third - (third - second) ** 2 / curved if abs(curved) > _ROUNDING else third
+        return float(weight) if weight > _FAINT else 0.0
