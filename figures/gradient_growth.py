@@ -28,11 +28,15 @@ _COLOURS = (BLUE, SKY, GREEN, PURPLE, ORANGE, VERMILLION, BLACK)
 
 def compute(quick, rng, work):
     """See the package."""
+    return measured_and_theory(range(rng, rng + (3 if quick else 6)), 16 if quick else None, work)
+
+
+def measured_and_theory(seeds, vectors, work):
+    """All initialisations with these seeds; gradients of so many random directions at the end, or of all."""
     import xarray as xr
 
-    seeds, vectors = (3, 16) if quick else (6, None)
-    places = [(number, rng + seed, vectors) for number in range(len(INITIALISATIONS)) for seed in range(seeds)]
-    measured = np.array(work.over(_measured, places)).reshape(len(INITIALISATIONS), seeds, len(_STEPS))
+    places = [(number, seed, vectors) for number in range(len(INITIALISATIONS)) for seed in seeds]
+    measured = np.array(work.over(_measured, places)).reshape(len(INITIALISATIONS), len(seeds), len(_STEPS))
     theory = np.array(work.over(_theory, [(number,) for number in range(len(INITIALISATIONS))]))
     variables = {
         "theory": (("initialisation", "rule", "step"), theory),
