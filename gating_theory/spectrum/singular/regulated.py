@@ -10,14 +10,13 @@ The coefficients are squares of the augmented cell's bordered minors: real, non-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from ...cell.augmented import augmented
+from ...cell.augmented import augmented, minors
 from ...ensemble.field_law import squared
 from ...ensemble.sites import Sites
 
@@ -54,6 +53,11 @@ class Regulated:
         """The number of messages."""
         return self.e.shape[1]
 
+    @property
+    def n_state(self) -> int:
+        """d: the determinant begins with eta^(2 d)."""
+        return int(self.g.max()) // 2
+
     def determinant(self, p: np.ndarray, q: np.ndarray, eta: float) -> np.ndarray:
         """D (M,) at unknowns p, q (n,) and the regulator.
 
@@ -63,7 +67,6 @@ class Regulated:
         eta : float
         """
         return self.base + (p**self.e).prod(axis=1) * (q**self.f).prod(axis=1) * np.power(eta, self.g) @ self.c
-
 
     def slopes(self, p: np.ndarray, q: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
         """E d log D / dp and E d log D / dq, (n,) each: q and p at a solution, whatever vanishes.
@@ -95,7 +98,7 @@ def regulated(sites: Sites, lam: complex) -> Regulated:
     cell, bigger = sites.cell, augmented(sites.cell)
     states = bigger.message_of[cell.n_fields :]
     a2 = np.concatenate([squared(np.asarray(sites.gain)), np.ones(cell.n_state)])
-    chi, squares = _squared_minors(sites, bigger, lam)
+    chi, squares = _squared_minors(sites, lam)
     sums: dict[_Powers, Any] = {}
     for (rows, columns), square in squares.items():
         weight = float(np.prod(a2[list(columns)]))
@@ -109,15 +112,14 @@ def regulated(sites: Sites, lam: complex) -> Regulated:
     return Regulated(chi, c, e, f, np.array([key[2] for key in keys], dtype=np.int64), sites.weights)
 
 
-def _squared_minors(sites, bigger, lam):
+def _squared_minors(sites, lam):
     """|chi|^2 (M,), and {(rows, columns): |minor|^2 (M,)} of the augmented cell at one lambda."""
     center = 0 if abs(lam) < 0.5 else 1
     t = lam - center
     if np.imag(t) == 0.0:
         t = float(np.real(t))
-    fields = np.concatenate([sites.fields, np.zeros((sites.cell.n_state, sites.size))])
-    minors = bigger.compiled.minors(center, sites.state, fields, sites.parameters)
-    squares: Mapping[Any, np.ndarray] = {key: _squared_value(q, t) for key, q in minors.items()}
+    found = minors(sites.cell, center, sites.state, sites.fields, sites.parameters)
+    squares = {key: _squared_value(q, t) for key, q in found.items()}
     return squares.pop(((), ())), squares
 
 
