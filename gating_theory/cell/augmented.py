@@ -15,12 +15,16 @@ unknowns of the additional messages and fields equal to eta. With A = lambda - F
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
+import numpy as np
+
+from ..support.types import Arrays
 from .builtin import Outlined
 from .cell import Cell
+from .derived import derived_once
 
-__all__ = ["augmented"]
+__all__ = ["augmented", "even_variables", "minors"]
 
 #: Augmented cells that are kept, with their compiled functions.
 _KEPT = 64
@@ -38,6 +42,30 @@ def augmented(cell: Cell) -> Cell:
     cell : Cell
     """
     return _Augmented(cell)
+
+
+def minors(
+    cell: Cell, center: int, state: Arrays, fields: Arrays, parameters: Arrays = ()
+) -> dict[tuple[tuple[int, ...], tuple[int, ...]], np.ndarray]:
+    """The minors of the augmented cell at sites of the cell, as by ``compiled.minors`` [T4, T9].
+
+    Parameters
+    ----------
+    cell : Cell
+    center : 0 or 1
+    state, fields, parameters : of the cell, sequences of arrays
+    """
+    return augmented(cell).compiled.minors(center, state, [*fields, *[0.0] * cell.n_state], parameters)
+
+
+def even_variables(cell: Cell) -> frozenset[int]:
+    """Variables whose sign leaves the spectra of singular values unchanged, as ``compiled.even_variables`` those of eigenvalues.
+
+    Parameters
+    ----------
+    cell : Cell
+    """
+    return derived_once(augmented(cell), "even_variables", lambda: cell.compiled.even_under(partial(minors, cell)))
 
 
 class _Augmented(Outlined):

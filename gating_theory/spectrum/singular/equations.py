@@ -2,8 +2,9 @@
 
     p_k = E d log D / d q_k,    q_k = E d log D / d p_k
 
-have one positive solution for each eta > 0. In x_k = p_k q_k and theta_k = log(q_k / p_k) / 2 they are the equations of eigenvalues,
-for monomials that powers of eta multiply; the regulator fixes the gauge, so that there are 2 n unknowns. One solver serves both.
+have one positive solution for each eta > 0. In x_k = p_k q_k and theta_k = log(q_k / p_k) / 2 they are the equations of
+eigenvalues, for monomials that powers of eta multiply; the regulator fixes the gauge, so that there are 2 n unknowns. One solver
+serves both.
 """
 
 from __future__ import annotations

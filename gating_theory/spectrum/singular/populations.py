@@ -1,0 +1,117 @@
+"""The sites that singular values of lambda - J are computed from: given ones, or populations made for tolerances [T9]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from ...cell.augmented import even_variables
+from ...ensemble.sites import Sites
+from ...errors import ConvergenceError
+from ...mean_field.fixed_points import FixedPoint
+from ..refinement import ROOM, apart, settled
+from ..site_populations import SitePopulations
+from .equations import Equations
+from .regulated import Regulated, regulated
+
+__all__ = ["ShiftedPopulations", "ShiftedSites"]
+
+#: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
+_APART = 2.0
+
+
+class ShiftedSites:
+    """A population of sites and one lambda, with what singular values of lambda - J need of them.
+
+    Attributes
+    ----------
+    sites : Sites
+    lam : complex
+    """
+
+    def __init__(self, sites: Sites, lam: complex) -> None:
+        self.sites, self.lam = sites, lam
+
+    @cached_property
+    def terms(self) -> Regulated:
+        """The determinant's monomials."""
+        return regulated(self.sites, self.lam)
+
+    @cached_property
+    def equations(self) -> Equations:
+        """The equations at real regulators."""
+        return Equations(self.terms)
+
+
+class ShiftedPopulations:
+    """Populations for one lambda.
+
+    Parameters
+    ----------
+    populations : SitePopulations
+    lam : complex
+    """
+
+    def __init__(self, populations: SitePopulations, lam: complex) -> None:
+        self._populations, self._lam = populations, lam
+        self._kept: dict[tuple, ShiftedSites] = {}
+
+    @property
+    def given(self) -> bool:
+        """Whether the sites are what they are, and no law makes others."""
+        return self._populations.law is None
+
+    def of(self, tol: float, room: int = ROOM, refine: tuple[float, ...] = ()) -> ShiftedSites:
+        """The given sites, or some made for a tolerance; kept for the next time.
+
+        Parameters
+        ----------
+        tol : float in [1e-14, 0.1]
+        room : int, sites at most
+        refine : factors for the nodes of each variable, as of ``FixedPoint.sites_at``
+        """
+        key = () if self.given else (tol, room, refine)
+        if key not in self._kept:
+            self._kept[key] = ShiftedSites(self._sites(tol, room, refine), self._lam)
+        return self._kept[key]
+
+    def _sites(self, tol, room, refine):
+        law = self._populations.law
+        if law is None:
+            assert self._populations.given is not None  # what is no law was given
+            return self._populations.given.sites
+        folded = {}
+        if isinstance(law, FixedPoint):
+            cell = law.ensemble.cell
+            # minors of the augmented cell are more: what is even in the cell's need not be in these
+            folded = {"fold": even_variables(cell) >= cell.compiled.even_variables}
+        return law.sites_at(tol, room, refine=refine, **folded)
+
+    def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float) -> np.ndarray:
+        """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.
+
+        Parameters
+        ----------
+        what : str, in words
+        at : function of the sites
+        tol : float
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+        if self.given:
+            return at(self.of(tol))
+        coarse = self.of(self._populations.sharpened(tol))
+        first = at(coarse)
+        scale = np.maximum(np.abs(first), 1e-300)
+
+        def relative(sites: ShiftedSites, part: np.ndarray) -> np.ndarray:
+            return (at(sites) / scale)[part]
+
+        value, difference, _ = settled(relative, self.of, coarse, first / scale, _APART * tol)
+        if difference.max(initial=0.0) > _APART * tol:
+            raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
+        return value * scale

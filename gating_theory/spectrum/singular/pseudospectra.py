@@ -1,0 +1,121 @@
+"""What singular values of lambda - J say about a spectrum: the methods of Spectrum that rest on them [T9]."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cell.cell import Cell
+from ...mean_field.fixed_points import FixedPoint
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import complex_array, complex_number, integer, shown
+from ..dyson import Population
+from ..site_populations import SitePopulations
+from .inside import regulator_slope
+from .singular_values import SingularValues
+from .smallest import SmallestSingularValue
+
+__all__ = ["Pseudospectra"]
+
+#: Tolerance of populations for m(0) where none was asked for: that of densities.
+_TOL = 1e-5
+_INSTEAD = "singular values of sampled networks: numpy.linalg.svd(Network.jacobian(state))"
+
+
+class Pseudospectra:
+    """Part of Spectrum: singular values of lambda - J, pseudospectra, overlaps of eigenvectors [T9].
+
+    Attributes
+    ----------
+    cell : Cell
+    fixed_point : FixedPoint or None
+    tol : float or None
+    populations : SitePopulations
+        For calculators: the given sites, or what makes populations for tolerances.
+    """
+
+    cell: Cell
+    fixed_point: FixedPoint | None
+    tol: float | None
+    populations: SitePopulations
+
+    def _require(self, fact, who, instead=""):
+        raise NotImplementedError
+
+    def density(self, lam: npt.ArrayLike) -> float | np.ndarray:
+        """Density of eigenvalues, as a fraction per unit area."""
+        raise NotImplementedError
+
+    def sites_near(self, lam: complex, tol: float, fold: bool = True) -> Population:
+        """A population that resolves what happens at one lambda."""
+        raise NotImplementedError
+
+    def singular_values(self, shift: complex = 0.0) -> SingularValues:
+        """The singular values of ``shift`` - J [T9]: moments, density, masses, edges.
+
+        Parameters
+        ----------
+        shift : finite complex number, lambda; 0 for the singular values of J
+
+        Raises
+        ------
+        TypeError, ValueError : a shift that is no finite number
+        CapabilityError : the equations are not known to hold for the law of the matrices
+        """
+        self._require("singular values", "Spectrum.singular_values", _INSTEAD)
+        return SingularValues(self, shift)
+
+    @underflow_is_zero
+    def overlap(self, lam: npt.ArrayLike) -> float | np.ndarray:
+        """Mean overlap of an eigenvalue's left and right eigenvectors at lambda, O = |l|^2 |r|^2 at l . r = 1, over N [T9].
+
+        O / N = m(0)^2 / (pi rho) with rho the density of eigenvalues per unit (Chalker and Mehlig 1998, for any cell). What is
+        added to the matrix moves an eigenvalue by up to sqrt(O) times its norm. O over its mean is distributed as one over a
+        Gamma(2) variable: the median is 0.5958 of the mean, and the mean square infinite. As accurate as :meth:`density`.
+
+        Parameters
+        ----------
+        lam : complex number or array, inside the support
+
+        Raises
+        ------
+        ValueError : lambda outside the support, where there are no eigenvalues
+        CapabilityError : several loops of messages are inside at once, or a law of matrices for which this is not known to hold
+        """
+        self._require("singular values", "Spectrum.overlap", _INSTEAD)
+        at = complex_array("lam", lam)
+        density = np.asarray(self.density(at)) * self.cell.n_state
+        m0 = self._inside(at)
+        value = m0**2 / (np.pi * density)
+        return value if at.ndim else float(value)
+
+    def smallest_singular_value(self, lam: complex, n_units: int) -> SmallestSingularValue:
+        """The law of the smallest singular value of lambda - J in networks of N units, lambda inside the support [T9].
+
+        Outside the support the limit itself is positive: ``singular_values(lam).smallest()``.
+
+        Parameters
+        ----------
+        lam : complex, inside the support
+        n_units : int >= 2, N
+
+        Raises
+        ------
+        ValueError : lambda outside the support
+        CapabilityError : as by :meth:`overlap`
+        """
+        self._require("singular values", "Spectrum.smallest_singular_value", _INSTEAD)
+        at = complex_number("lam", lam)
+        n_units = integer("n_units", n_units, low=2)
+        m0 = float(self._inside(np.array(at)))
+        return SmallestSingularValue(at.real if at.imag == 0.0 else at, n_units, m0)
+
+    def _inside(self, lam):
+        """m(0) at lambdas of any shape, all of them inside the support."""
+        values = []
+        for z in lam.ravel():
+            upper = complex(z.real, abs(z.imag))
+            values.append(regulator_slope(self.sites_near(upper, self.tol or _TOL), upper))
+            if values[-1] == 0.0:
+                raise ValueError(f"lam must lie inside the support of the spectrum, got {shown(complex(z))}")
+        return np.array(values).reshape(lam.shape)

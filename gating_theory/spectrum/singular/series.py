@@ -1,0 +1,111 @@
+"""Moments of singular values, exactly: the equations solved by power series in x = 1 / eta^2 [T9].
+
+With p = P(x) / eta, q = Q(x) / eta and D = eta^(2 d) (1 + ...) the equations are those of power series, whose coefficients follow
+one from the other, and eta m(eta) = sum_j (-1)^j m_j x^j with m_j = (1/N) tr (X X^dagger)^j.
+
+A series is an array (.., J), lowest power first; all are cut off at the same power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .regulated import Regulated
+
+__all__ = ["moments"]
+
+
+def moments(terms: Regulated, count: int) -> np.ndarray:
+    """(count + 1,) moments m_0 = d, m_1, .. per unit of the singular values: exact for these sites, no equation is iterated [T9].
+
+    Parameters
+    ----------
+    terms : Regulated
+    count : int >= 0
+    """
+    series = _Series(terms)
+    P = Q = np.zeros((terms.n, 0))
+    for _power in range(count + 1):
+        P, Q = (np.pad(a, ((0, 0), (0, 1))) for a in (P, Q))
+        # a coefficient of p follows from the same one of the fields that a message feeds, of q from those that feed it
+        for _ in range(terms.n + 1):
+            before = P, Q
+            P, Q = series.sweep(P, Q)
+            if all(np.array_equal(a, b) for a, b in zip(before, (P, Q))):
+                break
+    return series.shares(P, Q) @ terms.g * 0.5 * (-1.0) ** np.arange(count + 1)
+
+
+class _Series:
+    """The equations as ones of series."""
+
+    def __init__(self, terms: Regulated) -> None:
+        self.terms = terms
+        # the power of x that P^e Q^f has in D / eta^(2 d)
+        self.power = terms.n_state + (terms.e.sum(axis=1) + terms.f.sum(axis=1) - terms.g) // 2
+        self.exponents = np.concatenate([terms.e, terms.f], axis=1)
+
+    def sweep(self, P: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """P and Q (n, J) that follow from such ones."""
+        n, size = P.shape
+        powers = self._powers([*P, *Q])
+        averages = self._averages(self._monomials(powers, self.exponents, self.power, size))
+        new = np.zeros((2 * n, size))
+        for k in range(2 * n):
+            fed = np.flatnonzero(self.exponents[:, k])
+            if fed.size:
+                fallen = self.exponents[fed].copy()
+                fallen[:, k] -= 1
+                slopes = self._monomials(powers, fallen, self.power[fed] - 1, size)
+                new[k] = self.exponents[fed, k] @ _product(slopes, averages[fed])
+        return new[n:], new[:n]
+
+    def shares(self, P: np.ndarray, Q: np.ndarray) -> np.ndarray:
+        """(J, m): E of the monomials' shares of D."""
+        monomials = self._monomials(self._powers([*P, *Q]), self.exponents, self.power, P.shape[1])
+        return _product(monomials, self._averages(monomials)).T
+
+    def _powers(self, unknowns: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+        """Of each unknown, a series (J,), the powers that occur; the first is 1."""
+        out = []
+        for unknown, largest in zip(unknowns, self.exponents.max(axis=0, initial=0)):
+            powers = [np.eye(1, unknown.size)[0]]
+            for _ in range(largest):
+                powers.append(_product(powers[-1], unknown))
+            out.append(powers)
+        return out
+
+    def _monomials(self, powers, exponents, shift, size):
+        """(m, J): x^shift P^e Q^f."""
+        out = np.zeros((len(exponents), size))
+        low = shift < size
+        out[np.flatnonzero(low), shift[low]] = 1.0
+        for k, several in enumerate(powers):
+            for exponent in range(1, len(several)):
+                rows = np.flatnonzero(exponents[:, k] == exponent)
+                if rows.size:
+                    out[rows] = _product(out[rows], several[exponent])
+        return out
+
+    def _averages(self, monomials: np.ndarray) -> np.ndarray:
+        """(m, J): E c_m / (D / eta^(2 d)), from the monomials (m, J)."""
+        D = monomials.T @ self.terms.c
+        if self.terms.n_state < len(D):
+            D[self.terms.n_state] += self.terms.base
+        inverse = np.zeros_like(D)
+        inverse[0] = 1.0  # so does D begin
+        for j in range(1, len(D)):
+            for i in range(1, j + 1):
+                inverse[j] -= D[i] * inverse[j - i]
+        return self.terms.c @ (self.terms.weights * inverse).T
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of series (.., J)."""
+    size = a.shape[-1]
+    out = np.zeros(np.broadcast_shapes(a.shape, b.shape))
+    for i in range(size):
+        out[..., i:] += a[..., i, None] * b[..., : size - i]
+    return out

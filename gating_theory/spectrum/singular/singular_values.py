@@ -1,0 +1,197 @@
+"""The singular values of lambda - J in the limit of many units [T9]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...mean_field.fixed_points import FixedPoint
+from ...results.encoding import require, result
+from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
+from ...support.checks import complex_number, integer, real_array, shown
+from ..site_populations import SitePopulations
+from .equations import Solved
+from .first_moment import first_moment
+from .populations import ShiftedPopulations, ShiftedSites
+from .series import moments
+
+__all__ = ["Regularised", "SingularValues"]
+
+#: Relative tolerance of what is computed from populations of sites where none was asked for.
+_TOL = 1e-5
+#: The range of regulators, in units of the root mean square singular value: beyond it rounding is all that is seen.
+_LEAST, _MOST = 1e-12, 1e12
+#: Where the weight at zero is read off, in the same units, and what is less than that is none.
+_AT_ZERO, _FAINT = 1e-9, 1e-5
+
+
+@result("regularised")
+@dataclass(frozen=True)
+class Regularised:
+    """The regularised resolvent of singular values s of lambda - J: sums over them with a regulator eta > 0 [T9].
+
+    Attributes
+    ----------
+    eta : float or array
+    m : of the same shape
+        (1/N) sum eta / (s^2 + eta^2), per unit: the derivative of the potential by eta.
+    potential : of the same shape
+        (1/2N) sum log(s^2 + eta^2), per unit; at eta = 0 that is log|det(lambda - J)| / N.
+    p, q : (n, ..) arrays
+        The solution, one row for each message; what follows is the shape of ``eta``.
+    """
+
+    eta: float | np.ndarray
+    m: float | np.ndarray
+    potential: float | np.ndarray
+    p: np.ndarray = field(repr=False)
+    q: np.ndarray = field(repr=False)
+
+    def check(self) -> None:
+        """ValueError where shapes do not fit."""
+        shapes = {np.shape(self.eta), np.shape(self.m), np.shape(self.potential), self.p.shape[1:], self.q.shape[1:]}
+        require(len(shapes) == 1 and self.p.shape == self.q.shape, "eta, m, potential, p and q must have one shape")
+
+
+@result("singular_values", fields=("spectrum", "shift"))
+class SingularValues:
+    """The d N singular values s of lambda - J, as fractions: in the limit N -> infinity, for any cell and any sites [T9].
+
+    They are the eigenvalues' equations for a cell with d more fields. Made by ``Spectrum.singular_values(shift)``; lambda is the
+    shift, zero for the singular values of J itself. Numbers are good to the ``tol`` of the Spectrum, relative, 1e-5 where none
+    was given; of given sites they are exact.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    shift : finite complex number, lambda
+
+    Attributes
+    ----------
+    spectrum : Spectrum, of what they are
+    shift : complex or float
+
+    Raises
+    ------
+    TypeError, ValueError : no Spectrum, a shift that is not finite
+    """
+
+    def __init__(self, spectrum: Any, shift: complex = 0.0) -> None:
+        populations = getattr(spectrum, "populations", None)
+        if not isinstance(populations, SitePopulations):
+            raise TypeError(f"spectrum must be a Spectrum, got {shown(spectrum)}")
+        lam = complex_number("shift", shift)
+        self.spectrum, self.shift = spectrum, lam.real if lam.imag == 0.0 else lam
+        self._populations = ShiftedPopulations(populations, complex(self.shift))
+        self._tol = spectrum.tol or _TOL
+
+    def __repr__(self) -> str:
+        return f"SingularValues({self.shift} - J, {self.spectrum!r})"
+
+    @property
+    def n_state(self) -> int:
+        """d: there are d N singular values."""
+        return self.spectrum.n_state
+
+    @underflow_is_zero
+    def moments(self, k: int) -> np.ndarray:
+        """Means of s^2, s^4, .., s^(2k) over all singular values: m_1 / d to m_k / d, m_j = (1/N) tr (X X^dagger)^j [T9].
+
+        Exact for given sites, by power series. At a fixed point the first is known in closed form, to about 1e-11; the others are
+        averages over populations so fine that two agree to the tolerance.
+
+        Parameters
+        ----------
+        k : int >= 1
+
+        Returns
+        -------
+        (k,) array
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree
+        """
+        k = integer("k", k, low=1)
+        require_memory(f"k = {k} moments", 8.0 * self.n_state * float(k) ** 2)
+        known = [self._mean_square] if self._at_fixed_point else []
+        if len(known) == k:
+            return np.array(known)
+        value = self._populations.settled("moments of singular values", lambda sites: moments(sites.terms, k)[1:], self._tol)
+        return np.array([*known, *value[len(known) :] / self.n_state])
+
+    @cached_property
+    def _mean_square(self):
+        return first_moment(self.spectrum.fixed_point, self.shift) / self.n_state
+
+    @property
+    def _at_fixed_point(self):
+        return isinstance(self.spectrum.fixed_point, FixedPoint)
+
+    @underflow_is_zero
+    def square_std(self) -> float:
+        """Standard deviation of s^2 over all singular values: sqrt(m_2 / d - (m_1 / d)^2), zero for an isometry."""
+        first, second = self.moments(2)
+        return float(np.sqrt(max(second - first**2, 0.0)))
+
+    @underflow_is_zero
+    def regularised(self, eta: npt.ArrayLike) -> Regularised:
+        """m(eta) = (1/N) tr eta / (X X^dagger + eta^2), the potential, and the unknowns p and q [T9].
+
+        As eta falls to zero the potential becomes that of the eigenvalues, ``Spectrum.potential``.
+
+        Parameters
+        ----------
+        eta : positive number or array of them, within a factor 1e12 of the root mean square singular value
+
+        Raises
+        ------
+        ValueError : eta out of range
+        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        """
+        given = real_array("eta", eta)
+        scale = self._scale
+        if not ((given >= _LEAST * scale) & (given <= _MOST * scale)).all():
+            raise ValueError(f"eta must lie in [{_LEAST * scale:.3g}, {_MOST * scale:.3g}], got {shown(eta)}")
+        flat = given.ravel().astype(float)
+        last: list[Solved] = []
+
+        def m(sites: ShiftedSites) -> np.ndarray:
+            solved = sites.equations.solve(flat)
+            last[:] = [solved]
+            return 0.5 * solved.shares @ sites.terms.g / flat
+
+        if not flat.size:
+            empty = np.zeros((self._populations.of(self._tol).terms.n, *given.shape))
+            return Regularised(given, given, given, empty, empty)
+        value = self._populations.settled("regularised singular values", m, self._tol)
+        solved = last[0]
+        potential = 0.5 * (solved.logs - (solved.p * solved.q).sum(axis=1))
+        p, q = (a.T.reshape(-1, *given.shape) for a in (solved.p, solved.q))
+        if given.ndim:
+            return Regularised(given, value.reshape(given.shape), potential.reshape(given.shape), p, q)
+        return Regularised(float(given), float(value[0]), float(potential[0]), p, q)
+
+    @cached_property
+    def _scale(self):
+        """The root mean square singular value, or |lambda|, or 1 where both vanish."""
+        first = moments(self._populations.of(self._tol).terms, 1)[1] / self.n_state
+        return float(np.sqrt(max(first, 0.0))) or 1.0
+
+    @property
+    def atom(self) -> float:
+        """The fraction of singular values that are zero: lim eta m(eta) / d [T9].
+
+        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-9 of the root mean square
+        (saturated sites) cannot be told from zeros.
+        """
+        eta = _AT_ZERO * self._scale
+        sites = self._populations.of(self._tol)
+        solved = sites.equations.solve(np.array([eta]))
+        weight = float(0.5 * solved.shares[0] @ sites.terms.g) / self.n_state
+        return weight if weight > _FAINT else 0.0
