@@ -94,6 +94,7 @@ def kept_rate(fixed_point: FixedPoint | None, sites: Sites | None) -> float:
 
 def _apart(one, other):
     """The largest difference of logarithms, of blocks that carry anything of the whole."""
+
     def summed(logs):
         largest = logs.max(axis=(1, 2))
         some = np.isfinite(largest)

@@ -8,9 +8,9 @@ the recursion in time of the covariances C(t, t') of messages of a perturbation,
 
     C_k(t, t') = sum over terms of weight x^i y^j U(t - i, t' - j),     U = C / (chi(x) chi(y)),
 
-along lines t + t' = s, on each of which everything is known but what the messages of one step feed one another. For leaks and slopes
-that are positive nothing cancels, and rounding is relative to each number itself. Numbers are scaled by powers of two as they fall
-or grow, so that G may be as small as 10^-1000.
+along lines t + t' = s, on each of which everything is known but what the messages of one step feed one another. Where leaks and
+slopes are positive nothing cancels, and rounding is relative to each number itself. Numbers are scaled by powers of two as they
+fall or grow, so that G may be as small as 10^-1000.
 """
 
 from __future__ import annotations
