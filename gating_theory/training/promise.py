@@ -31,10 +31,12 @@ class Promise:
     log10_gradient : float, log10 of the mean square through T steps, all state variables at the end
     log10_heard : dict, {state variable: the same of a loss on it alone}, of variables that fields listen to; empty for one variable
     log10_untied : float, what weights drawn anew in each step would give
-    mean_square, square_std : float, mean and standard deviation of the squared singular values of one Jacobian
+    mean_square, square_std, largest : float
+        Of the singular values s of one Jacobian: mean and standard deviation of s^2, and the largest s.
     radius : float, the spectral radius
-    slow_fraction : float or None, of the modes slower than T steps, growing ones included; None where the spectrum is too small a disc
-        beside the circle of these modes to be resolved
+    slow_fraction : float or None
+        Of the modes slower than T steps, growing ones included; None where the spectrum is too small a disc beside the circle of
+        these modes to be resolved.
     """
 
     n_steps: int
@@ -43,6 +45,7 @@ class Promise:
     log10_untied: float
     mean_square: float
     square_std: float
+    largest: float
     radius: float
     slow_fraction: float | None
 
@@ -51,7 +54,7 @@ class Promise:
     def check(self) -> None:
         """ValueError for numbers that are none, or negative ones that cannot be."""
         require(self.n_steps >= 1, f"n_steps must be at least 1, got {self.n_steps}")
-        values = (self.mean_square, self.square_std, self.radius, self.slow_fraction or 0.0)
+        values = (self.mean_square, self.square_std, self.largest, self.radius, self.slow_fraction or 0.0)
         require(bool(np.all(np.array(values) >= 0.0)), f"mean squares, radii and fractions must not be negative, got {values}")
 
     def __str__(self) -> str:
@@ -60,7 +63,7 @@ class Promise:
         return (
             f"gradients through {self.n_steps} steps: mean square {power(self.log10_gradient)}{heard} "
             f"({power(self.log10_untied)} if weights were drawn anew in each step)\n"
-            f"one step: mean squared singular value {self.mean_square:.4g} +- {self.square_std:.3g}; "
+            f"one step: mean squared singular value {self.mean_square:.4g} +- {self.square_std:.3g}, largest {self.largest:.5g}; "
             f"spectral radius {self.radius:.6g}\n"
             f"slower than {self.n_steps} steps: {slow}"
         )
@@ -90,6 +93,7 @@ def promise_of(ensemble: Ensemble, spectrum: Spectrum, n_steps: int) -> Promise:
         log10_untied=float(gradient_growth(spectrum, n_steps, "untied").log10[-1]),
         mean_square=float(singular.moments(1)[0]),
         square_std=singular.square_std(),
+        largest=singular.largest(),
         radius=spectrum.radius(),
         slow_fraction=_slow_fraction(spectrum, n_steps),
     )
