@@ -78,9 +78,7 @@ def reduced(minors: Minors) -> tuple[list[sp.Expr], dict[tuple[int, int], tuple[
     return _divided(minors[(), ()], zeros, 0), entries
 
 
-def derive_edge_factors(
-    compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS
-) -> EdgeFactors:
+def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS) -> EdgeFactors:
     """The EdgeFactors of a cell.
 
     Parameters
