@@ -48,8 +48,8 @@ class GradientGrowth:
     log10_blocks : (T + 1, d, d) array
         log10 of (1/N) |P_ab|_F^2, what variable a takes from variable b through t steps; -inf for nothing.
     rate : float
-        By what the mean square grows per step in the end: tied, the square of the spectral radius. Leaks count but for the last 1e-6
-        of their law. nan along a path, which has no end.
+        By what the mean square grows per step in the end: tied, the square of the spectral radius. The last 1e-6 of the leaks' law
+        does not count. nan along a path, which has no end.
     error : float, estimated relative error of ``mean_square``, the largest over steps: of quadratures and rounding
     status : Status
         Its code is "decays", "marginal" or "grows" by the rate, or "path".
@@ -116,7 +116,10 @@ class GradientGrowth:
         log10 = self.log10
         shown_steps = sorted({t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t < self.n_steps} | {self.n_steps})
         lines = [f"mean square of gradients{of} through {self.n_steps} steps, {self.weights} weights: {self.status}"]
-        lines += [f"  {t:>6} steps  10^{log10[t]:<9.4g}" + (f" = {10.0 ** log10[t]:.4g}" if abs(log10[t]) < 4 else "") for t in shown_steps]
+        lines += [
+            f"  {t:>6} steps  10^{log10[t]:<9.4g}" + (f" = {10.0 ** log10[t]:.4g}" if abs(log10[t]) < 4 else "")
+            for t in shown_steps
+        ]
         return "\n".join(lines)
 
 
@@ -160,14 +163,15 @@ def gradient_growth(
     ConvergenceError : the tolerance was not reached (``estimate`` carries the last logarithms), or a path loses its digits
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
-    weights = choice("weights", weights, ("tied", "untied"))
+    choice("weights", weights, ("tied", "untied"))
     spectrum = _spectrum_of(source)
     names = spectrum.cell.state_names
     chosen = _block_of(block, names)
     fixed_point, law = spectrum.fixed_point, spectrum.source
     sites = None if fixed_point is not None or not isinstance(law, Sites) else law
-    logs, error = kept_growth(fixed_point, law, sites, n_steps, weights, tol)
-    rate = spectrum.radius() ** 2 if weights == "tied" else kept_rate(fixed_point, law.sites if sites is None else sites)
+    radius = spectrum.radius()
+    logs, error = kept_growth(fixed_point, law, sites, n_steps, weights, tol, radius)
+    rate = radius**2 if weights == "tied" else kept_rate(fixed_point, law.sites if sites is None else sites)
     kept = fixed_point if fixed_point is not None else law if sites is None else sites
     return GradientGrowth(n_steps, weights, names, chosen, logs / _LN10, rate, error, _status(rate, weights), kept)
 

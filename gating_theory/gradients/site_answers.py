@@ -5,7 +5,7 @@ With x = 1/lambda and y = 1/mu* an answer is W_kl = x^p q(x) / chi(x), chi = 1 +
     sum over l listening to c of a_l^2 E[W_kl(lambda) W_kl(mu)*]
         = constant (xy)^p  +  sum over nodes g and terms (i, j) of weight_g x^i y^j / (chi_g(x) chi_g(y)).
 
-Nodes are the sites themselves; or, at a fixed point, those of the leak's law alone: everything else has been averaged given the leak.
+Nodes are the sites themselves; or, at a fixed point, those of the leak's law: all else has been averaged given the leak.
 """
 
 from __future__ import annotations
@@ -93,22 +93,19 @@ class SiteAnswers:
         cell = sites.cell
         rows, known = answer_rows(cell), answers(cell)
         values = known.code(*sites.state, *sites.fields, *sites.parameters)
-        table = np.array([np.broadcast_to(v, sites.size) for v in values], dtype=float).reshape(-1, known.degree + 1, sites.size)
+        table = np.array([np.broadcast_to(v, sites.size) for v in values], dtype=float)
+        chi, rest = table[: known.degree + 1], table[known.degree + 1 :]
         squares = _squared_gains(np.asarray(sites.gain), rows)
         terms: dict[tuple[int, int, int, int], np.ndarray] = {}
+        for k, l, power, length in known.entries:
+            q, rest = rest[:length], rest[length:]
+            for a in range(length) if squares[l] > 0.0 else ():
+                for b in range(a, length):
+                    _add(terms, (k, _column(l, rows), power, known.degree, a, b), squares[l] * sites.weights * q[a] * q[b])
         constants: dict[tuple[int, int, int], float] = {}
-        for (k, l, power), q in zip(known.entries, table[1:]):
-            column, a2 = _column(l, rows), squares[l]
-            if a2 == 0.0:
-                continue
-            if known.degree == 0:
-                key = k, column, power
-                constants[key] = constants.get(key, 0.0) + a2 * float(sites.weights @ q[0] ** 2)
-                continue
-            for a in range(known.degree + 1):
-                for b in range(a, known.degree + 1):
-                    _add(terms, (k, column, power, known.degree, a, b), a2 * sites.weights * q[a] * q[b])
-        return cls._made(rows, sites.weights, table[0], terms, constants)
+        for (k, l, power), c in zip(known.constants, rest):
+            _enter(constants, (k, _column(l, rows), power), squares[l] * float(sites.weights @ c**2))
+        return cls._made(rows, sites.weights, chi, terms, constants)
 
     @classmethod
     def of_fixed_point(cls, point: FixedPoint, level: int = 0) -> SiteAnswers:
@@ -130,8 +127,7 @@ class SiteAnswers:
         for (k, l), (power, products) in factors.constant.items():
             if squares[l] > 0.0:
                 mean, _ = law.mean_of_products(cell, products, edge.tol, cache=edge.averages)
-                key = k, _column(l, rows), power
-                constants[key] = constants.get(key, 0.0) + squares[l] * float(np.squeeze(mean))
+                _enter(constants, (k, _column(l, rows), power), squares[l] * float(np.squeeze(mean)))
         for (k, l), (power, pairs) in factors.resonant[0].items():
             for (a, b), products in pairs.items() if squares[l] > 0.0 else ():
                 mean, _ = law.mean_of_products(cell, products, edge.tol, edge.pole_variables, edge.averages)
@@ -142,6 +138,9 @@ class SiteAnswers:
     @classmethod
     def _made(cls, rows, weights, chi, terms, constants):
         """From chi (D + 1, G), lowest power of lambda first."""
+        if len(chi) == 1:  # no memory but that of the messages: one node stands for all
+            weights, chi = np.ones(1), chi[:, :1]
+            terms = {key: w.sum(keepdims=True) for key, w in terms.items()}
         some = tuple(Term(*key, w) for key, w in terms.items() if w.any())
         return cls(rows, weights, chi[-2::-1], some, tuple(Constant(*key, v) for key, v in constants.items() if v))
 
@@ -253,5 +252,9 @@ def _spread(x, given, size):
 def _add(terms, where, value):
     """Enter q_a q_b: lambda^a / chi is x^(degree - a) over chi(x)."""
     k, column, power, degree, a, b = where
-    key = k, column, power + degree - b, power + degree - a
-    terms[key] = terms[key] + value if key in terms else value
+    _enter(terms, (k, column, power + degree - b, power + degree - a), value)
+
+
+def _enter(table, key, value):
+    """Add to what a table has there."""
+    table[key] = table[key] + value if key in table else value

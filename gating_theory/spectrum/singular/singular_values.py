@@ -197,3 +197,48 @@ class SingularValues:
         curved = (third - second) - (second - first)
         weight = third - (third - second) ** 2 / curved if abs(curved) > _ROUNDING else third
         return float(weight) if weight > _FAINT else 0.0
+
+    # --- edges
+
+    def largest(self, n_units: int | None = None) -> float:
+        """The largest singular value: the norm of lambda - J [T9].
+
+        The fold where the minimal solution of the equations in 1 / s ends, by real arithmetic. Of given sites it is exact, to about
+        1e-12 relative. At a fixed point it is the supremum over the law of sites, which networks do not have: sites that hold less
+        than 1e-6 are left out, those that the edge is nearest to by themselves. It is then good to the ``tol`` of the Spectrum,
+        2e-3 where none was given. Networks of N units are below their limit by a part of order N^{-2/3}.
+
+        Parameters
+        ----------
+        n_units : int >= 2 or None, N
+            The median over networks of N units, of the limit that their own sites have. Of given sites None, or as many as there
+            are, takes these; another number is drawn from among them.
+
+        Raises
+        ------
+        TypeError, ValueError : no integer, less than 2
+        ConvergenceError : the populations that are affordable do not agree; the words say what the tail does
+        """
+        return self._edge(True, n_units)
+
+    def smallest(self, n_units: int | None = None) -> float:
+        """The smallest singular value of lambda - J, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+
+        Close to a smooth edge of the support it grows like the distance to the power of 3/2. As accurate as :meth:`largest`, or to
+        1e-2 of that part of 1 + |lambda| where it is small. Networks are above the limit by a part of order N^{-2/3}, with a large
+        factor next to the support; inside it they have singular values of order 1/N, see ``Spectrum.smallest_singular_value``.
+
+        Parameters
+        ----------
+        n_units : as of :meth:`largest`
+
+        Raises
+        ------
+        TypeError, ValueError, ConvergenceError : as by :meth:`largest`
+        """
+        return self._edge(False, n_units)
+
+    @underflow_is_zero
+    def _edge(self, largest, n_units):
+        size = None if n_units is None else integer("n_units", n_units, low=2)
+        return float(self.spectrum.singular_edges(np.array([complex(self.shift)]), largest, size)[0])
