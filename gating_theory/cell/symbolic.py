@@ -162,7 +162,7 @@ def bordered_minors(
 
 
 class _Determinants:
-    """Determinants of parts of a matrix of expressions, with t added to its first d diagonal entries, and the block beside negative.
+    """Determinants of parts of a matrix of expressions, with t added to its first d diagonal entries, the block beside negative.
 
     They are expanded as polynomials in one symbol for each different entry: a twentieth of the time that expressions take. What
     several have in common is expanded once.
