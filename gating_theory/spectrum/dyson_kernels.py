@@ -20,7 +20,7 @@ import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["Terms", "coefficients", "first_moments", "solve", "solve_given"]
+__all__ = ["Terms", "coefficients", "eliminate", "first_moments", "set_shares", "solve", "solve_given"]
 
 _STRETCH = 512
 #: Newton's steps at most, and the largest change of log x or tau in one.
@@ -270,7 +270,7 @@ def solve_given(
             if not solved[l]:
                 continue
         _set_scale(exponents, space.offset, unknowns[l], space.scale)
-        _set_shares(base, c, space.scale, weights, space.first, space.second)
+        set_shares(base, c, space.scale, weights, space.first, space.second)
         shares[l] = space.first
         logs[l] = _mean_log(base, c, space.scale, weights)
     return solved, logs, shares
@@ -308,7 +308,7 @@ def _newton_step(space: _Space, u: np.ndarray) -> float:
             jacobian[i, j] = factor * cov[i, j] + (ratio if i == j else 0.0)
         step[i, 0] = 1.0 - ratio if i < n else -mean[i]
     # covariances are derivatives by log x, and so is the step one of log x
-    length = 0.0 if _eliminate(jacobian, step) else np.inf
+    length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):
         length = max(length, abs(step[i, 0])) if np.isfinite(step[i, 0]) else np.inf
     damp = min(1.0, _LONGEST / max(length, _TINY))
@@ -332,7 +332,7 @@ def _step_plainly(space: _Space, u: np.ndarray) -> None:
         step[i, 0] = -space.mean[n + i]
         for j in range(v - n):
             hessian[i, j] = space.cov[n + i, n + j] + (1e-12 if i == j else 0.0)
-    fine = _eliminate(hessian, step)
+    fine = eliminate(hessian, step)
     for i in range(v):
         if i < n:
             u[i] = max(space.mean[i], 1e-14)
@@ -355,7 +355,7 @@ def _set_scale(exponents: np.ndarray, offset: np.ndarray, u: np.ndarray, scale: 
 def _set_statistics(e: np.ndarray, weights: np.ndarray, space: _Space, u: np.ndarray) -> None:
     """Mean and covariance of the exponents under the monomials' shares of the determinant, averaged over sites."""
     _set_scale(e, space.offset, u, space.scale)
-    _set_shares(space.base, space.c, space.scale, weights, space.first, space.second)
+    set_shares(space.base, space.c, space.scale, weights, space.first, space.second)
     first, second = space.first, space.second
     m, v = e.shape
     for i in range(v):
@@ -373,7 +373,7 @@ def _set_statistics(e: np.ndarray, weights: np.ndarray, space: _Space, u: np.nda
 
 
 @_jit
-def _set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
+def set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
     """First (m,) and second (m, m) moments over sites of pi_m = c_m scale_m / (base + sum c scale)."""
     n, M = c.shape
     inverse, pi = np.empty(min(M, _STRETCH)), np.empty((n, min(M, _STRETCH)))
@@ -430,7 +430,7 @@ def _mean_log(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray)
 
 
 @_jit
-def _eliminate(A: np.ndarray, B: np.ndarray) -> bool:
+def eliminate(A: np.ndarray, B: np.ndarray) -> bool:
     """Solve A X = B by elimination with pivots: X overwrites B, and A is lost; False where A is singular."""
     v, k = B.shape
     for i in range(v):
@@ -568,7 +568,7 @@ def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -
         response[i, 0], response[i, 1] = right[i, 0], right[i, 1]
     for i in range(n):
         space.cov[i, i] -= space.mean[i]
-    if not _eliminate(space.cov, response):
+    if not eliminate(space.cov, response):
         response[:] = np.nan
     out = 0.0
     for i in range(v):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -20,10 +19,12 @@ from ...cell.augmented import augmented, minors
 from ...ensemble.field_law import squared
 from ...ensemble.sites import Sites
 
-__all__ = ["Regulated", "regulated"]
+__all__ = ["Regulated", "RegulatedSites", "regulated"]
 
 #: What a row stands for that is a state variable.
 _REGULATOR = None
+#: Modulus of lambda below which minors are expanded around 0, and around 1 elsewhere.
+_NEAR_ZERO = 0.5
 #: Exponents of p (n), of q (n) and of eta.
 _Powers = tuple[tuple[int, ...], tuple[int, ...], int]
 
@@ -95,36 +96,71 @@ def regulated(sites: Sites, lam: complex) -> Regulated:
     sites : Sites, with ``gain`` set
     lam : complex
     """
-    cell, bigger = sites.cell, augmented(sites.cell)
-    states = bigger.message_of[cell.n_fields :]
-    a2 = np.concatenate([squared(np.asarray(sites.gain)), np.ones(cell.n_state)])
-    chi, squares = _squared_minors(sites, lam)
-    sums: dict[_Powers, Any] = {}
-    for (rows, columns), square in squares.items():
-        weight = float(np.prod(a2[list(columns)]))
-        if weight == 0.0 or not square.any():
-            continue
-        for key in _powers(rows, columns, cell, states):
-            sums[key] = sums.get(key, 0.0) + weight * square
-    keys = sorted(sums)
-    e, f = (np.array([key[side] for key in keys], dtype=np.int64).reshape(len(keys), cell.n_messages) for side in (0, 1))
-    c = np.array([sums[key] for key in keys]).reshape(len(keys), sites.size)
-    return Regulated(chi, c, e, f, np.array([key[2] for key in keys], dtype=np.int64), sites.weights)
+    return RegulatedSites(sites).at(lam)
 
 
-def _squared_minors(sites, lam):
-    """|chi|^2 (M,), and {(rows, columns): |minor|^2 (M,)} of the augmented cell at one lambda."""
-    center = 0 if abs(lam) < 0.5 else 1
-    t = lam - center
-    if np.imag(t) == 0.0:
-        t = float(np.real(t))
-    found = minors(sites.cell, center, sites.state, sites.fields, sites.parameters)
-    squares = {key: _squared_value(q, t) for key, q in found.items()}
-    return squares.pop(((), ())), squares
+class RegulatedSites:
+    """The determinants of [T9] of a population: what does not depend on lambda is computed once.
+
+    Parameters
+    ----------
+    sites : Sites, with ``gain`` set
+    """
+
+    def __init__(self, sites: Sites) -> None:
+        self.sites = sites
+        self._stacks: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+
+    def at(self, lam: complex) -> Regulated:
+        """The determinant at one lambda.
+
+        Parameters
+        ----------
+        lam : complex
+        """
+        center = 0 if abs(lam) < _NEAR_ZERO else 1
+        chi, stack, sums, powers = self._stack(center)
+        t = lam - center
+        if np.imag(t) == 0.0:
+            t = float(np.real(t))
+        n = self.sites.cell.n_messages
+        e, f, g = powers[:, :n], powers[:, n : 2 * n], powers[:, 2 * n]
+        c = sums @ _squared_value(stack, t).reshape(stack.shape[1:])
+        return Regulated(_squared_value(chi, t), c, e, f, g, self.sites.weights)
+
+    def _stack(self, center):
+        """Coefficients (d + 1, M) of chi and (d + 1, minors, M) of minors in powers of lambda - center, lowest first, what squares
+        of minors add to each monomial (monomials, minors), and the monomials' exponents of p, q and eta.
+        """
+        if center not in self._stacks:
+            self._stacks[center] = self._stacked(center)
+        return self._stacks[center]
+
+    def _stacked(self, center):
+        sites = self.sites
+        cell, bigger = sites.cell, augmented(sites.cell)
+        states = bigger.message_of[cell.n_fields :]
+        a2 = np.concatenate([squared(np.asarray(sites.gain)), np.ones(cell.n_state)])
+        found = dict(minors(cell, center, sites.state, sites.fields, sites.parameters))
+        chi = found.pop(((), ()))
+        kept, sums = [], {}
+        for (rows, columns), q in found.items():
+            weight = float(np.prod(a2[list(columns)]))
+            if weight > 0.0 and q.any():
+                for key in _powers(rows, columns, cell, states):
+                    sums.setdefault(key, []).append((len(kept), weight))
+                kept.append(q)
+        keys = sorted(sums)
+        matrix = np.zeros((len(keys), len(kept)))
+        for row, key in enumerate(keys):
+            for column, weight in sums[key]:
+                matrix[row, column] += weight
+        powers = np.array([[*e, *f, g] for e, f, g in keys], dtype=np.int64).reshape(len(keys), 2 * cell.n_messages + 1)
+        return chi, np.array(kept).reshape(len(kept), cell.n_state + 1, sites.size).swapaxes(0, 1), matrix, powers
 
 
 def _squared_value(q, t):
-    """|q(t)|^2 of polynomials with real coefficients (d + 1, M), lowest first."""
+    """|q(t)|^2 of polynomials with real coefficients, lowest first."""
     value = q[-1]
     for row in q[-2::-1]:
         value = value * t + row
