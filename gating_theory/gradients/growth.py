@@ -169,8 +169,9 @@ def gradient_growth(
     chosen = _block_of(block, names)
     fixed_point, law = spectrum.fixed_point, spectrum.source
     sites = None if fixed_point is not None or not isinstance(law, Sites) else law
-    logs, error = kept_growth(fixed_point, law, sites, n_steps, weights, tol)
-    rate = spectrum.radius() ** 2 if weights == "tied" else kept_rate(fixed_point, law.sites if sites is None else sites)
+    radius = spectrum.radius()
+    logs, error = kept_growth(fixed_point, law, sites, n_steps, weights, tol, radius)
+    rate = radius**2 if weights == "tied" else kept_rate(fixed_point, law.sites if sites is None else sites)
     kept = fixed_point if fixed_point is not None else law if sites is None else sites
     return GradientGrowth(n_steps, weights, names, chosen, logs / _LN10, rate, error, _status(rate, weights), kept)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -23,11 +24,9 @@ _CONDENSED, _PART = 1e-12, 1e-2
 #: Rounding in one of T^2 steps of the recursion.
 _ROUNDING = 2e-16
 
-_GROWTH: dict[str, Callable[[SiteAnswers, int], np.ndarray]] = {"tied": tied_growth, "untied": untied_growth}
-
 
 def kept_growth(
-    fixed_point: FixedPoint | None, source: object, sites: Sites | None, n_steps: int, weights: str, tol: float
+    fixed_point: FixedPoint | None, source: object, sites: Sites | None, n_steps: int, weights: str, tol: float, radius: float
 ) -> tuple[np.ndarray, float]:
     """Logarithms (T + 1, d, d) of G_ab(t) per site, and their estimated error.
 
@@ -40,12 +39,14 @@ def kept_growth(
     n_steps : int >= 0
     weights : "tied" or "untied"
     tol : float, wanted of the logarithms
+    radius : float, the spectral radius
 
     Raises
     ------
     ConvergenceError : no two populations that are affordable agree to ``tol``
     """
-    growth = _GROWTH[weights]
+    tied = partial(tied_growth, scale=radius if 0.0 < radius < np.inf else 1.0)
+    growth: Callable[[SiteAnswers, int], np.ndarray] = tied if weights == "tied" else untied_growth
     rounding = _ROUNDING * (n_steps + 2.0) ** (2 if weights == "tied" else 1)
     if fixed_point is not None:
         answers = SiteAnswers.of_fixed_point(fixed_point)

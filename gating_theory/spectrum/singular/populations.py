@@ -16,10 +16,35 @@ from ..site_populations import SitePopulations
 from .equations import Equations
 from .regulated import Regulated, regulated
 
-__all__ = ["ShiftedPopulations", "ShiftedSites"]
+__all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
 
 #: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
 _APART = 2.0
+
+
+def sites_for(
+    populations: SitePopulations, tol: float, room: int, refine: tuple[float, ...] = (), leaks: tuple[float, ...] = ()
+) -> Sites:
+    """The given sites, or some made for a tolerance.
+
+    Parameters
+    ----------
+    populations : SitePopulations
+    tol : float in [1e-14, 0.1]
+    room : int, sites at most
+    refine : factors for the nodes of each variable, as of ``FixedPoint.sites_at``
+    leaks : real numbers at which nodes of the leak cluster, where one field sets it
+    """
+    law = populations.law
+    if law is None:
+        assert populations.given is not None  # what is no law was given
+        return populations.given.sites
+    folded = {}
+    if isinstance(law, FixedPoint):
+        cell = law.ensemble.cell
+        # minors of the augmented cell are more: what is even in the cell's need not be in these
+        folded = {"fold": even_variables(cell) >= cell.compiled.even_variables}
+    return law.sites_at(tol, room, refine=refine, leaks=leaks, **folded)
 
 
 class ShiftedSites:
@@ -74,20 +99,8 @@ class ShiftedPopulations:
         """
         key = () if self.given else (tol, room, refine)
         if key not in self._kept:
-            self._kept[key] = ShiftedSites(self._sites(tol, room, refine), self._lam)
+            self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine), self._lam)
         return self._kept[key]
-
-    def _sites(self, tol, room, refine):
-        law = self._populations.law
-        if law is None:
-            assert self._populations.given is not None  # what is no law was given
-            return self._populations.given.sites
-        folded = {}
-        if isinstance(law, FixedPoint):
-            cell = law.ensemble.cell
-            # minors of the augmented cell are more: what is even in the cell's need not be in these
-            folded = {"fold": even_variables(cell) >= cell.compiled.even_variables}
-        return law.sites_at(tol, room, refine=refine, **folded)
 
     def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float) -> np.ndarray:
         """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.

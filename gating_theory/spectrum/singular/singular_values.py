@@ -26,8 +26,8 @@ __all__ = ["Regularised", "SingularValues"]
 _TOL = 1e-5
 #: The range of regulators, in units of the root mean square singular value: beyond it rounding is all that is seen.
 _LEAST, _MOST = 1e-12, 1e12
-#: Where the weight at zero is read off, in the same units, and what is less than that is none.
-_AT_ZERO, _FAINT = 1e-9, 1e-5
+#: Regulators that tell the weight at zero, in the same units; what is less is none, and differences that are rounding.
+_NEAR_ZERO, _FAINT, _ROUNDING = (1e-8, 1e-9, 1e-10), 1e-5, 1e-11
 
 
 @result("regularised")
@@ -187,11 +187,58 @@ class SingularValues:
     def atom(self) -> float:
         """The fraction of singular values that are zero: lim eta m(eta) / d [T9].
 
-        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-9 of the root mean square
+        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-10 of the root mean square
         (saturated sites) cannot be told from zeros.
         """
-        eta = _AT_ZERO * self._scale
+        eta = np.array(_NEAR_ZERO) * self._scale
         sites = self._populations.of(self._tol)
-        solved = sites.equations.solve(np.array([eta]))
-        weight = float(0.5 * solved.shares[0] @ sites.terms.g) / self.n_state
-        return weight if weight > _FAINT else 0.0
+        first, second, third = 0.5 * sites.equations.solve(eta).shares @ sites.terms.g / self.n_state
+        # the limit of a sequence whose differences shrink by one factor: eta m of what is not at zero falls like a power of eta
+        curved = (third - second) - (second - first)
+        weight = third - (third - second) ** 2 / curved if abs(curved) > _ROUNDING else third
+        return float(weight) if weight > _FAINT else 0.0
+
+    # --- edges
+
+    def largest(self, n_units: int | None = None) -> float:
+        """The largest singular value: the norm of lambda - J [T9].
+
+        The fold where the minimal solution of the equations in 1 / s ends, by real arithmetic. Of given sites it is exact, to about
+        1e-12 relative. At a fixed point it is the supremum over the law of sites, which networks do not have: sites that hold less
+        than 1e-6 are left out, those that the edge is nearest to by themselves. It is then good to the ``tol`` of the Spectrum,
+        2e-3 where none was given. Networks of N units are below their limit by a part of order N^{-2/3}.
+
+        Parameters
+        ----------
+        n_units : int >= 2 or None, N
+            The median over networks of N units, of the limit that their own sites have. Of given sites None, or as many as there
+            are, takes these; another number is drawn from among them.
+
+        Raises
+        ------
+        TypeError, ValueError : no integer, less than 2
+        ConvergenceError : the populations that are affordable do not agree; the words say what the tail does
+        """
+        return self._edge(True, n_units)
+
+    def smallest(self, n_units: int | None = None) -> float:
+        """The smallest singular value of lambda - J, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+
+        Close to a smooth edge of the support it grows like the distance to the power of 3/2. As accurate as :meth:`largest`, or to
+        1e-2 of that part of 1 + |lambda| where it is small. Networks are above the limit by a part of order N^{-2/3}, with a large
+        factor next to the support; inside it they have singular values of order 1/N, see ``Spectrum.smallest_singular_value``.
+
+        Parameters
+        ----------
+        n_units : as of :meth:`largest`
+
+        Raises
+        ------
+        TypeError, ValueError, ConvergenceError : as by :meth:`largest`
+        """
+        return self._edge(False, n_units)
+
+    @underflow_is_zero
+    def _edge(self, largest, n_units):
+        size = None if n_units is None else integer("n_units", n_units, low=2)
+        return float(self.spectrum.singular_edges(np.array([complex(self.shift)]), largest, size)[0])
