@@ -80,6 +80,19 @@ def _potential(spectrum: Spectrum, lam: complex) -> float:
     return float(spectrum.potential(lam))
 
 
+def _mean_square(spectrum: Spectrum) -> float:
+    return float(spectrum.singular_values().moments(1)[0])
+
+
+def _square_std(spectrum: Spectrum) -> float:
+    return spectrum.singular_values().square_std()
+
+
+def _singular(spectrum: Spectrum, end: str) -> float:
+    found = spectrum.singular_values()
+    return found.largest() if end == "largest" else found.smallest()
+
+
 def _moment(point: FixedPoint, message: str) -> float:
     return point.moments[message]
 
@@ -144,10 +157,14 @@ def _second_value(value: Critical, path: EnsemblePath, along: EnsemblePath) -> f
     return along.value(value.ensemble)
 
 
+#: The ends of singular values.
+_ENDS = ("largest", "smallest")
 #: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in
 #: one average, and with more.
 _EDGE, _MASS, _POTENTIAL = 1e-10, 1e-4, 1e-4
 _RATE, _LOOSE_RATE = 1e-10, 1e-7
+#: The same of moments and edges of singular values, relative.
+_SINGULAR, _SINGULAR_EDGE = 1e-5, 1e-3
 
 
 def _edge_accuracy(spectrum: Spectrum, value: float) -> float:
@@ -172,6 +189,16 @@ def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
 
 def _potential_accuracy(spectrum: Spectrum, value: float) -> float:
     return _POTENTIAL if spectrum.tol is None else spectrum.tol
+
+
+def _square_std_accuracy(spectrum: Spectrum, value: float) -> float:
+    # of m_2, in which a part tol is wrong
+    mean, tol = _mean_square(spectrum), _SINGULAR if spectrum.tol is None else spectrum.tol
+    return tol * (value**2 + mean**2) / (2.0 * max(value, math.sqrt(tol) * mean, 1e-300))
+
+
+def _singular_accuracy(spectrum: Spectrum, value: float) -> float:
+    return (_SINGULAR_EDGE if spectrum.tol is None else spectrum.tol) * max(abs(value), _SINGULAR_EDGE)
 
 
 def _rate_accuracy(ensemble: Ensemble, values: tuple[float, ...]) -> float:
@@ -200,6 +227,14 @@ def _point(texts, cell):
     """The argument of "potential:<lambda>"."""
     (lam,) = map(_finite, texts)
     return (lam,)
+
+
+def _end(texts, cell):
+    """The argument of "singular:<end>"."""
+    (end,) = (text.strip() for text in texts)
+    if end not in _ENDS:
+        raise ValueError("no end")
+    return (end,)
 
 
 def _message(texts, cell):
@@ -324,6 +359,29 @@ QUANTITIES["outlier"] = Quantity(
     _outlier,
     (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
 )
+QUANTITIES["mean_square"] = Quantity(
+    _mean_square,
+    (
+        Variable(
+            "mean squared singular value",
+            description="mean square of the singular values of the Jacobian",
+            short_name="mean squared singular value",
+        ),
+    ),
+    accuracy=_edge_accuracy,
+)
+QUANTITIES["square_std"] = Quantity(
+    _square_std,
+    (
+        Variable(
+            "spread of singular values^2",
+            description="standard deviation of the squared singular values of the Jacobian",
+            short_name="standard deviation of $s^2$",
+        ),
+    ),
+    accuracy=_square_std_accuracy,
+    costly=True,
+)
 QUANTITIES["describes"] = Quantity(
     _describes,
     (
@@ -409,6 +467,15 @@ QUANTITIES["potential"] = Quantity(
     parse=_point,
     takes="one finite number",
     accuracy=_potential_accuracy,
+    costly=True,
+)
+QUANTITIES["singular"] = Quantity(
+    _singular,
+    (Variable("{0} singular value", description="{0} singular value of the Jacobian, rare sites left out"),),
+    form=":<end>",
+    parse=_end,
+    takes='"largest" or "smallest"',
+    accuracy=_singular_accuracy,
     costly=True,
 )
 QUANTITIES["moment"] = Quantity(
