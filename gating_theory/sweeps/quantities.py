@@ -263,14 +263,14 @@ def _point(texts, cell):
     return (lam,)
 
 
-<<<<<<< HEAD
 def _end(texts, cell):
     """The argument of "singular:<end>"."""
     (end,) = (text.strip() for text in texts)
     if end not in _ENDS:
         raise ValueError("no end")
     return (end,)
-=======
+
+
 def _steps(texts, cell):
     """The arguments of "gradient:<steps>" and "gradient:<steps>,<variable>"."""
     steps, *block = (text.strip() for text in texts)
@@ -279,7 +279,6 @@ def _steps(texts, cell):
     if len(block) > 1 or not set(block) <= set(cell.state_names):
         raise ValueError("no state variable")
     return (int(steps), *block)
->>>>>>> growth
 
 
 def _message(texts, cell):
@@ -525,7 +524,6 @@ QUANTITIES["potential"] = Quantity(
     accuracy=_potential_accuracy,
     costly=True,
 )
-<<<<<<< HEAD
 QUANTITIES["singular"] = Quantity(
     _singular,
     (Variable("{0} singular value", description="{0} singular value of the Jacobian, rare sites left out"),),
@@ -535,7 +533,6 @@ QUANTITIES["singular"] = Quantity(
     accuracy=_singular_accuracy,
     costly=True,
 )
-=======
 for _name, _function, _words in (
     ("gradient", _gradient, "of tied weights, the same in every step"),
     ("gradient_untied", _gradient_untied, "of weights drawn anew in every step"),
@@ -554,7 +551,6 @@ for _name, _function, _words in (
         takes="a number of steps from 1 to 10,000, and optionally the state variable that the loss sees",
         accuracy=_growth_accuracy,
     )
->>>>>>> growth
 QUANTITIES["moment"] = Quantity(
     _moment,
     (Variable("second moment of {0}", description="second moment of the message {0}"),),
