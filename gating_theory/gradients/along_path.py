@@ -1,17 +1,17 @@
 """Mean-square growth of gradients along any path of sites, with tied or untied weights [T9].
 
 Perturbations ds of a site and dy of its fields are Gaussian, the fields independent of one another and of the path, with covariance
-a_k^2 C_k(t, t') over steps, C_k(t, t') = E dm_k(t) dm_k(t') over sites. So the second moments of (ds, dy) at each site close, and are
-followed step after step::
+a_k^2 C_k(t, t') over steps, C_k(t, t') = E dm_k(t) dm_k(t') over sites. So the second moments of (ds, dy) at each site close,
+and are followed step after step::
 
     S_ab(t, t') = <ds_a(t) ds_b(t')>,        X_ak(t, t') = <ds_a(t) dy_k(t')>
 
 Nothing is factorised: a Cholesky factor of C loses everything once G falls fast. Of S only the row of the last step is kept, so
 memory grows with the number of steps and not with its square.
 
-Rounding errors of moments are no perturbations of a network: they grow as fresh perturbations do. Where perturbations that have come
-a long way shrink much faster than fresh ones (all sites change the sign of their coupling at once, say) digits are lost. The same
-recursion in single precision says how many: errors of both are proportional to their precision.
+Rounding errors of moments are no perturbations of a network: they grow as fresh perturbations do. Where perturbations that have
+come a long way shrink much faster than fresh ones (all sites change the sign of their coupling at once, say) digits are lost. The
+same recursion in single precision says how many: errors of both are proportional to their precision.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def path_growth(path: SitePath, weights: str = "tied", start: int | None = None,
             growth.rounding[t + 1] = max(growth.rounding[t], _PRECISION * apart)
             if not apart <= _LOST:
                 raise ConvergenceError(
-                    f"growth along the path: after {t + 1} steps perturbations have shrunk so much faster than rounding errors that "
-                    "less than eight digits are left",
+                    f"growth along the path: after {t + 1} steps perturbations have shrunk so much faster than rounding errors "
+                    "that less than eight digits are left",
                     estimate=growth.mean_square[: t + 2],
                 )
             tell(1)
@@ -148,7 +148,7 @@ class _Untied(_Second):
 
     def step(self, t):
         path, variance = self.path, self.zeros(self.n)
-        for message, listeners in enumerate(path.listeners):
+        for message in range(self.n):
             variance[message] = self._message(t, message, variance)
         new = np.zeros_like(self.now)
         for (a, i), f in path.F_s.items():

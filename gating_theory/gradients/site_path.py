@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,7 +144,7 @@ def _of_network(source, n_steps):
     count = _count(n_steps, recorded)
     given = source[2] if len(source) == 3 else "frozen"
     if isinstance(given, str) and given != "frozen":
-        raise ValueError(f"input must be the one of the recording, an array or 'frozen', got {shown(given)}: noise has to be recorded")
+        raise ValueError(f"input must be an array, the recorded one, or 'frozen', got {shown(given)}")
     pattern_at = net.input_sequence(given, recorded)
     fields = []
     for t in range(count):
