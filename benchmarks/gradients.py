@@ -1,9 +1,9 @@
 """Gradients of PyTorch modules by their own backward pass, beside theory of tied and of untied weights [T9].
 
-``python benchmarks/gradients.py [--seeds 6] [--chaotic 3] [--n-units 1000] [--n-steps 50]``: first silent modules of 128 units with every
-common initialisation, through a hundred steps; then modules of ``n-units`` units that move chaotically, or under a frozen input,
-through ``n-steps``: theory from the recorded paths of all their units. The growth of chaotic states is that of few modes: it
-scatters by half from network to network, and so do theory and measurement about one another. Two minutes.
+``python benchmarks/gradients.py [--seeds 6] [--chaotic 3] [--n-units 1000] [--n-steps 50]``: first silent modules of 128 units with
+every common initialisation, through a hundred steps; then modules of ``n-units`` units that move chaotically, or under a frozen
+input, through ``n-steps``: theory from the recorded paths of all their units. Few modes carry the growth of chaotic states: it
+scatters by half from network to network, and so do theory and measurement about one another. Minutes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What initialisations do to gradients: theory of tied and of untied weights against PyTorch's backward pass [T9].
 
-The table of ``docs/gradients.md`` as a picture: d h_T / d (h_0[, c_0]) of silent GRUs and LSTMs, mean squares over unit gradients at h_T.
+The table of ``docs/gradients.md`` as a picture: d h_T / d (h_0[, c_0]) of silent GRUs and LSTMs, mean squares over unit
+gradients at h_T.
 """
 
 from __future__ import annotations
@@ -138,5 +139,7 @@ def findings(data):
         tied, untied, textbook = np.log10(one["theory"].values[:, -1])
         measured = np.log10(one["measured"].values[:, -1])
         name = f"{one['kind'].item()} {one['name'].item()}"
-        lines.append(f"| {name} | {tied:.3f} | {untied:.2f} | {textbook:.2f} | {measured.mean():.3f} +- {measured.std(ddof=1):.3f} |")
+        lines.append(
+            f"| {name} | {tied:.3f} | {untied:.2f} | {textbook:.2f} | {measured.mean():.3f} +- {measured.std(ddof=1):.3f} |"
+        )
     return "\n".join(lines) + "\n"

@@ -35,6 +35,8 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
+from .gradients.growth import GradientGrowth as GradientGrowth
+from .gradients.growth import gradient_growth as gradient_growth
 from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
 from .lines.line import CriticalLine as CriticalLine

@@ -11,7 +11,7 @@ from .numpy_code import compile_expressions
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors", "reduced"]
+__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors", "multiple", "reduced"]
 
 #: A CompiledCell, and a sum of products of its factors. It stands on this module and cannot be named here.
 AnyCompiled = Any
@@ -78,9 +78,7 @@ def reduced(minors: Minors) -> tuple[list[sp.Expr], dict[tuple[int, int], tuple[
     return _divided(minors[(), ()], zeros, 0), entries
 
 
-def derive_edge_factors(
-    compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS
-) -> EdgeFactors:
+def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS) -> EdgeFactors:
     """The EdgeFactors of a cell.
 
     Parameters
@@ -108,7 +106,7 @@ def derive_edge_factors(
         entries = {}
         for ((k,), (l,)), q in minors.items():
             numerator = _divided(q, zeros - powers[k, l], center)
-            if center == 0 and (ratio := _multiple(numerator, pole)) is not None:
+            if center == 0 and (ratio := multiple(numerator, pole)) is not None:
                 constant[k, l] = powers[k, l], compiled.factorise(ratio**2)
             if (k, l) not in constant:
                 entries[k, l] = powers[k, l], _squares(compiled, numerator, frozenset(where))
@@ -168,8 +166,13 @@ def _divided(coefficients: Sequence[sp.Expr], power: int, center: int) -> list[s
     return quotient
 
 
-def _multiple(numerator, pole):
-    """What a polynomial is of a monic one where that does not depend on lambda, or None."""
+def multiple(numerator: Sequence[sp.Expr], pole: Sequence[sp.Expr]) -> sp.Expr | None:
+    """What a polynomial is of a monic one where that does not depend on lambda, or None.
+
+    Parameters
+    ----------
+    numerator, pole : coefficients, lowest first
+    """
     if len(numerator) != len(pole):
         return None
     return numerator[-1] if all((a - numerator[-1] * b).expand() == 0 for a, b in zip(numerator, pole)) else None

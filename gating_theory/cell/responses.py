@@ -17,7 +17,7 @@ from typing import Any
 from .augmented import augmented
 from .cell import Cell
 from .derived import derived_once
-from .edge_factors import EdgeFactors, derive_edge_factors, reduced
+from .edge_factors import EdgeFactors, derive_edge_factors, multiple, reduced
 from .numpy_code import compile_expressions
 
 __all__ = ["AnswerRows", "Answers", "answer_factors", "answer_rows", "answers"]
@@ -33,13 +33,15 @@ class Answers:
     Attributes
     ----------
     degree : int, that of chi, which is monic
-    entries : ((k, l, p), ...), one for each entry that does not vanish identically
+    entries : ((k, l, p, number of coefficients of q), ...), one for each entry that does not vanish identically
+    constants : ((k, l, p), ...), the entries lambda^-p c_kl in which chi does not show
     code : function of (state, fields, parameters)
-        The coefficients of chi, lowest first, then those of each q_kl, degree + 1 of them.
+        The coefficients of chi, lowest first, then those of each q_kl, then each c_kl.
     """
 
     degree: int
-    entries: tuple[tuple[int, int, int], ...]
+    entries: tuple[tuple[int, int, int, int], ...]
+    constants: tuple[tuple[int, int, int], ...]
     code: Callable[..., list[Any]]
 
 
@@ -97,8 +99,12 @@ def _answers(cell):
     from . import symbolic
 
     chi, entries = reduced(symbolic.bordered_minors(augmented(cell), 0, largest=1))
-    expressions = list(chi)
-    for _, q in entries.values():
-        expressions += [*q, *[0] * (len(chi) - len(q))]
-    where = tuple((k, l, power) for (k, l), (power, _) in entries.items())
-    return Answers(len(chi) - 1, where, compile_expressions(cell.compiled.arguments, expressions))
+    ratios = {where: (power, ratio) for where, (power, q) in entries.items() if (ratio := multiple(q, chi)) is not None}
+    others = {where: entry for where, entry in entries.items() if where not in ratios}
+    expressions = [*chi, *(c for _, q in others.values() for c in q), *(ratio for _, ratio in ratios.values())]
+    return Answers(
+        len(chi) - 1,
+        tuple((k, l, power, len(q)) for (k, l), (power, q) in others.items()),
+        tuple((k, l, power) for (k, l), (power, _) in ratios.items()),
+        compile_expressions(cell.compiled.arguments, expressions),
+    )

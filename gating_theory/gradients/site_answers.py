@@ -5,7 +5,7 @@ With x = 1/lambda and y = 1/mu* an answer is W_kl = x^p q(x) / chi(x), chi = 1 +
     sum over l listening to c of a_l^2 E[W_kl(lambda) W_kl(mu)*]
         = constant (xy)^p  +  sum over nodes g and terms (i, j) of weight_g x^i y^j / (chi_g(x) chi_g(y)).
 
-Nodes are the sites themselves; or, at a fixed point, those of the leak's law alone: everything else has been averaged given the leak.
+Nodes are the sites themselves; or, at a fixed point, those of the leak's law: all else has been averaged given the leak.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..spectrum.edge import FixedPointEdge
+from .leak_grid import LeakGrid, largest_leaks, powers_to
 
 __all__ = ["Constant", "SiteAnswers", "Term"]
 
@@ -93,68 +94,64 @@ class SiteAnswers:
         cell = sites.cell
         rows, known = answer_rows(cell), answers(cell)
         values = known.code(*sites.state, *sites.fields, *sites.parameters)
-        table = np.array([np.broadcast_to(v, sites.size) for v in values], dtype=float).reshape(-1, known.degree + 1, sites.size)
+        table = np.array([np.broadcast_to(v, sites.size) for v in values], dtype=float)
+        chi, rest = table[: known.degree + 1], table[known.degree + 1 :]
         squares = _squared_gains(np.asarray(sites.gain), rows)
         terms: dict[tuple[int, int, int, int], np.ndarray] = {}
+        for k, l, power, length in known.entries:
+            q, rest = rest[:length], rest[length:]
+            for a in range(length) if squares[l] > 0.0 else ():
+                for b in range(a, length):
+                    _add(terms, (k, _column(l, rows), power, known.degree, a, b), squares[l] * sites.weights * q[a] * q[b])
         constants: dict[tuple[int, int, int], float] = {}
-        for (k, l, power), q in zip(known.entries, table[1:]):
-            column, a2 = _column(l, rows), squares[l]
-            if a2 == 0.0:
-                continue
-            if known.degree == 0:
-                key = k, column, power
-                constants[key] = constants.get(key, 0.0) + a2 * float(sites.weights @ q[0] ** 2)
-                continue
-            for a in range(known.degree + 1):
-                for b in range(a, known.degree + 1):
-                    _add(terms, (k, column, power, known.degree, a, b), a2 * sites.weights * q[a] * q[b])
-        return cls._made(rows, sites.weights, table[0], terms, constants)
+        for (k, l, power), c in zip(known.constants, rest):
+            _enter(constants, (k, _column(l, rows), power), squares[l] * float(sites.weights @ c**2))
+        return cls._made(rows, sites.weights, chi, terms, constants)
 
     @classmethod
-    def of_fixed_point(cls, point: FixedPoint, level: int = 0) -> SiteAnswers:
+    def of_fixed_point(cls, point: FixedPoint, n_steps: int = 0, level: int = 0) -> SiteAnswers:
         """At a mean-field fixed point, the nodes being those of the leak's law.
 
         Parameters
         ----------
         point : FixedPoint
+        n_steps : int
+            Through so many steps averages of powers of the leak are good, also where far tails of its law carry them.
         level : int, how dense the nodes are: what two levels give differently tells the error of the quadrature
         """
         cell, edge = point.ensemble.cell, FixedPointEdge(point)
         rows, factors = answer_rows(cell), answer_factors(cell)
         law, values, weights = edge.grid(level)
-        at = law.arguments(cell, dict(zip(edge.pole_variables, values)))
-        chi = np.array([np.broadcast_to(c, (1, *weights.shape)).ravel() for c in factors.poles[0](*at)], dtype=float)
+        grids = [LeakGrid(law, edge.pole_variables, values, weights.ravel(), edge.tol, edge.averages)]
+        far = grids[0].beyond(cell, factors, n_steps)
+        grids += [far] if far is not None else []
         squares = _squared_gains(point.ensemble.array("gain"), rows)
         terms: dict[tuple[int, int, int, int], np.ndarray] = {}
         constants: dict[tuple[int, int, int], float] = {}
         for (k, l), (power, products) in factors.constant.items():
             if squares[l] > 0.0:
                 mean, _ = law.mean_of_products(cell, products, edge.tol, cache=edge.averages)
-                key = k, _column(l, rows), power
-                constants[key] = constants.get(key, 0.0) + squares[l] * float(np.squeeze(mean))
+                _enter(constants, (k, _column(l, rows), power), squares[l] * float(np.squeeze(mean)))
         for (k, l), (power, pairs) in factors.resonant[0].items():
             for (a, b), products in pairs.items() if squares[l] > 0.0 else ():
-                mean, _ = law.mean_of_products(cell, products, edge.tol, edge.pole_variables, edge.averages)
-                value = squares[l] * (np.broadcast_to(mean, (1, *weights.shape))[0] * weights).ravel()
-                _add(terms, (k, _column(l, rows), power, factors.degree, a, b), value)
-        return cls._made(rows, weights.ravel(), chi, terms, constants)
+                value = np.concatenate([grid.means(cell, products) * grid.weights for grid in grids])
+                _add(terms, (k, _column(l, rows), power, factors.degree, a, b), squares[l] * value)
+        chi = np.concatenate([grid.chi(cell, factors) for grid in grids], axis=1)
+        return cls._made(rows, np.concatenate([grid.weights for grid in grids]), chi, terms, constants)
 
     @classmethod
     def _made(cls, rows, weights, chi, terms, constants):
         """From chi (D + 1, G), lowest power of lambda first."""
+        if len(chi) == 1:  # no memory but that of the messages: one node stands for all
+            weights, chi = np.ones(1), chi[:, :1]
+            terms = {key: w.sum(keepdims=True) for key, w in terms.items()}
         some = tuple(Term(*key, w) for key, w in terms.items() if w.any())
         return cls(rows, weights, chi[-2::-1], some, tuple(Constant(*key, v) for key, v in constants.items() if v))
 
     @cached_property
     def leaks(self) -> np.ndarray:
         """(G,) the largest modulus of the leaks of each node, those apart that are 0 at all sites."""
-        D = len(self.chi)
-        if D <= 1:
-            return np.abs(self.chi[0]) if D else np.zeros(self.weights.size)
-        companion = np.zeros((self.weights.size, D, D))
-        companion[:, 0] = -self.chi.T
-        companion[:, np.arange(1, D), np.arange(D - 1)] = 1.0
-        return np.abs(np.linalg.eigvals(companion)).max(axis=1)
+        return largest_leaks(self.chi)
 
     def among(self, nodes: np.ndarray) -> SiteAnswers:
         """Some of the nodes alone.
@@ -195,9 +192,8 @@ class SiteAnswers:
     def _agrees(self, few, n_steps, tol):
         """Whether averages of powers of the leak are those of a condensed population."""
         scale = np.abs(self.chi).max()
-        powers = [0, *(2 ** np.arange(int(np.log2(max(2 * n_steps, 1))) + 1)).tolist(), 2 * n_steps + 2]
         for term, other in zip(self.terms, few.terms):
-            for power in powers:
+            for power in powers_to(n_steps):
                 a, b = (-self.chi[0] / scale) ** power, (-few.chi[0] / scale) ** power
                 exact, size = term.weights @ a, np.abs(term.weights) @ np.abs(a)
                 if abs(other.weights @ b - exact) > tol * size:
@@ -253,5 +249,9 @@ def _spread(x, given, size):
 def _add(terms, where, value):
     """Enter q_a q_b: lambda^a / chi is x^(degree - a) over chi(x)."""
     k, column, power, degree, a, b = where
-    key = k, column, power + degree - b, power + degree - a
-    terms[key] = terms[key] + value if key in terms else value
+    _enter(terms, (k, column, power + degree - b, power + degree - a), value)
+
+
+def _enter(table, key, value):
+    """Add to what a table has there."""
+    table[key] = table[key] + value if key in table else value

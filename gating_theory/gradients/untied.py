@@ -22,8 +22,8 @@ __all__ = ["untied_growth", "untied_rate"]
 
 #: Relative width of the bracket of a rate, and how far from the square of the largest leak it is looked for.
 _CLOSE, _BESIDE = 1e-14, 1e-12
-#: Rates are looked for up to this.
-_LARGEST = 1e100
+#: Rates are looked for among these; a smaller one counts as 0.
+_SMALLEST, _LARGEST = 1e-60, 1e100
 
 
 def untied_growth(answers: SiteAnswers, n_steps: int) -> np.ndarray:
@@ -68,8 +68,7 @@ def untied_rate(answers: SiteAnswers, largest_leak: float | None = None) -> floa
         return float(spectral_radius(_summed(answers, x)[None])[0]) - 1.0
 
     low = leak**2 * (1.0 + _BESIDE)
-    if low == 0.0:
-        low = np.finfo(float).tiny
+    low = max(low, _SMALLEST)
     high = max(low, 1e-3)
     while excess(high) >= 0.0:
         high *= 4.0
@@ -137,4 +136,4 @@ def _autocovariance(chi, root, most):
             equations[:, lag, abs(lag - i)] += weights[i]
     right = np.zeros((chi.shape[1], size, 1))
     right[:, 0] = 1.0
-    return np.linalg.solve(equations, right)[: , : most + 1, 0].T
+    return np.linalg.solve(equations, right)[:, : most + 1, 0].T

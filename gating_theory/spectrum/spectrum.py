@@ -189,6 +189,10 @@ class Spectrum(Pseudospectra):
     def _edge(self) -> SitesEdge | FixedPointEdge:
         return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
 
+    @property
+    def _leaks_between(self):
+        return self._edge.continua
+
     @cached_property
     def _boundary(self) -> Boundary:
         return Boundary(self._edge)

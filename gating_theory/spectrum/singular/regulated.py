@@ -119,13 +119,13 @@ class RegulatedSites:
         lam : complex
         """
         center = 0 if abs(lam) < _NEAR_ZERO else 1
-        chi, minors, sums, powers = self._stack(center)
+        chi, stack, sums, powers = self._stack(center)
         t = lam - center
         if np.imag(t) == 0.0:
             t = float(np.real(t))
         n = self.sites.cell.n_messages
         e, f, g = powers[:, :n], powers[:, n : 2 * n], powers[:, 2 * n]
-        c = sums @ _squared_value(minors, t).reshape(len(minors[0]), self.sites.size)
+        c = sums @ _squared_value(stack, t).reshape(stack.shape[1:])
         return Regulated(_squared_value(chi, t), c, e, f, g, self.sites.weights)
 
     def _stack(self, center):
@@ -141,7 +141,7 @@ class RegulatedSites:
         cell, bigger = sites.cell, augmented(sites.cell)
         states = bigger.message_of[cell.n_fields :]
         a2 = np.concatenate([squared(np.asarray(sites.gain)), np.ones(cell.n_state)])
-        found = minors(cell, center, sites.state, sites.fields, sites.parameters)
+        found = dict(minors(cell, center, sites.state, sites.fields, sites.parameters))
         chi = found.pop(((), ()))
         kept, sums = [], {}
         for (rows, columns), q in found.items():

@@ -13,8 +13,9 @@ from ...mean_field.fixed_points import FixedPoint
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
-from ...support.checks import complex_number, integer, real_array, shown
+from ...support.checks import complex_number, integer, real, real_array, real_numbers, shown
 from ..site_populations import SitePopulations
+from .density import SingularDensity
 from .equations import Solved
 from .first_moment import first_moment
 from .populations import ShiftedPopulations, ShiftedSites
@@ -26,8 +27,8 @@ __all__ = ["Regularised", "SingularValues"]
 _TOL = 1e-5
 #: The range of regulators, in units of the root mean square singular value: beyond it rounding is all that is seen.
 _LEAST, _MOST = 1e-12, 1e12
-#: Where the weight at zero is read off, in the same units, and what is less than that is none.
-_AT_ZERO, _FAINT = 1e-9, 1e-5
+#: Regulators that tell the weight at zero, in the same units; what is less is none, and differences that are rounding.
+_NEAR_ZERO, _FAINT, _ROUNDING = (1e-8, 1e-9, 1e-10), 1e-5, 1e-11
 
 
 @result("regularised")
@@ -183,15 +184,142 @@ class SingularValues:
         first = moments(self._populations.of(self._tol).terms, 1)[1] / self.n_state
         return float(np.sqrt(max(first, 0.0))) or 1.0
 
+    @underflow_is_zero
+    def density(self, s: npt.ArrayLike, tol: float = 1e-2) -> float | np.ndarray:
+        """Density of singular values at s, as a fraction: integrates to 1 together with the atom at zero [T9].
+
+        (2 / pi d) Re m at the regulator 0+ + i s. Exactly zero in gaps and beyond the edges, where the signs of the solution prove
+        it; exact for given sites. Of a law, populations grow until two agree: values are good to ``tol`` times the larger of
+        themselves and of one over the root mean square singular value. Near-atoms (saturated sites) make the density huge next to
+        zero: ask for their :meth:`mass`.
+
+        Parameters
+        ----------
+        s : number >= 0, or array of them
+            Values below 1e-7 of the root mean square count as zero; there the density is infinite where there is an atom.
+        tol : float in [1e-8, 1]
+
+        Returns
+        -------
+        float, or array of the shape of ``s``
+
+        Raises
+        ------
+        ValueError : s negative or not finite
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+        given = real_array("s", s)
+        if (given < 0.0).any():
+            raise ValueError(f"s must not be negative, got {shown(float(given[given < 0.0].flat[0]))}")
+        tol = real("tol", tol, low=1e-8, high=1.0)
+        value = self._density.density(given.ravel(), tol).reshape(given.shape)
+        value = np.where((given == 0.0) & (self.atom > 0.0), np.inf, value) if (given == 0.0).any() else value
+        return value if given.ndim else float(value)
+
+    @underflow_is_zero
+    def mass(self, a: npt.ArrayLike, b: npt.ArrayLike, tol: float = 1e-3) -> float | np.ndarray:
+        """Fraction of the singular values with a <= s <= b, the atom at zero included where a = 0 [T9].
+
+        A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, peaks of any height
+        are counted. Populations as for :meth:`density`.
+
+        Parameters
+        ----------
+        a, b : numbers >= 0 with a <= b, or arrays of them, whose shapes broadcast; b may be infinite
+            Values below 1e-7 of the root mean square count as zeros.
+        tol : float in [1e-8, 1], absolute
+
+        Returns
+        -------
+        float in [0, 1], or array
+
+        Raises
+        ------
+        ValueError : ends that are negative, nan or not in order; shapes that do not broadcast
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+        low, high = _ends(a, b)
+        tol = real("tol", tol, low=1e-8, high=1.0)
+        below = self._density.below(np.concatenate([low.ravel(), high.ravel()]), tol)
+        value = np.clip(below[low.size :] - below[: low.size], 0.0, 1.0).reshape(low.shape)
+        if (high == 0.0).any():
+            value = np.where(high == 0.0, self.atom, value)
+        return value if value.ndim else float(value)
+
+    @cached_property
+    def _density(self):
+        return SingularDensity(self._populations, self.n_state, self._scale)
+
     @property
     def atom(self) -> float:
         """The fraction of singular values that are zero: lim eta m(eta) / d [T9].
 
-        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-9 of the root mean square
+        Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-10 of the root mean square
         (saturated sites) cannot be told from zeros.
         """
-        eta = _AT_ZERO * self._scale
+        eta = np.array(_NEAR_ZERO) * self._scale
         sites = self._populations.of(self._tol)
-        solved = sites.equations.solve(np.array([eta]))
-        weight = float(0.5 * solved.shares[0] @ sites.terms.g) / self.n_state
-        return weight if weight > _FAINT else 0.0
+        first, second, third = 0.5 * sites.equations.solve(eta).shares @ sites.terms.g / self.n_state
+        # the limit of a sequence whose differences shrink by one factor: eta m of what is not at zero falls like a power of eta
+        curved = (third - second) - (second - first)
+        weight = third - (third - second) ** 2 / curved if abs(curved) > _ROUNDING else third
+        return float(weight) if weight > _FAINT else 0.0
+
+    # --- edges
+
+    def largest(self, n_units: int | None = None) -> float:
+        """The largest singular value: the norm of lambda - J [T9].
+
+        The fold where the minimal solution of the equations in 1 / s ends, by real arithmetic. Of given sites it is exact, to about
+        1e-12 relative. At a fixed point it is the supremum over the law of sites, which networks do not have: sites that hold less
+        than 1e-6 are left out, those that the edge is nearest to by themselves. It is then good to the ``tol`` of the Spectrum,
+        2e-3 where none was given. Networks of N units are below their limit by a part of order N^{-2/3}.
+
+        Parameters
+        ----------
+        n_units : int >= 2 or None, N
+            The median over networks of N units, of the limit that their own sites have. Of given sites None, or as many as there
+            are, takes these; another number is drawn from among them.
+
+        Raises
+        ------
+        TypeError, ValueError : no integer, less than 2
+        ConvergenceError : the populations that are affordable do not agree; the words say what the tail does
+        """
+        return self._edge(True, n_units)
+
+    def smallest(self, n_units: int | None = None) -> float:
+        """The smallest singular value of lambda - J, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+
+        Close to a smooth edge of the support it grows like the distance to the power of 3/2. As accurate as :meth:`largest`, or to
+        1e-2 of that part of 1 + |lambda| where it is small. Networks are above the limit by a part of order N^{-2/3}, with a large
+        factor next to the support; inside it they have singular values of order 1/N, see ``Spectrum.smallest_singular_value``.
+
+        Parameters
+        ----------
+        n_units : as of :meth:`largest`
+
+        Raises
+        ------
+        TypeError, ValueError, ConvergenceError : as by :meth:`largest`
+        """
+        return self._edge(False, n_units)
+
+    @underflow_is_zero
+    def _edge(self, largest, n_units):
+        size = None if n_units is None else integer("n_units", n_units, low=2)
+        return float(self.spectrum.singular_edges(np.array([complex(self.shift)]), largest, size)[0])
+
+
+def _ends(a, b):
+    """Ends of intervals, broadcast against one another."""
+    low, high = real_array("a", a), real_numbers("b", b)
+    try:
+        low, high = np.broadcast_arrays(low, high)
+    except ValueError:
+        raise ValueError(f"shapes of a and b must broadcast, got {low.shape} and {high.shape}") from None
+    for name, value, bad in (("a", low, low < 0.0), ("b", high, ~(high >= low))):
+        if bad.any():
+            allowed = "must not be negative" if name == "a" else "must be at least a"
+            raise ValueError(f"{name} {allowed}, got {shown(float(value[bad].flat[0]))}")
+    return low, high

@@ -2,53 +2,22 @@
 
 import numpy as np
 import pytest
-import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.cell.augmented import augmented
 from gating_theory.spectrum.singular.regulated import regulated
+from tests.spectrum.singular.populations import OWN, dense_blocks, some_sites
 from tests.strategies import random_cells
-
-_h, _c, _a, _b, _e, _m = sp.symbols("h c y_a y_b y_c y_m", real=True)
-#: Two state variables, neither of them a message, and three messages, one of which needs an earlier field; a site parameter.
-OWN = gt.Cell(
-    name="own pair",
-    state=[_h, _c],
-    fields=[_a, _b, _e],
-    messages=[_h * sp.tanh(_c), sp.tanh(_h + _c), gt.sigma(_a) * _c],
-    update=[gt.sigma(_a) * _h + sp.tanh(_b + _m), gt.sigma(_b) * _c + _h * sp.tanh(_e)],
-    parameters=[_m],
-)
-
-
-def some_sites(cell, rng, size=4):
-    """Sites anywhere, of a cell with any gains."""
-    shapes = ((n, size) for n in (cell.n_state, cell.n_fields, cell.n_parameters))
-    state, fields, parameters = (rng.normal(size=shape) for shape in shapes)
-    weights = rng.uniform(0.1, 1.0, size)
-    return gt.Sites(cell, weights / weights.sum(), state, fields, parameters, rng.uniform(0.2, 2.0, cell.n_fields))
-
-
-def dense_blocks(sites):
-    """F_s, F_y, M_s, M_y at each site, the messages one row each."""
-    cell = sites.cell
-    blocks = cell.compiled.blocks(sites.state, sites.fields, sites.parameters)
-    shapes = {"F_s": (cell.n_state,) * 2, "F_y": (cell.n_state, cell.n_fields)}
-    shapes |= {"M_s": (cell.n_fields, cell.n_state), "M_y": (cell.n_fields,) * 2}
-    dense = {name: np.zeros((sites.size, *shape)) for name, shape in shapes.items()}
-    for name, entries in blocks.items():
-        for (i, j), value in entries.items():
-            dense[name][:, i, j] = value
-    first = [cell.message_of.index(k) for k in range(cell.n_messages)]
-    return dense["F_s"], dense["F_y"], dense["M_s"][:, first], dense["M_y"][:, first]
 
 
 def dense_determinant(sites, lam, p, q, eta):
     """|chi|^2 det(1 + Phat What Qhat What^+) by matrices."""
     cell = sites.cell
     F_s, F_y, M_s, M_y = dense_blocks(sites)
+    first = [cell.message_of.index(k) for k in range(cell.n_messages)]
+    M_s, M_y = M_s[:, first], M_y[:, first]
     A = lam * np.eye(cell.n_state) - F_s
     inverse = np.linalg.inv(A)
     What = np.block([[M_s @ inverse @ F_y + M_y, M_s @ inverse], [inverse @ F_y, inverse]])
