@@ -37,6 +37,8 @@ NAMES = (
     "low_dimensional",
     "topologies",
     "planes",
+    "gradient_growth",
+    "gradient_maps",
     "chaos",
     "own_cell",
     "continuous_attractors",

@@ -54,6 +54,18 @@ class SitePath:
         """The fields of each distinct message."""
         return [[k for k, n in enumerate(self.cell.message_of) if n == message] for message in range(self.cell.n_messages)]
 
+    def in_single_precision(self) -> SitePath:
+        """The same path in numbers of single precision."""
+        parts = ({place: _single(value) for place, value in part.items()} for part in (self.F_s, self.F_y, self.M_s, self.M_y))
+        return SitePath(self.cell, self.gain, self.weights.astype(np.float32), self.n_steps, *parts)
+
+
+def _single(rows):
+    """Rows (T, M) in single precision; rows that are one stay one."""
+    with np.errstate(over="ignore"):
+        kept = rows[:1] if rows.strides[0] == 0 else rows
+        return np.broadcast_to(kept.astype(np.float32), rows.shape)
+
 
 def is_path(source: Any) -> bool:
     """Whether ``source`` is a path of several steps: (Network, states), with inputs or without, a recording, or several Sites."""

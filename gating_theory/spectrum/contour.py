@@ -49,12 +49,19 @@ class Contour:
     bound : float, a radius outside of which there is no curve
     leaks : array, real parts of leaks, near which curves are pinched
     continua : intervals of the real axis where curves have no end on the axis
+    settled : float, the function's size at points of curves
     """
 
     def __init__(
-        self, level: Level, on_grid: OnGrid, bound: float, leaks: np.ndarray, continua: Sequence[tuple[float, float]]
+        self,
+        level: Level,
+        on_grid: OnGrid,
+        bound: float,
+        leaks: np.ndarray,
+        continua: Sequence[tuple[float, float]],
+        settled: float = _PROJECTED,
     ) -> None:
-        self._level, self._on_grid = level, on_grid
+        self._level, self._on_grid, self._settled = level, on_grid, settled
         self.bound, self._leaks, self._continua = bound, leaks, continua
 
     def curves(self, n: int = 256) -> list[np.ndarray]:
@@ -74,7 +81,7 @@ class Contour:
         lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
         order = np.argsort(-lengths)
         share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
-        return [self._project(_resample(pieces[i], share[i])) for i in order]
+        return [self._project(_resample(pieces[i], share[i]), self._settled) for i in order]
 
     @cached_property
     def _pieces(self):
@@ -118,7 +125,7 @@ class Contour:
             inside |= (low < x) & (x < high)
         return inside
 
-    def _project(self, z, settled=_PROJECTED, rtol=_EXACT):
+    def _project(self, z, settled, rtol=_EXACT):
         """Move points along the gradient onto the curve, until the function is below ``settled``; points on the real axis stay there."""
         upper = z.real + 1j * np.abs(z.imag)
         w, f = self._along_gradients(upper, np.abs(z.imag) < 1e-14 * self.bound, settled, rtol)

@@ -775,6 +775,10 @@ CALLS = {
         {"result": t.design, "eigenvalues": _of_eigenvalues(), "tau": [1.0, 2.0], "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_gradient_growth": lambda t: (
+        plotting.plot_gradient_growth,
+        {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
+    ),
     "plotting.plot_phase_diagram": lambda t: (
         plotting.plot_phase_diagram,
         {

@@ -54,6 +54,49 @@ def drawn(ax):
     return ax
 
 
+# --- gradients
+
+
+def test_growth_of_gradients():
+    """Tied and untied theory as lines of logarithms, networks as dots of their colour."""
+    silent = gt.fixed_points(gt.Ensemble(gt.GRU))[0]
+    several = {f"{weights} weights": gt.gradient_growth(silent, 20, weights) for weights in ("tied", "untied")}
+    measured = np.vstack([1e-3 ** np.arange(6.0), np.full(6, np.nan)])
+    ax = drawn(plotting.plot_gradient_growth(several, measured={"tied weights": measured}))
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    for label, one in several.items():
+        np.testing.assert_array_equal(lines[label].get_ydata(), one.log10)
+    assert lines["tied weights"].get_linestyle() == "-" and lines["untied weights"].get_linestyle() == "--"
+    dots = lines["networks (2)"]
+    np.testing.assert_allclose(dots.get_ydata()[:6], -3.0 * np.arange(6), atol=1e-12)
+    assert dots.get_color() == lines["tied weights"].get_color() and np.isnan(dots.get_ydata()[6:]).all()
+
+
+def test_growth_down_to_nothing():
+    # without recurrence of any kind a state is forgotten in one step: the mean square has no logarithm
+    gone = gt.gradient_growth(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.0))[0], 3)
+    ax = drawn(plotting.plot_gradient_growth(gone, ax=own_axes()))
+    (line,) = [line for line in ax.get_lines() if line.get_label() == "theory, tied weights"]
+    assert line.get_ydata()[0] == 0.0 and np.isnan(line.get_ydata()[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("growth", "measured", "error", "words"),
+    [
+        ({}, None, ValueError, "growth must have at least one entry"),
+        ("tied", None, TypeError, "growth must be"),
+        ({"a": 1.0}, None, TypeError, "growth must be"),
+        (None, {"b": [1.0]}, ValueError, "measured has the unknown label 'b'; allowed are"),
+        (None, [1.0] * 9, ValueError, r"measured must have shape \(4,\) or \(networks, 4\), got \(9,\)"),
+        (None, "much", TypeError, "measured must be"),
+    ],
+)
+def test_growth_that_cannot_be_drawn(growth, measured, error, words):
+    growth = gt.gradient_growth(gt.fixed_points(gt.Ensemble(gt.GRU))[0], 3) if growth is None else growth
+    with pytest.raises(error, match=words):
+        plotting.plot_gradient_growth(growth, measured=measured, ax=own_axes())
+
+
 # --- spectra
 
 
