@@ -84,6 +84,8 @@ class SingularDensity:
         self, s: np.ndarray, tol: float, values: _Values, allowed: Callable[[np.ndarray], np.ndarray], what: str
     ) -> np.ndarray:
         """Values at s (L,) by populations so fine that two agree."""
+        if not s.size:
+            return np.zeros(0)
         places, back = np.unique(np.clip(s, _LEAST * self._scale, _MOST * self._scale), return_inverse=True)
         exact = self._populations.exact
         known, difference = np.zeros(places.size), np.full(places.size, np.inf)

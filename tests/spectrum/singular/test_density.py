@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
+from gating_theory.mean_field.samples import even_sites, sampled_sites
 from tests.spectrum.singular.populations import OWN, A, B, jacobian, some_sites
 from tests.strategies import random_cells
 
@@ -181,10 +182,10 @@ def test_at_zero_inside_the_support():
 # --- networks
 
 
-def agrees_with_networks(sites, lam, units=150, draws=4, seed=0):
+def agrees_with_networks(sites, lam, units=100, draws=2, seed=0):
     """Fractions below 12 places, of dense matrices: linear statistics of rank fluctuate by (log N)^(1/2) / N, and are off by O(1)/N.
 
-    At most eight singular values of N may be on the wrong side of a place.
+    At most five singular values of N for each state variable may be on the wrong side of a place.
     """
     rng, found = np.random.default_rng(seed), singular_values(sites, lam)
     scale = math.sqrt(found.moments(1)[0])
@@ -197,7 +198,7 @@ def agrees_with_networks(sites, lam, units=150, draws=4, seed=0):
     n = len(J)
     # next to an atom or the end of a narrow band a place counts what is within half a percent of it
     slack = found.mass(0.995 * places, 1.005 * places)
-    assert (np.abs(np.mean(below, axis=0) - theory) < 8.0 * sites.cell.n_state / n + slack).all(), (sites.cell, lam)
+    assert (np.abs(np.mean(below, axis=0) - theory) < 5.0 * sites.cell.n_state / n + slack).all(), (sites.cell, lam)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.6 + 0.3j])
@@ -207,7 +208,7 @@ def test_networks_of_every_cell(name, lam):
     agrees_with_networks(some(name, 3), lam)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(random_cells(), st.integers(0, 99), LAMBDAS)
 def test_networks_of_any_cell(cell, seed, lam):
     agrees_with_networks(some_sites(cell, np.random.default_rng(seed)), lam)
@@ -216,9 +217,9 @@ def test_networks_of_any_cell(cell, seed, lam):
 # --- tolerances
 
 
-@pytest.mark.parametrize(("cell", "gain"), [(gt.GRU, {"z": 2, "r": 3, "h": 4}), (gt.Vanilla, 2.5), (gt.GRUResetAfter, 2.5)])
+@pytest.mark.parametrize(("cell", "gain"), [(gt.GRU, {"z": 2, "r": 3, "h": 4}), (gt.GRUResetAfter, 2.5)])
 def test_tolerances_are_kept(cell, gain):
-    """At fixed points: against the density of many random sites within counting errors, and a coarse tolerance against a fine one."""
+    """At fixed points: a coarse tolerance against a fine one, and one that is out of reach says so."""
     point = gt.fixed_points(gt.Ensemble(cell, gain=gain))[-1]
     found = gt.Spectrum(point).singular_values()
     scale = math.sqrt(found.moments(1)[0])
@@ -228,8 +229,31 @@ def test_tolerances_are_kept(cell, gain):
     ends = np.array([0.0, 0.5, 1.0]) * scale
     np.testing.assert_allclose(found.mass(ends[:-1], ends[1:], tol=1e-2), found.mass(ends[:-1], ends[1:], tol=1e-3), atol=1.1e-2)
     with pytest.raises(gt.ConvergenceError, match="density of singular values") as error:
-        found.density(s, tol=1e-8)
-    np.testing.assert_allclose(error.value.estimate, fine, rtol=0.02)
+        found.density(s[:1], tol=1e-8)
+    np.testing.assert_allclose(error.value.estimate, fine[:1], rtol=0.02)
+
+
+def test_many_random_sites_have_the_density_of_the_law():
+    """Fractions of singular values at a fixed point of an LSTM, against those of 4000 sites drawn at random."""
+    point = gt.fixed_points(gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 1, "g": 4, "o": 1}, bias={"f": 1}))[-1]
+    ends = np.array([0.0, 0.1, 0.3, 0.6, 1.0, 2.0, math.inf])
+    law = gt.Spectrum(point).singular_values().mass(ends[:-1], ends[1:])
+    drawn = singular_values(sampled_sites(point, 4000, 0)).mass(ends[:-1], ends[1:])
+    # a fraction moves by 1 / N at most where one of N sites does: five times the standard deviation of as many independent sites
+    np.testing.assert_allclose(drawn, law, atol=1e-3 + 5.0 * math.sqrt(0.25 / 4000))
+
+
+def test_even_sites_are_even():
+    """Averages over lattices of fields: second and mixed moments, at 4^7 sites nearly 1 / M apart from those of the law."""
+    point = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=2.0, bias=0.3))[-1]
+    std = np.array(list(point.field_std.values()))
+    for shift in (0, 3):
+        sites = even_sites(point, 4**7, shift)
+        x = (sites.fields - 0.3) / std[:, None]
+        np.testing.assert_allclose(x @ x.T / x.shape[1], np.eye(4), atol=3e-3)
+        # smooth and bounded: by independent Gaussians, E cos x = e^(-1/2)
+        np.testing.assert_allclose(np.cos(x).prod(axis=0).mean(), math.exp(-2.0), atol=1e-4)
+    assert not np.array_equal(even_sites(point, 1024, 0).fields, even_sites(point, 1024, 1).fields)
 
 
 # --- bad input
