@@ -800,6 +800,14 @@ CALLS = {
             "ax": t.ax,
         },
     ),
+    "plotting.plot_pseudospectrum": lambda t: (
+        plotting.plot_pseudospectrum,
+        {"spectrum": t.spectrum, "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
+    ),
+    "plotting.plot_singular_values": lambda t: (
+        plotting.plot_singular_values,
+        {"result": t.spectrum.singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
+    ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
         {"spectrum": t.spectrum, "eigenvalues": _of_eigenvalues(), "outliers": False, "n": 32, "ax": t.ax},
