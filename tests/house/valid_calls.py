@@ -55,6 +55,10 @@ class Things:
         return self.spectrum.smallest_singular_value(self.within, 20)
 
     @cached_property
+    def growth(self):
+        return gt.gradient_growth(self.point, 3)
+
+    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -332,6 +336,11 @@ CALLS = {
         gt.Spectrum(t.point).finite_size,
         {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
     ),
+    "gradient_growth": lambda t: (
+        gt.gradient_growth,
+        {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
+    ),
+    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
     "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
@@ -790,6 +799,14 @@ CALLS = {
             "colorbar": False,
             "ax": t.ax,
         },
+    ),
+    "plotting.plot_pseudospectrum": lambda t: (
+        plotting.plot_pseudospectrum,
+        {"spectrum": t.spectrum, "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
+    ),
+    "plotting.plot_singular_values": lambda t: (
+        plotting.plot_singular_values,
+        {"result": t.spectrum.singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
