@@ -20,8 +20,8 @@ __all__ = ["SignedSites"]
 
 #: A radius of the map below which nothing is coupled; the part of the sites' own scale where the search begins then.
 _UNCOUPLED, _BELOW = 1e-12, 0.9
-#: How close to the support a lambda counts as inside: the smallest singular value is below 1e-18 of the scale there.
-_ROUNDING = 1e-12
+#: How close to 1 the radius of the map at s = 0 counts as 1: the smallest singular value is below 1e-12 of the scale there.
+_ROUNDING = 1e-8
 #: log of an unknown that is zero.
 _ZERO = -800.0
 #: Consistent sets of sites are looked for so often; what the next search starts with, of the last edge.

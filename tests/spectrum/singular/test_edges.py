@@ -150,6 +150,7 @@ def test_plain_iteration_settles_up_to_the_edges(sites, lam):
 @given(st.sampled_from([gt.Vanilla, gt.GRU, gt.LSTM, gt.GRUResetAfter, gt.MGU, OWN]), st.integers(0, 99), LAMBDAS)
 def test_plain_iteration_for_any_sites(cell, seed, lam):
     """Where iteration of matrices at sites settles and where not, for built-in cells and one that uses all that cells may have."""
+    assume(abs(lam) > 1e-3)  # the iteration divides by lambda - F_s
     brackets(some_sites(cell, np.random.default_rng(seed)), lam)
 
 
