@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -11,15 +11,19 @@ from ...cell.augmented import even_variables
 from ...ensemble.sites import Sites
 from ...errors import ConvergenceError
 from ...mean_field.fixed_points import FixedPoint
-from ..refinement import ROOM, apart, settled
+from ...mean_field.samples import MOST_VARIABLES, even_sites
+from ..refinement import MUCH_ROOM, ROOM, apart, settled
 from ..site_populations import SitePopulations
 from .equations import Equations
+from .log_average import LogAverage
 from .regulated import Regulated, regulated
 
 __all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
 
 #: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
 _APART = 2.0
+#: Sites of finer and finer populations that are spread evenly, and tolerances of those that a law makes in another way.
+_EVEN, _FINER = tuple(4**k for k in range(5, 10)), (1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
 
 
 def sites_for(
@@ -65,6 +69,11 @@ class ShiftedSites:
         return regulated(self.sites, self.lam)
 
     @cached_property
+    def log_average(self) -> LogAverage:
+        """E log D at regulators of any phase."""
+        return LogAverage(self.equations)
+
+    @cached_property
     def equations(self) -> Equations:
         """The equations at real regulators."""
         return Equations(self.terms)
@@ -82,6 +91,7 @@ class ShiftedPopulations:
     def __init__(self, populations: SitePopulations, lam: complex) -> None:
         self._populations, self._lam = populations, lam
         self._kept: dict[tuple, ShiftedSites] = {}
+        self._even: dict[int, ShiftedSites] = {}
 
     @property
     def given(self) -> bool:
@@ -101,6 +111,34 @@ class ShiftedPopulations:
         if key not in self._kept:
             self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine), self._lam)
         return self._kept[key]
+
+    @property
+    def exact(self) -> bool:
+        """Whether one population is all there is: given sites, or a law of sites that are all alike."""
+        return self.given or self._populations.spread_variables == 0
+
+    def finer(self) -> Iterator[ShiftedSites]:
+        """One population if it is exact; or more of them, each finer than the one before, for what changes abruptly from site to site.
+
+        Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
+        singular values, they need ten times fewer than tensor grids.
+        """
+        law = self._populations.law
+        if self.exact:
+            yield self.of(_FINER[0])
+        elif isinstance(law, FixedPoint) and self._populations.spread_variables <= MOST_VARIABLES:
+            for shift, count in enumerate(_EVEN):
+                if count not in self._even:
+                    self._even[count] = ShiftedSites(even_sites(law, count, shift), self._lam)
+                yield self._even[count]
+        else:
+            reached = np.inf
+            for tol in _FINER:
+                sites = self.of(tol, MUCH_ROOM)
+                if not sites.sites.tol < reached:
+                    return
+                reached = sites.sites.tol
+                yield sites
 
     def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float) -> np.ndarray:
         """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.
