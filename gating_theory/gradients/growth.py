@@ -17,12 +17,14 @@ from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, integer, real, shown, texts
 from ..support.types import Progress as Wanted
-from .kept_sites import kept_growth, kept_rate
+from .along_path import path_growth
+from .kept_sites import kept_growth, kept_rate, quick_growth
+from .site_path import is_path, site_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GradientGrowth", "gradient_growth"]
+__all__ = ["GradientGrowth", "gradient_growth", "log10_left"]
 
 #: Through so many steps at most: times and memory grow with the square of them.
 _STEPS = 10_000
@@ -164,16 +166,44 @@ def gradient_growth(
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))
+    if is_path(source):
+        return _along(source, n_steps, weights, block, progress)
     spectrum = _spectrum_of(source)
     names = spectrum.cell.state_names
     chosen = _block_of(block, names)
-    fixed_point, law = spectrum.fixed_point, spectrum.source
-    sites = None if fixed_point is not None or not isinstance(law, Sites) else law
-    radius = spectrum.radius()
-    logs, error = kept_growth(fixed_point, law, sites, n_steps, weights, tol, radius)
-    rate = radius**2 if weights == "tied" else kept_rate(fixed_point, law.sites if sites is None else sites)
-    kept = fixed_point if fixed_point is not None else law if sites is None else sites
+    logs, error = kept_growth(spectrum, n_steps, weights, tol)
+    rate = spectrum.radius() ** 2 if weights == "tied" else kept_rate(spectrum)
+    kept = spectrum.source if isinstance(spectrum.source, (FixedPoint, Sites)) else spectrum.source.sites
     return GradientGrowth(n_steps, weights, names, chosen, logs / _LN10, rate, error, _status(rate, weights), kept)
+
+
+def log10_left(spectrum: Spectrum, n_steps: int, weights: str, block: str | None = None) -> float:
+    """log10 of the mean square after the last step, for the many states of a phase diagram: error estimates are left out [T9].
+
+    Parameters
+    ----------
+    spectrum, n_steps, weights, block : as of :func:`gradient_growth`
+    """
+    spectrum = _spectrum_of(spectrum)
+    names = spectrum.cell.state_names
+    rows = [names.index(name) for name in _block_of(block, names)]
+    logs = quick_growth(spectrum, n_steps, weights)[-1:, rows] / _LN10
+    return float(_log10_sum(logs)[0] - np.log10(len(rows)))
+
+
+def _along(source, n_steps, weights, block, progress):
+    """Growth along recorded paths; of several sequences the mean of their mean squares."""
+    paths = site_paths(source, n_steps)
+    names = paths[0].cell.state_names
+    chosen, d = _block_of(block, names), len(names)
+    found = [[path_growth(path, weights, start, progress) for start in range(d)] for path in paths]
+    with np.errstate(divide="ignore"):
+        logs = np.array([[np.log2(one.mantissa) + one.exponent[:, None] for one in starts] for starts in found])
+    logs = np.log10(2.0) * np.moveaxis(logs, 1, -1)  # (sequences, T + 1, a, b)
+    mean = _log10_sum(np.moveaxis(logs, 0, -1).reshape(-1, len(paths))).reshape(logs.shape[1:]) - np.log10(len(paths))
+    error = max(float(np.max(getattr(one, "rounding", np.nan))) for starts in found for one in starts)
+    of = "the recorded path" if len(paths) == 1 else f"{len(paths)} recorded paths, their mean"
+    return GradientGrowth(paths[0].n_steps, weights, names, chosen, mean, float("nan"), error, Status("path", f"along {of}"))
 
 
 def _spectrum_of(source):

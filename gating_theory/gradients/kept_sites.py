@@ -2,69 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
 from ..spectrum.real_edge import upper_ends
+from ..spectrum.spectrum import Spectrum
 from .site_answers import SiteAnswers
 from .two_point import tied_growth
 from .untied import untied_growth, untied_rate
 
-__all__ = ["kept_growth", "kept_rate"]
+__all__ = ["kept_growth", "kept_rate", "quick_growth"]
 
 #: Tolerances of the populations that a law of sites makes one after the other, and sites of each at most.
 _TOLS, _ROOM = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10), 200_000
 #: Condensed populations may miss this much of averages, or a part of the tolerance where that is more.
 _CONDENSED, _PART = 1e-12, 1e-2
+#: Tolerance of laws of sites in a phase diagram, and logarithms that are far within the range of floats.
+_QUICK, _IN_RANGE = 1e-6, 500.0
 #: Rounding in one of T^2 steps of the recursion.
 _ROUNDING = 2e-16
 
 
-def kept_growth(
-    fixed_point: FixedPoint | None, source: object, sites: Sites | None, n_steps: int, weights: str, tol: float, radius: float
-) -> tuple[np.ndarray, float]:
+def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> tuple[np.ndarray, float]:
     """Logarithms (T + 1, d, d) of G_ab(t) per site, and their estimated error.
 
     Parameters
     ----------
-    fixed_point : FixedPoint or None
-    source : object
-        With ``sites_at`` where it is a law that makes populations.
-    sites : Sites or None, given ones
+    spectrum : Spectrum, whose sites are kept
     n_steps : int >= 0
     weights : "tied" or "untied"
     tol : float, wanted of the logarithms
-    radius : float, the spectral radius
 
     Raises
     ------
-    ConvergenceError : no two populations that are affordable agree to ``tol``
+    ConvergenceError : no two quadratures that are affordable agree to ``tol``
     """
-    tied = partial(tied_growth, scale=radius if 0.0 < radius < np.inf else 1.0)
-    growth: Callable[[SiteAnswers, int], np.ndarray] = tied if weights == "tied" else untied_growth
     rounding = _ROUNDING * (n_steps + 2.0) ** (2 if weights == "tied" else 1)
-    if fixed_point is not None:
-        answers = SiteAnswers.of_fixed_point(fixed_point)
+    if spectrum.fixed_point is not None:
+        answers = SiteAnswers.of_fixed_point(spectrum.fixed_point, n_steps)
         # both kinds average the same powers of the leak: what another grid gives for the untied one shows the error of both
-        one, other = (untied_growth(a, n_steps) for a in (answers, SiteAnswers.of_fixed_point(fixed_point, 1)))
-        logs = one if weights == "untied" else growth(answers, n_steps)
+        other = untied_growth(SiteAnswers.of_fixed_point(spectrum.fixed_point, n_steps, 1), n_steps)
+        one = untied_growth(answers, n_steps)
+        logs = one if weights == "untied" else _growth(answers, n_steps, weights, spectrum)
         error = _apart(one, other) + rounding
         if error > tol:
             raise ConvergenceError(f"growth through {n_steps} steps: two quadratures differ by {error:.1e}", estimate=logs)
         return logs, error
     close = max(_CONDENSED, _PART * tol)
-    if not hasattr(source, "sites_at"):
-        assert sites is not None
-        return growth(SiteAnswers.of_sites(sites).condensed(n_steps, close), n_steps), rounding + n_steps * close
+    if isinstance(spectrum.source, Sites):
+        return _of_sites(spectrum.source, n_steps, weights, spectrum, close), rounding + n_steps * close
     before, difference = None, np.inf
     for of_tol in _TOLS:
-        made = source.sites_at(of_tol, _ROOM)
-        logs = growth(SiteAnswers.of_sites(made).condensed(n_steps, close), n_steps)
+        made = spectrum.source.sites_at(of_tol, _ROOM)
+        logs = _of_sites(made, n_steps, weights, spectrum, close)
         difference = np.inf if before is None else _apart(logs, before)
         if difference <= tol:
             return logs, difference + rounding + n_steps * close
@@ -76,35 +67,61 @@ def kept_growth(
     )
 
 
-def kept_rate(fixed_point: FixedPoint | None, sites: Sites | None) -> float:
+def quick_growth(spectrum: Spectrum, n_steps: int, weights: str) -> np.ndarray:
+    """The same without a second grid at fixed points, for the many of a phase diagram.
+
+    Parameters
+    ----------
+    spectrum, n_steps, weights : as of :func:`kept_growth`
+    """
+    if spectrum.fixed_point is None:
+        return kept_growth(spectrum, n_steps, weights, _QUICK)[0]
+    return _growth(SiteAnswers.of_fixed_point(spectrum.fixed_point, n_steps), n_steps, weights, spectrum)
+
+
+def _growth(answers, n_steps, weights, spectrum):
+    """Logarithms of growth; in units of the spectral radius where it leaves the range of floats."""
+    if weights == "untied":
+        return untied_growth(answers, n_steps)
+    logs = tied_growth(answers, n_steps)
+    whole = _summed(logs)
+    if np.abs(whole).max() < _IN_RANGE:
+        return logs
+    radius = spectrum.radius()
+    return tied_growth(answers, n_steps, radius) if 0.0 < radius < np.inf else logs
+
+
+def _of_sites(sites, n_steps, weights, spectrum, close):
+    return _growth(SiteAnswers.of_sites(sites).condensed(n_steps, close), n_steps, weights, spectrum)
+
+
+def kept_rate(spectrum: Spectrum) -> float:
     """The rate of untied growth per step; leaks count that are not in the last 1e-6 of their law, as in ``Spectrum.radius``.
 
     Parameters
     ----------
-    fixed_point : FixedPoint or None
-    sites : Sites, where there is no fixed point
+    spectrum : Spectrum
     """
-    if fixed_point is not None:
-        answers = SiteAnswers.of_fixed_point(fixed_point)
+    if spectrum.fixed_point is not None:
+        answers = SiteAnswers.of_fixed_point(spectrum.fixed_point)
     else:
-        assert sites is not None
-        answers = SiteAnswers.of_sites(sites)
+        source = spectrum.source
+        answers = SiteAnswers.of_sites(source if isinstance(source, Sites) else source.sites)
     (largest,) = upper_ends(answers.leaks[None], answers.weights[None])
     return untied_rate(answers, float(largest))
 
 
 def _apart(one, other):
-    """The largest difference of logarithms, of blocks that carry anything of the whole."""
-
-    def summed(logs):
-        largest = logs.max(axis=(1, 2))
-        some = np.isfinite(largest)
-        out = np.full(len(logs), -np.inf)
-        out[some] = largest[some] + np.log(np.exp(logs[some] - largest[some, None, None]).sum(axis=(1, 2)))
-        return out
-
-    a, b = summed(one), summed(other)
+    """The largest difference of logarithms of the whole."""
+    a, b = _summed(one), _summed(other)
     both = np.isfinite(a) & np.isfinite(b)
-    if (np.isfinite(a) != np.isfinite(b)).any():
-        return np.inf
-    return float(np.abs(a[both] - b[both]).max(initial=0.0))
+    return np.inf if (np.isfinite(a) != np.isfinite(b)).any() else float(np.abs(a[both] - b[both]).max(initial=0.0))
+
+
+def _summed(logs):
+    """(T + 1,) logarithms of sums over all blocks."""
+    largest = logs.max(axis=(1, 2))
+    some = np.isfinite(largest)
+    out = np.full(len(logs), -np.inf)
+    out[some] = largest[some] + np.log(np.exp(logs[some] - largest[some, None, None]).sum(axis=(1, 2)))
+    return out

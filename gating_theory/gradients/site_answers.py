@@ -21,6 +21,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..spectrum.edge import FixedPointEdge
+from .leak_grid import LeakGrid, largest_leaks, powers_to
 
 __all__ = ["Constant", "SiteAnswers", "Term"]
 
@@ -108,19 +109,22 @@ class SiteAnswers:
         return cls._made(rows, sites.weights, chi, terms, constants)
 
     @classmethod
-    def of_fixed_point(cls, point: FixedPoint, level: int = 0) -> SiteAnswers:
+    def of_fixed_point(cls, point: FixedPoint, n_steps: int = 0, level: int = 0) -> SiteAnswers:
         """At a mean-field fixed point, the nodes being those of the leak's law.
 
         Parameters
         ----------
         point : FixedPoint
+        n_steps : int
+            Through so many steps averages of powers of the leak are good, also where far tails of its law carry them.
         level : int, how dense the nodes are: what two levels give differently tells the error of the quadrature
         """
         cell, edge = point.ensemble.cell, FixedPointEdge(point)
         rows, factors = answer_rows(cell), answer_factors(cell)
         law, values, weights = edge.grid(level)
-        at = law.arguments(cell, dict(zip(edge.pole_variables, values)))
-        chi = np.array([np.broadcast_to(c, (1, *weights.shape)).ravel() for c in factors.poles[0](*at)], dtype=float)
+        grids = [LeakGrid(law, edge.pole_variables, values, weights.ravel(), edge.tol, edge.averages)]
+        far = grids[0].beyond(cell, factors, n_steps)
+        grids += [far] if far is not None else []
         squares = _squared_gains(point.ensemble.array("gain"), rows)
         terms: dict[tuple[int, int, int, int], np.ndarray] = {}
         constants: dict[tuple[int, int, int], float] = {}
@@ -130,10 +134,10 @@ class SiteAnswers:
                 _enter(constants, (k, _column(l, rows), power), squares[l] * float(np.squeeze(mean)))
         for (k, l), (power, pairs) in factors.resonant[0].items():
             for (a, b), products in pairs.items() if squares[l] > 0.0 else ():
-                mean, _ = law.mean_of_products(cell, products, edge.tol, edge.pole_variables, edge.averages)
-                value = squares[l] * (np.broadcast_to(mean, (1, *weights.shape))[0] * weights).ravel()
-                _add(terms, (k, _column(l, rows), power, factors.degree, a, b), value)
-        return cls._made(rows, weights.ravel(), chi, terms, constants)
+                value = np.concatenate([grid.means(cell, products) * grid.weights for grid in grids])
+                _add(terms, (k, _column(l, rows), power, factors.degree, a, b), squares[l] * value)
+        chi = np.concatenate([grid.chi(cell, factors) for grid in grids], axis=1)
+        return cls._made(rows, np.concatenate([grid.weights for grid in grids]), chi, terms, constants)
 
     @classmethod
     def _made(cls, rows, weights, chi, terms, constants):
@@ -147,13 +151,7 @@ class SiteAnswers:
     @cached_property
     def leaks(self) -> np.ndarray:
         """(G,) the largest modulus of the leaks of each node, those apart that are 0 at all sites."""
-        D = len(self.chi)
-        if D <= 1:
-            return np.abs(self.chi[0]) if D else np.zeros(self.weights.size)
-        companion = np.zeros((self.weights.size, D, D))
-        companion[:, 0] = -self.chi.T
-        companion[:, np.arange(1, D), np.arange(D - 1)] = 1.0
-        return np.abs(np.linalg.eigvals(companion)).max(axis=1)
+        return largest_leaks(self.chi)
 
     def among(self, nodes: np.ndarray) -> SiteAnswers:
         """Some of the nodes alone.
@@ -194,9 +192,8 @@ class SiteAnswers:
     def _agrees(self, few, n_steps, tol):
         """Whether averages of powers of the leak are those of a condensed population."""
         scale = np.abs(self.chi).max()
-        powers = [0, *(2 ** np.arange(int(np.log2(max(2 * n_steps, 1))) + 1)).tolist(), 2 * n_steps + 2]
         for term, other in zip(self.terms, few.terms):
-            for power in powers:
+            for power in powers_to(n_steps):
                 a, b = (-self.chi[0] / scale) ** power, (-few.chi[0] / scale) ** power
                 exact, size = term.weights @ a, np.abs(term.weights) @ np.abs(a)
                 if abs(other.weights @ b - exact) > tol * size:

@@ -46,6 +46,11 @@ class Boundary:
             return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
 
     @cached_property
+    def leaks(self) -> np.ndarray:
+        """Real parts of the sites' leaks."""
+        return self._leaks.real
+
+    @cached_property
     def _leaks(self):
         return self._edge.leaks.ravel()
 
@@ -157,4 +162,4 @@ class Boundary:
 
     @cached_property
     def _contour(self):
-        return Contour(self.log_edge, everywhere(self.log_edge), self.bound, self._leaks.real, self._edge.continua)
+        return Contour(self.log_edge, everywhere(self.log_edge), self.bound, self.leaks, self._edge.continua)

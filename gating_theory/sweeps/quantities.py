@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "taken_names"]
 
+#: Steps of gradients at most, as ``gradient_growth`` takes them.
+_MOST_STEPS = 10_000
 #: Codes of ``Complexity.status``, and that of a ConvergenceError.
 _COMPLEXITY = (*CODES, "not_converged")
 
@@ -70,6 +72,24 @@ def _half_share(spectrum: Spectrum, *, n_units: int) -> float:
 
 def _n_effective(spectrum: Spectrum, *, n_units: int) -> float:
     return spectrum.concentration(n_units).n_effective
+
+
+def _gradient(spectrum: Spectrum, n_steps: int, block: str | None = None) -> float:
+    return _log10_left(spectrum, n_steps, "tied", block)
+
+
+def _gradient_untied(spectrum: Spectrum, n_steps: int, block: str | None = None) -> float:
+    return _log10_left(spectrum, n_steps, "untied", block)
+
+
+def _log10_left(spectrum, n_steps, weights, block):
+    from ..gradients.growth import log10_left
+
+    return log10_left(spectrum, n_steps, weights, block)
+
+
+def _gradient_rate(spectrum: Spectrum) -> float:
+    return spectrum.radius() ** 2
 
 
 def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
@@ -162,6 +182,8 @@ _ENDS = ("largest", "smallest")
 #: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in
 #: one average, and with more.
 _EDGE, _MASS, _POTENTIAL = 1e-10, 1e-4, 1e-4
+#: What is promised of log10 of the growth of gradients, a hundred times what was measured.
+_GROWTH = 1e-10
 _RATE, _LOOSE_RATE = 1e-10, 1e-7
 #: The same of moments and edges of singular values, relative.
 _SINGULAR, _SINGULAR_EDGE = 1e-5, 1e-3
@@ -181,6 +203,18 @@ def _outside(point: FixedPoint, value: float) -> float | None:
     from ..spectrum.reach import outside
 
     return outside(point, value)
+
+
+def _rate_of_gradients_accuracy(spectrum: Spectrum, value: float) -> float:
+    return 2.0 * _EDGE * max(1.0, abs(value))
+
+
+def _growth_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _GROWTH * max(1.0, abs(value))
+
+
+def _grows_faster(point: FixedPoint, value: float) -> float | None:
+    return _outside(point, math.sqrt(value)) if value > 0.0 else None
 
 
 def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
@@ -235,6 +269,16 @@ def _end(texts, cell):
     if end not in _ENDS:
         raise ValueError("no end")
     return (end,)
+
+
+def _steps(texts, cell):
+    """The arguments of "gradient:<steps>" and "gradient:<steps>,<variable>"."""
+    steps, *block = (text.strip() for text in texts)
+    if not (steps.isascii() and steps.isdecimal()) or not 1 <= int(steps) <= _MOST_STEPS:
+        raise ValueError("no number of steps")
+    if len(block) > 1 or not set(block) <= set(cell.state_names):
+        raise ValueError("no state variable")
+    return (int(steps), *block)
 
 
 def _message(texts, cell):
@@ -330,6 +374,17 @@ QUANTITIES["radius"] = Quantity(
     ),
     accuracy=_edge_accuracy,
     passes=_outside,
+)
+QUANTITIES["gradient_rate"] = Quantity(
+    _gradient_rate,
+    (
+        Variable(
+            "growth of gradients a step",
+            description="by what the mean square of gradients grows per step in the end, the square of the spectral radius",
+        ),
+    ),
+    accuracy=_rate_of_gradients_accuracy,
+    passes=_grows_faster,
 )
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,
@@ -478,6 +533,24 @@ QUANTITIES["singular"] = Quantity(
     accuracy=_singular_accuracy,
     costly=True,
 )
+for _name, _function, _words in (
+    ("gradient", _gradient, "of tied weights, the same in every step"),
+    ("gradient_untied", _gradient_untied, "of weights drawn anew in every step"),
+):
+    QUANTITIES[_name] = Quantity(
+        _function,
+        (
+            Variable(
+                "lg gradient, {0} steps",
+                description=f"log10 of the mean square of gradients through {{0}} steps, {_words}",
+                short_name=r"$\log_{10} G$",
+            ),
+        ),
+        form=":<steps>",
+        parse=_steps,
+        takes="a number of steps from 1 to 10,000, and optionally the state variable that the loss sees",
+        accuracy=_growth_accuracy,
+    )
 QUANTITIES["moment"] = Quantity(
     _moment,
     (Variable("second moment of {0}", description="second moment of the message {0}"),),

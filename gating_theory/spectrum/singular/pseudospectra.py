@@ -10,12 +10,15 @@ import numpy.typing as npt
 from ...cell.cell import Cell
 from ...mean_field.fixed_points import FixedPoint
 from ...support.arithmetic import underflow_is_zero
-from ...support.checks import complex_array, complex_number, integer, shown
+from ...support.available_memory import require_memory
+from ...support.checks import complex_array, complex_number, integer, real, shown
+from ..boundary import Boundary
 from ..dyson import Population
 from ..site_populations import SitePopulations
 from .edges import Edges
 from .growth_bounds import Kreiss, kreiss_constant, numerical_abscissa
 from .inside import regulator_slope
+from .level_curves import pseudospectrum_curves
 from .singular_values import SingularValues
 from .smallest import SmallestSingularValue
 
@@ -23,6 +26,8 @@ __all__ = ["Pseudospectra"]
 
 #: Tolerance of populations for m(0) where none was asked for: that of densities.
 _TOL = 1e-5
+#: Relative tolerance of curves that are drawn; the largest eps.
+_DRAWN, _LARGEST = 1e-2, 1e100
 _INSTEAD = "singular values of sampled networks: numpy.linalg.svd(Network.jacobian(state))"
 
 
@@ -48,6 +53,10 @@ class Pseudospectra:
 
     @property
     def _leaks_between(self) -> list[tuple[float, float]]:
+        raise NotImplementedError
+
+    @property
+    def _boundary(self) -> Boundary:
         raise NotImplementedError
 
     def radius(self) -> float:
@@ -131,6 +140,38 @@ class Pseudospectra:
         with np.errstate(divide="ignore"):
             value = (1.0 / smallest).reshape(at.shape)
         return value if at.ndim else float(value)
+
+    @underflow_is_zero
+    def pseudospectrum(self, eps: float, n: int = 256) -> list[np.ndarray]:
+        """The boundary of the eps-pseudospectrum as closed curves [T9]: where the smallest singular value of lambda - J is eps.
+
+        What is added to J, of norm eps at most, moves eigenvalues no further. It contains the support and the leaks, and all that
+        is within eps of them. At a fixed point s_min on curves is eps to 1e-2 relative, or to the ``tol`` of the Spectrum where one
+        was given; of given sites to 1e-9.
+
+        Parameters
+        ----------
+        eps : float >= 0; 0 for the boundary of the support itself
+        n : int >= 16, total number of points, shared among the curves by length (at least 16 each)
+
+        Returns
+        -------
+        list of complex arrays as of :meth:`boundary`: each closed, longest first, holes by themselves. Features smaller than 1e-4
+        of the whole may be missed.
+
+        Raises
+        ------
+        TypeError, ValueError : eps out of range
+        CapabilityError : the equations are not known to hold for the law of the matrices
+        ConvergenceError : a piece was seen but not resolved
+        """
+        level, n = real("eps", eps, low=0.0, high=_LARGEST), integer("n", n, low=16)
+        require_memory(f"a boundary of n = {n} points", 16.0 * 16 * n)
+        self._require("singular values", "Spectrum.pseudospectrum", _INSTEAD)
+        if level == 0.0:
+            return self._boundary.curves(n)
+        ends = Edges(self.populations, self._leaks_between, self.tol or _DRAWN)
+        return pseudospectrum_curves(ends, self._boundary, level, n)
 
     @underflow_is_zero
     def numerical_abscissa(self) -> float:
