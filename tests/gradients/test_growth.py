@@ -171,6 +171,16 @@ def test_far_beyond_floats():
     assert growth.log10[-1] == pytest.approx((logsumexp(logs) - np.log(2048)) / np.log(10.0), rel=1e-13)
 
 
+def test_far_above_floats():
+    point = zero_state(gt.GRU, {"h": 100.0})
+    theta = 2.0 * np.pi * np.arange(2048) / 2048
+    circle = np.log(0.25 + 625.0 + 25.0 * np.cos(theta))
+    tied, untied = gt.gradient_growth(point, 400), gt.gradient_growth(point, 400, "untied")
+    assert np.isinf(tied.mean_square[-1])
+    assert tied.log10[-1] == pytest.approx((logsumexp(400 * circle) - np.log(2048)) / np.log(10.0), rel=1e-13)
+    assert untied.log10[-1] == pytest.approx(400 * np.log10(625.25), rel=1e-13)
+
+
 # --- other ways
 
 

@@ -46,10 +46,6 @@ class Things:
         return gt.Spectrum(self.net.sites(self.state))
 
     @cached_property
-    def growth(self):
-        return gt.gradient_growth(self.point, 3)
-
-    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -331,7 +327,6 @@ CALLS = {
         gt.gradient_growth,
         {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
     ),
-    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
