@@ -171,8 +171,8 @@ def _direction(equations, now):
 _GUESS, _FURTHER = 4.0, 4.0
 #: Krylov vectors of Perron's eigenvalue, and its accuracy.
 _ARNOLDI, _PERRON = 10, 1e-10
-#: Relative accuracy of an edge; steps towards it at most; points that a polynomial goes through; the part of 1 - radius that is left
-#: after a step, and what it must have fallen to before two extrapolations are compared.
+#: Relative accuracy of an edge; steps towards it at most; points that a polynomial goes through; the part of 1 - radius that is
+#: left after a step, and what it must have fallen to before two extrapolations are compared.
 _EDGE, _TOWARDS, _POINTS, _LEFT, _CLOSE = 1e-10, 30, 6, 0.3, 0.1
 #: Plain sweeps before Newton, beside those that bring something from step to step; Newton steps at most; residual of a solution.
 _FIRST, _NEWTON, _MINIMAL = 2, 12, 1e-12
