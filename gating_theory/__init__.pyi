@@ -63,6 +63,9 @@ from .spectrum.counts import Expected as Expected
 from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
 from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
+from .spectrum.singular.singular_values import Regularised as Regularised
+from .spectrum.singular.singular_values import SingularValues as SingularValues
+from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingularValue
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity

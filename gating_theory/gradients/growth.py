@@ -201,7 +201,7 @@ def _along(source, n_steps, weights, block, progress):
         logs = np.array([[np.log2(one.mantissa) + one.exponent[:, None] for one in starts] for starts in found])
     logs = np.log10(2.0) * np.moveaxis(logs, 1, -1)  # (sequences, T + 1, a, b)
     mean = _log10_sum(np.moveaxis(logs, 0, -1).reshape(-1, len(paths))).reshape(logs.shape[1:]) - np.log10(len(paths))
-    error = max(float(one.rounding.max()) for starts in found for one in starts)
+    error = max(float(np.max(getattr(one, "rounding", np.nan))) for starts in found for one in starts)
     of = "the recorded path" if len(paths) == 1 else f"{len(paths)} recorded paths, their mean"
     return GradientGrowth(paths[0].n_steps, weights, names, chosen, mean, float("nan"), error, Status("path", f"along {of}"))
 

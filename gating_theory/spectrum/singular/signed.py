@@ -104,23 +104,38 @@ class SignedSites:
             return s
         return 1.0 / s if s > 0.0 else float("inf")
 
-    def _without_tail(self, tail):
-        """The end without the sites whose determinants are smallest there; between two sets of them by the logarithm of their weight."""
-        ratio, before, dropped, guess = self._alone, -1, np.zeros(0, dtype=int), 0.0
+    def rarest(self, tail: float) -> np.ndarray:
+        """Sites that hold less than ``tail``, those that the edge is nearest to by themselves: their indices.
+
+        Parameters
+        ----------
+        tail : float
+        """
+        order, count, _ = self._trimmed(tail)
+        return order[:count]
+
+    def _trimmed(self, tail):
+        """Sites by how small their determinants are at the end without the first of them, how many these are, and that end."""
+        ratio, before, guess = self._alone, None, 0.0
         for _ in range(_SETS):
             order = np.argsort(ratio, kind="stable")
-            beyond = np.cumsum(self.weights[order])
-            count = int(np.searchsorted(beyond, tail, side="right"))
-            if count == before and np.array_equal(np.sort(order[:count]), dropped):
+            count = int(np.searchsorted(np.cumsum(self.weights[order]), tail, side="right"))
+            dropped = np.sort(order[:count])
+            if before is not None and np.array_equal(dropped, before):
                 break
-            s, u = self._without(order[:count])._end(guess)
+            s, u = self._without(dropped)._end(guess)
             if s == 0.0:
-                return s
-            before, dropped, guess = count, np.sort(order[:count]), _CLOSE * s
-            ratio = self._ratio(u)
-        if count == 0 or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
+                break
+            before, guess, ratio = dropped, _CLOSE * s, self._ratio(u)
+        return order, count, s
+
+    def _without_tail(self, tail):
+        """The end without the rarest sites; between two sets of them by the logarithm of their weight."""
+        order, count, s = self._trimmed(tail)
+        beyond = np.cumsum(self.weights[order[: count + 1]])
+        if s == 0.0 or count == 0 or beyond.size == count or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
             return s
-        further = self._without(order[: count + 1])._end(guess)[0]
+        further = self._without(order[: count + 1])._end(_CLOSE * s)[0]
         share = np.log(tail / beyond[count - 1]) / np.log(beyond[count] / beyond[count - 1])
         return s + share * (further - s)
 
