@@ -37,6 +37,8 @@ NAMES = (
     "low_dimensional",
     "topologies",
     "planes",
+    "singular_values",
+    "pseudospectra",
     "gradient_growth",
     "gradient_maps",
     "chaos",

@@ -26,10 +26,12 @@ _COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _DASHES = {"tied": "-", "untied": "--"}
 #: Points of a density.
 _POINTS = 160
+#: Accuracy of a curve that is looked at: bands have edges like roots, which populations of sites know less well than all else.
+_DRAWN = 0.1
 #: Singular values below this share of the largest sit in the atom at zero: those of networks are zero but for rounding.
 _ZERO = 1e-8
-#: Quantile of a density at which its picture ends: it may diverge at zero.
-_TOP_QUANTILE = 0.97
+#: The part of the way along which a density is shown whole: it may diverge at zero.
+_MOST = 0.95
 #: Weight of an atom below which it is nothing to speak of.
 _LEAST_ATOM = 1e-6
 
@@ -64,7 +66,7 @@ def plot_singular_values(
     low, high = result.smallest(), result.largest()
     # closer together at both ends, where the density ends like a root
     s = low + 0.5 * (high - low) * (1.0 - np.cos(np.pi * (np.arange(n) + 0.5) / n))
-    density = np.asarray(result.density(s))
+    density = np.asarray(result.density(s, _DRAWN))
     ax = axes_or_new(ax, 2.5)
     label = f"theory, and {100.0 * result.atom:.3g} % at 0" if result.atom > _LEAST_ATOM else "theory"
     draw_singular_values(ax, s, density, measured, label)
@@ -84,12 +86,11 @@ def draw_singular_values(
     values : array, optional, singular values of networks
     label : str, of the density
     """
-    if values is not None:
-        _draw_histogram(ax, values, float(s[-1]))
+    heights = np.zeros(0) if values is None else _draw_histogram(ax, values, float(s[-1]))
     ax.plot(s, density, color=VERMILLION, linewidth=1.4, zorder=3, label=label)
     pad = 0.05 * float(s[-1] - s[0])
     ax.set_xlim(0.0 if s[0] < 0.2 * s[-1] else s[0] - pad, s[-1] + pad)
-    ax.set_ylim(0.0, _top(density))
+    ax.set_ylim(0.0, min(1.08 * density.max(), 1.3 * heights.max() if heights.size else _top(s, density)))
     ax.set_xlabel("singular value $s$")
     ax.set_ylabel(r"density $\rho(s)$")
 
@@ -224,14 +225,17 @@ def _measured_values(values):
 def _draw_histogram(ax, values, high):
     """Areas are shares of all of them; those that are zero but for rounding are not drawn."""
     some = values[values > _ZERO * values.max()] if values.any() else values
-    n_bins = int(np.clip(0.8 * np.sqrt(some.size), 10, 60))
+    n_bins = int(np.clip(1.2 * np.sqrt(some.size), 10, 60))
     width = (max(high, some.max()) - min(some.min(), high)) / n_bins or 1.0
     weights = np.full(some.size, 1.0 / (values.size * width))
-    ax.hist(some, n_bins, (some.min(), some.min() + n_bins * width), weights=weights, color=SKY, alpha=0.6, label="networks")
+    heights, *_ = ax.hist(
+        some, n_bins, range=(some.min(), some.min() + n_bins * width), weights=weights, color=SKY, alpha=0.6, label="networks"
+    )
+    return heights
 
 
-def _top(density):
-    """Where the picture ends: above all of a density that is bounded, within one that diverges at zero."""
-    body = float(np.quantile(density, _TOP_QUANTILE))
-    peak = float(density.max())
-    return 1.08 * (peak if peak < 2.0 * body else 1.3 * body)
+def _top(s, density):
+    """Where the picture of a density that diverges at zero ends: above what it is along most of the way."""
+    order = np.argsort(density)
+    along = np.cumsum(np.gradient(s)[order])
+    return 1.5 * float(np.interp(_MOST * along[-1], along, density[order]))

@@ -20,6 +20,8 @@ _TRACED, _ROUGH, _EXACT = 1e-2, 1e-3, 1e-10
 _ON_CURVE, _PROJECTED = 1e-9, 1e-11
 #: Evaluations of a projection, and where that of a curve which is only measured ends.
 _PROJECTIONS, _MEASURED = 24, 1e-2
+#: Lengths of steps of a projection, per part of the bound: what is always allowed, and the longest.
+_SHORT, _LONGEST = 1e-3, 0.05
 #: Fewest points on a curve while it is traced.
 _FEWEST = 64
 
@@ -50,6 +52,7 @@ class Contour:
     leaks : array, real parts of leaks, near which curves are pinched
     continua : intervals of the real axis where curves have no end on the axis
     settled : float, the function's size at points of curves
+    steps : float, per part of the bound, how far a step towards the curve may always go
     """
 
     def __init__(
@@ -60,8 +63,9 @@ class Contour:
         leaks: np.ndarray,
         continua: Sequence[tuple[float, float]],
         settled: float = _PROJECTED,
+        steps: float = _SHORT,
     ) -> None:
-        self._level, self._on_grid, self._settled = level, on_grid, settled
+        self._level, self._on_grid, self._settled, self._steps = level, on_grid, settled, steps
         self.bound, self._leaks, self._continua = bound, leaks, continua
 
     def curves(self, n: int = 256) -> list[np.ndarray]:
@@ -149,7 +153,7 @@ class Contour:
         Every other step takes the slope along the line from the values at hand instead of a new gradient.
         """
         w, h = z.copy(), 1e-7 * self.bound
-        longest = np.minimum(0.5 * np.maximum(np.abs(np.gradient(np.abs(w))), 1e-3 * self.bound), 0.05 * self.bound)
+        longest = np.minimum(0.5 * np.maximum(np.abs(np.gradient(np.abs(w))), self._steps * self.bound), _LONGEST * self.bound)
         f, step, slope, direction = self._level(w, rtol), np.zeros(w.size), np.ones(w.size), np.ones(w.size, dtype=complex)
         left, before = np.arange(w.size), f
         for turn in range(_PROJECTIONS):

@@ -63,9 +63,9 @@ def test_silent_lstm_without_recurrence():
 def test_every_common_initialisation(one):
     """Theory of tied weights is what PyTorch's backward pass gives through 100 steps, over 66 decades in all.
 
-    What is left after T steps is |lambda|^2T of the outermost eigenvalue but for powers of T, and that scatters as finite-size theory
-    says for normal matrices: four standard deviations of it, and .05 for all that scatters like 1/N. Orthogonal and slow ones scatter
-    less: measured by a sixth of a decade at most.
+    What is left after T steps is |lambda|^2T of the outermost eigenvalue but for powers of T, which scatters as finite-size theory
+    says: four standard deviations of it, and .05 for all that scatters like 1/N. Orthogonal and slow ones scatter less: measured by
+    a sixth of a decade at most.
     """
     scatter = 0.16
     if one.write in ("default", "iid"):

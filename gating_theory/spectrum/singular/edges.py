@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ensemble.sites import Sites
 from ...errors import ConvergenceError
 from ..real_edge import LEAK_TAIL
 from ..refinement import ROOM, settled
@@ -112,6 +113,22 @@ class Edges:
         """
         return self.first if self.tail == 0.0 else self._looked(_some(lam), largest, self.population)[2]
 
+    def without_rarest(self, lam: np.ndarray) -> RegulatedSites:
+        """Sites for the smallest singular values at lambdas like these: refined, without those that are rarest for any of them.
+
+        What is left out holds less than the tail; edges at neighbouring lambdas come from the same sites.
+
+        Parameters
+        ----------
+        lam : (L,) complex array
+        """
+        terms, some = self.refined(lam, False), _some(lam)
+        if self.tail == 0.0:
+            return terms
+        tail = self.tail / some.size
+        dropped = np.concatenate([SignedSites.from_zero(terms.at(complex(z))).rarest(tail) for z in some])
+        return RegulatedSites(_without(terms.sites, np.unique(dropped)))
+
     @property
     def first(self) -> RegulatedSites:
         """The given sites, or those that others are compared with first: cheap, and good to a few percent."""
@@ -193,3 +210,12 @@ def _side(largest):
 def _some(lam):
     """Some lambdas of many, in their order."""
     return lam if lam.size <= _LOOKS else lam[np.unique(np.linspace(0, lam.size - 1, _LOOKS).astype(int))]
+
+
+def _without(sites, dropped):
+    """Sites without some of them."""
+    kept = np.delete(np.arange(sites.size), dropped)
+    weights = sites.weights[kept]
+    state, fields, parameters = sites.state[:, kept], sites.fields[:, kept], sites.parameters[:, kept]
+    weights = weights / weights.sum()
+    return Sites(sites.cell, weights, state, fields, parameters, sites.gain, sites.source, sites.tol, matrices=sites.matrices)

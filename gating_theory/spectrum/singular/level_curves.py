@@ -15,39 +15,46 @@ __all__ = ["pseudospectrum_curves"]
 
 #: Where |log(eps / s)| is cut off, on grids and elsewhere.
 _FAR, _FURTHEST = 30.0, 700.0
-#: |log(eps / s)| on curves: of given sites, and of laws, whose tail is left out site by site; times the tolerance of edges.
+#: |log(eps / s)| on curves: of given sites, and of laws as a part of the tolerance of edges.
 _ON_CURVE, _OF_LAW = 1e-9, 1e-2
-#: Relative accuracy from which on the first population is good enough.
-_ROUGH = 1e-3
+#: Relative accuracy from which on rough sites are good enough, and the tolerance these are made for: without rare sites.
+_ROUGH, _TRACED = 1e-3, 1e-3
 #: Every so many grid lines are looked at first, then half as many.
 _STRIDES = (16, 8, 4, 2, 1)
 #: Sizes of cells around a point of a grid within which a curve may be, if it is not further than these.
 _CELLS = 1.5
 #: What a radius is multiplied by until there is nothing beyond, and angles where this is seen.
 _AWAY, _ANGLES = 1.15, np.linspace(0.0, np.pi, 33)
-#: Lambdas at the curve of the first population at which further ones are compared.
+#: How far a step towards a curve may go, per part of the whole: s_min is smooth, and rough curves may be some percent off.
+_STEP = 0.05
+#: Lambdas on the rough curve at which populations are refined and their rarest sites found.
 _LOOKS = 6
 
 
 class _Level:
-    """log(eps / s_min): positive in the pseudospectrum, as in the support, where s_min is zero."""
+    """log(eps / s_min): positive in the pseudospectrum, as in the support, where s_min is zero.
 
-    def __init__(self, edges: Edges, inside: Callable[[np.ndarray], np.ndarray], eps: float) -> None:
-        self._edges, self._inside, self._eps = edges, inside, eps
-        self.fine: RegulatedSites | None = None
+    Attributes
+    ----------
+    rough, fine : RegulatedSites, from which curves are traced, and where points of curves lie
+    """
+
+    def __init__(self, terms: RegulatedSites, inside: Callable[[np.ndarray], np.ndarray], eps: float) -> None:
+        self.rough = self.fine = terms
+        self._inside, self._eps = inside, eps
 
     def smallest(self, lam, terms):
         """s_min at lambdas (L,) of the upper half plane; equal ones are computed once."""
         some, back = np.unique(lam, return_inverse=True)
         value = np.zeros(some.size)
         outside = np.flatnonzero(~self._inside(some))
-        value[outside] = edges_of_sites(terms, some[outside], False, self._edges.tail)
+        value[outside] = edges_of_sites(terms, some[outside], False)
         return value[back]
 
     def __call__(self, lam: np.ndarray, rtol: float) -> np.ndarray:
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
-        terms = self._edges.first if rtol >= _ROUGH or self.fine is None else self.fine
-        return _logarithm(self._eps, self.smallest(flat, terms), _FURTHEST).reshape(lam.shape)
+        smallest = self.smallest(flat, self.rough if rtol >= _ROUGH else self.fine)
+        return _logarithm(self._eps, smallest, _FURTHEST).reshape(lam.shape)
 
     def on_grid(self, x: np.ndarray, y: np.ndarray, rtol: float) -> np.ndarray:
         """On a grid, where s_min is close to eps; elsewhere the sign is known, for s_min changes by no more than lambda does."""
@@ -57,7 +64,7 @@ class _Level:
         column, row = (a.ravel() for a in np.meshgrid(np.arange(x.size), np.arange(y.size)))
         for stride in _STRIDES:
             new = np.flatnonzero(np.isnan(value) & (column % stride == 0) & (row % stride == 0))
-            smallest = self.smallest(lam[new], self._edges.first)
+            smallest = self.smallest(lam[new], self.rough)
             value[new] = _logarithm(self._eps, smallest, _FAR)
             left = np.flatnonzero(np.isnan(value))
             for i in np.flatnonzero(np.abs(smallest - self._eps) > size[new]):
@@ -81,21 +88,19 @@ def pseudospectrum_curves(edges: Edges, boundary: Boundary, eps: float, n: int) 
     ------
     ConvergenceError : a piece was seen but not resolved
     """
-    level = _Level(edges, lambda lam: boundary.log_edge(lam, _ROUGH) > 0.0, eps)
+    terms = edges.first if edges.tail == 0.0 else edges.population(_TRACED)
+    level = _Level(terms, lambda lam: boundary.log_edge(lam, _ROUGH) > 0.0, eps)
     bound = max(boundary.radius(), boundary.largest_leak) + eps
     circle = np.exp(1j * _ANGLES)
     while level(bound * circle, _ROUGH).max() >= 0.0:
         bound *= _AWAY
     settled = _ON_CURVE if edges.tail == 0.0 else _OF_LAW * edges.tol
-
-    def contour():
-        return Contour(level, level.on_grid, bound, boundary.leaks, (), settled)
-
-    traced = contour()
+    contour = Contour(level, level.on_grid, bound, boundary.leaks, (), settled, _STEP)
     if edges.tail > 0.0:
-        rough = np.concatenate(traced.curves(2 * _LOOKS))
-        level.fine = edges.refined(rough[:: max(1, rough.size // _LOOKS)], False)
-    return traced.curves(n)
+        traced = np.concatenate(contour.curves(_LOOKS))
+        traced = traced[traced.imag >= 0.0]
+        level.fine = edges.without_rarest(traced[:: max(1, traced.size // _LOOKS)])
+    return contour.curves(n)
 
 
 def _logarithm(eps, smallest, far):

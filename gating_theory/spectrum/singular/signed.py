@@ -20,6 +20,8 @@ __all__ = ["SignedSites"]
 
 #: A radius of the map below which nothing is coupled; the part of the sites' own scale where the search begins then.
 _UNCOUPLED, _BELOW = 1e-12, 0.9
+#: How close to 1 the radius of the map at s = 0 counts as 1: the smallest singular value is below 1e-12 of the scale there.
+_ROUNDING = 1e-8
 #: log of an unknown that is zero.
 _ZERO = -800.0
 #: Consistent sets of sites are looked for so often; what the next search starts with, of the last edge.
@@ -104,23 +106,38 @@ class SignedSites:
             return s
         return 1.0 / s if s > 0.0 else float("inf")
 
-    def _without_tail(self, tail):
-        """The end without the sites whose determinants are smallest there; between two sets of them by the logarithm of their weight."""
-        ratio, before, dropped, guess = self._alone, -1, np.zeros(0, dtype=int), 0.0
+    def rarest(self, tail: float) -> np.ndarray:
+        """Sites that hold less than ``tail``, those that the edge is nearest to by themselves: their indices.
+
+        Parameters
+        ----------
+        tail : float
+        """
+        order, count, _ = self._trimmed(tail)
+        return order[:count]
+
+    def _trimmed(self, tail):
+        """Sites by how small their determinants are at the end without the first of them, how many these are, and that end."""
+        ratio, before, guess = self._alone, None, 0.0
         for _ in range(_SETS):
             order = np.argsort(ratio, kind="stable")
-            beyond = np.cumsum(self.weights[order])
-            count = int(np.searchsorted(beyond, tail, side="right"))
-            if count == before and np.array_equal(np.sort(order[:count]), dropped):
+            count = int(np.searchsorted(np.cumsum(self.weights[order]), tail, side="right"))
+            dropped = np.sort(order[:count])
+            if before is not None and np.array_equal(dropped, before):
                 break
-            s, u = self._without(order[:count])._end(guess)
+            s, u = self._without(dropped)._end(guess)
             if s == 0.0:
-                return s
-            before, dropped, guess = count, np.sort(order[:count]), _CLOSE * s
-            ratio = self._ratio(u)
-        if count == 0 or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
+                break
+            before, guess, ratio = dropped, _CLOSE * s, self._ratio(u)
+        return order, count, s
+
+    def _without_tail(self, tail):
+        """The end without the rarest sites; between two sets of them by the logarithm of their weight."""
+        order, count, s = self._trimmed(tail)
+        beyond = np.cumsum(self.weights[order[: count + 1]])
+        if s == 0.0 or count == 0 or beyond.size == count or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
             return s
-        further = self._without(order[: count + 1])._end(guess)[0]
+        further = self._without(order[: count + 1])._end(_CLOSE * s)[0]
         share = np.log(tail / beyond[count - 1]) / np.log(beyond[count] / beyond[count - 1])
         return s + share * (further - s)
 
@@ -152,10 +169,13 @@ class SignedSites:
         linear = (_quadratic(self.exponents.tobytes(), size + 1) @ rates).reshape(size, size + 1)
         matrix, source = linear[:, :size], linear[:, size]
         radius = float(spectral_radius(matrix[None])[0]) if size else 0.0
-        if not radius < 1.0:
+        if not radius < 1.0 - _ROUNDING:
             return 0.0, nothing
         lead = np.linalg.solve(np.eye(size) - matrix, source)
         alive = _alive(matrix, source)
+        if not alive.any():
+            nothing[-1] = np.log(self._uncoupled)
+            return self._uncoupled, nothing
         terms = ~self.exponents[:, :-1][:, ~alive].any(axis=1)
         a, e = (self.a, self.exponents) if alive.all() else (self.a[terms], self.exponents[terms][:, np.append(alive, True)])
         lead, u = lead[alive], np.empty(np.count_nonzero(alive) + 1)
@@ -165,6 +185,17 @@ class SignedSites:
             raise ConvergenceError(f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s)
         nothing[np.append(alive, True)] = u
         return s, nothing
+
+    @property
+    def _uncoupled(self):
+        """The smallest s at which a site by itself has a singular value: one over the root of its largest 1 / s^2."""
+        d = int(self.exponents[:, -1].max()) // 2
+        companion = np.zeros((self.base.size, d, d))
+        companion[:, range(1, d), range(d - 1)] = 1.0
+        for power in range(1, d + 1):
+            pure = (self.exponents[:, -1] == 2 * power) & ~self.exponents[:, :-1].any(axis=1)
+            companion[:, 0, power - 1] = -self.a[pure].sum(axis=0) / self.base
+        return float(1.0 / np.sqrt(np.linalg.eigvals(companion).real.max()))
 
     def _guess(self, radius, lead, scale):
         """About where the end is: what z + w U has there, from one lambda - z alone and the radius of the map at zero."""
