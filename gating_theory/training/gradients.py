@@ -31,7 +31,12 @@ class Steps(Protocol):
     n_steps: int
 
     def at(self, times: Sequence[int], sequences: Sequence[int]) -> tuple[Network, np.ndarray]:
-        """The network under its input there, and its states."""
+        """The network under its input there, and its states.
+
+        Parameters
+        ----------
+        times, sequences : sequences of int of one length
+        """
 
 
 @result("diagnosed_gradients")
@@ -79,12 +84,22 @@ class Backwards:
     logs: np.ndarray
 
     def typical(self, lags: Sequence[int]) -> dict[int, float]:
-        """{lag: mean natural log of the factor}."""
+        """{lag: mean natural log of the factor}.
+
+        Parameters
+        ----------
+        lags : sequence of int
+        """
         mean = self.logs.mean(axis=(0, 1))
         return {lag: float(mean[lag - 1]) for lag in lags}
 
     def mean_square(self, lags: Sequence[int]) -> dict[int, float]:
-        """{lag: log10 of the mean square of the factor}."""
+        """{lag: log10 of the mean square of the factor}.
+
+        Parameters
+        ----------
+        lags : sequence of int
+        """
         return {lag: _log10_mean(2.0 * self.logs[:, :, lag - 1]) for lag in lags}
 
 
@@ -95,12 +110,22 @@ def _log10_mean(logs):
 
 
 def power(log10: float) -> str:
-    """A mean square as people read it: 0.31, or 10^-39.4."""
+    """A mean square as people read it: 0.31, or 10^-39.4.
+
+    Parameters
+    ----------
+    log10 : float
+    """
     return f"{10.0**log10:.3g}" if abs(log10) < 3.0 else f"10^{log10:.1f}" if math.isfinite(log10) else "0"
 
 
 def lags_of(n_steps: int) -> list[int]:
-    """The lags at which the growth of gradients is told, for a run of so many steps."""
+    """The lags at which the growth of gradients is told.
+
+    Parameters
+    ----------
+    n_steps : int, of the run
+    """
     return sorted({lag for lag in _LAGS if lag < n_steps} | {n_steps})
 
 

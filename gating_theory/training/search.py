@@ -26,7 +26,16 @@ _HALVINGS = 8
 
 
 class Search:
-    """Root searches, one inside the other: ``targets``, ``paths`` and ``spans`` begin with the innermost, level 0."""
+    """Root searches, one inside the other: ``targets``, ``paths`` and ``spans`` begin with the innermost, level 0.
+
+    Parameters
+    ----------
+    base : Ensemble, whose hyperparameters are moved
+    targets : sequence of Target
+    paths, spans : an unknown for each of them, and its (low, high)
+    state, size : as for :class:`~gating_theory.training.targets.State`
+    tol : float, how close targets are met
+    """
 
     def __init__(
         self,
@@ -57,7 +66,13 @@ class Search:
         return {path: self.nearest[1][path] for path in self.paths}
 
     def explained(self, missed: Sequence[str], achieved: Mapping[str, float]) -> str:
-        """What is nearest to each target that was missed, and what its quantity can be."""
+        """What is nearest to each target that was missed, and what its quantity can be.
+
+        Parameters
+        ----------
+        missed : labels of targets
+        achieved : mapping from labels to values
+        """
         parts, labels = [], [target.label for target in self.targets]
         for label in missed:
             level = labels.index(label)

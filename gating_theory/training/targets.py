@@ -53,7 +53,13 @@ class Target:
 
     @classmethod
     def labelled(cls, label: str, wanted: float) -> Target:
-        """The target of a label."""
+        """The target of a label.
+
+        Parameters
+        ----------
+        label : str, such as "slow_fraction(200)"
+        wanted : float
+        """
         name, _, time = label.rstrip(")").partition("(")
         return cls(name, float(time) if time else None, wanted)
 
@@ -63,7 +69,12 @@ class Target:
         return self.name == "slow_fraction"
 
     def off(self, value: float) -> float:
-        """By how much a value misses it; of gradients the natural logarithm of their ratio, so that tolerances are relative."""
+        """By how much a value misses it; of gradients the natural logarithm of their ratio, so that tolerances are relative.
+
+        Parameters
+        ----------
+        value : float
+        """
         if self.name != "gradient":
             return value - self.wanted
         return float(np.log(10.0)) * (max(_log10(value), _NOTHING) - _log10(self.wanted))
@@ -99,7 +110,12 @@ class State:
         return Spectrum(points[0] if self.state == "zero" else points[-1])
 
     def quantity(self, target: Target) -> float:
-        """The value of what a target is about."""
+        """The value of what a target is about.
+
+        Parameters
+        ----------
+        target : Target
+        """
         name, spectrum = target.name, self.spectrum
         if name == "slow_fraction":
             return spectrum.slow_fraction(target.time or 0.0, tol=1e-5)

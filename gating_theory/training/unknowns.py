@@ -22,7 +22,14 @@ _LARGEST = 10.0
 
 
 def unknowns_of(ensemble: Ensemble, targets: Sequence[Target], free: Sequence[AnyPath] | None) -> list[EnsemblePath]:
-    """One unknown for each target, checked: those that were named, or the default ones."""
+    """One unknown for each target, checked: those that were named, or the default ones.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    targets : sequence of Target
+    free : sequence of paths or None
+    """
     if free is None:
         free = _default_unknowns(ensemble, targets)
     if isinstance(free, (str, bytes, Mapping)) or not isinstance(free, Sequence):
@@ -37,7 +44,14 @@ def unknowns_of(ensemble: Ensemble, targets: Sequence[Target], free: Sequence[An
 def require_separate(
     ensemble: Ensemble, paths: Sequence[EnsemblePath], spans: Sequence[tuple[float, float]], given: Mapping[str, float]
 ) -> None:
-    """ValueError where a hyperparameter is set by two unknowns, or is an unknown although it was given."""
+    """ValueError where a hyperparameter is set by two unknowns, or is an unknown although it was given.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    paths, spans : of the unknowns, and their (low, high)
+    given : mapping from paths to values
+    """
     held = {each: path for path in given for each in tied("given", path, ensemble.paths)}
     for k, (path, (low, _)) in enumerate(zip(paths, spans)):
         for each in sorted(path.sets(ensemble, low) & set(held)):
@@ -61,7 +75,12 @@ def _default_unknowns(ensemble, targets):
 
 
 def candidate_of(cell: Cell) -> str | None:
-    """The one field that a zero state's update depends on to first order, None where there are several."""
+    """The one field that a zero state's update depends on to first order, None where there are several.
+
+    Parameters
+    ----------
+    cell : Cell
+    """
     zero = [np.zeros(1)] * cell.n_state, [np.zeros(1)] * cell.n_fields, [np.zeros(1)] * cell.n_parameters
     slopes = cell.compiled.blocks(*zero)["F_y"]
     found = sorted({k for (_, k), value in slopes.items() if np.any(value)})
@@ -69,7 +88,12 @@ def candidate_of(cell: Cell) -> str | None:
 
 
 def leak_of(cell: Cell) -> str | None:
-    """The one field that sets the leak, None where there are none or several."""
+    """The one field that sets the leak, None where there are none or several.
+
+    Parameters
+    ----------
+    cell : Cell
+    """
     found = [v for v in cell.compiled.pole_variables if v < cell.n_fields]
     return cell.field_names[found[0]] if len(found) == 1 else None
 
@@ -77,7 +101,14 @@ def leak_of(cell: Cell) -> str | None:
 def spans_of(
     ensemble: Ensemble, paths: Sequence[EnsemblePath], bounds: Mapping[Any, tuple[float, float]] | None
 ) -> list[tuple[float, float]]:
-    """(low, high) of each unknown."""
+    """(low, high) of each unknown.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    paths : of the unknowns
+    bounds : mapping from paths to (low, high), or None
+    """
     bounds = {} if bounds is None else bounds
     instance("bounds", bounds, Mapping, "from paths to (low, high)")
     found: dict[EnsemblePath, Any] = {}
