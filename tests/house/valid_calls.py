@@ -343,6 +343,7 @@ CALLS = {
     "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
+    "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
     "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
     "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
     "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),

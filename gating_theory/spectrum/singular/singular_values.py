@@ -170,7 +170,7 @@ class SingularValues:
         if not flat.size:
             empty = np.zeros((self._populations.of(self._tol).terms.n, *given.shape))
             return Regularised(given, given, given, empty, empty)
-        value = self._populations.settled("regularised singular values", m, self._tol)
+        value = self._populations.settled("regularised singular values", m, self._tol, self.spectrum.leaks_beside(self.shift))
         solved = last[0]
         potential = 0.5 * (solved.logs - (solved.p * solved.q).sum(axis=1))
         p, q = (a.T.reshape(-1, *given.shape) for a in (solved.p, solved.q))

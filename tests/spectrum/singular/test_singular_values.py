@@ -311,3 +311,12 @@ def test_what_is_refused():
         spectrum.overlap([0.6, 30.0])
     with pytest.raises(ValueError, match="n_units"):
         spectrum.smallest_singular_value(0.6, 1)
+
+
+def test_shifts_between_the_leaks():
+    """At lambda = .5 sites of a GRU whose leak is just that make m at small eta: populations cluster there, and two agree."""
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=12.0, bias=0.5))[-1]
+    found = gt.Spectrum(point, tol=1e-3).singular_values(0.5).regularised(1e-3).m
+    # an even grid of the leak's field, 32 times as dense as the law would have it, for the reference
+    plain = gt.Spectrum(point.sites_at(1e-3, leak_nodes=32), tol=1e-3).singular_values(0.5).regularised(1e-3).m
+    assert found == pytest.approx(plain, rel=3e-3)
