@@ -344,6 +344,16 @@ CALLS = {
     "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),
     "SingularValues.moments": lambda t: (t.spectrum.singular_values().moments, {"k": 2}),
     "SingularValues.regularised": lambda t: (t.spectrum.singular_values().regularised, {"eta": 0.5}),
+    "SingularValues.density": lambda t: (t.spectrum.singular_values().density, {"s": 0.5, "tol": 1e-2}),
+    "SingularValues.mass": lambda t: (t.spectrum.singular_values().mass, {"a": 0.5, "b": 1.0, "tol": 1e-2}),
+    "SingularValues.largest": lambda t: (t.spectrum.singular_values().largest, {"n_units": 20}),
+    "SingularValues.smallest": lambda t: (t.spectrum.singular_values(3.0).smallest, {"n_units": 20}),
+    "Spectrum.singular_edges": lambda t: (
+        t.spectrum.singular_edges,
+        {"lam": np.array([3.0 + 0j]), "largest": True, "n_units": 20},
+    ),
+    "Spectrum.resolvent_norm": lambda t: (t.spectrum.resolvent_norm, {"lam": 3.0}),
+    "Spectrum.pseudospectrum": lambda t: (t.spectrum.pseudospectrum, {"eps": 0.3, "n": 32}),
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
@@ -844,6 +854,10 @@ LEFT_OUT = {
 }
 
 
+#: Classes that are parts of public ones.
+PARTS = {"Pseudospectra"}
+
+
 def public():
     """{name: callable} of the face, flows, pictures and the bridges: functions, classes that users make, methods with arguments."""
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
@@ -867,7 +881,12 @@ def public():
 
 
 def _methods(cls):
-    for name, member in vars(cls).items():
+    # those that it has from a part of it, a class that nobody meets, too
+    members = {}
+    for base in reversed(cls.__mro__):
+        if base is cls or base.__name__ in PARTS:
+            members |= vars(base)
+    for name, member in members.items():
         if isinstance(member, (classmethod, staticmethod)):
             member = member.__func__
         public = name == "__call__" or not name.startswith("_")

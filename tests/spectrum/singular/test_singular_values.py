@@ -196,16 +196,21 @@ def test_m_is_the_slope_of_the_potential_and_moments_its_tail(name, seed, lam, e
     assert far * found.regularised(far).m == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "LSTM", "CoupledLSTM", "JANET", "LiGRUTanh"])
+@pytest.mark.parametrize(
+    "name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "LSTM", "CoupledLSTM", "JANET", "LiGRUTanh", "PeepholeLSTM"]
+)
 def test_the_first_moment_is_that_of_the_series(name):
     """In closed form at a fixed point, field after field, and from the populations of sites."""
     cell = getattr(gt, name)
-    ensemble = gt.Ensemble(cell, gain=2.0, bias=0.3, input_std=0.2, parameter_std=0.1 if cell.n_parameters else 0.0)
+    # sites of the PeepholeLSTM, which are solved for, are many: its gains are small
+    gain = 0.5 if name == "PeepholeLSTM" else 2.0
+    ensemble = gt.Ensemble(cell, gain=gain, bias=0.3, input_std=0.2, parameter_std=0.1 if cell.n_parameters else 0.0)
     point = gt.fixed_points(ensemble)[-1]
     for lam in (0.0, 0.8 - 0.4j):
         closed = gt.Spectrum(point).singular_values(lam).moments(1)
         # to the tolerance of the population
-        np.testing.assert_allclose(closed, singular_values(point.sites_at(1e-8), lam).moments(1), rtol=1e-6)
+        tol = 1e-5 if name == "PeepholeLSTM" else 1e-8
+        np.testing.assert_allclose(closed, singular_values(point.sites_at(tol), lam).moments(1), rtol=100 * tol)
 
 
 # --- networks
