@@ -202,14 +202,15 @@ def test_m_is_the_slope_of_the_potential_and_moments_its_tail(name, seed, lam, e
 def test_the_first_moment_is_that_of_the_series(name):
     """In closed form at a fixed point, field after field, and from the populations of sites."""
     cell = getattr(gt, name)
-    # sites of the PeepholeLSTM, which are solved for, are many: its gains are small
-    gain = 0.5 if name == "PeepholeLSTM" else 2.0
-    ensemble = gt.Ensemble(cell, gain=gain, bias=0.3, input_std=0.2, parameter_std=0.1 if cell.n_parameters else 0.0)
+    # sites of the PeepholeLSTM are solved for: they are dear, and some run away at larger gains
+    solved = name == "PeepholeLSTM"
+    gain, parameter_std = (0.5, 0.0) if solved else (2.0, 0.1 if cell.n_parameters else 0.0)
+    ensemble = gt.Ensemble(cell, gain=gain, bias=0.3, input_std=0.1, parameter_std=parameter_std)
     point = gt.fixed_points(ensemble)[-1]
     for lam in (0.0, 0.8 - 0.4j):
         closed = gt.Spectrum(point).singular_values(lam).moments(1)
         # to the tolerance of the population
-        tol = 1e-5 if name == "PeepholeLSTM" else 1e-8
+        tol = 1e-5 if solved else 1e-8
         np.testing.assert_allclose(closed, singular_values(point.sites_at(tol), lam).moments(1), rtol=100 * tol)
 
 
