@@ -241,9 +241,7 @@ def fold(
 
 
 @_jit
-def _folded(
-    base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.ndarray, space: _Space, predicted: float
-) -> bool:
+def _folded(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.ndarray, space: _Space, predicted: float) -> bool:
     """Follow the solutions from u to the fold, where s is largest: secant steps for ds = 0 along the curve; False where that fails.
 
     Places on the curve are the means of the relative changes of the unknowns. A wrong place changes s by its square only.

@@ -182,7 +182,9 @@ class SignedSites:
         scale = float(np.sqrt(1.0 / max(rates[_pure(self.exponents)].sum(), 1e-280)))
         s, found = fold(self.base, a, self.weights, e, np.log(lead), radius, guess or self._guess(radius, lead, scale), u)
         if not found:
-            raise ConvergenceError(f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s)
+            raise ConvergenceError(
+                f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s
+            )
         nothing[np.append(alive, True)] = u
         return s, nothing
 

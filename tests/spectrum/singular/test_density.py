@@ -95,7 +95,9 @@ def test_an_lstm_at_rest():
     low, high = (math.sqrt((1 + o**2) * (f**2 + (3.0 * i) ** 2 * x)) for x in (0.0, 4.0))
     assert (found.density([1e-3, 0.9 * low, 1.1 * high]) == 0.0).all()
     assert found.density(0.0) == math.inf
-    np.testing.assert_allclose(found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8)
+    np.testing.assert_allclose(
+        found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8
+    )
 
 
 def test_without_matrices_each_site_has_its_own():
