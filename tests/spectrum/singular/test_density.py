@@ -95,9 +95,7 @@ def test_an_lstm_at_rest():
     low, high = (math.sqrt((1 + o**2) * (f**2 + (3.0 * i) ** 2 * x)) for x in (0.0, 4.0))
     assert (found.density([1e-3, 0.9 * low, 1.1 * high]) == 0.0).all()
     assert found.density(0.0) == math.inf
-    np.testing.assert_allclose(
-        found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8
-    )
+    np.testing.assert_allclose(found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8)
 
 
 def test_without_matrices_each_site_has_its_own():
@@ -253,8 +251,8 @@ def test_even_sites_are_even():
         sites = even_sites(point, 4**7, shift)
         x = (sites.fields - 0.3) / std[:, None]
         np.testing.assert_allclose(x @ x.T / x.shape[1], np.eye(4), atol=3e-3)
-        # smooth and bounded: by independent Gaussians, E cos x = e^(-1/2)
-        np.testing.assert_allclose(np.cos(x).prod(axis=0).mean(), math.exp(-2.0), atol=1e-4)
+        # smooth and bounded: by independent Gaussians, E cos x = e^(-1/2); random sites would be off by 5e-3
+        np.testing.assert_allclose(np.cos(x).prod(axis=0).mean(), math.exp(-2.0), atol=5e-4)
     assert not np.array_equal(even_sites(point, 1024, 0).fields, even_sites(point, 1024, 1).fields)
 
 
