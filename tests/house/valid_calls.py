@@ -55,10 +55,6 @@ class Things:
         return self.spectrum.smallest_singular_value(self.within, 20)
 
     @cached_property
-    def growth(self):
-        return gt.gradient_growth(self.point, 3)
-
-    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -340,9 +336,9 @@ CALLS = {
         gt.gradient_growth,
         {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
     ),
-    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
+    "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
     "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
     "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
     "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),

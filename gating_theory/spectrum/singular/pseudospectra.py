@@ -75,6 +75,15 @@ class Pseudospectra:
         """A population that resolves what happens at one lambda."""
         raise NotImplementedError
 
+    def leaks_beside(self, lam: complex) -> tuple[float, ...]:
+        """For calculators: the real number at which nodes of populations cluster for one lambda, or none.
+
+        Parameters
+        ----------
+        lam : complex
+        """
+        return self.populations.places(complex_number("lam", lam), self._leaks_between)
+
     def singular_values(self, shift: complex = 0.0) -> SingularValues:
         """The singular values of ``shift`` - J [T9]: moments, density, masses, edges.
 
