@@ -47,6 +47,9 @@ isolated: np.ndarray = spectrum.outliers()
 stretched: gt.SingularValues = spectrum.singular_values()
 mean_square: float = float(stretched.moments(2)[0]) + stretched.square_std() + stretched.atom
 smoothed: gt.Regularised = stretched.regularised(0.1)
+norms: float = stretched.largest() + stretched.smallest(n_units=100) + spectrum.numerical_abscissa()
+nearby: list[np.ndarray] = spectrum.pseudospectrum(0.1, n=32)
+beyond: gt.Kreiss = spectrum.kreiss()
 nearest: gt.SmallestSingularValue = spectrum.smallest_singular_value(0.9, n_units=200)
 condition: float = float(spectrum.overlap(0.9)) + nearest.mean + nearest.median
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)

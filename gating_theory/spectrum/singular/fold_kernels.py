@@ -26,8 +26,8 @@ __all__ = ["climbed", "fold"]
 _CLIMBS, _CLIMBED, _BACK = 60, 1e-6, -1e-8
 #: Values of s at most, and the relative width of a bracket that is as good as a fold.
 _VALUES, _BRACKET = 200, 1e-13
-#: Distance of the spectral radius from 1 below which Newton's method for the fold is tried, its steps at most, the longest of them, and
-#: the change of log s that ends it: the next one is far smaller.
+#: Distance of the spectral radius from 1 below which Newton's method for the fold is tried, its steps at most, the longest of them,
+#: and the change of log s that ends it: the next one is far smaller.
 _NEAR, _STEPS, _LONGEST, _FOLDED = 0.4, 30, 0.7, 1e-13
 #: How far towards the fold that was predicted the next s goes.
 _TOWARDS = 0.9

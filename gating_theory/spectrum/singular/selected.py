@@ -82,7 +82,9 @@ class Selected:
         self.z[part], self.slope[part], self.m[part] = z, slope, m
 
 
-def selected(average: LogAverage, s: np.ndarray, scale: float, start: Selected | None = None, tol: float = 1e-13) -> Selected:
+def selected(
+    average: LogAverage, s: np.ndarray, scale: float, start: Selected | None = None, tol: float = 1e-13
+) -> Selected:
     """Solve the equations at eta = i s.
 
     Parameters
