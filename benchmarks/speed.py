@@ -1,6 +1,7 @@
 """What the package promises to be as fast as, in units of one ``numpy.linalg.eigvals`` at N = 1000: ``python benchmarks/speed.py``.
 
     python benchmarks/speed.py                 # every section that takes seconds: points edge density mass
+    python benchmarks/speed.py singular        # in units of one svd without vectors at N = 1000
     python benchmarks/speed.py diagram slow    # phase diagrams of 100 x 100 points on two processes: minutes
 
 Processor time of one thread, the shortest of a few repeats, each next to a reference taken in the same seconds, because the speed
@@ -48,7 +49,17 @@ def reference(clock=time.process_time) -> float:
     return seconds(lambda: np.linalg.eigvals(_MATRIX), clock)
 
 
-def ratio(function: Callable[[object], object], fresh: Callable[[], object], repeats: int = 10) -> float:
+def svd() -> float:
+    """Seconds of the singular values of a matrix, N = 1000."""
+    return seconds(lambda: np.linalg.svd(_MATRIX, compute_uv=False), time.process_time)
+
+
+def ratio(
+    function: Callable[[object], object],
+    fresh: Callable[[], object],
+    repeats: int = 10,
+    reference: Callable[[], float] = reference,
+) -> float:
     """Shortest time of ``function(fresh())`` over the shortest reference, taken between the repeats; inf without an answer."""
     try:
         function(fresh())  # compiles, and fills what a second call finds
@@ -113,6 +124,23 @@ def mass(cells):
             yield f"{what}: 50 slow fractions at once, each", ratio(lambda s: s.slow_fraction(TAUS), fresh, 3) / TAUS.size, target
 
 
+def singular(_cells):
+    """(what, ratio, target): singular values at fixed points."""
+    s = np.linspace(0.05, 4.0, 100)
+    cases = {
+        "GRU": gt.Ensemble(gt.GRU, gain={"z": 2, "r": 3, "h": 4}, bias={"z": 0.5}),
+        "LSTM": gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 1, "g": 4, "o": 1}, bias={"f": 1}),
+    }
+    for name, case in cases.items():
+        point = gt.fixed_points(case)[-1]
+
+        def fresh(point=point):
+            return gt.Spectrum(point).singular_values()
+
+        yield f"{name}: density of singular values at 100 points", ratio(lambda v: v.density(s), fresh, 5, svd), 1.0
+        yield f"{name}: singular values in 99 bins", ratio(lambda v: v.mass(s[:-1], s[1:]), fresh, 5, svd), 3.0
+
+
 def _diagram(quantities):
     """Wall time of a whole phase diagram on two processes, their start and the progress included, over the reference."""
     axes = {"gain.h": np.linspace(1, 3, 100), "gain.r": np.linspace(0, 20, 100)}
@@ -137,7 +165,7 @@ def slow(_cells):
     yield "GRU: phase diagram, 100 x 100, with slow fraction", _diagram(("count", "moments", "abscissa", "slow_fraction")), 300.0
 
 
-SECTIONS = {section.__name__: section for section in (points, edge, density, mass, diagram, slow)}
+SECTIONS = {section.__name__: section for section in (points, edge, density, mass, singular, diagram, slow)}
 
 
 def main(argv=None) -> int:
@@ -150,7 +178,7 @@ def main(argv=None) -> int:
     if unknown:
         parser.error(f"no section {', '.join(sorted(unknown))}: {', '.join(SECTIONS)}")
     missed = 0
-    print(f"{'in units of one eigvals at N = 1000':<72}{'ratio':>10}{'target':>10}")
+    print(f"{'in units of one eigvals (singular: svd) at N = 1000':<72}{'ratio':>10}{'target':>10}")
     for name in options.sections or ("points", "edge", "density", "mass"):
         for what, value, target in SECTIONS[name](options.cells):
             missed += value > target

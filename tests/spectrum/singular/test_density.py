@@ -95,7 +95,9 @@ def test_an_lstm_at_rest():
     low, high = (math.sqrt((1 + o**2) * (f**2 + (3.0 * i) ** 2 * x)) for x in (0.0, 4.0))
     assert (found.density([1e-3, 0.9 * low, 1.1 * high]) == 0.0).all()
     assert found.density(0.0) == math.inf
-    np.testing.assert_allclose(found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8)
+    np.testing.assert_allclose(
+        found.mass([0.0, 0.0, 1e-3, 0.9 * low], [0.0, 0.9 * low, 0.9 * low, math.inf]), [0.5, 0.5, 0, 0.5], atol=1e-8
+    )
 
 
 def test_without_matrices_each_site_has_its_own():
@@ -183,7 +185,7 @@ def test_at_zero_inside_the_support():
 
 
 def agrees_with_networks(sites, lam, units=100, draws=2, seed=0):
-    """Fractions below 12 places, of dense matrices: linear statistics of rank fluctuate by (log N)^(1/2) / N, and are off by O(1)/N.
+    """Fractions below 12 places, of dense matrices: counts fluctuate by (log N)^(1/2), and are off by a number of order 1.
 
     At most five singular values of N for each state variable may be on the wrong side of a place.
     """
