@@ -221,8 +221,8 @@ class SingularValues:
     def mass(self, a: npt.ArrayLike, b: npt.ArrayLike, tol: float = 1e-3) -> float | np.ndarray:
         """Fraction of the singular values with a <= s <= b, the atom at zero included where a = 0 [T9].
 
-        A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, peaks of any height
-        are counted. Populations grow until two agree within ``tol`` on the fractions below each end.
+        A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, and peaks of any
+        height are counted. Populations grow until two agree within ``tol`` on the fractions below each end.
 
         Parameters
         ----------
