@@ -118,7 +118,7 @@ class ShiftedPopulations:
         return self.given or self._populations.spread_variables == 0
 
     def finer(self) -> Iterator[ShiftedSites]:
-        """One population if it is exact; or more of them, each finer than the one before, for what changes abruptly from site to site.
+        """One population if it is exact; or more, each finer than the one before, for what changes abruptly from site to site.
 
         Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
         singular values, they need ten times fewer than tensor grids.
