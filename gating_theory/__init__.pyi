@@ -37,6 +37,9 @@ from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
 from .gradients.growth import GradientGrowth as GradientGrowth
 from .gradients.growth import gradient_growth as gradient_growth
+from .gradients.products import ProductRegularised as ProductRegularised
+from .gradients.products import ProductSingularValues as ProductSingularValues
+from .gradients.products import product_singular_values as product_singular_values
 from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
 from .lines.line import CriticalLine as CriticalLine

@@ -64,7 +64,7 @@ class SitePath:
         Returns
         -------
         path : SitePath
-            Derivatives F of each step are divided by a power of two, those of each message too; the gains of its fields make up for it.
+            Derivatives of each step and each message are divided by powers of two; gains make up for those of messages.
         powers : (T,) int array, those of the steps
         """
         steps = np.max([_largest(rows) for part in (self.F_s, self.F_y) for rows in part.values()], axis=0)
