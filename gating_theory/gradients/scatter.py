@@ -7,9 +7,9 @@ Through tied weights it is carried by ever fewer modes, and ln G of a network of
 
     N^2 Var G = 2 sum over m, m' of k_mm' S_mm'^2,    S_mm' = sum over a of (a + 1) c_(a + m) c_(a + m'),
 
-  c_k = C(n, k) z^(n - k) w^k, G = sum of c_k^2, k_mm' = 1, but m' or m where the other one is 0. Other sites stand for such a network
-  with as many passages through matrices, w / (z + w) = d p / dn with p = (1/2) d ln G / d ln a, and with as many units as carry T
-  at the edge.
+  c_k = C(n, k) z^(n - k) w^k, G = sum of c_k^2, k_mm' = 1, but m' or m where the other one is 0. Other sites stand for such a
+  network with as many passages through matrices, w / (z + w) = d p / dn with p = (1/2) d ln G / d ln a, and with as many units as
+  carry T at the edge.
 """
 
 from __future__ import annotations
