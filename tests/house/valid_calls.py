@@ -55,6 +55,10 @@ class Things:
         return self.spectrum.smallest_singular_value(self.within, 20)
 
     @cached_property
+    def growth(self):
+        return gt.gradient_growth(self.point, 3)
+
+    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -336,6 +340,7 @@ CALLS = {
         gt.gradient_growth,
         {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
     ),
+    "GradientGrowth.scatter": lambda t: (t.growth.scatter, {"n_units": 20, "n_draws": 2, "rng": 0}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
     "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
