@@ -13,6 +13,7 @@ from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..running.progress import check_progress
 from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, integer, real, shown, texts
@@ -166,6 +167,7 @@ def gradient_growth(
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))
+    check_progress(progress)
     if is_path(source):
         return _along(source, n_steps, weights, block, progress)
     spectrum = _spectrum_of(source)
@@ -201,7 +203,7 @@ def _along(source, n_steps, weights, block, progress):
         logs = np.array([[np.log2(one.mantissa) + one.exponent[:, None] for one in starts] for starts in found])
     logs = np.log10(2.0) * np.moveaxis(logs, 1, -1)  # (sequences, T + 1, a, b)
     mean = _log10_sum(np.moveaxis(logs, 0, -1).reshape(-1, len(paths))).reshape(logs.shape[1:]) - np.log10(len(paths))
-    error = max(float(np.max(getattr(one, "rounding", np.nan))) for starts in found for one in starts)
+    error = max(float(one.rounding.max()) for starts in found for one in starts)
     of = "the recorded path" if len(paths) == 1 else f"{len(paths)} recorded paths, their mean"
     return GradientGrowth(paths[0].n_steps, weights, names, chosen, mean, float("nan"), error, Status("path", f"along {of}"))
 

@@ -13,8 +13,6 @@ from .selected import Selected, selected
 
 __all__ = ["SingularDensity"]
 
-#: Two populations agree if they differ by less than this part of the tolerance: the finer one is nearer to the limit than that.
-_AGREED = 0.5
 #: Relative accuracy of the solution where one population is exact.
 _EXACT = 1e-13
 #: In units of the root mean square: values below this are not told from zeros, and fewer than 1e-16 of them lie above the other.
@@ -98,7 +96,7 @@ class SingularDensity:
             if start is not None:
                 difference[left] = np.abs(found - known[left])
             known[left] = found
-            rest = difference[left] > _AGREED * allowed(found)
+            rest = difference[left] > allowed(found)
             left, start = left[rest], solution[rest]
             if not left.size:
                 return known[back.ravel()]

@@ -38,12 +38,14 @@ class LogAverage:
         terms, messages, chosen = equations.terms, equations.messages, equations.monomials
         self.n = len(messages)
         self._weights = terms.weights
-        rows, row_of = np.unique(terms.c[chosen], axis=0, return_inverse=True)
+        known: dict[bytes, int] = {}
+        row_of = [known.setdefault(row.tobytes(), len(known)) for row in terms.c[chosen]]
+        rows = terms.c[chosen][np.unique(row_of, return_index=True)[1]]
         size = np.maximum(terms.base + rows.sum(axis=0), 1e-300)  # of D at a site: a factor of D changes no derivative
         self._base, self._rows = terms.base / size, rows / size
         e, f = (a[np.ix_(chosen, messages)] for a in (terms.e, terms.f))
         exponents = np.concatenate([e, f, terms.g[chosen, None]], axis=1)
-        self._monomial_terms(exponents, row_of.ravel(), len(rows))
+        self._monomial_terms(exponents, row_of, len(rows))
         self._pairs = np.tril_indices(len(rows))
 
     def _monomial_terms(self, exponents, row_of, count):

@@ -251,8 +251,8 @@ def test_even_sites_are_even():
         sites = even_sites(point, 4**7, shift)
         x = (sites.fields - 0.3) / std[:, None]
         np.testing.assert_allclose(x @ x.T / x.shape[1], np.eye(4), atol=3e-3)
-        # smooth and bounded: by independent Gaussians, E cos x = e^(-1/2)
-        np.testing.assert_allclose(np.cos(x).prod(axis=0).mean(), math.exp(-2.0), atol=1e-4)
+        # smooth and bounded: by independent Gaussians, E cos x = e^(-1/2); random sites would be off by 5e-3
+        np.testing.assert_allclose(np.cos(x).prod(axis=0).mean(), math.exp(-2.0), atol=5e-4)
     assert not np.array_equal(even_sites(point, 1024, 0).fields, even_sites(point, 1024, 1).fields)
 
 
