@@ -1,8 +1,8 @@
 """Chaotic networks: theory from the paths of all their sites, beside exact products of their own Jacobians [T9].
 
-``python benchmarks/paths.py [--networks 3] [--n-units 1000] [--n-steps 50]``: the mean square of T Jacobians of one network by random
-tangents through ``Network.push``, and by tied and by untied theory along the recorded states. Few modes carry the growth: single
-networks scatter about theory by half at T = 50. Then the time of theory in units of one SVD of 1000 by 1000, and how it grows.
+``python benchmarks/paths.py [--networks 3] [--n-units 1000] [--n-steps 50]``: the mean square of T Jacobians of one network by
+random tangents through ``Network.push``, and by tied and by untied theory along the recorded states. Few modes carry the growth:
+single networks scatter about theory by half at T = 50. Then the time of theory in units of one SVD of 1000 by 1000.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def main(networks, n_units, n_steps):
         for T in (50, 100):
             start = time.process_time()
             gt.gradient_growth((network, states), T)
-            print(f"growth along a path of {name}, 1000 sites, {T} steps: {(time.process_time() - start) / svd:.2f} SVDs of 1000 x 1000")
+            print(
+                f"growth along a path of {name}, 1000 sites, {T} steps: {(time.process_time() - start) / svd:.2f} SVDs of 1000 x 1000"
+            )
 
 
 if __name__ == "__main__":

@@ -91,7 +91,8 @@ def test_powers_of_a_ginibre_matrix(steps, weights):
 
 
 @pytest.mark.parametrize(
-    ("kappa", "rho", "G", "std", "largest"), [(1, 1, 0.310, 0.405, 1.459), (0.2, 1, 0.697, 0.198, 1.086), (0.2, 2, 0.782, 0.436, 1.434)]
+    ("kappa", "rho", "G", "std", "largest"),
+    [(1, 1, 0.310, 0.405, 1.459), (0.2, 1, 0.697, 0.198, 1.086), (0.2, 2, 0.782, 0.436, 1.434)],
 )
 def test_slow_gates(kappa, rho, G, std, largest):
     """1 - z = kappa / T: the spread of [T9], section 7, at T = 20; the mean square is e^(-2 kappa) I_0(2 kappa rho) but for 1/T."""
