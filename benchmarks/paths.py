@@ -65,9 +65,8 @@ def main(networks, n_units, n_steps):
         for T in (50, 100):
             start = time.process_time()
             gt.gradient_growth((network, states), T)
-            print(
-                f"growth along a path of {name}, 1000 sites, {T} steps: {(time.process_time() - start) / svd:.2f} SVDs of 1000 x 1000"
-            )
+            taken = (time.process_time() - start) / svd
+            print(f"growth along a path of {name}, 1000 sites, {T} steps: {taken:.2f} SVDs of 1000 x 1000")
 
 
 if __name__ == "__main__":

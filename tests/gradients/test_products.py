@@ -104,7 +104,7 @@ def test_slow_gates(kappa, rho, G, std, largest):
 
 
 def test_transient_and_kreiss():
-    """[T9], section 6: z = .5, w = .48; the largest norm of powers lies above Kreiss's constant, 1.860, and the norm of J^14 is 2.748.
+    """[T9], section 6: z = .5, w = .48; the largest norm of powers lies above Kreiss's constant, 1.860; that of J^14 is 2.748.
 
     A silent state is no normal matrix: its radius is .98, and powers of it grow for many steps.
     """
@@ -144,10 +144,10 @@ def test_identities(cell, seed):
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "GRUResetAfter"])
 @pytest.mark.parametrize("weights", ["tied", "untied"])
 def test_sampled_matrices(name, weights):
-    """Singular values of sampled products along given site paths. Sums over them are off by a part of order 1/N, largest ones are lower.
+    """Singular values of sampled products along given site paths: sums over them are off by 1/N, largest ones are lower.
 
-    A smooth sum over the eigenvalues of matrices of N units fluctuates by O(1) and is shifted by O(1): a few parts in N for each unit;
-    12 of them are allowed, of one network. The largest singular value is low by N^(-2/3) times a few, high by less.
+    A smooth sum over the eigenvalues of matrices of N units fluctuates by O(1) and is shifted by O(1): a few parts in N for each
+    unit; 12 of them are allowed, of one network. The largest singular value is low by N^(-2/3) times a few, high by less.
     """
     rng, n = np.random.default_rng(4), 150
     steps = [replace(sites, weights=np.full(3, 1.0 / 3.0)) for sites in ways.random_sites(getattr(gt, name), rng, 3, 3)]
