@@ -1,17 +1,17 @@
 """Mean-square growth of gradients along any path of sites, with tied or untied weights [T9].
 
 Perturbations ds of a site and dy of its fields are Gaussian, the fields independent of one another and of the path, with covariance
-a_k^2 C_k(t, t') over steps, C_k(t, t') = E dm_k(t) dm_k(t') over sites. So the second moments of (ds, dy) at each site close, and are
-followed step after step::
+a_k^2 C_k(t, t') over steps, C_k(t, t') = E dm_k(t) dm_k(t') over sites. So the second moments of (ds, dy) at each site close,
+and are followed step after step::
 
     S_ab(t, t') = <ds_a(t) ds_b(t')>,        X_ak(t, t') = <ds_a(t) dy_k(t')>
 
 Nothing is factorised: a Cholesky factor of C loses everything once G falls fast. Of S only the row of the last step is kept, so
 memory grows with the number of steps and not with its square.
 
-Rounding errors of moments are no perturbations of a network: they grow as fresh perturbations do. Where perturbations that have come
-a long way shrink much faster than fresh ones (all sites change the sign of their coupling at once, say) digits are lost. The same
-recursion in single precision says how many: errors of both are proportional to their precision.
+Rounding errors of moments are no perturbations of a network: they grow as fresh perturbations do. Where perturbations that have
+come a long way shrink much faster than fresh ones (all sites change the sign of their coupling at once, say) digits are lost. The
+same recursion in single precision says how many: errors of both are proportional to their precision.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ __all__ = ["WEIGHTS", "PathGrowth", "path_growth"]
 WEIGHTS = ("tied", "untied")
 #: By so much errors of double precision are smaller than those of single precision.
 _PRECISION = float(np.finfo(np.float64).eps / np.finfo(np.float32).eps)
+#: One difference may happen to be small; and a few units in the last place for each step, in units of single precision's.
+_LUCKY, _UNITS = 10.0, float(np.finfo(np.float32).eps)
 #: Largest relative difference of the two from which the error of the better one is still known: their errors are proportional.
 _LOST = 0.3
 
@@ -88,7 +90,7 @@ def path_growth(path: SitePath, weights: str = "tied", start: int | None = None,
     started = range(d) if start is None else [integer("start", start, low=0, high=d - 1)]
     require_memory(f"growth through {T} steps at {path.size} sites", 8.0 * path.size * (T + 1) * d * (2 * d + 3 * K))
     kind = _Tied if weights == "tied" else _Untied
-    follow, coarse = kind(path, started, np.float64), kind(path.in_single_precision(), started, np.float32)
+    follow, coarse = kind(path, started, np.float64), kind(path, started, np.float32)
     growth = PathGrowth(np.zeros((T + 1, d)), np.zeros(T + 1, dtype=int), np.zeros(T + 1))
     growth.mantissa[0] = follow.squares()
     with Progress(progress, T, "step") as tell:
@@ -97,11 +99,11 @@ def path_growth(path: SitePath, weights: str = "tied", start: int | None = None,
             coarse.step(t)
             growth.mantissa[t + 1], growth.exponent[t + 1] = follow.squares(), 2 * follow.exponent
             apart = _apart(follow, coarse)
-            growth.rounding[t + 1] = max(growth.rounding[t], _PRECISION * apart)
+            growth.rounding[t + 1] = max(growth.rounding[t], _PRECISION * max(_LUCKY * apart, _UNITS * (t + 1)))
             if not apart <= _LOST:
                 raise ConvergenceError(
-                    f"growth along the path: after {t + 1} steps perturbations have shrunk so much faster than rounding errors that "
-                    "less than eight digits are left",
+                    f"growth along the path: after {t + 1} steps perturbations have shrunk so much faster than rounding errors "
+                    "that less than eight digits are left",
                     estimate=growth.mean_square[: t + 2],
                 )
             tell(1)
@@ -119,9 +121,9 @@ class _Second:
     """Second moments of perturbations at the sites of a path, in units of 2^exponent at each time."""
 
     def __init__(self, path, started, dtype):
-        self.path, self.exponent, self.dtype = path, 0, dtype
+        (self.path, self.given), self.exponent, self.dtype = path.normalised(dtype), 0, dtype
         self.d, self.K, self.n = path.cell.n_state, path.cell.n_fields, path.cell.n_messages
-        self.square_gain = (path.gain**2).astype(dtype)
+        self.square_gain = (self.path.gain**2).astype(dtype)
         self.now = self.zeros(self.d, self.d, path.size)  # S(t, t)
         for a in started:
             self.now[a, a] = 1.0
@@ -134,11 +136,11 @@ class _Second:
         """E S_aa(t, t)."""
         return np.einsum("aam,m->a", self.now, self.path.weights)
 
-    def _scale(self):
-        """The power of two by which perturbations have grown in this step, and are now divided."""
+    def _scale(self, t):
+        """The power of two by which perturbations have grown in step t of the normalised path, and are now divided."""
         size = self.squares().sum()
         power = int(np.frexp(size)[1]) // 2 if size > 0.0 else 0
-        self.exponent += power
+        self.exponent += power + int(self.given[t])
         self.now = np.ldexp(self.now, -2 * power)
         return power
 
@@ -148,7 +150,7 @@ class _Untied(_Second):
 
     def step(self, t):
         path, variance = self.path, self.zeros(self.n)
-        for message, listeners in enumerate(path.listeners):
+        for message in range(self.n):
             variance[message] = self._message(t, message, variance)
         new = np.zeros_like(self.now)
         for (a, i), f in path.F_s.items():
@@ -159,7 +161,7 @@ class _Untied(_Second):
                 if k == l:
                     new[a, b] += f[t] * g[t] * (self.square_gain[k] * variance[path.cell.message_of[k]])
         self.now = new
-        self._scale()
+        self._scale(t)
 
     def _message(self, t, message, variance):
         path, total = self.path, self.zeros(self.path.size)
@@ -194,7 +196,7 @@ class _Tied(_Second):
         self._move_past(t)
         self.S[:, :, 1 : t + 2], self.S[:, :, 0] = new, self._first
         self.now = self.S[:, :, t + 1].copy()
-        power = self._scale()
+        power = self._scale(t)
         self.powers[t] = power
         if power:
             self.S[:, :, : t + 2] = np.ldexp(self.S[:, :, : t + 2], -power)

@@ -13,6 +13,7 @@ from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
+from ..running.progress import check_progress
 from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, integer, real, shown, texts
@@ -166,6 +167,7 @@ def gradient_growth(
     """
     n_steps, tol = integer("n_steps", n_steps, low=0, high=_STEPS), real("tol", tol, low=1e-10, high=0.1)
     choice("weights", weights, ("tied", "untied"))
+    check_progress(progress)
     if is_path(source):
         return _along(source, n_steps, weights, block, progress)
     spectrum = _spectrum_of(source)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..cell.compiled import Factor
 
-__all__ = ["LeakGrid", "largest_leaks", "powers_to"]
+__all__ = ["LeakGrid", "largest_leaks", "line_of", "powers_to"]
 
 #: Rules of fewer nodes have no tails; how far tails are looked at, in standard deviations, and what counts in them: exp(-this).
 _FEWEST, _FURTHEST, _DIGITS = 8, 60.0, 36.0
@@ -99,6 +99,21 @@ class _Tails(LeakGrid):
                 value = value * np.broadcast_to(law.mean_of_products(cell, [[factor]], self.tol, cache=cache)[0], count)
             total = total + value
         return total
+
+
+def line_of(grids: list[LeakGrid]) -> np.ndarray | None:
+    """The order of all nodes of these grids of one variable, if they then lie at equal distances; None if not.
+
+    Parameters
+    ----------
+    grids : list of LeakGrid
+    """
+    if len(grids[0].variables) != 1 or grids[0].weights.size < _FEWEST:
+        return None
+    nodes = np.concatenate([grid.values[0].ravel() for grid in grids])
+    order = np.argsort(nodes)
+    steps = np.diff(nodes[order])
+    return order if np.ptp(steps) < 1e-6 * steps.max() else None
 
 
 def powers_to(n_steps: int) -> list[int]:

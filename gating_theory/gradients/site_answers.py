@@ -21,7 +21,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..spectrum.edge import FixedPointEdge
-from .leak_grid import LeakGrid, largest_leaks, powers_to
+from .leak_grid import LeakGrid, largest_leaks, line_of, powers_to
 
 __all__ = ["Constant", "SiteAnswers", "Term"]
 
@@ -65,6 +65,7 @@ class SiteAnswers:
     weights : (G,) of the nodes
     chi : (D, G), the coefficients chi_1 .. chi_D at the nodes
     terms, constants : tuples of Term and Constant
+    line : (G,) int array or None, the order of nodes where they lie on a line at equal distances
     """
 
     rows: AnswerRows
@@ -72,6 +73,7 @@ class SiteAnswers:
     chi: np.ndarray
     terms: tuple[Term, ...]
     constants: tuple[Constant, ...]
+    line: np.ndarray | None = None
 
     @property
     def n(self) -> int:
@@ -137,7 +139,8 @@ class SiteAnswers:
                 value = np.concatenate([grid.means(cell, products) * grid.weights for grid in grids])
                 _add(terms, (k, _column(l, rows), power, factors.degree, a, b), squares[l] * value)
         chi = np.concatenate([grid.chi(cell, factors) for grid in grids], axis=1)
-        return cls._made(rows, np.concatenate([grid.weights for grid in grids]), chi, terms, constants)
+        made = cls._made(rows, np.concatenate([grid.weights for grid in grids]), chi, terms, constants)
+        return replace(made, line=line_of(grids))
 
     @classmethod
     def _made(cls, rows, weights, chi, terms, constants):
@@ -158,10 +161,17 @@ class SiteAnswers:
 
         Parameters
         ----------
-        nodes : (G,) bool array
+        nodes : (G,) bool array, or numbers of nodes
         """
         terms = tuple(replace(term, weights=term.weights[nodes]) for term in self.terms)
         return SiteAnswers(self.rows, self.weights[nodes], self.chi[:, nodes], terms, self.constants)
+
+    def halved(self) -> SiteAnswers | None:
+        """Every other node with twice the weight, of nodes at equal distances on a line; None for others."""
+        if self.line is None:
+            return None
+        few = self.among(self.line[::2])
+        return replace(few, weights=2.0 * few.weights, terms=tuple(replace(t, weights=2.0 * t.weights) for t in few.terms))
 
     def condensed(self, n_steps: int, tol: float) -> SiteAnswers:
         """Few nodes that stand for many sites through so many steps, where sites have one leak; itself where that needs as many.

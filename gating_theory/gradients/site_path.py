@@ -54,17 +54,45 @@ class SitePath:
         """The fields of each distinct message."""
         return [[k for k, n in enumerate(self.cell.message_of) if n == message] for message in range(self.cell.n_messages)]
 
-    def in_single_precision(self) -> SitePath:
-        """The same path in numbers of single precision."""
-        parts = ({place: _single(value) for place, value in part.items()} for part in (self.F_s, self.F_y, self.M_s, self.M_y))
-        return SitePath(self.cell, self.gain, self.weights.astype(np.float32), self.n_steps, *parts)
+    def normalised(self, dtype: type) -> tuple[SitePath, np.ndarray]:
+        """The same path with derivatives of order one, so that squares neither overflow nor underflow.
+
+        Parameters
+        ----------
+        dtype : type of the numbers, np.float64 or np.float32
+
+        Returns
+        -------
+        path : SitePath
+            Derivatives of each step and each message are divided by powers of two; gains make up for those of messages.
+        powers : (T,) int array, those of the steps
+        """
+        steps = np.max([_largest(rows) for part in (self.F_s, self.F_y) for rows in part.values()], axis=0)
+        powers = np.broadcast_to(np.frexp(steps)[1], (self.n_steps,))
+        messages = np.zeros(self.cell.n_messages)
+        for part in (self.M_s, self.M_y):
+            for (message, _), rows in part.items():
+                messages[message] = max(messages[message], float(_largest(rows).max()))
+        each = np.frexp(messages)[1]
+        F_s, F_y = ({at: _scaled(rows, -powers[:, None], dtype) for at, rows in part.items()} for part in (self.F_s, self.F_y))
+        M_s, M_y = ({at: _scaled(rows, -each[at[0]], dtype) for at, rows in part.items()} for part in (self.M_s, self.M_y))
+        gain = np.ldexp(self.gain, each[list(self.cell.message_of)])
+        return SitePath(self.cell, gain, self.weights.astype(dtype), self.n_steps, F_s, F_y, M_s, M_y), powers
 
 
-def _single(rows):
-    """Rows (T, M) in single precision; rows that are one stay one."""
-    with np.errstate(over="ignore"):
-        kept = rows[:1] if rows.strides[0] == 0 else rows
-        return np.broadcast_to(kept.astype(np.float32), rows.shape)
+def _kept(rows):
+    """The one row of a path that stays where it is; else all."""
+    return rows[:1] if rows.strides[0] == 0 else rows
+
+
+def _largest(rows):
+    return np.broadcast_to(np.abs(_kept(rows)).max(axis=1), len(rows))
+
+
+def _scaled(rows, powers, dtype):
+    kept = _kept(rows)
+    powers = powers if np.ndim(powers) == 0 else powers[: len(kept)]
+    return np.broadcast_to(np.ldexp(kept, powers).astype(dtype), rows.shape)
 
 
 def is_path(source: Any) -> bool:
@@ -144,9 +172,7 @@ def _of_network(source, n_steps):
     count = _count(n_steps, recorded)
     given = source[2] if len(source) == 3 else "frozen"
     if isinstance(given, str) and given != "frozen":
-        raise ValueError(
-            f"input must be the one of the recording, an array or 'frozen', got {shown(given)}: noise has to be recorded"
-        )
+        raise ValueError(f"input must be an array, the recorded one, or 'frozen', got {shown(given)}")
     pattern_at = net.input_sequence(given, recorded)
     fields = []
     for t in range(count):

@@ -1,7 +1,7 @@
 """The equations of all singular values of a product of Jacobians: the unknowns are matrices over steps [T9].
 
-One set of matrices U serves all steps of P = J_T .. J_1, so the p_k, q_k of one step become T x T matrices P_k, Q_k. At each site, with
-What the response of messages and of the last state to fields and to the first state, e the regulators of the two states::
+One set of matrices U serves all steps of P = J_T .. J_1, so the p_k, q_k of one step become T x T matrices P_k, Q_k. At each site,
+with What the response of messages and of the last state to fields and to the first state, e the regulators of the two states::
 
     Phat = diag(P_k, e_1),   Qhat = diag(a_l^2 Q_(message of l), e_2),   R = What Qhat What^T,   X = R (1 + Phat R)^-1
     Q_k = E X_kk,   P_k = sum_{l: message k} a_l^2 E[What^T (1 + Phat R)^-1 Phat What]_ll,   (1/N) log det(1 + e_1 e_2 P P^T)

@@ -171,11 +171,13 @@ def _direction(equations, now):
 _GUESS, _FURTHER = 4.0, 4.0
 #: Krylov vectors of Perron's eigenvalue, and its accuracy.
 _ARNOLDI, _PERRON = 10, 1e-10
-#: Relative accuracy of an edge; steps towards it at most; points that a polynomial goes through; the part of 1 - radius that is left
-#: after a step, and what it must have fallen to before two extrapolations are compared.
+#: Relative accuracy of an edge; steps towards it at most; points that a polynomial goes through; the part of 1 - radius that is
+#: left after a step, and what it must have fallen to before two extrapolations are compared.
 _EDGE, _TOWARDS, _POINTS, _LEFT, _CLOSE = 1e-10, 30, 6, 0.3, 0.1
 #: Plain sweeps before Newton, beside those that bring something from step to step; Newton steps at most; residual of a solution.
 _FIRST, _NEWTON, _MINIMAL = 2, 12, 1e-12
+#: By so much of themselves diagonal elements may fall in a step, as Newton's steps are not exact.
+_FALLS = 0.1
 
 
 def largest_singular_value(equations: TimeEquations, scale: float) -> float:
@@ -197,10 +199,10 @@ def largest_singular_value(equations: TimeEquations, scale: float) -> float:
     fold = _Fold(equations, scale)
     u, known = 1.0 / _GUESS**2, np.inf
     for _ in range(_TOWARDS):
-        fold.look(u)
+        there = fold.look(u)
         u, edge = fold.guess()
-        if fold.above[-1][1] < _CLOSE and abs(edge - known) <= 2.0 * _EDGE * edge:
-            return scale / np.sqrt(edge)
+        if there and fold.above[-1][1] < _CLOSE and abs(edge - known) <= 2.0 * _EDGE * edge:
+            return float(scale / np.sqrt(edge))
         known = edge
     raise ConvergenceError("the largest singular value of a product: its fold was not found", estimate=scale / np.sqrt(known))
 
@@ -220,17 +222,18 @@ class _Fold:
         """Whether there is a minimal solution at u, and how far from its fold it is."""
         found = _minimal(self.equations, self.scale / np.sqrt(u), self.solution)
         radius = np.inf if found is None else self._radius(found)
-        if radius < 1.0:
-            self.above.append((u, 1.0 - radius))
-            self.solution = found
-        else:
+        if not radius < 1.0:
             self.below = u
+            return False
+        self.above.append((u, 1.0 - radius))
+        self.solution = found
+        return True
 
     def guess(self):
         """Where to look next, and the fold by extrapolation."""
         u, x = np.array(self.above[-_POINTS:]).T
         powers = [0, *range(2, x.size + 1)]
-        terms = np.linalg.solve(x[:, None] ** powers, u) if x.size > 1 else np.array([np.inf])
+        terms = np.linalg.lstsq(x[:, None] ** powers, u, rcond=None)[0] if x.size > 1 else np.array([np.inf])
         aim = float((_LEFT * x[-1]) ** np.array(powers) @ terms)
         most = min(self.below, _FURTHER * u[-1]) if u[-1] > 0.0 else self.below
         if not u[-1] < aim < most:
@@ -270,7 +273,7 @@ def _minimal(equations, s, start):
                 now.look(equations, -1.0 / s, 1.0 / s)
             except np.linalg.LinAlgError:
                 return None
-        if not np.isfinite(now.residual) or _turned(now):
+        if not np.isfinite(now.residual) or not _grown(now, now.swept):
             return None
         if now.residual < _MINIMAL:
             return now
@@ -278,11 +281,17 @@ def _minimal(equations, s, start):
             now = TimeSolution(now.swept.P, now.swept.Q)
             continue
         dP, dQ = _direction(equations, now)
-        now = TimeSolution(now.P + dP, now.Q + dQ)
-    return now if now.residual < 1e3 * _MINIMAL else None
+        after = TimeSolution(now.P + dP, now.Q + dQ)
+        if not _grown(now, after):
+            return None
+        now = after
+    return None
 
 
-def _turned(now):
-    """Whether a sign has changed: the iteration has run past where a solution could be."""
-    diagonals = np.einsum("ktt->kt", now.swept.P).max(), -np.einsum("ktt->kt", now.swept.Q).min()
-    return max(diagonals) > 0.0
+def _grown(now, after):
+    """Whether no diagonal element has shrunk: below the minimal solution they only grow, and what shrinks has run past the fold."""
+
+    def size(solution):
+        return np.einsum("ktt->kt", np.concatenate([-solution.P, solution.Q]))
+
+    return bool((size(after) >= size(now) - _FALLS * np.abs(size(now))).all())

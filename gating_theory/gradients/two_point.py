@@ -3,8 +3,9 @@
     K(lambda, mu) = (1/N) tr (lambda - J)^-1 ((mu - J)^-1)^+ = E tr A_l^-1 A_m^-+ + c . (1 - T)^-1 b
 
 is the generating function of (1/N) tr J^m J^nT: with x = 1/lambda, y = 1/mu* that is its coefficient of x^(m+1) y^(n+1). A Fourier
-transform on two circles would lose as many digits as G(t) falls below them. Here the equations are solved power by power: they are
-the recursion in time of the covariances C(t, t') of messages of a perturbation,
+transform on two circles has an error relative to the largest G(t) / radius^2t, and G may fall by many decades before it follows the
+radius. Here the equations are solved power by power: they are the recursion in time of the covariances C(t, t') of messages of a
+perturbation,
 
     C_k(t, t') = sum over terms of weight x^i y^j U(t - i, t' - j),     U = C / (chi(x) chi(y)),
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from ..support.available_memory import require_memory
 from .site_answers import SiteAnswers
-from .two_point_kernels import rows_at_equal_times
+from .growth_kernels import rows_at_equal_times
 
 __all__ = ["tied_growth", "two_point"]
 
@@ -69,8 +70,8 @@ def tied_growth(answers: SiteAnswers, n_steps: int, scale: float = 1.0) -> np.nd
     require_memory(f"growth through {n_steps} steps of {nodes} nodes", 8.0 * depth * (last + 1.0) * (n * d + 1) * nodes)
     found = rows_at_equal_times(shifts, under, where, weights, constants, values, n, d, size, last)
     value = found[1:, :, list(answers.rows.states)].swapaxes(1, 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.where(value > 0.0, np.log(value), -np.inf)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(value, 0.0))  # what overflows is inf or nan
     return logs + 2.0 * np.log(scale) * np.arange(1, last + 1)[:, None, None]
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..spectrum.determinant import spectral_radius
+from .growth_kernels import renewed
 from .site_answers import SiteAnswers
 
 __all__ = ["untied_growth", "untied_rate"]
@@ -26,29 +27,24 @@ _CLOSE, _BESIDE = 1e-14, 1e-12
 _SMALLEST, _LARGEST = 1e-60, 1e100
 
 
-def untied_growth(answers: SiteAnswers, n_steps: int) -> np.ndarray:
+def untied_growth(answers: SiteAnswers, n_steps: int, scale: float = 1.0) -> np.ndarray:
     """(T + 1, d, d) natural logarithms of G_ab(t), per site [T9].
 
     Parameters
     ----------
     answers : SiteAnswers
     n_steps : int >= 0, T
+    scale : float > 0
+        By what mean squares change in a step, roughly. Those over scale^t have to be floats.
     """
-    n, d, states = answers.n, answers.d, list(answers.rows.states)
-    scale = untied_rate(answers) or 1.0  # per step: what is left is of order 1
-    kernel = _kernel(answers, n_steps + 1, scale)
-    inner, kicks = kernel[:, :n, :n], kernel[:, :n, n:]
-    at_once = np.linalg.inv(np.eye(n) - inner[0])
-    messages = np.zeros((n_steps + 2, n, d))
-    out = np.empty((n_steps + 1, d, d))
-    for t in range(n_steps + 2):
-        past = np.einsum("mkl,mlb->kb", inner[1 : t + 1], messages[:t][::-1])
-        messages[t] = at_once @ (kicks[t] + past)
-        if t:
-            out[t - 1] = kernel[t, states, n:] + np.einsum("mal,mlb->ab", kernel[: t + 1, states, :n], messages[: t + 1][::-1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.where(out > 0.0, np.log(out), -np.inf)
-    return logs + np.log(scale) * (1 + np.arange(n_steps + 1))[:, None, None]
+    n = answers.n
+    with np.errstate(over="ignore", invalid="ignore"):
+        kernel = _kernel(answers, n_steps + 1, scale)
+    at_once = np.linalg.inv(np.eye(n) - kernel[0, :n, :n])
+    value = renewed(kernel, at_once, n)[1:, list(answers.rows.states)]
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.maximum(value, 0.0))  # what overflows is inf or nan
+    return logs + np.log(scale) * np.arange(1, n_steps + 2)[:, None, None]
 
 
 def untied_rate(answers: SiteAnswers, largest_leak: float | None = None) -> float:

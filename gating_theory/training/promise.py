@@ -11,6 +11,7 @@ from ..errors import ConvergenceError
 from ..gradients.growth import gradient_growth
 from ..results.encoding import dict_of, require, result
 from ..spectrum.spectrum import Spectrum
+from .gradients import power
 
 __all__ = ["Promise", "promise_of"]
 
@@ -67,11 +68,6 @@ class Promise:
             f"spectral radius {self.radius:.6g}\n"
             f"slower than {self.n_steps} steps: {slow}"
         )
-
-
-def power(log10: float) -> str:
-    """A mean square as people read it: 0.31, or 10^-39.4."""
-    return f"{10.0**log10:.3g}" if abs(log10) < 3.0 else f"10^{log10:.1f}" if np.isfinite(log10) else "0"
 
 
 def promise_of(ensemble: Ensemble, spectrum: Spectrum, n_steps: int) -> Promise:

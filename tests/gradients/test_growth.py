@@ -171,6 +171,16 @@ def test_far_beyond_floats():
     assert growth.log10[-1] == pytest.approx((logsumexp(logs) - np.log(2048)) / np.log(10.0), rel=1e-13)
 
 
+def test_far_above_floats():
+    point = zero_state(gt.GRU, {"h": 100.0})
+    theta = 2.0 * np.pi * np.arange(2048) / 2048
+    circle = np.log(0.25 + 625.0 + 25.0 * np.cos(theta))
+    tied, untied = gt.gradient_growth(point, 400), gt.gradient_growth(point, 400, "untied")
+    assert np.isinf(tied.mean_square[-1])
+    assert tied.log10[-1] == pytest.approx((logsumexp(400 * circle) - np.log(2048)) / np.log(10.0), rel=1e-13)
+    assert untied.log10[-1] == pytest.approx(400 * np.log10(625.25), rel=1e-13)
+
+
 # --- other ways
 
 
@@ -271,6 +281,25 @@ def test_untied_networks():
     theory = gt.gradient_growth(sites, 5, "untied").mean_square
     error = found.std(axis=0, ddof=1) / np.sqrt(networks)
     assert (np.abs(found.mean(axis=0) - theory) <= 4.5 * error + 3.0 / n * theory).all()
+
+
+def test_recorded_paths():
+    """A chaotic network's own path: G of all blocks near the product of its Jacobians; several sequences give their mean."""
+    ensemble = gt.Ensemble(gt.LSTM, gain=2.0)
+    net = gt.Network.sample(ensemble, 400, rng=3)
+    states = [net.run(net.random_state(seed), 30, trajectory=True)[-9:] for seed in (0, 1)]
+    product, exact = np.eye(800).reshape(2, 400, 800), np.zeros((9, 2, 2))
+    for t in range(9):
+        exact[t] = (product.reshape(2, 400, 2, 400) ** 2).sum(axis=(1, 3)) / 400
+        product = net.push(states[0][min(t, 7)], product)
+    alone = [gt.gradient_growth((net, path), 8) for path in states]
+    # one network: at N = 400 and 8 steps its mean squares scatter by some percent (8^1.5 / 400)
+    np.testing.assert_allclose(alone[0].blocks, exact, rtol=0.25, atol=1e-12)
+    both = gt.gradient_growth((net, np.stack(states, axis=1)), 8)
+    np.testing.assert_allclose(both.mean_square, 0.5 * (alone[0].mean_square + alone[1].mean_square), rtol=1e-9)
+    assert both.status.code == "path" and "2 recorded paths" in str(both) and both.error < 1e-6
+    of_h = gt.gradient_growth((net, states[0]), 8, block="h")
+    np.testing.assert_allclose(of_h.mean_square, alone[0].blocks[:, 0].sum(axis=1), rtol=1e-9)
 
 
 # --- the result

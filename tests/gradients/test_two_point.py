@@ -50,7 +50,7 @@ def test_rate_of_untied_growth(cell, seed):
     answers = SiteAnswers.of_sites(population(cell, seed, gain=2.5))
     rate = untied_rate(answers)
     assume(rate > 1e-6)
-    logs = untied_growth(answers, 600)
+    logs = untied_growth(answers, 600, rate)
     whole = np.log(np.exp(logs - logs.max(axis=(1, 2), keepdims=True)).sum(axis=(1, 2))) + logs.max(axis=(1, 2))
     # a message that another loop drives at the same rate grows as t rate^t, and powers of t fall as 1/t
     assert abs((whole[600] - whole[300]) / 300 - np.log(rate)) < 0.02

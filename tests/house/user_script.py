@@ -44,6 +44,11 @@ given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
+stretched: gt.SingularValues = spectrum.singular_values()
+mean_square: float = float(stretched.moments(2)[0]) + stretched.square_std() + stretched.atom
+smoothed: gt.Regularised = stretched.regularised(0.1)
+nearest: gt.SmallestSingularValue = spectrum.smallest_singular_value(0.9, n_units=200)
+condition: float = float(spectrum.overlap(0.9)) + nearest.mean + nearest.median
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
 inside: gt.Expected = small.count(1.0, 0.2)
 spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean
@@ -52,6 +57,8 @@ carried: gt.Concentration = spectrum.concentration(1000)
 edge_sites: gt.Carriers = carried.at_edge
 described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
 law: gt.OutermostLaw = small.radius
+growth: gt.GradientGrowth = gt.gradient_growth(spectrum, 100, "tied", block="h")
+left: np.ndarray = growth.mean_square * growth.log10 + growth.blocks[:, 0, 0] * growth.rate
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))

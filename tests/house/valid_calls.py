@@ -45,6 +45,15 @@ class Things:
     def spectrum(self):
         return gt.Spectrum(self.net.sites(self.state))
 
+    @property
+    def within(self):
+        curve = self.spectrum.boundary(16)[0]
+        return complex(curve.real.mean(), 0.0)
+
+    @cached_property
+    def smallest(self):
+        return self.spectrum.smallest_singular_value(self.within, 20)
+
     @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
@@ -323,7 +332,20 @@ CALLS = {
         gt.Spectrum(t.point).finite_size,
         {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
     ),
+    "gradient_growth": lambda t: (
+        gt.gradient_growth,
+        {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
+    ),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
+    "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
+    "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
+    "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
+    "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),
+    "SingularValues.moments": lambda t: (t.spectrum.singular_values().moments, {"k": 2}),
+    "SingularValues.regularised": lambda t: (t.spectrum.singular_values().regularised, {"eta": 0.5}),
+    "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
+    "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
+    "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),

@@ -13,9 +13,7 @@ from .selected import Selected, selected
 
 __all__ = ["SingularDensity"]
 
-#: Two populations agree if they differ by less than this part of the tolerance: the finer one is nearer to the limit than that.
-_AGREED = 0.5
-#: Relative accuracy of the solution for given sites.
+#: Relative accuracy of the solution where one population is exact.
 _EXACT = 1e-13
 #: In units of the root mean square: values below this are not told from zeros, and fewer than 1e-16 of them lie above the other.
 _LEAST, _MOST = 1e-7, 1e8
@@ -84,17 +82,21 @@ class SingularDensity:
         self, s: np.ndarray, tol: float, values: _Values, allowed: Callable[[np.ndarray], np.ndarray], what: str
     ) -> np.ndarray:
         """Values at s (L,) by populations so fine that two agree."""
+        if not s.size:
+            return np.zeros(0)
         places, back = np.unique(np.clip(s, _LEAST * self._scale, _MOST * self._scale), return_inverse=True)
-        accuracy = _EXACT if self._populations.given else tol
+        exact = self._populations.exact
         known, difference = np.zeros(places.size), np.full(places.size, np.inf)
         left, start = np.arange(places.size), None
         for sites in self._populations.finer():
-            solution = selected(sites.log_average, places[left], self._scale, start, accuracy)
+            solution = selected(sites.log_average, places[left], self._scale, start, _EXACT if exact else tol)
             found = values(solution, sites.log_average)
-            if start is not None or self._populations.given:
-                difference[left] = 0.0 if self._populations.given else np.abs(found - known[left])
+            if exact:
+                return found[back.ravel()]
+            if start is not None:
+                difference[left] = np.abs(found - known[left])
             known[left] = found
-            rest = difference[left] > _AGREED * allowed(found)
+            rest = difference[left] > allowed(found)
             left, start = left[rest], solution[rest]
             if not left.size:
                 return known[back.ravel()]

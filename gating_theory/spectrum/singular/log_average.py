@@ -10,8 +10,6 @@ Both averages are matrix products. Arrays: L points, M sites, n messages, R rows
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from .equations import Equations
@@ -40,13 +38,42 @@ class LogAverage:
         terms, messages, chosen = equations.terms, equations.messages, equations.monomials
         self.n = len(messages)
         self._weights = terms.weights
-        rows, row_of = np.unique(terms.c[chosen], axis=0, return_inverse=True)
+        known: dict[bytes, int] = {}
+        row_of = [known.setdefault(row.tobytes(), len(known)) for row in terms.c[chosen]]
+        rows = terms.c[chosen][np.unique(row_of, return_index=True)[1]]
         size = np.maximum(terms.base + rows.sum(axis=0), 1e-300)  # of D at a site: a factor of D changes no derivative
         self._base, self._rows = terms.base / size, rows / size
         e, f = (a[np.ix_(chosen, messages)] for a in (terms.e, terms.f))
         exponents = np.concatenate([e, f, terms.g[chosen, None]], axis=1)
-        self._exponents, self._tables = _tables(exponents, row_of.ravel(), len(rows))
+        self._monomial_terms(exponents, row_of, len(rows))
         self._pairs = np.tril_indices(len(rows))
+
+    def _monomial_terms(self, exponents, row_of, count):
+        """Exponents (u, v) of all monomials in the rows and their derivatives, and where these occur.
+
+        ``_slopes`` (u, R (1 + v)) is what they add to the rows and to their first derivatives. Second derivatives have few terms:
+        ``_bent``, the monomials and rows of these, and ``_bends``, factors at the places (i, j) that they belong to.
+        """
+        v = exponents.shape[1]
+        one = np.eye(v, dtype=int)
+        place: dict[tuple[int, ...], int] = {}
+        slopes, bends = [], []
+        for powers, row in zip(exponents.astype(int), row_of):
+            slopes.append((place.setdefault(tuple(powers), len(place)), row, 0, 1.0))
+            for i in np.flatnonzero(powers):
+                once = powers - one[i]
+                slopes.append((place.setdefault(tuple(once), len(place)), row, 1 + i, powers[i]))
+                for j in np.flatnonzero(once):
+                    bends.append((place.setdefault(tuple(once - one[j]), len(place)), row, i * v + j, powers[i] * once[j]))
+        self._exponents = np.array(list(place), dtype=int).reshape(len(place), v)
+        table = np.zeros((len(place), count, 1 + v))
+        for of, row, by, factor in slopes:
+            table[of, row, by] += factor
+        self._slopes = table.reshape(len(place), -1)
+        terms = np.array(bends, dtype=int).reshape(-1, 4)
+        self._bent = terms[:, 0], terms[:, 1]
+        self._bends = np.zeros((len(terms), v * v))
+        self._bends[np.arange(len(terms)), terms[:, 2]] = terms[:, 3]
 
     def derivatives(self, variables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradient (L, v) and second derivatives (L, v, v) of E log D; not finite where D vanishes at a site.
@@ -56,11 +83,13 @@ class LogAverage:
         variables : (L, v) complex array, p, q and eta
         """
         monomials = self._monomials(variables)
-        phi, slope, bend = (np.tensordot(monomials, table, 1) for table in self._tables)
+        phi, slope = self._polynomials(monomials)
+        # where D vanishes there is no derivative, which whoever asks for it sees
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             one, two = self._ratios(phi)
             turned = slope.transpose(0, 2, 1)
-            bent = (bend.reshape(*phi.shape, -1) * one[:, :, None]).sum(axis=1).reshape(len(phi), *bend.shape[2:])
+            of, row = self._bent
+            bent = _times(monomials[:, of] * one[:, row], self._bends).reshape(len(phi), *(slope.shape[2],) * 2)
             return (turned @ one[:, :, None])[:, :, 0], bent - turned @ two @ slope
 
     def turns(self, variables: np.ndarray) -> np.ndarray:
@@ -75,7 +104,7 @@ class LogAverage:
         variables : (L, v) complex array
         """
         size, phase = np.abs(variables), np.angle(variables)
-        phi = [self._monomials(size * np.exp(1j * part * phase)) @ self._tables[0] for part in _WAY]
+        phi = [self._polynomials(self._monomials(size * np.exp(1j * part * phase)))[0] for part in _WAY]
         out = np.zeros(len(variables))
         for sites in self._blocks(len(variables)):
             before, crossed = self._at(phi[0], sites), 0.0
@@ -92,6 +121,11 @@ class LogAverage:
         """(L, u): all that occur in the rows and in their derivatives."""
         powers = variables[:, None, :] ** np.arange(self._exponents.max(initial=0) + 1)[:, None]
         return powers[:, self._exponents, np.arange(variables.shape[1])].prod(axis=2)
+
+    def _polynomials(self, monomials):
+        """phi (L, R) and dphi (L, R, v)."""
+        whole = _times(monomials, self._slopes).reshape(len(monomials), len(self._rows), 2 + 2 * self.n)
+        return whole[:, :, 0], whole[:, :, 1:]
 
     def _blocks(self, points):
         size = max(64, _AT_ONCE // max(1, points))
@@ -123,25 +157,6 @@ class LogAverage:
         return one[0] + 1j * one[1], full
 
 
-def _tables(exponents, row_of, count):
-    """Exponents (u, v) of all monomials in the rows and their derivatives, and what these add to the rows, to the first and to the
-    second derivatives of the rows: (u, R), (u, R, v), (u, R, v, v)."""
-    v = exponents.shape[1]
-    terms: tuple[list, list, list] = [], [], []  # (exponents, place in the table, factor)
-    for powers, row in zip(exponents.astype(int), row_of):
-        terms[0].append((tuple(powers), (row,), 1.0))
-        for i in range(v):
-            once = powers - (np.arange(v) == i)
-            if powers[i]:
-                terms[1].append((tuple(once), (row, i), float(powers[i])))
-        for i, j in product(range(v), repeat=2):
-            once = powers - (np.arange(v) == i)
-            twice = once - (np.arange(v) == j)
-            if powers[i] and once[j]:
-                terms[2].append((tuple(twice), (row, i, j), float(powers[i] * once[j])))
-    place = {powers: u for u, powers in enumerate(sorted({powers for order in terms for powers, _, _ in order}))}
-    tables = [np.zeros((len(place), count, *(v,) * order), dtype=complex) for order in range(3)]
-    for table, order in zip(tables, terms):
-        for powers, where, factor in order:
-            table[(place[powers], *where)] += factor
-    return np.array(list(place), dtype=int).reshape(len(place), v), tables
+def _times(values, table):
+    """Complex values (L, u) times a real table (u, k)."""
+    return values.real @ table + 1j * (values.imag @ table)

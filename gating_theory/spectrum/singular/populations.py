@@ -112,16 +112,21 @@ class ShiftedPopulations:
             self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine), self._lam)
         return self._kept[key]
 
+    @property
+    def exact(self) -> bool:
+        """Whether one population is all there is: given sites, or a law of sites that are all alike."""
+        return self.given or self._populations.spread_variables == 0
+
     def finer(self) -> Iterator[ShiftedSites]:
-        """The given sites; or populations each finer than the one before, for what changes abruptly from site to site.
+        """One population if it is exact; or more of them, each finer than the one before, for what changes abruptly from site to site.
 
         Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
         singular values, they need ten times fewer than tensor grids.
         """
         law = self._populations.law
-        if law is None:
-            yield self.of(1.0)
-        elif isinstance(law, FixedPoint) and np.count_nonzero(law.law.stds) <= MOST_VARIABLES:
+        if self.exact:
+            yield self.of(_FINER[0])
+        elif isinstance(law, FixedPoint) and self._populations.spread_variables <= MOST_VARIABLES:
             for shift, count in enumerate(_EVEN):
                 if count not in self._even:
                     self._even[count] = ShiftedSites(even_sites(law, count, shift), self._lam)

@@ -25,10 +25,11 @@ def moments(terms: Regulated, count: int) -> np.ndarray:
     terms : Regulated
     count : int >= 0
     """
-    series = _Series(terms)
+    series = _Series(terms, count + 1)
     P = Q = np.zeros((terms.n, 0))
     for _power in range(count + 1):
         P, Q = (np.pad(a, ((0, 0), (0, 1))) for a in (P, Q))
+        series.average(P, Q)
         # a coefficient of p follows from the same one of the fields that a message feeds, of q from those that feed it
         for _ in range(terms.n + 1):
             before = P, Q
@@ -39,19 +40,34 @@ def moments(terms: Regulated, count: int) -> np.ndarray:
 
 
 class _Series:
-    """The equations as ones of series."""
+    """The equations as ones of series, up to the power ``size - 1``.
 
-    def __init__(self, terms: Regulated) -> None:
+    Of D / eta^(2 d) and its inverse a coefficient follows from smaller ones of P and Q: sums over sites are made once for each.
+    """
+
+    def __init__(self, terms: Regulated, size: int) -> None:
         self.terms = terms
-        # the power of x that P^e Q^f has in D / eta^(2 d)
+        # the power of x that P^e Q^f has in D / eta^(2 d), at least that of either
         self.power = terms.n_state + (terms.e.sum(axis=1) + terms.f.sum(axis=1) - terms.g) // 2
         self.exponents = np.concatenate([terms.e, terms.f], axis=1)
+        self._D, self._inverse = np.zeros((2, size, terms.base.size))
+        self._averages = np.zeros((len(terms.g), 0))
+
+    def average(self, P: np.ndarray, Q: np.ndarray) -> None:
+        """The next coefficients of D, of its inverse, and of E c_m / D, from P and Q (n, J) of which the last ones do not count."""
+        last, D, inverse, terms = P.shape[1] - 1, self._D, self._inverse, self.terms
+        D[last] = self._monomials(self._powers([*P, *Q]), self.exponents, self.power, last + 1)[:, last] @ terms.c
+        if last == terms.n_state:
+            D[last] += terms.base
+        inverse[last] = 0.0 if last else 1.0  # D begins with 1
+        for i in range(1, last + 1):
+            inverse[last] -= D[i] * inverse[last - i]
+        self._averages = np.column_stack([self._averages, terms.c @ (terms.weights * inverse[last])])
 
     def sweep(self, P: np.ndarray, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """P and Q (n, J) that follow from such ones."""
         n, size = P.shape
         powers = self._powers([*P, *Q])
-        averages = self._averages(self._monomials(powers, self.exponents, self.power, size))
         new = np.zeros((2 * n, size))
         for k in range(2 * n):
             fed = np.flatnonzero(self.exponents[:, k])
@@ -59,13 +75,13 @@ class _Series:
                 fallen = self.exponents[fed].copy()
                 fallen[:, k] -= 1
                 slopes = self._monomials(powers, fallen, self.power[fed] - 1, size)
-                new[k] = self.exponents[fed, k] @ _product(slopes, averages[fed])
+                new[k] = self.exponents[fed, k] @ _product(slopes, self._averages[fed])
         return new[n:], new[:n]
 
     def shares(self, P: np.ndarray, Q: np.ndarray) -> np.ndarray:
         """(J, m): E of the monomials' shares of D."""
         monomials = self._monomials(self._powers([*P, *Q]), self.exponents, self.power, P.shape[1])
-        return _product(monomials, self._averages(monomials)).T
+        return _product(monomials, self._averages).T
 
     def _powers(self, unknowns: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """Of each unknown, a series (J,), the powers that occur; the first is 1."""
@@ -88,18 +104,6 @@ class _Series:
                 if rows.size:
                     out[rows] = _product(out[rows], several[exponent])
         return out
-
-    def _averages(self, monomials: np.ndarray) -> np.ndarray:
-        """(m, J): E c_m / (D / eta^(2 d)), from the monomials (m, J)."""
-        D = monomials.T @ self.terms.c
-        if self.terms.n_state < len(D):
-            D[self.terms.n_state] += self.terms.base
-        inverse = np.zeros_like(D)
-        inverse[0] = 1.0  # so does D begin
-        for j in range(1, len(D)):
-            for i in range(1, j + 1):
-                inverse[j] -= D[i] * inverse[j - i]
-        return self.terms.c @ (self.terms.weights * inverse).T
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

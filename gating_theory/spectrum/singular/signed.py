@@ -20,6 +20,8 @@ __all__ = ["SignedSites"]
 
 #: A radius of the map below which nothing is coupled; the part of the sites' own scale where the search begins then.
 _UNCOUPLED, _BELOW = 1e-12, 0.9
+#: How close to 1 the radius of the map at s = 0 counts as 1: the smallest singular value is below 1e-12 of the scale there.
+_ROUNDING = 1e-8
 #: log of an unknown that is zero.
 _ZERO = -800.0
 #: Consistent sets of sites are looked for so often; what the next search starts with, of the last edge.
@@ -167,10 +169,13 @@ class SignedSites:
         linear = (_quadratic(self.exponents.tobytes(), size + 1) @ rates).reshape(size, size + 1)
         matrix, source = linear[:, :size], linear[:, size]
         radius = float(spectral_radius(matrix[None])[0]) if size else 0.0
-        if not radius < 1.0:
+        if not radius < 1.0 - _ROUNDING:
             return 0.0, nothing
         lead = np.linalg.solve(np.eye(size) - matrix, source)
         alive = _alive(matrix, source)
+        if not alive.any():
+            nothing[-1] = np.log(self._uncoupled)
+            return self._uncoupled, nothing
         terms = ~self.exponents[:, :-1][:, ~alive].any(axis=1)
         a, e = (self.a, self.exponents) if alive.all() else (self.a[terms], self.exponents[terms][:, np.append(alive, True)])
         lead, u = lead[alive], np.empty(np.count_nonzero(alive) + 1)
@@ -180,6 +185,17 @@ class SignedSites:
             raise ConvergenceError(f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s)
         nothing[np.append(alive, True)] = u
         return s, nothing
+
+    @property
+    def _uncoupled(self):
+        """The smallest s at which a site by itself has a singular value: one over the root of its largest 1 / s^2."""
+        d = int(self.exponents[:, -1].max()) // 2
+        companion = np.zeros((self.base.size, d, d))
+        companion[:, range(1, d), range(d - 1)] = 1.0
+        for power in range(1, d + 1):
+            pure = (self.exponents[:, -1] == 2 * power) & ~self.exponents[:, :-1].any(axis=1)
+            companion[:, 0, power - 1] = -self.a[pure].sum(axis=0) / self.base
+        return float(1.0 / np.sqrt(np.linalg.eigvals(companion).real.max()))
 
     def _guess(self, radius, lead, scale):
         """About where the end is: what z + w U has there, from one lambda - z alone and the radius of the map at zero."""

@@ -185,12 +185,13 @@ class SingularValues:
         return float(np.sqrt(max(first, 0.0))) or 1.0
 
     @underflow_is_zero
-    def density(self, s: npt.ArrayLike, tol: float = 1e-2) -> float | np.ndarray:
+    def density(self, s: npt.ArrayLike, tol: float = 2e-2) -> float | np.ndarray:
         """Density of singular values at s, as a fraction: integrates to 1 together with the atom at zero [T9].
 
         (2 / pi d) Re m at the regulator 0+ + i s. Exactly zero in gaps and beyond the edges, where the signs of the solution prove
-        it; exact for given sites. Of a law, populations grow until two agree: values are good to ``tol`` times the larger of
-        themselves and of one over the root mean square singular value. Near-atoms (saturated sites) make the density huge next to
+        it; exact for given sites. Of a law, populations of evenly spread sites grow until two agree within ``tol`` times the larger
+        of the density and of one over the root mean square singular value; the finer one, which is returned, is about half as far
+        from the limit. Near-atoms (saturated sites) make the density huge next to
         zero: ask for their :meth:`mass`.
 
         Parameters
@@ -221,7 +222,7 @@ class SingularValues:
         """Fraction of the singular values with a <= s <= b, the atom at zero included where a = 0 [T9].
 
         A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, peaks of any height
-        are counted. Populations as for :meth:`density`.
+        are counted. Populations grow until two agree within ``tol`` on the fractions below each end.
 
         Parameters
         ----------

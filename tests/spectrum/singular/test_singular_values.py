@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +145,42 @@ def test_without_regulator_they_are_the_eigenvalues_equations(name, seed, lam):
         assert spectrum.smallest_singular_value(lam, 10).m0 == pytest.approx(m[1], rel=1e-5)
 
 
+@pytest.mark.parametrize("sites", [A, B])
+def test_slopes_of_the_potential_without_regulator(sites):
+    """Resolvent and density of eigenvalues are derivatives by lambda of the potential at a small regulator: differences."""
+    spectrum, lam, h, eta = gt.Spectrum(sites), 0.6 + 0.3j, 0.02, 1e-8
+
+    def potential(x, y):
+        return spectrum.singular_values(lam + h * (x + 1j * y)).regularised(eta).potential
+
+    def slope(x, y):
+        return (8 * (potential(x, y) - potential(-x, -y)) - (potential(2 * x, 2 * y) - potential(-2 * x, -2 * y))) / (12 * h)
+
+    def bend(x, y):
+        far, near = (potential(k * x, k * y) + potential(-k * x, -k * y) - 2 * potential(0, 0) for k in (2, 1))
+        return (16 * near - far) / (12 * h**2)
+
+    # of fourth order in h: 1e-7 of the slopes, 1e-5 of what is differenced twice
+    assert slope(1, 0) - 1j * slope(0, 1) == pytest.approx(spectrum.resolvent(lam), abs=1e-5)
+    density = (bend(1, 0) + bend(0, 1)) / (2 * np.pi * sites.cell.n_state)
+    assert density == pytest.approx(spectrum.density(lam), rel=1e-4)
+
+
+def test_two_loops_of_messages():
+    """One that only listens to the other: with both inside m diverges, and who asks for m(0) is told; with one it is its own."""
+    a, b, y, z = sp.symbols("a b y_a y_b", real=True)
+    cell = gt.Cell(name="one way", state=[a, b], fields=[y, z], messages=[a, b], update=[sp.tanh(y), sp.tanh(z) + a / 2])
+    sites = gt.Sites(cell, [0.5, 0.5], [[0.1, 0.2], [0.3, -0.1]], [[0.1, 0.5], [0.3, -0.2]], gain=[2.0, 1.5], matrices="iid")
+    spectrum = gt.Spectrum(sites)
+    with pytest.raises(gt.CapabilityError, match="several loops"):
+        spectrum.smallest_singular_value(0.3 + 0.1j, 100)
+    m = spectrum.singular_values(0.3 + 0.1j).regularised([1e-8, 1e-10]).m
+    # products of two square matrices have a density like s^(-1/3) at zero
+    assert math.log(m[1] / m[0]) / math.log(100) == pytest.approx(1 / 3, abs=0.01)
+    alone = spectrum.singular_values(1.5 + 0.1j).regularised(1e-10).m
+    assert spectrum.smallest_singular_value(1.5 + 0.1j, 100).m0 == pytest.approx(alone, rel=2e-9)
+
+
 @given(NAMES, st.integers(0, 99), LAMBDAS, st.floats(0.01, 10.0))
 def test_m_is_the_slope_of_the_potential_and_moments_its_tail(name, seed, lam, eta):
     sites = some(name, seed)
@@ -174,8 +211,8 @@ def test_the_first_moment_is_that_of_the_series(name):
 # --- networks
 
 
-def agrees_with_networks(sites, lam, units=120, draws=6, seed=0):
-    """Moments and m(eta) of dense matrices with iid entries: within five standard errors of draws, and a bias of order 1/N."""
+def agrees_with_networks(sites, lam, units=80, draws=5, seed=0):
+    """Moments and m(eta) of dense matrices with iid entries: within five standard errors of the draws, and a bias of 8/N."""
     rng, found = np.random.default_rng(seed), singular_values(sites, lam)
     moments, m, eta = [], [], float(np.sqrt(found.moments(1)[0])) * np.array([0.1, 1.0])
     for _ in range(draws):
@@ -185,26 +222,27 @@ def agrees_with_networks(sites, lam, units=120, draws=6, seed=0):
         moments.append([np.mean(s2), np.mean(s2**2)])
         m.append([np.sum(e / (s2 + e**2)) / n for e in eta])
     for sampled, theory in ((moments, found.moments(2)), (m, found.regularised(eta).m)):
-        error = 5.0 * np.std(sampled, axis=0, ddof=1) / math.sqrt(draws) + 10.0 / units * np.abs(theory)
+        error = 5.0 * np.std(sampled, axis=0, ddof=1) / math.sqrt(draws) + 8.0 / units * np.abs(theory)
         assert (np.abs(np.mean(sampled, axis=0) - theory) < error).all(), (sites.cell, lam, sampled, theory)
 
 
-@pytest.mark.parametrize("lam", [0.0, 0.6 + 0.3j])
-@pytest.mark.parametrize("name", [*BUILTIN, "own"])
+@pytest.mark.parametrize(
+    ("name", "lam"), [*((name, 0.6) for name in [*BUILTIN, "own"]), *((name, 0.6 + 0.3j) for name in ("GRU", "LSTM", "own"))]
+)
 def test_networks_of_every_cell(name, lam):
     """Planted iid matrices at given sites, with d = 2 and several messages at once, and with site parameters."""
     agrees_with_networks(some(name, 3), lam)
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(random_cells(), st.integers(0, 99), LAMBDAS)
 def test_networks_of_any_cell(cell, seed, lam):
     agrees_with_networks(some_sites(cell, np.random.default_rng(seed)), lam)
 
 
 def test_the_smallest_singular_value_of_networks():
-    """A at .6 + .3 i (the law of complex matrices) and at .6 (of real ones), at N = 100."""
-    rng, n, draws = np.random.default_rng(5), 100, 100
+    """A at .6 + .3 i (the law of complex matrices) and at .6 (of real ones), at N = 80."""
+    rng, n, draws = np.random.default_rng(5), 80, 100
     for lam in (0.6 + 0.3j, 0.6):
         law = gt.Spectrum(A).smallest_singular_value(lam, n)
         smallest = [np.linalg.svd(lam * np.eye(n) - jacobian(A, n, rng), compute_uv=False)[-1] for _ in range(draws)]

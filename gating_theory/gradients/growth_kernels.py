@@ -1,4 +1,4 @@
-"""The two-time covariances of a perturbation at kept sites, compiled [T9].
+"""The covariances of a perturbation at kept sites, of two times or of one, compiled [T9].
 
 Arrays: n messages, d states, R rows (messages and states), G nodes, p terms. Columns of U are what belongs to message k of a
 perturbation that began in state b, at b n + k, and last of all what a kick at time zero leaves.
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["rows_at_equal_times"]
+__all__ = ["renewed", "rows_at_equal_times"]
 
 _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
@@ -48,46 +48,57 @@ def rows_at_equal_times(
         depth = max(depth, terms[q, 2] + 1, terms[q, 3] + 1)
     for q in range(constants.shape[0]):
         depth = max(depth, constants[q, 2] + 1)
+    at_once = False  # whether messages of one step feed one another
+    for q in range(terms.shape[0]):
+        at_once |= terms[q, 2] + terms[q, 3] == 0 and terms[q, 1] < n
+    for q in range(constants.shape[0]):
+        at_once |= constants[q, 2] == 0 and constants[q, 1] < n
     U = np.zeros((depth, last + 1, columns, nodes))
     C = np.zeros((depth, last + 1, d, n))
     rows = np.zeros((d, size))
     out = np.zeros((last + 1, d, size))
     for t in range(last + 1):
+        here = t % depth
         for s in range(t + 1):
-            here = U[t % depth, s]
-            here[:] = 0.0
             rows[:] = 0.0
+            for c in range(columns):
+                for g in range(nodes):
+                    U[here, s, c, g] = 0.0
             for q in range(shifts.shape[0]):
                 a, b = t - shifts[q, 0], s - shifts[q, 1]
                 if b >= 0 and a >= 0:
-                    past = U[max(a, b) % depth, min(a, b)]
+                    past, at = max(a, b) % depth, min(a, b)
                     for c in range(columns):
-                        _subtract(under[q], past[c], here[c])
+                        for g in range(nodes):
+                            U[here, s, c, g] -= under[q, g] * U[past, at, c, g]
             if t == 0:
-                here[columns - 1] += 1.0
+                for g in range(nodes):
+                    U[here, s, columns - 1, g] += 1.0
             for q in range(terms.shape[0]):
                 a, b = t - terms[q, 2], s - terms[q, 3]
                 if b >= 0 and a >= 0:
-                    past = U[max(a, b) % depth, min(a, b)]
+                    past, at = max(a, b) % depth, min(a, b)
                     row, column = terms[q, 0], terms[q, 1]
                     if column < n:
                         for start in range(d):
-                            rows[start, row] += _dot(weights[q], past[start * n + column])
+                            rows[start, row] += _dot(weights, q, U, past, at, start * n + column)
                     else:
-                        rows[column - n, row] += _dot(weights[q], past[columns - 1])
+                        rows[column - n, row] += _dot(weights, q, U, past, at, columns - 1)
             for q in range(constants.shape[0]):
-                row, column, power = constants[q]
+                row, column, power = constants[q, 0], constants[q, 1], constants[q, 2]
                 if column >= n:
                     if t == power and s == power:
                         rows[column - n, row] += values[q]
                 elif power > 0 and s >= power:
                     for start in range(d):
                         rows[start, row] += values[q] * C[(t - power) % depth, s - power, start, column]
-            _within_a_step(terms, weights, constants, values, n, rows)
+            if at_once:
+                _within_a_step(terms, weights, constants, values, n, rows)
             for start in range(d):
                 for k in range(n):
-                    C[t % depth, s, start, k] = rows[start, k]
-                    here[start * n + k] += rows[start, k]
+                    C[here, s, start, k] = rows[start, k]
+                    for g in range(nodes):
+                        U[here, s, start * n + k, g] += rows[start, k]
         out[t] = rows
     return out
 
@@ -110,14 +121,46 @@ def _within_a_step(
 
 
 @_jit
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+def _dot(weights: np.ndarray, q: int, U: np.ndarray, past: int, at: int, column: int) -> float:
     total = 0.0
-    for g in range(a.size):
-        total += a[g] * b[g]
+    for g in range(weights.shape[1]):
+        total += weights[q, g] * U[past, at, column, g]
     return total
 
 
 @_jit
-def _subtract(factor: np.ndarray, past: np.ndarray, out: np.ndarray) -> None:
-    for g in range(out.size):
-        out[g] -= factor[g] * past[g]
+def renewed(kernel: np.ndarray, at_once: np.ndarray, n: int) -> np.ndarray:
+    """(last + 1, R, d) rows of the renewal equation of one time.
+
+    Parameters
+    ----------
+    kernel : (last + 1, R, n + d), averages of squared answers m steps later
+    at_once : (n, n), the inverse of 1 minus what messages of one step feed one another
+    n : number of messages
+    """
+    times, size, columns = kernel.shape
+    d = columns - n
+    out = np.zeros((times, size, d))
+    past = np.zeros((n, d))
+    for t in range(times):
+        for k in range(n):
+            for b in range(d):
+                total = kernel[t, k, n + b]
+                for m in range(1, t + 1):
+                    for l in range(n):
+                        total += kernel[m, k, l] * out[t - m, l, b]
+                past[k, b] = total
+        for k in range(n):
+            for b in range(d):
+                total = 0.0
+                for l in range(n):
+                    total += at_once[k, l] * past[l, b]
+                out[t, k, b] = total
+        for row in range(n, size):
+            for b in range(d):
+                total = kernel[t, row, n + b]
+                for m in range(t + 1):
+                    for l in range(n):
+                        total += kernel[m, row, l] * out[t - m, l, b]
+                out[t, row, b] = total
+    return out
