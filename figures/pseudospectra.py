@@ -23,7 +23,7 @@ def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    columns, points = (36, 64) if quick else (90, 256)
+    columns, points = (28, 64) if quick else (90, 256)
     tasks = [(name, hyperparameters, columns, points, (rng, i)) for i, (name, hyperparameters) in enumerate(_PANELS)]
     found = work.over(_panel, tasks)
     curves = padded([curve for one in found for curve in one["contours"]])
