@@ -65,7 +65,6 @@ left: np.ndarray = growth.mean_square * growth.log10 * growth.scatter(1000) + gr
 product: gt.ProductSingularValues = gt.product_singular_values(sites, 3, "tied")
 smooth: gt.ProductRegularised = product.regularised([0.5, 1.0])
 norm: float = product.largest() + product.square_std() + float(product.moments(2)[1])
-left: np.ndarray = growth.mean_square * growth.log10 + growth.blocks[:, 0, 0] * growth.rate
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
