@@ -61,7 +61,10 @@ edge_sites: gt.Carriers = carried.at_edge
 described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
 law: gt.OutermostLaw = small.radius
 growth: gt.GradientGrowth = gt.gradient_growth(spectrum, 100, "tied", block="h")
-left: np.ndarray = growth.mean_square * growth.log10 + growth.blocks[:, 0, 0] * growth.rate
+left: np.ndarray = growth.mean_square * growth.log10 * growth.scatter(1000) + growth.blocks[:, 0, 0] * growth.rate
+product: gt.ProductSingularValues = gt.product_singular_values(sites, 3, "tied")
+smooth: gt.ProductRegularised = product.regularised([0.5, 1.0])
+norm: float = product.largest() + product.square_std() + float(product.moments(2)[1])
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))

@@ -55,6 +55,14 @@ class Things:
         return self.spectrum.smallest_singular_value(self.within, 20)
 
     @cached_property
+    def product(self):
+        return gt.product_singular_values(self.net.sites(self.state), 2)
+
+    @cached_property
+    def growth(self):
+        return gt.gradient_growth(self.point, 3)
+
+    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -336,6 +344,18 @@ CALLS = {
         gt.gradient_growth,
         {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
     ),
+    "GradientGrowth.scatter": lambda t: (t.growth.scatter, {"n_units": 20, "n_draws": 2, "rng": 0}),
+    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
+    "product_singular_values": lambda t: (
+        gt.product_singular_values,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues": lambda t: (
+        gt.ProductSingularValues,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues.moments": lambda t: (t.product.moments, {"k": 2}),
+    "ProductSingularValues.regularised": lambda t: (t.product.regularised, {"eta": 0.5}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
     "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
@@ -507,7 +527,8 @@ CALLS = {
     "design": lambda t: (
         gt.design,
         {"cell": gt.GRU, "target": {"abscissa": 0.9}, "given": {"gain.r": 1.0}, "free": ("gain.h",)}
-        | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0},
+        | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0}
+        | {"memory": None, "kappa": 1.0},
     ),
     "diagnose": lambda t: (
         gt.diagnose,

@@ -268,6 +268,27 @@ def test_many_random_sites_have_the_density_of_the_law():
     np.testing.assert_allclose(drawn, law, atol=1e-3 + 5.0 * math.sqrt(0.25 / 4000))
 
 
+def test_saturated_sites_are_nearly_atoms():
+    """Vanilla at a gain of 40: singular values below s are the sites whose slope times the gain is."""
+    point = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=40.0))[-1]
+    found = gt.Spectrum(point).singular_values()
+    std = next(iter(point.field_std.values()))
+    scale = math.sqrt(found.moments(1)[0])
+
+    def steeper(slope):
+        # the slope is 1 / cosh^2 of the field
+        return math.erf(math.acosh(slope**-0.5) / std / math.sqrt(2.0))
+
+    # rows of J have norms of 40 times the slope, and saturated ones are most of them: s is that but for a factor of order one, and a
+    # factor of ten to both sides moves the fraction by .02
+    for s in (1e-6, 1e-4):
+        assert 1.0 - steeper(0.1 * s / 40.0) - 1e-3 <= found.mass(0.0, s) <= 1.0 - steeper(10.0 * s / 40.0) + 1e-3
+    below = found.mass(0.0, np.array([1e-6, 1e-3, 1.0, 10.0]))
+    assert (np.diff(below) > 0.0).all() and found.atom < below[0]
+    s = 1e-10 * scale / 40.0
+    assert 1.0 - steeper(0.1 * s) - 2e-3 <= found.atom <= 1.0 - steeper(10.0 * s) + 2e-3
+
+
 def test_even_sites_are_even():
     """Averages over lattices of fields: second and mixed moments, at 4^7 sites nearly 1 / M apart from those of the law."""
     point = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=2.0, bias=0.3))[-1]
