@@ -2,8 +2,8 @@
 
 ``python benchmarks/growth.py``
 
-Processor time of one thread, the shortest of a few repeats, each next to a reference taken in the same seconds, because the speed of
-a machine drifts. The exit code is 1 where a target is missed.
+Processor time of one thread, the shortest of a few repeats, each next to a reference of the same seconds, because the speed of a
+machine drifts. The exit code is 1 where a target is missed.
 """
 
 from __future__ import annotations
