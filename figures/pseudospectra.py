@@ -1,4 +1,4 @@
-"""Pseudospectra in theory, around the eigenvalues of a network, and those of that network by dense singular values [T9]."""
+"""Pseudospectra: theory at the sites of a network, around its eigenvalues, and dense singular values of that network [T9]."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    columns = 36 if quick else 90
-    found = work.over(_panel, [(name, hyperparameters, columns, (rng, i)) for i, (name, hyperparameters) in enumerate(_PANELS)])
+    columns, points = (28, 64) if quick else (90, 256)
+    tasks = [(name, hyperparameters, columns, points, (rng, i)) for i, (name, hyperparameters) in enumerate(_PANELS)]
+    found = work.over(_panel, tasks)
     curves = padded([curve for one in found for curve in one["contours"]])
     variables = {
         "eigenvalues": (("panel", "eigenvalue", "part"), parts(np.array([one["eigenvalues"] for one in found]))),
@@ -38,13 +39,12 @@ def compute(quick, rng, work):
     return xr.Dataset(variables, {"eps": list(EPS)})
 
 
-def _panel(name, hyperparameters, columns, seed):
-    """Theory's curves, a network's eigenvalues, its smallest singular values of lambda - J on a grid of the upper half-plane."""
+def _panel(name, hyperparameters, columns, points, seed):
+    """A network's eigenvalues, theory's curves at its sites, its smallest singular values of lambda - J on a grid."""
     point = gt.fixed_points(gt.Ensemble(getattr(gt, name), **hyperparameters))[-1]
-    spectrum = gt.Spectrum(point)
     net, state = gt.Network.planted(point, _ROWS // point.ensemble.cell.n_state, np.random.default_rng(seed))
-    jacobian = net.jacobian(state)
-    contours = [joined(spectrum.pseudospectrum(eps)) for eps in EPS]
+    jacobian, spectrum = net.jacobian(state), gt.Spectrum(net.sites(state))
+    contours = [joined(spectrum.pseudospectrum(eps, points)) for eps in EPS]
     widest = contours[-1][np.isfinite(contours[-1])]
     pad = 0.05 * np.ptp(widest.real)
     x = np.linspace(widest.real.min() - pad, widest.real.max() + pad, columns)
