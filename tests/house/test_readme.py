@@ -84,7 +84,16 @@ def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
 
 def test_commands_are_understood(monkeypatch, tmp_path):
     found = [words for words in commands() if words[0] == "gating-theory"]
-    assert {words[1] for words in found} == {"spectrum", "gradients", "phase-diagram", "derive", "validate", "diagnose", "figures", "portrait"}
+    assert {words[1] for words in found} == {
+        "spectrum",
+        "gradients",
+        "phase-diagram",
+        "derive",
+        "validate",
+        "diagnose",
+        "figures",
+        "portrait",
+    }
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
     for words in found:
