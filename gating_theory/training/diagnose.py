@@ -14,8 +14,9 @@ from ..cell import builtin
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
+from ..gradients.growth import gradient_growth
 from ..interop import readers
-from ..mean_field.fixed_points import fixed_points
+from ..mean_field.fixed_points import fixed_points, zero_state
 from ..networks.end_states import EndStates, end_states
 from ..networks.network import Network
 from ..networks.weight_statistics import WeightOrigin, WeightStatistics, shuffled, weight_origin, weight_overlaps, weight_statistics
@@ -28,8 +29,8 @@ from ..support.available_memory import require_memory
 from ..support.checks import generator, integer, real, real_array
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
-from .design import design
 from .gradients import DiagnosedGradients, backwards, forwards, lags_of, power, theory_along
+from .memory import remembering
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -575,18 +576,18 @@ def _better_gradients(d):
     steps, value = max(d.gradients.measured.items())
     if d.origin.trained or abs(value) < _FAR or d.ends is not None and len(d.ends) > 1:
         return []
-    cell = d.network.cell
+    cell, memory = d.network.cell, min(steps, _LONGEST_DESIGN)
     try:
-        better = design(cell, memory=min(steps, _LONGEST_DESIGN))
+        solution = remembering(Ensemble(cell), memory, 1.0, frozenset())
+        left = gradient_growth(Spectrum(zero_state(Ensemble(cell).replace(solution))), memory).log10[-1]
     except (CapabilityError, ConvergenceError):
         return []
     name = f"gt.{cell.name}" if getattr(builtin, cell.name, None) == cell else "cell"
-    values = ", ".join(f"{path} = {x:.3g}" for path, x in better.solution.items())
-    left = "" if better.promise is None else power(better.promise.log10_gradient)
+    values = ", ".join(f"{path} = {x:.3g}" for path, x in solution.items())
     change = "shrinks" if value < 0.0 else "grows"
     return [
         f"the mean square of a gradient {change} to {power(value)} in {steps} steps; with {values} "
-        f"(gt.design({name}, memory={steps})) to {left}"
+        f"(gt.design({name}, memory={memory})) to {power(left)}"
     ]
 
 

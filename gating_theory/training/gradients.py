@@ -192,8 +192,10 @@ def _growth(path, lag, weights):
 
 def _last(path: SitePath, n_steps: int) -> SitePath:
     """The last steps of a path."""
-    blocks = {name: {at: value[-n_steps:] for at, value in getattr(path, name).items()} for name in ("F_s", "F_y", "M_s", "M_y")}
-    return replace(path, n_steps=n_steps, **blocks)
+    F_s, F_y, M_s, M_y = (
+        {at: value[-n_steps:] for at, value in block.items()} for block in (path.F_s, path.F_y, path.M_s, path.M_y)
+    )
+    return replace(path, n_steps=n_steps, F_s=F_s, F_y=F_y, M_s=M_s, M_y=M_y)
 
 
 def _directions(size, count, rng):

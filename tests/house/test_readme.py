@@ -15,7 +15,7 @@ EXAMPLES = {
     "CONTRIBUTING.md": (1, 0),
     "docs/tour.md": (14, 10),
     "docs/finite_size.md": (4, 6),
-    "docs/gradients.md": (2, 7),
+    "docs/gradients.md": (3, 9),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),

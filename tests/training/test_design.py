@@ -144,7 +144,7 @@ def test_plot():
         (gt.GRU, {}, {}, TypeError, "non-empty mapping"),
         (gt.GRU, {"memory": 3}, {}, ValueError, "unknown entry 'memory'"),
         (gt.GRU, {"gradient": 0.3}, {}, TypeError, "mapping from numbers of steps"),
-        (gt.GRU, {"gradient": {10: 0.0}}, {}, ValueError, r"gradient\(10\) must be greater than 0"),
+        (gt.GRU, {"gradient": {10: 0.0}}, {}, ValueError, r"gradient\(10\) must lie in \(0"),
         (gt.GRU, {"gradient": {1.5: 0.1}}, {}, TypeError, "number of steps"),
         (gt.GRU, {"gradient": {10: 0.1}}, {"state": "steady"}, ValueError, "state must be 'zero' or 'active'"),
         (gt.GRU, {"mean_square": -1.0}, {}, ValueError, "mean_square"),

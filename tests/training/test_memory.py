@@ -73,6 +73,16 @@ def test_slow_gates_make_a_bessel_function():
         assert 10.0**p.log10_gradient == pytest.approx(ive(0, 2 * kappa), rel=3 * kappa / 2000 + 1e-6)
 
 
+def test_spread_of_the_product():
+    """Slow gates at the onset, many steps: sd of s^2 .405 and largest s 1.459 at kappa = 1, .197 and 1.086 at .2 [T9]."""
+    for kappa, spread, largest in ((1.0, 0.405, 1.459), (0.2, 0.197, 1.086)):
+        p = gt.design(gt.GRU, memory=100, kappa=kappa).promise
+        # the sheet has 1 - z = kappa / 20 there, here it is kappa / (20 + kappa), less by 5 % at kappa = 1
+        assert p.product_steps == 20 and p.product_std == pytest.approx(spread, rel=0.03)
+        assert p.product_largest - 1 == pytest.approx(largest - 1, rel=0.06)
+    assert gt.design(gt.GRU, memory=1000, kappa=20.0).promise.product_std is None
+
+
 def test_memory_of_an_own_cell_and_of_cells_without_one():
     """A gate of another shape, its leak sigma(y)^2; two leak gates, or none, are refused."""
     h, y_u, y_v, y_h = sympy.symbols("h y_u y_v y_h", real=True)
