@@ -829,11 +829,11 @@ CALLS = {
     ),
     "plotting.plot_pseudospectrum": lambda t: (
         plotting.plot_pseudospectrum,
-        {"spectrum": t.spectrum, "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
+        {"spectrum": gt.Spectrum(t.point.sites.thinned(10)), "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
     ),
     "plotting.plot_singular_values": lambda t: (
         plotting.plot_singular_values,
-        {"result": t.spectrum.singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
+        {"result": gt.Spectrum(t.point.sites.thinned(10)).singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
