@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 
-__all__ = ["LAYER", "Contour", "OnGrid", "everywhere"]
+__all__ = ["LAYER", "Contour", "everywhere"]
 
 #: Half the thickness, relative to the whole, below which the layer around real leaks is not traced.
 LAYER = 1e-5

@@ -279,7 +279,7 @@ def test_saturated_sites_are_nearly_atoms():
         # the slope is 1 / cosh^2 of the field
         return math.erf(math.acosh(slope**-0.5) / std / math.sqrt(2.0))
 
-    # rows of J have norms of 40 times the slope, and saturated ones are most of them: s is that but for a factor of order one, and a
+    # rows of J have norms of 40 times the slope, and saturated ones are most of them: s is that but for a factor of order 1, and a
     # factor of ten to both sides moves the fraction by .02
     for s in (1e-6, 1e-4):
         assert 1.0 - steeper(0.1 * s / 40.0) - 1e-3 <= found.mass(0.0, s) <= 1.0 - steeper(10.0 * s / 40.0) + 1e-3
