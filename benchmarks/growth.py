@@ -1,6 +1,8 @@
-"""What growth of gradients takes, in units of one ``numpy.linalg.svd(compute_uv=False)`` at N = 1000: ``python benchmarks/growth.py``.
+"""What growth of gradients takes, in units of one ``numpy.linalg.svd(compute_uv=False)`` at N = 1000.
 
-Processor time of one thread, the shortest of a few repeats, each next to a reference taken in the same seconds, because the speed of a
+``python benchmarks/growth.py``
+
+Processor time of one thread, the shortest of a few repeats, each next to a reference of the same seconds, because the speed of a
 machine drifts. The exit code is 1 where a target is missed.
 """
 

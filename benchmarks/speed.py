@@ -103,7 +103,8 @@ def density(cells):
 
 
 def singular(cells):
-    """(what, ratio, target): moments of singular values, of a network's sites and of a law of them; in units of one svd."""
+    """(what, ratio, target): moments and densities of singular values, of a network's sites and of a law; in units of one svd."""
+    s = np.linspace(0.05, 4.0, 100)
     for name in (name for name in MAIN if name in cells):
         point = gt.fixed_points(ensemble(name))[-1]
         network, state = gt.Network.planted(point, 1000, rng=0)
@@ -114,6 +115,12 @@ def singular(cells):
 
         yield f"{name}: four moments, 1000 sites (svd)", ratio(moments, lambda s=sites: s, reference=reference_svd), 0.02
         yield f"{name}: four moments, a fixed point (svd)", ratio(moments, lambda p=point: p, 3, reference_svd), 1.0
+
+        def density(source):
+            return gt.Spectrum(source).singular_values().density(s)
+
+        yield f"{name}: density at 100 points, 1000 sites (svd)", ratio(density, lambda s=sites: s, reference=reference_svd), 1.0
+        yield f"{name}: density at 100 points, a fixed point (svd)", ratio(density, lambda p=point: p, 3, reference_svd), 1.0
 
 
 def mass(cells):

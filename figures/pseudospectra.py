@@ -1,4 +1,4 @@
-"""Pseudospectra in theory, around the eigenvalues of a network, and those of that network by dense singular values [T9]."""
+"""Pseudospectra: theory at the sites of a network, around its eigenvalues, and dense singular values of that network [T9]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gating_theory as gt
 
 from .common import SKY, VERMILLION, joined, padded, panels, parts, unit_circle, whole
 
-TITLE = "Pseudospectra of GRU and LSTM Jacobians, theory and networks of three hundred rows"
+TITLE = "Pseudospectra of GRU and LSTM Jacobians, theory and networks"
 
 EPS = (0.03, 0.1, 0.3)
 _COLOURS = ("#440154", "#31688e", "#35b779")
@@ -16,15 +16,15 @@ _PANELS = (
     ("GRU", {"gain": {"z": 2.0, "r": 3.0, "h": 4.0}, "bias": {"z": 0.5}}),
     ("LSTM", {"gain": {"f": 2.0, "i": 1.0, "g": 4.0, "o": 1.0}, "bias": {"f": 1.0}}),
 )
-_ROWS = 300
 
 
 def compute(quick, rng, work):
     """See the package."""
     import xarray as xr
 
-    columns = 36 if quick else 90
-    found = work.over(_panel, [(name, hyperparameters, columns, (rng, i)) for i, (name, hyperparameters) in enumerate(_PANELS)])
+    rows, columns, points = (120, 36, 48) if quick else (300, 90, 256)
+    tasks = [(name, hyperparameters, rows, columns, points, (rng, i)) for i, (name, hyperparameters) in enumerate(_PANELS)]
+    found = work.over(_panel, tasks)
     curves = padded([curve for one in found for curve in one["contours"]])
     variables = {
         "eigenvalues": (("panel", "eigenvalue", "part"), parts(np.array([one["eigenvalues"] for one in found]))),
@@ -35,16 +35,15 @@ def compute(quick, rng, work):
         "smallest": (("panel", "row", "column"), np.array([one["smallest"] for one in found])),
         "cell": ("panel", [name for name, _ in _PANELS]),
     }
-    return xr.Dataset(variables, {"eps": list(EPS)})
+    return xr.Dataset(variables, {"eps": list(EPS)}, {"rows": rows})
 
 
-def _panel(name, hyperparameters, columns, seed):
-    """Theory's curves, a network's eigenvalues, its smallest singular values of lambda - J on a grid of the upper half-plane."""
+def _panel(name, hyperparameters, rows, columns, points, seed):
+    """A network's eigenvalues, theory's curves at its sites, its smallest singular values of lambda - J on a grid."""
     point = gt.fixed_points(gt.Ensemble(getattr(gt, name), **hyperparameters))[-1]
-    spectrum = gt.Spectrum(point)
-    net, state = gt.Network.planted(point, _ROWS // point.ensemble.cell.n_state, np.random.default_rng(seed))
-    jacobian = net.jacobian(state)
-    contours = [joined(spectrum.pseudospectrum(eps)) for eps in EPS]
+    net, state = gt.Network.planted(point, rows // point.ensemble.cell.n_state, np.random.default_rng(seed))
+    jacobian, spectrum = net.jacobian(state), gt.Spectrum(net.sites(state))
+    contours = [joined(spectrum.pseudospectrum(eps, points)) for eps in EPS]
     widest = contours[-1][np.isfinite(contours[-1])]
     pad = 0.05 * np.ptp(widest.real)
     x = np.linspace(widest.real.min() - pad, widest.real.max() + pad, columns)
@@ -86,7 +85,7 @@ def draw(data):
     handles = [Line2D([], [], color=colour, label=rf"$\varepsilon = {eps:g}$") for eps, colour in zip(EPS, _COLOURS)]
     handles += [
         Line2D([], [], color=VERMILLION, label="edge, theory"),
-        Line2D([], [], color="0.3", linestyle="--", label=f"the same of this network, {_ROWS} rows"),
+        Line2D([], [], color="0.3", linestyle="--", label=f"the same of this network, {data.attrs['rows']} rows"),
         Line2D([], [], color=SKY, marker="o", markersize=3, linestyle="none", label="its eigenvalues"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize="x-small", frameon=False)

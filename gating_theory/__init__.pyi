@@ -63,6 +63,7 @@ from .spectrum.counts import Expected as Expected
 from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
 from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
+from .spectrum.singular.growth_bounds import Kreiss as Kreiss
 from .spectrum.singular.singular_values import Regularised as Regularised
 from .spectrum.singular.singular_values import SingularValues as SingularValues
 from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingularValue

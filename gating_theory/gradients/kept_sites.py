@@ -71,8 +71,8 @@ def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> t
 def _quadrature_error(answers, logs, n_steps, spectrum, tol):
     """What growth by untied weights, whose logarithms are given, says of the error of averages: tied weights need the same ones.
 
-    The error of a trapezoidal rule is the square of that with half of the nodes. Where that is not small enough, or nodes do not lie
-    on a line, averages are made again on a denser grid.
+    The error of a trapezoidal rule is the square of that with half of the nodes. Where that is not small enough, or nodes do not
+    lie on a line, averages are made again on a denser grid.
     """
     if answers.weights.size == 1:
         return 0.0

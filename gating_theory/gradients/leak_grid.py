@@ -18,6 +18,8 @@ __all__ = ["LeakGrid", "largest_leaks", "line_of", "powers_to"]
 
 #: Rules of fewer nodes have no tails; how far tails are looked at, in standard deviations, and what counts in them: exp(-this).
 _FEWEST, _FURTHEST, _DIGITS = 8, 60.0, 36.0
+#: The logarithm of a leak that is 0.
+_GONE = -1e300
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class LeakGrid:
         height = np.log(self.weights[middle]) + 0.5 * ((nodes[middle] - mean) / std) ** 2
         far = _Tails(self.law, self.variables, [tails], height - 0.5 * ((tails - mean) / std) ** 2, self.tol, self.averages)
         with np.errstate(divide="ignore"):
-            here, there = (np.log(largest_leaks(grid.chi(cell, factors)[-2::-1])) for grid in (self, far))
+            here, there = (np.maximum(np.log(largest_leaks(grid.chi(cell, factors)[-2::-1])), _GONE) for grid in (self, far))
         needed = np.zeros(tails.size, dtype=bool)
         for power in powers_to(n_steps):
             most = max(float(np.max(np.log(self.weights) + power * here)), float(np.max(far.weights + power * there)))

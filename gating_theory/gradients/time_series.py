@@ -13,7 +13,7 @@ import numpy as np
 from ..support.available_memory import require_memory
 from .time_equations import TimeEquations
 
-__all__ = ["product_moments"]
+__all__ = ["lowest_order", "product_moments"]
 
 
 def product_moments(equations: TimeEquations, k: int) -> np.ndarray:
@@ -27,12 +27,7 @@ def product_moments(equations: TimeEquations, k: int) -> np.ndarray:
     W, W_T = equations.W, equations.W_T
     require_memory(f"k = {k} moments of a product", 8.0 * k * 2 * W.shape[0] * W.shape[1] ** 2)
 
-    def rows_of(P):
-        return equations.of_columns(W_T @ equations.at_rows(P, 0.0) @ W)
-
-    def columns_of(Q):
-        return equations.of_rows(W @ equations.at_columns(Q, 0.0) @ W_T)
-
+    rows_of, columns_of = _sweeps(equations)
     none = np.zeros((equations.n, equations.T, equations.T))
     at_rows: list[np.ndarray] = [equations.at_rows(none, 0.0)]
     R: list[np.ndarray] = []
@@ -58,6 +53,32 @@ def product_moments(equations: TimeEquations, k: int) -> np.ndarray:
         states = X[-1][:, equations.n * equations.T :, equations.n * equations.T :]
         moments.append((-1.0) ** order * np.einsum("maa,m->", states, equations.path.weights))
     return np.array(moments)
+
+
+def lowest_order(equations: TimeEquations) -> tuple[np.ndarray, np.ndarray]:
+    """P_1 and Q_0, (n, T, T): growth of perturbations back from the end and on from the start; for small e, P = e P_1, Q = e Q_0.
+
+    Parameters
+    ----------
+    equations : TimeEquations
+    """
+    W, W_T, none = equations.W, equations.W_T, np.zeros((equations.n, equations.T, equations.T))
+    rows_of, columns_of = _sweeps(equations)
+    P = _summed(rows_of, equations.of_columns(W_T @ equations.at_rows(none, 1.0) @ W), equations)
+    return P, _summed(columns_of, equations.of_rows(W @ equations.at_columns(none, 1.0) @ W_T), equations)
+
+
+def _sweeps(equations):
+    """The linear maps of P and of Q without one another."""
+    W, W_T = equations.W, equations.W_T
+
+    def rows_of(P):
+        return equations.of_columns(W_T @ equations.at_rows(P, 0.0) @ W)
+
+    def columns_of(Q):
+        return equations.of_rows(W @ equations.at_columns(Q, 0.0) @ W_T)
+
+    return rows_of, columns_of
 
 
 def _summed(linear: Callable[[np.ndarray], np.ndarray], known: np.ndarray, equations: TimeEquations) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from .time_equations import Swept, TimeEquations, symmetric
+from .time_series import lowest_order
 
 __all__ = ["TimeSolution", "largest_singular_value", "solve"]
 
@@ -13,6 +14,8 @@ __all__ = ["TimeSolution", "largest_singular_value", "solve"]
 _SOLVED, _NEAR, _HELPS = 1e-11, 1e-2, 0.3
 #: Sweeps that are mixed; plain ones in the beginning; all of them at most; sweeps before Newton is tried once more.
 _MIXED, _PLAIN, _SWEEPS, _WAIT = 12, 3, 300, 10
+#: The part of what P and Q are without one another that is the first guess of both together.
+_START = 0.5
 #: Least singular values, relative, that mixing trusts. Directions of Krylov's space at most, and the accuracy of a Newton step.
 _TRUSTED, _KRYLOV, _INEXACT = 1e-10, 60, 1e-2
 #: Factor between regulators on the way to a far one, the least that is tried.
@@ -73,8 +76,8 @@ def solve(equations: TimeEquations, e: float, start: TimeSolution | None = None,
     ConvergenceError : the equations were not solved
     """
     if start is None or at is None:
-        unit = np.repeat(np.eye(equations.T)[None], equations.n, axis=0)
-        return _mixed(equations, e, TimeSolution(unit, unit.copy()))
+        P, Q = lowest_order(equations)
+        return _mixed(equations, e, TimeSolution(_START * e * P, _START * e * Q))
     stride = _STRIDE
     while at != e:
         aim = float(np.clip(e, at / stride, at * stride))
@@ -95,6 +98,8 @@ def _mixed(equations, e, now):
         now.look(equations, e, e)
         if now.residual < _SOLVED:
             return now
+        if np.isinf(now.residual):
+            break
         if now.residual < _NEAR and count >= wait:
             found = _newton(equations, e, now)
             if found is not None:

@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..support.available_memory import require_memory
-from .site_answers import SiteAnswers
 from .growth_kernels import rows_at_equal_times
+from .site_answers import SiteAnswers
 
 __all__ = ["tied_growth", "two_point"]
 

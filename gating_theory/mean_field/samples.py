@@ -49,8 +49,8 @@ def sampled_sites(fixed_point: FixedPoint, n_units: int, rng: Rng = None, n_draw
 def even_sites(fixed_point: FixedPoint, n_sites: int, shift: int = 0) -> Sites:
     """Sites that are spread evenly over the law of a mean-field fixed point, each of the same weight.
 
-    A lattice in the cube of the variables' quantiles, folded so that what is smooth counts as periodic: averages of smooth functions
-    converge nearly as n^-2, and those of functions with features much narrower than the steps of a tensor grid better than of that.
+    A lattice in the cube of the variables' quantiles, folded so that what is smooth counts as periodic: averages of smooth
+    functions converge nearly as n^-2, and those that change within less than a step of a tensor grid faster than there.
 
     Parameters
     ----------

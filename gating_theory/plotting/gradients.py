@@ -63,11 +63,11 @@ def plot_singular_values(
     instance("result", result, SingularValues)
     n = integer("n", n, low=10)
     measured = None if values is None else _measured_values(values)
+    ax = axes_or_new(ax, 2.5)
     low, high = result.smallest(), result.largest()
     # closer together at both ends, where the density ends like a root
     s = low + 0.5 * (high - low) * (1.0 - np.cos(np.pi * (np.arange(n) + 0.5) / n))
     density = np.asarray(result.density(s, _DRAWN))
-    ax = axes_or_new(ax, 2.5)
     label = f"theory, and {100.0 * result.atom:.3g} % at 0" if result.atom > _LEAST_ATOM else "theory"
     draw_singular_values(ax, s, density, measured, label)
     ax.legend(loc="best", fontsize="small")
@@ -126,8 +126,8 @@ def plot_pseudospectrum(
     if levels.size == 0 or (levels <= 0.0).any():
         raise ValueError(f"eps must be one or more numbers above 0, got {shown(eps)}")
     cloud = None if eigenvalues is None else finite_eigenvalues(eigenvalues)
-    contours = {level: [np.asarray(curve) for curve in spectrum.pseudospectrum(level)] for level in levels.tolist()}
     ax = axes_or_new(ax, 3.4)
+    contours = {level: [np.asarray(curve) for curve in spectrum.pseudospectrum(level)] for level in levels.tolist()}
     bounds = [curve for curves in contours.values() for curve in curves]
     draw_spectrum(ax, spectrum.boundary(512), cloud, None, bounds)
     for i, (level, curves) in enumerate(contours.items()):

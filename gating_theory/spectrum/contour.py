@@ -1,4 +1,4 @@
-"""Closed curves on which a function of lambda vanishes, symmetric about the real axis: boundaries of supports, pseudospectra [T3, T9]."""
+"""Closed curves on which a function of lambda vanishes, symmetric about the real axis: boundaries, pseudospectra [T3, T9]."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 
-__all__ = ["LAYER", "Contour", "OnGrid", "everywhere"]
+__all__ = ["LAYER", "Contour", "everywhere"]
 
 #: Half the thickness, relative to the whole, below which the layer around real leaks is not traced.
 LAYER = 1e-5
@@ -130,7 +130,7 @@ class Contour:
         return inside
 
     def _project(self, z, settled, rtol=_EXACT):
-        """Move points along the gradient onto the curve, until the function is below ``settled``; points on the real axis stay there."""
+        """Move points along the gradient onto the curve, until the function is below ``settled``; real ones stay real."""
         upper = z.real + 1j * np.abs(z.imag)
         w, f = self._along_gradients(upper, np.abs(z.imag) < 1e-14 * self.bound, settled, rtol)
         bad = ~(np.abs(f) <= max(_ON_CURVE, settled))

@@ -69,8 +69,10 @@ def limit_of(state: AtRest | Moving, quantities: Quantities, n: int, seed: np.ra
     """The Limit of a state, for networks of n units."""
     rng = np.random.default_rng(seed)
     with single_blas_thread():
-        known = isinstance(state, AtRest) and isinstance(state.law, FixedPoint)
-        limit = _by_law(state.law, quantities, n, rng) if known else _by_samples(state, quantities, n, rng)
+        if isinstance(state, AtRest) and isinstance(state.law, FixedPoint):
+            limit = _by_law(state.law, quantities, n, rng)
+        else:
+            limit = _by_samples(state, quantities, n, rng)
         _show_gradients(limit, state, quantities, n, rng)
         return limit
 

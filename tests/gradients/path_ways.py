@@ -1,4 +1,4 @@
-"""Other ways to what theory says along paths of sites: explicit Gaussian vectors, and sampled matrices. They share no code with it."""
+"""Other ways to what theory says along paths of sites, sharing no code with it: Gaussian vectors written out, sampled matrices."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """Growth of gradients at kept sites: the numbers of the sheet, closed forms of zero states, other ways to compute it, networks."""
 
 import pickle
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -336,3 +337,20 @@ def test_result(tmp_path):
 def test_bad_input(change, error, words):
     with pytest.raises(error, match=words):
         gt.gradient_growth(**({"source": sheet.lstm(), "n_steps": 3} | change))
+
+
+def test_laws_that_say_nothing_of_gradients():
+    """Given weights are taken for iid ones, as in spectra; a law that knows of edges alone is refused."""
+
+    @dataclass(frozen=True)
+    class Edges(gt.MatrixLaw):
+        name = "edges only"
+        holds = frozenset({"mean field", "edge"})
+
+        def draw(self, n, rng, count=1):
+            return rng.standard_normal((count, n, n))
+
+    with pytest.raises(gt.CapabilityError, match="growth of gradients through tied weights"):
+        gt.gradient_growth(replace(sheet.gru(), matrices=Edges()), 3)
+    unknown = replace(sheet.gru(), matrices="unknown")
+    np.testing.assert_array_equal(gt.gradient_growth(unknown, 3).log10, gt.gradient_growth(sheet.gru(), 3).log10)

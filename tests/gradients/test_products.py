@@ -91,7 +91,8 @@ def test_powers_of_a_ginibre_matrix(steps, weights):
 
 
 @pytest.mark.parametrize(
-    ("kappa", "rho", "G", "std", "largest"), [(1, 1, 0.310, 0.405, 1.459), (0.2, 1, 0.697, 0.198, 1.086), (0.2, 2, 0.782, 0.436, 1.434)]
+    ("kappa", "rho", "G", "std", "largest"),
+    [(1, 1, 0.310, 0.405, 1.459), (0.2, 1, 0.697, 0.198, 1.086), (0.2, 2, 0.782, 0.436, 1.434)],
 )
 def test_slow_gates(kappa, rho, G, std, largest):
     """1 - z = kappa / T: the spread of [T9], section 7, at T = 20; the mean square is e^(-2 kappa) I_0(2 kappa rho) but for 1/T."""
@@ -103,7 +104,7 @@ def test_slow_gates(kappa, rho, G, std, largest):
 
 
 def test_transient_and_kreiss():
-    """[T9], section 6: z = .5, w = .48; the largest norm of powers lies above Kreiss's constant, 1.860, and the norm of J^14 is 2.748.
+    """[T9], section 6: z = .5, w = .48; the largest norm of powers lies above Kreiss's constant, 1.860; that of J^14 is 2.748.
 
     A silent state is no normal matrix: its radius is .98, and powers of it grow for many steps.
     """
@@ -143,10 +144,10 @@ def test_identities(cell, seed):
 @pytest.mark.parametrize("name", ["GRU", "LSTM", "GRUResetAfter"])
 @pytest.mark.parametrize("weights", ["tied", "untied"])
 def test_sampled_matrices(name, weights):
-    """Singular values of sampled products along given site paths. Sums over them are off by a part of order 1/N, largest ones are lower.
+    """Singular values of sampled products along given site paths: sums over them are off by 1/N, largest ones are lower.
 
-    A smooth sum over the eigenvalues of matrices of N units fluctuates by O(1) and is shifted by O(1): a few parts in N for each unit;
-    12 of them are allowed, of one network. The largest singular value is low by N^(-2/3) times a few, high by less.
+    A smooth sum over the eigenvalues of matrices of N units fluctuates by O(1) and is shifted by O(1): a few parts in N for each
+    unit; 12 of them are allowed, of one network. The largest singular value is low by N^(-2/3) times a few, high by less.
     """
     rng, n = np.random.default_rng(4), 150
     steps = [replace(sites, weights=np.full(3, 1.0 / 3.0)) for sites in ways.random_sites(getattr(gt, name), rng, 3, 3)]

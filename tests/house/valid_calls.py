@@ -55,6 +55,14 @@ class Things:
         return self.spectrum.smallest_singular_value(self.within, 20)
 
     @cached_property
+    def product(self):
+        return gt.product_singular_values(self.net.sites(self.state), 2)
+
+    @cached_property
+    def growth(self):
+        return gt.gradient_growth(self.point, 3)
+
+    @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
 
@@ -336,13 +344,32 @@ CALLS = {
         gt.gradient_growth,
         {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
     ),
+    "GradientGrowth.scatter": lambda t: (t.growth.scatter, {"n_units": 20, "n_draws": 2, "rng": 0}),
+    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
+    "product_singular_values": lambda t: (
+        gt.product_singular_values,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues": lambda t: (
+        gt.ProductSingularValues,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues.moments": lambda t: (t.product.moments, {"k": 2}),
+    "ProductSingularValues.regularised": lambda t: (t.product.regularised, {"eta": 0.5}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
+    "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
     "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
     "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
     "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),
     "SingularValues.moments": lambda t: (t.spectrum.singular_values().moments, {"k": 2}),
     "SingularValues.regularised": lambda t: (t.spectrum.singular_values().regularised, {"eta": 0.5}),
+    "SingularValues.density": lambda t: (t.spectrum.singular_values().density, {"s": 0.5, "tol": 1e-2}),
+    "SingularValues.mass": lambda t: (t.spectrum.singular_values().mass, {"a": 0.5, "b": 1.0, "tol": 1e-2}),
+    "Spectrum.singular_edges": lambda t: (
+        t.spectrum.singular_edges,
+        {"lam": np.array([3.0 + 0j]), "largest": True, "n_units": 20},
+    ),
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
@@ -798,11 +825,11 @@ CALLS = {
     ),
     "plotting.plot_pseudospectrum": lambda t: (
         plotting.plot_pseudospectrum,
-        {"spectrum": t.spectrum, "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
+        {"spectrum": gt.Spectrum(t.point.sites.thinned(10)), "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
     ),
     "plotting.plot_singular_values": lambda t: (
         plotting.plot_singular_values,
-        {"result": t.spectrum.singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
+        {"result": gt.Spectrum(t.point.sites.thinned(10)).singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
@@ -838,10 +865,15 @@ LEFT_OUT = {
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
     "Expected": "a result",
+    "Kreiss": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",
 }
+
+
+#: Classes that are parts of public ones.
+PARTS = {"Pseudospectra"}
 
 
 def public():
@@ -867,7 +899,12 @@ def public():
 
 
 def _methods(cls):
-    for name, member in vars(cls).items():
+    # those that it has from a part of it, a class that nobody meets, too
+    members = {}
+    for base in reversed(cls.__mro__):
+        if base is cls or base.__name__ in PARTS:
+            members |= vars(base)
+    for name, member in members.items():
         if isinstance(member, (classmethod, staticmethod)):
             member = member.__func__
         public = name == "__call__" or not name.startswith("_")

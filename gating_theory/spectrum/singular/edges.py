@@ -185,9 +185,9 @@ class Edges:
         name, lost, more = "largest" if largest else "smallest", self.tail, _HEAVIER * self.tail
         at, further = (edges_of_sites(terms, np.array([lam]), largest, tail)[0] for tail in (lost, more))
         return (
-            f"{name} singular value at lambda = {lam}: not converged to {self.tol}, populations of sites differ by {difference:.1e}; "
-            f"it is {at:.5g} without {lost:g} of the sites and {further:.5g} without {more:g}: ask for a larger tol, "
-            "or for the edge of networks by n_units="
+            f"{name} singular value at lambda = {lam}: not converged to {self.tol}, populations of sites differ by "
+            f"{difference:.1e}; it is {at:.5g} without {lost:g} of the sites and {further:.5g} without {more:g}: ask for a larger "
+            "tol, or for the edge of networks by n_units="
         )
 
     def _medians(self, lam, largest, n_units):

@@ -26,8 +26,8 @@ __all__ = ["climbed", "fold"]
 _CLIMBS, _CLIMBED, _BACK = 60, 1e-6, -1e-8
 #: Values of s at most, and the relative width of a bracket that is as good as a fold.
 _VALUES, _BRACKET = 200, 1e-13
-#: Distance of the spectral radius from 1 below which Newton's method for the fold is tried, its steps at most, the longest of them, and
-#: the change of log s that ends it: the next one is far smaller.
+#: Distance of the spectral radius from 1 below which Newton's method for the fold is tried, its steps at most, the longest of them,
+#: and the change of log s that ends it: the next one is far smaller.
 _NEAR, _STEPS, _LONGEST, _FOLDED = 0.4, 30, 0.7, 1e-13
 #: How far towards the fold that was predicted the next s goes.
 _TOWARDS = 0.9
@@ -241,9 +241,7 @@ def fold(
 
 
 @_jit
-def _folded(
-    base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.ndarray, space: _Space, predicted: float
-) -> bool:
+def _folded(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.ndarray, space: _Space, predicted: float) -> bool:
     """Follow the solutions from u to the fold, where s is largest: secant steps for ds = 0 along the curve; False where that fails.
 
     Places on the curve are the means of the relative changes of the unknowns. A wrong place changes s by its square only.

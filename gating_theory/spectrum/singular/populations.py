@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -98,18 +98,18 @@ class ShiftedPopulations:
         """Whether the sites are what they are, and no law makes others."""
         return self._populations.law is None
 
-    def of(self, tol: float, room: int = ROOM, refine: tuple[float, ...] = ()) -> ShiftedSites:
+    def of(self, tol: float, room: int = ROOM, refine: tuple[float, ...] = (), leaks: tuple[float, ...] = ()) -> ShiftedSites:
         """The given sites, or some made for a tolerance; kept for the next time.
 
         Parameters
         ----------
         tol : float in [1e-14, 0.1]
         room : int, sites at most
-        refine : factors for the nodes of each variable, as of ``FixedPoint.sites_at``
+        refine, leaks : as of :func:`sites_for`
         """
-        key = () if self.given else (tol, room, refine)
+        key = () if self.given else (tol, room, refine, leaks)
         if key not in self._kept:
-            self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine), self._lam)
+            self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine, leaks), self._lam)
         return self._kept[key]
 
     @property
@@ -118,7 +118,7 @@ class ShiftedPopulations:
         return self.given or self._populations.spread_variables == 0
 
     def finer(self) -> Iterator[ShiftedSites]:
-        """One population if it is exact; or more of them, each finer than the one before, for what changes abruptly from site to site.
+        """One population if it is exact; or more, each finer than the one before, for what changes abruptly from site to site.
 
         Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
         singular values, they need ten times fewer than tensor grids.
@@ -140,7 +140,7 @@ class ShiftedPopulations:
                 reached = sites.sites.tol
                 yield sites
 
-    def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float) -> np.ndarray:
+    def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float, leaks: tuple[float, ...] = ()) -> np.ndarray:
         """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.
 
         Parameters
@@ -148,6 +148,7 @@ class ShiftedPopulations:
         what : str, in words
         at : function of the sites
         tol : float
+        leaks : as of :func:`sites_for`
 
         Raises
         ------
@@ -155,14 +156,15 @@ class ShiftedPopulations:
         """
         if self.given:
             return at(self.of(tol))
-        coarse = self.of(self._populations.sharpened(tol))
+        make = partial(self.of, leaks=leaks)
+        coarse = make(self._populations.sharpened(tol))
         first = at(coarse)
         scale = np.maximum(np.abs(first), 1e-300)
 
         def relative(sites: ShiftedSites, part: np.ndarray) -> np.ndarray:
             return (at(sites) / scale)[part]
 
-        value, difference, _ = settled(relative, self.of, coarse, first / scale, _APART * tol)
+        value, difference, _ = settled(relative, make, coarse, first / scale, _APART * tol)
         if difference.max(initial=0.0) > _APART * tol:
             raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
         return value * scale

@@ -11,7 +11,7 @@ from ...cell.cell import Cell
 from ...mean_field.fixed_points import FixedPoint
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
-from ...support.checks import complex_array, complex_number, integer, real, shown
+from ...support.checks import boolean, complex_array, complex_number, integer, real, shown
 from ..boundary import Boundary
 from ..dyson import Population
 from ..site_populations import SitePopulations
@@ -75,6 +75,15 @@ class Pseudospectra:
         """A population that resolves what happens at one lambda."""
         raise NotImplementedError
 
+    def leaks_beside(self, lam: complex) -> tuple[float, ...]:
+        """For calculators: the real number at which nodes of populations cluster for one lambda, or none.
+
+        Parameters
+        ----------
+        lam : complex
+        """
+        return self.populations.places(complex_number("lam", lam), self._leaks_between)
+
     def singular_values(self, shift: complex = 0.0) -> SingularValues:
         """The singular values of ``shift`` - J [T9]: moments, density, masses, edges.
 
@@ -107,8 +116,10 @@ class Pseudospectra:
 
         Raises
         ------
-        ConvergenceError : as by ``SingularValues.largest``
+        TypeError, ValueError, ConvergenceError : as by ``SingularValues.largest``
         """
+        lam, largest = complex_array("lam", lam).ravel(), boolean("largest", largest)
+        n_units = None if n_units is None else integer("n_units", n_units, low=2)
         self._require("singular values", "singular values", _INSTEAD)
         if largest or n_units is not None or self.fixed_point is None:
             return self._ends.of(lam, largest, n_units)

@@ -4,8 +4,8 @@ For Re eta > 0 exactly one solution of
 
     p_k = dE log D / dq_k,    q_k = dE log D / dp_k
 
-has Re p, Re q > 0: the right-hand sides map this domain into itself. So whatever way a solution was found, its signs prove that it is
-the one:
+has Re p, Re q > 0: the right-hand sides map this domain into itself. So whatever way a solution was found, its signs prove that it
+is the one:
 
 - *In a band* Re p, Re q > 0 on the axis itself, where the equations can be solved: beside it the same holds, by continuity.
 - *In a gap* p and q are imaginary, and dp/d eta, dq/d eta > 0: beside the axis Re p, Re q > 0. The density is zero, exactly.
@@ -82,9 +82,7 @@ class Selected:
         self.z[part], self.slope[part], self.m[part] = z, slope, m
 
 
-def selected(
-    average: LogAverage, s: np.ndarray, scale: float, start: Selected | None = None, tol: float = 1e-13
-) -> Selected:
+def selected(average: LogAverage, s: np.ndarray, scale: float, start: Selected | None = None, tol: float = 1e-13) -> Selected:
     """Solve the equations at eta = i s.
 
     Parameters

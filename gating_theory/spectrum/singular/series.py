@@ -30,12 +30,10 @@ def moments(terms: Regulated, count: int) -> np.ndarray:
     for _power in range(count + 1):
         P, Q = (np.pad(a, ((0, 0), (0, 1))) for a in (P, Q))
         series.average(P, Q)
-        # a coefficient of p follows from the same one of the fields that a message feeds, of q from those that feed it
-        for _ in range(terms.n + 1):
-            before = P, Q
+        # a coefficient of p follows from the same one of the messages that it feeds through fields, of q from those that feed it:
+        # in no circle, so that the longest chain has as many links as there are messages
+        for _ in range(terms.n):
             P, Q = series.sweep(P, Q)
-            if all(np.array_equal(a, b) for a, b in zip(before, (P, Q))):
-                break
     return series.shares(P, Q) @ terms.g * 0.5 * (-1.0) ** np.arange(count + 1)
 
 
@@ -50,13 +48,20 @@ class _Series:
         # the power of x that P^e Q^f has in D / eta^(2 d), at least that of either
         self.power = terms.n_state + (terms.e.sum(axis=1) + terms.f.sum(axis=1) - terms.g) // 2
         self.exponents = np.concatenate([terms.e, terms.f], axis=1)
+        self._all = _Part(self.exponents, self.power)
+        self._fed = []
+        for k in range(2 * terms.n):
+            fed = np.flatnonzero(self.exponents[:, k])
+            fallen = self.exponents[fed].copy()
+            fallen[:, k] -= 1
+            self._fed.append((fed, self.exponents[fed, k], _Part(fallen, self.power[fed] - 1)))
         self._D, self._inverse = np.zeros((2, size, terms.base.size))
         self._averages = np.zeros((len(terms.g), 0))
 
     def average(self, P: np.ndarray, Q: np.ndarray) -> None:
         """The next coefficients of D, of its inverse, and of E c_m / D, from P and Q (n, J) of which the last ones do not count."""
         last, D, inverse, terms = P.shape[1] - 1, self._D, self._inverse, self.terms
-        D[last] = self._monomials(self._powers([*P, *Q]), self.exponents, self.power, last + 1)[:, last] @ terms.c
+        D[last] = self._all.series(self._powers([*P, *Q]), last + 1)[:, last] @ terms.c
         if last == terms.n_state:
             D[last] += terms.base
         inverse[last] = 0.0 if last else 1.0  # D begins with 1
@@ -69,18 +74,14 @@ class _Series:
         n, size = P.shape
         powers = self._powers([*P, *Q])
         new = np.zeros((2 * n, size))
-        for k in range(2 * n):
-            fed = np.flatnonzero(self.exponents[:, k])
+        for k, (fed, exponent, part) in enumerate(self._fed):
             if fed.size:
-                fallen = self.exponents[fed].copy()
-                fallen[:, k] -= 1
-                slopes = self._monomials(powers, fallen, self.power[fed] - 1, size)
-                new[k] = self.exponents[fed, k] @ _product(slopes, self._averages[fed])
+                new[k] = exponent @ _product(part.series(powers, size), self._averages[fed])
         return new[n:], new[:n]
 
     def shares(self, P: np.ndarray, Q: np.ndarray) -> np.ndarray:
         """(J, m): E of the monomials' shares of D."""
-        monomials = self._monomials(self._powers([*P, *Q]), self.exponents, self.power, P.shape[1])
+        monomials = self._all.series(self._powers([*P, *Q]), P.shape[1])
         return _product(monomials, self._averages).T
 
     def _powers(self, unknowns: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
@@ -93,23 +94,38 @@ class _Series:
             out.append(powers)
         return out
 
-    def _monomials(self, powers, exponents, shift, size):
-        """(m, J): x^shift P^e Q^f."""
-        out = np.zeros((len(exponents), size))
-        low = shift < size
-        out[np.flatnonzero(low), shift[low]] = 1.0
-        for k, several in enumerate(powers):
-            for exponent in range(1, len(several)):
-                rows = np.flatnonzero(exponents[:, k] == exponent)
-                if rows.size:
-                    out[rows] = _product(out[rows], several[exponent])
+
+class _Part:
+    """Some monomials x^power P^e Q^f.
+
+    Parameters
+    ----------
+    exponents : (m, 2 n) int array, e and f
+    power : (m,) int array
+    """
+
+    def __init__(self, exponents: np.ndarray, power: np.ndarray) -> None:
+        self.power = power
+        every = (
+            (k, e, np.flatnonzero(exponents[:, k] == e)) for k in range(exponents.shape[1]) for e in np.unique(exponents[:, k])
+        )
+        self.factors = [(k, int(e), rows) for k, e, rows in every if e > 0]
+
+    def series(self, powers: Sequence[Sequence[np.ndarray]], size: int) -> np.ndarray:
+        """(m, J): the monomials, from the powers of each unknown."""
+        out = np.zeros((self.power.size, size))
+        low = np.flatnonzero(self.power < size)
+        out[low, self.power[low]] = 1.0
+        for k, exponent, rows in self.factors:
+            out[rows] = _product(out[rows], powers[k][exponent])
         return out
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The product of series (.., J)."""
     size = a.shape[-1]
-    out = np.zeros(np.broadcast_shapes(a.shape, b.shape))
+    # in (k, l) stands b_(l - k), or nothing
+    shifted = np.zeros((*b.shape[:-1], size, size))
     for i in range(size):
-        out[..., i:] += a[..., i, None] * b[..., : size - i]
-    return out
+        shifted[..., i, i:] = b[..., : size - i]
+    return a @ shifted if b.ndim == 1 else np.einsum("...k,...kl->...l", a, shifted)

@@ -1,6 +1,6 @@
 """The determinant of singular values with signs, and where its minimal solution ends: edges by real arithmetic [T9].
 
-With eta = i s, p = i p', q = i q' the coefficients c_m become (-1)^r c_m, with r the size of the minors, and the equations stay real.
+With eta = i s, p = i p', q = i q' the coefficients c_m become (-1)^r c_m, r the size of the minors, and the equations stay real.
 From p' = q' = 0 at s = 0 their minimal solution grows with s, for none of its Taylor coefficients is negative: it counts closed
 paths. It ends in a fold at the smallest singular value. The same in h = 1 / s, from h = 0 on, ends at the largest one.
 """
@@ -182,7 +182,9 @@ class SignedSites:
         scale = float(np.sqrt(1.0 / max(rates[_pure(self.exponents)].sum(), 1e-280)))
         s, found = fold(self.base, a, self.weights, e, np.log(lead), radius, guess or self._guess(radius, lead, scale), u)
         if not found:
-            raise ConvergenceError(f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s)
+            raise ConvergenceError(
+                f"the fold of singular values was not found, near {s:.6g}", estimate=1.0 / s if self.inverse else s
+            )
         nothing[np.append(alive, True)] = u
         return s, nothing
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import ConvergenceError
 from ...mean_field.fixed_points import FixedPoint
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
@@ -29,6 +30,8 @@ _TOL = 1e-5
 _LEAST, _MOST = 1e-12, 1e12
 #: Regulators that tell the weight at zero, in the same units; what is less is none, and differences that are rounding.
 _NEAR_ZERO, _FAINT, _ROUNDING = (1e-8, 1e-9, 1e-10), 1e-5, 1e-11
+#: The largest factor by which differences shrink that tells where a sequence ends; populations agree on the weight at zero.
+_SHRINK, _SAME_ATOM = 0.7, 1e-3
 
 
 @result("regularised")
@@ -170,7 +173,7 @@ class SingularValues:
         if not flat.size:
             empty = np.zeros((self._populations.of(self._tol).terms.n, *given.shape))
             return Regularised(given, given, given, empty, empty)
-        value = self._populations.settled("regularised singular values", m, self._tol)
+        value = self._populations.settled("regularised singular values", m, self._tol, self.spectrum.leaks_beside(self.shift))
         solved = last[0]
         potential = 0.5 * (solved.logs - (solved.p * solved.q).sum(axis=1))
         p, q = (a.T.reshape(-1, *given.shape) for a in (solved.p, solved.q))
@@ -221,8 +224,8 @@ class SingularValues:
     def mass(self, a: npt.ArrayLike, b: npt.ArrayLike, tol: float = 1e-3) -> float | np.ndarray:
         """Fraction of the singular values with a <= s <= b, the atom at zero included where a = 0 [T9].
 
-        A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, peaks of any height
-        are counted. Populations grow until two agree within ``tol`` on the fractions below each end.
+        A difference of phases of the potential, (2 / pi d) Im Phi at eta = i a and i b: no density is integrated, and peaks of any
+        height are counted. Populations grow until two agree within ``tol`` on the fractions below each end.
 
         Parameters
         ----------
@@ -251,20 +254,33 @@ class SingularValues:
     def _density(self):
         return SingularDensity(self._populations, self.n_state, self._scale)
 
-    @property
+    @cached_property
     def atom(self) -> float:
         """The fraction of singular values that are zero: lim eta m(eta) / d [T9].
 
         Half of them for an LSTM in its zero state. Less than 1e-5 counts as none; values below 1e-10 of the root mean square
-        (saturated sites) cannot be told from zeros.
+        (saturated sites) cannot be told from zeros. Of a law populations grow until two agree to 1e-3.
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree
         """
+        known = np.inf
+        for sites in self._populations.finer():
+            weight = self._weight_at_zero(sites)
+            if self._populations.exact or abs(weight - known) < _SAME_ATOM:
+                return weight
+            known = weight
+        raise ConvergenceError("weight of singular values at zero: two populations of sites differ", estimate=known)
+
+    def _weight_at_zero(self, sites):
+        """Of a population: eta m at three small eta, and where the sequence ends if its differences shrink, as powers of eta do."""
         eta = np.array(_NEAR_ZERO) * self._scale
-        sites = self._populations.of(self._tol)
-        first, second, third = 0.5 * sites.equations.solve(eta).shares @ sites.terms.g / self.n_state
-        # the limit of a sequence whose differences shrink by one factor: eta m of what is not at zero falls like a power of eta
-        curved = (third - second) - (second - first)
-        weight = third - (third - second) ** 2 / curved if abs(curved) > _ROUNDING else third
-        return float(weight) if weight > _FAINT else 0.0
+        first, second, third = (0.5 * sites.equations.solve(eta).shares @ sites.terms.g / self.n_state).tolist()
+        before, last = second - first, third - second
+        shrinks = last / before if abs(before) > _ROUNDING else 0.0
+        weight = third + last * shrinks / (1.0 - shrinks) if abs(shrinks) < _SHRINK else third
+        return weight if weight > _FAINT else 0.0
 
     # --- edges
 
@@ -290,11 +306,12 @@ class SingularValues:
         return self._edge(True, n_units)
 
     def smallest(self, n_units: int | None = None) -> float:
-        """The smallest singular value of lambda - J, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
+        """The smallest singular value, 1 / |(lambda - J)^{-1}|; 0 inside the support, and where there is an atom [T9].
 
-        Close to a smooth edge of the support it grows like the distance to the power of 3/2. As accurate as :meth:`largest`, or to
-        1e-2 of that part of 1 + |lambda| where it is small. Networks are above the limit by a part of order N^{-2/3}, with a large
-        factor next to the support; inside it they have singular values of order 1/N, see ``Spectrum.smallest_singular_value``.
+        Close to a smooth edge of the support it grows like the distance to the power of 3/2; below 1e-12 of the scale there it
+        counts as 0. As accurate as :meth:`largest`, or to 1e-2 of that part of 1 + |lambda| where it is small. Networks are above
+        the limit by a part of order N^{-2/3}, with a large factor next to the support; inside it they have singular values of
+        order 1/N, see ``Spectrum.smallest_singular_value``.
 
         Parameters
         ----------

@@ -156,7 +156,7 @@ def test_plain_iteration_for_any_sites(cell, seed, lam):
 
 @pytest.mark.parametrize(("sites", "lam"), [(A, 0.0), (B, 0.0), (A, 1.0 + 1.0j)])
 def test_ratios_of_high_moments(sites, lam):
-    """m_(k+1) / m_k of a density that ends like a root is s^2 (1 - 3/(2 k) + ..): two of them give s^2 to a part of order 1 / k^2."""
+    """m_(k+1) / m_k of a density that ends like a root is s^2 (1 - 3/(2 k) + ..): two of them give s^2 to order 1 / k^2."""
     values = gt.Spectrum(sites).singular_values(lam)
     m, k = values.moments(61), 60
     ratio, half = m[k] / m[k - 1], m[k // 2] / m[k // 2 - 1]

@@ -34,17 +34,17 @@ def test_curves_around_a_disc_are_circles(z, w, log_eps):
 def test_the_smallest_singular_value_is_eps_on_curves(sites):
     """They are closed, symmetric about the axis, contain one another, and begin with the boundary."""
     spectrum = gt.Spectrum(sites)
-    within = np.concatenate(spectrum.boundary())
+    within, before = np.concatenate(spectrum.boundary()), 0.0
     for eps in (0.05, 0.5, 5.0):
         curves = spectrum.pseudospectrum(eps, 48)
         assert all(curve[0] == curve[-1] for curve in curves)
         points = np.concatenate(curves)
         np.testing.assert_allclose(spectrum.resolvent_norm(points) * eps, 1.0, rtol=1e-8)
         np.testing.assert_allclose(spectrum.resolvent_norm(points.conj()) * eps, 1.0, rtol=1e-8)
-        # s_min is no larger than the distance from the spectrum
-        assert np.abs(points[:, None] - within).min(axis=1).min() >= eps * (1.0 - 1e-8)
+        # s_min grows no faster than lambda moves
+        assert np.abs(points[:, None] - within).min() >= (eps - before) * (1.0 - 1e-8)
         assert (1.0 / spectrum.resolvent_norm(within) < eps).all()
-        within = points
+        within, before = points, eps
     for curve, boundary in zip(spectrum.pseudospectrum(0.0), spectrum.boundary(), strict=True):
         np.testing.assert_array_equal(curve, boundary)
 
@@ -70,13 +70,15 @@ def test_a_fixed_point_with_spread_leaks():
 
 @pytest.mark.parametrize("sites", [A, B])
 def test_curves_of_networks(sites):
-    """N = 300, eps = .3: networks have smallest singular values that are larger by a part of order N^(-2/3) = .022, times a few."""
-    rng, n, eps = np.random.default_rng(1), 300, 0.3
+    """N = 200, eps = .3: networks have smallest singular values that are larger by a part of order N^(-2/3) = .029, times a few."""
+    rng, n, eps = np.random.default_rng(1), 200, 0.3
     J = jacobian(sites, n, rng)
     points = on_curve(gt.Spectrum(sites), eps, 16)
     points = points[points.imag >= 0.0]
-    smallest = np.array([np.linalg.svd(z * np.eye(len(J)) - J, compute_uv=False)[-1] for z in points[::3]])
-    assert ((smallest > 0.97 * eps) & (smallest < 1.15 * eps)).all()
+    smallest = np.array([np.linalg.svd(z * np.eye(len(J)) - J, compute_uv=False)[-1] for z in points[::2]])
+    # single ones scatter by about as much as they are shifted
+    assert ((smallest > 0.9 * eps) & (smallest < 1.25 * eps)).all()
+    assert 0.95 < smallest.mean() / eps < 1.15
 
 
 def test_resolvent_norms():
@@ -93,10 +95,10 @@ def test_numerical_abscissa_of_leaky_ginibre_matrices(z, w):
 
 
 def test_numerical_abscissa_of_networks():
-    """N = 500; its scale is N^(-2/3) = .016."""
+    """N = 300; its scale is N^(-2/3) = .022."""
     rng = np.random.default_rng(2)
     for sites in (A, B):
-        J = jacobian(sites, 500, rng)
+        J = jacobian(sites, 300, rng)
         measured = np.linalg.eigvalsh(0.5 * (J + J.T))[-1]
         assert -0.06 < measured / gt.Spectrum(sites).numerical_abscissa() - 1.0 < 0.02
 

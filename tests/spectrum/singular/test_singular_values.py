@@ -196,16 +196,22 @@ def test_m_is_the_slope_of_the_potential_and_moments_its_tail(name, seed, lam, e
     assert far * found.regularised(far).m == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "LSTM", "CoupledLSTM", "JANET", "LiGRUTanh"])
+@pytest.mark.parametrize(
+    "name", ["Vanilla", "GRU", "GRUResetAfter", "MGU", "LSTM", "CoupledLSTM", "JANET", "LiGRUTanh", "PeepholeLSTM"]
+)
 def test_the_first_moment_is_that_of_the_series(name):
     """In closed form at a fixed point, field after field, and from the populations of sites."""
     cell = getattr(gt, name)
-    ensemble = gt.Ensemble(cell, gain=2.0, bias=0.3, input_std=0.2, parameter_std=0.1 if cell.n_parameters else 0.0)
+    # sites of the PeepholeLSTM are solved for: they are dear, and some run away at larger gains
+    solved = name == "PeepholeLSTM"
+    gain, parameter_std = (0.5, 0.0) if solved else (2.0, 0.1 if cell.n_parameters else 0.0)
+    ensemble = gt.Ensemble(cell, gain=gain, bias=0.3, input_std=0.1, parameter_std=parameter_std)
     point = gt.fixed_points(ensemble)[-1]
     for lam in (0.0, 0.8 - 0.4j):
         closed = gt.Spectrum(point).singular_values(lam).moments(1)
         # to the tolerance of the population
-        np.testing.assert_allclose(closed, singular_values(point.sites_at(1e-8), lam).moments(1), rtol=1e-6)
+        tol = 1e-5 if solved else 1e-8
+        np.testing.assert_allclose(closed, singular_values(point.sites_at(tol), lam).moments(1), rtol=100 * tol)
 
 
 # --- networks
@@ -311,3 +317,12 @@ def test_what_is_refused():
         spectrum.overlap([0.6, 30.0])
     with pytest.raises(ValueError, match="n_units"):
         spectrum.smallest_singular_value(0.6, 1)
+
+
+def test_shifts_between_the_leaks():
+    """At lambda = .5 sites of a GRU whose leak is just that make m at small eta: populations cluster there, and two agree."""
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=12.0, bias=0.5))[-1]
+    found = gt.Spectrum(point, tol=1e-3).singular_values(0.5).regularised(1e-3).m
+    # an even grid of the leak's field, 32 times as dense as the law would have it, for the reference
+    plain = gt.Spectrum(point.sites_at(1e-3, leak_nodes=32), tol=1e-3).singular_values(0.5).regularised(1e-3).m
+    assert found == pytest.approx(plain, rel=3e-3)
