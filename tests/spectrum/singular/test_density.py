@@ -150,9 +150,22 @@ def test_fractions_are_integrals_and_add_up(name, seed, lam):
     density = found.density(0.5 * (ends[1:] + ends[:-1])[:, None] + half * np.r_[x, fine_x])
     assert (density >= 0.0).all()
     coarse, fine = (half * w * density[:, :12]).sum(axis=1), (half * fine_w * density[:, 12:]).sum(axis=1)
-    # pieces with an edge or a peak are left out: there the two rules differ; 12 nodes see no band narrower than a tenth of a piece
-    smooth = (np.abs(coarse - fine) < 1e-7) & ((density > 0.0).all(axis=1) | (fractions[1:-1] < 1e-3))
+    # pieces with an edge or a peak are left out: there the two rules differ, or the density vanishes at a node
+    smooth = (np.abs(coarse - fine) < 1e-7) & (density > 0.0).all(axis=1)
     np.testing.assert_allclose(fractions[1:-1][smooth], fine[smooth], atol=1e-6)
+
+
+@settings(max_examples=30)
+@given(NAMES, st.integers(0, 99), LAMBDAS, st.floats(0.1, 2.0))
+def test_gaps_hold_whole_sites_below_them(name, seed, lam, place):
+    """Wherever the density vanishes the fraction below is that of some sites, d of them to each: bands are of sites."""
+    sites = some(name, seed, most=0.3)
+    found = singular_values(sites, lam)
+    s = place * math.sqrt(found.moments(1)[0])
+    total = next(n for n in range(4, 13) if np.allclose(sites.weights * n, np.round(sites.weights * n), atol=1e-9))
+    if found.density(s) == 0.0:
+        counted = found.mass(0.0, s) * total * sites.cell.n_state
+        assert counted == pytest.approx(round(counted), abs=1e-9)
 
 
 @settings(max_examples=20)
