@@ -38,7 +38,6 @@ NAMES = (
     "topologies",
     "planes",
     "singular_values",
-    "pseudospectra",
     "gradient_growth",
     "gradient_maps",
     "chaos",
