@@ -70,6 +70,14 @@ class Things:
         return gt.steady_state(self.ens, 200, 60, rng=0, lyapunov_units=100)
 
     @cached_property
+    def slow_leak(self):
+        return gt.Ensemble(gt.GRU, gain={"z": 0.0, "r": 2.0, "h": 3.0})
+
+    @cached_property
+    def moving(self):
+        return gt.dmft(self.slow_leak)
+
+    @cached_property
     def counts(self):
         return gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0), 3, 2, rng=0)
 
@@ -347,6 +355,13 @@ CALLS = {
     ),
     "SteadyState.autocorrelation": lambda t: (t.steady.autocorrelation, {"lags": [0, 1, 5]}),
     "largest_exponent": lambda t: (gt.largest_exponent, {_E: t.ens, "n_units": 50, "n_steps": 20, "scale": 1.0, "rng": 0}),
+    "dmft": lambda t: (
+        gt.dmft,
+        {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "window": 64, "n_sites": 100, "refine": 5}
+        | {"amplitude": 0.1, "along": "gain.h", "rng": 0, "progress": None},
+    ),
+    "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (
         gt.chaos_onset,
         {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 8.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}
