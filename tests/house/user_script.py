@@ -82,6 +82,8 @@ margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
+corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
 decay: float = moving.correlation_time + moving.frozen["h"]
 chaos: gt.Critical = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
 rising: bool | None = chaos.rising

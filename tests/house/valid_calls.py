@@ -360,6 +360,15 @@ CALLS = {
         {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "window": 64, "n_sites": 100, "refine": 5}
         | {"amplitude": 0.1, "along": "gain.h", "rng": 0, "progress": None},
     ),
+    "chaos_line": lambda t: (
+        gt.chaos_line,
+        {_E: t.slow_leak, "parameter": "gain.h", "step": 1.0, "flow": False, "method": "lag", "n_sites": 100, "refine": 5}
+        | {"rng": 0, "progress": None},
+    ),
+    "chaos_tricritical": lambda t: (
+        gt.chaos_tricritical,
+        {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
+    ),
     "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
     "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (

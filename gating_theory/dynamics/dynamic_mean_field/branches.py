@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-__all__ = ["Grown", "growth_slope", "zeros_of_growth"]
+__all__ = ["Grown", "growth_slope", "secant", "zeros_of_growth"]
 
 #: Logarithms of amplitudes are found to this, and to the second by rough shapes first.
 _TOL, _ROUGH = 1e-12, 1e-4
@@ -68,18 +68,38 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
 
 
 def _polished(shape, place, near):
-    """The state next to an amplitude that is about known, by secants."""
-    found = shape(float(np.exp(place)), near, False)
-    before, at_before = place, found.growth
-    place += _APART
-    for _ in range(_SECANT):
-        found = shape(float(np.exp(place)), found, False)
-        step = found.growth * (place - before) / (found.growth - at_before) if found.growth != at_before else 0.0
-        if abs(step) < _TOL:
-            break
-        before, at_before = place, found.growth
-        place -= float(np.clip(step, -_LARGEST, _LARGEST))
+    """The state next to an amplitude that is about known."""
+    found = near
+
+    def growth(log_size):
+        nonlocal found
+        found = shape(float(np.exp(log_size)), found, False)
+        return found.growth
+
+    secant(growth, place, _APART, _TOL, _LARGEST)
     return found
+
+
+def secant(function: Callable[[float], float], x: float, apart: float, tol: float, largest: float) -> float:
+    """A zero next to ``x``, by secants; the function has been called there last.
+
+    Parameters
+    ----------
+    function : callable
+    x : float
+    apart : float, what the first two points are apart
+    tol, largest : float, steps that end the search and that are not exceeded
+    """
+    before, at_before = x, function(x)
+    x += apart
+    for _ in range(_SECANT):
+        here = function(x)
+        step = here * (x - before) / (here - at_before) if here != at_before else 0.0
+        if abs(step) < tol:
+            break
+        before, at_before = x, here
+        x -= float(np.clip(step, -largest, largest))
+    return before if abs(step) >= tol else x
 
 
 def growth_slope(shape: Shapes[S], size: float, found: S, width: float = 1e-2) -> float:

@@ -21,7 +21,7 @@ from .clock import Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
-from .lag_states import accuracy, lag_states, value_at_size
+from .lag_states import Branch, accuracy, lag_states
 from .path_solver import Paths, path_result
 from .state import DynamicMeanField
 
@@ -104,7 +104,9 @@ def dmft(
     if asked.form is None:
         return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
     size = asked.form.variance_of(amplitude)
-    value, shape = value_at_size(ensemble, path, size, asked.clock)
+    branch = Branch(ensemble, path, asked.clock)
+    value = branch.value(size)
+    shape = branch.shape(value, size)
     return lag_result(path.at(ensemble, value), asked.clock, shape.law.form, shape, asked.seed)
 
 

@@ -8,18 +8,19 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
-from ...errors import NoCriticalValue
-from .branches import growth_slope, zeros_of_growth
+from ...errors import CapabilityError, NoCriticalValue
+from .branches import growth_slope, secant, zeros_of_growth
 from .clock import Clock
 from .lag_law import LagForm, lag_form
 from .lag_shape import Energy, LagShape, energy_at, has_energy, shape_at
 
-__all__ = ["accuracy", "lag_states", "largest_variance", "value_at_size"]
+__all__ = ["Branch", "accuracy", "lag_states", "largest_variance"]
 
 #: Amplitudes that are looked at, from the largest that a drive could keep up down to this part of it.
 _LOOKS, _SMALLEST = 13, 1e-3
-#: A search along a path widens its bracket by this factor (this much, of what has a sign) at a time.
-_WIDER, _MOST = 1.3, 40
+#: A search along a path: the first bracket to either side, relative, how often it is doubled, accuracies by rough shapes, secants;
+#: what stands for the growth of nothing.
+_NARROW, _MOST, _ROUGH, _APART, _TOL, _NOTHING = 0.01, 12, 1e-5, 1e-5, 1e-12, -1e3
 #: Rounding and residuals, in the growth.
 _ROUNDING = 1e-12
 
@@ -87,56 +88,69 @@ def accuracy(form: LagForm, clock: Clock, found: LagShape) -> tuple[float, float
     return off / max(abs(slope), 1e-12), slope
 
 
-def value_at_size(
-    ensemble: Ensemble, path: EnsemblePath, size: float, clock: Clock, near: LagShape | None = None
-) -> tuple[float, LagShape]:
-    """The value along a path at which a state has a given C(0), from the ensemble's own value outwards.
+class Branch:
+    """The states of an ensemble with a constant leak along a path: the value at which one has a given C(0).
 
     Parameters
     ----------
-    ensemble : Ensemble
+    ensemble : Ensemble, at whose value the first search starts
     path : EnsemblePath
-    size : float > 0
     clock : Clock
-    near : LagShape, optional
-
-    Returns
-    -------
-    (float, LagShape)
-
-    Raises
-    ------
-    NoCriticalValue : there is none
     """
-    from scipy.optimize import brentq
 
-    last = near
+    def __init__(self, ensemble: Ensemble, path: EnsemblePath, clock: Clock) -> None:
+        self.ensemble, self.path, self.clock = ensemble, path, clock
+        self.last: LagShape | None = None
+        start = path.value(ensemble)
+        self.start = start if np.isfinite(start) else 0.5 * sum(path.within(None))
 
-    def growth(value, rough=False):
-        nonlocal last
-        form = lag_form(path.at(ensemble, value))
-        assert form is not None  # asked for where the ensemble has one
-        if has_energy(form, clock):
-            return energy_at(form, size).growth
-        last = shape_at(form, size, clock, last, rough)
-        return last.growth if np.isfinite(last.growth) else -1e3
+    def value(self, size: float, rough: bool = False) -> float:
+        """The value at which C(0) = size, from the last one outwards; NoCriticalValue where there is none.
 
-    start = path.value(ensemble)
-    start = start if np.isfinite(start) else 0.5 * sum(path.within(None))
-    low = high = start
-    at_low = at_high = growth(start, True)
-    for _ in range(_MOST):
-        if at_low * at_high <= 0.0:
-            break
-        if path.signed:
-            low, high = max(low - 0.3, path.range[0]), min(high + 0.3, path.range[1])
-        else:
-            low, high = max(low / _WIDER, path.range[0]), min(max(high, 0.1) * _WIDER, path.range[1])
-        at_low, at_high = growth(low, True), growth(high, True)
-    else:
+        Parameters
+        ----------
+        size : float > 0
+        rough : bool, whether five digits are enough
+        """
+        from scipy.optimize import brentq
+
+        low, high = self._bracket(size)
+        value = low if low == high else float(brentq(lambda x: self.growth(x, size, True), low, high, xtol=_ROUGH))
+        if not rough:
+            scale = max(abs(value), 1.0)
+            value = secant(lambda x: self.growth(x, size, False), value, _APART * scale, _TOL * scale, 0.1 * scale)
+        self.start = value
+        return value
+
+    def _bracket(self, size):
+        path, low, high = self.path, self.start, self.start
+        at_low = at_high = self.growth(low, size, True)
+        for wider in range(_MOST):
+            if at_low * at_high <= 0.0:
+                return low, high
+            reach = _NARROW * 2.0**wider * max(abs(self.start), 1.0)
+            low, high = max(self.start - reach, path.range[0]), min(self.start + reach, path.range[1])
+            at_low, at_high = self.growth(low, size, True), self.growth(high, size, True)
         raise NoCriticalValue(f"no value of {path} between {low:.4g} and {high:.4g} has a state with C(0) = {size:.4g}")
-    with np.errstate(divide="ignore"):
-        value = low if low == high else float(brentq(growth, low, high, xtol=1e-13, rtol=1e-14))
-    form = lag_form(path.at(ensemble, value))
-    assert form is not None
-    return value, shape_at(form, size, clock, last)
+
+    def growth(self, value: float, size: float, rough: bool) -> float:
+        """G at a value and a size."""
+        form = self.form(value)
+        with np.errstate(divide="ignore"):
+            if has_energy(form, self.clock):
+                found = energy_at(form, size).growth
+            else:
+                self.last = shape_at(form, size, self.clock, self.last, rough)
+                found = self.last.growth
+        return found if np.isfinite(found) else _NOTHING
+
+    def form(self, value: float) -> LagForm:
+        """The LagForm at a value."""
+        form = lag_form(self.path.at(self.ensemble, value))
+        if form is None:
+            raise CapabilityError(f"the leak is not constant at {self.path} = {value:.4g}")
+        return form
+
+    def shape(self, value: float, size: float) -> LagShape:
+        """The state at a value that :meth:`value` gave."""
+        return shape_at(self.form(value), size, self.clock, self.last)

@@ -19,7 +19,7 @@ from .path_state import GROUPS, PathState, path_state, state_of_size
 from .ring import Ring
 from .state import DynamicMeanField
 
-__all__ = ["Paths", "is_static", "path_result", "start_spectra", "windowed"]
+__all__ = ["STUDENT", "Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: Rings: time of the first in units of time, the longest in steps.
 _FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
@@ -32,7 +32,7 @@ _STATIC = 0.97
 #: Amplitudes of the start where mean field has none.
 _AMPLITUDE = 0.3
 #: With five groups two standard errors hold the value as often as those of a normal law would (Student's 2.78 over 1.96).
-_STUDENT = 1.4
+STUDENT = 1.4
 #: Residuals of spectra that count as solved.
 _RESIDUAL = 5e-3
 
@@ -66,8 +66,8 @@ def path_result(
     with Progress(progress, 3, "stage") as tell:
         place = ""
         if amplitude is not None and along is not None:
-            value, error, state, settled = _value_at(ensemble, paths, amplitude, along)
-            ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {_STUDENT * error:.1g}, "
+            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
+            ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {STUDENT * error:.1g}, "
         else:
             ring, spectra, settled = windowed(ensemble, paths)
             tell(1)
@@ -76,7 +76,18 @@ def path_result(
         return _finished(ensemble, paths, state, settled, place)
 
 
-def _value_at(ensemble, paths, amplitude, along):
+def value_at_amplitude(
+    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath
+) -> tuple[float, float, PathState, bool]:
+    """(value along a path at which the first message has a second moment, standard error, state, whether the window holds it).
+
+    Parameters
+    ----------
+    ensemble : Ensemble, at whose value the search starts
+    paths : Paths
+    amplitude : float > 0
+    along : EnsemblePath
+    """
     length = _first_length(paths)
     start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     while True:
@@ -183,11 +194,11 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     static = bool(state.spectra.any()) and is_static(state.spectra)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
-        stderr = np.hypot(_STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
+        stderr = np.hypot(STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
         if not static and not lost:
             alike, apart = path_exponents(state)
-            exponent, error = float(alike.mean()), _STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+            exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
     status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place)
     return DynamicMeanField(
         ensemble,

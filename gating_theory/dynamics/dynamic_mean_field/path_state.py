@@ -108,7 +108,7 @@ def state_of_size(
     ring : Ring, of any ensemble of the cell
     size : float > 0, E m^2
     start : (distinct messages, L/2 + 1) array
-    refine : int >= GROUPS, chunks that measure
+    refine : int, chunks that measure, at least GROUPS; 0: one chunk alone, without an error
 
     Raises
     ------
@@ -119,6 +119,8 @@ def state_of_size(
     solver = _Sized(ensemble, path, ring, size, start)
     offset = np.zeros_like(start)
     spectra, value, residual = solver(start, value, offset, _PLAIN)
+    if not refine:
+        return value, np.nan, PathState(ring.moved(path.at(ensemble, value)), spectra, residual, np.zeros((0, *start.shape)))
     for _ in range(_ROUNDS):
         here = ring.moved(path.at(ensemble, value))
         many, one = np.array([here.image(spectra, chunk) for chunk in range(1, refine + 1)]), here.image(spectra, 0)
