@@ -62,6 +62,7 @@ from .spectrum.concentration import Concentration as Concentration
 from .spectrum.counts import Expected as Expected
 from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
+from .spectrum.flow_spectrum import FlowSpectrum as FlowSpectrum
 from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram

@@ -268,6 +268,7 @@ CALLS = {
     # cells and ensembles
     "Cell": lambda t: (gt.Cell, _leaky_arguments()),
     "Cell.check_jacobian": lambda t: (gt.GRU.check_jacobian, {"rng": 0, "n_points": 4, "scale": 1.0}),
+    "Cell.euler": lambda t: (gt.GRU.euler, {"step": 0.5}),
     "Ensemble": lambda t: (
         gt.Ensemble,
         {
@@ -335,6 +336,10 @@ CALLS = {
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
+    "FlowSpectrum": lambda t: (gt.FlowSpectrum, {"spectrum": gt.Spectrum(t.point)}),
+    "FlowSpectrum.edge_function": lambda t: (gt.Spectrum(t.point).flow.edge_function, {"mu": 0.5}),
+    "FlowSpectrum.boundary": lambda t: (gt.Spectrum(t.point).flow.boundary, {"n": 32}),
+    "FlowSpectrum.density": lambda t: (gt.Spectrum(t.point).flow.density, {"mu": 0.5}),
     "FiniteSize.count": lambda t: (t.finite_size.count, {"center": 0.0, "radius": 0.5, "natural": False}),
     "FiniteSize.slow_fraction": lambda t: (t.finite_size.slow_fraction, {"tau": 10.0, "natural": False}),
     "FiniteSize.log_det": lambda t: (t.finite_size.log_det, {"lam": 2.0, "natural": False}),

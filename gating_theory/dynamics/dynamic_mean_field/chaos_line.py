@@ -16,10 +16,11 @@ from ...mean_field.critical import onset
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import Clock
+from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_shape import energy_at
@@ -84,9 +85,10 @@ def chaos_line(
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
     boolean("flow", flow), choice("method", method, ("auto", "lag", "paths"))
-    clock = Clock(real("step", (0.2 if flow else 1.0) if step is None else step, low=0.0, high=1.0, open_low=True), bool(flow))
+    clock = Clock(real("step", (0.2 if flow else 1.0) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
+    require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     check_progress(progress)
     if ensemble.array("input_std").any():
         raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Clock", "even_spectrum", "from_even_spectrum"]
+#: Smaller steps of a map, in units of time, are those of no ring that fits.
+LEAST_STEP = 1e-3
+
+__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum"]
 
 
 def even_spectrum(half: np.ndarray) -> np.ndarray:

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
+from ...ensemble.hyperparameters import LARGEST
 from ...ensemble.paths import AnyPath, path_of
 from ...errors import CapabilityError
 from ...mean_field.moments import MomentMap
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import Clock
+from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
@@ -60,7 +62,7 @@ def dmft(
     ----------
     ensemble : Ensemble
         Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
-    step : float in (0, 1], default 1
+    step : float from 0.001 to 1, default 1
         Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Heun's
         method), by default 0.2.
     flow : bool
@@ -71,7 +73,7 @@ def dmft(
         Steps of the ring of paths, even. Default: doubled until correlations are constant over the second half of it.
     n_sites, refine : int >= 100, int >= 5
         Of "paths": sites of a chunk, and chunks that measure.
-    amplitude : float > 0, optional
+    amplitude : float from 1e-12 to 1e6, optional
         Second moment of the first message: instead of the state of the ensemble, that of this amplitude, for which ``along`` is
         moved (the result's ensemble says where to). It may be one that iteration leaves.
     along : str, Direction or callable, with ``amplitude``: a path through the hyperparameters
@@ -100,7 +102,7 @@ def dmft(
             return lag_result(ensemble, asked.clock, asked.form, states[0] if states else None, asked.seed)
         return path_result(ensemble, asked.paths, progress=progress)
     path = path_of("along", along, ensemble)
-    amplitude = real("amplitude", amplitude, low=0.0, open_low=True)
+    amplitude = real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
         return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
     size = asked.form.variance_of(amplitude)
@@ -169,13 +171,16 @@ class _Asked:
         instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
         step = (0.2 if self.flow else 1.0) if self.step is None else self.step
-        self.clock = Clock(real("step", step, low=0.0, high=1.0, open_low=True), bool(self.flow))
+        self.clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), bool(self.flow))
         self.seed = int(generator(self.rng).integers(2**63))
         if self.window is not None and integer("window", self.window, low=32) % 2:
             raise ValueError(f"window must be even, got {self.window}")
         self.paths = Paths(
             self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed
         )
+        fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
+        size = 40.0 * fields * self.n_sites * (self.window or 256)
+        require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
         if self.flow and self.ensemble.array("input_std").any():
             raise CapabilityError(
                 "dmft: white input has no continuous-time limit in a gate; filter it into a state, or give a step"

@@ -174,6 +174,9 @@ def _solved(law, clock, C, tol, limit):
         F = law.drive(from_even_spectrum(spectrum * (variance / (counts @ spectrum))))
         new = np.maximum(through * even_spectrum(F), 0.0)
         size = float(counts @ new)
+        if not size > 0.0:  # a drive that is silent
+            growth = -np.inf
+            return spectrum
         growth = np.log(size / variance)
         return new * (variance / size)
 
