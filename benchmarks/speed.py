@@ -1,6 +1,6 @@
 """What the package promises to be as fast as, in units of one ``numpy.linalg.eigvals`` at N = 1000: ``python benchmarks/speed.py``.
 
-    python benchmarks/speed.py                 # every section that takes seconds: points edge density mass
+    python benchmarks/speed.py                 # every section that takes seconds: points edge density singular mass
     python benchmarks/speed.py diagram slow    # phase diagrams of 100 x 100 points on two processes: minutes
 
 Processor time of one thread, the shortest of a few repeats, each next to a reference taken in the same seconds, because the speed
@@ -48,7 +48,14 @@ def reference(clock=time.process_time) -> float:
     return seconds(lambda: np.linalg.eigvals(_MATRIX), clock)
 
 
-def ratio(function: Callable[[object], object], fresh: Callable[[], object], repeats: int = 10) -> float:
+def reference_svd() -> float:
+    """Seconds of one svd without vectors at N = 1000."""
+    return seconds(lambda: np.linalg.svd(_MATRIX, compute_uv=False))
+
+
+def ratio(
+    function: Callable[[object], object], fresh: Callable[[], object], repeats: int = 10, reference: Callable[[], float] = reference
+) -> float:
     """Shortest time of ``function(fresh())`` over the shortest reference, taken between the repeats; inf without an answer."""
     try:
         function(fresh())  # compiles, and fills what a second call finds
@@ -95,6 +102,27 @@ def density(cells):
         yield f"{name}: density map, 200 x 200", ratio(lambda s: s.density_map(200), lambda point=point: gt.Spectrum(point), 3), 0.5
 
 
+def singular(cells):
+    """(what, ratio, target): moments and densities of singular values, of a network's sites and of a law; in units of one svd."""
+    s = np.linspace(0.05, 4.0, 100)
+    for name in (name for name in MAIN if name in cells):
+        point = gt.fixed_points(ensemble(name))[-1]
+        network, state = gt.Network.planted(point, 1000, rng=0)
+        sites = network.sites(state)
+
+        def moments(source):
+            return gt.Spectrum(source).singular_values().moments(4)
+
+        yield f"{name}: four moments, 1000 sites (svd)", ratio(moments, lambda s=sites: s, reference=reference_svd), 0.02
+        yield f"{name}: four moments, a fixed point (svd)", ratio(moments, lambda p=point: p, 3, reference_svd), 1.0
+
+        def density(source):
+            return gt.Spectrum(source).singular_values().density(s)
+
+        yield f"{name}: density at 100 points, 1000 sites (svd)", ratio(density, lambda s=sites: s, reference=reference_svd), 1.0
+        yield f"{name}: density at 100 points, a fixed point (svd)", ratio(density, lambda p=point: p, 3, reference_svd), 1.0
+
+
 def mass(cells):
     """(what, ratio, target): eigenvalues in discs, to 1e-4."""
     for name in (name for name in MAIN if name in cells):
@@ -137,7 +165,7 @@ def slow(_cells):
     yield "GRU: phase diagram, 100 x 100, with slow fraction", _diagram(("count", "moments", "abscissa", "slow_fraction")), 300.0
 
 
-SECTIONS = {section.__name__: section for section in (points, edge, density, mass, diagram, slow)}
+SECTIONS = {section.__name__: section for section in (points, edge, density, singular, mass, diagram, slow)}
 
 
 def main(argv=None) -> int:
@@ -151,7 +179,7 @@ def main(argv=None) -> int:
         parser.error(f"no section {', '.join(sorted(unknown))}: {', '.join(SECTIONS)}")
     missed = 0
     print(f"{'in units of one eigvals at N = 1000':<72}{'ratio':>10}{'target':>10}")
-    for name in options.sections or ("points", "edge", "density", "mass"):
+    for name in options.sections or ("points", "edge", "density", "singular", "mass"):
         for what, value, target in SECTIONS[name](options.cells):
             missed += value > target
             print(f"{what:<72}{value:>10.4f}{target:>10g}{'  missed' if value > target else ''}", flush=True)

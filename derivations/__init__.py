@@ -9,14 +9,16 @@ from __future__ import annotations
 
 __all__ = ["derive_all", "document", "names"]
 
+#: What the names of statements begin with, in the order of the document.
+_GROUPS = ("vanilla", "gru", "flow", "gru_reset_after", "lstm")
+
 
 def _statements():
     # importing the modules enters their statements, in the order of the document
-    from . import complexity, flow, gru, lstm, vanilla  # noqa: F401
+    from . import complexity, flow, gradients, gru, lstm, resting, vanilla  # noqa: F401
     from .statement import STATEMENTS
 
-    order = ("vanilla", "gru", "flow", "lstm")
-    return dict(sorted(STATEMENTS.items(), key=lambda item: order.index(item[0].partition(".")[0])))
+    return dict(sorted(STATEMENTS.items(), key=lambda item: _GROUPS.index(item[0].partition(".")[0])))
 
 
 def names():
@@ -51,9 +53,8 @@ def derive_all(names=None):
         for name in [names] if isinstance(names, str) else names:
             found = {key for key in statements if key == name or key.partition(".")[0] == name}
             if not found:
-                raise ValueError(
-                    f"names has the unknown entry {name!r}; allowed are {list(statements)} and the groups vanilla, gru, flow, lstm"
-                )
+                groups = ", ".join(_GROUPS)
+                raise ValueError(f"names has the unknown entry {name!r}; allowed are {list(statements)} and the groups {groups}")
             wanted |= found
     return [statement.prove() for key, statement in statements.items() if key in wanted]
 

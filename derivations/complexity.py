@@ -72,7 +72,7 @@ def minors_sum(cell):
     return total
 
 
-def _plain(expression):
+def plain(expression):
     """Without the stable forms of evaluation: sech2(x) as 1 - tanh(x)^2, sigma(-x) as 1 - sigma(x)."""
     from gating_theory.cell.symbolic import sech2, sigma
 
@@ -88,8 +88,8 @@ def response_claims(cell):
     claims = [
         Equal(
             "dm/dy at a site's fixed point is W(1)",
-            W.applyfunc(_plain),
-            at_one.applyfunc(lambda e: _plain(e.xreplace(cell.closed_form))),
+            W.applyfunc(plain),
+            at_one.applyfunc(lambda e: plain(e.xreplace(cell.closed_form))),
         )
     ]
     n, K = 2, cell.n_fields
@@ -108,8 +108,8 @@ def response_claims(cell):
         (k, i), (l, j) = divmod(a, n), divmod(b, n)
         return sp.Integer(a == b) - U[k][i][j] * W[cell.message_of[k], l].xreplace(site[j])
 
-    jacobian = G.jacobian(y).applyfunc(_plain)
-    claims.append(Equal("dG/dy = 1 - U W(1), N = 2", jacobian, sp.Matrix(n * K, n * K, entry).applyfunc(_plain)))
+    jacobian = G.jacobian(y).applyfunc(plain)
+    claims.append(Equal("dG/dy = 1 - U W(1), N = 2", jacobian, sp.Matrix(n * K, n * K, entry).applyfunc(plain)))
     return claims
 
 
@@ -123,9 +123,9 @@ def constraint_claims():
 
 def _determinant_claims(cell, closed):
     """Claims that the determinant is the sum over minors, and the closed form."""
-    derived = _plain(determinant(cell))
+    derived = plain(determinant(cell))
     return [
-        Equal("sum over minors (Cauchy and Binet)", _plain(minors_sum(cell)), derived),
+        Equal("sum over minors (Cauchy and Binet)", plain(minors_sum(cell)), derived),
         Equal("determinant of a site", derived, closed),
     ]
 

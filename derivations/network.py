@@ -13,7 +13,7 @@ from . import operators
 from .site import lam
 from .statement import Equal, Step
 
-__all__ = ["DETERMINANT", "DETERMINANT_STEPS", "ExplicitNetwork", "determinant_claims", "jacobian_claims"]
+__all__ = ["DETERMINANT", "DETERMINANT_STEPS", "ExplicitNetwork", "determinant_claims", "jacobian_claims", "polynomial_determinant"]
 
 DETERMINANT = (
     r"\det(\lambda - J) = \prod_{\text{sites}} \det(\lambda - F_s) \;\cdot\; \det\left(1 - W(\lambda)\, U\right),"
@@ -124,7 +124,7 @@ def determinant_claims(cell):
         back = {symbol: value for _, table in sites for symbol, value in table.items()}
         claims.append(Equal(f"J = F_s + F_y (1 - U M_y)^-1 U M_s, N = {n}", network.jacobian(), by_hand.xreplace(back)))
         poles, W = zip(*(_pole_and_transfer(blocks) for blocks, _ in sites))
-        left = _determinant(lam * sp.eye(by_hand.rows) - by_hand)
+        left = polynomial_determinant(lam * sp.eye(by_hand.rows) - by_hand)
         right = sp.Mul(*poles) * _one_minus_WU(network, W, poles)
         claims.append(Equal(f"det(lambda - J) = prod det(lambda - F_s) det(1 - W U), N = {n}", left, right))
     return claims
@@ -184,10 +184,10 @@ def _one_minus_WU(network, numerators, poles):
                 for j in range(n):
                     matrix[k * n + i, l * n + j] -= named(i, numerators[i][k, l]) * network.U[field][i, j]
     table = {symbol: entry / poles[i] for i in range(n) for entry, symbol in names[i].items()}
-    return _determinant(matrix).xreplace(table)
+    return polynomial_determinant(matrix).xreplace(table)
 
 
-def _determinant(matrix):
+def polynomial_determinant(matrix):
     """Determinant over the ring of polynomials: exact, and fast where the general routine is not."""
     matrix = DomainMatrix.from_Matrix(matrix)
     return matrix.domain.to_sympy(matrix.det())

@@ -40,6 +40,11 @@ from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
 from .flow import GRUFlow as GRUFlow
+from .gradients.growth import GradientGrowth as GradientGrowth
+from .gradients.growth import gradient_growth as gradient_growth
+from .gradients.products import ProductRegularised as ProductRegularised
+from .gradients.products import ProductSingularValues as ProductSingularValues
+from .gradients.products import product_singular_values as product_singular_values
 from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
 from .lines.line import CriticalLine as CriticalLine
@@ -64,6 +69,10 @@ from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
 from .spectrum.flow_spectrum import FlowSpectrum as FlowSpectrum
 from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
+from .spectrum.singular.growth_bounds import Kreiss as Kreiss
+from .spectrum.singular.singular_values import Regularised as Regularised
+from .spectrum.singular.singular_values import SingularValues as SingularValues
+from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingularValue
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity

@@ -22,8 +22,8 @@ _OUTLINE = ("state_names", "field_names", "parameter_names", "message_names", "m
 _SYMBOLS = ("state", "fields", "parameters", "messages", "distinct_messages", "update", "fixed_point", "_closed_form")
 
 
-class Builtin(Cell):
-    """A cell that is known by its name, also to other processes: workers share the compiled functions of their own process."""
+class Outlined(Cell):
+    """A cell whose definition is read when somebody asks for symbols; names, counts and numerical functions are kept on disk."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -33,23 +33,32 @@ class Builtin(Cell):
         if attribute in _OUTLINE:
             vars(self).update(derived_once(self, "outline", self._outline))
         elif attribute in _SYMBOLS:
-            vars(self).update({name: getattr(self._defined(), name) for name in _SYMBOLS})
+            vars(self).update({name: getattr(self._defined, name) for name in _SYMBOLS})
         else:
             raise AttributeError(f"cells have no attribute {attribute!r}")
         return vars(self)[attribute]
+
+    @property
+    def _defined(self) -> Cell:
+        raise NotImplementedError
+
+    def _outline(self):
+        return {name: getattr(self._defined, name) for name in _OUTLINE}
+
+
+class Builtin(Outlined):
+    """A cell that is known by its name, also to other processes: workers share the compiled functions of their own process."""
 
     @property
     def in_words(self) -> str:  # type: ignore[override]
         """Its name: what that means stands in this chapter, and belongs to its version."""
         return f"built in: {self.name}"
 
+    @property
     def _defined(self):
         from . import definitions
 
         return getattr(definitions, self.name)
-
-    def _outline(self):
-        return {name: getattr(self._defined(), name) for name in _OUTLINE}
 
     def __reduce__(self):
         return named, (self.name,)
@@ -66,7 +75,7 @@ CoupledLSTM = Builtin("CoupledLSTM")
 PeepholeLSTM = Builtin("PeepholeLSTM")
 JANET = Builtin("JANET")
 
-__all__ = ["BUILTIN", "Builtin", "named", *BUILTIN]
+__all__ = ["BUILTIN", "Builtin", "Outlined", "named", *BUILTIN]
 
 
 @cell_finder

@@ -263,6 +263,10 @@ class CompiledCell:
     @derived
     def even_variables(self) -> frozenset[int]:
         """Variables whose sign at a site's fixed point leaves every |minor|^2 unchanged: half their nodes are enough."""
+        return self.even_under(self.minors)
+
+    def even_under(self, minors: Callable[..., dict[Minor, np.ndarray]]) -> frozenset[int]:
+        """Variables whose sign at a site's fixed point leaves squares of minors unchanged, by a function like :meth:`minors`."""
         if not self.cell.has_closed_form:
             return frozenset()
         K, P = self.cell.n_fields, self.cell.n_parameters
@@ -270,8 +274,8 @@ class CompiledCell:
         values[K:] = np.random.default_rng(0).normal(size=(P, _EVEN_PROBES))
 
         def squares(v):
-            minors = self.minors(1, self.fixed_state(v[:K], v[K:]), v[:K], v[K:])
-            return np.array([q[i] * q[j] for q in minors.values() for i in range(len(q)) for j in range(i, len(q))])
+            found = minors(1, self.fixed_state(v[:K], v[K:]), v[:K], v[K:])
+            return np.array([q[i] * q[j] for q in found.values() for i in range(len(q)) for j in range(i, len(q))])
 
         reference = squares(values)
         even = set()
@@ -383,6 +387,20 @@ class CompiledCell:
         """Factorised squares m_k^2 of the distinct messages, for the mean field [T5]."""
         return [self.factorise(m**2) for m in self.cell.distinct_messages]
 
+    @derived
+    def derivative_factors(self) -> dict[str, Products]:
+        """Factorised sums of squares of the site derivatives, and the trace of F_s, for averages at a fixed point [T9].
+
+        By what they are: "F_s" and "leak" (its trace), "F_y:<k>" of a field's column, "M_s:<k>" of a field's row, "M_y:<k>,<l>";
+        those that vanish identically are left out.
+        """
+        cell = self.cell
+        sums = {"F_s": _squares(cell.F_s), "leak": cell.F_s.trace()}
+        for k in range(cell.n_fields):
+            sums |= {f"F_y:{k}": _squares(cell.F_y[:, k]), f"M_s:{k}": _squares(cell.M_s[k, :])}
+            sums |= {f"M_y:{k},{l}": cell.M_y[k, l] ** 2 for l in range(k)}
+        return {what: self.factorise(expression) for what, expression in sums.items() if expression != 0}
+
     def zero_averages(self, law: Any) -> dict:
         """A cache for averages at the zero state: they do not depend on gains, which is what critical values are searched in."""
         key = law.means.tobytes(), law.stds.tobytes()
@@ -431,6 +449,11 @@ class CompiledCell:
             m, y = self.cell.distinct_messages[k], self.cell.fields[l]
             out[k, l] = [(self.factorise(m * c * y), self.factorise(m * c)) if c != 0 else None for c in q]
         return out
+
+
+def _squares(matrix):
+    """The sum of the squares of a symbolic matrix, entry by entry."""
+    return sum(entry**2 for entry in matrix)
 
 
 def _stacked(values, like):

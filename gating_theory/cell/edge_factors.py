@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,13 @@ from .numpy_code import compile_expressions
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors"]
+__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors", "multiple", "reduced"]
 
 #: A CompiledCell, and a sum of products of its factors. It stands on this module and cannot be named here.
 AnyCompiled = Any
+AnyCell = Any
+#: Of ``symbolic.bordered_minors``.
+Minors = Mapping[tuple[tuple[int, ...], tuple[int, ...]], Sequence[Any]]
 Products = list[list[Any]]
 
 #: Where polynomials in lambda are expanded.
@@ -59,32 +62,51 @@ class EdgeFactors:
         return self.degree <= 1 and all(list(pairs) == [(0, 0)] for _, pairs in self.resonant[1].values())
 
 
-def derive_edge_factors(compiled: AnyCompiled) -> EdgeFactors:
+def reduced(minors: Minors) -> tuple[list[sp.Expr], dict[tuple[int, int], tuple[int, list[sp.Expr]]]]:
+    """chi, and {(k, l): (p, q)} with W_kl = lambda^-p q / chi: polynomials in lambda, leaks that are 0 at all sites divided out.
+
+    Parameters
+    ----------
+    minors : as from ``symbolic.bordered_minors`` about 0; those of size 1 are used
+    """
+    zeros = _zeros(minors[(), ()])
+    entries = {}
+    for (rows, columns), q in minors.items():
+        if len(rows) == 1:
+            power = max(0, zeros - _zeros(q))
+            entries[rows[0], columns[0]] = power, _divided(q, zeros - power, 0)
+    return _divided(minors[(), ()], zeros, 0), entries
+
+
+def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS) -> EdgeFactors:
     """The EdgeFactors of a cell.
 
     Parameters
     ----------
     compiled : CompiledCell
+    augmented : Cell, optional
+        A cell of the same states at rest whose transfer matrix is meant: the augmented one.
+    centers : where polynomials are expanded, 0 first
     """
     from . import symbolic
 
-    cell = compiled.cell
+    cell = compiled.cell if augmented is None else augmented
     poles, resonant = {}, {}
     constant: dict[tuple[int, int], tuple[int, Products]] = {}
     powers: dict[tuple[int, int], int] = {}
-    for center in _CENTERS:
+    for center in centers:
         minors = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=1)
-        determinant = minors.pop(((), ()))
         if center == 0:
-            zeros = _zeros(determinant)
-            powers = {(k, l): max(0, zeros - _zeros(q)) for ((k,), (l,)), q in minors.items()}
+            zeros = _zeros(minors[(), ()])
+            powers = {where: power for where, (power, _) in reduced(minors)[1].items()}
+        determinant = minors.pop(((), ()))
         pole = _divided(determinant, zeros, center)
         where = sorted(set().union(*(compiled.dependence[s] for c in pole for s in c.free_symbols)))
         poles[center] = compile_expressions(compiled.arguments, pole)
         entries = {}
         for ((k,), (l,)), q in minors.items():
             numerator = _divided(q, zeros - powers[k, l], center)
-            if center == 0 and (ratio := _multiple(numerator, pole)) is not None:
+            if center == 0 and (ratio := multiple(numerator, pole)) is not None:
                 constant[k, l] = powers[k, l], compiled.factorise(ratio**2)
             if (k, l) not in constant:
                 entries[k, l] = powers[k, l], _squares(compiled, numerator, frozenset(where))
@@ -144,8 +166,13 @@ def _divided(coefficients: Sequence[sp.Expr], power: int, center: int) -> list[s
     return quotient
 
 
-def _multiple(numerator, pole):
-    """What a polynomial is of a monic one where that does not depend on lambda, or None."""
+def multiple(numerator: Sequence[sp.Expr], pole: Sequence[sp.Expr]) -> sp.Expr | None:
+    """What a polynomial is of a monic one where that does not depend on lambda, or None.
+
+    Parameters
+    ----------
+    numerator, pole : coefficients, lowest first
+    """
     if len(numerator) != len(pole):
         return None
     return numerator[-1] if all((a - numerator[-1] * b).expand() == 0 for a, b in zip(numerator, pole)) else None

@@ -21,6 +21,7 @@ __all__ = ["axis_of", "cell_of", "ensemble_of", "existing_file", "new_directory"
 
 _EXAMPLES = """examples:
   gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
+  gating-theory gradients --cell LSTM --bias f=5 --gain g=0.027 --steps 10 100 --block h
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
@@ -86,6 +87,25 @@ def _spectrum(p):
     p.add_argument("--n-units", type=whole(1), metavar="N", help="also sample a network of N units at the largest solution")
     p.add_argument("--seed", type=whole(0), default=0, help="seed of the sampled network (default 0)")
     p.add_argument("--out", type=new_directory, metavar="DIR", help="write spectrum.json and pictures into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _gradients(p):
+    _ensemble_arguments(p)
+    p.add_argument(
+        "--steps", type=whole(1), nargs="+", default=[1, 10, 100], metavar="T", help="through so many (default 1 10 100)"
+    )
+    p.add_argument(
+        "--weights",
+        nargs="+",
+        choices=("tied", "untied"),
+        default=["tied", "untied"],
+        help="the same in every step, as networks have them, or drawn anew (default both)",
+    )
+    p.add_argument("--block", metavar="STATE", help="the state variable that the loss sees at the end, h say (default all)")
+    p.add_argument("--n-units", type=whole(1), metavar="N", help="also measure in a network of N units at the largest solution")
+    p.add_argument("--seed", type=whole(0), default=0, help="seed of the sampled network (default 0)")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write gradients.json and pictures into this directory")
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -211,6 +231,7 @@ def _portrait(p):
 #: {command: (what enters its arguments, what it does in words)}
 _COMMANDS = {
     "spectrum": (_spectrum, "fixed points of an ensemble and the spectra there"),
+    "gradients": (_gradients, "singular values and growth of gradients at fixed points of an ensemble"),
     "phase-diagram": (_phase_diagram, "solutions, spectra and critical lines over a grid"),
     "derive": (_derive, "derivations from the symbolic cells, proved"),
     "validate": (_validate, "theory against freshly sampled networks"),

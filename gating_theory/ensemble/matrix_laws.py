@@ -40,6 +40,8 @@ FACTS = {
     "dynamics": "fields that are Gaussian processes without a response term [T5]",
     "edge": "the edge of the spectrum where the spectral radius of T(lambda) is 1 [T3]",
     "resolvent": "the self-consistent equations of the resolvent [T4]",
+    "singular values": "the self-consistent equations of singular values [T9]",
+    "gradients": "the growth of gradients through tied weights [T9]",
     "outliers": "the outliers of matrices conditioned on a fixed point [T4]",
     "finite size": "what the edge, counts and determinants of N normal units differ by from their limits [T12]",
     "complexity": "the complexity functional of iid matrices [T7]",
@@ -48,7 +50,7 @@ FACTS = {
     "implicit": "matrices that act on vectors without being formed [T5]",
 }
 #: The facts of the limit: what holds for every law with iid entries of finite fourth moment.
-LIMIT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers", "complexity"})
+LIMIT = frozenset({"mean field", "dynamics", "edge", "resolvent", "singular values", "gradients", "outliers", "complexity"})
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
 # a law is saved under the kind "law.<its name>"

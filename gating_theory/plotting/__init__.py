@@ -5,6 +5,7 @@ function shows a window, saves a file or touches global settings.
 """
 
 from .counting import plot_complexity
+from .gradients import plot_gradient_growth, plot_pseudospectrum, plot_singular_values
 from .phase_diagrams import draw_count, plot_phase_diagram
 from .spectra import plot_density, plot_spectrum, plot_timescales
 from .training import plot_design, plot_diagnosis
@@ -17,5 +18,8 @@ __all__ = [
     "plot_diagnosis",
     "plot_design",
     "plot_complexity",
+    "plot_singular_values",
+    "plot_pseudospectrum",
+    "plot_gradient_growth",
     "draw_count",
 ]

@@ -1,7 +1,8 @@
 """The self-consistent equations [T4] solved at one lambda after the other, compiled.
 
 Compiled code is kept on disk, and runs without its compiler, which takes a second to import.
-Arrays: L lambdas, M sites, m monomials, n messages of a loop, v = 2 n - 1 unknowns (x_k, tau_k).
+Arrays: L lambdas, M sites, m monomials, n messages of a loop, v = 2 n - 1 unknowns (x_k, tau_k), or 2 n where a regulator leaves
+no gauge free.
 
 All that belongs to one lambda is done at once, while the coefficients of its sites are in the cache: they are computed, Newton's
 method goes over them two to five times, and what is wanted of the solution is averaged. Loops over sites run over stretches
@@ -19,7 +20,7 @@ import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["Terms", "coefficients", "first_moments", "solve"]
+__all__ = ["Terms", "coefficients", "eliminate", "first_moments", "set_shares", "solve", "solve_given"]
 
 _STRETCH = 512
 #: Newton's steps at most, and the largest change of log x or tau in one.
@@ -53,6 +54,7 @@ class _Space(NamedTuple):
 
     base: np.ndarray  # (M,) |chi|^2
     c: np.ndarray  # (m, M) coefficients of the monomials
+    offset: np.ndarray  # (m,) logarithms of what multiplies the monomials beside the unknowns
     scale: np.ndarray  # (m,) the monomials themselves
     first: np.ndarray  # (m,) moments of their shares pi_m of the determinant
     second: np.ndarray  # (m, m)
@@ -213,16 +215,16 @@ def solve(
     logs, resolvent, density = np.zeros(L), np.zeros(L, dtype=np.complex128), np.zeros(L)
     slopes = np.zeros((L, v), dtype=np.complex128)
     value, slope, bend = _product_arrays(degree)
-    space = _space(terms.exponents.shape[0], v, terms.weights.size)
+    space = _space(np.empty(terms.weights.size), np.empty((terms.exponents.shape[0], terms.weights.size)), v)
     response = np.empty((v, 2))
     for l in range(L):
         _products(t[l], degree, value, slope, bend)
         _coefficients_at(t[l], terms.chi, terms.gram, terms.monomial, terms.basis, value, space.base, space.c)
         if v > 0:
-            solved[l] = _iterate(terms, space, unknowns[l], plain[l], limit)
+            solved[l] = _iterate(terms.exponents, terms.weights, space, unknowns[l], plain[l], limit)
             if not solved[l]:
                 continue
-            _set_scale(terms, unknowns[l], space.scale)
+            _set_scale(terms.exponents, space.offset, unknowns[l], space.scale)
         logs[l], resolvent[l], density[l] = _averages(t[l], terms, space, slope, bend, with_log)
         if v > 0:
             density[l] -= _respond(terms, space, unknowns[l], response)
@@ -232,17 +234,61 @@ def solve(
 
 
 @_jit
-def _space(m: int, v: int, M: int) -> _Space:
-    moments = np.empty(m), np.empty(m), np.empty((m, m))
-    small = np.empty(v), np.empty((v, v)), np.empty((v, v)), np.empty((v, 1)), np.empty((m, 2))
-    return _Space(np.empty(M), np.empty((m, M)), *moments, *small)
+def solve_given(
+    base: np.ndarray,
+    c: np.ndarray,
+    weights: np.ndarray,
+    exponents: np.ndarray,
+    offsets: np.ndarray,
+    unknowns: np.ndarray,
+    plain: np.ndarray,
+    limits: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Solve the same equations where the coefficients are given, for L sets of numbers that multiply the monomials.
+
+    Parameters
+    ----------
+    base, c : (M,) and (m, M), the coefficients
+    weights, exponents : see Terms; with as many tau as x, v = 2 n, where the gauge is not free
+    offsets : (L, m) logarithms of what multiplies the monomials
+    unknowns : (L, v) x and tau: first guesses, overwritten by the solution
+    plain, limits : (L,), as of :func:`solve`
+
+    Returns
+    -------
+    solved : (L,) bool; the rest is 0 where that is False
+    logs : (L,) E log(determinant)
+    shares : (L, m) E pi_m, of the monomials' shares of the determinant
+    """
+    L, v, m = unknowns.shape[0], unknowns.shape[1], c.shape[0]
+    solved, logs, shares = np.ones(L, dtype=np.bool_), np.zeros(L), np.zeros((L, m))
+    space = _space(base, c, v)
+    for l in range(L):
+        space.offset[:] = offsets[l]
+        if v > 0:
+            solved[l] = _iterate(exponents, weights, space, unknowns[l], plain[l], limits[l])
+            if not solved[l]:
+                continue
+        _set_scale(exponents, space.offset, unknowns[l], space.scale)
+        set_shares(base, c, space.scale, weights, space.first, space.second)
+        shares[l] = space.first
+        logs[l] = _mean_log(base, c, space.scale, weights)
+    return solved, logs, shares
 
 
 @_jit
-def _iterate(terms: Terms, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
+def _space(base: np.ndarray, c: np.ndarray, v: int) -> _Space:
+    m = c.shape[0]
+    moments = np.empty(m), np.empty(m), np.empty((m, m))
+    small = np.empty(v), np.empty((v, v)), np.empty((v, v)), np.empty((v, 1)), np.empty((m, 2))
+    return _Space(base, c, np.zeros(m), *moments, *small)
+
+
+@_jit
+def _iterate(exponents: np.ndarray, weights: np.ndarray, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
     """``plain`` steps of the plain iteration, then Newton's until one is below ``limit``; False if there is none."""
     for k in range(plain + _STEPS):
-        _set_statistics(terms, space, u)
+        _set_statistics(exponents, weights, space, u)
         if k < plain:
             _step_plainly(space, u)
         elif _newton_step(space, u) < limit:
@@ -262,7 +308,7 @@ def _newton_step(space: _Space, u: np.ndarray) -> float:
             jacobian[i, j] = factor * cov[i, j] + (ratio if i == j else 0.0)
         step[i, 0] = 1.0 - ratio if i < n else -mean[i]
     # covariances are derivatives by log x, and so is the step one of log x
-    length = 0.0 if _eliminate(jacobian, step) else np.inf
+    length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):
         length = max(length, abs(step[i, 0])) if np.isfinite(step[i, 0]) else np.inf
     damp = min(1.0, _LONGEST / max(length, _TINY))
@@ -286,7 +332,7 @@ def _step_plainly(space: _Space, u: np.ndarray) -> None:
         step[i, 0] = -space.mean[n + i]
         for j in range(v - n):
             hessian[i, j] = space.cov[n + i, n + j] + (1e-12 if i == j else 0.0)
-    fine = _eliminate(hessian, step)
+    fine = eliminate(hessian, step)
     for i in range(v):
         if i < n:
             u[i] = max(space.mean[i], 1e-14)
@@ -295,22 +341,22 @@ def _step_plainly(space: _Space, u: np.ndarray) -> None:
 
 
 @_jit
-def _set_scale(terms: Terms, u: np.ndarray, scale: np.ndarray) -> None:
-    """The monomials p^e q^f at given unknowns."""
+def _set_scale(exponents: np.ndarray, offset: np.ndarray, u: np.ndarray, scale: np.ndarray) -> None:
+    """The monomials p^e q^f at given unknowns, and what multiplies them."""
     n = (u.size + 1) // 2
     for m in range(scale.size):
-        power = 0.0
+        power = offset[m]
         for i in range(u.size):
-            power += terms.exponents[m, i] * (np.log(max(u[i], _TINY)) if i < n else u[i])
+            power += exponents[m, i] * (np.log(max(u[i], _TINY)) if i < n else u[i])
         scale[m] = np.exp(power)
 
 
 @_jit
-def _set_statistics(terms: Terms, space: _Space, u: np.ndarray) -> None:
+def _set_statistics(e: np.ndarray, weights: np.ndarray, space: _Space, u: np.ndarray) -> None:
     """Mean and covariance of the exponents under the monomials' shares of the determinant, averaged over sites."""
-    _set_scale(terms, u, space.scale)
-    _set_shares(space.base, space.c, space.scale, terms.weights, space.first, space.second)
-    e, first, second = terms.exponents, space.first, space.second
+    _set_scale(e, space.offset, u, space.scale)
+    set_shares(space.base, space.c, space.scale, weights, space.first, space.second)
+    first, second = space.first, space.second
     m, v = e.shape
     for i in range(v):
         space.mean[i] = 0.0
@@ -327,7 +373,7 @@ def _set_statistics(terms: Terms, space: _Space, u: np.ndarray) -> None:
 
 
 @_jit
-def _set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
+def set_shares(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray, first: np.ndarray, second: np.ndarray) -> None:
     """First (m,) and second (m, m) moments over sites of pi_m = c_m scale_m / (base + sum c scale)."""
     n, M = c.shape
     inverse, pi = np.empty(min(M, _STRETCH)), np.empty((n, min(M, _STRETCH)))
@@ -370,7 +416,21 @@ def _set_inverse(base: np.ndarray, c: np.ndarray, scale: np.ndarray, start: int,
 
 
 @_jit
-def _eliminate(A: np.ndarray, B: np.ndarray) -> bool:
+def _mean_log(base: np.ndarray, c: np.ndarray, scale: np.ndarray, w: np.ndarray) -> float:
+    """E log(base + sum c scale)."""
+    M, out = base.size, 0.0
+    inverse = np.empty(min(M, _STRETCH))
+    for start in range(0, M, _STRETCH):
+        size = min(_STRETCH, M - start)
+        weights = w[start : start + size]
+        _set_inverse(base, c, scale, start, inverse[:size])
+        for s in range(size):
+            out -= weights[s] * np.log(inverse[s])
+    return out
+
+
+@_jit
+def eliminate(A: np.ndarray, B: np.ndarray) -> bool:
     """Solve A X = B by elimination with pivots: X overwrites B, and A is lost; False where A is singular."""
     v, k = B.shape
     for i in range(v):
@@ -508,7 +568,7 @@ def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -
         response[i, 0], response[i, 1] = right[i, 0], right[i, 1]
     for i in range(n):
         space.cov[i, i] -= space.mean[i]
-    if not _eliminate(space.cov, response):
+    if not eliminate(space.cov, response):
         response[:] = np.nan
     out = 0.0
     for i in range(v):

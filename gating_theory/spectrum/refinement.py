@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from .dyson import Population
+from ..ensemble.sites import Sites
 
 __all__ = ["MUCH_ROOM", "ROOM", "FINEST", "apart", "settled"]
 
@@ -23,14 +24,22 @@ _DENSER, _SHARE = 2.0, 0.125
 #: at once. Measured: discs of a GRU with r gains of 14, where 1, 2 and 4 times as many nodes are off by 3.7e-3, 2.5e-4 and 1e-6.
 _SCALE, _MOST = 0.05, 4.0
 
-#: Population, indices of results -> their values.
-Results = Callable[[Population, np.ndarray], np.ndarray]
+
+class Populated(Protocol):
+    """A population, and whatever else was made of its sites."""
+
+    @property
+    def sites(self) -> Sites:
+        """Its sites."""
+
+
+_Made = TypeVar("_Made", bound=Populated)
 
 
 def settled(
-    at: Results,
-    make: Callable[..., Population],
-    coarse: Population,
+    at: Callable[[_Made, np.ndarray], np.ndarray],
+    make: Callable[..., _Made],
+    coarse: _Made,
     value: np.ndarray,
     tol: float,
     refine: tuple[float, ...] = (),
@@ -43,11 +52,11 @@ def settled(
 
     Parameters
     ----------
-    at : callable, Population and indices (m,) of results -> (m,) values
-    make : callable of a tolerance, a room and factors for the nodes of each variable -> Population
-    coarse, value : the first Population, and its (n,) results
+    at : callable, a population and indices (m,) of results -> (m,) values
+    make : callable of a tolerance, a room and factors for the nodes of each variable -> a population
+    coarse, value : the first population, and its (n,) results
     tol : float
-    refine : factors for the nodes of each variable that the first Population was made with; none: 1 each
+    refine : factors for the nodes of each variable that the first population was made with; none: 1 each
 
     Returns
     -------

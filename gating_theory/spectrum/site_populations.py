@@ -90,9 +90,18 @@ class SitePopulations:
         continua : intervals of the real axis that leaks cover
         fold : bool
         """
+        return self.clustered(self.places(lam, continua), self.sharpened(tol), fold=fold)
+
+    def places(self, lam: complex, continua: Sequence[tuple[float, float]]) -> tuple[float, ...]:
+        """The real number at which nodes of the leak cluster for one lambda: its real part next to the leaks' intervals, or none.
+
+        Parameters
+        ----------
+        lam : complex
+        continua : intervals of the real axis that leaks cover
+        """
         beside = any(low < lam.real < high and abs(lam.imag) < _NEAR * (high - low) for low, high in continua)
-        places = (lam.real,) if beside and self.leak_of_one_field else ()
-        return self.clustered(places, self.sharpened(tol), fold=fold)
+        return (lam.real,) if beside and self.leak_of_one_field else ()
 
     def groups(
         self, lam: np.ndarray, continua: Sequence[tuple[float, float]]

@@ -47,6 +47,7 @@ from .flow_spectrum import FlowSpectrum
 from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import MUCH_ROOM, ROOM, apart, settled
+from .singular.pseudospectra import Pseudospectra
 from .site_populations import COARSE, FEW, SitePopulations
 from .smooth_map import filled
 
@@ -61,7 +62,7 @@ _ON_EDGE = 1e-6
 
 
 @result("spectrum", fields=("source", "tol"))
-class Spectrum:
+class Spectrum(Pseudospectra):
     """Spectrum of the d N x d N Jacobian of a large random network whose sites are distributed as given [T3, T4].
 
     Edge quantities at a mean-field fixed point are accurate to about 1e-10. Quantities inside the support come from a population
@@ -82,6 +83,7 @@ class Spectrum:
     ----------
     source : FixedPoint, Sites or a result, what it was made of
     matrices : dict, {field: law of its matrix} that the equations are those of
+    populations : SitePopulations, for calculators: the given sites, or what makes some for tolerances
     assumed : bool
         Whether nothing is known of the matrices (given weights), so that iid ones are assumed; the text of the Spectrum says so.
 
@@ -116,11 +118,11 @@ class Spectrum:
             self.cell, self.gain = sites.cell, sites.gain
             laws = cast(Mapping[str, MatrixLaw], sites.matrices)  # Sites makes laws of what it is given
             self._given = Population(sites)
-        self._sites = SitePopulations(source, None if self.fixed_point is not None else self._given)
+        self.populations = SitePopulations(source, None if self.fixed_point is not None else self._given)
         self.assumed = any(isinstance(law, Unknown) for law in laws.values())
         self.matrices = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
         self._require("edge", "Spectrum")
-        self.source = source if self._sites.law is not None or self.fixed_point is not None else self._given.sites
+        self.source = source if self.populations.law is not None or self.fixed_point is not None else self._given.sites
         self._concentrations: dict[int, Concentration] = {}
         self._shared: tuple[Abscissas, int] | None = None
 
@@ -188,6 +190,10 @@ class Spectrum:
     def _edge(self) -> SitesEdge | FixedPointEdge:
         return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
 
+    @property
+    def _leaks_between(self):
+        return self._edge.continua
+
     @cached_property
     def _boundary(self) -> Boundary:
         return Boundary(self._edge)
@@ -196,9 +202,9 @@ class Spectrum:
         # what has been computed is left behind: it is made again where it is wanted
         return Spectrum, (self.source, self.tol)
 
-    def _require(self, fact, who):
+    def _require(self, fact, who, instead="eigenvalues of sampled networks: Network.eigenvalues"):
         laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
-        require(laws, fact, who, "eigenvalues of sampled networks: Network.eigenvalues")
+        require(laws, fact, who, instead)
 
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
@@ -315,9 +321,9 @@ class Spectrum:
             return outermost_numbers(population, flat[chosen]).density / self.n_state
 
         every = np.arange(flat.size)
-        if self._sites.law is None:
+        if self.populations.law is None:
             return _as_given(at(self._given, every), lam)
-        asked, make = self.tol or COARSE, partial(self._sites.clustered, ())
+        asked, make = self.tol or COARSE, partial(self.populations.clustered, ())
         coarse = make(0.1 * asked)
         # per part of the largest: densities are compared with a relative tolerance
         first = at(coarse, every)
@@ -373,11 +379,11 @@ class Spectrum:
             laws = resampled_laws(self.fixed_point, self._edges(size), size, n_draws, rng)
         else:
             floors = {"radius": self._boundary.largest_leak, "abscissa": self._boundary.slowest_leak}
-            laws = perturbed_laws(self._sites.of(COARSE), self._edges(size), floors, size, n_draws, rng)
+            laws = perturbed_laws(self.populations.of(COARSE), self._edges(size), floors, size, n_draws, rng)
         return FiniteSize(self, size, method, **laws)
 
     def _edges(self, n_units):
-        return edges_of(self._sites.of(COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
+        return edges_of(self.populations.of(COARSE), {"radius": self.radius(), "abscissa": self.abscissa()}, n_units)
 
     @underflow_is_zero
     def concentration(self, n_units: int | None = None) -> Concentration:
@@ -399,7 +405,7 @@ class Spectrum:
         TypeError, ValueError : bad arguments; None for a law of sites
         ConvergenceError : as by :meth:`abscissa`
         """
-        size = self._given.weights.size if n_units is None and self._sites.law is None else n_units
+        size = self._given.weights.size if n_units is None and self.populations.law is None else n_units
         if size is None:
             raise ValueError("n_units must be given: the limit has no number of units of its own")
         size = integer("n_units", size, low=2)
@@ -416,7 +422,7 @@ class Spectrum:
     def _require_units(self, n_units):
         """CapabilityError unless each of the given sites is a unit of one network."""
         weights = self._given.weights
-        if self._sites.law is not None or np.ptp(weights) > 1e-9 * weights.max():
+        if self.populations.law is not None or np.ptp(weights) > 1e-9 * weights.max():
             raise CapabilityError("these sites are a law, not a network's: finite_size needs a fixed point, or net.sites(state)")
         if n_units not in (None, weights.size):
             raise CapabilityError(
@@ -436,7 +442,7 @@ class Spectrum:
         fold : bool, whether one sign stands for both where spectra do not depend on it
         """
         lam, tol, fold = complex_number("lam", lam), real("tol", tol, low=1e-14, high=0.01), boolean("fold", fold)
-        return self._sites.near(lam, tol, self._edge.continua, fold)
+        return self.populations.near(lam, tol, self._edge.continua, fold)
 
     def rim(self, center: complex, radius: float, tol: float, fold: bool = True) -> tuple[Population, Nodes]:
         """For calculators: the given sites, or some made for a tolerance, and nodes along the rim of a disc with what solves them.
@@ -459,7 +465,7 @@ class Spectrum:
 
     @cached_property
     def _masses(self):
-        return Masses(self._sites, self._boundary, self._edge.continua, self.n_state, self.tol)
+        return Masses(self.populations, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
         """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
@@ -477,7 +483,9 @@ class Spectrum:
         value = np.zeros(folded.size, dtype=complex if what == "resolvent" else float)
         radius = self._radius(folded)
         continua = () if self.fixed_point is None else self._edge.continua
-        groups = self._sites.groups(folded, continua) if population is None else [(np.arange(folded.size), lambda tol: population)]
+        groups = (
+            self.populations.groups(folded, continua) if population is None else [(np.arange(folded.size), lambda tol: population)]
+        )
         for part, make in groups:
 
             def at(sites, chosen=slice(None), part=part):
@@ -485,8 +493,8 @@ class Spectrum:
                 known = None if radius is None else radius[part]
                 return sites.evaluate(folded[part], {what}, accuracy, known)[what]
 
-            made = make(self._sites.tol_for(folded.size, self.tol))
-            if twice and self._sites.law is not None and folded.size <= FEW:
+            made = make(self.populations.tol_for(folded.size, self.tol))
+            if twice and self.populations.law is not None and folded.size <= FEW:
                 value[part] = self._settled(at, make, made, folded[part])
             else:
                 value[part] = at(made)
@@ -596,10 +604,10 @@ class Spectrum:
         if abs(bottom + top) < 1e-12 * (top - bottom):
             y = 0.5 * (y - y[::-1])  # exactly symmetric, so that conjugate pixels are computed once
         room = ROOM if n * n <= FEW else MUCH_ROOM
-        population = self._sites.of(tol, room=room)
+        population = self.populations.of(tol, room=room)
         if population.sites.size <= _CHEAP:
             # too few nodes of the leak would show single eigenvalues as dots on the real axis; twice as many are cheap here
-            population = self._sites.of(tol, 2, room)
+            population = self.populations.of(tol, 2, room)
         half = 0.5 * (top - bottom) / n
         rows, back = np.unique(np.abs(y) if y[0] == -y[-1] else y, return_inverse=True)
         lam = x + 1j * np.abs(rows[:, None])

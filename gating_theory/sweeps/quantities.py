@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CRITICAL", "QUANTITIES", "forms", "is_built_in", "moment_variables", "names", "taken_names"]
 
+#: Steps of gradients at most, as ``gradient_growth`` takes them.
+_MOST_STEPS = 10_000
 #: Codes of ``Complexity.status``, and that of a ConvergenceError.
 _COMPLEXITY = (*CODES, "not_converged")
 
@@ -72,12 +74,43 @@ def _n_effective(spectrum: Spectrum, *, n_units: int) -> float:
     return spectrum.concentration(n_units).n_effective
 
 
+def _gradient(spectrum: Spectrum, n_steps: int, block: str | None = None) -> float:
+    return _log10_left(spectrum, n_steps, "tied", block)
+
+
+def _gradient_untied(spectrum: Spectrum, n_steps: int, block: str | None = None) -> float:
+    return _log10_left(spectrum, n_steps, "untied", block)
+
+
+def _log10_left(spectrum, n_steps, weights, block):
+    from ..gradients.growth import log10_left
+
+    return log10_left(spectrum, n_steps, weights, block)
+
+
+def _gradient_rate(spectrum: Spectrum) -> float:
+    return spectrum.radius() ** 2
+
+
 def _mass(spectrum: Spectrum, center: complex, radius: float) -> float:
     return spectrum.mass(center, radius)
 
 
 def _potential(spectrum: Spectrum, lam: complex) -> float:
     return float(spectrum.potential(lam))
+
+
+def _mean_square(spectrum: Spectrum) -> float:
+    return float(spectrum.singular_values().moments(1)[0])
+
+
+def _square_std(spectrum: Spectrum) -> float:
+    return spectrum.singular_values().square_std()
+
+
+def _singular(spectrum: Spectrum, end: str) -> float:
+    found = spectrum.singular_values()
+    return found.largest() if end == "largest" else found.smallest()
 
 
 def _moment(point: FixedPoint, message: str) -> float:
@@ -144,10 +177,16 @@ def _second_value(value: Critical, path: EnsemblePath, along: EnsemblePath) -> f
     return along.value(value.ensemble)
 
 
+#: The ends of singular values.
+_ENDS = ("largest", "smallest")
 #: What spectra promise of their edges, of masses, and of potentials by default; what is promised of rates, with up to two fields in
 #: one average, and with more.
 _EDGE, _MASS, _POTENTIAL = 1e-10, 1e-4, 1e-4
+#: What is promised of log10 of the growth of gradients, a hundred times what was measured.
+_GROWTH = 1e-10
 _RATE, _LOOSE_RATE = 1e-10, 1e-7
+#: The same of moments and edges of singular values, relative.
+_SINGULAR, _SINGULAR_EDGE = 1e-5, 1e-3
 
 
 def _edge_accuracy(spectrum: Spectrum, value: float) -> float:
@@ -166,12 +205,34 @@ def _outside(point: FixedPoint, value: float) -> float | None:
     return outside(point, value)
 
 
+def _rate_of_gradients_accuracy(spectrum: Spectrum, value: float) -> float:
+    return 2.0 * _EDGE * max(1.0, abs(value))
+
+
+def _growth_accuracy(spectrum: Spectrum, value: float) -> float:
+    return _GROWTH * max(1.0, abs(value))
+
+
+def _grows_faster(point: FixedPoint, value: float) -> float | None:
+    return _outside(point, math.sqrt(value)) if value > 0.0 else None
+
+
 def _mass_accuracy(spectrum: Spectrum, value: float) -> float:
     return _MASS
 
 
 def _potential_accuracy(spectrum: Spectrum, value: float) -> float:
     return _POTENTIAL if spectrum.tol is None else spectrum.tol
+
+
+def _square_std_accuracy(spectrum: Spectrum, value: float) -> float:
+    # of m_2, in which a part tol is wrong
+    mean, tol = _mean_square(spectrum), _SINGULAR if spectrum.tol is None else spectrum.tol
+    return tol * (value**2 + mean**2) / (2.0 * max(value, math.sqrt(tol) * mean, 1e-300))
+
+
+def _singular_accuracy(spectrum: Spectrum, value: float) -> float:
+    return (_SINGULAR_EDGE if spectrum.tol is None else spectrum.tol) * max(abs(value), _SINGULAR_EDGE)
 
 
 def _rate_accuracy(ensemble: Ensemble, values: tuple[float, ...]) -> float:
@@ -200,6 +261,24 @@ def _point(texts, cell):
     """The argument of "potential:<lambda>"."""
     (lam,) = map(_finite, texts)
     return (lam,)
+
+
+def _end(texts, cell):
+    """The argument of "singular:<end>"."""
+    (end,) = (text.strip() for text in texts)
+    if end not in _ENDS:
+        raise ValueError("no end")
+    return (end,)
+
+
+def _steps(texts, cell):
+    """The arguments of "gradient:<steps>" and "gradient:<steps>,<variable>"."""
+    steps, *block = (text.strip() for text in texts)
+    if not (steps.isascii() and steps.isdecimal()) or not 1 <= int(steps) <= _MOST_STEPS:
+        raise ValueError("no number of steps")
+    if len(block) > 1 or not set(block) <= set(cell.state_names):
+        raise ValueError("no state variable")
+    return (int(steps), *block)
 
 
 def _message(texts, cell):
@@ -296,6 +375,17 @@ QUANTITIES["radius"] = Quantity(
     accuracy=_edge_accuracy,
     passes=_outside,
 )
+QUANTITIES["gradient_rate"] = Quantity(
+    _gradient_rate,
+    (
+        Variable(
+            "growth of gradients a step",
+            description="by what the mean square of gradients grows per step in the end, the square of the spectral radius",
+        ),
+    ),
+    accuracy=_rate_of_gradients_accuracy,
+    passes=_grows_faster,
+)
 QUANTITIES["slow_fraction"] = Quantity(
     _slow_fraction,
     (
@@ -323,6 +413,29 @@ QUANTITIES["stable"] = Quantity(
 QUANTITIES["outlier"] = Quantity(
     _outlier,
     (Variable("largest outlier", description="largest modulus of the isolated eigenvalues, NaN where there is none"),),
+)
+QUANTITIES["mean_square"] = Quantity(
+    _mean_square,
+    (
+        Variable(
+            "mean squared singular value",
+            description="mean square of the singular values of the Jacobian",
+            short_name="mean squared singular value",
+        ),
+    ),
+    accuracy=_edge_accuracy,
+)
+QUANTITIES["square_std"] = Quantity(
+    _square_std,
+    (
+        Variable(
+            "spread of singular values^2",
+            description="standard deviation of the squared singular values of the Jacobian",
+            short_name="standard deviation of $s^2$",
+        ),
+    ),
+    accuracy=_square_std_accuracy,
+    costly=True,
 )
 QUANTITIES["describes"] = Quantity(
     _describes,
@@ -411,6 +524,33 @@ QUANTITIES["potential"] = Quantity(
     accuracy=_potential_accuracy,
     costly=True,
 )
+QUANTITIES["singular"] = Quantity(
+    _singular,
+    (Variable("{0} singular value", description="{0} singular value of the Jacobian, rare sites left out"),),
+    form=":<end>",
+    parse=_end,
+    takes='"largest" or "smallest"',
+    accuracy=_singular_accuracy,
+    costly=True,
+)
+for _name, _function, _words in (
+    ("gradient", _gradient, "of tied weights, the same in every step"),
+    ("gradient_untied", _gradient_untied, "of weights drawn anew in every step"),
+):
+    QUANTITIES[_name] = Quantity(
+        _function,
+        (
+            Variable(
+                "lg gradient, {0} steps",
+                description=f"log10 of the mean square of gradients through {{0}} steps, {_words}",
+                short_name=r"$\log_{10} G$",
+            ),
+        ),
+        form=":<steps>",
+        parse=_steps,
+        takes="a number of steps from 1 to 10,000, and optionally the state variable that the loss sees",
+        accuracy=_growth_accuracy,
+    )
 QUANTITIES["moment"] = Quantity(
     _moment,
     (Variable("second moment of {0}", description="second moment of the message {0}"),),

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..cell import builtin
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
+from ..gradients.growth import gradient_growth
 from ..interop import readers
-from ..mean_field.fixed_points import fixed_points
+from ..mean_field.fixed_points import fixed_points, zero_state
 from ..networks.end_states import EndStates, end_states
 from ..networks.network import Network
 from ..networks.weight_statistics import WeightOrigin, WeightStatistics, shuffled, weight_origin, weight_overlaps, weight_statistics
@@ -27,6 +29,8 @@ from ..support.available_memory import require_memory
 from ..support.checks import generator, integer, real, real_array
 from ..support.types import Progress as Wanted
 from ..support.types import Rng
+from .gradients import DiagnosedGradients, backwards, forwards, lags_of, power, theory_along
+from .memory import remembering
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -44,8 +48,10 @@ _STARTS, _AMPLITUDES = 64, (0.3, 3.0)
 _TOL = 1e-3
 #: Discs in which eigenvalues are compared with theory, by the share of them that they hold.
 _QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
-#: Lags, in steps, at which the growth of gradients is told.
-_LAGS = (1, 3, 10, 30, 100, 300, 1000)
+#: log10 of a mean square that is far from that of an isometry, so that a better initialisation is told.
+_FAR = 3.0
+#: Steps of the longest run that a better initialisation is told for.
+_LONGEST_DESIGN = 1000
 
 
 @result("mode_summary")
@@ -102,6 +108,8 @@ class Diagnosis:
     lyapunov, lyapunov_stderr : float
         Largest Lyapunov exponent per step along the run, with its standard error over sequences (nan for a single one).
     gradient : dict, {lag: mean natural log of the factor by which a random gradient has grown that many steps back}
+        What is typical; the mean square of the factor, which theory gives, is larger, for few gradients make most of it.
+    gradients : DiagnosedGradients, mean squares by lag: measured, by theory, and with shuffled weights
     structure : float
         What is learned beyond gains and biases: the largest difference between the fraction of eigenvalues counted in discs
         around 0 and that of theory from the same sites; the discs hold 10, 30, 50, 70 and 90 % of the eigenvalues.
@@ -135,6 +143,7 @@ class Diagnosis:
     lyapunov: float
     lyapunov_stderr: float
     gradient: dict[int, float]
+    gradients: DiagnosedGradients
     structure: float
     structure_shuffled: float
     ends: EndStates | None
@@ -185,6 +194,7 @@ class Diagnosis:
             "lyapunov": _finite(self.lyapunov),
             "lyapunov_stderr": _finite(self.lyapunov_stderr),
             "gradient": {str(lag): _finite(value) for lag, value in self.gradient.items()},
+            "gradients": self.gradients.as_dict(),
             "ends": None if self.ends is None else {"hits": self.ends.hits.tolist(), "n_moving": self.ends.n_moving},
             "advice": list(self.advice),
             "status": str(self.status),
@@ -307,13 +317,17 @@ class _Report:
         times = np.linspace(first, run.n_steps - 1, n_states).round().astype(int)
         sequences = self.rng.permutation(np.arange(n_states) % run.n_sequences)
         followed = min(_SEQUENCES, run.n_sequences)
-        with Progress(progress, 3 * n_states + followed + 4, "state") as tell:
+        with Progress(progress, 3 * n_states + 3 * followed + 4, "state") as tell:
             tell.note("eigenvalues")
             values, sites = self.eigenvalues(run, times, sequences, tell)
             tell.note("eigenvalues with shuffled weights")
             twins, twin_sites = self.eigenvalues(self.other, times, sequences, tell)
             tell.note("gradients")
-            growth, gradient = self.follow(followed, tell)
+            growth, lags = forwards(run, followed, self.rng), lags_of(run.n_steps)
+            back, twin_back = (backwards(each, followed, self.rng, tell) for each in (run, self.other))
+            gradients = DiagnosedGradients(
+                back.mean_square(lags), twin_back.mean_square(lags), *theory_along(run, followed, lags, tell)
+            )
             # nothing is known of the law of given weights: theory assumes iid normal ones, and the text says so
             ensemble = net.ensemble.assuming("iid")
             spectra = [Spectrum(s) for s in sites]
@@ -353,7 +367,8 @@ class _Report:
             random=random,
             lyapunov=float(np.mean(growth)),
             lyapunov_stderr=float(np.std(growth, ddof=1) / np.sqrt(n)) if n > 1 and np.isfinite(growth).all() else float("nan"),
-            gradient=gradient,
+            gradient=back.typical(lags),
+            gradients=gradients,
             structure=structure[0],
             structure_shuffled=structure[1],
             ends=ends,
@@ -361,7 +376,7 @@ class _Report:
             status=Status("incomplete", "; ".join(self.notes), ok=False) if self.notes else Status("ok"),
             sites=pooled,
         )
-        return replace(result, advice=[*_advice(result), *self.warnings])
+        return replace(result, advice=[*_advice(result), *_better_gradients(result), *self.warnings])
 
     def eigenvalues(self, run, times, sequences, tell):
         values, sites = [], []
@@ -432,40 +447,6 @@ class _Report:
         except ConvergenceError as error:
             self.notes.append(f"where the network ends is not known: {error}")
             return None
-
-    def follow(self, n_sequences, tell):
-        """Growth rates (per step) of a random tangent vector forwards, and of a random gradient backwards by lag."""
-        run, T = self.run, self.run.n_steps
-        size = self.run.states.shape[2] * self.run.states.shape[3]
-        rates, logs = [], []
-        for b in range(n_sequences):
-            vector, growth = _direction(size, self.rng), 0.0
-            gradient, back = _direction(size, self.rng), np.zeros(T)
-            for t in range(T):
-                net, state = run.at([t], [b])
-                vector, log = _grown(net.jacobian(state)[0] @ vector)
-                growth += log
-            for k in range(T):
-                net, state = run.at([T - 1 - k], [b])
-                gradient, log = _grown(net.jacobian(state)[0].T @ gradient)
-                back[k] = log
-            rates.append(growth / T)
-            logs.append(np.cumsum(back))
-            tell(1)
-        lags = sorted({lag for lag in _LAGS if lag < T} | {T})
-        mean = np.mean(logs, axis=0)
-        return np.array(rates), {lag: float(mean[lag - 1]) for lag in lags}
-
-
-def _direction(size, rng):
-    """A random direction, of unit length."""
-    return _grown(rng.standard_normal(size))[0]
-
-
-def _grown(vector):
-    """The vector at unit length and the log of its length; -inf, and zeros for ever, where it vanishes."""
-    length = float(np.linalg.norm(vector))
-    return (vector / length, math.log(length)) if length > 0.0 else (vector, -math.inf)
 
 
 def _timescale(radius):
@@ -553,7 +534,9 @@ def _text(d):
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
     lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
-    lines.append(f"gradients, by steps back: {steps}")
+    lines += ["", *str(d.gradients).splitlines()]
+    lines.append("  mean squares; theory: what iid weights of the same gains give at the same sites, the same ones in every step")
+    lines += [f"  a typical gradient has grown by: {steps}", ""]
     lines.append(
         f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {100 * d.structure:.2f} %, "
         f"with shuffled weights {100 * d.structure_shuffled:.2f} %"
@@ -586,6 +569,26 @@ def _advice(d):
     if d.structure > max(3.0 * d.structure_shuffled, 0.02):
         out.append("the weights have structure that iid theory does not know: rely on the column 'actual'")
     return out
+
+
+def _better_gradients(d):
+    """What an initialisation does to gradients, and what one made for them would keep; nothing of trained networks."""
+    steps, value = max(d.gradients.measured.items())
+    if d.origin.trained or abs(value) < _FAR or d.ends is not None and len(d.ends) > 1:
+        return []
+    cell, memory = d.network.cell, min(steps, _LONGEST_DESIGN)
+    try:
+        solution = remembering(Ensemble(cell), memory, 1.0, frozenset())
+        left = gradient_growth(Spectrum(zero_state(Ensemble(cell).replace(solution))), memory).log10[-1]
+    except (CapabilityError, ConvergenceError):
+        return []
+    name = f"gt.{cell.name}" if getattr(builtin, cell.name, None) == cell else "cell"
+    values = ", ".join(f"{path} = {x:.3g}" for path, x in solution.items())
+    change = "shrinks" if value < 0.0 else "grows"
+    return [
+        f"the mean square of a gradient {change} to {power(value)} in {steps} steps; with {values} "
+        f"(gt.design({name}, memory={memory})) to {power(left)}"
+    ]
 
 
 def _short_memory(d):

@@ -11,7 +11,7 @@ from .limits import Limit
 from .measurement import Measurement
 from .quantities import Quantities
 from .rows import Row, verdict_of
-from .significance import either, of_gap, of_probabilities, reach
+from .significance import either, of_gap, of_probabilities, reach, together
 
 __all__ = ["Judgement"]
 
@@ -43,11 +43,14 @@ class Judgement:
         self.m = len(networks)
         self.measured = np.mean([one.values for one in networks], axis=0)
         self.own = np.mean([one.expected for one in networks], axis=0)
-        self.matrices = np.sqrt(np.mean(np.square([one.matrices for one in networks]), axis=0))
+        theirs = np.sqrt(np.mean(np.square([one.matrices for one in networks]), axis=0))
+        self.matrices = np.where(np.isnan(limit.matrices), theirs, limit.matrices)
         self.edges = [one.edges for one in networks]
         # of means over networks: from the limit by their sites, from their own expectations by their matrices
         self.by_sites = limit.sites * np.sqrt(1.0 / self.m + 1.0 / limit.size)
-        self.by_matrices = np.hypot(self.matrices / np.sqrt(self.m), quantities.unknown(n_units))
+        unknown = quantities.unknown(n_units, self.matrices)
+        parts = zip(self.matrices / np.sqrt(self.m), limit.matrices_freedom, unknown)
+        self.by_matrices = [together((one, freedom), (other, np.inf)) for one, freedom, other in parts]
 
     def rows(self) -> list[Row]:
         """One Row a quantity."""
@@ -55,8 +58,8 @@ class Judgement:
 
     def _mean(self, k):
         """A quantity whose means are compared: with theory at the sites, and with the limit."""
-        given = _Gap("off, given the sites,", self.measured[k] - self.own[k], self.by_matrices[k])
-        limit = _Gap("off", self.measured[k] - self.limit.expected[k], *self._spread(k, self.by_matrices[k]))
+        given = _Gap("off, given the sites,", self.measured[k] - self.own[k], *self.by_matrices[k])
+        limit = _Gap("off", self.measured[k] - self.limit.expected[k], *self._spread(k, *self.by_matrices[k]))
         gaps = [given, limit] if self.limit.describes else [given]
         level = self.level / len(gaps)
         return self._row(k, [(gap.probability, gap.words(level)) for gap in gaps], limit.reach(level))
@@ -80,11 +83,9 @@ class Judgement:
         few = len(edges) - len(told)
         return self._row(k, tests, note=f"few sites: {few}" if few else "")
 
-    def _spread(self, k, other):
-        """Standard deviation of a mean by its sites and something else, and its degrees of freedom (Welch and Satterthwaite's)."""
-        both = float(np.hypot(self.by_sites[k], other))
-        share = self.by_sites[k] / both if both > 0.0 else 0.0
-        return both, float(self.limit.freedom[k] / share**4) if share > 0.0 else np.inf
+    def _spread(self, k, other, freedom=np.inf):
+        """Standard deviation of a mean by its sites and something else, and its degrees of freedom."""
+        return together((float(self.by_sites[k]), float(self.limit.freedom[k])), (other, freedom))
 
     def _row(self, k, tests, tolerance=None, note=""):
         """The Row that tests, pairs of a probability and of words for what is wrong, amount to."""

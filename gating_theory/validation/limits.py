@@ -12,6 +12,7 @@ from ..errors import CapabilityError
 from ..mean_field.fixed_points import FixedPoint
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
+from .gradients import of_jacobian, of_spectrum
 from .quantities import Quantities
 from .states import AtRest, Moving
 
@@ -38,6 +39,9 @@ class Limit(NamedTuple):
     expected, sites : (Q,) arrays, means over networks and standard deviations by their sites
     size : (Q,) array, how many networks ``expected`` is known from; infinite where it is a law's
     freedom : (Q,) array, degrees of freedom from which ``sites`` is known
+    matrices, matrices_freedom : (Q,) arrays
+        Standard deviations by matrices as other networks show them, and their degrees of freedom; nan where theory has them at the
+        sites of each network.
     describes : bool, whether the limit describes such networks: where not, they are compared with theory at their sites only
     note : str, why not, or how the spread by sites is known, where that is not by their law
     """
@@ -50,6 +54,8 @@ class Limit(NamedTuple):
     sites: np.ndarray
     size: np.ndarray
     freedom: np.ndarray
+    matrices: np.ndarray
+    matrices_freedom: np.ndarray
     describes: bool = True
     note: str = ""
 
@@ -64,8 +70,21 @@ def limit_of(state: AtRest | Moving, quantities: Quantities, n: int, seed: np.ra
     rng = np.random.default_rng(seed)
     with single_blas_thread():
         if isinstance(state, AtRest) and isinstance(state.law, FixedPoint):
-            return _by_law(state.law, quantities, n, rng)
-        return _by_samples(state, quantities, n, rng)
+            limit = _by_law(state.law, quantities, n, rng)
+        else:
+            limit = _by_samples(state, quantities, n, rng)
+        _show_gradients(limit, state, quantities, n, rng)
+        return limit
+
+
+def _show_gradients(limit, state, quantities, n, rng):
+    """How singular values and gradients scatter is seen in other networks: no law of it is known."""
+    others = [state.network(n, rng) for _ in range(_OTHERS)]
+    theory = np.array([of_spectrum(Spectrum(network.sites)) for network in others])
+    apart = [of_jacobian(network.jacobian) for network in others] - theory
+    some = slice(len(quantities.names) - quantities.n_gradients, None)
+    limit.sites[some], limit.matrices[some] = theory.std(axis=0, ddof=1), apart.std(axis=0, ddof=1)
+    limit.freedom[some] = limit.matrices_freedom[some] = _OTHERS - 1.0
 
 
 def _by_law(point, quantities, n, rng):
@@ -79,7 +98,11 @@ def _by_law(point, quantities, n, rng):
         sites[: quantities.n_edges] = _of_edges(spectrum, n, rng, sites[: quantities.n_edges])
     known = np.where(np.arange(sites.size) < quantities.n_edges, float(_DRAWS), np.inf)
     curves = spectrum.boundary(_POINTS)
-    return Limit(point, units.limit, spectrum.outliers(), curves, units.mean, sites, known, known - 1.0, finite.describes, note)
+    theirs = np.full(sites.size, np.nan), np.full(sites.size, np.inf)
+    freedom = known - 1.0
+    return Limit(
+        point, units.limit, spectrum.outliers(), curves, units.mean, sites, known, freedom, *theirs, finite.describes, note
+    )
 
 
 def _of_edges(spectrum, n, rng, drawn):
@@ -108,7 +131,9 @@ def _by_samples(state, quantities, n, rng):
     note = f"what sites do is seen in {_OTHERS} other networks"
     if isinstance(state, Moving):
         note += ": they depend on one another through time"
-    return Limit(source, values, isolated, spectrum.boundary(_POINTS), expected, sites, size * every, freedom, True, note)
+    theirs = np.nan * every, np.inf * every
+    curves = spectrum.boundary(_POINTS)
+    return Limit(source, values, isolated, curves, expected, sites, size * every, freedom, *theirs, True, note)
 
 
 def _spectrum(source):

@@ -41,7 +41,7 @@ def measurement_of(
     with single_blas_thread():
         network = state.network(n, np.random.default_rng(seed))
         eigenvalues = network.eigenvalues
-        values = quantities.of_eigenvalues(eigenvalues, without(eigenvalues, isolated))
+        values = quantities.of_network(eigenvalues, without(eigenvalues, isolated), network.jacobian)
         sites = network.sites
         spectrum = Spectrum(sites)
         finite = spectrum.finite_size()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["either", "of_gap", "of_probabilities", "reach"]
+__all__ = ["either", "of_gap", "of_probabilities", "reach", "together"]
 
 
 def of_gap(gap: float, deviation: float, freedom: float = np.inf) -> float:
@@ -56,3 +56,18 @@ def of_probabilities(values: np.ndarray, tails: np.ndarray | float = 1.0) -> flo
 def either(*probabilities: float) -> float:
     """Of several tests, whatever they have to do with one another: so often at most does one give as little; nan for none."""
     return min(1.0, len(probabilities) * min(probabilities)) if probabilities else float("nan")
+
+
+def together(*parts: tuple[float, float]) -> tuple[float, float]:
+    """Standard deviation of a sum of independent parts, and its degrees of freedom (Welch and Satterthwaite's).
+
+    Parameters
+    ----------
+    parts : pairs of a standard deviation and the degrees of freedom from which it is known, infinite where it is a law's
+    """
+    variances = np.square([deviation for deviation, _ in parts])
+    total = float(variances.sum())
+    if total == 0.0:
+        return 0.0, float("inf")
+    doubt = float(np.sum((variances / total) ** 2 / [freedom for _, freedom in parts]))
+    return float(np.sqrt(total)), 1.0 / doubt if doubt > 0.0 else float("inf")

@@ -34,6 +34,11 @@ class Sampled(NamedTuple):
         return self.net.eigenvalues(self.state, self.input)
 
     @property
+    def jacobian(self) -> np.ndarray:
+        """(d N, d N) Jacobian."""
+        return self.net.jacobian(self.state, self.input)
+
+    @property
     def sites(self) -> Sites:
         """The population of its sites; at a fixed point with what comes through the matrices, which are conditioned on that."""
         sites = self.net.sites(self.state, self.input)

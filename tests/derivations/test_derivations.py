@@ -9,9 +9,12 @@ import pytest
 import sympy as sp
 from gating_theory.derivations import derive_all, document
 from gating_theory.derivations.__main__ import main
+from gating_theory.derivations.gradients import two_point
 from gating_theory.derivations.network import determinant_claims
 from gating_theory.derivations.operators import Site, gain_matrix, normal_form
+from gating_theory.derivations.planar import Blocks, mean_square
 from gating_theory.derivations.site import Mean, average, canonical, lam, lam_bar, modulus_free
+from gating_theory.derivations.site_determinant import SiteDeterminant
 from gating_theory.derivations.statement import STATEMENTS, Derivation, Equal, NonNegative, Positive, Step, difference
 
 from gating_theory import derivations
@@ -178,6 +181,15 @@ NO_TANH = Cell(
         ("lstm.zero_state", OLD_MEMORY),
         ("lstm.onset", NO_TANH),
         ("vanilla.jacobian", UNRESET),
+        ("gru.mean_square", TWICE),
+        ("gru.mean_square", SQUARED),
+        ("gru.zero_state_singular_values", SWAPPED),
+        ("gru.zero_state_gradients", SWAPPED),
+        ("gru.zero_state_gradients", TWICE),
+        ("gru_reset_after.mean_square", GRU),
+        ("lstm.mean_square", NO_TANH),
+        ("lstm.zero_state_singular_values", OLD_MEMORY),
+        ("lstm.zero_state_gradients", OLD_MEMORY),
         ("flow.one_dimension", UNRESET),
         ("flow.hopf", SWAPPED),
         ("flow.neimark_sacker", SWAPPED),
@@ -205,6 +217,15 @@ def test_the_update_gate_of_either_convention_cancels_at_one():
     assert STATEMENTS["gru.marginal_stability"].prove(SWAPPED).proved
 
 
+@pytest.mark.parametrize("cell", [MGU, JANET], ids=lambda cell: cell.name)
+def test_mean_squares_and_the_determinant_behind_singular_values_hold_for_other_cells(cell):
+    """Growth of gradients and moments by pairings, by the two-point function, and by the determinant, for cells not among those."""
+    blocks = Blocks(cell)
+    for m, n in ((1, 1), (2, 2)):
+        assert difference(blocks.overlap(m, n), two_point(blocks, m, n)) is None
+    assert [difference(blocks.moment(j), m) for j, m in enumerate(SiteDeterminant(cell).moments(2), start=1)] == [None, None]
+
+
 @pytest.mark.parametrize("cell", [MGU, GRUResetAfter, CoupledLSTM, JANET], ids=lambda cell: cell.name)
 def test_the_determinant_formula_holds_for_other_cells(cell):
     assert {claim.name: claim.failure() for claim in determinant_claims(cell) if claim.failure() is not None} == {}
@@ -227,6 +248,8 @@ def test_document_has_the_key_equations(results):
         r"a_{r}^{2} \left(1 - s\right) \left(2 - 3 s\right)",  # GRU tricritical line
         r"3 a_{f}^{2} + a_{i}^{2} + a_{o}^{2} = 64",  # LSTM ellipsoid
         r"\rho \sqrt{P(z = 0)}",  # marginal stability
+        r"s_{\max/\min} = w \sqrt{\frac{(\alpha \pm 3)^3}{8 (\alpha \pm 1)}}",  # edges of singular values
+        r"e^{-2\kappa} I_0(2 \kappa \rho)",  # gradients through slow gates
     ):
         assert equation in text
     assert text.count("**Proved:**") == len(results)
@@ -263,7 +286,8 @@ def test_failed_proof_is_shown_in_the_document():
 def test_names_select_statements_and_cells():
     assert [result.name for result in derive_all("vanilla.edge")] == ["vanilla.edge"]
     names = [result.name for result in derive_all(["vanilla", "gru.transfer_matrix"])]
-    assert names == ["vanilla.jacobian", "vanilla.edge", "vanilla.onset", "vanilla.complexity", "gru.transfer_matrix"]
+    own = ["vanilla.jacobian", "vanilla.edge", "vanilla.onset", "vanilla.complexity", "vanilla.singular_values"]
+    assert sorted(names) == sorted([*own, "gru.transfer_matrix"]) and names[-1] == "gru.transfer_matrix"
 
 
 def test_unknown_name_is_refused():
@@ -363,6 +387,12 @@ def test_average_is_linear_and_splits_independent_factors():
     # 1/(x - a) and 1/(a - x) differ by a sign that must come out of the average
     assert average(1 / (x - a) + 1 / (a - x), independent) == 0
     assert average(b / (x - a), independent) + average(b / (a - x), independent) == 0
+
+
+def test_mean_squares_over_matrices_want_each_variable_once():
+    assert mean_square(sp.Matrix([a + 2 * a * b, x]), {a: 3, b: 5}) == 3 + 4 * 15 + x**2
+    with pytest.raises(ValueError, match="first degree"):
+        mean_square(sp.Matrix([a**2]), {a: 1})
 
 
 def test_modulus_is_the_product_with_the_conjugate():

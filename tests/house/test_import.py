@@ -6,7 +6,7 @@ import sys
 import pytest
 
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
-_COMMANDS = ("spectrum", "phase-diagram", "derive", "validate", "figures", "diagnose", "portrait")
+_COMMANDS = ("spectrum", "gradients", "phase-diagram", "derive", "validate", "figures", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 

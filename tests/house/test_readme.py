@@ -15,6 +15,7 @@ EXAMPLES = {
     "CONTRIBUTING.md": (1, 0),
     "docs/tour.md": (14, 10),
     "docs/finite_size.md": (4, 6),
+    "docs/gradients.md": (3, 9),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
@@ -83,7 +84,16 @@ def test_examples_run_in_order(page, tmp_path, monkeypatch, capsys):
 
 def test_commands_are_understood(monkeypatch, tmp_path):
     found = [words for words in commands() if words[0] == "gating-theory"]
-    assert {words[1] for words in found} == {"spectrum", "phase-diagram", "derive", "validate", "diagnose", "figures", "portrait"}
+    assert {words[1] for words in found} == {
+        "spectrum",
+        "gradients",
+        "phase-diagram",
+        "derive",
+        "validate",
+        "diagnose",
+        "figures",
+        "portrait",
+    }
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mycell.py").write_text(blocks("python", page="docs/own_cell.md")[0][1])
     for words in found:

@@ -44,6 +44,14 @@ given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
 isolated: np.ndarray = spectrum.outliers()
+stretched: gt.SingularValues = spectrum.singular_values()
+mean_square: float = float(stretched.moments(2)[0]) + stretched.square_std() + stretched.atom
+smoothed: gt.Regularised = stretched.regularised(0.1)
+norms: float = stretched.largest() + stretched.smallest(n_units=100) + spectrum.numerical_abscissa()
+nearby: list[np.ndarray] = spectrum.pseudospectrum(0.1, n=32)
+beyond: gt.Kreiss = spectrum.kreiss()
+nearest: gt.SmallestSingularValue = spectrum.smallest_singular_value(0.9, n_units=200)
+condition: float = float(spectrum.overlap(0.9)) + nearest.mean + nearest.median
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
 inside: gt.Expected = small.count(1.0, 0.2)
 spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean
@@ -52,6 +60,11 @@ carried: gt.Concentration = spectrum.concentration(1000)
 edge_sites: gt.Carriers = carried.at_edge
 described_by_limit: bool = carried.describes and small.describes and edge_sites.half_share > small.half_share
 law: gt.OutermostLaw = small.radius
+growth: gt.GradientGrowth = gt.gradient_growth(spectrum, 100, "tied", block="h")
+left: np.ndarray = growth.mean_square * growth.log10 * growth.scatter(1000) + growth.blocks[:, 0, 0] * growth.rate
+product: gt.ProductSingularValues = gt.product_singular_values(sites, 3, "tied")
+smooth: gt.ProductRegularised = product.regularised([0.5, 1.0])
+norm: float = product.largest() + product.square_std() + float(product.moments(2)[1])
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))
@@ -207,6 +220,9 @@ axes = gt.plotting.plot_timescales(spectrum)
 axes = gt.plotting.plot_diagnosis(findings)
 axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
+axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)
+axes = gt.plotting.plot_pseudospectrum(spectrum, [0.1, 0.3])
+axes = gt.plotting.plot_gradient_growth({"tied": gt.gradient_growth(spectrum, 10)})
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
 axes = gt.flow.plot_attractors_along(along, coordinate=0)

@@ -45,6 +45,23 @@ class Things:
     def spectrum(self):
         return gt.Spectrum(self.net.sites(self.state))
 
+    @property
+    def within(self):
+        curve = self.spectrum.boundary(16)[0]
+        return complex(curve.real.mean(), 0.0)
+
+    @cached_property
+    def smallest(self):
+        return self.spectrum.smallest_singular_value(self.within, 20)
+
+    @cached_property
+    def product(self):
+        return gt.product_singular_values(self.net.sites(self.state), 2)
+
+    @cached_property
+    def growth(self):
+        return gt.gradient_growth(self.point, 3)
+
     @cached_property
     def finite_size(self):
         return self.spectrum.finite_size()
@@ -332,7 +349,39 @@ CALLS = {
         gt.Spectrum(t.point).finite_size,
         {"n_units": 20, "n_draws": 2, "rng": 0, "method": "resample"},
     ),
+    "gradient_growth": lambda t: (
+        gt.gradient_growth,
+        {"source": t.point, "n_steps": 3, "weights": "tied", "block": "h", "tol": 1e-6, "progress": None},
+    ),
+    "GradientGrowth.scatter": lambda t: (t.growth.scatter, {"n_units": 20, "n_draws": 2, "rng": 0}),
+    "GradientGrowth.to_dataframe": lambda t: (t.growth.to_dataframe, {}),
+    "product_singular_values": lambda t: (
+        gt.product_singular_values,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues": lambda t: (
+        gt.ProductSingularValues,
+        {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
+    ),
+    "ProductSingularValues.moments": lambda t: (t.product.moments, {"k": 2}),
+    "ProductSingularValues.regularised": lambda t: (t.product.regularised, {"eta": 0.5}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
+    "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
+    "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
+    "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
+    "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
+    "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),
+    "SingularValues.moments": lambda t: (t.spectrum.singular_values().moments, {"k": 2}),
+    "SingularValues.regularised": lambda t: (t.spectrum.singular_values().regularised, {"eta": 0.5}),
+    "SingularValues.density": lambda t: (t.spectrum.singular_values().density, {"s": 0.5, "tol": 1e-2}),
+    "SingularValues.mass": lambda t: (t.spectrum.singular_values().mass, {"a": 0.5, "b": 1.0, "tol": 1e-2}),
+    "Spectrum.singular_edges": lambda t: (
+        t.spectrum.singular_edges,
+        {"lam": np.array([3.0 + 0j]), "largest": True, "n_units": 20},
+    ),
+    "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
+    "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
+    "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
@@ -499,7 +548,8 @@ CALLS = {
     "design": lambda t: (
         gt.design,
         {"cell": gt.GRU, "target": {"abscissa": 0.9}, "given": {"gain.r": 1.0}, "free": ("gain.h",)}
-        | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0},
+        | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0}
+        | {"memory": None, "kappa": 1.0},
     ),
     "diagnose": lambda t: (
         gt.diagnose,
@@ -786,6 +836,10 @@ CALLS = {
         {"result": t.design, "eigenvalues": _of_eigenvalues(), "tau": [1.0, 2.0], "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_gradient_growth": lambda t: (
+        plotting.plot_gradient_growth,
+        {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
+    ),
     "plotting.plot_phase_diagram": lambda t: (
         plotting.plot_phase_diagram,
         {
@@ -797,6 +851,14 @@ CALLS = {
             "colorbar": False,
             "ax": t.ax,
         },
+    ),
+    "plotting.plot_pseudospectrum": lambda t: (
+        plotting.plot_pseudospectrum,
+        {"spectrum": gt.Spectrum(t.point.sites.thinned(10)), "eps": [0.1], "eigenvalues": _of_eigenvalues(), "ax": t.ax},
+    ),
+    "plotting.plot_singular_values": lambda t: (
+        plotting.plot_singular_values,
+        {"result": gt.Spectrum(t.point.sites.thinned(10)).singular_values(), "values": [0.5, 1.0], "n": 10, "ax": t.ax},
     ),
     "plotting.plot_spectrum": lambda t: (
         plotting.plot_spectrum,
@@ -832,10 +894,15 @@ LEFT_OUT = {
     "flow.chaotic_gru": "takes nothing",
     "Critical": "a result",
     "Expected": "a result",
+    "Kreiss": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
     "interop.torch.knows": "any object may be asked about",
 }
+
+
+#: Classes that are parts of public ones.
+PARTS = {"Pseudospectra"}
 
 
 def public():
@@ -861,7 +928,12 @@ def public():
 
 
 def _methods(cls):
-    for name, member in vars(cls).items():
+    # those that it has from a part of it, a class that nobody meets, too
+    members = {}
+    for base in reversed(cls.__mro__):
+        if base is cls or base.__name__ in PARTS:
+            members |= vars(base)
+    for name, member in members.items():
         if isinstance(member, (classmethod, staticmethod)):
             member = member.__func__
         public = name == "__call__" or not name.startswith("_")

@@ -54,6 +54,109 @@ def drawn(ax):
     return ax
 
 
+# --- gradients
+
+
+@pytest.fixture(scope="module")
+def two_kinds():
+    """The spectrum of a silent GRU whose units have one of two update gates, and a network with just these."""
+    gates = np.array([[0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
+    sites = gt.Sites(gt.GRU, [0.5, 0.5], np.zeros((1, 2)), gates, gain=[1.0, 1.0, 2.0], matrices="iid")
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"h": 2}), 200, 0)
+    biases = np.repeat(gates, 100, axis=1)
+    net = gt.Network(gt.GRU, net.matrices, biases)
+    return gt.Spectrum(sites), net.jacobian(np.zeros((1, 200)))
+
+
+def test_singular_values(two_kinds):
+    """The curve has area one, and so has the histogram of a network, most of which it shares."""
+    spectrum, jacobian = two_kinds
+    values = np.linalg.svd(jacobian, compute_uv=False)
+    ax = drawn(plotting.plot_singular_values(spectrum.singular_values(), values))
+    (curve,) = ax.get_lines()
+    s, density = curve.get_xdata(), curve.get_ydata()
+    # square roots at both ends, 160 points: 1e-2
+    assert np.trapezoid(density, s) == pytest.approx(1.0, abs=1e-2)
+    bars = ax.patches
+    assert sum(bar.get_width() * bar.get_height() for bar in bars) == pytest.approx(1.0, abs=1e-12)
+    at_bars = np.interp([bar.get_x() + 0.5 * bar.get_width() for bar in bars], s, density, left=0.0, right=0.0)
+    # 200 values repel: a bin of twenty holds one more or less; those at edges are half empty
+    assert np.mean([abs(bar.get_height() - height) * bar.get_width() for bar, height in zip(bars, at_bars)]) < 0.02
+    assert ax.get_xlabel() and ax.get_ylabel() and ax.get_xlim()[1] > max(s.max(), values.max())
+
+
+def test_singular_values_with_an_atom():
+    silent = gt.Spectrum.from_sites(gt.Sites(gt.LSTM, [1.0], np.zeros((2, 1)), np.zeros((4, 1)), gain=np.ones(4)))
+    values = np.concatenate([np.zeros(50), np.linspace(0.4, 0.9, 50)])
+    ax = drawn(plotting.plot_singular_values(silent.singular_values(), values, n=60, ax=own_axes()))
+    (curve,) = ax.get_lines()
+    assert curve.get_label() == "theory, and 50 % at 0"
+    assert sum(bar.get_width() * bar.get_height() for bar in ax.patches) == pytest.approx(0.5, abs=1e-12), "zeros are no area"
+    with pytest.raises(ValueError, match="values must be singular values"):
+        plotting.plot_singular_values(silent.singular_values(), [-1.0], ax=own_axes())
+    with pytest.raises(TypeError, match="result must be"):
+        plotting.plot_singular_values(silent, ax=own_axes())
+
+
+def test_pseudospectra(two_kinds):
+    """On the curves drawn the resolvent has the norm that they are for; all of them can be seen."""
+    spectrum, jacobian = two_kinds
+    eigenvalues = np.linalg.eigvals(jacobian)
+    ax = drawn(plotting.plot_pseudospectrum(spectrum, (0.2, 0.05), eigenvalues=eigenvalues))
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    reach = []
+    for eps in (0.05, 0.2):
+        line = lines[rf"$\varepsilon = {eps:g}$"]
+        z = (line.get_xdata() + 1j * line.get_ydata())[::40]
+        # curves that are looked at: to a hundredth
+        np.testing.assert_allclose(spectrum.resolvent_norm(z), 1.0 / eps, rtol=0.02)
+        reach.append(line.get_xdata().max())
+    assert reach[0] < reach[1] < ax.get_xlim()[1]
+    assert "theory" in lines and "eigenvalues" in lines
+    with pytest.raises(ValueError, match="eps must be one or more numbers above 0"):
+        plotting.plot_pseudospectrum(spectrum, [0.1, 0.0], ax=own_axes())
+
+
+def test_growth_of_gradients():
+    """Tied and untied theory as lines of logarithms, networks as dots of their colour."""
+    silent = gt.fixed_points(gt.Ensemble(gt.GRU))[0]
+    several = {f"{weights} weights": gt.gradient_growth(silent, 20, weights) for weights in ("tied", "untied")}
+    measured = np.vstack([1e-3 ** np.arange(6.0), np.full(6, np.nan)])
+    ax = drawn(plotting.plot_gradient_growth(several, measured={"tied weights": measured}))
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    for label, one in several.items():
+        np.testing.assert_array_equal(lines[label].get_ydata(), one.log10)
+    assert lines["tied weights"].get_linestyle() == "-" and lines["untied weights"].get_linestyle() == "--"
+    dots = lines["networks (2)"]
+    np.testing.assert_allclose(dots.get_ydata()[:6], -3.0 * np.arange(6), atol=1e-12)
+    assert dots.get_color() == lines["tied weights"].get_color() and np.isnan(dots.get_ydata()[6:]).all()
+
+
+def test_growth_down_to_nothing():
+    # without recurrence of any kind a state is forgotten in one step: the mean square has no logarithm
+    gone = gt.gradient_growth(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.0))[0], 3)
+    ax = drawn(plotting.plot_gradient_growth(gone, ax=own_axes()))
+    (line,) = [line for line in ax.get_lines() if line.get_label() == "theory, tied weights"]
+    assert line.get_ydata()[0] == 0.0 and np.isnan(line.get_ydata()[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("growth", "measured", "error", "words"),
+    [
+        ({}, None, ValueError, "growth must have at least one entry"),
+        ("tied", None, TypeError, "growth must be"),
+        ({"a": 1.0}, None, TypeError, "growth must be"),
+        (None, {"b": [1.0]}, ValueError, "measured has the unknown label 'b'; allowed are"),
+        (None, [1.0] * 9, ValueError, r"measured must have shape \(4,\) or \(networks, 4\), got \(9,\)"),
+        (None, "much", TypeError, "measured must be"),
+    ],
+)
+def test_growth_that_cannot_be_drawn(growth, measured, error, words):
+    growth = gt.gradient_growth(gt.fixed_points(gt.Ensemble(gt.GRU))[0], 3) if growth is None else growth
+    with pytest.raises(error, match=words):
+        plotting.plot_gradient_growth(growth, measured=measured, ax=own_axes())
+
+
 # --- spectra
 
 

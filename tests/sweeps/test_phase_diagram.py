@@ -144,6 +144,23 @@ def test_masses_potentials_and_outliers():
     assert np.isnan(zero["outlier"]).all(), "without biases nothing breaks the matrices' isotropy"
 
 
+def test_singular_values():
+    """Of the zero state J = 1/2 + w U, w = a_h / 4, the mean, spread and largest one in closed form."""
+    gains = np.array([1.0, 1.6])
+    names = ("mean_square", "square_std", "singular:largest", "singular:smallest")
+    zero = gt.phase_diagram(GRU, {"gain.h": gains}, names).isel(solution=0)
+    w = gains / 4
+    np.testing.assert_allclose(zero["mean_square"], 0.25 + w**2, rtol=1e-10)
+    np.testing.assert_allclose(zero["square_std"], np.sqrt(0.5 * w**2 + w**4), rtol=1e-5)
+    # alpha of lambda = 0; it lies outside of the disc as long as w < 1/2
+    alpha = np.sqrt(1.0 + 8.0 * (0.5 / w) ** 2)
+    for end, sign in (("largest", 1), ("smallest", -1)):
+        expected = w * np.sqrt((alpha + 3 * sign) ** 3 / (8 * (alpha + sign)))
+        np.testing.assert_allclose(zero[f"singular:{end}"], expected, rtol=1e-3)
+    with pytest.raises(ValueError, match='"largest" or "smallest"'):
+        gt.phase_diagram(GRU, {"gain.h": gains}, "singular:middle")
+
+
 def test_outliers_are_the_spectrums():
     ensemble = gt.Ensemble(gt.GRU, {"z": 1.0, "r": 1.0}, bias={"h": 1.0})
     data = gt.phase_diagram(ensemble, {"gain.h": [0.5, 3.0]}, ("outlier",))
@@ -397,7 +414,7 @@ def test_labels_of_xarrays_pictures_stay_on_one_line():
     from xarray.plot.utils import label_from_attrs
 
     lines = ("onset:bias_std.h", "fold:gain.h", "chaos:gain.h", "complexity_onset:gain.h", "tricritical:gain.r,gain.h")
-    quantities = [*filter(is_built_in, names()), "mass:1,0.1", "potential:1", *lines]
+    quantities = [*filter(is_built_in, names()), "mass:1,0.1", "potential:1", "singular:smallest", *lines]
     axes = {"gain.h": [0.5], "bias_std.z": [0.0]}
     data = gt.phase_diagram(gt.Ensemble(gt.GRU), axes, quantities, n_units=10, n_steps=20)
     for variable in data.variables:

@@ -8,6 +8,9 @@ import pytest
 from strategies import leaky
 
 import gating_theory as gt
+from gating_theory.gradients.growth import gradient_growth
+from gating_theory.spectrum.singular.singular_values import SingularValues
+from gating_theory.validation import gradients
 from gating_theory.validation.cases import CASES, Case
 from gating_theory.validation.comparison import validate
 
@@ -16,10 +19,10 @@ SMALL = [BY_NAME["GRU zero state"], BY_NAME["GRU upper branch"]]
 
 
 def test_theory_agrees_with_small_networks(small):
-    """Theory agrees with networks of 120 units in all sixteen comparisons."""
+    """Theory agrees with networks of 120 units in all 24 comparisons."""
     assert small.ok, small.table()
-    assert str(small.status) == "16 of 16 comparisons agree" and small.status.code == "agree"
-    assert [row.case for row in small.rows] == ["GRU zero state"] * 8 + ["GRU upper branch"] * 8
+    assert str(small.status) == "24 of 24 comparisons agree" and small.status.code == "agree"
+    assert [row.case for row in small.rows] == ["GRU zero state"] * 12 + ["GRU upper branch"] * 12
     assert small.clouds["GRU zero state"].shape == (240,)
 
 
@@ -59,6 +62,20 @@ def test_a_wrong_theory_is_noticed(monkeypatch, method, change):
     monkeypatch.setattr(gt.Spectrum, method, lambda self, *a, **k: change(right(self, *a, **k)))
     discs, lambdas = SMALL[1].discs if method == "mass" else (), SMALL[1].lambdas if method == "potential" else ()
     assert not validate(replace(SMALL[1], discs=discs, taus=(), lambdas=lambdas), n_units=150, n_networks=2, rng=1).ok
+
+
+@pytest.mark.parametrize("what", ["singular values", "weights drawn anew"])
+def test_a_wrong_theory_of_gradients_is_noticed(monkeypatch, what):
+    """Moments that are ten per cent off, and growth as if the weights were not the same in every step."""
+    if what == "singular values":
+        right = SingularValues.moments
+        monkeypatch.setattr(SingularValues, "moments", lambda self, k: 1.1 * right(self, k))
+    else:
+        monkeypatch.setattr(gradients, "gradient_growth", lambda source, n: gradient_growth(source, n, "untied"))
+    case = Case("mine", gt.Ensemble(gt.GRU, gain=1.0), "zero", discs=(), taus=(), lambdas=())
+    result = validate(case, n_units=150, n_networks=2, rng=1)
+    wrong = {row.quantity for row in result.rows if not row.verdict.ok}
+    assert wrong == ({"mean s^2", "mean s^4"} if what == "singular values" else {"gradients, T = 2", "gradients, T = 5"})
 
 
 def test_wrong_networks_are_noticed(monkeypatch):

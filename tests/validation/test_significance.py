@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gating_theory.validation.significance import either, of_gap, of_probabilities, reach
+from gating_theory.validation.significance import either, of_gap, of_probabilities, reach, together
 
 
 def test_gaps():
@@ -33,3 +33,10 @@ def test_other_numbers_are_improbable():
     # none is extreme, but all lie in one half
     assert of_probabilities(np.linspace(0.05, 0.45, 20)) < 1e-3
     assert either(0.2, 0.6) == 0.4 and either(0.9, 0.9) == 1.0 and np.isnan(either())
+
+
+def test_independent_parts_together():
+    # n equal parts of f degrees of freedom have n f; a part of a law adds none to doubt
+    assert together(*[(2.0, 5.0)] * 4) == pytest.approx((4.0, 20.0))
+    assert together((3.0, np.inf), (4.0, np.inf)) == (5.0, np.inf) and together((0.0, 3.0)) == (0.0, np.inf)
+    assert together((1.0, 7.0), (0.0, np.inf)) == pytest.approx((1.0, 7.0))

@@ -28,7 +28,7 @@ def test_forms_of_the_table(small, tmp_path):
 def test_validations_are_results(small, tmp_path):
     again = gt.load(gt.save(small, tmp_path / "validation.nc"))
     assert again == small and isinstance(again, gt.Validation)
-    assert repr(small) == "Validation(16 of 16 comparisons agree ...)" and small.table() in str(small)
+    assert repr(small) == "Validation(24 of 24 comparisons agree ...)" and small.table() in str(small)
     assert again.spectrum("GRU zero state") is None and small.spectrum("GRU zero state").fixed_point.is_zero
     with pytest.raises(ValueError, match="case must be"):
         small.spectrum("GRU")

@@ -31,6 +31,8 @@ _FIRST, _LONGEST, _FLAT = 64, 1 << 14, 1e-11
 #: C at half the ring over C(0) above which a shape is static, and leak times that half a ring has to hold for it: in short ones
 #: anything that is slow stands still. Those of the first ring.
 _STILL, _TURN, _SPAN = 0.99, 200.0, 16.0
+#: A drive that makes less than this part of the variance is silent.
+_SILENT = 1e-200
 #: Nodes of the integral that is the energy.
 _NODES = 120
 #: Lags of flows are this fine at first, in leak times; what their spectrum may be at its highest frequency, relative to its mean.
@@ -174,7 +176,7 @@ def _solved(law, clock, C, tol, limit):
         F = law.drive(from_even_spectrum(spectrum * (variance / (counts @ spectrum))))
         new = np.maximum(through * even_spectrum(F), 0.0)
         size = float(counts @ new)
-        if not size > 0.0:  # a drive that is silent
+        if not size > _SILENT * variance:
             growth = -np.inf
             return spectrum
         growth = np.log(size / variance)

@@ -1,0 +1,295 @@
+"""All singular values of a product of Jacobians, tied or untied weights: the facade [T9]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..ensemble.matrix_laws import require as require_fact
+from ..ensemble.sites import Sites
+from ..errors import ConvergenceError
+from ..results.encoding import require, result
+from ..spectrum.site_populations import SitePopulations
+from ..spectrum.spectrum import Spectrum
+from ..support.arithmetic import underflow_is_zero
+from ..support.checks import choice, integer, real, real_array, shown
+from .along_path import WEIGHTS
+from .site_path import is_path, site_paths
+from .time_equations import TimeEquations
+from .time_series import product_moments
+from .time_solver import TimeSolution, largest_singular_value, solve
+
+__all__ = ["ProductRegularised", "ProductSingularValues", "product_singular_values"]
+
+#: Steps at most: the unknowns are matrices over steps.
+_STEPS = 200
+#: Tolerances of populations one after the other: by what they are multiplied, the last one, in units of the tolerance, and by what
+#: those that are made must differ. Sites at most, and what times T^3 work there may be.
+_COARSER, _FINEST, _FINER = 0.1, 1e-6, 0.9
+_ROOM, _WORK = 4000, 1e8
+#: Moments take less by so much.
+_CHEAPER = 10
+#: The range of regulators, in units of the root mean square singular value.
+_LEAST, _MOST = 1e-6, 1e6
+#: The regulator that others are reached from, in the same units: there the equations are solved in the fewest sweeps.
+_FIRST = 1.0
+
+
+@result("product_regularised")
+@dataclass(frozen=True)
+class ProductRegularised:
+    """The regularised resolvent of singular values s of a product: sums over them with a regulator eta > 0 [T9].
+
+    Attributes
+    ----------
+    eta : float or array
+    m : of the same shape, (1/N) sum eta / (s^2 + eta^2), per unit
+    potential : of the same shape, (1/2N) sum log(s^2 + eta^2), per unit; its derivative by eta is m
+    """
+
+    eta: float | np.ndarray
+    m: float | np.ndarray
+    potential: float | np.ndarray
+
+    def check(self) -> None:
+        """ValueError where shapes do not fit."""
+        require(np.shape(self.eta) == np.shape(self.m) == np.shape(self.potential), "eta, m and potential must have one shape")
+
+
+@result("product_singular_values", fields=("source", "n_steps", "weights", "tol"))
+class ProductSingularValues:
+    """The d N singular values s of P = J_T .. J_1, in the limit of many units [T9]; made by :func:`product_singular_values`.
+
+    Numbers are those of the sites, to about 1e-9; of a law of sites (a fixed point) averages over populations so fine that two
+    agree to ``tol``.
+
+    Attributes
+    ----------
+    source : FixedPoint, Spectrum, Sites, a result with ``sites``, or a path
+    n_steps : int, T
+    weights : "tied" or "untied"
+    tol : float, relative
+    """
+
+    def __init__(self, source: Any, n_steps: int, weights: str = "tied", tol: float = 1e-3) -> None:
+        self.n_steps = integer("n_steps", n_steps, low=1, high=_STEPS)
+        self.weights, self.tol = choice("weights", weights, WEIGHTS), real("tol", tol, low=1e-8, high=0.1)
+        self.source = source
+        self._populations: SitePopulations | None = None
+        self._kept: tuple[Any, TimeEquations] | None = None
+        if is_path(source):
+            paths = site_paths(source, self.n_steps)
+            if len(paths) > 1:
+                raise ValueError(f"source must be one path, got {len(paths)} sequences: products belong to each of them")
+            self._kept = None, TimeEquations(paths[0], weights == "tied")
+            return
+        spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
+        laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
+        require_fact(laws, "resolvent", "product_singular_values", "products of sampled Jacobians: Network.push")
+        self._populations, self._gain = spectrum.populations, spectrum.gain
+
+    def __repr__(self) -> str:
+        return f"ProductSingularValues({self.n_steps} steps, {self.weights} weights, {shown(self.source)})"
+
+    def __str__(self) -> str:
+        first, _ = self.moments(2)
+        return (
+            f"singular values of a product of {self.n_steps} Jacobians, {self.weights} weights\n"
+            f"  mean square {first:.5g}, standard deviation of squares {self.square_std():.5g}, largest {self._largest_in_words()}"
+        )
+
+    def _largest_in_words(self):
+        try:
+            return f"{self.largest():.5g}"
+        except ConvergenceError as error:
+            return f"about {float(error.estimate):.2g} (not converged)" if error.estimate is not None else "not converged"
+
+    @cached_property
+    def n_state(self) -> int:
+        """d: there are d N singular values."""
+        return self._equations(None).d
+
+    @underflow_is_zero
+    def moments(self, k: int) -> np.ndarray:
+        """Means of s^2, s^4, .., s^(2k) over all singular values [T9]. The first is the growth of gradients through T steps.
+
+        Exact for given sites, by power series.
+
+        Parameters
+        ----------
+        k : int >= 1
+
+        Returns
+        -------
+        (k,) array
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree
+        """
+        k = integer("k", k, low=1)
+        return self._settled("moments of singular values", lambda e: product_moments(e, k) / e.d, cheaper=_CHEAPER)
+
+    def square_std(self) -> float:
+        """Standard deviation of s^2 over all singular values, zero for an isometry."""
+        first, second = self.moments(2)
+        return float(np.sqrt(max(second - first**2, 0.0)))
+
+    @underflow_is_zero
+    def largest(self) -> float:
+        """The largest singular value; at a fixed point the norm of J^T [T9].
+
+        In the limit: that of a network of N units is lower, by several percent at a few hundred units. Of a law of sites it is set
+        by the rarest ones, and populations may not agree on it.
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree, or the fold was not found
+        """
+        hint = "; rare sites of a law make it: ask for given ones, such as those of a network, net.sites(state)"
+        return float(self._settled("the largest singular value", lambda e: np.array(_largest(e)), finest=1.0, hint=hint))
+
+    @underflow_is_zero
+    def regularised(self, eta: npt.ArrayLike) -> ProductRegularised:
+        """m(eta) = (1/N) tr eta / (P P^T + eta^2), per unit, and the potential whose derivative it is [T9].
+
+        Parameters
+        ----------
+        eta : positive number or array of them, within a factor 1e6 of the root mean square singular value
+
+        Raises
+        ------
+        ValueError : eta out of range
+        ConvergenceError : the populations that are affordable do not agree, or the equations were not solved
+        """
+        given = real_array("eta", eta)
+        scale = _root_mean_square(self._equations(None))
+        if scale == 0.0:
+            raise ValueError("all singular values vanish: there is nothing to regularise")
+        if not ((given >= _LEAST * scale) & (given <= _MOST * scale)).all():
+            raise ValueError(f"eta must lie in [{_LEAST * scale:.3g}, {_MOST * scale:.3g}], got {shown(eta)}")
+        flat = given.ravel().astype(float)
+        floor = np.array([[0.0], [1.0]])  # the potential is a logarithm
+        value = self._settled("regularised singular values", lambda equations: _regularised(equations, flat, scale), floor)
+        m, potential = (row.reshape(given.shape) for row in value)
+        if given.ndim:
+            return ProductRegularised(given, m, potential)
+        return ProductRegularised(float(given), float(m), float(potential))
+
+    # --- populations
+
+    def _equations(self, population) -> TimeEquations:
+        """The equations at the sites of a population; None: those of the path, or of the first population."""
+        if self._populations is None:
+            assert self._kept is not None  # a path has its sites
+            return self._kept[1]
+        if population is None:
+            population = self._populations.of(self.tol)
+        if self._kept is None or self._kept[0] is not population:
+            sites = population.sites
+            sites = sites if sites.gain is not None else _with_gain(sites, self._gain)
+            self._kept = population, TimeEquations(site_paths(sites, self.n_steps)[0], self.weights == "tied")
+        return self._kept[1]
+
+    def _settled(
+        self,
+        what: str,
+        of: Callable[[TimeEquations], np.ndarray],
+        floor: float | np.ndarray = 0.0,
+        finest: float = _FINEST,
+        cheaper: int = 1,
+        hint: str = "",
+    ) -> np.ndarray:
+        """Numbers of given sites; of a law of sites, of populations that agree on them relative to their size, or to a floor."""
+        if self._populations is None or self._populations.law is None:
+            return of(self._equations(None))
+        room = int(cheaper * min(_ROOM, _WORK / self.n_steps**3))
+        population = self._populations.of(min(0.1, self.tol / _COARSER), room=room)
+        value, apart = of(self._equations(population)), np.inf
+        tol = self.tol
+        while tol >= finest * self.tol:
+            finer = self._populations.of(tol, room=room)
+            if finer.sites.tol > _FINER * population.sites.tol:
+                break
+            last, population, value = value, finer, of(self._equations(finer))
+            apart = float((np.abs(value - last) / np.maximum(np.maximum(np.abs(value), floor), 1e-290)).max())
+            if apart <= self.tol:
+                return value
+            tol *= _COARSER
+        words = "affordable populations of sites are too coarse" if np.isinf(apart) else f"two populations differ by {apart:.2g}"
+        steps = f"{what} of a product of {self.n_steps} Jacobians"
+        raise ConvergenceError(f"{steps}: not converged to {self.tol}, {words}{hint}", estimate=value)
+
+
+def _with_gain(sites, gain):
+    return Sites(sites.cell, sites.weights, sites.state, sites.fields, sites.parameters, gain, matrices=sites.matrices)
+
+
+def _root_mean_square(equations):
+    return float(np.sqrt(max(product_moments(equations, 1)[0] / equations.d, 0.0)))
+
+
+def _largest(equations):
+    scale = _root_mean_square(equations)
+    return largest_singular_value(equations, scale) if scale > 0.0 else 0.0
+
+
+def _regularised(equations, eta, scale):
+    """(2, L) of m and the potential at regulators (L,), each reached from its neighbour."""
+    out = np.empty((2, eta.size))
+    first = solve(equations, 1.0 / (_FIRST * scale))
+    order = np.argsort(eta)
+    for part in (order[eta[order] < _FIRST * scale][::-1], order[eta[order] >= _FIRST * scale]):
+        known, at = first, 1.0 / (_FIRST * scale)
+        for i in part:
+            e = 1.0 / eta[i]
+            known = solve(equations, e, TimeSolution(known.P, known.Q), at)
+            at = e
+            assert known.swept is not None  # it is a solution
+            out[0, i] = e * (equations.d - e * known.swept.trace)
+            out[1, i] = 0.5 * equations.log_determinant(known.P, known.Q) - equations.d * np.log(e)
+    return out
+
+
+def product_singular_values(
+    source: Any, n_steps: int, weights: Literal["tied", "untied"] = "tied", *, tol: float = 1e-3
+) -> ProductSingularValues:
+    """All singular values of the product of Jacobians of ``n_steps`` steps of a random network, in the limit of many units [T9].
+
+    With the same weights in every step the equations have matrices over steps as unknowns, n T x T of either kind for n messages:
+    time grows as M T^3 for M sites, memory as M T^2. For two sites that is .3 s at T = 30 and 2 s at 60; the largest one takes 2 s
+    at T = 30 and 4 s at 40, and was not found in two minutes at 60.
+
+    Parameters
+    ----------
+    source : FixedPoint, Spectrum, Sites that carry gains, or a result with such ``sites``
+        Sites are kept through all steps. Or a path: (Network, states) as ``Network.run(.., trajectory=True)`` gives them,
+        (Network, states, input), a recorded layer of one sequence, or a sequence of Sites, one for each step.
+    n_steps : int from 1 to 200, T
+    weights : "tied", or "untied" for matrices drawn anew in each step, at the same sites
+    tol : float in [1e-8, 0.1], relative tolerance where populations stand for a law of sites
+
+    Returns
+    -------
+    ProductSingularValues, which computes what it is asked for; for one step it is ``Spectrum.singular_values()``
+
+    Raises
+    ------
+    TypeError, ValueError : another source, arguments out of range
+    CapabilityError : the equations are not known to hold for the law of the matrices
+    MemoryError : said before any is taken
+
+    Examples
+    --------
+    >>> import gating_theory as gt
+    >>> point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=1.0))[0]
+    >>> print(gt.product_singular_values(point, 3))
+    singular values of a product of 3 Jacobians, tied weights
+      mean square 0.059814, standard deviation of squares 0.082626, largest 0.63862
+    """
+    return ProductSingularValues(source, n_steps, weights, tol)

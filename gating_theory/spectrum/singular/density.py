@@ -1,0 +1,108 @@
+"""Densities and fractions of singular values, from populations of sites so fine that two agree [T9]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from .log_average import LogAverage
+from .populations import ShiftedPopulations
+from .selected import Selected, selected
+
+__all__ = ["SingularDensity"]
+
+#: Relative accuracy of the solution where one population is exact.
+_EXACT = 1e-13
+#: In units of the root mean square: values below this are not told from zeros, and fewer than 1e-16 of them lie above the other.
+_LEAST, _MOST = 1e-7, 1e8
+
+#: The solution by a population -> what is asked for.
+_Values = Callable[[Selected, LogAverage], np.ndarray]
+
+
+class SingularDensity:
+    """Where the singular values of one lambda - J lie.
+
+    Parameters
+    ----------
+    populations : ShiftedPopulations
+    n_state : int, d
+    scale : float, the root mean square singular value
+    """
+
+    def __init__(self, populations: ShiftedPopulations, n_state: int, scale: float) -> None:
+        self._populations, self._n_state, self._scale = populations, n_state, scale
+
+    def density(self, s: np.ndarray, tol: float) -> np.ndarray:
+        """The density (L,) at ``s``, per fraction of all singular values; without atoms.
+
+        Good to ``tol`` times the larger of itself and of one over the root mean square singular value.
+
+        Parameters
+        ----------
+        s : (L,) array, >= 0
+        tol : float
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+
+        def values(solution, average):
+            return solution.density / self._n_state
+
+        return self._at_each(s, tol, values, lambda rho: tol * np.maximum(rho, 1.0 / self._scale), "density of singular values")
+
+    def below(self, s: np.ndarray, tol: float) -> np.ndarray:
+        """The fractions (L,) of the singular values that are less than ``s``, to ``tol``: 0 at zero, where atoms are not counted.
+
+        They are the phase of the potential, (2 / pi d) Im Phi, so that nothing is integrated over peaks.
+
+        Parameters
+        ----------
+        s : (L,) array, >= 0; may be infinite
+        tol : float
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+
+        def values(solution, average):
+            return np.clip(solution.counts(average) / self._n_state, 0.0, 1.0)
+
+        out = np.where(s > _MOST * self._scale, 1.0, 0.0)
+        between = (s > 0.0) & (s <= _MOST * self._scale)
+        out[between] = self._at_each(s[between], tol, values, lambda n: np.full(n.shape, tol), "fractions of singular values")
+        return out
+
+    def _at_each(
+        self, s: np.ndarray, tol: float, values: _Values, allowed: Callable[[np.ndarray], np.ndarray], what: str
+    ) -> np.ndarray:
+        """Values at s (L,) by populations so fine that two agree."""
+        if not s.size:
+            return np.zeros(0)
+        places, back = np.unique(np.clip(s, _LEAST * self._scale, _MOST * self._scale), return_inverse=True)
+        exact = self._populations.exact
+        known, difference = np.zeros(places.size), np.full(places.size, np.inf)
+        left, start = np.arange(places.size), None
+        for sites in self._populations.finer():
+            solution = selected(sites.log_average, places[left], self._scale, start, _EXACT if exact else tol)
+            found = values(solution, sites.log_average)
+            if exact:
+                return found[back.ravel()]
+            if start is not None:
+                difference[left] = np.abs(found - known[left])
+            known[left] = found
+            rest = difference[left] > allowed(found)
+            left, start = left[rest], solution[rest]
+            if not left.size:
+                return known[back.ravel()]
+        worst = left[np.argmax(difference[left])]
+        raise ConvergenceError(
+            f"{what}: not converged at s = {places[worst]:.6g}, two populations of sites differ by {difference[worst]:.1e}; "
+            "ask for a larger tol, or for fractions of the singular values: mass",
+            estimate=known[back.ravel()],
+        )

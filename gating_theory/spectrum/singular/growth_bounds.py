@@ -1,0 +1,91 @@
+"""How much a stable state may let perturbations grow before they decay: numerical abscissa and Kreiss constant [T9]."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .edges import Edges, edges_of_sites
+
+__all__ = ["Kreiss", "kreiss_constant", "numerical_abscissa"]
+
+#: Shifts that the numerical abscissa is extrapolated from, in units of the norm of J.
+_SHIFTS = np.array([4.0, 6.0, 9.0, 13.0, 20.0])
+#: Angles, and distances from the unit circle in units of that of the spectrum, where the Kreiss constant is looked for at first.
+_ANGLES, _DISTANCES = np.linspace(0.0, np.pi, 13), np.geomspace(0.03, 30.0, 13)
+#: Where the search around the best of these ends, in the angle and in the logarithm of the distance: values are good to its square.
+_FOUND = 1e-6
+
+
+class Kreiss(NamedTuple):
+    """The Kreiss constant, and where it is attained.
+
+    Attributes
+    ----------
+    constant : float, 1 or more
+    at : complex, lambda in the upper half plane; nan where the constant is infinite, inf where it is 1
+    """
+
+    constant: float
+    at: complex
+
+
+def numerical_abscissa(edges: Edges) -> float:
+    """The largest eigenvalue of the symmetric part of J: |t + J| - t for large t.
+
+    (|t + J| - 1 / |(t - J)^{-1}|) / 2 is even in 1 / t.
+
+    Parameters
+    ----------
+    edges : Edges
+    """
+    largest = edges.of(np.zeros(1, dtype=complex), True)[0]
+    shifts = (_SHIFTS * max(largest, 1e-100)).astype(complex)
+    terms = edges.refined(-shifts, True)
+    above, below = (edges_of_sites(terms, sign * shifts, sign < 0.0, edges.tail) for sign in (-1.0, 1.0))
+    even = (shifts.real / shifts.real[0]) ** -2
+    return float(np.linalg.solve(np.vander(even, increasing=True), 0.5 * (above - below))[0])
+
+
+def kreiss_constant(edges: Edges, radius: float) -> Kreiss:
+    """The supremum of (|lambda| - 1) / s_min(lambda) over |lambda| > 1.
+
+    Parameters
+    ----------
+    edges : Edges
+    radius : float, of the spectrum
+    """
+    if radius >= 1.0:
+        return Kreiss(float("inf"), complex("nan"))
+    from scipy.optimize import minimize
+
+    gap = 1.0 - radius
+
+    def place(angle, log_distance):
+        return (1.0 + gap * np.exp(log_distance)) * np.exp(1j * np.abs(angle))
+
+    def grown(terms, lam):
+        smallest = edges_of_sites(terms, lam.real + 1j * np.abs(lam.imag), False, edges.tail)
+        return (np.abs(lam) - 1.0) / smallest
+
+    angle, far = (a.ravel() for a in np.meshgrid(_ANGLES, np.log(_DISTANCES)))
+    lam = place(angle, far)
+    rough = grown(edges.first, lam)
+    best = int(np.argmax(rough))
+    terms = edges.refined(lam[best : best + 1], False)
+    found = minimize(
+        lambda u: -float(grown(terms, np.array([place(*u)]))[0]),
+        (angle[best], far[best]),
+        method="Nelder-Mead",
+        options={"xatol": _FOUND, "fatol": 1e-13, "initial_simplex": _around(angle[best], far[best])},
+    )
+    if -found.fun <= 1.0:
+        return Kreiss(1.0, complex("inf"))
+    lam = complex(place(*found.x))
+    return Kreiss(float(-found.fun), complex(lam.real, abs(lam.imag) if abs(lam.imag) > _FOUND * abs(lam) else 0.0))
+
+
+def _around(angle, far):
+    """A triangle of the size of the first search's steps."""
+    return np.array([[angle, far], [angle + 0.5 * _ANGLES[1], far], [angle, far + 0.25]])

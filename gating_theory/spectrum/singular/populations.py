@@ -1,0 +1,170 @@
+"""The sites that singular values of lambda - J are computed from: given ones, or populations made for tolerances [T9]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+
+import numpy as np
+
+from ...cell.augmented import even_variables
+from ...ensemble.sites import Sites
+from ...errors import ConvergenceError
+from ...mean_field.fixed_points import FixedPoint
+from ...mean_field.samples import MOST_VARIABLES, even_sites
+from ..refinement import MUCH_ROOM, ROOM, apart, settled
+from ..site_populations import SitePopulations
+from .equations import Equations
+from .log_average import LogAverage
+from .regulated import Regulated, regulated
+
+__all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
+
+#: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
+_APART = 2.0
+#: Sites of finer and finer populations that are spread evenly, and tolerances of those that a law makes in another way.
+_EVEN, _FINER = tuple(4**k for k in range(5, 10)), (1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+
+
+def sites_for(
+    populations: SitePopulations, tol: float, room: int, refine: tuple[float, ...] = (), leaks: tuple[float, ...] = ()
+) -> Sites:
+    """The given sites, or some made for a tolerance.
+
+    Parameters
+    ----------
+    populations : SitePopulations
+    tol : float in [1e-14, 0.1]
+    room : int, sites at most
+    refine : factors for the nodes of each variable, as of ``FixedPoint.sites_at``
+    leaks : real numbers at which nodes of the leak cluster, where one field sets it
+    """
+    law = populations.law
+    if law is None:
+        assert populations.given is not None  # what is no law was given
+        return populations.given.sites
+    folded = {}
+    if isinstance(law, FixedPoint):
+        cell = law.ensemble.cell
+        # minors of the augmented cell are more: what is even in the cell's need not be in these
+        folded = {"fold": even_variables(cell) >= cell.compiled.even_variables}
+    return law.sites_at(tol, room, refine=refine, leaks=leaks, **folded)
+
+
+class ShiftedSites:
+    """A population of sites and one lambda, with what singular values of lambda - J need of them.
+
+    Attributes
+    ----------
+    sites : Sites
+    lam : complex
+    """
+
+    def __init__(self, sites: Sites, lam: complex) -> None:
+        self.sites, self.lam = sites, lam
+
+    @cached_property
+    def terms(self) -> Regulated:
+        """The determinant's monomials."""
+        return regulated(self.sites, self.lam)
+
+    @cached_property
+    def log_average(self) -> LogAverage:
+        """E log D at regulators of any phase."""
+        return LogAverage(self.equations)
+
+    @cached_property
+    def equations(self) -> Equations:
+        """The equations at real regulators."""
+        return Equations(self.terms)
+
+
+class ShiftedPopulations:
+    """Populations for one lambda.
+
+    Parameters
+    ----------
+    populations : SitePopulations
+    lam : complex
+    """
+
+    def __init__(self, populations: SitePopulations, lam: complex) -> None:
+        self._populations, self._lam = populations, lam
+        self._kept: dict[tuple, ShiftedSites] = {}
+        self._even: dict[int, ShiftedSites] = {}
+
+    @property
+    def given(self) -> bool:
+        """Whether the sites are what they are, and no law makes others."""
+        return self._populations.law is None
+
+    def of(self, tol: float, room: int = ROOM, refine: tuple[float, ...] = (), leaks: tuple[float, ...] = ()) -> ShiftedSites:
+        """The given sites, or some made for a tolerance; kept for the next time.
+
+        Parameters
+        ----------
+        tol : float in [1e-14, 0.1]
+        room : int, sites at most
+        refine, leaks : as of :func:`sites_for`
+        """
+        key = () if self.given else (tol, room, refine, leaks)
+        if key not in self._kept:
+            self._kept[key] = ShiftedSites(sites_for(self._populations, tol, room, refine, leaks), self._lam)
+        return self._kept[key]
+
+    @property
+    def exact(self) -> bool:
+        """Whether one population is all there is: given sites, or a law of sites that are all alike."""
+        return self.given or self._populations.spread_variables == 0
+
+    def finer(self) -> Iterator[ShiftedSites]:
+        """One population if it is exact; or more, each finer than the one before, for what changes abruptly from site to site.
+
+        Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
+        singular values, they need ten times fewer than tensor grids.
+        """
+        law = self._populations.law
+        if self.exact:
+            yield self.of(_FINER[0])
+        elif isinstance(law, FixedPoint) and self._populations.spread_variables <= MOST_VARIABLES:
+            for shift, count in enumerate(_EVEN):
+                if count not in self._even:
+                    self._even[count] = ShiftedSites(even_sites(law, count, shift), self._lam)
+                yield self._even[count]
+        else:
+            reached = np.inf
+            for tol in _FINER:
+                sites = self.of(tol, MUCH_ROOM)
+                if not sites.sites.tol < reached:
+                    return
+                reached = sites.sites.tol
+                yield sites
+
+    def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float, leaks: tuple[float, ...] = ()) -> np.ndarray:
+        """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.
+
+        Parameters
+        ----------
+        what : str, in words
+        at : function of the sites
+        tol : float
+        leaks : as of :func:`sites_for`
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
+        """
+        if self.given:
+            return at(self.of(tol))
+        make = partial(self.of, leaks=leaks)
+        coarse = make(self._populations.sharpened(tol))
+        first = at(coarse)
+        scale = np.maximum(np.abs(first), 1e-300)
+
+        def relative(sites: ShiftedSites, part: np.ndarray) -> np.ndarray:
+            return (at(sites) / scale)[part]
+
+        value, difference, _ = settled(relative, make, coarse, first / scale, _APART * tol)
+        if difference.max(initial=0.0) > _APART * tol:
+            raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
+        return value * scale
