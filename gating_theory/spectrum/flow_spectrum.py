@@ -6,17 +6,17 @@ the Euler map of a step 1 + step mu. What differs is what counts as stable: Re m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..support.checks import complex_array, integer, shown
 
-if TYPE_CHECKING:
-    from .spectrum import Spectrum
-
 __all__ = ["FlowSpectrum"]
+
+#: A Spectrum. It stands on this module and cannot be named here.
+AnySpectrum = Any
 
 
 class FlowSpectrum:
@@ -26,7 +26,7 @@ class FlowSpectrum:
     ``dmft(.., flow=True)``.
     """
 
-    def __init__(self, spectrum: Spectrum) -> None:
+    def __init__(self, spectrum: AnySpectrum) -> None:
         if not hasattr(type(spectrum), "edge_function"):  # its class stands on this module
             raise TypeError(f"spectrum must be a Spectrum, got {shown(spectrum)}")
         self.spectrum = spectrum

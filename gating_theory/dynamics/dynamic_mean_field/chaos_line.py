@@ -107,7 +107,10 @@ def _exact(ensemble, path, clock, start, tell):
     from scipy.optimize import minimize_scalar
 
     branch = Branch(ensemble, path, clock)
-    sizes = largest_variance(branch.form(float(start)), clock) * _LOOKS[::-1]
+    largest = largest_variance(branch.form(float(start)), clock)
+    if not largest:  # at the onset nothing keeps itself up, at any amplitude
+        return _continuous(start, path)
+    sizes = largest * _LOOKS[::-1]
     values = []
     for number, size in enumerate(sizes, start=1):
         values.append(branch.value(float(size), rough=True))
