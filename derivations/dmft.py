@@ -1,4 +1,4 @@
-"""What closed forms of the dynamic mean field follow from [T8]: spectra of Euler maps, and where chaos of the GRU begins by a jump."""
+"""What closed forms of the dynamic mean field follow from [T8]: spectra of Euler maps, where chaos of the GRU begins by a jump."""
 
 from __future__ import annotations
 
