@@ -416,7 +416,16 @@ CALLS = {
     ),
     "chaos_line": lambda t: (
         gt.chaos_line,
-        {_E: t.slow_leak, "parameter": "gain.h", "step": 1.0, "flow": False, "method": "lag", "n_sites": 100, "refine": 5}
+        {
+            _E: t.slow_leak,
+            "parameter": "gain.h",
+            "bounds": (1.0, 3.0),
+            "step": 1.0,
+            "flow": False,
+            "method": "lag",
+            "n_sites": 100,
+            "refine": 5,
+        }
         | {"rng": 0, "progress": None},
     ),
     "chaos_tricritical": lambda t: (

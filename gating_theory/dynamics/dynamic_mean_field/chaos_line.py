@@ -47,10 +47,11 @@ _SMALL, _TRICRITICAL = 2e-5, 1e-6
 def chaos_line(
     ensemble: Ensemble,
     parameter: AnyPath,
+    bounds: tuple[float, float] | None = None,
+    *,
     step: float | None = None,
     flow: bool = False,
     method: str = "auto",
-    *,
     n_sites: int = 1000,
     refine: int = 20,
     rng: Rng = 0,
@@ -67,6 +68,8 @@ def chaos_line(
     ----------
     ensemble : Ensemble, with a zero state
     parameter : str, Direction or callable, a path along which the zero state loses stability upwards, such as "gain.h"
+    bounds : (low, high), optional
+        Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
@@ -80,7 +83,7 @@ def chaos_line(
     ------
     TypeError, ValueError : bad arguments
     CapabilityError : as :func:`dmft`; no zero state
-    NoCriticalValue : no onset along the path
+    NoCriticalValue : no onset along the path, or chaos that begins below the bounds
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
@@ -92,15 +95,16 @@ def chaos_line(
     check_progress(progress)
     if ensemble.array("input_std").any():
         raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")
-    start = onset(ensemble, path)
+    start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
     form = None if method == "paths" else lag_form(there)
     if method == "lag" and form is None:
         raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
-        if form is not None:
-            return _exact(there, path, clock, start, tell)
-        return _sampled(there, path, paths, start, tell)
+        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tell)
+    if bounds is not None and found < bounds[0]:
+        raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
+    return found
 
 
 def _exact(ensemble, path, clock, start, tell):

@@ -26,7 +26,7 @@ _FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
 #: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
 _FALL = 3.0
 #: Correlation times that half a ring holds at least; what correlations may change by over its second half, relative to C(0).
-_HOLDS, _CHANGE = 8.0, 0.05
+_HOLDS, _CHANGE = 5.0, 0.05
 #: C at half the ring over C(0), of all messages, above which nothing moves.
 _STATIC = 0.97
 #: Amplitudes of the start where mean field has none.

@@ -63,6 +63,22 @@ def test_by_paths_within_its_error():
     assert line.discontinuous and abs(line.above[0] - 0.0635) < 4.0 * line.above[1]
 
 
+def test_the_line_in_a_phase_diagram():
+    """Without noise, beside what simulations give; along one path by name."""
+    ensemble = gt.Ensemble(gt.GRU, gain={"z": 0})
+    data = gt.phase_diagram(ensemble, {"gain.r": [2.0, 10.0]}, ["chaos_line:gain.h"])
+    np.testing.assert_allclose(data["chaos_line:gain.h"], [2.0, 1.8682263], atol=6e-8)
+    flags = data["chaos_line_status:gain.h"]
+    words = [flags.attrs["flag_meanings"].split()[int(flag)] for flag in flags]
+    assert words == ["continuous", "discontinuous"] and float(data["chaos_line_error:gain.h"].max()) < 1e-7
+    found = gt.critical(gru(10), "gain.h", "chaos_line", bounds=(1.0, 3.0))
+    assert abs(found - 1.8682263) < 6e-8
+    with pytest.raises(gt.NoCriticalValue, match="below the bounds"):
+        gt.critical(gru(10), "gain.h", "chaos_line", bounds=(1.9, 3.0))
+    with pytest.raises(ValueError, match="value along one path"):
+        gt.critical_line(ensemble, ("gain.r", "gain.h"), "chaos_line", bounds=((0, 10), (1, 3)))
+
+
 def test_what_has_no_line_is_refused():
     with pytest.raises(gt.CapabilityError, match="zero state"):
         gt.chaos_line(gru(10, input_std={"h": 0.1}), "gain.h")
