@@ -137,6 +137,13 @@ def test_zero_state_of_an_lstm(gain, b_f, b_i, b_o):
     np.testing.assert_allclose(blocks[1:, c, c], circle + np.log10(f**2), **close)
 
 
+def test_growth_onto_h_of_the_sheet():
+    """LSTM (b_f 1, a_g 3), G(5): from c_0 and from h_0."""
+    blocks = gt.gradient_growth(zero_state(gt.LSTM, {"g": 3.0}, {"f": 1.0}), 5).blocks[5]
+    h, c = (gt.LSTM.state_names.index(name) for name in "hc")
+    np.testing.assert_allclose([blocks[h, c], blocks[h, h]], [0.8459, 3.561], atol=6e-4)
+
+
 def test_bessel_law_of_slow_gates():
     """1 - z = kappa / T: G(T) -> exp(-2 kappa) I_0(2 kappa rho); corrections are of order kappa^2 / T."""
     for kappa, rho in ((1.0, 1.0), (0.2, 1.0), (0.2, 2.0), (1.0, 0.5)):
