@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import HealthCheck, given, settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.cell.builtin import BUILTIN
