@@ -173,7 +173,8 @@ class SingularValues:
         if not flat.size:
             empty = np.zeros((self._populations.of(self._tol).terms.n, *given.shape))
             return Regularised(given, given, given, empty, empty)
-        value = self._populations.settled("regularised singular values", m, self._tol, self.spectrum.leaks_beside(self.shift))
+        leaks = self.spectrum.singular_edges.leaks_beside(complex(self.shift))
+        value = self._populations.settled("regularised singular values", m, self._tol, leaks)
         solved = last[0]
         potential = 0.5 * (solved.logs - (solved.p * solved.q).sum(axis=1))
         p, q = (a.T.reshape(-1, *given.shape) for a in (solved.p, solved.q))
@@ -326,7 +327,7 @@ class SingularValues:
     @underflow_is_zero
     def _edge(self, largest, n_units):
         size = None if n_units is None else integer("n_units", n_units, low=2)
-        return float(self.spectrum.singular_edges(np.array([complex(self.shift)]), largest, size)[0])
+        return float(self.spectrum.singular_edges.of(np.array([complex(self.shift)]), largest, size)[0])
 
 
 def _ends(a, b):
