@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 
 from ...errors import ConvergenceError
-from .log_average import LogAverage
-from .populations import ShiftedPopulations
-from .selected import Selected, selected
+from .selected import AxisEquations, Selected, selected
 
-__all__ = ["SingularDensity"]
+__all__ = ["FinerPopulations", "SingularDensity"]
 
 #: Relative accuracy of the solution where one population is exact.
 _EXACT = 1e-13
@@ -19,20 +18,36 @@ _EXACT = 1e-13
 _LEAST, _MOST = 1e-7, 1e8
 
 #: The solution by a population -> what is asked for.
-_Values = Callable[[Selected, LogAverage], np.ndarray]
+_Values = Callable[[Selected, AxisEquations], np.ndarray]
+
+
+class _OfSites(Protocol):
+    @property
+    def on_axis(self) -> AxisEquations: ...
+
+
+class FinerPopulations(Protocol):
+    """Populations of sites, each finer than the one before; one if that is exact."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether one population is all there is."""
+
+    def finer(self) -> Iterable[_OfSites]:
+        """The populations, with their equations at regulators i s."""
 
 
 class SingularDensity:
-    """Where the singular values of one lambda - J lie.
+    """Where the singular values of one lambda - J, or of one product of Jacobians, lie.
 
     Parameters
     ----------
-    populations : ShiftedPopulations
+    populations : FinerPopulations
     n_state : int, d
     scale : float, the root mean square singular value
     """
 
-    def __init__(self, populations: ShiftedPopulations, n_state: int, scale: float) -> None:
+    def __init__(self, populations: FinerPopulations, n_state: int, scale: float) -> None:
         self._populations, self._n_state, self._scale = populations, n_state, scale
 
     def density(self, s: np.ndarray, tol: float) -> np.ndarray:
@@ -50,7 +65,7 @@ class SingularDensity:
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
 
-        def values(solution, average):
+        def values(solution, equations):
             return solution.density / self._n_state
 
         return self._at_each(s, tol, values, lambda rho: tol * np.maximum(rho, 1.0 / self._scale), "density of singular values")
@@ -70,8 +85,8 @@ class SingularDensity:
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
 
-        def values(solution, average):
-            return np.clip(solution.counts(average) / self._n_state, 0.0, 1.0)
+        def values(solution, equations):
+            return np.clip(equations.counts(solution) / self._n_state, 0.0, 1.0)
 
         out = np.where(s > _MOST * self._scale, 1.0, 0.0)
         between = (s > 0.0) & (s <= _MOST * self._scale)
@@ -89,8 +104,8 @@ class SingularDensity:
         known, difference = np.zeros(places.size), np.full(places.size, np.inf)
         left, start = np.arange(places.size), None
         for sites in self._populations.finer():
-            solution = selected(sites.log_average, places[left], self._scale, start, _EXACT if exact else tol)
-            found = values(solution, sites.log_average)
+            solution = selected(sites.on_axis, places[left], self._scale, start, _EXACT if exact else tol)
+            found = values(solution, sites.on_axis)
             if exact:
                 return found[back.ravel()]
             if start is not None:

@@ -16,6 +16,7 @@ from ..refinement import MUCH_ROOM, ROOM, apart, settled
 from ..site_populations import SitePopulations
 from .equations import Equations
 from .log_average import LogAverage
+from .on_axis import OnAxis
 from .regulated import Regulated, regulated
 
 __all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
@@ -69,9 +70,9 @@ class ShiftedSites:
         return regulated(self.sites, self.lam)
 
     @cached_property
-    def log_average(self) -> LogAverage:
-        """E log D at regulators of any phase."""
-        return LogAverage(self.equations)
+    def on_axis(self) -> OnAxis:
+        """The equations at regulators of any phase."""
+        return OnAxis(LogAverage(self.equations))
 
     @cached_property
     def equations(self) -> Equations:
