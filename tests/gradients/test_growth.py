@@ -352,12 +352,16 @@ def test_laws_that_say_nothing_of_gradients():
     @dataclass(frozen=True)
     class Edges(gt.MatrixLaw):
         name = "edges only"
-        holds = frozenset({"mean field", "edge"})
+        holds = frozenset({"mean field", "edge", "resolvent"})
 
         def draw(self, n, rng, count=1):
             return rng.standard_normal((count, n, n))
 
     with pytest.raises(gt.CapabilityError, match="growth of gradients through tied weights"):
         gt.gradient_growth(replace(sheet.gru(), matrices=Edges()), 3)
+    refused = replace(sheet.gru(), matrices=Edges())
+    for asked in (lambda: gt.product_singular_values(refused, 2), lambda: gt.gradient_growth([refused] * 2, 2)):
+        with pytest.raises(gt.CapabilityError):
+            asked()
     unknown = replace(sheet.gru(), matrices="unknown")
     np.testing.assert_array_equal(gt.gradient_growth(unknown, 3).log10, gt.gradient_growth(sheet.gru(), 3).log10)

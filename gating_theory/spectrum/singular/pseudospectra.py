@@ -87,7 +87,6 @@ class Pseudospectra:
         TypeError, ValueError : a shift that is no finite number
         CapabilityError : the equations are not known to hold for the law of the matrices
         """
-        self._require("singular values", "Spectrum.singular_values", _INSTEAD)
         return SingularValues(self, shift)
 
     # --- edges of singular values

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -338,6 +339,33 @@ def test_they_are_kept_and_shown(tmp_path):
     assert pickle.loads(pickle.dumps(law)) == law
     assert "law of real matrices" in str(law)
     assert "0.5 - J" in repr(spectrum.singular_values(0.5))
+
+
+def test_laws_that_say_nothing_of_singular_values():
+    """One that knows of eigenvalues alone, whatever way it is asked."""
+
+    @dataclass(frozen=True)
+    class Eigenvalues(gt.MatrixLaw):
+        name = "eigenvalues only"
+        holds = frozenset({"mean field", "edge", "resolvent"})
+
+        def draw(self, n, rng, count=1):
+            return rng.standard_normal((count, n, n))
+
+    spectrum = gt.Spectrum(replace(A, matrices=Eigenvalues()))
+    asked = (
+        spectrum.singular_values,
+        lambda: gt.SingularValues(spectrum, 0.5),
+        lambda: spectrum.resolvent_norm(3.0),
+        lambda: spectrum.pseudospectrum(0.1),
+        spectrum.numerical_abscissa,
+        spectrum.kreiss,
+        lambda: spectrum.overlap(0.6),
+        lambda: spectrum.smallest_singular_value(0.6, 10),
+    )
+    for ask in asked:
+        with pytest.raises(gt.CapabilityError, match="singular values"):
+            ask()
 
 
 def test_what_is_refused():
