@@ -90,7 +90,7 @@ class ProductSingularValues:
             return
         spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
         laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
-        require_fact(laws, "resolvent", "product_singular_values", "products of sampled Jacobians: Network.push")
+        require_fact(laws, "singular values", "product_singular_values", "products of sampled Jacobians: Network.push")
         self._populations, self._gain = spectrum.populations, spectrum.gain
 
     def __repr__(self) -> str:

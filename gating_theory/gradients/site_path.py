@@ -238,4 +238,4 @@ def _made(cell, gain, laws, weights, n_steps, state, fields, parameters):
 
 
 def _require_law(laws: dict[str, MatrixLaw]) -> None:
-    require(laws, "resolvent", "gradients through many steps", "products of Jacobians of sampled networks: Network.push")
+    require(laws, "gradients", "gradients through many steps", "products of Jacobians of sampled networks: Network.push")

@@ -60,6 +60,10 @@ class TimeEquations:
         self.W = _responses(path)
         self.W_T = np.ascontiguousarray(np.swapaxes(self.W, 1, 2))
 
+    def largest_alone(self) -> float:
+        """The largest singular value of what sites do by themselves, without a matrix between start and end."""
+        return float(np.linalg.norm(self.W[:, self.n * self.T :, self.K * self.T :], 2, axis=(1, 2)).max())
+
     def at_rows(self, P: np.ndarray, e: complex) -> np.ndarray:
         """diag(P_k, e), of the rows of What."""
         return _block_diagonal(P, e, self.d)
@@ -90,6 +94,11 @@ class TimeEquations:
         states = self.X[:, self.n * self.T :, self.n * self.T :]
         trace = np.einsum("maa,m->", states, self.path.weights)
         return Swept(self.of_columns(self.Y), self.of_rows(self.X), trace)
+
+    @property
+    def definite(self) -> bool:
+        """Whether all eigenvalues of 1 + R Phat were positive in the last sweep: so they begin at small regulators."""
+        return bool((np.linalg.eigvals(self._determinant).real > 0.0).all())
 
     def linear(self, dP: np.ndarray, dQ: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the right sides change by, to first order, at the P, Q of the last sweep."""

@@ -137,6 +137,13 @@ def test_zero_state_of_an_lstm(gain, b_f, b_i, b_o):
     np.testing.assert_allclose(blocks[1:, c, c], circle + np.log10(f**2), **close)
 
 
+def test_growth_onto_h_of_the_sheet():
+    """LSTM (b_f 1, a_g 3), G(5): from c_0 and from h_0."""
+    blocks = gt.gradient_growth(zero_state(gt.LSTM, {"g": 3.0}, {"f": 1.0}), 5).blocks[5]
+    h, c = (gt.LSTM.state_names.index(name) for name in "hc")
+    np.testing.assert_allclose([blocks[h, c], blocks[h, h]], [0.8459, 3.561], atol=6e-4)
+
+
 def test_bessel_law_of_slow_gates():
     """1 - z = kappa / T: G(T) -> exp(-2 kappa) I_0(2 kappa rho); corrections are of order kappa^2 / T."""
     for kappa, rho in ((1.0, 1.0), (0.2, 1.0), (0.2, 2.0), (1.0, 0.5)):
@@ -345,12 +352,16 @@ def test_laws_that_say_nothing_of_gradients():
     @dataclass(frozen=True)
     class Edges(gt.MatrixLaw):
         name = "edges only"
-        holds = frozenset({"mean field", "edge"})
+        holds = frozenset({"mean field", "edge", "resolvent"})
 
         def draw(self, n, rng, count=1):
             return rng.standard_normal((count, n, n))
 
     with pytest.raises(gt.CapabilityError, match="growth of gradients through tied weights"):
         gt.gradient_growth(replace(sheet.gru(), matrices=Edges()), 3)
+    refused = replace(sheet.gru(), matrices=Edges())
+    for asked in (lambda: gt.product_singular_values(refused, 2), lambda: gt.gradient_growth([refused] * 2, 2)):
+        with pytest.raises(gt.CapabilityError):
+            asked()
     unknown = replace(sheet.gru(), matrices="unknown")
     np.testing.assert_array_equal(gt.gradient_growth(unknown, 3).log10, gt.gradient_growth(sheet.gru(), 3).log10)

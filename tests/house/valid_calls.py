@@ -367,7 +367,6 @@ CALLS = {
     "ProductSingularValues.regularised": lambda t: (t.product.regularised, {"eta": 0.5}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),
     "Spectrum.singular_values": lambda t: (t.spectrum.singular_values, {"shift": 0.5}),
-    "Spectrum.leaks_beside": lambda t: (t.spectrum.leaks_beside, {"lam": 0.5}),
     "Spectrum.overlap": lambda t: (t.spectrum.overlap, {"lam": t.within}),
     "Spectrum.smallest_singular_value": lambda t: (t.spectrum.smallest_singular_value, {"lam": t.within, "n_units": 20}),
     "SingularValues": lambda t: (gt.SingularValues, {"spectrum": t.spectrum, "shift": 0.5}),
@@ -375,10 +374,6 @@ CALLS = {
     "SingularValues.regularised": lambda t: (t.spectrum.singular_values().regularised, {"eta": 0.5}),
     "SingularValues.density": lambda t: (t.spectrum.singular_values().density, {"s": 0.5, "tol": 1e-2}),
     "SingularValues.mass": lambda t: (t.spectrum.singular_values().mass, {"a": 0.5, "b": 1.0, "tol": 1e-2}),
-    "Spectrum.singular_edges": lambda t: (
-        t.spectrum.singular_edges,
-        {"lam": np.array([3.0 + 0j]), "largest": True, "n_units": 20},
-    ),
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),

@@ -58,10 +58,18 @@ class Edges:
     populations : SitePopulations
     continua : intervals of the real axis that leaks cover
     tol : float or None, relative tolerance that was asked for
+    inside : function of lambdas, optional
+        Whether they lie inside the support, where the smallest singular values vanish; None: the equations themselves tell.
     """
 
-    def __init__(self, populations: SitePopulations, continua: Sequence[tuple[float, float]], tol: float | None) -> None:
-        self._populations, self._continua = populations, continua
+    def __init__(
+        self,
+        populations: SitePopulations,
+        continua: Sequence[tuple[float, float]],
+        tol: float | None,
+        inside: Callable[[np.ndarray], bool | np.ndarray] | None = None,
+    ) -> None:
+        self._populations, self._continua, self._inside = populations, continua, inside
         self.tol = EDGE_TOL if tol is None else tol
         self._kept: dict[Any, RegulatedSites] = {}
 
@@ -83,10 +91,21 @@ class Edges:
             return self._medians(upper, largest, n_units)
         if self.tail == 0.0:
             return edges_of_sites(self.first, upper, largest)
-        value = np.empty(lam.size)
-        for part, make in self._groups(upper):
-            value[part] = self._settled(upper[part], largest, make)
+        value, here = np.zeros(lam.size), np.arange(lam.size)
+        if not largest and self._inside is not None:
+            here = np.flatnonzero(~np.asarray(self._inside(lam)))
+        for part, make in self._groups(upper[here]) if here.size else ():
+            value[here[part]] = self._settled(upper[here[part]], largest, make)
         return value
+
+    def leaks_beside(self, lam: complex) -> tuple[float, ...]:
+        """The real number at which nodes of populations cluster for one lambda, or none.
+
+        Parameters
+        ----------
+        lam : complex
+        """
+        return self._populations.places(lam, self._continua)
 
     def population(self, tol: float, room: int = ROOM, refine: tuple[float, ...] = (), leaks: tuple = ()) -> RegulatedSites:
         """The given sites, or some made for a tolerance; those of the first tolerance are kept.

@@ -11,7 +11,7 @@ from ...cell.cell import Cell
 from ...mean_field.fixed_points import FixedPoint
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
-from ...support.checks import boolean, complex_array, complex_number, integer, real, shown
+from ...support.checks import complex_array, complex_number, integer, real, shown
 from ..boundary import Boundary
 from ..dyson import Population
 from ..site_populations import SitePopulations
@@ -75,15 +75,6 @@ class Pseudospectra:
         """A population that resolves what happens at one lambda."""
         raise NotImplementedError
 
-    def leaks_beside(self, lam: complex) -> tuple[float, ...]:
-        """For calculators: the real number at which nodes of populations cluster for one lambda, or none.
-
-        Parameters
-        ----------
-        lam : complex
-        """
-        return self.populations.places(complex_number("lam", lam), self._leaks_between)
-
     def singular_values(self, shift: complex = 0.0) -> SingularValues:
         """The singular values of ``shift`` - J [T9]: moments, density, masses, edges.
 
@@ -96,38 +87,19 @@ class Pseudospectra:
         TypeError, ValueError : a shift that is no finite number
         CapabilityError : the equations are not known to hold for the law of the matrices
         """
-        self._require("singular values", "Spectrum.singular_values", _INSTEAD)
         return SingularValues(self, shift)
 
     # --- edges of singular values
 
     @cached_property
-    def _ends(self):
-        return Edges(self.populations, self._leaks_between, self.tol)
+    def singular_edges(self) -> Edges:
+        """For calculators: the largest and smallest singular values of lambda - J at many lambdas, whose populations are kept."""
+        return self._edges_to(self.tol)
 
-    def singular_edges(self, lam: np.ndarray, largest: bool, n_units: int | None = None) -> np.ndarray:
-        """For calculators: the largest or smallest singular values of lambda - J (L,), at lambdas (L,).
-
-        Parameters
-        ----------
-        lam : (L,) complex array
-        largest : bool
-        n_units : int or None, as of ``SingularValues.largest``
-
-        Raises
-        ------
-        TypeError, ValueError, ConvergenceError : as by ``SingularValues.largest``
-        """
-        lam, largest = complex_array("lam", lam).ravel(), boolean("largest", largest)
-        n_units = None if n_units is None else integer("n_units", n_units, low=2)
-        self._require("singular values", "singular values", _INSTEAD)
-        if largest or n_units is not None or self.fixed_point is None:
-            return self._ends.of(lam, largest, n_units)
-        value = np.zeros(lam.size)
-        outside = np.flatnonzero(~np.asarray(self.inside(lam)))
-        if outside.size:
-            value[outside] = self._ends.of(lam[outside], largest)
-        return value
+    def _edges_to(self, tol):
+        # fixed points have an exact edge of the support, and are asked before any sites are made
+        inside = None if self.fixed_point is None else self.inside
+        return Edges(self.populations, self._leaks_between, tol, inside)
 
     @underflow_is_zero
     def resolvent_norm(self, lam: npt.ArrayLike) -> float | np.ndarray:
@@ -147,7 +119,8 @@ class Pseudospectra:
         ConvergenceError : as by ``SingularValues.smallest``
         """
         at = complex_array("lam", lam)
-        smallest = self.singular_edges(at.ravel(), False)
+        self._require("singular values", "Spectrum.resolvent_norm", _INSTEAD)
+        smallest = self.singular_edges.of(at.ravel(), False)
         with np.errstate(divide="ignore"):
             value = (1.0 / smallest).reshape(at.shape)
         return value if at.ndim else float(value)
@@ -181,8 +154,7 @@ class Pseudospectra:
         self._require("singular values", "Spectrum.pseudospectrum", _INSTEAD)
         if level == 0.0:
             return self._boundary.curves(n)
-        ends = Edges(self.populations, self._leaks_between, self.tol or _DRAWN)
-        return pseudospectrum_curves(ends, self._boundary, level, n)
+        return pseudospectrum_curves(self._edges_to(self.tol or _DRAWN), self._boundary, level, n)
 
     @underflow_is_zero
     def numerical_abscissa(self) -> float:
@@ -196,7 +168,7 @@ class Pseudospectra:
         CapabilityError, ConvergenceError : as by :meth:`resolvent_norm`
         """
         self._require("singular values", "Spectrum.numerical_abscissa", _INSTEAD)
-        return numerical_abscissa(self._ends)
+        return numerical_abscissa(self.singular_edges)
 
     @underflow_is_zero
     def kreiss(self) -> Kreiss:
@@ -213,7 +185,7 @@ class Pseudospectra:
         CapabilityError, ConvergenceError : as by :meth:`resolvent_norm`
         """
         self._require("singular values", "Spectrum.kreiss", _INSTEAD)
-        return kreiss_constant(self._ends, self.radius())
+        return kreiss_constant(self.singular_edges, self.radius())
 
     # --- inside
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...ensemble.matrix_laws import require as require_fact
 from ...errors import ConvergenceError
 from ...mean_field.fixed_points import FixedPoint
 from ...results.encoding import require, result
@@ -83,6 +84,7 @@ class SingularValues:
     Raises
     ------
     TypeError, ValueError : no Spectrum, a shift that is not finite
+    CapabilityError : the equations are not known to hold for the law of the matrices
     """
 
     def __init__(self, spectrum: Any, shift: complex = 0.0) -> None:
@@ -90,6 +92,8 @@ class SingularValues:
         if not isinstance(populations, SitePopulations):
             raise TypeError(f"spectrum must be a Spectrum, got {shown(spectrum)}")
         lam = complex_number("shift", shift)
+        laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
+        require_fact(laws, "singular values", "SingularValues", "singular values of numpy.linalg.svd(Network.jacobian(state))")
         self.spectrum, self.shift = spectrum, lam.real if lam.imag == 0.0 else lam
         self._populations = ShiftedPopulations(populations, complex(self.shift))
         self._tol = spectrum.tol or _TOL
@@ -173,7 +177,8 @@ class SingularValues:
         if not flat.size:
             empty = np.zeros((self._populations.of(self._tol).terms.n, *given.shape))
             return Regularised(given, given, given, empty, empty)
-        value = self._populations.settled("regularised singular values", m, self._tol, self.spectrum.leaks_beside(self.shift))
+        leaks = self.spectrum.singular_edges.leaks_beside(complex(self.shift))
+        value = self._populations.settled("regularised singular values", m, self._tol, leaks)
         solved = last[0]
         potential = 0.5 * (solved.logs - (solved.p * solved.q).sum(axis=1))
         p, q = (a.T.reshape(-1, *given.shape) for a in (solved.p, solved.q))
@@ -326,7 +331,7 @@ class SingularValues:
     @underflow_is_zero
     def _edge(self, largest, n_units):
         size = None if n_units is None else integer("n_units", n_units, low=2)
-        return float(self.spectrum.singular_edges(np.array([complex(self.shift)]), largest, size)[0])
+        return float(self.spectrum.singular_edges.of(np.array([complex(self.shift)]), largest, size)[0])
 
 
 def _ends(a, b):

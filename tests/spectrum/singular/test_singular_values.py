@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -44,15 +45,54 @@ def test_regularised_resolvents_of_two_populations():
     assert singular_values(B, 0.6 + 0.3j).regularised(0.1).m == pytest.approx(2.596949115080, abs=1e-12)
 
 
-@pytest.mark.parametrize(("sites", "m0"), [(A, 1.5969075222), (B, 2.5231392779)])
-def test_slope_at_zero_of_two_populations(sites, m0):
-    """The sheet extrapolated: 2e-9 is what eta = 1e-9 leaves; the equations at small eta agree with the closed form to rounding."""
+@pytest.mark.parametrize(("sites", "m0", "density"), [(A, 1.5969075222, 0.8768580), (B, 2.5231392779, 1.2453318)])
+def test_slope_at_zero_of_two_populations(sites, m0, density):
+    """The sheet extrapolated: 2e-9 is what eta = 1e-9 leaves; the equations at small eta agree with the closed form to rounding.
+
+    Its density of A ends in 8779, where means of the potential over circles say 8580 (below).
+    """
     lam = 0.6 + 0.3j
     spectrum = gt.Spectrum(sites)
     law = spectrum.smallest_singular_value(lam, 100)
     assert law.m0 == pytest.approx(m0, rel=3e-9)
+    assert spectrum.density(lam) * sites.cell.n_state == pytest.approx(density, abs=6e-8)
     assert law.m0 == pytest.approx(spectrum.singular_values(lam).regularised(1e-10).m, rel=2e-9)
     assert spectrum.overlap(lam) == pytest.approx(law.m0**2 / (np.pi * spectrum.density(lam) * sites.cell.n_state), rel=1e-10)
+
+
+@pytest.mark.parametrize("sites", [A, B])
+def test_density_of_eigenvalues_by_circles(sites):
+    """The Laplacian of the potential at small eta, from its means over circles: a power series in r^2, and in eta."""
+    lam, r, turns = 0.6 + 0.3j, np.array([0.02, 0.04, 0.06, 0.08]), np.exp(2j * np.pi * np.arange(12) / 12)
+    eta = np.array([1e-5, 2e-5])
+
+    def potential(at):
+        return gt.Spectrum(sites).singular_values(at).regularised(eta).potential
+
+    rises = [(np.mean([potential(lam + one * turn) for turn in turns], axis=0) - potential(lam)) / one**2 for one in r]
+    bend = np.polyfit(r**2, rises, 3)[-1]
+    density = 2.0 / np.pi * (2.0 * bend[0] - bend[1])
+    # r^8 is left, and eta^2
+    assert gt.Spectrum(sites).density(lam) * sites.cell.n_state == pytest.approx(density, abs=1e-6)
+
+
+def test_slope_at_zero_on_the_real_axis():
+    law = gt.Spectrum(A).smallest_singular_value(0.6, 100)
+    assert law.m0 == pytest.approx(2.4232400, abs=6e-8)
+    in_units = 100 * law.m0 * np.array([law.mean, law.median])
+    np.testing.assert_allclose(in_units, [0.6557, 0.5448], atol=6e-5)
+
+
+def test_departure_from_normality():
+    """Henrici's, (1/N) (|J|^2 - sum |lambda|^2) = w^2 / 2 for z + w U: .10125 at w = .45, the eigenvalues' part by rings."""
+    sites = gt.Sites(gt.GRU, [1.0], [[0.0]], [[0.0], [0.0], [0.0]], gain=[1.0, 1.0, 1.8], matrices="iid")
+    spectrum, w = gt.Spectrum(sites), 0.45
+    # E |lambda - z|^2 from the masses of discs about z: int 2 r (1 - mass) dr
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    r = 0.5 * w * (1.0 + nodes)
+    beyond = [1.0 - spectrum.mass(0.5, radius) for radius in r]
+    squares = 0.5**2 + 0.5 * w * float(weights @ (2.0 * r * beyond))
+    assert spectrum.singular_values().moments(1)[0] - squares == pytest.approx(0.10125, abs=1e-6)
 
 
 def test_vanilla_fixed_point():
@@ -299,6 +339,33 @@ def test_they_are_kept_and_shown(tmp_path):
     assert pickle.loads(pickle.dumps(law)) == law
     assert "law of real matrices" in str(law)
     assert "0.5 - J" in repr(spectrum.singular_values(0.5))
+
+
+def test_laws_that_say_nothing_of_singular_values():
+    """One that knows of eigenvalues alone, whatever way it is asked."""
+
+    @dataclass(frozen=True)
+    class Eigenvalues(gt.MatrixLaw):
+        name = "eigenvalues only"
+        holds = frozenset({"mean field", "edge", "resolvent"})
+
+        def draw(self, n, rng, count=1):
+            return rng.standard_normal((count, n, n))
+
+    spectrum = gt.Spectrum(replace(A, matrices=Eigenvalues()))
+    asked = (
+        spectrum.singular_values,
+        lambda: gt.SingularValues(spectrum, 0.5),
+        lambda: spectrum.resolvent_norm(3.0),
+        lambda: spectrum.pseudospectrum(0.1),
+        spectrum.numerical_abscissa,
+        spectrum.kreiss,
+        lambda: spectrum.overlap(0.6),
+        lambda: spectrum.smallest_singular_value(0.6, 10),
+    )
+    for ask in asked:
+        with pytest.raises(gt.CapabilityError, match="singular values"):
+            ask()
 
 
 def test_what_is_refused():
