@@ -106,16 +106,6 @@ class SignedSites:
             return s
         return 1.0 / s if s > 0.0 else float("inf")
 
-    def rarest(self, tail: float) -> np.ndarray:
-        """Sites that hold less than ``tail``, those that the edge is nearest to by themselves: their indices.
-
-        Parameters
-        ----------
-        tail : float
-        """
-        order, count, _ = self._trimmed(tail)
-        return order[:count]
-
     def _trimmed(self, tail):
         """Sites by how small their determinants are at the end without the first of them, how many these are, and that end."""
         ratio, before, guess = self._alone, None, 0.0
