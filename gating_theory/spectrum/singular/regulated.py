@@ -161,10 +161,12 @@ class RegulatedSites:
 
 def _squared_value(q, t):
     """|q(t)|^2 of polynomials with real coefficients, lowest first."""
+    if t == 0.0:
+        return q[0] ** 2
     value = q[-1]
     for row in q[-2::-1]:
         value = value * t + row
-    return value.real**2 + value.imag**2
+    return value.real**2 + value.imag**2 if np.iscomplexobj(value) else value**2
 
 
 def _powers(rows, columns, cell, states):
