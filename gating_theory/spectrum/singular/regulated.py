@@ -132,8 +132,8 @@ class RegulatedSites:
         return Regulated(_squared_value(chi, t), c, e, f, g, self.sites.weights)
 
     def _stack(self, center):
-        """Coefficients (d + 1, M) of chi and of each minor in powers of lambda - center, lowest first, what squares of minors add to
-        each monomial (monomials, minors), and the monomials' exponents of p, q and eta.
+        """Coefficients (d + 1, M) of chi and of each minor in powers of lambda - center, lowest first, what squares of minors add
+        to each monomial (monomials, minors), and the monomials' exponents of p, q and eta.
         """
         if center not in self._stacks:
             self._stacks[center] = self._stacked(center)
