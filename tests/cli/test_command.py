@@ -230,3 +230,9 @@ def test_letters_that_the_terminal_lacks(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
     assert main(["diagnose", str(file), "--n-states", "1"]) == 0
     assert rb"gr\xf6\xdfe.pt" in written.getvalue()
+
+
+@pytest.mark.parametrize("module", ["gating_theory", "gating_theory.cli"])
+def test_as_a_module(module):
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"gating-theory {gt.__version__}\n", "")
