@@ -21,6 +21,11 @@ from .counting.kac_rice import kac_rice as kac_rice
 from .counting.onset import complexity_onset as complexity_onset
 from .dynamics.chaos import chaos_onset as chaos_onset
 from .dynamics.chaos import largest_exponent as largest_exponent
+from .dynamics.dynamic_mean_field.chaos_line import chaos_line as chaos_line
+from .dynamics.dynamic_mean_field.chaos_line import chaos_tricritical as chaos_tricritical
+from .dynamics.dynamic_mean_field.dmft import dmft as dmft
+from .dynamics.dynamic_mean_field.dmft import dmft_states as dmft_states
+from .dynamics.dynamic_mean_field.state import DynamicMeanField as DynamicMeanField
 from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
@@ -62,6 +67,7 @@ from .spectrum.concentration import Concentration as Concentration
 from .spectrum.counts import Expected as Expected
 from .spectrum.finite_size import FiniteSize as FiniteSize
 from .spectrum.finite_size import OutermostLaw as OutermostLaw
+from .spectrum.flow_spectrum import FlowSpectrum as FlowSpectrum
 from .spectrum.isolated import IsolatedEigenvalue as IsolatedEigenvalue
 from .spectrum.singular.growth_bounds import Kreiss as Kreiss
 from .spectrum.singular.singular_values import Regularised as Regularised

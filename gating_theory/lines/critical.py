@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
+from ..dynamics.dynamic_mean_field.chaos_line import chaos_line
 from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath, path_of
@@ -108,8 +109,8 @@ def critical(
         - Any quantity of :func:`~gating_theory.phase_diagram` that is one number: "abscissa", "radius", "slow_fraction",
           "moment:h", "mass:1,0.1", "potential:1", "outlier", "complexity", "lyapunov", and those of your own.
         - Whole numbers: "count", "stable". They are critical where they pass from below the value to it, or back.
-        - "onset", "fold", "complexity_onset", "chaos", which need no value: :func:`~gating_theory.onset` and so on, called from
-          here. So are "complexity" at 0 and "lyapunov" at 0.
+        - "onset", "fold", "complexity_onset", "chaos", "chaos_line", which need no value: :func:`~gating_theory.onset` and so on,
+          called from here. So are "complexity" at 0 and "lyapunov" at 0.
         - A callable of what ``of`` names, which returns a number.
     value : float, what it is to be
     solution : "active", "zero" or int
@@ -212,6 +213,9 @@ def _by_name(ensemble, path, kind, bounds, every, simulation):
     """The Critical of a kind, or all of them."""
     if kind == "chaos":
         return chaos_onset(ensemble, path, bounds, **simulation)
+    if kind == "chaos_line":
+        found = chaos_line(ensemble, path, bounds, rng=simulation["rng"])
+        return [found] if every else found
     if kind == "complexity_onset":
         return complexity_onset(ensemble, path, bounds)
     if kind == "onset":

@@ -56,6 +56,8 @@ def requested(plane: Plane, quantity: Any, value: Any, solution: Any, of: str, o
     solution, ensemble = solution_asked(solution), plane.ensemble
     name = kind_asked(quantity, value)
     if name is not None:
+        if name not in _KINDS:
+            raise ValueError(f"quantity: {name!r} is a value along one path; phase_diagram has its line over another axis")
         fact, kind = _KINDS[name]
         ensemble.require(fact, f"critical_line of {name!r}", "sampled networks: Network.sample")
         if name in ("fold", "complexity_onset"):

@@ -53,6 +53,7 @@ class Contour:
     continua : intervals of the real axis where curves have no end on the axis
     settled : float, the function's size at points of curves
     steps : float, per part of the bound, how far a step towards the curve may always go
+    finest : float, grid lines need not be closer than this
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class Contour:
         continua: Sequence[tuple[float, float]],
         settled: float = _PROJECTED,
         steps: float = _SHORT,
+        finest: float = 0.0,
     ) -> None:
-        self._level, self._on_grid, self._settled, self._steps = level, on_grid, settled, steps
+        self._level, self._on_grid, self._settled, self._steps, self._finest = level, on_grid, settled, steps, finest
         self.bound, self._leaks, self._continua = bound, leaks, continua
 
     def curves(self, n: int = 256) -> list[np.ndarray]:
@@ -120,7 +122,7 @@ class Contour:
         x = np.unique(np.round(x[np.abs(x) <= bound], 13))
         # sorted: rows out of order would draw loops that are not there
         y = bound * np.sort(np.concatenate([[LAYER], 10.0 ** np.linspace(-4.5, -1.5, 16), np.linspace(0.03, 1.0, 46)]))
-        return x, y
+        return _thinned(x, self._finest), _thinned(y, self._finest)
 
     def _between_leaks(self, x):
         """Whether real numbers lie within a continuum of leaks, where a layer of support surrounds the axis."""
@@ -193,6 +195,15 @@ class Contour:
                     out[i] = point + direction * root[0]
                     break
         return out
+
+
+def _thinned(x, finest):
+    """Ascending numbers without those that are closer than ``finest`` to the last one kept; both ends stay."""
+    kept = [x[0]]
+    for value in x[1:-1]:
+        if value - kept[-1] >= finest and x[-1] - value >= finest:
+            kept.append(value)
+    return np.array([*kept, x[-1]])
 
 
 def _resample(z, n):

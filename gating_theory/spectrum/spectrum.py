@@ -43,6 +43,7 @@ from .dyson import Population
 from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
 from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
+from .flow_spectrum import FlowSpectrum
 from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
 from .refinement import MUCH_ROOM, ROOM, apart, settled
@@ -208,6 +209,11 @@ class Spectrum(Pseudospectra):
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
         return f"Spectrum({where}{', assuming iid normal matrices' if self.assumed else ''})"
+
+    @property
+    def flow(self) -> FlowSpectrum:
+        """The same spectrum by the rates of the flow ds/dt = F - s, mu = lambda - 1 per unit of time [T8]."""
+        return FlowSpectrum(self)
 
     @property
     def n_state(self) -> int:

@@ -163,6 +163,12 @@ def _chaos_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,
     return chaos_onset(ensemble, path, *bounds, **options)
 
 
+def _chaos_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
+    from ..dynamics.dynamic_mean_field.chaos_line import chaos_line
+
+    return chaos_line(ensemble, path, *bounds, **options)
+
+
 def _complexity_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..counting.onset import complexity_onset
 
@@ -585,6 +591,13 @@ CRITICAL["chaos"] = CriticalQuantity(
     options=("n_units", "n_steps", "rng"),
     third=Third("chaos_error", "error of chaos: {0}", _error_of),
     description="value of {0} at which random networks turn chaotic or cease to be",
+)
+CRITICAL["chaos_line"] = CriticalQuantity(
+    "chaos in theory: {0}",
+    _chaos_line,
+    options=("rng",),
+    third=Third("chaos_line_error", "error of chaos: {0}", _error_of),
+    description="least value of {0} at which infinite networks have a chaotic state",
 )
 CRITICAL["complexity_onset"] = CriticalQuantity(
     "complexity onset: {0}",

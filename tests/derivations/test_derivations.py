@@ -181,6 +181,8 @@ NO_TANH = Cell(
         ("lstm.zero_state", OLD_MEMORY),
         ("lstm.onset", NO_TANH),
         ("vanilla.jacobian", UNRESET),
+        ("gru.euler", SWAPPED),
+        ("gru.chaos_jump", TWICE),
         ("gru.mean_square", TWICE),
         ("gru.mean_square", SQUARED),
         ("gru.zero_state_singular_values", SWAPPED),

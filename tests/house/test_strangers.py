@@ -138,6 +138,10 @@ CALCULATORS = {
     "simulate": lambda e: gt.simulate(e, 50, 20, rng=0),
     "steady_state": lambda e: gt.steady_state(e, 50, 20, rng=0),
     "largest_exponent": lambda e: gt.largest_exponent(e, 50, 20, rng=0),
+    "dmft": lambda e: gt.dmft(e.replace({"gain.z": 0.0})),
+    "chaos_line": lambda e: gt.chaos_line(e.replace({"gain.z": 0.0}), "gain.h"),
+    "chaos_tricritical": lambda e: gt.chaos_tricritical(e.replace({"gain.z": 0.0}), "gain.h", "gain.r"),
+    "dmft_states": lambda e: gt.dmft_states(e.replace({"gain.z": 0.0})),
     "chaos_onset": lambda e: gt.chaos_onset(e, "gain.h", (1.0, 4.0), n_units=50, n_steps=40, n_networks=1, tol=0.5),
     "phase_diagram": lambda e: gt.phase_diagram(e, {"gain.h": [2.0, 3.0]}, ["count", "radius"]),
     "Network.planted": lambda e: gt.Network.planted(gt.fixed_points(e)[-1], 20, rng=0),
@@ -173,7 +177,7 @@ def test_every_calculator_serves_or_refuses_by_name(name):
     if name in _ANY:
         assert calculate(odd) is not None
     else:
-        with pytest.raises(gt.CapabilityError, match=r"field 'z' has the law Nilpotent\(\).*use "):
+        with pytest.raises(gt.CapabilityError, match=r"field '[zr]' has the law Nilpotent\(\).*use "):
             calculate(odd)
 
 

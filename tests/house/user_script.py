@@ -92,6 +92,15 @@ steady: gt.SteadyState = gt.steady_state(ensemble, n_units=1000, n_steps=100, rn
 moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
+moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
+states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
+exponent, error = moving.lyapunov()
+begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
+corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
+flow: gt.FlowSpectrum = gt.Spectrum(moving).flow
+rate_of_growth: float = flow.growth_rate() * flow.slowest_time()
+slower: gt.Cell = gt.GRU.euler(0.1)
+decay: float = moving.correlation_time + moving.frozen["h"]
 chaos: gt.Critical = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
 rising: bool | None = chaos.rising
 

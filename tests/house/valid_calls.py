@@ -87,6 +87,14 @@ class Things:
         return gt.steady_state(self.ens, 200, 60, rng=0, lyapunov_units=100)
 
     @cached_property
+    def slow_leak(self):
+        return gt.Ensemble(gt.GRU, gain={"z": 0.0, "r": 2.0, "h": 3.0})
+
+    @cached_property
+    def moving(self):
+        return gt.dmft(self.slow_leak)
+
+    @cached_property
     def counts(self):
         return gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0), 3, 2, rng=0)
 
@@ -277,6 +285,7 @@ CALLS = {
     # cells and ensembles
     "Cell": lambda t: (gt.Cell, _leaky_arguments()),
     "Cell.check_jacobian": lambda t: (gt.GRU.check_jacobian, {"rng": 0, "n_points": 4, "scale": 1.0}),
+    "Cell.euler": lambda t: (gt.GRU.euler, {"step": 0.5}),
     "Ensemble": lambda t: (
         gt.Ensemble,
         {
@@ -371,6 +380,10 @@ CALLS = {
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
+    "FlowSpectrum": lambda t: (gt.FlowSpectrum, {"spectrum": gt.Spectrum(t.point)}),
+    "FlowSpectrum.edge_function": lambda t: (gt.Spectrum(t.point).flow.edge_function, {"mu": 0.5}),
+    "FlowSpectrum.boundary": lambda t: (gt.Spectrum(t.point).flow.boundary, {"n": 32}),
+    "FlowSpectrum.density": lambda t: (gt.Spectrum(t.point).flow.density, {"mu": 0.5}),
     "FiniteSize.count": lambda t: (t.finite_size.count, {"center": 0.0, "radius": 0.5, "natural": False}),
     "FiniteSize.slow_fraction": lambda t: (t.finite_size.slow_fraction, {"tau": 10.0, "natural": False}),
     "FiniteSize.log_det": lambda t: (t.finite_size.log_det, {"lam": 2.0, "natural": False}),
@@ -391,6 +404,31 @@ CALLS = {
     ),
     "SteadyState.autocorrelation": lambda t: (t.steady.autocorrelation, {"lags": [0, 1, 5]}),
     "largest_exponent": lambda t: (gt.largest_exponent, {_E: t.ens, "n_units": 50, "n_steps": 20, "scale": 1.0, "rng": 0}),
+    "dmft": lambda t: (
+        gt.dmft,
+        {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "window": 64, "n_sites": 100, "refine": 5}
+        | {"amplitude": 0.1, "along": "gain.h", "rng": 0, "progress": None},
+    ),
+    "chaos_line": lambda t: (
+        gt.chaos_line,
+        {
+            _E: t.slow_leak,
+            "parameter": "gain.h",
+            "bounds": (1.0, 3.0),
+            "step": 1.0,
+            "flow": False,
+            "method": "lag",
+            "n_sites": 100,
+            "refine": 5,
+        }
+        | {"rng": 0, "progress": None},
+    ),
+    "chaos_tricritical": lambda t: (
+        gt.chaos_tricritical,
+        {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
+    ),
+    "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (
         gt.chaos_onset,
         {_E: t.ens, "parameter": "gain.h", "bounds": (1.0, 8.0), "n_units": 50, "n_steps": 40, "n_networks": 1, "tol": 0.5}

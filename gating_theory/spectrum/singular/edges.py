@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...ensemble.sites import Sites
 from ...errors import ConvergenceError
 from ..real_edge import LEAK_TAIL
 from ..refinement import ROOM, settled
@@ -16,7 +15,7 @@ from .populations import sites_for
 from .regulated import RegulatedSites
 from .signed import SignedSites
 
-__all__ = ["EDGE_TOL", "Edges", "edges_of_sites"]
+__all__ = ["COARSER", "EDGE_TOL", "Edges", "edges_of_sites"]
 
 #: Relative tolerance of edges of laws of sites, where none was asked for, and the part of 1 + |lambda| that small ones need not be
 #: known better than.
@@ -25,6 +24,8 @@ EDGE_TOL, _SMALL = 2e-3, 1e-2
 _FIRST = 1e-5
 #: Lambdas among which populations are refined; others come from the last of these populations.
 _LOOKS = 8
+#: Tolerances of populations that are tried first where many edges are wanted.
+COARSER = (1e-2, 1e-3, 1e-4, 1e-5)
 #: Networks that medians are over, and the seed of their sites: edges are functions of the spectrum and N.
 _DRAWS, _SEED = 64, 21
 #: A tail so much heavier says how much rare sites matter.
@@ -132,21 +133,27 @@ class Edges:
         """
         return self.first if self.tail == 0.0 else self._looked(_some(lam), largest, self.population)[2]
 
-    def without_rarest(self, lam: np.ndarray) -> RegulatedSites:
-        """Sites for the smallest singular values at lambdas like these: refined, without those that are rarest for any of them.
-
-        What is left out holds less than the tail; edges at neighbouring lambdas come from the same sites.
+    def fewest(self, lam: np.ndarray, part: float) -> RegulatedSites:
+        """The smallest population whose smallest singular values at lambdas like these are the settled ones to a relative part.
 
         Parameters
         ----------
         lam : (L,) complex array
+        part : float
+
+        Raises
+        ------
+        ConvergenceError : the populations that are affordable do not agree
         """
-        terms, some = self.refined(lam, False), _some(lam)
         if self.tail == 0.0:
-            return terms
-        tail = self.tail / some.size
-        dropped = np.concatenate([SignedSites.from_zero(terms.at(complex(z))).rarest(tail) for z in some])
-        return RegulatedSites(_without(terms.sites, np.unique(dropped)))
+            return self.first
+        some = _some(lam)
+        value, refined = self._agreed(some, False, self.population)
+        for tol in COARSER:
+            terms = self.population(tol)
+            if (np.abs(edges_of_sites(terms, some, False, self.tail) - value) <= part * value).all():
+                return terms
+        return refined
 
     @property
     def first(self) -> RegulatedSites:
@@ -177,12 +184,17 @@ class Edges:
     def _settled(self, lam, largest, make):
         """Edges at lambdas that share populations."""
         some = _some(lam)
-        value, difference, population = self._looked(some, largest, make)
+        value, population = self._agreed(some, largest, make)
+        return value if some is lam else edges_of_sites(population, lam, largest, self.tail)
+
+    def _agreed(self, lam, largest, make):
+        """Edges at few lambdas, and the population that they come from."""
+        value, difference, population = self._looked(lam, largest, make)
         if difference.max() > self.tol:
             worst = int(np.argmax(difference))
-            words = self._in_words(some[worst], largest, difference[worst], population)
-            raise ConvergenceError(words, estimate=value if some is lam else None)
-        return value if some is lam else edges_of_sites(population, lam, largest, self.tail)
+            words = self._in_words(lam[worst], largest, difference[worst], population)
+            raise ConvergenceError(words, estimate=value)
+        return value, population
 
     def _looked(self, lam, largest, make):
         """Edges at few lambdas by populations so fine that two agree, by how much these do, and the largest of them."""
@@ -229,12 +241,3 @@ def _side(largest):
 def _some(lam):
     """Some lambdas of many, in their order."""
     return lam if lam.size <= _LOOKS else lam[np.unique(np.linspace(0, lam.size - 1, _LOOKS).astype(int))]
-
-
-def _without(sites, dropped):
-    """Sites without some of them."""
-    kept = np.delete(np.arange(sites.size), dropped)
-    weights = sites.weights[kept]
-    state, fields, parameters = sites.state[:, kept], sites.fields[:, kept], sites.parameters[:, kept]
-    weights = weights / weights.sum()
-    return Sites(sites.cell, weights, state, fields, parameters, sites.gain, sites.source, sites.tol, matrices=sites.matrices)

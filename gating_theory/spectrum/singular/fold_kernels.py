@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...support.kernels import kernel
-from ..dyson_kernels import eliminate, set_shares
+from ..dyson_kernels import eliminate
 
 __all__ = ["climbed", "fold"]
 
@@ -35,6 +35,8 @@ _TOWARDS = 0.9
 _LOST = 1e100
 #: Squarings of a matrix until its columns are Perron vectors.
 _SQUARINGS = 14
+#: Sites at once, and what a determinant counts as that is not positive.
+_STRETCH, _TINY = 512, 1e-300
 _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
@@ -42,21 +44,23 @@ class _Space(NamedTuple):
     """Arrays that every step writes over."""
 
     scale: np.ndarray  # (m,) monomials
-    first: np.ndarray  # (m,) moments of their shares
-    second: np.ndarray  # (m, m)
+    first: np.ndarray  # (m,) means of their shares
     mean: np.ndarray  # (v,) of the exponents under the shares
     cov: np.ndarray  # (v, v)
     matrix: np.ndarray  # (v, v)
     step: np.ndarray  # (v, 2)
     power: np.ndarray  # (2n, 2n)
     spare: np.ndarray  # (2n, 2n)
+    inverse: np.ndarray  # of determinants at a stretch of sites
+    share: np.ndarray  # of a monomial there
+    moment: np.ndarray  # (v, ..) of the exponents there
 
 
 @_jit
 def _space(m: int, v: int) -> _Space:
-    a, b, c, d = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(v)
     k = v - 1
-    return _Space(a, b, c, d, np.empty((v, v)), np.empty((v, v)), np.empty((v, 2)), np.empty((k, k)), np.empty((k, k)))
+    steps = np.empty((v, v)), np.empty((v, v)), np.empty((v, 2)), np.empty((k, k)), np.empty((k, k))
+    return _Space(np.empty(m), np.empty(m), np.empty(v), *steps, np.empty(_STRETCH), np.empty(_STRETCH), np.empty((v, _STRETCH)))
 
 
 @_jit
@@ -68,20 +72,55 @@ def _look(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, u: np.n
         for j in range(v):
             power += e[i, j] * u[j]
         space.scale[i] = np.exp(power)
-    set_shares(base, a, space.scale, w, space.first, space.second)
-    space.mean[:] = 0.0
-    space.cov[:] = 0.0
+    space.first[:], space.mean[:], space.cov[:] = 0.0, 0.0, 0.0
+    for start in range(0, base.size, _STRETCH):
+        _add_stretch(base, a, w, e, start, min(_STRETCH, base.size - start), space)
     for i in range(m):
         if not abs(space.first[i]) < _LOST:
             return False
         for j in range(v):
-            rest = space.first[i] * e[i, j]
-            space.mean[j] += rest
-            for k in range(m):
-                rest -= space.second[i, k] * e[k, j]
-            for k in range(v):
-                space.cov[k, j] += e[i, k] * rest
+            space.mean[j] += space.first[i] * e[i, j]
+            for k in range(j + 1):
+                space.cov[j, k] += space.first[i] * e[i, j] * e[i, k]
+    for j in range(v):
+        for k in range(j):
+            space.cov[k, j] = space.cov[j, k]
     return True
+
+
+@_jit
+def _add_stretch(base: np.ndarray, a: np.ndarray, w: np.ndarray, e: np.ndarray, start: int, size: int, space: _Space) -> None:
+    """What some sites add to the means of the shares, and take from the covariance of the exponents."""
+    m, v = e.shape
+    inverse, share, weights = space.inverse[:size], space.share[:size], w[start : start + size]
+    inverse[:] = base[start : start + size]
+    for i in range(m):
+        f, row = space.scale[i], a[i, start : start + size]
+        for s in range(size):
+            inverse[s] += f * row[s]
+    for s in range(size):
+        inverse[s] = 1.0 / max(inverse[s], _TINY)
+    moment = space.moment
+    moment[:] = 0.0
+    for i in range(m):
+        f, row, total = space.scale[i], a[i, start : start + size], 0.0
+        for s in range(size):
+            share[s] = f * row[s] * inverse[s]
+        for s in range(size):
+            total += weights[s] * share[s]
+        space.first[i] += total
+        for j in range(v):
+            power = e[i, j]
+            if power != 0.0:
+                one = moment[j]
+                for s in range(size):
+                    one[s] += power * share[s]
+    for j in range(v):
+        for k in range(j + 1):
+            one, other, total = moment[j], moment[k], 0.0
+            for s in range(size):
+                total += weights[s] * one[s] * other[s]
+            space.cov[j, k] -= total
 
 
 @_jit

@@ -16,6 +16,8 @@ _SHIFTS = np.array([4.0, 6.0, 9.0, 13.0, 20.0])
 _ANGLES, _DISTANCES = np.linspace(0.0, np.pi, 13), np.geomspace(0.03, 30.0, 13)
 #: Where the search around the best of these ends, in the angle and in the logarithm of the distance: values are good to its square.
 _FOUND = 1e-6
+#: Distance, in units of that of the spectrum, from which on the search is on its way to infinity, where the constant is 1.
+_AT_INFINITY = 1e6
 
 
 class Kreiss(NamedTuple):
@@ -41,7 +43,9 @@ def numerical_abscissa(edges: Edges) -> float:
     edges : Edges
     """
     largest = edges.of(np.zeros(1, dtype=complex), True)[0]
-    shifts = (_SHIFTS * max(largest, 1e-100)).astype(complex)
+    if largest == 0.0:
+        return 0.0
+    shifts = (_SHIFTS * largest).astype(complex)
     terms = edges.refined(-shifts, True)
     above, below = (edges_of_sites(terms, sign * shifts, sign < 0.0, edges.tail) for sign in (-1.0, 1.0))
     even = (shifts.real / shifts.real[0]) ** -2
@@ -80,7 +84,7 @@ def kreiss_constant(edges: Edges, radius: float) -> Kreiss:
         method="Nelder-Mead",
         options={"xatol": _FOUND, "fatol": 1e-13, "initial_simplex": _around(angle[best], far[best])},
     )
-    if -found.fun <= 1.0:
+    if -found.fun <= 1.0 or found.x[1] > np.log(_AT_INFINITY):
         return Kreiss(1.0, complex("inf"))
     lam = complex(place(*found.x))
     return Kreiss(float(-found.fun), complex(lam.real, abs(lam.imag) if abs(lam.imag) > _FOUND * abs(lam) else 0.0))

@@ -25,6 +25,8 @@ __all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
 _APART = 2.0
 #: Sites of finer and finer populations that are spread evenly, and tolerances of those that a law makes in another way.
 _EVEN, _FINER = tuple(4**k for k in range(5, 10)), (1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+#: Variables of which all can have denser nodes from the beginning.
+_DENSE_VARIABLES = 3
 
 
 def sites_for(
@@ -141,7 +143,14 @@ class ShiftedPopulations:
                 reached = sites.sites.tol
                 yield sites
 
-    def settled(self, what: str, at: Callable[[ShiftedSites], np.ndarray], tol: float, leaks: tuple[float, ...] = ()) -> np.ndarray:
+    def settled(
+        self,
+        what: str,
+        at: Callable[[ShiftedSites], np.ndarray],
+        tol: float,
+        leaks: tuple[float, ...] = (),
+        dense: float = 1.0,
+    ) -> np.ndarray:
         """Values (n,), none of them zero, by populations so fine that two agree to a part ``tol``.
 
         Parameters
@@ -150,6 +159,8 @@ class ShiftedPopulations:
         at : function of the sites
         tol : float
         leaks : as of :func:`sites_for`
+        dense : float >= 1, how many times more nodes than the cell's functions need the first population has along each variable,
+            where that is affordable
 
         Raises
         ------
@@ -157,15 +168,22 @@ class ShiftedPopulations:
         """
         if self.given:
             return at(self.of(tol))
-        make = partial(self.of, leaks=leaks)
-        coarse = make(self._populations.sharpened(tol))
+        make, refine = partial(self.of, leaks=leaks), self._everywhere(dense)
+        coarse = make(self._populations.sharpened(tol), ROOM, refine)
         first = at(coarse)
         scale = np.maximum(np.abs(first), 1e-300)
 
         def relative(sites: ShiftedSites, part: np.ndarray) -> np.ndarray:
             return (at(sites) / scale)[part]
 
-        value, difference, _ = settled(relative, make, coarse, first / scale, _APART * tol)
+        value, difference, _ = settled(relative, make, coarse, first / scale, _APART * tol, refine)
         if difference.max(initial=0.0) > _APART * tol:
             raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
         return value * scale
+
+    def _everywhere(self, dense):
+        """Factors for the nodes of each variable, all the same; none where these are too many."""
+        law = self._populations.law
+        if dense == 1.0 or not isinstance(law, FixedPoint) or self._populations.spread_variables > _DENSE_VARIABLES:
+            return ()
+        return (dense,) * law.law.means.size

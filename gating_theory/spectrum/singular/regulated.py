@@ -109,7 +109,7 @@ class RegulatedSites:
 
     def __init__(self, sites: Sites) -> None:
         self.sites = sites
-        self._stacks: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+        self._stacks: dict[int, tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]] = {}
 
     def at(self, lam: complex) -> Regulated:
         """The determinant at one lambda.
@@ -125,12 +125,15 @@ class RegulatedSites:
             t = float(np.real(t))
         n = self.sites.cell.n_messages
         e, f, g = powers[:, :n], powers[:, n : 2 * n], powers[:, 2 * n]
-        c = sums @ _squared_value(stack, t).reshape(stack.shape[1:])
+        squares = np.empty((len(stack), chi.shape[1]))
+        for row, q in zip(squares, stack):
+            row[:] = _squared_value(q, t)
+        c = sums @ squares
         return Regulated(_squared_value(chi, t), c, e, f, g, self.sites.weights)
 
     def _stack(self, center):
-        """Coefficients (d + 1, M) of chi and (d + 1, minors, M) of minors in powers of lambda - center, lowest first, what squares
-        of minors add to each monomial (monomials, minors), and the monomials' exponents of p, q and eta.
+        """Coefficients (d + 1, M) of chi and of each minor in powers of lambda - center, lowest first, what squares of minors add
+        to each monomial (monomials, minors), and the monomials' exponents of p, q and eta.
         """
         if center not in self._stacks:
             self._stacks[center] = self._stacked(center)
@@ -156,15 +159,17 @@ class RegulatedSites:
             for column, weight in sums[key]:
                 matrix[row, column] += weight
         powers = np.array([[*e, *f, g] for e, f, g in keys], dtype=np.int64).reshape(len(keys), 2 * cell.n_messages + 1)
-        return chi, np.array(kept).reshape(len(kept), cell.n_state + 1, sites.size).swapaxes(0, 1), matrix, powers
+        return chi, kept, matrix, powers
 
 
 def _squared_value(q, t):
     """|q(t)|^2 of polynomials with real coefficients, lowest first."""
+    if t == 0.0:
+        return q[0] ** 2
     value = q[-1]
     for row in q[-2::-1]:
         value = value * t + row
-    return value.real**2 + value.imag**2
+    return value.real**2 + value.imag**2 if np.iscomplexobj(value) else value**2
 
 
 def _powers(rows, columns, cell, states):

@@ -106,16 +106,6 @@ class SignedSites:
             return s
         return 1.0 / s if s > 0.0 else float("inf")
 
-    def rarest(self, tail: float) -> np.ndarray:
-        """Sites that hold less than ``tail``, those that the edge is nearest to by themselves: their indices.
-
-        Parameters
-        ----------
-        tail : float
-        """
-        order, count, _ = self._trimmed(tail)
-        return order[:count]
-
     def _trimmed(self, tail):
         """Sites by how small their determinants are at the end without the first of them, how many these are, and that end."""
         ratio, before, guess = self._alone, None, 0.0
@@ -126,7 +116,7 @@ class SignedSites:
             if before is not None and np.array_equal(dropped, before):
                 break
             s, u = self._without(dropped)._end(guess)
-            if s == 0.0:
+            if not 0.0 < s < np.inf:
                 break
             before, guess, ratio = dropped, _CLOSE * s, self._ratio(u)
         return order, count, s
@@ -135,7 +125,7 @@ class SignedSites:
         """The end without the rarest sites; between two sets of them by the logarithm of their weight."""
         order, count, s = self._trimmed(tail)
         beyond = np.cumsum(self.weights[order[: count + 1]])
-        if s == 0.0 or count == 0 or beyond.size == count or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
+        if not 0.0 < s < np.inf or count == 0 or beyond.size == count or beyond[count] > _HEAVY * tail or count + 1 >= order.size:
             return s
         further = self._without(order[: count + 1])._end(_CLOSE * s)[0]
         share = np.log(tail / beyond[count - 1]) / np.log(beyond[count] / beyond[count - 1])
@@ -190,14 +180,15 @@ class SignedSites:
 
     @property
     def _uncoupled(self):
-        """The smallest s at which a site by itself has a singular value: one over the root of its largest 1 / s^2."""
+        """The smallest s at which a site by itself has a singular value: one over the root of its largest 1 / s^2; inf for none."""
         d = int(self.exponents[:, -1].max()) // 2
         companion = np.zeros((self.base.size, d, d))
         companion[:, range(1, d), range(d - 1)] = 1.0
         for power in range(1, d + 1):
             pure = (self.exponents[:, -1] == 2 * power) & ~self.exponents[:, :-1].any(axis=1)
             companion[:, 0, power - 1] = -self.a[pure].sum(axis=0) / self.base
-        return float(1.0 / np.sqrt(np.linalg.eigvals(companion).real.max()))
+        largest = np.linalg.eigvals(companion).real.max()
+        return float(1.0 / np.sqrt(largest)) if largest > 0.0 else float("inf")
 
     def _guess(self, radius, lead, scale):
         """About where the end is: what z + w U has there, from one lambda - z alone and the radius of the map at zero."""

@@ -27,6 +27,8 @@ __all__ = ["Regularised", "SingularValues"]
 
 #: Relative tolerance of what is computed from populations of sites where none was asked for.
 _TOL = 1e-5
+#: How many times more nodes than others moments begin with at most.
+_DENSEST = 2.0
 #: The range of regulators, in units of the root mean square singular value: beyond it rounding is all that is seen.
 _LEAST, _MOST = 1e-12, 1e12
 #: Regulators that tell the weight at zero, in the same units; what is less is none, and differences that are rounding.
@@ -130,7 +132,13 @@ class SingularValues:
         known = [self._mean_square] if self._at_fixed_point else []
         if len(known) == k:
             return np.array(known)
-        value = self._populations.settled("moments of singular values", lambda sites: moments(sites.terms, k)[1:], self._tol)
+
+        def all_of(sites: ShiftedSites) -> np.ndarray:
+            return moments(sites.terms, k)[1:]
+
+        # powers of the determinant's coefficients change faster from site to site than these
+        dense = min(float(np.sqrt(k)), _DENSEST)
+        value = self._populations.settled("moments of singular values", all_of, self._tol, dense=dense)
         return np.array([*known, *value[len(known) :] / self.n_state])
 
     @cached_property

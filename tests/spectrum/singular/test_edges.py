@@ -1,5 +1,7 @@
 """The smallest and the largest singular value of lambda - J: closed forms, plain iteration, series, networks [T9]."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -99,6 +101,12 @@ def test_without_matrices_singular_values_are_those_of_the_sites():
     leaks = 1.0 / (1.0 + np.exp([0.0, -1.0]))
     assert smallest(sites, 2.0) == pytest.approx((2.0 - leaks).min(), rel=1e-12)
     assert largest(sites, 2.0) == pytest.approx((2.0 - leaks).max(), rel=1e-12)
+
+
+def test_a_jacobian_that_is_zero():
+    nothing = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.0))[0])
+    assert nothing.singular_values().largest() == 0.0 == nothing.numerical_abscissa()
+    assert nothing.kreiss() == (1.0, math.inf)
 
 
 # --- independent methods

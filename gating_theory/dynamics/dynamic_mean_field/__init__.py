@@ -1,0 +1,1 @@
+"""Dynamic mean field: moving states of infinite networks, by the law of one site's path [T8]."""

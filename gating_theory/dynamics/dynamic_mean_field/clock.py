@@ -1,0 +1,44 @@
+"""Which clock a state runs by: the Euler map of a step, step 1 being the discrete network, or the flow [T8].
+
+    flow     ds/dt = F(s, y) - s
+    map      s(t + step) = s + step (F(s, y) - s)
+
+Times, rates and exponents are per unit of time in both; of the discrete network that is per step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Smaller steps of a map, in units of time, are those of no ring that fits.
+LEAST_STEP = 1e-3
+
+__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum"]
+
+
+def even_spectrum(half: np.ndarray) -> np.ndarray:
+    """(..., M + 1) spectrum of an even function on a ring of 2 M lags, from the ``half`` of its values, at lags 0 .. M: real."""
+    return np.fft.rfft(np.concatenate([half, half[..., -2:0:-1]], axis=-1)).real
+
+
+def from_even_spectrum(spectrum: np.ndarray) -> np.ndarray:
+    """(..., M + 1) values at lags 0 .. M of an even function on a ring, from its ``spectrum``."""
+    return np.fft.irfft(spectrum)[..., : spectrum.shape[-1]]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A map of a step, or the flow, of which ``step`` is then what lags are apart."""
+
+    step: float
+    flow: bool
+
+    def filter(self, leak: float, n_lags: int) -> np.ndarray:
+        """(n_lags,) what the spectrum of a drive is multiplied by in a state that forgets at rate ``leak``, on half a ring."""
+        angle = np.pi * np.arange(n_lags) / (n_lags - 1)
+        if self.flow:
+            return 1.0 / (leak**2 + (angle / self.step) ** 2)
+        b = 1.0 - self.step * leak
+        return self.step**2 / ((1.0 - b) ** 2 + 4.0 * b * np.sin(0.5 * angle) ** 2)

@@ -1,0 +1,261 @@
+"""Moving states of infinite networks: their dynamic mean field, whichever way it is solved [T8]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...ensemble.ensemble import Ensemble
+from ...ensemble.hyperparameters import LARGEST
+from ...ensemble.paths import AnyPath, path_of
+from ...errors import CapabilityError
+from ...mean_field.moments import MomentMap
+from ...results.status import Status
+from ...running.progress import Progress, check_progress
+from ...support.arithmetic import underflow_is_zero
+from ...support.available_memory import require_memory
+from ...support.checks import boolean, choice, generator, instance, integer, real
+from ...support.types import Progress as Wanted
+from ...support.types import Rng
+from .clock import LEAST_STEP, Clock
+from .lag_exponent import lag_exponent
+from .lag_law import LagForm, lag_form
+from .lag_shape import LagShape
+from .lag_states import Branch, accuracy, lag_states
+from .path_solver import Paths, path_result
+from .state import DynamicMeanField
+
+__all__ = ["dmft", "dmft_states", "lag_result"]
+
+#: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
+_MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
+#: What a window's end may differ in.
+_FLAT = 1e-6
+
+
+@underflow_is_zero
+def dmft(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    method: str = "auto",
+    *,
+    window: int | None = None,
+    n_sites: int = 1000,
+    refine: int = 20,
+    amplitude: float | None = None,
+    along: AnyPath | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> DynamicMeanField:
+    """The moving state of an infinite random network, of several the one of largest amplitude [T8].
+
+    Fields are Gaussian processes of covariance a_k^2 E m_k(t) m_k(t + tau), without a response term; the paths of one site make
+    these covariances again. Two ways to solve that:
+
+    - "lag": cells whose leak is constant (vanilla networks, the GRU where gain.z = 0), one function of the lag; to about 1e-10
+    - "paths": any cell, by Gaussian paths; standard errors of a few parts in a thousand
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
+    step : float from 0.001 to 1, default 1
+        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Heun's
+        method), by default 0.2.
+    flow : bool
+        ds/dt = F(s, y) - s in continuous time.
+    method : "auto", "lag" or "paths"
+        "auto" takes "lag" where it holds.
+    window : int >= 32, optional
+        Steps of the ring of paths, even. Default: doubled until correlations are constant over the second half of it.
+    n_sites, refine : int >= 100, int >= 5
+        Of "paths": sites of a chunk, and chunks that measure.
+    amplitude : float from 1e-12 to 1e6, optional
+        Second moment of the first message: instead of the state of the ensemble, that of this amplitude, for which ``along`` is
+        moved (the result's ensemble says where to). It may be one that iteration leaves.
+    along : str, Direction or callable, with ``amplitude``: a path through the hyperparameters
+    rng : numpy Generator, int or None
+    progress : None, True (a bar) or callable(done, total)
+
+    Returns
+    -------
+    DynamicMeanField
+
+    Raises
+    ------
+    TypeError, ValueError : bad arguments
+    CapabilityError
+        Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time.
+    ConvergenceError : the exponent was not found
+    NoCriticalValue : no value along the path has a state of this amplitude
+    """
+    asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng)
+    if (amplitude is None) != (along is None):
+        raise ValueError(f"amplitude and along must be given together, got {amplitude!r} and {along!r}")
+    check_progress(progress)
+    if amplitude is None:
+        if asked.form is not None:
+            states = lag_states(asked.form, asked.clock)
+            return lag_result(ensemble, asked.clock, asked.form, states[0] if states else None, asked.seed)
+        return path_result(ensemble, asked.paths, progress=progress)
+    path = path_of("along", along, ensemble)
+    amplitude = real("amplitude", amplitude, low=1e-12, high=LARGEST)
+    if asked.form is None:
+        return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+    size = asked.form.variance_of(amplitude)
+    branch = Branch(ensemble, path, asked.clock)
+    value = branch.value(size)
+    shape = branch.shape(value, size)
+    return lag_result(path.at(ensemble, value), asked.clock, shape.law.form, shape, asked.seed)
+
+
+@underflow_is_zero
+def dmft_states(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    *,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> list[DynamicMeanField]:
+    """Every state of an ensemble with a constant leak, the largest amplitude first, the zero state last where it exists [T8].
+
+    States are zeros of the growth of an amplitude whose correlations have been solved for: also those are found that iteration
+    leaves (``returns`` is False), between the zero state and a chaotic one. Amplitudes below 1e-3 of the largest possible one are
+    not looked at.
+
+    Parameters
+    ----------
+    ensemble, step, flow, rng : as of :func:`dmft`
+    progress : None, True (a bar) or callable(done, total), in states
+
+    Returns
+    -------
+    list of DynamicMeanField
+
+    Raises
+    ------
+    TypeError, ValueError, CapabilityError : as :func:`dmft` with method "lag"
+    """
+    asked = _Asked(ensemble, step, flow, "lag", None, 1000, 20, rng)
+    check_progress(progress)
+    assert asked.form is not None  # method "lag"
+    found = lag_states(asked.form, asked.clock)
+    with Progress(progress, len(found) + 1, "state") as tell:
+        out = []
+        for number, shape in enumerate(found, start=1):
+            out.append(lag_result(ensemble, asked.clock, asked.form, shape, asked.seed))
+            tell(number)
+    if not out or _has_zero_state(ensemble):
+        out.append(lag_result(ensemble, asked.clock, asked.form, None, asked.seed))
+    return out
+
+
+@dataclass
+class _Asked:
+    """Arguments that are common, checked."""
+
+    ensemble: Ensemble
+    step: Any
+    flow: Any
+    method: Any
+    window: Any
+    n_sites: Any
+    refine: Any
+    rng: Any
+
+    def __post_init__(self):
+        instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
+        boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
+        step = (0.2 if self.flow else 1.0) if self.step is None else self.step
+        self.clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), bool(self.flow))
+        self.seed = int(generator(self.rng).integers(2**63))
+        if self.window is not None and integer("window", self.window, low=32) % 2:
+            raise ValueError(f"window must be even, got {self.window}")
+        self.paths = Paths(
+            self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed
+        )
+        fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
+        size = 40.0 * fields * self.n_sites * (self.window or 256)
+        require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
+        if self.flow and self.ensemble.array("input_std").any():
+            raise CapabilityError(
+                "dmft: white input has no continuous-time limit in a gate; filter it into a state, or give a step"
+            )
+        self.form = None if self.method == "paths" else lag_form(self.ensemble)
+        if self.method == "lag" and self.form is None:
+            cell = self.ensemble.cell.name
+            raise CapabilityError(
+                f'dmft: method "lag" needs a leak that is the same at all sites and times, {cell} has none here; use method="paths"'
+            )
+
+
+def _has_zero_state(ensemble):
+    return ensemble.cell.has_closed_form and MomentMap(ensemble).has_zero_state
+
+
+def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm, shape: LagShape | None, seed: int) -> DynamicMeanField:
+    """What a shape of growth zero says of an ensemble; None: the zero state.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    clock : Clock
+    form : LagForm
+    shape : LagShape or None
+    seed : int
+    """
+    names, listening = ensemble.cell.message_names, ensemble.cell.message_of
+    rows = [listening.index(m) for m in range(len(names))]
+    if shape is None:
+        nothing = dict.fromkeys(names, 0.0)
+        ok = _has_zero_state(ensemble)
+        status = Status("zero_state", "zero state") if ok else Status("not_converged", "no state was found", ok=False)
+        return DynamicMeanField(
+            ensemble, clock.step, clock.flow, "lag", nothing, nothing, np.zeros((len(names), 3)), np.nan, np.nan, None, seed, status
+        )
+    correlations = shape.law.messages(shape.C)[rows]
+    off, slope = accuracy(form, clock, shape)
+    moments = dict(zip(names, correlations[:, 0].tolist()))
+    stderr = {name: off * value for name, value in moments.items()}
+    error = off + 1e-10
+    static = shape.frozen > _STATIC * shape.C[0]
+    exponent = np.nan if static else lag_exponent(shape)
+    status = _lag_status(shape, static, exponent, error)
+    return DynamicMeanField(
+        ensemble,
+        shape.clock.step,
+        clock.flow,
+        "lag",
+        moments,
+        stderr,
+        correlations,
+        float(exponent),
+        np.nan if static else error,
+        bool(slope < 0.0),
+        seed,
+        status,
+    )
+
+
+def _lag_status(shape, static, exponent, error):
+    if shape.residual > _RESIDUAL:
+        return Status("not_converged", f"the shape of the correlations has a residual of {shape.residual:.1g}", ok=False)
+    if static:
+        return Status("static", "correlations do not decay: a fixed point, not chaos")
+    if shape.flat > _FLAT:
+        lags = shape.C.size - 1
+        return Status("short_window", f"correlations still change by {shape.flat:.1g} at the end of {lags} lags", ok=False)
+    text = f"largest exponent {exponent:.6g}"
+    good = shape.law.missing <= _MISSING
+    if not good:
+        text += f"; series miss {shape.law.missing:.1g} of a function's variance: method paths is better there"
+    if abs(exponent) <= 2.0 * error:
+        return Status("undecided", f"{text}, marginal", ok=good)
+    if exponent > 0.0:
+        return Status("chaotic", f"chaotic, {text}", ok=good)
+    code = "driven" if shape.law.form.white else "undecided"
+    return Status(code, f"{code}, {text}", ok=good)

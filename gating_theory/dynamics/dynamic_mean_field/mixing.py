@@ -1,0 +1,62 @@
+"""Fixed points of maps of many variables, by Anderson's mixing of the last few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Mixed", "fixed_point_of"]
+
+#: What the singular values of differences of residuals are cut off at: they become parallel where little is left.
+_CUT = 1e-10
+
+
+class Mixed(NamedTuple):
+    """Where mixing ended."""
+
+    x: np.ndarray  #: the last point at which the map was evaluated
+    residual: float  #: |g(x) - x| / |x|
+    steps: int  #: evaluations of the map
+
+
+def fixed_point_of(
+    g: Callable[[np.ndarray], np.ndarray], x: np.ndarray, tol: float, *, depth: int, plain: int, limit: int, damping: float = 1.0
+) -> Mixed:
+    """A fixed point x = g(x), the first steps plain, the others mixed; the history starts anew where the residual doubles.
+
+    Parameters
+    ----------
+    g : callable
+    x : (n,) array, where to start
+    tol : float, of |g(x) - x| / |x|
+    depth : int, steps that are remembered
+    plain : int, steps x <- g(x) before mixing, which lead away from fixed points that the plain map leaves
+    limit : int, evaluations of g at most
+    damping : float in (0, 1], the part of each residual that mixing adds
+
+    Returns
+    -------
+    Mixed, with ``residual`` above ``tol`` where the limit was reached
+    """
+    points: list[np.ndarray] = []
+    residuals: list[np.ndarray] = []
+    best = size = np.inf
+    for step in range(1, limit + 1):
+        r = g(x) - x
+        size = float(np.linalg.norm(r)) / max(float(np.linalg.norm(x)), 1e-300)
+        if size <= tol or step == limit:
+            break
+        if size > 2.0 * best:
+            points, residuals = [], []
+            best = size
+        best = min(best, size)
+        points, residuals = [*points[-depth:], x], [*residuals[-depth:], r]
+        if step <= plain or len(points) == 1:
+            x = x + r
+            continue
+        dx, dr = np.diff(points, axis=0).T, np.diff(residuals, axis=0).T
+        gamma = np.linalg.lstsq(dr, r, rcond=_CUT)[0]
+        x = x + damping * r - (dx + damping * dr) @ gamma
+    return Mixed(x, size, step)

@@ -1,0 +1,235 @@
+"""A dynamic mean field by Gaussian paths, from its start to its result: windows, errors, what kind of state it is [T8]."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...ensemble.ensemble import Ensemble
+from ...ensemble.paths import EnsemblePath
+from ...errors import CapabilityError, ConvergenceError
+from ...mean_field.fixed_points import fixed_points
+from ...results.status import Status
+from ...running.progress import Progress
+from ...support.types import Progress as Wanted
+from .clock import Clock, even_spectrum, from_even_spectrum
+from .path_exponent import path_exponents
+from .path_state import GROUPS, PathState, path_state, state_of_size
+from .ring import Ring
+from .state import DynamicMeanField
+
+__all__ = ["STUDENT", "Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
+
+#: Rings: time of the first in units of time, the longest in steps.
+_FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
+#: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
+_FALL = 3.0
+#: Correlation times that half a ring holds at least; what correlations may change by over its second half, relative to C(0).
+_HOLDS, _CHANGE = 5.0, 0.05
+#: C at half the ring over C(0), of all messages, above which nothing moves.
+_STATIC = 0.97
+#: Amplitudes of the start where mean field has none.
+_AMPLITUDE = 0.3
+#: With five groups two standard errors hold the value as often as those of a normal law would (Student's 2.78 over 1.96).
+STUDENT = 1.4
+#: Residuals of spectra that count as solved.
+_RESIDUAL = 5e-3
+
+
+class Paths(NamedTuple):
+    """How paths are solved, see :func:`dmft`."""
+
+    clock: Clock
+    window: int | None
+    n_sites: int
+    refine: int
+    seed: int
+
+
+def path_result(
+    ensemble: Ensemble,
+    paths: Paths,
+    *,
+    amplitude: float | None = None,
+    along: EnsemblePath | None = None,
+    progress: Wanted = None,
+) -> DynamicMeanField:
+    """The state that a start of the largest amplitude leads to, or that of a given amplitude.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    paths : Paths
+    amplitude, along, progress : as of :func:`dmft`
+    """
+    with Progress(progress, 3, "stage") as tell:
+        place = ""
+        if amplitude is not None and along is not None:
+            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
+            ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {STUDENT * error:.1g}, "
+        else:
+            ring, spectra, settled = windowed(ensemble, paths)
+            tell(1)
+            state = path_state(ring, spectra, paths.refine)
+        tell(2)
+        return _finished(ensemble, paths, state, settled, place)
+
+
+def value_at_amplitude(
+    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath
+) -> tuple[float, float, PathState, bool]:
+    """(value along a path at which the first message has a second moment, standard error, state, whether the window holds it).
+
+    Parameters
+    ----------
+    ensemble : Ensemble, at whose value the search starts
+    paths : Paths
+    amplitude : float > 0
+    along : EnsemblePath
+    """
+    length = _first_length(paths)
+    start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
+    while True:
+        value, error, state = state_of_size(ensemble, along, _ring(ensemble, paths, length), amplitude, start, paths.refine)
+        settled = _window_holds(state.spectra, paths.clock.step)
+        if settled or paths.window is not None or length >= _LONGEST:
+            return value, error, state, settled
+        length, start = 2 * length, _longer(state.spectra)
+
+
+def _ring(ensemble, paths, length):
+    return Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed)
+
+
+def _first_length(paths):
+    if paths.window is not None:
+        return paths.window
+    return max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
+
+
+def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, amplitude: float | None = None) -> np.ndarray:
+    """(distinct messages, L/2 + 1) spectra to start from: Gaussian correlations, of the size of mean field's largest state.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    clock : Clock
+    length : int, L
+    fall : float, time in which correlations fall
+    amplitude : float, optional, second moment of the first message
+    """
+    sizes = np.full(ensemble.cell.n_messages, _AMPLITUDE)
+    try:
+        known = fixed_points(ensemble)
+        if known and not known[-1].is_zero:
+            sizes = np.maximum(known[-1].q, 1e-3)
+    except (CapabilityError, ConvergenceError):
+        pass
+    if amplitude is not None:
+        sizes = sizes * (amplitude / sizes[0])
+    lags = np.arange(length // 2 + 1) * clock.step
+    return np.maximum(even_spectrum(sizes[:, None] * np.exp(-0.5 * (lags / fall) ** 2)), 0.0)
+
+
+def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
+    """(ring, spectra of the state by one chunk, whether its window holds it).
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    paths : Paths
+    """
+    length = _first_length(paths)
+    start = start_spectra(ensemble, paths.clock, length, _FALL)
+    again = False
+    while True:
+        ring = _ring(ensemble, paths, length)
+        spectra = path_state(ring, start, 0).spectra
+        if not spectra.any():
+            return ring, spectra, True
+        if is_static(spectra):
+            if again:
+                return ring, spectra, True
+            # iteration leaves a static state that is not stable, mixing may end in it
+            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL), True
+            continue
+        settled = _window_holds(spectra, paths.clock.step)
+        if settled or paths.window is not None or length >= _LONGEST:
+            return ring, spectra, settled
+        length, start = 2 * length, _longer(spectra)
+
+
+def is_static(spectra: np.ndarray) -> bool:
+    """Whether correlations of all messages, (distinct messages, L/2 + 1) ``spectra``, hardly decay."""
+    C = from_even_spectrum(spectra)
+    late = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1)
+    return bool((late > _STATIC * C[:, 0]).all())
+
+
+def _longer(spectra):
+    C = from_even_spectrum(spectra)
+    last = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
+    return np.maximum(even_spectrum(np.concatenate([C, np.repeat(last, C.shape[1] - 1, axis=1)], axis=1)), 0.0)
+
+
+def _window_holds(spectra, step):
+    """Whether every message's correlation has fallen long before half the ring, and is constant from there on."""
+    for C in from_even_spectrum(spectra):
+        M = C.size - 1
+        middle, late = C[M // 2 : 3 * M // 4].mean(), C[3 * M // 4 :].mean()
+        if abs(middle - late) > _CHANGE * C[0]:
+            return False
+        if C[0] - late > _CHANGE * C[0] and np.argmax(C - late < np.exp(-1.0) * (C[0] - late)) * _HOLDS > M:
+            return False
+    return True
+
+
+def _finished(ensemble, paths, state: PathState, settled, place):
+    names, clock = ensemble.cell.message_names, paths.clock
+    correlations = from_even_spectrum(state.spectra)
+    moments = correlations[:, 0]
+    stderr = np.zeros(len(names))
+    exponent = error = np.nan
+    static = bool(state.spectra.any()) and is_static(state.spectra)
+    if state.spectra.any():
+        replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
+        stderr = np.hypot(STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
+        lost = not state.replicas.any(axis=(1, 2)).all()
+        if not static and not lost:
+            alike, apart = path_exponents(state)
+            exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+    status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place)
+    return DynamicMeanField(
+        ensemble,
+        clock.step,
+        clock.flow,
+        "paths",
+        dict(zip(names, moments.tolist())),
+        dict(zip(names, stderr.tolist())),
+        correlations,
+        exponent,
+        error,
+        None if place else True,
+        paths.seed,
+        status,
+    )
+
+
+def _status(state, static, settled, exponent, error, white, place):
+    if not state.spectra.any():
+        return Status("zero_state", "zero state: moments fell to nothing")
+    if state.residual > _RESIDUAL:
+        return Status("not_converged", f"{place}spectra have a residual of {state.residual:.1g}", ok=False)
+    if static:
+        return Status("static", f"{place}correlations do not decay: a fixed point, not chaos")
+    if not np.isfinite(exponent):
+        text = f"{place}some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
+        return Status("not_converged", text, ok=False)
+    text = f"{place}largest exponent {exponent:.4f} +- {error:.4f}"
+    if not settled:
+        return Status("short_window", f"{text}; correlations still change at half the ring", ok=False)
+    if abs(exponent) <= 2.0 * error:
+        return Status("undecided", text)
+    code = "chaotic" if exponent > 0.0 else "driven" if white else "undecided"
+    return Status(code, f"{code}, {text}")

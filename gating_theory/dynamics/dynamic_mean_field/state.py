@@ -1,0 +1,186 @@
+"""The result of a dynamic mean field [T8]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ...cell.cell import second_moment
+from ...ensemble.ensemble import Ensemble
+from ...ensemble.sites import Sites
+from ...results.encoding import dict_of, require, result
+from ...results.status import Status
+from ...support.arithmetic import underflow_is_zero
+from ...support.checks import real_array
+from .clock import Clock, even_spectrum
+from .ring import Ring
+
+__all__ = ["DynamicMeanField"]
+
+#: Of sites: how many, times at which they are looked at in one lap, numbers that their fields may be.
+_SITES, _TIMES, _MOST_NUMBERS = 1000, 2, 1 << 22
+#: Steps of a flow in which sites are run.
+_STEP_OF_SITES = 0.25
+
+
+@result("dynamic_mean_field")
+@dataclass(frozen=True)
+class DynamicMeanField:
+    """A state of an infinite network by its dynamic mean field [T8]; ``Spectrum(d)`` is of its Jacobian at one time.
+
+    Times, rates and the exponent are per unit of time of the flow or of the Euler map; of the discrete network (step 1) that is per
+    step. The Jacobian, and so ``Spectrum(d)``, is that of the discrete cell: of the flow its eigenvalues are lambda - 1.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    step : float, of the map; of a flow what lags of ``correlations`` are apart
+    flow : bool
+    method : str, "lag" or "paths"
+    moments : dict, {message name: E m^2}
+    stderr : dict
+        Their errors: standard errors for "paths"; for "lag" what series, windows and residuals leave, through the response.
+    correlations : (n, M + 1) array, E m(t) m(t + tau) of the distinct messages at lags tau = 0, step, .. M step
+    exponent, exponent_stderr : float, the largest Lyapunov exponent per unit of time; nan where there is none
+    returns : bool or None
+        Whether iteration of the correlations returns to the state: an upper branch; None where it is not known.
+    seed : int, of random numbers behind it and behind ``sites``
+    status : Status, ``ok`` where moments and exponent are what their errors say
+
+        - "chaotic": the exponent is positive
+        - "driven": it follows its white input, the exponent is negative
+        - "static": correlations do not decay, a fixed point that is not zero
+        - "zero_state": every message vanishes
+        - "undecided": an exponent that is zero within two errors
+        - "short_window": correlations have not settled within the longest window
+        - "not_converged": an equation was not solved
+    """
+
+    ensemble: Ensemble
+    step: float
+    flow: bool
+    method: str
+    moments: dict[str, float]
+    stderr: dict[str, float]
+    correlations: np.ndarray
+    exponent: float
+    exponent_stderr: float
+    returns: bool | None
+    seed: int
+    status: Status
+
+    as_dict = dict_of
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers are what their errors say."""
+        return self.status.ok
+
+    @property
+    def converged(self) -> bool:
+        """The same as ``ok``."""
+        return self.status.ok
+
+    @property
+    def verdict(self) -> str:
+        """The code of the status."""
+        return self.status.code
+
+    @property
+    def frozen(self) -> dict[str, float]:
+        """{message name: C(infinity)}, the part that never decays: the mean over the last quarter of the window."""
+        last = self.correlations[:, -max(1, self.correlations.shape[1] // 4) :].mean(axis=1)
+        return dict(zip(self.ensemble.cell.message_names, last.tolist()))
+
+    @property
+    def correlation_time(self) -> float:
+        """The lag at which what decays of the first message's correlation has fallen to 1/e; 0 where it does so within a step."""
+        C = self.correlations[0]
+        frozen = self.frozen[self.ensemble.cell.message_names[0]]
+        if not C[0] > frozen:
+            return np.nan if self.status.code == "zero_state" else np.inf
+        rho = (C - frozen) / (C[0] - frozen)
+        below = int(np.argmax(rho < np.exp(-1.0)))
+        if below == 1 and rho[1] <= 0.0:
+            return 0.0
+        return self.step * (below - (np.exp(-1.0) - rho[below]) / (rho[below - 1] - rho[below]))
+
+    def lyapunov(self) -> tuple[float, float]:
+        """The largest Lyapunov exponent per unit of time and its error [T8]; nan at the zero state and at static ones."""
+        return self.exponent, self.exponent_stderr
+
+    @underflow_is_zero
+    def autocorrelation(self, lags: npt.ArrayLike) -> dict[str, np.ndarray]:
+        """Second moments E x(t) x(t + lag) [T8].
+
+        Parameters
+        ----------
+        lags : sequence of float >= 0, in units of time
+            Of a map multiples of its step; of a flow any: spectra are interpolated. At most the window.
+
+        Returns
+        -------
+        dict with "messages" (L, n), the distinct ones, and "fields" (L, K)
+
+        Raises
+        ------
+        ValueError : lags beyond the window or between the steps of a map
+        """
+        wanted = np.atleast_1d(real_array("lags", lags))
+        window = self.step * (self.correlations.shape[1] - 1)
+        if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
+            raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
+        places = wanted / self.step
+        if self.flow:
+            spectra = even_spectrum(self.correlations)
+            M = spectra.shape[1] - 1
+            waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
+            waves[:, 1:M] *= 2.0
+            messages = waves @ spectra.T / (2 * M)
+        else:
+            steps = np.rint(places).astype(int)
+            if np.abs(places - steps).max(initial=0.0) > 1e-9:
+                raise ValueError(f"lags must be multiples of the step {self.step:g}, got {lags!r:.60}")
+            messages = self.correlations[:, steps].T
+        ensemble = self.ensemble
+        gain2, listens = ensemble.array("gain") ** 2, list(ensemble.cell.message_of)
+        fields = gain2 * messages[:, listens] + ensemble.array("bias") ** 2 + ensemble.array("bias_std") ** 2
+        fields += np.outer(wanted == 0.0, ensemble.array("input_std") ** 2)
+        return {"messages": messages, "fields": fields}
+
+    @cached_property
+    def sites(self) -> Sites:
+        """2000 sites at one time, from Gaussian paths with these correlations."""
+        cell = self.ensemble.cell
+        spectra = np.maximum(even_spectrum(self.correlations), 0.0)
+        length = 2 * (spectra.shape[1] - 1)
+        n = int(min(_SITES, max(20, _MOST_NUMBERS // (length * (cell.n_fields + cell.n_state)))))
+        ring = Ring(self.ensemble, Clock(self.step, self.flow), length, n, self.seed)
+        chunks = [ring.laps(spectra, 1 + chunk) for chunk in range(-(-_SITES // n))]
+        times = [length * i // _TIMES for i in range(_TIMES)]
+        state = np.concatenate([laps.state[:, t] for laps in chunks for t in times], axis=1)
+        fields = np.concatenate([laps.fields[:, t] for laps in chunks for t in times], axis=1)
+        parameters = np.concatenate([laps.parameters for laps in chunks for _ in times], axis=1)
+        size = state.shape[1]
+        weights, gain = np.full(size, 1.0 / size), self.ensemble.array("gain")
+        return Sites(cell, weights, state, fields, parameters, gain, "dynamic mean field", matrices=self.ensemble.matrices)
+
+    def check(self) -> None:
+        """ValueError where moments are not those of the ensemble, or not the correlations at lag zero."""
+        names = self.ensemble.cell.message_names
+        require(
+            tuple(self.moments) == tuple(self.stderr) == names, f"moments must be those of {list(names)}, got {list(self.moments)}"
+        )
+        C = self.correlations
+        require(C.ndim == 2 and len(C) == len(names) and C.shape[1] >= 3, f"correlations must have a row for each of {list(names)}")
+        require(self.step > 0.0 and self.method in ("lag", "paths"), "no step, or an unknown method")
+        same = np.allclose(C[:, 0], list(self.moments.values()), rtol=1e-6, atol=1e-12)
+        require(same, "moments are not the correlations at lag zero")
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{second_moment(n)} = {v:.7g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
+        clock = "flow" if self.flow else "map" if self.step == 1.0 else f"map of step {self.step:g}"
+        return f"{self.ensemble.cell.name} dynamic mean field ({clock}): {shown} ({self.status})"

@@ -1,0 +1,75 @@
+"""The spectrum of the flow ds/dt = F(s, y) - s at a given state: that of the discrete cell, shifted by one [T8].
+
+The Jacobian of the flow is J - 1 with J the discrete network's, at the same state: eigenvalues are mu = lambda - 1, and those of
+the Euler map of a step 1 + step mu. What differs is what counts as stable: Re mu < 0, not |lambda| < 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..support.checks import complex_array, integer, shown
+
+__all__ = ["FlowSpectrum"]
+
+#: A Spectrum. It stands on this module and cannot be named here.
+AnySpectrum = Any
+
+
+class FlowSpectrum:
+    """The same spectrum by rates mu per unit of time, made by ``Spectrum.flow``; every method is the Spectrum's at lambda = 1 + mu.
+
+    The state has to be one of the flow: fixed points are the discrete network's, the sites of a moving state come from
+    ``dmft(.., flow=True)``.
+    """
+
+    def __init__(self, spectrum: AnySpectrum) -> None:
+        if not hasattr(type(spectrum), "edge_function"):  # its class stands on this module
+            raise TypeError(f"spectrum must be a Spectrum, got {shown(spectrum)}")
+        self.spectrum = spectrum
+
+    def __repr__(self) -> str:
+        return f"{self.spectrum!r}.flow"
+
+    def growth_rate(self) -> float:
+        """Largest Re mu of the spectrum, per unit of time: the state is unstable where it is positive. Outliers are not counted."""
+        return self.spectrum.abscissa() - 1.0
+
+    def slowest_time(self) -> float:
+        """The longest timescale, -1 / Re mu; inf where the largest rate is zero or positive."""
+        rate = self.growth_rate()
+        return -1.0 / rate if rate < 0.0 else np.inf
+
+    def edge_function(self, mu: npt.ArrayLike) -> float | np.ndarray:
+        """Spectral radius of T at a rate [T3]: 1 on the boundary of the support.
+
+        Parameters
+        ----------
+        mu : complex number or array
+        """
+        return self.spectrum.edge_function(1.0 + complex_array("mu", mu))
+
+    def boundary(self, n: int = 256) -> list[np.ndarray]:
+        """The boundary of the support as closed curves of rates [T3].
+
+        Parameters
+        ----------
+        n : int >= 16, points in all
+        """
+        return [curve - 1.0 for curve in self.spectrum.boundary(integer("n", n, low=16))]
+
+    def density(self, mu: npt.ArrayLike) -> float | np.ndarray:
+        """Density of rates per unit area, as a fraction [T4].
+
+        Parameters
+        ----------
+        mu : complex number or array
+        """
+        return self.spectrum.density(1.0 + complex_array("mu", mu))
+
+    def outliers(self) -> np.ndarray:
+        """Rates of isolated eigenvalues, the largest |1 + mu| first [T4]."""
+        return self.spectrum.outliers() - 1.0

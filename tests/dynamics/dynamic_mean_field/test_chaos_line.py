@@ -1,0 +1,88 @@
+"""Where chaos begins, by theory: lines of the gated unit, and where they turn into jumps [T8]."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gating_theory as gt
+
+
+def gru(r, b_r=0.0, **more):
+    return gt.Ensemble(gt.GRU, gain={"z": 0, "r": r}, bias={"r": b_r}, **more)
+
+
+@pytest.mark.parametrize(
+    "r, b_r, step, value, moment, exponent",
+    [  # by an earlier prototype, which shares no code with this
+        (4, 0, 1.0, 1.9954779, 0.01462, 0.01047),
+        (10, 0, 1.0, 1.8682263, 0.03693, 0.06352),
+        (20, 0, 0.1, 1.7723271, None, 0.10151),
+        (4, -1, 1.0, 3.084655, 0.1236, 0.0826),
+    ],
+)
+def test_the_line_of_the_gru(r, b_r, step, value, moment, exponent):
+    """Values to the digits of an independent calculation, amplitudes and exponents at the jump."""
+    line = gt.chaos_line(gru(r, b_r), "gain.h", step=step)
+    assert abs(line - value) < (6e-7 if b_r else 6e-8) and line.discontinuous and line.kind == "chaos" and line.rising
+    # the amplitude at a flat minimum is known to 3e-4 only, relative
+    assert moment is None or abs(line.moments["h"] / moment - 1.0) < 1e-3
+    assert abs(line.above[0] - exponent) < 1e-4
+    assert line < gt.onset(line.ensemble, "gain.h")
+
+
+def test_chaos_of_the_flow_and_where_it_is_continuous():
+    assert abs(gt.chaos_line(gru(10), "gain.h", flow=True) - 1.867715) < 4e-6  # step .1: 1.8677179, "flow to 5 digits"
+    # the fixed points are born by a fold already (sqrt 8 < 3.3), chaos is not
+    line = gt.chaos_line(gru(3.3), "gain.h")
+    assert line == gt.onset(gru(3.3), "gain.h") and not line.discontinuous
+    assert gt.fold(gru(3.3), "gain.h") < 2.0
+
+
+def test_a_white_state_jumps_where_its_fixed_points_do():
+    """No memory at all: chaos begins at the mean field's fold."""
+    ensemble = gru(10, matrices="iid").replace({"bias.z": -30.0})
+    assert abs(gt.chaos_line(ensemble, "gain.h") - gt.fold(ensemble, "gain.h")) < 1e-7
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(b_r=st.floats(-3.0, 0.3), b_z=st.floats(-2.0, 2.0))
+def test_the_law_of_the_jump(b_r, b_z):
+    """a_r^2 (1 - s)(5 - 8 s) = 6, whatever the update gate's bias."""
+    s = 1.0 / (1.0 + np.exp(-b_r))
+    found = gt.chaos_tricritical(gru(1, b_r).replace({"bias.z": b_z}), "gain.h", "gain.r", (0.1, 30.0))
+    assert abs(found - np.sqrt(6.0 / ((1.0 - s) * (5.0 - 8.0 * s)))) < 2.0 * found.error + 1e-6 * found
+
+
+def test_by_paths_within_its_error():
+    """The line of the exact form again, by the method of cells that have none."""
+    ensemble = gru(10).replace({"gain.h": 1.9})
+    line = gt.chaos_line(ensemble, "gain.h", method="paths", n_sites=500, refine=10, rng=3)
+    # stated errors are two standard errors of three points; the few sites that respond shift values by up to .004
+    assert abs(line - 1.8682263) < 2.0 * line.error + 0.004 and line.error < 0.02
+    assert line.discontinuous and abs(line.above[0] - 0.0635) < 4.0 * line.above[1]
+
+
+def test_the_line_in_a_phase_diagram():
+    """Without noise, beside what simulations give; along one path by name."""
+    ensemble = gt.Ensemble(gt.GRU, gain={"z": 0})
+    data = gt.phase_diagram(ensemble, {"gain.r": [2.0, 10.0]}, ["chaos_line:gain.h"])
+    np.testing.assert_allclose(data["chaos_line:gain.h"], [2.0, 1.8682263], atol=6e-8)
+    flags = data["chaos_line_status:gain.h"]
+    words = [flags.attrs["flag_meanings"].split()[int(flag)] for flag in flags]
+    assert words == ["continuous", "discontinuous"] and float(data["chaos_line_error:gain.h"].max()) < 1e-7
+    found = gt.critical(gru(10), "gain.h", "chaos_line", bounds=(1.0, 3.0))
+    assert abs(found - 1.8682263) < 6e-8
+    with pytest.raises(gt.NoCriticalValue, match="below the bounds"):
+        gt.critical(gru(10), "gain.h", "chaos_line", bounds=(1.9, 3.0))
+    with pytest.raises(ValueError, match="value along one path"):
+        gt.critical_line(ensemble, ("gain.r", "gain.h"), "chaos_line", bounds=((0, 10), (1, 3)))
+
+
+def test_what_has_no_line_is_refused():
+    with pytest.raises(gt.CapabilityError, match="zero state"):
+        gt.chaos_line(gru(10, input_std={"h": 0.1}), "gain.h")
+    with pytest.raises(gt.CapabilityError, match="constant leak"):
+        gt.chaos_line(gru(10).replace({"gain.z": 1.0}), "gain.h", method="lag")
+    with pytest.raises(gt.NoCriticalValue, match="chaos jumps at both ends"):
+        gt.chaos_tricritical(gru(10), "gain.h", "gain.r", (5.0, 10.0))
