@@ -20,6 +20,9 @@ from .site_path import SitePath
 
 __all__ = ["Swept", "TimeEquations", "symmetric"]
 
+#: From here on e^2 P P^T is so large at some site that rounding is felt.
+_FAR = 1e2
+
 
 class Swept(NamedTuple):
     """What the right sides give at P, Q: new ones, and what is read off.
@@ -53,7 +56,7 @@ class TimeEquations:
         self.path, cell = path, path.cell
         self.T, self.d, self.n, self.K = path.n_steps, cell.n_state, cell.n_messages, cell.n_fields
         rows, columns = self.n * self.T + self.d, self.K * self.T + self.d
-        needed = 8.0 * path.size * (4 * rows * rows + 4 * rows * columns + 2 * columns * columns)
+        needed = 8.0 * path.size * (6 * rows * rows + 8 * rows * columns + 4 * columns * columns)
         require_memory(f"products of {self.T} Jacobians at {path.size} sites", needed)
         self.kept = np.ones((self.T, self.T)) if tied else np.eye(self.T)
         self.square_gain = path.gain**2
@@ -84,13 +87,17 @@ class TimeEquations:
 
     def sweep(self, P: np.ndarray, Q: np.ndarray, e_1: complex, e_2: complex) -> Swept:
         """The right sides at P, Q; what :meth:`linear` needs is kept."""
-        at_rows = self.at_rows(P, e_1)
-        R = self.W @ self.at_columns(Q, e_2) @ self.W_T
-        self._determinant = np.eye(R.shape[-1]) + R @ at_rows
-        self.X = symmetric(np.linalg.solve(self._determinant, R))
-        self.B = self.W - self.X @ (at_rows @ self.W)
+        at_rows, at_columns = self.at_rows(P, e_1), self.at_columns(Q, e_2)
+        R = self.W @ at_columns @ self.W_T
+        turned = R @ at_rows
+        self._determinant = np.eye(R.shape[-1]) + turned
+        if np.abs(turned[:, self.n * self.T :, self.n * self.T :]).max() < _FAR:
+            self.X = symmetric(np.linalg.solve(self._determinant, R))
+            self.B = self.W - self.X @ (at_rows @ self.W)
+            self.Y = symmetric(self.W_T @ (at_rows @ self.B))
+        else:
+            self._at_small_regulators(P, Q, e_1, e_2)
         self.B_T = np.swapaxes(self.B, 1, 2)
-        self.Y = symmetric(self.W_T @ (at_rows @ self.B))
         states = self.X[:, self.n * self.T :, self.n * self.T :]
         trace = np.einsum("maa,m->", states, self.path.weights)
         return Swept(self.of_columns(self.Y), self.of_rows(self.X), trace)
@@ -100,12 +107,40 @@ class TimeEquations:
         """Whether all eigenvalues of 1 + R Phat were positive in the last sweep: so they begin at small regulators."""
         return bool((np.linalg.eigvals(self._determinant).real > 0.0).all())
 
-    def linear(self, dP: np.ndarray, dQ: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the right sides change by, to first order, at the P, Q of the last sweep."""
-        at_rows, at_columns = self.at_rows(dP, 0.0), self.at_columns(dQ, 0.0)
+    def _at_small_regulators(self, P, Q, e_1, e_2):
+        """X, B and Y without R (1 + Phat R)^-1, which loses digits like e^2 where singular values are far from zero.
+
+        a + What Qhat b = f, What^T Phat a - b = g, for rows a and columns b; of states e_1 a and e_2 b are solved for.
+        """
+        rows, columns = self.W.shape[1:]
+        own = np.ones(rows + columns, dtype=np.result_type(type(e_1)))
+        own[rows - self.d : rows], own[-self.d :] = 1.0 / e_1, 1.0 / e_2
+        whole = np.zeros((self.path.size, rows + columns, rows + columns), dtype=np.result_type(P, Q, own))
+        whole[:, :rows, rows:], whole[:, rows:, :rows] = self.W @ self.at_columns(Q, 1.0), self.W_T @ self.at_rows(P, 1.0)
+        whole += np.diag(np.where(np.arange(own.size) < rows, own, -own))
+        given = np.zeros(whole.shape)
+        given[:, :rows, :columns], given[:, rows:, columns:] = self.W, self.W_T
+        solved = own[:, None] * np.linalg.solve(whole, given)
+        self.B, self.X, self.Y = (
+            solved[:, :rows, :columns],
+            symmetric(solved[:, :rows, columns:]),
+            symmetric(solved[:, rows:, :columns]),
+        )
+
+    def linear(self, dP: np.ndarray, dQ: np.ndarray, de_1: complex = 0.0, de_2: complex = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """What the right sides change by, to first order, at the P, Q and regulators of the last sweep."""
+        at_rows, at_columns = self.at_rows(dP, de_1), self.at_columns(dQ, de_2)
         at_fields = self.B_T @ at_rows @ self.B - self.Y @ at_columns @ self.Y
         at_messages = self.B @ at_columns @ self.B_T - self.X @ at_rows @ self.X
         return self.of_columns(at_fields), self.of_rows(at_messages)
+
+    def turns(self) -> np.ndarray:
+        """Phases (M,) of det(1 + Phat R) in units of pi at the last sweep, continued from positive P, Q, where it is positive.
+
+        No eigenvalue of Phat R meets the negative numbers while real parts of P and Q are positive, for both map onto such ones
+        and so do their inverses: its phase is the sum of those of 1 + eigenvalues.
+        """
+        return np.angle(np.linalg.eigvals(self._determinant)).sum(axis=1) / np.pi
 
     def log_determinant(self, P: np.ndarray, Q: np.ndarray) -> float:
         """(1/N) log det(1 + e_1 e_2 P P^T) at the solution of the last sweep."""

@@ -8,7 +8,7 @@ from ..errors import ConvergenceError
 from .time_equations import Swept, TimeEquations, symmetric
 from .time_series import lowest_order
 
-__all__ = ["TimeSolution", "largest_singular_value", "solve"]
+__all__ = ["TimeSolution", "implied", "largest_singular_value", "newton", "solve"]
 
 #: Residual, per part of the diagonals, at which the equations are solved; where Newton takes over; by what a step of it must help.
 _SOLVED, _NEAR, _HELPS = 1e-11, 1e-2, 0.3
@@ -81,7 +81,7 @@ def solve(equations: TimeEquations, e: float, start: TimeSolution | None = None,
     stride = _STRIDE
     while at != e:
         aim = float(np.clip(e, at / stride, at * stride))
-        found = _newton(equations, aim, TimeSolution(start.P, start.Q))
+        found = newton(equations, aim, aim, TimeSolution(start.P, start.Q))
         if found is not None:
             start, at = found, aim
         elif stride < _SHORTEST:
@@ -101,7 +101,7 @@ def _mixed(equations, e, now):
         if np.isinf(now.residual):
             break
         if now.residual < _NEAR and count >= wait:
-            found = _newton(equations, e, now)
+            found = newton(equations, e, e, now)
             if found is not None:
                 return found
             wait = count + _WAIT
@@ -133,21 +133,40 @@ def _parted(v, shape):
     return v[:half].reshape(shape), v[half:].reshape(shape)
 
 
-def _newton(equations, e, now):
-    """Newton's steps at regulators e on both sides as long as they help; None where one does not before the end."""
-    now.look(equations, e, e)
+def newton(equations: TimeEquations, e_1: complex, e_2: complex, now: TimeSolution, positive: bool = True) -> TimeSolution | None:
+    """Newton's steps as long as they help; None where one does not before the end.
+
+    Parameters
+    ----------
+    equations : TimeEquations
+    e_1, e_2 : regulators, real or complex
+    now : TimeSolution, where to start
+    positive : bool, whether P and Q are to stay positive
+    """
+    now.look(equations, e_1, e_2)
     while now.residual >= _SOLVED:
         dP, dQ = _direction(equations, now)
-        after = now.moved(now.P + dP, now.Q + dQ).look(equations, e, e)
-        if after.residual > _HELPS * now.residual:
+        after = now.moved(now.P + dP, now.Q + dQ) if positive else TimeSolution(now.P + dP, now.Q + dQ)
+        after.look(equations, e_1, e_2)
+        if not after.residual <= _HELPS * now.residual:
             # rounding is all that is left of a solution
             return after if after.residual < 100.0 * _SOLVED else None
         now = after
     return now
 
 
-def _direction(equations, now):
-    """(1 - L)^-1 of what is left at a point that has been looked at, L the linear part of the equations."""
+def implied(
+    equations: TimeEquations, now: TimeSolution, dP: np.ndarray, dQ: np.ndarray, accuracy: float = 1e-12
+) -> tuple[np.ndarray, np.ndarray]:
+    """(1 - L)^-1 of changes of the right sides at a point that has been looked at, L the linear part of the equations.
+
+    Parameters
+    ----------
+    equations : TimeEquations
+    now : TimeSolution
+    dP, dQ : (n, T, T) arrays
+    accuracy : float, relative
+    """
     from scipy.sparse.linalg import LinearOperator, gmres
 
     shape, (at_P, at_Q) = now.P.shape, now.scales
@@ -159,15 +178,21 @@ def _direction(equations, now):
 
     with np.errstate(all="ignore"):  # what runs away is noticed by its residual
         v, _ = gmres(
-            LinearOperator((size, size), matvec=residual, dtype=float),
-            _joined(*now.left),
-            rtol=max(min(_INEXACT, now.residual), 1e-12),
+            LinearOperator((size, size), matvec=residual, dtype=now.P.dtype),
+            _joined(dP / at_P, dQ / at_Q),
+            rtol=accuracy,
             atol=0.0,
             restart=min(_KRYLOV, size),
             maxiter=1,
         )
-    dP, dQ = _parted(v, shape)
-    return symmetric(dP * at_P), symmetric(dQ * at_Q)
+    found_P, found_Q = _parted(v, shape)
+    return symmetric(found_P * at_P), symmetric(found_Q * at_Q)
+
+
+def _direction(equations, now):
+    """Newton's step."""
+    left = (part * scale for part, scale in zip(now.left, now.scales))
+    return implied(equations, now, *left, max(min(_INEXACT, now.residual), 1e-12))
 
 
 # --- the largest singular value

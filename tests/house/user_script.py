@@ -64,7 +64,9 @@ growth: gt.GradientGrowth = gt.gradient_growth(spectrum, 100, "tied", block="h")
 left: np.ndarray = growth.mean_square * growth.log10 * growth.scatter(1000) + growth.blocks[:, 0, 0] * growth.rate
 product: gt.ProductSingularValues = gt.product_singular_values(sites, 3, "tied")
 smooth: gt.ProductRegularised = product.regularised([0.5, 1.0])
-norm: float = product.largest() + product.square_std() + float(product.moments(2)[1])
+norm: float = product.largest() + product.square_std() + float(product.moments(2)[1]) + product.atom
+product_density = product.density([0.5, 1.0])
+product_fraction = product.mass(0.0, 1.0)
 unstable: float = small.probability_unstable + law.median + law.sd_matrices
 try:
     critical: gt.Critical = gt.onset(ensemble, "gain.h", (0.0, 10.0))

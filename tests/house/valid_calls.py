@@ -363,6 +363,8 @@ CALLS = {
         gt.ProductSingularValues,
         {"source": t.net.sites(t.state), "n_steps": 2, "weights": "tied", "tol": 1e-3},
     ),
+    "ProductSingularValues.density": lambda t: (t.product.density, {"s": 0.5, "tol": 2e-2}),
+    "ProductSingularValues.mass": lambda t: (t.product.mass, {"a": 0.0, "b": 0.5, "tol": 1e-3}),
     "ProductSingularValues.moments": lambda t: (t.product.moments, {"k": 2}),
     "ProductSingularValues.regularised": lambda t: (t.product.regularised, {"eta": 0.5}),
     "Spectrum.concentration": lambda t: (t.spectrum.concentration, {"n_units": 20}),

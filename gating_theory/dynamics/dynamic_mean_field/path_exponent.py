@@ -25,6 +25,8 @@ _DEPTH, _PLAIN, _LIMIT, _TOL = 4, 3, 60, 1e-3
 _OWN = 271828
 #: Part of a lap that tangents run before they are looked at.
 _UNSEEN = 0.25
+#: The largest changes of an exponent in a step, up and down, by themselves and times a lap; how far a frame may shrink in a lap.
+_UP, _DOWN, _RISE, _FALL, _MOST = 0.3, 0.02, 40.0, 10.0, 200.0
 
 
 def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
@@ -75,15 +77,20 @@ class _Tangent:
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
+        time = self.ring.clock.step * self.ring.length
+        down, up, lowest = max(_DOWN, _FALL / time), min(_UP, _RISE / time), -_MOST / time
 
         def image(x):
             root = x[:-1] / np.linalg.norm(x[:-1])
-            new = self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1])
+            with np.errstate(over="ignore", invalid="ignore"):
+                new = self.map((root.reshape(kappa.shape) / weights) ** 2, max(x[-1], lowest))
             size = float((new * weights**2).sum())
             if not np.isfinite(size) or size <= 0.0:
                 raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
             made = (np.sqrt(new) * weights).ravel()
-            return np.append(made / np.sqrt(size), x[-1] + 0.5 * np.log(size))
+            # where tangents remember long the growth falls by more than twice the exponent: small steps down, lest frames overflow
+            change = float(np.clip(0.5 * np.log(size), -down, up))
+            return np.append(made / np.sqrt(size), max(x[-1] + change, lowest))
 
         start = (np.sqrt(kappa) * weights).ravel()
         x = np.append(start / np.linalg.norm(start), exponent)

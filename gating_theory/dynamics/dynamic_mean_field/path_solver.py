@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -197,8 +198,9 @@ def _finished(ensemble, paths, state: PathState, settled, place):
         stderr = np.hypot(STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
         if not static and not lost:
-            alike, apart = path_exponents(state)
-            exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+            with suppress(ConvergenceError):  # the status says so
+                alike, apart = path_exponents(state)
+                exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
     status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place)
     return DynamicMeanField(
         ensemble,
@@ -224,7 +226,11 @@ def _status(state, static, settled, exponent, error, white, place):
     if static:
         return Status("static", f"{place}correlations do not decay: a fixed point, not chaos")
     if not np.isfinite(exponent):
-        text = f"{place}some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
+        text = f"{place}no exponent: " + (
+            "some groups of sites end in the zero state, which is too near; ask at a given amplitude"
+            if not state.replicas.any(axis=(1, 2)).all()
+            else "tangents did not settle"
+        )
         return Status("not_converged", text, ok=False)
     text = f"{place}largest exponent {exponent:.4f} +- {error:.4f}"
     if not settled:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import ConvergenceError
+from ...support.checks import real_array, real_numbers, shown
 from .selected import AxisEquations, Selected, selected
 
-__all__ = ["FinerPopulations", "SingularDensity"]
+__all__ = ["FinerPopulations", "SingularDensity", "ends"]
 
 #: Relative accuracy of the solution where one population is exact.
 _EXACT = 1e-13
@@ -121,3 +123,26 @@ class SingularDensity:
             "ask for a larger tol, or for fractions of the singular values: mass",
             estimate=known[back.ravel()],
         )
+
+
+def ends(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of intervals of singular values, broadcast against one another.
+
+    Parameters
+    ----------
+    a, b : numbers >= 0 with a <= b, or arrays of them; b may be infinite
+
+    Raises
+    ------
+    ValueError : ends that are negative, nan or not in order; shapes that do not broadcast
+    """
+    low, high = real_array("a", a), real_numbers("b", b)
+    try:
+        low, high = np.broadcast_arrays(low, high)
+    except ValueError:
+        raise ValueError(f"shapes of a and b must broadcast, got {low.shape} and {high.shape}") from None
+    for name, value, bad in (("a", low, low < 0.0), ("b", high, ~(high >= low))):
+        if bad.any():
+            allowed = "must not be negative" if name == "a" else "must be at least a"
+            raise ValueError(f"{name} {allowed}, got {shown(float(value[bad].flat[0]))}")
+    return low, high

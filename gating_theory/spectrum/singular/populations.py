@@ -19,7 +19,7 @@ from .log_average import LogAverage
 from .on_axis import OnAxis
 from .regulated import Regulated, regulated
 
-__all__ = ["ShiftedPopulations", "ShiftedSites", "sites_for"]
+__all__ = ["ShiftedPopulations", "ShiftedSites", "finer_sites", "sites_for"]
 
 #: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
 _APART = 2.0
@@ -52,6 +52,32 @@ def sites_for(
         # minors of the augmented cell are more: what is even in the cell's need not be in these
         folded = {"fold": even_variables(cell) >= cell.compiled.even_variables}
     return law.sites_at(tol, room, refine=refine, leaks=leaks, **folded)
+
+
+def finer_sites(populations: SitePopulations, room: int = MUCH_ROOM) -> Iterator[Sites]:
+    """Sites that a law makes, more and more, for what changes abruptly from site to site.
+
+    Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
+    singular values, they need ten times fewer than tensor grids.
+
+    Parameters
+    ----------
+    populations : SitePopulations, of a law
+    room : int, sites at most
+    """
+    law = populations.law
+    if isinstance(law, FixedPoint) and populations.spread_variables <= MOST_VARIABLES:
+        for shift, count in enumerate(_EVEN):
+            if count <= max(room, _EVEN[0]):
+                yield even_sites(law, count, shift)
+        return
+    reached = np.inf
+    for tol in _FINER:
+        sites = sites_for(populations, tol, room)
+        if not sites.tol < reached:
+            return
+        reached = sites.tol
+        yield sites
 
 
 class ShiftedSites:
@@ -94,7 +120,7 @@ class ShiftedPopulations:
     def __init__(self, populations: SitePopulations, lam: complex) -> None:
         self._populations, self._lam = populations, lam
         self._kept: dict[tuple, ShiftedSites] = {}
-        self._even: dict[int, ShiftedSites] = {}
+        self._to_make, self._made = finer_sites(populations), list[ShiftedSites]()
 
     @property
     def given(self) -> bool:
@@ -121,27 +147,14 @@ class ShiftedPopulations:
         return self.given or self._populations.spread_variables == 0
 
     def finer(self) -> Iterator[ShiftedSites]:
-        """One population if it is exact; or more, each finer than the one before, for what changes abruptly from site to site.
-
-        Those of a FixedPoint are spread evenly (see :func:`even_sites`): where sites count one by one, as they do on the axis of
-        singular values, they need ten times fewer than tensor grids.
-        """
-        law = self._populations.law
+        """One population if it is exact; or more, each finer than the one before, for what changes abruptly from site to site."""
         if self.exact:
             yield self.of(_FINER[0])
-        elif isinstance(law, FixedPoint) and self._populations.spread_variables <= MOST_VARIABLES:
-            for shift, count in enumerate(_EVEN):
-                if count not in self._even:
-                    self._even[count] = ShiftedSites(even_sites(law, count, shift), self._lam)
-                yield self._even[count]
-        else:
-            reached = np.inf
-            for tol in _FINER:
-                sites = self.of(tol, MUCH_ROOM)
-                if not sites.sites.tol < reached:
-                    return
-                reached = sites.sites.tol
-                yield sites
+            return
+        yield from self._made
+        for sites in self._to_make:
+            self._made.append(ShiftedSites(sites, self._lam))
+            yield self._made[-1]
 
     def settled(
         self,

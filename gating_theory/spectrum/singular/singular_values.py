@@ -15,9 +15,9 @@ from ...mean_field.fixed_points import FixedPoint
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
-from ...support.checks import complex_number, integer, real, real_array, real_numbers, shown
+from ...support.checks import complex_number, integer, real, real_array, shown
 from ..site_populations import SitePopulations
-from .density import SingularDensity
+from .density import SingularDensity, ends
 from .equations import Solved
 from .first_moment import first_moment
 from .populations import ShiftedPopulations, ShiftedSites
@@ -255,7 +255,7 @@ class SingularValues:
         ValueError : ends that are negative, nan or not in order; shapes that do not broadcast
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
-        low, high = _ends(a, b)
+        low, high = ends(a, b)
         tol = real("tol", tol, low=1e-8, high=1.0)
         below = self._density.below(np.concatenate([low.ravel(), high.ravel()]), tol)
         value = np.clip(below[low.size :] - below[: low.size], 0.0, 1.0).reshape(low.shape)
@@ -340,17 +340,3 @@ class SingularValues:
     def _edge(self, largest, n_units):
         size = None if n_units is None else integer("n_units", n_units, low=2)
         return float(self.spectrum.singular_edges.of(np.array([complex(self.shift)]), largest, size)[0])
-
-
-def _ends(a, b):
-    """Ends of intervals, broadcast against one another."""
-    low, high = real_array("a", a), real_numbers("b", b)
-    try:
-        low, high = np.broadcast_arrays(low, high)
-    except ValueError:
-        raise ValueError(f"shapes of a and b must broadcast, got {low.shape} and {high.shape}") from None
-    for name, value, bad in (("a", low, low < 0.0), ("b", high, ~(high >= low))):
-        if bad.any():
-            allowed = "must not be negative" if name == "a" else "must be at least a"
-            raise ValueError(f"{name} {allowed}, got {shown(float(value[bad].flat[0]))}")
-    return low, high
