@@ -38,6 +38,7 @@ NAMES = (
     "topologies",
     "planes",
     "singular_values",
+    "pseudospectra",
     "gradient_growth",
     "gradient_maps",
     "chaos",
