@@ -48,7 +48,7 @@ class AxisEquations(Protocol):
 
     @property
     def n_unknowns(self) -> int:
-        """v."""
+        """How many unknowns there are at each regulator, v."""
 
     def first(self, eta: np.ndarray) -> np.ndarray:
         """First guesses (L, v) far from the imaginary axis."""
