@@ -40,6 +40,8 @@ NAMES = (
     "singular_values",
     "gradient_growth",
     "gradient_maps",
+    "dynamic_mean_field",
+    "chaos_under_input",
     "chaos",
     "own_cell",
     "continuous_attractors",
