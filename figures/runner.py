@@ -41,6 +41,8 @@ NAMES = (
     "pseudospectra",
     "gradient_growth",
     "gradient_maps",
+    "dynamic_mean_field",
+    "chaos_under_input",
     "chaos",
     "own_cell",
     "continuous_attractors",
