@@ -66,7 +66,10 @@ def run(options: argparse.Namespace) -> int:
     if network is not None:
         net = record["network"]
         print(f"sampled network, {options.n_units} units, largest solution planted:")
-        print(f"  singular values: mean square {net['mean_square']:.4g}, its spread {net['square_std']:.4g}, ", end="")
+        print(
+            f"  singular values: mean square {net['mean_square']:.4g}, standard deviation of squares {net['square_std']:.4g}, ",
+            end="",
+        )
         print(f"largest {net['largest']:.4g}")
         print(f"  mean square of gradients: {_told(net['log10_growth'], steps)}")
     return 0
@@ -94,10 +97,11 @@ def _decades(growth, step):
 def _lines(row, steps):
     """The same in words."""
     text = f"  spectral radius {row['radius']:.10g}; singular values: mean square {row['mean_square']:.10g}, "
-    text += f"its spread {row['square_std']:.6g}, largest {row['largest']:.6g}"
+    text += f"standard deviation of squares {row['square_std']:.6g}, largest {row['largest']:.6g}"
     yield text + (f", {100 * row['atom']:.3g} % are 0" if row["atom"] > 0.0 else "")
     for name, decades in row["log10_growth"].items():
-        yield f"  mean square of gradients, {name} weights: {_told(decades, steps)}; then times {row['rate'][name]:.6g} a step"
+        told = f"  mean square of gradients, {name} weights: {_told(decades, steps)}; "
+        yield told + f"then the mean square changes by a factor of {row['rate'][name]:.6g} a step"
 
 
 def _told(decades, steps):
