@@ -109,7 +109,7 @@ def design(
     given: Mapping[str, float] | None = None,
     *,
     memory: int | None = None,
-    kappa: float = 1.0,
+    kappa: float | None = None,
     free: Sequence[AnyPath] | None = None,
     bounds: Mapping[Any, tuple[float, float]] | None = None,
     state: str = "zero",
@@ -145,12 +145,13 @@ def design(
         at most one of "abscissa" (largest real part; 1 - 1/T for a slowest mode of T steps), "radius" (largest modulus),
         "lyapunov" (largest exponent per step; at a fixed point the logarithm of the radius);
         "gradient": {T: G, ...}, mean squares > 0 of gradients through T steps of the same weights, 1 for what is kept whole: the
-        mean square of P v, v an isotropic unit vector, P the product of T Jacobians (``gradient_growth``);
+        mean square of P v, v an isotropic unit vector, P the product of T Jacobians (``gradient_growth``); not its log10, which
+        is what the quantity "gradient:T" of phase diagrams and ``critical`` is;
         "mean_square" and "square_std", mean and standard deviation of the squared singular values of one Jacobian.
     given : mapping, optional
         Hyperparameters held fixed, by path as ``Ensemble.replace`` takes them: {"gain.r": 2, "bias_std": 1}.
     memory : int from 1 to 10,000, steps, instead of a target
-    kappa : float from 1e-3 to 100, with ``memory``
+    kappa : float from 1e-3 to 100, only with ``memory``, where it is 1 unless told
         The smaller the nearer to an isometry, the less is written per step: 1 - leak is kappa / (T + kappa).
     free : sequence of paths, optional
         The unknowns, one for each target: of the stability target first, then of gradients in their order, "mean_square" and
@@ -204,7 +205,6 @@ def design(
     choice("state", state, STATES)
     tol = real("tol", tol, low=0.0, high=0.1, open_low=True)
     size = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("rng", rng)
-    kappa = real("kappa", kappa, low=1e-3, high=100.0)
     given = {} if given is None else given
     held = {each for path in instance("given", given, Mapping, "from paths to values") for each in tied("given", path, cell.paths)}
     base = cell.replace(given)
@@ -214,8 +214,13 @@ def design(
             raise ValueError(
                 "memory is a design of its own, at the zero state: target, free, bounds and state cannot be given with it"
             )
+        kappa = real("kappa", 1.0 if kappa is None else kappa, low=1e-3, high=100.0)
         return _remembered(base, memory, kappa, frozenset(held), size, tol)
-    targets = targets_of({} if target is None else target, state)
+    if kappa is not None:
+        raise ValueError("kappa goes with memory, the number of steps: it cannot be given with a target")
+    if target is None:
+        raise TypeError("a target or memory must be given: {'slow_fraction': {200: 0.2}, 'abscissa': 0.999}, or memory=100")
+    targets = targets_of(target, state)
     paths = unknowns_of(base, targets, free)
     spans = spans_of(base, paths, bounds)
     require_separate(base, paths, spans, given)
