@@ -106,7 +106,7 @@ def test_without_matrices_singular_values_are_those_of_the_sites():
 def test_a_jacobian_that_is_zero():
     nothing = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.0))[0])
     assert nothing.singular_values().largest() == 0.0 == nothing.numerical_abscissa()
-    assert nothing.kreiss() == (1.0, math.inf)
+    assert nothing.kreiss() == gt.Kreiss(1.0, math.inf)
 
 
 # --- independent methods
