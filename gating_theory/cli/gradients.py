@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 import numpy as np
 
+from ..errors import ConvergenceError
 from ..gradients.growth import gradient_growth
 from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
@@ -45,13 +47,11 @@ def run(options: argparse.Namespace) -> int:
     record["provenance"] = provenance(ensemble, seed=options.seed)
     out = directory(options.out)
     if out is not None:
-        from ..plotting import plot_gradient_growth, plot_singular_values
+        from ..plotting import plot_gradient_growth
         from ..validation.report import panels, save_figure
 
         write_text(out / "gradients.json", json.dumps(record, indent=1) + "\n")
-        figure, axes = panels(1, 1, 3.4, 2.6)
-        plot_singular_values(Spectrum(points[-1]).singular_values(), None if network is None else values, ax=axes[0])
-        save_figure(figure, out / "singular_values.png")
+        _draw_singular_values(points[-1], None if network is None else values, out / "singular_values.png")
         figure, axes = panels(1, 1, 3.4, 2.6)
         named = {f"theory, {name} weights": found for name, found in growths[-1].items()}
         plot_gradient_growth(named, measured=measured, ax=axes[0])
@@ -72,18 +72,44 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _draw_singular_values(point, values, where):
+    """The picture of the density, or on stderr why there is none."""
+    from ..plotting import plot_singular_values
+    from ..validation.report import panels, save_figure
+
+    figure, axes = panels(1, 1, 3.4, 2.6)
+    try:
+        plot_singular_values(Spectrum(point).singular_values(), values, ax=axes[0])
+    except ConvergenceError as error:
+        print(f"gating-theory: no {where.name}: {error}", file=sys.stderr)
+        return
+    save_figure(figure, where)
+
+
 def _row(point, growths, steps):
-    """What is said of a fixed point."""
+    """What is said of a fixed point; numbers that did not converge are None, and their estimates stand apart."""
     row = plain(point)
     row.pop("ensemble")
     spectrum = Spectrum(point)
     singular = spectrum.singular_values()
-    row |= {"radius": spectrum.radius(), "mean_square": float(singular.moments(1)[0]), "square_std": singular.square_std()}
-    row |= {"largest": float(singular.largest()), "atom": float(singular.atom)}
+    row |= {"radius": spectrum.radius(), "mean_square": float(singular.moments(1)[0])}
+    about = {}
+    for name, number in (("square_std", singular.square_std), ("largest", singular.largest), ("atom", lambda: singular.atom)):
+        try:
+            row[name] = float(number())
+        except ConvergenceError as error:
+            row[name], about[name] = None, _estimate(error)
+    row |= {"not_converged": about} if about else {}
     # decades: what is left may be too little for a float
     row["log10_growth"] = {name: {str(step): _decades(found, step) for step in steps} for name, found in growths.items()}
     row["rate"] = {name: float(found.rate) for name, found in growths.items()}
     return row
+
+
+def _estimate(error):
+    """The one number that a calculation got to, None where there is none."""
+    last = np.ravel([] if error.estimate is None else error.estimate)
+    return float(last[0]) if last.size == 1 and np.isfinite(last[0]) else None
 
 
 def _decades(growth, step):
@@ -94,10 +120,26 @@ def _decades(growth, step):
 def _lines(row, steps):
     """The same in words."""
     text = f"  spectral radius {row['radius']:.10g}; singular values: mean square {row['mean_square']:.10g}, "
-    text += f"its spread {row['square_std']:.6g}, largest {row['largest']:.6g}"
-    yield text + (f", {100 * row['atom']:.3g} % are 0" if row["atom"] > 0.0 else "")
+    text += f"its spread {_number(row, 'square_std')}"
+    if row["largest"] is not None:
+        text += f", largest {row['largest']:.6g}"
+    if row["atom"] is None:
+        text += ", how many are 0: not converged"
+    elif row["atom"] > 0.0:
+        text += f", {100 * row['atom']:.3g} % are 0"
+    yield text
+    if row["largest"] is None:
+        yield f"  largest singular value: {_number(row, 'largest')}; --n-units samples a network"
     for name, decades in row["log10_growth"].items():
         yield f"  mean square of gradients, {name} weights: {_told(decades, steps)}; then times {row['rate'][name]:.6g} a step"
+
+
+def _number(row, name):
+    """A number, or that it did not converge and what it is about."""
+    if row[name] is not None:
+        return f"{row[name]:.6g}"
+    about = row["not_converged"][name]
+    return "not converged" + ("" if about is None else f" (about {about:.4g})")
 
 
 def _told(decades, steps):

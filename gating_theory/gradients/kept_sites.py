@@ -49,7 +49,8 @@ def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> t
         logs = one if weights == "untied" else _growth(answers, n_steps, weights, spectrum)
         error = _quadrature_error(answers, one, n_steps, spectrum, tol) + rounding
         if error > tol:
-            raise ConvergenceError(f"growth through {n_steps} steps: two quadratures differ by {error:.1e}", estimate=logs)
+            words = f"growth through {n_steps} steps: two quadratures differ by {error:.1e}; ask for a larger tol"
+            raise ConvergenceError(words, estimate=logs)
         return logs, error
     close = max(_CONDENSED, _PART * tol)
     if isinstance(spectrum.source, Sites):

@@ -41,3 +41,20 @@ def test_with_a_network_and_pictures(command, tmp_path):
     # 64 directions of 80 units: 5000 numbers, their square is known to a few per cent
     exact = np.mean(np.linalg.matrix_power(net.jacobian(state), 3) ** 2) * 80
     assert record["network"]["log10_growth"]["3"] == pytest.approx(np.log10(exact), abs=0.1)
+
+
+def test_what_does_not_converge_is_said_and_the_rest_printed(command, tmp_path):
+    # gains of 5: the largest singular value is set by the rarest sites, and populations of sites do not agree on it
+    point = gt.fixed_points(gt.Ensemble(gt.LSTM, gain=5))[-1]
+    with pytest.raises(gt.ConvergenceError) as failed:
+        gt.Spectrum(point).singular_values().largest()
+    about = float(np.ravel(failed.value.estimate)[0])
+    where = tmp_path / "out"
+    arguments = ("gradients", "--cell", "LSTM", "--gain", 5, "--steps", 10, "--weights", "untied", "--out", where)
+    code, out, err = command(*arguments)
+    assert code == 0 and f"largest singular value: not converged (about {about:.4g})" in out
+    assert f"10^{gt.gradient_growth(point, 10, 'untied').log10[10]:.4g} through 10" in out
+    assert "no singular_values.png: largest singular value" in err
+    assert {p.name for p in where.iterdir()} == {"gradients.json", "growth.png"}
+    row = json.loads((where / "gradients.json").read_text())["fixed_points"][-1]
+    assert row["largest"] is None and row["not_converged"] == {"largest": pytest.approx(about)}
