@@ -61,7 +61,7 @@ def compute(quick, rng, work):
     run = {"n_units": 400 if quick else 2000, "n_steps": 120 if quick else 300, "seed": rng}
     biases = list(_RANGES)
     lines = work.over(_line, [(bias, kind, 1e-3 if quick else 1e-5) for bias in biases for kind in _LINES])
-    theory = work.over(_chaos_line, [(bias, 7 if quick else 17) for bias in biases])
+    theory = work.over(_chaos_line, [(bias, 11 if quick else 17) for bias in biases])
     chaos = [work.phase_diagram(_ensemble(bias, **_CHAOS), {"gain.r": probe}, ("chaos:gain.h",), **run) for bias in biases]
     shape = len(biases), len(_LINES)
     curves, specials = curves_of(lines), specials_of(lines)
