@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import require as require_fact
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
+from ..networks.network import Network
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..running.progress import check_progress
@@ -34,6 +36,11 @@ _STEPS = 10_000
 #: A rate this close to 1 is 1.
 _MARGINAL = 1e-9
 _LN10 = float(np.log(10.0))
+#: Where sites come from that may be one moment of a state that moves, and what results say of states that do not.
+_MOMENTS = ("simulation", "sampled network", "recorded network", "network", "dynamic mean field")
+_AT_REST = ("settled", "static", "zero_state")
+#: What growth is computed from.
+_ALLOWED = "a FixedPoint, a Spectrum, Sites with gains, a result with such sites, or a path: (network, states)"
 
 
 @result("gradient_growth")
@@ -174,7 +181,8 @@ def gradient_growth(
     Parameters
     ----------
     source : FixedPoint, Spectrum, Sites that carry gains, or a result with such ``sites``
-        Sites are kept through all steps. Or a path: (Network, states) as ``Network.run(.., trajectory=True)`` gives them,
+        Sites are kept through all steps, also those of a moving state: that overestimates growth in chaos, by 10^2 through 50
+        steps of a GRU, and the status says so. Or a path: (Network, states) as ``Network.run(.., trajectory=True)`` gives them,
         (Network, states, input), a recorded layer, or a sequence of Sites, one for each step.
     n_steps : int from 0 to 10,000, T
     weights : "tied" or "untied"
@@ -206,7 +214,8 @@ def gradient_growth(
     logs, error = kept_growth(spectrum, n_steps, weights, tol)
     rate = spectrum.radius() ** 2 if weights == "tied" else kept_rate(spectrum)
     kept = spectrum.source if isinstance(spectrum.source, (FixedPoint, Sites)) else spectrum.source.sites
-    return GradientGrowth(n_steps, weights, names, chosen, logs / _LN10, rate, error, _status(rate, weights), kept)
+    status = _status(rate, weights, _may_move(source, spectrum))
+    return GradientGrowth(n_steps, weights, names, chosen, logs / _LN10, rate, error, status, kept)
 
 
 def log10_left(spectrum: Spectrum, n_steps: int, weights: str, block: str | None = None) -> float:
@@ -240,10 +249,34 @@ def _along(source, n_steps, weights, block, progress):
 
 def _spectrum_of(source):
     """The Spectrum of a source, checked; the laws of its matrices have to have these equations."""
-    spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
+    try:
+        spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
+    except TypeError:
+        raise TypeError(f"source must be {_ALLOWED}; got {shown(source)}{_where_from(source)}") from None
     laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
     require_fact(laws, "gradients", "gradient_growth", "products of sampled Jacobians: Network.push")
     return spectrum
+
+
+def _where_from(source):
+    """Where to get a source from what has no sites."""
+    if isinstance(source, Ensemble):
+        return "; an ensemble may have several states: take one of fixed_points(ensemble)"
+    if isinstance(source, Network):
+        return "; states of a network are run(state, n_steps, trajectory=True)"
+    if isinstance(source, (list, tuple)) and any(isinstance(one, FixedPoint) for one in source):
+        return "; take one of these, such as the last"
+    if callable(getattr(source, "forward", None)):
+        return "; diagnose(module) measures gradients of a module beside theory"
+    if hasattr(type(source), "spectrum"):
+        return "; take its spectrum"
+    return ""
+
+
+def _may_move(source, spectrum):
+    """Whether the sites may be one moment of a moving state."""
+    sampled = isinstance(spectrum.source, Sites) and spectrum.source.source.startswith(_MOMENTS)
+    return sampled and getattr(getattr(source, "status", None), "code", None) not in _AT_REST
 
 
 def _block_of(block, names):
@@ -256,13 +289,14 @@ def _block_of(block, names):
     return tuple(name for name in names if name in chosen)
 
 
-def _status(rate, weights):
+def _status(rate, weights, may_move):
+    kept = "; sites kept as they are: for moving states give a path, (network, states)" if may_move else ""
     if abs(rate - 1.0) < _MARGINAL:
-        return Status("marginal", "neither grows nor decays exponentially in the end")
+        return Status("marginal", f"neither grows nor decays exponentially in the end{kept}")
     if rate < 1.0:
-        return Status("decays", f"decays by {rate:.6g} a step in the end")
+        return Status("decays", f"decays by {rate:.6g} a step in the end{kept}")
     single = "; few modes carry that, by which single networks scatter (see scatter)" if weights == "tied" else ""
-    return Status("grows", f"grows by {rate:.6g} a step in the end{single}")
+    return Status("grows", f"grows by {rate:.6g} a step in the end{single}{kept}")
 
 
 def _log10_sum(logs):

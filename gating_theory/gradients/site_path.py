@@ -172,7 +172,10 @@ def _of_network(source, n_steps):
     count = _count(n_steps, recorded)
     given = source[2] if len(source) == 3 else "frozen"
     if isinstance(given, str) and given != "frozen":
-        raise ValueError(f"input must be an array, the recorded one, or 'frozen', got {shown(given)}")
+        raise ValueError(
+            f"input must be an array, the recorded one, or 'frozen', got {shown(given)}; noise is not recorded: "
+            "run(input=) with your own array"
+        )
     pattern_at = net.input_sequence(given, recorded)
     fields = []
     for t in range(count):
@@ -187,7 +190,8 @@ def _require_step(after, recorded, t):
     if not apart <= _SAME_STEP * max(1.0, np.abs(recorded).max()):
         raise ValueError(
             f"states must be those of the network's steps: after step {t + 1} they are {apart:.2g} away from it; "
-            "an input that drives the network belongs to the source, (network, states, input)"
+            "an input that drives the network belongs to the source, (network, states, input); noise is not recorded: "
+            "run(input=) with your own array"
         )
 
 

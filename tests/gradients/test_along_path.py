@@ -179,7 +179,7 @@ def test_what_is_refused(moving):
         site_paths((net, states, given), 7)
     with pytest.raises(ValueError, match="states must have shape"):
         site_paths((net, states[:, :, :-1], given))
-    with pytest.raises(ValueError, match="input must be an array"):
+    with pytest.raises(ValueError, match=r"input must be an array.*run\(input=\) with your own array"):
         site_paths((net, states, "noise"))
     with pytest.raises(TypeError, match="source must be"):
         site_paths(3.0, 2)

@@ -346,6 +346,35 @@ def test_bad_input(change, error, words):
         gt.gradient_growth(**({"source": sheet.lstm(), "n_steps": 3} | change))
 
 
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (lambda ensemble: ensemble, r"take one of fixed_points\(ensemble\)"),
+        (gt.fixed_points, "take one of these"),
+        (lambda ensemble: gt.design(gt.GRU, memory=10), "take its spectrum"),
+        (lambda ensemble: gt.Network.sample(ensemble, 20, 0), "trajectory=True"),
+        (lambda ensemble: type("Module", (), {"forward": lambda self, x: x})(), r"diagnose\(module\)"),
+    ],
+)
+def test_what_has_no_sites(source, words):
+    """Messages name what is allowed, and the next step."""
+    with pytest.raises(TypeError, match=rf"(?s)source must be a FixedPoint, .*\(network, states\); got.*{words}"):
+        gt.gradient_growth(source(gt.Ensemble(gt.GRU)), 3)
+
+
+def test_moving_states_are_not_kept():
+    """Sites that may be one moment of a run are told to be kept; at rest and at fixed points nothing is said."""
+    words = "for moving states give a path, (network, states)"
+    quiet, chaotic = (gt.steady_state(gt.Ensemble(gt.GRU, gain={"h": h}), 300, 150, rng=0, lyapunov_units=0) for h in (1.0, 6.0))
+    assert quiet.verdict == "settled" and chaotic.verdict != "settled"
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain=3.0), 30, 0)
+    some = net.sites(net.run(np.ones((1, 30)), 3))
+    for source in (chaotic, chaotic.sites, gt.Spectrum(chaotic), some):
+        assert words in str(gt.gradient_growth(source, 2).status)
+    for source in (quiet, zero_state(gt.GRU, 1.0), sheet.gru()):
+        assert "for moving states" not in str(gt.gradient_growth(source, 2).status)
+
+
 def test_laws_that_say_nothing_of_gradients():
     """Given weights are taken for iid ones, as in spectra; a law that knows of edges alone is refused."""
 
