@@ -1,7 +1,7 @@
 """What theory and simulation of moving states cost for the same accuracy: ``python benchmarks/dmft.py``.
 
-Wanted are .5 % in moments and .005 in the exponent. One run of each gives its time T and its standard errors; as errors fall with the
-root of the work, T (error / wanted)^2 is the time in which they reach what is wanted. A simulated network is off by some
+Wanted are .5 % in moments and .005 in the exponent. One run of each gives its time T and its standard errors; as errors fall with
+the root of the work, T (error / wanted)^2 is the time in which they reach what is wanted. A simulated network is off by some
 percent more, of which its scatter does not know: exact values, where there are any, are printed beside.
 Times are of the processor.
 """
