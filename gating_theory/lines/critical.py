@@ -108,6 +108,9 @@ def critical(
 
         - Any quantity of :func:`~gating_theory.phase_diagram` that is one number: "abscissa", "radius", "slow_fraction",
           "moment:h", "mass:1,0.1", "potential:1", "outlier", "complexity", "lyapunov", and those of your own.
+          Gradients: "gradient:100" and "gradient:100,h" (of a loss on h), "gradient_untied:100", all of them log10 of the mean
+          square: ``value=-1`` is where a tenth is left (the target "gradient" of ``design`` is the mean square itself);
+          "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest".
         - Whole numbers: "count", "stable". They are critical where they pass from below the value to it, or back.
         - "onset", "fold", "complexity_onset", "chaos", "chaos_line", which need no value: :func:`~gating_theory.onset` and so on,
           called from here. So are "complexity" at 0 and "lyapunov" at 0.

@@ -75,6 +75,8 @@ def critical_line(
         - "chaos": random networks turn chaotic, a line of few points with standard errors: networks are simulated, see
           ``chaos_onset``
         - a quantity of ``phase_diagram``, also one of your own: "abscissa", "slow_fraction", "mass:1,0.1", ...
+          Gradients: "gradient:100" and "gradient:100,h" (of a loss on h), "gradient_untied:100", all of them log10 of the mean
+          square; "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest"
         - a callable of what ``of`` names, which returns a number
     value : float
         Of the quantity on the line; none for "onset", "fold", "complexity_onset" and "chaos", which are also "complexity" and

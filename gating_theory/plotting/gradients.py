@@ -34,6 +34,8 @@ _ZERO = 1e-8
 _MOST = 0.95
 #: Weight of an atom below which it is nothing to speak of.
 _LEAST_ATOM = 1e-6
+#: Singular values this close to one another, relative, are in one place; so much of them may be missed.
+_ONE_PLACE, _MISSED = 1e-5, 1e-3
 
 
 def plot_singular_values(
@@ -58,13 +60,17 @@ def plot_singular_values(
     Notes
     -----
     Areas are fractions of all singular values. An atom at zero has no area: the legend names its weight. Where the density
-    diverges the picture ends below.
+    diverges the picture ends below. Where all that are not zero sit in one place (without gains, say) a line stands there.
     """
     instance("result", result, SingularValues)
     n = integer("n", n, low=10)
     measured = None if values is None else _measured_values(values)
     ax = axes_or_new(ax, 2.5)
     low, high = result.smallest(), result.largest()
+    if high - low <= _ONE_PLACE * high or _in_one_place(result, high):
+        _draw_spike(ax, high, result.atom, measured)
+        ax.legend(loc="best", fontsize="small")
+        return ax
     # closer together at both ends, where the density ends like a root
     s = low + 0.5 * (high - low) * (1.0 - np.cos(np.pi * (np.arange(n) + 0.5) / n))
     density = np.asarray(result.density(s, _DRAWN))
@@ -152,7 +158,7 @@ def plot_gradient_growth(
     growth : GradientGrowth, or a mapping from labels to several
         Untied weights are dashed.
     measured : array (T + 1,) or (networks, T + 1), or a mapping from the same labels to such, optional
-        From step 0 on; NaN where nothing was measured.
+        Mean squares, not their logarithms, from step 0 on; NaN where nothing was measured.
     ax : matplotlib Axes, optional
         Default: a new figure of one column's width.
 
@@ -173,6 +179,36 @@ def plot_gradient_growth(
     ax.set_ylabel(r"$\log_{10}$ mean square of gradients")
     ax.legend(loc="best", fontsize="small")
     return ax
+
+
+def _in_one_place(result, high):
+    """Whether all that are not zero are the largest one."""
+    if result.atom <= _LEAST_ATOM:
+        return False
+    return result.atom + result.mass(high * (1.0 - _ONE_PLACE), high * (1.0 + _ONE_PLACE)) > 1.0 - _MISSED
+
+
+def _draw_spike(ax, place, atom, values):
+    """A line at the one singular value that there is, over what share of measured ones is where."""
+    share = 1.0 - atom if place > 0.0 else 1.0
+    zeros = f", and {100.0 * atom:.3g} % at 0" if atom > _LEAST_ATOM and place > 0.0 else ""
+    low, high = (0.8 * place, 1.2 * place) if place > 0.0 else (-0.1, 1.0)
+    if values is not None:
+        low, high = min(low, values[values > _ZERO * values.max()].min(initial=low)), max(high, 1.05 * values.max())
+        weights = np.full(values.size, 1.0 / values.size)
+        ax.hist(values, 41, range=(low, high), weights=weights, color=SKY, alpha=0.6, label="networks")
+    ax.plot(
+        [place, place],
+        [0.0, share],
+        color=VERMILLION,
+        linewidth=1.4,
+        zorder=3,
+        label=f"theory: {100.0 * share:.3g} % at {place:.4g}{zeros}",
+    )
+    ax.set_xlim(low, high)
+    ax.set_ylim(0.0, 1.08)
+    ax.set_xlabel("singular value $s$")
+    ax.set_ylabel("share of singular values")
 
 
 def _growths(growth):
@@ -196,8 +232,15 @@ def _measured_growth(measured, several):
     found = {label: np.atleast_2d(real_numbers("measured", values)) for label, values in given.items()}
     for label, values in found.items():
         wanted = several[label].n_steps + 1
-        if values.ndim != 2 or values.shape[1] > wanted:
-            raise ValueError(f"measured must have shape ({wanted},) or (networks, {wanted}), got {np.shape(given[label])}")
+        if values.ndim != 2 or values.shape[1] != wanted:
+            raise ValueError(
+                f"measured must have shape ({wanted},) or (networks, {wanted}), mean squares from step 0 on, NaN where there is "
+                f"none, got {np.shape(given[label])}"
+            )
+        if (values < 0.0).any():
+            raise ValueError(
+                f"measured must be mean squares, which are not negative, not their logarithms, got {shown(given[label])}"
+            )
     return found
 
 

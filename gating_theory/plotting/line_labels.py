@@ -20,6 +20,8 @@ __all__ = ["fits", "line_labels", "map_setting", "require_same_cell"]
 
 #: A legend names so many differences.
 _MOST = 3
+#: Quantities that are log10 of what they are called.
+_LOGARITHMS = ("gradient", "gradient_untied")
 
 #: What holds off the two paths: the cell's name and hyperparameters by their paths.
 Setting = Mapping[str, Any]
@@ -66,6 +68,7 @@ def _words(line):
     """What a line is, such as "abscissa = 1.1, active state"."""
     kind, _, form = line.quantity.partition(":")
     words = "function" if "<" in kind else kind.replace("_", " ")
+    words = f"lg {words}" if kind in _LOGARITHMS else words
     words += f" ({form})" if form else ""
     if line.name != line.quantity:
         words += f" = {line.value:.4g}"

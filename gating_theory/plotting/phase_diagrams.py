@@ -274,7 +274,8 @@ def _label(values, quantity):
         return values.attrs["short_name"]
     if "symbol" in values.attrs:
         return f"{quantity.partition(':')[0]} {values.attrs['symbol']}"
-    return quantity
+    # "singular:largest" in words
+    return values.attrs.get("long_name", quantity) if ":" in quantity else quantity
 
 
 @dataclass(frozen=True)

@@ -556,7 +556,10 @@ for _name, _function, _words in (
         ),
         form=":<steps>",
         parse=_steps,
-        takes="a number of steps from 1 to 10,000, and optionally the state variable that the loss sees",
+        takes=(
+            "a number of steps from 1 to 10,000, and optionally the state variable that the loss sees, "
+            f'as in "{_name}:100" and "{_name}:100,h"'
+        ),
         accuracy=_growth_accuracy,
     )
 QUANTITIES["moment"] = Quantity(

@@ -54,6 +54,12 @@ def test_lines_without_a_grid(onset):
     assert mark.get_xydata().tolist() == [[np.sqrt(8), 2.0]]
 
 
+def test_logarithms_are_called_that():
+    lines = [line(name, [0, 10], [y, y], value=-1.0) for name, y in (("gradient:100", 1.6), ("gradient_rate", 1.8))]
+    labels = [curve.get_label() for curve in gt.plotting.plot_phase_diagram(lines).get_lines()]
+    assert labels == ["lg gradient (100) = -1", "gradient rate = -1"]
+
+
 def test_one_style_for_each_quantity(onset):
     """The same colour in all pictures; two values of one quantity have other dashes."""
     one, two = (line("abscissa", [0, 10], [y, y], value=v) for y, v in ((1.6, 1.0), (1.8, 1.2)))

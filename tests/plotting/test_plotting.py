@@ -98,6 +98,22 @@ def test_singular_values_with_an_atom():
         plotting.plot_singular_values(silent, ax=own_axes())
 
 
+@pytest.mark.parametrize(
+    ("cell", "place", "share", "zeros"),
+    [(gt.GRU, 0.5, 1.0, 0.0), (gt.Vanilla, 0.0, 1.0, 1.0), (gt.LSTM, np.sqrt(0.3125), 0.5, 0.5)],
+)
+def test_singular_values_in_one_place(cell, place, share, zeros):
+    """Without gains all sites are alike: z for a GRU; of an LSTM dh = o dc, dc = f dc_0, so f sqrt(1 + o^2) and zero."""
+    found = gt.Spectrum(gt.fixed_points(gt.Ensemble(cell, gain=0.0))[0]).singular_values()
+    measured = np.where(np.arange(40) < 40 * zeros, 0.0, place + 1e-17 * np.arange(40))
+    for values in (None, measured):
+        ax = drawn(plotting.plot_singular_values(found, values, ax=own_axes()))
+        (spike,) = [one for one in ax.get_lines() if one.get_label().startswith("theory")]
+        assert f"{100 * share:.3g} % at {place:.4g}" in spike.get_label()
+        np.testing.assert_allclose(spike.get_xdata(), place, rtol=1e-5, atol=1e-12)
+        assert ax.get_xlim()[0] <= place < ax.get_xlim()[1] and ax.get_ylim()[1] < 1e3
+
+
 def test_pseudospectra(two_kinds):
     """On the curves drawn the resolvent has the norm that they are for; all of them can be seen."""
     spectrum, jacobian = two_kinds
@@ -121,7 +137,8 @@ def test_growth_of_gradients():
     """Tied and untied theory as lines of logarithms, networks as dots of their colour."""
     silent = gt.fixed_points(gt.Ensemble(gt.GRU))[0]
     several = {f"{weights} weights": gt.gradient_growth(silent, 20, weights) for weights in ("tied", "untied")}
-    measured = np.vstack([1e-3 ** np.arange(6.0), np.full(6, np.nan)])
+    measured = np.full((2, 21), np.nan)
+    measured[0, :6] = 1e-3 ** np.arange(6.0)
     ax = drawn(plotting.plot_gradient_growth(several, measured={"tied weights": measured}))
     lines = {line.get_label(): line for line in ax.get_lines()}
     for label, one in several.items():
@@ -130,6 +147,12 @@ def test_growth_of_gradients():
     dots = lines["networks (2)"]
     np.testing.assert_allclose(dots.get_ydata()[:6], -3.0 * np.arange(6), atol=1e-12)
     assert dots.get_color() == lines["tied weights"].get_color() and np.isnan(dots.get_ydata()[6:]).all()
+
+
+def test_colour_bar_of_singular_values():
+    data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [0.5, 1.0], "bias.z": [0.0, 1.0]}, "singular:largest")
+    ax = drawn(plotting.plot_phase_diagram(data, "singular:largest", solution=0))
+    assert "largest singular value" in [one.get_ylabel() for one in ax.figure.axes]
 
 
 def test_growth_down_to_nothing():
@@ -147,7 +170,9 @@ def test_growth_down_to_nothing():
         ("tied", None, TypeError, "growth must be"),
         ({"a": 1.0}, None, TypeError, "growth must be"),
         (None, {"b": [1.0]}, ValueError, "measured has the unknown label 'b'; allowed are"),
-        (None, [1.0] * 9, ValueError, r"measured must have shape \(4,\) or \(networks, 4\), got \(9,\)"),
+        (None, [1.0] * 9, ValueError, r"measured must have shape \(4,\) or \(networks, 4\).*got \(9,\)"),
+        (None, [1.0] * 2, ValueError, r"measured must have shape \(4,\) or \(networks, 4\).*got \(2,\)"),
+        (None, [0.0, -0.5, -1.0, -1.5], ValueError, "measured must be mean squares, which are not negative, not their logarithms"),
         (None, "much", TypeError, "measured must be"),
     ],
 )

@@ -49,8 +49,13 @@ def test_critical_value_and_line():
 
 
 @pytest.mark.parametrize(
-    "name", ["gradient", "gradient:", "gradient:0", "gradient:x", "gradient:-3", "gradient:5,c", "gradient:5,h,h"]
+    "name", ["gradient", "gradient:", "gradient:0", "gradient:x", "gradient:-3", "gradient:5,c", "gradient:5,h,h", "gradient:100:h"]
 )
 def test_bad_names(name):
     with pytest.raises(ValueError, match="gradient"):
         gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0]}, [name])
+
+
+def test_the_form_is_shown():
+    with pytest.raises(ValueError, match='as in "gradient_untied:100" and "gradient_untied:100,h", got \'gradient_untied:100:h\''):
+        gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [1.0]}, "gradient_untied:100:h")
