@@ -1,8 +1,9 @@
-"""The GRU's fixed points over reset and candidate gain: onset, fold, tricritical point, marginal region, chaos [CKS]."""
+"""The GRU over reset and candidate gain: onset, fold, complexity, marginal region [CKS], chaos by theory and in networks [T8]."""
 
 from __future__ import annotations
 
 from inspect import signature
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.transforms import Bbox, TransformedBbox
@@ -10,10 +11,22 @@ from matplotlib.transforms import Bbox, TransformedBbox
 import gating_theory as gt
 from gating_theory.plotting.lines import LINE_STYLES, name_regions
 
-from .common import SPECIALS, count_patches, curves_of, draw_counts, draw_lines, panels, special_handle, specials_of, whole
+from .common import (
+    SPECIALS,
+    count_patches,
+    curves_of,
+    draw_counts,
+    draw_lines,
+    padded,
+    panels,
+    parts,
+    special_handle,
+    specials_of,
+    whole,
+)
 from .marginal_stability import OPEN
 
-TITLE = "Phase diagram of the GRU's fixed points in (a_r, a_h) for b_r = -1, 0, 1"
+TITLE = "Phase diagram of the GRU in (a_r, a_h) for b_r = -1, 0, 1: fixed points and chaos"
 _AXES = ("gain.r", "gain.h")
 _TOP = 16.0
 _RANGES = {-1.0: (1.5, 5.0), 0.0: (1.3, 3.0), 1.0: (1.0, 2.5)}
@@ -28,11 +41,14 @@ _COUNTED = ("silent", "bistable", "unstable")
 #: What critical lines are, and along which other hyperparameters they run: the update gate moves no fixed point, and where it is
 #: open everywhere the spectrum is a disc.
 _LINES = {"onset": {}, "fold": {}, "complexity_onset": {}, "radius": {"gain.z": 0.0, "bias.z": OPEN}}
+#: The line of chaos is exact where the update gate is constant, and hardly feels its gain up to a_z = 5.
+_CHAOS = {"gain.z": 0.0}
 _LABELS = {
     "onset": "onset: zero state unstable above",
     "fold": "fold: non-zero mean-field solutions above",
     "complexity_onset": "complexity onset: exponentially many fixed points above",
     "radius": r"$\rho^2 = 2$: as $a_z \to \infty$ active state marginal below, unstable above",
+    "chaos": "chaos above, theory at $a_z = 0$",
 }
 
 
@@ -45,19 +61,24 @@ def compute(quick, rng, work):
     run = {"n_units": 400 if quick else 2000, "n_steps": 120 if quick else 300, "seed": rng}
     biases = list(_RANGES)
     lines = work.over(_line, [(bias, kind, 1e-3 if quick else 1e-5) for bias in biases for kind in _LINES])
-    chaos = [work.phase_diagram(_ensemble(bias), {"gain.r": probe}, ("chaos:gain.h",), **run) for bias in biases]
+    theory = work.over(_chaos_line, [(bias, 11 if quick else 17) for bias in biases])
+    chaos = [work.phase_diagram(_ensemble(bias, **_CHAOS), {"gain.r": probe}, ("chaos:gain.h",), **run) for bias in biases]
     shape = len(biases), len(_LINES)
     curves, specials = curves_of(lines), specials_of(lines)
+    special = np.full((len(biases), 1, len(SPECIALS), 2), np.nan)
+    special[:, 0, SPECIALS.index("tricritical")] = [one.tricritical for one in theory]
+    errors = np.reshape([line.error for line in lines], shape), np.array([[one.error] for one in theory])
+    complete = np.reshape([line.ok for line in lines], shape), np.ones((len(biases), 1), dtype=bool)
     variables = {
-        "curves": (("bias", "kind", "point", "part"), curves.reshape(*shape, *curves.shape[1:])),
-        "specials": (("bias", "kind", "special", "part"), specials.reshape(*shape, *specials.shape[1:])),
-        "error": (("bias", "kind"), np.reshape([line.error for line in lines], shape), {"units": "widths of the panel"}),
-        "complete": (("bias", "kind"), np.reshape([line.ok for line in lines], shape)),
+        "curves": (("bias", "kind", "point", "part"), _joined(curves.reshape(*shape, -1, 2), [one.curve for one in theory])),
+        "specials": (("bias", "kind", "special", "part"), np.hstack([specials.reshape(*shape, *specials.shape[1:]), special])),
+        "error": (("bias", "kind"), np.hstack(errors), {"units": "widths of the panel"}),
+        "complete": (("bias", "kind"), np.hstack(complete)),
         "count": (("bias", "region"), [_counts(bias) for bias in biases]),
         "chaos": (("bias", "probe"), [one["chaos:gain.h"].values for one in chaos]),
         "chaos_error": (("bias", "probe"), [one["chaos_error:gain.h"].values for one in chaos]),
     }
-    coordinates = {"bias": biases, "kind": list(_LINES), "special": list(SPECIALS), "probe": probe}
+    coordinates = {"bias": biases, "kind": [*_LINES, "chaos"], "special": list(SPECIALS), "probe": probe}
     coordinates["region"] = list(_COUNTED)
     networks = signature(gt.chaos_onset).parameters["n_networks"].default  # phase_diagram has no say in it
     return xr.Dataset(variables, coordinates, {"n_units": run["n_units"], "n_steps": run["n_steps"], "n_networks": networks})
@@ -74,6 +95,45 @@ def _line(bias, kind, tol):
     return gt.critical_line(_ensemble(bias, **_LINES[kind]), _AXES, kind, value, bounds=bounds, tol=tol, search=5)
 
 
+class _ChaosLine(NamedTuple):
+    """The line of chaos in one plane, its tricritical point (NaN where it has none), and what its curve may be off."""
+
+    curve: np.ndarray
+    tricritical: tuple[float, float]
+    error: float
+
+
+def _chaos_line(bias, n):
+    """Exact values at n places, a spline between them: flat up to the tricritical point, and level with the onset there."""
+    from scipy.interpolate import CubicSpline
+
+    ensemble = _ensemble(bias, **_CHAOS)
+    top = float(gt.onset(ensemble, "gain.h"))
+    try:
+        start = float(gt.chaos_tricritical(ensemble, "gain.h", "gain.r", (0.5, _TOP)))
+    except gt.NoCriticalValue:
+        start = np.nan
+    first, u = 0.0 if np.isnan(start) else start, np.linspace(0.0, 1.0, n)
+    places = first + (_TOP - first) * u**2  # closer where the line bends
+    values = [float(gt.chaos_line(ensemble.replace({"gain.r": a_r}), "gain.h")) for a_r in places]
+    if np.isnan(start):
+        return _ChaosLine(places + 1j * np.array(values), (np.nan, np.nan), 0.0)
+    level, fine = ((1, 0.0), "not-a-knot"), np.linspace(0.0, 1.0, 600)
+    line, coarse = (CubicSpline(u[::every], values[::every], bc_type=level)(fine) for every in (1, 2))
+    # at least of third order: with half the distances an eighth of the error
+    error = np.abs(line - coarse).max() / 7.0 / np.ptp(_RANGES[bias])
+    return _ChaosLine(np.concatenate([[1j * top], first + (_TOP - first) * fine**2 + 1j * line]), (start, top), float(error))
+
+
+def _joined(curves, more):
+    """Curves (bias, kind, point, part) and one more of each bias, padded to one length."""
+    rows = [*(whole(curve) for one in curves for curve in one), *more]
+    out = padded(rows)
+    n_bias, n_kind = curves.shape[:2]
+    first = out[: n_bias * n_kind].reshape(n_bias, n_kind, -1)
+    return parts(np.concatenate([first, out[n_bias * n_kind :, None]], axis=1))
+
+
 def _counts(bias):
     """Numbers of mean-field solutions below the fold, between fold and onset, above both; 0 where there is no such region."""
     places = [_REGIONS[bias].get(name) for name in _COUNTED]
@@ -84,7 +144,7 @@ def _chaos_label(attributes):
     """Of what the points are; the error bars hold the scatter of these networks, not the shift that all of this size share."""
     n = int(attributes["n_units"])
     runs = f"{attributes['n_networks']} networks, N = {n}, T = {attributes['n_steps']}"
-    return f"chaos above, $a_z = 1$: {runs};\nbesides the bars shifted by order $N^{{-1/2}}$ = {100 / np.sqrt(n):.0f} %"
+    return f"chaos above, $a_z = 0$: {runs};\nbesides the bars shifted by order $N^{{-1/2}}$ = {100 / np.sqrt(n):.0f} %"
 
 
 def draw(data):
@@ -123,10 +183,11 @@ def _handles(data, axes):
     """Entries of the legend: lines and points of all panels, special points, areas."""
     found = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels())}
     a_r = data["specials"].sel(bias=0.0, special="tricritical", part=0)
-    onset, complexity = (float(a_r.sel(kind=kind)) for kind in ("onset", "complexity_onset"))
+    onset, complexity, chaos = (float(a_r.sel(kind=kind)) for kind in ("onset", "complexity_onset", "chaos"))
     words = {
-        ("tricritical", "onset"): f"tricritical point; at $b_r = 0$: $a_r$ = {onset:.4f}",
-        ("tricritical", "complexity_onset"): f"tricritical point of the complexity; at $b_r = 0$: $a_r$ = {complexity:.4f}",
+        ("tricritical", "onset"): f"tricritical point of fixed points; at $b_r = 0$: $a_r$ = {onset:.4f}",
+        ("tricritical", "chaos"): f"of chaos, a jump to the right; at $b_r = 0$: $a_r$ = {chaos:.4f}",
+        ("tricritical", "complexity_onset"): f"of the complexity; at $b_r = 0$: $a_r$ = {complexity:.4f}",
         ("critical_end", "complexity_onset"): "critical end point: discontinuous at a finite amplitude",
     }
     points = [special_handle(special, kind, label) for (special, kind), label in words.items()]

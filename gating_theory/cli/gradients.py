@@ -66,7 +66,10 @@ def run(options: argparse.Namespace) -> int:
     if network is not None:
         net = record["network"]
         print(f"sampled network, {options.n_units} units, largest solution planted:")
-        print(f"  singular values: mean square {net['mean_square']:.4g}, its spread {net['square_std']:.4g}, ", end="")
+        print(
+            f"  singular values: mean square {net['mean_square']:.4g}, standard deviation of squares {net['square_std']:.4g}, ",
+            end="",
+        )
         print(f"largest {net['largest']:.4g}")
         print(f"  mean square of gradients: {_told(net['log10_growth'], steps)}")
     return 0
@@ -120,7 +123,7 @@ def _decades(growth, step):
 def _lines(row, steps):
     """The same in words."""
     text = f"  spectral radius {row['radius']:.10g}; singular values: mean square {row['mean_square']:.10g}, "
-    text += f"its spread {_number(row, 'square_std')}"
+    text += f"standard deviation of squares {_number(row, 'square_std')}"
     if row["largest"] is not None:
         text += f", largest {row['largest']:.6g}"
     if row["atom"] is None:
@@ -131,7 +134,8 @@ def _lines(row, steps):
     if row["largest"] is None:
         yield f"  largest singular value: {_number(row, 'largest')}; --n-units samples a network"
     for name, decades in row["log10_growth"].items():
-        yield f"  mean square of gradients, {name} weights: {_told(decades, steps)}; then times {row['rate'][name]:.6g} a step"
+        told = f"  mean square of gradients, {name} weights: {_told(decades, steps)}; "
+        yield told + f"then the mean square changes by a factor of {row['rate'][name]:.6g} a step"
 
 
 def _number(row, name):

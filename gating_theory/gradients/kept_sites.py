@@ -7,6 +7,7 @@ import numpy as np
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..spectrum.real_edge import upper_ends
+from ..spectrum.refinement import apart
 from ..spectrum.spectrum import Spectrum
 from .site_answers import SiteAnswers
 from .two_point import tied_growth
@@ -48,7 +49,8 @@ def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> t
         logs = one if weights == "untied" else _growth(answers, n_steps, weights, spectrum)
         error = _quadrature_error(answers, one, n_steps, spectrum, tol) + rounding
         if error > tol:
-            raise ConvergenceError(f"growth through {n_steps} steps: two quadratures differ by {error:.1e}", estimate=logs)
+            words = f"growth through {n_steps} steps: two quadratures differ by {error:.1e}; ask for a larger tol"
+            raise ConvergenceError(words, estimate=logs)
         return logs, error
     close = max(_CONDENSED, _PART * tol)
     if isinstance(spectrum.source, Sites):
@@ -63,9 +65,7 @@ def kept_growth(spectrum: Spectrum, n_steps: int, weights: str, tol: float) -> t
         if made.tol > 3.0 * of_tol:  # there is no room for a finer one
             break
         before = logs
-    raise ConvergenceError(
-        f"growth through {n_steps} steps: two populations of sites differ by {difference:.1e}; ask for a larger tol", estimate=logs
-    )
+    raise ConvergenceError(f"growth through {n_steps} steps: {apart(np.array(difference))}", estimate=logs)
 
 
 def _quadrature_error(answers, logs, n_steps, spectrum, tol):

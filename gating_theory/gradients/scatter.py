@@ -45,7 +45,7 @@ def scatter_of(source: FixedPoint | Sites, n_steps: int, rows: list[int], n_unit
     n_steps : int >= 1, T
     rows : list of int, the state variables that the loss sees
     n_units : int >= 1, N
-    n_draws : int >= 2, of sites
+    n_draws : int >= 2, of sites; 0 leaves out how networks differ by their sites
     rng : numpy Generator, int or None
     """
     spectrum = Spectrum(source)
@@ -57,12 +57,13 @@ def scatter_of(source: FixedPoint | Sites, n_steps: int, rows: list[int], n_unit
 
     if isinstance(source, FixedPoint):
         answers = SiteAnswers.of_fixed_point(source, n_steps)
+    else:
+        answers = SiteAnswers.of_sites(source).condensed(n_steps, _CLOSE)
+    of_sites = np.zeros(n_steps + 1)
+    if isinstance(source, FixedPoint) and n_draws:
         drawn = sampled_sites(source, n_units, rng, n_draws)
         draws = [grown(SiteAnswers.of_sites(part).condensed(n_steps, _CLOSE)) for part in _parts(drawn, n_units)]
         of_sites = np.std(draws, axis=0, ddof=1)
-    else:
-        answers = SiteAnswers.of_sites(source).condensed(n_steps, _CLOSE)
-        of_sites = np.zeros(n_steps + 1)
     up, down = (grown(_with_gains(answers, sign * _STEP)) for sign in (1.0, -1.0))
     passages = (up - down) / (4.0 * _STEP)
     half = n_steps // 2

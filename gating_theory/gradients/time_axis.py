@@ -46,12 +46,12 @@ class TimeOnAxis:
 
     @property
     def on_axis(self) -> TimeOnAxis:
-        """These."""
+        """These equations themselves, as populations of one step name theirs."""
         return self
 
     @property
     def n_unknowns(self) -> int:
-        """2 n T^2."""
+        """How many unknowns there are, 2 n T^2."""
         return int(np.prod(self._shape))
 
     def first(self, eta: np.ndarray) -> np.ndarray:

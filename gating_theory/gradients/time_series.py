@@ -52,7 +52,7 @@ def product_moments(equations: TimeEquations, k: int) -> np.ndarray:
         X.append(R[-1] + known)
         states = X[-1][:, equations.n * equations.T :, equations.n * equations.T :]
         moments.append((-1.0) ** order * np.einsum("maa,m->", states, equations.path.weights))
-    return np.array(moments)
+    return np.array(moments) + 0.0  # no zero is -0
 
 
 def lowest_order(equations: TimeEquations) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ensemble.sites import Sites
 
-__all__ = ["MUCH_ROOM", "ROOM", "FINEST", "apart", "settled"]
+__all__ = ["MUCH_ROOM", "OF_SPECTRA", "ROOM", "FINEST", "apart", "settled"]
 
 #: Sites of a population at most, for few lambdas and for many; the finest tolerance that populations are made for.
 ROOM, MUCH_ROOM, FINEST = 100_000, 400_000, 1e-14
@@ -23,6 +23,8 @@ _DENSER, _SHARE = 2.0, 0.125
 #: Errors are taken to be this times something to the power of the number of nodes, which is multiplied by no more than the other
 #: at once. Measured: discs of a GRU with r gains of 14, where 1, 2 and 4 times as many nodes are off by 3.7e-3, 2.5e-4 and 1e-6.
 _SCALE, _MOST = 0.05, 4.0
+#: What may be done where the method itself takes no tolerance.
+OF_SPECTRA = "ask for a larger tol by gt.Spectrum(source, tol=...)"
 
 
 class Populated(Protocol):
@@ -109,13 +111,14 @@ def _apart(a, b):
         return np.where(a == b, 0.0, np.abs(a - b))
 
 
-def apart(difference: np.ndarray) -> str:
+def apart(difference: np.ndarray, advice: str = "ask for a larger tol") -> str:
     """How far two populations are apart, in words.
 
     Parameters
     ----------
     difference : array, infinite where there were no two
+    advice : str, what may be done about it
     """
     if np.isinf(difference).all():
         return "the populations of sites that are affordable are too coarse"
-    return f"two populations of sites differ by {difference.max():.1e}; ask for a larger tol"
+    return f"two populations of sites differ by {difference.max():.1e}; {advice}"

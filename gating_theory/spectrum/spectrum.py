@@ -46,7 +46,7 @@ from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resam
 from .flow_spectrum import FlowSpectrum
 from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
-from .refinement import MUCH_ROOM, ROOM, apart, settled
+from .refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from .singular.pseudospectra import Pseudospectra
 from .site_populations import COARSE, FEW, SitePopulations
 from .smooth_map import filled
@@ -329,7 +329,8 @@ class Spectrum(Pseudospectra):
         first = at(coarse, every)
         value, difference, _ = settled(at, make, coarse, first, asked * float(first.min(initial=np.inf)))
         if (difference > asked * value).any():
-            raise ConvergenceError(f"density at the edge: not converged to {asked}, {apart(difference)}", estimate=value)
+            words = apart(difference, OF_SPECTRA)
+            raise ConvergenceError(f"density at the edge: not converged to {asked}, {words}", estimate=value)
         return _as_given(value, lam)
 
     @underflow_is_zero
@@ -515,7 +516,7 @@ class Spectrum(Pseudospectra):
         if difference.max() <= 2.0 * asked:
             return value
         raise ConvergenceError(
-            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {apart(difference)}",
+            f"potential at lambda = {lam[np.argmax(difference)]}: not converged to {asked}, {apart(difference, OF_SPECTRA)}",
             estimate=value,
         )
 

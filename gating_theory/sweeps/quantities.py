@@ -238,6 +238,8 @@ def _square_std_accuracy(spectrum: Spectrum, value: float) -> float:
 
 
 def _singular_accuracy(spectrum: Spectrum, value: float) -> float:
+    if spectrum.fixed_point is not None and spectrum.populations.spread_variables == 0:  # one site, whose edges are exact
+        return _edge_accuracy(spectrum, value)
     return (_SINGULAR_EDGE if spectrum.tol is None else spectrum.tol) * max(abs(value), _SINGULAR_EDGE)
 
 

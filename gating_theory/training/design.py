@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import is_of_hyperparameters, tied
 from ..ensemble.paths import AnyPath, moved
+from ..errors import ConvergenceError
+from ..gradients.scatter import scatter_of
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum
@@ -32,6 +36,8 @@ _STORED = 1e-6
 _LONGEST = 10_000
 #: Steps of the product whose singular values stand for those of longer ones, and the largest kappa for which they do.
 _FEW, _SLOW = 20, 2.0
+#: Decades by which gradients of single networks may scatter before it is said.
+_SCATTER = 1.0
 
 
 @result("design")
@@ -51,7 +57,8 @@ class Design:
         targets that were not reached.
     status : Status
         Code "reached" or, with ``ok`` False, "not_reached"; the words then say what is nearest and what can be reached. They also
-        say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``).
+        say where the limit of infinitely many units does not describe networks of n_units (``Spectrum.concentration``), and where
+        gradients of single networks scatter by more than a decade (``GradientGrowth.scatter``, of their matrices alone).
     size : (int, int, int), n_units of networks that the status is about, n_steps and seed of the one behind state "steady"
     promise : Promise or None, what gradients do, of designs made with ``memory``
     """
@@ -109,7 +116,7 @@ def design(
     given: Mapping[str, float] | None = None,
     *,
     memory: int | None = None,
-    kappa: float = 1.0,
+    kappa: float | None = None,
     free: Sequence[AnyPath] | None = None,
     bounds: Mapping[Any, tuple[float, float]] | None = None,
     state: str = "zero",
@@ -131,7 +138,8 @@ def design(
     Else each target is solved for by one hyperparameter, one inside the other: the stability target by the gain of the
     candidate for every value of the others, gradients and slow fractions around it. Every unknown is scanned over its bounds
     first, so that a target out of reach is found to be so, and the result says what can be reached. Of several solutions the one
-    with the smallest value of the outermost unknown is returned.
+    with the smallest value of the outermost unknown is returned; but of an unknown that sets the leak and serves a gradient the
+    one with the slowest units. Fast units reach the same mean square by few unstable modes, which single networks do not share.
 
     A mean square singular value of one ("mean_square": 1) keeps gradients only if weights are drawn anew in each step: with the
     same weights it is an unstable state, in which they explode.
@@ -145,12 +153,13 @@ def design(
         at most one of "abscissa" (largest real part; 1 - 1/T for a slowest mode of T steps), "radius" (largest modulus),
         "lyapunov" (largest exponent per step; at a fixed point the logarithm of the radius);
         "gradient": {T: G, ...}, mean squares > 0 of gradients through T steps of the same weights, 1 for what is kept whole: the
-        mean square of P v, v an isotropic unit vector, P the product of T Jacobians (``gradient_growth``);
+        mean square of P v, v an isotropic unit vector, P the product of T Jacobians (``gradient_growth``); not its log10, which
+        is what the quantity "gradient:T" of phase diagrams and ``critical`` is;
         "mean_square" and "square_std", mean and standard deviation of the squared singular values of one Jacobian.
     given : mapping, optional
         Hyperparameters held fixed, by path as ``Ensemble.replace`` takes them: {"gain.r": 2, "bias_std": 1}.
     memory : int from 1 to 10,000, steps, instead of a target
-    kappa : float from 1e-3 to 100, with ``memory``
+    kappa : float from 1e-3 to 100, only with ``memory``, where it is 1 unless told
         The smaller the nearer to an isometry, the less is written per step: 1 - leak is kappa / (T + kappa).
     free : sequence of paths, optional
         The unknowns, one for each target: of the stability target first, then of gradients in their order, "mean_square" and
@@ -204,7 +213,6 @@ def design(
     choice("state", state, STATES)
     tol = real("tol", tol, low=0.0, high=0.1, open_low=True)
     size = integer("n_units", n_units, low=10), integer("n_steps", n_steps, low=20), integer("rng", rng)
-    kappa = real("kappa", kappa, low=1e-3, high=100.0)
     given = {} if given is None else given
     held = {each for path in instance("given", given, Mapping, "from paths to values") for each in tied("given", path, cell.paths)}
     base = cell.replace(given)
@@ -214,8 +222,13 @@ def design(
             raise ValueError(
                 "memory is a design of its own, at the zero state: target, free, bounds and state cannot be given with it"
             )
+        kappa = real("kappa", 1.0 if kappa is None else kappa, low=1e-3, high=100.0)
         return _remembered(base, memory, kappa, frozenset(held), size, tol)
-    targets = targets_of({} if target is None else target, state)
+    if kappa is not None:
+        raise ValueError("kappa goes with memory, the number of steps: it cannot be given with a target")
+    if target is None:
+        raise TypeError("a target or memory must be given: {'slow_fraction': {200: 0.2}, 'abscissa': 0.999}, or memory=100")
+    targets = targets_of(target, state)
     paths = unknowns_of(base, targets, free)
     spans = spans_of(base, paths, bounds)
     require_separate(base, paths, spans, given)
@@ -233,6 +246,8 @@ def _made(at, targets, solution, tol, search=None, promise=None):
     achieved = {target.label: at.quantity(target) for target in targets}
     missed = [target.label for target in targets if not abs(target.off(achieved[target.label])) <= tol]
     ranges = {} if search is None else search.ranges
+    steps = [int(target.time) for target in targets if target.name == "gradient"] + ([promise.n_steps] if promise else [])
+    limits = [_concentrated(at), *(_scattered(at, n_steps) for n_steps in steps)]
     explained = "not reached" if search is None or not missed else search.explained(missed, achieved)
     return Design(
         ensemble=at.ensemble,
@@ -242,7 +257,7 @@ def _made(at, targets, solution, tol, search=None, promise=None):
         state=at.state,
         reached=not missed,
         reachable={label: ranges[label] for label in missed if label in ranges},
-        status=_status(not missed, explained, at.spectrum.concentration(at.n_units).status),
+        status=_status(not missed, explained, "; ".join(words for words in limits if words)),
         size=(at.n_units, at.n_steps, at.seed),
         promise=promise,
     )
@@ -260,9 +275,33 @@ def _remembered(base, n_steps, kappa, held, size, tol):
     return _made(at, [Target("radius", None, 1.0)], solution, tol, promise=promise_of(at.spectrum, n_steps, alike))
 
 
-def _status(reached, text, limit):
-    """How the search ended; with the words of the limit's own status where it does not describe the network."""
-    words = "" if limit.ok else str(limit)
+def _concentrated(at):
+    """Where the limit of many units does not describe the network; nothing where it does."""
+    limit = at.spectrum.concentration(at.n_units).status
+    return "" if limit.ok else str(limit)
+
+
+def _scattered(at, n_steps):
+    """By how much single networks miss a mean square of gradients where that is much: the part that their matrices make."""
+    point = at.spectrum.fixed_point
+    if point is None:
+        return ""
+    rows = list(range(point.ensemble.cell.n_state))
+    try:
+        with np.errstate(all="ignore"):
+            decades = float(scatter_of(point, n_steps, rows, at.n_units, 0, 0)[-1] / np.log(10.0))
+    except ConvergenceError:
+        return ""
+    if not decades > _SCATTER:
+        return ""
+    return (
+        f"gradients through {n_steps} steps scatter by {decades:.2g} decades over single networks of {at.n_units} units: modes "
+        "of fast units carry them"
+    )
+
+
+def _status(reached, text, words):
+    """How the search ended; with the words about networks of this size where there are some."""
     if reached:
         return Status("reached", f"reached; {words}" if words else "")
     return Status("not_reached", f"{text}; {words}" if words else text, ok=False)

@@ -257,7 +257,8 @@ def diagnose(
 
     Raises
     ------
-    TypeError, ValueError, FileNotFoundError : what cannot be read, inputs of another shape, numbers out of range
+    TypeError, ValueError, FileNotFoundError
+        What cannot be read, inputs of another shape, numbers out of range, a hidden size of one.
     ImportError : PyTorch is missing, and ``source`` is not a Network
     ConvergenceError : the state runs away (ReLU)
     """
@@ -268,12 +269,14 @@ def diagnose(
     if isinstance(source, Network):
         if inputs is not None:
             raise ValueError("inputs cannot be given with a Network: it has its own frozen input (Network.driven)")
+        _require_several(source)
         name, run = f"{source.cell.name} network", _free_run(source, rng)
         other = _free_run(shuffled(source, rng), rng)
     else:
         weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity, batch_first=batch_first)
         part = weights.layer(layer, direction)
         name = part.name
+        _require_several(part.network)
         if inputs is None:
             run, other = _free_run(part.network, rng), _free_run(shuffled(part.network, rng), rng)
         else:
@@ -282,6 +285,12 @@ def diagnose(
             twin = part.with_network(shuffled(part.network, rng)).record(recording.inputs)
             other = _Run(twin.layer.network, twin.states, twin.at)
     return _Report(name, run, other, inputs is not None, taus, rng).make(n_states, progress)
+
+
+def _require_several(network):
+    """ValueError for a single unit: what theory says of many is nothing to compare it with."""
+    if network.n_units < 2:
+        raise ValueError(f"source has a hidden size of {network.n_units}: theory is about many units, at least 2 are needed")
 
 
 class _Run:

@@ -11,6 +11,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import EnsemblePath, moved
 from ..errors import ConvergenceError
 from .targets import State, Target
+from .unknowns import slow_end
 
 __all__ = ["Search"]
 
@@ -49,6 +50,10 @@ class Search:
     ) -> None:
         self.base, self.targets, self.paths, self.spans = base, targets, paths, spans
         self.state, self.size, self.tol = state, size, tol
+        # gradients can be kept by slow units and by the unstable modes of fast ones, which few networks share: slow ones come first
+        self.downwards = [
+            target.name == "gradient" and slow_end(base, path, span) > 0 for target, path, span in zip(targets, paths, spans)
+        ]
         #: {label: (lowest, highest)} value seen of each target, with the targets inside it met.
         self.ranges: dict[str, tuple[float, float]] = {}
         self.hints: dict[int, float] = {}  # level -> the last root there: the next lies close to it
@@ -116,16 +121,19 @@ class Search:
                     good, bad = (middle, bad) if np.isfinite(look(middle)) else (good, middle)
         points = [(x, table[x][0]) for x in sorted(table) if np.isfinite(table[x][0])]
         self._remember(level, [f for _, f in points], [table[x][1] for x, _ in points])
+        changes = [(*low, *high) for low, high in zip(points[:-1], points[1:]) if low[1] * high[1] < 0.0]
+        if self.downwards[level]:
+            points.reverse()
+            changes.reverse()
         exact = [x for x, f in points if f == 0.0]
         if exact:
             return table[exact[0]][1]
-        for (a, fa), (b, fb) in zip(points[:-1], points[1:]):
-            if fa * fb < 0.0:
-                root = self._close_in(look, a, b, fa, fb)
-                if root is not None:
-                    if outer:
-                        self.hints[level] = root
-                    return table[root][1]
+        for a, fa, b, fb in changes:
+            root = self._close_in(look, a, b, fa, fb)
+            if root is not None:
+                if outer:
+                    self.hints[level] = root
+                return table[root][1]
         close = [x for x, f in points if abs(f) <= self.tol]
         return table[close[0]][1] if close else None
 

@@ -10,15 +10,17 @@ import numpy as np
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import tied
-from ..ensemble.paths import AnyPath, Direction, EnsemblePath, path_of, require_apart
+from ..ensemble.paths import AnyPath, Direction, EnsemblePath, moved, path_of, require_apart
 from ..errors import CapabilityError
 from ..support.checks import instance, shown
 from .targets import Target
 
-__all__ = ["candidate_of", "leak_of", "require_separate", "spans_of", "unknowns_of"]
+__all__ = ["candidate_of", "leak_of", "require_separate", "slow_end", "spans_of", "unknowns_of"]
 
 #: Largest modulus of an unknown when nobody says.
 _LARGEST = 10.0
+#: Leaks this close are the same.
+_ROUNDING = 1e-12
 
 
 def unknowns_of(ensemble: Ensemble, targets: Sequence[Target], free: Sequence[AnyPath] | None) -> list[EnsemblePath]:
@@ -96,6 +98,29 @@ def leak_of(cell: Cell) -> str | None:
     """
     found = [v for v in cell.compiled.pole_variables if v < cell.n_fields]
     return cell.field_names[found[0]] if len(found) == 1 else None
+
+
+def slow_end(ensemble: Ensemble, path: EnsemblePath, span: tuple[float, float]) -> int:
+    """The end of an unknown's bounds at which units at rest are slower: 1 the upper, -1 the lower one, 0 where they do not differ.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    path, span : of the unknown, and its (low, high)
+    """
+    low, high = (_leak(moved(ensemble, {path: value})) for value in span)
+    return 0 if abs(high - low) < _ROUNDING else 1 if high > low else -1
+
+
+def _leak(ensemble):
+    """The largest eigenvalue of F_s of a unit at rest."""
+    cell = ensemble.cell
+    biases, parameters = ([np.array([each]) for each in ensemble.array(name)] for name in ("bias", "parameter"))
+    slopes = cell.compiled.blocks([np.zeros(1)] * cell.n_state, biases, parameters)["F_s"]
+    F_s = np.zeros((cell.n_state, cell.n_state))
+    for at, value in slopes.items():
+        F_s[at] = np.ravel(value)[0]
+    return float(np.abs(np.linalg.eigvals(F_s)).max())
 
 
 def spans_of(

@@ -13,7 +13,7 @@ def test_gradients(command):
     assert (code, err) == (0, "")
     # PyTorch's default, theory sheet, section 7
     assert "tied weights: 10^-0.5673 through 1, 10^-39.35 through 100" in out and "untied weights" in out
-    assert "mean square 0.2708333333" in out and "spread 0.104167" in out and "largest 0.71357" in out
+    assert "mean square 0.2708333333" in out and "standard deviation of squares 0.104167" in out and "largest 0.71357" in out
 
 
 def test_a_loss_on_h(command):

@@ -61,7 +61,7 @@ def test_powers_of_a_ginibre_matrix(steps, weights):
 
 
 def test_bands_with_a_gap_at_zero():
-    """Slow gates: no singular value is near zero, the density integrates to one between the edges, and s^2 averages to the growth."""
+    """Slow gates: no singular value is near zero, the density integrates to one, and s^2 averages to the growth of gradients."""
     found = gt.product_singular_values(silent(gt.GRU, [1.0, 0.0, 0.0], [1.0, 1.0, 0.8]), 3)
     assert found.density(0.01) == 0.0 and found.mass(0.0, 0.01) == 0.0 and found.atom == 0.0
     high = found.largest()

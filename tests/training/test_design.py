@@ -142,6 +142,8 @@ def test_plot():
     [
         ("GRU", {"abscissa": 1}, {}, TypeError, "cell must be"),
         (gt.GRU, {}, {}, TypeError, "non-empty mapping"),
+        (gt.GRU, None, {}, TypeError, "a target or memory must be given"),
+        (gt.GRU, {"radius": 1}, {"kappa": 0.5}, ValueError, "kappa goes with memory"),
         (gt.GRU, {"memory": 3}, {}, ValueError, "unknown entry 'memory'"),
         (gt.GRU, {"gradient": 0.3}, {}, TypeError, "mapping from numbers of steps"),
         (gt.GRU, {"gradient": {10: 0.0}}, {}, ValueError, r"gradient\(10\) must lie in \(0"),

@@ -245,6 +245,7 @@ def test_bad_arguments():
         (lambda: gt.diagnose(net, progress=3), TypeError, "progress"),
         (lambda: gt.diagnose(torch.nn.GRU(2, 3), np.zeros((3, 4))), ValueError, "inputs must have shape"),
         (lambda: gt.diagnose(torch.nn.GRU(2, 3), layer=1), ValueError, "layer"),
+        (lambda: gt.diagnose(torch.nn.GRU(1, 1)), ValueError, "source has a hidden size of 1"),
     ):
         with pytest.raises(error, match=message):
             call()

@@ -89,7 +89,6 @@ def dmft(
     TypeError, ValueError : bad arguments
     CapabilityError
         Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time.
-    ConvergenceError : the exponent was not found
     NoCriticalValue : no value along the path has a state of this amplitude
     """
     asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng)

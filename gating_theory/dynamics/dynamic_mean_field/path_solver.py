@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
+from ...ensemble.sites import Sites
 from ...errors import CapabilityError, ConvergenceError
 from ...mean_field.fixed_points import fixed_points
 from ...results.status import Status
 from ...running.progress import Progress
+from ...spectrum.spectrum import Spectrum
 from ...support.types import Progress as Wanted
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .path_exponent import path_exponents
@@ -30,6 +31,8 @@ _FALL = 3.0
 _HOLDS, _CHANGE = 5.0, 0.05
 #: C at half the ring over C(0), of all messages, above which nothing moves.
 _STATIC = 0.97
+#: The same of fixed points that were solved for; chaos that decays by less than this is not told from them.
+_SURELY_STATIC = 0.998
 #: Amplitudes of the start where mean field has none.
 _AMPLITUDE = 0.3
 #: With five groups two standard errors hold the value as often as those of a normal law would (Student's 2.78 over 1.96).
@@ -161,11 +164,23 @@ def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
         length, start = 2 * length, _longer(spectra)
 
 
-def is_static(spectra: np.ndarray) -> bool:
-    """Whether correlations of all messages, (distinct messages, L/2 + 1) ``spectra``, hardly decay."""
+def is_static(spectra: np.ndarray, part: float = _STATIC) -> bool:
+    """Whether correlations of all messages, (distinct messages, L/2 + 1) ``spectra``, stay above a part of C(0)."""
     C = from_even_spectrum(spectra)
     late = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1)
-    return bool((late > _STATIC * C[:, 0]).all())
+    return bool((late > part * C[:, 0]).all())
+
+
+def _flees(state):
+    """Whether a static state is a fixed point that is not stable, by its Jacobian: where sites are slow no window shows it."""
+    ring = state.ring
+    ensemble, laps = ring.ensemble, ring.laps(state.spectra, 0)
+    n = laps.state.shape[2]
+    weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
+    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters
+    spectrum = Spectrum(Sites(ensemble.cell, weights, *at, gain, "dynamic mean field", matrices=ensemble.matrices))
+    whole = not ring.clock.flow and ring.clock.step == 1.0
+    return (spectrum.radius() if whole else spectrum.abscissa()) > 1.0
 
 
 def _longer(spectra):
@@ -192,16 +207,24 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     moments = correlations[:, 0]
     stderr = np.zeros(len(names))
     exponent = error = np.nan
+    why = "some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
     static = bool(state.spectra.any()) and is_static(state.spectra)
+    flees = static and _flees(state)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
         stderr = np.hypot(STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
-        if not static and not lost:
-            with suppress(ConvergenceError):  # the status says so
+        if flees:
+            why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
+        elif not lost and not is_static(state.spectra, _SURELY_STATIC):
+            try:
                 alike, apart = path_exponents(state)
                 exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
-    status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place)
+            except ConvergenceError as failed:
+                why = str(failed)
+    status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place, why, flees)
+    if status.code == "static":
+        exponent = error = np.nan
     return DynamicMeanField(
         ensemble,
         clock.step,
@@ -218,20 +241,19 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     )
 
 
-def _status(state, static, settled, exponent, error, white, place):
+def _status(state, static, settled, exponent, error, white, place, why, flees):
     if not state.spectra.any():
         return Status("zero_state", "zero state: moments fell to nothing")
     if state.residual > _RESIDUAL:
         return Status("not_converged", f"{place}spectra have a residual of {state.residual:.1g}", ok=False)
-    if static:
+    if static and not (flees or exponent > -2.0 * error):  # nan is not
         return Status("static", f"{place}correlations do not decay: a fixed point, not chaos")
+    if static and not flees:
+        text = f"{place}correlations hardly decay, largest exponent {exponent:.4f} +- {error:.4f}: weak chaos or a fixed point"
+        return Status("undecided", text, ok=False)
     if not np.isfinite(exponent):
-        text = f"{place}no exponent: " + (
-            "some groups of sites end in the zero state, which is too near; ask at a given amplitude"
-            if not state.replicas.any(axis=(1, 2)).all()
-            else "tangents did not settle"
-        )
-        return Status("not_converged", text, ok=False)
+        code = "not_converged" if settled else "short_window"
+        return Status(code, f"{place}{'' if settled else 'correlations still change at half the ring; '}{why}", ok=False)
     text = f"{place}largest exponent {exponent:.4f} +- {error:.4f}"
     if not settled:
         return Status("short_window", f"{text}; correlations still change at half the ring", ok=False)

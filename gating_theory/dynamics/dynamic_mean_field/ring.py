@@ -17,8 +17,9 @@ from .clock import Clock
 
 __all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "spectra_of"]
 
-#: Part of a lap that sites run before they are looked at: more than their memory.
-_UNSEEN = 0.25
+#: Part of a lap that sites run before they are looked at; laps are repeated until states come back to where they were, to this
+#: part of their size, and at most so often: sites may remember longer than a lap.
+_UNSEEN, _CLOSED, _LAPS = 0.25, 3e-3, 8
 
 
 class Laps(NamedTuple):
@@ -107,10 +108,14 @@ class Ring:
         compiled = cell.compiled
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
-        for t in range(-int(_UNSEEN * L), L):
-            if t >= 0:
+        for t in range(-int(_UNSEEN * L), 0):
+            state = self._step(compiled, state, fields[:, t], fields[:, t + 1], parameters)
+        for _ in range(_LAPS):
+            for t in range(L):
                 states[:, t] = state
-            state = self._step(compiled, state, fields[:, t], fields[:, (t + 1) % L], parameters)
+                state = self._step(compiled, state, fields[:, t], fields[:, (t + 1) % L], parameters)
+            if np.linalg.norm(state - states[:, 0]) <= _CLOSED * np.linalg.norm(state):
+                break
         out = np.empty((cell.n_messages, L, n))
         for row, message in zip(out, compiled.messages(states, fields, parameters[:, None, :])):
             row[...] = message

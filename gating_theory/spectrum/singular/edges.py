@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ..real_edge import LEAK_TAIL
-from ..refinement import ROOM, settled
+from ..refinement import OF_SPECTRA, ROOM, settled
 from ..site_populations import SitePopulations
 from .populations import sites_for
 from .regulated import RegulatedSites
@@ -215,10 +215,15 @@ class Edges:
         """What an edge depends on that did not converge."""
         name, lost, more = "largest" if largest else "smallest", self.tail, _HEAVIER * self.tail
         at, further = (edges_of_sites(terms, np.array([lam]), largest, tail)[0] for tail in (lost, more))
+        apart = (
+            f"populations of sites differ by {difference:.1e}"
+            if np.isfinite(difference)
+            else "the populations of sites that are affordable are too coarse to be compared"
+        )
         return (
-            f"{name} singular value at lambda = {lam}: not converged to {self.tol}, populations of sites differ by "
-            f"{difference:.1e}; it is {at:.5g} without {lost:g} of the sites and {further:.5g} without {more:g}: ask for a larger "
-            "tol, or for the edge of networks by n_units="
+            f"{name} singular value at lambda = {lam}: not converged to {self.tol}, {apart}; it is {at:.5g} without {lost:g} of "
+            f"the sites and {further:.5g} without {more:g}: {OF_SPECTRA}, or for the edge of networks by n_units= of "
+            "singular_values(shift).largest and smallest"
         )
 
     def _medians(self, lam, largest, n_units):

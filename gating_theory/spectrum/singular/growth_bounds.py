@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from ...results.encoding import require, result
 from .edges import Edges, edges_of_sites
 
 __all__ = ["Kreiss", "kreiss_constant", "numerical_abscissa"]
@@ -18,9 +19,15 @@ _ANGLES, _DISTANCES = np.linspace(0.0, np.pi, 13), np.geomspace(0.03, 30.0, 13)
 _FOUND = 1e-6
 #: Distance, in units of that of the spectrum, from which on the search is on its way to infinity, where the constant is 1.
 _AT_INFINITY = 1e6
+#: A radius within this of 1 is 1, and a constant within this of 1 is 1: rounding.
+_ROUNDING = 1e-11
+#: What the search sees where the smallest singular value vanishes.
+_BEYOND = 1e300
 
 
-class Kreiss(NamedTuple):
+@result("kreiss")
+@dataclass(frozen=True)
+class Kreiss:
     """The Kreiss constant, and where it is attained.
 
     Attributes
@@ -31,6 +38,18 @@ class Kreiss(NamedTuple):
 
     constant: float
     at: complex
+
+    def check(self) -> None:
+        """ValueError where the constant is none."""
+        require(self.constant >= 1.0, "constant must be 1 or more")
+
+    def __str__(self) -> str:
+        if np.isinf(self.constant):
+            return "Kreiss constant inf: the radius is 1 or more"
+        at = complex(self.at)
+        if np.isinf(at):
+            return f"Kreiss constant {self.constant:.5g}, attained at infinity: nothing grows"
+        return f"Kreiss constant {self.constant:.5g}, attained at lambda = {at.real if at.imag == 0.0 else at:.8g}"
 
 
 def numerical_abscissa(edges: Edges) -> float:
@@ -60,8 +79,9 @@ def kreiss_constant(edges: Edges, radius: float) -> Kreiss:
     edges : Edges
     radius : float, of the spectrum
     """
-    if radius >= 1.0:
-        return Kreiss(float("inf"), complex("nan"))
+    infinite = Kreiss(float("inf"), complex("nan"))
+    if radius >= 1.0 - _ROUNDING:
+        return infinite
     from scipy.optimize import minimize
 
     gap = 1.0 - radius
@@ -71,20 +91,32 @@ def kreiss_constant(edges: Edges, radius: float) -> Kreiss:
 
     def grown(terms, lam):
         smallest = edges_of_sites(terms, lam.real + 1j * np.abs(lam.imag), False, edges.tail)
-        return (np.abs(lam) - 1.0) / smallest
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = (np.abs(lam) - 1.0) / smallest
+        return np.where(np.isfinite(value), value, np.inf)
 
     angle, far = (a.ravel() for a in np.meshgrid(_ANGLES, np.log(_DISTANCES)))
     lam = place(angle, far)
     rough = grown(edges.first, lam)
     best = int(np.argmax(rough))
     terms = edges.refined(lam[best : best + 1], False)
+    beyond = False
+
+    def depth(u):
+        nonlocal beyond
+        value = float(grown(terms, np.array([place(*u)]))[0])
+        beyond |= np.isinf(value)
+        return -min(value, _BEYOND)
+
     found = minimize(
-        lambda u: -float(grown(terms, np.array([place(*u)]))[0]),
+        depth,
         (angle[best], far[best]),
         method="Nelder-Mead",
         options={"xatol": _FOUND, "fatol": 1e-13, "initial_simplex": _around(angle[best], far[best])},
     )
-    if -found.fun <= 1.0 or found.x[1] > np.log(_AT_INFINITY):
+    if beyond:
+        return infinite
+    if -found.fun <= 1.0 + _ROUNDING or found.x[1] > np.log(_AT_INFINITY):
         return Kreiss(1.0, complex("inf"))
     lam = complex(place(*found.x))
     return Kreiss(float(-found.fun), complex(lam.real, abs(lam.imag) if abs(lam.imag) > _FOUND * abs(lam) else 0.0))

@@ -31,7 +31,7 @@ class OnAxis:
 
     @property
     def n_unknowns(self) -> int:
-        """2 n."""
+        """How many unknowns there are, 2 n."""
         return 2 * self._average.n
 
     def first(self, eta: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from ...ensemble.sites import Sites
 from ...errors import ConvergenceError
 from ...mean_field.fixed_points import FixedPoint
 from ...mean_field.samples import MOST_VARIABLES, even_sites
-from ..refinement import MUCH_ROOM, ROOM, apart, settled
+from ..refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from ..site_populations import SitePopulations
 from .equations import Equations
 from .log_average import LogAverage
@@ -191,7 +191,8 @@ class ShiftedPopulations:
 
         value, difference, _ = settled(relative, make, coarse, first / scale, _APART * tol, refine)
         if difference.max(initial=0.0) > _APART * tol:
-            raise ConvergenceError(f"{what}: not converged to {tol}, {apart(difference)}", estimate=value * scale)
+            words = apart(difference, OF_SPECTRA)
+            raise ConvergenceError(f"{what}: not converged to {tol}, {words}", estimate=value * scale)
         return value * scale
 
     def _everywhere(self, dense):

@@ -174,11 +174,11 @@ class Pseudospectra:
     def kreiss(self) -> Kreiss:
         """The Kreiss constant, the supremum of (|lambda| - 1) / s_min(lambda) over |lambda| > 1: how much J^n may grow first [T9].
 
-        K <= max_n |J^n| <= e d N K. Infinite where the radius is 1 or more, and 1 where nothing grows.
+        K <= max_n |J^n| <= e d N K. Infinite where the radius is 1 or more, within rounding, and 1 where nothing grows.
 
         Returns
         -------
-        Kreiss, a tuple (constant, at), the lambda of the upper half plane where it is attained
+        Kreiss, with ``constant`` and ``at``, the lambda of the upper half plane where it is attained
 
         Raises
         ------

@@ -48,7 +48,7 @@ class AxisEquations(Protocol):
 
     @property
     def n_unknowns(self) -> int:
-        """v."""
+        """v, how many unknowns p and q there are."""
 
     def first(self, eta: np.ndarray) -> np.ndarray:
         """First guesses (L, v) far from the imaginary axis."""

@@ -27,4 +27,4 @@ def moments(terms: Regulated, count: int) -> np.ndarray:
     # the power of x that P^e Q^f has in D / eta^(2 d), at least that of either
     power = terms.n_state + (exponents.sum(axis=1) - terms.g) // 2
     series = moments_of(terms.base, terms.c, terms.weights, exponents, power, terms.g, count + 1)
-    return series * (-1.0) ** np.arange(count + 1)
+    return series * (-1.0) ** np.arange(count + 1) + 0.0  # no zero is -0

@@ -103,6 +103,13 @@ class SingularValues:
     def __repr__(self) -> str:
         return f"SingularValues({self.shift} - J, {self.spectrum!r})"
 
+    def __str__(self) -> str:
+        head = f"singular values of {'J' if self.shift == 0.0 else f'{self.shift:.5g} - J'}"
+        if not (self._at_fixed_point or self._populations.given):  # populations of a law of sites take time
+            return f"{head}, a law of sites"
+        words = f"{head}\n  mean square {self.moments(1)[0]:.5g}"
+        return f"{words}, {self.atom:.5g} of them zero" if self._populations.exact and self.atom > 0.0 else words
+
     @property
     def n_state(self) -> int:
         """d: there are d N singular values."""

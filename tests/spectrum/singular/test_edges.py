@@ -106,7 +106,25 @@ def test_without_matrices_singular_values_are_those_of_the_sites():
 def test_a_jacobian_that_is_zero():
     nothing = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.0))[0])
     assert nothing.singular_values().largest() == 0.0 == nothing.numerical_abscissa()
-    assert nothing.kreiss() == (1.0, math.inf)
+    assert nothing.singular_values().largest(n_units=10) == 0.0
+    assert not np.signbit(nothing.singular_values().moments(3)).any()
+    assert "-0" not in str(gt.product_singular_values(nothing, 3))
+    assert nothing.kreiss() == gt.Kreiss(1.0, math.inf)
+
+
+def test_the_norm_of_a_zero_state_passes_a_value_exactly():
+    """One site has an exact norm, twice the gain of a vanilla network: what is promised of laws of sites is not its error."""
+    found = gt.critical(gt.Ensemble(gt.Vanilla, gain=0.3), "gain", "singular:largest", 1.0)
+    assert found.value == pytest.approx(0.5, abs=1e-9) and found.error < 1e-8
+
+
+def test_words_about_edges_that_are_not_known():
+    """The method takes no tolerance: it is the Spectrum that is asked for another."""
+    point = gt.fixed_points(gt.Ensemble(gt.GRU, gain=1.5))[0]
+    edges = gt.Spectrum(point).singular_edges
+    for difference, words in ((np.inf, "too coarse"), (0.1, "differ by 1.0e-01")):
+        said = edges._in_words(0.0, True, difference, edges.first)
+        assert words in said and "Spectrum(source, tol=...)" in said and "differ by inf" not in said
 
 
 # --- independent methods

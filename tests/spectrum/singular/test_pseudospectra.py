@@ -124,6 +124,28 @@ def test_kreiss_constants_at_and_near_the_onset():
     assert gt.Spectrum(leaky_ginibre(0.1, 0.1)).kreiss().constant == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_kreiss_constant_where_the_radius_is_one_within_rounding(tmp_path):
+    """A radius of 1 - 1e-16 was taken for less than one, and the constant for 1."""
+    onset = gt.Ensemble(gt.GRUResetAfter, gain={"h": 2.0}, bias={"z": 4.0}, bias_std={"z": 1.0})
+    spectrum = gt.Spectrum(gt.fixed_points(onset)[0])
+    assert spectrum.radius() == pytest.approx(1.0, abs=1e-12)
+    found = spectrum.kreiss()
+    assert found.constant == np.inf and np.isnan(found.at)
+    assert "inf" in str(found) and found.as_dict()["constant"] == "inf"
+    gt.save(found, tmp_path / "kreiss.json")
+    assert gt.load(tmp_path / "kreiss.json") == found == gt.Kreiss(np.inf, complex("nan"))
+
+
+@pytest.mark.parametrize(
+    "ensemble", [gt.Ensemble(gt.GRU, gain=3.0**-0.5), gt.Ensemble(gt.LSTM, gain=0.5, bias={"f": 1.0})], ids=["GRU", "LSTM"]
+)
+def test_where_nothing_grows_the_kreiss_constant_is_one_at_infinity(ensemble):
+    found = gt.Spectrum(gt.fixed_points(ensemble)[0]).kreiss()
+    assert found.constant == 1.0 and found.at == np.inf
+    assert found == gt.Kreiss(1.0, np.inf) and "infinity" in str(found)
+
+
 def test_arguments():
     spectrum = gt.Spectrum(A)
     for bad in (-0.1, np.nan):

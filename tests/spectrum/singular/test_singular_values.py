@@ -393,3 +393,11 @@ def test_shifts_between_the_leaks():
     # an even grid of the leak's field, 32 times as dense as the law would have it, for the reference
     plain = gt.Spectrum(point.sites_at(1e-3, leak_nodes=32), tol=1e-3).singular_values(0.5).regularised(1e-3).m
     assert found == pytest.approx(plain, rel=3e-3)
+
+
+def test_singular_values_print_themselves():
+    """What costs nothing: the mean square, and the weight at zero where all sites are alike."""
+    zero = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=0.5))[0]).singular_values()
+    assert str(zero) == f"singular values of J\n  mean square {zero.moments(1)[0]:.5g}, 0.5 of them zero"
+    spread = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.GRU, gain=3.0))[-1]).singular_values(1.5)
+    assert str(spread) == f"singular values of 1.5 - J\n  mean square {spread.moments(1)[0]:.5g}"
