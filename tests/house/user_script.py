@@ -99,8 +99,8 @@ states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0
 exponent, error = moving.lyapunov()
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
-flow: gt.FlowSpectrum = gt.Spectrum(moving).flow
-rate_of_growth: float = flow.growth_rate() * flow.slowest_time()
+modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
+rate_of_growth: float = modes.growth_rate() * modes.slowest_time()
 slower: gt.Cell = gt.GRU.euler(0.1)
 decay: float = moving.correlation_time + moving.frozen["h"]
 chaos: gt.Critical = gt.chaos_onset(ensemble, "gain.h", progress=lambda done, total: print(done, total))
