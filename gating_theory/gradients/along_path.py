@@ -209,7 +209,8 @@ class _Tied(_Second):
 
     def _covariance(self, t, message):
         """C(t, t') of a message for t' = 0 .. t."""
-        return self._bilinear(t, [message], [message], self.path.M_s, self.path.M_y)[0, 0] @ self.path.weights
+        products = self._bilinear(t, [message], [message], self.path.M_s, self.path.M_y)[0, 0]
+        return (products * self.path.weights).sum(axis=1)  # matrix products in single precision warn of lanes beyond their end
 
     def _bilinear(self, t, rows, columns, by_state, by_field):
         """<u_a(t) u_b(t')> for t' = 0 .. t, (rows, columns, t + 1, M), of u = by_state ds + by_field dy."""

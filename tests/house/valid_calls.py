@@ -558,7 +558,7 @@ CALLS = {
         gt.design,
         {"cell": gt.GRU, "target": {"abscissa": 0.9}, "given": {"gain.r": 1.0}, "free": ("gain.h",)}
         | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0}
-        | {"memory": None, "kappa": 1.0},
+        | {"memory": None, "kappa": None},
     ),
     "diagnose": lambda t: (
         gt.diagnose,

@@ -156,7 +156,7 @@ def test_where_the_limit_describes_nothing():
     assert all("given the sites only" in row.reason for row in result.rows)
     radius = result.rows[0]
     assert radius.verdict.code == "not_judged" and not radius.agrees and np.isnan(radius.p_value)
-    assert str(result.status) == "1 of 3 comparisons agree, 2 not judged"
+    assert str(result.status) == "5 of 7 comparisons agree, 2 not judged"
 
 
 @pytest.mark.parametrize(
