@@ -15,7 +15,7 @@ from ..mean_field.samples import sampled_sites
 from ..results.encoding import plain, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, complex_number, real, real_array, shown
+from ..support.checks import boolean, complex_number, real, real_array, shares
 from .concentration import Concentration
 from .counts import Expected, eigenvalues_in_disc
 from .dyson import Population
@@ -129,9 +129,7 @@ class OutermostLaw:
         ------
         ValueError : p out of range
         """
-        share = real_array("p", p)
-        if not ((share > 0.0) & (share < 1.0)).all():
-            raise ValueError(f"p must lie in (0, 1), got {shown(p)}")
+        share = shares("p", p)
         low, high = np.full(share.size, self.floor.min()), np.full(share.size, self.high.max())
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)

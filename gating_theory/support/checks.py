@@ -34,6 +34,7 @@ __all__ = [
     "real_or_nan",
     "reals",
     "several",
+    "shares",
     "shown",
     "sign",
     "text",
@@ -267,6 +268,14 @@ def real_array(name: str, value: Any, *, largest: float = np.inf) -> np.ndarray:
     _require_finite(name, array)
     if np.isfinite(largest) and array.size and np.abs(array).max() > largest:
         raise ValueError(f"{name} must be at most {largest:g} in modulus, got {shown(array)}")
+    return array
+
+
+def shares(name: str, value: Any) -> np.ndarray:
+    """A float array of any shape with numbers between 0 and 1, both excluded."""
+    array = real_array(name, value)
+    if not ((array > 0.0) & (array < 1.0)).all():
+        raise ValueError(f"{name} must lie in (0, 1), got {shown(value)}")
     return array
 
 

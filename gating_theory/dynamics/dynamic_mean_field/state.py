@@ -22,8 +22,6 @@ __all__ = ["DynamicMeanField"]
 
 #: Of sites: how many, times at which they are looked at in one lap, numbers that their fields may be.
 _SITES, _TIMES, _MOST_NUMBERS = 1000, 2, 1 << 22
-#: Steps of a flow in which sites are run.
-_STEP_OF_SITES = 0.25
 
 
 @result("dynamic_mean_field")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
-from ...support.checks import real_array, shown
+from ...support.checks import real_array, shares
 
 __all__ = ["SmallestSingularValue"]
 
@@ -89,9 +89,7 @@ class SmallestSingularValue:
         ------
         ValueError : p out of range
         """
-        share = real_array("p", p)
-        if not ((share > 0.0) & (share < 1.0)).all():
-            raise ValueError(f"p must lie in (0, 1), got {shown(p)}")
+        share = shares("p", p)
         action = -np.log1p(-share)
         # y^2 / 2 + y = action, without the difference of two numbers that are almost one
         value = self.scale * (2.0 * action / (np.sqrt(1.0 + 2.0 * action) + 1.0) if self.real else np.sqrt(action))
