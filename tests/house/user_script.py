@@ -97,6 +97,9 @@ margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
+alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
+between: np.ndarray = pair.cross_correlation([0, 1])["messages"]
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
