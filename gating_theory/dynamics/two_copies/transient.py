@@ -153,7 +153,8 @@ def correlation_transient(
     instance("ensemble", ensemble, Ensemble).require("dynamics", "correlation_transient", "Network.sample and Network.run")
     n_steps, c0 = integer("n_steps", n_steps), real("c0", c0, low=-1.0, high=1.0)
     first, second = _amplitudes(amplitude)
-    boolean("tied", tied), choice("method", method, ("auto", "pairs", "sites")), check_progress(progress)
+    boolean("tied", tied), choice("method", method, ("auto", "pairs", "sites"))
+    check_progress(progress)
     n_sites, rng = integer("n_sites", n_sites, low=100), generator(rng)
     drives = Drives.white_pair(ensemble, n_steps + 1, rho_in)  # with the fields of the last time, which messages may feel
     both = c0 * np.sqrt(first * second)
@@ -163,16 +164,33 @@ def correlation_transient(
     if found is None:
         found = _by_sites(ensemble, drives, start, tied, n_sites, rng, progress)
     status = Status("exact") if used == "pairs" else Status("sampled", f"sampled, {n_sites} sites")
-    numbers = [dict(zip(ensemble.cell.message_names, values)) for values in found]
-    return CorrelationTransient(ensemble, n_steps, c0, (first, second), float(rho_in), tied, used, *numbers, status)
+    correlation, moments, stderr, moments_stderr = (dict(zip(ensemble.cell.message_names, values)) for values in found)
+    return CorrelationTransient(
+        ensemble,
+        n_steps,
+        c0,
+        (first, second),
+        float(rho_in),
+        tied,
+        used,
+        correlation,
+        moments,
+        stderr,
+        moments_stderr,
+        status,
+    )
 
 
 def _amplitudes(amplitude: Any) -> tuple[float, float]:
-    limits = {"low": 0.0, "high": LARGEST, "open_low": True}
     if np.ndim(amplitude) == 0:
-        return (real("amplitude", amplitude, **limits),) * 2
-    first, second = reals("amplitude", amplitude, "first copy", "second copy")
-    return real("amplitude[0]", first, **limits), real("amplitude[1]", second, **limits)
+        first = second = _amplitude("amplitude", amplitude)
+        return first, second
+    pair = reals("amplitude", amplitude, "first copy", "second copy")
+    return _amplitude("amplitude[0]", pair[0]), _amplitude("amplitude[1]", pair[1])
+
+
+def _amplitude(name: str, value: object) -> float:
+    return real(name, value, low=0.0, high=LARGEST, open_low=True)
 
 
 def _by_pairs(ensemble, drives, start, tied, method, progress):
