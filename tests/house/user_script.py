@@ -95,6 +95,8 @@ moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
+meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (0.25, 0.1), rho_in=0.9, tied=False, method="sites")
+after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
 pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)

@@ -437,6 +437,15 @@ CALLS = {
         gt.chaos_tricritical,
         {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
     ),
+    "correlation_transient": lambda t: (
+        gt.correlation_transient,
+        {_E: t.slow_leak, "n_steps": 3, "c0": 0.5, "amplitude": 0.25, "rho_in": 0.5, "tied": True, "method": "auto"}
+        | {"n_sites": 500, "rng": 0, "progress": None},
+    ),
+    "correlation_map": lambda t: (
+        gt.correlation_map,
+        {_E: gt.Ensemble(gt.Vanilla), "c": [0.0, 0.5], "rho_in": 0.9, "amplitude": 0.3},
+    ),
     "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
     "PairState.cross_correlation": lambda t: (t.pair.cross_correlation, {"lags": [0, 1, 5]}),
     "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
