@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from ...errors import ConvergenceError
+from .adams import AdamsSteps
 from .mixing import fixed_point_of
 from .path_state import PathState
 from .ring import Laps, Ring, matched_noise, spectra_of
@@ -87,29 +88,36 @@ class Tangents:
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
         """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
-        ring, step = self.ring, self.ring.clock.step
-        L, n, d = ring.length, v.shape[2], ring.ensemble.cell.n_state
-        pushed = _applied(self.blocks["F_y"], v, d)
-        pushed_ends = pushed if self.ends is self.blocks else _applied(self.ends["F_y"], v, d)
+        ring, cell = self.ring, self.ring.ensemble.cell
+        L, n, d = ring.length, v.shape[2], cell.n_state
+        step = self._steps(v, exponent)
         u, path = np.zeros((d, n)), np.empty((d, L, n))
-        # a flow's frame belongs to its equation, that of a map comes after each step
-        falling, shrink = (exponent, 1.0) if ring.clock.flow else (0.0, np.exp(-exponent * step))
         for t in range(-int(_UNSEEN * L), L):
             if t >= 0:
                 path[:, t] = u
-            rate = self._rate(u, pushed, t % L, self.blocks["F_s"]) - falling * u
-            if ring.clock.flow:
-                ahead = u + step * rate
-                rate = 0.5 * (rate + self._rate(ahead, pushed_ends, (t + 1) % L, self.ends["F_s"]) - falling * ahead)
-            u = shrink * (u + step * rate)
-        messages = ring.ensemble.cell.n_messages
-        return _applied(self.blocks["M_s"], path, messages) + _applied(self.blocks["M_y"], v, messages)
+            u = step(u, t)
+        return _applied(self.blocks["M_s"], path, cell.n_messages) + _applied(self.blocks["M_y"], v, cell.n_messages)
 
-    def _rate(self, u, pushed, t, blocks):
-        rate = pushed[:, t] - u
-        for (i, j), block in blocks.items():
-            rate[i] += (block[t] if np.ndim(block) > 1 else block) * u[j]
-        return rate
+    def _steps(self, v, exponent):
+        """(tangents, t) -> tangents a step later, in the frame: a flow's belongs to its equation, that of a map comes after it."""
+        clock, L, d = self.ring.clock, self.ring.length, self.ring.ensemble.cell.n_state
+        falling, shrink = (exponent, 1.0) if clock.flow else (0.0, np.exp(-exponent * clock.step))
+        pushed = _applied(self.blocks["F_y"], v, d)
+
+        def rate(u, t, pushed, blocks):
+            out = pushed[:, t % L] - (1.0 + falling) * u
+            for (i, j), block in blocks.items():
+                out[i] += (block[t % L] if np.ndim(block) > 1 else block) * u[j]
+            return out
+
+        now = partial(rate, pushed=pushed, blocks=self.blocks["F_s"])
+        if not clock.flow:
+            return lambda u, t: shrink * (u + clock.step * now(u, t))
+        white, then = self.ends is not self.blocks, now
+        if white:
+            then = partial(rate, pushed=_applied(self.ends["F_y"], v, d), blocks=self.ends["F_s"])
+        adams = AdamsSteps(clock.step, (d, v.shape[2]), white)
+        return lambda u, t: adams(u, partial(now, t=t), partial(then, t=t + 1))
 
 
 class _Kernel:
