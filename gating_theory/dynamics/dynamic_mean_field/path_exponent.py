@@ -125,7 +125,7 @@ class _Tangent:
     def rate(self, u, pushed, t):
         rate = pushed[:, t] - u
         for (i, j), block in self.blocks["F_s"].items():
-            rate[i] += (block[t] if np.ndim(block) > 1 else block) * u[j]
+            rate[i] += (block[t % len(block)] if np.ndim(block) > 1 else block) * u[j]  # site parameters stand still
         return rate
 
     def applied(self, name, vectors, rows):
