@@ -117,7 +117,7 @@ class LagLaw:
         self.at_zero = float(self(start)[0][0])
 
     def between(self, white: float, frozen: float) -> CopyLaw:
-        """The law between two copies whose white inputs and biases are correlated so much; ``between(1, 1)`` is that of one copy."""
+        """The law between two copies whose white inputs and biases are correlated so much; that of one copy at 1 and 1."""
         return CopyLaw(self, white, frozen)
 
     def __call__(self, C: np.ndarray) -> Sloped:
