@@ -30,6 +30,8 @@ from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
 from .dynamics.steady_state import steady_state as steady_state
+from .dynamics.two_copies.kernel import NNGPKernel as NNGPKernel
+from .dynamics.two_copies.kernel import nngp_kernel as nngp_kernel
 from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.matrix_laws import IID as IID

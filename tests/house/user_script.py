@@ -97,6 +97,8 @@ margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain={"h": 0.5}, output="mean", n_sites=1000)
+covariances: np.ndarray = kernel.K + kernel.stderr
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow

@@ -433,6 +433,11 @@ CALLS = {
         {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
     ),
     "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "nngp_kernel": lambda t: (
+        gt.nngp_kernel,
+        {_E: t.slow_leak, "x": np.ones((2, 3, 1)), "x2": np.zeros((1, 3, 1)), "input_gain": {"h": 0.5}, "output": "last"}
+        | {"method": "sites", "n_sites": 100, "tied": True, "rng": 0, "progress": None},
+    ),
     "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (
         gt.chaos_onset,
