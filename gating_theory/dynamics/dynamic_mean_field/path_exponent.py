@@ -66,12 +66,19 @@ class _Tangent:
     def __init__(self, ring, spectra, chunk):
         self.ring, cell = ring, ring.ensemble.cell
         laps = ring.laps(spectra, chunk)
-        blocks = cell.compiled.blocks(laps.state, laps.fields, laps.parameters[:, None, :])
+        fields = laps.fields if laps.white is None else laps.fields + laps.white
+        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters[:, None, :])
         # one row for each distinct message
         first = [cell.message_of.index(m) for m in range(cell.n_messages)]
         self.blocks = {name: blocks[name] for name in ("F_s", "F_y")}
         for name in ("M_s", "M_y"):
             self.blocks[name] = {(first.index(i), j): b for (i, j), b in blocks[name].items() if i in first}
+        # of the rate at the end of each step, where white noise is still that of its beginning
+        self.ends = self.blocks
+        if laps.white is not None:
+            state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
+            ends = cell.compiled.blocks(state, fields, laps.parameters[:, None, :])
+            self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
         rng = np.random.default_rng([_OWN, ring.seed, chunk])
         self.noise = matched_noise(rng, cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
@@ -107,29 +114,37 @@ class _Tangent:
         ring, step = self.ring, self.ring.clock.step
         L, n, d = ring.length, ring.n_sites, ring.ensemble.cell.n_state
         v = np.fft.irfft(self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise, n=L, axis=1)
-        pushed = self.applied("F_y", v, d)
+        pushed = _applied(self.blocks["F_y"], v, d)
+        pushed_ends = pushed if self.ends is self.blocks else _applied(self.ends["F_y"], v, d)
         u, path = np.zeros((d, n)), np.empty((d, L, n))
         # a flow's frame belongs to its equation, that of a map comes after each step
         falling, shrink = (exponent, 1.0) if ring.clock.flow else (0.0, np.exp(-exponent * step))
         for t in range(-int(_UNSEEN * L), L):
             if t >= 0:
                 path[:, t] = u
-            rate = self.rate(u, pushed, t % L) - falling * u
+            rate = self.rate(u, pushed, t % L, self.blocks["F_s"]) - falling * u
             if ring.clock.flow:
                 ahead = u + step * rate
-                rate = 0.5 * (rate + self.rate(ahead, pushed, (t + 1) % L) - falling * ahead)
+                rate = 0.5 * (rate + self.rate(ahead, pushed_ends, (t + 1) % L, self.ends["F_s"]) - falling * ahead)
             u = shrink * (u + step * rate)
-        w = self.applied("M_s", path, ring.ensemble.cell.n_messages) + self.applied("M_y", v, ring.ensemble.cell.n_messages)
+        messages = ring.ensemble.cell.n_messages
+        w = _applied(self.blocks["M_s"], path, messages) + _applied(self.blocks["M_y"], v, messages)
         return spectra_of(w)
 
-    def rate(self, u, pushed, t):
+    def rate(self, u, pushed, t, blocks):
         rate = pushed[:, t] - u
-        for (i, j), block in self.blocks["F_s"].items():
+        for (i, j), block in blocks.items():
             rate[i] += (block[t] if np.ndim(block) > 1 else block) * u[j]
         return rate
 
-    def applied(self, name, vectors, rows):
-        out = np.zeros((rows, *vectors.shape[1:]))
-        for (i, j), block in self.blocks[name].items():
-            out[i] += block * vectors[j]
-        return out
+
+def _later(block):
+    """By the time at which a step ends instead of that at which it begins."""
+    return np.roll(block, 1, axis=0) if np.ndim(block) > 1 else block
+
+
+def _applied(blocks, vectors, rows):
+    out = np.zeros((rows, *vectors.shape[1:]))
+    for (i, j), block in blocks.items():
+        out[i] += block * vectors[j]
+    return out

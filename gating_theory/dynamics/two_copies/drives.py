@@ -83,14 +83,16 @@ class Drives:
 
         Parameters
         ----------
-        ensemble : Ensemble
+        ensemble : Ensemble, without white input (what it would be for several copies, ``+`` says)
         x : (R, T, d) array
         input_gain : float >= 0, or a mapping from field names (0 for those left out)
 
         Raises
         ------
-        TypeError, ValueError : no such array, unknown fields, negative gains
+        TypeError, ValueError : no such array, unknown fields, negative gains, white input
         """
+        if instance("ensemble", ensemble, Ensemble).array("input_std").any():
+            raise ValueError(f"input_std must be 0 where sequences are given, got {ensemble.input_std}")
         sequences = real_array("x", x, largest=_LARGEST_ENTRY)
         if sequences.ndim != 3 or 0 in sequences.shape:
             raise ValueError(f"x must have shape (sequences, steps, dimensions), none of them 0, got {sequences.shape}")
