@@ -32,8 +32,10 @@ from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
 from .dynamics.steady_state import steady_state as steady_state
-from .dynamics.two_copies.pair_state import PairState as PairState
 from .dynamics.two_copies.correlation_map import correlation_map as correlation_map
+from .dynamics.two_copies.kernel import NNGPKernel as NNGPKernel
+from .dynamics.two_copies.kernel import nngp_kernel as nngp_kernel
+from .dynamics.two_copies.pair_state import PairState as PairState
 from .dynamics.two_copies.transient import CorrelationTransient as CorrelationTransient
 from .dynamics.two_copies.transient import correlation_transient as correlation_transient
 from .ensemble.critical_value import Critical as Critical

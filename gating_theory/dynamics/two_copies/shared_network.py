@@ -1,8 +1,8 @@
 """One random network that many copies of its state share, each under inputs of its own [T8b].
 
-All copies send their messages through the same matrices. Where copies and steps are few against the units, these act without being
-formed (``ensemble/implicit.py``): n D^2 operations for D messages. Where they are many, the directions that messages meet would soon
-span everything, and matrices are formed: n^2 D operations, by the fastest routine there is. Both are exact in law for a network of n
+All copies send their messages through the same matrices. Where copies and steps are few against the units, these act without
+being formed (``ensemble/implicit.py``): n D^2 operations for D messages. Where they are many, their directions would soon span
+everything, and matrices are formed: n^2 D operations, by the fastest routine there is. Both are exact in law for a network of n
 units; its moments differ from those of infinitely many by a part of order 1/n in the mean, and n^{-1/2} in a single network.
 """
 
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
+from ...ensemble.matrix_laws import IID
 from ...errors import ConvergenceError
 from .drives import Drives
 
@@ -128,7 +129,7 @@ class _Formed:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        return 8 * n**2 * np.count_nonzero(ensemble.array("gain"))
+        return 8 * n**2 * int(np.count_nonzero(ensemble.array("gain")))
 
 
 class _Implicit:
@@ -136,12 +137,12 @@ class _Implicit:
 
     def __init__(self, ensemble: Ensemble, n: int, heard: int) -> None:
         self.n, self.room, self.gain, self.groups = n, min(heard, n), ensemble.array("gain"), _listeners(ensemble)
-        self.law = next(iter(_laws(ensemble)), None)
+        self.law = next(iter(_laws(ensemble)), IID())
 
     def draw(self, rng: np.random.Generator) -> None:
         """New matrices."""
         self.groups_of = {}
-        for listeners in self.groups if self.law else ():
+        for listeners in self.groups:
             acting = self.law.implicit(self.n, self.gain[listeners], self.room, rng, np.float64)
             self.groups_of[tuple(listeners)] = acting
 
@@ -156,9 +157,7 @@ class _Implicit:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        gain, law = ensemble.array("gain"), next(iter(_laws(ensemble)), None)
-        if law is None:
-            return 0
+        gain, law = ensemble.array("gain"), next(iter(_laws(ensemble)), IID())
         return sum(law.implicit_bytes(n, gain[ks], min(heard, n), np.float64) for ks in _listeners(ensemble))
 
 
