@@ -15,9 +15,9 @@ TABLE = {
     "input_std.h": (r"$\sigma^{in}_{h}$", "standard deviation of the input to field h", False, (0.0, 100.0)),
     "parameter.p_f": ("$p_{f}$", "mean of site parameter p_f", True, (-30.0, 30.0)),
     "parameter_std.p_f": (r"$\mathrm{std}\,p_{f}$", "spread of site parameter p_f", False, (0.0, 100.0)),
-    "parameter_input_std.b_in": (
-        r"$\sigma^{in}_{b_in}$",
-        "standard deviation of the input to site parameter b_in",
+    "parameter_input_std.p_f": (
+        r"$\sigma^{in}_{p_f}$",
+        "standard deviation of the input to site parameter p_f",
         False,
         (0.0, 100.0),
     ),
