@@ -340,7 +340,9 @@ class _Run:
     def _sites(self, state, fields):
         M, gain = min(self.n, _SITES), self.ensemble.array("gain")
         values = state, fields, self.parameters_of(slice(0, M), self.T - 1)
-        rows = [np.array([np.broadcast_to(v, v.shape or self.n)[:M] for v in map(np.asarray, a)]).reshape(len(a), M) for a in values]
+        rows = [
+            np.array([np.broadcast_to(v, v.shape or self.n)[:M] for v in map(np.asarray, a)]).reshape(len(a), M) for a in values
+        ]
         return Sites(self.cell, np.full(M, 1.0 / M), *rows, gain, "simulation", matrices=self.ensemble.matrices)
 
 

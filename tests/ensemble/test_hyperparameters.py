@@ -16,7 +16,7 @@ TABLE = {
     "parameter.p_f": ("$p_{f}$", "mean of site parameter p_f", True, (-30.0, 30.0)),
     "parameter_std.p_f": (r"$\mathrm{std}\,p_{f}$", "spread of site parameter p_f", False, (0.0, 100.0)),
     "parameter_input_std.p_f": (
-        r"$\sigma^{in}_{p_f}$",
+        r"$\sigma^{in}_{p_{f}}$",
         "standard deviation of the input to site parameter p_f",
         False,
         (0.0, 100.0),

@@ -54,7 +54,9 @@ class Sinusoid:
         object.__setattr__(self, "period", real("period", self.period, low=0.0, high=1e6, open_low=True))
         given = self.amplitude
         if isinstance(given, Mapping):
-            checked: float | dict[str, float] = {str(name): self._size(f"amplitude[{name!r}]", value) for name, value in given.items()}
+            checked: float | dict[str, float] = {
+                str(name): self._size(f"amplitude[{name!r}]", value) for name, value in given.items()
+            }
         else:
             checked = self._size("amplitude", given)
         object.__setattr__(self, "amplitude", checked)
