@@ -20,6 +20,7 @@ import numpy as np
 
 from ...cell.constant_leak import STATE, ConstantLeak, Part, constant_leak
 from ...ensemble.ensemble import Ensemble
+from ...ensemble.field_law import RandomFields
 from ...ensemble.field_law import squared
 from ...errors import CapabilityError
 from ...support.arithmetic import underflow_is_zero
