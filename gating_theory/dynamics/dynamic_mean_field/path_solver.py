@@ -17,11 +17,11 @@ from ...spectrum.spectrum import Spectrum
 from ...support.types import Progress as Wanted
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .path_exponent import path_exponents
-from .path_state import GROUPS, PathState, path_state, state_of_size
+from .path_state import PathState, error_of, path_state, state_of_size
 from .ring import Ring
 from .state import DynamicMeanField
 
-__all__ = ["STUDENT", "Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
+__all__ = ["Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: Rings: time of the first in units of time, the longest in steps.
 _FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
@@ -35,8 +35,6 @@ _STATIC = 0.97
 _SURELY_STATIC = 0.998
 #: Amplitudes of the start where mean field has none.
 _AMPLITUDE = 0.3
-#: With five groups two standard errors hold the value as often as those of a normal law would (Student's 2.78 over 1.96).
-STUDENT = 1.4
 #: Residuals of spectra that count as solved.
 _RESIDUAL = 5e-3
 
@@ -71,7 +69,7 @@ def path_result(
         place = ""
         if amplitude is not None and along is not None:
             value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
-            ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {STUDENT * error:.1g}, "
+            ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {error:.1g}, "
         else:
             ring, spectra, settled = windowed(ensemble, paths)
             tell(1)
@@ -212,14 +210,14 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     flees = static and _flees(state)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
-        stderr = np.hypot(STUDENT * replicas.std(axis=0, ddof=1) / np.sqrt(GROUPS), 2.0 * state.residual * moments)
+        stderr = np.hypot(error_of(replicas), 2.0 * state.residual * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
         if flees:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and not is_static(state.spectra, _SURELY_STATIC):
             try:
                 alike, apart = path_exponents(state)
-                exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+                exponent, error = float(alike.mean()), float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
     status = _status(state, static, settled, exponent, error, ensemble.has_white_input, place, why, flees)
