@@ -49,7 +49,8 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    start = state.spectra, 0.0
+    # lines alone would only lead to lines
+    start = np.maximum(state.spectra, state.moments[:, None]) if state.ring.turns else state.spectra, 0.0
     alike: list[float] = []
     apart: list[float] = []
     for chunk, spectra in enumerate(state.replicas, start=1):
