@@ -56,7 +56,9 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     """
     ring = state.ring
     few = _Kernel(ring, state.spectra, 0)
-    found = few.solve(state.spectra, 0.0, 0.0, None)
+    # lines alone would only lead to lines
+    first = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
+    found = few.solve(first, 0.0, 0.0, None)
     secants: Secants = []
     made = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for group in state.groups for chunk in group], axis=0)
     found = few.solve(*found, made - few.map(*found), secants)
