@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
+from ..two_copies.copies import copies_of
+from ..two_copies.lag_pair_result import lag_pair_result
+from ..two_copies.pair_state import PairState
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
@@ -35,6 +38,44 @@ _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
 _FLAT = 1e-6
 
 
+@overload
+def dmft(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    method: str = "auto",
+    *,
+    window: int | None = None,
+    n_sites: int = 1000,
+    refine: int = 20,
+    amplitude: float | None = None,
+    along: AnyPath | None = None,
+    replicas: Literal[1] = 1,
+    rho_in: None = None,
+    rho_frozen: None = None,
+    start: None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> DynamicMeanField: ...
+@overload
+def dmft(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    method: str = "auto",
+    *,
+    window: int | None = None,
+    n_sites: int = 1000,
+    refine: int = 20,
+    amplitude: float | None = None,
+    along: AnyPath | None = None,
+    replicas: Literal[2],
+    rho_in: float | None = None,
+    rho_frozen: float | None = None,
+    start: float | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> PairState: ...
 @underflow_is_zero
 def dmft(
     ensemble: Ensemble,
@@ -47,9 +88,13 @@ def dmft(
     refine: int = 20,
     amplitude: float | None = None,
     along: AnyPath | None = None,
+    replicas: int = 1,
+    rho_in: float | None = None,
+    rho_frozen: float | None = None,
+    start: float | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
-) -> DynamicMeanField:
+) -> DynamicMeanField | PairState:
     """The moving state of an infinite random network, of several the one of largest amplitude [T8].
 
     Fields are Gaussian processes of covariance a_k^2 E m_k(t) m_k(t + tau), without a response term; the paths of one site make
@@ -63,7 +108,7 @@ def dmft(
     ensemble : Ensemble
         Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
     step : float from 0.001 to 1, default 1
-        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Heun's
+        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Adams's
         method), by default 0.2.
     flow : bool
         ds/dt = F(s, y) - s in continuous time.
@@ -77,12 +122,18 @@ def dmft(
         Second moment of the first message: instead of the state of the ensemble, that of this amplitude, for which ``along`` is
         moved (the result's ensemble says where to). It may be one that iteration leaves.
     along : str, Direction or callable, with ``amplitude``: a path through the hyperparameters
+    replicas : 1 or 2
+        2: how alike two copies of the network become, with the same weights and inputs that may differ [T8b].
+    rho_in, rho_frozen : float from -1 to 1, default 1, with ``replicas=2``
+        Correlations of the copies' white inputs; of biases and frozen inputs, as far as they differ from site to site.
+    start : float from -1 to 0.99, default 0.3, with ``replicas=2``
+        Correlation of the copies at first.
     rng : numpy Generator, int or None
     progress : None, True (a bar) or callable(done, total)
 
     Returns
     -------
-    DynamicMeanField
+    DynamicMeanField, or PairState of two copies
 
     Raises
     ------
@@ -94,21 +145,26 @@ def dmft(
     asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng)
     if (amplitude is None) != (along is None):
         raise ValueError(f"amplitude and along must be given together, got {amplitude!r} and {along!r}")
+    copies = copies_of(replicas, rho_in, rho_frozen, start)
     check_progress(progress)
-    if amplitude is None:
-        if asked.form is not None:
-            states = lag_states(asked.form, asked.clock)
-            return lag_result(ensemble, asked.clock, asked.form, states[0] if states else None, asked.seed)
-        return path_result(ensemble, asked.paths, progress=progress)
-    path = path_of("along", along, ensemble)
-    amplitude = real("amplitude", amplitude, low=1e-12, high=LARGEST)
+    path = None if along is None else path_of("along", along, ensemble)
+    amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
         return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+    ensemble, shape = _lag_state(asked, amplitude, path)
+    one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
+    return one if copies is None else lag_pair_result(one, shape, copies)
+
+
+def _lag_state(asked, amplitude, path):
+    """(the ensemble, its state of largest amplitude or None), or those of an amplitude along a path."""
+    if path is None:
+        states = lag_states(asked.form, asked.clock)
+        return asked.ensemble, states[0] if states else None
     size = asked.form.variance_of(amplitude)
-    branch = Branch(ensemble, path, asked.clock)
+    branch = Branch(asked.ensemble, path, asked.clock)
     value = branch.value(size)
-    shape = branch.shape(value, size)
-    return lag_result(path.at(ensemble, value), asked.clock, shape.law.form, shape, asked.seed)
+    return path.at(asked.ensemble, value), branch.shape(value, size)
 
 
 @underflow_is_zero

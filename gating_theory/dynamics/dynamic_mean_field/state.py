@@ -18,7 +18,7 @@ from ...support.checks import real_array
 from .clock import Clock, even_spectrum
 from .ring import Ring
 
-__all__ = ["DynamicMeanField"]
+__all__ = ["DynamicMeanField", "at_lags"]
 
 #: Of sites: how many, times at which they are looked at in one lap, numbers that their fields may be.
 _SITES, _TIMES, _MOST_NUMBERS = 1000, 2, 1 << 22
@@ -127,22 +127,7 @@ class DynamicMeanField:
         ------
         ValueError : lags beyond the window or between the steps of a map
         """
-        wanted = np.atleast_1d(real_array("lags", lags))
-        window = self.step * (self.correlations.shape[1] - 1)
-        if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
-            raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
-        places = wanted / self.step
-        if self.flow:
-            spectra = even_spectrum(self.correlations)
-            M = spectra.shape[1] - 1
-            waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
-            waves[:, 1:M] *= 2.0
-            messages = waves @ spectra.T / (2 * M)
-        else:
-            steps = np.rint(places).astype(int)
-            if np.abs(places - steps).max(initial=0.0) > 1e-9:
-                raise ValueError(f"lags must be multiples of the step {self.step:g}, got {lags!r:.60}")
-            messages = self.correlations[:, steps].T
+        wanted, messages = at_lags(lags, self.correlations, self.step, self.flow)
         ensemble = self.ensemble
         gain2, listens = ensemble.array("gain") ** 2, list(ensemble.cell.message_of)
         fields = gain2 * messages[:, listens] + ensemble.array("bias") ** 2 + ensemble.array("bias_std") ** 2
@@ -182,3 +167,30 @@ class DynamicMeanField:
         shown = ", ".join(f"{second_moment(n)} = {v:.7g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
         clock = "flow" if self.flow else "map" if self.step == 1.0 else f"map of step {self.step:g}"
         return f"{self.ensemble.cell.name} dynamic mean field ({clock}): {shown} ({self.status})"
+
+
+def at_lags(lags: npt.ArrayLike, correlations: np.ndarray, step: float, flow: bool) -> tuple[np.ndarray, np.ndarray]:
+    """((L,) lags as numbers, (L, n) correlations there); ValueError where they are none of a map or of its window.
+
+    Parameters
+    ----------
+    lags : sequence of float >= 0, in units of time
+    correlations : (n, M + 1) array, even functions at lags 0, step, .. M step
+    step : float
+    flow : bool, whether any lag may be asked for
+    """
+    wanted = np.atleast_1d(real_array("lags", lags))
+    window = step * (correlations.shape[1] - 1)
+    if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
+        raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
+    places = wanted / step
+    if flow:
+        spectra = even_spectrum(correlations)
+        M = spectra.shape[1] - 1
+        waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
+        waves[:, 1:M] *= 2.0
+        return wanted, waves @ spectra.T / (2 * M)
+    steps = np.rint(places).astype(int)
+    if np.abs(places - steps).max(initial=0.0) > 1e-9:
+        raise ValueError(f"lags must be multiples of the step {step:g}, got {lags!r:.60}")
+    return wanted, correlations[:, steps].T
