@@ -57,6 +57,7 @@ def path_result(
     *,
     amplitude: float | None = None,
     along: EnsemblePath | None = None,
+    start: float | None = None,
     progress: Wanted = None,
 ) -> DynamicMeanField:
     """The state that a start of the largest amplitude leads to, or that of a given amplitude.
@@ -66,6 +67,7 @@ def path_result(
     ensemble : Ensemble
     paths : Paths
     amplitude, along, progress : as of :func:`dmft`
+    start : float, optional, second moment of the first message to start from, instead of the largest amplitude
     """
     with Progress(progress, 3, "stage") as tell:
         place = ""
@@ -73,7 +75,7 @@ def path_result(
             value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
             ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {error:.1g}, "
         else:
-            ring, spectra, settled = windowed(ensemble, paths)
+            ring, spectra, settled = windowed(ensemble, paths, start)
             tell(1)
             state = path_state(ring, spectra, paths.refine)
         tell(2)
@@ -140,16 +142,17 @@ def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, am
     return np.maximum(even_spectrum(sizes[:, None] * np.exp(-0.5 * (lags / fall) ** 2)), 0.0)
 
 
-def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
+def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -> tuple[Ring, np.ndarray, bool]:
     """(ring, spectra of the state by one chunk, whether its window holds it).
 
     Parameters
     ----------
     ensemble : Ensemble
     paths : Paths
+    amplitude : float, optional, as of :func:`start_spectra`
     """
     length = _first_length(paths)
-    start = start_spectra(ensemble, paths.clock, length, _FALL)
+    start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     again = False
     while True:
         ring = _ring(ensemble, paths, length)
@@ -160,7 +163,7 @@ def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
             if again:
                 return ring, spectra, True
             # iteration leaves a static state that is not stable, mixing may end in it
-            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL), True
+            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL, amplitude), True
             continue
         settled = _window_holds(spectra, ring.turns)
         if settled or paths.window is not None or length >= _LONGEST:
