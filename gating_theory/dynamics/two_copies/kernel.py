@@ -52,7 +52,7 @@ class NNGPKernel:
         variance s^2 has the covariance s^2 K. Without x2 symmetric and positive semidefinite.
     stderr : array like ``K``
         Standard errors from the scatter of networks; zeros where averages over pairs are exact.
-    input_gain : dict, {field: standard deviation of its input weights times sqrt d}
+    input_gain : dict, {field or site parameter: standard deviation of its input weights times sqrt d}
     output : str, "last", "mean" or "all"
     method : str, "pairs" or "sites"
     tied : bool
@@ -115,7 +115,7 @@ def nngp_kernel(
     x2 : (R2, T, d) array, optional
         Other sequences: the kernel between x and these, all under the same weights. For a prediction take training and test
         sequences in one call without x2, so that sampling errors of all blocks belong together.
-    input_gain : float >= 0, or mapping from field names (0 for those left out)
+    input_gain : float >= 0, of every field, or mapping from names of fields and site parameters (0 for those left out)
     output : "last", "mean" or "all"
         What is read out: the last state, the mean of the states at times 1 .. T, or each of these.
     method : "auto", "pairs" or "sites"
@@ -152,8 +152,9 @@ def nngp_kernel(
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "nngp_kernel", "Network.sample and its runs")
-    if ensemble.array("input_std").any():
-        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {ensemble.input_std}: use input_gain")
+    if ensemble.has_white_input:
+        white = {**ensemble.input_std, **ensemble.parameter_input_std}
+        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {white}: use input_gain")
     output, method = choice("output", output, _OUTPUTS), choice("method", method, _METHODS)
     tied, n_sites = boolean("tied", tied), integer("n_sites", n_sites, low=_FEWEST_SITES)
     rng = generator(rng)
@@ -169,7 +170,8 @@ def nngp_kernel(
     n_units, n_networks = (0, 0) if method == "pairs" else population_sizes(n_sites)
     asked = _Asked(ensemble, drives, split, output, tied)
     values, errors = asked.by_pairs(progress) if method == "pairs" else asked.by_sites(n_units, n_networks, rng, progress)
-    gains = dict(zip(ensemble.cell.field_names, drives.sources[0].std.tolist()))
+    names = (*ensemble.cell.field_names, *ensemble.cell.parameter_names)
+    gains = dict(zip(names, drives.sources[0].std.tolist()))
     return NNGPKernel(ensemble, values, errors, gains, output, method, tied, n_units, n_networks)
 
 
