@@ -76,13 +76,16 @@ class SharedNetwork:
                 self._matrices.draw(rng)
             messages = self._fields(state, fields)
             yield Moment(state, messages)
-            self._update(state, fields)
-            if not np.isfinite(state.sum()):
+            if not self._update(state, fields):
                 raise ConvergenceError(f"the state is not finite after step {t + 1}: the cell {cell.name!r} is not bounded")
         yield Moment(state, None)
 
     def _fields(self, state, fields):
         """Complete the fields, which hold the inputs; the distinct messages."""
+        with np.errstate(over="ignore", invalid="ignore"):  # the state is looked at after each step
+            return self._through_matrices(state, fields)
+
+    def _through_matrices(self, state, fields):
         fields += self._biases[:, None, :]
         messages = [np.empty(state.shape[1:]) for _ in range(self.cell.n_messages)]
         for nu in dict.fromkeys(self.cell.message_of):
@@ -94,10 +97,13 @@ class SharedNetwork:
         return messages
 
     def _update(self, state, fields):
-        for rows in self._blocks():
-            new = self.cell.compiled.update(state[:, rows], fields[:, rows], self._parameters)
-            for s, value in zip(state[:, rows], [np.array(v) for v in new]):
-                s[...] = value
+        """Step, in place; whether the state is still finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in self._blocks():
+                new = self.cell.compiled.update(state[:, rows], fields[:, rows], self._parameters)
+                for s, value in zip(state[:, rows], [np.array(v) for v in new]):
+                    s[...] = value
+            return bool(np.isfinite(state.sum()))
 
     def _blocks(self):
         size = max(1, _AT_ONCE // self.n)
