@@ -4,10 +4,12 @@ from . import flow as flow
 from . import plotting as plotting
 from .cell.builtin import GRU as GRU
 from .cell.builtin import JANET as JANET
+from .cell.builtin import KCS as KCS
 from .cell.builtin import LSTM as LSTM
 from .cell.builtin import MGU as MGU
 from .cell.builtin import CoupledLSTM as CoupledLSTM
 from .cell.builtin import GRUResetAfter as GRUResetAfter
+from .cell.builtin import KCSFast as KCSFast
 from .cell.builtin import LiGRU as LiGRU
 from .cell.builtin import LiGRUTanh as LiGRUTanh
 from .cell.builtin import PeepholeLSTM as PeepholeLSTM

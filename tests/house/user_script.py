@@ -22,7 +22,7 @@ version: str = gt.__version__
 # --- cells and ensembles
 
 cells: list[gt.Cell] = [gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.MGU, gt.LiGRU, gt.LiGRUTanh, gt.LSTM, gt.CoupledLSTM]
-cells += [gt.PeepholeLSTM, gt.JANET]
+cells += [gt.PeepholeLSTM, gt.JANET, gt.KCS, gt.KCSFast]
 h, y = sp.symbols("h y", real=True)
 own = gt.Cell(name="leaky", state=h, fields=[y], messages=[h], update=gt.sigma(y) * h, parameters=[])
 wrong: float = own.check_jacobian(rng=0)

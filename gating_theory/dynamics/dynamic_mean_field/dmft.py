@@ -108,7 +108,7 @@ def dmft(
     ensemble : Ensemble
         Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
     step : float from 0.001 to 1, default 1
-        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Heun's
+        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Adams's
         method), by default 0.2.
     flow : bool
         ds/dt = F(s, y) - s in continuous time.

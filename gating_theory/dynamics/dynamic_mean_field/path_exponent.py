@@ -16,11 +16,12 @@ from functools import partial
 import numpy as np
 
 from ...errors import ConvergenceError
+from .adams import AdamsSteps
 from .mixing import fixed_point_of
 from .path_state import PathState
-from .ring import matched_noise, spectra_of
+from .ring import Laps, Ring, matched_noise, spectra_of
 
-__all__ = ["path_exponents"]
+__all__ = ["Tangents", "path_exponents"]
 
 _DEPTH, _PLAIN, _LIMIT, _TOL = 4, 3, 60, 1e-3
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
@@ -54,18 +55,23 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     apart: list[float] = []
     for chunk, spectra in enumerate(state.replicas, start=1):
         for under, found in ((state.spectra, alike), (spectra, apart)):
-            kappa, exponent = _Tangent(state.ring, under, chunk).solve(*start)
+            kappa, exponent = _Kernel(state.ring, under, chunk).solve(*start)
             start = kappa, exponent
             found.append(exponent)
     return np.array(alike), np.array(apart)
 
 
-class _Tangent:
-    """Tangents along the paths of a chunk."""
+class Tangents:
+    """Tangents along paths.
 
-    def __init__(self, ring, spectra, chunk):
+    Parameters
+    ----------
+    ring : Ring
+    laps : Laps, the paths
+    """
+
+    def __init__(self, ring: Ring, laps: Laps) -> None:
         self.ring, cell = ring, ring.ensemble.cell
-        laps = ring.laps(spectra, chunk)
         fields = laps.fields if laps.white is None else laps.fields + laps.white
         blocks = cell.compiled.blocks(laps.state, fields, laps.parameters[:, None, :])
         # one row for each distinct message
@@ -79,8 +85,48 @@ class _Tangent:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
             ends = cell.compiled.blocks(state, fields, laps.parameters[:, None, :])
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
+
+    def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
+        """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
+        ring, cell = self.ring, self.ring.ensemble.cell
+        L, n, d = ring.length, v.shape[2], cell.n_state
+        step = self._steps(v, exponent)
+        u, path = np.zeros((d, n)), np.empty((d, L, n))
+        for t in range(-int(_UNSEEN * L), L):
+            if t >= 0:
+                path[:, t] = u
+            u = step(u, t)
+        return _applied(self.blocks["M_s"], path, cell.n_messages) + _applied(self.blocks["M_y"], v, cell.n_messages)
+
+    def _steps(self, v, exponent):
+        """(tangents, t) -> tangents a step later, in the frame: a flow's belongs to its equation, that of a map comes after it."""
+        clock, L, d = self.ring.clock, self.ring.length, self.ring.ensemble.cell.n_state
+        falling, shrink = (exponent, 1.0) if clock.flow else (0.0, np.exp(-exponent * clock.step))
+        pushed = _applied(self.blocks["F_y"], v, d)
+
+        def rate(u, t, pushed, blocks):
+            out = pushed[:, t % L] - (1.0 + falling) * u
+            for (i, j), block in blocks.items():
+                out[i] += (block[t % len(block)] if np.ndim(block) > 1 else block) * u[j]  # site parameters stand still
+            return out
+
+        now = partial(rate, pushed=pushed, blocks=self.blocks["F_s"])
+        if not clock.flow:
+            return lambda u, t: shrink * (u + clock.step * now(u, t))
+        white, then = self.ends is not self.blocks, now
+        if white:
+            then = partial(rate, pushed=_applied(self.ends["F_y"], v, d), blocks=self.ends["F_s"])
+        adams = AdamsSteps(clock.step, (d, v.shape[2]), white)
+        return lambda u, t: adams(u, partial(now, t=t), partial(then, t=t + 1))
+
+
+class _Kernel:
+    """The kernel of tangents along the paths of a chunk."""
+
+    def __init__(self, ring, spectra, chunk):
+        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
         rng = np.random.default_rng([_OWN, ring.seed, chunk])
-        self.noise = matched_noise(rng, cell.n_fields, ring.length, ring.n_sites)
+        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
 
     def solve(self, kappa, exponent):
@@ -111,31 +157,9 @@ class _Tangent:
         return (root / weights) ** 2, float(found.x[-1])
 
     def map(self, kappa, exponent):
-        ring, step = self.ring, self.ring.clock.step
-        L, n, d = ring.length, ring.n_sites, ring.ensemble.cell.n_state
-        v = np.fft.irfft(self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise, n=L, axis=1)
-        pushed = _applied(self.blocks["F_y"], v, d)
-        pushed_ends = pushed if self.ends is self.blocks else _applied(self.ends["F_y"], v, d)
-        u, path = np.zeros((d, n)), np.empty((d, L, n))
-        # a flow's frame belongs to its equation, that of a map comes after each step
-        falling, shrink = (exponent, 1.0) if ring.clock.flow else (0.0, np.exp(-exponent * step))
-        for t in range(-int(_UNSEEN * L), L):
-            if t >= 0:
-                path[:, t] = u
-            rate = self.rate(u, pushed, t % L, self.blocks["F_s"]) - falling * u
-            if ring.clock.flow:
-                ahead = u + step * rate
-                rate = 0.5 * (rate + self.rate(ahead, pushed_ends, (t + 1) % L, self.ends["F_s"]) - falling * ahead)
-            u = shrink * (u + step * rate)
-        messages = ring.ensemble.cell.n_messages
-        w = _applied(self.blocks["M_s"], path, messages) + _applied(self.blocks["M_y"], v, messages)
-        return spectra_of(w)
-
-    def rate(self, u, pushed, t, blocks):
-        rate = pushed[:, t] - u
-        for (i, j), block in blocks.items():
-            rate[i] += (block[t] if np.ndim(block) > 1 else block) * u[j]
-        return rate
+        ring = self.ring
+        spectra = self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise
+        return spectra_of(self.tangents.answer(np.fft.irfft(spectra, n=ring.length, axis=1), exponent))
 
 
 def _later(block):

@@ -222,7 +222,7 @@ def _finished(ensemble, paths, state: PathState, settled, place):
                 exponent, error = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
             except ConvergenceError as failed:
                 why = str(failed)
-    status = _status(state, static, settled, exponent, error, bool(ensemble.array("input_std").any()), place, why, flees)
+    status = _status(state, static, settled, exponent, error, ensemble.has_white_input, place, why, flees)
     if status.code == "static":
         exponent = error = np.nan
     return DynamicMeanField(

@@ -7,12 +7,14 @@ solved is a smooth function of the spectra; their second moments over the sites 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.field_law import RandomFields
+from .adams import AdamsSteps
 from .clock import Clock
 from .sinusoid import Sinusoid
 
@@ -148,17 +150,10 @@ class Ring:
         return self._run(fields, white, parameters)
 
     def _run(self, fields, white, parameters):
-        cell, L, n = self.ensemble.cell, self.length, self.n_sites
-        compiled = cell.compiled
+        cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
-
-        def moved(state, t):
-            now, then = fields[:, t], fields[:, (t + 1) % L]
-            if white is not None:  # the same at both ends of a step, or Heun's mean of two would make it weaker
-                now, then = now + white[:, t], then + white[:, t]
-            return self._step(compiled, state, now, then, parameters)
-
+        moved = self._steps(fields, white, parameters, state.shape)
         for t in range(-int(_UNSEEN * L), 0):
             state = moved(state, t)
         for _ in range(_LAPS):
@@ -167,28 +162,35 @@ class Ring:
                 state = moved(state, t)
             if np.linalg.norm(state - states[:, 0]) <= _CLOSED * np.linalg.norm(state):
                 break
-        out = np.empty((cell.n_messages, L, n))
-        for row, message in zip(out, compiled.messages(states, fields, parameters[:, None, :])):
-            row[...] = message
-        return Laps(states, fields, out, parameters, white)
+        messages = _filled(cell.compiled.messages(states, fields, parameters[:, None, :]), (cell.n_messages, L, n))
+        return Laps(states, fields, messages, parameters, white)
 
-    def _step(self, compiled, state, now, then, parameters):
-        step = self.clock.step
-        if not self.clock.flow and step == 1.0:
-            return np.array(np.broadcast_arrays(*compiled.update(state, now, parameters), state[0])[:-1])
-        rate = _stacked(compiled.rate(state, now, parameters), state)
-        ahead = state + step * rate
-        if not self.clock.flow:
-            return ahead
-        return state + 0.5 * step * (rate + _stacked(compiled.rate(ahead, then, parameters), state))  # Heun
+    def _steps(self, fields, white, parameters, shape):
+        """(state, t) -> state a step later."""
+        compiled, step, L = self.ensemble.cell.compiled, self.clock.step, self.length
+
+        def rate(state, t, noise):
+            y = fields[:, t % L] if white is None else fields[:, t % L] + white[:, noise]
+            return _filled(compiled.rate(state, y, parameters), shape)
+
+        if self.clock.flow:  # white noise is the same at both ends of a step, or the mean of two would make it weaker
+            adams = AdamsSteps(step, shape, white is not None)
+            return lambda state, t: adams(state, partial(rate, t=t, noise=t), partial(rate, t=t + 1, noise=t))
+        if step != 1.0:
+            return lambda state, t: state + step * rate(state, t, t)
+        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters), shape)
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
         return spectra_of(self.laps(spectra, chunk).messages)
 
 
-def _stacked(rows, state):
-    return np.array([np.broadcast_to(row, state.shape[1:]) for row in rows])
+def _filled(rows, shape):
+    """Rows, some of which are numbers, as one array: many times faster than numpy's broadcasting of short rows."""
+    out = np.empty(shape)
+    for row, values in zip(out, rows):
+        row[...] = values
+    return out
 
 
 def spectra_of(messages: np.ndarray) -> np.ndarray:

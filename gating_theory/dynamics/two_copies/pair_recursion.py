@@ -20,6 +20,7 @@ import numpy as np
 
 from ...cell.constant_leak import STATE, ConstantLeak, Part, constant_leak
 from ...ensemble.ensemble import Ensemble
+from ...ensemble.field_law import RandomFields
 from ...ensemble.field_law import squared
 from ...errors import CapabilityError
 from ...support.arithmetic import underflow_is_zero
@@ -57,7 +58,7 @@ def closed_form(ensemble: Ensemble, drives: Drives) -> ConstantLeak | None:
     drives : Drives
     """
     cell = ensemble.cell
-    if ensemble.array("parameter_std").any() or not cell.compiled.smooth:
+    if RandomFields(ensemble).parameter_std.any() or not cell.compiled.smooth:
         return None
     moves = ensemble.array("gain") + ensemble.array("bias_std") + sum(source.std for source in drives.sources)
     return constant_leak(cell, [name for name, size in zip(cell.field_names, moves) if size > 0.0])
