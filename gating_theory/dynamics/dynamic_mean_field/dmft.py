@@ -244,7 +244,12 @@ class _Asked:
         if self.window is not None and integer("window", self.window, low=32) % 2:
             raise ValueError(f"window must be even, got {self.window}")
         self.paths = Paths(
-            self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed, self.sinusoid
+            self.clock,
+            self.window,
+            integer("n_sites", self.n_sites, low=100),
+            integer("refine", self.refine, low=5),
+            self.seed,
+            self.sinusoid,
         )
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)

@@ -83,7 +83,7 @@ class Tangents:
     def __init__(self, ring: Ring, laps: Laps) -> None:
         self.ring, cell = ring, ring.ensemble.cell
         fields = laps.fields if laps.white is None else laps.fields + laps.white
-        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters[:, None, :])
+        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
         first = [cell.message_of.index(m) for m in range(cell.n_messages)]
         self.blocks = {name: blocks[name] for name in ("F_s", "F_y")}
@@ -93,7 +93,7 @@ class Tangents:
         self.ends = self.blocks
         if laps.white is not None:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
-            ends = cell.compiled.blocks(state, fields, laps.parameters[:, None, :])
+            ends = cell.compiled.blocks(state, fields, laps.parameters)
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
@@ -160,7 +160,9 @@ class _Kernel:
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
             depth, plain, part = (_DEPTH, _PLAIN, 0.0) if secants is None else (_LEARNT, 0, _PART)
-            found = fixed_point_of(limited, x, _TOL if part == 0.0 else _FINE, depth=depth, plain=plain, limit=_LIMIT, part=part, secants=secants)
+            found = fixed_point_of(
+                limited, x, _TOL if part == 0.0 else _FINE, depth=depth, plain=plain, limit=_LIMIT, part=part, secants=secants
+            )
             if found.residual <= 10.0 * _TOL:
                 break
         else:

@@ -184,7 +184,7 @@ def _flees(state):
     ensemble, laps = ring.ensemble, ring.laps(state.spectra, 0)
     n = laps.state.shape[2]
     weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
-    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters
+    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters[:, -1]
     spectrum = Spectrum(Sites(ensemble.cell, weights, *at, gain, "dynamic mean field", matrices=ensemble.matrices))
     whole = not ring.clock.flow and ring.clock.step == 1.0
     return (spectrum.radius() if whole else spectrum.abscissa()) > 1.0

@@ -33,7 +33,7 @@ class Laps(NamedTuple):
     state: np.ndarray  #: (d, L, n)
     fields: np.ndarray  #: (K, L, n)
     messages: np.ndarray  #: (distinct messages, L, n)
-    parameters: np.ndarray  #: (P, n)
+    parameters: np.ndarray  #: (P, L, n), the same at all times where they have no input
     white: np.ndarray | None = None  #: (K, L, n) white noise of a flow during each step, which ``fields`` do not hold
 
 
@@ -101,9 +101,10 @@ class Ring:
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
 
-        Where a flow has white input as many rows for that follow those of the fields.
+        Where a flow has white input as many rows for that follow those of the fields; those of site parameters with input come last.
         """
-        cell, rows = self.ensemble.cell, self.ensemble.cell.n_fields * (2 if self.white.any() else 1)
+        cell = self.ensemble.cell
+        rows = cell.n_fields * (2 if self.white.any() else 1) + (cell.n_parameters if self._moving_parameters else 0)
         if (chunk, rows) in self._kept:
             return self._kept[chunk, rows]
         rng = np.random.default_rng([self.seed, chunk])
@@ -145,9 +146,17 @@ class Ring:
             fields += self.sinusoid.amplitudes(ensemble)[:, None, None] * turned.real
         white = None
         if self.white.any():
-            white = np.fft.irfft(self.white[:, None, None] * noise[len(square) :], n=L, axis=1)
+            white = np.fft.irfft(self.white[:, None, None] * noise[len(square) : 2 * len(square)], n=L, axis=1)
         parameters = ensemble.array("parameter")[:, None] + ensemble.array("parameter_std")[:, None] * normals
+        parameters = np.broadcast_to(parameters[:, None], (len(parameters), *fields.shape[1:]))
+        if self._moving_parameters:
+            std = ensemble.array("parameter_input_std")[:, None, None]
+            parameters = parameters + np.fft.irfft(std * noise[-len(std) :], n=L, axis=1)
         return self._run(fields, white, parameters)
+
+    @property
+    def _moving_parameters(self):
+        return self.ensemble.array("parameter_input_std").any()
 
     def _run(self, fields, white, parameters):
         cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
@@ -162,7 +171,7 @@ class Ring:
                 state = moved(state, t)
             if np.linalg.norm(state - states[:, 0]) <= _CLOSED * np.linalg.norm(state):
                 break
-        messages = _filled(cell.compiled.messages(states, fields, parameters[:, None, :]), (cell.n_messages, L, n))
+        messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
         return Laps(states, fields, messages, parameters, white)
 
     def _steps(self, fields, white, parameters, shape):
@@ -171,14 +180,14 @@ class Ring:
 
         def rate(state, t, noise):
             y = fields[:, t % L] if white is None else fields[:, t % L] + white[:, noise]
-            return _filled(compiled.rate(state, y, parameters), shape)
+            return _filled(compiled.rate(state, y, parameters[:, t % L]), shape)
 
         if self.clock.flow:  # white noise is the same at both ends of a step, or the mean of two would make it weaker
             adams = AdamsSteps(step, shape, white is not None)
             return lambda state, t: adams(state, partial(rate, t=t, noise=t), partial(rate, t=t + 1, noise=t))
         if step != 1.0:
             return lambda state, t: state + step * rate(state, t, t)
-        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters), shape)
+        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters[:, t]), shape)
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""

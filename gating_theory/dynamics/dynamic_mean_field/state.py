@@ -188,7 +188,7 @@ class DynamicMeanField:
         times = [length * i // _TIMES for i in range(_TIMES)]
         state = np.concatenate([laps.state[:, t] for laps in chunks for t in times], axis=1)
         fields = np.concatenate([laps.fields[:, t] for laps in chunks for t in times], axis=1)
-        parameters = np.concatenate([laps.parameters for laps in chunks for _ in times], axis=1)
+        parameters = np.concatenate([laps.parameters[:, t] for laps in chunks for t in times], axis=1)
         size = state.shape[1]
         weights, gain = np.full(size, 1.0 / size), self.ensemble.array("gain")
         return Sites(cell, weights, state, fields, parameters, gain, "dynamic mean field", matrices=self.ensemble.matrices)
