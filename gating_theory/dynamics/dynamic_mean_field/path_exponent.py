@@ -42,7 +42,8 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     """Largest exponents per unit of time: ([under the spectra], under each replica, from the paths of its own chunks).
 
     As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
-    make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue.
+    make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue; and
+    replicas, which follow the accidents of their own few sites, put it too low: from them comes the error alone.
 
     Parameters
     ----------
@@ -62,15 +63,14 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
     found = few.solve(start, 0.0, 0.0, None)
     secants: Secants = []
-    made = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for group in state.groups for chunk in group], axis=0)
-    found = few.solve(*found, made - few.map(*found), secants)
-    made, one = [], few.map(*found)
+    many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in np.concatenate(state.groups)], axis=0)
+    found = few.solve(*found, many - few.map(*found), secants)
+    one = few.map(*found)
+    apart = []
     for under, group in zip(state.replicas, state.groups):
-        made.append(np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0))
-    counts = [len(group) for group in state.groups]
-    _, exponent = few.solve(*found, np.average(made, axis=0, weights=counts) - one, secants)
-    apart = [few.solve(*found, part - one, secants)[1] for part in made]
-    return np.array([exponent]), np.array(apart)
+        made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
+        apart.append(few.solve(*found, made - one, secants)[1])
+    return np.array([found[1]]), np.array(apart)
 
 
 class Tangents:
