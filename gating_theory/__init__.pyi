@@ -4,10 +4,12 @@ from . import flow as flow
 from . import plotting as plotting
 from .cell.builtin import GRU as GRU
 from .cell.builtin import JANET as JANET
+from .cell.builtin import KCS as KCS
 from .cell.builtin import LSTM as LSTM
 from .cell.builtin import MGU as MGU
 from .cell.builtin import CoupledLSTM as CoupledLSTM
 from .cell.builtin import GRUResetAfter as GRUResetAfter
+from .cell.builtin import KCSFast as KCSFast
 from .cell.builtin import LiGRU as LiGRU
 from .cell.builtin import LiGRUTanh as LiGRUTanh
 from .cell.builtin import PeepholeLSTM as PeepholeLSTM
@@ -31,8 +33,10 @@ from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
 from .dynamics.steady_state import steady_state as steady_state
-from .dynamics.two_copies.pair_state import PairState as PairState
 from .dynamics.two_copies.correlation_map import correlation_map as correlation_map
+from .dynamics.two_copies.kernel import NNGPKernel as NNGPKernel
+from .dynamics.two_copies.kernel import nngp_kernel as nngp_kernel
+from .dynamics.two_copies.pair_state import PairState as PairState
 from .dynamics.two_copies.transient import CorrelationTransient as CorrelationTransient
 from .dynamics.two_copies.transient import correlation_transient as correlation_transient
 from .ensemble.critical_value import Critical as Critical

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
+_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh")
+_CELLS += ("LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET", "KCS", "KCSFast")
 _COMMANDS = ("spectrum", "gradients", "phase-diagram", "derive", "validate", "figures", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 

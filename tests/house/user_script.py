@@ -22,7 +22,7 @@ version: str = gt.__version__
 # --- cells and ensembles
 
 cells: list[gt.Cell] = [gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.MGU, gt.LiGRU, gt.LiGRUTanh, gt.LSTM, gt.CoupledLSTM]
-cells += [gt.PeepholeLSTM, gt.JANET]
+cells += [gt.PeepholeLSTM, gt.JANET, gt.KCS, gt.KCSFast]
 h, y = sp.symbols("h y", real=True)
 own = gt.Cell(name="leaky", state=h, fields=[y], messages=[h], update=gt.sigma(y) * h, parameters=[])
 wrong: float = own.check_jacobian(rng=0)
@@ -99,6 +99,8 @@ meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (
 after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain={"h": 0.5}, output="mean", n_sites=1000)
+covariances: np.ndarray = kernel.K + kernel.stderr
 pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
 alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
 between: np.ndarray = pair.cross_correlation([0, 1])["messages"]

@@ -447,6 +447,11 @@ CALLS = {
         {_E: gt.Ensemble(gt.Vanilla), "c": [0.0, 0.5], "rho_in": 0.9, "amplitude": 0.3},
     ),
     "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "nngp_kernel": lambda t: (
+        gt.nngp_kernel,
+        {_E: t.slow_leak, "x": np.ones((2, 3, 1)), "x2": np.zeros((1, 3, 1)), "input_gain": {"h": 0.5}, "output": "last"}
+        | {"method": "sites", "n_sites": 100, "tied": True, "rng": 0, "progress": None},
+    ),
     "PairState.cross_correlation": lambda t: (t.pair.cross_correlation, {"lags": [0, 1, 5]}),
     "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (

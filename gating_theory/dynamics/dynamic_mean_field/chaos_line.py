@@ -93,7 +93,7 @@ def chaos_line(
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     check_progress(progress)
-    if ensemble.array("input_std").any():
+    if ensemble.has_white_input:
         raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))

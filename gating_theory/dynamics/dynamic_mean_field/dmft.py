@@ -188,8 +188,8 @@ def dmft_states(
     """Every state of an ensemble with a constant leak, the largest amplitude first, the zero state last where it exists [T8].
 
     States are zeros of the growth of an amplitude whose correlations have been solved for: also those are found that iteration
-    leaves (``returns`` is False), between the zero state and a chaotic one. Amplitudes below 1e-3 of the largest possible one are
-    not looked at.
+    leaves (``returns`` is False), between the zero state and a chaotic one. Amplitudes below 1e-3 of the largest possible one, and
+    below what input alone makes, are not looked at.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class LagForm:
         if cell_form.linear is not None:
             drive, *rates = (float(value) for value in cell_form.linear(*still))
             self.offset, self.rates = drive / self.leak if self.leak else 0.0, np.array(rates)
-        self.white, self.frozen = bool(ensemble.array("input_std").any()), bool(ensemble.array("bias_std").any())
+        self.white, self.frozen = ensemble.has_white_input, bool(ensemble.array("bias_std").any())
 
     def at(self, variance: float) -> LagLaw:
         """Its LagLaw at C(0) = variance."""
@@ -77,7 +77,7 @@ def lag_form(ensemble: Ensemble) -> LagForm | None:
     """The LagForm of an ensemble; None where its leak is not constant, functions have kinks, or site parameters are spread."""
     values = [ensemble.array(kind) for kind in ("gain", "bias_std", "input_std")]
     cell = ensemble.cell
-    if ensemble.array("parameter_std").any() or not cell.compiled.smooth:
+    if RandomFields(ensemble).parameter_std.any() or not cell.compiled.smooth:
         return None
     form = constant_leak(cell, [name for name, *v in zip(cell.field_names, *values) if any(v)])
     return None if form is None else LagForm(ensemble, form)

@@ -119,7 +119,7 @@ class Tangents:
         def rate(u, t, pushed, blocks):
             out = pushed[:, t % L] - (1.0 + falling) * u
             for (i, j), block in blocks.items():
-                out[i] += (block[t % L] if np.ndim(block) > 1 else block) * u[j]
+                out[i] += (block[t % len(block)] if np.ndim(block) > 1 else block) * u[j]  # site parameters stand still
             return out
 
         now = partial(rate, pushed=pushed, blocks=self.blocks["F_s"])

@@ -59,6 +59,7 @@ def path_result(
     *,
     amplitude: float | None = None,
     along: EnsemblePath | None = None,
+    start: float | None = None,
     progress: Wanted = None,
 ) -> DynamicMeanField:
     """The state that a start of the largest amplitude leads to, or that of a given amplitude.
@@ -68,6 +69,7 @@ def path_result(
     ensemble : Ensemble
     paths : Paths
     amplitude, along, progress : as of :func:`dmft`
+    start : float, optional, second moment of the first message to start from, instead of the largest amplitude
     """
     with Progress(progress, 3, "stage") as tell:
         place = ""
@@ -75,7 +77,7 @@ def path_result(
             value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
             ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {error:.1g}, "
         else:
-            ring, spectra, settled = windowed(ensemble, paths)
+            ring, spectra, settled = windowed(ensemble, paths, start)
             tell(1)
             state, settled = _refined(ring, spectra, settled, paths)
         tell(2)
@@ -155,16 +157,17 @@ def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, am
     return np.maximum(even_spectrum(sizes[:, None] * np.exp(-0.5 * (lags / fall) ** 2)), 0.0)
 
 
-def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
+def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -> tuple[Ring, np.ndarray, bool]:
     """(ring, spectra of the state by one chunk, whether its window holds it).
 
     Parameters
     ----------
     ensemble : Ensemble
     paths : Paths
+    amplitude : float, optional, as of :func:`start_spectra`
     """
     length = _first_length(paths)
-    start = start_spectra(ensemble, paths.clock, length, _FALL)
+    start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     again = False
     while True:
         ring = _ring(ensemble, paths, length)
@@ -175,7 +178,7 @@ def windowed(ensemble: Ensemble, paths: Paths) -> tuple[Ring, np.ndarray, bool]:
             if again:
                 return ring, spectra, True
             # iteration leaves a static state that is not stable, mixing may end in it
-            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL), True
+            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL, amplitude), True
             continue
         settled = _window_holds(spectra, ring.turns, paths.n_sites)
         if settled or paths.window is not None or length >= _LONGEST:
@@ -255,7 +258,7 @@ def _finished(ensemble, paths, state: PathState, settled, place):
                 why = str(failed)
         if still and turns and exponent > 2.0 * error:
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
-    driven = bool(turns or ensemble.array("input_std").any())
+    driven = bool(turns) or ensemble.has_white_input
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":
         exponent = error = np.nan

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..dynamic_mean_field.correlated import normal_grid
+from .pair_kernels import series_of_pairs
 
 __all__ = ["PairAverage"]
 
@@ -24,11 +25,11 @@ __all__ = ["PairAverage"]
 _LADDERS = {1: ((100, 0.1), (400, 0.05), (1600, 0.02)), 2: ((40, 0.15), (100, 0.08), (240, 0.05))}
 _REACH = 13.0
 #: Series are long enough where they hold all of E f^2 but this part; terms smaller than this part of the whole are left out.
-_WHOLE, _NEGLIGIBLE = 1e-13, 1e-17
+_WHOLE, _NEGLIGIBLE = 1e-13, 1e-16
 #: Parities that coefficients lack are below this, relative to the whole: rounding.
 _NO_PARITY = 1e-14
-#: Pairs that are worked on together: their arrays fit into the cache of a core.
-_BLOCK = 1 << 14
+#: What a standard deviation of zero is divided by: nothing varies, and no power of the correlation counts.
+_NOTHING = 1e-300
 
 
 class PairAverage:
@@ -47,9 +48,10 @@ class PairAverage:
 
     def __init__(self, function: Callable[..., np.ndarray], rank: int, n_copies: int, n_times: int) -> None:
         self.function, self.rank, self.n_copies, self.missing = function, rank, n_copies, 0.0
-        self._step, self._times = 0, 0
-        self._stds = np.zeros((rank, n_times * n_copies))
+        self._step, self._times, self._size = 0, 0, 0.0
+        self._stds = np.zeros((rank, n_times * n_copies))  # places: copy after copy, time after time
         self._table = np.zeros((1,) * rank + (n_times * n_copies,))  # (terms, .., places)
+        self._largest = self._last = np.zeros((1,) * rank)  # moduli of coefficients, at all times so far and at the last
 
     def meet(self, means: Sequence[float], stds: Sequence[np.ndarray]) -> None:
         """The next time, at which variable v is of this mean and has these standard deviations, (R,) each.
@@ -62,12 +64,12 @@ class PairAverage:
         self._stds[:, places] = stds
         found = self._coefficients(means, np.array(stds))
         shape = np.maximum(self._table.shape[:-1], found.shape[:-1])
-        if tuple(shape) != self._table.shape[:-1]:
-            table = np.zeros((*shape, self._table.shape[-1]))
-            table[tuple(slice(n) for n in self._table.shape)] = self._table
-            self._table = table
+        self._table, self._largest = _padded(self._table, (*shape, self._table.shape[-1])), _padded(self._largest, shape)
         self._table[(*(slice(n) for n in found.shape[:-1]), places)] = found
+        self._last = _padded(np.abs(found).max(axis=-1), shape)
+        self._largest = np.maximum(self._largest, self._last)
         self._times += 1
+        self._size = max(self._size, float(np.square(found).sum(axis=tuple(range(self.rank))).max()))
 
     def _coefficients(self, means, stds):
         """(terms, .., R) of the time that has just been met; the ladder is never climbed down again."""
@@ -106,34 +108,31 @@ class PairAverage:
         (R, t + 1, R) array
         """
         R, n = self.n_copies, self._times * self.n_copies
-        flat = [np.ascontiguousarray(c).reshape(R, n) for c in covariances]
-        out = np.empty((R, n))
-        width = R * max(1, _BLOCK // R**2)
-        # the last time alone: correlations of a copy with itself are one, and series longest
-        starts = [*range(0, n - R, width), n - R]
-        for start, stop in zip(starts, [*starts[1:], n]):
-            out[:, start:stop] = self._block(slice(n - R, n), slice(start, stop), [c[:, start:stop] for c in flat])
-        return out.reshape(R, self._times, R)
-
-    def _block(self, rows, columns, covariances):
-        rhos = [
-            np.clip(c / np.maximum(np.multiply.outer(std[rows], std[columns]), 1e-300), -1.0, 1.0)
-            for c, std in zip(covariances, self._stds)
-        ]
-        left, right = self._table[..., rows], self._table[..., columns]
-        size = _NEGLIGIBLE * _norm(left) * _norm(right)
+        last = slice(n - R, n)
+        rhos = []
+        for covariance, stds in zip(covariances, self._stds):
+            rho = covariance.reshape(R, n) / np.maximum(np.multiply.outer(stds[last], stds[:n]), _NOTHING)
+            rhos.append(np.clip(rho, -1.0, 1.0, out=rho))
         if self.rank == 1:
-            return _polynomial(left, right, rhos[0], size)
-        value = np.zeros_like(rhos[0])
-        for l, r in zip(left[::-1], right[::-1]):
+            return self._series(self._table, self._last * self._largest, rhos[0]).reshape(R, self._times, R)
+        value = np.zeros((R, n))
+        for table, sizes in zip(self._table[::-1], (self._last * self._largest)[::-1]):
             value *= rhos[0]
-            value += _polynomial(l, r, rhos[1], size)
-        return value
+            value += self._series(table, sizes, rhos[1])
+        return value.reshape(R, self._times, R)
+
+    def _series(self, table, sizes, rho):
+        """sum_n c_n c_n' rho^n of the last time with all, of coefficients (terms, places) whose products are of these sizes."""
+        whole = float(sizes.sum())
+        lacking = [float(sizes[parity::2].sum()) <= _NO_PARITY * whole for parity in (0, 1)]
+        first, step = (1, 2) if lacking[0] else (0, 2) if lacking[1] else (0, 1)
+        rest = np.append(np.cumsum(sizes[::-1])[::-1], 0.0)
+        return series_of_pairs(table, rest, rho, rho.shape[1] - len(rho), 0, first, step, _NEGLIGIBLE * max(whole, self._size))
 
 
-def _norm(table):
-    """The largest root of a sum of squares, over the places."""
-    return float(np.sqrt(np.square(table).sum(axis=tuple(range(table.ndim - 1))).max()))
+def _padded(table, shape):
+    """An array with zeros added at the ends of its axes."""
+    return np.pad(table, [(0, int(new - old)) for new, old in zip(shape, table.shape)]) if tuple(shape) != table.shape else table
 
 
 def _lacking(coefficients, whole):
@@ -154,22 +153,3 @@ def _without_tail(table):
         kept = max(1, int(np.count_nonzero(rest > _NEGLIGIBLE)))
         table, shares = table.take(range(kept), axis), shares.take(range(kept), axis)
     return table
-
-
-def _polynomial(left, right, rho, negligible):
-    """sum_n left_n right_n rho^n of coefficients (terms, rows) and (terms, columns), by Horner's rule."""
-    sizes = np.abs(left).max(axis=1) * np.abs(right).max(axis=1)
-    sizes *= np.abs(rho).max() ** np.arange(len(sizes))
-    kept = np.flatnonzero(np.cumsum(sizes[::-1])[::-1] > negligible)
-    value = np.zeros_like(rho)
-    if not kept.size:
-        return value
-    n = int(kept[-1]) + 1
-    lacking = [np.sum(sizes[parity:n:2]) <= _NO_PARITY * np.sum(sizes[:n]) for parity in (0, 1)]
-    first, step = (1, 2) if lacking[0] else (0, 2) if lacking[1] else (0, 1)
-    power, term = rho * rho if step == 2 else rho, np.empty_like(rho)
-    for l, r in zip(left[first:n:step][::-1], right[first:n:step][::-1]):
-        value *= power
-        np.multiply.outer(l, r, out=term)
-        value += term
-    return value * rho if first else value

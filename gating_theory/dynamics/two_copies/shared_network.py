@@ -1,8 +1,8 @@
 """One random network that many copies of its state share, each under inputs of its own [T8b].
 
-All copies send their messages through the same matrices. Where copies and steps are few against the units, these act without being
-formed (``ensemble/implicit.py``): n D^2 operations for D messages. Where they are many, the directions that messages meet would soon
-span everything, and matrices are formed: n^2 D operations, by the fastest routine there is. Both are exact in law for a network of n
+All copies send their messages through the same matrices. Where copies and steps are few against the units, these act without
+being formed (``ensemble/implicit.py``): n D^2 operations for D messages. Where they are many, their directions would soon span
+everything, and matrices are formed: n^2 D operations, by the fastest routine there is. Both are exact in law for a network of n
 units; its moments differ from those of infinitely many by a part of order 1/n in the mean, and n^{-1/2} in a single network.
 """
 
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
+from ...ensemble.matrix_laws import IID
 from ...errors import ConvergenceError
 from .drives import Drives
 
@@ -70,33 +71,41 @@ class SharedNetwork:
         cell, R, n, rng = self.cell, self.drives.n_copies, self.n, self._rng
         root = _root(covariance)
         state = np.array([root @ rng.standard_normal((R, n)) if root.any() else np.zeros((R, n)) for _ in range(cell.n_state)])
-        for t, fields in enumerate(self.drives.inputs(n, rng)):
+        for t, inputs in enumerate(self.drives.inputs(n, rng)):
+            fields, parameters = inputs[: cell.n_fields], inputs[cell.n_fields :]
+            fields += self._biases[:, None, :]
+            parameters += self._parameters[:, None, :]
             if t == 0 or not self.tied:
                 self._matrices.draw(rng)
-            messages = self._fields(state, fields)
+            messages = self._fields(state, fields, parameters)
             yield Moment(state, messages)
-            self._update(state, fields)
-            if not np.isfinite(state.sum()):
+            if not self._update(state, fields, parameters):
                 raise ConvergenceError(f"the state is not finite after step {t + 1}: the cell {cell.name!r} is not bounded")
         yield Moment(state, None)
 
-    def _fields(self, state, fields):
-        """Complete the fields, which hold the inputs; the distinct messages."""
-        fields += self._biases[:, None, :]
+    def _fields(self, state, fields, parameters):
+        """Complete the fields, which hold inputs and biases; the distinct messages."""
+        with np.errstate(over="ignore", invalid="ignore"):  # the state is looked at after each step
+            return self._through_matrices(state, fields, parameters)
+
+    def _through_matrices(self, state, fields, parameters):
         messages = [np.empty(state.shape[1:]) for _ in range(self.cell.n_messages)]
         for nu in dict.fromkeys(self.cell.message_of):
             listeners = [k for k in range(self.cell.n_fields) if self.cell.message_of[k] == nu]
             for rows in self._blocks():
-                known = state[:, rows], fields[:, rows], self._parameters
+                known = state[:, rows], fields[:, rows], parameters[:, rows]
                 messages[nu][rows] = self.cell.compiled.message(listeners[0], *known)
             self._matrices.add(messages[nu], listeners, fields)
         return messages
 
-    def _update(self, state, fields):
-        for rows in self._blocks():
-            new = self.cell.compiled.update(state[:, rows], fields[:, rows], self._parameters)
-            for s, value in zip(state[:, rows], [np.array(v) for v in new]):
-                s[...] = value
+    def _update(self, state, fields, parameters):
+        """Step, in place; whether the state is still finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in self._blocks():
+                new = self.cell.compiled.update(state[:, rows], fields[:, rows], parameters[:, rows])
+                for s, value in zip(state[:, rows], [np.array(v) for v in new]):
+                    s[...] = value
+            return bool(np.isfinite(state.sum()))
 
     def _blocks(self):
         size = max(1, _AT_ONCE // self.n)
@@ -128,7 +137,7 @@ class _Formed:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        return 8 * n**2 * np.count_nonzero(ensemble.array("gain"))
+        return 8 * n**2 * int(np.count_nonzero(ensemble.array("gain")))
 
 
 class _Implicit:
@@ -136,12 +145,12 @@ class _Implicit:
 
     def __init__(self, ensemble: Ensemble, n: int, heard: int) -> None:
         self.n, self.room, self.gain, self.groups = n, min(heard, n), ensemble.array("gain"), _listeners(ensemble)
-        self.law = next(iter(_laws(ensemble)), None)
+        self.law = next(iter(_laws(ensemble)), IID())
 
     def draw(self, rng: np.random.Generator) -> None:
         """New matrices."""
         self.groups_of = {}
-        for listeners in self.groups if self.law else ():
+        for listeners in self.groups:
             acting = self.law.implicit(self.n, self.gain[listeners], self.room, rng, np.float64)
             self.groups_of[tuple(listeners)] = acting
 
@@ -156,9 +165,7 @@ class _Implicit:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        gain, law = ensemble.array("gain"), next(iter(_laws(ensemble)), None)
-        if law is None:
-            return 0
+        gain, law = ensemble.array("gain"), next(iter(_laws(ensemble)), IID())
         return sum(law.implicit_bytes(n, gain[ks], min(heard, n), np.float64) for ks in _listeners(ensemble))
 
 
@@ -175,7 +182,9 @@ def bytes_needed(ensemble: Ensemble, drives: Drives, n_units: int, tied: bool) -
     cell, R = ensemble.cell, drives.n_copies
     heard = R * (drives.n_steps if tied else 1)
     matrices = _Formed if _formed(ensemble, n_units, heard) else _Implicit
-    rows = R * (cell.n_state + 2 * cell.n_fields + cell.n_messages + 1) + _TEMPORARIES * min(R, 1 + _AT_ONCE // n_units)
+    rows = R * (cell.n_state + 2 * cell.n_fields + cell.n_parameters + cell.n_messages + 1) + _TEMPORARIES * min(
+        R, 1 + _AT_ONCE // n_units
+    )
     return matrices.bytes_needed(ensemble, n_units, heard) + 8.0 * n_units * rows
 
 
