@@ -94,6 +94,11 @@ class Ring:
         return other
 
     @property
+    def noise_rows(self) -> int:
+        """Rows of noise that its sites need."""
+        return self.ensemble.cell.n_fields * (2 if self.white.any() else 1)
+
+    @property
     def turns(self) -> int:
         """Periods of the sinusoidal input in a lap; 0 without one."""
         return 0 if self.sinusoid is None else self.sinusoid.turns(self.clock, self.length)
@@ -103,7 +108,7 @@ class Ring:
 
         Where a flow has white input as many rows for that follow those of the fields.
         """
-        cell, rows = self.ensemble.cell, self.ensemble.cell.n_fields * (2 if self.white.any() else 1)
+        cell, rows = self.ensemble.cell, self.noise_rows
         if (chunk, rows) in self._kept:
             return self._kept[chunk, rows]
         rng = np.random.default_rng([self.seed, chunk])
@@ -133,21 +138,41 @@ class Ring:
         chunk : int
         """
         noise, normals = self.noise(chunk)
+        fields, white = self.drawn(spectra, noise)
+        return self._run(fields + self.means(chunk), white, self.site_parameters(normals))
+
+    def drawn(
+        self, spectra: np.ndarray, noise: np.ndarray, fresh: float = 1.0, kept: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """((K, L, n) Gaussian fields that messages make, of mean zero, white noise of a flow or None).
+
+        Parameters
+        ----------
+        spectra : (distinct messages, L/2 + 1) array
+        noise : (rows, L/2 + 1, n) array, as of :meth:`noise`
+        fresh, kept : float >= 0, what the variances of white inputs and of biases are multiplied by
+        """
         ensemble, law, L = self.ensemble, self.law, self.length
         square = law.gain2[:, None] * spectra[law.listens]
         if not self.clock.flow:
-            square += (ensemble.array("input_std") ** 2)[:, None]
-        square[:, 0] += L * ensemble.array("bias_std") ** 2
+            square += fresh * (ensemble.array("input_std") ** 2)[:, None]
+        square[:, 0] += kept * L * ensemble.array("bias_std") ** 2
         fields = np.fft.irfft(np.sqrt(square)[:, :, None] * noise[: len(square)], n=L, axis=1)
-        fields += ensemble.array("bias")[:, None, None]
-        if self.sinusoid is not None:
-            turned = np.exp(2j * np.pi * self.turns * np.arange(L) / L)[:, None] * self.waves(chunk)[:, None, :]
-            fields += self.sinusoid.amplitudes(ensemble)[:, None, None] * turned.real
-        white = None
-        if self.white.any():
-            white = np.fft.irfft(self.white[:, None, None] * noise[len(square) :], n=L, axis=1)
-        parameters = ensemble.array("parameter")[:, None] + ensemble.array("parameter_std")[:, None] * normals
-        return self._run(fields, white, parameters)
+        if not self.white.any():
+            return fields, None
+        return fields, np.fft.irfft(np.sqrt(fresh) * self.white[:, None, None] * noise[len(square) :], n=L, axis=1)
+
+    def means(self, chunk: int) -> np.ndarray:
+        """(K, L, n) or (K, 1, 1) what fields are without messages and noise: biases, sinusoidal input."""
+        bias = self.ensemble.array("bias")[:, None, None]
+        if self.sinusoid is None:
+            return bias
+        turned = np.exp(2j * np.pi * self.turns * np.arange(self.length) / self.length)[:, None] * self.waves(chunk)[:, None, :]
+        return bias + self.sinusoid.amplitudes(self.ensemble)[:, None, None] * turned.real
+
+    def site_parameters(self, normals: np.ndarray) -> np.ndarray:
+        """(P, n) parameters of sites from normal numbers (P, n)."""
+        return self.ensemble.array("parameter")[:, None] + self.ensemble.array("parameter_std")[:, None] * normals
 
     def _run(self, fields, white, parameters):
         cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
