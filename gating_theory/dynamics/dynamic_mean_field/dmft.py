@@ -23,6 +23,7 @@ from ...support.types import Rng
 from ..two_copies.copies import copies_of
 from ..two_copies.lag_pair_result import lag_pair_result
 from ..two_copies.pair_state import PairState
+from ..two_copies.path_pair import path_pair_result
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
@@ -159,7 +160,8 @@ def dmft(
     path = None if along is None else path_of("along", along, ensemble)
     amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
-        return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        one = path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        return one if copies is None else path_pair_result(one, copies, asked.paths, progress)
     ensemble, shape = _lag_state(asked, amplitude, path)
     one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
     return one if copies is None else lag_pair_result(one, shape, copies)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
-from ...errors import NoCriticalValue
+from ...errors import ConvergenceError, NoCriticalValue
 from .mixing import Secants, fixed_point_of
 from .ring import Ring, mean_of_ring
 
@@ -25,7 +25,8 @@ _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
 _ROUNDS, _SETTLED = 4, 0.5
 #: The residual of refined spectra and of replicas, whose differences are errors; the width of difference quotients, relative.
 _FINE, _WIDTH = 1e-4, 0.02
-#: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried without what others learnt.
+#: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried
+#: without what others learnt.
 _PART, _FEW = 0.05, 25
 #: Groups of chunks whose scatter is the error; what is remembered of the response from one of their solutions to the next.
 GROUPS, _LEARNT = 10, 20
@@ -238,7 +239,12 @@ class _Solver:
             spectra = self.spectra(x)
             if mean_of_ring(spectra).sum() < self.least:
                 return np.zeros_like(x)
-            return self.roots(np.maximum(self.ring.image(spectra, 0) + offset, 0.0))
+            made = self.ring.image(spectra, 0)
+            if not np.isfinite(made).all():
+                raise ConvergenceError(
+                    "moments of the dynamic mean field overflow: they grow without bound, or a flow's step is long"
+                )
+            return self.roots(np.maximum(made + offset, 0.0))
 
         return image
 

@@ -266,7 +266,7 @@ def test_a_kernel_is_saved_and_says_what_it_is(tmp_path):
         ({"x": np.full((1, 2, 1), np.nan)}, ValueError, "x must be finite"),
         ({"x2": X[:, :5]}, ValueError, r"x2 must have shape \(sequences, 12, 3\)"),
         ({"x2": X[:0]}, ValueError, "x2 must have shape"),
-        ({"input_gain": {"q": 1.0}}, ValueError, "input_gain has the unknown field"),
+        ({"input_gain": {"q": 1.0}}, ValueError, "input_gain has the unknown name"),
         ({"input_gain": -1.0}, ValueError, "input_gain must lie in"),
         ({"output": "first"}, ValueError, "output must be"),
         ({"method": "series"}, ValueError, "method must be"),
