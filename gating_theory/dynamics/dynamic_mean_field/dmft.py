@@ -151,6 +151,7 @@ def dmft(
         Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time
         that does not enter linearly: the message says how to filter it into a state.
     NoCriticalValue : no value along the path has a state of this amplitude
+    ConvergenceError : sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
     """
     asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng, sinusoid)
     if (amplitude is None) != (along is None):
