@@ -17,13 +17,16 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from .adams import AdamsSteps
-from .mixing import fixed_point_of
+from .mixing import Secants, fixed_point_of
 from .path_state import PathState
 from .ring import Laps, Ring, matched_noise, spectra_of
 
 __all__ = ["Tangents", "path_exponents"]
 
+#: Mixing of kernel and exponent: steps that are remembered, plain ones first, evaluations at most, residual; of solutions from
+#: nearby what is remembered from one to the next, the residual, and the part of their first residual that is enough.
 _DEPTH, _PLAIN, _LIMIT, _TOL = 4, 3, 60, 1e-3
+_LEARNT, _FINE, _PART = 12, 1e-4, 0.05
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
 _OWN = 271828
 #: The most that one step changes the exponent by, per step of the clock, in a first and a second attempt: slow sites make growth so
@@ -34,9 +37,10 @@ _UNSEEN = 0.25
 
 
 def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
-    """Largest exponents per unit of time, each from the paths of one chunk of sites: under the spectra, and under their replicas.
+    """Largest exponents per unit of time: ([under the spectra], under each replica, from the paths of its own chunks).
 
-    The mean of the first is the exponent. The second scatter by what the chunks of tangents and what the spectra are off.
+    As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
+    make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue.
 
     Parameters
     ----------
@@ -44,21 +48,27 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    ((groups,) array, (groups,) array)
+    ((1,) array, (groups,) array), the second of which scatter by the error of one group
 
     Raises
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    start = state.spectra, 0.0
-    alike: list[float] = []
-    apart: list[float] = []
-    for chunk, spectra in enumerate(state.replicas, start=1):
-        for under, found in ((state.spectra, alike), (spectra, apart)):
-            kappa, exponent = _Kernel(state.ring, under, chunk).solve(*start)
-            start = kappa, exponent
-            found.append(exponent)
-    return np.array(alike), np.array(apart)
+    ring = state.ring
+    few = _Kernel(ring, state.spectra, 0)
+    # lines alone would only lead to lines
+    first = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
+    found = few.solve(first, 0.0, 0.0, None)
+    secants: Secants = []
+    made = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for group in state.groups for chunk in group], axis=0)
+    found = few.solve(*found, made - few.map(*found), secants)
+    made, one = [], few.map(*found)
+    for under, group in zip(state.replicas, state.groups):
+        made.append(np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0))
+    counts = [len(group) for group in state.groups]
+    _, exponent = few.solve(*found, np.average(made, axis=0, weights=counts) - one, secants)
+    apart = [few.solve(*found, part - one, secants)[1] for part in made]
+    return np.array([exponent]), np.array(apart)
 
 
 class Tangents:
@@ -129,7 +139,8 @@ class _Kernel:
         self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
 
-    def solve(self, kappa, exponent):
+    def solve(self, kappa, exponent, offset, secants):
+        """(kappa of size 1, exponent) that solve kappa = (what the paths make of kappa) + offset; ``secants`` from nearby, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
@@ -137,7 +148,7 @@ class _Kernel:
         def image(x, most):
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
-                new = self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1])
+                new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
             size = float((new * weights**2).sum())
             if not np.isfinite(size) or size <= 0.0:
                 raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
@@ -148,12 +159,13 @@ class _Kernel:
         x = np.append(start / np.linalg.norm(start), exponent)
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
-            found = fixed_point_of(limited, x, _TOL, depth=_DEPTH, plain=_PLAIN, limit=_LIMIT)
+            depth, plain, part = (_DEPTH, _PLAIN, 0.0) if secants is None else (_LEARNT, 0, _PART)
+            found = fixed_point_of(limited, x, _TOL if part == 0.0 else _FINE, depth=depth, plain=plain, limit=_LIMIT, part=part, secants=secants)
             if found.residual <= 10.0 * _TOL:
                 break
         else:
             raise ConvergenceError(f"tangents did not settle: residual {found.residual:.2g}", estimate=float(found.x[-1]))
-        root = found.x[:-1].reshape(kappa.shape)
+        root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
         return (root / weights) ** 2, float(found.x[-1])
 
     def map(self, kappa, exponent):

@@ -184,6 +184,10 @@ class Ring:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
         return spectra_of(self.laps(spectra, chunk).messages)
 
+    def images(self, spectra: np.ndarray, n_chunks: int) -> np.ndarray:
+        """(n, distinct messages, L/2 + 1) the same of each of the chunks 1 .. n."""
+        return np.array([self.image(spectra, chunk) for chunk in range(1, n_chunks + 1)])
+
 
 def _filled(rows, shape):
     """Rows, some of which are numbers, as one array: many times faster than numpy's broadcasting of short rows."""

@@ -79,13 +79,16 @@ class SharedNetwork:
                 self._matrices.draw(rng)
             messages = self._fields(state, fields, parameters)
             yield Moment(state, messages)
-            self._update(state, fields, parameters)
-            if not np.isfinite(state.sum()):
+            if not self._update(state, fields, parameters):
                 raise ConvergenceError(f"the state is not finite after step {t + 1}: the cell {cell.name!r} is not bounded")
         yield Moment(state, None)
 
     def _fields(self, state, fields, parameters):
         """Complete the fields, which hold inputs and biases; the distinct messages."""
+        with np.errstate(over="ignore", invalid="ignore"):  # the state is looked at after each step
+            return self._through_matrices(state, fields, parameters)
+
+    def _through_matrices(self, state, fields, parameters):
         messages = [np.empty(state.shape[1:]) for _ in range(self.cell.n_messages)]
         for nu in dict.fromkeys(self.cell.message_of):
             listeners = [k for k in range(self.cell.n_fields) if self.cell.message_of[k] == nu]
@@ -96,10 +99,13 @@ class SharedNetwork:
         return messages
 
     def _update(self, state, fields, parameters):
-        for rows in self._blocks():
-            new = self.cell.compiled.update(state[:, rows], fields[:, rows], parameters[:, rows])
-            for s, value in zip(state[:, rows], [np.array(v) for v in new]):
-                s[...] = value
+        """Step, in place; whether the state is still finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in self._blocks():
+                new = self.cell.compiled.update(state[:, rows], fields[:, rows], parameters[:, rows])
+                for s, value in zip(state[:, rows], [np.array(v) for v in new]):
+                    s[...] = value
+            return bool(np.isfinite(state.sum()))
 
     def _blocks(self):
         size = max(1, _AT_ONCE // self.n)
