@@ -17,6 +17,7 @@ EXAMPLES = {
     "docs/finite_size.md": (4, 6),
     "docs/gradients.md": (3, 9),
     "docs/chaos.md": (3, 9),
+    "docs/copies.md": (4, 6),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
