@@ -35,7 +35,6 @@ def told(name, ensemble, count, **options):
     error = np.sqrt(np.mean(kernel.stderr**2)) / np.mean(np.diag(kernel.K))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     how = f"{kernel.n_networks} x {kernel.n_units} sites" if kernel.method == "sites" else "pairs"
-    lowest = np.linalg.eigvalsh(kernel.K)[0] / np.mean(np.diag(kernel.K))
     print(
         f"  {name:26s} {count:4d} sequences  {how:16s} {seconds:6.1f} s  error {error:.4f}  lowest eigenvalue {lowest:.1e}  {peak:.2f} GB so far",
         flush=True,

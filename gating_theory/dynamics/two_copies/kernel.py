@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
-#: Sequences times steps up to which averages over pairs are taken unasked: half a minute [NUMERICS].
-_PAIRS = 4000
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one row
+#: of it (a gigabyte) [NUMERICS].
+_PAIRS, _ROW = 6e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
 #: Tables of (sequences, steps, sequences) that averages over pairs hold at a time.
@@ -52,7 +53,7 @@ class NNGPKernel:
         variance s^2 has the covariance s^2 K. Without x2 symmetric and positive semidefinite.
     stderr : array like ``K``
         Standard errors from the scatter of networks; zeros where averages over pairs are exact.
-    input_gain : dict, {field: standard deviation of its input weights times sqrt d}
+    input_gain : dict, {field or site parameter: standard deviation of its input weights times sqrt d}
     output : str, "last", "mean" or "all"
     method : str, "pairs" or "sites"
     tied : bool
@@ -115,13 +116,13 @@ def nngp_kernel(
     x2 : (R2, T, d) array, optional
         Other sequences: the kernel between x and these, all under the same weights. For a prediction take training and test
         sequences in one call without x2, so that sampling errors of all blocks belong together.
-    input_gain : float >= 0, or mapping from field names (0 for those left out)
+    input_gain : float >= 0, of every field, or mapping from names of fields and site parameters (0 for those left out)
     output : "last", "mean" or "all"
         What is read out: the last state, the mean of the states at times 1 .. T, or each of these.
     method : "auto", "pairs" or "sites"
         "pairs": averages over pairs of Gaussians, exact to about 1e-12, where they close (the leak is the same at all sites and
         times: vanilla cells, the GRU with a constant update gate); time (R T)^2, memory R^2 T. "sites": any cell, by sampled
-        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T <= 4000, else the second.
+        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 24,000, else the second.
     n_sites : int >= 100
         Units of all sampled networks together. Errors are mostly 1 to 3 times E h^2 / sqrt(n_sites); what finite networks are
         off by in the mean is a tenth of that.
@@ -152,8 +153,9 @@ def nngp_kernel(
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "nngp_kernel", "Network.sample and its runs")
-    if ensemble.array("input_std").any():
-        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {ensemble.input_std}: use input_gain")
+    if ensemble.has_white_input:
+        white = {**ensemble.input_std, **ensemble.parameter_input_std}
+        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {white}: use input_gain")
     output, method = choice("output", output, _OUTPUTS), choice("method", method, _METHODS)
     tied, n_sites = boolean("tied", tied), integer("n_sites", n_sites, low=_FEWEST_SITES)
     rng = generator(rng)
@@ -164,12 +166,14 @@ def nngp_kernel(
         split = drives.n_copies
         drives = Drives.given_sequences(ensemble, _together(x, x2), input_gain)
     if method == "auto":
-        small = drives.n_copies * drives.n_steps <= _PAIRS
+        R, T = drives.n_copies, drives.n_steps
+        small = (R * T) ** 2 <= _PAIRS and R**2 * T <= _ROW
         method = "pairs" if small and closed_form(ensemble, drives) is not None else "sites"
     n_units, n_networks = (0, 0) if method == "pairs" else population_sizes(n_sites)
     asked = _Asked(ensemble, drives, split, output, tied)
     values, errors = asked.by_pairs(progress) if method == "pairs" else asked.by_sites(n_units, n_networks, rng, progress)
-    gains = dict(zip(ensemble.cell.field_names, drives.sources[0].std.tolist()))
+    names = (*ensemble.cell.field_names, *ensemble.cell.parameter_names)
+    gains = dict(zip(names, drives.sources[0].std.tolist()))
     return NNGPKernel(ensemble, values, errors, gains, output, method, tied, n_units, n_networks)
 
 

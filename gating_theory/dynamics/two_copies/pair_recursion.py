@@ -20,7 +20,6 @@ import numpy as np
 
 from ...cell.constant_leak import STATE, ConstantLeak, Part, constant_leak
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.field_law import RandomFields
 from ...ensemble.field_law import squared
 from ...errors import CapabilityError
 from ...support.arithmetic import underflow_is_zero
@@ -58,9 +57,10 @@ def closed_form(ensemble: Ensemble, drives: Drives) -> ConstantLeak | None:
     drives : Drives
     """
     cell = ensemble.cell
-    if RandomFields(ensemble).parameter_std.any() or not cell.compiled.smooth:
+    driven = np.sum([source.std for source in drives.sources], axis=0)
+    if ensemble.array("parameter_std").any() or driven[cell.n_fields :].any() or not cell.compiled.smooth:
         return None
-    moves = ensemble.array("gain") + ensemble.array("bias_std") + sum(source.std for source in drives.sources)
+    moves = ensemble.array("gain") + ensemble.array("bias_std") + driven[: cell.n_fields]
     return constant_leak(cell, [name for name, size in zip(cell.field_names, moves) if size > 0.0])
 
 

@@ -95,6 +95,21 @@ def test_pairs_are_refused_where_they_do_not_close():
         assert gt.correlation_transient(ens, 2, n_sites=200).method == "sites"
 
 
+@pytest.mark.parametrize(
+    "ens, rho_in, rate, digits",
+    [
+        (gt.Ensemble(gt.Vanilla, gain=1.5, input_std=0.3), 0.8, -0.11442, 1e-5),
+        (gru(4, 3, input_std={"h": 0.8}), 0.95, -0.0626, 1e-4),
+        (gru(4, 3, input_std={"h": 0.3}), 0.8, -0.1328, 1e-3),  # two rates that are near to each other take longer to part
+    ],
+)
+def test_correlations_settle_at_the_rate_of_the_sheet(ens, rho_in, rate, digits):
+    """Differences of successive correlations fall as chi^t, log chi being that of the stationary pair."""
+    c = gt.correlation_transient(ens, 131, 0.3, 0.3, rho_in).correlation["h"]
+    steps = np.log(np.abs(np.diff(c)))
+    assert abs((steps[130] - steps[100]) / 30.0 - rate) < digits
+
+
 # --- the map of networks without memory
 
 
@@ -145,6 +160,27 @@ def test_drives_are_what_their_samples_are():
         assert np.abs(found - covariance).max() <= 6.0 * covariance.max() * np.sqrt(2.0 / 100_000)
         for now in range(3):
             assert np.allclose(drives.row(k, now), covariance[:, now, :, : now + 1].transpose(0, 2, 1), atol=1e-15)
+
+
+def test_inputs_of_site_parameters():
+    """PyTorch's GRU reads the candidate's input outside the reset product: white, and the kernel of two sequences of the sheet."""
+    weights = 1.0 / np.sqrt(3.0)
+    ens = gt.Ensemble(gt.GRUResetAfter, gain=weights, input_std={"z": weights}, parameter_input_std=weights)
+    drives = Drives.white_pair(ens, 2, 0.5)
+    assert drives.n_variables == 4 and drives.covariance(3)[0, 1, 1, 1] == pytest.approx(0.5 / 3.0)
+    sampled = np.array(list(drives.inputs(20_000, np.random.default_rng(0))))[:, 3]
+    # six standard errors
+    assert abs((sampled[1, 0] * sampled[1, 1]).mean() - 0.5 / 3.0) < 6.0 * 0.4 / np.sqrt(20_000)
+    t = np.arange(12.0)
+    first = np.column_stack([np.sin(0.7 * t), np.cos(0.4 * t), t % 3 == 0])
+    second = np.column_stack([np.sin(0.7 * t + 0.5), np.cos(0.3 * t), t % 4 == 0])
+    silent, read = gt.Ensemble(gt.GRUResetAfter, gain=weights), {"z": weights, "r": weights, "b_in": weights}
+    kernel = gt.nngp_kernel(silent, np.stack([first, second]), input_gain=read, n_sites=20_000, rng=0)
+    found, error = [table[[0, 1, 0], [0, 1, 1]] for table in (kernel.K, kernel.stderr)]
+    # five errors, and those of the sheet
+    assert (np.abs(found - [0.06226, 0.1102, 0.0797]) < 5.0 * error + [0.00028, 0.001, 0.0006]).all()
+    with pytest.raises(gt.CapabilityError, match="leak"):
+        gt.nngp_kernel(silent.replace({"gain.z": 0.0}), np.zeros((1, 2, 1)), input_gain={"b_in": 0.5}, method="pairs")
 
 
 def test_drives_refuse_what_makes_no_sense():
