@@ -65,7 +65,7 @@ def by_kernel(name, order, output, plan, seed):
 
 
 def accuracy(K, labels, size, n_test):
-    """Share of the last ``n_test`` labels that the Gaussian process has right after the first ``size``: the largest of ten outputs."""
+    """Share of the last ``n_test`` labels that the Gaussian process has right after the first ``size``."""
     targets = np.eye(10)[labels[:size]] - 0.1
     noise = NOISE * np.trace(K) / len(K)
     outputs = K[-n_test:, :size] @ np.linalg.solve(K[:size, :size] + noise * np.eye(size), targets)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
-#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one row
-#: of it (a gigabyte) [NUMERICS].
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one
+#: row of it (a gigabyte) [NUMERICS].
 _PAIRS, _ROW = 6e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
