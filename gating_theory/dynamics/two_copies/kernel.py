@@ -105,8 +105,8 @@ def nngp_kernel(
 
     A network of N -> infinity units starts at h(0) = 0 and reads sequences through input weights that are iid normal with variance
     input_gain_k^2 / d. Over random weights a readout of its state is a Gaussian process in the sequence [Yang 2019], with
-    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step
-    (``tied=False``), which other software has, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
+    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step (``tied=False``), an
+    approximation that is in use, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
 
     Parameters
     ----------
