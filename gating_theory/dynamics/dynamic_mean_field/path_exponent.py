@@ -27,6 +27,8 @@ __all__ = ["Tangents", "path_exponents"]
 #: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
 _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 25, "tol": 1e-4, "part": 0.02}
+#: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
+_NEAR = 0.5
 #: Residuals up to which a kernel counts as solved.
 _SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
@@ -88,7 +90,7 @@ class Tangents:
     def __init__(self, ring: Ring, laps: Laps) -> None:
         self.ring, cell = ring, ring.ensemble.cell
         fields = laps.fields if laps.white is None else laps.fields + laps.white
-        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters[:, None, :])
+        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
         first = [cell.message_of.index(m) for m in range(cell.n_messages)]
         self.blocks = {name: blocks[name] for name in ("F_s", "F_y")}
@@ -98,7 +100,7 @@ class Tangents:
         self.ends = self.blocks
         if laps.white is not None:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
-            ends = cell.compiled.blocks(state, fields, laps.parameters[:, None, :])
+            ends = cell.compiled.blocks(state, fields, laps.parameters)
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
@@ -152,12 +154,16 @@ class _Kernel:
 
         def image(x, most):
             nonlocal grown
+            if secants is not None and abs(x[-1] - exponent) > _NEAR / self.ring.clock.step:
+                return np.full_like(x, np.nan)
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
                 new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
             size = float((new * weights**2).sum())
-            if not np.isfinite(size) or size <= 0.0:
-                raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
+            if size == 0.0:
+                raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=x[-1])
+            if not np.isfinite(size):  # the guess is far below the rate at which some sites forget
+                return np.full_like(x, np.nan)
             made = (np.sqrt(new) * weights).ravel()
             grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
             return np.append(made / np.sqrt(size), grown)

@@ -182,7 +182,8 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
             return ring, spectra, True
         if is_static(spectra, turns=ring.turns):
             # iteration leaves a static state that is not stable; mixing may end in it, most of all where windows are short
-            if again and not (paths.window is None and length < _STILL_LONGEST and _flees(ring, spectra)):
+            free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
+            if again and not (free and _flees(ring, spectra)):
                 return ring, spectra, True
             length, fall = (2 * length, _FALL) if again else (length, 0.25 * _FALL)
             start, again = start_spectra(ensemble, paths.clock, length, fall, amplitude), not again
@@ -205,7 +206,7 @@ def _flees(ring, spectra):
     ensemble, laps = ring.ensemble, ring.laps(spectra, 0)
     n = laps.state.shape[2]
     weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
-    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters
+    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters[:, -1]
     spectrum = Spectrum(Sites(ensemble.cell, weights, *at, gain, "dynamic mean field", matrices=ensemble.matrices))
     whole = not ring.clock.flow and ring.clock.step == 1.0
     return (spectrum.radius() if whole else spectrum.abscissa()) > 1.0
@@ -248,7 +249,8 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     why = "some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
     turns = state.ring.turns
     still = bool(state.spectra.any()) and is_static(state.spectra, turns=turns)
-    static = still and not turns
+    driven = bool(turns) or ensemble.has_white_input
+    static = still and not driven
     flees = static and _flees(state.ring, state.spectra)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
@@ -256,15 +258,14 @@ def _finished(ensemble, paths, state: PathState, settled, place):
         lost = not state.replicas.any(axis=(1, 2)).all()
         if flees:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
-        elif not lost and (turns or not is_static(state.spectra, _SURELY_STATIC)):
+        elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
                 alike, apart = path_exponents(state)
                 exponent, error = float(alike.mean()), float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and turns and exponent > 2.0 * error:
+        if still and driven and exponent > 2.0 * error:
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
-    driven = bool(turns) or ensemble.has_white_input
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":
         exponent = error = np.nan

@@ -34,7 +34,7 @@ class Laps(NamedTuple):
     state: np.ndarray  #: (d, L, n)
     fields: np.ndarray  #: (K, L, n)
     messages: np.ndarray  #: (distinct messages, L, n)
-    parameters: np.ndarray  #: (P, n)
+    parameters: np.ndarray  #: (P, L, n), the same at all times where they have no input
     white: np.ndarray | None = None  #: (K, L, n) white noise of a flow during each step, which ``fields`` do not hold
 
 
@@ -67,6 +67,14 @@ def matched_noise(
     return np.linalg.solve(np.linalg.cholesky(gram), noise).transpose(1, 0, 2)
 
 
+class Drawn(NamedTuple):
+    """What a lap is driven by, of mean zero."""
+
+    fields: np.ndarray  #: (K, L, n), that messages make
+    white: np.ndarray | None  #: (K, L, n), white noise of a flow
+    inputs: np.ndarray | None  #: (P, L, n), white input of site parameters
+
+
 class Ring:
     """The map from spectra of messages to spectra of messages.
 
@@ -97,7 +105,12 @@ class Ring:
     @property
     def noise_rows(self) -> int:
         """Rows of noise that its sites need."""
-        return self.ensemble.cell.n_fields * (2 if self.white.any() else 1)
+        cell = self.ensemble.cell
+        return cell.n_fields * (2 if self.white.any() else 1) + (cell.n_parameters if self._fed_parameters else 0)
+
+    @property
+    def _fed_parameters(self):
+        return bool(self.ensemble.array("parameter_input_std").any())
 
     @property
     def turns(self) -> int:
@@ -107,7 +120,7 @@ class Ring:
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
 
-        Where a flow has white input as many rows for that follow those of the fields.
+        Where a flow has white input as many rows for that follow those of the fields; those of site parameters with input come last.
         """
         cell, rows = self.ensemble.cell, self.noise_rows
         if (chunk, rows) in self._kept:
@@ -143,13 +156,11 @@ class Ring:
         ConvergenceError : sites overflow
         """
         noise, normals = self.noise(chunk)
-        fields, white = self.drawn(spectra, noise)
-        return self._run(fields + self.means(chunk), white, self.site_parameters(normals))
+        drawn = self.drawn(spectra, noise)
+        return self._run(drawn.fields + self.means(chunk), drawn.white, self.site_parameters(normals, drawn.inputs))
 
-    def drawn(
-        self, spectra: np.ndarray, noise: np.ndarray, fresh: float = 1.0, kept: float = 1.0
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """((K, L, n) Gaussian fields that messages make, of mean zero, white noise of a flow or None).
+    def drawn(self, spectra: np.ndarray, noise: np.ndarray, fresh: float = 1.0, kept: float = 1.0) -> Drawn:
+        """Gaussian fields that messages make, white noise of a flow, input of site parameters.
 
         Parameters
         ----------
@@ -163,9 +174,13 @@ class Ring:
             square += fresh * (ensemble.array("input_std") ** 2)[:, None]
         square[:, 0] += kept * L * ensemble.array("bias_std") ** 2
         fields = np.fft.irfft(np.sqrt(square)[:, :, None] * noise[: len(square)], n=L, axis=1)
-        if not self.white.any():
-            return fields, None
-        return fields, np.fft.irfft(np.sqrt(fresh) * self.white[:, None, None] * noise[len(square) :], n=L, axis=1)
+        white = inputs = None
+        if self.white.any():
+            white = np.fft.irfft(np.sqrt(fresh) * self.white[:, None, None] * noise[len(square) : 2 * len(square)], n=L, axis=1)
+        if self._fed_parameters:
+            std = ensemble.array("parameter_input_std")[:, None, None]
+            inputs = np.fft.irfft(np.sqrt(fresh) * std * noise[-len(std) :], n=L, axis=1)
+        return Drawn(fields, white, inputs)
 
     def means(self, chunk: int) -> np.ndarray:
         """(K, L, n) or (K, 1, 1) what fields are without messages and noise: biases, sinusoidal input."""
@@ -175,9 +190,12 @@ class Ring:
         turned = np.exp(2j * np.pi * self.turns * np.arange(self.length) / self.length)[:, None] * self.waves(chunk)[:, None, :]
         return bias + self.sinusoid.amplitudes(self.ensemble)[:, None, None] * turned.real
 
-    def site_parameters(self, normals: np.ndarray) -> np.ndarray:
-        """(P, n) parameters of sites from normal numbers (P, n)."""
-        return self.ensemble.array("parameter")[:, None] + self.ensemble.array("parameter_std")[:, None] * normals
+    def site_parameters(self, normals: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
+        """(P, L, n) parameters of sites from normal numbers (P, n) and their inputs (P, L, n), if they have any."""
+        still = self.ensemble.array("parameter")[:, None] + self.ensemble.array("parameter_std")[:, None] * normals
+        if inputs is not None:
+            return still[:, None] + inputs
+        return np.broadcast_to(still[:, None], (len(still), self.length, still.shape[1]))
 
     def _run(self, fields, white, parameters):
         cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
@@ -197,7 +215,7 @@ class Ring:
             raise ConvergenceError(
                 "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long"
             )
-        messages = _filled(cell.compiled.messages(states, fields, parameters[:, None, :]), (cell.n_messages, L, n))
+        messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
         return Laps(states, fields, messages, parameters, white)
 
     def _steps(self, fields, white, parameters, shape):
@@ -206,14 +224,14 @@ class Ring:
 
         def rate(state, t, noise):
             y = fields[:, t % L] if white is None else fields[:, t % L] + white[:, noise]
-            return _filled(compiled.rate(state, y, parameters), shape)
+            return _filled(compiled.rate(state, y, parameters[:, t % L]), shape)
 
         if self.clock.flow:  # white noise is the same at both ends of a step, or the mean of two would make it weaker
             adams = AdamsSteps(step, shape, white is not None)
             return lambda state, t: adams(state, partial(rate, t=t, noise=t), partial(rate, t=t + 1, noise=t))
         if step != 1.0:
             return lambda state, t: state + step * rate(state, t, t)
-        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters), shape)
+        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters[:, t]), shape)
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""

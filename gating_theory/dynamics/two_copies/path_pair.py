@@ -91,7 +91,11 @@ def _of_pair(one, copies, ring, state):
     scatter = np.array([b[:, 0] / a[:, 0] for b, a in map(correlations_of_pair, state.replicas)])
     errors = np.hypot(error_of(scatter), 2.0 * state.residual)
     rate = error = np.nan
-    trouble = f"spectra of the copies have a residual of {state.residual:.1g}" if state.residual > _RESIDUAL else _unsettled(between, alone)
+    trouble = (
+        f"spectra of the copies have a residual of {state.residual:.1g}"
+        if state.residual > _RESIDUAL
+        else _unsettled(between, alone)
+    )
     if not trouble:
         try:
             alike, apart = pair_rates(ring, state)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..dynamic_mean_field.clock import from_even_spectrum
-from ..dynamic_mean_field.ring import Laps, Ring, spectra_of
+from ..dynamic_mean_field.ring import Drawn, Laps, Ring, spectra_of
 from .copies import Copies
 
 __all__ = ["RingPair", "both", "correlations_of_pair"]
@@ -54,13 +54,13 @@ class RingPair(Ring):
         noise, normals = self.noise(chunk)
         white, frozen = self.copies.white, self.copies.frozen
         ways = zip((1.0, -1.0), np.split(spectra, 2), np.split(noise, 2))
-        (plus, fresh_plus), (minus, fresh_minus) = (
-            self.drawn(half, rows, 1.0 + sign * white, 1.0 + sign * frozen) for sign, half, rows in ways
+        plus, minus = (self.drawn(half, rows, 1.0 + sign * white, 1.0 + sign * frozen) for sign, half, rows in ways)
+        drawn = Drawn(
+            both(plus.fields, minus.fields), _both_if_any(plus.white, minus.white), _both_if_any(plus.inputs, minus.inputs)
         )
-        means = np.broadcast_to(self.means(chunk), plus.shape)
-        fields = both(plus, minus) + np.concatenate([means, means], axis=2)
-        fresh = None if fresh_plus is None or fresh_minus is None else both(fresh_plus, fresh_minus)
-        return self._run(fields, fresh, np.tile(self.site_parameters(normals), 2))
+        means = np.broadcast_to(self.means(chunk), plus.fields.shape)
+        fields = drawn.fields + np.concatenate([means, means], axis=2)
+        return self._run(fields, drawn.white, self.site_parameters(np.tile(normals, 2), drawn.inputs))
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(2 x distinct messages, L/2 + 1) spectra of sums and differences that both copies send in a chunk."""
@@ -72,6 +72,10 @@ class RingPair(Ring):
 def both(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """(.., 2 n) what the two copies have, from sums and differences (.., n) over sqrt 2."""
     return np.concatenate([plus + minus, plus - minus], axis=-1) * np.sqrt(0.5)
+
+
+def _both_if_any(plus, minus):
+    return None if plus is None or minus is None else both(plus, minus)
 
 
 def correlations_of_pair(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
