@@ -48,6 +48,7 @@ NAMES = (
     "own_cell",
     "continuous_attractors",
     "training",
+    "kernels",
 )
 
 

@@ -95,8 +95,15 @@ moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
+meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (0.25, 0.1), rho_in=0.9, tied=False, method="sites")
+after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain={"h": 0.5}, output="mean", n_sites=1000)
+covariances: np.ndarray = kernel.K + kernel.stderr
+pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
+alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
+between: np.ndarray = pair.cross_correlation([0, 1])["messages"]
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
@@ -224,6 +231,7 @@ axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)
 axes = gt.plotting.plot_pseudospectrum(spectrum, [0.1, 0.3])
+axes = gt.plotting.plot_correlation_transient({"tied": meeting}, "h")
 axes = gt.plotting.plot_gradient_growth({"tied": gt.gradient_growth(spectrum, 10)})
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)
