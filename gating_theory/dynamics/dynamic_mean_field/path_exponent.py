@@ -27,6 +27,8 @@ __all__ = ["Tangents", "path_exponents"]
 #: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
 _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "part": 0.02}
+#: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
+_NEAR = 0.5
 #: Residuals up to which a kernel counts as solved.
 _SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
@@ -43,7 +45,7 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
 
     As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
     make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue; and
-    replicas, which follow the accidents of their own few sites, put it too low: from them comes the error alone.
+    replicas, which follow the accidents of their own few sites, put it too low.
 
     Parameters
     ----------
@@ -70,7 +72,8 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     for under, group in zip(state.replicas, state.groups):
         made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
         apart.append(few.solve(*found, made - one, secants)[1])
-    return np.array([found[1]]), np.array(apart)
+    # what many sites are off by in the same way is smaller than in a group by the number of groups
+    return np.array([found[1] + (found[1] - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
 
 
 class Tangents:
@@ -149,12 +152,16 @@ class _Kernel:
 
         def image(x, most):
             nonlocal grown
+            if secants is not None and abs(x[-1] - exponent) > _NEAR / self.ring.clock.step:
+                return np.full_like(x, np.nan)
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
                 new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
             size = float((new * weights**2).sum())
-            if not np.isfinite(size) or size <= 0.0:
-                raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
+            if size == 0.0:
+                raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=x[-1])
+            if not np.isfinite(size):  # the guess is far below the rate at which some sites forget
+                return np.full_like(x, np.nan)
             made = (np.sqrt(new) * weights).ravel()
             grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
             return np.append(made / np.sqrt(size), grown)

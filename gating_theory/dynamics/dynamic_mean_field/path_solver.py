@@ -243,7 +243,8 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     why = "some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
     turns = state.ring.turns
     still = bool(state.spectra.any()) and is_static(state.spectra, turns=turns)
-    static = still and not turns
+    driven = bool(turns) or ensemble.has_white_input
+    static = still and not driven
     flees = static and _flees(state)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
@@ -251,15 +252,14 @@ def _finished(ensemble, paths, state: PathState, settled, place):
         lost = not state.replicas.any(axis=(1, 2)).all()
         if flees:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
-        elif not lost and (turns or not is_static(state.spectra, _SURELY_STATIC)):
+        elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
                 alike, apart = path_exponents(state)
                 exponent, error = float(alike.mean()), float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and turns and exponent > 2.0 * error:
+        if still and driven and exponent > 2.0 * error:
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
-    driven = bool(turns) or ensemble.has_white_input
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":
         exponent = error = np.nan

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
-from ...errors import ConvergenceError, NoCriticalValue
+from ...errors import NoCriticalValue
 from .mixing import Secants, fixed_point_of
 from .ring import Ring, mean_of_ring
 
@@ -239,12 +239,7 @@ class _Solver:
             spectra = self.spectra(x)
             if mean_of_ring(spectra).sum() < self.least:
                 return np.zeros_like(x)
-            made = self.ring.image(spectra, 0)
-            if not np.isfinite(made).all():
-                raise ConvergenceError(
-                    "moments of the dynamic mean field overflow: they grow without bound, or a flow's step is long"
-                )
-            return self.roots(np.maximum(made + offset, 0.0))
+            return self.roots(np.maximum(self.ring.image(spectra, 0) + offset, 0.0))
 
         return image
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.field_law import RandomFields
+from ...errors import ConvergenceError
 from .adams import AdamsSteps
 from .clock import Clock
 from .sinusoid import Sinusoid
@@ -149,6 +150,10 @@ class Ring:
         ----------
         spectra : (distinct messages, L/2 + 1) array
         chunk : int
+
+        Raises
+        ------
+        ConvergenceError : sites overflow
         """
         noise, normals = self.noise(chunk)
         drawn = self.drawn(spectra, noise)
@@ -197,14 +202,19 @@ class Ring:
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
         moved = self._steps(fields, white, parameters, state.shape)
-        for t in range(-int(_UNSEEN * L), 0):
-            state = moved(state, t)
-        for _ in range(_LAPS):
-            for t in range(L):
-                states[:, t] = state
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said below
+            for t in range(-int(_UNSEEN * L), 0):
                 state = moved(state, t)
-            if np.linalg.norm(state - states[:, 0]) <= _CLOSED * np.linalg.norm(state):
-                break
+            for _ in range(_LAPS):
+                for t in range(L):
+                    states[:, t] = state
+                    state = moved(state, t)
+                if not np.linalg.norm(state - states[:, 0]) > _CLOSED * np.linalg.norm(state):
+                    break
+        if not np.isfinite(state).all():
+            raise ConvergenceError(
+                "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long"
+            )
         messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
         return Laps(states, fields, messages, parameters, white)
 
