@@ -47,6 +47,7 @@ NAMES = (
     "own_cell",
     "continuous_attractors",
     "training",
+    "kernels",
 )
 
 

@@ -16,6 +16,7 @@ EXAMPLES = {
     "docs/tour.md": (14, 10),
     "docs/finite_size.md": (4, 6),
     "docs/gradients.md": (3, 9),
+    "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
     "docs/copies.md": (4, 6),
     "docs/examples.md": (3, 4),

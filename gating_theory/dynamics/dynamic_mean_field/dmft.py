@@ -23,6 +23,7 @@ from ...support.types import Rng
 from ..two_copies.copies import copies_of
 from ..two_copies.lag_pair_result import lag_pair_result
 from ..two_copies.pair_state import PairState
+from ..two_copies.path_pair import path_pair_result
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
@@ -36,6 +37,8 @@ __all__ = ["dmft", "dmft_states", "lag_result"]
 
 #: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
 _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
+#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone would make.
+_STEP, _STEP_OF_WHITE = 0.2, 0.1
 #: What a window's end may differ in.
 _FLAT = 1e-6
 
@@ -150,6 +153,7 @@ def dmft(
         Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time
         that does not enter linearly: the message says how to filter it into a state.
     NoCriticalValue : no value along the path has a state of this amplitude
+    ConvergenceError : sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
     """
     asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng, sinusoid)
     if (amplitude is None) != (along is None):
@@ -159,7 +163,8 @@ def dmft(
     path = None if along is None else path_of("along", along, ensemble)
     amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
-        return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        one = path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        return one if copies is None else path_pair_result(one, copies, asked.paths, progress)
     ensemble, shape = _lag_state(asked, amplitude, path)
     one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
     return one if copies is None else lag_pair_result(one, shape, copies)
@@ -236,20 +241,27 @@ class _Asked:
         instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
         step = None if self.step is None else real("step", self.step, low=LEAST_STEP, high=1.0)
-        self.clock = Clock((0.2 if self.flow else 1.0) if step is None else step, bool(self.flow))
+        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        usual = _STEP_OF_WHITE if white else _STEP if self.flow else 1.0
+        self.clock = Clock(usual if step is None else step, bool(self.flow))
         if self.sinusoid is not None:
-            self.clock = instance("sinusoid", self.sinusoid, Sinusoid).clock(step, bool(self.flow))
+            if self.flow and step is None:
+                self.clock = Clock(instance("sinusoid", self.sinusoid, Sinusoid).step_below(usual), True)
             self._check_sinusoid()
         self.seed = int(generator(self.rng).integers(2**63))
         if self.window is not None and integer("window", self.window, low=32) % 2:
             raise ValueError(f"window must be even, got {self.window}")
         self.paths = Paths(
-            self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed, self.sinusoid
+            self.clock,
+            self.window,
+            integer("n_sites", self.n_sites, low=100),
+            integer("refine", self.refine, low=5),
+            self.seed,
+            self.sinusoid,
         )
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)
         require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
-        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
         if white and not bears_white_noise(self.ensemble.cell, white):
             raise CapabilityError(
                 f"dmft: white input to {', '.join(white)} has no limit in continuous time: a gate, a message, or a factor of itself "
@@ -265,7 +277,7 @@ class _Asked:
             )
 
     def _check_sinusoid(self):
-        self.sinusoid.amplitudes(self.ensemble)
+        instance("sinusoid", self.sinusoid, Sinusoid).amplitudes(self.ensemble)
         unit, least = rings_of(self.sinusoid, self.clock)
         if self.window is not None and (self.window % unit or self.window < least):
             raise ValueError(

@@ -11,6 +11,8 @@ __all__ = ["Mixed", "Secants", "fixed_point_of"]
 
 #: What the singular values of differences of residuals are cut off at: they become parallel where little is left.
 _CUT = 1e-10
+#: Part of a step that is kept where it led to nothing finite.
+_BACK = 0.25
 #: Differences of points, and of their residuals.
 Secants = list[tuple[np.ndarray, np.ndarray]]
 
@@ -39,7 +41,7 @@ def fixed_point_of(
 
     Parameters
     ----------
-    g : callable
+    g : callable; where it is not finite, mixing has gone too far and goes back most of its last step
     x : (n,) array, where to start
     tol : float, of |g(x) - x| / |x|
     depth : int, steps that are remembered
@@ -59,6 +61,10 @@ def fixed_point_of(
     best = size = np.inf
     for step in range(1, limit + 1):
         r = g(x) - x
+        if last is not None and not np.isfinite(r).all():
+            learnt.clear()
+            x = last[0] + _BACK * (x - last[0])
+            continue
         size = float(np.linalg.norm(r)) / max(float(np.linalg.norm(x)), 1e-300)
         if step == 1:
             tol = max(tol, part * size)

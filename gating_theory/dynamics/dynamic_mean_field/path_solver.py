@@ -30,6 +30,8 @@ _FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
 _FALL = 3.0
 #: Correlation times that half a ring holds at least; what correlations may change by over its second half, relative to C(0).
 _HOLDS, _CHANGE = 5.0, 0.05
+#: Standard errors of this change that are chance; the response makes it larger than sampling alone.
+_CHANCE = 4.0
 #: C at half the ring over C(0), of all messages, above which nothing moves.
 _STATIC = 0.97
 #: The same of fixed points that were solved for; chaos that decays by less than this is not told from them.
@@ -77,9 +79,22 @@ def path_result(
         else:
             ring, spectra, settled = windowed(ensemble, paths, start)
             tell(1)
-            state = path_state(ring, spectra, paths.refine)
+            state, settled = _refined(ring, spectra, settled, paths)
         tell(2)
         return _finished(ensemble, paths, state, settled, place)
+
+
+def _refined(ring, spectra, settled, paths):
+    """(state by all chunks, whether its window holds it: what one chunk could not see the many do)."""
+    while True:
+        state = path_state(ring, spectra, paths.refine)
+        turns, sites = ring.turns, paths.n_sites * paths.refine
+        if not settled or not state.spectra.any() or is_static(state.spectra, turns=turns):
+            return state, settled
+        settled = _window_holds(state.spectra, turns, sites)
+        if settled or paths.window is not None or ring.length >= _LONGEST:
+            return state, settled
+        ring, spectra, settled = _ring(ring.ensemble, paths, 2 * ring.length), _longer(state.spectra, turns), True
 
 
 def value_at_amplitude(
@@ -98,7 +113,7 @@ def value_at_amplitude(
     start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     while True:
         value, error, state = state_of_size(ensemble, along, _ring(ensemble, paths, length), amplitude, start, paths.refine)
-        settled = _window_holds(state.spectra, state.ring.turns)
+        settled = _window_holds(state.spectra, state.ring.turns, paths.n_sites * paths.refine)
         if settled or paths.window is not None or length >= _LONGEST:
             return value, error, state, settled
         length, start = 2 * length, _longer(state.spectra, state.ring.turns)
@@ -165,7 +180,7 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
             # iteration leaves a static state that is not stable, mixing may end in it
             start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL, amplitude), True
             continue
-        settled = _window_holds(spectra, ring.turns)
+        settled = _window_holds(spectra, ring.turns, paths.n_sites)
         if settled or paths.window is not None or length >= _LONGEST:
             return ring, spectra, settled
         length, start = 2 * length, _longer(spectra, ring.turns)
@@ -184,7 +199,7 @@ def _flees(state):
     ensemble, laps = ring.ensemble, ring.laps(state.spectra, 0)
     n = laps.state.shape[2]
     weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
-    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters
+    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters[:, -1]
     spectrum = Spectrum(Sites(ensemble.cell, weights, *at, gain, "dynamic mean field", matrices=ensemble.matrices))
     whole = not ring.clock.flow and ring.clock.step == 1.0
     return (spectrum.radius() if whole else spectrum.abscissa()) > 1.0
@@ -199,14 +214,21 @@ def _longer(spectra, turns):
     return out
 
 
-def _window_holds(spectra, turns):
-    """Whether every message's correlation has fallen long before half the ring, and is constant, or repeats, from there on."""
-    for C, size in zip(from_even_spectrum(without_lines(spectra, turns)), from_even_spectrum(spectra)[:, 0]):
-        M = C.size - 1
-        middle, late = C[M // 2 : 3 * M // 4].mean(), C[3 * M // 4 :].mean()
-        if abs(middle - late) > _CHANGE * size:
+def _window_holds(spectra, turns, sites):
+    """Whether every message's correlation has fallen long before half the ring, and is constant, or repeats, from there on.
+
+    Differences that so many sites may show by chance are none.
+    """
+    rest = without_lines(spectra, turns)
+    M = rest.shape[1] - 1
+    apart = np.zeros(M + 1)
+    apart[M // 2 : 3 * M // 4], apart[3 * M // 4 :] = 1.0 / (3 * M // 4 - M // 2), -1.0 / (M + 1 - 3 * M // 4)
+    noise = _CHANCE * np.sqrt(((rest * even_spectrum(apart)) ** 2).sum(axis=1) / sites) / M
+    for C, size, chance in zip(from_even_spectrum(rest), from_even_spectrum(spectra)[:, 0], noise):
+        if abs(float(apart @ C)) > _CHANGE * size + chance:
             return False
-        if C[0] - late > _CHANGE * size and np.argmax(C - late < np.exp(-1.0) * (C[0] - late)) * _HOLDS > M:
+        late = C[3 * M // 4 :].mean()
+        if C[0] - late > _CHANGE * size + chance and np.argmax(C - late < np.exp(-1.0) * (C[0] - late)) * _HOLDS > M:
             return False
     return True
 
@@ -220,7 +242,8 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     why = "some groups of sites end in the zero state: the state is too near its end; ask at a given amplitude"
     turns = state.ring.turns
     still = bool(state.spectra.any()) and is_static(state.spectra, turns=turns)
-    static = still and not turns
+    driven = bool(turns) or ensemble.has_white_input
+    static = still and not driven
     flees = static and _flees(state)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
@@ -228,15 +251,14 @@ def _finished(ensemble, paths, state: PathState, settled, place):
         lost = not state.replicas.any(axis=(1, 2)).all()
         if flees:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
-        elif not lost and (turns or not is_static(state.spectra, _SURELY_STATIC)):
+        elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
                 alike, apart = path_exponents(state)
                 exponent, error = float(alike.mean()), float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and turns and exponent > 2.0 * error:
+        if still and driven and exponent > 2.0 * error:
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
-    driven = bool(turns) or ensemble.has_white_input
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":
         exponent = error = np.nan

@@ -25,7 +25,8 @@ _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
 _ROUNDS, _SETTLED = 4, 0.5
 #: The residual of refined spectra and of replicas, whose differences are errors; the width of difference quotients, relative.
 _FINE, _WIDTH = 1e-4, 0.02
-#: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried without what others learnt.
+#: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried
+#: without what others learnt.
 _PART, _FEW = 0.05, 25
 #: Groups of chunks whose scatter is the error; what is remembered of the response from one of their solutions to the next.
 GROUPS, _LEARNT = 10, 20

@@ -85,17 +85,14 @@ class Sinusoid:
             raise ValueError(f"{text}; allowed are {list(names)}")
         return np.array([self.amplitude.get(name, 0.0) for name in names])
 
-    def clock(self, step: float | None, flow: bool) -> Clock:
-        """The clock of a step; where a flow's is free it is the period's whole part that is next below .2.
+    def step_below(self, step: float) -> float:
+        """The largest part of a period, a twelfth at most, that is no longer than a step.
 
         Parameters
         ----------
-        step : float or None
-        flow : bool
+        step : float > 0
         """
-        if step is None:
-            step = self.period / max(np.ceil(self.period / 0.2), _STEPS) if flow else 1.0
-        return Clock(step, flow)
+        return self.period / max(np.ceil(self.period / step), _STEPS)
 
     def turns(self, clock: Clock, length: int) -> int:
         """Periods in a ring that holds whole ones.

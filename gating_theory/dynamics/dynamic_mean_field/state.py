@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cell.cell import second_moment
+from ...cell.white_noise import jacobian_feels
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.sites import Sites
+from ...errors import CapabilityError
 from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
@@ -178,8 +180,14 @@ class DynamicMeanField:
 
     @cached_property
     def sites(self) -> Sites:
-        """2000 sites at one time, from Gaussian paths with these correlations."""
+        """2000 sites at one time, from Gaussian paths with these correlations; fields are without the white noise of a flow.
+
+        CapabilityError where that noise is in the derivatives of the rate: then there is no Jacobian of one time.
+        """
         cell = self.ensemble.cell
+        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        if white and jacobian_feels(cell, white):
+            raise CapabilityError(f"the Jacobian at one time holds the white noise of {', '.join(white)}: it has no spectrum")
         spectra = np.maximum(even_spectrum(self.correlations), 0.0)
         length = 2 * (spectra.shape[1] - 1)
         n = int(min(_SITES, max(20, _MOST_NUMBERS // (length * (cell.n_fields + cell.n_state)))))
@@ -188,7 +196,7 @@ class DynamicMeanField:
         times = [length * i // _TIMES for i in range(_TIMES)]
         state = np.concatenate([laps.state[:, t] for laps in chunks for t in times], axis=1)
         fields = np.concatenate([laps.fields[:, t] for laps in chunks for t in times], axis=1)
-        parameters = np.concatenate([laps.parameters for laps in chunks for _ in times], axis=1)
+        parameters = np.concatenate([laps.parameters[:, t] for laps in chunks for t in times], axis=1)
         size = state.shape[1]
         weights, gain = np.full(size, 1.0 / size), self.ensemble.array("gain")
         return Sites(cell, weights, state, fields, parameters, gain, "dynamic mean field", matrices=self.ensemble.matrices)

@@ -122,7 +122,8 @@ def _driven(ensemble):
     white = ensemble.array("input_std")
     if not (white.any() and ensemble.cell.has_closed_form and MomentMap(ensemble).has_zero_state):
         return ensemble
-    return ensemble.replace({f"input_std.{name}": _LITTLE for name, std in zip(ensemble.cell.field_names, white) if std == 0.0})
+    more = (ensemble.replace({f"input_std.{name}": _LITTLE}) for name, std in zip(ensemble.cell.field_names, white) if std == 0.0)
+    return next((one for one in more if not MomentMap(one).has_zero_state), ensemble)
 
 
 # --- moving states
@@ -208,4 +209,6 @@ def _exponent(point, clock):
 def _of_euler(sites: Sites, step: float) -> Sites:
     """The same population as sites of the Euler map."""
     cell = sites.cell.euler(step)
-    return Sites(cell, sites.weights, sites.state, sites.fields, sites.parameters, sites.gain, sites.source, matrices=sites.matrices)
+    return Sites(
+        cell, sites.weights, sites.state, sites.fields, sites.parameters, sites.gain, sites.source, matrices=sites.matrices
+    )

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
-#: Sequences times steps up to which averages over pairs are taken unasked: half a minute [NUMERICS].
-_PAIRS = 4000
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one
+#: row of it (a gigabyte) [NUMERICS].
+_PAIRS, _ROW = 6e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
 #: Tables of (sequences, steps, sequences) that averages over pairs hold at a time.
@@ -105,8 +106,8 @@ def nngp_kernel(
 
     A network of N -> infinity units starts at h(0) = 0 and reads sequences through input weights that are iid normal with variance
     input_gain_k^2 / d. Over random weights a readout of its state is a Gaussian process in the sequence [Yang 2019], with
-    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step
-    (``tied=False``), which other software has, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
+    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step (``tied=False``), an
+    approximation that is in use, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def nngp_kernel(
     method : "auto", "pairs" or "sites"
         "pairs": averages over pairs of Gaussians, exact to about 1e-12, where they close (the leak is the same at all sites and
         times: vanilla cells, the GRU with a constant update gate); time (R T)^2, memory R^2 T. "sites": any cell, by sampled
-        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T <= 4000, else the second.
+        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 24,000, else the second.
     n_sites : int >= 100
         Units of all sampled networks together. Errors are mostly 1 to 3 times E h^2 / sqrt(n_sites); what finite networks are
         off by in the mean is a tenth of that.
@@ -166,7 +167,8 @@ def nngp_kernel(
         split = drives.n_copies
         drives = Drives.given_sequences(ensemble, _together(x, x2), input_gain)
     if method == "auto":
-        small = drives.n_copies * drives.n_steps <= _PAIRS
+        R, T = drives.n_copies, drives.n_steps
+        small = (R * T) ** 2 <= _PAIRS and R**2 * T <= _ROW
         method = "pairs" if small and closed_form(ensemble, drives) is not None else "sites"
     n_units, n_networks = (0, 0) if method == "pairs" else population_sizes(n_sites)
     asked = _Asked(ensemble, drives, split, output, tied)

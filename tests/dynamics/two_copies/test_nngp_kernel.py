@@ -17,15 +17,7 @@ X = np.stack(
         np.stack([np.sin(0.7 * _t + 0.5), np.cos(0.3 * _t), _t % 4 == 0], -1),
     ]
 )
-_h, _z, _r, _y, _x = sp.symbols("h y_z y_r y_h y_x", real=True)
-#: PyTorch's GRU: the reset gate acts after the matrix product, the candidate's input (a field without a matrix) does not pass it.
-TORCH_GRU = gt.Cell(
-    name="TorchGRU",
-    state=[_h],
-    fields=[_z, _r, _y, _x],
-    messages=[_h] * 4,
-    update=[gt.sigma(_z) * _h + (1 - gt.sigma(_z)) * sp.tanh(_x + gt.sigma(_r) * _y)],
-)
+_h, _y = sp.symbols("h y_h", real=True)
 A = 3**-0.5
 #: Ensemble, input weights, and K11, K22, K12: by averages over pairs, or by populations of 4 x 20,000 sites with their errors; of
 #: ten dense networks of 2000 units with theirs; for fresh weights (an error of 1 in the last digit given).
@@ -49,8 +41,8 @@ TABLE = {
         (0.0887, 0.1155, 0.0857),
     ),
     "GRU of PyTorch": (
-        gt.Ensemble(TORCH_GRU, gain={"z": A, "r": A, "h": A, "x": 0}),
-        {"z": A, "r": A, "x": A},
+        gt.Ensemble(gt.GRUResetAfter, gain=A),
+        {"z": A, "r": A, "b_in": A},
         (0.06226, 0.1102, 0.0797),
         (0.00014, 0.0005, 0.0003),
         (0.0624, 0.1110, 0.0801),
@@ -266,7 +258,7 @@ def test_a_kernel_is_saved_and_says_what_it_is(tmp_path):
         ({"x": np.full((1, 2, 1), np.nan)}, ValueError, "x must be finite"),
         ({"x2": X[:, :5]}, ValueError, r"x2 must have shape \(sequences, 12, 3\)"),
         ({"x2": X[:0]}, ValueError, "x2 must have shape"),
-        ({"input_gain": {"q": 1.0}}, ValueError, "input_gain has the unknown field"),
+        ({"input_gain": {"q": 1.0}}, ValueError, "input_gain has the unknown name"),
         ({"input_gain": -1.0}, ValueError, "input_gain must lie in"),
         ({"output": "first"}, ValueError, "output must be"),
         ({"method": "series"}, ValueError, "method must be"),
