@@ -114,7 +114,7 @@ def settings(plan):
         "batch": BATCH,
         "learning_rate": LEARNING_RATE,
         "clip": CLIP,
-        "noise": NOISE,
+        "noises": NOISES,
         "input_gain": INPUT_GAIN,
     }
     return made | {"cells": CELLS, "plan": plan}

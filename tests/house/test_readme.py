@@ -18,6 +18,7 @@ EXAMPLES = {
     "docs/gradients.md": (3, 9),
     "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
+    "docs/copies.md": (4, 6),
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),

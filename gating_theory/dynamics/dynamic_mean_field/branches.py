@@ -61,7 +61,8 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
     out = []
     for a, b, first, second in zip(places, places[1:], heights, heights[1:]):
         if first * second < 0.0:
-            near = brentq(at, b, a, xtol=_ROUGH)
+            ends = {a: first, b: second}  # from another neighbour rough heights next to zero may have another sign
+            near = brentq(lambda x, ends=ends: ends[x] if x in ends else at(x), b, a, xtol=_ROUGH)
             out.append(_polished(shape, near, last))
             last = out[-1]
     return out

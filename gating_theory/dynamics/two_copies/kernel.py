@@ -17,8 +17,9 @@ from ...running.threads import Threads
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real_array
+from .closed_form import closed_form
 from .drives import Drives
-from .pair_recursion import Row, closed_form, pair_rows
+from .pair_recursion import Row, pair_rows
 from .population import Scatter, over_networks, population_sizes
 from .shared_network import Moment, SharedNetwork, bytes_needed
 
