@@ -33,7 +33,11 @@ from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate
 from .dynamics.steady_state import SteadyState as SteadyState
 from .dynamics.steady_state import steady_state as steady_state
+from .dynamics.two_copies.common_states import CommonState as CommonState
 from .dynamics.two_copies.correlation_map import correlation_map as correlation_map
+from .dynamics.two_copies.echo_line import echo_line as echo_line
+from .dynamics.two_copies.echo_state import EchoState as EchoState
+from .dynamics.two_copies.echo_state import echo_state as echo_state
 from .dynamics.two_copies.kernel import NNGPKernel as NNGPKernel
 from .dynamics.two_copies.kernel import nngp_kernel as nngp_kernel
 from .dynamics.two_copies.pair_state import PairState as PairState

@@ -169,6 +169,12 @@ def _chaos_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)
     return chaos_line(ensemble, path, *bounds, **options)
 
 
+def _echo_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
+    from ..dynamics.two_copies.echo_line import echo_line
+
+    return echo_line(ensemble, path, *bounds, **options)
+
+
 def _complexity_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..counting.onset import complexity_onset
 
@@ -603,6 +609,13 @@ CRITICAL["chaos_line"] = CriticalQuantity(
     options=("rng",),
     third=Third("chaos_line_error", "error of chaos: {0}", _error_of),
     description="least value of {0} at which infinite networks have a chaotic state",
+)
+CRITICAL["echo"] = CriticalQuantity(
+    "end of the echo state: {0}",
+    _echo_line,
+    options=("rng",),
+    third=Third("echo_error", "error of the echo state's end: {0}", _error_of),
+    description="value of {0} at which copies of infinite networks cease to agree under a common input",
 )
 CRITICAL["complexity_onset"] = CriticalQuantity(
     "complexity onset: {0}",

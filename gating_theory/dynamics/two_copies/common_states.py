@@ -122,7 +122,8 @@ def _driven(ensemble):
     white = ensemble.array("input_std")
     if not (white.any() and ensemble.cell.has_closed_form and MomentMap(ensemble).has_zero_state):
         return ensemble
-    return ensemble.replace({f"input_std.{name}": _LITTLE for name, std in zip(ensemble.cell.field_names, white) if std == 0.0})
+    more = (ensemble.replace({f"input_std.{name}": _LITTLE}) for name, std in zip(ensemble.cell.field_names, white) if std == 0.0)
+    return next((one for one in more if not MomentMap(one).has_zero_state), ensemble)
 
 
 # --- moving states
