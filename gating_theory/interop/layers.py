@@ -20,9 +20,9 @@ from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, integer, integers, real_array, shown
 
 if TYPE_CHECKING:
-    from ..ensemble.ensemble import Ensemble
     import numpy.typing as npt
 
+    from ..ensemble.ensemble import Ensemble
     from ..ensemble.sites import Sites
 
 __all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
