@@ -147,7 +147,7 @@ class _Kernel:
         self.gain = np.sqrt(ring.law.gain2)
 
     def solve(self, kappa, exponent, offset, secants):
-        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants``: of nearby solutions, or None."""
+        """(kappa of size 1, exponent) of kappa = (what paths make of it) + offset; ``secants``: of nearby solutions, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
