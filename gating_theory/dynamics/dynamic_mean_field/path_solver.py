@@ -25,7 +25,7 @@ from .state import DynamicMeanField
 __all__ = ["Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: Rings: time of the first in units of time, the longest in steps.
-_FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
+_FIRST_TIME, _LONGEST = 40.0, 4096
 #: The longest in which a fixed point that is not stable is all that mixing finds: frozen gates look so in any window.
 _STILL_LONGEST = 512
 #: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
@@ -45,7 +45,7 @@ _RESIDUAL = 5e-3
 
 
 class Paths(NamedTuple):
-    """How paths are solved, see :func:`dmft`."""
+    """How paths are solved, see :func:`dmft`; ``least``: steps of the first ring at least."""
 
     clock: Clock
     window: int | None
@@ -53,6 +53,7 @@ class Paths(NamedTuple):
     refine: int
     seed: int
     sinusoid: Sinusoid | None = None
+    least: int = 64
 
 
 def path_result(
@@ -132,7 +133,7 @@ def _ring(ensemble, paths, length):
 def _first_length(paths):
     if paths.window is not None:
         return paths.window
-    length = max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
+    length = max(paths.least, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
     if paths.sinusoid is None:
         return length
     unit, least = rings_of(paths.sinusoid, paths.clock)
