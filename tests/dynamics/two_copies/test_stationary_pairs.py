@@ -136,7 +136,7 @@ def test_transients_end_there(ensemble):
     pair = gt.dmft(ensemble, replicas=2, rho_in=0.9)
     steps = int(np.ceil(16.0 * pair.timescale))
     transient = gt.correlation_transient(ensemble, min(steps, 140), 0.0, pair.copy.moments["h"], 0.9)
-    assert abs(transient.correlation[-1] - pair.correlation["h"]) < 1e-5
+    assert abs(transient.correlation["h"][-1] - pair.correlation["h"]) < 1e-5
 
 
 @settings(max_examples=4, deadline=None, derandomize=True)
