@@ -44,10 +44,12 @@ NAMES = (
     "dynamic_mean_field",
     "chaos_under_input",
     "echo_state",
+    "gated_flow",
     "chaos",
     "own_cell",
     "continuous_attractors",
     "training",
+    "kernels",
 )
 
 

@@ -873,6 +873,10 @@ CALLS = {
         plotting.plot_design,
         {"result": t.design, "eigenvalues": _of_eigenvalues(), "tau": [1.0, 2.0], "ax": t.ax},
     ),
+    "plotting.plot_correlation_transient": lambda t: (
+        plotting.plot_correlation_transient,
+        {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
+    ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,

@@ -26,8 +26,8 @@ from .lag_law import lag_form
 from .lag_shape import energy_at
 from .lag_states import Branch, largest_variance
 from .path_exponent import path_exponents
-from .path_solver import STUDENT, Paths, value_at_amplitude
-from .path_state import GROUPS
+from .path_solver import Paths, value_at_amplitude
+from .path_state import error_of
 
 __all__ = ["chaos_line", "chaos_tricritical"]
 
@@ -157,12 +157,12 @@ def _sampled(ensemble, path, paths, start, tell):
     (a, b, c), errors = [point[0] for point in points], [point[1] for point in points]
     bend = a - 2.0 * b + c
     away = float(np.clip(0.5 * (a - c) / bend, -1.0, 1.0)) if bend > 0.0 else 0.0
-    value, error = b - 0.25 * (a - c) * away, STUDENT * max(errors)
+    value, error = b - 0.25 * (a - c) * away, max(errors)
     if value > float(start) - _SIGMAS * error:
         return _continuous(start, path)
     _, _, state, _ = points[1]
     alike, apart = path_exponents(state)
-    exponent = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+    exponent = float(alike.mean()), float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
     return _jump(path, float(value), error, moments, path.at(ensemble, float(value)), exponent, start)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from ...cell.white_noise import bears_white_noise
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.hyperparameters import LARGEST
 from ...ensemble.paths import AnyPath, path_of
@@ -22,18 +23,22 @@ from ...support.types import Rng
 from ..two_copies.copies import copies_of
 from ..two_copies.lag_pair_result import lag_pair_result
 from ..two_copies.pair_state import PairState
+from ..two_copies.path_pair import LEAST_RING, path_pair_result
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
 from .lag_states import Branch, accuracy, lag_states
 from .path_solver import Paths, path_result
+from .sinusoid import Sinusoid, rings_of
 from .state import DynamicMeanField
 
 __all__ = ["dmft", "dmft_states", "lag_result"]
 
 #: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
 _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
+#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone would make.
+_STEP, _STEP_OF_WHITE = 0.2, 0.1
 #: What a window's end may differ in.
 _FLAT = 1e-6
 
@@ -54,6 +59,7 @@ def dmft(
     rho_in: None = None,
     rho_frozen: None = None,
     start: None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> DynamicMeanField: ...
@@ -73,6 +79,7 @@ def dmft(
     rho_in: float | None = None,
     rho_frozen: float | None = None,
     start: float | None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> PairState: ...
@@ -92,6 +99,7 @@ def dmft(
     rho_in: float | None = None,
     rho_frozen: float | None = None,
     start: float | None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> DynamicMeanField | PairState:
@@ -106,7 +114,9 @@ def dmft(
     Parameters
     ----------
     ensemble : Ensemble
-        Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
+        Frozen biases and white input belong to it. In a flow white input of strength sigma is noise with sigma^2 delta(t - t'), as
+        what maps of a step dt have with sigma / sqrt dt; fields that hold it enter the rate linearly, with a factor that does not
+        feel the noise itself, and no message.
     step : float from 0.001 to 1, default 1
         Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Adams's
         method), by default 0.2.
@@ -128,6 +138,9 @@ def dmft(
         Correlations of the copies' white inputs; of biases and frozen inputs, as far as they differ from site to site.
     start : float from -1 to 0.99, default 0.3, with ``replicas=2``
         Correlation of the copies at first.
+    sinusoid : Sinusoid, optional
+        Input A cos(2 pi t / period + theta), a random phase theta at every unit; solved by paths, on rings that hold whole periods
+        (the step of a flow is chosen so, where it is free). ``lines`` of the result are what repeats with it.
     rng : numpy Generator, int or None
     progress : None, True (a bar) or callable(done, total)
 
@@ -139,10 +152,12 @@ def dmft(
     ------
     TypeError, ValueError : bad arguments
     CapabilityError
-        Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time.
+        Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time
+        that does not enter linearly: the message says how to filter it into a state.
     NoCriticalValue : no value along the path has a state of this amplitude
+    ConvergenceError : sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
     """
-    asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng)
+    asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng, sinusoid)
     if (amplitude is None) != (along is None):
         raise ValueError(f"amplitude and along must be given together, got {amplitude!r} and {along!r}")
     copies = copies_of(replicas, rho_in, rho_frozen, start)
@@ -150,7 +165,9 @@ def dmft(
     path = None if along is None else path_of("along", along, ensemble)
     amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
-        return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        paths = asked.paths if copies is None else asked.paths._replace(least=LEAST_RING)
+        one = path_result(ensemble, paths, amplitude=amplitude, along=path, progress=progress)
+        return one if copies is None else path_pair_result(one, copies, paths, progress)
     ensemble, shape = _lag_state(asked, amplitude, path)
     one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
     return one if copies is None else lag_pair_result(one, shape, copies)
@@ -221,30 +238,54 @@ class _Asked:
     n_sites: Any
     refine: Any
     rng: Any
+    sinusoid: Any = None
 
     def __post_init__(self):
         instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
-        step = (0.2 if self.flow else 1.0) if self.step is None else self.step
-        self.clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), bool(self.flow))
+        step = None if self.step is None else real("step", self.step, low=LEAST_STEP, high=1.0)
+        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        usual = _STEP_OF_WHITE if white else _STEP if self.flow else 1.0
+        self.clock = Clock(usual if step is None else step, bool(self.flow))
+        if self.sinusoid is not None:
+            if self.flow and step is None:
+                self.clock = Clock(instance("sinusoid", self.sinusoid, Sinusoid).step_below(usual), True)
+            self._check_sinusoid()
         self.seed = int(generator(self.rng).integers(2**63))
         if self.window is not None and integer("window", self.window, low=32) % 2:
             raise ValueError(f"window must be even, got {self.window}")
         self.paths = Paths(
-            self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed
+            self.clock,
+            self.window,
+            integer("n_sites", self.n_sites, low=100),
+            integer("refine", self.refine, low=5),
+            self.seed,
+            self.sinusoid,
         )
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)
         require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
-        if self.flow and self.ensemble.array("input_std").any():
+        if white and not bears_white_noise(self.ensemble.cell, white):
             raise CapabilityError(
-                "dmft: white input has no continuous-time limit in a gate; filter it into a state, or give a step"
+                f"dmft: white input to {', '.join(white)} has no limit in continuous time: a gate, a message, or a factor of itself "
+                "feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to the new field y_n of gain "
+                "0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
             )
-        self.form = None if self.method == "paths" else lag_form(self.ensemble)
+        self.form = None if self.method == "paths" or white or self.sinusoid is not None else lag_form(self.ensemble)
         if self.method == "lag" and self.form is None:
             cell = self.ensemble.cell.name
             raise CapabilityError(
-                f'dmft: method "lag" needs a leak that is the same at all sites and times, {cell} has none here; use method="paths"'
+                f'dmft: method "lag" needs a leak that is the same at all sites and times, no sinusoid and no white input in '
+                f'continuous time; {cell} is not so here: use method="paths"'
+            )
+
+    def _check_sinusoid(self):
+        instance("sinusoid", self.sinusoid, Sinusoid).amplitudes(self.ensemble)
+        unit, least = rings_of(self.sinusoid, self.clock)
+        if self.window is not None and (self.window % unit or self.window < least):
+            raise ValueError(
+                f"window must be a multiple of {unit} steps, and {least} or more, so that the ring holds whole periods of the "
+                f"sinusoid, got {self.window}"
             )
 
 

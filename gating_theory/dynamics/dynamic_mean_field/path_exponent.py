@@ -12,18 +12,25 @@ eigenvector is a covariance, which iteration finds.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ...errors import ConvergenceError
 from .adams import AdamsSteps
-from .mixing import fixed_point_of
+from .mixing import Secants, fixed_point_of
 from .path_state import PathState
 from .ring import Laps, Ring, matched_noise, spectra_of
 
 __all__ = ["Tangents", "path_exponents"]
 
-_DEPTH, _PLAIN, _LIMIT, _TOL = 4, 3, 60, 1e-3
+#: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
+_ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
+_NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 25, "tol": 1e-4, "part": 0.02}
+#: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
+_NEAR = 0.5
+#: Residuals up to which a kernel counts as solved.
+_SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
 _OWN = 271828
 #: The most that one step changes the exponent by, per step of the clock, in a first and a second attempt: slow sites make growth so
@@ -34,9 +41,11 @@ _UNSEEN = 0.25
 
 
 def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
-    """Largest exponents per unit of time, each from the paths of one chunk of sites: under the spectra, and under their replicas.
+    """Largest exponents per unit of time: ([under the spectra], under each replica, from the paths of its own chunks).
 
-    The mean of the first is the exponent. The second scatter by what the chunks of tangents and what the spectra are off.
+    As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
+    make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue; and
+    replicas, which follow the accidents of their own few sites, put it too low.
 
     Parameters
     ----------
@@ -44,21 +53,29 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    ((groups,) array, (groups,) array)
+    ((1,) array, (groups,) array), the second of which scatter by the error of one group
 
     Raises
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    start = state.spectra, 0.0
-    alike: list[float] = []
-    apart: list[float] = []
-    for chunk, spectra in enumerate(state.replicas, start=1):
-        for under, found in ((state.spectra, alike), (spectra, apart)):
-            kappa, exponent = _Kernel(state.ring, under, chunk).solve(*start)
-            start = kappa, exponent
-            found.append(exponent)
-    return np.array(alike), np.array(apart)
+    ring = state.ring
+    few = _Kernel(ring, state.spectra, 0)
+    # lines alone would only lead to lines
+    start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
+    found = few.solve(start, 0.0, 0.0, None)
+    secants: Secants = []
+    chunks = np.concatenate(state.groups)
+    for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
+        many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in measuring], axis=0)
+        found = few.solve(*found, many - few.map(*found), secants)
+    one = few.map(*found)
+    apart = []
+    for under, group in zip(state.replicas, state.groups):
+        made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
+        apart.append(few.solve(*found, made - one, secants)[1])
+    # what many sites are off by in the same way is smaller than in a group by the number of groups
+    return np.array([found[1] + (found[1] - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
 
 
 class Tangents:
@@ -73,7 +90,7 @@ class Tangents:
     def __init__(self, ring: Ring, laps: Laps) -> None:
         self.ring, cell = ring, ring.ensemble.cell
         fields = laps.fields if laps.white is None else laps.fields + laps.white
-        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters[:, None, :])
+        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
         first = [cell.message_of.index(m) for m in range(cell.n_messages)]
         self.blocks = {name: blocks[name] for name in ("F_s", "F_y")}
@@ -83,7 +100,7 @@ class Tangents:
         self.ends = self.blocks
         if laps.white is not None:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
-            ends = cell.compiled.blocks(state, fields, laps.parameters[:, None, :])
+            ends = cell.compiled.blocks(state, fields, laps.parameters)
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
@@ -129,32 +146,41 @@ class _Kernel:
         self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
 
-    def solve(self, kappa, exponent):
+    def solve(self, kappa, exponent, offset, secants):
+        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants``: of nearby solutions, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
 
         def image(x, most):
+            nonlocal grown
+            if secants is not None and abs(x[-1] - exponent) > _NEAR / self.ring.clock.step:
+                return np.full_like(x, np.nan)
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
-                new = self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1])
+                new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
             size = float((new * weights**2).sum())
-            if not np.isfinite(size) or size <= 0.0:
-                raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
+            if size == 0.0:
+                raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=x[-1])
+            if not np.isfinite(size):  # the guess is far below the rate at which some sites forget
+                return np.full_like(x, np.nan)
             made = (np.sqrt(new) * weights).ravel()
-            return np.append(made / np.sqrt(size), x[-1] + np.clip(0.5 * np.log(size), -most, most))
+            grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
+            return np.append(made / np.sqrt(size), grown)
 
         start = (np.sqrt(kappa) * weights).ravel()
         x = np.append(start / np.linalg.norm(start), exponent)
+        grown = exponent
+        way = _ALONE if secants is None else _NEXT
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
-            found = fixed_point_of(limited, x, _TOL, depth=_DEPTH, plain=_PLAIN, limit=_LIMIT)
-            if found.residual <= 10.0 * _TOL:
+            found = fixed_point_of(limited, x, secants=secants, **way)
+            if found.residual <= _SOLVED:
                 break
         else:
             raise ConvergenceError(f"tangents did not settle: residual {found.residual:.2g}", estimate=float(found.x[-1]))
-        root = found.x[:-1].reshape(kappa.shape)
-        return (root / weights) ** 2, float(found.x[-1])
+        root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
+        return (root / weights) ** 2, float(grown)  # nearer than the exponent that it was made with
 
     def map(self, kappa, exponent):
         ring = self.ring

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.field_law import RandomFields
+from ...errors import ConvergenceError
 from .adams import AdamsSteps
 from .clock import Clock
 from .sinusoid import Sinusoid
@@ -33,7 +34,7 @@ class Laps(NamedTuple):
     state: np.ndarray  #: (d, L, n)
     fields: np.ndarray  #: (K, L, n)
     messages: np.ndarray  #: (distinct messages, L, n)
-    parameters: np.ndarray  #: (P, n)
+    parameters: np.ndarray  #: (P, L, n), the same at all times where they have no input
     white: np.ndarray | None = None  #: (K, L, n) white noise of a flow during each step, which ``fields`` do not hold
 
 
@@ -66,6 +67,14 @@ def matched_noise(
     return np.linalg.solve(np.linalg.cholesky(gram), noise).transpose(1, 0, 2)
 
 
+class Drawn(NamedTuple):
+    """What a lap is driven by, of mean zero."""
+
+    fields: np.ndarray  #: (K, L, n), that messages make
+    white: np.ndarray | None  #: (K, L, n), white noise of a flow
+    inputs: np.ndarray | None  #: (P, L, n), white input of site parameters
+
+
 class Ring:
     """The map from spectra of messages to spectra of messages.
 
@@ -94,6 +103,16 @@ class Ring:
         return other
 
     @property
+    def noise_rows(self) -> int:
+        """Rows of noise that its sites need."""
+        cell = self.ensemble.cell
+        return cell.n_fields * (2 if self.white.any() else 1) + (cell.n_parameters if self._fed_parameters else 0)
+
+    @property
+    def _fed_parameters(self):
+        return bool(self.ensemble.array("parameter_input_std").any())
+
+    @property
     def turns(self) -> int:
         """Periods of the sinusoidal input in a lap; 0 without one."""
         return 0 if self.sinusoid is None else self.sinusoid.turns(self.clock, self.length)
@@ -101,9 +120,9 @@ class Ring:
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
 
-        Where a flow has white input as many rows for that follow those of the fields.
+        Where a flow has white input as many rows for that follow those of the fields; those of site parameters with input come last.
         """
-        cell, rows = self.ensemble.cell, self.ensemble.cell.n_fields * (2 if self.white.any() else 1)
+        cell, rows = self.ensemble.cell, self.noise_rows
         if (chunk, rows) in self._kept:
             return self._kept[chunk, rows]
         rng = np.random.default_rng([self.seed, chunk])
@@ -131,38 +150,72 @@ class Ring:
         ----------
         spectra : (distinct messages, L/2 + 1) array
         chunk : int
+
+        Raises
+        ------
+        ConvergenceError : sites overflow
         """
         noise, normals = self.noise(chunk)
+        drawn = self.drawn(spectra, noise)
+        return self._run(drawn.fields + self.means(chunk), drawn.white, self.site_parameters(normals, drawn.inputs))
+
+    def drawn(self, spectra: np.ndarray, noise: np.ndarray, fresh: float = 1.0, kept: float = 1.0) -> Drawn:
+        """Gaussian fields that messages make, white noise of a flow, input of site parameters.
+
+        Parameters
+        ----------
+        spectra : (distinct messages, L/2 + 1) array
+        noise : (rows, L/2 + 1, n) array, as of :meth:`noise`
+        fresh, kept : float >= 0, what the variances of white inputs and of biases are multiplied by
+        """
         ensemble, law, L = self.ensemble, self.law, self.length
         square = law.gain2[:, None] * spectra[law.listens]
         if not self.clock.flow:
-            square += (ensemble.array("input_std") ** 2)[:, None]
-        square[:, 0] += L * ensemble.array("bias_std") ** 2
+            square += fresh * (ensemble.array("input_std") ** 2)[:, None]
+        square[:, 0] += kept * L * ensemble.array("bias_std") ** 2
         fields = np.fft.irfft(np.sqrt(square)[:, :, None] * noise[: len(square)], n=L, axis=1)
-        fields += ensemble.array("bias")[:, None, None]
-        if self.sinusoid is not None:
-            turned = np.exp(2j * np.pi * self.turns * np.arange(L) / L)[:, None] * self.waves(chunk)[:, None, :]
-            fields += self.sinusoid.amplitudes(ensemble)[:, None, None] * turned.real
-        white = None
+        white = inputs = None
         if self.white.any():
-            white = np.fft.irfft(self.white[:, None, None] * noise[len(square) :], n=L, axis=1)
-        parameters = ensemble.array("parameter")[:, None] + ensemble.array("parameter_std")[:, None] * normals
-        return self._run(fields, white, parameters)
+            white = np.fft.irfft(np.sqrt(fresh) * self.white[:, None, None] * noise[len(square) : 2 * len(square)], n=L, axis=1)
+        if self._fed_parameters:
+            std = ensemble.array("parameter_input_std")[:, None, None]
+            inputs = np.fft.irfft(np.sqrt(fresh) * std * noise[-len(std) :], n=L, axis=1)
+        return Drawn(fields, white, inputs)
+
+    def means(self, chunk: int) -> np.ndarray:
+        """(K, L, n) or (K, 1, 1) what fields are without messages and noise: biases, sinusoidal input."""
+        bias = self.ensemble.array("bias")[:, None, None]
+        if self.sinusoid is None:
+            return bias
+        turned = np.exp(2j * np.pi * self.turns * np.arange(self.length) / self.length)[:, None] * self.waves(chunk)[:, None, :]
+        return bias + self.sinusoid.amplitudes(self.ensemble)[:, None, None] * turned.real
+
+    def site_parameters(self, normals: np.ndarray, inputs: np.ndarray | None) -> np.ndarray:
+        """(P, L, n) parameters of sites from normal numbers (P, n) and their inputs (P, L, n), if they have any."""
+        still = self.ensemble.array("parameter")[:, None] + self.ensemble.array("parameter_std")[:, None] * normals
+        if inputs is not None:
+            return still[:, None] + inputs
+        return np.broadcast_to(still[:, None], (len(still), self.length, still.shape[1]))
 
     def _run(self, fields, white, parameters):
         cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
         moved = self._steps(fields, white, parameters, state.shape)
-        for t in range(-int(_UNSEEN * L), 0):
-            state = moved(state, t)
-        for _ in range(_LAPS):
-            for t in range(L):
-                states[:, t] = state
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said below
+            for t in range(-int(_UNSEEN * L), 0):
                 state = moved(state, t)
-            if np.linalg.norm(state - states[:, 0]) <= _CLOSED * np.linalg.norm(state):
-                break
-        messages = _filled(cell.compiled.messages(states, fields, parameters[:, None, :]), (cell.n_messages, L, n))
+            for _ in range(_LAPS):
+                for t in range(L):
+                    states[:, t] = state
+                    state = moved(state, t)
+                if not np.linalg.norm(state - states[:, 0]) > _CLOSED * np.linalg.norm(state):
+                    break
+        if not np.isfinite(state).all():
+            raise ConvergenceError(
+                "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long"
+            )
+        messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
         return Laps(states, fields, messages, parameters, white)
 
     def _steps(self, fields, white, parameters, shape):
@@ -171,18 +224,22 @@ class Ring:
 
         def rate(state, t, noise):
             y = fields[:, t % L] if white is None else fields[:, t % L] + white[:, noise]
-            return _filled(compiled.rate(state, y, parameters), shape)
+            return _filled(compiled.rate(state, y, parameters[:, t % L]), shape)
 
         if self.clock.flow:  # white noise is the same at both ends of a step, or the mean of two would make it weaker
             adams = AdamsSteps(step, shape, white is not None)
             return lambda state, t: adams(state, partial(rate, t=t, noise=t), partial(rate, t=t + 1, noise=t))
         if step != 1.0:
             return lambda state, t: state + step * rate(state, t, t)
-        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters), shape)
+        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters[:, t]), shape)
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
         return spectra_of(self.laps(spectra, chunk).messages)
+
+    def images(self, spectra: np.ndarray, n_chunks: int) -> np.ndarray:
+        """(n, distinct messages, L/2 + 1) the same of each of the chunks 1 .. n."""
+        return np.array([self.image(spectra, chunk) for chunk in range(1, n_chunks + 1)])
 
 
 def _filled(rows, shape):

@@ -15,10 +15,10 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...results.encoding import dict_of, require, result
-from ...support.checks import instance, meant, real, shown
+from ...support.checks import meant, real, shown
 from .clock import Clock
 
-__all__ = ["Sinusoid", "lines_of", "steps_of_whole_periods", "without_lines"]
+__all__ = ["Sinusoid", "lines_of", "rings_of", "without_lines"]
 
 #: Periods in a ring at least: between a line and the next there are frequencies that show what moves beside them.
 _PERIODS = 6
@@ -85,17 +85,14 @@ class Sinusoid:
             raise ValueError(f"{text}; allowed are {list(names)}")
         return np.array([self.amplitude.get(name, 0.0) for name in names])
 
-    def clock(self, step: float | None, flow: bool) -> Clock:
-        """The clock of a step; where a flow's is free it is the period's whole part that is next below .2.
+    def step_below(self, step: float) -> float:
+        """The largest part of a period, a twelfth at most, that is no longer than a step.
 
         Parameters
         ----------
-        step : float or None
-        flow : bool
+        step : float > 0
         """
-        if step is None:
-            step = self.period / max(np.ceil(self.period / 0.2), _STEPS) if flow else 1.0
-        return Clock(step, flow)
+        return self.period / max(np.ceil(self.period / step), _STEPS)
 
     def turns(self, clock: Clock, length: int) -> int:
         """Periods in a ring that holds whole ones.
@@ -108,8 +105,8 @@ class Sinusoid:
         return int(np.rint(length * clock.step / self.period))
 
 
-def steps_of_whole_periods(sinusoid: Sinusoid, clock: Clock) -> int:
-    """An even number of steps that holds whole periods, six or more: windows are multiples of it.
+def rings_of(sinusoid: Sinusoid, clock: Clock) -> tuple[int, int]:
+    """(steps that windows are a multiple of so that they hold whole periods, the least window: one of six periods).
 
     Parameters
     ----------
@@ -120,19 +117,18 @@ def steps_of_whole_periods(sinusoid: Sinusoid, clock: Clock) -> int:
     ------
     ValueError : there is none up to 4096, or less than two steps to a period
     """
-    ratio = instance("sinusoid", sinusoid, Sinusoid).period / clock.step
+    ratio = sinusoid.period / clock.step
     if ratio < 2.0:
         raise ValueError(f"a period of {sinusoid.period:g} needs two steps at least, and a step is {clock.step:g}")
     steps = Fraction(ratio).limit_denominator(_LONGEST)
     length, periods = _even(steps)
-    enough = -(-_PERIODS // periods)
-    if abs(float(steps) / ratio - 1.0) > _WHOLE or length * enough > _LONGEST:
-        whole = sinusoid.period / np.ceil(ratio)
+    least = length * -(-_PERIODS // periods)
+    if abs(float(steps) / ratio - 1.0) > _WHOLE or least > _LONGEST:
         raise ValueError(
-            f"the ring must hold six whole periods of {sinusoid.period:g}, in at most {_LONGEST} steps of {clock.step:g}: "
-            f"none does; a step of {whole:.8g} fits, or change the period"
+            f"no ring of up to {_LONGEST} steps of {clock.step:g} holds six whole periods of {sinusoid.period:g}: take "
+            "a step of which the period is a multiple, or another period"
         )
-    return length * enough
+    return length, least
 
 
 def _even(steps):

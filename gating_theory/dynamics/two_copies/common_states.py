@@ -209,4 +209,6 @@ def _exponent(point, clock):
 def _of_euler(sites: Sites, step: float) -> Sites:
     """The same population as sites of the Euler map."""
     cell = sites.cell.euler(step)
-    return Sites(cell, sites.weights, sites.state, sites.fields, sites.parameters, sites.gain, sites.source, matrices=sites.matrices)
+    return Sites(
+        cell, sites.weights, sites.state, sites.fields, sites.parameters, sites.gain, sites.source, matrices=sites.matrices
+    )

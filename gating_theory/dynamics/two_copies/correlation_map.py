@@ -11,8 +11,9 @@ from ...errors import CapabilityError
 from ...mean_field.fixed_points import fixed_points
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import instance, real, real_array
+from .closed_form import closed_form
 from .drives import Drives
-from .pair_recursion import closed_form, pair_moments
+from .pair_recursion import pair_moments
 
 __all__ = ["correlation_map"]
 
@@ -59,8 +60,7 @@ def correlation_map(
         raise ValueError(f"c must be from -1 to 1, got {c!r:.60}")
     drives = Drives.white_pair(ensemble, 1, rho_in)
     form = closed_form(ensemble, drives)
-    leak = np.nan if form is None else float(form.leak(*ensemble.array("bias"), *ensemble.array("parameter"))[0])
-    if leak != 1.0:
+    if form is None or (form.leaks != 1.0).any():
         raise CapabilityError(
             f"{ensemble.cell.name} has no map from one correlation to the next: its state remembers, and what two copies have in "
             f"common at different times enters through the same weights; use correlation_transient"

@@ -21,14 +21,14 @@ _LARGEST_ENTRY = 1e50
 
 @dataclass(frozen=True)
 class Source:
-    """Inputs that are made of independent normal numbers g of each site and field.
+    """Inputs that are made of independent normal numbers g of each site and variable, its fields and site parameters.
 
-    The input to field k of copy a at step t is ``std[k] * sum_j rows[a, t, j] g_j``.
+    The input to variable k of copy a at step t is ``std[k] * sum_j rows[a, t, j] g_j``.
 
     Attributes
     ----------
     rows : (R, T, D) array
-    std : (K,) array
+    std : (V,) array, V = K + P: of the fields, then of the site parameters
     fresh : bool, whether the numbers g are drawn anew at every step; otherwise they stay
     """
 
@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Drives:
-    """Inputs of R copies of one network in T steps, Gaussian over sites and independent between fields [T8b].
+    """Inputs of R copies of one network in T steps, Gaussian over sites and independent between fields and site parameters [T8b].
 
     Biases are not among them: they belong to the ensemble and are the same for all copies.
 
@@ -56,12 +56,13 @@ class Drives:
 
         Parameters
         ----------
-        ensemble : Ensemble, whose ``input_std`` says how strong it is
+        ensemble : Ensemble, whose ``input_std`` and ``parameter_input_std`` say how strong it is
         n_steps : int >= 1, T
         rho_in : float from -1 to 1
         """
         T = integer("n_steps", n_steps, low=1)
-        return cls((Source(_two_rows(T, rho_in), ensemble.array("input_std"), True),))
+        std = np.concatenate([ensemble.array("input_std"), ensemble.array("parameter_input_std")])
+        return cls((Source(_two_rows(T, rho_in), std, True),))
 
     @classmethod
     def frozen_pair(cls, ensemble: Ensemble, n_steps: int, input_std: float | Mapping[str, float], rho_in: float) -> Drives:
@@ -71,11 +72,11 @@ class Drives:
         ----------
         ensemble : Ensemble
         n_steps : int >= 1, T
-        input_std : float >= 0, or a mapping from field names (0 for those left out)
+        input_std : float >= 0, of every field, or a mapping from names of fields and site parameters (0 for those left out)
         rho_in : float from -1 to 1, correlation of the two copies' inputs
         """
         T = integer("n_steps", n_steps, low=1)
-        return cls((Source(_two_rows(T, rho_in), _by_field("input_std", input_std, ensemble), False),))
+        return cls((Source(_two_rows(T, rho_in), _by_variable("input_std", input_std, ensemble), False),))
 
     @classmethod
     def given_sequences(cls, ensemble: Ensemble, x: npt.ArrayLike, input_gain: float | Mapping[str, float]) -> Drives:
@@ -85,19 +86,20 @@ class Drives:
         ----------
         ensemble : Ensemble, without white input (what it would be for several copies, ``+`` says)
         x : (R, T, d) array
-        input_gain : float >= 0, or a mapping from field names (0 for those left out)
+        input_gain : float >= 0, of every field, or a mapping from names of fields and site parameters (0 for those left out)
 
         Raises
         ------
         TypeError, ValueError : no such array, unknown fields, negative gains, white input
         """
-        if instance("ensemble", ensemble, Ensemble).array("input_std").any():
-            raise ValueError(f"input_std must be 0 where sequences are given, got {ensemble.input_std}")
+        if instance("ensemble", ensemble, Ensemble).has_white_input:
+            white = {**ensemble.input_std, **ensemble.parameter_input_std}
+            raise ValueError(f"input_std and parameter_input_std must be 0 where sequences are given, got {white}")
         sequences = real_array("x", x, largest=_LARGEST_ENTRY)
         if sequences.ndim != 3 or 0 in sequences.shape:
             raise ValueError(f"x must have shape (sequences, steps, dimensions), none of them 0, got {sequences.shape}")
         rows = sequences / np.sqrt(sequences.shape[2])
-        return cls((Source(rows, _by_field("input_gain", input_gain, ensemble), False),))
+        return cls((Source(rows, _by_variable("input_gain", input_gain, ensemble), False),))
 
     def __add__(self, other: Drives) -> Drives:
         """Both inputs at once, independent of each other; of as many copies and steps."""
@@ -119,12 +121,12 @@ class Drives:
         return int(self.sources[0].rows.shape[1])
 
     @property
-    def n_fields(self) -> int:
-        """K, the number of fields of the cell."""
+    def n_variables(self) -> int:
+        """V, the number of fields and site parameters of the cell."""
         return int(self.sources[0].std.size)
 
     def covariance(self, k: int) -> np.ndarray:
-        """(R, T, R, T) covariance of the inputs to field k between all copies and steps."""
+        """(R, T, R, T) covariance of the inputs to variable k between all copies and steps."""
         R, T = self.n_copies, self.n_steps
         out = np.zeros((R, T, R, T))
         for source in self.sources:
@@ -138,7 +140,7 @@ class Drives:
         return out
 
     def row(self, k: int, t: int) -> np.ndarray:
-        """(R, t + 1, R) covariance [a, t', b] of the inputs to field k of copy a at step t and of copy b at t' <= t.
+        """(R, t + 1, R) covariance [a, t', b] of the inputs to variable k of copy a at step t and of copy b at t' <= t.
 
         Parameters
         ----------
@@ -157,22 +159,22 @@ class Drives:
         return out
 
     def inputs(self, n_sites: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-        """Inputs of a population of sites, step after step: (K, R, n) arrays.
+        """Inputs of a population of sites, step after step: (V, R, n) arrays, fields first.
 
         Parameters
         ----------
         n_sites : int, n
         rng : numpy Generator, who is asked at every step where an input is drawn anew
         """
-        fields = [np.flatnonzero(source.std) for source in self.sources]
+        variables = [np.flatnonzero(source.std) for source in self.sources]
 
         def numbers(source, live):
             return source.std[live, None, None] * rng.standard_normal((live.size, source.rows.shape[2], n_sites))
 
-        kept = [None if source.fresh else numbers(source, live) for source, live in zip(self.sources, fields)]
+        kept = [None if source.fresh else numbers(source, live) for source, live in zip(self.sources, variables)]
         for t in range(self.n_steps):
-            out = np.zeros((self.n_fields, self.n_copies, n_sites))
-            for source, live, held in zip(self.sources, fields, kept):
+            out = np.zeros((self.n_variables, self.n_copies, n_sites))
+            for source, live, held in zip(self.sources, variables, kept):
                 if live.size:
                     out[live] += source.rows[:, t] @ (numbers(source, live) if held is None else held)
             yield out
@@ -185,12 +187,13 @@ def _two_rows(T, rho_in):
     return np.repeat(rows[:, None, :], T, axis=1)
 
 
-def _by_field(name: str, value: Any, ensemble: Ensemble) -> np.ndarray:
-    """(K,) numbers from one or from a mapping by field names."""
-    fields = instance("ensemble", ensemble, Ensemble).cell.field_names
+def _by_variable(name: str, value: Any, ensemble: Ensemble) -> np.ndarray:
+    """(V,) numbers from one, of all fields, or from a mapping by names of fields and site parameters."""
+    cell = instance("ensemble", ensemble, Ensemble).cell
     if not isinstance(value, Mapping):
-        return np.full(len(fields), real(name, value, low=0.0, high=LARGEST))
-    unknown = [key for key in value if key not in fields]
+        value = dict.fromkeys(cell.field_names, real(name, value, low=0.0, high=LARGEST))
+    names = (*cell.field_names, *cell.parameter_names)
+    unknown = [key for key in value if key not in names]
     if unknown:
-        raise ValueError(f"{name} has the unknown field {shown(unknown[0])}{meant(unknown[0], fields)}; allowed are {list(fields)}")
-    return np.array([real(f"{name}[{f!r}]", value.get(f, 0.0), low=0.0, high=LARGEST) for f in fields])
+        raise ValueError(f"{name} has the unknown name {shown(unknown[0])}{meant(unknown[0], names)}; allowed are {list(names)}")
+    return np.array([real(f"{name}[{f!r}]", value.get(f, 0.0), low=0.0, high=LARGEST) for f in names])

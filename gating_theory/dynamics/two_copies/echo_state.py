@@ -197,5 +197,7 @@ def verdict_of(states: Sequence[CommonState], troubles: Sequence[str]) -> Status
         return Status("undecided", f"undecided: {text} +- {one.error:.2g}", ok=False)
     if one.window:
         why = f"sites remember without bound where {' and '.join(one.window)} stands still"
-        return Status("frozen_gates", f"copies agree, but {why}: strictly the exponent is zero from below, of a window {one.exponent:.4g}")
+        return Status(
+            "frozen_gates", f"copies agree, but {why}: strictly the exponent is zero from below, of a window {one.exponent:.4g}"
+        )
     return Status("echo_state", f"echo state: copies agree; {text}, a timescale of {-1.0 / one.exponent:.4g}")

@@ -17,8 +17,9 @@ from ...running.threads import Threads
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real_array
+from .closed_form import closed_form
 from .drives import Drives
-from .pair_recursion import Row, closed_form, pair_rows
+from .pair_recursion import Row, pair_rows
 from .population import Scatter, over_networks, population_sizes
 from .shared_network import Moment, SharedNetwork, bytes_needed
 
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
-#: Sequences times steps up to which averages over pairs are taken unasked: half a minute [NUMERICS].
-_PAIRS = 4000
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one
+#: row of it (a gigabyte) [NUMERICS].
+_PAIRS, _ROW = 6e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
-#: Tables of (sequences, steps, sequences) that averages over pairs hold at a time.
-_TABLES = 8
 
 
 @result("nngp_kernel")
@@ -52,7 +52,7 @@ class NNGPKernel:
         variance s^2 has the covariance s^2 K. Without x2 symmetric and positive semidefinite.
     stderr : array like ``K``
         Standard errors from the scatter of networks; zeros where averages over pairs are exact.
-    input_gain : dict, {field: standard deviation of its input weights times sqrt d}
+    input_gain : dict, {field or site parameter: standard deviation of its input weights times sqrt d}
     output : str, "last", "mean" or "all"
     method : str, "pairs" or "sites"
     tied : bool
@@ -104,8 +104,8 @@ def nngp_kernel(
 
     A network of N -> infinity units starts at h(0) = 0 and reads sequences through input weights that are iid normal with variance
     input_gain_k^2 / d. Over random weights a readout of its state is a Gaussian process in the sequence [Yang 2019], with
-    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step
-    (``tied=False``), which other software has, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
+    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step (``tied=False``),
+    an approximation that is in use, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
 
     Parameters
     ----------
@@ -115,13 +115,13 @@ def nngp_kernel(
     x2 : (R2, T, d) array, optional
         Other sequences: the kernel between x and these, all under the same weights. For a prediction take training and test
         sequences in one call without x2, so that sampling errors of all blocks belong together.
-    input_gain : float >= 0, or mapping from field names (0 for those left out)
+    input_gain : float >= 0, of every field, or mapping from names of fields and site parameters (0 for those left out)
     output : "last", "mean" or "all"
         What is read out: the last state, the mean of the states at times 1 .. T, or each of these.
     method : "auto", "pairs" or "sites"
         "pairs": averages over pairs of Gaussians, exact to about 1e-12, where they close (the leak is the same at all sites and
         times: vanilla cells, the GRU with a constant update gate); time (R T)^2, memory R^2 T. "sites": any cell, by sampled
-        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T <= 4000, else the second.
+        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 24,000, else the second.
     n_sites : int >= 100
         Units of all sampled networks together. Errors are mostly 1 to 3 times E h^2 / sqrt(n_sites); what finite networks are
         off by in the mean is a tenth of that.
@@ -152,8 +152,9 @@ def nngp_kernel(
     """
     instance("ensemble", ensemble, Ensemble)
     ensemble.require("dynamics", "nngp_kernel", "Network.sample and its runs")
-    if ensemble.array("input_std").any():
-        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {ensemble.input_std}: use input_gain")
+    if ensemble.has_white_input:
+        white = {**ensemble.input_std, **ensemble.parameter_input_std}
+        raise ValueError(f"input_std must be 0 for a kernel, whose input is x, got {white}: use input_gain")
     output, method = choice("output", output, _OUTPUTS), choice("method", method, _METHODS)
     tied, n_sites = boolean("tied", tied), integer("n_sites", n_sites, low=_FEWEST_SITES)
     rng = generator(rng)
@@ -164,13 +165,19 @@ def nngp_kernel(
         split = drives.n_copies
         drives = Drives.given_sequences(ensemble, _together(x, x2), input_gain)
     if method == "auto":
-        small = drives.n_copies * drives.n_steps <= _PAIRS
-        method = "pairs" if small and closed_form(ensemble, drives) is not None else "sites"
+        method = "pairs" if _pairs_are_cheap(ensemble, drives) else "sites"
     n_units, n_networks = (0, 0) if method == "pairs" else population_sizes(n_sites)
     asked = _Asked(ensemble, drives, split, output, tied)
     values, errors = asked.by_pairs(progress) if method == "pairs" else asked.by_sites(n_units, n_networks, rng, progress)
-    gains = dict(zip(ensemble.cell.field_names, drives.sources[0].std.tolist()))
+    names = (*ensemble.cell.field_names, *ensemble.cell.parameter_names)
+    gains = dict(zip(names, drives.sources[0].std.tolist()))
     return NNGPKernel(ensemble, values, errors, gains, output, method, tied, n_units, n_networks)
+
+
+def _pairs_are_cheap(ensemble, drives):
+    """Whether averages over pairs close, and take little time and memory."""
+    R, T, form = drives.n_copies, drives.n_steps, closed_form(ensemble, drives)
+    return form is not None and (R * T) ** 2 <= _PAIRS and R**2 * T * form.weights.size <= _ROW
 
 
 def _together(x, x2):
@@ -206,8 +213,8 @@ class _Asked:
     def by_pairs(self, progress):
         """(K, errors)."""
         R, T = self.drives.n_copies, self.drives.n_steps
-        whole = (R * T) ** 2 if self.output == "all" else R**2
-        require_memory(f"a kernel of {R} sequences of {T} steps", 8.0 * (_TABLES * R**2 * (T + 1) + whole))
+        if self.output == "all":
+            require_memory(f"a kernel of {R} sequences at {T} steps each", 8.0 * (R * T) ** 2)
         collect = {"last": _last_row, "mean": _mean_of_rows, "all": _all_rows}[self.output]
         with single_blas_thread(), Progress(progress, T + 1, "step") as tell:
             rows = _told(pair_rows(self.ensemble, self.drives, np.zeros((R, R)), self.tied), tell)

@@ -1,38 +1,40 @@
 """Moments between copies of one network at all pairs of times, exactly, where averages over pairs close [T8b].
 
-A cell with a constant leak c has s(t + 1) = (1 - c) s(t) + f(t), and messages that are s times functions of other fields, or
+A unit with a constant leak c has s(t + 1) = (1 - c) s(t) + f(t), and messages that are s times functions of other fields, or
 functions of a Gaussian s. Then
 
     G(t, t' + 1) = (1 - c) G(t, t') + E f(t) f(t'),                     G = E f(t) s(t'),
     C(t + 1, t') = (1 - c) C(t, t') + G(t, t'),                         C = E s(t) s(t'),
 
 for each pair of copies: a row of C, that of time t, gives the covariances of the fields at t with those before, these the averages
-of f, and all of them the next row. No row but the last is needed, so that R copies take memory R^2 T and time R^2 T^2.
+of f, and all of them the next row. No row but the last is needed, so that R copies take memory R^2 T and time R^2 T^2. Where leaks
+differ from unit to unit C and G are those of classes of sites, which have everything else in common.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ...cell.constant_leak import STATE, ConstantLeak, Part, constant_leak
+from ...cell.constant_leak import STATE, Part
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.field_law import RandomFields
 from ...ensemble.field_law import squared
 from ...errors import CapabilityError
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
+from .closed_form import ClosedForm, closed_form
 from .drives import Drives
 from .pair_averages import PairAverage
 from .two_times import TwoTimes
 
-__all__ = ["Row", "closed_form", "pair_moments", "pair_rows"]
+__all__ = ["Row", "pair_moments", "pair_rows"]
 
 #: Parts of a function's variance that series may miss.
 _MISSING = 1e-7
+#: Tables of (R, T, R) numbers that are held at a time, for each class of sites and besides.
+_TABLES_OF_A_CLASS, _TABLES = 4, 12
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,6 @@ class Row:
 
     state: np.ndarray
     messages: dict[str, np.ndarray]
-
-
-def closed_form(ensemble: Ensemble, drives: Drives) -> ConstantLeak | None:
-    """The form of a cell whose averages over pairs close under these drives; None where they do not.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    drives : Drives
-    """
-    cell = ensemble.cell
-    if RandomFields(ensemble).parameter_std.any() or not cell.compiled.smooth:
-        return None
-    moves = ensemble.array("gain") + ensemble.array("bias_std") + sum(source.std for source in drives.sources)
-    return constant_leak(cell, [name for name, size in zip(cell.field_names, moves) if size > 0.0])
 
 
 @underflow_is_zero
@@ -106,41 +93,46 @@ def pair_rows(ensemble: Ensemble, drives: Drives, start: np.ndarray, tied: bool 
     form = closed_form(ensemble, drives)
     if form is None:
         raise CapabilityError(
-            f"averages over pairs close where the leak is the same at all sites and times and functions have no kinks; "
-            f"{ensemble.cell.name} has no such form here: sample sites"
+            f"averages over pairs close where leaks do not change in time and functions have no kinks; {ensemble.cell.name} has "
+            f"no such form here: sample sites"
         )
+    tables = (_TABLES_OF_A_CLASS * form.weights.size + _TABLES) * drives.n_copies**2 * (drives.n_steps + 1)
+    require_memory(f"{drives.n_copies} copies at {drives.n_steps} steps", 8.0 * tables)
     yield from _Recursion(ensemble, drives, form, tied).rows(np.asarray(start, dtype=float))
 
 
 class _Recursion:
-    """What is kept from one row to the next: series of all functions at all times."""
+    """What is kept from one row to the next, series of all functions at all times; tables of states have an axis of classes."""
 
-    def __init__(self, ensemble: Ensemble, drives: Drives, form: ConstantLeak, tied: bool) -> None:
+    def __init__(self, ensemble: Ensemble, drives: Drives, form: ClosedForm, tied: bool) -> None:
         self.ensemble, self.drives, self.form, self.tied = ensemble, drives, form, tied
-        self.bias, self.parameters = ensemble.array("bias"), ensemble.array("parameter")
+        self.gaussian, self.means = form.cell_form.gaussian, np.concatenate([ensemble.array("bias"), ensemble.array("parameter")])
         self.gain2, self.kept = squared(ensemble.array("gain")), ensemble.array("bias_std") ** 2
-        still = [*self.bias, *self.parameters]
-        self.leak = float(form.leak(*still)[0])
+        self.keep = (1.0 - form.leaks)[:, None, None]
         self.push, self.rates = 0.0, np.zeros(0)
-        if form.linear is not None:
-            push, *rates = form.linear(*still)
+        if form.cell_form.linear is not None:  # of one class
+            push, *rates = form.cell_form.linear(*self.means)
             self.push, self.rates = float(push), np.array([float(rate) for rate in rates])
-        self.drive = [self._average(part) for part in form.drive]
+        self.drive = self._factors(form.cell_form.drive)
         cell = ensemble.cell
         self.listens = cell.message_of
-        self.messages = [[self._average(part) for part in form.messages[self.listens.index(m)]] for m in range(cell.n_messages)]
+        self.messages = [self._factors(form.cell_form.messages[self.listens.index(m)]) for m in range(cell.n_messages)]
 
     def rows(self, start: np.ndarray) -> Iterator[Row]:
         """Rows of times 0 .. T from a covariance of the states at time 0."""
         names, T = self.ensemble.cell.message_names, self.drives.n_steps
-        C, means = start[:, None, :], np.zeros(1)
+        C, means = np.repeat(start[None, :, None, :], self.form.weights.size, axis=0), np.zeros(1)
         for t in range(T):
             self.mean = means[-1]
             fields, messages = self._fields(t, C)
-            yield Row(C + means[-1] * means[:, None], dict(zip(names, messages)))
-            C = self._next(C, self._drive(C, fields))
-            means = np.append(means, (1.0 - self.leak) * means[-1] + self.push)
-        yield Row(C + means[-1] * means[:, None], {})
+            yield Row(self._over_classes(C) + means[-1] * means[:, None], dict(zip(names, messages)))
+            C = self._next(C, *self._drive(fields, C[0]))
+            means = np.append(means, (1.0 - self.form.leaks[0]) * means[-1] + self.push)
+        yield Row(self._over_classes(C) + means[-1] * means[:, None], {})
+
+    def _over_classes(self, tables, squares=1.0):
+        """The mean over all sites of tables of the classes, times squares of their own."""
+        return np.tensordot(self.form.weights * squares, tables, 1)
 
     def _fields(self, t, C):
         """Covariances of the fields at time t with those up to it, {field: (R, t + 1, R)}, and moments of the distinct messages."""
@@ -148,51 +140,59 @@ class _Recursion:
         messages: list[np.ndarray] = []
         for k, nu in enumerate(self.listens):
             if nu == len(messages):
-                messages.append(self._product(self.messages[nu], C, fields) * (1.0 if self.form.gaussian else C))
+                squares, factors = self.messages[nu]
+                size = squares[0] if self.gaussian else self._over_classes(C, squares)
+                messages.append(size * self._product(factors, fields, C[0]))
             fields[k] = self.drives.row(k, t) + self.kept[k]
             if self.gain2[k]:
                 heard = slice(None) if self.tied else slice(t, None)  # fresh matrices forget
                 fields[k][:, heard] += self.gain2[k] * messages[nu][:, heard]
         return fields, messages
 
-    def _drive(self, C, fields):
-        """E f(t) f(t') for all t' <= t; the covariance, where the state is Gaussian."""
-        if self.form.gaussian:
-            return sum(rate**2 * fields[k] for k, rate in enumerate(self.rates))
-        return self._product(self.drive, C, fields)
+    def _drive(self, fields, C):
+        """Squares (J,) and a row, whose products are E f(t) f(t') for all t' <= t; the covariance, where the state is Gaussian."""
+        if self.gaussian:
+            return np.ones(1), sum(rate**2 * fields[k] for k, rate in enumerate(self.rates))
+        squares, factors = self.drive
+        return squares, self._product(factors, fields, C)
 
-    def _next(self, C, F):
-        """The row of time t + 1 from those of C and E f f' at time t."""
-        keep, R = 1.0 - self.leak, len(C)
-        G = np.zeros((R, C.shape[1] + 1, R))
-        for t in range(C.shape[1]):
-            G[:, t + 1] = keep * G[:, t] + F[:, t]
+    def _next(self, C, squares, F):
+        """The row of time t + 1 from those of C and of the drive at time t."""
+        J, R, times, _ = C.shape
+        G = np.zeros((J, R, times + 1, R))
+        for t in range(times):
+            G[:, :, t + 1] = self.keep * G[:, :, t] + squares[:, None, None] * F[:, t]
         out = np.empty_like(G)
-        out[:, :-1] = keep * C + G[:, :-1]
-        out[:, -1] = keep * out[:, -2].T + G[:, -1]
+        out[:, :, :-1] = self.keep[..., None] * C + G[:, :, :-1]
+        out[:, :, -1] = self.keep * out[:, :, -2].transpose(0, 2, 1) + G[:, :, -1]
         return out
 
-    def _average(self, part: Part) -> Any:
-        """A part of a message or of the drive, ready for its first time."""
+    def _factors(self, parts: tuple[Part, ...]) -> tuple[np.ndarray, list[tuple[Part, PairAverage]]]:
+        """(J,) squares of what the parts that feel nothing are in each class, and the others, ready for their first time."""
+        squares, felt = np.ones(self.form.weights.size), []
+        for part in parts:
+            if part.variables:
+                average = PairAverage(self._function(part), len(part.variables), self.drives.n_copies, self.drives.n_steps)
+                felt.append((part, average))
+            else:
+                squares = squares * part(0.0, *self.form.still.T) ** 2
+        return squares, felt
+
+    def _function(self, part):
+        """A part as a function of the variables that it feels."""
 
         def function(*values):
-            at = dict(enumerate(self.bias)) | dict(zip(part.variables, values))
-            return part(at.get(STATE, 0.0), *(at[k] for k in range(self.bias.size)), *self.parameters)
+            at = dict(enumerate(self.means)) | dict(zip(part.variables, values))
+            return part(at.get(STATE, 0.0), *(at[v] for v in range(self.means.size)))
 
-        if not part.variables:
-            return float(function()) ** 2
-        return part, PairAverage(function, len(part.variables), self.drives.n_copies, self.drives.n_steps)
+        return function
 
-    def _product(self, factors, C, fields):
-        """The product of the averages of independent factors, (R, t + 1, R)."""
+    def _product(self, factors, fields, C):
+        """The product of the averages of independent factors, (R, t + 1, R); C of the state, where they are functions of it."""
         value = np.ones_like(C)
-        for factor in factors:
-            if isinstance(factor, float):
-                value *= factor
-                continue
-            part, average = factor
+        for part, average in factors:
             covariances = [C if v == STATE else fields[v] for v in part.variables]
-            means = [self.mean if v == STATE else self.bias[v] for v in part.variables]
+            means = [self.mean if v == STATE else self.means[v] for v in part.variables]
             average.meet(means, [np.sqrt(np.maximum(np.diagonal(c[:, -1]), 0.0)) for c in covariances])
             if average.missing > _MISSING:
                 text = f"functions of {self.ensemble.cell.name} are too steep for averages over pairs: a series misses"

@@ -71,33 +71,41 @@ class SharedNetwork:
         cell, R, n, rng = self.cell, self.drives.n_copies, self.n, self._rng
         root = _root(covariance)
         state = np.array([root @ rng.standard_normal((R, n)) if root.any() else np.zeros((R, n)) for _ in range(cell.n_state)])
-        for t, fields in enumerate(self.drives.inputs(n, rng)):
+        for t, inputs in enumerate(self.drives.inputs(n, rng)):
+            fields, parameters = inputs[: cell.n_fields], inputs[cell.n_fields :]
+            fields += self._biases[:, None, :]
+            parameters += self._parameters[:, None, :]
             if t == 0 or not self.tied:
                 self._matrices.draw(rng)
-            messages = self._fields(state, fields)
+            messages = self._fields(state, fields, parameters)
             yield Moment(state, messages)
-            self._update(state, fields)
-            if not np.isfinite(state.sum()):
+            if not self._update(state, fields, parameters):
                 raise ConvergenceError(f"the state is not finite after step {t + 1}: the cell {cell.name!r} is not bounded")
         yield Moment(state, None)
 
-    def _fields(self, state, fields):
-        """Complete the fields, which hold the inputs; the distinct messages."""
-        fields += self._biases[:, None, :]
+    def _fields(self, state, fields, parameters):
+        """Complete the fields, which hold inputs and biases; the distinct messages."""
+        with np.errstate(over="ignore", invalid="ignore"):  # the state is looked at after each step
+            return self._through_matrices(state, fields, parameters)
+
+    def _through_matrices(self, state, fields, parameters):
         messages = [np.empty(state.shape[1:]) for _ in range(self.cell.n_messages)]
         for nu in dict.fromkeys(self.cell.message_of):
             listeners = [k for k in range(self.cell.n_fields) if self.cell.message_of[k] == nu]
             for rows in self._blocks():
-                known = state[:, rows], fields[:, rows], self._parameters
+                known = state[:, rows], fields[:, rows], parameters[:, rows]
                 messages[nu][rows] = self.cell.compiled.message(listeners[0], *known)
             self._matrices.add(messages[nu], listeners, fields)
         return messages
 
-    def _update(self, state, fields):
-        for rows in self._blocks():
-            new = self.cell.compiled.update(state[:, rows], fields[:, rows], self._parameters)
-            for s, value in zip(state[:, rows], [np.array(v) for v in new]):
-                s[...] = value
+    def _update(self, state, fields, parameters):
+        """Step, in place; whether the state is still finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in self._blocks():
+                new = self.cell.compiled.update(state[:, rows], fields[:, rows], parameters[:, rows])
+                for s, value in zip(state[:, rows], [np.array(v) for v in new]):
+                    s[...] = value
+            return bool(np.isfinite(state.sum()))
 
     def _blocks(self):
         size = max(1, _AT_ONCE // self.n)
@@ -174,7 +182,9 @@ def bytes_needed(ensemble: Ensemble, drives: Drives, n_units: int, tied: bool) -
     cell, R = ensemble.cell, drives.n_copies
     heard = R * (drives.n_steps if tied else 1)
     matrices = _Formed if _formed(ensemble, n_units, heard) else _Implicit
-    rows = R * (cell.n_state + 2 * cell.n_fields + cell.n_messages + 1) + _TEMPORARIES * min(R, 1 + _AT_ONCE // n_units)
+    rows = R * (cell.n_state + 2 * cell.n_fields + cell.n_parameters + cell.n_messages + 1) + _TEMPORARIES * min(
+        R, 1 + _AT_ONCE // n_units
+    )
     return matrices.bytes_needed(ensemble, n_units, heard) + 8.0 * n_units * rows
 
 

@@ -18,8 +18,9 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import boolean, choice, generator, instance, integer, real, reals
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
+from .closed_form import closed_form
 from .drives import Drives
-from .pair_recursion import closed_form, pair_rows
+from .pair_recursion import pair_rows
 from .population import over_networks, population_sizes
 from .shared_network import SharedNetwork
 
@@ -116,8 +117,8 @@ def correlation_transient(
     Both have the same matrices, biases and site parameters, and normal states at time 0. Moments at all pairs of times determine
     the next; there is no map from one correlation to the next for cells that remember (see :func:`correlation_map`). Two ways:
 
-    - "pairs": averages over pairs of normal numbers, exact to about 1e-12; where the leak is constant (vanilla networks, the GRU
-      where nothing moves z), its functions are smooth and site parameters have no spread. Cost n_steps^2.
+    - "pairs": averages over pairs of normal numbers, exact to about 1e-12; where leaks do not change in time and functions are
+      smooth: vanilla networks, the GRU where nothing moves z, though its biases may differ from unit to unit. Cost n_steps^2.
     - "sites": sampled networks without their matrices, any cell
 
     Parameters

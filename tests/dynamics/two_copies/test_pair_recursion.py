@@ -21,9 +21,9 @@ FILTERED = gt.Cell(
     update=[x / 2 + y_h / 2],
 )
 LEAKY = gt.Vanilla.euler(0.3)
-#: Cells whose averages over pairs close where nothing moves their leak, with the field that must not.
-CLOSING = {"Vanilla": gt.Vanilla, "GRU": gt.GRU, "GRUResetAfter": gt.GRUResetAfter, "LiGRUTanh": gt.LiGRUTanh}
-CLOSING |= {"filtered": FILTERED, "leaky": LEAKY}
+#: Cells whose averages over pairs close where nothing moves their leak; and the fields that must not, if there are any.
+CLOSING = (gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.LiGRUTanh, gt.JANET, FILTERED, LEAKY)
+STILL = ("z", "f")
 
 t = np.arange(12.0)
 #: Two sequences of three dimensions [T8b, section 8].
@@ -152,23 +152,35 @@ def test_averages_of_functions_of_two_variables_against_quadrature(v, w, rho, ot
 @st.composite
 def closing(draw):
     """An ensemble whose averages over pairs close, with biases, spreads, and gains of its own."""
-    cell = CLOSING[draw(st.sampled_from(sorted(CLOSING)))]
+    cell = draw(st.sampled_from(CLOSING))
     gain, bias, spread = st.floats(0.0, 3.0), st.floats(-0.5, 0.5), st.floats(0.0, 0.5)
     gains, biases, spreads = ({name: draw(values) for name in cell.field_names} for values in (gain, bias, spread))
-    if "z" in gains:
-        gains["z"], spreads["z"] = 0.0, 0.0
-    parameter = {name: draw(bias) for name in cell.parameter_names}
-    return gt.Ensemble(cell, gain=gains, bias=biases, bias_std=spreads, parameter=parameter)
+    gains |= {name: 0.0 for name in STILL if name in gains}
+    parameter, scattered = {name: draw(bias) for name in cell.parameter_names}, {}
+    if cell is gt.JANET and draw(st.booleans()):  # one of the two that make classes of sites
+        spreads["f"], scattered = 0.0, {"beta": draw(spread)}
+    return gt.Ensemble(cell, gain=gains, bias=biases, bias_std=spreads, parameter=parameter, parameter_std=scattered)
 
 
 @given(closing(), st.booleans(), st.integers(0, 2**32 - 1))
 @settings(max_examples=8)
 def test_networks_whose_matrices_copies_share(ens, fresh, seed):
     """Two given sequences through dense networks, and a start that the copies have in common: all moments within their errors."""
-    rng = np.random.default_rng(seed)
-    N, count, T = 200, 20, 4
-    still = [k for k, name in enumerate(ens.cell.field_names) if name == "z"]
-    live = {name: 0.0 if name == "z" else 0.6 for name in ens.cell.field_names}
+    _compare_with_networks(ens, fresh, seed, 200, 4)
+
+
+@pytest.mark.nightly
+@given(closing(), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_networks_whose_matrices_copies_share_at_length(ens, fresh, seed):
+    """The same of more ensembles, of larger networks and longer sequences."""
+    _compare_with_networks(ens, fresh, seed, 600, 7)
+
+
+def _compare_with_networks(ens, fresh, seed, N, T):
+    rng, count = np.random.default_rng(seed), 20
+    still = [k for k, name in enumerate(ens.cell.field_names) if name in STILL]
+    live = {name: 0.0 if name in STILL else 0.6 for name in ens.cell.field_names}
     sequences = rng.standard_normal((2, T, 2))
     start = 0.3 * np.array([[1.0, 0.4], [0.4, 1.0]])
     theory = pair_moments(ens, Drives.given_sequences(ens, sequences, live), start, tied=not fresh)
@@ -198,7 +210,7 @@ def test_each_pair_knows_itself_alone(ens, tied, seed):
     rng = np.random.default_rng(seed)
     sequences = rng.standard_normal((3, 4, 2))
     sequences[2] = sequences[0]
-    live = {name: 0.0 if name == "z" else 0.6 for name in ens.cell.field_names}
+    live = {name: 0.0 if name in STILL else 0.6 for name in ens.cell.field_names}
     start = 0.3 * np.array([[1.0, 0.2, 1.0], [0.2, 0.7, 0.2], [1.0, 0.2, 1.0]])
     all_three = pair_moments(ens, Drives.given_sequences(ens, sequences, live), start, tied)
     for chosen in ([1], [2, 1]):
@@ -209,6 +221,22 @@ def test_each_pair_knows_itself_alone(ens, tied, seed):
         flat = table.reshape(3 * table.shape[1], -1)
         assert np.abs(flat - flat.T).max() < 1e-12 and np.linalg.eigvalsh(flat).min() > -1e-11 * max(1.0, np.trace(flat))
         assert np.abs(table[0] - table[2]).max() < 1e-11
+
+
+@given(st.floats(-1.0, 2.0), st.floats(0.1, 3.0))
+@settings(max_examples=5)
+def test_units_that_forget_at_different_rates(mean, spread):
+    """Update gates with scattered biases and no recurrence: what is kept and what is added, averaged over gates by a plain sum."""
+    ens = gt.Ensemble(gt.GRU, gain=0.0, bias={"z": mean, "h": 0.4}, bias_std={"z": spread})
+    found = pair_moments(ens, Drives.white_pair(ens, 40, 1.0), np.array([[0.3, 0.1], [0.1, 0.2]])).state
+    x = np.linspace(-9.0, 9.0, 20_001)
+    w = np.exp(-0.5 * x**2)
+    z = 1.0 / (1.0 + np.exp(-mean - spread * x))
+    for now in (0, 1, 7, 40):
+        for then in (0, 2, 40):
+            common = w @ ((1.0 - z**now) * (1.0 - z**then)) / w.sum() * np.tanh(0.4) ** 2
+            kept = w @ z ** (now + then) / w.sum() * np.array([[0.3, 0.1], [0.1, 0.2]])
+            assert np.abs(found[:, now, :, then] - common - kept).max() < 1e-11
 
 
 @given(st.floats(0.1, 3.0), st.floats(-1.0, 1.0), st.floats(0.0, 0.5), st.integers(0, 2**32 - 1))
@@ -278,7 +306,7 @@ def test_rows_are_the_tables():
     [
         (gt.Ensemble(gt.GRU), "leak"),
         (gt.Ensemble(gt.LSTM), "leak"),
-        (gt.Ensemble(gt.GRU, gain={"z": 0}, bias_std={"z": 0.5}), "leak"),
+        (gt.Ensemble(gt.JANET, gain={"f": 0}, bias_std={"f": 0.5}, parameter_std=0.5), "leak"),
         (gt.Ensemble(gt.LiGRU, gain={"z": 0}), "kinks"),
         (gt.Ensemble(gt.GRUResetAfter, gain={"z": 0}, parameter_std=0.5), "leak"),
         (gt.Ensemble(gt.Vanilla, gain=1000.0), "steep"),
