@@ -81,7 +81,10 @@ def _states(name, std):
     found = gt.echo_state(gt.Ensemble(gt.GRU, gain=gain, input_std={"h": std})).states
     rows = [[state.moments["h"], state.exponent] for state in found]
     small = rows[-1]
-    return [rows[0] if len(rows) > 1 or small[1] > 0.0 else [np.nan] * 2, small if len(rows) > 1 or small[1] <= 0.0 else [np.nan] * 2]
+    return [
+        rows[0] if len(rows) > 1 or small[1] > 0.0 else [np.nan] * 2,
+        small if len(rows) > 1 or small[1] <= 0.0 else [np.nan] * 2,
+    ]
 
 
 def draw(data):

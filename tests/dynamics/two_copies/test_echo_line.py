@@ -115,7 +115,9 @@ def test_the_boundary_of_moving_gates(std, value):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("std, b_f, value", [(0.25, 1, 1.42), (0.25, 0, 2.69), (0.5, 1, 1.95), (0.5, 0, 3.48), (1, 1, 3.23), (1, 0, 4.86)])
+@pytest.mark.parametrize(
+    "std, b_f, value", [(0.25, 1, 1.42), (0.25, 0, 2.69), (0.5, 1, 1.95), (0.5, 0, 3.48), (1, 1, 3.23), (1, 0, 4.86)]
+)
 def test_the_boundary_of_the_lstm(std, b_f, value):
     """LSTM (1, 1, a_g, 1), input on all fields, to .03 by the same program."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 1, "i": 1, "g": value, "o": 1}, bias={"f": b_f}, input_std=std)
