@@ -37,8 +37,6 @@ _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
 _PAIRS, _ROW = 6e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
-#: Tables of (sequences, steps, sequences) that averages over pairs hold at a time.
-_TABLES = 8
 
 
 @result("nngp_kernel")
@@ -106,8 +104,8 @@ def nngp_kernel(
 
     A network of N -> infinity units starts at h(0) = 0 and reads sequences through input weights that are iid normal with variance
     input_gain_k^2 / d. Over random weights a readout of its state is a Gaussian process in the sequence [Yang 2019], with
-    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step (``tied=False``), an
-    approximation that is in use, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
+    the covariance E h h'. Recurrent weights are the same in every step. Kernels for fresh weights in every step (``tied=False``),
+    an approximation that is in use, are too small by a factor of 2 to 3 for gated cells of gain 3 to 4.
 
     Parameters
     ----------
@@ -167,15 +165,19 @@ def nngp_kernel(
         split = drives.n_copies
         drives = Drives.given_sequences(ensemble, _together(x, x2), input_gain)
     if method == "auto":
-        R, T = drives.n_copies, drives.n_steps
-        small = (R * T) ** 2 <= _PAIRS and R**2 * T <= _ROW
-        method = "pairs" if small and closed_form(ensemble, drives) is not None else "sites"
+        method = "pairs" if _pairs_are_cheap(ensemble, drives) else "sites"
     n_units, n_networks = (0, 0) if method == "pairs" else population_sizes(n_sites)
     asked = _Asked(ensemble, drives, split, output, tied)
     values, errors = asked.by_pairs(progress) if method == "pairs" else asked.by_sites(n_units, n_networks, rng, progress)
     names = (*ensemble.cell.field_names, *ensemble.cell.parameter_names)
     gains = dict(zip(names, drives.sources[0].std.tolist()))
     return NNGPKernel(ensemble, values, errors, gains, output, method, tied, n_units, n_networks)
+
+
+def _pairs_are_cheap(ensemble, drives):
+    """Whether averages over pairs close, and take little time and memory."""
+    R, T, form = drives.n_copies, drives.n_steps, closed_form(ensemble, drives)
+    return form is not None and (R * T) ** 2 <= _PAIRS and R**2 * T * form.weights.size <= _ROW
 
 
 def _together(x, x2):
@@ -211,8 +213,8 @@ class _Asked:
     def by_pairs(self, progress):
         """(K, errors)."""
         R, T = self.drives.n_copies, self.drives.n_steps
-        whole = (R * T) ** 2 if self.output == "all" else R**2
-        require_memory(f"a kernel of {R} sequences of {T} steps", 8.0 * (_TABLES * R**2 * (T + 1) + whole))
+        if self.output == "all":
+            require_memory(f"a kernel of {R} sequences at {T} steps each", 8.0 * (R * T) ** 2)
         collect = {"last": _last_row, "mean": _mean_of_rows, "all": _all_rows}[self.output]
         with single_blas_thread(), Progress(progress, T + 1, "step") as tell:
             rows = _told(pair_rows(self.ensemble, self.drives, np.zeros((R, R)), self.tied), tell)

@@ -229,6 +229,14 @@ def test_kernels_see_products_of_inputs_alone():
     assert np.allclose(gt.nngp_kernel(ensemble, 2 * x, input_gain={"h": 0.25}).K, kernel.K, rtol=0, atol=1e-12)
 
 
+def test_zeros_in_front_of_a_sequence_leave_a_silent_network_silent():
+    """Without biases a shorter sequence is one that begins with zeros."""
+    ensemble, gain = TABLE["GRU of constant leak"][:2]
+    padded = np.concatenate([np.zeros((2, 3, 3)), X], axis=1)
+    kernel = gt.nngp_kernel(ensemble, padded, input_gain=gain)
+    assert np.allclose(kernel.K, gt.nngp_kernel(ensemble, X, input_gain=gain).K, rtol=0, atol=1e-12)
+
+
 def test_many_sequences_go_through_matrices_of_the_same_law():
     """Formed and implicit matrices are one law at finite n: kernels of few sequences alone and among many."""
     ensemble, gain = TABLE["LSTM"][:2]
