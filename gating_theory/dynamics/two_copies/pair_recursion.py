@@ -8,7 +8,8 @@ functions of a Gaussian s. Then
 
 for each pair of copies: a row of C, that of time t, gives the covariances of the fields at t with those before, these the averages
 of f, and all of them the next row. No row but the last is needed, so that R copies take memory R^2 T and time R^2 T^2. Where leaks
-differ from unit to unit C and G are those of classes of sites, which have everything else in common.
+differ from unit to unit C and G are those of classes of sites, which have everything else in common; where a gate moves them, of
+sites with given paths of this gate, which is independent of all other fields.
 """
 
 from __future__ import annotations
