@@ -43,6 +43,7 @@ NAMES = (
     "gradient_maps",
     "dynamic_mean_field",
     "chaos_under_input",
+    "gated_flow",
     "chaos",
     "own_cell",
     "continuous_attractors",

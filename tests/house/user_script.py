@@ -104,6 +104,10 @@ covariances: np.ndarray = kernel.K + kernel.stderr
 pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
 alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
 between: np.ndarray = pair.cross_correlation([0, 1])["messages"]
+echo: gt.EchoState = gt.echo_state(ensemble.replace({"input_std.h": 0.5}), method="paths", refine=10)
+forgets: bool = echo.verdict == "echo_state" and echo.chi < 1.0 and echo.timescale < 100.0 and echo.lam + echo.lam_error < 0.0
+shared: tuple[gt.CommonState, ...] = echo.states
+ends: gt.Critical = gt.echo_line(ensemble, "input_std.h", (0.0, 1.0))
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow

@@ -433,6 +433,15 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "echo_state": lambda t: (
+        gt.echo_state,
+        {_E: t.slow_leak, "step": 1.0, "flow": False, "method": "lag", "n_sites": 100, "refine": 5, "rng": 0, "progress": None},
+    ),
+    "echo_line": lambda t: (
+        gt.echo_line,
+        {_E: t.slow_leak, "parameter": "gain.h", "bounds": (1.0, 1.9), "step": 1.0, "flow": False, "method": "lag", "n_sites": 100}
+        | {"refine": 5, "rng": 0, "progress": None},
+    ),
     "chaos_tricritical": lambda t: (
         gt.chaos_tricritical,
         {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},

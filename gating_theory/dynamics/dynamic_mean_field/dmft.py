@@ -23,7 +23,7 @@ from ...support.types import Rng
 from ..two_copies.copies import copies_of
 from ..two_copies.lag_pair_result import lag_pair_result
 from ..two_copies.pair_state import PairState
-from ..two_copies.path_pair import path_pair_result
+from ..two_copies.path_pair import LEAST_RING, path_pair_result
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
@@ -59,6 +59,7 @@ def dmft(
     rho_in: None = None,
     rho_frozen: None = None,
     start: None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> DynamicMeanField: ...
@@ -78,6 +79,7 @@ def dmft(
     rho_in: float | None = None,
     rho_frozen: float | None = None,
     start: float | None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> PairState: ...
@@ -163,8 +165,9 @@ def dmft(
     path = None if along is None else path_of("along", along, ensemble)
     amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
-        one = path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
-        return one if copies is None else path_pair_result(one, copies, asked.paths, progress)
+        paths = asked.paths if copies is None else asked.paths._replace(least=LEAST_RING)
+        one = path_result(ensemble, paths, amplitude=amplitude, along=path, progress=progress)
+        return one if copies is None else path_pair_result(one, copies, paths, progress)
     ensemble, shape = _lag_state(asked, amplitude, path)
     one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
     return one if copies is None else lag_pair_result(one, shape, copies)

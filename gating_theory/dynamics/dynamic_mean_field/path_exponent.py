@@ -26,7 +26,7 @@ __all__ = ["Tangents", "path_exponents"]
 
 #: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
-_NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "part": 0.02}
+_NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 25, "tol": 1e-4, "part": 0.02}
 #: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
 _NEAR = 0.5
 #: Residuals up to which a kernel counts as solved.
@@ -65,8 +65,10 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
     found = few.solve(start, 0.0, 0.0, None)
     secants: Secants = []
-    many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in np.concatenate(state.groups)], axis=0)
-    found = few.solve(*found, many - few.map(*found), secants)
+    chunks = np.concatenate(state.groups)
+    for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
+        many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in measuring], axis=0)
+        found = few.solve(*found, many - few.map(*found), secants)
     one = few.map(*found)
     apart = []
     for under, group in zip(state.replicas, state.groups):
@@ -145,7 +147,7 @@ class _Kernel:
         self.gain = np.sqrt(ring.law.gain2)
 
     def solve(self, kappa, exponent, offset, secants):
-        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants``: from nearby solutions, or None."""
+        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants``: of nearby solutions, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))

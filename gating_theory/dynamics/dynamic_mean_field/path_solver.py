@@ -25,13 +25,15 @@ from .state import DynamicMeanField
 __all__ = ["Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: Rings: time of the first in units of time, the longest in steps.
-_FIRST_TIME, _FIRST_STEPS, _LONGEST = 40.0, 64, 4096
+_FIRST_TIME, _LONGEST = 40.0, 4096
+#: The longest in which a fixed point that is not stable is all that mixing finds: frozen gates look so in any window.
+_STILL_LONGEST = 512
 #: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
 _FALL = 3.0
 #: Correlation times that half a ring holds at least; what correlations may change by over its second half, relative to C(0).
 _HOLDS, _CHANGE = 5.0, 0.05
 #: Standard errors of this change that are chance; the response makes it larger than sampling alone.
-_CHANCE = 4.0
+_CHANCE = 3.0
 #: C at half the ring over C(0), of all messages, above which nothing moves.
 _STATIC = 0.97
 #: The same of fixed points that were solved for; chaos that decays by less than this is not told from them.
@@ -43,7 +45,7 @@ _RESIDUAL = 5e-3
 
 
 class Paths(NamedTuple):
-    """How paths are solved, see :func:`dmft`."""
+    """How paths are solved, see :func:`dmft`; ``least``: steps of the first ring at least."""
 
     clock: Clock
     window: int | None
@@ -51,6 +53,7 @@ class Paths(NamedTuple):
     refine: int
     seed: int
     sinusoid: Sinusoid | None = None
+    least: int = 64
 
 
 def path_result(
@@ -86,15 +89,19 @@ def path_result(
 
 def _refined(ring, spectra, settled, paths):
     """(state by all chunks, whether its window holds it: what one chunk could not see the many do)."""
+    sites = paths.n_sites * paths.refine
     while True:
-        state = path_state(ring, spectra, paths.refine)
-        turns, sites = ring.turns, paths.n_sites * paths.refine
-        if not settled or not state.spectra.any() or is_static(state.spectra, turns=turns):
+        turns, last = ring.turns, paths.window is not None or ring.length >= _LONGEST
+
+        def holds(spectra, turns=turns):
+            return is_static(spectra, turns=turns) or _window_holds(spectra, turns, sites)
+
+        state = path_state(ring, spectra, paths.refine, None if last or not settled else holds)
+        if not settled or not state.spectra.any():
             return state, settled
-        settled = _window_holds(state.spectra, turns, sites)
-        if settled or paths.window is not None or ring.length >= _LONGEST:
-            return state, settled
-        ring, spectra, settled = _ring(ring.ensemble, paths, 2 * ring.length), _longer(state.spectra, turns), True
+        if last or len(state.replicas):
+            return state, holds(state.spectra)
+        ring, spectra = _ring(ring.ensemble, paths, 2 * ring.length), _longer(state.spectra, turns)
 
 
 def value_at_amplitude(
@@ -126,7 +133,7 @@ def _ring(ensemble, paths, length):
 def _first_length(paths):
     if paths.window is not None:
         return paths.window
-    length = max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
+    length = max(paths.least, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
     if paths.sinusoid is None:
         return length
     unit, least = rings_of(paths.sinusoid, paths.clock)
@@ -175,10 +182,12 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
         if not spectra.any():
             return ring, spectra, True
         if is_static(spectra, turns=ring.turns):
-            if again:
+            # iteration leaves a static state that is not stable; mixing may end in it, most of all where windows are short
+            free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
+            if again and not (free and _flees(ring, spectra)):
                 return ring, spectra, True
-            # iteration leaves a static state that is not stable, mixing may end in it
-            start, again = start_spectra(ensemble, paths.clock, length, 0.25 * _FALL, amplitude), True
+            length, fall = (2 * length, _FALL) if again else (length, 0.25 * _FALL)
+            start, again = start_spectra(ensemble, paths.clock, length, fall, amplitude), not again
             continue
         settled = _window_holds(spectra, ring.turns, paths.n_sites)
         if settled or paths.window is not None or length >= _LONGEST:
@@ -193,10 +202,9 @@ def is_static(spectra: np.ndarray, part: float = _STATIC, turns: int = 0) -> boo
     return bool((rest[:, 0] - late < (1.0 - part) * C[:, 0]).all())
 
 
-def _flees(state):
+def _flees(ring, spectra):
     """Whether a static state is a fixed point that is not stable, by its Jacobian: where sites are slow no window shows it."""
-    ring = state.ring
-    ensemble, laps = ring.ensemble, ring.laps(state.spectra, 0)
+    ensemble, laps = ring.ensemble, ring.laps(spectra, 0)
     n = laps.state.shape[2]
     weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
     at = laps.state[:, -1], laps.fields[:, -1], laps.parameters[:, -1]
@@ -244,7 +252,7 @@ def _finished(ensemble, paths, state: PathState, settled, place):
     still = bool(state.spectra.any()) and is_static(state.spectra, turns=turns)
     driven = bool(turns) or ensemble.has_white_input
     static = still and not driven
-    flees = static and _flees(state)
+    flees = static and _flees(state.ring, state.spectra)
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
         stderr = np.hypot(error_of(replicas), 2.0 * state.residual * moments)

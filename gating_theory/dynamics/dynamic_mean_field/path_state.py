@@ -7,6 +7,7 @@ solutions for groups of the many show how much that is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +88,7 @@ def _weights(spectra):
     return np.sqrt(weights / (2 * (spectra.shape[1] - 1)))
 
 
-def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
+def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.ndarray], bool] | None = None) -> PathState:
     """The state that a start leads to.
 
     Parameters
@@ -95,6 +96,7 @@ def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
     ring : Ring
     start : (distinct messages, L/2 + 1) array
     refine : int, chunks that measure; 0: the solution for one chunk, without replicas
+    enough : callable, optional, of refined spectra: whether replicas are worth their time
 
     Returns
     -------
@@ -113,7 +115,7 @@ def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
         sampling = moments.std(axis=0, ddof=1) / np.sqrt(refine)
         if (np.abs(mean_of_ring(spectra) - before) < _SETTLED * np.maximum(sampling, _FINE * before)).all():
             break
-    if not spectra.any():
+    if not spectra.any() or enough is not None and not enough(spectra):
         return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
     groups = np.array_split(many, min(GROUPS, refine))
     replicas = [solver.replica(spectra, group.mean(axis=0) - one) for group in groups]

@@ -190,11 +190,7 @@ class _Boundary:
         """What is known at a value; None where nothing could be solved."""
         how = how or self.rough
         if (value, how) not in self.known:
-            try:
-                states, troubles = common_states(self.path.at(value), how)
-            except ConvergenceError:
-                states, troubles = [], []
-            self.known[value, how] = _look(value, states, troubles)
+            self.known[value, how] = _look(value, self.path.at(value), how)
         return self.known[value, how]
 
     def nothing(self) -> str:
@@ -264,7 +260,8 @@ class _Boundary:
         return self.zero(a, b)
 
     def _continuous(self, a, b):
-        return len(a.states) == len(b.states) and a.exponent * b.exponent < 0.0 and not self._apart(a, b)
+        moving = all(look.leading.kind == "moving" for look in (a, b))
+        return moving and len(a.states) == len(b.states) and a.exponent * b.exponent < 0.0 and not self._apart(a, b)
 
     def _apart(self, a, b):
         """Whether the states of two looks are hardly the same one."""
@@ -315,10 +312,9 @@ class _Boundary:
         """The boundary where states are born or lost: in a bracket, or where that is known better."""
         kept, lost = (b, a) if a.lost else (a, b)
         value, error, jumps = 0.5 * (a.value + b.value), 0.5 * (b.value - a.value), True
-        if len(kept.states) == len(lost.states) and kept.leading.kind == "fixed point":
-            unstable = self.unstable(kept, lost.value)
-            if unstable is not None:
-                value, error, jumps = unstable, _EXACT * max(1.0, abs(unstable)), lost.exponent > _FINITE
+        unstable = self.unstable(kept, lost.value) if kept.leading.kind == "fixed point" else None
+        if unstable is not None:
+            value, error, jumps = unstable, _EXACT * max(1.0, abs(unstable)), lost.exponent > _FINITE
         elif self.exact and lost.leading.kind == "moving":
             turn = self.turn(lost, kept.value)
             if turn is not None and abs(turn - value) <= 4.0 * error + _NARROW:
@@ -380,7 +376,13 @@ class _Boundary:
         )
 
 
-def _look(value, states, troubles):
+def _look(value, ensemble, how):
+    try:
+        states, troubles = common_states(ensemble, how)
+        if not states and not ensemble.array("input_std").any():  # chaos too weak to be solved, about fixed points that are not stable
+            states, troubles = states_at_rest(ensemble, how), []
+    except ConvergenceError:
+        return None
     if not states:
         return None
     verdict = verdict_of(states, troubles).code

@@ -42,6 +42,7 @@ class PairState:
         - "apart": under common input copies stay apart, c* < 1: no echo state
         - "correlated": c* of inputs that differ
         - "independent": c* is zero within its error
+        - "frozen_gates": some sites remember longer than any time, the rate is that of a window; the words tell which of the above
         - "undecided": a rate that is zero within two errors
         - "zero_state": every message vanishes
         - "short_window", "not_converged": as of ``copy``, or of the copies

@@ -9,6 +9,7 @@ import numpy as np
 from ...results.status import Status
 from ..dynamic_mean_field.state import DynamicMeanField
 from .copies import Copies
+from .frozen_gates import frozen_fields, unforgetting
 
 __all__ = ["Found", "pair_status"]
 
@@ -50,5 +51,16 @@ def pair_status(one: DynamicMeanField, copies: Copies, found: Found) -> Status:
         return Status("undecided", f"{text}, marginal")
     if rate > 0.0:
         return Status("not_converged", f"copies leave this correlation, {text}", ok=False)
+    window = _window(one)
     code = "together" if found.together else "independent" if found.independent else "apart" if copies.common else "correlated"
-    return Status(code, f"{code}, {text}")
+    return Status("frozen_gates" if window else code, f"{code}, {text}{window}")
+
+
+def _window(one):
+    """Why a rate is that of a window; nothing where it is one."""
+    if one.method == "lag":
+        return ""
+    static = one.status.code == "static"
+    frozen = range(one.ensemble.cell.n_fields) if static else frozen_fields(one.ensemble)
+    names = unforgetting(one.ensemble, frozenset(frozen), one.flow)
+    return f", of a window: sites remember without bound where {' and '.join(names)} stands still" if names else ""

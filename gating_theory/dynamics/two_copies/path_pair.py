@@ -19,14 +19,15 @@ from .pair_state import PairState
 from .pair_status import Found, pair_status
 from .ring_pair import RingPair, correlations_of_pair
 
-__all__ = ["path_pair_result"]
+__all__ = ["LEAST_RING", "path_pair_result"]
+
+#: Steps of the first ring: errors of one copy count 1/(1 - chi) times in what two have in common.
+LEAST_RING = 256
 
 #: 1 - c below which both copies are in the same state. Mixing leaves about the square of its residual.
 _TOGETHER = 1e-3
 #: Residuals of spectra that count as solved; what correlations may change by over the second half of the window, relative to C(0).
 _RESIDUAL, _CHANGE = 5e-3, 0.05
-#: Steps of the ring below which chunks have more sites instead: what copies have in common is found by 1/(1 - chi) times more of them.
-_ENOUGH = 256
 
 
 def path_pair_result(one: DynamicMeanField, copies: Copies, paths: Paths, progress: Wanted = None) -> PairState:
@@ -43,21 +44,19 @@ def path_pair_result(one: DynamicMeanField, copies: Copies, paths: Paths, progre
         return nothing(one, copies)
     spectra = np.maximum(even_spectrum(one.correlations), 0.0)
     length = 2 * spectra.shape[1] - 2
-    n_sites = paths.n_sites * max(1, _ENOUGH // length)
-    ring = RingPair(Ring(one.ensemble, Clock(one.step, one.flow), length, n_sites, one.seed), spectra, copies)
+    alone = Ring(one.ensemble, Clock(one.step, one.flow), length, paths.n_sites, one.seed, one.sinusoid)
+    ring = RingPair(alone, spectra, copies)
     with Progress(progress, 3, "stage") as tell:
-        found = path_state(ring, ring.of_coherence(copies.start), 0)
+        few = path_state(ring, ring.of_coherence(copies.start), 0)
         tell(1)
-        together = _are_together(found, copies)
-        if together and one.exponent > 2.0 * one.exponent_stderr:
+        if _are_together(few, copies) and one.exponent > 2.0 * one.exponent_stderr:
             # mixing may end in the state of both, which copies leave: once more from copies that are not alike
-            found = path_state(ring, ring.of_coherence(0.0), 0)
-            together = _are_together(found, copies)
-        if not together:
-            found = path_state(ring, found.spectra, paths.refine)
-            together = _are_together(found, copies)
+            few = path_state(ring, ring.of_coherence(0.0), 0)
+        if _are_together(few, copies):
+            return _of_common_state(one, copies)
+        state = path_state(ring, few.spectra, paths.refine)
         tell(2)
-        return _of_common_state(one, copies) if together else _of_pair(one, copies, ring, found)
+        return _of_common_state(one, copies) if _are_together(state, copies) else _of_pair(one, copies, ring, state, few)
 
 
 def _are_together(found, copies):
@@ -77,34 +76,45 @@ def _of_common_state(one, copies):
     return PairState(one, copies.white, copies.frozen, copies.start, *same, found.rate, found.rate_error, status)
 
 
-def _unsettled(between, alone):
-    """What is wrong with a window at whose end copies are still less alike than before; nothing where it is long enough."""
+def _unsettled(state, between, alone):
+    """What is wrong with a solution: nothing where its spectra settled, and correlations before the window's end."""
+    if state.residual > _RESIDUAL:
+        return f"spectra of the copies have a residual of {state.residual:.1g}"
     M = between.shape[1] - 1
     change = np.abs(between[:, M // 2 : 3 * M // 4].mean(axis=1) - between[:, 3 * M // 4 :].mean(axis=1)) / alone[:, 0]
     return f"correlations between copies still change by {change.max():.1g} at half the ring" if change.max() > _CHANGE else ""
 
 
-def _of_pair(one, copies, ring, state):
+def _of_pair(one, copies, ring, state, few):
     names = one.ensemble.cell.message_names
     between, alone = correlations_of_pair(state.spectra)
-    values = between[:, 0] / alone[:, 0]
-    scatter = np.array([b[:, 0] / a[:, 0] for b, a in map(correlations_of_pair, state.replicas)])
-    errors = np.hypot(error_of(scatter), 2.0 * state.residual)
+    values, errors = between[:, 0] / alone[:, 0], np.full(len(names), np.nan)
     rate = error = np.nan
-    trouble = (
-        f"spectra of the copies have a residual of {state.residual:.1g}"
-        if state.residual > _RESIDUAL
-        else _unsettled(between, alone)
-    )
+    trouble = _unsettled(state, between, alone)
     if not trouble:
+        by_one = _by_one_copy(one, ring, few)
+        scatter = error_of(np.array([_at_equal_times(spectra) for spectra in state.replicas]))
+        errors = np.sqrt(scatter**2 + by_one**2 + (2.0 * state.residual) ** 2)
         try:
-            alike, apart = pair_rates(ring, state)
-            rate, error = float(alike.mean()), float(error_of(apart))
+            rate, apart = pair_rates(ring, state)
+            error = float(np.hypot(error_of(apart), 2.0 * by_one.max()))
         except ConvergenceError as failed:
             trouble = str(failed)
     independent = bool((np.abs(values) <= 2.0 * errors).all())
     status = pair_status(one, copies, Found(rate, error, False, independent, trouble))
     # of one copy the measured moments are better known by itself
     cross = between * (np.array(list(one.moments.values())) / alone[:, 0])[:, None]
-    alike_by_name, errors_by_name = dict(zip(names, values.tolist())), dict(zip(names, errors.tolist()))
-    return PairState(one, copies.white, copies.frozen, copies.start, alike_by_name, errors_by_name, cross, rate, error, status)
+    found = dict(zip(names, values.tolist())), dict(zip(names, errors.tolist()))
+    return PairState(one, copies.white, copies.frozen, copies.start, *found, cross, rate, error, status)
+
+
+def _at_equal_times(spectra):
+    between, alone = correlations_of_pair(spectra)
+    return between[:, 0] / alone[:, 0]
+
+
+def _by_one_copy(one, ring, few):
+    """(n,) what c* changes by where the moments of one copy change by their errors."""
+    off = max(one.stderr[name] / moment for name, moment in one.moments.items() if moment > 0.0)
+    louder = RingPair(ring, (1.0 + off) * ring.alone, ring.copies)
+    return np.abs(_at_equal_times(path_state(louder, (1.0 + off) * few.spectra, 0).spectra) - _at_equal_times(few.spectra))

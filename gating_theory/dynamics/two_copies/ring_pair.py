@@ -4,9 +4,9 @@ Copies can be exchanged, so that cross-spectra are real, and sum and difference 
 
     y^1, y^2 = (y_+ +- y_-) / sqrt 2,     S_+- = a^2 P_+- + (1 +- rho_in) sigma^2 + L beta^2 (1 +- rho_frozen) at w = 0,
 
-with P_+- = E |m^1 +- m^2|^2 / (2 L) >= 0: two spectra for each distinct message, and all else as of one copy. Their sum is twice the
-spectrum P of one copy, which is known; what is measured is the coherence (P_+ - P_-) / (P_+ + P_-) at each frequency, in which
-most of what sites scatter by cancels.
+with P_+- = E |m^1 +- m^2|^2 / (2 L) >= 0: two spectra for each distinct message, and all else as of one copy. Their sum is twice
+the spectrum P of one copy, which is known; what is measured is the coherence (P_+ - P_-) / (P_+ + P_-) at each frequency, in
+which most of what sites scatter by cancels.
 """
 
 from __future__ import annotations

@@ -44,6 +44,28 @@ def test_chaos_of_the_flow_and_where_it_is_continuous():
     assert gt.fold(gru(3.3), "gain.h") < 2.0
 
 
+@pytest.mark.parametrize(
+    "r, value, digits",
+    [  # by the same prototype, to as many digits as it has
+        (3.4, 2.0, 1e-9),  # below sqrt 12: continuous, at the onset
+        (4, 1.994896, 6e-7),
+        (10, 1.859271, 6e-7),
+        pytest.param(6, 1.944738, 6e-7, marks=pytest.mark.nightly),
+        pytest.param(20, 1.763956, 6e-7, marks=pytest.mark.nightly),
+        pytest.param(50, 1.69123, 6e-6, marks=pytest.mark.nightly),
+    ],
+)
+def test_the_line_of_the_gated_flow(r, value, digits):
+    """Gates that follow at once: another line than the GRU's flow, and it jumps from the same reset gain on."""
+    line = gt.chaos_line(gt.Ensemble(gt.KCSFast, gain={"z": 0, "r": r}), "gain.h", flow=True)
+    assert abs(line - value) < digits and line.discontinuous == (r > np.sqrt(12.0))
+
+
+def test_the_law_of_the_jump_of_the_gated_flow():
+    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.h", "gain.r")
+    assert abs(found - np.sqrt(12.0)) < 2.0 * found.error
+
+
 def test_a_white_state_jumps_where_its_fixed_points_do():
     """No memory at all: chaos begins at the mean field's fold."""
     ensemble = gru(10, matrices="iid").replace({"bias.z": -30.0})

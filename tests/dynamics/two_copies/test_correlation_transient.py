@@ -31,13 +31,13 @@ def test_sampled_networks_agree_with_averages_over_pairs(tied):
 def test_tied_weights_differ_for_gated_cells():
     """What fresh matrices get wrong: GRU (1, 1, 8) in the sheet, E h^2 = .5424 tied and .2610 untied, c = .09 and .34."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 8}, input_std={"z": 0.5, "r": 0.5, "h": 1})
-    tied, untied = (gt.correlation_transient(ens, 24, 0.3, 0.4, 0.9, which, n_sites=20_000, rng=2) for which in (True, False))
+    tied, untied = (gt.correlation_transient(ens, 45, 0.1, 0.5, 0.9, which, n_sites=20_000, rng=2) for which in (True, False))
     assert tied.method == untied.method == "sites"
     for run, moment, c in [(tied, 0.5424, 0.088), (untied, 0.2610, 0.336)]:
-        late = slice(15, 25)
-        # errors of one time bound those of their mean; the sheet's own are .008 and .0007
-        assert abs(run.moments["h"][:, late].mean() - moment) < 5.0 * run.moments_stderr["h"][:, late].max() + 0.003
-        assert abs(run.correlation["h"][late].mean() - c) < 5.0 * run.stderr["h"][late].max() + 0.02
+        late = slice(35, 46)  # after 24 steps the tied correlation is still .15
+        # errors of one time bound those of their mean; those of the sheet are .001 and .008
+        assert abs(run.moments["h"][:, late].mean() - moment) < 4.0 * run.moments_stderr["h"][:, late].max() + 0.002
+        assert abs(run.correlation["h"][late].mean() - c) < 3.0 * run.stderr["h"][late].max() + 0.008
 
 
 def test_common_input_and_a_common_start_stay_common():

@@ -166,8 +166,19 @@ def closing(draw):
 @settings(max_examples=8)
 def test_networks_whose_matrices_copies_share(ens, fresh, seed):
     """Two given sequences through dense networks, and a start that the copies have in common: all moments within their errors."""
-    rng = np.random.default_rng(seed)
-    N, count, T = 200, 20, 4
+    _compare_with_networks(ens, fresh, seed, 200, 4)
+
+
+@pytest.mark.nightly
+@given(closing(), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=60)
+def test_networks_whose_matrices_copies_share_at_length(ens, fresh, seed):
+    """The same of more ensembles, of larger networks and longer sequences."""
+    _compare_with_networks(ens, fresh, seed, 600, 7)
+
+
+def _compare_with_networks(ens, fresh, seed, N, T):
+    rng, count = np.random.default_rng(seed), 20
     still = [k for k, name in enumerate(ens.cell.field_names) if name in STILL]
     live = {name: 0.0 if name in STILL else 0.6 for name in ens.cell.field_names}
     sequences = rng.standard_normal((2, T, 2))
