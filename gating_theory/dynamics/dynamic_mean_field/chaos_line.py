@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.paths import AnyPath, EnsemblePath, path_of, require_apart
+from ...ensemble.paths import AnyPath, EnsemblePath, path_of
 from ...errors import CapabilityError, NoCriticalValue
 from ...mean_field.critical import onset
 from ...results.status import Status
@@ -23,24 +23,27 @@ from ...support.types import Rng
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
-from .lag_shape import energy_at
 from .lag_states import Branch, largest_variance
+from .path_branch import OnBranch, PathBranch, on_ring, standard_error
 from .path_exponent import path_exponents
-from .path_solver import STUDENT, Paths, value_at_amplitude
-from .path_state import GROUPS
+from .path_solver import Paths, value_at_amplitude
+from .path_state import GROUPS, PathState
+from .ring import Ring
+from .slow_states import bend_of_chaos
 
-__all__ = ["chaos_line", "chaos_tricritical"]
+__all__ = ["chaos_line"]
 
 #: Amplitudes at which the branch is looked at, as parts of the largest possible: of the exact form, and of paths.
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
-#: Logarithms of D: the minimum of the exact form is found to this; the three points of a parabola of paths are so far apart.
-_TOL, _APART = 3e-4, 0.5
+#: Logarithms of D: the minimum of the exact form is found to this. By paths: three points of a parabola are so far apart, the next one
+#: is looked at by at most so many times that, so often, until it is as near as this.
+_TOL, _APART, _FURTHEST, _MOVES, _NEAR = 3e-4, 0.4, 1.5, 3, 0.15
+#: Values by few sites that are this far beyond the onset, relative, are no jump.
+_FAR = 0.2
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
 #: Errors of values by the exact form, relative to the larger of 1 and the value.
 _ERROR = 1e-8
-#: Amplitudes that say how growth begins, and how well a tricritical point is known.
-_SMALL, _TRICRITICAL = 2e-5, 1e-6
 
 
 @underflow_is_zero
@@ -54,6 +57,7 @@ def chaos_line(
     method: str = "auto",
     n_sites: int = 1000,
     refine: int = 20,
+    tol: float = 1e-3,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> Critical:
@@ -71,6 +75,7 @@ def chaos_line(
     bounds : (low, high), optional
         Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
+    tol : float from 1e-5 to 1, of paths: the standard error that is asked for, relative to the larger of 1 and the value
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
@@ -92,6 +97,7 @@ def chaos_line(
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
+    tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
     if ensemble.array("input_std").any():
         raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")
@@ -101,7 +107,7 @@ def chaos_line(
     if method == "lag" and form is None:
         raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
-        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tell)
+        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol * max(1.0, abs(start)), tell)
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
@@ -137,34 +143,71 @@ def _exact(ensemble, path, clock, start, tell):
     return _jump(path, value, _ERROR * max(1.0, abs(value)), moments, there, (float(lag_exponent(shape)), _TOL), start)
 
 
-def _sampled(ensemble, path, paths, start, tell):
-    first = 1.0  # second moments of bounded messages
-    coarse, values, sizes = paths._replace(refine=0), [], first * _LOOKS_OF_PATHS
-    here = ensemble
-    for number, size in enumerate(sizes, start=1):
-        try:
-            value = value_at_amplitude(here, coarse, float(size), path)[0]
-            here = path.at(ensemble, value)
-        except NoCriticalValue:
-            value = np.inf
-        values.append(value)
-        tell(number)
+def _sampled(ensemble, path, paths, start, tol, tell):
+    looks = _looked(ensemble, path, paths, tell)
+    values = [look.value if look else np.inf for look, _ in looks]
     least = int(np.argmin(values))
-    if not np.isfinite(values[least]):
+    jumps = _begins_to_jump(ensemble, paths.clock)
+    if not np.isfinite(values[least]) or not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
         return _continuous(start, path)
-    here = path.at(ensemble, values[least])
-    points = [value_at_amplitude(here, paths, float(sizes[least] * np.exp(way * _APART)), path) for way in (-1.0, 0.0, 1.0)]
-    (a, b, c), errors = [point[0] for point in points], [point[1] for point in points]
-    bend = a - 2.0 * b + c
-    away = float(np.clip(0.5 * (a - c) / bend, -1.0, 1.0)) if bend > 0.0 else 0.0
-    value, error = b - 0.25 * (a - c) * away, STUDENT * max(errors)
-    if value > float(start) - _SIGMAS * error:
+    here, length = looks[least][0], max(length for _, length in looks[least : least + 2])
+    ring = Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed)
+    branch, size = PathBranch(ensemble, path, ring), float(_LOOKS_OF_PATHS[least])
+    here = here._replace(spectra=on_ring(here.spectra, length))
+    for _ in range(_MOVES):
+        measured = branch.measure(size, here, paths.refine, np.inf)
+        away, _ = _minimum(branch, size, measured)
+        here, size = measured.found, size * float(np.exp(away))
+        if size < 0.3 * _LOOKS_OF_PATHS[-1]:
+            return _continuous(start, path)
+        if abs(away) < _NEAR:
+            break
+    measured = branch.measure(size, here, paths.refine, tol)
+    _, lower = _minimum(branch, size, measured)
+    value, error = measured.found.value - lower, float(np.hypot(measured.error, lower))
+    if value > float(start) - _SIGMAS * error and not jumps:
         return _continuous(start, path)
-    _, _, state, _ = points[1]
+    value = min(value, float(start))
+    there = path.at(ensemble, value)
+    replicas = np.array([part[0].spectra for part in np.array_split(np.array(measured.groups, dtype=object), GROUPS)])
+    state = PathState(ring.moved(there), measured.found.spectra, measured.found.residual, replicas)
     alike, apart = path_exponents(state)
-    exponent = float(alike.mean()), STUDENT * float(apart.std(ddof=1)) / np.sqrt(GROUPS)
+    exponent = float(alike.mean()), standard_error(apart.tolist())
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
-    return _jump(path, float(value), error, moments, path.at(ensemble, float(value)), exponent, start)
+    return _jump(path, value, error, moments, there, exponent, start)
+
+
+def _looked(ensemble, path, paths, tell):
+    """[(state of the few sites or None, steps of its ring)] at amplitudes that fall."""
+    here, found = ensemble, []
+    for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
+        try:
+            value, _, state, _ = value_at_amplitude(here, paths._replace(refine=0), float(size), path)
+            here = path.at(ensemble, value)
+            found.append((OnBranch(value, state.spectra, state.residual), state.ring.length))
+        except NoCriticalValue:
+            found.append((None, 0))
+        tell(number)
+    return found
+
+
+def _minimum(branch, size, measured):
+    """(how far the minimum is away in log D, how much lower it is) by a parabola through three amplitudes with one ratio."""
+    a, c = (branch.solve(size * np.exp(way * _APART), measured.found, measured.ratio).value for way in (-1.0, 1.0))
+    b = measured.found.value
+    bend = a - 2.0 * b + c
+    if bend <= 0.0:
+        return (_APART if c < a else -_APART) * _FURTHEST, 0.0
+    away = float(np.clip(0.5 * (a - c) / bend, -_FURTHEST, _FURTHEST))
+    return away * _APART, 0.5 * bend * away**2
+
+
+def _begins_to_jump(ensemble, clock):
+    """Whether the branch falls where it begins; False where that is not known."""
+    try:
+        return bend_of_chaos(ensemble, clock) > 0.0
+    except CapabilityError:
+        return False
 
 
 def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start):
@@ -198,69 +241,4 @@ def _continuous(start, path):
         ensemble=start.ensemble,
         status=Status("continuous", text),
         rising=True,
-    )
-
-
-@underflow_is_zero
-def chaos_tricritical(
-    ensemble: Ensemble, parameter: AnyPath, along: AnyPath, bounds: tuple[float, float] | None = None
-) -> Critical:
-    """The value along a second path beyond which chaos begins with a jump [T8].
-
-    Where the zero state loses stability everything is slow, so that energy decides for maps and flows alike (a leak between 0 and 1
-    a step): chaos jumps where the growth of an amplitude rises with it. GRU: sqrt 12 of a_r at b_r = 0, which is not the sqrt 8 of
-    fixed points.
-
-    Parameters
-    ----------
-    ensemble : Ensemble of a cell with a constant leak and a zero state
-    parameter : path along which the zero state loses stability, such as "gain.h"
-    along : path of the value, such as "gain.r"
-    bounds : (low, high), optional
-        Default: (0, 20) for gains and spreads, the path's span for biases.
-
-    Returns
-    -------
-    Critical, of the kind "tricritical", to about 1e-6
-
-    Raises
-    ------
-    TypeError, ValueError, CapabilityError : as :func:`chaos_line` with method "lag"
-    NoCriticalValue : no change within the bounds
-    """
-    from scipy.optimize import brentq
-
-    instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_tricritical", "chaos_onset")
-    path, second = path_of("parameter", parameter, ensemble), path_of("along", along, ensemble)
-    low, high = second.within(bounds if bounds is not None or second.signed else (0.0, 20.0))
-    require_apart("parameter and along", second, path, ensemble, (low, 1.0))
-
-    def at(value):
-        moved = second.at(ensemble, value)
-        return onset(moved, path).ensemble
-
-    def rise(value):
-        form = lag_form(at(value))
-        if form is None:
-            raise CapabilityError("chaos_tricritical needs a constant leak")
-        # the growth is zero at amplitude zero; its slope there, by Richardson's step
-        first, twice = (energy_at(form, size * _SMALL).growth / (size * _SMALL) for size in (1.0, 2.0))
-        return 2.0 * first - twice
-
-    at_low, at_high = rise(low), rise(high)
-    if at_low * at_high > 0.0:
-        kind = "jumps" if at_low > 0.0 else "is continuous"
-        raise NoCriticalValue(f"chaos {kind} at both ends of {second} within {(low, high)}")
-    value = float(brentq(rise, low, high, xtol=1e-10))
-    there = at(value)
-    text = f"chaos jumps {'above' if at_high > 0.0 else 'below'}, is continuous on the other side"
-    return Critical(
-        value,
-        second.name,
-        kind="tricritical",
-        error=_TRICRITICAL * max(1.0, abs(value)),
-        discontinuous=False,
-        moments=dict.fromkeys(ensemble.cell.message_names, 0.0),
-        ensemble=there,
-        status=Status("continuous", text),
     )

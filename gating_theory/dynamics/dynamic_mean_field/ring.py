@@ -20,6 +20,8 @@ __all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "spectra_of"]
 #: Part of a lap that sites run before they are looked at; laps are repeated until states come back to where they were, to this
 #: part of their size, and at most so often: sites may remember longer than a lap.
 _UNSEEN, _CLOSED, _LAPS = 0.25, 3e-3, 8
+#: Sites that run side by side where they are paired anew: more are no faster.
+_AT_ONCE = 4000
 
 
 class Laps(NamedTuple):
@@ -94,17 +96,20 @@ class Ring:
         spectra : (distinct messages, L/2 + 1) array
         chunk : int
         """
+        return self._run(*self._driven(spectra, chunk))
+
+    def _driven(self, spectra, chunk):
+        """(fields (K, L, n), site parameters (P, n)) of a chunk."""
         noise, normals = self.noise(chunk)
         ensemble, law, L = self.ensemble, self.law, self.length
         square = law.gain2[:, None] * spectra[law.listens] + (ensemble.array("input_std") ** 2)[:, None]
         square[:, 0] += L * ensemble.array("bias_std") ** 2
         fields = np.fft.irfft(np.sqrt(square)[:, :, None] * noise, n=L, axis=1)
         fields += ensemble.array("bias")[:, None, None]
-        parameters = ensemble.array("parameter")[:, None] + ensemble.array("parameter_std")[:, None] * normals
-        return self._run(fields, parameters)
+        return fields, ensemble.array("parameter")[:, None] + ensemble.array("parameter_std")[:, None] * normals
 
     def _run(self, fields, parameters):
-        cell, L, n = self.ensemble.cell, self.length, self.n_sites
+        cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
         compiled = cell.compiled
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
@@ -131,9 +136,23 @@ class Ring:
             return ahead
         return state + 0.5 * step * (rate + _stacked(compiled.rate(ahead, then, parameters), state))  # Heun
 
-    def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
-        """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
-        return spectra_of(self.laps(spectra, chunk).messages)
+    def image(self, spectra: np.ndarray, chunk: int, pairings: int = 1) -> np.ndarray:
+        """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk.
+
+        Parameters
+        ----------
+        spectra : (distinct messages, L/2 + 1) array
+        chunk : int
+        pairings : int, how often a site gets the field of another one for each of its fields but the first, as good as more sites
+        """
+        fields, parameters = self._driven(spectra, chunk)
+        at_once, total = max(1, _AT_ONCE // self.n_sites), np.zeros_like(spectra)
+        for first in range(0, pairings, at_once):
+            turns = range(first, min(first + at_once, pairings))
+            paired = np.array([np.concatenate([np.roll(y, k * turn, axis=1) for turn in turns], axis=1) for k, y in enumerate(fields)])
+            laps = self._run(paired, np.tile(parameters, len(turns)))
+            total += len(turns) * spectra_of(laps.messages)
+        return total / pairings
 
 
 def _stacked(rows, state):
