@@ -6,6 +6,8 @@ finite amplitude D: along the branch value(D) passes through a minimum, which is
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ...ensemble.critical_value import Critical
@@ -20,13 +22,13 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import LEAST_STEP, Clock
+from .clock import LEAST_STEP, Clock, from_even_spectrum
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import Branch, largest_variance
-from .path_branch import OnBranch, PathBranch, on_ring, standard_error
+from .path_branch import Measured, OnBranch, PathBranch, on_ring, standard_error
 from .path_exponent import path_exponents
-from .path_solver import Paths, value_at_amplitude
+from .path_solver import Paths, start_spectra
 from .path_state import GROUPS, PathState
 from .ring import Ring
 from .slow_states import bend_of_chaos
@@ -35,11 +37,19 @@ __all__ = ["chaos_line"]
 
 #: Amplitudes at which the branch is looked at, as parts of the largest possible: of the exact form, and of paths.
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
-#: Logarithms of D: the minimum of the exact form is found to this. By paths: three points of a parabola are so far apart, the next one
-#: is looked at by at most so many times that, so often, until it is as near as this.
-_TOL, _APART, _FURTHEST, _MOVES, _NEAR = 3e-4, 0.4, 1.5, 3, 0.15
+#: Logarithms of D: the minimum of the exact form is found to this.
+_TOL = 3e-4
+#: By paths: four amplitudes, from one of them, the part of these in which a minimum is trusted, what they are moved by at most and how often.
+_PLACES, _INSIDE, _FURTHEST, _MOVES = np.array([-0.45, -0.15, 0.15, 0.45]), 0.45, 0.9, 3
+#: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
+_SHORT, _MOST, _AIM = 4, 64, 0.8
 #: Values by few sites that are this far beyond the onset, relative, are no jump.
 _FAR = 0.2
+#: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
+_GONE = 0.3
+#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the end is wrong by some percent of
+#: C(0), and the value by the square of that); time in which the start falls, plain steps of the first solution.
+_FIRST_TIME, _FIRST_STEPS, _LONGEST, _HOLDS, _FALL, _PLAIN = 32.0, 64, 4096, 12.0, 3.0, 8
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
 #: Errors of values by the exact form, relative to the larger of 1 and the value.
@@ -75,7 +85,7 @@ def chaos_line(
     bounds : (low, high), optional
         Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
-    tol : float from 1e-5 to 1, of paths: the standard error that is asked for, relative to the larger of 1 and the value
+    tol : float from 1e-5 to 1, of paths: the standard error that is asked for
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
@@ -107,7 +117,7 @@ def chaos_line(
     if method == "lag" and form is None:
         raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
-        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol * max(1.0, abs(start)), tell)
+        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol, tell)
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
@@ -144,62 +154,101 @@ def _exact(ensemble, path, clock, start, tell):
 
 
 def _sampled(ensemble, path, paths, start, tol, tell):
-    looks = _looked(ensemble, path, paths, tell)
+    looks = _looked(ensemble, path, paths, float(start), tell)
     values = [look.value if look else np.inf for look, _ in looks]
     least = int(np.argmin(values))
     jumps = _begins_to_jump(ensemble, paths.clock)
     if not np.isfinite(values[least]) or not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
         return _continuous(start, path)
-    here, length = looks[least][0], max(length for _, length in looks[least : least + 2])
-    ring = Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed)
-    branch, size = PathBranch(ensemble, path, ring), float(_LOOKS_OF_PATHS[least])
-    here = here._replace(spectra=on_ring(here.spectra, length))
-    for _ in range(_MOVES):
-        measured = branch.measure(size, here, paths.refine, np.inf)
-        away, _ = _minimum(branch, size, measured)
-        here, size = measured.found, size * float(np.exp(away))
-        if size < 0.3 * _LOOKS_OF_PATHS[-1]:
-            return _continuous(start, path)
-        if abs(away) < _NEAR:
-            break
-    measured = branch.measure(size, here, paths.refine, tol)
-    _, lower = _minimum(branch, size, measured)
-    value, error = measured.found.value - lower, float(np.hypot(measured.error, lower))
-    if value > float(start) - _SIGMAS * error and not jumps:
+    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
+    if fold is None or fold.value > float(start) - _SIGMAS * fold.error and not jumps:
         return _continuous(start, path)
-    value = min(value, float(start))
+    value = min(fold.value, float(start))
     there = path.at(ensemble, value)
-    replicas = np.array([part[0].spectra for part in np.array_split(np.array(measured.groups, dtype=object), GROUPS)])
-    state = PathState(ring.moved(there), measured.found.spectra, measured.found.residual, replicas)
+    found, groups = fold.nearest
+    state = PathState(fold.ring.moved(there), found.spectra, found.residual, np.array([g.spectra for g in groups[:GROUPS]]))
     alike, apart = path_exponents(state)
-    exponent = float(alike.mean()), standard_error(apart.tolist())
+    exponent = float(alike.mean()), standard_error(apart)
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
-    return _jump(path, value, error, moments, there, exponent, start)
+    return _jump(path, value, fold.error, moments, there, exponent, start)
 
 
-def _looked(ensemble, path, paths, tell):
-    """[(state of the few sites or None, steps of its ring)] at amplitudes that fall."""
-    here, found = ensemble, []
+class _Fold(NamedTuple):
+    """The minimum along a branch, its error, the measured state next to it, its ring."""
+
+    value: float
+    error: float
+    nearest: Measured
+    ring: Ring
+
+
+def _measured_fold(branches, here, least, paths, tol):
+    """The minimum next to a look, by four amplitudes that are measured with the same random numbers; None where it runs to nothing."""
+    # where the amplitude is smaller states are slower, and rings longer
+    branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
+    here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))
+    starts, pairings, moves = [here] * len(_PLACES), _SHORT, 0
+    while True:
+        sizes = size * np.exp(_PLACES)
+        if moves == 0:
+            starts = [branch.solve(s, start) for s, start in zip(sizes, starts)]
+        points = [branch.measure(s, start, paths.refine, pairings) for s, start in zip(sizes, starts)]
+        away, value, error = _minimum(points)
+        moves += 1
+        starts = [point.found for point in points]
+        if abs(away) > _INSIDE and moves < _MOVES:
+            size *= float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
+        elif error <= tol or pairings >= _MOST:
+            nearest = points[int(np.argmin(np.abs(_PLACES - away)))]
+            return _Fold(value, error, nearest, branch.ring)
+        else:
+            pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
+        if size < _GONE * _LOOKS_OF_PATHS[-1]:
+            return None
+
+
+def _minimum(points):
+    """(how far it is away in log D, the minimum, its error) of a parabola through measured amplitudes."""
+    values = np.array([point.found.value for point in points])
+    fit = np.linalg.pinv(np.vander(_PLACES, 3))
+    bend, slope, _ = fit @ values
+    away = -0.5 * slope / bend if bend > 0.0 else -np.sign(slope) * np.inf
+    there = float(np.clip(away, _PLACES[0], _PLACES[-1]))
+    groups = np.array([[group.value for group in point.groups] for point in points])
+    value, tilt = np.array([there**2, there, 1.0]) @ fit, np.array([2.0 * there, 1.0, 0.0]) @ fit
+    # a slope that is wrong moves the minimum, which lowers it
+    moved = standard_error(tilt @ groups) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
+    return float(away), float(value @ values), float(np.hypot(standard_error(value @ groups), moved))
+
+
+def _looked(ensemble, path, paths, value, tell):
+    """[(state of the few sites or None, its PathBranch)] at amplitudes that fall."""
+    length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
+    spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
+    here = OnBranch(value, spectra, np.inf)
     for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
+        branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
         try:
-            value, _, state, _ = value_at_amplitude(here, paths._replace(refine=0), float(size), path)
-            here = path.at(ensemble, value)
-            found.append((OnBranch(value, state.spectra, state.residual), state.ring.length))
+            state = branch.solve(float(size), here, plain=_PLAIN)
+            while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
+                length *= 2
+                branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+                state = branch.solve(float(size), state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
+            here = state
+            found.append((state, branch))
         except NoCriticalValue:
-            found.append((None, 0))
+            here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
+            found.append((None, branch))
         tell(number)
     return found
 
 
-def _minimum(branch, size, measured):
-    """(how far the minimum is away in log D, how much lower it is) by a parabola through three amplitudes with one ratio."""
-    a, c = (branch.solve(size * np.exp(way * _APART), measured.found, measured.ratio).value for way in (-1.0, 1.0))
-    b = measured.found.value
-    bend = a - 2.0 * b + c
-    if bend <= 0.0:
-        return (_APART if c < a else -_APART) * _FURTHEST, 0.0
-    away = float(np.clip(0.5 * (a - c) / bend, -_FURTHEST, _FURTHEST))
-    return away * _APART, 0.5 * bend * away**2
+def _time(spectra):
+    """Steps in which the slowest message's correlation falls to 1/e of what decays; the ring's length where it does not."""
+    C = from_even_spectrum(spectra)
+    rest = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
+    fallen = C - rest < np.exp(-1.0) * (C[:, :1] - rest)
+    return max(int(np.argmax(row)) if row.any() else 2 * row.size for row in fallen)
 
 
 def _begins_to_jump(ensemble, clock):

@@ -26,20 +26,18 @@ __all__ = ["Measured", "OnBranch", "PathBranch", "on_ring", "standard_error"]
 _DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 3e-5, 1e-3
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
-#: Pairings of a first measurement, and at most.
-_FIRST, _MOST = 4, 256
+#: Groups of chunks whose scatter is the error.
+_GROUPS = 10
 #: 97.5 % of a normal law lie below: errors from few groups are stretched to what Student's law has there.
 _NORMAL = 1.959964
-#: Of the error that is asked for a measurement aims at this part: it is itself known to a quarter.
-_AIM = 0.7
 
 
-def standard_error(values: list[float]) -> float:
+def standard_error(values: np.ndarray) -> float:
     """Of the mean of a few numbers: two of them hold it as often as two of a normal law would.
 
     Parameters
     ----------
-    values : list of float, at least 2
+    values : (n,) array, n >= 2
     """
     from scipy.special import stdtrit
 
@@ -70,12 +68,10 @@ class OnBranch(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """A solution that many sites have measured."""
+    """A solution that many sites have measured, and those for groups of them."""
 
     found: OnBranch
-    error: float  #: of its value, a standard error
-    ratio: np.ndarray  #: (distinct messages, L/2 + 1) of what the many and the few make
-    groups: list[OnBranch]  #: solutions for groups of the many
+    groups: list[OnBranch]
 
 
 class PathBranch:
@@ -94,7 +90,7 @@ class PathBranch:
         self.counts[[0, -1]] = 1.0 / ring.length
         self.weights = np.sqrt(self.counts)  # with these the squared norm of sqrt(spectra) is the sum of the moments
 
-    def solve(self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, tol: float = _TOL) -> OnBranch:
+    def solve(self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, plain: int = 1) -> OnBranch:
         """The solution for the few sites at which the first message has a second moment.
 
         Parameters
@@ -102,7 +98,7 @@ class PathBranch:
         size : float > 0, E m^2
         start : OnBranch, a neighbour
         ratio : (distinct messages, L/2 + 1) array, optional, of a measurement
-        tol : float
+        plain : int, steps before mixing, which lead away from static states that are not stable
 
         Raises
         ------
@@ -120,36 +116,28 @@ class PathBranch:
             return np.append((np.sqrt(new) * self.weights).ravel(), self._limited(value + np.clip(-growth / slope, -most, most)) / unit)
 
         x = np.append((np.sqrt(spectra) * self.weights).ravel(), start.value / unit)
-        found = fixed_point_of(image, x, tol, depth=_DEPTH, plain=1, limit=_LIMIT)
+        found = fixed_point_of(image, x, _TOL, depth=_DEPTH, plain=plain, limit=_LIMIT)
         value = self._limited(found.x[-1] * unit)
         if not found.residual <= _SOLVED:
             text = f"no value of {self.path} near {value:.4g} was found at which a state has this amplitude"
             raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
         return OnBranch(value, self._spectra(found.x, size), found.residual, slope)
 
-    def measure(self, size: float, start: OnBranch, refine: int, tol: float) -> Measured:
+    def measure(self, size: float, start: OnBranch, refine: int, pairings: int) -> Measured:
         """The solution for many sites.
 
         Parameters
         ----------
         size : float > 0, E m^2
-        start : OnBranch, a neighbour
+        start : OnBranch
+            A neighbour, or the solution by fewer sites: what the few respond is wrong by some percent of what is still missing there.
         refine : int, chunks that measure
-        tol : float
-            The standard error of the value that is asked for; infinite: that of a first, short measurement. More than 256 pairings
-            are not tried: the error says what was reached.
+        pairings : int, of each
         """
-        pairings = _FIRST
-        found = self.solve(size, start)
-        while True:
-            ratios = self.ratios(found, refine, pairings)
-            found = self.solve(size, found, ratios.mean(axis=0))
-            groups = [self.solve(size, found, ratio) for ratio in ratios]
-            error = standard_error([group.value for group in groups])
-            # what the few respond is wrong by a few percent, of the noise of the measurement before
-            if np.isinf(tol) or pairings > _FIRST and error <= tol or pairings >= _MOST:
-                return Measured(found, error, ratios.mean(axis=0), groups)
-            pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
+        ratios = self.ratios(start, refine, pairings)
+        found = self.solve(size, start, ratios.mean(axis=0))
+        groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(_GROUPS, refine))]
+        return Measured(found, groups)
 
     def ratios(self, found: OnBranch, refine: int, pairings: int) -> np.ndarray:
         """(refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""
