@@ -110,7 +110,7 @@ def _chaos_line(bias, n):
     ensemble = _ensemble(bias, **_CHAOS)
     top = float(gt.onset(ensemble, "gain.h"))
     try:
-        start = float(gt.chaos_tricritical(ensemble, "gain.h", "gain.r", (0.5, _TOP)))
+        start = float(gt.chaos_tricritical(ensemble, "gain.r", "gain.h", (0.5, _TOP)))
     except gt.NoCriticalValue:
         start = np.nan
     first, u = 0.0 if np.isnan(start) else start, np.linspace(0.0, 1.0, n)

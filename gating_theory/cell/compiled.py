@@ -433,7 +433,9 @@ class CompiledCell:
         from . import symbolic
 
         require_closed_form(self.cell, "the expansion in slow moments")
-        P, Q = ([[[self.factorise(e) for e in row] for row in block] for block in part] for part in symbolic.slow_expansion(self.cell))
+        P, Q = (
+            [[[self.factorise(e) for e in row] for row in block] for block in part] for part in symbolic.slow_expansion(self.cell)
+        )
         return P, Q
 
     @derived

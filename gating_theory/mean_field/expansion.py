@@ -174,7 +174,7 @@ def small_moments(ensemble: Ensemble) -> tuple[float, float]:
 def slow_moments(ensemble: Ensemble) -> tuple[float, float, float, float]:
     """(alpha, beta, P, Q) at the zero state, D the moment of the first message [T8].
 
-    Moments that move slowly, with the correlation C at a lag, make alpha C + P C^2 + Q D^2 + (beta - P - Q) D C of it to second order.
+    Moments that move slowly, with the correlation C at a lag, make alpha C + P C^2 + Q D^2 + (beta - P - Q) D C of it.
     alpha and beta are those of :func:`small_moments`, where C = D; NaN where the first message has no part in the growth.
 
     Parameters

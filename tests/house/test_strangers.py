@@ -140,7 +140,7 @@ CALCULATORS = {
     "largest_exponent": lambda e: gt.largest_exponent(e, 50, 20, rng=0),
     "dmft": lambda e: gt.dmft(e.replace({"gain.z": 0.0})),
     "chaos_line": lambda e: gt.chaos_line(e.replace({"gain.z": 0.0}), "gain.h"),
-    "chaos_tricritical": lambda e: gt.chaos_tricritical(e.replace({"gain.z": 0.0}), "gain.h", "gain.r"),
+    "chaos_tricritical": lambda e: gt.chaos_tricritical(e, "gain.r", "gain.h"),
     "dmft_states": lambda e: gt.dmft_states(e.replace({"gain.z": 0.0})),
     "chaos_onset": lambda e: gt.chaos_onset(e, "gain.h", (1.0, 4.0), n_units=50, n_steps=40, n_networks=1, tol=0.5),
     "phase_diagram": lambda e: gt.phase_diagram(e, {"gain.h": [2.0, 3.0]}, ["count", "radius"]),

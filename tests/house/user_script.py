@@ -98,7 +98,7 @@ moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
-corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
+corner: gt.Critical = gt.chaos_tricritical(ensemble, "gain.r", along="gain.h", flow=True)
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
 rate_of_growth: float = modes.growth_rate() * modes.slowest_time()
 slower: gt.Cell = gt.GRU.euler(0.1)

@@ -42,11 +42,14 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
     from scipy.optimize import brentq, minimize_scalar
 
     last: S | None = None
+    known: dict[float, float] = {}
 
     def at(log_size):
         nonlocal last
-        last = shape(float(np.exp(log_size)), last, True)
-        return last.growth
+        if log_size not in known:  # from another neighbour a rough growth that is almost zero may have the other sign
+            last = shape(float(np.exp(log_size)), last, True)
+            known[log_size] = last.growth
+        return known[log_size]
 
     places = [float(place) for place in np.linspace(np.log(high), np.log(low), n_looks)]
     heights = [at(place) for place in places]

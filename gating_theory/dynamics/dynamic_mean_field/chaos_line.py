@@ -15,6 +15,7 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import AnyPath, EnsemblePath, path_of
 from ...errors import CapabilityError, NoCriticalValue
 from ...mean_field.critical import onset
+from ...mean_field.moments import MomentMap
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
@@ -23,6 +24,7 @@ from ...support.checks import boolean, choice, generator, instance, integer, rea
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from .clock import LEAST_STEP, Clock, from_even_spectrum
+from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import Branch, largest_variance
@@ -39,7 +41,7 @@ __all__ = ["chaos_line"]
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
 #: Logarithms of D: the minimum of the exact form is found to this.
 _TOL = 3e-4
-#: By paths: four amplitudes, from one of them, the part of these in which a minimum is trusted, what they are moved by at most and how often.
+#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and how often.
 _PLACES, _INSIDE, _FURTHEST, _MOVES = np.array([-0.45, -0.15, 0.15, 0.45]), 0.45, 0.9, 3
 #: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
 _SHORT, _MOST, _AIM = 4, 64, 0.8
@@ -47,11 +49,13 @@ _SHORT, _MOST, _AIM = 4, 64, 0.8
 _FAR = 0.2
 #: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
 _GONE = 0.3
-#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the end is wrong by some percent of
-#: C(0), and the value by the square of that); time in which the start falls, plain steps of the first solution.
+#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the
+#: value at a_r = 4 is off by 5e-4 where its states are slowest); time in which the start falls, plain steps of the first solution.
 _FIRST_TIME, _FIRST_STEPS, _LONGEST, _HOLDS, _FALL, _PLAIN = 32.0, 64, 4096, 12.0, 3.0, 8
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
+#: Values without a zero state, by the exact form, are found to this, relative.
+_CLOSE = 1e-7
 #: Errors of values by the exact form, relative to the larger of 1 and the value.
 _ERROR = 1e-8
 
@@ -76,14 +80,16 @@ def chaos_line(
     Moving states form a branch that begins at the onset of the zero state's instability with amplitude zero. Either the value rises
     along it, and chaos sets in continuously at the onset; or it falls first, to the minimum at which chaos begins with a jump. GRU,
     gain.h: a jump where a_r^2 (1 - s)(5 - 8 s) > 6, s = sigma(b_r). Minima beyond a first rise are found where the looks at nine
-    amplitudes (paths: five) show them.
+    amplitudes (paths: five) show them. Where there is no zero state (biases that make a mean, frozen patterns, white input) it is
+    the least value within the bounds at which a state has a positive exponent, so far as 17 looks show it; ``status`` names others.
 
     Parameters
     ----------
-    ensemble : Ensemble, with a zero state
-    parameter : str, Direction or callable, a path along which the zero state loses stability upwards, such as "gain.h"
+    ensemble : Ensemble
+    parameter : str, Direction or callable, a path such as "gain.h"; with a zero state one along which it loses stability upwards
     bounds : (low, high), optional
-        Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`.
+        Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`. They
+        have to be given where biases or input leave no zero state: 17 values between them are looked at.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     tol : float from 1e-5 to 1, of paths: the standard error that is asked for
     progress : None, True (a bar) or callable(done, total), in amplitudes
@@ -97,8 +103,8 @@ def chaos_line(
     Raises
     ------
     TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`; no zero state
-    NoCriticalValue : no onset along the path, or chaos that begins below the bounds
+    CapabilityError : as :func:`dmft`
+    NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
@@ -109,18 +115,45 @@ def chaos_line(
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.array("input_std").any():
-        raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")
+    if ensemble.array("input_std").any() or not all(
+        MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))
+    ):
+        return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
-    form = None if method == "paths" else lag_form(there)
-    if method == "lag" and form is None:
-        raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
+    form = _form(there, method)
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
         found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol, tell)
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
+
+
+def _ends(ensemble, path, bounds):
+    return [path.at(ensemble, value) for value in path.within(bounds)]
+
+
+def _form(ensemble, method):
+    form = None if method == "paths" else lag_form(ensemble)
+    if method == "lag" and form is None:
+        raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
+    return form
+
+
+def _without_zero_state(ensemble, path, bounds, paths, method, tol, progress):
+    if bounds is None:
+        raise ValueError("bounds must be given where biases or input leave no zero state: nothing says where to look, got None")
+    bounds = path.within(bounds)
+    clock = paths.clock
+    if clock.flow and ensemble.array("input_std").any():
+        raise CapabilityError(
+            "chaos_line: white input has no continuous-time limit in a gate; filter it into a state, or give a step"
+        )
+    exact = _form(path.at(ensemble, bounds[1]), method) is not None
+    with Progress(progress, LOOKS, "value") as tell:
+        if exact:
+            return driven_line(ensemble, path, bounds, lambda there: moving_by_lag(there, clock), _CLOSE, tell)
+        return driven_line(ensemble, path, bounds, lambda there: moving_by_paths(there, paths), tol, tell)
 
 
 def _exact(ensemble, path, clock, start, tell):
@@ -183,7 +216,7 @@ class _Fold(NamedTuple):
 
 
 def _measured_fold(branches, here, least, paths, tol):
-    """The minimum next to a look, by four amplitudes that are measured with the same random numbers; None where it runs to nothing."""
+    """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
     # where the amplitude is smaller states are slower, and rings longer
     branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
     here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))

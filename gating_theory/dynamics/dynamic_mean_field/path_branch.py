@@ -113,7 +113,9 @@ class PathBranch:
             value = x[-1] * unit
             new, growth = self._grown(self._spectra(x, size), value, ratio, size)
             most = _STEP * (abs(value) + 1.0)
-            return np.append((np.sqrt(new) * self.weights).ravel(), self._limited(value + np.clip(-growth / slope, -most, most)) / unit)
+            return np.append(
+                (np.sqrt(new) * self.weights).ravel(), self._limited(value + np.clip(-growth / slope, -most, most)) / unit
+            )
 
         x = np.append((np.sqrt(spectra) * self.weights).ravel(), start.value / unit)
         found = fixed_point_of(image, x, _TOL, depth=_DEPTH, plain=plain, limit=_LIMIT)
@@ -130,7 +132,7 @@ class PathBranch:
         ----------
         size : float > 0, E m^2
         start : OnBranch
-            A neighbour, or the solution by fewer sites: what the few respond is wrong by some percent of what is still missing there.
+            A neighbour, or the solution by fewer sites: the few's response is wrong by some percent of what is missing there.
         refine : int, chunks that measure
         pairings : int, of each
         """

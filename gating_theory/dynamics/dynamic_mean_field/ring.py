@@ -149,7 +149,9 @@ class Ring:
         at_once, total = max(1, _AT_ONCE // self.n_sites), np.zeros_like(spectra)
         for first in range(0, pairings, at_once):
             turns = range(first, min(first + at_once, pairings))
-            paired = np.array([np.concatenate([np.roll(y, k * turn, axis=1) for turn in turns], axis=1) for k, y in enumerate(fields)])
+            paired = np.array(
+                [np.concatenate([np.roll(y, k * turn, axis=1) for turn in turns], axis=1) for k, y in enumerate(fields)]
+            )
             laps = self._run(paired, np.tile(parameters, len(turns)))
             total += len(turns) * spectra_of(laps.messages)
         return total / pairings

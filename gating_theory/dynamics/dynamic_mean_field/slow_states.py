@@ -1,7 +1,7 @@
 """Moving states of small amplitude, next to the onset of the zero state's instability [T8].
 
-There everything is slow: sites follow their fields at once, but for what bends the response at low frequencies. Let small moments C at
-a lag become alpha C + kappa C'' + P C^2 + Q D^2 + (beta - P - Q) D C, with D = C(0). A state is then a motion in a potential,
+There everything is slow: sites follow their fields at once, but for what bends the response at low frequencies. Let small moments
+C at a lag become alpha C + kappa C'' + P C^2 + Q D^2 + (beta - P - Q) D C, with D = C(0). A state is then a motion in a potential,
 
     kappa C'' = -V'(C),      V = (alpha - 1 + (beta - P - Q) D) C^2/2 + P C^3/3 + Q D^2 C,
 
@@ -86,8 +86,8 @@ def chaos_tricritical(
     """Where chaos turns from beginning continuously to beginning with a jump [T8].
 
     The local condition, for every cell with a zero state: next to the onset in ``along`` all is slow, so that an energy decides,
-    whatever the step and the gates that only set the speed. GRU: a_r^2 (1 - s)(5 - 8 s) = 6 with s = sigma(b_r), a_r = sqrt 12 at zero
-    biases, which is not the sqrt 8 of fixed points (:func:`~gating_theory.tricritical`). LSTM: a_o^2 + a_i^2 + 4 a_f^2 = 96, for their 64.
+    whatever the step and the gates that only set the speed. GRU: a_r^2 (1 - s)(5 - 8 s) = 6 with s = sigma(b_r), a_r = sqrt 12 at
+    zero biases, which is not the sqrt 8 of fixed points (:func:`~gating_theory.tricritical`). LSTM: a_o^2 + a_i^2 + 4 a_f^2 = 96.
 
     Parameters
     ----------
