@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 import gating_theory as gt
@@ -161,6 +163,38 @@ def _over(x, line, floor):
         return np.full_like(x, np.nan)
     left, right = (floor if np.isclose(end, floor) else np.nan for end in line.imag[[0, -1]])
     return np.interp(x, line.real, line.imag, left=left, right=right)
+
+
+class ChaosCurve(NamedTuple):
+    """The line of chaos in a plane, its tricritical point (NaN where it has none), and what its curve may be off."""
+
+    curve: np.ndarray
+    tricritical: tuple[float, float]
+    error: float
+
+
+def chaos_curve(ensemble, along, parameter, top, n, height, flow=False):
+    """Exact values of ``parameter`` at n places up to ``top`` of ``along``, a spline between them.
+
+    Flat up to the tricritical point, and level with the onset there; ``height`` is that of the panel, the unit of the error.
+    """
+    from scipy.interpolate import CubicSpline
+
+    onset = float(gt.onset(ensemble, parameter))
+    try:
+        start = float(gt.chaos_tricritical(ensemble, along, parameter, (0.5, top)))
+    except gt.NoCriticalValue:
+        start = np.nan
+    first, u = 0.0 if np.isnan(start) else start, np.linspace(0.0, 1.0, n)
+    places = first + (top - first) * u**2  # closer where the line bends
+    values = [float(gt.chaos_line(ensemble.replace({along: place}), parameter, flow=flow)) for place in places]
+    if np.isnan(start):
+        return ChaosCurve(places + 1j * np.array(values), (np.nan, np.nan), 0.0)
+    level, fine = ((1, 0.0), "not-a-knot"), np.linspace(0.0, 1.0, 600)
+    line, coarse = (CubicSpline(u[::every], values[::every], bc_type=level)(fine) for every in (1, 2))
+    # at least of third order: with half the distances an eighth of the error
+    error = np.abs(line - coarse).max() / 7.0 / height
+    return ChaosCurve(np.concatenate([[1j * onset], first + (top - first) * fine**2 + 1j * line]), (start, onset), float(error))
 
 
 def missing(*values):

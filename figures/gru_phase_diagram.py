@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import signature
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.transforms import Bbox, TransformedBbox
@@ -13,6 +12,7 @@ from gating_theory.plotting.lines import LINE_STYLES, name_regions
 
 from .common import (
     SPECIALS,
+    chaos_curve,
     count_patches,
     curves_of,
     draw_counts,
@@ -58,7 +58,7 @@ def compute(quick, rng, work):
 
     # square root spacing: chaos sets in at other gains where the reset gate is weak
     probe = _TOP * np.linspace(0.0, 1.0, 3 if quick else 9) ** 1.5
-    run = {"n_units": 400 if quick else 2000, "n_steps": 120 if quick else 300, "seed": rng}
+    run = {"n_units": 2000 if quick else 4000, "n_steps": 200 if quick else 400, "seed": rng}
     biases = list(_RANGES)
     lines = work.over(_line, [(bias, kind, 1e-3 if quick else 1e-5) for bias in biases for kind in _LINES])
     theory = work.over(_chaos_line, [(bias, 11 if quick else 17) for bias in biases])
@@ -95,34 +95,10 @@ def _line(bias, kind, tol):
     return gt.critical_line(_ensemble(bias, **_LINES[kind]), _AXES, kind, value, bounds=bounds, tol=tol, search=5)
 
 
-class _ChaosLine(NamedTuple):
-    """The line of chaos in one plane, its tricritical point (NaN where it has none), and what its curve may be off."""
-
-    curve: np.ndarray
-    tricritical: tuple[float, float]
-    error: float
-
-
 def _chaos_line(bias, n):
-    """Exact values at n places, a spline between them: flat up to the tricritical point, and level with the onset there."""
-    from scipy.interpolate import CubicSpline
-
+    """The line of chaos in one plane."""
     ensemble = _ensemble(bias, **_CHAOS)
-    top = float(gt.onset(ensemble, "gain.h"))
-    try:
-        start = float(gt.chaos_tricritical(ensemble, "gain.r", "gain.h", (0.5, _TOP)))
-    except gt.NoCriticalValue:
-        start = np.nan
-    first, u = 0.0 if np.isnan(start) else start, np.linspace(0.0, 1.0, n)
-    places = first + (_TOP - first) * u**2  # closer where the line bends
-    values = [float(gt.chaos_line(ensemble.replace({"gain.r": a_r}), "gain.h")) for a_r in places]
-    if np.isnan(start):
-        return _ChaosLine(places + 1j * np.array(values), (np.nan, np.nan), 0.0)
-    level, fine = ((1, 0.0), "not-a-knot"), np.linspace(0.0, 1.0, 600)
-    line, coarse = (CubicSpline(u[::every], values[::every], bc_type=level)(fine) for every in (1, 2))
-    # at least of third order: with half the distances an eighth of the error
-    error = np.abs(line - coarse).max() / 7.0 / np.ptp(_RANGES[bias])
-    return _ChaosLine(np.concatenate([[1j * top], first + (_TOP - first) * fine**2 + 1j * line]), (start, top), float(error))
+    return chaos_curve(ensemble, *_AXES, _TOP, n, np.ptp(_RANGES[bias]))
 
 
 def _joined(curves, more):
@@ -140,11 +116,28 @@ def _counts(bias):
     return [0 if p is None else len(gt.fixed_points(_ensemble(bias, **dict(zip(_AXES, p))))) for p in places]
 
 
-def _chaos_label(attributes):
-    """Of what the points are; the error bars hold the scatter of these networks, not the shift that all of this size share."""
-    n = int(attributes["n_units"])
-    runs = f"{attributes['n_networks']} networks, N = {n}, T = {attributes['n_steps']}"
-    return f"chaos above, $a_z = 0$: {runs};\nbesides the bars shifted by order $N^{{-1/2}}$ = {100 / np.sqrt(n):.0f} %"
+def _chaos_label(data):
+    """Of what the points are. The bars hold the scatter of these networks, not the shift that all of this size share: how far the
+    points are off the line is said apart for jumps and where exponents rise from zero, so slowly that networks of any size miss it.
+    """
+    jumps, smooth = [], []
+    for bias in data["bias"].values:
+        one = data.sel(bias=bias)
+        line = whole(one["curves"].sel(kind="chaos"))
+        line, start = line[np.isfinite(line)], one["specials"].sel(kind="chaos", special="tricritical", part=0)
+        off = one["chaos"].values / np.interp(one["probe"], line.real, line.imag) - 1.0
+        for shift, there in zip(off, one["probe"].values):
+            (jumps if there > float(start) else smooth).append(100.0 * shift)
+    n, runs, steps = (data.attrs[name] for name in ("n_units", "n_networks", "n_steps"))
+    return (
+        f"chaos above, $a_z = 0$: {runs} networks, N = {n}, T = {steps}, bars: their scatter;\n"
+        f"off theory by {_span(smooth)} where exponents rise from zero, {_span(jumps)} at jumps"
+    )
+
+
+def _span(percents):
+    """ "-1 to 12 %"; all there is, to whole numbers outwards."""
+    return f"{np.floor(np.nanmin(percents)):.0f} to {np.ceil(np.nanmax(percents)):.0f} %"
 
 
 def draw(data):
@@ -156,7 +149,7 @@ def draw(data):
         ax.set_ylim(*_RANGES[float(bias)])
         draw_counts(ax, *(whole(one["curves"].sel(kind=kind)) for kind in ("onset", "fold")), one["count"].values)
         draw_lines(ax, one, _LABELS)
-        _draw_chaos(ax, one, _chaos_label(data.attrs))
+        _draw_chaos(ax, one, _chaos_label(data))
         curves = [whole(one["curves"].sel(kind=kind)) for kind in _LABELS]
         name_regions(ax, _REGIONS[float(bias)], [(curve.real, curve.imag) for curve in curves])
         for text in ax.texts:

@@ -43,10 +43,13 @@ NAMES = (
     "gradient_maps",
     "dynamic_mean_field",
     "chaos_under_input",
+    "echo_state",
+    "gated_flow",
     "chaos",
     "own_cell",
     "continuous_attractors",
     "training",
+    "kernels",
 )
 
 

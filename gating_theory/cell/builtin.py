@@ -14,7 +14,20 @@ from .cell import Cell
 from .derived import derived_once
 
 #: Names of the built-in cells.
-BUILTIN = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
+BUILTIN = (
+    "Vanilla",
+    "GRU",
+    "GRUResetAfter",
+    "MGU",
+    "LiGRU",
+    "LiGRUTanh",
+    "LSTM",
+    "CoupledLSTM",
+    "PeepholeLSTM",
+    "JANET",
+    "KCS",
+    "KCSFast",
+)
 
 #: What a cell is without its symbols.
 _OUTLINE = ("state_names", "field_names", "parameter_names", "message_names", "message_of", "has_closed_form")
@@ -74,6 +87,8 @@ LSTM = Builtin("LSTM")
 CoupledLSTM = Builtin("CoupledLSTM")
 PeepholeLSTM = Builtin("PeepholeLSTM")
 JANET = Builtin("JANET")
+KCS = Builtin("KCS")
+KCSFast = Builtin("KCSFast")
 
 __all__ = ["BUILTIN", "Builtin", "Outlined", "named", *BUILTIN]
 

@@ -444,7 +444,7 @@ class CompiledCell:
         return derive_edge_factors(self)
 
     @derived
-    def analytic_leak(self) -> dict[int, Callable[[np.ndarray], list[Any]]] | None:
+    def analytic_leak(self) -> dict[int, dict[int, Callable[..., list[Any]]]] | None:
         """What poles next to the real axis need, see :func:`~.edge_factors.derive_analytic_leak` [T3]."""
         return derive_analytic_leak(self)
 

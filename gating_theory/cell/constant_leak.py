@@ -34,10 +34,14 @@ _TOGETHER = 2
 
 @dataclass(frozen=True)
 class Part:
-    """One factor of a message or of the drive: a function of (state, *fields, *parameters), and the variables that it feels."""
+    """One factor of a message or of the drive: a function of (state, *fields, *parameters), and the variables that it feels.
+
+    ``held`` are what it depends on beside them: fields that stand still, by their numbers, and site parameters, from K on.
+    """
 
     code: Callable[..., list[Any]]
     variables: tuple[int, ...]
+    held: tuple[int, ...]
 
     def __call__(self, *arguments: Any) -> Any:
         """Its values."""
@@ -110,6 +114,7 @@ class _Splitter:
     def __init__(self, cell, moving):
         self.arguments = [*cell.state, *cell.fields, *cell.parameters]
         self.numbers = {y: k for k, y in enumerate(cell.fields) if y in moving} | {cell.state[0]: STATE}
+        self.others = {x: v for v, x in enumerate([*cell.fields, *cell.parameters]) if x not in moving}
 
     def __call__(self, expression: sp.Expr) -> tuple[Part, ...] | None:
         groups: list[tuple[set, list]] = []
@@ -127,4 +132,6 @@ class _Splitter:
         product = factors[0]
         for factor in factors[1:]:
             product = product * factor
-        return Part(compile_expressions(self.arguments, [product]), tuple(sorted(self.numbers[x] for x in felt)))
+        variables = tuple(sorted(self.numbers[x] for x in felt))
+        held = tuple(sorted(self.others[x] for x in product.free_symbols & set(self.others)))
+        return Part(compile_expressions(self.arguments, [product]), variables, held)

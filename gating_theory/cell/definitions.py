@@ -115,3 +115,31 @@ JANET = Cell(
     fixed_point=[(1 + (sp.exp(beta) - 1) * sigma(y_f - beta)) * g],
     parameters=[beta],
 )
+
+# networks in continuous time, dx/dt = F - x: gates are filtered fields, states of their own that follow within tau = exp(log_tau).
+# The authors' gain g is gain.h and x is g times theirs; their alpha_z, alpha_r are gain.z, gain.r. As a map it may overshoot where
+# a tau is below 1: take flow=True, or a step. Logarithms, so that any mean and any spread over units gives times that are positive.
+x, state_z, state_r = sp.symbols("x z r", real=True)
+log_tau_z, log_tau_r = sp.symbols("log_tau_z log_tau_r", real=True)
+KCS = Cell(
+    name="KCS",
+    state=[x, state_z, state_r],
+    fields=[y_z, y_r, y_h],
+    messages=[sp.tanh(x), sp.tanh(x), sigma(state_r) * sp.tanh(x)],
+    update=[
+        x + sigma(state_z) * (y_h - x),
+        state_z + (y_z - state_z) * sp.exp(-log_tau_z),
+        state_r + (y_r - state_r) * sp.exp(-log_tau_r),
+    ],
+    fixed_point=[y_h, y_z, y_r],
+    parameters=[log_tau_z, log_tau_r],
+)
+
+KCSFast = Cell(  # tau -> 0: the gates follow their fields at once
+    name="KCSFast",
+    state=[x],
+    fields=[y_z, y_r, y_h],
+    messages=[sp.tanh(x), sp.tanh(x), r * sp.tanh(x)],
+    update=[x + z * (y_h - x)],
+    fixed_point=[y_h],
+)

@@ -114,8 +114,8 @@ def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None,
     return EdgeFactors(zeros, len(pole) - 1, poles, tuple(where), resonant, constant)
 
 
-def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, Callable[[Any], list[Any]]] | None:
-    """chi at a site's fixed point as an analytic function of the one variable that sets the leak [T3].
+def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, dict[int, Callable[..., list[Any]]]] | None:
+    """chi at a site's fixed point as an analytic function of each variable that sets the leak [T3].
 
     Parameters
     ----------
@@ -123,23 +123,26 @@ def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, Callable[[Any], lis
 
     Returns
     -------
-    {center: function of a complex array}, center 0 or 1
-        A list of the coefficients in powers of lambda - center, lowest first, then their derivatives by the variable. None where
-        the leak depends on several variables, or on none, or sites have no closed form.
+    {variable: {center: function of all variables of the leak}}, center 0 or 1
+        A list of the coefficients in powers of lambda - center, lowest first, then their derivatives by that variable, which may be
+        complex. None where the leak depends on nothing, or sites have no closed form.
     """
     import sympy as sp
 
     from . import symbolic
 
     cell, factors = compiled.cell, compiled.edge_factors
-    if len(factors.variables) != 1 or not cell.has_closed_form:
+    if not factors.variables or not cell.has_closed_form:
         return None
-    symbol = [*cell.fields, *cell.parameters][factors.variables[0]]
-    out = {}
+    every = [*cell.fields, *cell.parameters]
+    symbols = {v: every[v] for v in factors.variables}
+    out: dict[int, dict[int, Callable[..., list[Any]]]] = {v: {} for v in symbols}
     for center in _CENTERS:
         determinant = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=0)[(), ()]
         pole = _divided(determinant, factors.zeros, center)
-        out[center] = compile_expressions([symbol], [*pole, *(sp.diff(c, symbol) for c in pole)], analytic=True)
+        for v, symbol in symbols.items():
+            slopes = [sp.diff(c, symbol) for c in pole]
+            out[v][center] = compile_expressions(list(symbols.values()), [*pole, *slopes], analytic=True)
     return out
 
 

@@ -23,6 +23,8 @@ _EXAMPLES = """examples:
   gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
   gating-theory gradients --cell LSTM --bias f=5 --gain g=0.027 --steps 10 100 --block h
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
+  gating-theory dmft --gain r=10 h=3 --flow --lags 0 5 10
+  gating-theory chaos gain.h --gain r=10
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
   gating-theory validate --cell my.py:MyCell --gain 2 --out output
@@ -137,6 +139,46 @@ def _phase_diagram(p):
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _clock_arguments(p):
+    p.add_argument("--flow", action="store_true", help="in continuous time, ds/dt = F(s, y) - s")
+    p.add_argument("--step", type=positive, metavar="DT", help="of the Euler map, at most 1; with --flow in which paths are solved")
+    p.add_argument("--n-sites", type=whole(100), default=1000, metavar="N", help="sites of a chunk, by paths (default 1000)")
+    p.add_argument("--seed", type=whole(0), default=0, help="of random numbers (default 0)")
+
+
+def _dmft(p):
+    _ensemble_arguments(p)
+    _clock_arguments(p)
+    p.add_argument(
+        "--method",
+        choices=("auto", "lag", "paths"),
+        default="auto",
+        help="lag: exact, where the leak is constant; paths: any cell, with standard errors (default auto)",
+    )
+    p.add_argument("--all", action="store_true", help="every state, also unstable ones, where the leak is constant")
+    p.add_argument("--lags", type=float, nargs="+", metavar="LAG", help="correlations at these lags, in units of time")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write dmft.json, state.nc (for gt.load) and correlations.png")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _chaos(p):
+    _ensemble_arguments(p)
+    p.add_argument("path", metavar="PATH", help="along which chaos begins, as of phase-diagram --axis: gain.h")
+    p.add_argument("--bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help="where to look")
+    p.add_argument(
+        "--method",
+        choices=("auto", "lag", "paths", "networks"),
+        default="auto",
+        help="by theory as of dmft (default auto), or where exponents of sampled networks change sign",
+    )
+    _clock_arguments(p)
+    p.add_argument("--n-units", type=whole(10), default=2000, metavar="N", help="units of networks (default 2000)")
+    p.add_argument("--n-steps", type=whole(20), default=200, metavar="T", help="steps of networks (default 200)")
+    p.add_argument("--n-networks", type=whole(1), default=3, metavar="M", help="how many (default 3)")
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write chaos.json into this directory")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _derive(p):
     p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
     p.add_argument("--list", action="store_true", help="print the names of all statements")
@@ -233,6 +275,8 @@ _COMMANDS = {
     "spectrum": (_spectrum, "fixed points of an ensemble and the spectra there"),
     "gradients": (_gradients, "singular values and growth of gradients at fixed points of an ensemble"),
     "phase-diagram": (_phase_diagram, "solutions, spectra and critical lines over a grid"),
+    "dmft": (_dmft, "moving states of infinite networks: moments, correlations, exponents"),
+    "chaos": (_chaos, "where chaos begins along a path, in theory or in networks"),
     "derive": (_derive, "derivations from the symbolic cells, proved"),
     "validate": (_validate, "theory against freshly sampled networks"),
     "figures": (_figures, "the figures: computed, saved with their data, drawn"),

@@ -135,7 +135,7 @@ def simulate(
     """Run one random network of an ensemble without ever forming its matrices: exact in law at finite N [T5].
 
     Cost O(N T) per step and memory O(N T): a GRU of a million units takes 4 GB for 100 steps, which are read fifty times over;
-    that takes most of the time [NUMERICS]. Iid input (``input_std``) is drawn anew at every step.
+    that takes most of the time [NUMERICS]. Iid input (``input_std``, ``parameter_input_std``) is drawn anew at every step.
 
     Units are shared by one thread for each core that this process may use, or as many as OMP_NUM_THREADS says if that is less;
     worker processes have one. The numbers do not depend on it.
@@ -226,7 +226,7 @@ class _Run:
         self.matrices = [law.implicit(n, gain[ks], room, rng, _TYPES[dtype]) for law, ks in zip(laws, self.listeners)]
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
-        self.input_std = ensemble.array("input_std")
+        self.input_std = np.concatenate([ensemble.array("input_std"), ensemble.array("parameter_input_std")])
         self.noise = draw_key(rng)
         self.parts, self.message = parts(n), np.empty(n)
 
@@ -263,7 +263,7 @@ class _Run:
                 raise ConvergenceError(f"the state is not finite after step {t + 1}, before it the largest was {largest}", state)
             kept_state[t], kept_fields[t] = state[:, :R], fields[:, :R]
             if self.tangent:
-                push = _Push(self, state, fields, direction)
+                push = _Push(self, t, state, fields, direction)
                 self._through_matrices(push)
                 direction = push.out
                 length = np.linalg.norm(direction)
@@ -326,12 +326,23 @@ class _Run:
         """Averages over the units from sums over the parts, in their order."""
         return np.add.reduce(sums) / self.n
 
-    def part_of_parameters(self, i):
-        return [p if np.ndim(p) == 0 else p[self.parts[i]] for p in self.parameters]
+    def parameters_of(self, part, t):
+        """Site parameters of a part of the units at step t, with their input."""
+        own = [p if np.ndim(p) == 0 else p[part] for p in self.parameters]
+        return [p + self.input(part, t, k) if self.input_std[k] > 0.0 else p for k, p in enumerate(own, start=self.cell.n_fields)]
+
+    def input(self, part, t, variable):
+        """White input to a part of the units at step t: to a field or, numbered after them, a site parameter."""
+        noise = np.empty(part.stop - part.start)
+        fill_normal(noise, part.start, t, variable, *self.noise)
+        return self.input_std[variable] * noise
 
     def _sites(self, state, fields):
         M, gain = min(self.n, _SITES), self.ensemble.array("gain")
-        rows = [np.array([np.broadcast_to(v, self.n)[:M] for v in a]).reshape(len(a), M) for a in (state, fields, self.parameters)]
+        values = state, fields, self.parameters_of(slice(0, M), self.T - 1)
+        rows = [
+            np.array([np.broadcast_to(v, v.shape or self.n)[:M] for v in map(np.asarray, a)]).reshape(len(a), M) for a in values
+        ]
         return Sites(self.cell, np.full(M, 1.0 / M), *rows, gain, "simulation", matrices=self.ensemble.matrices)
 
 
@@ -343,12 +354,12 @@ class _Step:
         self.ahead = ahead  # whether the next step's first message is heard at once
 
     def message(self, i, nu):
-        return self._message(i, nu, self.state)
+        return self._message(i, nu, self.state, self.t)
 
-    def _message(self, i, nu, state):
+    def _message(self, i, nu, state, t):
         run, part = self.run, self.run.parts[i]
         # fields further on are not there yet; the cell's definition does not let a message look at them
-        known = state[:, part], self.fields[:, part], run.part_of_parameters(i)
+        known = state[:, part], self.fields[:, part], run.parameters_of(part, t)
         return run.cell.compiled.message(run.listeners[nu][0], *known)
 
     def fill(self, i, nu):
@@ -360,26 +371,24 @@ class _Step:
             if np.ndim(bias) or bias != 0.0:
                 row += bias if np.ndim(bias) == 0 else bias[part]
             if run.input_std[k] > 0.0:
-                noise = np.empty(row.size)
-                fill_normal(noise, part.start, self.t, k, *run.noise)
-                row += run.input_std[k] * noise
+                row += run.input(part, self.t, k)
 
     def finish(self, i):
         """Sums over this part of the new state's squares and of its changes' squares; the next message's products."""
         run, part = self.run, self.run.parts[i]
         state, new = self.state[:, part], self.new[:, part]
-        for row, value in zip(new, run.cell.compiled.update(state, self.fields[:, part], run.part_of_parameters(i))):
+        for row, value in zip(new, run.cell.compiled.update(state, self.fields[:, part], run.parameters_of(part, self.t))):
             row[...] = value
         first = run.order[0]
-        heard = run.hear(i, first, self._message(i, first, self.new)) if self.ahead else None
+        heard = run.hear(i, first, self._message(i, first, self.new, self.t + 1)) if self.ahead else None
         return _squares(new), _squares(new - state), heard
 
 
 class _Push:
     """J times a vector: ds' = F_s ds + F_y dy with dy_k = U_k (M_s ds + M_y dy)_k [T2]."""
 
-    def __init__(self, run, state, fields, direction):
-        self.run, self.state, self.fields, self.direction = run, state, fields, direction
+    def __init__(self, run, t, state, fields, direction):
+        self.run, self.t, self.state, self.fields, self.direction = run, t, state, fields, direction
         self.dy, self.out = np.zeros_like(fields), np.zeros_like(direction)
         self.blocks = [None] * len(run.parts)
 
@@ -395,7 +404,7 @@ class _Push:
     def message(self, i, nu):
         run, part = self.run, self.run.parts[i]
         if self.blocks[i] is None:
-            self.blocks[i] = run.cell.compiled.blocks(self.state[:, part], self.fields[:, part], run.part_of_parameters(i))
+            self.blocks[i] = run.cell.compiled.blocks(self.state[:, part], self.fields[:, part], run.parameters_of(part, self.t))
         return self._products(i, ("M_s", "M_y"), run.listeners[nu][0])
 
     def fill(self, i, nu):

@@ -341,7 +341,7 @@ def _decaying(run, logs):
     ensemble = run.ensemble
     known = all("mean field" in law.holds for law in ensemble.matrices.values())
     if not ensemble.cell.has_closed_form or not known:
-        return not ensemble.array("input_std").any()
+        return not ensemble.has_white_input
     return MomentMap(ensemble).has_zero_state
 
 
@@ -350,7 +350,7 @@ def verdict_on(run: Simulation, moving: Motion, exponent: float, error: float) -
     _, stationary, still, _, decaying, change = moving
     if still:
         return "settled"
-    driven = bool(run.ensemble.array("input_std").any())
+    driven = run.ensemble.has_white_input
     if stationary and exponent > _SIGMAS * error:
         return "chaotic"
     if stationary and driven and exponent < -_SIGMAS * error:

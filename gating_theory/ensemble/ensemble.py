@@ -39,6 +39,9 @@ class Ensemble:
         held fixed where a fixed point is spoken of.
     parameter, parameter_std : float or mapping, default 0
         Mean and spread over sites of the cell's site parameters (peephole weights and the like).
+    parameter_input_std : float or mapping, default 0
+        >= 0, standard deviation of an iid normal input to each site parameter, as ``input_std`` of fields: PyTorch's GRU reads the
+        candidate's input there, outside the reset gate ("b_in" of GRUResetAfter).
     matrices : str, MatrixLaw, or mapping from field names to either, default "iid"
         Laws of the matrices: "iid" (entries normal with variance a_k^2 / N), "unknown" (given weights), or a law of your own. What
         a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
@@ -64,12 +67,13 @@ class Ensemble:
         input_std: Values = None,
         parameter: Values = None,
         parameter_std: Values = None,
+        parameter_input_std: Values = None,
         matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] = "iid",
     ) -> None:
         instance("cell", cell, Cell, "such as gating_theory.GRU")
         self._cell = cell
         given = {"gain": gain, "bias": bias, "bias_std": bias_std, "input_std": input_std}
-        given |= {"parameter": parameter, "parameter_std": parameter_std}
+        given |= {"parameter": parameter, "parameter_std": parameter_std, "parameter_input_std": parameter_input_std}
         self._values = {}
         for name, kind in KINDS.items():
             self._values[name] = _by_name(kind, given[name], cell.parameter_names if kind.of_sites else cell.field_names)
@@ -115,10 +119,21 @@ class Ensemble:
         """{site parameter: spread}."""
         return dict(self._values["parameter_std"])
 
+    @property
+    def parameter_input_std(self) -> dict[str, float]:
+        """{site parameter: input standard deviation}."""
+        return dict(self._values["parameter_input_std"])
+
+    @property
+    def has_white_input(self) -> bool:
+        """Whether fields or site parameters have an input that is drawn anew at every step."""
+        return bool(self.array("input_std").any() or self.array("parameter_input_std").any())
+
     def array(self, kind: str) -> np.ndarray:
         """Values of one kind as a float array, (K,) in the order of the cell's fields or (P,) in that of its site parameters.
 
-        ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter" or "parameter_std"; ValueError for anything else.
+        ``kind`` is "gain", "bias", "bias_std", "input_std", "parameter", "parameter_std" or "parameter_input_std"; ValueError for
+        anything else.
         """
         choice("kind", kind, KINDS)
         return np.array(list(self._values[kind].values()), dtype=float)

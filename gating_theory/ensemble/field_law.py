@@ -56,7 +56,7 @@ class RandomFields:
     means : (V,) array, V = K + P; (E, V) for a sequence of ensembles, and so on
     gain2 : (K,) array, a_k^2
     frozen : (K,) array, variance over sites that does not come through a matrix: biases and frozen input
-    parameter_std : (P,) array
+    parameter_std : (P,) array, frozen input to site parameters included
     listens : (K,) int array, the distinct message that each field listens to
     shapes : sequence of V Shapes, what quadratures know of the functions along each variable
 
@@ -79,7 +79,7 @@ class RandomFields:
         self.means = np.concatenate([values("bias"), values("parameter")], axis=-1)
         self.gain2 = squared(self._gain)
         self.frozen = values("bias_std") ** 2 + values("input_std") ** 2
-        self.parameter_std = values("parameter_std")
+        self.parameter_std = np.hypot(values("parameter_std"), values("parameter_input_std"))
         self.listens = np.array(cell.message_of)
         self.shapes = cell.compiled.shapes.narrowed(strip)
 

@@ -102,6 +102,17 @@ KINDS: dict[str, Kind] = {
             "spread of all site parameters",
             _POSITIVE,
         ),
+        Kind(
+            "parameter_input_std",
+            True,
+            0.0,
+            False,
+            r"\sigma^{{in}}_{{{0}}}",
+            "standard deviation of the input to site parameter {0}",
+            r"\sigma^{in}_p",
+            "standard deviation of the inputs to all site parameters",
+            _POSITIVE,
+        ),
     )
 }
 

@@ -22,6 +22,7 @@ from ..support.checks import choice, instance, integer, integers, real_array, sh
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from ..ensemble.ensemble import Ensemble
     from ..ensemble.sites import Sites
 
 __all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
@@ -323,6 +324,31 @@ class Recording:
         net, states = self.at(times, sequences)
         return replace(net.sites(states), source="recorded network")
 
+    def driven_ensemble(self) -> tuple[Ensemble, float]:
+        """The random networks that are fed as this layer was: its gains and biases, and white input of the same strength.
+
+        What an input adds to a unit on average is part of its bias; what changes becomes white input of the same variance, of
+        fields and of site parameters (PyTorch's GRU reads the candidate's input outside its reset gate, ``parameter_input_std``). Real
+        inputs are not white: theory of the ensemble is off by what their correlations do.
+
+        Returns
+        -------
+        ensemble : Ensemble, its matrices of the law "unknown" (see ``Ensemble.assuming``)
+        correlation : float
+            Of the inputs at one step and the next, the mean over units, fields and site parameters; 0 for white input, nan for one
+            that never changes and for sequences of one step.
+        """
+        net, cell = self.layer.network, self.layer.cell
+        still, moving, products = _fed(self.layer, self.inputs)
+        biases, parameters = np.split(np.concatenate([net.biases, net.parameters]) + still, [cell.n_fields])
+        ensemble = Network(cell, net.matrices, biases, parameters).ensemble
+        std = np.sqrt(moving)
+        fields, sites = cell.field_names, cell.parameter_names
+        values = {f"input_std.{name}": float(s) for name, s in zip(fields, std)}
+        values |= {f"parameter_input_std.{name}": float(s) for name, s in zip(sites, std[len(fields) :])}
+        total = float(moving.sum())
+        return ensemble.replace(values), products / total if total > 0.0 else float("nan")
+
 
 def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
     """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
@@ -332,3 +358,15 @@ def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict
             raise ValueError(f"{name} must be an array of shape (..., {count}, N) for cell {cell.name!r}, got {shown(array)}")
     rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
     return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}
+
+
+def _fed(layer, inputs):
+    """What inputs (T, B, I) add to fields and site parameters: ((V, N) means, (V,) variances, products with the next step)."""
+    zero = np.concatenate(layer.drive(np.zeros(inputs.shape[2])))
+    mean = inputs.mean(axis=(0, 1))
+    weights = np.stack([np.concatenate(layer.drive(one)) - zero for one in np.eye(inputs.shape[2])], axis=-1)  # (V, N, I)
+    away = inputs - mean
+    covariance = np.einsum("tbi,tbj->ij", away, away) / (away.shape[0] * away.shape[1])
+    later = np.einsum("tbi,tbj->ij", away[1:], away[:-1]) / max(1, (away.shape[0] - 1) * away.shape[1])
+    variances, products = (((weights @ matrix) * weights).sum(axis=2).mean(axis=1) for matrix in (covariance, later))
+    return weights @ mean, np.maximum(variances, 0.0), float(products.sum()) if len(inputs) > 1 else np.nan

@@ -1,20 +1,25 @@
-"""The line on which random networks turn chaotic: points along it, each with its error, each sought next to the last one [T5]."""
+"""Lines whose points are searches of their own, each with its error, each next to the last one: chaos, echo states [T5, T8b]."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..dynamics.chaos import chaos_onset
 from ..errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ..results.status import Status
 from .line import LineCurve
 
 if TYPE_CHECKING:
+    from ..ensemble.critical_value import Critical
+    from ..ensemble.ensemble import Ensemble
+    from ..ensemble.paths import EnsemblePath
     from .plane import Plane
+
+    #: The critical value along a path between bounds.
+    Seek = Callable[[Ensemble, EnsemblePath, tuple[float, float]], Critical]
 
 __all__ = ["SOUGHT", "chaos_curves"]
 
@@ -41,16 +46,16 @@ class _Point:
 
 
 class _Chaos:
-    """Onsets of chaos in a plane; every network meets the same random numbers everywhere."""
+    """Critical values in a plane."""
 
-    def __init__(self, plane: Plane, options: Mapping[str, Any], tell: Callable[[int], object]) -> None:
-        self.plane, self.options, self.tell = plane, dict(options), tell
+    def __init__(self, plane: Plane, seek: Seek, tell: Callable[[int], object]) -> None:
+        self.plane, self.seek, self.tell = plane, seek, tell
 
     def between(self, u: np.ndarray, axis: int, low: float, high: float) -> _Point:
-        """The onset along an axis through a point, between two places on it, in units of the box; NoCriticalValue where none."""
+        """The critical value along an axis through a point, between two places on it, in units of the box; NoCriticalValue."""
         plane, path = self.plane, (self.plane.x, self.plane.y)[axis]
-        bounds = tuple(plane.low[axis] + plane.widths[axis] * np.clip([low, high], 0.0, 1.0))
-        found = chaos_onset(plane.at(*plane.place(u)), path, bounds, **self.options)
+        first, last = plane.low[axis] + plane.widths[axis] * np.clip([low, high], 0.0, 1.0)
+        found = self.seek(plane.at(*plane.place(u)), path, (float(first), float(last)))
         self.tell(1)
         place = u.copy()
         place[axis] = (float(found) - plane.low[axis]) / plane.widths[axis]
@@ -78,13 +83,13 @@ class _Chaos:
                     return self.between(guess, axis, guess[axis] - wider * reach, guess[axis] + wider * reach), ends
                 except (NoCriticalValue, ConvergenceError):
                     continue
-        raise NoCriticalValue("the line on which chaos sets in is lost")
+        raise NoCriticalValue("the line is lost")
 
 
 def chaos_curves(
-    plane: Plane, near: Sequence[float] | None, n_points: int, options: Mapping[str, Any], tell: Callable[[int], object] = int
+    plane: Plane, near: Sequence[float] | None, n_points: int, seek: Seek, tell: Callable[[int], object] = int
 ) -> tuple[list[LineCurve], list[Exception]]:
-    """The curve of the onset of chaos through the bounds, by about so many points across them, with errors.
+    """The curve of critical values through the bounds, by about so many points across them, with errors.
 
     Parameters
     ----------
@@ -92,14 +97,14 @@ def chaos_curves(
     near : (x, y) or None
         A point next to the line. Default: it is sought along the middle lines of the bounds and along their edges.
     n_points : int
-    options : of ``chaos_onset``
+    seek : callable, gives the critical value along a path between bounds; NoCriticalValue where there is none
     tell : callable(n), told of every point
 
     Returns
     -------
     list of LineCurve, one or none, and errors of searches that failed
     """
-    chaos = _Chaos(plane, options, tell)
+    chaos = _Chaos(plane, seek, tell)
     first, failed = _first(chaos, plane, near)
     if first is None:
         return [], failed

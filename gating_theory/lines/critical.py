@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 from ..counting.onset import complexity_onset
 from ..dynamics.chaos import chaos_onset
 from ..dynamics.dynamic_mean_field.chaos_line import chaos_line
+from ..dynamics.two_copies.echo_line import echo_line, every_echo_line
 from ..ensemble.critical_value import Critical
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.paths import AnyPath, path_of
@@ -112,8 +113,8 @@ def critical(
           square: ``value=-1`` is where a tenth is left (the target "gradient" of ``design`` is the mean square itself);
           "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest".
         - Whole numbers: "count", "stable". They are critical where they pass from below the value to it, or back.
-        - "onset", "fold", "complexity_onset", "chaos", "chaos_line", which need no value: :func:`~gating_theory.onset` and so on,
-          called from here. So are "complexity" at 0 and "lyapunov" at 0.
+        - "onset", "fold", "complexity_onset", "chaos", "chaos_line", "echo" (see :func:`~gating_theory.echo_line`), which need no
+          value: :func:`~gating_theory.onset` and so on, called from here. So are "complexity" at 0 and "lyapunov" at 0.
         - A callable of what ``of`` names, which returns a number.
     value : float, what it is to be
     solution : "active", "zero" or int
@@ -219,6 +220,8 @@ def _by_name(ensemble, path, kind, bounds, every, simulation):
     if kind == "chaos_line":
         found = chaos_line(ensemble, path, bounds, rng=simulation["rng"])
         return [found] if every else found
+    if kind == "echo":
+        return (every_echo_line if every else echo_line)(ensemble, path, bounds, rng=simulation["rng"])
     if kind == "complexity_onset":
         return complexity_onset(ensemble, path, bounds)
     if kind == "onset":

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dynamics.chaos import chaos_onset
+from ..dynamics.two_copies.echo_line import echo_line
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
 from ..results.status import Status
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from ..ensemble.paths import AnyPath
 
 __all__ = ["critical_line"]
+
+#: Lines that are sought point by point.
+_SOUGHT = ("chaos", "echo")
 
 
 @underflow_is_zero
@@ -74,13 +79,14 @@ def critical_line(
           saddle's rate; "tricritical" is where one becomes the other, "critical_end" where they cross, at a finite amplitude
         - "chaos": random networks turn chaotic, a line of few points with standard errors: networks are simulated, see
           ``chaos_onset``
+        - "echo": copies of infinite networks cease to agree under a common input, a line of few points, see ``echo_line``
         - a quantity of ``phase_diagram``, also one of your own: "abscissa", "slow_fraction", "mass:1,0.1", ...
           Gradients: "gradient:100" and "gradient:100,h" (of a loss on h), "gradient_untied:100", all of them log10 of the mean
           square; "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest"
         - a callable of what ``of`` names, which returns a number
     value : float
-        Of the quantity on the line; none for "onset", "fold", "complexity_onset" and "chaos", which are also "complexity" and
-        "lyapunov" at 0.
+        Of the quantity on the line; none for "onset", "fold", "complexity_onset", "chaos", "echo"; the third and fourth are also
+        "complexity" and "lyapunov" at 0.
     solution : "active", "zero" or int
         Of which state the quantity is: that with the largest moments, the zero state, or the one of this number where the line is
         met first, see ``fixed_points``.
@@ -91,11 +97,11 @@ def critical_line(
     tol : float in [1e-9, 0.01], in units of the bounds' widths
     search : int >= 2
         The grid has so many rows and columns, edges included. Curves are found that cross a piece of one of them an odd number of
-        times; others are not looked for. Lines of the onset of complexity and of chaos are sought on fewer lines through the
+        times; others are not looked for. Lines of onsets of complexity, of chaos and "echo" are sought on fewer lines through the
         bounds, which their status names.
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
-    n_points : int >= 2, how many points of a line of chaos lie between opposite edges
+    n_points : int >= 2, how many points of a line of "chaos" or "echo" lie between opposite edges
     n_units, n_steps, n_networks, rng
         Of simulations, as for ``chaos_onset``: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
         for quantities of so many units ("half_share", "lyapunov"); all other lines are of the limit and refuse it.
@@ -132,8 +138,8 @@ def critical_line(
     n_points = integer("n_points", n_points, low=2)
     check_progress(progress)
     with Progress(progress, search**2 + max_points, "point") as tell:
-        if asked.quantity == "chaos":
-            curves, failed = chaos_line.chaos_curves(plane, near, n_points, options, tell)
+        if asked.quantity in _SOUGHT:
+            curves, failed = chaos_line.chaos_curves(plane, near, n_points, _seek(asked.quantity, options), tell)
             points: list[LinePoint] = []
             missed: list[Side] = []
         else:
@@ -156,6 +162,13 @@ def critical_line(
         tuple(points),
         _status(curves, failed, len(missed), tol, seen, "" if near is not None else _not_looked_for(asked, search)),
     )
+
+
+def _seek(quantity, options):
+    """What finds a point of a line that is sought point by point."""
+    if quantity == "echo":
+        return lambda ensemble, path, bounds: echo_line(ensemble, path, bounds, rng=options["rng"])
+    return lambda ensemble, path, bounds: chaos_onset(ensemble, path, bounds, **options)
 
 
 def _of_networks(asked):
@@ -187,7 +200,7 @@ def _components(asked, plane, near, tol, search, max_points, tell):
 
 def _not_looked_for(asked, search):
     """Which curves a search over the bounds may miss, in words."""
-    if asked.quantity == "chaos":
+    if asked.quantity in _SOUGHT:
         return f"; {chaos_line.SOUGHT}"
     if asked.condition is None:
         return f"; {complexity_line.SOUGHT}"

@@ -17,7 +17,7 @@ from ..ensemble.field_law import RandomFields
 from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.matrix_laws import Unknown
 from ..ensemble.sites import Sites
-from ..errors import ConvergenceError
+from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
@@ -513,12 +513,17 @@ class Network:
         Raises
         ------
         TypeError, ValueError : another word, arrays of another shape
+        CapabilityError : noise where site parameters have an input as well
         """
         n_steps = integer("n_steps", n_steps)
         if isinstance(input, str):
             if input not in ("noise", "frozen"):
                 raise ValueError(f"input must be 'noise', 'frozen' or an array, got {shown(input)}")
             std = self._ensemble.array("input_std")
+            if input == "noise" and self._ensemble.array("parameter_input_std").any():
+                raise CapabilityError(
+                    "input 'noise' is for fields: give site parameters theirs step by step (Network.driven), or use steady_state"
+                )
             if input == "frozen" or not std.any():
                 generator(rng)  # a bad seed is refused whether it is used or not
                 return lambda t: self._input
@@ -876,7 +881,8 @@ def _random_sites(ensemble, n, lead, rng):
         return mean[:, None] + std[:, None] * rng.standard_normal((*lead, mean.size, n))
 
     biases = draw(ensemble.array("bias"), ensemble.array("bias_std"))
-    parameters = draw(ensemble.array("parameter"), ensemble.array("parameter_std"))
+    spread = np.hypot(ensemble.array("parameter_std"), ensemble.array("parameter_input_std"))
+    parameters = draw(ensemble.array("parameter"), spread)
     std = ensemble.array("input_std")
     return biases, parameters, draw(np.zeros(std.size), std)
 

@@ -4,7 +4,7 @@ At a fixed point every site sits at the fixed state s*(y) of its fields, so the 
 
     x -> fields y(x), one after the other -> Phi(x) = s*(y(x)),        r(x) = Phi(x) - x,
 
-where x are the state variables that messages listen to (h alone in all built-in cells: N unknowns, also for the LSTM). A shut
+where x are the state variables that messages listen to (one in all built-in cells but KCS: N unknowns, also for the LSTM). A shut
 update gate multiplies the step s' - s by 1 - z and would make anything look like a fixed point; r never carries that factor, and
 fields that set the speed only (the GRU's z) do not enter at all. det(1 - dPhi/dx) is the det(1 - W(1) U) of the theory sheet.
 

@@ -4,6 +4,7 @@ Every function draws into ``ax`` or into a new figure of one column's width. mat
 function shows a window, saves a file or touches global settings.
 """
 
+from .copies import plot_correlation_transient
 from .counting import plot_complexity
 from .gradients import plot_gradient_growth, plot_pseudospectrum, plot_singular_values
 from .phase_diagrams import draw_count, plot_phase_diagram
@@ -21,5 +22,6 @@ __all__ = [
     "plot_singular_values",
     "plot_pseudospectrum",
     "plot_gradient_growth",
+    "plot_correlation_transient",
     "draw_count",
 ]

@@ -8,7 +8,7 @@ the few nodes of the fields that set the leak (the update gate).
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,9 @@ class FixedPointEdge:
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds), evenly=frozenset(poles))
         self.a2 = squared(fixed_point.ensemble.array("gain"))
         self.n = self.cell.n_messages
-        self.pole_variables = poles
-        self.fixed = not any(self.law.stds[0, v] > 0 for v in self.pole_variables)
+        self.fixed = not any(self.law.stds[0, v] > 0 for v in poles)
+        # a site parameter without a spread is a number
+        self.pole_variables = poles if self.fixed else tuple(v for v in poles if self.law.stds[0, v] > 0)
         self._grids: dict[int, tuple[FieldLaw, list[np.ndarray], np.ndarray]] = {}
         self._polynomials: dict[tuple[int, int], np.ndarray] = {}
         self._tables: dict[tuple[int, int], dict] = {}
@@ -92,8 +93,17 @@ class FixedPointEdge:
         self._slopes: dict[tuple[int, int], Any] = {}
         self._cardinal: dict[tuple[int, int], Any] = {}
         self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
-        leak = self.cell.compiled.analytic_leak
-        self._leak = leak if leak and not self.fixed and self._evenly_spaced() else None
+        one = not self.fixed and len(self.pole_variables) == 1 and self.cell.compiled.analytic_leak
+        self._leak = self._leak_of(*self.pole_variables) if one and self._evenly_spaced() else None
+
+    def _leak_of(self, variable):
+        """{center: function of a complex array}: chi and its derivatives by the one variable that is spread."""
+        means = self.law.means if self.law.means.ndim == 1 else self.law.means[0]
+
+        def at(function, values):
+            return function(*(values if v == variable else means[v] for v in self.factors.variables))
+
+        return {center: partial(at, function) for center, function in self.cell.compiled.analytic_leak[variable].items()}
 
     def _evenly_spaced(self):
         """Whether the nodes of the one variable that sets the leak are, as cardinal series need: not those of very broad fields."""
@@ -127,9 +137,10 @@ class FixedPointEdge:
         return out
 
     def _largest_grid(self, tol):
-        """Nodes of the largest factor that holds a leak's variable together with others."""
-        poles, worst = set(self.pole_variables), 1.0
+        """Nodes of the largest factor that holds a leak's variable together with others, or of the grid of several such."""
+        poles = set(self.pole_variables)
         law = self.law.refined(self.pole_variables, _DENSITIES[0]) if len(poles) == 1 else self.law
+        worst = float(np.prod([w.shape[1] for w in law.grid(self.pole_variables, tol, n_kept=len(poles))[1]]))
         for factor in self.factors.resonant_factors:
             if len(factor.variables) > 1 and poles & set(factor.variables):
                 worst = max(worst, law.nodes(factor, tol, poles))
@@ -146,7 +157,7 @@ class FixedPointEdge:
         if level not in self._grids:
             where = self.pole_variables
             law = self.law.refined(where, _DENSITIES[level])
-            values, rules, _ = law.grid(where, self.tol)
+            values, rules, _ = law.grid(where, self.tol, n_kept=len(where))  # as factors are averaged: to this tolerance
             shape = tuple(w.shape[1] for w in rules)
             weights = np.ones(shape)
             for axis, w in enumerate(rules):

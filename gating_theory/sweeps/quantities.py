@@ -175,6 +175,12 @@ def _chaos_tricritical(ensemble: Ensemble, path: EnsemblePath, along: EnsemblePa
     return chaos_tricritical(ensemble, path, along, *bounds)
 
 
+def _echo_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
+    from ..dynamics.two_copies.echo_line import echo_line
+
+    return echo_line(ensemble, path, *bounds, **options)
+
+
 def _complexity_onset(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)) -> Critical:
     from ..counting.onset import complexity_onset
 
@@ -616,6 +622,13 @@ CRITICAL["chaos_tricritical"] = CriticalQuantity(
     paths=("path", "along"),
     third=Third("chaos_tricritical_onset", "tricritical point of chaos: {1}", _second_value, path=1),
     description="value of {0} at which chaos turns from beginning continuously at the onset in {1} to beginning with a jump",
+)
+CRITICAL["echo"] = CriticalQuantity(
+    "end of the echo state: {0}",
+    _echo_line,
+    options=("rng",),
+    third=Third("echo_error", "error of the echo state's end: {0}", _error_of),
+    description="value of {0} at which copies of infinite networks cease to agree under a common input",
 )
 CRITICAL["complexity_onset"] = CriticalQuantity(
     "complexity onset: {0}",

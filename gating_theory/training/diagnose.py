@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..cell import builtin
+from ..dynamics.steady_state import steady_state
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
@@ -44,6 +45,8 @@ _SEQUENCES = 4
 _FREE_STEPS = 100
 #: Starts from which it is seen where a network ends, and the amplitudes of those that are drawn at random.
 _STARTS, _AMPLITUDES = 64, (0.3, 3.0)
+#: The random network that theory under input looks at.
+_UNITS_UNDER_INPUT, _STEPS_UNDER_INPUT = 2000, 150
 #: Tolerance of masses: far below the counting error of any network that is diagonalised.
 _TOL = 1e-3
 #: Discs in which eigenvalues are compared with theory, by the share of them that they hold.
@@ -105,6 +108,11 @@ class Diagnosis:
         there
     shuffled : ModeSummary of the eigenvalues with the entries of each matrix shuffled, at the states this network visits
     random : ModeSummary or None, by mean-field theory, of the ensemble at zero input, at the fixed point with the largest moments
+    random_driven : ModeSummary or None
+        By theory at the states of a large random network of these gains and biases, under white input as strong as the real one
+        (``Recording.driven_ensemble``); None without inputs, or where that network did not come to a steady state.
+    random_lyapunov, input_correlation : float
+        Largest exponent of that network; correlation of real inputs at one step and the next, 0 where they are white.
     lyapunov, lyapunov_stderr : float
         Largest Lyapunov exponent per step along the run, with its standard error over sequences (nan for a single one).
     gradient : dict, {lag: mean natural log of the factor by which a random gradient has grown that many steps back}
@@ -150,6 +158,9 @@ class Diagnosis:
     advice: list[str]
     status: Status
     sites: Sites = field(repr=False)
+    random_driven: ModeSummary | None = None
+    random_lyapunov: float = math.nan
+    input_correlation: float = math.nan
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -191,6 +202,9 @@ class Diagnosis:
             "random": None if self.random is None else self.random.as_dict(),
             "structure": _finite(self.structure),
             "structure_shuffled": _finite(self.structure_shuffled),
+            "random_driven": None if self.random_driven is None else self.random_driven.as_dict(),
+            "random_lyapunov": _finite(self.random_lyapunov),
+            "input_correlation": _finite(self.input_correlation),
             "lyapunov": _finite(self.lyapunov),
             "lyapunov_stderr": _finite(self.lyapunov_stderr),
             "gradient": {str(lag): _finite(value) for lag, value in self.gradient.items()},
@@ -284,7 +298,8 @@ def diagnose(
             run = _Run(part.network, recording.states, recording.at)
             twin = part.with_network(shuffled(part.network, rng)).record(recording.inputs)
             other = _Run(twin.layer.network, twin.states, twin.at)
-    return _Report(name, run, other, inputs is not None, taus, rng).make(n_states, progress)
+    fed = None if inputs is None else recording.driven_ensemble()
+    return _Report(name, run, other, fed, taus, rng).make(n_states, progress)
 
 
 def _require_several(network):
@@ -315,8 +330,9 @@ def _free_run(net, rng):
 
 
 class _Report:
-    def __init__(self, name, run, other, driven, taus, rng):
-        self.name, self.run, self.other, self.driven, self.taus, self.rng = name, run, other, driven, taus, rng
+    def __init__(self, name, run, other, fed, taus, rng):
+        self.name, self.run, self.other, self.fed, self.taus, self.rng = name, run, other, fed, taus, rng
+        self.driven = fed is not None
         self.notes, self.warnings = [], []
 
     def make(self, n_states, progress):
@@ -352,6 +368,7 @@ class _Report:
                 tell(1)
             tell.note("theory of the ensemble")
             random = self.mean_field(ensemble)
+            under_input, exponent = self.under_input() if self.driven else (None, math.nan)
             tell(1)
             ends = self.ends(first) if np.mean(growth) <= 0.0 else None
             tell(1)
@@ -384,6 +401,9 @@ class _Report:
             advice=[],
             status=Status("incomplete", "; ".join(self.notes), ok=False) if self.notes else Status("ok"),
             sites=pooled,
+            random_driven=under_input,
+            random_lyapunov=exponent,
+            input_correlation=self.fed[1] if self.driven else math.nan,
         )
         return replace(result, advice=[*_advice(result), *_better_gradients(result), *self.warnings])
 
@@ -440,6 +460,19 @@ class _Report:
         except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"no mean field of the random ensemble: {error}")
             return None
+
+    def under_input(self):
+        """(theory, largest exponent) of a large random network under white input as strong as the real one, or (None, nan)."""
+        ensemble = self.fed[0].assuming("iid")
+        try:
+            state = steady_state(ensemble, _UNITS_UNDER_INPUT, _STEPS_UNDER_INPUT, rng=self.rng, lyapunov_units=_UNITS_UNDER_INPUT)
+            if not state.ok:
+                self.notes.append(f"no steady state of random networks under input: {state.status}")
+                return None, math.nan
+            return self.theory(Spectrum(state)), float(state.lyapunov)
+        except (CapabilityError, ConvergenceError) as error:
+            self.notes.append(f"no steady state of random networks under input: {error}")
+            return None, math.nan
 
     def ends(self, first):
         """Where the network ends without input, from visited states or, where there were no inputs, random ones."""
@@ -525,6 +558,8 @@ def _text(d):
     columns = {"actual": d.actual, "theory, its sites": d.from_sites, "shuffled": d.shuffled}
     if d.random is not None:
         columns["theory, ensemble"] = d.random
+    if d.random_driven is not None:
+        columns["theory, driven"] = d.random_driven
     lines += ["", f"modes (mean, {_count(d.n_states, 'state')})".ljust(26) + "".join(f"{name:>19}" for name in columns)]
 
     def row(label, values):
@@ -539,9 +574,13 @@ def _text(d):
     lines += [f"  {text}" for text in _LEGEND]
     if d.random is not None:
         lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
+    if d.random_driven is not None:
+        alike = "" if math.isnan(d.input_correlation) else f" (yours, correlation {d.input_correlation:.2f} with the next step's)"
+        lines.append(f"  theory, driven: the same under white input as strong as yours{alike}")
     lines += [f"  {d.assumes}"] if d.assumes else []
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"
-    lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step"]
+    beside = "" if math.isnan(d.random_lyapunov) else f"; random networks under such input: {d.random_lyapunov:.4f}"
+    lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step{beside}"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
     lines += ["", *str(d.gradients).splitlines()]
     lines.append("  mean squares; theory: what iid weights of the same gains give at the same sites, the same ones in every step")

@@ -18,7 +18,7 @@ from gating_theory.derivations.site_determinant import SiteDeterminant
 from gating_theory.derivations.statement import STATEMENTS, Derivation, Equal, NonNegative, Positive, Step, difference
 
 from gating_theory import derivations
-from gating_theory.cell.builtin import GRU, JANET, LSTM, MGU, CoupledLSTM, GRUResetAfter, Vanilla
+from gating_theory.cell.builtin import GRU, JANET, KCS, LSTM, MGU, CoupledLSTM, GRUResetAfter, Vanilla
 from gating_theory.cell.cell import Cell
 from gating_theory.cell.symbolic import sigma
 
@@ -183,6 +183,14 @@ NO_TANH = Cell(
         ("vanilla.jacobian", UNRESET),
         ("gru.euler", SWAPPED),
         ("gru.chaos_jump", TWICE),
+        ("gru.lag_form", UNRESET),
+        ("gru.lag_form", SQUARED),
+        ("kcs.transfer_matrix", KCS.euler(0.5)),
+        ("kcs.euler", KCS.euler(0.5)),
+        ("kcs.edge", KCS.euler(0.5)),
+        ("kcs_fast.lag_form", GRU),
+        ("kcs_fast.potential", GRU),
+        ("kcs_fast.chaos_jump", TWICE),
         ("gru.mean_square", TWICE),
         ("gru.mean_square", SQUARED),
         ("gru.zero_state_singular_values", SWAPPED),

@@ -60,7 +60,7 @@ def test_unknown_names_are_refused():
 def test_paths_values_replace():
     e = gt.Ensemble(gt.JANET, gain={"g": 2}, parameter={"beta": 1})
     assert "gain.g" in e.paths and "parameter.beta" in e.paths and "parameter_std.beta" in e.paths
-    assert len(set(e.paths)) == len(e.paths) == 4 * 2 + 2
+    assert len(set(e.paths)) == len(e.paths) == 4 * 2 + 3
     assert e.value("gain.g") == 2.0 and e.value("parameter.beta") == 1.0
     new = e.replace({"gain.g": 3, "bias_std.f": 0.5})
     assert (new.value("gain.g"), new.value("bias_std.f"), new.value("parameter.beta")) == (3.0, 0.5, 1.0)

@@ -15,6 +15,12 @@ TABLE = {
     "input_std.h": (r"$\sigma^{in}_{h}$", "standard deviation of the input to field h", False, (0.0, 100.0)),
     "parameter.p_f": ("$p_{f}$", "mean of site parameter p_f", True, (-30.0, 30.0)),
     "parameter_std.p_f": (r"$\mathrm{std}\,p_{f}$", "spread of site parameter p_f", False, (0.0, 100.0)),
+    "parameter_input_std.p_f": (
+        r"$\sigma^{in}_{p_{f}}$",
+        "standard deviation of the input to site parameter p_f",
+        False,
+        (0.0, 100.0),
+    ),
 }
 
 

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET")
-_COMMANDS = ("spectrum", "gradients", "phase-diagram", "derive", "validate", "figures", "diagnose", "portrait")
+_CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh")
+_CELLS += ("LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET", "KCS", "KCSFast")
+_COMMANDS = ("spectrum", "gradients", "phase-diagram", "dmft", "chaos", "derive", "validate", "figures", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 

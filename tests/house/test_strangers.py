@@ -141,6 +141,8 @@ CALCULATORS = {
     "dmft": lambda e: gt.dmft(e.replace({"gain.z": 0.0})),
     "chaos_line": lambda e: gt.chaos_line(e.replace({"gain.z": 0.0}), "gain.h"),
     "chaos_tricritical": lambda e: gt.chaos_tricritical(e, "gain.r", "gain.h"),
+    "echo_state": lambda e: gt.echo_state(e.replace({"gain.z": 0.0})),
+    "echo_line": lambda e: gt.echo_line(e.replace({"gain.z": 0.0}), "gain.h", (1.0, 3.0)),
     "dmft_states": lambda e: gt.dmft_states(e.replace({"gain.z": 0.0})),
     "chaos_onset": lambda e: gt.chaos_onset(e, "gain.h", (1.0, 4.0), n_units=50, n_steps=40, n_networks=1, tol=0.5),
     "phase_diagram": lambda e: gt.phase_diagram(e, {"gain.h": [2.0, 3.0]}, ["count", "radius"]),

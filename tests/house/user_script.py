@@ -22,7 +22,7 @@ version: str = gt.__version__
 # --- cells and ensembles
 
 cells: list[gt.Cell] = [gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.MGU, gt.LiGRU, gt.LiGRUTanh, gt.LSTM, gt.CoupledLSTM]
-cells += [gt.PeepholeLSTM, gt.JANET]
+cells += [gt.PeepholeLSTM, gt.JANET, gt.KCS, gt.KCSFast]
 h, y = sp.symbols("h y", real=True)
 own = gt.Cell(name="leaky", state=h, fields=[y], messages=[h], update=gt.sigma(y) * h, parameters=[])
 wrong: float = own.check_jacobian(rng=0)
@@ -95,8 +95,22 @@ moment: float = steady.moments["h"]
 exponent, error = gt.largest_exponent(ensemble, rng=np.random.SeedSequence(1))
 margin: float = exponent - error
 moving: gt.DynamicMeanField = gt.dmft(ensemble, step=0.5, method="paths", refine=10)
+meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (0.25, 0.1), rho_in=0.9, tied=False, method="sites")
+after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+tide = gt.Sinusoid(period=8, amplitude={"h": 0.3})
+ebbing: gt.DynamicMeanField = gt.dmft(ensemble, sinusoid=tide)
+periodic: float = ebbing.lines["h"][0] + ebbing.conditional_exponent + tide.period
+kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain={"h": 0.5}, output="mean", n_sites=1000)
+covariances: np.ndarray = kernel.K + kernel.stderr
+pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
+alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
+between: np.ndarray = pair.cross_correlation([0, 1])["messages"]
+echo: gt.EchoState = gt.echo_state(ensemble.replace({"input_std.h": 0.5}), method="paths", refine=10)
+forgets: bool = echo.verdict == "echo_state" and echo.chi < 1.0 and echo.timescale < 100.0 and echo.lam + echo.lam_error < 0.0
+shared: tuple[gt.CommonState, ...] = echo.states
+ends: gt.Critical = gt.echo_line(ensemble, "input_std.h", (0.0, 1.0))
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
 corner: gt.Critical = gt.chaos_tricritical(ensemble, "gain.r", along="gain.h", flow=True)
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
@@ -224,6 +238,7 @@ axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)
 axes = gt.plotting.plot_pseudospectrum(spectrum, [0.1, 0.3])
+axes = gt.plotting.plot_correlation_transient({"tied": meeting}, "h")
 axes = gt.plotting.plot_gradient_growth({"tied": gt.gradient_growth(spectrum, 10)})
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)

@@ -95,6 +95,10 @@ class Things:
         return gt.dmft(self.slow_leak)
 
     @cached_property
+    def pair(self):
+        return gt.dmft(self.slow_leak, replicas=2)
+
+    @cached_property
     def counts(self):
         return gt.count_fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0), 3, 2, rng=0)
 
@@ -412,8 +416,11 @@ CALLS = {
     "dmft": lambda t: (
         gt.dmft,
         {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "window": 64, "n_sites": 100, "refine": 5}
-        | {"amplitude": 0.1, "along": "gain.h", "rng": 0, "progress": None},
+        | {"amplitude": 0.1, "along": "gain.h", "replicas": 2, "rho_in": 0.9, "rho_frozen": 1.0, "start": 0.5}
+        | {"sinusoid": None, "rng": 0, "progress": None},
     ),
+    "Sinusoid": lambda t: (gt.Sinusoid, {"period": 8.0, "amplitude": 0.5}),
+    "Sinusoid.amplitudes": lambda t: (gt.Sinusoid(8.0, 0.5).amplitudes, {_E: t.ens}),
     "chaos_line": lambda t: (
         gt.chaos_line,
         {
@@ -429,12 +436,40 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "echo_state": lambda t: (
+        gt.echo_state,
+        {_E: t.slow_leak, "step": 1.0, "flow": False, "method": "lag", "n_sites": 100, "refine": 5, "rng": 0, "progress": None},
+    ),
+    "echo_line": lambda t: (
+        gt.echo_line,
+        {_E: t.slow_leak, "parameter": "gain.h", "bounds": (1.0, 1.9), "step": 1.0, "flow": False, "method": "lag", "n_sites": 100}
+        | {"refine": 5, "rng": 0, "progress": None},
+    ),
     "chaos_tricritical": lambda t: (
         gt.chaos_tricritical,
         {_E: t.slow_leak, "parameter": "gain.r", "along": "gain.h", "bounds": (2.0, 5.0), "along_bounds": (1.0, 3.0)}
         | {"step": 0.5, "flow": False},
     ),
-    "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "correlation_transient": lambda t: (
+        gt.correlation_transient,
+        {_E: t.slow_leak, "n_steps": 3, "c0": 0.5, "amplitude": 0.25, "rho_in": 0.5, "tied": True, "method": "auto"}
+        | {"n_sites": 500, "rng": 0, "progress": None},
+    ),
+    "correlation_map": lambda t: (
+        gt.correlation_map,
+        {_E: gt.Ensemble(gt.Vanilla), "c": [0.0, 0.5], "rho_in": 0.9, "amplitude": 0.3},
+    ),
+    "dmft_states": lambda t: (
+        gt.dmft_states,
+        {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "n_sites": 100, "refine": 5, "sinusoid": None, "rng": 0}
+        | {"progress": None},
+    ),
+    "nngp_kernel": lambda t: (
+        gt.nngp_kernel,
+        {_E: t.slow_leak, "x": np.ones((2, 3, 1)), "x2": np.zeros((1, 3, 1)), "input_gain": {"h": 0.5}, "output": "last"}
+        | {"method": "sites", "n_sites": 100, "tied": True, "rng": 0, "progress": None},
+    ),
+    "PairState.cross_correlation": lambda t: (t.pair.cross_correlation, {"lags": [0, 1, 5]}),
     "DynamicMeanField.autocorrelation": lambda t: (t.moving.autocorrelation, {"lags": [0, 1, 5]}),
     "chaos_onset": lambda t: (
         gt.chaos_onset,
@@ -845,6 +880,10 @@ CALLS = {
     "plotting.plot_design": lambda t: (
         plotting.plot_design,
         {"result": t.design, "eigenvalues": _of_eigenvalues(), "tau": [1.0, 2.0], "ax": t.ax},
+    ),
+    "plotting.plot_correlation_transient": lambda t: (
+        plotting.plot_correlation_transient,
+        {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (

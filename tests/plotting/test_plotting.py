@@ -149,6 +149,24 @@ def test_growth_of_gradients():
     assert dots.get_color() == lines["tied weights"].get_color() and np.isnan(dots.get_ydata()[6:]).all()
 
 
+def test_transients_of_two_copies():
+    """Lines through the correlations, untied ones dashed, and a band where there are errors."""
+    ens = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 4, "h": 3}, input_std={"h": 0.3})
+    exact = gt.correlation_transient(ens, 6, amplitude=0.25, tied=False)
+    sampled = gt.correlation_transient(ens, 6, amplitude=0.25, method="sites", n_sites=500)
+    ax = drawn(plotting.plot_correlation_transient({"fresh": exact, "networks": sampled}, "r*h"))
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    for label, one in (("fresh", exact), ("networks", sampled)):
+        np.testing.assert_array_equal(lines[label].get_ydata(), one.correlation["r*h"])
+    assert lines["fresh"].get_linestyle() == "--" and lines["networks"].get_linestyle() == "-" and len(ax.collections) == 1
+    (line,) = [line for line in plotting.plot_correlation_transient(exact).get_lines() if line.get_label() == "untied weights"]
+    np.testing.assert_array_equal(line.get_ydata(), exact.correlation["h"])
+    with pytest.raises(ValueError, match="message"):
+        plotting.plot_correlation_transient(exact, "z", ax=own_axes())
+    with pytest.raises(ValueError, match="at least one"):
+        plotting.plot_correlation_transient({}, ax=own_axes())
+
+
 def test_colour_bar_of_singular_values():
     data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [0.5, 1.0], "bias.z": [0.0, 1.0]}, "singular:largest")
     ax = drawn(plotting.plot_phase_diagram(data, "singular:largest", solution=0))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...cell.white_noise import bears_white_noise
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import AnyPath, EnsemblePath, path_of
@@ -28,10 +29,10 @@ from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import Branch, largest_variance
-from .path_branch import Measured, OnBranch, PathBranch, on_ring, standard_error
+from .path_branch import Measured, OnBranch, PathBranch, on_ring
 from .path_exponent import path_exponents
 from .path_solver import Paths, start_spectra
-from .path_state import GROUPS, PathState
+from .path_state import PathState, error_of
 from .ring import Ring
 from .slow_states import bend_of_chaos
 
@@ -115,9 +116,7 @@ def chaos_line(
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.array("input_std").any() or not all(
-        MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))
-    ):
+    if ensemble.has_white_input or not all(MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))):
         return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
@@ -144,12 +143,14 @@ def _without_zero_state(ensemble, path, bounds, paths, method, tol, progress):
     if bounds is None:
         raise ValueError("bounds must be given where biases or input leave no zero state: nothing says where to look, got None")
     bounds = path.within(bounds)
-    clock = paths.clock
-    if clock.flow and ensemble.array("input_std").any():
-        raise CapabilityError(
-            "chaos_line: white input has no continuous-time limit in a gate; filter it into a state, or give a step"
-        )
-    exact = _form(path.at(ensemble, bounds[1]), method) is not None
+    clock, there = paths.clock, path.at(ensemble, bounds[1])
+    if clock.flow and there.has_white_input:
+        white = [name for name, std in there.input_std.items() if std]
+        if there.array("parameter_input_std").any() or not bears_white_noise(there.cell, white):
+            raise CapabilityError("chaos_line: white input to a gate has no limit in continuous time; see dmft, or give a step")
+        exact = False
+    else:
+        exact = _form(there, method) is not None
     with Progress(progress, LOOKS, "value") as tell:
         if exact:
             return driven_line(ensemble, path, bounds, lambda there: moving_by_lag(there, clock), _CLOSE, tell)
@@ -199,9 +200,9 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     value = min(fold.value, float(start))
     there = path.at(ensemble, value)
     found, groups = fold.nearest
-    state = PathState(fold.ring.moved(there), found.spectra, found.residual, np.array([g.spectra for g in groups[:GROUPS]]))
+    state = PathState(fold.ring.moved(there), found.spectra, found.residual, np.array([g.spectra for g in groups]), paths.refine)
     alike, apart = path_exponents(state)
-    exponent = float(alike.mean()), standard_error(apart)
+    exponent = float(alike.mean()), float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
     return _jump(path, value, fold.error, moments, there, exponent, start)
 
@@ -250,8 +251,8 @@ def _minimum(points):
     groups = np.array([[group.value for group in point.groups] for point in points])
     value, tilt = np.array([there**2, there, 1.0]) @ fit, np.array([2.0 * there, 1.0, 0.0]) @ fit
     # a slope that is wrong moves the minimum, which lowers it
-    moved = standard_error(tilt @ groups) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
-    return float(away), float(value @ values), float(np.hypot(standard_error(value @ groups), moved))
+    moved = float(error_of(tilt @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
+    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), moved))
 
 
 def _looked(ensemble, path, paths, value, tell):

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["CorrelatedAverage"]
+__all__ = ["CorrelatedAverage", "normal_grid"]
 
 #: Coefficients of functions of one variable and of two, and the trapezoid grids: spacing, reach.
 _TERMS, _SPACING, _REACH = 700, 0.02, 10.0
@@ -24,10 +24,16 @@ _TERMS_OF_TWO, _SPACING_OF_TWO = 200, 0.04
 _NEGLIGIBLE = 1e-17
 
 
-@lru_cache(maxsize=4)
-def _normal_grid(terms, spacing):
-    """(nodes z, weighted Hermite functions (terms, nodes)): rows integrate f into c_n."""
-    z = np.arange(-_REACH, _REACH + 0.5 * spacing, spacing)
+@lru_cache(maxsize=8)
+def normal_grid(terms: int, spacing: float, reach: float = _REACH) -> tuple[np.ndarray, np.ndarray]:
+    """(nodes z, weighted Hermite functions (terms, nodes)): rows integrate f into c_n [T8].
+
+    Parameters
+    ----------
+    terms : int >= 3
+    spacing, reach : float, of the nodes
+    """
+    z = np.arange(-reach, reach + 0.5 * spacing, spacing)
     table = np.empty((terms, z.size))
     table[0], table[1] = 1.0, z
     for n in range(1, terms - 1):
@@ -55,7 +61,7 @@ class CorrelatedAverage:
         self.rank, self.stds = len(means), np.asarray(stds, dtype=float)
         if not 1 <= self.rank <= 2:
             raise ValueError(f"means must be those of one or two variables, got {self.rank}")
-        z, table = _normal_grid(*((_TERMS, _SPACING) if self.rank == 1 else (_TERMS_OF_TWO, _SPACING_OF_TWO)))
+        z, table = normal_grid(*((_TERMS, _SPACING) if self.rank == 1 else (_TERMS_OF_TWO, _SPACING_OF_TWO)))
         if self.rank == 1:
             values = np.broadcast_to(function(means[0] + stds[0] * z), z.shape)
             weights = table[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, overload
 
 import numpy as np
 
+from ...cell.white_noise import bears_white_noise
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.hyperparameters import LARGEST
 from ...ensemble.paths import AnyPath, path_of
@@ -19,22 +20,70 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
+from ..two_copies.copies import copies_of
+from ..two_copies.lag_pair_result import lag_pair_result
+from ..two_copies.pair_state import PairState
+from ..two_copies.path_pair import LEAST_RING, path_pair_result
 from .clock import LEAST_STEP, Clock
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
 from .lag_states import Branch, accuracy, lag_states
 from .path_solver import Paths, path_result
+from .path_states import path_states
+from .sinusoid import Sinusoid, rings_of
 from .state import DynamicMeanField
 
 __all__ = ["dmft", "dmft_states", "lag_result"]
 
 #: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
 _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
+#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone makes.
+_STEP, _STEP_OF_WHITE = 0.2, 0.1
 #: What a window's end may differ in.
 _FLAT = 1e-6
 
 
+@overload
+def dmft(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    method: str = "auto",
+    *,
+    window: int | None = None,
+    n_sites: int = 1000,
+    refine: int = 20,
+    amplitude: float | None = None,
+    along: AnyPath | None = None,
+    replicas: Literal[1] = 1,
+    rho_in: None = None,
+    rho_frozen: None = None,
+    start: None = None,
+    sinusoid: Sinusoid | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> DynamicMeanField: ...
+@overload
+def dmft(
+    ensemble: Ensemble,
+    step: float | None = None,
+    flow: bool = False,
+    method: str = "auto",
+    *,
+    window: int | None = None,
+    n_sites: int = 1000,
+    refine: int = 20,
+    amplitude: float | None = None,
+    along: AnyPath | None = None,
+    replicas: Literal[2],
+    rho_in: float | None = None,
+    rho_frozen: float | None = None,
+    start: float | None = None,
+    sinusoid: Sinusoid | None = None,
+    rng: Rng = 0,
+    progress: Wanted = None,
+) -> PairState: ...
 @underflow_is_zero
 def dmft(
     ensemble: Ensemble,
@@ -47,9 +96,14 @@ def dmft(
     refine: int = 20,
     amplitude: float | None = None,
     along: AnyPath | None = None,
+    replicas: int = 1,
+    rho_in: float | None = None,
+    rho_frozen: float | None = None,
+    start: float | None = None,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
-) -> DynamicMeanField:
+) -> DynamicMeanField | PairState:
     """The moving state of an infinite random network, of several the one of largest amplitude [T8].
 
     Fields are Gaussian processes of covariance a_k^2 E m_k(t) m_k(t + tau), without a response term; the paths of one site make
@@ -61,9 +115,11 @@ def dmft(
     Parameters
     ----------
     ensemble : Ensemble
-        Frozen biases and white input belong to it; with white input there is no flow (where it enters linearly there could be).
+        Frozen biases and white input belong to it. In a flow white input of strength sigma is noise with sigma^2 delta(t - t'), as
+        what maps of a step dt have with sigma / sqrt dt; fields that hold it enter the rate linearly, with a factor that does not
+        feel the noise itself, and no message.
     step : float from 0.001 to 1, default 1
-        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Heun's
+        Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Adams's
         method), by default 0.2.
     flow : bool
         ds/dt = F(s, y) - s in continuous time.
@@ -77,38 +133,56 @@ def dmft(
         Second moment of the first message: instead of the state of the ensemble, that of this amplitude, for which ``along`` is
         moved (the result's ensemble says where to). It may be one that iteration leaves.
     along : str, Direction or callable, with ``amplitude``: a path through the hyperparameters
+    replicas : 1 or 2
+        2: how alike two copies of the network become, with the same weights and inputs that may differ [T8b].
+    rho_in, rho_frozen : float from -1 to 1, default 1, with ``replicas=2``
+        Correlations of the copies' white inputs; of biases and frozen inputs, as far as they differ from site to site.
+    start : float from -1 to 0.99, default 0.3, with ``replicas=2``
+        Correlation of the copies at first.
+    sinusoid : Sinusoid, optional
+        Input A cos(2 pi t / period + theta), a random phase theta at every unit; solved by paths, on rings that hold whole periods
+        (the step of a flow is chosen so, where it is free). ``lines`` of the result are what repeats with it.
     rng : numpy Generator, int or None
     progress : None, True (a bar) or callable(done, total)
 
     Returns
     -------
-    DynamicMeanField
+    DynamicMeanField, or PairState of two copies
 
     Raises
     ------
     TypeError, ValueError : bad arguments
     CapabilityError
-        Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time.
+        Laws of matrices without a dynamic mean field; method "lag" where the leak is not constant; white input in continuous time
+        that does not enter linearly: the message says how to filter it into a state.
     NoCriticalValue : no value along the path has a state of this amplitude
+    ConvergenceError : sites overflow: they grow without bound, or a flow has rates beyond 1.9 / step
     """
-    asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng)
+    asked = _Asked(ensemble, step, flow, method, window, n_sites, refine, rng, sinusoid)
     if (amplitude is None) != (along is None):
         raise ValueError(f"amplitude and along must be given together, got {amplitude!r} and {along!r}")
+    copies = copies_of(replicas, rho_in, rho_frozen, start)
     check_progress(progress)
-    if amplitude is None:
-        if asked.form is not None:
-            states = lag_states(asked.form, asked.clock)
-            return lag_result(ensemble, asked.clock, asked.form, states[0] if states else None, asked.seed)
-        return path_result(ensemble, asked.paths, progress=progress)
-    path = path_of("along", along, ensemble)
-    amplitude = real("amplitude", amplitude, low=1e-12, high=LARGEST)
+    path = None if along is None else path_of("along", along, ensemble)
+    amplitude = None if amplitude is None else real("amplitude", amplitude, low=1e-12, high=LARGEST)
     if asked.form is None:
-        return path_result(ensemble, asked.paths, amplitude=amplitude, along=path, progress=progress)
+        paths = asked.paths if copies is None else asked.paths._replace(least=LEAST_RING)
+        one = path_result(ensemble, paths, amplitude=amplitude, along=path, progress=progress)
+        return one if copies is None else path_pair_result(one, copies, paths, progress)
+    ensemble, shape = _lag_state(asked, amplitude, path)
+    one = lag_result(ensemble, asked.clock, asked.form if shape is None else shape.law.form, shape, asked.seed)
+    return one if copies is None else lag_pair_result(one, shape, copies)
+
+
+def _lag_state(asked, amplitude, path):
+    """(the ensemble, its state of largest amplitude or None), or those of an amplitude along a path."""
+    if path is None:
+        states = lag_states(asked.form, asked.clock)
+        return asked.ensemble, states[0] if states else None
     size = asked.form.variance_of(amplitude)
-    branch = Branch(ensemble, path, asked.clock)
+    branch = Branch(asked.ensemble, path, asked.clock)
     value = branch.value(size)
-    shape = branch.shape(value, size)
-    return lag_result(path.at(ensemble, value), asked.clock, shape.law.form, shape, asked.seed)
+    return path.at(asked.ensemble, value), branch.shape(value, size)
 
 
 @underflow_is_zero
@@ -117,18 +191,25 @@ def dmft_states(
     step: float | None = None,
     flow: bool = False,
     *,
+    method: str = "auto",
+    n_sites: int = 1000,
+    refine: int = 20,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> list[DynamicMeanField]:
-    """Every state of an ensemble with a constant leak, the largest amplitude first, the zero state last where it exists [T8].
+    """Every state of an ensemble, the largest amplitude first, the zero state last where it exists [T8].
 
-    States are zeros of the growth of an amplitude whose correlations have been solved for: also those are found that iteration
-    leaves (``returns`` is False), between the zero state and a chaotic one. Amplitudes below 1e-3 of the largest possible one are
-    not looked at.
+    Also those are found that iteration leaves (``returns`` is False), between the zero state and a chaotic one. By "lag" states are
+    zeros of the growth of an amplitude whose correlations have been solved for; amplitudes below 1e-3 of the largest possible one,
+    and below what input alone makes, are not looked at. By "paths" they are what a start of the largest amplitude and one of 1e-3
+    of it lead to, and where these differ the state between them: at given amplitudes, with all gains multiplied by a factor, it is
+    where that is one. States that one chunk of sites cannot tell apart are one; of the one between two, where it was not found
+    nothing is said.
 
     Parameters
     ----------
-    ensemble, step, flow, rng : as of :func:`dmft`
+    ensemble, step, flow, method, n_sites, refine, sinusoid, rng : as of :func:`dmft`
     progress : None, True (a bar) or callable(done, total), in states
 
     Returns
@@ -137,11 +218,16 @@ def dmft_states(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as :func:`dmft` with method "lag"
+    TypeError, ValueError, CapabilityError, ConvergenceError : as :func:`dmft`
     """
-    asked = _Asked(ensemble, step, flow, "lag", None, 1000, 20, rng)
+    asked = _Asked(ensemble, step, flow, method, None, n_sites, refine, rng, sinusoid)
     check_progress(progress)
-    assert asked.form is not None  # method "lag"
+    if asked.form is None:
+        with Progress(progress, 3, "state") as tell:
+            out = path_states(ensemble, asked.paths, tell)
+        if out[-1].verdict != "zero_state" and _has_zero_state(ensemble) and asked.sinusoid is None:
+            out.append(replace(lag_result(ensemble, asked.clock, None, None, asked.seed), method="paths"))
+        return out
     found = lag_states(asked.form, asked.clock)
     with Progress(progress, len(found) + 1, "state") as tell:
         out = []
@@ -165,30 +251,55 @@ class _Asked:
     n_sites: Any
     refine: Any
     rng: Any
+    sinusoid: Any = None
 
     def __post_init__(self):
         instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
-        step = (0.2 if self.flow else 1.0) if self.step is None else self.step
-        self.clock = Clock(real("step", step, low=LEAST_STEP, high=1.0), bool(self.flow))
+        step = None if self.step is None else real("step", self.step, low=LEAST_STEP, high=1.0)
+        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        usual = _STEP_OF_WHITE if white else _STEP if self.flow else 1.0
+        self.clock = Clock(usual if step is None else step, bool(self.flow))
+        if self.sinusoid is not None:
+            if self.flow and step is None:
+                self.clock = Clock(instance("sinusoid", self.sinusoid, Sinusoid).step_below(usual), True)
+            self._check_sinusoid()
         self.seed = int(generator(self.rng).integers(2**63))
         if self.window is not None and integer("window", self.window, low=32) % 2:
             raise ValueError(f"window must be even, got {self.window}")
         self.paths = Paths(
-            self.clock, self.window, integer("n_sites", self.n_sites, low=100), integer("refine", self.refine, low=5), self.seed
+            self.clock,
+            self.window,
+            integer("n_sites", self.n_sites, low=100),
+            integer("refine", self.refine, low=5),
+            self.seed,
+            self.sinusoid,
         )
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)
         require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
-        if self.flow and self.ensemble.array("input_std").any():
+        fed = [name for name, std in self.ensemble.parameter_input_std.items() if std] if self.flow else []
+        if fed or white and not bears_white_noise(self.ensemble.cell, white):
             raise CapabilityError(
-                "dmft: white input has no continuous-time limit in a gate; filter it into a state, or give a step"
+                f"dmft: white input to {', '.join(fed or white)} has no limit in continuous time: a gate, a message, or a factor "
+                "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to the new field y_n "
+                "of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
             )
-        self.form = None if self.method == "paths" else lag_form(self.ensemble)
+        self.form = None if self.method == "paths" or white or self.sinusoid is not None else lag_form(self.ensemble)
         if self.method == "lag" and self.form is None:
             cell = self.ensemble.cell.name
             raise CapabilityError(
-                f'dmft: method "lag" needs a leak that is the same at all sites and times, {cell} has none here; use method="paths"'
+                f'dmft: method "lag" needs a leak that is the same at all sites and times, no sinusoid and no white input in '
+                f'continuous time; {cell} is not so here: use method="paths"'
+            )
+
+    def _check_sinusoid(self):
+        instance("sinusoid", self.sinusoid, Sinusoid).amplitudes(self.ensemble)
+        unit, least = rings_of(self.sinusoid, self.clock)
+        if self.window is not None and (self.window % unit or self.window < least):
+            raise ValueError(
+                f"window must be a multiple of {unit} steps, and {least} or more, so that the ring holds whole periods of the "
+                f"sinusoid, got {self.window}"
             )
 
 
@@ -196,14 +307,14 @@ def _has_zero_state(ensemble):
     return ensemble.cell.has_closed_form and MomentMap(ensemble).has_zero_state
 
 
-def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm, shape: LagShape | None, seed: int) -> DynamicMeanField:
+def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm | None, shape: LagShape | None, seed: int) -> DynamicMeanField:
     """What a shape of growth zero says of an ensemble; None: the zero state.
 
     Parameters
     ----------
     ensemble : Ensemble
     clock : Clock
-    form : LagForm
+    form : LagForm; None for the zero state
     shape : LagShape or None
     seed : int
     """
@@ -216,6 +327,7 @@ def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm, shape: LagShape 
         return DynamicMeanField(
             ensemble, clock.step, clock.flow, "lag", nothing, nothing, np.zeros((len(names), 3)), np.nan, np.nan, None, seed, status
         )
+    assert form is not None
     correlations = shape.law.messages(shape.C)[rows]
     off, slope = accuracy(form, clock, shape)
     moments = dict(zip(names, correlations[:, 0].tolist()))

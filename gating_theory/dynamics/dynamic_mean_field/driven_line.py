@@ -143,11 +143,11 @@ def driven_line(
     for number, value in enumerate(grid, start=1):
         found.append(exponent(value) > 0.0)
         tell(number)
+        if found[0]:
+            raise NoCriticalValue(f"chaos_line: chaos already at {path} = {bounds[0]:.6g}, the lower of the bounds")
     if not any(found):
         raise NoCriticalValue(f"chaos_line: no chaos at {LOOKS} values of {path} within {tuple(bounds)}")
     first = int(np.argmax(found))
-    if first == 0:
-        raise NoCriticalValue(f"chaos_line: chaos already at {path} = {bounds[0]:.6g}, the lower of the bounds")
     scale = tol * max(1.0, abs(grid[first]))
     root = brentq(exponent, grid[first - 1], grid[first], xtol=scale)
     for beside in (root - scale, root + scale):  # a search may have come from one side only

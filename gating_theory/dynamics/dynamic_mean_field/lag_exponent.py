@@ -12,9 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import ConvergenceError
+from .clock import Clock
 from .lag_shape import LagShape
 
-__all__ = ["lag_exponent"]
+__all__ = ["growth_rate", "lag_exponent"]
 
 #: Lags of a flow's operator, whose matrix is full; exponents are found to this.
 _LARGEST_MATRIX, _TOL = 1500, 1e-13
@@ -32,28 +33,45 @@ def lag_exponent(shape: LagShape) -> float:
     ConvergenceError : the exponent was not bracketed
     """
     _, slope = shape.law(shape.C)
-    return _of_flow(shape, slope) if shape.clock.flow else _of_map(shape, slope)
+    return growth_rate(shape.clock, shape.law.form.leak, slope)
 
 
-def _of_flow(shape, slope):
+def growth_rate(clock: Clock, leak: float, slope: np.ndarray) -> float:
+    """The s at which tangents grow as e^(s t), per unit of time.
+
+    Parameters
+    ----------
+    clock : Clock
+    leak : float, c
+    slope : (M + 1,) array
+        dF/dC at lags 0 .. M, of one copy, or of two: then tangents of the one and of the other stay correlated as e^(2 s t).
+
+    Raises
+    ------
+    ConvergenceError : the rate was not bracketed
+    """
+    return _of_flow(clock, leak, slope) if clock.flow else _of_map(clock, leak, slope)
+
+
+def _of_flow(clock, leak, slope):
     from scipy.linalg import eigh
 
     # bound states are as wide as C: beyond the lags where that has fallen to nothing only the band is left
-    step, M = shape.clock.step, min(slope.size - 1, _LARGEST_MATRIX)
+    step, M = clock.step, min(slope.size - 1, _LARGEST_MATRIX)
     k = np.arange(M + 1)
     halves = np.where((k == 0) | (k == M), np.sqrt(0.5), 1.0)
     waves = np.sqrt(2.0 / M) * np.cos(np.pi * np.outer(k, k % (2 * M)) / M) * np.outer(halves, halves)
     operator = waves * (np.pi * k / (M * step)) ** 2 @ waves.T - np.diag(slope[: M + 1])
     lowest = float(eigh(operator, eigvals_only=True, subset_by_index=[0, 0])[0])
-    return -shape.law.form.leak + np.sqrt(max(-lowest, 0.0))
+    return -leak + np.sqrt(max(-lowest, 0.0))
 
 
-def _of_map(shape, slope):
+def _of_map(clock, leak, slope):
     from scipy.linalg import eigh_tridiagonal
     from scipy.optimize import brentq
 
-    step = shape.clock.step
-    b, K = 1.0 - step * shape.law.form.leak, step**2 * slope
+    step = clock.step
+    b, K = 1.0 - step * leak, step**2 * slope
     both = np.ones(K.size - 1)
     both[[0, -1]] *= np.sqrt(2.0)  # even functions, on a ring
     if b == 0.0:  # each lag by itself

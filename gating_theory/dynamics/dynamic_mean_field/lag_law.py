@@ -5,7 +5,8 @@ this lag alone:
 
     E f(t) f(t + tau) = F(C(tau)),        C(tau) = E s(t) s(t + tau)
 
-through the messages, in their order, and the fields that they make. dF/dC is the kernel of the tangent problem.
+through the messages, in their order, and the fields that they make. dF/dC is the kernel of the tangent problem. Between two copies
+of a network, of the same E s^2, the same holds of E s^1(t) s^2(t + tau); only what their inputs have in common is less [T8b].
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.field_law import RandomFields
 from .correlated import CorrelatedAverage
 
-__all__ = ["LagForm", "LagLaw", "lag_form"]
+__all__ = ["CopyLaw", "LagForm", "LagLaw", "lag_form"]
 
 #: Degrees of interpolants: the first, the largest; their last coefficients, relative to the largest.
 _DEGREE, _LARGEST_DEGREE, _SMALL = 32, 256, 1e-15
@@ -49,7 +50,7 @@ class LagForm:
         if cell_form.linear is not None:
             drive, *rates = (float(value) for value in cell_form.linear(*still))
             self.offset, self.rates = drive / self.leak if self.leak else 0.0, np.array(rates)
-        self.white, self.frozen = bool(ensemble.array("input_std").any()), bool(ensemble.array("bias_std").any())
+        self.white, self.frozen = ensemble.has_white_input, bool(ensemble.array("bias_std").any())
 
     def at(self, variance: float) -> LagLaw:
         """Its LagLaw at C(0) = variance."""
@@ -76,7 +77,7 @@ def lag_form(ensemble: Ensemble) -> LagForm | None:
     """The LagForm of an ensemble; None where its leak is not constant, functions have kinks, or site parameters are spread."""
     values = [ensemble.array(kind) for kind in ("gain", "bias_std", "input_std")]
     cell = ensemble.cell
-    if ensemble.array("parameter_std").any() or not cell.compiled.smooth:
+    if RandomFields(ensemble).parameter_std.any() or not cell.compiled.smooth:
         return None
     form = constant_leak(cell, [name for name, *v in zip(cell.field_names, *values) if any(v)])
     return None if form is None else LagForm(ensemble, form)
@@ -96,7 +97,7 @@ class LagLaw:
         self.form, self.variance, self.missing = form, variance, 0.0
         ensemble, law = form.ensemble, RandomFields(form.ensemble)
         self._gain2 = law.gain2
-        self._kept = ensemble.array("bias_std") ** 2
+        self._kept, self._fresh = ensemble.array("bias_std") ** 2, ensemble.array("input_std") ** 2
         self._variances = np.zeros(ensemble.cell.n_fields)
         self._means = ensemble.array("bias")
         self._parameters = ensemble.array("parameter")
@@ -104,56 +105,50 @@ class LagLaw:
         self._messages: list[list[_Factor]] = []
         self._averages: list[CorrelatedAverage] = []
         start = np.array([variance])
+        covariances = np.zeros((2, ensemble.cell.n_fields, 1))
         for k, parts in enumerate(form.cell_form.messages):
             self._messages.append([self._factor(part) for part in parts])
-            moment = float(self._message(k, start, np.zeros((2, ensemble.cell.n_fields, 1)))[0][0])
+            moment = float(self._message(k, start, covariances)[0][0])
             self.message_moments[k] = moment
-            self._variances[k] = self._gain2[k] * moment + self._kept[k] + ensemble.array("input_std")[k] ** 2
+            self._variances[k] = self._gain2[k] * moment + self._kept[k] + self._fresh[k]
+            covariances[0, k] = self._variances[k]
         self._drive = [self._factor(part) for part in form.cell_form.drive]
+        self._alone = self.between(1.0, 1.0)
         self.at_zero = float(self(start)[0][0])
+
+    def between(self, white: float, frozen: float) -> CopyLaw:
+        """The law between two copies whose white inputs and biases are correlated so much; that of one copy at 1 and 1."""
+        return CopyLaw(self, white, frozen)
 
     def __call__(self, C: np.ndarray) -> Sloped:
         """(F, dF/dC) at the lags of C, of which the first is lag zero."""
-        covariances = self._covariances(C)
-        if self.form.cell_form.gaussian:
-            rates = self.form.rates[:, None] ** 2
-            value = (rates * covariances[0]).sum(axis=0)
-            value[0] = float((rates[:, 0] * self._variances).sum())
-            return value, (rates * covariances[1]).sum(axis=0)
-        return self._product(self._drive, C, covariances)
+        return self._alone(C)
 
     def drive(self, C: np.ndarray) -> np.ndarray:
         """F alone: where functions of two variables make it slow, by an interpolant that is made once."""
-        if all(part.rank == 1 for part in self._averages):
-            return self(C)[0]
-        value = np.polynomial.chebyshev.chebval(np.clip(C / self.variance, -1.0, 1.0), self._series)
-        value[0] = self.at_zero
-        return value
-
-    @cached_property
-    def _series(self):
-        """Chebyshev coefficients of F on [-C(0), C(0)]."""
-        degree = _DEGREE
-        while True:
-            nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
-            values = self(np.concatenate([[self.variance], self.variance * nodes]))[0][1:]
-            series = np.polynomial.chebyshev.chebfit(nodes, values, degree)
-            if np.abs(series[-3:]).max() < _SMALL * np.abs(series).max() or degree >= _LARGEST_DEGREE:
-                return series
-            degree *= 2
+        return self._alone.drive(C)
 
     def messages(self, C: np.ndarray) -> np.ndarray:
         """(K, lags) E m_k(t) m_k(t + tau) of the fields' messages."""
-        covariances = self._covariances(C)
-        return np.array([self._message(k, C, covariances)[0] for k in range(len(self._messages))])
+        return self._alone.messages(C)
 
-    def _covariances(self, C):
-        """(2, K, lags): covariances of the fields, input that is white left out, and their slopes in C."""
-        out = np.zeros((2, len(self._messages), C.size))
+    def at_lags(self, C: np.ndarray, white: float, frozen: float) -> tuple[Sloped, np.ndarray]:
+        """((F, dF/dC), (K, lags) E m_k m_k') at correlations of white inputs and biases, see :class:`CopyLaw`."""
+        covariances, messages = np.zeros((2, len(self._messages), C.size)), np.zeros((len(self._messages), C.size))
         for k in range(len(self._messages)):
-            value, slope = self._message(k, C, out)
-            out[0, k], out[1, k] = self._gain2[k] * value + self._kept[k], self._gain2[k] * slope
-        return out
+            messages[k], slope = self._message(k, C, covariances)
+            covariances[0, k] = self._gain2[k] * messages[k] + frozen * self._kept[k]
+            covariances[0, k, 0] += white * self._fresh[k]
+            covariances[1, k] = self._gain2[k] * slope
+        if self.form.cell_form.gaussian:
+            rates = self.form.rates[:, None] ** 2
+            return ((rates * covariances[0]).sum(axis=0), (rates * covariances[1]).sum(axis=0)), messages
+        return self._product(self._drive, C, covariances), messages
+
+    @property
+    def has_averages_of_two(self) -> bool:
+        """Whether a function of two variables has to be averaged, which is slow."""
+        return any(part.rank > 1 for part in self._averages)
 
     def _message(self, k, C, covariances):
         value, slope = self._product(self._messages[k], C, covariances)
@@ -200,8 +195,47 @@ class _Factor:
         rhos = []
         for (covariance, _), variance in zip(both, self.variances):
             rho = covariance / variance if variance > 0.0 else np.ones_like(C)
-            rho = np.clip(rho, -1.0, 1.0)
-            rho[0] = 1.0  # what is drawn anew at every step is the same at lag zero
-            rhos.append(rho)
+            rhos.append(np.clip(rho, -1.0, 1.0))
         value, slopes = self.average(*rhos)
         return value, sum(slope * own for slope, (_, own) in zip(slopes, both))
+
+
+class CopyLaw:
+    """F(D) and dF/dD between two copies of a network, D(tau) = E s^1(t) s^2(t + tau), at the C(0) of a LagLaw [T8b].
+
+    Parameters
+    ----------
+    law : LagLaw
+    white, frozen : float from -1 to 1, correlations of the copies' white inputs and of their biases
+    """
+
+    def __init__(self, law: LagLaw, white: float, frozen: float) -> None:
+        self.law, self.white, self.frozen = law, white, frozen
+
+    def __call__(self, D: np.ndarray) -> Sloped:
+        """(F, dF/dD) at the lags of D, of which the first is lag zero."""
+        return self.law.at_lags(D, self.white, self.frozen)[0]
+
+    def messages(self, D: np.ndarray) -> np.ndarray:
+        """(K, lags) E m_k^1(t) m_k^2(t + tau) of the fields' messages."""
+        return self.law.at_lags(D, self.white, self.frozen)[1]
+
+    def drive(self, D: np.ndarray) -> np.ndarray:
+        """F alone: where functions of two variables make it slow, by an interpolant that is made once."""
+        if not self.law.has_averages_of_two:
+            return self(D)[0]
+        value = np.polynomial.chebyshev.chebval(np.clip(D / self.law.variance, -1.0, 1.0), self._series)
+        value[0] = self(D[:1])[0][0]  # what is drawn anew at every step is there at lag zero alone
+        return value
+
+    @cached_property
+    def _series(self):
+        """Chebyshev coefficients of F on [-C(0), C(0)]."""
+        variance, degree = self.law.variance, _DEGREE
+        while True:
+            nodes = np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))
+            values = self(np.concatenate([[variance], variance * nodes]))[0][1:]
+            series = np.polynomial.chebyshev.chebfit(nodes, values, degree)
+            if np.abs(series[-3:]).max() < _SMALL * np.abs(series).max() or degree >= _LARGEST_DEGREE:
+                return series
+            degree *= 2

@@ -16,8 +16,9 @@ from .lag_shape import Energy, LagShape, energy_at, has_energy, shape_at
 
 __all__ = ["Branch", "accuracy", "lag_states", "largest_variance"]
 
-#: Amplitudes that are looked at, from the largest that a drive could keep up down to this part of it.
-_LOOKS, _SMALLEST = 13, 1e-3
+#: Amplitudes that are looked at, from the largest that a drive could keep up down to this part of it; under input down to what that
+#: alone makes, with so many more a decade. A drive is that of input alone at this part of the largest amplitude.
+_LOOKS, _SMALLEST, _A_DECADE, _NEARLY_NOTHING = 13, 1e-3, 4, 1e-9
 #: A search along a path: the first bracket to either side, relative, how often it is doubled, accuracies by rough shapes, secants;
 #: what stands for the growth of nothing.
 _NARROW, _MOST, _ROUGH, _APART, _TOL, _NOTHING = 0.01, 12, 1e-5, 1e-5, 1e-12, -1e3
@@ -47,7 +48,7 @@ def largest_variance(form: LagForm, clock: Clock) -> float:
 
 
 def lag_states(form: LagForm, clock: Clock) -> list[LagShape]:
-    """Every state that was found between the largest amplitude and 1e-3 of it, the largest first.
+    """Every state that was found between the largest amplitude and 1e-3 of it, or what input alone makes, the largest first.
 
     Parameters
     ----------
@@ -58,8 +59,17 @@ def lag_states(form: LagForm, clock: Clock) -> list[LagShape]:
     if not high:
         return []
     if not has_energy(form, clock):
-        return zeros_of_growth(partial(_shape, form, clock), _SMALLEST * high, high, _LOOKS)
+        low = min(_SMALLEST, _least(form, clock, high) / high)
+        looks = _LOOKS + int(np.ceil(_A_DECADE * np.log10(_SMALLEST / low)))
+        return zeros_of_growth(partial(_shape, form, clock), low * high, high, looks)
     return [shape_at(form, e.variance, clock) for e in zeros_of_growth(partial(_energy, form), _SMALLEST * high, high, _LOOKS)]
+
+
+def _least(form, clock, high):
+    """An amplitude below that which input makes, even if all of it passed as its worst frequency does; ``high`` without input."""
+    if not (form.white or form.frozen):
+        return high
+    return max(0.5 * float(clock.filter(form.leak, 3).min()) * form.at(_NEARLY_NOTHING * high).at_zero, _NEARLY_NOTHING * high)
 
 
 def _shape(form, clock, size, near, rough):

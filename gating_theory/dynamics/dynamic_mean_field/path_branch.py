@@ -1,9 +1,9 @@
 """Moving states of a given amplitude by Gaussian paths, and the value of a hyperparameter at which they are states [T8].
 
 Few sites respond, many measure. With P a solution for the few, the ratio of what many sites and what the few make of P multiplies
-what the few make, and that is solved again: spectra stay positive, and a ratio that was measured at one amplitude serves others
-nearby. What scatters are products of functions of different fields, such as r^2 h^2; so each chunk's fields are paired anew many
-times, the gate of one site with the candidate of another, which costs no random numbers.
+what the few make, and that is solved again: spectra stay positive. What scatters are products of functions of different fields,
+such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs no
+random numbers.
 """
 
 from __future__ import annotations
@@ -17,32 +17,16 @@ from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
 from .clock import even_spectrum, from_even_spectrum
 from .mixing import fixed_point_of
+from .path_state import GROUPS
 from .ring import Ring, mean_of_ring
 
-__all__ = ["Measured", "OnBranch", "PathBranch", "on_ring", "standard_error"]
+__all__ = ["Measured", "OnBranch", "PathBranch", "on_ring"]
 
 #: Mixing of spectra and value: steps that are remembered, evaluations at most, the residual that is asked for, and
 #: the one up to which a solution counts.
 _DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 3e-5, 1e-3
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
-#: Groups of chunks whose scatter is the error.
-_GROUPS = 10
-#: 97.5 % of a normal law lie below: errors from few groups are stretched to what Student's law has there.
-_NORMAL = 1.959964
-
-
-def standard_error(values: np.ndarray) -> float:
-    """Of the mean of a few numbers: two of them hold it as often as two of a normal law would.
-
-    Parameters
-    ----------
-    values : (n,) array, n >= 2
-    """
-    from scipy.special import stdtrit
-
-    stretch = float(stdtrit(len(values) - 1, 0.975)) / _NORMAL
-    return stretch * float(np.std(values, ddof=1)) / float(np.sqrt(len(values)))
 
 
 def on_ring(spectra: np.ndarray, length: int) -> np.ndarray:
@@ -138,7 +122,7 @@ class PathBranch:
         """
         ratios = self.ratios(start, refine, pairings)
         found = self.solve(size, start, ratios.mean(axis=0))
-        groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(_GROUPS, refine))]
+        groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(GROUPS, refine))]
         return Measured(found, groups)
 
     def ratios(self, found: OnBranch, refine: int, pairings: int) -> np.ndarray:

@@ -12,30 +12,43 @@ eigenvector is a covariance, which iteration finds.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ...errors import ConvergenceError
-from .mixing import fixed_point_of
+from .adams import AdamsSteps
+from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import matched_noise, spectra_of
+from .ring import Laps, Ring, matched_noise, spectra_of
 
-__all__ = ["path_exponents"]
+__all__ = ["Tangents", "path_exponents"]
 
-_DEPTH, _PLAIN, _LIMIT, _TOL = 4, 3, 60, 1e-3
+#: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
+_ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
+_NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 25, "tol": 1e-4, "part": 0.02}
+#: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
+_NEAR = 0.5
+#: Residuals up to which a kernel counts as solved.
+_SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
 _OWN = 271828
 #: The most that one step changes the exponent by, per step of the clock, in a first and a second attempt: slow sites make growth so
 #: steep in it that whole steps go to and fro between -.3 and 15; far from its start the exponent needs them.
 _MOST = 0.2, np.inf
+#: Where mixing fails: iterations at one exponent at most and the change of growth at which they end, growth that is too much,
+#: strides of the exponent per step, how many, how near it is brought.
+_POWERS, _STILL, _HUGE, _STRIDE, _STRIDES, _CLOSE = 30, 1e-5, 1e100, 0.05, 200, 1e-6
 #: Part of a lap that tangents run before they are looked at.
 _UNSEEN = 0.25
 
 
 def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
-    """Largest exponents per unit of time, each from the paths of one chunk of sites: under the spectra, and under their replicas.
+    """Largest exponents per unit of time: ([under the spectra], under each replica, from the paths of its own chunks).
 
-    The mean of the first is the exponent. The second scatter by what the chunks of tangents and what the spectra are off.
+    As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
+    make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue; and
+    replicas, which follow the accidents of their own few sites, put it too low.
 
     Parameters
     ----------
@@ -43,93 +56,185 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    ((groups,) array, (groups,) array)
+    ((1,) array, (groups,) array), the second of which scatter by the error of one group
 
     Raises
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    start = state.spectra, 0.0
-    alike: list[float] = []
-    apart: list[float] = []
-    for chunk, spectra in enumerate(state.replicas, start=1):
-        for under, found in ((state.spectra, alike), (spectra, apart)):
-            kappa, exponent = _Tangent(state.ring, under, chunk).solve(*start)
-            start = kappa, exponent
-            found.append(exponent)
-    return np.array(alike), np.array(apart)
+    ring = state.ring
+    few = _Kernel(ring, state.spectra, 0)
+    # lines alone would only lead to lines
+    start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
+    found = few.solve(start, 0.0, 0.0, None)
+    secants: Secants = []
+    chunks = np.concatenate(state.groups)
+    for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
+        many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in measuring], axis=0)
+        found = few.solve(*found, many - few.map(*found), secants)
+    one = few.map(*found)
+    apart = []
+    for under, group in zip(state.replicas, state.groups):
+        made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
+        apart.append(few.solve(*found, made - one, secants)[1])
+    # what many sites are off by in the same way is smaller than in a group by the number of groups
+    return np.array([found[1] + (found[1] - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
 
 
-class _Tangent:
-    """Tangents along the paths of a chunk."""
+class Tangents:
+    """Tangents along paths.
 
-    def __init__(self, ring, spectra, chunk):
+    Parameters
+    ----------
+    ring : Ring
+    laps : Laps, the paths
+    """
+
+    def __init__(self, ring: Ring, laps: Laps) -> None:
         self.ring, cell = ring, ring.ensemble.cell
-        laps = ring.laps(spectra, chunk)
-        blocks = cell.compiled.blocks(laps.state, laps.fields, laps.parameters[:, None, :])
+        fields = laps.fields if laps.white is None else laps.fields + laps.white
+        blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
         first = [cell.message_of.index(m) for m in range(cell.n_messages)]
         self.blocks = {name: blocks[name] for name in ("F_s", "F_y")}
         for name in ("M_s", "M_y"):
             self.blocks[name] = {(first.index(i), j): b for (i, j), b in blocks[name].items() if i in first}
+        # of the rate at the end of each step, where white noise is still that of its beginning
+        self.ends = self.blocks
+        if laps.white is not None:
+            state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
+            ends = cell.compiled.blocks(state, fields, laps.parameters)
+            self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
+
+    def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
+        """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
+        ring, cell = self.ring, self.ring.ensemble.cell
+        L, n, d = ring.length, v.shape[2], cell.n_state
+        step = self._steps(v, exponent)
+        u, path = np.zeros((d, n)), np.empty((d, L, n))
+        for t in range(-int(_UNSEEN * L), L):
+            if t >= 0:
+                path[:, t] = u
+            u = step(u, t)
+        return _applied(self.blocks["M_s"], path, cell.n_messages) + _applied(self.blocks["M_y"], v, cell.n_messages)
+
+    def _steps(self, v, exponent):
+        """(tangents, t) -> tangents a step later, in the frame: a flow's belongs to its equation, that of a map comes after it."""
+        clock, L, d = self.ring.clock, self.ring.length, self.ring.ensemble.cell.n_state
+        falling, shrink = (exponent, 1.0) if clock.flow else (0.0, np.exp(-exponent * clock.step))
+        pushed = _applied(self.blocks["F_y"], v, d)
+
+        def rate(u, t, pushed, blocks):
+            out = pushed[:, t % L] - (1.0 + falling) * u
+            for (i, j), block in blocks.items():
+                out[i] += (block[t % len(block)] if np.ndim(block) > 1 else block) * u[j]  # site parameters stand still
+            return out
+
+        now = partial(rate, pushed=pushed, blocks=self.blocks["F_s"])
+        if not clock.flow:
+            return lambda u, t: shrink * (u + clock.step * now(u, t))
+        white, then = self.ends is not self.blocks, now
+        if white:
+            then = partial(rate, pushed=_applied(self.ends["F_y"], v, d), blocks=self.ends["F_s"])
+        adams = AdamsSteps(clock.step, (d, v.shape[2]), white)
+        return lambda u, t: adams(u, partial(now, t=t), partial(then, t=t + 1))
+
+
+class _Kernel:
+    """The kernel of tangents along the paths of a chunk."""
+
+    def __init__(self, ring, spectra, chunk):
+        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
         rng = np.random.default_rng([_OWN, ring.seed, chunk])
-        self.noise = matched_noise(rng, cell.n_fields, ring.length, ring.n_sites)
+        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
 
-    def solve(self, kappa, exponent):
+    def solve(
+        self, kappa: np.ndarray, exponent: float, offset: np.ndarray | float, secants: Secants | None
+    ) -> tuple[np.ndarray, float]:
+        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants`` of nearby solutions, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
 
         def image(x, most):
+            nonlocal grown
+            if secants is not None and abs(x[-1] - exponent) > _NEAR / self.ring.clock.step:
+                return np.full_like(x, np.nan)
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
-                new = self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1])
+                new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
             size = float((new * weights**2).sum())
-            if not np.isfinite(size) or size <= 0.0:
-                raise ConvergenceError("tangents of the dynamic mean field vanish or overflow", estimate=x[-1])
+            if size == 0.0:
+                raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=x[-1])
+            if not np.isfinite(size):  # the guess is far below the rate at which some sites forget
+                return np.full_like(x, np.nan)
             made = (np.sqrt(new) * weights).ravel()
-            return np.append(made / np.sqrt(size), x[-1] + np.clip(0.5 * np.log(size), -most, most))
+            grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
+            return np.append(made / np.sqrt(size), grown)
 
         start = (np.sqrt(kappa) * weights).ravel()
         x = np.append(start / np.linalg.norm(start), exponent)
+        grown = exponent
+        way = _ALONE if secants is None else _NEXT
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
-            found = fixed_point_of(limited, x, _TOL, depth=_DEPTH, plain=_PLAIN, limit=_LIMIT)
-            if found.residual <= 10.0 * _TOL:
+            found = fixed_point_of(limited, x, secants=secants, **way)
+            if found.residual <= _SOLVED:
+                root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
+                return (root / weights) ** 2, float(grown)  # nearer than the exponent that it was made with
+        if secants is not None:
+            secants.clear()
+        return self.bracketed(kappa, exponent, offset, weights)
+
+    def bracketed(self, kappa, exponent, offset, weights):
+        """The same by plain iteration at given exponents, between two of which growth changes sign: slow, but not led astray."""
+        from scipy.optimize import brentq
+
+        def growth(at):
+            nonlocal kappa
+            size, last = np.inf, 0.0
+            for _ in range(_POWERS):
+                with np.errstate(over="ignore", invalid="ignore"):
+                    new = np.maximum(self.map(kappa, at) + offset, 0.0)
+                size = float((new * weights**2).sum())
+                if not np.isfinite(size) or size > _HUGE:
+                    return np.log(_HUGE)
+                if size == 0.0:
+                    raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=at)
+                kappa = new / size
+                if abs(np.log(size) - last) < _STILL:
+                    break
+                last = np.log(size)
+            return float(np.log(size))
+
+        step = _STRIDE / self.ring.clock.step
+        value = growth(exponent)
+        way = step if value > 0.0 else -step
+        for _ in range(_STRIDES):
+            other = growth(exponent + way)
+            if value * other <= 0.0:
                 break
+            exponent, value = exponent + way, other
         else:
-            raise ConvergenceError(f"tangents did not settle: residual {found.residual:.2g}", estimate=float(found.x[-1]))
-        root = found.x[:-1].reshape(kappa.shape)
-        return (root / weights) ** 2, float(found.x[-1])
+            raise ConvergenceError("tangents did not settle: their growth has no zero", estimate=exponent)
+        low, high = sorted((exponent, exponent + way))
+        exponent = brentq(growth, low, high, xtol=_CLOSE / self.ring.clock.step)
+        return kappa, float(exponent)
 
     def map(self, kappa, exponent):
-        ring, step = self.ring, self.ring.clock.step
-        L, n, d = ring.length, ring.n_sites, ring.ensemble.cell.n_state
-        v = np.fft.irfft(self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise, n=L, axis=1)
-        pushed = self.applied("F_y", v, d)
-        u, path = np.zeros((d, n)), np.empty((d, L, n))
-        # a flow's frame belongs to its equation, that of a map comes after each step
-        falling, shrink = (exponent, 1.0) if ring.clock.flow else (0.0, np.exp(-exponent * step))
-        for t in range(-int(_UNSEEN * L), L):
-            if t >= 0:
-                path[:, t] = u
-            rate = self.rate(u, pushed, t % L) - falling * u
-            if ring.clock.flow:
-                ahead = u + step * rate
-                rate = 0.5 * (rate + self.rate(ahead, pushed, (t + 1) % L) - falling * ahead)
-            u = shrink * (u + step * rate)
-        w = self.applied("M_s", path, ring.ensemble.cell.n_messages) + self.applied("M_y", v, ring.ensemble.cell.n_messages)
-        return spectra_of(w)
+        ring = self.ring
+        spectra = self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise
+        return spectra_of(self.tangents.answer(np.fft.irfft(spectra, n=ring.length, axis=1), exponent))
 
-    def rate(self, u, pushed, t):
-        rate = pushed[:, t] - u
-        for (i, j), block in self.blocks["F_s"].items():
-            rate[i] += (block[t] if np.ndim(block) > 1 else block) * u[j]
-        return rate
 
-    def applied(self, name, vectors, rows):
-        out = np.zeros((rows, *vectors.shape[1:]))
-        for (i, j), block in self.blocks[name].items():
-            out[i] += block * vectors[j]
-        return out
+def _later(block):
+    """By the time at which a step ends instead of that at which it begins."""
+    return np.roll(block, 1, axis=0) if np.ndim(block) > 1 else block
+
+
+def _applied(blocks, vectors, rows):
+    out = np.zeros((rows, *vectors.shape[1:]))
+    for (i, j), block in blocks.items():
+        out[i] += block * vectors[j]
+    return out

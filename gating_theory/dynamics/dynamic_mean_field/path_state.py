@@ -7,6 +7,7 @@ solutions for groups of the many show how much that is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +15,22 @@ import numpy as np
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
-from .mixing import fixed_point_of
+from .mixing import Secants, fixed_point_of
 from .ring import Ring, mean_of_ring
 
-__all__ = ["GROUPS", "PathState", "path_state", "state_of_size"]
+__all__ = ["GROUPS", "PathState", "error_of", "path_state", "state_of_size"]
 
 #: Mixing of spectra: steps that are remembered, plain ones first, evaluations at most, residual.
 _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
-#: Rounds of refinement, and the part of its sampling error up to which the first moment may still move.
-_ROUNDS, _SETTLED = 4, 0.3
+#: Rounds of refinement, and the part of its sampling error by which a moment may still move in the last.
+_ROUNDS, _SETTLED = 4, 0.5
 #: The residual of refined spectra and of replicas, whose differences are errors; the width of difference quotients, relative.
 _FINE, _WIDTH = 1e-4, 0.02
-#: Groups of chunks whose scatter is the error.
-GROUPS = 5
+#: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried
+#: without what others learnt.
+_PART, _FEW = 0.05, 25
+#: Groups of chunks whose scatter is the error; what is remembered of the response from one of their solutions to the next.
+GROUPS, _LEARNT = 10, 20
 #: First moments below this part of the start's are the zero state.
 _GONE = 1e-8
 
@@ -42,17 +46,39 @@ class PathState:
     residual : float
     replicas : (groups, distinct messages, L/2 + 1) array
         Solutions for groups of the chunks that measure, of which the spectra are the solution for all.
+    refine : int, how many chunks measure; 0: one a replica
     """
 
     ring: Ring
     spectra: np.ndarray
     residual: float
     replicas: np.ndarray
+    refine: int = 0
+
+    @property
+    def groups(self) -> list[np.ndarray]:
+        """The chunks of each replica."""
+        groups = len(self.replicas)
+        return np.array_split(np.arange(1, 1 + max(self.refine, groups)), groups)
 
     @property
     def moments(self) -> np.ndarray:
         """(distinct messages,) E m^2."""
         return mean_of_ring(self.spectra)
+
+
+def error_of(replicas: np.ndarray) -> np.ndarray:
+    """Standard error of the mean of (groups, ...) values, such that two hold it as often as those of a normal law would.
+
+    Parameters
+    ----------
+    replicas : (groups, ...) array
+    """
+    from scipy.special import stdtrit
+
+    groups = len(replicas)
+    student = float(stdtrit(groups - 1, 0.975)) / 1.96
+    return student * replicas.std(axis=0, ddof=1) / np.sqrt(groups)
 
 
 def _weights(spectra):
@@ -62,7 +88,7 @@ def _weights(spectra):
     return np.sqrt(weights / (2 * (spectra.shape[1] - 1)))
 
 
-def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
+def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.ndarray], bool] | None = None) -> PathState:
     """The state that a start leads to.
 
     Parameters
@@ -70,6 +96,7 @@ def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
     ring : Ring
     start : (distinct messages, L/2 + 1) array
     refine : int, chunks that measure; 0: the solution for one chunk, without replicas
+    enough : callable, optional, of refined spectra: whether replicas are worth their time
 
     Returns
     -------
@@ -77,21 +104,25 @@ def path_state(ring: Ring, start: np.ndarray, refine: int) -> PathState:
     """
     solver = _Solver(ring, start)
     spectra, residual = solver(start, np.zeros_like(start), _PLAIN, _TOL)
-    replicas = np.zeros((0, *start.shape))
-    for _ in range(_ROUNDS if refine else 0):
+    if not refine:
+        return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
+    for _ in range(_ROUNDS):
         if not spectra.any():
             break
-        many = np.array([ring.image(spectra, chunk) for chunk in range(1, refine + 1)])
-        moments, one = mean_of_ring(many), ring.image(spectra, 0)
-        sampling = moments.std(axis=0, ddof=1) / np.sqrt(refine) / np.maximum(moments.mean(axis=0), 1e-300)
-        mismatch = np.abs(moments.mean(axis=0) / mean_of_ring(spectra) - 1.0)
-        if (mismatch < _SETTLED * np.maximum(sampling, _TOL)).all():
+        many, one = ring.images(spectra, refine), ring.image(spectra, 0)
+        before, moments = mean_of_ring(spectra), mean_of_ring(many)
+        spectra, residual = solver(spectra, many.mean(axis=0) - one, 1, _FINE, _PART)
+        sampling = moments.std(axis=0, ddof=1) / np.sqrt(refine)
+        moved = np.abs(mean_of_ring(spectra) - before)
+        if (moved < _SETTLED * np.maximum(sampling, _FINE * before)).all():
             break
-        spectra, residual = solver(spectra, many.mean(axis=0) - one, 1, _FINE)
-    if refine and spectra.any():
-        groups = np.array_split(many, min(GROUPS, refine))
-        replicas = np.array([solver(spectra, group.mean(axis=0) - one, 1, _FINE)[0] for group in groups])
-    return PathState(ring, spectra, residual, replicas)
+    else:  # rounds that go on moving are no solution to all digits, however small the residual of each
+        residual = max(residual, 0.5 * float((moved / np.maximum(before, 1e-300)).max()))
+    if not spectra.any() or enough is not None and not enough(spectra):
+        return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
+    groups = np.array_split(many, min(GROUPS, refine))
+    replicas = [solver.replica(spectra, group.mean(axis=0) - one) for group in groups]
+    return PathState(ring, spectra, residual, np.array(replicas), refine)
 
 
 def state_of_size(
@@ -108,7 +139,7 @@ def state_of_size(
     ring : Ring, of any ensemble of the cell
     size : float > 0, E m^2
     start : (distinct messages, L/2 + 1) array
-    refine : int, chunks that measure, at least GROUPS; 0: one chunk alone, without an error
+    refine : int, chunks that measure, at least 5; 0: one chunk alone, without an error
 
     Raises
     ------
@@ -123,14 +154,14 @@ def state_of_size(
         return value, np.nan, PathState(ring.moved(path.at(ensemble, value)), spectra, residual, np.zeros((0, *start.shape)))
     for _ in range(_ROUNDS):
         here = ring.moved(path.at(ensemble, value))
-        many, one = np.array([here.image(spectra, chunk) for chunk in range(1, refine + 1)]), here.image(spectra, 0)
+        many, one = here.images(spectra, refine), here.image(spectra, 0)
         old, offset = offset, many.mean(axis=0) - one
         if np.abs(mean_of_ring(offset - old)).max() < _SETTLED * _TOL * size:
             break
         spectra, value, residual = solver(spectra, value, offset, 1)
-    found = [solver(spectra, value, group.mean(axis=0) - one, 1) for group in np.array_split(many, GROUPS)]
-    error = float(np.std([v for _, v, _ in found], ddof=1) / np.sqrt(GROUPS))
-    return value, error, PathState(here, spectra, residual, np.array([replica for replica, _, _ in found]))
+    found = [solver(spectra, value, group.mean(axis=0) - one, 1) for group in np.array_split(many, min(GROUPS, refine))]
+    error = float(error_of(np.array([v for _, v, _ in found])))
+    return value, error, PathState(here, spectra, residual, np.array([replica for replica, _, _ in found]), refine)
 
 
 class _Sized:
@@ -189,15 +220,35 @@ class _Solver:
     def __init__(self, ring, start):
         self.ring, self.weights, self.shape = ring, _weights(start), start.shape
         self.least = _GONE * float((start * self.weights**2).sum())
+        self.secants: Secants = []
 
-    def __call__(self, start, offset, plain, tol):
+    def __call__(self, start, offset, plain, tol, part=0.0):
+        found = fixed_point_of(self.image(offset), self.roots(start), tol, depth=_DEPTH, plain=plain, limit=_LIMIT, part=part)
+        return self.present(found)
+
+    def replica(self, start, offset):
+        """The spectra of a solution next to ``start``."""
+        image, x = self.image(offset), self.roots(start)
+        known = {"depth": _LEARNT, "plain": 0, "limit": _FEW, "secants": self.secants}
+        alone = {"depth": _DEPTH, "plain": _PLAIN, "limit": 2 * _FEW}
+        for way in (known, alone):
+            found = fixed_point_of(image, x, _FINE, part=_PART, **way)
+            if found.steps < way["limit"]:
+                break
+        return self.present(found)[0]
+
+    def image(self, offset):
+        """The map, of roots of spectra."""
+
         def image(x):
             spectra = self.spectra(x)
             if mean_of_ring(spectra).sum() < self.least:
                 return np.zeros_like(x)
             return self.roots(np.maximum(self.ring.image(spectra, 0) + offset, 0.0))
 
-        found = fixed_point_of(image, self.roots(start), tol, depth=_DEPTH, plain=plain, limit=_LIMIT)
+        return image
+
+    def present(self, found):
         spectra = self.spectra(found.x)
         gone = mean_of_ring(spectra).sum() < self.least
         return (np.zeros_like(spectra), 0.0) if gone else (spectra, found.residual)

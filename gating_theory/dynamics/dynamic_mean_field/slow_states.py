@@ -51,7 +51,7 @@ def bend_of_chaos(ensemble: Ensemble, clock: Clock) -> float:
     CapabilityError
         No zero state, kinks, input that is drawn anew in every step; growth that is faster at other frequencies than zero.
     """
-    if ensemble.array("input_std").any():
+    if ensemble.has_white_input:
         raise CapabilityError("small moving states: white input makes gates fast where everything else is slow")
     _, beta, P, Q = slow_moments(ensemble)
     if P <= Q or _is_white(ensemble, clock):

@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cell.cell import second_moment
+from ...cell.white_noise import jacobian_feels
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.sites import Sites
+from ...errors import CapabilityError
 from ...results.encoding import dict_of, require, result
 from ...results.status import Status
 from ...support.arithmetic import underflow_is_zero
 from ...support.checks import real_array
-from .clock import Clock, even_spectrum
+from .clock import Clock, even_spectrum, from_even_spectrum
 from .ring import Ring
+from .sinusoid import Sinusoid, lines_of, without_lines
 
-__all__ = ["DynamicMeanField"]
+__all__ = ["DynamicMeanField", "at_lags"]
 
 #: Of sites: how many, times at which they are looked at in one lap, numbers that their fields may be.
 _SITES, _TIMES, _MOST_NUMBERS = 1000, 2, 1 << 22
@@ -49,12 +52,13 @@ class DynamicMeanField:
     status : Status, ``ok`` where moments and exponent are what their errors say
 
         - "chaotic": the exponent is positive
-        - "driven": it follows its white input, the exponent is negative
+        - "driven": it follows its white or sinusoidal input, the exponent is negative
         - "static": correlations do not decay, a fixed point that is not zero
         - "zero_state": every message vanishes
         - "undecided": an exponent that is zero within two errors
         - "short_window": correlations have not settled within the longest window
         - "not_converged": an equation was not solved
+    sinusoid : Sinusoid or None, the sinusoidal input
     """
 
     ensemble: Ensemble
@@ -69,6 +73,7 @@ class DynamicMeanField:
     returns: bool | None
     seed: int
     status: Status
+    sinusoid: Sinusoid | None = None
 
     as_dict = dict_of
 
@@ -88,15 +93,37 @@ class DynamicMeanField:
         return self.status.code
 
     @property
+    def _turns(self):
+        """Periods of the sinusoidal input in the ring that was solved."""
+        return 0 if self.sinusoid is None else self.sinusoid.turns(Clock(self.step, self.flow), 2 * self.correlations.shape[1] - 2)
+
+    @property
+    def _aperiodic(self):
+        """Correlations of what does not repeat with the input."""
+        if not self._turns:
+            return self.correlations
+        return from_even_spectrum(without_lines(np.maximum(even_spectrum(self.correlations), 0.0), self._turns))
+
+    @property
     def frozen(self) -> dict[str, float]:
-        """{message name: C(infinity)}, the part that never decays: the mean over the last quarter of the window."""
-        last = self.correlations[:, -max(1, self.correlations.shape[1] // 4) :].mean(axis=1)
-        return dict(zip(self.ensemble.cell.message_names, last.tolist()))
+        """{message name: C(infinity)}, the constant that never decays: the mean over the last quarter of the window."""
+        C = self._aperiodic
+        return dict(zip(self.ensemble.cell.message_names, C[:, -max(1, C.shape[1] // 4) :].mean(axis=1).tolist()))
+
+    @property
+    def lines(self) -> dict[str, np.ndarray]:
+        """{message name: (H,) parts of E m^2 that repeat with a sinusoidal input [T8]}, in its own frequency and its multiples.
+
+        They never decay and stand above what moves beside them; those up to half the steps' frequency are told. Empty without such
+        input.
+        """
+        found = lines_of(np.maximum(even_spectrum(self.correlations), 0.0), self._turns)
+        return dict(zip(self.ensemble.cell.message_names, found))
 
     @property
     def correlation_time(self) -> float:
         """The lag at which what decays of the first message's correlation has fallen to 1/e; 0 where it does so within a step."""
-        C = self.correlations[0]
+        C = self._aperiodic[0]
         frozen = self.frozen[self.ensemble.cell.message_names[0]]
         if not C[0] > frozen:
             return np.nan if self.status.code == "zero_state" else np.inf
@@ -107,8 +134,21 @@ class DynamicMeanField:
         return self.step * (below - (np.exp(-1.0) - rho[below]) / (rho[below - 1] - rho[below]))
 
     def lyapunov(self) -> tuple[float, float]:
-        """The largest Lyapunov exponent per unit of time and its error [T8]; nan at the zero state and at static ones."""
+        """The largest Lyapunov exponent per unit of time and its error [T8]; nan at the zero state and at static ones.
+
+        Under input it is that of two copies which are shown the same: ``conditional_exponent``.
+        """
         return self.exponent, self.exponent_stderr
+
+    @property
+    def conditional_exponent(self) -> float:
+        """Largest exponent of the distance of two copies of one network under the same input [T8], per unit of time.
+
+        The tangent problem is that along the driven state, with the input given: white, sinusoidal or frozen input is common to
+        both copies, so this is ``exponent``. Below zero the copies forget their starts and follow the input together; above it they
+        differ for ever. Its error is ``exponent_stderr``.
+        """
+        return self.exponent
 
     @underflow_is_zero
     def autocorrelation(self, lags: npt.ArrayLike) -> dict[str, np.ndarray]:
@@ -121,47 +161,42 @@ class DynamicMeanField:
 
         Returns
         -------
-        dict with "messages" (L, n), the distinct ones, and "fields" (L, K)
+        dict with "messages" (L, n), the distinct ones, and "fields" (L, K), without the white input of a flow
 
         Raises
         ------
         ValueError : lags beyond the window or between the steps of a map
         """
-        wanted = np.atleast_1d(real_array("lags", lags))
-        window = self.step * (self.correlations.shape[1] - 1)
-        if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
-            raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
-        places = wanted / self.step
-        if self.flow:
-            spectra = even_spectrum(self.correlations)
-            M = spectra.shape[1] - 1
-            waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
-            waves[:, 1:M] *= 2.0
-            messages = waves @ spectra.T / (2 * M)
-        else:
-            steps = np.rint(places).astype(int)
-            if np.abs(places - steps).max(initial=0.0) > 1e-9:
-                raise ValueError(f"lags must be multiples of the step {self.step:g}, got {lags!r:.60}")
-            messages = self.correlations[:, steps].T
+        wanted, messages = at_lags(lags, self.correlations, self.step, self.flow)
         ensemble = self.ensemble
         gain2, listens = ensemble.array("gain") ** 2, list(ensemble.cell.message_of)
         fields = gain2 * messages[:, listens] + ensemble.array("bias") ** 2 + ensemble.array("bias_std") ** 2
-        fields += np.outer(wanted == 0.0, ensemble.array("input_std") ** 2)
+        if not self.flow:
+            fields += np.outer(wanted == 0.0, ensemble.array("input_std") ** 2)
+        if self.sinusoid is not None:
+            waves = np.cos(2.0 * np.pi * wanted / self.sinusoid.period)
+            fields += 0.5 * np.outer(waves, self.sinusoid.amplitudes(ensemble) ** 2)
         return {"messages": messages, "fields": fields}
 
     @cached_property
     def sites(self) -> Sites:
-        """2000 sites at one time, from Gaussian paths with these correlations."""
+        """2000 sites at one time, from Gaussian paths with these correlations; fields are without the white noise of a flow.
+
+        CapabilityError where that noise is in the derivatives of the rate: then there is no Jacobian of one time.
+        """
         cell = self.ensemble.cell
+        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        if white and jacobian_feels(cell, white):
+            raise CapabilityError(f"the Jacobian at one time holds the white noise of {', '.join(white)}: it has no spectrum")
         spectra = np.maximum(even_spectrum(self.correlations), 0.0)
         length = 2 * (spectra.shape[1] - 1)
         n = int(min(_SITES, max(20, _MOST_NUMBERS // (length * (cell.n_fields + cell.n_state)))))
-        ring = Ring(self.ensemble, Clock(self.step, self.flow), length, n, self.seed)
+        ring = Ring(self.ensemble, Clock(self.step, self.flow), length, n, self.seed, self.sinusoid)
         chunks = [ring.laps(spectra, 1 + chunk) for chunk in range(-(-_SITES // n))]
         times = [length * i // _TIMES for i in range(_TIMES)]
         state = np.concatenate([laps.state[:, t] for laps in chunks for t in times], axis=1)
         fields = np.concatenate([laps.fields[:, t] for laps in chunks for t in times], axis=1)
-        parameters = np.concatenate([laps.parameters for laps in chunks for _ in times], axis=1)
+        parameters = np.concatenate([laps.parameters[:, t] for laps in chunks for t in times], axis=1)
         size = state.shape[1]
         weights, gain = np.full(size, 1.0 / size), self.ensemble.array("gain")
         return Sites(cell, weights, state, fields, parameters, gain, "dynamic mean field", matrices=self.ensemble.matrices)
@@ -182,3 +217,30 @@ class DynamicMeanField:
         shown = ", ".join(f"{second_moment(n)} = {v:.7g} +- {self.stderr[n]:.1g}" for n, v in self.moments.items())
         clock = "flow" if self.flow else "map" if self.step == 1.0 else f"map of step {self.step:g}"
         return f"{self.ensemble.cell.name} dynamic mean field ({clock}): {shown} ({self.status})"
+
+
+def at_lags(lags: npt.ArrayLike, correlations: np.ndarray, step: float, flow: bool) -> tuple[np.ndarray, np.ndarray]:
+    """((L,) lags as numbers, (L, n) correlations there); ValueError where they are none of a map or of its window.
+
+    Parameters
+    ----------
+    lags : sequence of float >= 0, in units of time
+    correlations : (n, M + 1) array, even functions at lags 0, step, .. M step
+    step : float
+    flow : bool, whether any lag may be asked for
+    """
+    wanted = np.atleast_1d(real_array("lags", lags))
+    window = step * (correlations.shape[1] - 1)
+    if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
+        raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
+    places = wanted / step
+    if flow:
+        spectra = even_spectrum(correlations)
+        M = spectra.shape[1] - 1
+        waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
+        waves[:, 1:M] *= 2.0
+        return wanted, waves @ spectra.T / (2 * M)
+    steps = np.rint(places).astype(int)
+    if np.abs(places - steps).max(initial=0.0) > 1e-9:
+        raise ValueError(f"lags must be multiples of the step {step:g}, got {lags!r:.60}")
+    return wanted, correlations[:, steps].T

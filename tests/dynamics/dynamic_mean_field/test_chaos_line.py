@@ -48,6 +48,28 @@ def test_chaos_of_the_flow_and_where_it_is_continuous():
     assert gt.fold(gru(3.3), "gain.h") < 2.0
 
 
+@pytest.mark.parametrize(
+    "r, value, digits",
+    [  # by the same prototype, to as many digits as it has
+        (3.4, 2.0, 1e-9),  # below sqrt 12: continuous, at the onset
+        (4, 1.994896, 6e-7),
+        (10, 1.859271, 6e-7),
+        pytest.param(6, 1.944738, 6e-7, marks=pytest.mark.nightly),
+        pytest.param(20, 1.763956, 6e-7, marks=pytest.mark.nightly),
+        pytest.param(50, 1.69123, 6e-6, marks=pytest.mark.nightly),
+    ],
+)
+def test_the_line_of_the_gated_flow(r, value, digits):
+    """Gates that follow at once: another line than the GRU's flow, and it jumps from the same reset gain on."""
+    line = gt.chaos_line(gt.Ensemble(gt.KCSFast, gain={"z": 0, "r": r}), "gain.h", flow=True)
+    assert abs(line - value) < digits and line.discontinuous == (r > np.sqrt(12.0))
+
+
+def test_the_law_of_the_jump_of_the_gated_flow():
+    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.h", "gain.r")
+    assert abs(found - np.sqrt(12.0)) < 2.0 * found.error
+
+
 def test_a_white_state_jumps_where_its_fixed_points_do():
     """No memory at all: chaos begins at the mean field's fold."""
     ensemble = gru(10, matrices="iid").replace({"bias.z": -30.0})
@@ -126,7 +148,11 @@ def test_pairings_are_as_good_as_more_sites():
 
 @pytest.mark.parametrize(
     "which, value, at",
-    [("input_std", 0.18, 1.8234), pytest.param("input_std", 0.05, None, marks=pytest.mark.nightly), ("bias_std", 0.05, None)],
+    [
+        ("input_std", 0.18, 1.8234),
+        pytest.param("input_std", 0.05, None, marks=pytest.mark.nightly),
+        pytest.param("bias_std", 0.05, None, marks=pytest.mark.nightly),
+    ],
 )
 def test_where_there_is_no_zero_state(which, value, at):
     """Chaos under input: its exponent is zero on the line, or a frozen pattern's fixed point marginal, by other calculators."""
@@ -170,8 +196,8 @@ def test_the_tricritical_point_in_a_phase_diagram():
 def test_what_has_no_line_is_refused():
     with pytest.raises(ValueError, match="bounds must be given"):
         gt.chaos_line(gru(10, input_std={"h": 0.1}), "gain.h")
-    with pytest.raises(gt.CapabilityError, match="no continuous-time limit"):
-        gt.chaos_line(gru(10, input_std={"h": 0.1}), "gain.h", (1.0, 3.0), flow=True)
+    with pytest.raises(gt.CapabilityError, match="no limit in continuous time"):
+        gt.chaos_line(gru(10, input_std={"r": 0.1}), "gain.h", (1.0, 3.0), flow=True)
     with pytest.raises(gt.CapabilityError, match="constant leak"):
         gt.chaos_line(gru(10).replace({"gain.z": 1.0}), "gain.h", method="lag")
     with pytest.raises(gt.NoCriticalValue, match="no critical value"):

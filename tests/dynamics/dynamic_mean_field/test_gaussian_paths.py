@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 import gating_theory as gt
+from gating_theory.dynamics.dynamic_mean_field.adams import AdamsSteps
 from gating_theory.dynamics.dynamic_mean_field.clock import Clock, even_spectrum, from_even_spectrum
 from gating_theory.dynamics.dynamic_mean_field.mixing import fixed_point_of
 from gating_theory.dynamics.dynamic_mean_field.ring import Ring, matched_noise, mean_of_ring
@@ -43,19 +44,6 @@ def test_a_lstm_against_a_large_network():
     assert abs(state.moments["h"] - 0.1042) < 0.0004 + SIGMAS * state.stderr["h"]
     assert abs(state.exponent - 0.181) < 0.002 + SIGMAS * state.exponent_stderr
     assert state.verdict == "chaotic" and state.method == "paths"
-
-
-@pytest.mark.nightly
-def test_errors_are_honest():
-    """Of 40 runs of two ensembles at least nine tenths are within two stated errors of the exact form."""
-    near = []
-    for ensemble in (gt.Ensemble(gt.Vanilla, gain=3), gt.Ensemble(gt.GRU, gain={"z": 0, "r": 10, "h": 1.7}, input_std={"h": 0.4})):
-        exact = gt.dmft(ensemble)
-        for seed in range(20):
-            found = gt.dmft(ensemble, method="paths", n_sites=500, refine=10, rng=seed)
-            near.append(abs(found.moments["h"] - exact.moments["h"]) < 2.0 * found.stderr["h"])
-            near.append(abs(found.exponent - exact.exponent) < 2.0 * found.exponent_stderr)
-    assert np.mean(near) >= 0.9
 
 
 @pytest.mark.nightly
@@ -117,3 +105,18 @@ def test_mixing_finds_what_plain_steps_leave():
     found = fixed_point_of(lambda v: slopes * v + 1.0, np.zeros(3), 1e-12, depth=4, plain=2, limit=50)
     np.testing.assert_allclose(found.x, 1.0 / (1.0 - slopes), rtol=1e-9)
     assert found.steps < 20
+
+
+def test_steps_of_a_flow_are_of_fourth_order():
+    """ds/dt = cos t - s tends to (cos t + sin t)/2: halved steps are off by a sixteenth, with white noise by a quarter."""
+
+    def off(step, white):
+        adams, state = AdamsSteps(step, (1,), white), np.array([0.5])
+        for t in range(int(20 / step)):
+            state = adams(state, lambda s, t=t: np.cos(step * t) - s, lambda s, t=t: np.cos(step * (t + 1)) - s)
+        end = step * int(20 / step)
+        return abs(state[0] - 0.5 * (np.cos(end) + np.sin(end)))
+
+    # the next order is a step smaller, .1 to .05 of it
+    assert 13.0 < off(0.1, False) / off(0.05, False) < 20.0 and off(0.1, False) < 1e-5
+    assert 3.2 < off(0.1, True) / off(0.05, True) < 4.8

@@ -83,6 +83,16 @@ def test_states_that_are_gaussian(r, h, square, exponent):
     assert abs(state.lyapunov()[0] - exponent) < 1e-5
 
 
+def test_the_leak_is_the_unit_of_time():
+    """sigma(b_z) of the update gate is the rate at which everything runs: KCSFast at leak 1/2 against the cell of leak 1."""
+    half = gt.dmft(gt.Ensemble(gt.KCSFast, gain={"z": 0, "r": 3, "h": 4}), flow=True)
+    whole = gt.dmft(gt.Ensemble(FILTERED, gain={"r": 3, "h": 4}), flow=True)
+    assert abs(half.moments["tanh(x)"] - whole.moments["tanh(x)"]) < 1e-9 and abs(2.0 * half.exponent - whole.exponent) < 1e-6
+    lags = np.array([0.0, 1.0, 4.0])
+    slow, fast = half.autocorrelation(2.0 * lags)["messages"], whole.autocorrelation(lags)["messages"]
+    np.testing.assert_allclose(slow, fast, atol=1e-8)
+
+
 @pytest.mark.parametrize("beta, moment, frozen, exponent", [(0.05, 0.0193, 0.0138, 0.0125), (0.2, 0.1524, 0.0895, 0.0539)])
 def test_frozen_input_makes_chaos(beta, moment, frozen, exponent):
     state = gt.dmft(gru(10, 1.7, bias_std={"h": beta}))

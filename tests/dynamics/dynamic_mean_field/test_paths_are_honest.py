@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import gating_theory as gt
 
@@ -70,28 +71,55 @@ def test_what_is_not_an_ensemble():
         gt.chaos_line(gt.GRU, "gain.h")
 
 
+x, y_r, y_h = sp.symbols("x y_r y_h", real=True)
+#: Gates read from the field and a constant leak, as a flow: the exact form has it.
+messages = [sp.tanh(x), sp.tanh(x) * gt.sigma(y_r)]
+GATED = gt.Cell(name="gated leak", state=[x], fields=[y_r, y_h], messages=messages, update=[y_h])
 CASES = {
-    "map": (gt.Ensemble(gt.Vanilla, gain=3), {}),
-    "gated": (gru(0, 10, 4), {}),
-    "white": (gru(0, 10, 1.7, input_std={"h": 0.4}), {}),
-    "frozen": (gru(0, 10, 1.7, bias_std={"h": 0.2}), {}),
-    "flow": (gt.Ensemble(gt.Vanilla, gain=3), {"flow": True}),
+    "map": (gt.Ensemble(gt.Vanilla, gain=3), {}, 20),
+    "gated": (gru(0, 10, 4), {}, 20),
+    "white": (gru(0, 10, 1.7, input_std={"h": 0.4}), {}, 20),
+    "frozen": (gru(0, 10, 1.7, bias_std={"h": 0.2}), {}, 10),
+    "flow": (gt.Ensemble(gt.Vanilla, gain=3), {"flow": True}, 10),
+    "strong flow": (gt.Ensemble(gt.Vanilla, gain=4), {"flow": True}, 10),
+    "gated flow": (gt.Ensemble(GATED, gain={"r": 3, "h": 4}), {"flow": True}, 10),
 }
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("case", CASES)
-def test_errors_hold_in_ninety_of_a_hundred(case):
-    """Two stated errors around moments and exponents hold the exact form's in at least 90 of 100 runs, 20 seeds of five ensembles.
+def test_errors_hold_in_ninety_of_a_hundred():
+    """Two stated errors around moments and exponents hold the exact form's in at least 90 of 100 runs, maps and flows.
 
-    Of 20 runs that hold with probability .95 fewer than 16 do so in .3 % of cases; of 100 fewer than 90 in 1 %.
+    Of 100 runs that hold with probability .95 fewer than 90 do so in 1 % of cases; of 10 fewer than 7 in .1 %, of 20 fewer than 15.
     """
-    ensemble, clock = CASES[case]
-    exact = gt.dmft(ensemble, method="lag", **clock)
+    all_held = np.zeros(2, int)
+    for case, (ensemble, clock, runs) in CASES.items():
+        exact = gt.dmft(ensemble, method="lag", **clock)
+        (name, moment), *_ = exact.moments.items()
+        held = np.zeros(2, int)
+        for seed in range(runs):
+            state = gt.dmft(ensemble, method="paths", n_sites=500, refine=10, rng=seed, **clock)
+            assert state.ok, state
+            held += [
+                abs(state.moments[name] - moment) < 2.0 * state.stderr[name],
+                abs(state.exponent - exact.exponent) < 2.0 * state.exponent_stderr,
+            ]
+        assert (held >= 0.7 * runs).all(), (case, held)
+        all_held += held
+    assert (all_held >= 90).all(), all_held
+
+
+@pytest.mark.nightly
+def test_errors_of_a_lstm_hold():
+    """Two state variables and four fields, no exact form: 20 runs of 500 sites against four of 2000 and twice the chunks."""
+    ensemble = gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 2, "g": 8, "o": 2})
+    large = [gt.dmft(ensemble, n_sites=2000, refine=20, rng=100 + seed) for seed in range(4)]
+    moment, exponent = np.mean([[state.moments["h"], state.exponent] for state in large], axis=0)
     held = np.zeros(2, int)
     for seed in range(20):
-        state = gt.dmft(ensemble, method="paths", n_sites=500, refine=10, rng=seed, **clock)
-        assert state.ok, state
-        off = [abs(state.moments["h"] - exact.moments["h"]) / state.stderr["h"], abs(state.exponent - exact.exponent)]
-        held += [off[0] < 2.0, off[1] < 2.0 * state.exponent_stderr]
-    assert (held >= 16).all(), (case, held)
+        state = gt.dmft(ensemble, n_sites=500, refine=10, rng=seed)
+        held += [
+            abs(state.moments["h"] - moment) < 2.0 * state.stderr["h"],
+            abs(state.exponent - exponent) < 2.0 * state.exponent_stderr,
+        ]
+    assert (held >= 16).all(), held  # with probability .95 each fewer do in .3 % of cases

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from gating_theory.cell.builtin import BUILTIN
+
 CODE = """
 import sys
 import numpy as np
@@ -49,6 +51,6 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 @pytest.mark.nightly
 def test_a_second_process_compiles_nothing_of_any_cell(tmp_path):
-    cells = ["Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh", "LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET"]
+    cells = list(BUILTIN)
     assert passes_of_the_compiler(cells, [1, 2, 3], tmp_path) > 1000
     assert passes_of_the_compiler(cells, [1, 2, 3], tmp_path) == 0

@@ -1,0 +1,109 @@
+"""How fast two copies reach their correlation, along Gaussian paths of the pair [T8b].
+
+Tangents v^1, v^2 of the copies are Gaussian given the paths, and what they have in common, E v_k^1(t) v_k^2(t + tau) = a_k^2
+kappa_12(tau), makes itself. T_12: kappa_12 -> E w^1 w^2 is linear, since w^1 is linear in v^1 and w^2 in v^2. In the frame that
+grows as e^(s t) for both, its leading eigenvalue is 1 where a small difference from the correlation falls as e^(2 s t). kappa_12
+need not be a covariance: where its spectrum is negative both tangents have the same noise with opposite signs.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from ..dynamic_mean_field.mixing import Secants, fixed_point_of
+from ..dynamic_mean_field.path_exponent import Tangents
+from ..dynamic_mean_field.path_state import PathState
+from ..dynamic_mean_field.ring import matched_noise
+from .ring_pair import RingPair
+
+__all__ = ["pair_rates"]
+
+#: Mixing of kernel and rate by itself, and next to solutions that have been found, to a part of its first residual.
+_ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
+_NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "part": 0.02}
+#: Residuals up to which a kernel counts as solved.
+_SOLVED = 1e-2
+#: Tangents have random numbers of their own: seeds of theirs begin with this.
+_OWN = 314159
+#: The most that one step changes s by, per step of the clock.
+_MOST = 0.2
+
+
+def pair_rates(ring: RingPair, state: PathState) -> tuple[float, np.ndarray]:
+    """Rates 2 s per unit of time: (under the spectra, (groups,) under each replica, from the paths of its own chunks).
+
+    A few sites respond and many measure, as for the exponent of one copy.
+
+    Parameters
+    ----------
+    ring : RingPair
+    state : PathState of the pair, with replicas
+
+    Raises
+    ------
+    ConvergenceError : the tangents' correlations did not settle
+    """
+    few = _PairKernel(ring, state.spectra, 0)
+    kappa, s = few.solve(_first(state.spectra), 0.0, 0.0, None)
+    secants: Secants = []
+    many = np.mean([_PairKernel(ring, state.spectra, chunk).map(kappa, s) for chunk in np.concatenate(state.groups)], axis=0)
+    kappa, s = few.solve(kappa, s, many - few.map(kappa, s), secants)
+    one = few.map(kappa, s)
+    apart = []
+    for under, group in zip(state.replicas, state.groups):
+        made = np.mean([_PairKernel(ring, under, chunk).map(kappa, s) for chunk in group], axis=0)
+        apart.append(2.0 * few.solve(kappa, s, made - one, secants)[1])
+    return 2.0 * s, np.array(apart)
+
+
+def _first(spectra):
+    """A kernel to start from: as one copy's messages, at every frequency."""
+    alone = np.split(spectra, 2)[0]
+    return np.maximum(alone, alone.mean(axis=1, keepdims=True))
+
+
+class _PairKernel:
+    """T_12 along the paths of a chunk."""
+
+    def __init__(self, ring, spectra, chunk):
+        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
+        rng = np.random.default_rng([_OWN, ring.seed, chunk])
+        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
+        self.gain = np.sqrt(ring.law.gain2)
+
+    def solve(self, kappa, growth, offset, secants):
+        """(kappa of size 1, s) of kappa = (what the paths make of it) + offset; ``secants``: from nearby solutions, or None."""
+        counts = np.full(kappa.shape, 2.0)
+        counts[:, [0, -1]] = 1.0
+        weights = np.sqrt(counts)  # the norm is that of functions of the lag
+        grown = growth
+
+        def image(x, most):
+            nonlocal grown
+            now = x[:-1] / np.linalg.norm(x[:-1])
+            new = ((self.map(now.reshape(kappa.shape) / weights, x[-1]) + offset) * weights).ravel()
+            size = float(now @ new)
+            if not np.isfinite(size) or size <= 0.0:
+                raise ConvergenceError("tangents of the copies lose what they have in common", estimate=x[-1])
+            grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
+            return np.append(new / size, grown)
+
+        start = (kappa * weights).ravel()
+        limited = partial(image, most=_MOST / self.ring.clock.step)
+        x = np.append(start / np.linalg.norm(start), growth)
+        found = fixed_point_of(limited, x, secants=secants, **(_ALONE if secants is None else _NEXT))
+        if found.residual > _SOLVED:
+            raise ConvergenceError(f"tangents of the copies did not settle: residual {found.residual:.2g}", estimate=grown)
+        return found.x[:-1].reshape(kappa.shape) / weights / np.linalg.norm(found.x[:-1]), float(grown)
+
+    def map(self, kappa, growth):
+        ring, listens = self.ring, self.ring.law.listens
+        root = self.gain[:, None] * np.sqrt(np.abs(kappa[listens]))
+        signed = np.sign(kappa[listens]) * root
+        v = np.concatenate([np.fft.irfft(part[:, :, None] * self.noise, n=ring.length, axis=1) for part in (root, signed)], axis=2)
+        one, other = np.split(np.fft.rfft(self.tangents.answer(v, growth), axis=1), 2, axis=2)
+        return (one.real * other.real + one.imag * other.imag).mean(axis=2) / ring.length

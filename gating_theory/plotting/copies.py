@@ -1,0 +1,65 @@
+"""Pictures of copies of one network [T8b]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..dynamics.two_copies.transient import CorrelationTransient
+from ..support.checks import choice, instance
+from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_correlation_transient"]
+
+#: Colours of several transients, in order; lines by how weights come about.
+_COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
+_DASHES = {True: "-", False: "--"}
+
+
+def plot_correlation_transient(
+    transient: CorrelationTransient | Mapping[str, CorrelationTransient], message: str | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """The correlation of two copies over steps, with a band of two standard errors where networks were sampled [T8b].
+
+    Parameters
+    ----------
+    transient : CorrelationTransient, or a mapping from labels to several
+        Untied weights are dashed.
+    message : str, optional
+        Name of the message; default: the first of the cell.
+    ax : matplotlib Axes, optional
+        Default: a new figure of one column's width.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    several = _labelled(transient)
+    for one in several.values():
+        if message is not None:
+            choice("message", message, one.ensemble.cell.message_names)
+    ax = axes_or_new(ax, 2.6)
+    ax.axhline(0.0, color="0.7", linewidth=0.7, zorder=1)
+    for i, (label, one) in enumerate(several.items()):
+        name, colour = message or one.ensemble.cell.message_names[0], _COLOURS[i % len(_COLOURS)]
+        c, error = one.correlation[name], one.stderr[name]
+        ax.plot(one.times, c, color=colour, linestyle=_DASHES[one.tied], linewidth=1.4, zorder=3, label=label)
+        if error.any():
+            ax.fill_between(one.times, c - 2.0 * error, c + 2.0 * error, color=colour, alpha=0.2, linewidth=0.0, zorder=2)
+    ax.set_xlabel("steps")
+    ax.set_ylabel("correlation of two copies")
+    ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def _labelled(transient):
+    """Transients by their labels."""
+    if isinstance(transient, CorrelationTransient):
+        return {f"{'tied' if transient.tied else 'untied'} weights": transient}
+    items = dict(instance("transient", transient, Mapping, "from labels to results of correlation_transient"))
+    if not items:
+        raise ValueError("transient must have at least one entry, got none")
+    return {str(label): instance("transient", one, CorrelationTransient) for label, one in items.items()}

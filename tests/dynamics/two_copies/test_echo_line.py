@@ -1,0 +1,150 @@
+"""Where the echo state ends: boundaries to six digits, jumps beside a weak state, input that destroys it and restores it [T8b]."""
+
+import numpy as np
+import pytest
+
+import gating_theory as gt
+
+
+def gru(z, r, h, **more):
+    return gt.Ensemble(gt.GRU, gain={"z": z, "r": r, "h": h}, **more)
+
+
+def vanilla_boundary(std):
+    """a with a^2 E tanh'^2 = 1 at q = E tanh^2: plain loops and a fine grid."""
+    from scipy.optimize import brentq
+
+    z = np.arange(-9.0, 9.0, 0.005)
+    weights = np.exp(-0.5 * z**2) * 0.005 / np.sqrt(2.0 * np.pi)
+
+    def log_chi(gain):
+        q = brentq(lambda q: float(weights @ np.tanh(np.sqrt(gain**2 * q + std**2) * z) ** 2) - q, 1e-9, 1.0, xtol=1e-15)
+        return np.log(gain**2 * float(weights @ np.cosh(np.sqrt(gain**2 * q + std**2) * z) ** -4))
+
+    return brentq(log_chi, 1.0, 4.0, xtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "std, value",
+    [
+        pytest.param(0.1, 1.193401, marks=pytest.mark.nightly),
+        pytest.param(0.25, 1.351552, marks=pytest.mark.nightly),
+        (0.5, 1.549674),
+        pytest.param(1.0, 1.855589, marks=pytest.mark.nightly),
+        (2.0, 2.325025),
+    ],
+)
+def test_the_boundary_of_vanilla_networks(std, value):
+    """Table and quadrature of our own; from a start on either side."""
+    line = gt.echo_line(gt.Ensemble(gt.Vanilla, gain=round(value, 1), input_std=std), "gain", (value - 0.1, value + 0.1))
+    # the table has six digits after the point, the lines a few parts in 1e-8 (weak input: a flat exponent)
+    assert abs(line - value) < 6e-7 and abs(line - vanilla_boundary(std)) < line.error + 1e-8
+    assert line.kind == "echo" and line.rising and not line.discontinuous and line.error < 1e-6
+
+
+@pytest.mark.parametrize(
+    "std, b_z, value",
+    [
+        (0.5, 0, 3.140615),
+        pytest.param(1.0, 0, 4.457327, marks=pytest.mark.nightly),
+        pytest.param(2.0, 0, 6.57397, marks=pytest.mark.nightly),
+        pytest.param(2.0, 2, 6.60415, marks=pytest.mark.nightly),
+    ],
+)
+def test_the_boundary_of_gated_networks(std, b_z, value):
+    """By an independent calculation, where its window of lags was long enough: the exponent is flat where memory is long."""
+    line = gt.echo_line(gru(0, 0, round(value, 1), input_std={"h": std}, bias={"z": b_z}), "gain.h", (value - 0.2, value + 0.2))
+    assert abs(line - value) < (1e-6 if b_z == 0 else 1e-5) and line.rising and not line.discontinuous
+
+
+@pytest.mark.nightly
+def test_without_input_it_is_the_line_of_chaos():
+    """A stable zero state alone: up to the jump into chaos, or to the onset."""
+    line = gt.echo_line(gru(0, 10, 1.9), "gain.h", (1.8, 1.95))
+    assert abs(line - 1.8682263) < 6e-8 and line.discontinuous and line.above[0] > 0.06 > 0.0 > line.below[0]
+    onset = gt.echo_line(gt.Ensemble(gt.Vanilla, gain=1.1), "gain", (0.8, 1.2))
+    assert abs(onset - 1.0) < 2e-8 and not onset.discontinuous and onset.moments["h"] == 0.0
+
+
+@pytest.mark.nightly
+def test_a_chaotic_state_is_born_beside_the_weak_one():
+    """Weak input moves the line of chaos a little, and it stays a jump: one state below, two above."""
+    line = gt.echo_line(gru(0, 10, 1.85, input_std={"h": 0.05}), "gain.h", (1.8, 1.95))
+    assert line.discontinuous and line.rising and 1.8682263 < line < 1.9
+    assert line.below[0] < 0.0 < 0.06 < line.above[0]
+    verdicts = [gt.echo_state(line.ensemble.replace({"gain.h": line + way * 2e-4})).verdict for way in (-1, 1)]
+    assert verdicts == ["echo_state", "two_states"]
+
+
+@pytest.mark.nightly
+def test_reentrance():
+    """A little common input destroys the echo state, more restores it: signs of the exponent by an independent calculation."""
+    ensemble = gru(0, 20, 1.7, input_std={"h": 0.1})
+    lost, restored = gt.critical(ensemble, "input_std.h", "echo", bounds=(0.05, 0.4), all=True)
+    assert 0.1 < lost < 0.15 and lost.rising and 0.25 < restored < 0.3 and not restored.rising
+    assert gt.critical(ensemble, "input_std.h", "echo", bounds=(0.05, 0.4)) == lost
+    # what is seen of it from a few places only: both ends are echo states
+    wide = gt.critical(ensemble, "input_std.h", "echo", bounds=(0.0, 1.0), all=True)
+    np.testing.assert_allclose(wide, [lost, restored], atol=1e-6)
+
+
+def test_input_that_restores_the_echo_state():
+    """The upper of the two boundaries along the input: the exponent passes zero downwards."""
+    line = gt.echo_line(gru(0, 20, 1.7, input_std={"h": 0.26}), "input_std.h", (0.25, 0.27))
+    assert 0.25 < line < 0.3 and line.rising is False and not line.discontinuous
+    exponents = [gt.echo_state(line.ensemble.replace({"input_std.h": line + way * 0.01})).lam for way in (-1, 1)]
+    assert exponents[0] > 0.0 > exponents[1]
+
+
+def test_by_name():
+    """In a phase diagram with its error, and along a path."""
+    ensemble = gt.Ensemble(gt.Vanilla, gain=1.5)
+    data = gt.phase_diagram(ensemble.replace({"gain": 1.55}), {"input_std": [0.5]}, ["echo:gain"])
+    assert abs(float(data["echo:gain"][0]) - 1.549674) < 6e-7 and float(data["echo_error:gain"][0]) < 1e-6
+    with pytest.raises(gt.NoCriticalValue, match="no boundary of the echo state in gain"):
+        gt.critical(ensemble.replace({"input_std": 0.5}), "gain", "echo", bounds=(0.5, 1.0))
+    with pytest.raises(ValueError, match="value must be None"):
+        gt.critical(ensemble, "gain", "echo", 0.0)
+
+
+@pytest.mark.nightly
+def test_as_a_line_in_a_plane():
+    """Points of it are those along one path."""
+    ensemble = gt.Ensemble(gt.Vanilla, gain=1.5, input_std=0.5)
+    line = gt.critical_line(ensemble, ("input_std", "gain"), "echo", bounds=((0.2, 1.0), (1.0, 2.5)), n_points=4)
+    assert line.ok and len(line.curves) == 1 and line.quantity == "echo"
+    for x, y in zip(line.curves[0].x, line.curves[0].y):
+        assert abs(y - vanilla_boundary(x)) < 1e-6
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("std, value", [(0.25, 2.395), (0.5, 2.98), (1.0, 4.02)])
+def test_the_boundary_of_moving_gates(std, value):
+    """GRU (1, 1, a_h), input on all fields: another program's paths, checked by networks, to .02."""
+    line = gt.echo_line(gru(1, 1, value, input_std=std), "gain.h", (0.8 * value, 1.25 * value), refine=60)
+    assert abs(line - value) < 0.02 + 2.0 * line.error and line.error < 0.03
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "std, b_f, value", [(0.25, 1, 1.42), (0.25, 0, 2.69), (0.5, 1, 1.95), (0.5, 0, 3.48), (1, 1, 3.23), (1, 0, 4.86)]
+)
+def test_the_boundary_of_the_lstm(std, b_f, value):
+    """LSTM (1, 1, a_g, 1), input on all fields, to .03 by the same program."""
+    ensemble = gt.Ensemble(gt.LSTM, gain={"f": 1, "i": 1, "g": value, "o": 1}, bias={"f": b_f}, input_std=std)
+    line = gt.echo_line(ensemble, "gain.g", (0.7 * value, 1.4 * value), refine=60)
+    assert abs(line - value) < 0.03 + 2.0 * line.error and line.error < 0.06
+
+
+@pytest.mark.parametrize(
+    "path, bounds, more, error, text",
+    [
+        ("gain.q", None, {}, ValueError, "gain.q"),
+        ("gain.h", (3.0, 1.0), {}, ValueError, "bounds"),
+        ("gain.h", None, {"method": "lag"}, gt.CapabilityError, "leak"),
+        ("gain.h", None, {"n_sites": 1}, ValueError, "n_sites"),
+    ],
+)
+def test_bad_input_of_echo_lines(path, bounds, more, error, text):
+    with pytest.raises(error, match=text):
+        gt.echo_line(gru(1, 1, 2, input_std=0.5), path, bounds, **more)
