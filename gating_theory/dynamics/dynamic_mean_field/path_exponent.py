@@ -64,8 +64,8 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     """
     ring = state.ring
     few = _Kernel(ring, state.spectra, 0)
-    # lines alone would only lead to lines
-    start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
+    # lines would only lead to lines: all frequencies alike
+    start = np.broadcast_to(state.moments[:, None], state.spectra.shape) if ring.turns else state.spectra
     kappa, exponent = few.solve(start, 0.0, 0.0, None)
     secants: Secants = []
     chunks = np.concatenate(state.groups)
