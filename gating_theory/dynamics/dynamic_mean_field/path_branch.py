@@ -2,8 +2,8 @@
 
 Few sites respond, many measure. With P a solution for the few, the ratio of what many sites and what the few make of P multiplies
 what the few make, and that is solved again: spectra stay positive. What scatters are products of functions of different fields,
-such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs no
-random numbers.
+such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs
+no random numbers.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class PathBranch:
         """(refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""
         ring = self.ring.moved(self.path.at(self.ensemble, found.value))
         few = np.maximum(ring.image(found.spectra, 0), 1e-300)
-        return np.array([ring.image(found.spectra, chunk, pairings) for chunk in range(1, refine + 1)]) / few
+        return np.array([ring.paired_image(found.spectra, chunk, pairings) for chunk in range(1, refine + 1)]) / few
 
     def _spectra(self, x, size):
         spectra = (x[:-1].reshape(-1, self.weights.size) / self.weights) ** 2

@@ -239,15 +239,19 @@ class Ring:
             return lambda state, t: state + step * rate(state, t, t)
         return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters[:, t]), shape)
 
-    def image(self, spectra: np.ndarray, chunk: int, pairings: int = 1) -> np.ndarray:
-        """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk.
+    def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
+        """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
+        return spectra_of(self.laps(spectra, chunk).messages)
+
+    def paired_image(self, spectra: np.ndarray, chunk: int, pairings: int) -> np.ndarray:
+        """The same of sites that are put together anew.
 
         Parameters
         ----------
         spectra : (distinct messages, L/2 + 1) array
         chunk : int
         pairings : int
-            How often sites are put together anew, a field of one with the next field of another: as good as more sites.
+            How often: a field of one site with the next field of another, which is as good as more sites.
         """
         driven = self._driven(spectra, chunk)
         at_once, total = max(1, _AT_ONCE // self.n_sites), np.zeros_like(spectra)
