@@ -96,8 +96,8 @@ def phase_diagram(
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
         - "chaos_line:gain.h": the same from theory (see chaos_line), with "chaos_line_error:gain.h"; seconds a point, and without
           noise where the leak is constant
-        - "echo:gain.h": where copies cease to agree under a common input, or begin to (see echo_line), with "echo_error:gain.h"; seconds
-          a point, without noise where the leak is constant
+        - "echo:gain.h": where copies cease to agree under a common input, or begin to (see echo_line), with "echo_error:gain.h";
+          seconds a point, without noise where the leak is constant
         - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of
           the largest saddle, negative ones too (NaN without a saddle), and "complexity_status", see ``Complexity.status``.
           "complexity_onset:gain.h": where it becomes positive

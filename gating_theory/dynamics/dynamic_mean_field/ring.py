@@ -120,7 +120,7 @@ class Ring:
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
 
-        Where a flow has white input as many rows for that follow those of the fields; those of site parameters with input come last.
+        Where a flow has white input as many rows for that follow those of the fields; those of site parameters come last.
         """
         cell, rows = self.ensemble.cell, self.noise_rows
         if (chunk, rows) in self._kept:
