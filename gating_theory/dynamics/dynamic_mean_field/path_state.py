@@ -23,7 +23,7 @@ __all__ = ["GROUPS", "PathState", "error_of", "path_state", "state_of_size"]
 #: Mixing of spectra: steps that are remembered, plain ones first, evaluations at most, residual.
 _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
 #: Rounds of refinement, and the part of its sampling error by which a moment may still move in the last.
-_ROUNDS, _SETTLED = 4, 0.5
+_ROUNDS, _SETTLED = 8, 0.5
 #: The residual of refined spectra and of replicas, whose differences are errors; the width of difference quotients, relative.
 _FINE, _WIDTH = 1e-4, 0.02
 #: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried
