@@ -16,8 +16,8 @@ def lstm(gain, forget=0.0):
     return gt.Ensemble(gt.LSTM, gain, bias={"f": forget}, input_std=STD)
 
 
-#: chi of two copies that share their weights, and with fresh ones in every step; the same at rest without input: to three digits by an
-#: independent prototype, the last in closed form (z + w)^2, z^2 + w^2.
+#: chi of two copies that share their weights, and with fresh ones in every step; the same at rest without input: to three digits by
+#: an independent prototype, the last in closed form (z + w)^2, z^2 + w^2.
 TABLE = [
     (gru(STD), 0.379, 0.2915, 0.4152, 0.2708),
     (lstm(1.0, 1.0), 0.794, 0.569, 0.9625, 0.5969),
