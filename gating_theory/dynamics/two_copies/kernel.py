@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "sites")
-#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (a minute), and of one
 #: row of it (a gigabyte) [NUMERICS].
-_PAIRS, _ROW = 6e8, 1.5e7
+_PAIRS, _ROW = 3e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
 
@@ -121,7 +121,7 @@ def nngp_kernel(
     method : "auto", "pairs" or "sites"
         "pairs": averages over pairs of Gaussians, exact to about 1e-12, where they close (the leak is the same at all sites and
         times: vanilla cells, the GRU with a constant update gate); time (R T)^2, memory R^2 T. "sites": any cell, by sampled
-        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 24,000, else the second.
+        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 17,000, else the second.
     n_sites : int >= 100
         Units of all sampled networks together. Errors are mostly 1 to 3 times E h^2 / sqrt(n_sites); what finite networks are
         off by in the mean is a tenth of that.
