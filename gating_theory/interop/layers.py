@@ -328,8 +328,8 @@ class Recording:
         """The random networks that are fed as this layer was: its gains and biases, and white input of the same strength.
 
         What an input adds to a unit on average is part of its bias; what changes becomes white input of the same variance, of
-        fields and of site parameters (PyTorch's GRU reads the candidate's input outside its reset gate, ``parameter_input_std``). Real
-        inputs are not white: theory of the ensemble is off by what their correlations do.
+        fields and of site parameters (PyTorch's GRU reads the candidate's input outside its reset gate, ``parameter_input_std``).
+        Real inputs are not white: theory of the ensemble is off by what their correlations do.
 
         Returns
         -------

@@ -90,7 +90,7 @@ def phase_diagram(
           functions that are axes go by their names, and are searched over their values). If the path is itself an axis the value
           lives on the remaining axes: the line to draw into the diagram. It sets no hyperparameter of another axis
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
-          second's comes as "tricritical_onset:gain.r,gain.h"
+          second's comes as "tricritical_onset:gain.r,gain.h". "chaos_tricritical:gain.r,gain.h": the same of chaos
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
           where it is positive. "chaos:gain.h": value of a hyperparameter where its sign changes, with its standard error as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds

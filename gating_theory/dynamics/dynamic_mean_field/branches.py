@@ -66,7 +66,7 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
 
 
 def _hidden(at, places, heights):
-    """(place, height) between three looks where the middle one is the nearest to zero, and the growth passes zero twice; or None."""
+    """(place, height) beyond zero between three looks of which the middle one is the nearest to zero; None where there is none."""
     from scipy.optimize import minimize_scalar
 
     way = 1.0 if heights[1] < 0.0 else -1.0  # towards zero

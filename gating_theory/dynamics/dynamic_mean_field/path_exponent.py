@@ -64,21 +64,21 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     """
     ring = state.ring
     few = _Kernel(ring, state.spectra, 0)
-    # lines alone would only lead to lines
-    start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
-    found = few.solve(start, 0.0, 0.0, None)
+    # lines would only lead to lines: all frequencies alike
+    start = np.broadcast_to(state.moments[:, None], state.spectra.shape) if ring.turns else state.spectra
+    kappa, exponent = few.solve(start, 0.0, 0.0, None)
     secants: Secants = []
     chunks = np.concatenate(state.groups)
     for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
-        many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in measuring], axis=0)
-        found = few.solve(*found, many - few.map(*found), secants)
-    one = few.map(*found)
+        many = np.mean([_Kernel(ring, state.spectra, chunk).map(kappa, exponent) for chunk in measuring], axis=0)
+        kappa, exponent = few.solve(kappa, exponent, many - few.map(kappa, exponent), secants)
+    one = few.map(kappa, exponent)
     apart = []
     for under, group in zip(state.replicas, state.groups):
-        made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
-        apart.append(few.solve(*found, made - one, secants)[1])
+        made = np.mean([_Kernel(ring, under, chunk).map(kappa, exponent) for chunk in group], axis=0)
+        apart.append(few.solve(kappa, exponent, made - one, secants)[1])
     # what many sites are off by in the same way is smaller than in a group by the number of groups
-    return np.array([found[1] + (found[1] - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
+    return np.array([exponent + (exponent - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
 
 
 class Tangents:

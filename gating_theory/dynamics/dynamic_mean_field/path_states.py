@@ -30,6 +30,8 @@ _SAME = 0.1
 _NEXT, _SECANTS, _CLOSE = 0.6, 4, 0.02
 #: The most that a logarithm of the amplitude is corrected by when all chunks have measured.
 _LARGEST = 0.5
+#: A chunk of n sites puts the gains of a given amplitude too high by about so many parts in n.
+_SHIFT = 2.5
 
 
 def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object]) -> list[DynamicMeanField]:
@@ -75,7 +77,7 @@ def _between(ensemble, paths, upper, low):
     except NoCriticalValue:
         return None
     found = finished(ensemble, paths, state, settled, "")
-    width = float(np.hypot(error / slope, off))
+    width = float(np.linalg.norm([error / slope, off, _SHIFT / paths.n_sites / slope]))
     stderr = {each: float(np.hypot(found.stderr[each], width * moment)) for each, moment in found.moments.items()}
     # exponents fall from the upper state to this one as the logarithm of the amplitude does
     apart = np.log(upper.moments[name] / found.moments[name])

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["GatePaths"]
+__all__ = ["GatePaths", "gate_sizes"]
 
 #: What is added to variances before roots are taken, relative: fields of copies that agree have no root otherwise.
 _ROUNDING = 1e-12
+#: Groups of paths, whose scatter is the error.
+_GROUPS = 16
+
+
+def gate_sizes(n_paths: int) -> tuple[int, int]:
+    """(paths of a group, even; number of groups) for so many paths in all.
+
+    Parameters
+    ----------
+    n_paths : int
+    """
+    return 2 * max(1, n_paths // (2 * _GROUPS)), _GROUPS
 
 
 class GatePaths:

@@ -21,6 +21,7 @@ from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from .closed_form import closed_form, gated_form
 from .drives import Drives
+from .gate_paths import gate_sizes
 from .pair_recursion import gated_rows, pair_rows
 from .population import over_networks, population_sizes
 from .shared_network import SharedNetwork
@@ -30,8 +31,6 @@ __all__ = ["CorrelationTransient", "correlation_transient"]
 #: The two copies' second moments and what they have in common, of rows (a, b).
 _PAIRS = ((0, 0), (1, 1), (0, 1))
 _METHODS = ("pairs", "gates", "sites")
-#: Groups of paths, whose scatter is the error.
-_GROUPS = 16
 
 
 @result("correlation_transient")
@@ -225,7 +224,7 @@ class _Asked:
             with Progress(self.progress, self.drives.n_steps, "step") as tell:
                 each = [self.moments(pair_rows(self.ensemble, self.drives, self.start, self.tied), tell)]
             return _correlation(each[0]), each[0][:, :2], *(np.zeros_like(x) for x in (each[0][:, 0], each[0][:, :2]))
-        n, count = population_sizes(self.n_sites) if method == "sites" else (2 * max(1, self.n_sites // (2 * _GROUPS)), _GROUPS)
+        n, count = (population_sizes if method == "sites" else gate_sizes)(self.n_sites)
         one = {"sites": self.of_network, "gates": self.of_gates}[method]
         return _answer(np.array(list(over_networks(lambda own: one(n, own), count, self.rng, self.progress))))
 

@@ -17,14 +17,15 @@ def test_three_states_against_the_exact_form():
     """Reset gain 10 next to its jump, with a little white input: chaos, the state between, a driven state."""
     ensemble = gru(0, 1.9, 0.05)
     exact = gt.dmft_states(ensemble)
-    found = gt.dmft_states(ensemble, method="paths", n_sites=1000, refine=10, rng=1)
+    found = gt.dmft_states(ensemble, method="paths", n_sites=500, refine=5, rng=1)
     assert [state.verdict for state in found] == [state.verdict for state in exact] == ["chaotic", "chaotic", "driven"]
     assert [state.returns for state in found] == [state.returns for state in exact] == [True, False, True]
     for state, true in zip(found, exact):
         assert state.method == "paths" and state.ensemble == ensemble and true.method == "lag"
         for name, moment in true.moments.items():
             assert abs(state.moments[name] - moment) < SIGMAS * state.stderr[name], (state, true)
-            assert state.stderr[name] < 0.2 * moment
+            # of the state between it is what gains are off by, over the slope of their logarithm: .01 / .016 with 500 sites
+            assert state.stderr[name] < (0.15 if state.returns else 0.6) * moment
         assert abs(state.exponent - true.exponent) < SIGMAS * state.exponent_stderr
 
 

@@ -32,11 +32,9 @@ def test_a_leak_filters_the_line():
     x, y = sp.symbols("x y", real=True)
     cell = gt.Cell(name="leak", state=[x], fields=[y], messages=[x], update=[y])
     state = gt.dmft(gt.Ensemble(cell, gain=0.0), flow=True, sinusoid=gt.Sinusoid(10.24, 0.7), **QUICK)
-    omega, step = 2.0 * np.pi / 10.24, state.step
-    z = np.exp(1j * omega * step)
-    heun = 0.5 * step * (1.0 - step + z) / (z - (1.0 - step + 0.5 * step**2))  # of its steps, solved for by hand
-    assert state.lines["x"][0] == pytest.approx(0.245 * abs(heun) ** 2, rel=1e-6)  # starts are forgotten to e^-13
-    assert abs(heun) ** 2 == pytest.approx(1.0 / (1.0 + omega**2), rel=0.01)
+    omega = 2.0 * np.pi / 10.24
+    # steps of fourth order are off by about (omega step)^4 / 10
+    assert state.lines["x"][0] == pytest.approx(0.245 / (1.0 + omega**2), rel=1e-4)
     lags = np.array([0.0, 2.56, 5.12])
     np.testing.assert_allclose(state.autocorrelation(lags)["fields"][:, 0], 0.245 * np.array([1, 0, -1]), atol=1e-12)
     assert 10.24 / state.step == pytest.approx(round(10.24 / state.step)) and state.step <= 0.2
@@ -125,7 +123,7 @@ def test_chaos_is_suppressed(amplitude, moment, line, exponent):
 
 def test_two_copies_under_the_same_input_part_as_the_conditional_exponent_says():
     """Two copies of dense networks, near each other, the same white noise: the distance grows or falls at the exponent's rate."""
-    for sigma in (0.3, 1.2):
+    for sigma in (0.3, 2.5):
         ensemble = gt.Ensemble(gt.Vanilla, gain=2.0, input_std=sigma)
         state = gt.dmft(ensemble)
         assert state.conditional_exponent == state.exponent == state.lyapunov()[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import gating_theory as gt
 from gating_theory.dynamics.two_copies.drives import Drives
 from gating_theory.dynamics.two_copies.pair_averages import PairAverage
-from gating_theory.dynamics.two_copies.pair_recursion import gated_rows, pair_moments, pair_rows
+from gating_theory.dynamics.two_copies.pair_recursion import pair_moments, pair_rows
 
 x, y_r, y_h = sp.symbols("x y_r y_h", real=True)
 #: A state that is linear in its fields, and messages that are not: Gaussian, with a mean that moves where there are biases.
@@ -70,12 +70,9 @@ def test_kernels_of_the_sheet(ens, input_gain, expected):
 def test_kernels_of_a_gru_whose_update_gate_moves(tied, expected):
     """Given sampled paths of the gate, in agreement with the networks of the sheet; positive."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 3})
-    drives = Drives.given_sequences(ens, SEQUENCES, 1.0)
-    found = []
-    for rng in np.random.default_rng(0).spawn(8):
-        *_, last = gated_rows(ens, drives, np.zeros((2, 2)), tied, n_paths=1000, rng=rng)
-        found.append(last.state[[0, 1, 0], -1, [0, 1, 1]])
-    mean, error = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / np.sqrt(8)
+    kernel = gt.nngp_kernel(ens, SEQUENCES, input_gain=1.0, method="gates", n_sites=8000, tied=tied, rng=0)
+    mean, error = (table[[0, 1, 0], [0, 1, 1]] for table in (kernel.K, kernel.stderr))
+    assert "16 groups of 500 paths" in str(kernel)
     # errors of the sheet are .0008, .0003 and .0003; of those of fresh weights it says nothing
     assert (error < 6e-4).all() and (np.abs(mean - expected) < 5.0 * error + [0.0016, 0.0006, 0.0006]).all()
     assert mean[0] * mean[1] > mean[2] ** 2
