@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["NNGPKernel", "nngp_kernel"]
 
 _OUTPUTS, _METHODS = ("last", "mean", "all"), ("auto", "pairs", "gates", "sites")
-#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (half a minute), and of one
+#: Averages over pairs are taken unasked up to so many entries of the table of all sequences and times (a minute), and of one
 #: row of it (a gigabyte) [NUMERICS].
-_PAIRS, _ROW = 6e8, 1.5e7
+_PAIRS, _ROW = 3e8, 1.5e7
 #: Fewer sites say nothing.
 _FEWEST_SITES = 100
 
@@ -124,7 +124,7 @@ def nngp_kernel(
     method : "auto", "pairs", "gates" or "sites"
         "pairs": averages over pairs of Gaussians, exact to about 1e-12, where they close (the leak is the same at all sites and
         times: vanilla cells, the GRU with a constant update gate); time (R T)^2, memory R^2 T. "sites": any cell, by sampled
-        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 24,000, else the second.
+        networks; time R T n_sites^(3/2). "auto": the first where it holds and R T is at most some 17,000, else the second.
         "gates", when asked for: averages over pairs given n_sites sampled paths of the one gate that moves the leak (GRU, MGU,
         JANET); errors are a tenth of those of as many sites, but time n_sites (R T)^2 and memory n_sites R^2 T: for few sequences.
     n_sites : int >= 100
