@@ -21,16 +21,11 @@ from ...mean_field.moments import MomentMap
 from ...results.encoding import dict_of, require, result
 from ...spectrum.spectrum import Spectrum
 from ..dynamic_mean_field.clock import Clock
-from ..dynamic_mean_field.dmft import dmft, dmft_states
-from ..dynamic_mean_field.lag_law import lag_form
-from ..dynamic_mean_field.path_solver import Paths, path_result
-from ..dynamic_mean_field.state import DynamicMeanField
+from ..dynamic_mean_field.dmft import dmft_states
 from .frozen_gates import frozen_fields, unforgetting
 
 __all__ = ["CommonState", "How", "common_states", "states_at_rest"]
 
-#: Second moments that a small start has.
-_SMALL = 1e-6
 #: States are one where moments differ by less than this part of them, or so many of their errors.
 _SAME, _SIGMAS = 0.1, 4.0
 #: Input that stands for an infinitesimal one: exponents are off by its square.
@@ -131,7 +126,8 @@ def _driven(ensemble):
 
 def _moving(ensemble, how):
     """States that move, by whichever way; what ends at a fixed point belongs to the others."""
-    solved = sorted(_solved(ensemble, how), key=lambda state: not state.ok)
+    options = {"method": how.method, "n_sites": how.n_sites, "refine": how.refine, "rng": how.seed}
+    solved = sorted(dmft_states(ensemble, how.step, how.flow, **options), key=lambda state: not state.ok)
     window = unforgetting(ensemble, frozen_fields(ensemble), how.flow)
     states: list[CommonState] = []
     troubles: list[str] = []
@@ -143,17 +139,6 @@ def _moving(ensemble, how):
         else:
             troubles.append(f"a moving state: {one.status}")
     return states, troubles
-
-
-def _solved(ensemble, how) -> list[DynamicMeanField]:
-    if how.method == "lag" or (how.method == "auto" and lag_form(ensemble) is not None):
-        return dmft_states(ensemble, how.step, how.flow, rng=how.seed)
-    options = {"n_sites": how.n_sites, "refine": how.refine}
-    large = dmft(ensemble, how.step, how.flow, "paths", rng=how.seed, **options)
-    if not ensemble.has_white_input:  # nothing small moves by itself but next to a fixed point
-        return [large]
-    paths = Paths(Clock(how.step, how.flow), None, how.n_sites, how.refine, how.seed)
-    return [large, path_result(ensemble, paths, start=_SMALL)]
 
 
 def _same(one, state):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
+from gating_theory.dynamics.two_copies.frozen_gates import frozen_fields, unforgetting
 
 
 def gru(z, r, h, **more):
@@ -97,8 +98,11 @@ def test_which_fields_of_a_moving_state_stand_still():
     moving = gt.echo_state(gru(1, 1, 0.8, input_std=1.0), **options)
     assert moving.verdict == "echo_state" and moving.states[0].window == ()
     for more in ({"bias": {"h": 0.5}}, {"bias_std": {"z": 0.3}}):  # the candidate's mean is in y_z; y_z itself
-        still = gt.echo_state(gru(1, 1, 0.8, input_std=1.0, **more), **options)
-        assert still.verdict == "frozen_gates" and still.states[0].window == ("z",)
+        ensemble = gru(1, 1, 0.8, input_std=1.0, **more)
+        assert unforgetting(ensemble, frozen_fields(ensemble)) == ("z",)
+        # tangents along sites that remember for ever may not settle: then that is said
+        still = gt.echo_state(ensemble, **options)
+        assert still.verdict in ("frozen_gates", "not_converged") and still.ok is (still.verdict == "frozen_gates")
     # the gate that no other field hears is static, that of the leak moves on
     apart = gt.echo_state(gru(1, 1, 0.8, input_std=1.0, bias_std={"r": 0.3}), **options)
     assert apart.verdict == "echo_state"
