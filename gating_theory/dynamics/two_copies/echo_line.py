@@ -379,7 +379,9 @@ class _Boundary:
 def _look(value, ensemble, how):
     try:
         states, troubles = common_states(ensemble, how)
-        if not states and not ensemble.array("input_std").any():  # chaos too weak to be solved, about fixed points that are not stable
+        if (
+            not states and not ensemble.array("input_std").any()
+        ):  # chaos too weak to be solved, about fixed points that are not stable
             states, troubles = states_at_rest(ensemble, how), []
     except ConvergenceError:
         return None
