@@ -182,7 +182,7 @@ def chaos_curve(ensemble, along, parameter, top, n, height, flow=False):
 
     onset = float(gt.onset(ensemble, parameter))
     try:
-        start = float(gt.chaos_tricritical(ensemble, parameter, along, (0.5, top)))
+        start = float(gt.chaos_tricritical(ensemble, along, parameter, (0.5, top)))
     except gt.NoCriticalValue:
         start = np.nan
     first, u = 0.0 if np.isnan(start) else start, np.linspace(0.0, 1.0, n)

@@ -144,7 +144,7 @@ def draw(data):
     """A panel for each order: accuracy over the size of the training set."""
     from .common import BLACK, SKY, VERMILLION
 
-    figure, axes = panels(1, data.sizes["order"], height=2.6, sharey=True)
+    figure, axes = panels(1, data.sizes["order"], height=3.2, sharey=True)
     colours, styles = dict(zip(data["cell"].values, (BLACK, VERMILLION, SKY))), {"last": "--", "mean": "-"}
     for ax, order in zip(axes[0], data["order"].values):
         for cell, colour in colours.items():
@@ -161,7 +161,10 @@ def draw(data):
         ax.minorticks_off()
         ax.set(title=str(order), xlabel="training images", ylim=(0.0, 1.0))
     axes[0, 0].set_ylabel("accuracy")
-    axes[0, 0].legend(fontsize="x-small", frameon=False, title="lines: kernels; marks: trained", title_fontsize="x-small")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    title = "output of kernels (lines) and trained networks (full: mean, open: last)"
+    style = {"fontsize": "x-small", "title_fontsize": "x-small", "frameon": False}
+    figure.legend(handles, labels, title=title, loc="outside upper center", ncols=3, **style)
     return figure
 
 

@@ -43,6 +43,7 @@ NAMES = (
     "gradient_maps",
     "dynamic_mean_field",
     "chaos_under_input",
+    "echo_state",
     "gated_flow",
     "chaos",
     "own_cell",

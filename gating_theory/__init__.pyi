@@ -24,10 +24,10 @@ from .counting.onset import complexity_onset as complexity_onset
 from .dynamics.chaos import chaos_onset as chaos_onset
 from .dynamics.chaos import largest_exponent as largest_exponent
 from .dynamics.dynamic_mean_field.chaos_line import chaos_line as chaos_line
-from .dynamics.dynamic_mean_field.chaos_line import chaos_tricritical as chaos_tricritical
 from .dynamics.dynamic_mean_field.dmft import dmft as dmft
 from .dynamics.dynamic_mean_field.dmft import dmft_states as dmft_states
 from .dynamics.dynamic_mean_field.sinusoid import Sinusoid as Sinusoid
+from .dynamics.dynamic_mean_field.slow_states import chaos_tricritical as chaos_tricritical
 from .dynamics.dynamic_mean_field.state import DynamicMeanField as DynamicMeanField
 from .dynamics.simulation import Simulation as Simulation
 from .dynamics.simulation import simulate as simulate

@@ -428,6 +428,17 @@ class CompiledCell:
         return linear, quadratic
 
     @derived
+    def slow_expansion(self) -> tuple[list[list[list[Products]]], list[list[list[Products]]]]:
+        """Factorised parts of the quadratic coefficients that correlations at a lag and means carry [T8]."""
+        from . import symbolic
+
+        require_closed_form(self.cell, "the expansion in slow moments")
+        P, Q = (
+            [[[self.factorise(e) for e in row] for row in block] for block in part] for part in symbolic.slow_expansion(self.cell)
+        )
+        return P, Q
+
+    @derived
     def edge_factors(self) -> EdgeFactors:
         """The squares |W_kl(lambda)|^2 at a fixed point, factorised [T3]."""
         return derive_edge_factors(self)

@@ -23,6 +23,7 @@ __all__ = [
     "edge_condition",
     "rate",
     "response",
+    "slow_expansion",
     "small_moment_expansion",
     "stable_form",
     "THROUGH",
@@ -366,6 +367,27 @@ def small_moment_expansion(cell: AnyCell) -> tuple[list[list[sp.Expr]], list[lis
         A.append([expr / 2 for expr in second])
         B.append([[sp.diff(sp.diff(expr, y), y) / 8 for y in cell.fields] for expr in second])
     return A, B
+
+
+def slow_expansion(cell: AnyCell) -> tuple[list[list[list[sp.Expr]]], list[list[list[sp.Expr]]]]:
+    """The parts of B of :func:`small_moment_expansion` that correlations at a lag and means carry [T8].
+
+    Where sites follow their fields at once, E m_k m_k' between two times at which the fields have covariances c_l and variances
+    Delta_l is, to second order,
+
+        sum_l A_kl c_l + sum_ll' (P_kll' c_l c_l' + Q_kll' Delta_l Delta_l' + (B - P - Q)_kll' c_l Delta_l')
+
+        P_kll' = 1/2 (d_l d_l' m_k)^2,      Q_kll' = 1/4 d_l^2 m_k d_l'^2 m_k
+
+    (B - P - Q meets symmetric sums only.) Returns ``(P, Q)`` as nested lists of expressions in the fields.
+    """
+    messages, W = response(cell)
+    P, Q = [], []
+    for k in range(len(messages)):
+        second = [[sp.diff(W[k, l], y) for y in cell.fields] for l in range(cell.n_fields)]
+        P.append([[expr**2 / 2 for expr in row] for row in second])
+        Q.append([[second[l][l] * second[m][m] / 4 for m in range(cell.n_fields)] for l in range(cell.n_fields)])
+    return P, Q
 
 
 def to_latex(cell: AnyCell, derivatives: bool = True) -> str:

@@ -1,8 +1,8 @@
 """Fields that may hold white noise in continuous time: those that enter the rate of the states linearly [T8].
 
-White noise of finite strength has infinite variance at any one time. A state may integrate it, ds = ... + B y dt; a gate or a message
-that is a nonlinear function of it has no value. And B must not feel states that the same noise drives: what B s dW means would
-depend on how it is read.
+White noise of finite strength has infinite variance at any one time. A state may integrate it, ds = ... + B y dt; a gate or a
+message that is a nonlinear function of it has no value. And B must not feel states that the same noise drives: what B s dW means
+would depend on how it is read.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, integer, integers, real_array, shown
 
 if TYPE_CHECKING:
-    from ..ensemble.ensemble import Ensemble
     import numpy.typing as npt
 
+    from ..ensemble.ensemble import Ensemble
     from ..ensemble.sites import Sites
 
 __all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
@@ -324,13 +324,12 @@ class Recording:
         net, states = self.at(times, sequences)
         return replace(net.sites(states), source="recorded network")
 
-
     def driven_ensemble(self) -> tuple[Ensemble, float]:
         """The random networks that are fed as this layer was: its gains and biases, and white input of the same strength.
 
-        What an input adds to a unit on average is part of its bias; what changes becomes white input of the same variance, of fields
-        and of site parameters (PyTorch's GRU reads the candidate's input outside its reset gate, ``parameter_input_std``). Real
-        inputs are not white: theory of the ensemble is off by what their correlations do.
+        What an input adds to a unit on average is part of its bias; what changes becomes white input of the same variance, of
+        fields and of site parameters (PyTorch's GRU reads the candidate's input outside its reset gate, ``parameter_input_std``).
+        Real inputs are not white: theory of the ensemble is off by what their correlations do.
 
         Returns
         -------
@@ -362,7 +361,7 @@ def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict
 
 
 def _fed(layer, inputs):
-    """What inputs (T, B, I) add to fields and site parameters: ((V, N) means, (V,) variances, sum of products with the next step)."""
+    """What inputs (T, B, I) add to fields and site parameters: ((V, N) means, (V,) variances, products with the next step)."""
     zero = np.concatenate(layer.drive(np.zeros(inputs.shape[2])))
     mean = inputs.mean(axis=(0, 1))
     weights = np.stack([np.concatenate(layer.drive(one)) - zero for one in np.eye(inputs.shape[2])], axis=-1)  # (V, N, I)

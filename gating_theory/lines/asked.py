@@ -36,8 +36,8 @@ def kind_asked(quantity: Any, value: Any) -> str | None:
     """
     if not isinstance(quantity, str):
         return None
-    if quantity == "tricritical":
-        raise ValueError("quantity: 'tricritical' takes two paths: call gating_theory.tricritical")
+    if quantity in CRITICAL and len(CRITICAL[quantity].paths) > 1:
+        raise ValueError(f"quantity: {quantity!r} takes two paths: call gating_theory.{quantity}")
     if quantity in CRITICAL and value is not None:
         raise ValueError(f"value must be None for {quantity!r}, got {shown(value)}")
     if quantity in CRITICAL:
@@ -113,7 +113,9 @@ def measure_asked(ensemble: Ensemble, quantity: Any, of: str, options: Mapping[s
         return Measure(Request(name, Quantity(_number_of(quantity, name), (Variable(name),), of, costly=True)), options)
     instance("quantity", quantity, str, "the name of one, or a callable")
     allowed = [name for name in (*names(), *forms()) if name.partition(":")[0] in QUANTITIES]
-    request = quantity_request("quantity", quantity, ensemble, [*allowed, *(kind for kind in CRITICAL if kind != "tricritical")])
+    request = quantity_request(
+        "quantity", quantity, ensemble, [*allowed, *(kind for kind, entry in CRITICAL.items() if len(entry.paths) == 1)]
+    )
     if quantity == "moments" and ensemble.cell.n_messages > 1:
         choices = ", ".join(f"moment:{name}" for name in ensemble.cell.message_names)
         raise ValueError(f"quantity must be one number, got 'moments'; for {ensemble.cell.name} take one of {choices}")

@@ -52,7 +52,7 @@ class _Chaos:
         self.plane, self.seek, self.tell = plane, seek, tell
 
     def between(self, u: np.ndarray, axis: int, low: float, high: float) -> _Point:
-        """The critical value along an axis through a point, between two places on it, in units of the box; NoCriticalValue where none."""
+        """The critical value along an axis through a point, between two places on it, in units of the box; NoCriticalValue."""
         plane, path = self.plane, (self.plane.x, self.plane.y)[axis]
         first, last = plane.low[axis] + plane.widths[axis] * np.clip([low, high], 0.0, 1.0)
         found = self.seek(plane.at(*plane.place(u)), path, (float(first), float(last)))

@@ -85,8 +85,8 @@ def critical_line(
           square; "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest"
         - a callable of what ``of`` names, which returns a number
     value : float
-        Of the quantity on the line; none for "onset", "fold", "complexity_onset", "chaos" and "echo", which are also "complexity" and
-        "lyapunov" at 0.
+        Of the quantity on the line; none for "onset", "fold", "complexity_onset", "chaos", "echo"; the third and fourth are also
+        "complexity" and "lyapunov" at 0.
     solution : "active", "zero" or int
         Of which state the quantity is: that with the largest moments, the zero state, or the one of this number where the line is
         met first, see ``fixed_points``.
@@ -97,7 +97,7 @@ def critical_line(
     tol : float in [1e-9, 0.01], in units of the bounds' widths
     search : int >= 2
         The grid has so many rows and columns, edges included. Curves are found that cross a piece of one of them an odd number of
-        times; others are not looked for. Lines of the onset of complexity, of chaos and of "echo" are sought on fewer lines through the
+        times; others are not looked for. Lines of onsets of complexity, of chaos and "echo" are sought on fewer lines through the
         bounds, which their status names.
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"

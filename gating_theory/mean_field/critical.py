@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..ensemble.critical_value import Critical, continuous, transition
@@ -17,7 +19,7 @@ from .moments import MomentMap, require_bounded
 from .path import Path
 from .scan import scan_decades
 
-__all__ = ["every_fold", "every_onset", "fold", "onset", "tricritical"]
+__all__ = ["every_fold", "every_onset", "fold", "onset", "tricritical", "turning_point"]
 
 #: What the docstrings promise, relative to the larger of 1 and the value.
 _ONSET_ERROR, _FOLD_ERROR, _TRICRITICAL_ERROR = 1e-12, 1e-11, 1e-10
@@ -310,10 +312,30 @@ def tricritical(
     TypeError, ValueError : no such paths, two that set the same hyperparameter, bounds that are none
     CapabilityError : no zero state or no closed-form site fixed point
     """
-    instance("ensemble", ensemble, Ensemble)
-    ensemble.require("mean field", "tricritical", "sampled networks: Network.sample")
+    return turning_point("tricritical", ensemble, parameter, along, bounds, along_bounds, lambda there: small_moments(there)[1])
 
-    require_expansion(ensemble.cell, "tricritical")
+
+def turning_point(
+    who: str,
+    ensemble: Ensemble,
+    parameter: AnyPath,
+    along: AnyPath,
+    bounds: tuple[float, float] | None,
+    along_bounds: tuple[float, float] | None,
+    bend: Callable[[Ensemble], float],
+) -> Critical:
+    """Where what bends the growth of small states at the onset changes its sign: :func:`tricritical` of states of any kind.
+
+    Parameters
+    ----------
+    who : str, who asks
+    ensemble, parameter, along, bounds, along_bounds : as of :func:`tricritical`
+    bend : callable, of an ensemble at an onset; positive where the transition is discontinuous
+    """
+    instance("ensemble", ensemble, Ensemble)
+    ensemble.require("mean field", who, "sampled networks: Network.sample")
+
+    require_expansion(ensemble.cell, who)
     path = Path(ensemble, parameter, bounds)
     second = path_of("along", along, ensemble)
     limits = second.within(along_bounds, "along_bounds")
@@ -324,17 +346,17 @@ def tricritical(
         line = Path(e, second, limits)
         return line, line.nearest(_onsets(line))
 
-    def beta(e):
+    def bent(e):
         try:
             line, value = across(e)
-            return small_moments(line.at(value))[1]
+            return bend(line.at(value))
         except NoCriticalValue:  # far out in one the onset lies out of bounds in the other: no crossing is sought from there
             return np.nan
 
     try:
-        value = _tricritical_value(path, second.name, beta)
+        value = _turning_value(who, path, second.name, bent)
     except NoZeroState as error:
-        raise _without_zero_state("tricritical", path, error) from None
+        raise _without_zero_state(who, path, error) from None
     line, at_onset = across(path.at(value))
     return transition(
         value,
@@ -348,20 +370,20 @@ def tricritical(
     )
 
 
-def _tricritical_value(path, along, beta):
-    """Where beta passes zero, nearest to the present value."""
+def _turning_value(who, path, along, bent):
+    """Where what bends passes zero, nearest to the present value."""
     grid = [path.value(t) for t in np.linspace(path.position(path.low), path.position(path.high), _LOOKS)]
-    values = np.array([beta(path.at(v)) for v in grid])
+    values = np.array([bent(path.at(v)) for v in grid])
     between = f"between {path.low} and {path.high} for {path.ensemble!r}"
     if np.isnan(values).all():
-        raise NoCriticalValue(f"tricritical: the zero state has no onset in {along!r} for any {path.parameter!r} {between}")
+        raise NoCriticalValue(f"{who}: the zero state has no onset in {along!r} for any {path.parameter!r} {between}")
     largest = np.nanmax(np.abs(values))
     if np.nanmax(values) - np.nanmin(values) <= _TRICRITICAL_ERROR * largest:
-        raise NoCriticalValue(f"tricritical: nothing changes with {path.parameter!r} {between}")
+        raise NoCriticalValue(f"{who}: nothing changes with {path.parameter!r} {between}")
     ends = [grid[i] for i in (0, -1) if abs(values[i]) <= _ROUNDING * largest]
     pairs = [(i, i + 1) for i in range(len(grid) - 1) if values[i] * values[i + 1] <= 0.0]
-    found = [path.bracketed(beta, grid[i], grid[j]) for i, j in pairs]
+    found = [path.bracketed(bent, grid[i], grid[j]) for i, j in pairs]
     zeros = ends + [v for v in found if v is not None]
     if not zeros:
-        raise NoCriticalValue(f"tricritical: no critical value of {path.parameter!r} {between}")
+        raise NoCriticalValue(f"{who}: no critical value of {path.parameter!r} {between}")
     return path.nearest(zeros)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..cell.cell import Cell
     from ..ensemble.ensemble import Ensemble
 
-__all__ = ["NoZeroState", "excess", "growth", "linear_map", "require_expansion", "small_moments"]
+__all__ = ["NoZeroState", "excess", "growth", "linear_map", "require_expansion", "slow_moments", "small_moments"]
 
 
 #: Moments at which the linear map of a cell with kinks is measured: leading corrections go with their square roots and cancel
@@ -84,21 +84,31 @@ def linear_map(ensemble: Ensemble, second_order: bool = True) -> tuple[np.ndarra
             require_expansion(cell, "linear_map")
         return _measured(moments), np.zeros((moments.n,) * 3)
     linear, quadratic = cell.compiled.expansion
-    law = moments.law(np.zeros((1, moments.n)))
-    cache = cell.compiled.zero_averages(law)
-
-    def average(products):
-        return float(np.sum(law.mean_of_products(cell, products, moments.fine, cache=cache)[0]))
-
+    average = _averages(moments)
     n, a2, listens = moments.n, moments.random.gain2, moments.random.listens
-    A, B = np.zeros((n, n)), np.zeros((n, n, n))
-    live = np.flatnonzero(a2 > 0)
+    A = np.zeros((n, n))
+    for k in range(n):
+        for l in np.flatnonzero(a2 > 0):
+            A[k, listens[l]] += a2[l] * average(linear[k][l])
+    return A, _second_order(moments, quadratic, average) if second_order else np.zeros((n, n, n))
+
+
+def _averages(moments):
+    """The mean of products of functions at the zero state, over frozen spreads."""
+    cell, law = moments.cell, moments.law(np.zeros((1, moments.n)))
+    cache = cell.compiled.zero_averages(law)
+    return lambda products: float(np.sum(law.mean_of_products(cell, products, moments.fine, cache=cache)[0]))
+
+
+def _second_order(moments, coefficients, average):
+    """(n, n, n) quadratic form of moments from coefficients [message][field][field] of variances of fields."""
+    n, a2, listens = moments.n, moments.random.gain2, moments.random.listens
+    form, live = np.zeros((n, n, n)), np.flatnonzero(a2 > 0)
     for k in range(n):
         for l in live:
-            A[k, listens[l]] += a2[l] * average(linear[k][l])
-            for m in live if second_order else ():
-                B[k, listens[l], listens[m]] += a2[l] * a2[m] * average(quadratic[k][l][m])
-    return A, B
+            for m in live:
+                form[k, listens[l], listens[m]] += a2[l] * a2[m] * average(coefficients[k][l][m])
+    return form
 
 
 def _measured(moments):
@@ -152,17 +162,48 @@ def small_moments(ensemble: Ensemble) -> tuple[float, float]:
     """
     smooth = ensemble.cell.compiled.smooth
     A, B = linear_map(ensemble, second_order=smooth)
+    alpha, v, u = _perron(A)
+    if v is None:
+        return alpha, float("nan")
+    if smooth:
+        return alpha, float(np.einsum("k,kij,i,j->", u, B, v, v))
+    moments = MomentMap(ensemble)
+    return alpha, float(u @ (moments(_BENT * v[None], moments.fine)[0] / _BENT - A @ v) / _BENT)
+
+
+def slow_moments(ensemble: Ensemble) -> tuple[float, float, float, float]:
+    """(alpha, beta, P, Q) at the zero state, D the moment of the first message [T8].
+
+    Moments that move slowly, with the correlation C at a lag, make alpha C + P C^2 + Q D^2 + (beta - P - Q) D C of it.
+    alpha and beta are those of :func:`small_moments`, where C = D; NaN where the first message has no part in the growth.
+
+    Parameters
+    ----------
+    ensemble : Ensemble, of a cell without kinks
+
+    Raises
+    ------
+    NoZeroState, CapabilityError : as :func:`linear_map`
+    """
+    require_expansion(ensemble.cell, "slow_moments")
+    A, B = linear_map(ensemble)
+    alpha, v, u = _perron(A)
+    if v is None:
+        return alpha, np.nan, np.nan, np.nan
+    moments = MomentMap(ensemble)
+    forms = [B, *(_second_order(moments, part, _averages(moments)) for part in ensemble.cell.compiled.slow_expansion)]
+    beta, P, Q = (float(np.einsum("k,kij,i,j->", u, form, v, v)) for form in forms)
+    return alpha, beta, P, Q
+
+
+def _perron(A):
+    """(Perron value, right vector with first entry 1, left vector of product 1 with it); no vectors where the first has no part."""
     values, right = np.linalg.eig(A)
     i = int(np.argmax(values.real))
     left_values, left = np.linalg.eig(A.T)
     j = int(np.argmin(np.abs(left_values - values[i])))
     v, u = right[:, i].real, left[:, j].real
     if v[0] == 0 or u @ v == 0:
-        return float(values[i].real), float("nan")
+        return float(values[i].real), None, None
     v = v / v[0]
-    if smooth:
-        bent = np.einsum("kij,i,j->k", B, v, v)
-    else:
-        moments = MomentMap(ensemble)
-        bent = (moments(_BENT * v[None], moments.fine)[0] / _BENT - A @ v) / _BENT
-    return float(values[i].real), float(u @ bent / (u @ v))
+    return float(values[i].real), v, u / (u @ v)

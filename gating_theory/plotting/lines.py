@@ -46,6 +46,7 @@ _OTHER_STYLES = ((GREEN, (0, (3, 1, 1, 1, 1, 1))), (ORANGE, (0, (2, 2))), (SKY, 
 #: Words and symbols of special points.
 POINT_STYLES = {
     "tricritical": ("tricritical point", "D"),
+    "chaos_tricritical": ("tricritical point of chaos", "d"),
     "critical_end": ("critical end point", "s"),
     "cusp": ("cusp", "^"),
     "fold": ("the solution turns back", "v"),

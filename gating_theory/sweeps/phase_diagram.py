@@ -90,14 +90,14 @@ def phase_diagram(
           functions that are axes go by their names, and are searched over their values). If the path is itself an axis the value
           lives on the remaining axes: the line to draw into the diagram. It sets no hyperparameter of another axis
         - "tricritical:gain.r,gain.h": where the onset in the second path turns discontinuous, as a value of the first; the
-          second's comes as "tricritical_onset:gain.r,gain.h"
+          second's comes as "tricritical_onset:gain.r,gain.h". "chaos_tricritical:gain.r,gain.h": the same of chaos
         - "lyapunov": largest Lyapunov exponent of one random network started far from zero, with "lyapunov_stderr": chaos
           where it is positive. "chaos:gain.h": value of a hyperparameter where its sign changes, with its standard error as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
         - "chaos_line:gain.h": the same from theory (see chaos_line), with "chaos_line_error:gain.h"; seconds a point, and without
           noise where the leak is constant
-        - "echo:gain.h": where copies cease to agree under a common input, or begin to (see echo_line), with "echo_error:gain.h"; seconds
-          a point, without noise where the leak is constant
+        - "echo:gain.h": where copies cease to agree under a common input, or begin to (see echo_line), with "echo_error:gain.h";
+          seconds a point, without noise where the leak is constant
         - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of
           the largest saddle, negative ones too (NaN without a saddle), and "complexity_status", see ``Complexity.status``.
           "complexity_onset:gain.h": where it becomes positive

@@ -169,6 +169,12 @@ def _chaos_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,)
     return chaos_line(ensemble, path, *bounds, **options)
 
 
+def _chaos_tricritical(ensemble: Ensemble, path: EnsemblePath, along: EnsemblePath, bounds: Bounds = (None, None)) -> Critical:
+    from ..dynamics.dynamic_mean_field.slow_states import chaos_tricritical
+
+    return chaos_tricritical(ensemble, path, along, *bounds)
+
+
 def _echo_line(ensemble: Ensemble, path: EnsemblePath, bounds: Bounds = (None,), **options: Any) -> Critical:
     from ..dynamics.two_copies.echo_line import echo_line
 
@@ -609,6 +615,13 @@ CRITICAL["chaos_line"] = CriticalQuantity(
     options=("rng",),
     third=Third("chaos_line_error", "error of chaos: {0}", _error_of),
     description="least value of {0} at which infinite networks have a chaotic state",
+)
+CRITICAL["chaos_tricritical"] = CriticalQuantity(
+    "tricritical point of chaos: {0}",
+    _chaos_tricritical,
+    paths=("path", "along"),
+    third=Third("chaos_tricritical_onset", "tricritical point of chaos: {1}", _second_value, path=1),
+    description="value of {0} at which chaos turns from beginning continuously at the onset in {1} to beginning with a jump",
 )
 CRITICAL["echo"] = CriticalQuantity(
     "end of the echo state: {0}",

@@ -575,7 +575,7 @@ def _text(d):
     if d.random is not None:
         lines.append(f"  theory, ensemble: random networks of these gains and biases{', without the inputs' if d.driven else ''}")
     if d.random_driven is not None:
-        alike = "" if math.isnan(d.input_correlation) else f" (yours has the correlation {d.input_correlation:.2f} with the next step's)"
+        alike = "" if math.isnan(d.input_correlation) else f" (yours, correlation {d.input_correlation:.2f} with the next step's)"
         lines.append(f"  theory, driven: the same under white input as strong as yours{alike}")
     lines += [f"  {d.assumes}"] if d.assumes else []
     error = "" if math.isnan(d.lyapunov_stderr) else f" +- {d.lyapunov_stderr:.4f}"

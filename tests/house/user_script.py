@@ -99,6 +99,9 @@ meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (
 after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+tide = gt.Sinusoid(period=8, amplitude={"h": 0.3})
+ebbing: gt.DynamicMeanField = gt.dmft(ensemble, sinusoid=tide)
+periodic: float = ebbing.lines["h"][0] + ebbing.conditional_exponent + tide.period
 kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain={"h": 0.5}, output="mean", n_sites=1000)
 covariances: np.ndarray = kernel.K + kernel.stderr
 pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
@@ -109,7 +112,7 @@ forgets: bool = echo.verdict == "echo_state" and echo.chi < 1.0 and echo.timesca
 shared: tuple[gt.CommonState, ...] = echo.states
 ends: gt.Critical = gt.echo_line(ensemble, "input_std.h", (0.0, 1.0))
 begins: gt.Critical = gt.chaos_line(ensemble, "gain.h", flow=True)
-corner: gt.Critical = gt.chaos_tricritical(ensemble.replace({"gain.z": 0.0}), "gain.h", "gain.r")
+corner: gt.Critical = gt.chaos_tricritical(ensemble, "gain.r", along="gain.h", flow=True)
 modes: gt.FlowSpectrum = gt.Spectrum(moving).flow
 rate_of_growth: float = modes.growth_rate() * modes.slowest_time()
 slower: gt.Cell = gt.GRU.euler(0.1)

@@ -417,8 +417,10 @@ CALLS = {
         gt.dmft,
         {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "window": 64, "n_sites": 100, "refine": 5}
         | {"amplitude": 0.1, "along": "gain.h", "replicas": 2, "rho_in": 0.9, "rho_frozen": 1.0, "start": 0.5}
-        | {"rng": 0, "progress": None},
+        | {"sinusoid": None, "rng": 0, "progress": None},
     ),
+    "Sinusoid": lambda t: (gt.Sinusoid, {"period": 8.0, "amplitude": 0.5}),
+    "Sinusoid.amplitudes": lambda t: (gt.Sinusoid(8.0, 0.5).amplitudes, {_E: t.ens}),
     "chaos_line": lambda t: (
         gt.chaos_line,
         {
@@ -430,6 +432,7 @@ CALLS = {
             "method": "lag",
             "n_sites": 100,
             "refine": 5,
+            "tol": 1e-3,
         }
         | {"rng": 0, "progress": None},
     ),
@@ -444,7 +447,8 @@ CALLS = {
     ),
     "chaos_tricritical": lambda t: (
         gt.chaos_tricritical,
-        {_E: t.slow_leak, "parameter": "gain.h", "along": "gain.r", "bounds": (2.0, 5.0)},
+        {_E: t.slow_leak, "parameter": "gain.r", "along": "gain.h", "bounds": (2.0, 5.0), "along_bounds": (1.0, 3.0)}
+        | {"step": 0.5, "flow": False},
     ),
     "correlation_transient": lambda t: (
         gt.correlation_transient,
@@ -455,7 +459,11 @@ CALLS = {
         gt.correlation_map,
         {_E: gt.Ensemble(gt.Vanilla), "c": [0.0, 0.5], "rho_in": 0.9, "amplitude": 0.3},
     ),
-    "dmft_states": lambda t: (gt.dmft_states, {_E: t.slow_leak, "step": 0.5, "flow": False, "rng": 0, "progress": None}),
+    "dmft_states": lambda t: (
+        gt.dmft_states,
+        {_E: t.slow_leak, "step": 0.5, "flow": False, "method": "lag", "n_sites": 100, "refine": 5, "sinusoid": None, "rng": 0}
+        | {"progress": None},
+    ),
     "nngp_kernel": lambda t: (
         gt.nngp_kernel,
         {_E: t.slow_leak, "x": np.ones((2, 3, 1)), "x2": np.zeros((1, 3, 1)), "input_gain": {"h": 0.5}, "output": "last"}

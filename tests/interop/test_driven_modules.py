@@ -1,4 +1,4 @@
-"""PyTorch modules under inputs and the random networks that are fed alike: moments, exponents, the path of the candidate's input."""
+"""PyTorch modules under inputs and the random networks that are fed alike: moments, exponents, where the candidate's input goes."""
 
 import numpy as np
 import pytest

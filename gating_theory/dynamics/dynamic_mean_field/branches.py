@@ -13,8 +13,8 @@ __all__ = ["Grown", "growth_slope", "secant", "zeros_of_growth"]
 _TOL, _ROUGH = 1e-12, 1e-4
 #: Secants: their number, what the first two points are apart, the largest step.
 _SECANT, _APART, _LARGEST = 12, 1e-4, 0.1
-#: A summit of the growth between two amplitudes is looked for where the highest of the scan is no lower than this.
-_NEAR = -0.1
+#: Two states between two amplitudes are looked for at a summit or in a dip of the scan that is this near to zero.
+_NEAR = 0.1
 
 
 class Grown(Protocol):
@@ -39,7 +39,7 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
     low, high : float > 0
     n_looks : int, amplitudes at which the growth is looked at first
     """
-    from scipy.optimize import brentq, minimize_scalar
+    from scipy.optimize import brentq
 
     last: S | None = None
 
@@ -50,14 +50,11 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
 
     places = [float(place) for place in np.linspace(np.log(high), np.log(low), n_looks)]
     heights = [at(place) for place in places]
-    top = max(range(1, n_looks - 1), key=heights.__getitem__)
-    if _NEAR < heights[top] < 0.0 and heights[top] > max(heights[top - 1], heights[top + 1]):  # two states between two looks
-        span = places[top + 1], places[top - 1]
-        summit = minimize_scalar(lambda x: -at(x), bounds=span, method="bounded", options={"xatol": 1e-3})
-        if summit.fun < 0.0:
-            place = top + int(summit.x < places[top])
-            places.insert(place, float(summit.x))
-            heights.insert(place, -float(summit.fun))
+    hidden = [_hidden(at, places[k - 1 : k + 2], heights[k - 1 : k + 2]) for k in range(1, n_looks - 1)]
+    for place, height in filter(None, hidden):
+        k = sum(other > place for other in places)
+        places.insert(k, place)
+        heights.insert(k, height)
     out = []
     for a, b, first, second in zip(places, places[1:], heights, heights[1:]):
         if first * second < 0.0:
@@ -66,6 +63,18 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
             out.append(_polished(shape, near, last))
             last = out[-1]
     return out
+
+
+def _hidden(at, places, heights):
+    """(place, height) beyond zero between three looks of which the middle one is the nearest to zero; None where there is none."""
+    from scipy.optimize import minimize_scalar
+
+    way = 1.0 if heights[1] < 0.0 else -1.0  # towards zero
+    before, here, after = (way * height for height in heights)
+    if not (-_NEAR < here < 0.0 and here > max(before, after)):
+        return None
+    found = minimize_scalar(lambda x: -way * at(x), bounds=(places[2], places[0]), method="bounded", options={"xatol": 1e-3})
+    return (float(found.x), -way * float(found.fun)) if found.fun < 0.0 else None
 
 
 def _polished(shape, place, near):

@@ -6,13 +6,17 @@ finite amplitude D: along the branch value(D) passes through a minimum, which is
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from ...cell.white_noise import bears_white_noise
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.paths import AnyPath, EnsemblePath, path_of, require_apart
+from ...ensemble.paths import AnyPath, EnsemblePath, path_of
 from ...errors import CapabilityError, NoCriticalValue
 from ...mean_field.critical import onset
+from ...mean_field.moments import MomentMap
 from ...results.status import Status
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
@@ -20,27 +24,41 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import LEAST_STEP, Clock
+from .clock import LEAST_STEP, Clock, from_even_spectrum
+from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
-from .lag_shape import energy_at
 from .lag_states import Branch, largest_variance
+from .path_branch import Measured, OnBranch, PathBranch, on_ring
 from .path_exponent import path_exponents
-from .path_solver import Paths, value_at_amplitude
-from .path_state import error_of
+from .path_solver import Paths, start_spectra
+from .path_state import PathState, error_of
+from .ring import Ring
+from .slow_states import bend_of_chaos
 
-__all__ = ["chaos_line", "chaos_tricritical"]
+__all__ = ["chaos_line"]
 
 #: Amplitudes at which the branch is looked at, as parts of the largest possible: of the exact form, and of paths.
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
-#: Logarithms of D: the minimum of the exact form is found to this; the three points of a parabola of paths are so far apart.
-_TOL, _APART = 3e-4, 0.5
+#: Logarithms of D: the minimum of the exact form is found to this.
+_TOL = 3e-4
+#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and how often.
+_PLACES, _INSIDE, _FURTHEST, _MOVES = np.array([-0.45, -0.15, 0.15, 0.45]), 0.45, 0.9, 3
+#: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
+_SHORT, _MOST, _AIM = 4, 64, 0.8
+#: Values by few sites that are this far beyond the onset, relative, are no jump.
+_FAR = 0.2
+#: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
+_GONE = 0.3
+#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the
+#: value at a_r = 4 is off by 5e-4 where its states are slowest); time in which the start falls, plain steps of the first solution.
+_FIRST_TIME, _FIRST_STEPS, _LONGEST, _HOLDS, _FALL, _PLAIN = 32.0, 64, 4096, 12.0, 3.0, 8
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
+#: Values without a zero state, by the exact form, are found to this, relative.
+_CLOSE = 1e-7
 #: Errors of values by the exact form, relative to the larger of 1 and the value.
 _ERROR = 1e-8
-#: Amplitudes that say how growth begins, and how well a tricritical point is known.
-_SMALL, _TRICRITICAL = 2e-5, 1e-6
 
 
 @underflow_is_zero
@@ -54,6 +72,7 @@ def chaos_line(
     method: str = "auto",
     n_sites: int = 1000,
     refine: int = 20,
+    tol: float = 1e-3,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> Critical:
@@ -62,15 +81,18 @@ def chaos_line(
     Moving states form a branch that begins at the onset of the zero state's instability with amplitude zero. Either the value rises
     along it, and chaos sets in continuously at the onset; or it falls first, to the minimum at which chaos begins with a jump. GRU,
     gain.h: a jump where a_r^2 (1 - s)(5 - 8 s) > 6, s = sigma(b_r). Minima beyond a first rise are found where the looks at nine
-    amplitudes (paths: five) show them.
+    amplitudes (paths: five) show them. Where there is no zero state (biases that make a mean, frozen patterns, white input) it is
+    the least value within the bounds at which a state has a positive exponent, so far as 17 looks show it; ``status`` names others.
 
     Parameters
     ----------
-    ensemble : Ensemble, with a zero state
-    parameter : str, Direction or callable, a path along which the zero state loses stability upwards, such as "gain.h"
+    ensemble : Ensemble
+    parameter : str, Direction or callable, a path such as "gain.h"; with a zero state one along which it loses stability upwards
     bounds : (low, high), optional
-        Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`.
+        Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`. They
+        have to be given where biases or input leave no zero state: 17 values between them are looked at.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
+    tol : float from 1e-5 to 1, of paths: the standard error that is asked for
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
@@ -82,8 +104,8 @@ def chaos_line(
     Raises
     ------
     TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`; no zero state
-    NoCriticalValue : no onset along the path, or chaos that begins below the bounds
+    CapabilityError : as :func:`dmft`
+    NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
@@ -92,19 +114,47 @@ def chaos_line(
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
+    tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.has_white_input:
-        raise CapabilityError("chaos_line needs a zero state, which white input does not leave: use chaos_onset")
+    if ensemble.has_white_input or not all(MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))):
+        return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
-    form = None if method == "paths" else lag_form(there)
-    if method == "lag" and form is None:
-        raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
+    form = _form(there, method)
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
-        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tell)
+        found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol, tell)
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
+
+
+def _ends(ensemble, path, bounds):
+    return [path.at(ensemble, value) for value in path.within(bounds)]
+
+
+def _form(ensemble, method):
+    form = None if method == "paths" else lag_form(ensemble)
+    if method == "lag" and form is None:
+        raise CapabilityError('chaos_line: method "lag" needs a constant leak; use method="paths"')
+    return form
+
+
+def _without_zero_state(ensemble, path, bounds, paths, method, tol, progress):
+    if bounds is None:
+        raise ValueError("bounds must be given where biases or input leave no zero state: nothing says where to look, got None")
+    bounds = path.within(bounds)
+    clock, there = paths.clock, path.at(ensemble, bounds[1])
+    if clock.flow and there.has_white_input:
+        white = [name for name, std in there.input_std.items() if std]
+        if there.array("parameter_input_std").any() or not bears_white_noise(there.cell, white):
+            raise CapabilityError("chaos_line: white input to a gate has no limit in continuous time; see dmft, or give a step")
+        exact = False
+    else:
+        exact = _form(there, method) is not None
+    with Progress(progress, LOOKS, "value") as tell:
+        if exact:
+            return driven_line(ensemble, path, bounds, lambda there: moving_by_lag(there, clock), _CLOSE, tell)
+        return driven_line(ensemble, path, bounds, lambda there: moving_by_paths(there, paths), tol, tell)
 
 
 def _exact(ensemble, path, clock, start, tell):
@@ -137,34 +187,110 @@ def _exact(ensemble, path, clock, start, tell):
     return _jump(path, value, _ERROR * max(1.0, abs(value)), moments, there, (float(lag_exponent(shape)), _TOL), start)
 
 
-def _sampled(ensemble, path, paths, start, tell):
-    first = 1.0  # second moments of bounded messages
-    coarse, values, sizes = paths._replace(refine=0), [], first * _LOOKS_OF_PATHS
-    here = ensemble
-    for number, size in enumerate(sizes, start=1):
-        try:
-            value = value_at_amplitude(here, coarse, float(size), path)[0]
-            here = path.at(ensemble, value)
-        except NoCriticalValue:
-            value = np.inf
-        values.append(value)
-        tell(number)
+def _sampled(ensemble, path, paths, start, tol, tell):
+    looks = _looked(ensemble, path, paths, float(start), tell)
+    values = [look.value if look else np.inf for look, _ in looks]
     least = int(np.argmin(values))
-    if not np.isfinite(values[least]):
+    jumps = _begins_to_jump(ensemble, paths.clock)
+    if not np.isfinite(values[least]) or not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
         return _continuous(start, path)
-    here = path.at(ensemble, values[least])
-    points = [value_at_amplitude(here, paths, float(sizes[least] * np.exp(way * _APART)), path) for way in (-1.0, 0.0, 1.0)]
-    (a, b, c), errors = [point[0] for point in points], [point[1] for point in points]
-    bend = a - 2.0 * b + c
-    away = float(np.clip(0.5 * (a - c) / bend, -1.0, 1.0)) if bend > 0.0 else 0.0
-    value, error = b - 0.25 * (a - c) * away, max(errors)
-    if value > float(start) - _SIGMAS * error:
+    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
+    if fold is None or fold.value > float(start) - _SIGMAS * fold.error and not jumps:
         return _continuous(start, path)
-    _, _, state, _ = points[1]
+    value = min(fold.value, float(start))
+    there = path.at(ensemble, value)
+    found, groups = fold.nearest
+    state = PathState(fold.ring.moved(there), found.spectra, found.residual, np.array([g.spectra for g in groups]), paths.refine)
     alike, apart = path_exponents(state)
     exponent = float(alike.mean()), float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
-    return _jump(path, float(value), error, moments, path.at(ensemble, float(value)), exponent, start)
+    return _jump(path, value, fold.error, moments, there, exponent, start)
+
+
+class _Fold(NamedTuple):
+    """The minimum along a branch, its error, the measured state next to it, its ring."""
+
+    value: float
+    error: float
+    nearest: Measured
+    ring: Ring
+
+
+def _measured_fold(branches, here, least, paths, tol):
+    """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
+    # where the amplitude is smaller states are slower, and rings longer
+    branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
+    here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))
+    starts, pairings, moves = [here] * len(_PLACES), _SHORT, 0
+    while True:
+        sizes = size * np.exp(_PLACES)
+        if moves == 0:
+            starts = [branch.solve(s, start) for s, start in zip(sizes, starts)]
+        points = [branch.measure(s, start, paths.refine, pairings) for s, start in zip(sizes, starts)]
+        away, value, error = _minimum(points)
+        moves += 1
+        starts = [point.found for point in points]
+        if abs(away) > _INSIDE and moves < _MOVES:
+            size *= float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
+        elif error <= tol or pairings >= _MOST:
+            nearest = points[int(np.argmin(np.abs(_PLACES - away)))]
+            return _Fold(value, error, nearest, branch.ring)
+        else:
+            pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
+        if size < _GONE * _LOOKS_OF_PATHS[-1]:
+            return None
+
+
+def _minimum(points):
+    """(how far it is away in log D, the minimum, its error) of a parabola through measured amplitudes."""
+    values = np.array([point.found.value for point in points])
+    fit = np.linalg.pinv(np.vander(_PLACES, 3))
+    bend, slope, _ = fit @ values
+    away = -0.5 * slope / bend if bend > 0.0 else -np.sign(slope) * np.inf
+    there = float(np.clip(away, _PLACES[0], _PLACES[-1]))
+    groups = np.array([[group.value for group in point.groups] for point in points])
+    value, tilt = np.array([there**2, there, 1.0]) @ fit, np.array([2.0 * there, 1.0, 0.0]) @ fit
+    # a slope that is wrong moves the minimum, which lowers it
+    moved = float(error_of(tilt @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
+    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), moved))
+
+
+def _looked(ensemble, path, paths, value, tell):
+    """[(state of the few sites or None, its PathBranch)] at amplitudes that fall."""
+    length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
+    spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
+    here = OnBranch(value, spectra, np.inf)
+    for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
+        branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+        try:
+            state = branch.solve(float(size), here, plain=_PLAIN)
+            while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
+                length *= 2
+                branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+                state = branch.solve(float(size), state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
+            here = state
+            found.append((state, branch))
+        except NoCriticalValue:
+            here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
+            found.append((None, branch))
+        tell(number)
+    return found
+
+
+def _time(spectra):
+    """Steps in which the slowest message's correlation falls to 1/e of what decays; the ring's length where it does not."""
+    C = from_even_spectrum(spectra)
+    rest = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
+    fallen = C - rest < np.exp(-1.0) * (C[:, :1] - rest)
+    return max(int(np.argmax(row)) if row.any() else 2 * row.size for row in fallen)
+
+
+def _begins_to_jump(ensemble, clock):
+    """Whether the branch falls where it begins; False where that is not known."""
+    try:
+        return bend_of_chaos(ensemble, clock) > 0.0
+    except CapabilityError:
+        return False
 
 
 def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start):
@@ -198,69 +324,4 @@ def _continuous(start, path):
         ensemble=start.ensemble,
         status=Status("continuous", text),
         rising=True,
-    )
-
-
-@underflow_is_zero
-def chaos_tricritical(
-    ensemble: Ensemble, parameter: AnyPath, along: AnyPath, bounds: tuple[float, float] | None = None
-) -> Critical:
-    """The value along a second path beyond which chaos begins with a jump [T8].
-
-    Where the zero state loses stability everything is slow, so that energy decides for maps and flows alike (a leak between 0 and 1
-    a step): chaos jumps where the growth of an amplitude rises with it. GRU: sqrt 12 of a_r at b_r = 0, which is not the sqrt 8 of
-    fixed points.
-
-    Parameters
-    ----------
-    ensemble : Ensemble of a cell with a constant leak and a zero state
-    parameter : path along which the zero state loses stability, such as "gain.h"
-    along : path of the value, such as "gain.r"
-    bounds : (low, high), optional
-        Default: (0, 20) for gains and spreads, the path's span for biases.
-
-    Returns
-    -------
-    Critical, of the kind "tricritical", to about 1e-6
-
-    Raises
-    ------
-    TypeError, ValueError, CapabilityError : as :func:`chaos_line` with method "lag"
-    NoCriticalValue : no change within the bounds
-    """
-    from scipy.optimize import brentq
-
-    instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_tricritical", "chaos_onset")
-    path, second = path_of("parameter", parameter, ensemble), path_of("along", along, ensemble)
-    low, high = second.within(bounds if bounds is not None or second.signed else (0.0, 20.0))
-    require_apart("parameter and along", second, path, ensemble, (low, 1.0))
-
-    def at(value):
-        moved = second.at(ensemble, value)
-        return onset(moved, path).ensemble
-
-    def rise(value):
-        form = lag_form(at(value))
-        if form is None:
-            raise CapabilityError("chaos_tricritical needs a constant leak")
-        # the growth is zero at amplitude zero; its slope there, by Richardson's step
-        first, twice = (energy_at(form, size * _SMALL).growth / (size * _SMALL) for size in (1.0, 2.0))
-        return 2.0 * first - twice
-
-    at_low, at_high = rise(low), rise(high)
-    if at_low * at_high > 0.0:
-        kind = "jumps" if at_low > 0.0 else "is continuous"
-        raise NoCriticalValue(f"chaos {kind} at both ends of {second} within {(low, high)}")
-    value = float(brentq(rise, low, high, xtol=1e-10))
-    there = at(value)
-    text = f"chaos jumps {'above' if at_high > 0.0 else 'below'}, is continuous on the other side"
-    return Critical(
-        value,
-        second.name,
-        kind="tricritical",
-        error=_TRICRITICAL * max(1.0, abs(value)),
-        discontinuous=False,
-        moments=dict.fromkeys(ensemble.cell.message_names, 0.0),
-        ensemble=there,
-        status=Status("continuous", text),
     )

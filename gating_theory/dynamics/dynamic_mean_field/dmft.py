@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -30,6 +30,7 @@ from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
 from .lag_states import Branch, accuracy, lag_states
 from .path_solver import Paths, path_result
+from .path_states import path_states
 from .sinusoid import Sinusoid, rings_of
 from .state import DynamicMeanField
 
@@ -37,7 +38,7 @@ __all__ = ["dmft", "dmft_states", "lag_result"]
 
 #: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
 _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
-#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone would make.
+#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone makes.
 _STEP, _STEP_OF_WHITE = 0.2, 0.1
 #: What a window's end may differ in.
 _FLAT = 1e-6
@@ -190,18 +191,25 @@ def dmft_states(
     step: float | None = None,
     flow: bool = False,
     *,
+    method: str = "auto",
+    n_sites: int = 1000,
+    refine: int = 20,
+    sinusoid: Sinusoid | None = None,
     rng: Rng = 0,
     progress: Wanted = None,
 ) -> list[DynamicMeanField]:
-    """Every state of an ensemble with a constant leak, the largest amplitude first, the zero state last where it exists [T8].
+    """Every state of an ensemble, the largest amplitude first, the zero state last where it exists [T8].
 
-    States are zeros of the growth of an amplitude whose correlations have been solved for: also those are found that iteration
-    leaves (``returns`` is False), between the zero state and a chaotic one. Amplitudes below 1e-3 of the largest possible one, and
-    below what input alone makes, are not looked at.
+    Also those are found that iteration leaves (``returns`` is False), between the zero state and a chaotic one. By "lag" states are
+    zeros of the growth of an amplitude whose correlations have been solved for; amplitudes below 1e-3 of the largest possible one,
+    and below what input alone makes, are not looked at. By "paths" they are what a start of the largest amplitude and one of 1e-3
+    of it lead to, and where these differ the state between them: at given amplitudes, with all gains multiplied by a factor, it is
+    where that is one. States that one chunk of sites cannot tell apart are one; of the one between two, where it was not found
+    nothing is said.
 
     Parameters
     ----------
-    ensemble, step, flow, rng : as of :func:`dmft`
+    ensemble, step, flow, method, n_sites, refine, sinusoid, rng : as of :func:`dmft`
     progress : None, True (a bar) or callable(done, total), in states
 
     Returns
@@ -210,11 +218,16 @@ def dmft_states(
 
     Raises
     ------
-    TypeError, ValueError, CapabilityError : as :func:`dmft` with method "lag"
+    TypeError, ValueError, CapabilityError, ConvergenceError : as :func:`dmft`
     """
-    asked = _Asked(ensemble, step, flow, "lag", None, 1000, 20, rng)
+    asked = _Asked(ensemble, step, flow, method, None, n_sites, refine, rng, sinusoid)
     check_progress(progress)
-    assert asked.form is not None  # method "lag"
+    if asked.form is None:
+        with Progress(progress, 3, "state") as tell:
+            out = path_states(ensemble, asked.paths, tell)
+        if out[-1].verdict != "zero_state" and _has_zero_state(ensemble) and asked.sinusoid is None:
+            out.append(replace(lag_result(ensemble, asked.clock, None, None, asked.seed), method="paths"))
+        return out
     found = lag_states(asked.form, asked.clock)
     with Progress(progress, len(found) + 1, "state") as tell:
         out = []
@@ -265,11 +278,12 @@ class _Asked:
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)
         require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
-        if white and not bears_white_noise(self.ensemble.cell, white):
+        fed = [name for name, std in self.ensemble.parameter_input_std.items() if std] if self.flow else []
+        if fed or white and not bears_white_noise(self.ensemble.cell, white):
             raise CapabilityError(
-                f"dmft: white input to {', '.join(white)} has no limit in continuous time: a gate, a message, or a factor of itself "
-                "feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to the new field y_n of gain "
-                "0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
+                f"dmft: white input to {', '.join(fed or white)} has no limit in continuous time: a gate, a message, or a factor "
+                "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to a new field y_n"
+                " of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
             )
         self.form = None if self.method == "paths" or white or self.sinusoid is not None else lag_form(self.ensemble)
         if self.method == "lag" and self.form is None:
@@ -293,14 +307,14 @@ def _has_zero_state(ensemble):
     return ensemble.cell.has_closed_form and MomentMap(ensemble).has_zero_state
 
 
-def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm, shape: LagShape | None, seed: int) -> DynamicMeanField:
+def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm | None, shape: LagShape | None, seed: int) -> DynamicMeanField:
     """What a shape of growth zero says of an ensemble; None: the zero state.
 
     Parameters
     ----------
     ensemble : Ensemble
     clock : Clock
-    form : LagForm
+    form : LagForm; None for the zero state
     shape : LagShape or None
     seed : int
     """
@@ -313,6 +327,7 @@ def lag_result(ensemble: Ensemble, clock: Clock, form: LagForm, shape: LagShape 
         return DynamicMeanField(
             ensemble, clock.step, clock.flow, "lag", nothing, nothing, np.zeros((len(names), 3)), np.nan, np.nan, None, seed, status
         )
+    assert form is not None
     correlations = shape.law.messages(shape.C)[rows]
     off, slope = accuracy(form, clock, shape)
     moments = dict(zip(names, correlations[:, 0].tolist()))

@@ -36,6 +36,9 @@ _OWN = 271828
 #: The most that one step changes the exponent by, per step of the clock, in a first and a second attempt: slow sites make growth so
 #: steep in it that whole steps go to and fro between -.3 and 15; far from its start the exponent needs them.
 _MOST = 0.2, np.inf
+#: Where mixing fails: iterations at one exponent at most and the change of growth at which they end, growth that is too much,
+#: strides of the exponent per step, how many, how near it is brought.
+_POWERS, _STILL, _HUGE, _STRIDE, _STRIDES, _CLOSE = 30, 1e-5, 1e100, 0.05, 200, 1e-6
 #: Part of a lap that tangents run before they are looked at.
 _UNSEEN = 0.25
 
@@ -61,21 +64,21 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     """
     ring = state.ring
     few = _Kernel(ring, state.spectra, 0)
-    # lines alone would only lead to lines
-    start = np.maximum(state.spectra, state.moments[:, None]) if ring.turns else state.spectra
-    found = few.solve(start, 0.0, 0.0, None)
+    # lines would only lead to lines: all frequencies alike
+    start = np.broadcast_to(state.moments[:, None], state.spectra.shape) if ring.turns else state.spectra
+    kappa, exponent = few.solve(start, 0.0, 0.0, None)
     secants: Secants = []
     chunks = np.concatenate(state.groups)
     for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
-        many = np.mean([_Kernel(ring, state.spectra, chunk).map(*found) for chunk in measuring], axis=0)
-        found = few.solve(*found, many - few.map(*found), secants)
-    one = few.map(*found)
+        many = np.mean([_Kernel(ring, state.spectra, chunk).map(kappa, exponent) for chunk in measuring], axis=0)
+        kappa, exponent = few.solve(kappa, exponent, many - few.map(kappa, exponent), secants)
+    one = few.map(kappa, exponent)
     apart = []
     for under, group in zip(state.replicas, state.groups):
-        made = np.mean([_Kernel(ring, under, chunk).map(*found) for chunk in group], axis=0)
-        apart.append(few.solve(*found, made - one, secants)[1])
+        made = np.mean([_Kernel(ring, under, chunk).map(kappa, exponent) for chunk in group], axis=0)
+        apart.append(few.solve(kappa, exponent, made - one, secants)[1])
     # what many sites are off by in the same way is smaller than in a group by the number of groups
-    return np.array([found[1] + (found[1] - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
+    return np.array([exponent + (exponent - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
 
 
 class Tangents:
@@ -146,8 +149,10 @@ class _Kernel:
         self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
         self.gain = np.sqrt(ring.law.gain2)
 
-    def solve(self, kappa, exponent, offset, secants):
-        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants``: of nearby solutions, or None."""
+    def solve(
+        self, kappa: np.ndarray, exponent: float, offset: np.ndarray | float, secants: Secants | None
+    ) -> tuple[np.ndarray, float]:
+        """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants`` of nearby solutions, or None."""
         counts = np.full(kappa.shape, 2.0)
         counts[:, [0, -1]] = 1.0
         weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
@@ -176,11 +181,46 @@ class _Kernel:
             limited = partial(image, most=most / self.ring.clock.step)
             found = fixed_point_of(limited, x, secants=secants, **way)
             if found.residual <= _SOLVED:
+                root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
+                return (root / weights) ** 2, float(grown)  # nearer than the exponent that it was made with
+        if secants is not None:
+            secants.clear()
+        return self.bracketed(kappa, exponent, offset, weights)
+
+    def bracketed(self, kappa, exponent, offset, weights):
+        """The same by plain iteration at given exponents, between two of which growth changes sign: slow, but not led astray."""
+        from scipy.optimize import brentq
+
+        def growth(at):
+            nonlocal kappa
+            size, last = np.inf, 0.0
+            for _ in range(_POWERS):
+                with np.errstate(over="ignore", invalid="ignore"):
+                    new = np.maximum(self.map(kappa, at) + offset, 0.0)
+                size = float((new * weights**2).sum())
+                if not np.isfinite(size) or size > _HUGE:
+                    return np.log(_HUGE)
+                if size == 0.0:
+                    raise ConvergenceError("tangents of the dynamic mean field vanish", estimate=at)
+                kappa = new / size
+                if abs(np.log(size) - last) < _STILL:
+                    break
+                last = np.log(size)
+            return float(np.log(size))
+
+        step = _STRIDE / self.ring.clock.step
+        value = growth(exponent)
+        way = step if value > 0.0 else -step
+        for _ in range(_STRIDES):
+            other = growth(exponent + way)
+            if value * other <= 0.0:
                 break
+            exponent, value = exponent + way, other
         else:
-            raise ConvergenceError(f"tangents did not settle: residual {found.residual:.2g}", estimate=float(found.x[-1]))
-        root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
-        return (root / weights) ** 2, float(grown)  # nearer than the exponent that it was made with
+            raise ConvergenceError("tangents did not settle: their growth has no zero", estimate=exponent)
+        low, high = sorted((exponent, exponent + way))
+        exponent = brentq(growth, low, high, xtol=_CLOSE / self.ring.clock.step)
+        return kappa, float(exponent)
 
     def map(self, kappa, exponent):
         ring = self.ring

@@ -22,7 +22,7 @@ from .ring import Ring
 from .sinusoid import Sinusoid, rings_of, without_lines
 from .state import DynamicMeanField
 
-__all__ = ["Paths", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
+__all__ = ["Paths", "finished", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: Rings: time of the first in units of time, the longest in steps.
 _FIRST_TIME, _LONGEST = 40.0, 4096
@@ -84,7 +84,7 @@ def path_result(
             tell(1)
             state, settled = _refined(ring, spectra, settled, paths)
         tell(2)
-        return _finished(ensemble, paths, state, settled, place)
+        return finished(ensemble, paths, state, settled, place)
 
 
 def _refined(ring, spectra, settled, paths):
@@ -120,7 +120,7 @@ def value_at_amplitude(
     start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     while True:
         value, error, state = state_of_size(ensemble, along, _ring(ensemble, paths, length), amplitude, start, paths.refine)
-        settled = _window_holds(state.spectra, state.ring.turns, paths.n_sites * paths.refine)
+        settled = _window_holds(state.spectra, state.ring.turns, paths.n_sites * max(paths.refine, 1))
         if settled or paths.window is not None or length >= _LONGEST:
             return value, error, state, settled
         length, start = 2 * length, _longer(state.spectra, state.ring.turns)
@@ -196,7 +196,14 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
 
 
 def is_static(spectra: np.ndarray, part: float = _STATIC, turns: int = 0) -> bool:
-    """Whether all messages, (distinct messages, L/2 + 1) ``spectra``, stay or repeat with an input: by more than a part of C(0)."""
+    """Whether all messages stay, or repeat with an input: by more than a part of C(0).
+
+    Parameters
+    ----------
+    spectra : (distinct messages, L/2 + 1) array
+    part : float
+    turns : int, periods of a sinusoidal input in the ring
+    """
     C, rest = from_even_spectrum(spectra), from_even_spectrum(without_lines(spectra, turns))
     late = rest[:, -max(1, C.shape[1] // 4) :].mean(axis=1)
     return bool((rest[:, 0] - late < (1.0 - part) * C[:, 0]).all())
@@ -241,7 +248,17 @@ def _window_holds(spectra, turns, sites):
     return True
 
 
-def _finished(ensemble, paths, state: PathState, settled, place):
+def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, place: str) -> DynamicMeanField:
+    """What spectra that reproduce themselves say of an ensemble.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    paths : Paths
+    state : PathState
+    settled : bool, whether the window holds it
+    place : str, what the status begins with: where a state of given amplitude was found
+    """
     names, clock = ensemble.cell.message_names, paths.clock
     correlations = from_even_spectrum(state.spectra)
     moments = correlations[:, 0]

@@ -113,8 +113,11 @@ def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.
         before, moments = mean_of_ring(spectra), mean_of_ring(many)
         spectra, residual = solver(spectra, many.mean(axis=0) - one, 1, _FINE, _PART)
         sampling = moments.std(axis=0, ddof=1) / np.sqrt(refine)
-        if (np.abs(mean_of_ring(spectra) - before) < _SETTLED * np.maximum(sampling, _FINE * before)).all():
+        moved = np.abs(mean_of_ring(spectra) - before)
+        if (moved < _SETTLED * np.maximum(sampling, _FINE * before)).all():
             break
+    else:  # rounds that go on moving are no solution to all digits, however small the residual of each
+        residual = max(residual, 0.5 * float((moved / np.maximum(before, 1e-300)).max()))
     if not spectra.any() or enough is not None and not enough(spectra):
         return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
     groups = np.array_split(many, min(GROUPS, refine))
@@ -136,7 +139,7 @@ def state_of_size(
     ring : Ring, of any ensemble of the cell
     size : float > 0, E m^2
     start : (distinct messages, L/2 + 1) array
-    refine : int, chunks that measure, at least GROUPS; 0: one chunk alone, without an error
+    refine : int, chunks that measure, at least 5; 0: one chunk alone, without an error
 
     Raises
     ------

@@ -24,6 +24,8 @@ __all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "spectra_of"]
 #: Part of a lap that sites run before they are looked at; laps are repeated until states come back to where they were, to this
 #: part of their size, and at most so often: sites may remember longer than a lap.
 _UNSEEN, _CLOSED, _LAPS = 0.25, 3e-3, 8
+#: Sites that run side by side where they are paired anew: more are no faster.
+_AT_ONCE = 4000
 #: Phases of a sinusoidal input have random numbers of their own: seeds of theirs begin with this.
 _PHASES = 141421
 
@@ -120,7 +122,7 @@ class Ring:
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
 
-        Where a flow has white input as many rows for that follow those of the fields; those of site parameters with input come last.
+        Where a flow has white input as many rows for that follow those of the fields; those of site parameters come last.
         """
         cell, rows = self.ensemble.cell, self.noise_rows
         if (chunk, rows) in self._kept:
@@ -155,9 +157,13 @@ class Ring:
         ------
         ConvergenceError : sites overflow
         """
+        return self._run(*self._driven(spectra, chunk))
+
+    def _driven(self, spectra, chunk):
+        """(fields (K, L, n), white noise of a flow or None, site parameters (P, L, n)) of a chunk."""
         noise, normals = self.noise(chunk)
         drawn = self.drawn(spectra, noise)
-        return self._run(drawn.fields + self.means(chunk), drawn.white, self.site_parameters(normals, drawn.inputs))
+        return drawn.fields + self.means(chunk), drawn.white, self.site_parameters(normals, drawn.inputs)
 
     def drawn(self, spectra: np.ndarray, noise: np.ndarray, fresh: float = 1.0, kept: float = 1.0) -> Drawn:
         """Gaussian fields that messages make, white noise of a flow, input of site parameters.
@@ -237,9 +243,35 @@ class Ring:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
         return spectra_of(self.laps(spectra, chunk).messages)
 
+    def paired_image(self, spectra: np.ndarray, chunk: int, pairings: int) -> np.ndarray:
+        """The same of sites that are put together anew.
+
+        Parameters
+        ----------
+        spectra : (distinct messages, L/2 + 1) array
+        chunk : int
+        pairings : int
+            How often: a field of one site with the next field of another, which is as good as more sites.
+        """
+        driven = self._driven(spectra, chunk)
+        at_once, total = max(1, _AT_ONCE // self.n_sites), np.zeros_like(spectra)
+        for first in range(0, pairings, at_once):
+            turns = range(first, min(first + at_once, pairings))
+            laps = self._run(*(rows if rows is None else _paired(rows, turns) for rows in driven))
+            total += len(turns) * spectra_of(laps.messages)
+        return total / pairings
+
     def images(self, spectra: np.ndarray, n_chunks: int) -> np.ndarray:
         """(n, distinct messages, L/2 + 1) the same of each of the chunks 1 .. n."""
         return np.array([self.image(spectra, chunk) for chunk in range(1, n_chunks + 1)])
+
+
+def _paired(rows, turns):
+    """Rows of (K, L, n), each turned over the sites by its number times each of the turns, side by side."""
+    if list(turns) == [0]:
+        return rows
+    paired = [np.concatenate([np.roll(row, k * turn, axis=1) for turn in turns], axis=1) for k, row in enumerate(rows)]
+    return np.array(paired) if paired else np.empty((0, rows.shape[1], rows.shape[2] * len(turns)))
 
 
 def _filled(rows, shape):

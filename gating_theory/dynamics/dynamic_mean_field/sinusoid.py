@@ -1,8 +1,8 @@
 """Sinusoidal input of a random phase at every unit, and the sharp lines that it leaves in spectra [T8].
 
-With phases spread evenly over the units the state is stationary, though no longer Gaussian: each site is shown A cos(omega t + theta)
-beside its Gaussian fields. What repeats with the input never decays; it stands in the spectra as lines at the input's frequency and
-its multiples, above what the moving rest has there.
+With phases spread evenly over the units the state is stationary, though no longer Gaussian: each site is shown
+A cos(omega t + theta) beside its Gaussian fields. What repeats with the input never decays; it stands in the spectra as lines at
+the input's frequency and its multiples, above what the moving rest has there.
 """
 
 from __future__ import annotations

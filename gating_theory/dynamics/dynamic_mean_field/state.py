@@ -144,8 +144,8 @@ class DynamicMeanField:
     def conditional_exponent(self) -> float:
         """Largest exponent of the distance of two copies of one network under the same input [T8], per unit of time.
 
-        The tangent problem is that along the driven state, with the input given: white, sinusoidal or frozen input is common to both
-        copies, so this is ``exponent``. Below zero the copies forget their starts and follow the input together; above it they
+        The tangent problem is that along the driven state, with the input given: white, sinusoidal or frozen input is common to
+        both copies, so this is ``exponent``. Below zero the copies forget their starts and follow the input together; above it they
         differ for ever. Its error is ``exponent_stderr``.
         """
         return self.exponent

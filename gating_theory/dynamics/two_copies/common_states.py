@@ -104,7 +104,7 @@ def common_states(ensemble: Ensemble, how: How) -> tuple[list[CommonState], list
     CapabilityError : as :func:`dmft`
     """
     found, troubles = _moving(_driven(ensemble), how)
-    if not ensemble.array("input_std").any():
+    if not ensemble.has_white_input:
         still, more = _still(ensemble, how)
         found, troubles = found + still, troubles + more
     found.sort(key=lambda state: -sum(state.moments.values()))
@@ -150,7 +150,7 @@ def _solved(ensemble, how) -> list[DynamicMeanField]:
         return dmft_states(ensemble, how.step, how.flow, rng=how.seed)
     options = {"n_sites": how.n_sites, "refine": how.refine}
     large = dmft(ensemble, how.step, how.flow, "paths", rng=how.seed, **options)
-    if not ensemble.array("input_std").any():  # nothing small moves by itself but next to a fixed point
+    if not ensemble.has_white_input:  # nothing small moves by itself but next to a fixed point
         return [large]
     paths = Paths(Clock(how.step, how.flow), None, how.n_sites, how.refine, how.seed)
     return [large, path_result(ensemble, paths, start=_SMALL)]

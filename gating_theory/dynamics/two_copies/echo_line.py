@@ -1,8 +1,8 @@
 """Where networks cease to forget their start under a common input: the boundary of the echo state along a path [T8b].
 
 On one side there is one state, in which copies agree. It is lost where its conditional exponent passes zero, or by a jump where a
-chaotic state is born beside it at a finite amplitude, as a gain or an input grows. Input can destroy an echo state and restore it, so that
-there may be several boundaries along a path.
+chaotic state is born beside it at a finite amplitude. Input can destroy an echo state and restore it, so that there may be several
+boundaries along a path.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ def echo_line(
     ensemble : Ensemble, with white (``input_std``) or frozen (``bias_std``) input, or none
     parameter : str, Direction or callable, a path such as "gain.h" or "input_std.h"
     bounds : (low, high), optional
-        Default (0, 20) for gains and spreads, else the path's span. It is looked at in 33 places (paths: 13), even in asinh(2 value),
-        and between them where an exponent turns back next to zero; two boundaries that are closer need narrower bounds.
+        Default (0, 20) for gains and spreads, else the path's span. It is looked at in 33 places (paths: 13), even in
+        asinh(2 value), and between them where an exponent turns back next to zero; boundaries that are closer to one another
+        need narrower bounds.
     step, flow, method, n_sites, refine, rng : as of :func:`echo_state`
     progress : None, True (a bar) or callable(done, total), in values at most
 
@@ -379,9 +380,7 @@ class _Boundary:
 def _look(value, ensemble, how):
     try:
         states, troubles = common_states(ensemble, how)
-        if (
-            not states and not ensemble.array("input_std").any()
-        ):  # chaos too weak to be solved, about fixed points that are not stable
+        if not states and not ensemble.has_white_input:  # chaos too weak to be solved, about fixed points that are not stable
             states, troubles = states_at_rest(ensemble, how), []
     except ConvergenceError:
         return None

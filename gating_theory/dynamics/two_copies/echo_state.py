@@ -37,8 +37,8 @@ class EchoState:
 
         - "echo_state": one state, in which copies agree in the end: the network's state is a function of its input
         - "chaotic": copies part in every state
-        - "two_states": several states under the same input, not all of them chaotic: what a copy does depends on its start, although
-          copies that start alike may agree. Also where a zero state is stable beside chaos, or beside another fixed point
+        - "two_states": several states under the same input, not all of them chaotic: what a copy does depends on its start,
+          although copies that start alike may agree. Also where a zero state is stable beside chaos, or beside another fixed point
         - "frozen_gates": copies agree, but some sites remember longer than any time; the exponent is that of a window
         - "undecided": an exponent that is zero within two errors
         - "not_converged": a state was not solved
@@ -79,12 +79,12 @@ class EchoState:
 
     @property
     def chi(self) -> float:
-        """exp(2 lambda), by what the squared distance of two copies is multiplied: in a step of the map, in a unit of time of the flow."""
+        """exp(2 lambda), by what the squared distance of two copies is multiplied, in a step of the map, or a unit of time."""
         return float(np.exp(2.0 * self.lam * (1.0 if self.flow else self.step)))
 
     @property
     def timescale(self) -> float:
-        """-1/lambda, in units of time (steps of the discrete network), of the distance of two copies; inf where it does not fall."""
+        """-1/lambda, in units of time (steps of the discrete network), of the distance of two copies; inf where that stays."""
         return -1.0 / self.lam if self.lam < 0.0 else np.nan if np.isnan(self.lam) else np.inf
 
     @property
@@ -127,8 +127,8 @@ def echo_state(
     ensemble : Ensemble
         White input is ``input_std``, the same for all copies; frozen input ``bias_std``.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
-        Method "lag", a constant leak, finds all states and exponents to 1e-6 and better; "paths" those of a large and a small start,
-        with standard errors of exponents of about .002. Fixed points are there by either.
+        Method "lag", a constant leak, finds all states, and exponents to 1e-6 and better; "paths" those of a large and a small
+        start, with standard errors of exponents of about .002. Fixed points are there by either.
     progress : None, True (a bar) or callable(done, total)
 
     Returns
@@ -141,8 +141,8 @@ def echo_state(
 
     Notes
     -----
-    The verdict is about infinite networks: next to a boundary, and where two states exist, networks of N units may leave a state that
-    the theory keeps. There is no scalar correlation map where cells have a memory: the slope of the static one at c = 1 is not chi.
+    The verdict is about infinite networks: next to a boundary, and where two states exist, networks of N units may leave a state
+    that the theory keeps. Where cells have a memory the slope of a static map from correlation to correlation at 1 is not chi.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Sites that never forget: where a leak depends on a field that stands still, some of them have leaks as near to 1 as one likes [T8b].
+"""Sites that never forget: where a leak depends on a field that stands still, some have leaks as near to 1 as one likes [T8b].
 
-If a field on which the leak depends has a static Gaussian part (a fixed point, a spread of biases, a message with a mean), sites far
-out in it forget at rates as small as one likes, and the average over sites falls slower than any exponential: strictly the
+If a field on which the leak depends has a static Gaussian part (a fixed point, a spread of biases, a message with a mean), sites
+far out in it forget at rates as small as one likes, and the average over sites falls slower than any exponential: strictly the
 conditional exponent is zero from below for N -> infinity first, and what quadrature or a network reports is a window. Gates that
 move, and constant ones, have a proper rate.
 """

@@ -53,3 +53,15 @@ def test_exponents_of_dense_networks_lead_to_theory(ensemble, step):
     (slope, limit), covariance = np.polyfit(1.0 / sizes, found, 1, w=np.sqrt(sizes), cov=True)
     state = gt.dmft(ensemble, step=step, rng=0)
     assert abs(state.exponent - limit) < SIGMAS * np.hypot(np.sqrt(covariance[1, 1]), state.exponent_stderr)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("cell, gain", [("GRU", {"z": 1, "r": 1, "h": 8}), ("LSTM", {"f": 2, "i": 2, "g": 8, "o": 2})])
+def test_tangents_of_simulated_networks_lead_to_theory(cell, gain):
+    """Exponents of networks that have no matrices, of 500 to 4000 units, extrapolated in 1/N."""
+    ensemble = gt.Ensemble(getattr(gt, cell), gain=gain)
+    sizes = np.repeat([500, 1000, 2000, 4000], [8, 4, 2, 2])
+    found = [gt.steady_state(ensemble, int(n), 200, rng=i, lyapunov_units=int(n)).lyapunov for i, n in enumerate(sizes)]
+    (_, limit), covariance = np.polyfit(1.0 / sizes, found, 1, w=np.sqrt(sizes), cov=True)
+    state = gt.dmft(ensemble, method="paths", rng=0)
+    assert abs(state.exponent - limit) < SIGMAS * np.hypot(np.sqrt(covariance[1, 1]), state.exponent_stderr)

@@ -111,7 +111,7 @@ def test_errors_hold_in_ninety_of_a_hundred():
 
 @pytest.mark.nightly
 def test_errors_of_a_lstm_hold():
-    """Two state variables and four fields, without an exact form: 20 runs of 500 sites against four of 2000 and twice the chunks."""
+    """Two state variables and four fields, no exact form: 20 runs of 500 sites against four of 2000 and twice the chunks."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 2, "g": 8, "o": 2})
     large = [gt.dmft(ensemble, n_sites=2000, refine=20, rng=100 + seed) for seed in range(4)]
     moment, exponent = np.mean([[state.moments["h"], state.exponent] for state in large], axis=0)

@@ -1,4 +1,4 @@
-"""The dynamic mean field under sinusoidal input of random phases: lines, chaos that it quenches, networks under the same input [T8]."""
+"""The dynamic mean field under sinusoidal input of random phases: lines, quenched chaos, networks under the same input [T8]."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ import sympy as sp
 import gating_theory as gt
 
 QUICK = {"n_sites": 500, "refine": 5, "rng": 1}
+#: Standard errors that differences may have.
+SIGMAS = 4.0
 
 
 def waves(n):
@@ -30,11 +32,9 @@ def test_a_leak_filters_the_line():
     x, y = sp.symbols("x y", real=True)
     cell = gt.Cell(name="leak", state=[x], fields=[y], messages=[x], update=[y])
     state = gt.dmft(gt.Ensemble(cell, gain=0.0), flow=True, sinusoid=gt.Sinusoid(10.24, 0.7), **QUICK)
-    omega, step = 2.0 * np.pi / 10.24, state.step
-    z = np.exp(1j * omega * step)
-    heun = 0.5 * step * (1.0 - step + z) / (z - (1.0 - step + 0.5 * step**2))  # of its steps, solved for by hand
-    assert state.lines["x"][0] == pytest.approx(0.245 * abs(heun) ** 2, rel=1e-6)  # starts are forgotten to e^-13
-    assert abs(heun) ** 2 == pytest.approx(1.0 / (1.0 + omega**2), rel=0.01)
+    omega = 2.0 * np.pi / 10.24
+    # steps of fourth order are off by about (omega step)^4 / 10
+    assert state.lines["x"][0] == pytest.approx(0.245 / (1.0 + omega**2), rel=1e-4)
     lags = np.array([0.0, 2.56, 5.12])
     np.testing.assert_allclose(state.autocorrelation(lags)["fields"][:, 0], 0.245 * np.array([1, 0, -1]), atol=1e-12)
     assert 10.24 / state.step == pytest.approx(round(10.24 / state.step)) and state.step <= 0.2
@@ -66,7 +66,7 @@ def test_networks_under_the_same_input(amplitude, verdict):
     rng = np.random.default_rng(0)
     found = np.array([driven_network(2.0, amplitude, 8, 400, 1200, rng) for _ in range(4)])
     mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / 2.0
-    # networks of 400 units are off by the order of 1/400 and by what their matrices scatter: four of their standard errors, 1 % besides
+    # networks of 400 units are off by some 1/400 and by what their matrices scatter: four of their standard errors, 1 % besides
     assert abs(mean[0] - state.moments["h"]) < 4.0 * np.hypot(error[0], state.stderr["h"]) + 0.01 * mean[0]
     assert abs(mean[1] - state.lines["h"][0]) < 4.0 * error[1] + 0.01 * mean[0]
     assert abs(mean[2] - state.conditional_exponent) < 4.0 * np.hypot(error[2], state.exponent_stderr) + 0.01
@@ -108,12 +108,38 @@ def test_sinusoids_that_are_none(period, amplitude):
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    "amplitude, moment, line, exponent", [(0.3, 0.309, 0.051, 0.027), (0.6, 0.263, 0.210, -0.18), (1.2, 0.344, 0.341, -0.39)]
-)
+@pytest.mark.parametrize("amplitude, moment, line, exponent", [(0.3, 0.309, 0.051, 0.027), (1.2, 0.344, 0.341, -0.14)])
 def test_chaos_is_suppressed(amplitude, moment, line, exponent):
-    """Vanilla flow at gain 1.5, period 10.24: an earlier prototype, one seed, 3 % of the second moment; exponents to .03."""
+    """Vanilla flow at gain 1.5, period 10.24: an earlier prototype, one seed, to 3 % of the second moment.
+
+    Its exponent at 1.2 came from tangents that began with lines alone, and lines lead to lines only: so -.37 here. Dense networks
+    of 250 and 1000 units have -.201(15) and -.153(9), which in 1/N lead to -.137.
+    """
     state = gt.dmft(gt.Ensemble(gt.Vanilla, gain=1.5), flow=True, sinusoid=gt.Sinusoid(10.24, amplitude), refine=10, rng=1)
     assert abs(state.moments["h"] - moment) < 0.03 * moment
     assert abs(state.lines["h"][0] - line) < 0.03 * moment
-    assert abs(state.exponent - exponent) < 0.03
+    assert abs(state.exponent - exponent) < 0.02 + SIGMAS * state.exponent_stderr
+
+
+def test_two_copies_under_the_same_input_part_as_the_conditional_exponent_says():
+    """Two copies of dense networks, near each other, the same white noise: the distance grows or falls at the exponent's rate."""
+    for sigma in (0.3, 2.5):
+        ensemble = gt.Ensemble(gt.Vanilla, gain=2.0, input_std=sigma)
+        state = gt.dmft(ensemble)
+        assert state.conditional_exponent == state.exponent == state.lyapunov()[0]
+        rng, rates = np.random.default_rng(3), []
+        for _ in range(4):
+            U = 2.0 * rng.standard_normal((400, 400)) / 20.0
+            h = rng.standard_normal(400)
+            other = h + 1e-6 * rng.standard_normal(400)
+            for t in range(400):
+                if t % 20 == 0:  # back to a distance of 1e-6, so that it stays small
+                    other = h + (other - h) * (1e-6 / np.linalg.norm(other - h))
+                noise = sigma * rng.standard_normal(400)
+                h, other = np.tanh(U @ h + noise), np.tanh(U @ other + noise)
+                if t % 20 == 19 and t > 100:
+                    rates.append(np.log(np.linalg.norm(other - h) / 1e-6) / 20.0)
+        error = np.std(rates, ddof=1) / np.sqrt(len(rates))
+        # networks of 400 units are some percent of 1 off in what a tangent grows by: 0.01
+        assert abs(np.mean(rates) - state.conditional_exponent) < SIGMAS * error + 0.01
+        assert (state.conditional_exponent > 0.0) is (sigma == 0.3)

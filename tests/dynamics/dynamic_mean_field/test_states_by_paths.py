@@ -49,9 +49,9 @@ KNOWN = {
 SHORT = ("GRU map (1, 1, 8)", "GRU map (1, 1, 8) with white input")
 
 
-def holds(case):
+def holds(case, **size):
     ensemble, clock, moments, (exponent, error) = KNOWN[case]
-    state = gt.dmft(ensemble, method="paths", rng=3, **clock)
+    state = gt.dmft(ensemble, method="paths", rng=3, **size, **clock)
     assert state.verdict == "chaotic" and state.ok, state
     for (moment, off), found, own in zip(moments, state.moments.values(), state.stderr.values()):
         assert abs(found - moment) < SIGMAS * np.hypot(own, off), (case, state)
@@ -61,7 +61,7 @@ def holds(case):
 @pytest.mark.parametrize("case", SHORT)
 def test_states_of_networks(case):
     """Gates of gain one, with white input and without: networks of 20,000 units."""
-    holds(case)
+    holds(case, n_sites=500, refine=10)
 
 
 @pytest.mark.nightly

@@ -19,7 +19,8 @@ def gru(r, h, **more):
 def test_sampled_networks_agree_with_averages_over_pairs(tied):
     """GRU (0, 4, 3), starts of different size: every number by both ways, within the errors that are given."""
     ens = gru(4, 3, input_std={"h": 0.3})
-    exact, sampled = (gt.correlation_transient(ens, 8, 0.3, (0.25, 0.5), 0.8, tied, method=m, rng=1) for m in ("pairs", "sites"))
+    ask = {"n_steps": 8, "c0": 0.3, "amplitude": (0.25, 0.5), "rho_in": 0.8, "tied": tied, "n_sites": 40_000, "rng": 1}
+    exact, sampled = (gt.correlation_transient(ens, **ask, method=m) for m in ("pairs", "sites"))
     assert exact.method == "pairs" and sampled.method == "sites" and exact.ok and sampled.ok
     for name in ("h", "r*h"):
         assert not exact.stderr[name].any() and (sampled.stderr[name] < 0.02).all()
@@ -31,13 +32,61 @@ def test_sampled_networks_agree_with_averages_over_pairs(tied):
 def test_tied_weights_differ_for_gated_cells():
     """What fresh matrices get wrong: GRU (1, 1, 8) in the sheet, E h^2 = .5424 tied and .2610 untied, c = .09 and .34."""
     ens = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 8}, input_std={"z": 0.5, "r": 0.5, "h": 1})
-    tied, untied = (gt.correlation_transient(ens, 45, 0.1, 0.5, 0.9, which, n_sites=20_000, rng=2) for which in (True, False))
-    assert tied.method == untied.method == "sites"
+    runs = (gt.correlation_transient(ens, 45, 0.1, 0.5, 0.9, which, method="sites", rng=2) for which in (True, False))
+    tied, untied = runs
     for run, moment, c in [(tied, 0.5424, 0.088), (untied, 0.2610, 0.336)]:
         late = slice(35, 46)  # after 24 steps the tied correlation is still .15
         # errors of one time bound those of their mean; those of the sheet are .001 and .008
         assert abs(run.moments["h"][:, late].mean() - moment) < 4.0 * run.moments_stderr["h"][:, late].max() + 0.002
         assert abs(run.correlation["h"][late].mean() - c) < 3.0 * run.stderr["h"][late].max() + 0.008
+
+
+@st.composite
+def gated(draw):
+    """An ensemble in which averages over pairs close given the paths of one gate."""
+    cell = draw(st.sampled_from((gt.GRU, gt.GRUResetAfter, gt.LiGRUTanh, gt.MGU, gt.JANET)))
+    gains, biases, spreads = st.floats(0.3, 3.0), st.floats(-0.5, 0.5), st.floats(0.0, 0.5)
+    drawn = ({name: draw(values) for name in cell.field_names} for values in (gains, biases, spreads, spreads))
+    gain, bias, bias_std, input_std = drawn
+    parameter = {name: draw(biases) for name in cell.parameter_names}
+    return gt.Ensemble(cell, gain=gain, bias=bias, bias_std=bias_std, input_std=input_std, parameter=parameter)
+
+
+@given(gated(), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=5)
+def test_paths_of_a_gate_against_networks(ens, tied, seed):
+    """Any cell with one leak: averages over pairs given sampled paths of its gate, and networks whose units are all sampled."""
+    ask = {"n_steps": 6, "c0": 0.3, "amplitude": (0.25, 0.5), "rho_in": 0.6, "tied": tied, "rng": seed}
+    gates = gt.correlation_transient(ens, **ask, method="gates", n_sites=2000)
+    sites = gt.correlation_transient(ens, **ask, method="sites", n_sites=20_000)
+    for name in ens.cell.message_names:
+        # numbers at successive times move together; 16 groups of paths and 20 networks: 6 errors
+        error = np.hypot(gates.stderr[name], sites.stderr[name])
+        assert (np.abs(gates.correlation[name] - sites.correlation[name]) < 6.0 * error + 1e-9).all()
+        error = np.hypot(gates.moments_stderr[name], sites.moments_stderr[name])
+        assert (np.abs(gates.moments[name] - sites.moments[name]) < 6.0 * error + 1e-9).all()
+
+
+def test_paths_of_a_gate_against_the_exact_recursion():
+    """Where the update gate stands still paths of the reset gate are sampled instead, and their average is known."""
+    ens = gru(4, 3, input_std={"h": 0.3})
+    exact, gates = (gt.correlation_transient(ens, 8, 0.3, (0.25, 0.5), 0.8, method=m, rng=3) for m in ("pairs", "gates"))
+    assert gates.method == "gates" and gates.status.code == "sampled"
+    for name in ("h", "r*h"):
+        assert (gates.stderr[name] < 0.003).all()
+        # 16 groups: 5 errors; those of the first correlations vanish
+        assert (np.abs(exact.correlation[name] - gates.correlation[name]) < 5.0 * gates.stderr[name] + 1e-9).all()
+        assert (np.abs(exact.moments[name] - gates.moments[name]) < 5.0 * gates.moments_stderr[name] + 1e-9).all()
+
+
+def test_the_best_way_is_taken():
+    """Pairs where they close, gates where one moves the leak, sites of an LSTM; common copies stay common by all of them."""
+    ways = {"pairs": gru(2, 3), "gates": gt.Ensemble(gt.GRU, gain=2.0), "sites": gt.Ensemble(gt.LSTM, gain=2.0)}
+    for method, ens in ways.items():
+        run = gt.correlation_transient(ens, 4, 1.0, 0.2, n_sites=400)
+        assert run.method == method and np.abs(run.correlation["h"] - 1.0).max() < 1e-6
+    with pytest.raises(gt.CapabilityError, match="one gate"):
+        gt.correlation_transient(ways["sites"], 2, method="gates")
 
 
 def test_common_input_and_a_common_start_stay_common():
@@ -87,12 +136,14 @@ def test_bad_arguments_are_named(change, word):
 
 
 def test_pairs_are_refused_where_they_do_not_close():
-    """Asked for by name they are an error; "auto" takes sites, also where only steepness is in the way."""
+    """Asked for by name they are an error; "auto" takes another way, also where only steepness is in the way."""
     steep = gt.Ensemble(gt.Vanilla, gain=1000.0)
     for ens in (gt.Ensemble(gt.GRU), steep):
         with pytest.raises(gt.CapabilityError):
             gt.correlation_transient(ens, 2, method="pairs")
-        assert gt.correlation_transient(ens, 2, n_sites=200).method == "sites"
+        assert gt.correlation_transient(ens, 2, n_sites=200).method == "gates"
+    both = gru(1000, 1000)
+    assert gt.correlation_transient(both, 2, n_sites=200).method == "sites"
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_errors_are_honest_and_fall_with_the_root_of_the_sites():
     assert 0.67 < min(ratios) and max(ratios) < 1.5
 
 
-@pytest.mark.parametrize("method", ["pairs", "sites"])
+@pytest.mark.parametrize("method", ["pairs", "gates", "sites"])
 @pytest.mark.parametrize("tied", [True, False])
 def test_outputs_and_blocks_are_parts_of_one_table(method, tied):
     """Last and mean outputs, kernels between two sets: all of them are parts of one positive semidefinite table."""

@@ -1,0 +1,156 @@
+"""Moving states of a given amplitude by Gaussian paths, and the value of a hyperparameter at which they are states [T8].
+
+Few sites respond, many measure. With P a solution for the few, the ratio of what many sites and what the few make of P multiplies
+what the few make, and that is solved again: spectra stay positive. What scatters are products of functions of different fields,
+such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs
+no random numbers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...ensemble.ensemble import Ensemble
+from ...ensemble.paths import EnsemblePath
+from ...errors import NoCriticalValue
+from .clock import even_spectrum, from_even_spectrum
+from .mixing import fixed_point_of
+from .path_state import GROUPS
+from .ring import Ring, mean_of_ring
+
+__all__ = ["Measured", "OnBranch", "PathBranch", "on_ring"]
+
+#: Mixing of spectra and value: steps that are remembered, evaluations at most, the residual that is asked for, and
+#: the one up to which a solution counts.
+_DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 3e-5, 1e-3
+#: Width of difference quotients along the path, relative; largest step along it.
+_WIDTH, _STEP = 0.02, 0.2
+
+
+def on_ring(spectra: np.ndarray, length: int) -> np.ndarray:
+    """(..., length/2 + 1) spectra of the same correlations on a ring that is as long or longer.
+
+    Parameters
+    ----------
+    spectra : (..., L/2 + 1) array
+    length : int >= L, even
+    """
+    C = from_even_spectrum(spectra)
+    more = length // 2 + 1 - C.shape[-1]
+    return np.maximum(even_spectrum(np.concatenate([C, np.repeat(C[..., -1:], more, axis=-1)], axis=-1)), 0.0)
+
+
+class OnBranch(NamedTuple):
+    """A solution of a given amplitude."""
+
+    value: float
+    spectra: np.ndarray  #: (distinct messages, L/2 + 1)
+    residual: float
+    slope: float | None = None  #: of the growth along the path, roughly
+
+
+class Measured(NamedTuple):
+    """A solution that many sites have measured, and those for groups of them."""
+
+    found: OnBranch
+    groups: list[OnBranch]
+
+
+class PathBranch:
+    """The states of an ensemble along a path, by Gaussian paths.
+
+    Parameters
+    ----------
+    ensemble : Ensemble, of any value
+    path : EnsemblePath
+    ring : Ring, of any value: whose first chunk responds
+    """
+
+    def __init__(self, ensemble: Ensemble, path: EnsemblePath, ring: Ring) -> None:
+        self.ensemble, self.path, self.ring = ensemble, path, ring
+        self.counts = np.full(ring.length // 2 + 1, 2.0 / ring.length)
+        self.counts[[0, -1]] = 1.0 / ring.length
+        self.weights = np.sqrt(self.counts)  # with these the squared norm of sqrt(spectra) is the sum of the moments
+
+    def solve(self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, plain: int = 1) -> OnBranch:
+        """The solution for the few sites at which the first message has a second moment.
+
+        Parameters
+        ----------
+        size : float > 0, E m^2
+        start : OnBranch, a neighbour
+        ratio : (distinct messages, L/2 + 1) array, optional, of a measurement
+        plain : int, steps before mixing, which lead away from static states that are not stable
+
+        Raises
+        ------
+        NoCriticalValue : there is none near the start's value
+        """
+        spectra = start.spectra * (size / mean_of_ring(start.spectra[0]))
+        slope = start.slope or self._slope(spectra, start.value, ratio, size)
+        # the value weighs as much as the spectra
+        unit = max(abs(start.value), 1.0) / np.linalg.norm(np.sqrt(spectra) * self.weights)
+
+        def image(x):
+            value = x[-1] * unit
+            new, growth = self._grown(self._spectra(x, size), value, ratio, size)
+            most = _STEP * (abs(value) + 1.0)
+            return np.append(
+                (np.sqrt(new) * self.weights).ravel(), self._limited(value + np.clip(-growth / slope, -most, most)) / unit
+            )
+
+        x = np.append((np.sqrt(spectra) * self.weights).ravel(), start.value / unit)
+        found = fixed_point_of(image, x, _TOL, depth=_DEPTH, plain=plain, limit=_LIMIT)
+        value = self._limited(found.x[-1] * unit)
+        if not found.residual <= _SOLVED:
+            text = f"no value of {self.path} near {value:.4g} was found at which a state has this amplitude"
+            raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
+        return OnBranch(value, self._spectra(found.x, size), found.residual, slope)
+
+    def measure(self, size: float, start: OnBranch, refine: int, pairings: int) -> Measured:
+        """The solution for many sites.
+
+        Parameters
+        ----------
+        size : float > 0, E m^2
+        start : OnBranch
+            A neighbour, or the solution by fewer sites: the few's response is wrong by some percent of what is missing there.
+        refine : int, chunks that measure
+        pairings : int, of each
+        """
+        ratios = self.ratios(start, refine, pairings)
+        found = self.solve(size, start, ratios.mean(axis=0))
+        groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(GROUPS, refine))]
+        return Measured(found, groups)
+
+    def ratios(self, found: OnBranch, refine: int, pairings: int) -> np.ndarray:
+        """(refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""
+        ring = self.ring.moved(self.path.at(self.ensemble, found.value))
+        few = np.maximum(ring.image(found.spectra, 0), 1e-300)
+        return np.array([ring.paired_image(found.spectra, chunk, pairings) for chunk in range(1, refine + 1)]) / few
+
+    def _spectra(self, x, size):
+        spectra = (x[:-1].reshape(-1, self.weights.size) / self.weights) ** 2
+        spectra[0] *= size / max(mean_of_ring(spectra[0]), 1e-300)
+        return spectra
+
+    def _limited(self, value):
+        return float(min(max(value, self.path.range[0]), self.path.range[1]))
+
+    def _grown(self, spectra, value, ratio, size):
+        """(what spectra become, brought back to their size; growth of the size)."""
+        ring = self.ring.moved(self.path.at(self.ensemble, self._limited(value)))
+        new = ring.image(spectra, 0) * ratio
+        made = max(float(mean_of_ring(new[0])), 1e-300)
+        new[0] *= size / made
+        return new, float(np.log(made / size))
+
+    def _slope(self, spectra, value, ratio, size):
+        """Of the growth along the path, at spectra that stay."""
+        width = _WIDTH * max(abs(value), 1.0)
+        slope = (self._grown(spectra, value + width, ratio, size)[1] - self._grown(spectra, value, ratio, size)[1]) / width
+        if slope == 0.0:
+            raise NoCriticalValue(f"the state does not depend on {self.path} near {value:.4g}")
+        return slope
