@@ -25,6 +25,8 @@ __all__ = ["pair_rates"]
 #: Mixing of kernel and rate by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
 _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "part": 0.02}
+#: Rounds of corrections by many chunks.
+_ROUNDS = 2
 #: Residuals up to which a kernel counts as solved.
 _SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
@@ -50,8 +52,9 @@ def pair_rates(ring: RingPair, state: PathState) -> tuple[float, np.ndarray]:
     few = _PairKernel(ring, state.spectra, 0)
     kappa, s = few.solve(_first(state.spectra), 0.0, 0.0, None)
     secants: Secants = []
-    many = np.mean([_PairKernel(ring, state.spectra, chunk).map(kappa, s) for chunk in np.concatenate(state.groups)], axis=0)
-    kappa, s = few.solve(kappa, s, many - few.map(kappa, s), secants)
+    for _ in range(_ROUNDS):  # the few's own kernel is off at every frequency: once is not enough
+        many = np.mean([_PairKernel(ring, state.spectra, chunk).map(kappa, s) for chunk in np.concatenate(state.groups)], axis=0)
+        kappa, s = few.solve(kappa, s, many - few.map(kappa, s), secants)
     one = few.map(kappa, s)
     apart = []
     for under, group in zip(state.replicas, state.groups):

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
+from gating_theory.dynamics.two_copies.copies import Copies
+from gating_theory.dynamics.two_copies.pair_status import Found, pair_status
+from gating_theory.results.status import Status
 
 
 def vanilla(gain, sigma=0.0, **more):
@@ -184,9 +187,14 @@ def test_paths_of_common_input_and_nothing():
 
 def test_frozen_gates_are_told():
     """Update gates that stand still: sites forget at rates as small as one likes, so that the rate is that of a window."""
-    ensemble = gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1.5}, bias_std={"z": 0.5}, input_std={"h": 0.7})
-    pair = gt.dmft(ensemble, replicas=2, refine=5, n_sites=300)
-    assert pair.verdict == "frozen_gates" and "together" in str(pair.status) and "window" in str(pair.status)
+    gains, C = {"z": 1, "r": 1, "h": 1.5}, np.array([[0.2, 0.1, 0.0], [0.1, 0.05, 0.0]])
+    still = gt.Ensemble(gt.GRU, gain=gains, bias_std={"z": 0.5}, input_std={"h": 0.7})
+    found = Found(rate=-0.2, rate_error=0.01, together=True, independent=False, trouble="")
+    for ensemble, code in ((still, "frozen_gates"), (still.replace({"bias_std.z": 0.0}), "together")):
+        moments = dict(zip(ensemble.cell.message_names, C[:, 0].tolist()))
+        one = gt.DynamicMeanField(ensemble, 1.0, False, "paths", moments, moments, C, -0.1, 0.005, True, 0, Status("driven"))
+        status = pair_status(one, Copies(1.0, 1.0, 0.3), found)
+        assert status.code == code and "together" in str(status) and ("window" in str(status)) == (code == "frozen_gates")
 
 
 def test_results_are_kept_and_say_what_they_are(tmp_path):
