@@ -2,8 +2,8 @@
 
 Few sites respond, many measure. With P a solution for the few, the ratio of what many sites and what the few make of P multiplies
 what the few make, and that is solved again: spectra stay positive. What scatters are products of functions of different fields,
-such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs no
-random numbers.
+such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs
+no random numbers.
 """
 
 from __future__ import annotations
