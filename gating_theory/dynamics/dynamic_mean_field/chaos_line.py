@@ -42,8 +42,9 @@ __all__ = ["chaos_line"]
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
 #: Logarithms of D: the minimum of the exact form is found to this.
 _TOL = 3e-4
-#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and how often.
-_PLACES, _INSIDE, _FURTHEST, _MOVES = np.array([-0.45, -0.15, 0.15, 0.45]), 0.45, 0.9, 3
+#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and
+#: how often, values at which the curve through them is looked at.
+_PLACES, _INSIDE, _FURTHEST, _MOVES, _FINE = np.array([-0.45, -0.15, 0.15, 0.45]), 0.4, 0.9, 3, 361
 #: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
 _SHORT, _MOST, _AIM = 4, 64, 0.8
 #: Values by few sites that are this far beyond the onset, relative, are no jump.
@@ -242,17 +243,22 @@ def _measured_fold(branches, here, least, paths, tol):
 
 
 def _minimum(points):
-    """(how far it is away in log D, the minimum, its error) of a parabola through measured amplitudes."""
+    """(how far it is away in log D, the minimum, its error) of the cubic through four measured amplitudes."""
     values = np.array([point.found.value for point in points])
-    fit = np.linalg.pinv(np.vander(_PLACES, 3))
-    bend, slope, _ = fit @ values
-    away = -0.5 * slope / bend if bend > 0.0 else -np.sign(slope) * np.inf
-    there = float(np.clip(away, _PLACES[0], _PLACES[-1]))
     groups = np.array([[group.value for group in point.groups] for point in points])
-    value, tilt = np.array([there**2, there, 1.0]) @ fit, np.array([2.0 * there, 1.0, 0.0]) @ fit
+    fit = np.linalg.inv(np.vander(_PLACES))
+    fine = np.linspace(_PLACES[0], _PLACES[-1], _FINE)
+    x = float(fine[np.argmin(np.polyval(fit @ values, fine))])
+    value, slope, curve = (
+        np.array([x**3, x**2, x, 1.0]) @ fit,
+        np.array([3.0 * x**2, 2.0 * x, 1.0, 0.0]) @ fit,
+        np.array([6.0 * x, 2.0]),
+    )
+    bend = 0.5 * float(curve @ (fit @ values)[:2])
+    away = x if fine[0] < x < fine[-1] else np.sign(x) * np.inf
     # a slope that is wrong moves the minimum, which lowers it
-    moved = float(error_of(tilt @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
-    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), moved))
+    moved = float(error_of(slope @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
+    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), min(moved, np.ptp(values))))
 
 
 def _looked(ensemble, path, paths, value, tell):

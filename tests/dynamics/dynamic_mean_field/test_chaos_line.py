@@ -186,7 +186,7 @@ def test_the_line_in_a_phase_diagram():
 
 
 def test_the_tricritical_point_in_a_phase_diagram():
-    data = gt.phase_diagram(gt.GRU, {"gain.r": [1.0], "gain.h": [2.0]}, "chaos_tricritical:gain.r,gain.h")
+    data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.r": [1.0], "gain.h": [2.0]}, "chaos_tricritical:gain.r,gain.h")
     assert abs(float(data["chaos_tricritical:gain.r,gain.h"]) - np.sqrt(12.0)) < 1e-9
     assert abs(float(data["chaos_tricritical_onset:gain.r,gain.h"]) - 2.0) < 1e-9
     with pytest.raises(ValueError, match="takes two paths"):
