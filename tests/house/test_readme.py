@@ -90,6 +90,8 @@ def test_commands_are_understood(monkeypatch, tmp_path):
     assert {words[1] for words in found} == {
         "spectrum",
         "gradients",
+        "dmft",
+        "chaos",
         "phase-diagram",
         "derive",
         "validate",
