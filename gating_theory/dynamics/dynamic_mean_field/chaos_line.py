@@ -24,7 +24,7 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import LEAST_STEP, Clock, from_even_spectrum
+from .clock import LEAST_STEP, Clock, from_even_spectrum, usual_step
 from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
@@ -111,13 +111,15 @@ def chaos_line(
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
     boolean("flow", flow), choice("method", method, ("auto", "lag", "paths"))
-    clock = Clock(real("step", (0.2 if flow else 1.0) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
+    ends = [path.at(ensemble, value) for value in path.within(bounds)]
+    white = any(each.has_white_input for each in (ensemble, *ends))
+    clock = Clock(real("step", usual_step(flow, white) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.has_white_input or not all(MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))):
+    if white or not all(MomentMap(each).has_zero_state for each in (ensemble, *ends)):
         return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
@@ -127,10 +129,6 @@ def chaos_line(
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
-
-
-def _ends(ensemble, path, bounds):
-    return [path.at(ensemble, value) for value in path.within(bounds)]
 
 
 def _form(ensemble, method):
