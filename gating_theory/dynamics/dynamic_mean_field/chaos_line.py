@@ -99,7 +99,8 @@ def chaos_line(
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     tol : float from 1e-5 to 1, of paths
         The standard error that is asked for. Where it is not reached, as next to tricritical points, ``status`` says so,
-        ``status.ok`` is False, and ``error`` is what was reached.
+        ``status.ok`` is False, and ``error`` is what was reached. Without a zero state only what the value is sought to: ``error``
+        holds the sampling error of exponents besides, which ``n_sites`` and ``refine`` lessen.
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
@@ -112,7 +113,8 @@ def chaos_line(
     Raises
     ------
     TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`
+    CapabilityError : as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
+    ConvergenceError : without a zero state, a state by paths that was not solved
     NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
