@@ -36,7 +36,7 @@ def test_weak_chaos_is_no_fixed_point():
 
 @pytest.mark.nightly
 def test_chaos_next_to_a_frozen_pattern():
-    """Kernels of tangents are looked for between two exponents: growth next to zero may have another sign when it is asked again."""
+    """Tangents are looked for between two exponents: growth next to zero may have another sign when it is asked again."""
     ensemble = gru(0, 10, 1.475, bias_std={"h": 0.2})
     state = gt.dmft(ensemble, method="paths", n_sites=500, refine=5, rng=0)
     assert abs(state.exponent - gt.dmft(ensemble).exponent) < 4.0 * state.exponent_stderr
