@@ -208,7 +208,9 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     if fold is None:
         return _continuous(start, path, f"; {_FAINT}" if jumps else "")
     if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
-        return _continuous(start, path, fold.lacks)
+        # a jump that is smaller than the error is not seen
+        near = fold.value < float(start) + _SIGMAS * fold.error
+        return _continuous(start, path, fold.lacks, fold.error if near else 0.0)
     value = min(fold.value, float(start))
     there = path.at(ensemble, value)
     found, groups = fold.nearest
@@ -332,13 +334,13 @@ def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start, 
     )
 
 
-def _continuous(start, path, lacks=""):
+def _continuous(start, path, lacks="", unseen=0.0):
     text = "chaos above, continuously, where the zero state loses stability"
     return Critical(
         float(start),
         path.name,
         kind="chaos",
-        error=start.error,
+        error=max(start.error, unseen),
         discontinuous=False,
         moments=start.moments,
         ensemble=start.ensemble,
