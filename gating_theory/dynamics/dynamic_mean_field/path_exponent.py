@@ -39,8 +39,8 @@ _MOST = 0.2, np.inf
 #: Where mixing fails: iterations at one exponent at most and the change of growth at which they end, growth that is too much,
 #: strides of the exponent per step, how many, how near it is brought.
 _POWERS, _STILL, _HUGE, _STRIDE, _STRIDES, _CLOSE = 30, 1e-5, 1e100, 0.05, 200, 1e-6
-#: What many sites may make of a kernel of size 1: where they make 2, one chunk and their difference have no solution. Then a few sites
-#: remember much longer than others (frozen gates), and the many are measured at an exponent at which they shrink it.
+#: What many sites may make of a kernel of size 1: where they make 2, one chunk and their difference have no solution. Then a few
+#: sites remember much longer than others (frozen gates), and the many are measured at an exponent at which they shrink it.
 _MUCH = 1.5
 #: Part of a lap that tangents run before they are looked at.
 _UNSEEN = 0.25
