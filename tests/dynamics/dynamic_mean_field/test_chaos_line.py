@@ -67,7 +67,7 @@ def test_the_line_of_the_gated_flow(r, value, digits):
 
 
 def test_the_law_of_the_jump_of_the_gated_flow():
-    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.h", "gain.r")
+    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.r", "gain.h", flow=True)
     assert abs(found - np.sqrt(12.0)) < 2.0 * found.error
 
 
@@ -140,7 +140,7 @@ def test_pairings_are_as_good_as_more_sites():
     ring = Ring(ensemble, Clock(1.0, False), 64, 500, 1)
     start = start_spectra(ensemble, ring.clock, 64, 3.0, 0.05)
     fresh = np.array([mean_of_ring(ring.image(start, chunk)) for chunk in range(1, 33)])
-    paired = np.array([mean_of_ring(ring.image(start, chunk, 8)) for chunk in range(41, 49)])
+    paired = np.array([mean_of_ring(ring.paired_image(start, chunk, 8)) for chunk in range(41, 49)])
     error = np.hypot(fresh.std(axis=0, ddof=1) / np.sqrt(32), paired.std(axis=0, ddof=1) / np.sqrt(8))
     assert (np.abs(fresh.mean(axis=0) - paired.mean(axis=0)) < 4.0 * error).all()
     # what scatters in E (r h)^2 is the product: sixfold less variance where eightfold is the most, and a factor of 2 for luck
