@@ -232,8 +232,9 @@ class _Kernel:
             exponent, value = exponent + way, other
         else:
             raise ConvergenceError("tangents did not settle: their growth has no zero", estimate=exponent)
-        low, high = sorted((exponent, exponent + way))
-        exponent = brentq(growth, low, high, xtol=_CLOSE / self.ring.clock.step)
+        ends = {exponent: value, exponent + way: other}  # from another kernel growth next to zero may have another sign
+        low, high = sorted(ends)
+        exponent = brentq(lambda at: ends[at] if at in ends else growth(at), low, high, xtol=_CLOSE / self.ring.clock.step)
         return kappa, float(exponent)
 
     def map(self, kappa, exponent):
