@@ -88,6 +88,19 @@ def test_reentrance():
     np.testing.assert_allclose(wide, [lost, restored], atol=1e-6)
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "std, exponent, c",
+    [(0.05, -0.0606, 1), (0.1, -0.0120, 1), (0.15, 0.0105, 0.889), (0.2, 0.0102, 0.916), (0.25, 0.0021, 0.987), (0.3, -0.0090, 1)],
+)
+def test_exponents_and_correlations_of_reentrance(std, exponent, c):
+    """To the digits of an independent calculation; copies stay apart just where the exponent is positive."""
+    ensemble = gru(0, 20, 1.7, input_std={"h": std})
+    assert abs(gt.echo_state(ensemble).lam - exponent) < 6e-5
+    pair = gt.dmft(ensemble, replicas=2)
+    assert abs(pair.correlation["h"] - c) < 6e-4 and pair.verdict == ("together" if c == 1 else "apart")
+
+
 @pytest.mark.nightly  # docs/copies.md, whose examples the suite runs, has this boundary and its value
 def test_input_that_restores_the_echo_state():
     """The upper of the two boundaries along the input: the exponent passes zero downwards."""
