@@ -24,7 +24,7 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import LEAST_STEP, Clock, from_even_spectrum
+from .clock import LEAST_STEP, Clock, from_even_spectrum, usual_step
 from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
@@ -99,7 +99,8 @@ def chaos_line(
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     tol : float from 1e-5 to 1, of paths
         The standard error that is asked for. Where it is not reached, as next to tricritical points, ``status`` says so,
-        ``status.ok`` is False, and ``error`` is what was reached.
+        ``status.ok`` is False, and ``error`` is what was reached. Without a zero state only what the value is sought to: ``error``
+        holds the sampling error of exponents besides, which ``n_sites`` and ``refine`` lessen.
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
@@ -112,19 +113,22 @@ def chaos_line(
     Raises
     ------
     TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`
+    CapabilityError : as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
+    ConvergenceError : without a zero state, a state by paths that was not solved
     NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
     boolean("flow", flow), choice("method", method, ("auto", "lag", "paths"))
-    clock = Clock(real("step", (0.2 if flow else 1.0) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
+    ends = [path.at(ensemble, value) for value in path.within(bounds)]
+    white = any(each.has_white_input for each in (ensemble, *ends))
+    clock = Clock(real("step", usual_step(flow, white) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.has_white_input or not all(MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))):
+    if white or not all(MomentMap(each).has_zero_state for each in (ensemble, *ends)):
         return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
@@ -134,10 +138,6 @@ def chaos_line(
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
-
-
-def _ends(ensemble, path, bounds):
-    return [path.at(ensemble, value) for value in path.within(bounds)]
 
 
 def _form(ensemble, method):

@@ -204,6 +204,15 @@ def test_frozen_gates_are_told():
         assert status.code == code and "together" in str(status) and ("window" in str(status)) == (code == "frozen_gates")
 
 
+def test_a_marginal_common_state_is_not_sure():
+    """c* = 1 whose rate is zero within its errors may be left; a smaller c* is where copies have gone."""
+    one = gt.dmft(vanilla(1.5, 0.6))
+    for together in (True, False):
+        found = Found(rate=0.001, rate_error=0.002, together=together, independent=False, trouble="")
+        status = pair_status(one, Copies(1.0, 1.0, 0.3), found)
+        assert status.code == "undecided" and status.ok is not together
+
+
 def test_results_are_kept_and_say_what_they_are(tmp_path):
     pair = gt.dmft(vanilla(1.5, 0.3), replicas=2, rho_in=0.8)
     gt.save(pair, tmp_path / "pair.json")
