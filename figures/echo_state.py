@@ -93,7 +93,8 @@ def draw(data):
     axes = axes.ravel()
     for ax, name in zip(axes, data["system"].values):
         _draw_boundary(ax, data.sel(system=name), str(name), data.attrs)
-    axes[0].legend(fontsize="x-small", frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()  # above the panels: in them it would hide points
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="x-small", frameon=False)
     _draw_states(axes[4], data["beside"], "moment", "$E\\,h^2$", _BESIDE)
     axes[4].set_xscale("log")
     axes[4].set_yscale("log")
@@ -119,7 +120,8 @@ def _draw_boundary(ax, one, name, attributes):
     ax.plot([], [], "x", color=VERMILLION, markersize=4, label="they do not")
     ax.set_ylim(*bounds)
     ax.set_title(name, fontsize="small")
-    ax.set_xlabel("white input", fontsize="small")
+    field = _SYSTEMS[name][5]
+    ax.set_xlabel("white input to " + ("all fields" if field is None else f"${field}$"), fontsize="small")
     ax.set_ylabel(f"$a_{path[-1]}$")
 
 
@@ -130,4 +132,4 @@ def _draw_states(ax, states, part, label, gain):
     ax.plot(std, rows[:, 1], "o-", color=BLUE, markersize=3, linewidth=1.0, label="state in which copies agree")
     ax.set_title(f"GRU, $a_z = 0$, $a_r$ = {gain['r']:g}, $a_h$ = {gain['h']:g}", fontsize="small")
     ax.set_xlabel("white input to $h$", fontsize="small")
-    ax.set_ylabel(label)
+    ax.set_ylabel(label, fontsize="small")

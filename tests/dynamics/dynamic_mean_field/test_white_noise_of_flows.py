@@ -53,7 +53,7 @@ def with_energy(gain, sigma):
     return average(np.tanh, D)[-1], -1.0 + np.sqrt(-lowest)
 
 
-@pytest.mark.parametrize("gain, sigma", [(2.0, 0.5), (1.5, 1.0)])
+@pytest.mark.parametrize("gain, sigma", [pytest.param(2.0, 0.5, marks=pytest.mark.nightly), (1.5, 1.0)])
 def test_noise_that_a_state_integrates(gain, sigma):
     """Chaos at gain 2 and strength .5, none at 1.5 and 1: conservation of energy, on grids good to .001."""
     moment, exponent = with_energy(gain, sigma)
