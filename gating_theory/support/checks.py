@@ -6,10 +6,10 @@ import errno
 import numbers
 import os
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -290,7 +290,7 @@ def numeric_array(name: str, value: Any) -> np.ndarray:
     return _numbers(name, value, "fiuc", "a number or an array of complex numbers")
 
 
-def unequal_shapes(value: Any) -> bool:
+def unequal_shapes(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether ``value`` is a list or tuple of arrays of several shapes, such as sequences of different lengths."""
     if not isinstance(value, (list, tuple)):
         return False
