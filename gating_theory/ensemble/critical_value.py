@@ -40,8 +40,8 @@ class Critical(float):
     ----------
     parameter : str, the name of the path, such as "gain.h", "gain", "gain.z=gain.r", "direction"
     kind : str
-        What happens there: "onset", "fold", "tricritical", "complexity_onset", "chaos", or the name of the quantity that has the
-        value sought.
+        What happens there: "onset", "fold", "tricritical", "complexity_onset", "chaos", "echo", or the name of the quantity that
+        has the value sought.
     error : float
         A standard error where networks were simulated (``networks``) or paths of sites drawn (``chaos_line``, ``echo_line``);
         elsewhere the accuracy that the calculation aims at.

@@ -17,7 +17,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..networks.network import Network
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, instance, integer, integers, real_array, shown
+from ..support.checks import choice, instance, integer, integers, real_array, shown, unequal_shapes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -150,7 +150,7 @@ class RecurrentWeights:
         -----
         UserWarning : far more sequences than steps, where nobody has said which axis is time
         """
-        if isinstance(inputs, (list, tuple)) and len({np.shape(x) for x in inputs}) > 1:
+        if unequal_shapes(inputs):
             raise ValueError(
                 f"inputs must be sequences of one length, got {len(inputs)} of several shapes, the first {np.shape(inputs[0])}: "
                 "pass each by itself"

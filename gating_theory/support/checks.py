@@ -6,10 +6,10 @@ import errno
 import numbers
 import os
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,7 @@ __all__ = [
     "sign",
     "text",
     "texts",
+    "unequal_shapes",
 ]
 
 _T = TypeVar("_T")
@@ -287,6 +288,16 @@ def real_numbers(name: str, value: Any) -> np.ndarray:
 def numeric_array(name: str, value: Any) -> np.ndarray:
     """An array of real or complex numbers of any shape, as it comes: it may hold infinities and nan."""
     return _numbers(name, value, "fiuc", "a number or an array of complex numbers")
+
+
+def unequal_shapes(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether ``value`` is a list or tuple of arrays of several shapes, such as sequences of different lengths."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    try:
+        return len({np.shape(entry) for entry in value}) > 1
+    except Exception:  # entries that are ragged themselves, or no arrays: not for us to name
+        return False
 
 
 def _numbers(name, value, kinds, allowed):

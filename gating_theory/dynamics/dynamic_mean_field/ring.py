@@ -219,7 +219,8 @@ class Ring:
                     break
         if not np.isfinite(state).all():
             raise ConvergenceError(
-                "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long"
+                "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long: "
+                "a smaller step tells which"
             )
         messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
         return Laps(states, fields, messages, parameters, white)

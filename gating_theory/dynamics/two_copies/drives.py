@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.hyperparameters import LARGEST
-from ...support.checks import instance, integer, meant, real, real_array, shown
+from ...support.checks import instance, integer, meant, real, real_array, shown, unequal_shapes
 
 __all__ = ["Drives", "Source"]
 
@@ -95,6 +95,8 @@ class Drives:
         if instance("ensemble", ensemble, Ensemble).has_white_input:
             white = {**ensemble.input_std, **ensemble.parameter_input_std}
             raise ValueError(f"input_std and parameter_input_std must be 0 where sequences are given, got {white}")
+        if unequal_shapes(x):
+            raise ValueError("x must hold sequences of one length, got several shapes: put zeros in front of the shorter")
         sequences = real_array("x", x, largest=_LARGEST_ENTRY)
         if sequences.ndim != 3 or 0 in sequences.shape:
             raise ValueError(f"x must have shape (sequences, steps, dimensions), none of them 0, got {sequences.shape}")

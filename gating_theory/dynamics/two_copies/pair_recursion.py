@@ -95,8 +95,8 @@ def pair_rows(ensemble: Ensemble, drives: Drives, start: np.ndarray, tied: bool 
     form = closed_form(ensemble, drives)
     if form is None:
         raise CapabilityError(
-            f"averages over pairs close where leaks do not change in time and functions have no kinks; {ensemble.cell.name} has "
-            f"no such form here: sample sites"
+            f"averages over pairs close where leaks do not change in time (gates that set them have gain and input 0) and "
+            f"functions have no kinks; {ensemble.cell.name} has no such form here: sample sites"
         )
     tables = (_TABLES_OF_A_CLASS * form.weights.size + _TABLES) * drives.n_copies**2 * (drives.n_steps + 1)
     require_memory(f"{drives.n_copies} copies at {drives.n_steps} steps", 8.0 * tables)

@@ -263,6 +263,8 @@ def test_a_kernel_is_saved_and_says_what_it_is(tmp_path):
     [
         ({"x": X[0]}, ValueError, "x must have shape"),
         ({"x": "words"}, TypeError, "x must"),
+        ({"x": [X[0], X[1, :5]]}, ValueError, "sequences of one length.*in front of the shorter"),
+        ({"x": [[[1.0], [2.0, 3.0]], [[3.0], [1.0]]]}, TypeError, "x must be an array"),
         ({"x": np.full((1, 2, 1), np.nan)}, ValueError, "x must be finite"),
         ({"x2": X[:, :5]}, ValueError, r"x2 must have shape \(sequences, 12, 3\)"),
         ({"x2": X[:0]}, ValueError, "x2 must have shape"),
