@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory dmft --gain r=10 h=3 --flow --lags 0 5 10
   gating-theory chaos gain.h --gain r=10
+  gating-theory echo --gain z=0 r=4 h=2 --input-std h=0.6 --line gain.h
   gating-theory derive gru.edge
   gating-theory validate --out output --jobs 2
   gating-theory validate --cell my.py:MyCell --gain 2 --out output
@@ -179,6 +180,16 @@ def _chaos(p):
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
+def _echo(p):
+    _ensemble_arguments(p)
+    p.add_argument("--line", metavar="PATH", help="also where the echo state ends along a path: gain.h, input_std.h")
+    p.add_argument("--bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help="where to look for that")
+    p.add_argument("--method", choices=("auto", "lag", "paths"), default="auto", help="as of dmft (default auto)")
+    _clock_arguments(p)
+    p.add_argument("--out", type=new_directory, metavar="DIR", help="write echo.json and state.json (for gt.load) here")
+    p.add_argument("--json", action="store_true", help="print JSON")
+
+
 def _derive(p):
     p.add_argument("names", nargs="*", metavar="NAME", help="statements (gru.edge) or cells (gru); default all")
     p.add_argument("--list", action="store_true", help="print the names of all statements")
@@ -277,6 +288,7 @@ _COMMANDS = {
     "phase-diagram": (_phase_diagram, "solutions, spectra and critical lines over a grid"),
     "dmft": (_dmft, "moving states of infinite networks: moments, correlations, exponents"),
     "chaos": (_chaos, "where chaos begins along a path, in theory or in networks"),
+    "echo": (_echo, "whether copies of a network agree in the end under one input"),
     "derive": (_derive, "derivations from the symbolic cells, proved"),
     "validate": (_validate, "theory against freshly sampled networks"),
     "figures": (_figures, "the figures: computed, saved with their data, drawn"),

@@ -43,7 +43,8 @@ class Critical(float):
         What happens there: "onset", "fold", "tricritical", "complexity_onset", "chaos", or the name of the quantity that has the
         value sought.
     error : float
-        A standard error where networks were simulated (``networks``); elsewhere the accuracy that the calculation aims at.
+        A standard error where networks were simulated (``networks``) or paths of sites drawn (``chaos_line``, ``echo_line``);
+        elsewhere the accuracy that the calculation aims at.
     discontinuous : bool
         Whether the solutions that appear there have finite amplitude; of a quantity, whether it jumps over the value sought.
     moments : dict

@@ -2,6 +2,8 @@
 
 The Jacobian of the flow is J - 1 with J the discrete network's, at the same state: eigenvalues are mu = lambda - 1, and those of
 the Euler map of a step 1 + step mu. What differs is what counts as stable: Re mu < 0, not |lambda| < 1.
+
+Rates are per unit of time. Of a cell that is itself an Euler map (``cell.euler(step)``) that unit is its step: divide by it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class FlowSpectrum:
     """The same spectrum by rates mu per unit of time, made by ``Spectrum.flow``; every method is the Spectrum's at lambda = 1 + mu.
 
     The state has to be one of the flow: fixed points are the discrete network's, the sites of a moving state come from
-    ``dmft(.., flow=True)``.
+    ``dmft(.., flow=True)``. At a state of ``cell.euler(step)`` rates are per step of that cell: divide them by the step.
     """
 
     def __init__(self, spectrum: AnySpectrum) -> None:
@@ -69,6 +71,25 @@ class FlowSpectrum:
         mu : complex number or array
         """
         return self.spectrum.density(1.0 + complex_array("mu", mu))
+
+    def potential(self, mu: npt.ArrayLike) -> float | np.ndarray:
+        """lim (1/N) log|det(mu - (J - 1))| [T4], per unit.
+
+        Parameters
+        ----------
+        mu : complex number or array
+        """
+        return self.spectrum.potential(1.0 + complex_array("mu", mu))
+
+    def mass(self, center: npt.ArrayLike, radius: npt.ArrayLike, tol: float = 1e-4) -> float | np.ndarray:
+        """Fraction of the rates in the disc |mu - center| < radius, atoms included [T4].
+
+        Parameters
+        ----------
+        center : complex number or array, in rates
+        radius, tol : as of :meth:`Spectrum.mass <gating_theory.Spectrum.mass>`
+        """
+        return self.spectrum.mass(1.0 + complex_array("center", center), radius, tol)
 
     def outliers(self) -> np.ndarray:
         """Rates of isolated eigenvalues, the largest |1 + mu| first [T4]."""

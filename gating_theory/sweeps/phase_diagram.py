@@ -95,7 +95,7 @@ def phase_diagram(
           where it is positive. "chaos:gain.h": value of a hyperparameter where its sign changes, with its standard error as
           "chaos_error:gain.h" (see chaos_onset). Both simulate: seconds a point, not milliseconds
         - "chaos_line:gain.h": the same from theory (see chaos_line), with "chaos_line_error:gain.h"; seconds a point, and without
-          noise where the leak is constant
+          noise where the leak is constant. Of the discrete network; that of ``cell.euler(0.1)`` is near the flow
         - "echo:gain.h": where copies cease to agree under a common input, or begin to (see echo_line), with "echo_error:gain.h";
           seconds a point, without noise where the leak is constant
         - "complexity": annealed rate of the number of fixed points, zero where it does not grow, with "complexity_rate", that of

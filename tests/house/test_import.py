@@ -7,7 +7,8 @@ import pytest
 
 _CELLS = ("Vanilla", "GRU", "GRUResetAfter", "MGU", "LiGRU", "LiGRUTanh")
 _CELLS += ("LSTM", "CoupledLSTM", "PeepholeLSTM", "JANET", "KCS", "KCSFast")
-_COMMANDS = ("spectrum", "gradients", "phase-diagram", "dmft", "chaos", "derive", "validate", "figures", "diagnose", "portrait")
+_COMMANDS = ("spectrum", "gradients", "phase-diagram", "dmft", "chaos", "echo", "derive")
+_COMMANDS += ("validate", "figures", "diagnose", "portrait")
 _HEAVY = ("sympy", "matplotlib", "xarray", "scipy", "numba", "torch", "pandas", "tqdm", "dask", "mpmath")
 
 

@@ -92,6 +92,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "gradients",
         "dmft",
         "chaos",
+        "echo",
         "phase-diagram",
         "derive",
         "validate",

@@ -106,7 +106,7 @@ kernel: gt.NNGPKernel = gt.nngp_kernel(ensemble, np.ones((2, 5, 1)), input_gain=
 covariances: np.ndarray = kernel.K + kernel.stderr
 pair: gt.PairState = gt.dmft(ensemble, replicas=2, rho_in=0.9, start=0.3)
 alike: float = pair.correlation["h"] + pair.stderr["h"] + pair.rate * pair.timescale
-between: np.ndarray = pair.cross_correlation([0, 1])["messages"]
+crossed: np.ndarray = pair.cross_correlation([0, 1])["messages"]
 echo: gt.EchoState = gt.echo_state(ensemble.replace({"input_std.h": 0.5}), method="paths", refine=10)
 forgets: bool = echo.verdict == "echo_state" and echo.chi < 1.0 and echo.timescale < 100.0 and echo.lam + echo.lam_error < 0.0
 shared: tuple[gt.CommonState, ...] = echo.states

@@ -393,6 +393,8 @@ CALLS = {
     "FlowSpectrum.edge_function": lambda t: (gt.Spectrum(t.point).flow.edge_function, {"mu": 0.5}),
     "FlowSpectrum.boundary": lambda t: (gt.Spectrum(t.point).flow.boundary, {"n": 32}),
     "FlowSpectrum.density": lambda t: (gt.Spectrum(t.point).flow.density, {"mu": 0.5}),
+    "FlowSpectrum.potential": lambda t: (gt.Spectrum(t.point).flow.potential, {"mu": 0.5}),
+    "FlowSpectrum.mass": lambda t: (gt.Spectrum(t.point).flow.mass, {"center": 0.0, "radius": 0.5, "tol": 1e-3}),
     "FiniteSize.count": lambda t: (t.finite_size.count, {"center": 0.0, "radius": 0.5, "natural": False}),
     "FiniteSize.slow_fraction": lambda t: (t.finite_size.slow_fraction, {"tau": 10.0, "natural": False}),
     "FiniteSize.log_det": lambda t: (t.finite_size.log_det, {"lam": 2.0, "natural": False}),

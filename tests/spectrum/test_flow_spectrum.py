@@ -25,6 +25,9 @@ def test_spectra_of_euler_maps_are_the_flows(step):
     inside = np.array([-0.3 + 0.2j])
     # populations of both are good to 1e-5 in the potential, densities to a percent
     np.testing.assert_allclose(euler.density(1.0 + step * inside) * step**2, flow.density(inside), rtol=0.02)
+    # eigenvalues shrink towards 1 by the step: determinants by the step to the number of states, shares not at all
+    np.testing.assert_allclose(euler.potential(1.0 + step * mu) - np.log(step), flow.potential(mu), atol=1e-4)
+    assert abs(euler.mass(1.0 - 0.3 * step, 0.2 * step) - flow.mass(-0.3, 0.2)) < 2e-4
     np.testing.assert_allclose((np.sort(euler.outliers().real) - 1.0) / step, np.sort(flow.outliers().real), rtol=1e-6)
 
 

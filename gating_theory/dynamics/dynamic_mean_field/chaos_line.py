@@ -24,7 +24,7 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from .clock import LEAST_STEP, Clock, from_even_spectrum
+from .clock import LEAST_STEP, Clock, from_even_spectrum, usual_step
 from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
@@ -32,7 +32,7 @@ from .lag_states import Branch, largest_variance
 from .path_branch import Measured, OnBranch, PathBranch, on_ring
 from .path_exponent import path_exponents
 from .path_solver import Paths, start_spectra
-from .path_state import PathState, error_of
+from .path_state import error_of
 from .ring import Ring
 from .slow_states import bend_of_chaos
 
@@ -49,6 +49,10 @@ _PLACES, _INSIDE, _FURTHEST, _MOVES, _FINE = np.array([-0.45, -0.15, 0.15, 0.45]
 _SHORT, _MOST, _AIM = 4, 64, 0.8
 #: Values by few sites that are this far beyond the onset, relative, are no jump.
 _FAR = 0.2
+#: What a status says of the branch by paths that was not found whole.
+_NOWHERE = "by paths no state was found on the branch, so that it may jump below that"
+_FAINT = "it jumps below that, by the expansion of small states, but too little to be seen by paths"
+_OUTSIDE = "the least value may lie beyond the amplitudes that were measured"
 #: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
 _GONE = 0.3
 #: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the
@@ -93,31 +97,38 @@ def chaos_line(
         Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`. They
         have to be given where biases or input leave no zero state: 17 values between them are looked at.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
-    tol : float from 1e-5 to 1, of paths: the standard error that is asked for
+    tol : float from 1e-5 to 1, of paths
+        The standard error that is asked for. Where it is not reached, as next to tricritical points, ``status`` says so,
+        ``status.ok`` is False, and ``error`` is what was reached. Without a zero state only what the value is sought to: ``error``
+        holds the sampling error of exponents besides, which ``n_sites`` and ``refine`` lessen.
     progress : None, True (a bar) or callable(done, total), in amplitudes
 
     Returns
     -------
     Critical, of the kind "chaos"
         Its ``error`` is 1e-8 for the exact form and a standard error for paths. ``discontinuous`` says whether chaos jumps; then
-        ``moments`` are those of the state at the line, and ``above`` is its exponent with the error of that.
+        ``moments`` are those of the state at the line (by paths of a measured one within .15 of it in log D), and ``above`` is its
+        exponent with the error of that.
 
     Raises
     ------
     TypeError, ValueError : bad arguments
-    CapabilityError : as :func:`dmft`
+    CapabilityError : as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
+    ConvergenceError : without a zero state, a state by paths that was not solved
     NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
     path = path_of("parameter", parameter, ensemble)
     boolean("flow", flow), choice("method", method, ("auto", "lag", "paths"))
-    clock = Clock(real("step", (0.2 if flow else 1.0) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
+    ends = [path.at(ensemble, value) for value in path.within(bounds)]
+    white = any(each.has_white_input for each in (ensemble, *ends))
+    clock = Clock(real("step", usual_step(flow, white) if step is None else step, low=LEAST_STEP, high=1.0), bool(flow))
     seed = int(generator(rng).integers(2**63))
     paths = Paths(clock, None, integer("n_sites", n_sites, low=100), integer("refine", refine, low=5), seed)
     require_memory(f"n_sites = {n_sites}", 1e4 * (ensemble.cell.n_fields + ensemble.cell.n_state) * n_sites)
     tol = real("tol", tol, low=1e-5, high=1.0)
     check_progress(progress)
-    if ensemble.has_white_input or not all(MomentMap(each).has_zero_state for each in (ensemble, *_ends(ensemble, path, bounds))):
+    if white or not all(MomentMap(each).has_zero_state for each in (ensemble, *ends)):
         return _without_zero_state(ensemble, path, bounds, paths, method, tol, progress)
     start = onset(ensemble, path, bounds)
     there = path.at(ensemble, float(start))
@@ -127,10 +138,6 @@ def chaos_line(
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
-
-
-def _ends(ensemble, path, bounds):
-    return [path.at(ensemble, value) for value in path.within(bounds)]
 
 
 def _form(ensemble, method):
@@ -193,28 +200,33 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     values = [look.value if look else np.inf for look, _ in looks]
     least = int(np.argmin(values))
     jumps = _begins_to_jump(ensemble, paths.clock)
-    if not np.isfinite(values[least]) or not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
+    if not np.isfinite(values[least]):
+        return _continuous(start, path, f"; {_NOWHERE}")
+    if not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
         return _continuous(start, path)
     fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
-    if fold is None or fold.value > float(start) - _SIGMAS * fold.error and not jumps:
-        return _continuous(start, path)
+    if fold is None:
+        return _continuous(start, path, f"; {_FAINT}" if jumps else "")
+    if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
+        return _continuous(start, path, fold.lacks)
     value = min(fold.value, float(start))
     there = path.at(ensemble, value)
     found, groups = fold.nearest
-    state = PathState(fold.ring.moved(there), found.spectra, found.residual, np.array([g.spectra for g in groups]), paths.refine)
+    state = fold.branch.state(found._replace(value=value), groups, paths.refine)
     alike, apart = path_exponents(state)
     exponent = float(alike.mean()), float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
-    return _jump(path, value, fold.error, moments, there, exponent, start)
+    return _jump(path, value, fold.error, moments, there, exponent, start, fold.lacks)
 
 
 class _Fold(NamedTuple):
-    """The minimum along a branch, its error, the measured state next to it, its ring."""
+    """The minimum along a branch, its error, the measured state next to it; what it lacks, in words."""
 
     value: float
     error: float
     nearest: Measured
-    ring: Ring
+    branch: PathBranch
+    lacks: str
 
 
 def _measured_fold(branches, here, least, paths, tol):
@@ -235,7 +247,9 @@ def _measured_fold(branches, here, least, paths, tol):
             size *= float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
         elif error <= tol or pairings >= _MOST:
             nearest = points[int(np.argmin(np.abs(_PLACES - away)))]
-            return _Fold(value, error, nearest, branch.ring)
+            lacks = f"; the standard error asked for, {tol:.2g}, was not reached: {error:.2g}" if error > tol else ""
+            lacks += "" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"
+            return _Fold(value, error, nearest, branch, lacks)
         else:
             pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
         if size < _GONE * _LOOKS_OF_PATHS[-1]:
@@ -299,11 +313,11 @@ def _begins_to_jump(ensemble, clock):
         return False
 
 
-def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start):
+def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start, lacks=""):
     text = (
         f"chaos above, by a jump to an exponent of {exponent[0]:.4g}, before the zero state loses stability at {float(start):.7g}"
     )
-    status = Status("discontinuous", text)
+    status = Status("discontinuous", text + lacks, ok=not lacks)
     return Critical(
         value,
         path.name,
@@ -318,7 +332,7 @@ def _jump(path: EnsemblePath, value, error, moments, ensemble, exponent, start):
     )
 
 
-def _continuous(start, path):
+def _continuous(start, path, lacks=""):
     text = "chaos above, continuously, where the zero state loses stability"
     return Critical(
         float(start),
@@ -328,6 +342,6 @@ def _continuous(start, path):
         discontinuous=False,
         moments=start.moments,
         ensemble=start.ensemble,
-        status=Status("continuous", text),
+        status=Status("continuous", text + lacks, ok=not lacks),
         rising=True,
     )

@@ -14,8 +14,23 @@ import numpy as np
 
 #: Smaller steps of a map, in units of time, are those of no ring that fits.
 LEAST_STEP = 1e-3
+#: Usual steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone makes.
+_STEP, _STEP_OF_WHITE = 0.2, 0.1
 
-__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum"]
+__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum", "usual_step"]
+
+
+def usual_step(flow: bool, white: bool) -> float:
+    """The step that is taken where none is asked for: of a flow that in which paths are solved.
+
+    Parameters
+    ----------
+    flow : bool
+    white : bool, whether there is white input
+    """
+    if not flow:
+        return 1.0
+    return _STEP_OF_WHITE if white else _STEP
 
 
 def even_spectrum(half: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..two_copies.copies import copies_of
 from ..two_copies.lag_pair_result import lag_pair_result
 from ..two_copies.pair_state import PairState
 from ..two_copies.path_pair import LEAST_RING, path_pair_result
-from .clock import LEAST_STEP, Clock
+from .clock import LEAST_STEP, Clock, usual_step
 from .lag_exponent import lag_exponent
 from .lag_law import LagForm, lag_form
 from .lag_shape import LagShape
@@ -38,8 +38,6 @@ __all__ = ["dmft", "dmft_states", "lag_result"]
 
 #: Parts of a function's variance that series may miss; C(infinity)/C(0) above which nothing moves; residuals of shapes.
 _MISSING, _STATIC, _RESIDUAL = 1e-7, 1.0 - 1e-6, 1e-9
-#: Default steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone makes.
-_STEP, _STEP_OF_WHITE = 0.2, 0.1
 #: What a window's end may differ in.
 _FLAT = 1e-6
 
@@ -120,7 +118,7 @@ def dmft(
         feel the noise itself, and no message.
     step : float from 0.001 to 1, default 1
         Of the Euler map s(t + step) = s + step (F - s); 1 is the discrete network. With ``flow`` in which paths are solved (Adams's
-        method), by default 0.2.
+        method), by default 0.2; 0.1 with white input (Heun's).
     flow : bool
         ds/dt = F(s, y) - s in continuous time.
     method : "auto", "lag" or "paths"
@@ -258,7 +256,7 @@ class _Asked:
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
         step = None if self.step is None else real("step", self.step, low=LEAST_STEP, high=1.0)
         white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
-        usual = _STEP_OF_WHITE if white else _STEP if self.flow else 1.0
+        usual = usual_step(self.flow, bool(white))
         self.clock = Clock(usual if step is None else step, bool(self.flow))
         if self.sinusoid is not None:
             if self.flow and step is None:

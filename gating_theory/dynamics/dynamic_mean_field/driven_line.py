@@ -15,13 +15,15 @@ import numpy as np
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
-from ...errors import NoCriticalValue
+from ...errors import ConvergenceError, NoCriticalValue
+from ...mean_field.fixed_points import fixed_points
 from ...results.status import Status
-from .clock import Clock
+from ...spectrum.spectrum import Spectrum
+from .clock import Clock, even_spectrum
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import lag_states, largest_variance
-from .path_solver import Paths, path_result
+from .path_solver import Paths, is_static, path_result
 
 __all__ = ["Moving", "driven_line", "moving_by_lag", "moving_by_paths"]
 
@@ -98,16 +100,38 @@ def _at_rest(form, clock):
 
 
 def moving_by_paths(ensemble: Ensemble, paths: Paths) -> Moving:
-    """By Gaussian paths, of the state that a large start leads to.
+    """By Gaussian paths, of the state that a large start leads to; where that does not move, of the fixed point.
 
     Parameters
     ----------
     ensemble : Ensemble
     paths : Paths
+
+    Raises
+    ------
+    ConvergenceError : the state was not solved
     """
     found = path_result(ensemble, paths)
     exponent, error = found.lyapunov()
-    return Moving(exponent, error, found.moments) if np.isfinite(exponent) else Moving(_NOTHING, 0.0, found.moments)
+    if np.isfinite(exponent):
+        return Moving(exponent, error, found.moments)
+    if found.verdict == "zero_state":
+        return Moving(_NOTHING, 0.0, found.moments)
+    if not ensemble.has_white_input and is_static(even_spectrum(found.correlations)):
+        return Moving(_rate_at_rest(found, paths.clock), 0.0, found.moments)
+    raise ConvergenceError(f"chaos_line: a state on the way was not solved: {found.status}", estimate=found.moments)
+
+
+def _rate_at_rest(found, clock):
+    """Growth at the fixed point of the mean field that a state by paths, which does not move, is nearest to."""
+    name = found.ensemble.cell.message_names[0]
+    point = min(fixed_points(found.ensemble), key=lambda point: abs(point.moments[name] - found.moments[name]))
+    spectrum = Spectrum(point)
+    if clock.flow:
+        return spectrum.abscissa() - 1.0
+    if clock.step == 1.0:
+        return float(np.log(spectrum.radius()))
+    return float(np.log(1.0 + clock.step * (spectrum.abscissa() - 1.0))) / clock.step
 
 
 def driven_line(

@@ -17,7 +17,7 @@ from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
 from .clock import even_spectrum, from_even_spectrum
 from .mixing import fixed_point_of
-from .path_state import GROUPS
+from .path_state import GROUPS, PathState
 from .ring import Ring, mean_of_ring
 
 __all__ = ["Measured", "OnBranch", "PathBranch", "on_ring"]
@@ -109,7 +109,7 @@ class PathBranch:
             raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
         return OnBranch(value, self._spectra(found.x, size), found.residual, slope)
 
-    def measure(self, size: float, start: OnBranch, refine: int, pairings: int) -> Measured:
+    def measure(self, size: float, start: OnBranch, refine: int, pairings: int, rounds: int = 1) -> Measured:
         """The solution for many sites.
 
         Parameters
@@ -119,11 +119,19 @@ class PathBranch:
             A neighbour, or the solution by fewer sites: the few's response is wrong by some percent of what is missing there.
         refine : int, chunks that measure
         pairings : int, of each
+        rounds : int, how often they measure, each time nearer
         """
-        ratios = self.ratios(start, refine, pairings)
-        found = self.solve(size, start, ratios.mean(axis=0))
+        found = start
+        for _ in range(rounds):
+            ratios = self.ratios(found, refine, pairings)
+            found = self.solve(size, found, ratios.mean(axis=0))
         groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(GROUPS, refine))]
         return Measured(found, groups)
+
+    def state(self, found: OnBranch, groups: list[OnBranch], refine: int) -> PathState:
+        """A solution as the state of the ensemble at its value."""
+        replicas = np.array([group.spectra for group in groups]).reshape(-1, *found.spectra.shape)
+        return PathState(self.ring.moved(self.path.at(self.ensemble, found.value)), found.spectra, found.residual, replicas, refine)
 
     def ratios(self, found: OnBranch, refine: int, pairings: int) -> np.ndarray:
         """(refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""

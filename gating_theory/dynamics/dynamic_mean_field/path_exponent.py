@@ -20,7 +20,7 @@ from ...errors import ConvergenceError
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import Laps, Ring, matched_noise, spectra_of
+from .ring import Laps, Ring, matched_noise, mean_of_ring, spectra_of
 
 __all__ = ["Tangents", "path_exponents"]
 
@@ -39,6 +39,9 @@ _MOST = 0.2, np.inf
 #: Where mixing fails: iterations at one exponent at most and the change of growth at which they end, growth that is too much,
 #: strides of the exponent per step, how many, how near it is brought.
 _POWERS, _STILL, _HUGE, _STRIDE, _STRIDES, _CLOSE = 30, 1e-5, 1e100, 0.05, 200, 1e-6
+#: What many sites may make of a kernel of size 1: where they make 2, one chunk and their difference have no solution. Then a few
+#: sites remember much longer than others (frozen gates), and the many are measured at an exponent at which they shrink it.
+_MUCH = 1.5
 #: Part of a lap that tangents run before they are looked at.
 _UNSEEN = 0.25
 
@@ -70,15 +73,26 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
     secants: Secants = []
     chunks = np.concatenate(state.groups)
     for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
-        many = np.mean([_Kernel(ring, state.spectra, chunk).map(kappa, exponent) for chunk in measuring], axis=0)
-        kappa, exponent = few.solve(kappa, exponent, many - few.map(kappa, exponent), secants)
-    one = few.map(kappa, exponent)
+        many, at = _measured(ring, state.spectra, measuring, kappa, exponent)
+        kappa, exponent = few.solve(kappa, at, many - few.map(kappa, at), secants)
     apart = []
     for under, group in zip(state.replicas, state.groups):
-        made = np.mean([_Kernel(ring, under, chunk).map(kappa, exponent) for chunk in group], axis=0)
-        apart.append(few.solve(kappa, exponent, made - one, secants)[1])
+        made, at = _measured(ring, under, group, kappa, exponent)
+        apart.append(few.solve(kappa, at, made - few.map(kappa, at), secants)[1])
     # what many sites are off by in the same way is smaller than in a group by the number of groups
     return np.array([exponent + (exponent - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
+
+
+def _measured(ring, spectra, chunks, kappa, exponent):
+    """(what chunks make of a kernel on average, the exponent at which they do: a larger one where they make too much of it)."""
+    most = _MUCH
+    for _ in range(_STRIDES):
+        with np.errstate(over="ignore", invalid="ignore"):
+            made = np.mean([_Kernel(ring, spectra, chunk).map(kappa, exponent) for chunk in chunks], axis=0)
+            if mean_of_ring(made).sum() <= most:
+                return made, exponent
+        most, exponent = 1.0, exponent + _STRIDE / ring.clock.step
+    raise ConvergenceError("tangents did not settle: some sites remember too long", estimate=exponent)
 
 
 class Tangents:
@@ -218,8 +232,9 @@ class _Kernel:
             exponent, value = exponent + way, other
         else:
             raise ConvergenceError("tangents did not settle: their growth has no zero", estimate=exponent)
-        low, high = sorted((exponent, exponent + way))
-        exponent = brentq(growth, low, high, xtol=_CLOSE / self.ring.clock.step)
+        ends = {exponent: value, exponent + way: other}  # from another kernel growth next to zero may have another sign
+        low, high = sorted(ends)
+        exponent = brentq(lambda at: ends[at] if at in ends else growth(at), low, high, xtol=_CLOSE / self.ring.clock.step)
         return kappa, float(exponent)
 
     def map(self, kappa, exponent):

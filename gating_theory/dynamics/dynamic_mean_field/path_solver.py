@@ -16,8 +16,9 @@ from ...running.progress import Progress
 from ...spectrum.spectrum import Spectrum
 from ...support.types import Progress as Wanted
 from .clock import Clock, even_spectrum, from_even_spectrum
+from .path_branch import OnBranch, PathBranch
 from .path_exponent import path_exponents
-from .path_state import PathState, error_of, path_state, state_of_size
+from .path_state import PathState, error_of, path_state
 from .ring import Ring
 from .sinusoid import Sinusoid, rings_of, without_lines
 from .state import DynamicMeanField
@@ -40,6 +41,8 @@ _STATIC = 0.97
 _SURELY_STATIC = 0.998
 #: Amplitudes of the start where mean field has none.
 _AMPLITUDE = 0.3
+#: At given amplitudes: plain steps of the first solution; pairings of each chunk, and how often all measure.
+_PLAIN, _PAIRINGS, _ROUNDS = 8, 4, 3
 #: Residuals of spectra that count as solved.
 _RESIDUAL = 5e-3
 
@@ -116,14 +119,21 @@ def value_at_amplitude(
     amplitude : float > 0
     along : EnsemblePath
     """
-    length = _first_length(paths)
-    start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
+    length, value = _first_length(paths), along.value(ensemble)
+    value = value if np.isfinite(value) else 0.5 * sum(along.within(None))
+    here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
     while True:
-        value, error, state = state_of_size(ensemble, along, _ring(ensemble, paths, length), amplitude, start, paths.refine)
-        settled = _window_holds(state.spectra, state.ring.turns, paths.n_sites * max(paths.refine, 1))
+        branch = PathBranch(ensemble, along, _ring(ensemble, paths, length))
+        here, error = branch.solve(amplitude, here, plain=_PLAIN), np.nan
+        groups: list[OnBranch] = []
+        if paths.refine:
+            here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS)
+            error = float(error_of(np.array([group.value for group in groups])))
+        turns = branch.ring.turns
+        settled = _window_holds(here.spectra, turns, paths.n_sites * max(paths.refine, 1))
         if settled or paths.window is not None or length >= _LONGEST:
-            return value, error, state, settled
-        length, start = 2 * length, _longer(state.spectra, state.ring.turns)
+            return here.value, error, branch.state(here, groups, paths.refine), settled
+        length, here = 2 * length, here._replace(spectra=_longer(here.spectra, turns))
 
 
 def _ring(ensemble, paths, length):

@@ -12,20 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...ensemble.ensemble import Ensemble
-from ...ensemble.paths import EnsemblePath
-from ...errors import NoCriticalValue
 from .mixing import Secants, fixed_point_of
 from .ring import Ring, mean_of_ring
 
-__all__ = ["GROUPS", "PathState", "error_of", "path_state", "state_of_size"]
+__all__ = ["GROUPS", "PathState", "error_of", "path_state"]
 
 #: Mixing of spectra: steps that are remembered, plain ones first, evaluations at most, residual.
 _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
 #: Rounds of refinement, and the part of its sampling error by which a moment may still move in the last.
 _ROUNDS, _SETTLED = 8, 0.5
-#: The residual of refined spectra and of replicas, whose differences are errors; the width of difference quotients, relative.
-_FINE, _WIDTH = 1e-4, 0.02
+#: The residual of refined spectra and of replicas, whose differences are errors.
+_FINE = 1e-4
 #: The part of their first residual to which refined spectra and replicas are solved, and evaluations for it before it is tried
 #: without what others learnt.
 _PART, _FEW = 0.05, 25
@@ -123,95 +120,6 @@ def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.
     groups = np.array_split(many, min(GROUPS, refine))
     replicas = [solver.replica(spectra, group.mean(axis=0) - one) for group in groups]
     return PathState(ring, spectra, residual, np.array(replicas), refine)
-
-
-def state_of_size(
-    ensemble: Ensemble, path: EnsemblePath, ring: Ring, size: float, start: np.ndarray, refine: int
-) -> tuple[float, float, PathState]:
-    """The value along a path at which the first message has a given second moment, its standard error, and the state there.
-
-    Spectra and value are mixed together, so that states that iteration leaves are as easy as others.
-
-    Parameters
-    ----------
-    ensemble : Ensemble, at whose value the search starts
-    path : EnsemblePath
-    ring : Ring, of any ensemble of the cell
-    size : float > 0, E m^2
-    start : (distinct messages, L/2 + 1) array
-    refine : int, chunks that measure, at least 5; 0: one chunk alone, without an error
-
-    Raises
-    ------
-    NoCriticalValue : there is none near the ensemble's own value
-    """
-    value = path.value(ensemble)
-    value = value if np.isfinite(value) else 0.5 * sum(path.within(None))
-    solver = _Sized(ensemble, path, ring, size, start)
-    offset = np.zeros_like(start)
-    spectra, value, residual = solver(start, value, offset, _PLAIN)
-    if not refine:
-        return value, np.nan, PathState(ring.moved(path.at(ensemble, value)), spectra, residual, np.zeros((0, *start.shape)))
-    for _ in range(_ROUNDS):
-        here = ring.moved(path.at(ensemble, value))
-        many, one = here.images(spectra, refine), here.image(spectra, 0)
-        old, offset = offset, many.mean(axis=0) - one
-        if np.abs(mean_of_ring(offset - old)).max() < _SETTLED * _TOL * size:
-            break
-        spectra, value, residual = solver(spectra, value, offset, 1)
-    found = [solver(spectra, value, group.mean(axis=0) - one, 1) for group in np.array_split(many, min(GROUPS, refine))]
-    error = float(error_of(np.array([v for _, v, _ in found])))
-    return value, error, PathState(here, spectra, residual, np.array([replica for replica, _, _ in found]), refine)
-
-
-class _Sized:
-    """Solutions of P = (what one chunk makes of P) + offset in which the first message has a given size, by moving along a path."""
-
-    def __init__(self, ensemble, path, ring, size, start):
-        self.ensemble, self.path, self.ring, self.size = ensemble, path, ring, size
-        self.weights, self.shape = _weights(start), start.shape
-
-    def __call__(self, start, value, offset, plain):
-        slope = self.slope(start, value, offset)
-        # the value weighs as much as the spectra
-        unit = max(abs(value), 1.0) / max(np.linalg.norm(np.sqrt(start) * self.weights), 1e-300)
-
-        def image(x):
-            new, growth = self.grown(self.spectra(x), x[-1] * unit, offset)
-            step = np.clip(-growth / slope, -0.2 * abs(x[-1] * unit) - 0.2, 0.2 * abs(x[-1] * unit) + 0.2)
-            return np.append((np.sqrt(new) * self.weights).ravel(), self.limited(x[-1] * unit + step) / unit)
-
-        x = np.append((np.sqrt(start) * self.weights).ravel(), value / unit)
-        found = fixed_point_of(image, x, _FINE, depth=_DEPTH, plain=plain, limit=_LIMIT)
-        value = self.limited(found.x[-1] * unit)
-        if found.residual > 10.0 * _TOL:
-            text = f"no value of {self.path} near {value:.4g} was found at which a state has this amplitude"
-            raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
-        return self.spectra(found.x), value, found.residual
-
-    def spectra(self, x):
-        spectra = (x[:-1].reshape(self.shape) / self.weights) ** 2
-        spectra[0] *= self.size / max(mean_of_ring(spectra[0]), 1e-300)
-        return spectra
-
-    def limited(self, value):
-        return float(min(max(value, self.path.range[0]), self.path.range[1]))
-
-    def grown(self, spectra, value, offset):
-        """(what spectra become, brought back to their size; growth of the size)."""
-        ring = self.ring.moved(self.path.at(self.ensemble, self.limited(value)))
-        new = np.maximum(ring.image(spectra, 0) + offset, 0.0)
-        made = max(float(mean_of_ring(new[0])), 1e-300)
-        new[0] *= self.size / made
-        return new, float(np.log(made / self.size))
-
-    def slope(self, spectra, value, offset):
-        """Of the growth along the path, at spectra that stay."""
-        width = _WIDTH * max(abs(value), 1.0)
-        slope = (self.grown(spectra, value + width, offset)[1] - self.grown(spectra, value, offset)[1]) / width
-        if slope == 0.0:
-            raise NoCriticalValue(f"the state does not depend on {self.path} near {value:.4g}")
-        return slope
 
 
 class _Solver:

@@ -184,7 +184,7 @@ def _two_rows(T, rho_in):
     """(2, T, 2): of two numbers with the correlation rho_in."""
     rho = real("rho_in", rho_in, low=-1.0, high=1.0)
     rows = np.array([[1.0, 0.0], [rho, np.sqrt((1.0 - rho) * (1.0 + rho))]])
-    return np.repeat(rows[:, None, :], T, axis=1)
+    return np.broadcast_to(rows[:, None, :], (2, T, 2))  # takes no memory
 
 
 def _by_variable(name: str, value: Any, ensemble: Ensemble) -> np.ndarray:

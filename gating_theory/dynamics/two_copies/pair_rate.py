@@ -90,7 +90,9 @@ class _PairKernel:
             now = x[:-1] / np.linalg.norm(x[:-1])
             new = ((self.map(now.reshape(kappa.shape) / weights, x[-1]) + offset) * weights).ravel()
             size = float(now @ new)
-            if not np.isfinite(size) or size <= 0.0:
+            if not np.isfinite(size):
+                raise ConvergenceError("tangents of the copies did not settle: some sites remember too long", estimate=x[-1])
+            if size <= 0.0:
                 raise ConvergenceError("tangents of the copies lose what they have in common", estimate=x[-1])
             grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
             return np.append(new / size, grown)
@@ -108,5 +110,6 @@ class _PairKernel:
         root = self.gain[:, None] * np.sqrt(np.abs(kappa[listens]))
         signed = np.sign(kappa[listens]) * root
         v = np.concatenate([np.fft.irfft(part[:, :, None] * self.noise, n=ring.length, axis=1) for part in (root, signed)], axis=2)
-        one, other = np.split(np.fft.rfft(self.tangents.answer(v, growth), axis=1), 2, axis=2)
-        return (one.real * other.real + one.imag * other.imag).mean(axis=2) / ring.length
+        with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; sizes say so
+            one, other = np.split(np.fft.rfft(self.tangents.answer(v, growth), axis=1), 2, axis=2)
+            return (one.real * other.real + one.imag * other.imag).mean(axis=2) / ring.length

@@ -43,7 +43,7 @@ class PairState:
         - "correlated": c* of inputs that differ
         - "independent": c* is zero within its error
         - "frozen_gates": some sites remember longer than any time, the rate is that of a window; the words tell which of the above
-        - "undecided": a rate that is zero within two errors
+        - "undecided": a rate that is zero within two errors; not ``ok`` at c* = 1, which copies may leave
         - "zero_state": every message vanishes
         - "short_window", "not_converged": as of ``copy``, or of the copies
     """

@@ -43,17 +43,16 @@ def pair_status(one: DynamicMeanField, copies: Copies, found: Found) -> Status:
     """
     if not one.ok:
         return Status(one.status.code, f"one copy: {one.status}", ok=False)
-    rate, error = found.rate, found.rate_error
+    rate, error, window = found.rate, found.rate_error, _window(one)
     if found.trouble:
-        return Status("not_converged", found.trouble, ok=False)
+        return Status("not_converged", "; ".join(filter(None, (found.trouble, window))), ok=False)
     text = "rate unknown" if np.isnan(rate) else f"rate {rate:.6g}"
     if abs(rate) <= 2.0 * error:
-        return Status("undecided", f"{text}, marginal")
+        return Status("undecided", f"{text}, marginal", ok=not found.together)  # copies may leave c* = 1
     if rate > 0.0:
         return Status("not_converged", f"copies leave this correlation, {text}", ok=False)
-    window = _window(one)
     code = "together" if found.together else "independent" if found.independent else "apart" if copies.common else "correlated"
-    return Status("frozen_gates" if window else code, f"{code}, {text}{window}")
+    return Status("frozen_gates", f"{code}, {text}, of a window: {window}") if window else Status(code, f"{code}, {text}")
 
 
 def _window(one):
@@ -63,4 +62,4 @@ def _window(one):
     static = one.status.code == "static"
     frozen = range(one.ensemble.cell.n_fields) if static else frozen_fields(one.ensemble)
     names = unforgetting(one.ensemble, frozenset(frozen), one.flow)
-    return f", of a window: sites remember without bound where {' and '.join(names)} stands still" if names else ""
+    return f"sites remember without bound where {' and '.join(names)} stands still" if names else ""

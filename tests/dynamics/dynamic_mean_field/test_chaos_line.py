@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import gating_theory as gt
 from gating_theory.dynamics.dynamic_mean_field.clock import Clock
-from gating_theory.dynamics.dynamic_mean_field.path_solver import start_spectra
+from gating_theory.dynamics.dynamic_mean_field.driven_line import moving_by_lag, moving_by_paths
+from gating_theory.dynamics.dynamic_mean_field.path_solver import Paths, start_spectra
 from gating_theory.dynamics.dynamic_mean_field.ring import Ring, mean_of_ring
 from gating_theory.dynamics.dynamic_mean_field.slow_states import bend_of_chaos
 
@@ -66,7 +67,7 @@ def test_the_line_of_the_gated_flow(r, value, digits):
 
 
 def test_the_law_of_the_jump_of_the_gated_flow():
-    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.h", "gain.r")
+    found = gt.chaos_tricritical(gt.Ensemble(gt.KCSFast, gain={"z": 0}), "gain.r", "gain.h", flow=True)
     assert abs(found - np.sqrt(12.0)) < 2.0 * found.error
 
 
@@ -139,7 +140,7 @@ def test_pairings_are_as_good_as_more_sites():
     ring = Ring(ensemble, Clock(1.0, False), 64, 500, 1)
     start = start_spectra(ensemble, ring.clock, 64, 3.0, 0.05)
     fresh = np.array([mean_of_ring(ring.image(start, chunk)) for chunk in range(1, 33)])
-    paired = np.array([mean_of_ring(ring.image(start, chunk, 8)) for chunk in range(41, 49)])
+    paired = np.array([mean_of_ring(ring.paired_image(start, chunk, 8)) for chunk in range(41, 49)])
     error = np.hypot(fresh.std(axis=0, ddof=1) / np.sqrt(32), paired.std(axis=0, ddof=1) / np.sqrt(8))
     assert (np.abs(fresh.mean(axis=0) - paired.mean(axis=0)) < 4.0 * error).all()
     # what scatters in E (r h)^2 is the product: sixfold less variance where eightfold is the most, and a factor of 2 for luck
@@ -169,6 +170,22 @@ def test_where_there_is_no_zero_state(which, value, at):
         assert abs(gt.dmft(line.ensemble).exponent) < 1e-6
     with pytest.raises(gt.NoCriticalValue, match="lower of the bounds"):
         gt.chaos_line(ensemble, "gain.h", (2.2, 2.4))
+
+
+@pytest.mark.parametrize("clock", [Clock(1.0, False), Clock(0.2, True)])
+def test_what_does_not_move_has_the_rate_of_its_fixed_point(clock):
+    """A frozen pattern below the line: by paths as by the exact form, which has the fixed point from its own equations."""
+    ensemble = gru(10, bias_std={"h": 0.2}).replace({"gain.h": 1.4})
+    found, exact = moving_by_paths(ensemble, Paths(clock, None, 500, 5, 3)), moving_by_lag(ensemble, clock)
+    assert abs(found.exponent - exact.exponent) < 1e-8 and exact.exponent < 0.0
+    assert abs(found.moments["h"] / exact.moments["h"] - 1.0) < 0.1  # 2500 sites of a state that stands still
+
+
+@pytest.mark.nightly
+def test_a_line_without_a_zero_state_by_paths():
+    ensemble = gru(10, input_std={"h": 0.18})
+    line = gt.chaos_line(ensemble, "gain.h", (1.6, 2.0), method="paths", n_sites=500, refine=5, tol=2e-3, rng=0)
+    assert abs(line - 1.8234432) < 2.0 * line.error and line.error < 0.01 and not line.discontinuous
 
 
 def test_the_line_in_a_phase_diagram():

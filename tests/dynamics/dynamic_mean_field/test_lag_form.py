@@ -174,7 +174,7 @@ def test_which_cells_have_a_constant_leak():
 
     assert has(gt.Vanilla, "h") and has(gt.GRU, "r", "h") and has(gt.GRUResetAfter, "r", "h") and has(FILTERED, "r", "h")
     assert not has(gt.GRU, "z", "h") and not has(gt.LSTM, "i", "g") and not has(gt.MGU, "f", "h") and has(gt.MGU, "h")
-    with pytest.raises(gt.CapabilityError, match='method "lag" needs a leak .* GRU has none'):
+    with pytest.raises(gt.CapabilityError, match='method "lag" needs a leak .* GRU is not so here'):
         gt.dmft(gt.Ensemble(gt.GRU), method="lag")
     with pytest.raises(gt.CapabilityError, match="white input"):
         gt.dmft(gru(1, 3, input_std={"h": 1}), flow=True)

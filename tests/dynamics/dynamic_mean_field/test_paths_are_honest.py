@@ -34,6 +34,14 @@ def test_weak_chaos_is_no_fixed_point():
     assert abs(state.moments["h"] - 0.4244) < 4.0 * state.stderr["h"]
 
 
+@pytest.mark.nightly
+def test_chaos_next_to_a_frozen_pattern():
+    """Tangents are looked for between two exponents: growth next to zero may have another sign when it is asked again."""
+    ensemble = gru(0, 10, 1.475, bias_std={"h": 0.2})
+    state = gt.dmft(ensemble, method="paths", n_sites=500, refine=5, rng=0)
+    assert abs(state.exponent - gt.dmft(ensemble).exponent) < 4.0 * state.exponent_stderr
+
+
 @pytest.mark.parametrize("z, window", [(5, 64), (20, 128)])
 def test_gates_that_are_frozen_end_in_a_status(z, window):
     """Sites that hardly move within the window: no number without a word, though tangents along them settle, or else say so."""

@@ -100,9 +100,10 @@ def test_which_fields_of_a_moving_state_stand_still():
     for more in ({"bias": {"h": 0.5}}, {"bias_std": {"z": 0.3}}):  # the candidate's mean is in y_z; y_z itself
         ensemble = gru(1, 1, 0.8, input_std=1.0, **more)
         assert unforgetting(ensemble, frozen_fields(ensemble)) == ("z",)
-        # tangents along sites that remember for ever may not settle: then that is said
         still = gt.echo_state(ensemble, **options)
-        assert still.verdict in ("frozen_gates", "not_converged") and still.ok is (still.verdict == "frozen_gates")
+        assert still.verdict == "frozen_gates" and still.ok and still.states[0].window == ("z",)
+        # what is reported of the window is that of most sites, next to the network whose gates move; strictly it is zero from below
+        assert abs(still.lam - moving.lam) < 0.15 and still.lam_error >= -still.lam > 0.0
     # the gate that no other field hears is static, that of the leak moves on
     apart = gt.echo_state(gru(1, 1, 0.8, input_std=1.0, bias_std={"r": 0.3}), **options)
     assert apart.verdict == "echo_state"
@@ -111,13 +112,14 @@ def test_which_fields_of_a_moving_state_stand_still():
 @pytest.mark.parametrize("clock", [{"flow": True}, {"step": 0.1}, {}])
 def test_every_clock_at_the_zero_state(clock):
     """A disc of radius (1 - b) a_h s about b: its right end decides in the flow, and in every Euler map of it."""
-    found = gt.echo_state(gru(1, 1, 1.5), **clock)
+    found = gt.echo_state(gru(1, 1, 1.5), n_sites=200, refine=5, **clock)  # the zero state is exact whatever the sites
     right = 0.5 + 0.5 * 1.5 * 0.5
     dt = clock.get("step", 1.0)
     expected = right - 1.0 if "flow" in clock else np.log(1.0 + dt * (right - 1.0)) / dt
     assert abs(found.lam - expected) < 1e-9 and abs(np.log(found.chi) - 2.0 * expected * dt) < 1e-9
 
 
+@pytest.mark.nightly  # test_bistable_states.py has these states by paths in the suite
 def test_by_paths_within_errors():
     """The same two states by the method of all cells."""
     exact, found = (gt.echo_state(gru(0, 10, 1.9, input_std={"h": 0.05}), method=m, refine=10, rng=2) for m in ("lag", "paths"))

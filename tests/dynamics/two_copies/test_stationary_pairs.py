@@ -168,11 +168,18 @@ def test_what_holds_for_any_cell(cell, gain, sigma, bias):
     assert (last == 1.0) == (pair.copy.exponent < 0.0)
 
 
-@pytest.mark.parametrize("ensemble, rho", [(vanilla(1.5, 0.6), 0.9), (vanilla(1.5, 0.3), 1.0)])
-def test_paths_against_the_exact_form(ensemble, rho):
+@pytest.mark.parametrize(
+    "ensemble, rho, size",
+    [
+        (vanilla(1.5, 0.6), 0.9, {"n_sites": 500, "refine": 10}),
+        pytest.param(vanilla(1.5, 0.6), 0.9, {}, marks=pytest.mark.nightly),
+        pytest.param(vanilla(1.5, 0.3), 1.0, {}, marks=pytest.mark.nightly),
+    ],
+)
+def test_paths_against_the_exact_form(ensemble, rho, size):
     """Correlation and rate by Gaussian paths of both copies, within three of their errors."""
     exact = gt.dmft(ensemble, replicas=2, rho_in=rho)
-    pair = gt.dmft(ensemble, replicas=2, rho_in=rho, method="paths", start=0.6, rng=1)
+    pair = gt.dmft(ensemble, replicas=2, rho_in=rho, method="paths", start=0.6, rng=1, **size)
     assert abs(pair.correlation["h"] - exact.correlation["h"]) < 3.0 * pair.stderr["h"] < 0.03
     assert abs(pair.rate - exact.rate) < 3.0 * pair.rate_stderr < 0.03
     assert pair.verdict == exact.verdict
@@ -195,6 +202,15 @@ def test_frozen_gates_are_told():
         one = gt.DynamicMeanField(ensemble, 1.0, False, "paths", moments, moments, C, -0.1, 0.005, True, 0, Status("driven"))
         status = pair_status(one, Copies(1.0, 1.0, 0.3), found)
         assert status.code == code and "together" in str(status) and ("window" in str(status)) == (code == "frozen_gates")
+
+
+def test_a_marginal_common_state_is_not_sure():
+    """c* = 1 whose rate is zero within its errors may be left; a smaller c* is where copies have gone."""
+    one = gt.dmft(vanilla(1.5, 0.6))
+    for together in (True, False):
+        found = Found(rate=0.001, rate_error=0.002, together=together, independent=False, trouble="")
+        status = pair_status(one, Copies(1.0, 1.0, 0.3), found)
+        assert status.code == "undecided" and status.ok is not together
 
 
 def test_results_are_kept_and_say_what_they_are(tmp_path):
