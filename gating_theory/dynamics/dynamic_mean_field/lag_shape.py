@@ -26,6 +26,8 @@ __all__ = ["Energy", "LagShape", "energy_at", "has_energy", "shape_at"]
 _TOL, _LIMIT, _FEW, _DEPTH, _PLAIN = 1e-13, 400, 40, 8, 6
 #: The residual that tells whether a window is long enough, and what the end of one may differ by where little is asked.
 _ROUGH, _ROUGH_FLAT = 1e-6, 1e-4
+#: Time that half a ring of rough shapes may hold, beside a sixteenth of the longest: small steps do not make states faster.
+_ROUGH_TIME = 256.0
 #: Half rings: the first, the longest; what the end of one may differ from the rest of it, relative to C(0).
 _FIRST, _LONGEST, _FLAT = 64, 1 << 14, 1e-11
 #: C at half the ring over C(0) above which a shape is static, and leak times that half a ring has to hold for it: in short ones
@@ -122,7 +124,7 @@ def shape_at(form: LagForm, variance: float, clock: Clock, start: LagShape | Non
     moving = start is not None and start.frozen <= _STILL * start.C[0]
     C = start.C * (variance / start.C[0]) if start is not None and moving else _first(form, variance, clock, _lags(form, clock))
     highest, flat = (np.sqrt(_HIGHEST), _ROUGH_FLAT) if rough else (_HIGHEST, _FLAT)
-    longest = _LONGEST // 16 if rough else _LONGEST
+    longest = min(_LONGEST, max(_LONGEST // 16, int(_ROUGH_TIME / clock.step))) if rough else _LONGEST
     while True:  # windows that are too short, and lags too far apart, show before all digits are there
         found = _solved(law, clock, C, _ROUGH, _FEW if rough else _LIMIT)
         still = found.frozen > _STILL * variance and clock.step * form.leak * found.C.size < _TURN

@@ -9,7 +9,7 @@ import numpy as np
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...ensemble.sites import Sites
-from ...errors import CapabilityError, ConvergenceError
+from ...errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ...mean_field.fixed_points import fixed_points
 from ...results.status import Status
 from ...running.progress import Progress
@@ -124,7 +124,14 @@ def value_at_amplitude(
     here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
     while True:
         branch = PathBranch(ensemble, along, _ring(ensemble, paths, length))
-        here, error = branch.solve(amplitude, here, plain=_PLAIN), np.nan
+        try:
+            here, error = branch.solve(amplitude, here, plain=_PLAIN), np.nan
+        except NoCriticalValue:  # slow sites: a short ring may have no moving state of this amplitude
+            if paths.window is not None or length >= _STILL_LONGEST:
+                raise
+            length *= 2
+            here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
+            continue
         groups: list[OnBranch] = []
         if paths.refine:
             here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS)
