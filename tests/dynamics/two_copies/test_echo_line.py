@@ -48,7 +48,8 @@ def test_the_boundary_of_vanilla_networks(std, value):
         (0.5, 0, 3.140615),
         pytest.param(1.0, 0, 4.457327, marks=pytest.mark.nightly),
         pytest.param(2.0, 0, 6.57397, marks=pytest.mark.nightly),
-        pytest.param(2.0, 2, 6.60415, marks=pytest.mark.nightly),
+        # the table has 6.60415, where plain iteration in numpy on 1024 lags gives an exponent of 1.6e-7, and -9e-12 at this value
+        pytest.param(2.0, 2, 6.6041093, marks=pytest.mark.nightly),
     ],
 )
 def test_the_boundary_of_gated_networks(std, b_z, value):
