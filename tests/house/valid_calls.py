@@ -300,6 +300,7 @@ CALLS = {
             "input_std": 0.1,
             "parameter": 0.1,
             "parameter_std": 0.1,
+            "parameter_input_std": 0.1,
         }
         | {"matrices": "iid"},
     ),
@@ -421,7 +422,6 @@ CALLS = {
         | {"amplitude": 0.1, "along": "gain.h", "replicas": 2, "rho_in": 0.9, "rho_frozen": 1.0, "start": 0.5}
         | {"sinusoid": None, "rng": 0, "progress": None},
     ),
-    "Sinusoid": lambda t: (gt.Sinusoid, {"period": 8.0, "amplitude": 0.5}),
     "Sinusoid.amplitudes": lambda t: (gt.Sinusoid(8.0, 0.5).amplitudes, {_E: t.ens}),
     "chaos_line": lambda t: (
         gt.chaos_line,
@@ -444,7 +444,7 @@ CALLS = {
     ),
     "echo_line": lambda t: (
         gt.echo_line,
-        {_E: t.slow_leak, "parameter": "gain.h", "bounds": (1.0, 1.9), "step": 1.0, "flow": False, "method": "lag", "n_sites": 100}
+        {_E: t.slow_leak, "parameter": "gain.h", "bounds": (1.5, 2.6), "step": 1.0, "flow": False, "method": "lag", "n_sites": 100}
         | {"refine": 5, "rng": 0, "progress": None},
     ),
     "chaos_tricritical": lambda t: (

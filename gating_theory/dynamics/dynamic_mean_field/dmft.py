@@ -31,7 +31,7 @@ from .lag_shape import LagShape
 from .lag_states import Branch, accuracy, lag_states
 from .path_solver import Paths, path_result
 from .path_states import path_states
-from .sinusoid import Sinusoid, rings_of
+from .sinusoid import Sinusoid, rings_of, step_below
 from .state import DynamicMeanField
 
 __all__ = ["dmft", "dmft_states", "lag_result"]
@@ -260,7 +260,7 @@ class _Asked:
         self.clock = Clock(usual if step is None else step, bool(self.flow))
         if self.sinusoid is not None:
             if self.flow and step is None:
-                self.clock = Clock(instance("sinusoid", self.sinusoid, Sinusoid).step_below(usual), True)
+                self.clock = Clock(step_below(instance("sinusoid", self.sinusoid, Sinusoid), usual), True)
             self._check_sinusoid()
         self.seed = int(generator(self.rng).integers(2**63))
         if self.window is not None and integer("window", self.window, low=32) % 2:

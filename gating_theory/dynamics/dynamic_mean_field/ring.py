@@ -17,7 +17,7 @@ from ...ensemble.field_law import RandomFields
 from ...errors import ConvergenceError
 from .adams import AdamsSteps
 from .clock import Clock
-from .sinusoid import Sinusoid
+from .sinusoid import Sinusoid, turns_of
 
 __all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "spectra_of"]
 
@@ -117,7 +117,7 @@ class Ring:
     @property
     def turns(self) -> int:
         """Periods of the sinusoidal input in a lap; 0 without one."""
-        return 0 if self.sinusoid is None else self.sinusoid.turns(self.clock, self.length)
+        return turns_of(self.sinusoid, self.clock, self.length)
 
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
         """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.

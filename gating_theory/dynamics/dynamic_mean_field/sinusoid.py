@@ -15,10 +15,10 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...results.encoding import dict_of, require, result
-from ...support.checks import meant, real, shown
+from ...support.checks import instance, meant, real, shown
 from .clock import Clock
 
-__all__ = ["Sinusoid", "lines_of", "rings_of", "without_lines"]
+__all__ = ["Sinusoid", "lines_of", "rings_of", "step_below", "turns_of", "without_lines"]
 
 #: Periods in a ring at least: between a line and the next there are frequencies that show what moves beside them.
 _PERIODS = 6
@@ -76,7 +76,7 @@ class Sinusoid:
         ----------
         ensemble : Ensemble
         """
-        names = ensemble.cell.field_names
+        names = instance("ensemble", ensemble, Ensemble).cell.field_names
         if not isinstance(self.amplitude, dict):
             return np.full(len(names), self.amplitude)
         unknown = [name for name in self.amplitude if name not in names]
@@ -85,24 +85,28 @@ class Sinusoid:
             raise ValueError(f"{text}; allowed are {list(names)}")
         return np.array([self.amplitude.get(name, 0.0) for name in names])
 
-    def step_below(self, step: float) -> float:
-        """The largest part of a period, a twelfth at most, that is no longer than a step.
 
-        Parameters
-        ----------
-        step : float > 0
-        """
-        return self.period / max(np.ceil(self.period / step), _STEPS)
+def step_below(sinusoid: Sinusoid, step: float) -> float:
+    """The largest part of a period, a twelfth at most, that is no longer than a step.
 
-    def turns(self, clock: Clock, length: int) -> int:
-        """Periods in a ring that holds whole ones.
+    Parameters
+    ----------
+    sinusoid : Sinusoid
+    step : float > 0
+    """
+    return sinusoid.period / max(np.ceil(sinusoid.period / step), _STEPS)
 
-        Parameters
-        ----------
-        clock : Clock
-        length : int
-        """
-        return int(np.rint(length * clock.step / self.period))
+
+def turns_of(sinusoid: Sinusoid | None, clock: Clock, length: int) -> int:
+    """Periods in a ring that holds whole ones; 0 without an input.
+
+    Parameters
+    ----------
+    sinusoid : Sinusoid or None
+    clock : Clock
+    length : int
+    """
+    return 0 if sinusoid is None else int(np.rint(length * clock.step / sinusoid.period))
 
 
 def rings_of(sinusoid: Sinusoid, clock: Clock) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from ...support.arithmetic import underflow_is_zero
 from ...support.checks import real_array
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .ring import Ring
-from .sinusoid import Sinusoid, lines_of, without_lines
+from .sinusoid import Sinusoid, lines_of, turns_of, without_lines
 
 __all__ = ["DynamicMeanField", "at_lags"]
 
@@ -95,7 +95,7 @@ class DynamicMeanField:
     @property
     def _turns(self):
         """Periods of the sinusoidal input in the ring that was solved."""
-        return 0 if self.sinusoid is None else self.sinusoid.turns(Clock(self.step, self.flow), 2 * self.correlations.shape[1] - 2)
+        return turns_of(self.sinusoid, Clock(self.step, self.flow), 2 * self.correlations.shape[1] - 2)
 
     @property
     def _aperiodic(self):
