@@ -107,7 +107,8 @@ def draw(data):
     for ax in axes:
         ax.tick_params(labelsize="x-small")
     n, steps = data.attrs["n_units"], data.attrs["n_steps"]
-    words = f"points: one network each, N = {n}, two copies from different starts under one white input for {steps} steps; gaps in a line: not solved"
+    words = f"points: one network each, N = {n}, two copies from different starts under one white input for {steps} steps"
+    words += "; gaps in a line: not solved" if bool(data["boundary"].isnull().any()) else ""
     figure.supxlabel(words, fontsize="x-small")
     return figure
 
