@@ -215,8 +215,8 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     there = path.at(ensemble, value)
     found, groups = fold.nearest
     state = fold.branch.state(found._replace(value=value), groups, paths.refine)
-    alike, apart = path_exponents(state)
-    exponent = float(alike.mean()), float(error_of(apart))
+    largest, apart = path_exponents(state)
+    exponent = largest, float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
     return _jump(path, value, fold.error, moments, there, exponent, start, fold.lacks)
 

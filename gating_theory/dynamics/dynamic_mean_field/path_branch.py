@@ -18,7 +18,7 @@ from ...errors import NoCriticalValue
 from .clock import even_spectrum, from_even_spectrum
 from .mixing import fixed_point_of
 from .path_state import GROUPS, PathState
-from .ring import Ring, mean_of_ring
+from .ring import Ring, mean_of_ring, parseval_weights
 
 __all__ = ["Measured", "OnBranch", "PathBranch", "on_ring"]
 
@@ -70,9 +70,7 @@ class PathBranch:
 
     def __init__(self, ensemble: Ensemble, path: EnsemblePath, ring: Ring) -> None:
         self.ensemble, self.path, self.ring = ensemble, path, ring
-        self.counts = np.full(ring.length // 2 + 1, 2.0 / ring.length)
-        self.counts[[0, -1]] = 1.0 / ring.length
-        self.weights = np.sqrt(self.counts)  # with these the squared norm of sqrt(spectra) is the sum of the moments
+        self.weights = parseval_weights(ring.length // 2 + 1)
 
     def solve(self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, plain: int = 1) -> OnBranch:
         """The solution for the few sites at which the first message has a second moment.

@@ -20,7 +20,7 @@ from ...errors import ConvergenceError
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import Laps, Ring, matched_noise, mean_of_ring, spectra_of
+from .ring import Laps, Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
 
 __all__ = ["Tangents", "path_exponents"]
 
@@ -46,8 +46,8 @@ _MUCH = 1.5
 _UNSEEN = 0.25
 
 
-def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
-    """Largest exponents per unit of time: ([under the spectra], under each replica, from the paths of its own chunks).
+def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
+    """Largest exponents per unit of time: (under the spectra, under each replica, from the paths of its own chunks).
 
     As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
     make of it is added. One chunk by itself would put the exponent too high, as any noise does to a largest eigenvalue; and
@@ -59,7 +59,7 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    ((1,) array, (groups,) array), the second of which scatter by the error of one group
+    (float, (groups,) array), the second of which scatter by the error of one group
 
     Raises
     ------
@@ -80,7 +80,7 @@ def path_exponents(state: PathState) -> tuple[np.ndarray, np.ndarray]:
         made, at = _measured(ring, under, group, kappa, exponent)
         apart.append(few.solve(kappa, at, made - few.map(kappa, at), secants)[1])
     # what many sites are off by in the same way is smaller than in a group by the number of groups
-    return np.array([exponent + (exponent - np.mean(apart)) / (len(apart) - 1)]), np.array(apart)
+    return float(exponent + (exponent - np.mean(apart)) / (len(apart) - 1)), np.array(apart)
 
 
 def _measured(ring, spectra, chunks, kappa, exponent):
@@ -167,9 +167,7 @@ class _Kernel:
         self, kappa: np.ndarray, exponent: float, offset: np.ndarray | float, secants: Secants | None
     ) -> tuple[np.ndarray, float]:
         """(kappa of size 1, exponent) of kappa = (what the paths make of it) + offset; ``secants`` of nearby solutions, or None."""
-        counts = np.full(kappa.shape, 2.0)
-        counts[:, [0, -1]] = 1.0
-        weights = np.sqrt(counts / (2 * (kappa.shape[1] - 1)))
+        weights = parseval_weights(kappa.shape[1])
 
         def image(x, most):
             nonlocal grown

@@ -295,8 +295,8 @@ def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, 
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
-                alike, apart = path_exponents(state)
-                exponent, error = float(alike.mean()), float(error_of(apart))
+                exponent, apart = path_exponents(state)
+                error = float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
         if still and driven and exponent > 2.0 * error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .mixing import Secants, fixed_point_of
-from .ring import Ring, mean_of_ring
+from .ring import Ring, mean_of_ring, parseval_weights
 
 __all__ = ["GROUPS", "PathState", "error_of", "path_state"]
 
@@ -78,13 +78,6 @@ def error_of(replicas: np.ndarray) -> np.ndarray:
     return student * replicas.std(axis=0, ddof=1) / np.sqrt(groups)
 
 
-def _weights(spectra):
-    """Parseval: with these the squared norm of sqrt(spectra) is the sum of the moments."""
-    weights = np.full(spectra.shape, 2.0)
-    weights[:, [0, -1]] = 1.0
-    return np.sqrt(weights / (2 * (spectra.shape[1] - 1)))
-
-
 def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.ndarray], bool] | None = None) -> PathState:
     """The state that a start leads to.
 
@@ -126,7 +119,7 @@ class _Solver:
     """Solutions of P = (what one chunk makes of P) + offset."""
 
     def __init__(self, ring, start):
-        self.ring, self.weights, self.shape = ring, _weights(start), start.shape
+        self.ring, self.weights, self.shape = ring, parseval_weights(start.shape[1]), start.shape
         self.least = _GONE * float((start * self.weights**2).sum())
         self.secants: Secants = []
 

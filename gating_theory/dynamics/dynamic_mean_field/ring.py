@@ -19,7 +19,7 @@ from .adams import AdamsSteps
 from .clock import Clock
 from .sinusoid import Sinusoid, turns_of
 
-__all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "spectra_of"]
+__all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "parseval_weights", "spectra_of"]
 
 #: Part of a lap that sites run before they are looked at; laps are repeated until states come back to where they were, to this
 #: part of their size, and at most so often: sites may remember longer than a lap.
@@ -43,6 +43,18 @@ class Laps(NamedTuple):
 def mean_of_ring(spectrum: np.ndarray) -> np.ndarray:
     """(...,) mean over all L frequencies of a spectrum that is given at 0 .. L/2: a second moment."""
     return (2.0 * spectrum.sum(axis=-1) - spectrum[..., 0] - spectrum[..., -1]) / (2 * (spectrum.shape[-1] - 1))
+
+
+def parseval_weights(n_frequencies: int) -> np.ndarray:
+    """(L/2 + 1,) weights with which the squared norm of sqrt(spectrum) is its mean over all L frequencies: a second moment.
+
+    Parameters
+    ----------
+    n_frequencies : int, L/2 + 1
+    """
+    counts = np.full(n_frequencies, 2.0)
+    counts[[0, -1]] = 1.0
+    return np.sqrt(counts / (2 * (n_frequencies - 1)))
 
 
 def matched_noise(
