@@ -59,12 +59,22 @@ class Asked(NamedTuple):
 
 
 def by_lag(clock: Clock) -> Asked:
-    """The exact form."""
+    """The exact form.
+
+    Parameters
+    ----------
+    clock : Clock
+    """
     return Asked(partial(moving_by_lag, clock=clock), partial(moving_by_lag, clock=clock, rough=True), partial(_born_by_lag, clock))
 
 
 def by_paths(paths: Paths) -> Asked:
-    """Gaussian paths, which find one state at each value: two that are born are not told from one that changes."""
+    """Gaussian paths, which find one state at each value: two that are born are not told from one that changes.
+
+    Parameters
+    ----------
+    paths : Paths
+    """
     moving = partial(moving_by_paths, paths=paths)
     return Asked(moving, moving, lambda path, ensemble, moments: None)
 

@@ -10,7 +10,12 @@ __all__ = ["require_flow_limit", "white_fields"]
 
 
 def white_fields(ensemble: Ensemble) -> list[str]:
-    """Names of fields with white input."""
+    """Names of fields with white input.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    """
     return [name for name, std in ensemble.input_std.items() if std]
 
 
