@@ -53,6 +53,11 @@ FACTS = {
 LIMIT = frozenset({"mean field", "dynamics", "edge", "resolvent", "singular values", "gradients", "outliers", "complexity"})
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
+#: The complex step of slopes: far below rounding, as nothing is subtracted.
+_STEP = 1e-30
+#: Nodes and weights on (0, 1) by which penalties are integrated: dense towards 1, where log A may be singular.
+_X, _W = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = 1.0 - (0.5 * (1.0 + _X)) ** 4, 2.0 * (0.5 * (1.0 + _X)) ** 3 * _W
 # a law is saved under the kind "law.<its name>"
 FAMILIES["law"] = "matrix law"
 
@@ -70,6 +75,8 @@ class MatrixLaw(ABC):
         Of the law, in descriptions and saved results.
     holds : frozenset of str
         The facts that hold for the law, keys of ``FACTS``. None unless said.
+    together : bool
+        Whether the matrices of a network's fields of this law are drawn together, and so depend on one another.
     order_parameters : tuple of str
         What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
         The mean field of today knows none, and refuses laws that have some.
@@ -77,6 +84,7 @@ class MatrixLaw(ABC):
 
     name: ClassVar[str]
     holds: ClassVar[frozenset[str]] = frozenset()
+    together: ClassVar[bool] = False
     order_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -119,6 +127,72 @@ class MatrixLaw(ABC):
         if np.shape(drawn) != (count, n, n):
             raise TypeError(f"the law {self!r} must draw an array of shape {(count, n, n)}, got shape {np.shape(drawn)}")
         return drawn
+
+    # --- the self-consistent equations [T10]: what they know of the law, at the share s of a solution that a field has
+
+    def log_gain(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """log A(s) / a^2 [T10], zero at s = 0. Of iid entries, unless said: they see the gain a^2 itself whatever the share.
+
+        A(s) = 1 / ((1 - s) S(-s)) with S the S-transform of the law of U U^T. Give a function that is analytic in s, written with
+        numpy: it is also called with complex numbers, for its slope.
+
+        Parameters
+        ----------
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together (1 of laws that are not)
+        """
+        return np.zeros_like(s)
+
+    def log_gain_slope(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """Derivative by s of :meth:`log_gain`, by a complex step unless given.
+
+        Parameters
+        ----------
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together
+        """
+        return np.asarray(self.log_gain(np.asarray(s) + 1j * _STEP, count)).imag / _STEP
+
+    def penalty(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """Psi(s), of which dPsi = s dlog(s A(s)) and Psi(0) = 0 [T10]: by quadrature of log A unless given.
+
+        Parameters
+        ----------
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together
+        """
+        s = np.asarray(s, dtype=float)
+        area = (self.log_gain(s[..., None] * _NODES, count) * s[..., None]) @ _WEIGHTS
+        return s * (1.0 + self.log_gain(s, count)) - area
+
+    def truncation(self, count: int = 1) -> float | None:
+        """t where A(s) = a^2 / (1 - t s), as of N x N blocks of a Haar matrix of N / t units (0: iid, 1: Haar); else None [T10].
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return 0.0 if type(self).log_gain is MatrixLaw.log_gain else None
+
+    def inverse_square(self, count: int = 1) -> float:
+        """a^2 (1/N) tr (U U^T)^{-1} [T10]: holes of the spectrum are there where it is finite.
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return np.inf
+
+    def mean_log(self, count: int = 1) -> float:
+        """(1/N) log|det U / a| [T10]: the potential in holes. -inf unless said; only laws of finite ``inverse_square`` are asked.
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return -np.inf
+
+    # --- networks
 
     def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
         """Turn a drawn matrix into one conditioned on U m = x, in place; for laws that hold "conditioning" [T4].
