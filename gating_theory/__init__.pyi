@@ -48,9 +48,9 @@ from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction
-from .ensemble.sites import Sites as Sites
 from .ensemble.rotation_invariant import Haar as Haar
 from .ensemble.rotation_invariant import HaarStack as HaarStack
+from .ensemble.sites import Sites as Sites
 from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue

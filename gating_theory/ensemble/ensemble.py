@@ -10,8 +10,8 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
-from .hyperparameters import KINDS, LARGEST, Kind, tied
 from . import rotation_invariant as _named_laws  # noqa: F401  # laws are known by name once their module is imported
+from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
 __all__ = ["Ensemble"]
