@@ -57,7 +57,7 @@ def dense_blocks(sites):
 
 
 def jacobian(sites, units, rng, law=None):
-    """J (d N, d N) of a network of about so many units with these sites, each as often as its weight says; of iid matrices or a law."""
+    """J (d N, d N) of a network of about so many units with these sites, each as often as its weight says (iid: no law)."""
     cell, d = sites.cell, sites.cell.n_state
     place = np.repeat(np.arange(sites.size), np.round(sites.weights * units).astype(int))
     F_s, F_y, M_s, M_y = (block[place] for block in dense_blocks(sites))
