@@ -46,7 +46,7 @@ def orthonormal(rows, n, rng):
 
 def test_layers_drawn_as_libraries_draw_them(table):
     """Jacobians at rest, by hand: h' = z h + (1 - z) r U h (GRU), and c' = f c + i U_g h, h = o c (LSTM)."""
-    n, rng = 400, np.random.default_rng(3)
+    n, rng = 200, np.random.default_rng(3)
     stack, forget = orthonormal(4 * n, n, rng).reshape(4, n, n), sigma(1.0)
     drawn = {
         "keras GRU": 0.5 * np.eye(n) + 0.25 * orthonormal(3 * n, n, rng)[:n],
