@@ -317,7 +317,8 @@ def finished(
                 error = float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and driven and exponent > 2.0 * error:
+        # beside strong input chaos may be some percent of C(0), which counts as still
+        if driven and exponent > 2.0 * error and is_static(state.spectra, _SURELY_STATIC, turns):
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":
