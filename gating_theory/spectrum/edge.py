@@ -603,6 +603,8 @@ def _polynomial_roots(chi):
         large = half + np.where(half >= 0, root, -root)
         return np.stack([large, np.divide(chi[0], large, out=np.zeros_like(large), where=large != 0)], axis=1)
     d = chi.shape[0] - 1
+    if d == 0:
+        return np.zeros((chi.shape[1], 0))
     companion = np.zeros((chi.shape[1], d, d))
     companion[:, range(d - 1), range(1, d)] = 1.0
     companion[:, :, 0] -= chi[d - 1 :: -1].T
