@@ -925,6 +925,7 @@ CALLS = {
 #: What no user calls with arguments of his own, or what has none that could be wrong.
 LEFT_OUT = {
     "MatrixLaw.condition": "arrays of matrices that Network.planted made",
+    "MatrixLaw.image_scales": "arrays of messages that Network.planted made",
     "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",
     "MatrixLaw.implicit": "called by simulate with what it checked",
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.matrix_laws import IID
+from ...ensemble.matrix_laws import IID, by_law
 from ...errors import ConvergenceError
 from .drives import Drives
 
@@ -117,16 +117,19 @@ class _Formed:
 
     def __init__(self, ensemble: Ensemble, n: int, heard: int) -> None:
         self.n, self.laws, self.gain = n, list(ensemble.matrices.values()), ensemble.array("gain")
-        self.live = np.flatnonzero(self.gain).tolist()
 
     def draw(self, rng: np.random.Generator) -> None:
         """New matrices."""
         self.transposed = {}
-        for law in dict.fromkeys(self.laws[k] for k in self.live):
-            own = [k for k in self.live if self.laws[k] == law]
+        for law, fields in by_law(self.laws).items():
+            # fields of gain zero count where a law draws those of a network together
+            own = fields if law.together else [k for k in fields if self.gain[k]]
+            if not self.gain[own].any():
+                continue
             for k, matrix in zip(own, law.matrices(self.n, rng, len(own))):
-                matrix *= self.gain[k] / np.sqrt(self.n)
-                self.transposed[k] = matrix.T
+                if self.gain[k]:
+                    matrix *= self.gain[k] / np.sqrt(self.n)
+                    self.transposed[k] = matrix.T
 
     def add(self, message: np.ndarray, listeners: Sequence[int], fields: np.ndarray) -> None:
         """Add the images of a message (R, n) to the fields (K, R, n) that listen to it."""
@@ -137,7 +140,9 @@ class _Formed:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        return 8 * n**2 * int(np.count_nonzero(ensemble.array("gain")))
+        gain, laws = ensemble.array("gain"), by_law(ensemble.matrices.values())
+        drawn = [len(own) if law.together and gain[own].any() else np.count_nonzero(gain[own]) for law, own in laws.items()]
+        return 8 * n**2 * int(sum(drawn))
 
 
 class _Implicit:
