@@ -20,7 +20,7 @@ Everything that it does not say, it does not do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -237,24 +237,34 @@ class MatrixLaw(ABC):
         """
         raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
-        """Matrices that act on vectors without ever being formed; for laws that hold "implicit" [T5].
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> Sequence[Any]:
+        """The matrices of one network that act on vectors without ever being formed; for laws that hold "implicit" [T5].
 
         Parameters
         ----------
         n : int, N
-        gains : (F,) array, of F fields that listen to one message
-        capacity : int, how many independent vectors there is room for
+        gains : (F,) array, of all F fields of the law
+        listeners : for each message that one of them hears, which of the fields listen to it
+        capacity : int, how many independent vectors of each message there is room for
         rng : numpy Generator
         dtype : float64 or float32, of what is stored
 
         Returns
         -------
-        ImplicitMatrices, or an object with its ``products``, ``coordinates``, ``images``, ``length``, ``live`` and ``size``
+        for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
+        ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
         """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """Bytes that :meth:`implicit` takes. Arguments as in :meth:`implicit`."""
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
@@ -279,13 +289,21 @@ class IID(MatrixLaw):
         for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[ImplicitMatrices]:
         """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices(n, gains, capacity, rng, dtype)
+        return [ImplicitMatrices(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """An N-vector for each direction and matrix. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices.bytes_needed(n, gains, capacity, dtype)
+        return sum(ImplicitMatrices.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ spectrum may have holes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import CapabilityError
+from .implicit_isometries import ImplicitIsometries, OfOneMessage
 from .matrix_laws import MatrixLaw
 from .reflected import both_images, completed_image, redirect
 
@@ -21,7 +23,7 @@ __all__ = ["Haar", "HaarStack"]
 #: What holds for every rotationally invariant matrix.
 _INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
 #: What holds for blocks of Haar matrices besides.
-_TRUNCATED = _INVARIANT | {"conditioning"}
+_TRUNCATED = _INVARIANT | {"conditioning", "implicit"}
 
 
 def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -84,6 +86,22 @@ class Haar(_Truncated):
         for matrix, message, image in zip(matrices, messages, images):
             redirect(matrix, [message], [image])
 
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[ImplicitIsometries]:
+        """New directions get images orthogonal to the old ones, exact in law at finite N. Arguments as in MatrixLaw.implicit."""
+        return [ImplicitIsometries(n, gains[fields], capacity, rng, dtype) for fields in listeners]
+
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
+        """As of iid matrices. Arguments as in MatrixLaw.implicit."""
+        return sum(ImplicitIsometries.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
+
 
 @dataclass(frozen=True)
 class HaarStack(_Truncated):
@@ -135,6 +153,23 @@ class HaarStack(_Truncated):
                 "use Network.sample and find_fixed_points"
             )
         redirect(stack, heard, [image.ravel() for image in wanted])
+
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[OfOneMessage]:
+        """New directions, of any message, get images of K N units, orthogonal to the old ones. As in MatrixLaw.implicit."""
+        stack = ImplicitIsometries(n, gains, capacity * len(listeners), rng, dtype, together=True)
+        return [OfOneMessage(stack, fields) for fields in listeners]
+
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
+        """K N-vectors for each direction of any message. Arguments as in MatrixLaw.implicit."""
+        return ImplicitIsometries.bytes_needed(n, np.ones(gains.size), capacity * len(listeners), dtype)
 
 
 def _distinct(messages: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

@@ -42,7 +42,7 @@ def test_a_law_that_says_nothing_does_nothing():
     with pytest.raises(NotImplementedError, match="conditioned"):
         Silent().condition(np.ones((1, 2, 2)), np.ones((1, 2)), np.ones((1, 2)), np.random.default_rng(0))
     with pytest.raises(NotImplementedError, match="implicit"):
-        Silent().implicit(2, np.ones(1), 2, np.random.default_rng(0), np.float64)
+        Silent().implicit(2, np.ones(1), [[0]], 2, np.random.default_rng(0), np.float64)
 
 
 def test_laws_by_name_by_field_and_by_description():

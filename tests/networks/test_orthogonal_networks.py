@@ -1,4 +1,4 @@
-"""Networks of orthogonal matrices and stacks: drawn together, planted at fixed points, the sum of their Lyapunov exponents [T10]."""
+"""Networks of orthogonal matrices and stacks: drawn together, planted at fixed points, sums of their Lyapunov exponents [T10]."""
 
 import numpy as np
 import pytest
