@@ -121,8 +121,8 @@ class Network:
     def sample(cls, ensemble: Ensemble, n_units: int, rng: Rng = None, batch: int | None = None) -> Self:
         """A random network of an ensemble, or a batch of independent ones [T1].
 
-        Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N), those of a stack together, of all its
-        fields; biases, site parameters and the frozen input pattern are iid normal over sites with the ensemble's means and spreads.
+        Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N), those of a stack together, of all
+        its fields; biases, site parameters and the frozen input are iid normal over sites, of the ensemble's means and spreads.
 
         Parameters
         ----------
