@@ -625,7 +625,6 @@ CALLS = {
         initialise.chrono,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
     ),
-    "interop.initialise.haar": lambda t: (initialise.haar, {"count": 2, "n": 3, "rng": np.random.default_rng(0)}),
     "interop.initialise.orthogonal": lambda t: (
         initialise.orthogonal,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
