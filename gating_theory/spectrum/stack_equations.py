@@ -1,13 +1,13 @@
 """The self-consistent equations of a stack over several messages [T10].
 
 Blocks of one isometry that act on different messages of a loop depend on one another, and their shares alone do not close the
-equations: P is a Hermitian matrix over the messages. Every part of a loop (a stack, or a group of fields by itself) has matrices P and
-Qt over the messages that its fields listen to, and a number t, 1/K of a stack of K fields:
+equations: P is a Hermitian matrix over the messages. Every part of a loop (a stack, or a group of fields by itself) has matrices P
+and Qt over the messages that its fields listen to, and a number t, 1/K of a stack of K fields:
 
     2 Phi = ext { E log( |chi|^2 det(1 + P W Q W^dagger) ) - sum over parts (1/t) log det(1 + t P Qt) },
 
-P in the determinant being the sum over the parts, and of Qt the diagonal alone acts, Q_l = a_l^2 Qt_kk, k the message of field l. By
-the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt whose coefficients, minors of W times conjugate
+P in the determinant being the sum over the parts, and of Qt the diagonal alone acts, Q_l = a_l^2 Qt_kk, k the message of field l.
+By the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt. Its coefficients, minors of W times conjugate
 minors with the same columns and |chi|^2, are polynomials in lambda and its conjugate, without poles. The equations are
 
     q = E d log det / dP,    C = E d log det / dQ,    P = (1 - t P q)^{-1} C,    Qt = q (1 - t P q)^{-1},
