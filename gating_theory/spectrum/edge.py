@@ -20,6 +20,7 @@ from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
+from .holes import Holes, holes_at
 
 __all__ = ["EDGE_TOLS", "LEAK_NODES", "ONE_LEAK", "FixedPointEdge", "SitesEdge"]
 
@@ -71,7 +72,7 @@ class FixedPointEdge:
     """
 
     def __init__(self, fixed_point: FixedPoint) -> None:
-        self.cell = fixed_point.ensemble.cell
+        self.cell, self._fixed_point = fixed_point.ensemble.cell, fixed_point
         self.factors = self.cell.compiled.edge_factors
         law = fixed_point.law
         narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
@@ -377,6 +378,11 @@ class FixedPointEdge:
             self._stacks[center, level] = [label[:5] for label in flat], weights
         return self._stacks[center, level]
 
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]."""
+        return holes_at(self._fixed_point)
+
     def halving_error(self, x: float) -> float:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
         if self._leak is None:
@@ -448,6 +454,11 @@ class SitesEdge:
     def leak_weights(self) -> np.ndarray:
         """(M,) weights of the leaks."""
         return self.population.weights
+
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]: sums over the same sites."""
+        return Holes.of(self.population.sites)
 
     @staticmethod
     def halving_error(x: float) -> float:

@@ -179,6 +179,11 @@ class Hole:
         gain = np.asarray(self.sites.gain)
         return float(sum(np.log(gain[k]) + _of_law(self.sites.matrices, k, "mean_log") for k in self.fields))
 
+    @property
+    def shared_zeros(self) -> list[complex]:
+        """Zeros of q_S at all sites."""
+        return self.ratios(0).shared_zeros
+
     def atom(self, place: complex) -> float:
         """The weight per unit of the eigenvalues that sit in one place in the hole: the order of the zero of q_S."""
         return self.ratios(0).order(place)
@@ -210,9 +215,16 @@ class Holes(Sequence[Hole]):
         self._found = tuple(found)
 
     @classmethod
-    def of(cls, sites: Sites) -> Holes:
-        """Of given sites: plain sums over them. Of sampled ones E 1/|w|^2 is heavy-tailed: a few sites decide where holes end."""
-        chosen = candidates(sites.cell, np.asarray(sites.gain), cast(Mapping[str, MatrixLaw], sites.matrices))
+    def of(cls, sites: Sites, chosen: Sequence[tuple[int, ...]] | None = None) -> Holes:
+        """Of given sites: plain sums over them. Of sampled ones E 1/|w|^2 is heavy-tailed: a few sites decide where holes end.
+
+        Parameters
+        ----------
+        sites : Sites, with gains
+        chosen : sets of fields, optional; without them all that may have holes
+        """
+        if chosen is None:
+            chosen = candidates(sites.cell, np.asarray(sites.gain), cast(Mapping[str, MatrixLaw], sites.matrices))
         minors = minors_of(sites)
         found = (Hole(sites, fields, minors) for fields in chosen)
         return cls([hole for hole in found if not hole.closed()])

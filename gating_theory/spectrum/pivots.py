@@ -87,7 +87,7 @@ class Ratios:
     """
 
     def __init__(self, minors: Mapping[Minor, np.ndarray], key: Minor, weights: np.ndarray) -> None:
-        self._minors, self._weights, self._q = minors, weights, minors[key]
+        self.minors, self._weights, self._q = minors, weights, minors[key]
         self._known: dict[Minor, np.ndarray] = {}
         sizes = np.abs(self._q) @ weights
         self._c = self._q[np.argmax(sizes)]
@@ -113,14 +113,14 @@ class Ratios:
         from .hole_kernels import mean_squares
 
         if not self.common:
-            numerators = np.ascontiguousarray([self._minors[key] for key in keys])
+            numerators = np.ascontiguousarray([self.minors[key] for key in keys])
             return mean_squares(np.asarray(t, dtype=complex), np.ascontiguousarray(self._q), numerators, self._weights)
         out = np.empty((t.size, len(keys)))
         with np.errstate(all="ignore"):
             size = np.abs(_powers(t, self._p.size) @ self._p) ** 2
             for column, key in enumerate(keys):
                 if key not in self._known:
-                    ratio = self._minors[key] / self._c
+                    ratio = self.minors[key] / self._c
                     self._known[key] = (ratio * self._weights) @ ratio.T
                 powers = _powers(t, self._known[key].shape[0])
                 value = np.einsum("li,ij,lj->l", powers, self._known[key], powers.conj()).real
@@ -138,7 +138,7 @@ class Ratios:
         weighted = self._weights * values
         if key is None:
             return lambda t: np.full(t.size, weighted.sum(), dtype=complex)
-        numerator = self._minors[key]
+        numerator = self.minors[key]
         if self.common:
             coefficients = (numerator / self._c) @ weighted
             return lambda t: (_powers(t, coefficients.size) @ coefficients) / (_powers(t, self._p.size) @ self._p)
@@ -159,6 +159,11 @@ class Ratios:
                 return (_powers(t, steps.size) @ (steps * self._p[1:])) / (_powers(t, self._p.size) @ self._p)
             slopes = steps[:, None] * self._q[1:]
             return self._over_sites(t, lambda q, at: (at(slopes) / q) @ self._weights, complex)
+
+    @property
+    def shared_zeros(self) -> list[complex]:
+        """The t at which q_S vanishes at all sites."""
+        return np.unique(np.polynomial.polynomial.polyroots(np.trim_zeros(self._p, "b"))).tolist() if self.common else []
 
     def order(self, t: complex) -> float:
         """Average over sites of the order of the zero that q_S has at a number t."""
