@@ -4,6 +4,10 @@ U = O Sigma O' with Haar matrices O and O'. Mean field, dynamics, the outer edge
 the same gain a^2 = (1/N) tr U U^T: images of new directions are uniformly random but for what they owe to old ones. Inside the
 spectrum the constant a^2 becomes A(s), s the field's share of the solution (see ``MatrixLaw.log_gain``); where U is invertible the
 spectrum may have holes.
+
+Gradients are those of iid matrices too. What iid matrices and these differ by are cumulants of four or more factors in which U and
+U^T alternate. In (1/N) tr J^m (J^n)^T all factors U stand beside one another, and so do all U^T: around the trace they change
+places twice, and four that alternate cannot be found.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from .matrix_laws import MatrixLaw
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers"})
 
 
 def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -142,6 +142,9 @@ found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 
 # --- training
 
+libraries: gt.Defaults = gt.defaults(10)
+for library in libraries:
+    print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
 findings: gt.Diagnosis = gt.diagnose(net)

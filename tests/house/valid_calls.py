@@ -599,6 +599,7 @@ CALLS = {
         | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0}
         | {"memory": None, "kappa": None},
     ),
+    "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
