@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from .disc_mass import Nodes, Rims
-from .dyson import Population, Solution
+from .dyson import Population
 from .phases import atoms, solution
 from .refinement import FINEST, apart, settled
 from .site_populations import SitePopulations
@@ -125,13 +125,11 @@ class Masses:
 
 
 def _on_contour(accuracy, holes, population, lam, known=None):
-    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
+    """(1 + G + n, L): g by a population at points of a contour, s of G groups, theta of n messages; what is ``known`` is a start.
 
     Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
     """
-    start, n = None, population.n
-    if known is not None:
-        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
+    start = None if known is None else population.along(known)
     found = solution(population, holes, lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
     g = found.values["resolvent"]
-    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
+    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.shares.T, found.theta.T])
