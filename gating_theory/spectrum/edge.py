@@ -21,6 +21,7 @@ from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
+from .holes import Holes, holes_at
 
 __all__ = ["EDGE_TOLS", "LEAK_NODES", "ONE_LEAK", "FixedPointEdge", "SitesEdge"]
 
@@ -77,7 +78,7 @@ class FixedPointEdge:
     """
 
     def __init__(self, fixed_point: FixedPoint, part: EdgePart | None = None) -> None:
-        self.cell = fixed_point.ensemble.cell
+        self.cell, self._fixed_point = fixed_point.ensemble.cell, fixed_point
         self.factors = self.cell.compiled.edge_factors if part is None else part.factors
         poles, law = self.factors.variables, fixed_point.law
         narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
@@ -411,6 +412,11 @@ class FixedPointEdge:
             self._stacks[center, level] = [label[:5] for label in flat], weights
         return self._stacks[center, level]
 
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]."""
+        return holes_at(self._fixed_point)
+
     def halving_error(self, x: float) -> float:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
         full, half = (float(spectral_radius(self._on_grid(np.array([x + 0j]), level))[0]) for level in (0, _ROUGH))
@@ -488,6 +494,11 @@ class SitesEdge:
     def leak_weights(self) -> np.ndarray:
         """(M,) weights of the leaks."""
         return self.population.weights
+
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]: sums over the same sites."""
+        return Holes.of(self.population.sites)
 
     @staticmethod
     def halving_error(x: float) -> float:
