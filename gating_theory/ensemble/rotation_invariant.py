@@ -17,7 +17,7 @@ from .matrix_laws import MatrixLaw
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers", "complexity"})
 
 
 def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -30,6 +30,7 @@ class _Truncated(MatrixLaw):
     """Blocks of a Haar matrix: A(s) = a^2 / (1 - t s)."""
 
     holds = _INVARIANT
+    isometric = True
 
     def truncation(self, count: int = 1) -> float:
         """t: 1 over the number of fields that are drawn together. Argument as in MatrixLaw.truncation."""
