@@ -48,6 +48,8 @@ from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction
+from .ensemble.rotation_invariant import Haar as Haar
+from .ensemble.rotation_invariant import HaarStack as HaarStack
 from .ensemble.sites import Sites as Sites
 from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
@@ -89,6 +91,9 @@ from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingula
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
+from .training.defaults import Default as Default
+from .training.defaults import Defaults as Defaults
+from .training.defaults import defaults as defaults
 from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import Diagnosis as Diagnosis

@@ -10,6 +10,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
+from . import rotation_invariant as _named_laws  # noqa: F401  # laws are known by name once their module is imported
 from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
@@ -43,7 +44,9 @@ class Ensemble:
         >= 0, standard deviation of an iid normal input to each site parameter, as ``input_std`` of fields: PyTorch's GRU reads the
         candidate's input there, outside the reset gate ("b_in" of GRUResetAfter).
     matrices : str, MatrixLaw, or mapping from field names to either, default "iid"
-        Laws of the matrices: "iid" (entries normal with variance a_k^2 / N), "unknown" (given weights), or a law of your own. What
+        Laws of the matrices: "iid" (entries normal with variance a_k^2 / N), "orthogonal" (one Haar matrix a field), "stack" (the
+        fields' matrices are blocks of one isometry, as Keras draws them), "unknown" (given weights), a law such as
+        ``gt.HaarStack()``, or one of your own. A gain a_k is the measured one: a_k^2 = (1/N) tr U_k U_k^T. What
         a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
 
     Raises

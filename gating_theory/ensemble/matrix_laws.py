@@ -20,7 +20,7 @@ Everything that it does not say, it does not do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -32,7 +32,19 @@ from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, shown
 from .implicit import ImplicitMatrices
 
-__all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "law_of", "require"]
+__all__ = [
+    "FACTS",
+    "IID",
+    "LIMIT",
+    "LawError",
+    "MatrixLaw",
+    "Unknown",
+    "by_law",
+    "field_laws",
+    "law_from_dict",
+    "law_of",
+    "require",
+]
 
 #: What a calculator may need of a law.
 FACTS = {
@@ -53,6 +65,11 @@ FACTS = {
 LIMIT = frozenset({"mean field", "dynamics", "edge", "resolvent", "singular values", "gradients", "outliers", "complexity"})
 
 _LAWS: dict[str, type[MatrixLaw]] = {}
+#: The complex step of slopes: far below rounding, as nothing is subtracted.
+_STEP = 1e-30
+#: Nodes and weights on (0, 1) by which penalties are integrated: dense towards 1, where log A may be singular.
+_X, _W = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = 1.0 - (0.5 * (1.0 + _X)) ** 4, 2.0 * (0.5 * (1.0 + _X)) ** 3 * _W
 # a law is saved under the kind "law.<its name>"
 FAMILIES["law"] = "matrix law"
 
@@ -70,6 +87,11 @@ class MatrixLaw(ABC):
         Of the law, in descriptions and saved results.
     holds : frozenset of str
         The facts that hold for the law, keys of ``FACTS``. None unless said.
+    together : bool
+        Whether the matrices of a network's fields of this law are drawn together, and so depend on one another.
+    isometric : bool
+        Whether |U m| = a |m| holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
+        together [T10].
     order_parameters : tuple of str
         What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
         The mean field of today knows none, and refuses laws that have some.
@@ -77,6 +99,8 @@ class MatrixLaw(ABC):
 
     name: ClassVar[str]
     holds: ClassVar[frozenset[str]] = frozenset()
+    together: ClassVar[bool] = False
+    isometric: ClassVar[bool] = False
     order_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -120,35 +144,131 @@ class MatrixLaw(ABC):
             raise TypeError(f"the law {self!r} must draw an array of shape {(count, n, n)}, got shape {np.shape(drawn)}")
         return drawn
 
-    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
-        """Turn a drawn matrix into one conditioned on U m = x, in place; for laws that hold "conditioning" [T4].
+    # --- the self-consistent equations [T10]: what they know of the law, at the share s of a solution that a field has
+
+    def log_gain(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """log A(s) / a^2 [T10], zero at s = 0. Of iid entries, unless said: they see the gain a^2 itself whatever the share.
+
+        A(s) = 1 / ((1 - s) S(-s)) with S the S-transform of the law of U U^T. Give a function that is analytic in s, written with
+        numpy: it is also called with complex numbers, for its slope.
 
         Parameters
         ----------
-        matrix : (n, n) array, U with its gain; or a batch (B, n, n)
-        message : (n,) or (B, n) array, m, which does not vanish
-        image : (n,) or (B, n) array, x
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together (1 of laws that are not)
+        """
+        return np.zeros_like(s)
+
+    def log_gain_slope(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """Derivative by s of :meth:`log_gain`, by a complex step unless given.
+
+        Parameters
+        ----------
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together
+        """
+        return np.asarray(self.log_gain(np.asarray(s) + 1j * _STEP, count)).imag / _STEP
+
+    def penalty(self, s: np.ndarray, count: int = 1) -> np.ndarray:
+        """Psi(s), of which dPsi = s dlog(s A(s)) and Psi(0) = 0 [T10]: by quadrature of log A unless given.
+
+        Parameters
+        ----------
+        s : array of numbers in [0, 1)
+        count : int, how many fields are drawn together
+        """
+        s = np.asarray(s, dtype=float)
+        area = (self.log_gain(s[..., None] * _NODES, count) * s[..., None]) @ _WEIGHTS
+        return s * (1.0 + self.log_gain(s, count)) - area
+
+    def truncation(self, count: int = 1) -> float | None:
+        """t where A(s) = a^2 / (1 - t s), as of N x N blocks of a Haar matrix of N / t units (0: iid, 1: Haar); else None [T10].
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return 0.0 if type(self).log_gain is MatrixLaw.log_gain else None
+
+    def inverse_square(self, count: int = 1) -> float:
+        """a^2 (1/N) tr (U U^T)^{-1} [T10]: holes of the spectrum are there where it is finite.
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return np.inf
+
+    def mean_log(self, count: int = 1) -> float:
+        """(1/N) log|det U / a| [T10]: the potential in holes. -inf unless said; only laws of finite ``inverse_square`` are asked.
+
+        Parameters
+        ----------
+        count : int, how many fields are drawn together
+        """
+        return -np.inf
+
+    # --- networks
+
+    def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray | None:
+        """Factors by which images are to be stretched for V_b m_b = x_b to be possible at all; None, as unless said: any length is.
+
+        Matrices that keep lengths, orthogonal ones say, take a message only to images as long as it is.
+
+        Parameters
+        ----------
+        messages : (B, n) array, m_b, none of which vanishes
+        images : (B, n) array, x_b, of matrices as drawn; B fields as in :meth:`condition`
+
+        Returns
+        -------
+        (B,) array of positive factors, or None
+        """
+        return None
+
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
+        """Turn drawn matrices into ones conditioned on V_b m_b = x_b, in place; for laws that hold "conditioning" [T4].
+
+        Parameters
+        ----------
+        matrices : (B, n, n) array
+            As drawn, or all of them times one number. Independent networks or fields; of a law that draws the fields of a network
+            together, all its fields.
+        messages : (B, n) array, m_b
+            None of them vanishes, but for laws that draw fields together: nothing is asked of the fields whose message does.
+        images : (B, n) array, x_b, of lengths that are possible (:meth:`image_scales`)
+        rng : numpy Generator, for what the drawn matrices do not settle
         """
         raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
-        """Matrices that act on vectors without ever being formed; for laws that hold "implicit" [T5].
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> Sequence[Any]:
+        """The matrices of one network that act on vectors without ever being formed; for laws that hold "implicit" [T5].
 
         Parameters
         ----------
         n : int, N
-        gains : (F,) array, of F fields that listen to one message
-        capacity : int, how many independent vectors there is room for
+        gains : (F,) array, of all F fields of the law
+        listeners : for each message that one of them hears, which of the fields listen to it
+        capacity : int, how many independent vectors of each message there is room for
         rng : numpy Generator
         dtype : float64 or float32, of what is stored
 
         Returns
         -------
-        ImplicitMatrices, or an object with its ``products``, ``coordinates``, ``images``, ``length``, ``live`` and ``size``
+        for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
+        ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
         """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """Bytes that :meth:`implicit` takes. Arguments as in :meth:`implicit`."""
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
@@ -168,21 +288,26 @@ class IID(MatrixLaw):
         """(count, n, n) standard normal numbers. Arguments as in MatrixLaw.draw."""
         return rng.standard_normal((count, n, n))
 
-    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
         """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
-        if matrix.ndim == 2:
+        for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
-            return
-        unit = message / np.square(message).sum(axis=-1)[:, None]
-        matrix += (image - np.einsum("bij,bj->bi", matrix, message))[:, :, None] * unit[:, None, :]
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[ImplicitMatrices]:
         """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices(n, gains, capacity, rng, dtype)
+        return [ImplicitMatrices(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """An N-vector for each direction and matrix. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices.bytes_needed(n, gains, capacity, dtype)
+        return sum(ImplicitMatrices.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)
@@ -216,6 +341,19 @@ def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
             raise ValueError(f"matrices has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
         return {name: law_of(f"matrices[{name!r}]", matrices.get(name, "iid")) for name in names}
     return dict.fromkeys(names, law_of("matrices", matrices))
+
+
+def by_law(laws: Iterable[MatrixLaw]) -> dict[MatrixLaw, list[int]]:
+    """{law: positions of the fields that have it}, of the laws of all fields in their order: what is drawn together.
+
+    Parameters
+    ----------
+    laws : iterable of MatrixLaw
+    """
+    fields: dict[MatrixLaw, list[int]] = {}
+    for position, law in enumerate(laws):
+        fields.setdefault(law, []).append(position)
+    return fields
 
 
 def law_of(argument: str, value: Any) -> MatrixLaw:

@@ -18,6 +18,7 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...errors import ConvergenceError, NoCriticalValue
 from ...results.status import Status
+from ...running.progress import Progress
 from .at_rest import rate_at_rest
 from .clock import Clock, even_spectrum
 from .lag_exponent import lag_exponent
@@ -194,7 +195,7 @@ def moving_by_paths(ensemble: Ensemble, paths: Paths) -> Moving:
 
 
 def driven_line(
-    ensemble: Ensemble, path: EnsemblePath, bounds: tuple[float, float], asked: Asked, tol: float, tell: Callable[[int], object]
+    ensemble: Ensemble, path: EnsemblePath, bounds: tuple[float, float], asked: Asked, tol: float, tell: Progress
 ) -> Critical:
     """The least value within bounds at which a state of positive exponent exists.
 
@@ -205,7 +206,7 @@ def driven_line(
     bounds : (low, high)
     asked : Asked
     tol : float, to which the value is found
-    tell : callable(number of values looked at)
+    tell : Progress, of values; those beyond ``LOOKS`` are announced
 
     Raises
     ------
@@ -218,10 +219,13 @@ def driven_line(
     def exponent(value, how=asked.moving):
         value = float(value)
         if value not in known:
+            if len(known) >= LOOKS:
+                tell.more(1)
             known[value] = how(path.at(ensemble, value))
+            tell(1)
         return known[value].exponent
 
-    low, high = _first_chaos(path, bounds, lambda value: exponent(value, asked.looked), tell)
+    low, high = _first_chaos(path, bounds, lambda value: exponent(value, asked.looked))
     scale = tol * max(1.0, abs(high))
     if known[high].n_states > known[low].n_states:
         born = asked.born(path, path.at(ensemble, high), known[high].moments)
@@ -238,12 +242,11 @@ def driven_line(
     return _told(ensemble, path, known, (before, after))
 
 
-def _first_chaos(path, bounds, exponent, tell):
+def _first_chaos(path, bounds, exponent):
     """(the last value without chaos, the first with it) of those that are looked at, from the lower bound up."""
     grid = [float(value) for value in np.linspace(*bounds, LOOKS)]
     for number, value in enumerate(grid):
         chaotic = exponent(value) > 0.0
-        tell(LOOKS if chaotic else number + 1)
         if chaotic and not number:
             raise NoCriticalValue(f"chaos_line: chaos already at {path} = {bounds[0]:.6g}, the lower of the bounds")
         if chaotic:

@@ -16,8 +16,8 @@ from ...support.types import Progress as Wanted
 from .at_rest import rate_of_paths
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .path_branch import OnBranch, PathBranch
-from .path_exponent import path_exponents
-from .path_state import PathState, error_of, path_state
+from .path_exponent import MEASUREMENTS, path_exponents
+from .path_state import GROUPS, ROUNDS_AT_FIRST, PathState, error_of, path_state
 from .ring import Ring
 from .sinusoid import Sinusoid
 from .state import DynamicMeanField
@@ -73,20 +73,21 @@ def path_result(
     amplitude, along, progress : as of :func:`dmft`
     start : float, optional, second moment of the first message to start from, instead of the largest amplitude
     """
-    with Progress(progress, 3, "stage") as tell:
+    groups = min(GROUPS, paths.refine)
+    with Progress(progress, 1 + ROUNDS_AT_FIRST + groups + MEASUREMENTS + groups, "stage") as tell:
         place = ""
         if amplitude is not None and along is not None:
-            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
+            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along, tell)
             ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {error:.1g}, "
         else:
-            ring, spectra, settled = windowed(ensemble, paths, start)
-            tell(1)
-            state, settled = _refined(ring, spectra, settled, paths)
-        tell(2)
-        return finished(ensemble, paths, state, settled, place)
+            ring, spectra, settled = windowed(ensemble, paths, start, tell)
+            state, settled = _refined(ring, spectra, settled, paths, tell)
+        found = finished(ensemble, paths, state, settled, place, tell)
+        tell.finish()
+        return found
 
 
-def _refined(ring, spectra, settled, paths):
+def _refined(ring, spectra, settled, paths, tell):
     """(state by all chunks, whether its window holds it: what one chunk could not see the many do)."""
     sites = paths.n_sites * paths.refine
     while True:
@@ -95,16 +96,17 @@ def _refined(ring, spectra, settled, paths):
         def holds(spectra, turns=turns):
             return is_static(spectra, turns=turns) or window_holds(spectra, turns, sites)
 
-        state = path_state(ring, spectra, paths.refine, None if last or not settled else holds)
+        state = path_state(ring, spectra, paths.refine, None if last or not settled else holds, tell)
         if not settled or not state.spectra.any():
             return state, settled
         if last or len(state.replicas):
             return state, holds(state.spectra)
+        tell.more(ROUNDS_AT_FIRST)
         ring, spectra = _ring(ring.ensemble, paths, 2 * ring.length), on_ring(state.spectra, 2 * ring.length, 2 * turns)
 
 
 def value_at_amplitude(
-    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath
+    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath, tell: Progress | None = None
 ) -> tuple[float, float, PathState, bool]:
     """(value along a path at which the first message has a second moment, standard error, state, whether the window holds it).
 
@@ -114,7 +116,9 @@ def value_at_amplitude(
     paths : Paths
     amplitude : float > 0
     along : EnsemblePath
+    tell : Progress, optional, of rings and measurements
     """
+    tell = tell or Progress(None, 1, "stage")
     length, value = _first_length(paths), along.value(ensemble)
     value = value if np.isfinite(value) else 0.5 * sum(along.within(None))
     while True:
@@ -127,12 +131,16 @@ def value_at_amplitude(
             if paths.window is not None or length >= _STILL_LONGEST:
                 raise
             length *= 2
+            tell.more(1)
+            tell(1)
+    tell(1)
     while True:
-        here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS)
+        here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS, tell)
         settled = window_holds(here.spectra, branch.ring.turns, paths.n_sites * paths.refine)
         if settled or paths.window is not None or branch.ring.length >= LONGEST:
             error = float(error_of(np.array([group.value for group in groups])))
             return here.value, error, branch.state(here, groups, paths.refine), settled
+        tell.more(_ROUNDS + min(GROUPS, paths.refine))
         branch = branch.longer
 
 
@@ -168,7 +176,9 @@ def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, am
     return np.maximum(even_spectrum(sizes[:, None] * np.exp(-0.5 * (lags / fall) ** 2)), 0.0)
 
 
-def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -> tuple[Ring, np.ndarray, bool]:
+def windowed(
+    ensemble: Ensemble, paths: Paths, amplitude: float | None = None, tell: Progress | None = None
+) -> tuple[Ring, np.ndarray, bool]:
     """(ring, spectra of the state by one chunk, whether its window holds it).
 
     Parameters
@@ -176,13 +186,16 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
     ensemble : Ensemble
     paths : Paths
     amplitude : float, optional, as of :func:`start_spectra`
+    tell : Progress, optional, of rings; further ones are announced
     """
+    tell = tell or Progress(None, 1, "stage")
     length = _first_length(paths)
     start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     again = False
     while True:
         ring = _ring(ensemble, paths, length)
         spectra = path_state(ring, start, 0).spectra
+        tell(1)
         if not spectra.any():
             return ring, spectra, True
         if is_static(spectra, turns=ring.turns):
@@ -190,16 +203,20 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
             free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
             if again and (not free or rate_of_paths(ring, spectra).falls):
                 return ring, spectra, True
+            tell.more(1)
             length, fall = (2 * length, _FALL) if again else (length, 0.25 * _FALL)
             start, again = start_spectra(ensemble, paths.clock, length, fall, amplitude), not again
             continue
         settled = window_holds(spectra, ring.turns, paths.n_sites)
         if settled or paths.window is not None or length >= LONGEST:
             return ring, spectra, settled
+        tell.more(1)
         length, start = 2 * length, on_ring(spectra, 2 * ring.length, 2 * ring.turns)
 
 
-def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, place: str) -> DynamicMeanField:
+def finished(
+    ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, place: str, tell: Progress | None = None
+) -> DynamicMeanField:
     """What spectra that reproduce themselves say of an ensemble.
 
     Parameters
@@ -209,6 +226,7 @@ def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, 
     state : PathState
     settled : bool, whether the window holds it
     place : str, what the status begins with: where a state of given amplitude was found
+    tell : Progress, optional, of exponents
     """
     names, clock = ensemble.cell.message_names, paths.clock
     correlations = from_even_spectrum(state.spectra)
@@ -228,11 +246,12 @@ def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, 
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
-                exponent, apart = path_exponents(state)
+                exponent, apart = path_exponents(state, tell)
                 error = float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and driven and exponent > 2.0 * error:
+        # beside strong input chaos may be some percent of C(0), which counts as still
+        if driven and exponent > 2.0 * error and is_static(state.spectra, _SURELY_STATIC, turns):
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
     status = _status(state, settled, exponent, error, driven, place, why, rest)
     if status.code == "static":

@@ -52,7 +52,7 @@ def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object])
     ----------
     ensemble : Ensemble
     paths : Paths
-    tell : callable(number of states), progress
+    tell : callable(count), of states
     """
     upper = path_result(ensemble, paths)
     tell(1)
@@ -64,9 +64,9 @@ def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object])
     if low > (1.0 - _SAME) * size:
         return [upper]
     lower = path_result(ensemble, paths, start=_SMALL * size)
-    tell(2)
+    tell(1)
     others = _OnTheBranch(ensemble, paths, upper).states(max(low, _SMALL * size))
-    tell(3)
+    tell(1)
     return [*others, lower]
 
 
