@@ -72,19 +72,6 @@ def test_steps_are_those_of_one_copy():
         assert how_asked("echo_line", ensembles, None, flow, "auto", 1000, 20, 0).step == step
 
 
-@pytest.mark.nightly
-def test_white_input_in_continuous_time():
-    """By paths, with the shorter step of white noise, against exact maps of two steps whose input is sigma / sqrt(step)."""
-    ensemble = gt.Ensemble(gt.KCSFast, gain={"z": 0, "r": 0, "h": 0.8}, input_std={"h": 0.5})
-    flow = gt.echo_state(ensemble, flow=True, n_sites=200, refine=5)
-    steps = (0.1, 0.05)
-    maps = [gt.echo_state(ensemble.replace({"input_std.h": 0.5 / step**0.5}), step=step).lam for step in steps]
-    # what is left of the second order of the step: a quarter of what the first one was is ample
-    left = abs(maps[0] - maps[1])
-    assert flow.step == 0.1 and flow.verdict == "echo_state"
-    assert abs(flow.lam - (2.0 * maps[1] - maps[0])) < 3.0 * flow.lam_error + 0.25 * left < 0.05
-
-
 def test_input_of_a_gate_alone_leaves_the_zero_state():
     """What enters r moves nothing that is zero: the state is the zero state, under multiplicative noise."""
     found = gt.echo_state(gru(0, 4, 1.2, input_std={"r": 0.5}))

@@ -185,15 +185,6 @@ def test_paths_against_the_exact_form(ensemble, rho, size):
     assert pair.verdict == exact.verdict
 
 
-@pytest.mark.nightly
-def test_paths_in_continuous_time_against_the_exact_form():
-    """Chaotic copies in the flow whose frozen inputs are alike to .8: c* within three errors; of the rate nothing is promised."""
-    ensemble = vanilla(2.0, bias_std=0.5)
-    exact = gt.dmft(ensemble, replicas=2, rho_frozen=0.8, flow=True)
-    pair = gt.dmft(ensemble, replicas=2, rho_frozen=0.8, flow=True, method="paths", rng=1)
-    assert exact.ok and abs(pair.correlation["h"] - exact.correlation["h"]) < 3.0 * pair.stderr["h"] < 0.12
-
-
 def test_paths_of_common_input_and_nothing():
     pair = gt.dmft(vanilla(1.2, 0.7), replicas=2, method="paths", refine=10)
     assert pair.verdict == "together" and pair.correlation["h"] == 1.0 and pair.rate == 2.0 * pair.copy.exponent
