@@ -19,12 +19,12 @@ from .path_solver import Paths, finished, path_result, value_at_amplitude, windo
 from .ring import mean_of_ring
 from .state import DynamicMeanField
 
-__all__ = ["path_states"]
+__all__ = ["SAME", "path_states"]
 
 #: The small start, as a part of the largest state's second moment: smaller states are not looked for.
 _SMALL = 1e-3
-#: States of both starts are one where amplitudes differ by less than this.
-_SAME = 0.1
+#: States of both starts are one where their second moments differ by less than this part.
+SAME = 0.1
 #: Amplitudes at which a state between them is looked for, each as a part of the one before; secants by one chunk, to this
 #: logarithm of the amplitude.
 _NEXT, _SECANTS, _CLOSE = 0.6, 4, 0.02
@@ -50,7 +50,7 @@ def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object])
         return [upper]
     _, spectra, _ = windowed(ensemble, paths, _SMALL * size)
     low = float(mean_of_ring(spectra)[0])
-    if low > (1.0 - _SAME) * size:
+    if low > (1.0 - SAME) * size:
         return [upper]
     lower = path_result(ensemble, paths, start=_SMALL * size)
     tell(1)
