@@ -7,8 +7,8 @@ and Qt over the messages that its fields listen to, and a number t, 1/K of a sta
     2 Phi = ext { E log( |chi|^2 det(1 + P W Q W^dagger) ) - sum over parts (1/t) log det(1 + t P Qt) },
 
 P in the determinant being the sum over the parts, and of Qt the diagonal alone acts, Q_l = a_l^2 Qt_kk, k the message of field l.
-By the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt. Its coefficients, minors of W times conjugate
-minors with the same columns and |chi|^2, are polynomials in lambda and its conjugate, without poles. The equations are
+By the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt. Its coefficients, minors of W times
+conjugate minors with the same columns and |chi|^2, are polynomials in lambda and its conjugate, without poles. The equations are
 
     q = E d log det / dP,    C = E d log det / dQ,    P = (1 - t P q)^{-1} C,    Qt = q (1 - t P q)^{-1},
 
@@ -441,6 +441,35 @@ class StackEquations:
             fine &= (np.linalg.eigvalsh(P) > 0.0).all(axis=1)
             fine &= (u[:, [where_q.start + a for a in part.diagonal]] > 0.0).all(axis=1)
         return fine
+
+    def edge_uses(self, lam: np.ndarray, use: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(L,) the sum of t tr (C q)^2 over the parts, at the edge of the spectrum, where P = C and q = E R to first order.
+
+        Parameters
+        ----------
+        lam : (L,) complex array
+        use : (L, G), C of each group
+        right : (L, n) right Perron vector
+        """
+        n = len(self.loop.messages)
+        base, c = self.coefficients(lam)
+        moments = (c / np.maximum(base, _TINY)[:, None]) @ self.weights
+        q = np.zeros((lam.size, n, n), dtype=complex)
+        for m, (first, second, held, imaginary) in enumerate(self.polynomial.terms):
+            if len(first) == 1:
+                value = moments[:, m] * right[:, self.loop.message[held[0]]]
+                i, j = first[0], second[0]
+                if i == j:
+                    q[:, i, i] += value
+                else:
+                    # x + y and i (x - y) of x = W_j conj(W_i), y its conjugate
+                    q[:, j, i] += 0.5 * (-1j if imaginary else 1.0) * value
+                    q[:, i, j] += 0.5 * (1j if imaginary else 1.0) * value
+        out = np.zeros(lam.size)
+        for part in self.parts:
+            one = use[:, list(part.groups)][:, :, None] * q[:, list(part.messages)][:, :, list(part.messages)]
+            out += part.t * np.einsum("lij,lji->l", one, one).real
+        return out
 
     # --- what the solution says
 
