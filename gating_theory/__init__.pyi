@@ -92,6 +92,9 @@ from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingula
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
+from .training.defaults import Default as Default
+from .training.defaults import Defaults as Defaults
+from .training.defaults import defaults as defaults
 from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import Diagnosis as Diagnosis

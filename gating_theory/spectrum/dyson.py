@@ -259,11 +259,13 @@ class Population:
 
         A site adds to one as often as its determinant vanishes there, the unknowns being what they are.
         """
-        found = ((leak, self._order_of_zero(leak)) for leak in self.shared_leaks)
+        found = ((leak, self.atom_at(leak)) for leak in self.shared_leaks)
         return [(leak, weight) for leak, weight in found if weight > _FAINT]
 
-    def _order_of_zero(self, leak):
-        """Average over sites of half the power of |lambda - leak| with which the determinants vanish."""
+    def atom_at(self, leak: complex) -> float:
+        """Weight of the eigenvalues at a shared leak: average over sites of half the power of |lambda - leak| with which the
+        determinants vanish.
+        """
         here = self._at_leak(leak)
         solution = here.solve(np.array([leak]))
         at = leak + _BESIDE * 1j * np.array([0.0, 1.0, 1e-2])
@@ -651,7 +653,7 @@ class Population:
         """What is asked for at one lambda that is a shared leak."""
         leak = next(leak for leak in self.shared_leaks if _same(lam, leak).all())
         values = {name: value[0] for name, value in self._at_leak(leak).solve(lam, what, tol).values.items()}
-        if any(place == leak for place, _ in self.atoms):
+        if self.atom_at(leak) > _FAINT:
             values.update({name: value for name, value in (("potential", -np.inf), ("resolvent", np.inf)) if name in values})
         return values
 
