@@ -115,7 +115,9 @@ class WithSingularValues(MatrixLaw):
         """A function of s, y, sigma^2 / (1 + y sigma^2) and 1 / (1 + y sigma^2), at shares of any shape, a stretch at a time."""
         flat = np.maximum(np.asarray(s, dtype=float).ravel(), _LEAST)
         size = max(1, _AT_ONCE // self._squares[0].size)
-        return np.concatenate([self._at(flat[i : i + size], function) for i in range(0, max(flat.size, 1), size)]).reshape(np.shape(s))
+        return np.concatenate([self._at(flat[i : i + size], function) for i in range(0, max(flat.size, 1), size)]).reshape(
+            np.shape(s)
+        )
 
     def _at(self, s, function):
         squares, weights = self._squares
