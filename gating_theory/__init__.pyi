@@ -45,6 +45,7 @@ from .dynamics.two_copies.transient import CorrelationTransient as CorrelationTr
 from .dynamics.two_copies.transient import correlation_transient as correlation_transient
 from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
+from .ensemble.given_singular_values import WithSingularValues as WithSingularValues
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction

@@ -10,7 +10,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
-from . import rotation_invariant as _named_laws  # noqa: F401  # laws are known by name once their module is imported
+from . import given_singular_values as _named_laws  # noqa: F401  # laws are known by name once their module is imported
 from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 

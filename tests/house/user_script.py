@@ -31,7 +31,7 @@ gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
 halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
-orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack()]
+orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
 
 # --- mean field and spectra
 
