@@ -89,8 +89,9 @@ def population(
     made = partial(_lines, ensemble, even=even, places=places)
     reached, tail, rules = _affordable(made, law, tol, _GRID * max_nodes)
     if leak_nodes > 1:
-        room = int(_GRID * max_nodes / _size(rules))
-        rules = made(law.refined(poles, max(1, min(leak_nodes, room))), reached, tail)
+        spread = sum(bool(law.stds[0, v]) for v in poles)
+        each = int((_GRID * max_nodes / _size(rules)) ** (1.0 / max(1, spread)) + 1e-9)
+        rules = made(law.refined(poles, max(1, min(leak_nodes, each))), reached, tail)
     light = _LIGHT * tail
     flat, weights = staggered(rules, poles, light if tilt is None else 0.0)
     if tilt is not None:

@@ -30,7 +30,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.matrix_laws import MatrixLaw
 from ..ensemble.sites import Sites
 from ..ensemble.vanishing import shared_leaks
-from ..errors import CapabilityError, ConvergenceError
+from ..errors import ConvergenceError
 from .determinant import loops, monomial, perron, perron_start, reachable, spectral_radius
 from .groups import Loop, groups_of
 
@@ -272,8 +272,11 @@ class Population:
         base, c = here._coefficients(at)
         totals = []
         for block in here.blocks:
-            messages = list(block.messages)
-            if solution.x[0, messages].max() > 0.0:
+            if not solution.x[0, list(block.messages)].max() > 0.0:
+                continue
+            if block.entangled:
+                totals.append(here._stack_determinants(block, solution, at))
+            else:
                 totals.append(base + np.einsum("m,lms->ls", self.monomials(block, solution)[0], c[:, block.monomials]))
         out = 0.0
         for count, total in [(1.0, total) for total in totals] + [(1.0 - len(totals), base)]:
@@ -281,6 +284,14 @@ class Population:
                 order = np.log(total[1] / total[2]) / (2.0 * np.log(1e2))
             out += count * float(self.weights @ np.where(total[0] <= 1e-16 * total[1], np.round(order), 0.0))
         return out
+
+    def _stack_determinants(self, block, solution, lam):
+        """|chi|^2 det(1 + P W Q W^dagger) (L, M) at the unknowns of a loop with a stack, solved at the first of the lambdas."""
+        ((_, t, equations),) = self._stack_equations(block, lam)
+        shares, theta = block.parted(self._unknowns(block, solution))
+        start = equations.start(np.sqrt(block.totals(shares)) * np.exp(-theta), shares)
+        base, c = equations.coefficients(t)
+        return base + np.einsum("lms,m->ls", c, equations.polynomial(equations.solve(t[:1], start, _limit(1e-10))[1])[0])
 
     # --- sums over sites
 
@@ -392,13 +403,12 @@ class Population:
             radius[new] = spectral_radius(self._by_message(out.moments(new))) if new.size else 0.0
         shares, theta = np.zeros((lam.size, len(self.groups))), np.zeros((lam.size, self.n))
         for block in self.blocks:
-            if block.entangled:
-                raise CapabilityError(
-                    "the resolvent is not served yet where fields that are drawn together listen to several messages that feed one "
-                    "another: use eigenvalues of sampled networks: Network.eigenvalues"
-                )
             unknowns = np.zeros((lam.size, block.size)) if start is None else self._unknowns(block, start)
-            self._solve_loop(block, np.flatnonzero(radius > 1.0 + 1e-13), unknowns, radius, tol, out)
+            todo = np.flatnonzero(radius > 1.0 + 1e-13)
+            if block.entangled:
+                self._solve_stack(block, todo, unknowns, tol, out)
+            else:
+                self._solve_loop(block, todo, unknowns, radius, tol, out)
             messages = list(block.messages)
             shares[:, list(block.groups)], centred = block.parted(unknowns)
             theta[:, messages] = centred - np.log(self._balance[messages])
@@ -444,7 +454,7 @@ class Population:
 
     def _solve_from(self, block, indices, unknowns, tol, out):
         """Solve at some lambdas from first guesses, afresh where there are none; the slopes of the unknowns by lambda."""
-        limit = np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)  # the next error is the square of the last step
+        limit = _limit(tol)
         slopes = np.zeros((indices.size, block.size), dtype=complex)
         plain, left = np.zeros(indices.size, dtype=np.int64), np.arange(indices.size)
         for attempt in range(_ATTEMPTS):
@@ -469,6 +479,43 @@ class Population:
             if not left.size:
                 return slopes
         raise ConvergenceError(f"Dyson equations not solved at lambda = {out.lam[indices[left[0]]]}", estimate=unknowns)
+
+    def _solve_stack(self, block, todo, unknowns, tol, out):
+        """As :meth:`_solve_loop`, of a loop over whose messages a stack reaches."""
+        T, by_group = self._block_moments(block, out, todo)
+        unknowns[todo[spectral_radius(T) <= 1.0]] = 0.0
+        inside = spectral_radius(T) > 1.0
+        todo, T, by_group = todo[inside], T[inside], by_group[inside]
+        new = unknowns[todo, 0] <= 0.0
+        if new.any():
+            unknowns[todo[new]] = self._fresh_start(block, T[new], by_group[new])[0]
+        for part, t, equations in self._stack_equations(block, out.lam[todo]):
+            here = todo[part]
+            shares, theta = block.parted(unknowns[here])
+            start = equations.start(np.sqrt(block.totals(shares)) * np.exp(-theta), shares)
+            solved, found = equations.solve(t, start, _limit(tol))
+            if not solved.all():
+                raise ConvergenceError(f"equations of a stack not solved at lambda = {out.lam[here[~solved][0]]}", estimate=found)
+            shares, p = equations.shares(t, found)
+            unknowns[here] = block.unknowns(shares, 0.5 * np.log(block.totals(shares)) - np.log(p))
+            out.add(here, equations.values(t, found), 0.0)
+
+    def _stack_equations(self, block, lam):
+        """[(indices of lambdas, lambda - center, equations)] of a loop over whose messages a stack reaches."""
+        from .stack_equations import StackEquations
+
+        out = []
+        for part, t, data in self._centered(lam):
+            center = 0 if data is self.expansion(0) else 1
+            minors = self._minors(center)
+            chi = minors.pop(((), ()))
+            a2 = squared(np.asarray(self.sites.gain))
+            scale = {
+                (rows, fields): float(np.prod(a2[list(fields)])) * self._scale(monomial(rows, fields, self._group_of))
+                for rows, fields in minors
+            }
+            out.append((part, t, StackEquations(block, minors, chi, scale, self._group_of, self.weights)))
+        return out
 
     def _run_matched(self, lam, block, unknowns, plain, limit, with_log):
         """What :meth:`_run` returns, for any law.
@@ -584,6 +631,11 @@ class Population:
         if self.atom_at(leak) > _FAINT:
             values.update({name: value for name, value in (("potential", -np.inf), ("resolvent", np.inf)) if name in values})
         return values
+
+
+def _limit(tol):
+    """The last step of Newton's method: the next error is its square."""
+    return np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)
 
 
 def _same(lam, leak):

@@ -37,9 +37,11 @@ _TINY = 1e-300
 _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
-#: A share of a field with a pole of alpha at 1 goes at most so much of the way to 1 in one step, and no closer than this:
-#: there it stays in a hole of the spectrum, where the potential is its limit.
-_APPROACH, _CLOSEST = 0.99, 4e-16
+#: Shares of fields whose alpha has a pole at 1: at most where they start, and the part of the way to 1 that a step goes at most.
+_FIRST, _APPROACH = 1.0 - 1e-6, 0.99
+#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: rounding of
+#: s, which is relative to 1 - s, would keep the others from settling.
+_FULL, _HELD = 1.0 - 1e-9, 1.0 - 4e-16
 
 
 class Terms(NamedTuple):
@@ -338,6 +340,9 @@ def _space(base: np.ndarray, c: np.ndarray, powers: Powers) -> _Space:
 @_jit
 def _iterate(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
     """``plain`` steps of the plain iteration, then Newton's until one is below ``limit``; False if there is none."""
+    for g in range(powers.truncation.size):
+        if powers.truncation[g] > 0.0:
+            u[g] = min(u[g], _FIRST)
     for k in range(plain + _STEPS):
         _set_statistics(powers, weights, space, u)
         if k < plain:
@@ -357,9 +362,10 @@ def _newton_step(truncation: np.ndarray, space: _Space, u: np.ndarray) -> float:
     v, G = u.size, truncation.size
     for i in range(v):
         ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < G else (0.0, 1.0)
+        held = i < G and truncation[i] > 0.0 and u[i] >= _HELD
         for j in range(v):
-            jacobian[i, j] = factor * cov[i, j] + (ratio if i == j else 0.0)
-        step[i, 0] = 1.0 - ratio if i < G else -mean[i]
+            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (ratio if i == j else 0.0)
+        step[i, 0] = 0.0 if held else 1.0 - ratio if i < G else -mean[i]
     # covariances are derivatives by log s, and so is the step one of log s
     length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):
@@ -370,17 +376,18 @@ def _newton_step(truncation: np.ndarray, space: _Space, u: np.ndarray) -> float:
             u[i] += damp * step[i, 0] if length < np.inf else 0.0
         else:
             new = u[i] * min(max(1.0 + damp * step[i, 0], 0.1), 10.0) if length < np.inf else mean[i]
-            if truncation[i] > 0.0:
+            if truncation[i] > 0.0 and u[i] < _HELD:
                 new = _below_one(u[i], new)
-                length = max(length, abs(new - u[i]) / (1.0 - new)) if new < 1.0 - _CLOSEST else length
+                length = max(length, abs(new - u[i]) / (1.0 - new))
             u[i] = new
     return length
 
 
 @_jit
 def _below_one(old: float, new: float) -> float:
-    """A new share that is not much closer to 1 than the old one."""
-    return min(new, max(old + _APPROACH * (1.0 - old), 0.0), 1.0 - _CLOSEST)
+    """A new share that is not much closer to 1 than the old one, or held next to 1."""
+    near = min(new, old + _APPROACH * (1.0 - old))
+    return _HELD if near > _FULL else near
 
 
 @_jit

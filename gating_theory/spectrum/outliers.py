@@ -31,6 +31,8 @@ _FAR = 0.4
 #: Points on the real axis, more of them close to 1; radii and angles of a grid, and from how many of its points Newton starts.
 _AXIS, _NEAR_ONE, _RADII, _ANGLES, _STARTS = 801, 60, 40, 48, 24
 _NEWTON_STEPS = 60
+#: Sums over sites go over so many numbers at once: grids of lambdas times sites fill no memory.
+_AT_ONCE = 1 << 20
 #: |det| at a zero; distance of two zeros that are one, and of one from the axis that is on it, relative to 1 + |zero|.
 _ZERO, _SAME, _REAL = 1e-9, 1e-7, 1e-9
 
@@ -52,6 +54,10 @@ class OutlierDeterminant:
 
     def __call__(self, lam: np.ndarray) -> np.ndarray:
         lam = np.asarray(lam, dtype=complex)
+        rows = max(1, _AT_ONCE // self.chi.shape[1])
+        return np.concatenate([np.zeros(0), *(self._at(lam[i : i + rows]) for i in range(0, lam.size, rows))])
+
+    def _at(self, lam):
         powers = (lam - 1.0)[:, None] ** np.arange(self.chi.shape[0])
         chi = powers @ self.chi
         chi = np.where(chi == 0, 1e-300, chi)

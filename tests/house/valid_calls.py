@@ -625,7 +625,6 @@ CALLS = {
         initialise.chrono,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
     ),
-    "interop.initialise.haar": lambda t: (initialise.haar, {"count": 2, "n": 3, "rng": np.random.default_rng(0)}),
     "interop.initialise.orthogonal": lambda t: (
         initialise.orthogonal,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
@@ -888,6 +887,10 @@ CALLS = {
         plotting.plot_correlation_transient,
         {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
     ),
+    "plotting.plot_autocorrelation": lambda t: (
+        plotting.plot_autocorrelation,
+        {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
+    ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
@@ -926,6 +929,7 @@ CALLS = {
 #: What no user calls with arguments of his own, or what has none that could be wrong.
 LEFT_OUT = {
     "MatrixLaw.condition": "arrays of matrices that Network.planted made",
+    "MatrixLaw.image_scales": "arrays of messages that Network.planted made",
     "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",
     "MatrixLaw.implicit": "called by simulate with what it checked",
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",

@@ -38,13 +38,17 @@ def test_copies_do_what_the_network_does(name):
         assert np.allclose(states, path[:, :, copy], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_formed_and_implicit_matrices_are_one_law(tied):
-    """Few units, strong gains: moments of networks of the same size agree within errors, whichever way matrices act."""
-    options = {"gain": {"z": 1, "r": 2, "h": 5}, "bias_std": 0.3}
+@pytest.mark.parametrize(("law", "tied"), [("iid", True), ("iid", False), ("stack", True)])
+def test_formed_and_implicit_matrices_are_one_law(law, tied):
+    """Few units, strong gains: moments of networks of the same size agree within errors, whichever way matrices act.
+
+    In the stack a block of gain 0 counts, though no field is driven by it.
+    """
+    options = {"gain": {"z": 1 if law == "iid" else 0, "r": 2, "h": 5}, "bias_std": 0.3}
     start = np.array([[0.5, 0.3], [0.3, 0.5]])
     tables = []
-    for ensemble in (gt.Ensemble(gt.GRU, **options), gt.Ensemble(gt.GRU, **options, matrices=_Formed())):
+    for matrices in (law, _Formed() if law == "iid" else _FormedStack()):
+        ensemble = gt.Ensemble(gt.GRU, **options, matrices=matrices)
         drives = Drives.white_pair(ensemble.replace({"input_std.h": 0.5}), 4, 0.5)
         tables.append(population_moments(ensemble, drives, start, tied, n_sites=10_000, rng=np.random.default_rng(len(tables))))
     for get in (lambda t: (t.state, t.state_stderr), lambda t: (t.messages["r*h"], t.messages_stderr["r*h"])):
@@ -62,6 +66,14 @@ class _Formed(gt.MatrixLaw):
 
     def draw(self, n, rng, count=1):
         return rng.standard_normal((count, n, n))
+
+
+@dataclass(frozen=True)
+class _FormedStack(gt.HaarStack):
+    """Blocks of an isometry that must be formed."""
+
+    name = "stack, formed"
+    holds = LIMIT
 
 
 def test_moments_at_the_start_are_those_asked_for():
