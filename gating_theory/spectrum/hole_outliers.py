@@ -31,8 +31,8 @@ class HoleOutliers:
     def __init__(self, hole: Hole, recurrent: np.ndarray) -> None:
         self.hole = hole
         sites, cell = hole.sites, hole.cell
-        messages = cell.compiled.messages(sites.state, sites.fields, sites.parameters)
-        messages = np.array([np.broadcast_to(messages[nu], sites.size) for nu in cell.message_of])
+        distinct = cell.compiled.messages(sites.state, sites.fields, sites.parameters)
+        messages = np.array([np.broadcast_to(distinct[nu], sites.size) for nu in cell.message_of])
         q = messages**2 @ sites.weights
         driven = squared(np.asarray(sites.gain)) * q
         # matrices of messages that vanish are conditioned on nothing

@@ -246,8 +246,10 @@ class Spectrum(Pseudospectra):
 
         Where fields have invertible matrices (orthogonal ones) it is the smallest of the spectral radii of T and of all T^S [T10],
         which is < 1 in holes of the support as well: see :meth:`holes`. Infinite on leaks that are in no hole: where that of a
-        finite fraction of sites equals lambda, as on every atom, and on the real axis between leaks that are spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where
-        ``edge_tol`` is above 1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
+        finite fraction of sites equals lambda, as on every atom, and on the real axis between leaks that are spread.
+
+        Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where ``edge_tol`` is above
+        1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
@@ -278,16 +280,16 @@ class Spectrum(Pseudospectra):
         """The holes of the support, by the set S of fields that has each [T10].
 
         Only fields of invertible matrices make holes: orthogonal ones, and given singular values that stay away from 0; not iid
-        matrices, and not stacks of several fields. In a hole of type S the spectral radius of T^S is below 1, these fields carry all
-        of the solution, the density is zero, and potential and resolvent are closed forms. Eigenvalues in holes are isolated:
+        matrices, and not stacks of several fields. In a hole of type S the spectral radius of T^S is below 1, these fields carry
+        all of the solution, the density is zero, and potential and resolvent are closed forms. Eigenvalues in holes are isolated:
         :meth:`outliers`. At the zero state, where one field acts, all eigenvalues of an orthogonal matrix sit on the circle T = 1:
         the hole is all that is inside of it, and its edge is the outer one.
 
         At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs),
-        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that in
-        networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite
-        fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is not
-        proved.
+        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that
+        in networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite
+        fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is
+        not proved.
 
         Parameters
         ----------
@@ -803,14 +805,12 @@ class Spectrum(Pseudospectra):
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()
-        value = np.ones(flat.size, dtype=complex)
-        if self._conditioned is not None:
-            value = self._conditioned(flat)
-            kind = self._holes.type_at(flat)
-            for number in np.unique(kind[kind >= 0]):
-                value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
-        value = value.reshape(lam.shape)
-        return value if lam.ndim else complex(value)
+        if self._conditioned is None:
+            return np.ones(lam.shape, dtype=complex) if lam.ndim else 1.0 + 0.0j
+        value, kind = self._conditioned(flat), self._holes.type_at(flat)
+        for number in np.unique(kind[kind >= 0]):
+            value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
+        return value.reshape(lam.shape) if lam.ndim else complex(value[0])
 
 
 def _as_given(value, lam):
