@@ -27,6 +27,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/networks.py
+	$(BIN)/python benchmarks/dmft.py --maps
 
 # style and types: of the package, and strictly of a user's script that calls it
 lint: $(VENV)/.installed-lint

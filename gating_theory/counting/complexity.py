@@ -253,7 +253,7 @@ def _require_saddle(ensemble: Ensemble, method: str, point: Point) -> None:
     gaussian = method == "mean_field"
     newton = Newton(functional, 1e-8 if functional.dimension <= 2 else 1e-4, 300_000)
     _, residual, _ = newton.gaussian_system(point) if gaussian else newton.system(point)
-    left = float(np.abs(residual[2 * newton.A :] if gaussian else residual).max())
+    left = float(np.abs(residual[newton.determinant] if gaussian else residual).max())
     require(left < 1e-3, f"the saved saddle is none of {ensemble!r}: relative residual {left:.3g}")
 
 
@@ -295,7 +295,7 @@ def _result(functional: ComplexityFunctional, method, saddles, found: Ridge | No
         moments=dict(zip(names, functional.all_moments(_law_point(method, best.point)).tolist())),
         multipliers={names[k]: float(m) for k, m in zip(functional.fed, best.point.mu)},
         determinant={
-            "x": {names[k]: float(v) for k, v in zip(functional.loop_order, best.point.x)},
+            "x": {names[k]: v for k, v in functional.totals(best.point).items()},
             "tau": [float(t) for t in best.point.tau],
         },
         residual=best.residual,

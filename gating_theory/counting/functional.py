@@ -1,19 +1,22 @@
-"""The functional whose saddle is the annealed complexity: entropy, constraints and determinant of the sites of a fixed point [T7].
+"""The functional whose saddle is the annealed complexity: entropy, constraints and determinant of the sites of a fixed point [T7, T10].
 
 Sites of the fixed points of a random network are counted by
 
-    F = - sum_k mu_k q_k - 1/2 sum_i x_i + log Z,
-    Z = Int prod_l Normal(y_l; b_l, a_l^2 q_{m(l)} + beta_l^2)  exp( sum_k mu_k m_k(y)^2 )  prod_blocks sqrt( D(y) ) dy,
-    D = det(1 + P W Q W^dagger) = 1 + sum over monomials of c(y) exp(usage . log x + tilt . tau)
+    F = - sum_k mu_k q_k - 1/2 sum_g Psi_g(x_g) + 1/2 sum_j K_j (1/w_j + log w_j - 1) + log Z,
+    Z = Int prod_l Normal(y_l; b_l, w_l a_l^2 q_{m(l)} + beta_l^2)  exp( sum_k mu_k m_k(y)^2 )  prod_blocks sqrt( D(y) ) dy,
+    D = det(1 + P W Q W^dagger) = 1 + sum over monomials of c(y) exp(usage . log S + tilt . tau) prod_g alpha_g(x_g)^columns
 
-with W the transfer matrix at lambda = 1, in the coordinates x_i = p_i q_i and tau (the gauge-free ratios of q_i and p_i) of the
-self-consistent equations [T4]. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
+with W the transfer matrix at lambda = 1, in the coordinates x_g, the shares of groups of columns, S their sums over each message,
+and tau (the gauge-free ratios of q and p) of the self-consistent equations [T4]. What the law of the matrices enters by is in
+``matrix_terms.py``: alpha = A(x) / a^2 and Psi of each group, and the widths w of fields whose images lie on spheres j,
+w = 1 / (2 nu a^2 q) with nu the multiplier of their length. Independent entries have alpha = 1, Psi = x and no such w: their images
+are Gaussian. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -28,18 +31,10 @@ from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import dict_of, result
-from ..spectrum.determinant import (
-    LoopMonomials,
-    indispensable,
-    loops,
-    minor,
-    minors_by_monomial,
-    perron_start,
-    reachable,
-    spectral_radius,
-)
+from ..spectrum.determinant import gauge, indispensable, loops, minor, perron_start, reachable, spectral_radius
+from .matrix_terms import Block, column_groups, spheres
 
-__all__ = ["Block", "ComplexityFunctional", "Evaluation", "Point"]
+__all__ = ["ComplexityFunctional", "Evaluation", "Point"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
 #: Quadrature tolerances that a bound on the number of nodes may ask for: unless it is exceeded many times over, and at all.
@@ -64,6 +59,8 @@ _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 _LESS_FAR = 20.0
 #: Draws of the frozen variables by which it is told whether there is a zero state.
 _DRAWS = 200
+#: A step takes a share at most this part of the way to 1, beyond which gains of matrices that are not independent do not exist.
+_TO_ONE = 0.8
 #: Fields narrower than this part of the length over which messages change make no steps of those in others.
 _CALM = 0.125
 
@@ -71,9 +68,10 @@ _CALM = 0.125
 @result("saddle_point")
 @dataclass(frozen=True)
 class Point:
-    """Arguments of the functional: moments q and multipliers mu of the fed messages, x and tau of the looping ones.
+    """Arguments of the functional: moments q and multipliers mu of the fed messages, shares x of groups of columns, and tau.
 
     ``spread``, (V,) or None: variances of the fields under the tilted law nearby, over the Gaussian's; quadrature goes by them.
+    ``width``, (J,): the logarithms of w, one for each sphere that images lie on; none for independent entries.
     """
 
     q: np.ndarray
@@ -81,13 +79,14 @@ class Point:
     x: np.ndarray
     tau: np.ndarray
     spread: np.ndarray | None = None
+    width: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     as_dict = dict_of
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The functional at a point with its gradient and Hessian by (q, mu, log x, tau).
+    """The functional at a point with its gradient and Hessian by (q, mu, log x, tau, log w).
 
     Attributes
     ----------
@@ -96,7 +95,8 @@ class Evaluation:
     gradient : (v,) array
     hessian : (v, v) array
     moments : (A,) array, E m^2 of the fed messages under the tilted law
-    usage : (L,) array, what x is at a stationary point
+    usage : (X,) array, what x is at a stationary point
+    cost, cost_slope : (X,) arrays, first and second derivatives of Psi by log x: x itself for independent entries
     spread : (V,) array, variances of the variables under the tilted law over the Gaussian's
     tol : float, quadrature tolerance that the grid was made for
     nodes : int
@@ -109,32 +109,15 @@ class Evaluation:
     hessian: np.ndarray
     moments: np.ndarray
     usage: np.ndarray
+    cost: np.ndarray
+    cost_slope: np.ndarray
     spread: np.ndarray
     tol: float
     nodes: int
 
 
-@dataclass(frozen=True, eq=False)
-class Block(LoopMonomials[tuple]):
-    """The monomials of one loop, labelled by the minors that add up to each one's coefficient, and where its unknowns stand.
-
-    Attributes
-    ----------
-    first, first_tau : int
-        Positions of its first x and tau among those of all loops.
-    """
-
-    first: int = 0
-    first_tau: int = 0
-
-    @property
-    def keys(self) -> tuple:
-        """(((rows, columns), ...), ...): the minors of each monomial."""
-        return self.labels
-
-
 class ComplexityFunctional:
-    """The complexity functional [T7] of an ensemble, derived from its cell.
+    """The complexity functional [T7, T10] of an ensemble, derived from its cell and its laws of matrices.
 
     Attributes
     ----------
@@ -142,11 +125,14 @@ class ComplexityFunctional:
     looping : tuple of int
     lead : int, position in ``fed`` of the message whose moment measures the amplitude of a fixed point
     variables : tuple of int, the fields (and site parameters, counted on from K) that messages or determinant depend on
+    blocks : list of Block, one a loop
+    spheres : tuple of Sphere, what is known of the lengths of images
+    n_x, n_tau, n_width : int, how many shares, tau and widths there are
     """
 
     def __init__(self, ensemble: Ensemble) -> None:
         self.ensemble, self.cell = ensemble, ensemble.cell
-        cell = self.cell
+        cell, self.laws = self.cell, tuple(ensemble.matrices.values())
         self.K, self.n = cell.n_fields, cell.n_messages
         # rates depend on gains by their squares: what is below rounding would only make the equations singular. The determinant's
         # zeros lie half as far from the real axis as the poles of the messages
@@ -191,9 +177,13 @@ class ComplexityFunctional:
         self.carriers = [(l, self.fed.index(self.listens[l])) for l in np.flatnonzero(relevant & driven)]
         self.blocks, self.n_x, self.n_tau = [], 0, 0
         for members in loops(reach):
-            self.blocks.append(self._block(members, driven))
-            self.n_x, self.n_tau = self.n_x + len(members), self.n_tau + len(members) - 1
-        self.loop_order = tuple(k for block in self.blocks for k in block.messages)
+            block = self._block(members, driven)
+            self.blocks.append(block)
+            self.n_x, self.n_tau = self.n_x + len(block.groups), self.n_tau + len(members) - 1
+        #: shares of these groups may not exceed 1
+        self.limited = np.array([not group.constant for block in self.blocks for group in block.groups], dtype=bool)
+        self.spheres = spheres([l for l, _ in self.carriers], self.listens, self.laws)
+        self.n_width = len(self.spheres)
         self.lead = self._choose_lead(feeds) if self.looping else 0
         self.slopes = self._slopes()
         self.even = frozenset(v for v in self.variables if self.means[v] == 0.0 and self._is_even(v, m, W))
@@ -219,10 +209,9 @@ class ComplexityFunctional:
 
     def _block(self, members, driven):
         """The Block of a loop, after those that stand already."""
-        columns = [l for l in np.flatnonzero(driven) if self.listens[l] in members]
-        groups = minors_by_monomial(members, columns, self.listens, self.acts)
-        block = Block.of(members, tuple(groups), groups.values())
-        return replace(block, first=self.n_x, first_tau=self.n_tau)
+        columns = [l for l in np.flatnonzero(driven) if self.listens[l] in members and self.acts[list(members), l].any()]
+        groups = column_groups(members, columns, self.listens, self.laws)
+        return Block.of_loop(members, groups, self.acts, self.n_x, self.n_tau)
 
     def _choose_lead(self, feeds):
         """A message without which nothing loops, so that its moment sets all others; the first one where there is none."""
@@ -232,11 +221,18 @@ class ComplexityFunctional:
 
     # --- laws and grids
 
-    def law(self, q: npt.ArrayLike) -> FieldLaw:
-        """The FieldLaw of all fields and site parameters at moments ``q`` of the fed messages (batch of one)."""
+    def law(self, point: Point) -> FieldLaw:
+        """The FieldLaw of all fields and site parameters at moments and widths of a Point (batch of one)."""
         full = np.zeros(self.n)
-        full[list(self.fed)] = q
-        return self.random.law(full)
+        full[list(self.fed)] = point.q
+        return self.random.law(full, self.widths(point))
+
+    def widths(self, point: Point) -> np.ndarray:
+        """(K,) w of each field: by what the variance that comes through its matrix is multiplied, 1 but on spheres."""
+        out = np.ones(self.K)
+        for sphere, log_width in zip(self.spheres, point.width):
+            out[list(sphere.fields)] = np.exp(log_width)
+        return out
 
     def grid(
         self, point: Point, tol: float, max_nodes: int, refine: float = 1.0
@@ -245,7 +241,7 @@ class ComplexityFunctional:
 
         ``tol`` is raised until the tensor grid has at most ``max_nodes`` nodes; ``refine`` divides all steps.
         """
-        law = self.law(point.q)
+        law = self.law(point)
         stds = law.stds[0]
         spread = np.ones(stds.size) if point.spread is None else np.clip(point.spread, 0.005, 9.0)
         small = self._small_spread(point, stds)
@@ -329,32 +325,32 @@ class ComplexityFunctional:
             out.append(total)
         return out
 
-    def scales(self, point: Point) -> list[np.ndarray]:
-        """exp(usage . log x + tilt . tau) of each block's monomials; zeros where x is zero."""
-        out = []
-        for b in self.blocks:
-            x, tau = self._of_block(b, point)
-            with np.errstate(divide="ignore"):
-                logs = np.where(x > 0, np.log(np.maximum(x, 1e-300)), -700.0)
-            out.append(np.exp(b.exponents[:, : x.size] @ logs + b.exponents[:, x.size :] @ tau))
-        return out
+    def _local(self, point):
+        """The LocalTerms of each block."""
+        return [b.at(point.x[b.own], point.tau[b.own_tau]) for b in self.blocks]
 
-    def _of_block(self, block, point):
-        n = len(block.messages)
-        return point.x[block.first : block.first + n], point.tau[block.first_tau : block.first_tau + n - 1]
+    def totals(self, point: Point) -> dict[int, float]:
+        """{message: sum of the shares of its columns}, of the looping messages."""
+        return {
+            k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)
+        }
+
+    def within(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Shares after a step from ``before``, kept from going too far towards 1 where they may not exceed it."""
+        return np.where(self.limited, np.minimum(x, before + _TO_ONE * (1.0 - before)), x)
 
     def tilt(self, values: Sequence[np.ndarray], point: Point) -> np.ndarray:
         """exp(mu . m^2) sqrt(D), the factor by which a typical fixed point favours sites over the Gaussian law of the fields."""
         squares, coefficients = self.site_terms(values)
         exponent = sum(mu * s for mu, s in zip(point.mu, squares))
         out = np.exp(exponent)
-        for scale, terms in zip(self.scales(point), coefficients):
-            out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(scale, terms)))
+        for local, terms in zip(self._local(point), coefficients):
+            out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(local.scale, terms)))
         return out
 
     def plain(self, q: np.ndarray) -> Point:
         """The Point with these moments where nothing is tilted."""
-        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau))
+        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau), width=np.zeros(self.n_width))
 
     def moments(self, q: np.ndarray, max_nodes: int = 3000) -> np.ndarray:
         """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
@@ -380,13 +376,17 @@ class ComplexityFunctional:
     def perron_point(self, point: Point, max_nodes: int = 3000) -> Point:
         """A Point to start from with these moments and multipliers: x and tau along Perron vectors of T(1) [T3]."""
         out = replace(point, x=np.full(self.n_x, 0.5), tau=np.zeros(self.n_tau))
-        for block, T in zip(self.blocks, self._loops(point, max_nodes)):
-            n = len(block.messages)
-            if n == 1:
+        for block, by_group in zip(self.blocks, self._loops(point, max_nodes)):
+            if len(block.groups) == 1:
                 continue
-            x, tau = perron_start(T)
-            out.x[block.first : block.first + n] = 0.5 * x[0]
-            out.tau[block.first_tau : block.first_tau + n - 1] = tau[0]
+            n = len(block.messages)
+            x, tau = perron_start(by_group @ (block.owner[:, None] == np.arange(n)))
+            # columns are used as their sources are: left Perron vector
+            left = np.sqrt(x[0]) * np.exp(-gauge(n) @ tau[0])
+            share = left @ by_group[0]
+            total = np.bincount(block.owner, share, n)[block.owner]
+            out.x[block.own] = 0.5 * x[0][block.owner] * share / total
+            out.tau[block.own_tau] = tau[0]
         return out
 
     def loop_strength(self, point: Point, max_nodes: int = 3000) -> float:
@@ -394,10 +394,13 @@ class ComplexityFunctional:
 
         Above 1 the determinant of such sites counts.
         """
-        return max(float(spectral_radius(T)[0]) for T in self._loops(point, max_nodes))
+        return max(
+            float(spectral_radius(by_group @ (block.owner[:, None] == np.arange(len(block.messages))))[0])
+            for block, by_group in zip(self.blocks, self._loops(point, max_nodes))
+        )
 
     def _loops(self, point, max_nodes):
-        """T(1) [T3] of each block under the law tilted by the multipliers alone, (1, n, n) each."""
+        """T(1) [T3] of each block, its columns by groups, under the law tilted by the multipliers alone, (1, n, G) each."""
         _, values, weights, _ = self.grid(point, 1e-10, max_nodes)
         squares, coefficients = self.site_terms(values)
         shape = [w.size for w in weights]
@@ -405,13 +408,11 @@ class ComplexityFunctional:
         tilt = np.exp(exponent - np.max(exponent))
         norm = _average(np.broadcast_to(tilt, shape), weights)
         for block, terms in zip(self.blocks, coefficients):
-            n = len(block.messages)
-            T = np.zeros((1, n, n))
-            for group, c in zip(block.keys, terms):
-                rows, columns = group[0]
-                if len(rows) == 1:
-                    k, l = block.messages.index(rows[0]), block.messages.index(self.listens[columns[0]])
-                    T[0, k, l] = _average(np.broadcast_to(c * tilt, shape), weights) / norm
+            T = np.zeros((1, len(block.messages), len(block.groups)))
+            for minors, used, c in zip(block.keys, block.columns, terms):
+                if used.sum() == 1:
+                    row = block.messages.index(minors[0][0][0])
+                    T[0, row, int(used.argmax())] = _average(np.broadcast_to(c * tilt, shape), weights) / norm
             yield T
 
     # --- the functional
@@ -422,49 +423,48 @@ class ComplexityFunctional:
         """The functional and its derivatives at a Point; quadrature to ``tol``, or to what ``max_nodes`` nodes allow.
 
         With ``gaussian`` sites keep the Gaussian law of the fields: the value is then log|det| per unit of a random matrix with
-        these sites, E log sqrt(D) - 1/2 sum x, and only derivatives by x and tau mean something.
+        these sites, E log sqrt(D) - 1/2 sum Psi, and only derivatives by x and tau mean something.
         """
         law, values, weights, tol = self.grid(point, tol, max_nodes, refine)
-        A, X, T = len(self.fed), self.n_x, self.n_tau
-        size = 2 * A + X + T
-        scales = self.scales(point)
-        constraint, curvature = self._constraint_terms(law, values)
+        A, X, T, J = len(self.fed), self.n_x, self.n_tau, self.n_width
+        size = 2 * A + X + T + J
+        drive = [*range(A), *range(size - J, size)]  # what widths of fields depend on: moments, and widths over them
+        locals_ = self._local(point)
+        constraint, curvature = self._constraint_terms(law, values, point)
         shape = tuple(w.size for w in weights)
         n_nodes = int(np.prod(shape))
         # the rate of fixed points with small amplitude is a small difference of small terms: none of them is added to 1
-        faint = np.abs(point.mu * point.q).sum() + point.x.sum() < _FAINT
+        faint = np.abs(point.mu * point.q).sum() + sum(local.penalty for local in locals_) + np.abs(point.width).sum() < _FAINT
         logarithmic = gaussian or faint
-        total, excess, weight, pull = 0.0, 0.0, 0.0, np.zeros(A)
+        total, excess, weight, pull = 0.0, 0.0, 0.0, np.zeros(A + J)
         first, second = np.zeros(size), np.zeros((size, size))
-        explicit = np.zeros((X + T, X + T))
-        bend, log_det, spread = np.zeros(A), 0.0, np.ones(self.means.size)
+        explicit, usage = np.zeros((X + T, X + T)), np.zeros(X)
+        bend, log_det, spread = np.zeros((A + J, A + J)), 0.0, np.ones(self.means.size)
         width = {l: 0.0 for l, _ in self.carriers}
         for cut in self._chunks(shape):
-            local = [v[cut] if i == 0 else v for i, v in enumerate(values)]
-            extent = np.broadcast_shapes(*(v.shape for v in local)) if local else ()
-            squares, coefficients = self.site_terms(local)
+            here = [v[cut] if i == 0 else v for i, v in enumerate(values)]
+            extent = np.broadcast_shapes(*(v.shape for v in here)) if here else ()
+            squares, coefficients = self.site_terms(here)
             exponent = 0.0 if gaussian else sum(mu * s for mu, s in zip(point.mu, squares))
             stats = np.zeros((size, *extent))
             for k, s in enumerate(squares):
                 stats[A + k] = s
-            for k, pieces in enumerate(constraint):
+            for k, pieces in zip(drive, constraint):
                 for axis, piece in pieces:
                     stats[k] += piece[cut] if axis == 0 else piece
             pending, D_all = [], 1.0
-            for block, scale, terms in zip(self.blocks, scales, coefficients):
-                pi = [f * c for f, c in zip(scale, terms)]
+            for block, local, terms in zip(self.blocks, locals_, coefficients):
+                pi = [f * c for f, c in zip(local.scale, terms)]
                 beyond = sum(pi)
                 D = 1.0 + beyond
                 if logarithmic:
                     exponent = exponent + 0.5 * np.log1p(beyond)
                 else:
                     D_all = D_all * D
-                n = len(block.messages)
-                where = [2 * A + block.first + i for i in range(n)]
-                where += [2 * A + X + block.first_tau + i for i in range(n - 1)]
-                for column, u in zip(where, block.exponents.T):
+                where = np.r_[2 * A : 2 * A + X + T][self._positions(block)]
+                for column, u in zip(where, local.slopes.T):
                     stats[column] = 0.5 * sum(e * p for e, p in zip(u, pi) if e != 0.0) / D
-                pending.append((block, where, pi, D))
+                pending.append((block, local, pi, D))
             plain = np.ones([1] * len(weights))
             for axis, w in enumerate(weights):
                 piece = w[cut] if axis == 0 else w
@@ -475,63 +475,98 @@ class ComplexityFunctional:
             elif faint:
                 extra = plain * np.expm1(exponent)
                 rho, excess = plain + extra, excess + extra.sum()
-                pull += stats.reshape(size, -1)[:A] @ extra  # under the plain law these average to zero
+                pull += stats.reshape(size, -1)[drive] @ extra  # under the plain law these average to zero
             else:
                 rho = plain * (np.exp(exponent) * np.broadcast_to(np.sqrt(D_all), extent).ravel())
             flat = stats.reshape(size, -1)
             total, weight = total + rho.sum(), weight + plain.sum()
             first += flat @ rho
             second += (flat * rho) @ flat.T
-            for block, where, pi, D in pending:
+            for block, local, pi, D in pending:
                 share = np.array([np.broadcast_to(p / D, extent).ravel() @ rho for p in pi])
-                own, u = np.array(where) - 2 * A, block.exponents
+                own, u = self._positions(block), local.slopes
                 explicit[np.ix_(own, own)] += 0.5 * np.einsum("m,mi,mj->ij", share, u, u)
+                shares = own[: len(block.groups)]
+                explicit[np.ix_(shares, shares)] += 0.5 * np.einsum("m,mij->ij", share, local.bends)
+                usage[shares] += share @ local.uses
             for l in width:
                 axis = self.variables.index(l)
-                width[l] += float(np.broadcast_to((local[axis] - self.means[l]) ** 2, extent).ravel() @ rho)
-            for k, pieces in enumerate(curvature):
+                width[l] += float(np.broadcast_to((here[axis] - self.means[l]) ** 2, extent).ravel() @ rho)
+            for (j, k), pieces in curvature.items():
                 for axis, piece in pieces:
                     moved = piece[cut] if axis == 0 else piece
-                    bend[k] += np.broadcast_to(moved, extent).ravel() @ rho
+                    bend[j, k] += np.broadcast_to(moved, extent).ravel() @ rho
         # weights that do not add up to 1 are made for the tilted law and say less about the plain one
         faint = faint and abs(weight - 1.0) < _ROUNDED
         if faint:
-            first[:A] = pull
-        first, second, explicit, bend = first / total, second / total, explicit / total, bend / total
+            first[drive] = pull
+        first, second, explicit, bend, usage = first / total, second / total, explicit / total, bend / total, usage / total
         for l, square in width.items():
             spread[l] = square / total / law.stds[0, l] ** 2
-        q, mu, x = point.q, point.mu, point.x
+        q, mu = point.q, point.mu
+        penalty = sum(local.penalty for local in locals_)
+        cost, cost_slope = (np.concatenate([getattr(local, name) for local in locals_]) for name in ("cost", "cost_slope"))
+        lengths = np.array([s.penalty(w) for s, w in zip(self.spheres, point.width)]).reshape(-1, 3).T
         log_z = float(np.log1p(excess) if faint else np.log(total))
-        parts = float(np.abs(mu * q).sum() + 0.5 * x.sum() + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
-        value = float(log_det / total - 0.5 * x.sum() if gaussian else log_z - mu @ q - 0.5 * x.sum())
+        parts = float(np.abs(mu * q).sum() + 0.5 * penalty + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
+        value = float(log_det / total - 0.5 * penalty if gaussian else log_z - mu @ q - 0.5 * penalty + lengths[0].sum())
         gradient = first.copy()
         gradient[:A] -= mu
         gradient[A : 2 * A] -= q
-        gradient[2 * A : 2 * A + X] -= 0.5 * x
+        gradient[2 * A : 2 * A + X] -= 0.5 * cost
+        gradient[size - J :] += lengths[1]
         hessian = np.zeros_like(second) if gaussian else second - np.outer(first, first)
-        hessian[range(A), range(A)] += bend
+        hessian[np.ix_(drive, drive)] += bend
+        hessian[range(size - J, size), range(size - J, size)] += lengths[2]
         hessian[range(A), range(A, 2 * A)] -= 1.0
         hessian[range(A, 2 * A), range(A)] -= 1.0
-        tail = slice(2 * A, size)
+        tail = slice(2 * A, 2 * A + X + T)
         own = np.zeros_like(explicit)  # E of products of site averages: what the sites' own covariance lacks
         for block in self.blocks:
-            n = len(block.messages)
-            where = [block.first + i for i in range(n)] + [X + block.first_tau + i for i in range(n - 1)]
-            own[np.ix_(where, where)] = 2.0 * second[tail, tail][np.ix_(where, where)]
+            where = np.ix_(*[self._positions(block)] * 2)
+            own[where] = 2.0 * second[tail, tail][where]
         hessian[tail, tail] += explicit - own
-        hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * x
-        usage = 2.0 * first[2 * A : 2 * A + X]
-        return Evaluation(value, log_z, _ROUNDING * parts, gradient, hessian, first[A : 2 * A], usage, spread, tol, n_nodes)
+        hessian[range(2 * A, 2 * A + X), range(2 * A, 2 * A + X)] -= 0.5 * cost_slope
+        return Evaluation(
+            value,
+            log_z,
+            _ROUNDING * parts,
+            gradient,
+            hessian,
+            first[A : 2 * A],
+            usage,
+            cost,
+            cost_slope,
+            spread,
+            tol,
+            n_nodes,
+        )
 
-    def _constraint_terms(self, law, values):
-        """d log Normal / dq of each fed message, a sum of functions of one field [(axis, array), ...]; and its derivative."""
-        first, second = [[] for _ in self.fed], [[] for _ in self.fed]
+    def _positions(self, block):
+        """Where the unknowns of a block stand among all shares and tau."""
+        return np.r_[: self.n_x + self.n_tau][np.r_[block.own, self.n_x + block.own_tau.start : self.n_x + block.own_tau.stop]]
+
+    def _constraint_terms(self, law, values, point):
+        """Derivatives of log Normal by each moment and width, sums of functions of one field [(axis, array), ...].
+
+        Returns a list of the first, and a dict of the second derivatives, by pairs of positions in it.
+        """
+        A, widths = len(self.fed), self.widths(point)
+        spheres = {l: A + j for j, sphere in enumerate(self.spheres) for l in sphere.fields}
+        first: list[list] = [[] for _ in range(A + self.n_width)]
+        second: dict[tuple[int, int], list] = {}
         for l, k in self.carriers:
             axis = self.variables.index(l)
-            a2, v = self.gain2[l], float(law.stds[0, l]) ** 2
+            v = float(law.stds[0, l]) ** 2
             d2 = (values[axis] - self.means[l]) ** 2
-            first[k].append((axis, 0.5 * a2 * (d2 / v - 1.0) / v))
-            second[k].append((axis, a2 * a2 * (0.5 - d2 / v) / v**2))
+            slope, bend = 0.5 * (d2 / v - 1.0) / v, (0.5 - d2 / v) / v**2  # of log Normal by its variance
+            by_q = widths[l] * self.gain2[l]
+            moves = {k: by_q} | ({spheres[l]: by_q * point.q[k]} if l in spheres else {})  # of the variance
+            for i, move in moves.items():
+                first[i].append((axis, move * slope))
+                for j, other in moves.items():
+                    both = 0.0 if i == j == k else by_q if i != j else move
+                    second.setdefault((i, j), []).append((axis, move * other * bend + both * slope))
         return first, second
 
     # --- sites
@@ -550,7 +585,7 @@ class ComplexityFunctional:
 
         Fields outside the functional keep their Gaussian law: they are independent of the others.
         """
-        law, share = self.law_of_all(point), self.random.share(self.all_moments(point))
+        law, share = self.law_of_all(point), self.random.share(self.all_moments(point), self.widths(point))
 
         def tilt(values):
             return self.tilt([values[v] for v in self.variables], point)
@@ -561,7 +596,7 @@ class ComplexityFunctional:
 
     def law_of_all(self, point: Point) -> FieldLaw:
         """The FieldLaw with the moments of messages that feed nothing back filled in: they drive fields that spectra see."""
-        return self.random.law(self.all_moments(point))
+        return self.random.law(self.all_moments(point), self.widths(point))
 
     def all_moments(self, point: Point) -> np.ndarray:
         """(n,) second moments of all messages: the fed ones of ``point``, the others averaged over its tilted law."""
@@ -573,7 +608,7 @@ class ComplexityFunctional:
         # the others do not loop: a few rounds settle them, each adding the fields that the last one drives
         everything = tuple(range(self.means.size))
         for _ in rest:
-            law = self.random.law(q)
+            law = self.random.law(q, self.widths(point))
             tol = law.affordable(everything, 1e-12, (), 300_000)
             values, weights, _ = law.grid(everything, tol, (), np.inf)
             local, w = [v[0] for v in values], [u[0] for u in weights]

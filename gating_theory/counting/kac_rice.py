@@ -216,9 +216,8 @@ class Sampler:
             q = np.full(len(L.fed), 0.3 * L.top)
         total = _DEFENSIVE_SHARE if laws else 1.0
         scales = np.array(_DEFENSIVE)
-        nothing = Point(q, np.zeros(q.size), np.zeros(L.n_x), np.zeros(L.n_tau))
         for scale in scales:
-            laws.append(TiltedLaw(L, Point(scale * q, nothing.mu, nothing.x, nothing.tau), total / scales.size))
+            laws.append(TiltedLaw(L, L.plain(scale * q), total / scales.size))
         return laws
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -321,7 +320,7 @@ class TiltedLaw:
 
     def __init__(self, functional: ComplexityFunctional, point: Point, share: float) -> None:
         self.functional, self.point, self.share = functional, point, share
-        self.std = functional.law(point.q).stds[0, list(functional.variables)]
+        self.std = functional.law(point).stds[0, list(functional.variables)]
         self.mean = functional.means[list(functional.variables)]
         self.plain = not point.mu.any() and not point.x.any()
         self.norm_error = 0.0

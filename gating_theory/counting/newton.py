@@ -46,12 +46,15 @@ class Newton:
     def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int) -> None:
         self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
         self.A, self.X = len(functional.fed), functional.n_x
-        self.size = 2 * self.A + self.X + functional.n_tau
+        self.size = 2 * self.A + self.X + functional.n_tau + functional.n_width
         self.everything = np.arange(self.size)
         self.on_ridge = np.delete(self.everything, functional.lead)
+        #: positions of the determinant's unknowns
+        self.determinant = np.arange(2 * self.A, self.size - functional.n_width)
 
     def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
-        """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small."""
+        """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small; columns
+        are relative changes of q and x, of mu in units of 1/q, tau and log w."""
         return self._scaled(point)
 
     def _scaled(self, point, gaussian=False):
@@ -60,10 +63,11 @@ class Newton:
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
-        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / np.maximum(point.x, _NO_X)
+        cost = np.maximum(e.cost, _NO_X)
+        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / cost
         residual, matrix = residual * scale, matrix * scale[:, None]
         rows = np.arange(2 * A, 2 * A + X)
-        matrix[rows, rows] -= residual[rows]
+        matrix[rows, rows] -= residual[rows] * e.cost_slope / cost
         # columns: relative changes of q, changes of mu in units of 1/q
         matrix[:, :A] *= point.q
         matrix[:, A : 2 * A] /= point.q
@@ -74,14 +78,16 @@ class Newton:
         return self._scaled(point, gaussian=True)
 
     def moved(self, point: Point, step: np.ndarray, e: Evaluation | None = None) -> Point:
-        """The point after a step in (relative q, mu q, relative x, tau); q and x stay positive."""
-        A, X = self.A, self.X
+        """The point after a step in (relative q, mu q, relative x, tau, log w); q and x stay positive, x below 1 where it must."""
+        A, X, tau = self.A, self.X, 2 * self.A + self.X
+        widths = tau + point.tau.size
         return Point(
             point.q * np.exp(np.clip(step[:A], -1.0, 1.0)),
             point.mu + step[A : 2 * A] / point.q,
-            point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0),
-            point.tau + step[2 * A + X :],
+            self.functional.within(point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0), point.x),
+            point.tau + step[tau:widths],
             point.spread if e is None else e.spread,
+            point.width + step[widths:],
         )
 
     def solve(
@@ -122,7 +128,8 @@ class Newton:
         There Sigma is a minimum over mu of a convex function, zero at mean-field fixed points and negative elsewhere.
         """
         A = self.A
-        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A)])
+        widths = np.arange(self.size - self.functional.n_width, self.size)
+        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A), widths])
         found = self.solve(replace(point, x=np.zeros(self.X)), unknowns, _SETTLED[0], bottom=bottom)
         if found is None:
             return None
@@ -196,8 +203,8 @@ class Newton:
 def rescaled(e: Evaluation, x: np.ndarray, first: int) -> np.ndarray:
     """The usage, scaled by a Newton step for its overall size: repeated substitution alone crawls at the edge of the support."""
     own = slice(first, first + x.size)
-    total, usage = x.sum(), e.usage.sum()
-    slope = (2.0 * e.hessian[own, own].sum() + total) / total  # of the summed usage by the logarithm of a common factor
-    ratio = usage / total
-    factor = 1.0 - (ratio - 1.0) / min(slope - ratio, -0.02 * ratio * total)
-    return np.clip(factor, 0.02, 2.0) * total * e.usage / usage
+    total, slope = e.cost.sum(), e.cost_slope.sum()
+    ratio = (total + 2.0 * e.gradient[own].sum()) / total
+    change = (2.0 * e.hessian[own, own].sum() + slope) / total  # of the numerator by the logarithm of a common factor
+    factor = 1.0 - (ratio - 1.0) / min(change - ratio * slope / total, -0.02 * ratio * total)
+    return np.clip(factor, 0.02, 2.0) * x.sum() * e.usage / e.usage.sum()

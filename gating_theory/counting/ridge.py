@@ -168,14 +168,15 @@ def _start(functional, newton, q):
             return None
         if not np.isfinite(e.hessian).all():
             raise newton.failure("the functional is not finite", point)
-        # mu and tau sit at the minimum of a convex function; x goes to its usage
+        # mu, tau and widths sit at the minimum of a convex function; x goes to its usage
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
-        d_mu, d_tau = step[:A], step[A:]
-        size = max(np.abs(d_mu * point.q).max(), np.abs(d_tau).max() if d_tau.size else 0.0)
+        d_mu, others = step[:A], step[A:]
+        size = max(np.abs(d_mu * point.q).max(), np.abs(others).max() if others.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
-        x = np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0)
-        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + damp * d_tau, e.spread)
+        x = functional.within(np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0), point.x)
+        d_tau, d_width = damp * others[: point.tau.size], damp * others[point.tau.size :]
+        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, point.width + d_width)
         if x.max() <= _SILENT:
             return None
     return newton.settle(point)

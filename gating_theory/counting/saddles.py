@@ -210,7 +210,7 @@ def _determinant_at(functional, newton, q, start=None):
     """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
     A, X = newton.A, newton.X
     point = start or functional.perron_point(functional.plain(q))
-    keep = np.arange(2 * A, newton.size)
+    keep = newton.determinant
     for iteration in range(200):
         e, residual, matrix = newton.gaussian_system(point)
         step = np.zeros(newton.size)
@@ -234,11 +234,11 @@ def _log_determinant(newton, point):
     if not point.x.any():
         return 0.0, 0.0, 0
     e, residual, _ = newton.gaussian_system(point)
-    return e.value, float(np.abs(residual[2 * newton.A :]).max()), e.nodes
+    return e.value, float(np.abs(residual[newton.determinant]).max()), e.nodes
 
 
 def _is_maximum(newton, e, point):
-    """A minimum in (mu, tau), and in what is left a maximum in (q, log x).
+    """A minimum in (mu, tau, w), and in what is left a maximum in (q, log x).
 
     Told by counting signs: a symmetric matrix has as many positive eigenvalues as a block of it and the Schur complement of that
     have together. Next to an onset messages are alike and the complement is rounding, the whole matrix is not.

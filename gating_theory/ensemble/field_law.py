@@ -109,27 +109,30 @@ class RandomFields:
         """(..., K) root mean square of the message that each field listens to, at moments q (..., n)."""
         return np.sqrt(q[..., self.listens])
 
-    def variance(self, q: np.ndarray) -> np.ndarray:
-        """(..., K) variance of the fields at moments q (..., n)."""
-        return self.driven(q) + self.frozen
+    def variance(self, q: np.ndarray, width: np.ndarray | float = 1.0) -> np.ndarray:
+        """(..., K) variance of the fields at moments q (..., n); what comes through the matrices is multiplied by ``width``."""
+        return width * self.driven(q) + self.frozen
 
     def driven_one(self, field: int, q: np.ndarray | float) -> np.ndarray | float:
         """The variance of one field that comes through its matrix, at moments q of its message, any shape."""
         return self.gain2[field] * q
 
-    def share(self, q: np.ndarray) -> np.ndarray:
-        """(K,) part of each field's variance that comes through its matrix at moments q (n,); 0 where the field does not vary."""
-        total = self.variance(q)
-        return np.divide(self.driven(q), total, out=np.zeros_like(total), where=total > 0)
+    def share(self, q: np.ndarray, width: np.ndarray | float = 1.0) -> np.ndarray:
+        """(K,) part of each field's variance that comes through its matrix at moments q (n,); 0 where the field does not vary.
+
+        ``width`` as for :meth:`variance`.
+        """
+        total = self.variance(q, width)
+        return np.divide(width * self.driven(q), total, out=np.zeros_like(total), where=total > 0)
 
     def misplaced(self, variables: Iterable[int]) -> float:
         """What not knowing places of kinks and jumps along these variables better may do to averages of order one."""
         return max((self.shapes[v].misplaced for v in variables), default=0.0)
 
-    def law(self, q: np.ndarray) -> FieldLaw:
-        """The FieldLaw at moments q, (n,) or a batch (B, n)."""
+    def law(self, q: np.ndarray, width: np.ndarray | float = 1.0) -> FieldLaw:
+        """The FieldLaw at moments q, (n,) or a batch (B, n); ``width`` as for :meth:`variance`."""
         q = np.atleast_2d(q)
         parameters = np.broadcast_to(self.parameter_std, (q.shape[0], self.parameter_std.shape[-1]))
-        stds = np.concatenate([np.sqrt(self.variance(q)), parameters], axis=1)
+        stds = np.concatenate([np.sqrt(self.variance(q, width)), parameters], axis=1)
         same = self.means.ndim > 1 and np.all(self.means == self.means[0])
         return FieldLaw(self.means[0] if same else self.means, stds, self.shapes)

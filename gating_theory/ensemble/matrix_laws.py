@@ -89,6 +89,9 @@ class MatrixLaw(ABC):
         The facts that hold for the law, keys of ``FACTS``. None unless said.
     together : bool
         Whether the matrices of a network's fields of this law are drawn together, and so depend on one another.
+    isometric : bool
+        Whether |U m| = a |m| holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
+        together [T10].
     order_parameters : tuple of str
         What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
         The mean field of today knows none, and refuses laws that have some.
@@ -97,6 +100,7 @@ class MatrixLaw(ABC):
     name: ClassVar[str]
     holds: ClassVar[frozenset[str]] = frozenset()
     together: ClassVar[bool] = False
+    isometric: ClassVar[bool] = False
     order_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -25,7 +25,7 @@ from .reflected import both_images, completed_image, redirect
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers", "complexity"})
 #: What holds for blocks of Haar matrices besides.
 _TRUNCATED = _INVARIANT | {"conditioning", "implicit"}
 
@@ -40,6 +40,7 @@ class _Truncated(MatrixLaw):
     """Blocks of a Haar matrix: A(s) = a^2 / (1 - t s)."""
 
     holds = _TRUNCATED
+    isometric = True
 
     def truncation(self, count: int = 1) -> float:
         """t: 1 over the number of fields that are drawn together. Argument as in MatrixLaw.truncation."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 
-__all__ = ["LAYER", "Contour", "everywhere"]
+__all__ = ["LAYER", "Contour", "curves_of", "everywhere"]
 
 #: Half the thickness, relative to the whole, below which the layer around real leaks is not traced.
 LAYER = 1e-5
@@ -81,16 +81,14 @@ class Contour:
         ------
         ConvergenceError : a piece was seen but not resolved
         """
-        pieces = self._pieces
-        if not pieces:
-            return []
-        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
-        order = np.argsort(-lengths)
-        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
-        return [self._project(_resample(pieces[i], share[i]), self._settled) for i in order]
+        return curves_of([self], n)
+
+    def resampled(self, piece: np.ndarray, n: int) -> np.ndarray:
+        """A piece as n points on the curve."""
+        return self._project(_resample(piece, n), self._settled)
 
     @cached_property
-    def _pieces(self):
+    def pieces(self) -> list[np.ndarray]:
         """The curves, of as many points as tracing gave."""
         from contourpy import contour_generator
 
@@ -195,6 +193,27 @@ class Contour:
                     out[i] = point + direction * root[0]
                     break
         return out
+
+
+def curves_of(contours: Sequence[Contour], n: int) -> list[np.ndarray]:
+    """The closed curves of several functions, of about ``n`` points together, longest first.
+
+    Parameters
+    ----------
+    contours : sequence of Contour
+    n : int
+
+    Raises
+    ------
+    ConvergenceError : a piece was seen but not resolved
+    """
+    pieces = [(contour, piece) for contour in contours for piece in contour.pieces]
+    if not pieces:
+        return []
+    lengths = np.array([np.abs(np.diff(piece)).sum() for _, piece in pieces])
+    order = np.argsort(-lengths)
+    share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
+    return [pieces[i][0].resampled(pieces[i][1], share[i]) for i in order]
 
 
 def _thinned(x, finest):

@@ -115,7 +115,8 @@ def _of_one_or_two_rows(population, loop):
     """Labels of a loop's monomials of one and of two rows, and the places of their messages in the loop, (m, 2) each."""
     place = {message: i for i, message in enumerate(loop.messages)}
     labels = [label for label in loop.labels if len(population.keys[label][0]) <= 2]
-    pairs = [[[place[k] for k in side] + [-1] * (2 - len(side)) for side in population.keys[label]] for label in labels]
+    sides = [population.messages(population.keys[label]) for label in labels]
+    pairs = [[[place[k] for k in side] + [-1] * (2 - len(side)) for side in both] for both in sides]
     both = np.array(pairs, dtype=np.int64).reshape(len(labels), 2, 2)
     return labels, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
+from ..ensemble.matrix_laws import IID, LawError, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -44,8 +44,11 @@ from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
 from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
 from .flow_spectrum import FlowSpectrum
+from .hole_outliers import HoleOutliers
+from .holes import Holes
 from .masses import Masses
-from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
+from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros, sorted_by_modulus
+from .phases import solution
 from .refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from .singular.pseudospectra import Pseudospectra
 from .site_populations import COARSE, FEW, SitePopulations
@@ -191,6 +194,10 @@ class Spectrum(Pseudospectra):
         return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
 
     @property
+    def _holes(self) -> Holes:
+        return self._edge.holes
+
+    @property
     def _leaks_between(self):
         return self._edge.continua
 
@@ -205,6 +212,13 @@ class Spectrum(Pseudospectra):
     def _require(self, fact, who, instead="eigenvalues of sampled networks: Network.eigenvalues"):
         laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
         require(laws, fact, who, instead)
+
+    def _require_constant_gains(self, who):
+        """LawError unless the equations see the gains themselves, whatever the share of the field: iid matrices [T10]."""
+        others = {name: law for name, law in self.matrices.items() if law.truncation(1) != 0.0}
+        if any(gain > 0.0 for name, gain in zip(self.matrices, self.gain) if name in others):
+            name, law = next(iter(others.items()))
+            raise LawError(f"{who} needs iid matrices; that of field {name!r} has the law {law!r}: use Network.eigenvalues")
 
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
@@ -226,7 +240,8 @@ class Spectrum(Pseudospectra):
     def edge_function(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
-        Infinite on leaks: where that of a finite fraction of sites equals lambda, as on every atom, and on the real axis between
+        Where fields have invertible matrices (orthogonal ones) it is the smallest of the spectral radii of T and of all T^S [T10],
+        which is < 1 in holes of the support as well: see :meth:`holes`. Infinite on leaks: where that of a finite fraction of sites equals lambda, as on every atom, and on the real axis between
         leaks that are spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where
         ``edge_tol`` is above 1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
         """
@@ -236,7 +251,10 @@ class Spectrum(Pseudospectra):
         on_leak = np.zeros(flat.size, dtype=bool)
         for leak in self._edge.shared_leaks:
             on_leak |= np.abs(flat - leak) <= 1e-14 * (1.0 + abs(leak))
-        value = np.where((value > 1e280) | on_leak, np.inf, value).reshape(lam.shape)
+        value = np.where((value > 1e280) | on_leak, np.inf, value)
+        if flat.size:
+            value = np.minimum(value, self._holes.radius(flat))
+        value = value.reshape(lam.shape)
         return value if lam.ndim else float(value)
 
     @property
@@ -248,8 +266,40 @@ class Spectrum(Pseudospectra):
         return self._edge.tol
 
     def inside(self, lam: npt.ArrayLike) -> bool | np.ndarray:
-        """Whether lambda lies inside the support of the continuous spectrum."""
+        """Whether lambda lies inside the support of the continuous spectrum: neither outside nor in a hole."""
         return self.edge_function(lam) > 1.0
+
+    @underflow_is_zero
+    def holes(self, n: int = 256) -> list[tuple[tuple[str, ...], list[np.ndarray]]]:
+        """The holes of the support, by the set S of fields that has each [T10].
+
+        Only fields of invertible matrices make holes: orthogonal ones, and given singular values that stay away from 0. In a hole of
+        type S the spectral radius of T^S is below 1, these fields carry all of the solution, the density is zero, and potential and
+        resolvent are closed forms. Eigenvalues in holes are isolated: :meth:`outliers`. At the zero state, where
+        one field acts, all eigenvalues of orthogonal matrices sit on the circle T = 1: the hole is all that is inside of it, and its
+        edge is the outer one.
+
+        At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs), the
+        1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that in
+        networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite fraction
+        of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is not proved.
+
+        Parameters
+        ----------
+        n : int >= 16, number of points of all curves
+
+        Returns
+        -------
+        list of (names of the fields S, closed curves); those S that have no hole are left out
+
+        Raises
+        ------
+        ConvergenceError : a piece was seen but not resolved
+        """
+        n = integer("n", n, low=16)
+        require_memory(f"edges of holes of n = {n} points", 16.0 * 16 * n)
+        found = ((hole.fields, curves) for hole, curves in self._boundary.of_holes(n))
+        return [(tuple(self.cell.field_names[k] for k in fields), curves) for fields, curves in found]
 
     @underflow_is_zero
     def abscissa(self) -> float:
@@ -282,7 +332,8 @@ class Spectrum(Pseudospectra):
         Returns
         -------
         list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
-        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may be missed.
+        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9, those of holes of invertible matrices T^S = 1 [T10]. Where
+        the spectrum is a line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than 1e-4 of the whole may be missed.
         Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
         whole (a bound on |lambda|) to either side, it is left out.
 
@@ -309,8 +360,10 @@ class Spectrum(Pseudospectra):
         Raises
         ------
         ValueError : points that are not on the boundary
+        CapabilityError : matrices that are not iid
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
+        self._require_constant_gains("Spectrum.edge_density")
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
         off = np.abs(self._boundary.log_edge(flat)) > _ON_EDGE
@@ -469,7 +522,7 @@ class Spectrum(Pseudospectra):
         return Masses(self.populations, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
-        """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
+        """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population. In holes it is above 1."""
         upper = lam.real + 1j * np.abs(lam.imag)
         return None if self.fixed_point is None else spectral_radius(self._edge.transfer_moments(upper, 3.0, 1e-3))
 
@@ -492,7 +545,7 @@ class Spectrum(Pseudospectra):
             def at(sites, chosen=slice(None), part=part):
                 part = part[chosen]
                 known = None if radius is None else radius[part]
-                return sites.evaluate(folded[part], {what}, accuracy, known)[what]
+                return solution(sites, self._holes, folded[part], {what}, accuracy, known).values[what]
 
             made = make(self.populations.tol_for(folded.size, self.tol))
             if twice and self.populations.law is not None and folded.size <= FEW:
@@ -630,10 +683,10 @@ class Spectrum(Pseudospectra):
             radius = spectral_radius(population.transfer_moments(flat))
 
         def density(pixels):
-            value = population.evaluate(flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])["density"]
-            return np.maximum(value, 0.0) / self.n_state
+            found = solution(population, self._holes, flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])
+            return np.maximum(found.values["density"], 0.0) / self.n_state
 
-        return filled((radius > 1.0).reshape(lam.shape), density, tol)
+        return filled((np.minimum(radius, self._holes.radius(flat)) > 1.0).reshape(lam.shape), density, tol)
 
     @overload
     def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...
@@ -697,11 +750,14 @@ class Spectrum(Pseudospectra):
 
     @underflow_is_zero
     def outliers(self) -> np.ndarray:
-        """Isolated eigenvalues outside the support of a fixed point's spectrum [T4].
+        """Isolated eigenvalues of a fixed point's spectrum: outside the support [T4], and in its holes [T10].
 
-        Roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on holding the
-        fixed point, a rank-one change each. Exact for N -> infinity; in a network they move by order N^{-1/2}, more near the
-        edge. With frozen spreads only the part of the field that comes through the matrix counts.
+        Outside, roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on
+        holding the fixed point, a rank-one change each. In a hole of type S the same with W^S, the roles of m_k and y_k - b_k being
+        exchanged for k in S: every nonzero fixed point of an orthogonal matrix near onset has one isolated real eigenvalue in its
+        hole. Exact for N -> infinity, for iid matrices, for independent rotationally invariant ones, and for a stack all of whose fields
+        listen to one message; in a network they move by order N^{-1/2}, more near the edge. With frozen spreads only the part of
+        the field that comes through the matrix counts.
 
         Returns
         -------
@@ -716,7 +772,9 @@ class Spectrum(Pseudospectra):
             raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))")
         if self._conditioned is None:
             return np.zeros(0, dtype=complex)
-        return isolated_zeros(self._conditioned, self._boundary)
+        found = [isolated_zeros(self._conditioned, self._boundary.log_edge, self._boundary.bound)]
+        found += [isolated_zeros(of_hole, of_hole.hole.log_radius, self._boundary.bound) for of_hole in self._conditioned_in_holes]
+        return sorted_by_modulus(np.concatenate(found))
 
     @cached_property
     def _conditioned(self):
@@ -725,14 +783,26 @@ class Spectrum(Pseudospectra):
             return None if self._given.sites.recurrent is None else SitesOutliers(self._given.sites)
         return None if self.fixed_point.is_zero else FixedPointOutliers(self.fixed_point, cast(FixedPointEdge, self._edge))
 
-    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
-        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4]: 1 where the matrices are not conditioned on a fixed point.
+    @cached_property
+    def _conditioned_in_holes(self):
+        """The same of each hole."""
+        if self.fixed_point is None:
+            return [HoleOutliers.of_sites(hole) for hole in self._holes]
+        return [HoleOutliers.of_fixed_point(hole, self.fixed_point) for hole in self._holes]
 
-        Outside the support, and off the leaks.
+    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10]: 1 where matrices are not conditioned on a fixed point.
+
+        Outside the support, off the leaks, and in its holes.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()
-        value = np.ones(flat.size, dtype=complex) if self._conditioned is None else self._conditioned(flat)
+        value = np.ones(flat.size, dtype=complex)
+        if self._conditioned is not None:
+            value = self._conditioned(flat)
+            kind = self._holes.type_at(flat)
+            for number in np.unique(kind[kind >= 0]):
+                value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
         value = value.reshape(lam.shape)
         return value if lam.ndim else complex(value)
 

@@ -887,6 +887,10 @@ CALLS = {
         plotting.plot_correlation_transient,
         {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
     ),
+    "plotting.plot_autocorrelation": lambda t: (
+        plotting.plot_autocorrelation,
+        {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
+    ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,

@@ -135,6 +135,7 @@ def chaos_line(
     form = _form(there, method)
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
         found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol, tell)
+        tell.finish()
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
@@ -174,17 +175,22 @@ def _exact(ensemble, path, clock, start, tell):
         return _continuous(start, path)
     sizes = largest * _LOOKS[::-1]
     values = []
-    for number, size in enumerate(sizes, start=1):
+    for size in sizes:
         values.append(branch.value(float(size), rough=True))
-        tell(number)
+        tell(1)
     least = int(np.argmin(values))
     low, high = sizes[max(least - 1, 0)] * (1.0 if least else 0.05), sizes[min(least + 1, len(sizes) - 1)]
     if least == 0 and values[0] > float(start):
         return _continuous(start, path)
     branch.start = values[least]
-    found = minimize_scalar(
-        lambda x: branch.value(float(np.exp(x))), bounds=(np.log(low), np.log(high)), method="bounded", options={"xatol": _TOL}
-    )
+
+    def finely(x):
+        tell.more(1)
+        value = branch.value(float(np.exp(x)))
+        tell(1)
+        return value
+
+    found = minimize_scalar(finely, bounds=(np.log(low), np.log(high)), method="bounded", options={"xatol": _TOL})
     value, size = float(found.fun), float(np.exp(found.x))
     if value > float(start) - _SAME * max(1.0, abs(start)):
         return _continuous(start, path)
@@ -204,7 +210,7 @@ def _sampled(ensemble, path, paths, start, tol, tell):
         return _continuous(start, path, f"; {_NOWHERE}")
     if not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
         return _continuous(start, path)
-    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
+    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol, tell)
     if fold is None:
         return _continuous(start, path, f"; {_FAINT}" if jumps else "")
     if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
@@ -231,7 +237,7 @@ class _Fold(NamedTuple):
     lacks: str
 
 
-def _measured_fold(branches, here, least, paths, tol):
+def _measured_fold(branches, here, least, paths, tol, tell):
     """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
     # where the amplitude is smaller states are slower, and rings longer
     branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
@@ -241,7 +247,11 @@ def _measured_fold(branches, here, least, paths, tol):
         sizes = size * np.exp(_PLACES)
         if moves == 0:
             starts = [branch.solve(s, start) for s, start in zip(sizes, starts)]
-        points = [branch.measure(s, start, paths.refine, pairings) for s, start in zip(sizes, starts)]
+        tell.more(len(_PLACES))
+        points = []
+        for s, start in zip(sizes, starts):
+            points.append(branch.measure(s, start, paths.refine, pairings))
+            tell(1)
         away, value, error = _minimum(points)
         moves += 1
         starts = [point.found for point in points]
@@ -282,7 +292,7 @@ def _looked(ensemble, path, paths, value, tell):
     length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
     spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
     here = OnBranch(value, spectra, np.inf)
-    for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
+    for size in _LOOKS_OF_PATHS:
         branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
         try:
             state = branch.solve(float(size), here, plain=_PLAIN)
@@ -295,7 +305,7 @@ def _looked(ensemble, path, paths, value, tell):
         except NoCriticalValue:
             here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
             found.append((None, branch))
-        tell(number)
+        tell(1)
     return found
 
 

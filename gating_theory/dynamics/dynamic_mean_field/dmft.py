@@ -223,15 +223,17 @@ def dmft_states(
     if asked.form is None:
         with Progress(progress, 3, "state") as tell:
             out = path_states(ensemble, asked.paths, tell)
+            tell.finish()
         if out[-1].verdict != "zero_state" and _has_zero_state(ensemble) and asked.sinusoid is None:
             out.append(replace(lag_result(ensemble, asked.clock, None, None, asked.seed), method="paths"))
         return out
     found = lag_states(asked.form, asked.clock)
     with Progress(progress, len(found) + 1, "state") as tell:
         out = []
-        for number, shape in enumerate(found, start=1):
+        for shape in found:
             out.append(lag_result(ensemble, asked.clock, asked.form, shape, asked.seed))
-            tell(number)
+            tell(1)
+        tell.finish()
     if not out or _has_zero_state(ensemble):
         out.append(lag_result(ensemble, asked.clock, asked.form, None, asked.seed))
     return out

@@ -18,6 +18,7 @@ from ...ensemble.paths import EnsemblePath
 from ...errors import ConvergenceError, NoCriticalValue
 from ...mean_field.fixed_points import fixed_points
 from ...results.status import Status
+from ...running.progress import Progress
 from ...spectrum.spectrum import Spectrum
 from .clock import Clock, even_spectrum
 from .lag_exponent import lag_exponent
@@ -135,7 +136,7 @@ def _rate_at_rest(found, clock):
 
 
 def driven_line(
-    ensemble: Ensemble, path: EnsemblePath, bounds: tuple[float, float], asked: Asked, tol: float, tell: Callable[[int], object]
+    ensemble: Ensemble, path: EnsemblePath, bounds: tuple[float, float], asked: Asked, tol: float, tell: Progress
 ) -> Critical:
     """The least value within bounds at which a state of positive exponent exists.
 
@@ -146,7 +147,7 @@ def driven_line(
     bounds : (low, high)
     asked : callable
     tol : float, to which the value is found
-    tell : callable(number of values looked at)
+    tell : Progress, of values looked at; those beyond ``LOOKS`` are announced
 
     Raises
     ------
@@ -159,14 +160,16 @@ def driven_line(
     def exponent(value):
         value = float(value)
         if value not in known:
+            if len(known) >= LOOKS:
+                tell.more(1)
             known[value] = asked(path.at(ensemble, value))
+            tell(1)
         return known[value].exponent
 
     grid = np.linspace(*bounds, LOOKS)
     found = []
-    for number, value in enumerate(grid, start=1):
+    for value in grid:
         found.append(exponent(value) > 0.0)
-        tell(number)
         if found[0]:
             raise NoCriticalValue(f"chaos_line: chaos already at {path} = {bounds[0]:.6g}, the lower of the bounds")
     if not any(found):

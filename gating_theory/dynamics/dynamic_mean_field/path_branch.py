@@ -15,6 +15,7 @@ import numpy as np
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
+from ...running.progress import Progress
 from .clock import even_spectrum, from_even_spectrum
 from .mixing import fixed_point_of
 from .path_state import GROUPS, PathState
@@ -107,7 +108,9 @@ class PathBranch:
             raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
         return OnBranch(value, self._spectra(found.x, size), found.residual, slope)
 
-    def measure(self, size: float, start: OnBranch, refine: int, pairings: int, rounds: int = 1) -> Measured:
+    def measure(
+        self, size: float, start: OnBranch, refine: int, pairings: int, rounds: int = 1, tell: Progress | None = None
+    ) -> Measured:
         """The solution for many sites.
 
         Parameters
@@ -118,12 +121,16 @@ class PathBranch:
         refine : int, chunks that measure
         pairings : int, of each
         rounds : int, how often they measure, each time nearer
+        tell : Progress, optional, of rounds and of groups
         """
-        found = start
+        found, groups, tell = start, [], tell or Progress(None, 1, "stage")
         for _ in range(rounds):
             ratios = self.ratios(found, refine, pairings)
             found = self.solve(size, found, ratios.mean(axis=0))
-        groups = [self.solve(size, found, part.mean(axis=0)) for part in np.array_split(ratios, min(GROUPS, refine))]
+            tell(1)
+        for part in np.array_split(ratios, min(GROUPS, refine)):
+            groups.append(self.solve(size, found, part.mean(axis=0)))
+            tell(1)
         return Measured(found, groups)
 
     def state(self, found: OnBranch, groups: list[OnBranch], refine: int) -> PathState:

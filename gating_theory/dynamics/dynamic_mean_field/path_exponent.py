@@ -17,12 +17,16 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...running.progress import Progress
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
 from .ring import Laps, Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
 
-__all__ = ["Tangents", "path_exponents"]
+__all__ = ["MEASUREMENTS", "Tangents", "path_exponents"]
+
+#: Measurements by many sites, before those of replicas.
+MEASUREMENTS = 2
 
 #: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
@@ -46,7 +50,7 @@ _MUCH = 1.5
 _UNSEEN = 0.25
 
 
-def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
+def path_exponents(state: PathState, tell: Progress | None = None) -> tuple[float, np.ndarray]:
     """Largest exponents per unit of time: (under the spectra, under each replica, from the paths of its own chunks).
 
     As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
@@ -56,6 +60,7 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     Parameters
     ----------
     state : PathState with replicas
+    tell : Progress, optional, of ``MEASUREMENTS`` and of replicas
 
     Returns
     -------
@@ -65,7 +70,7 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    ring = state.ring
+    ring, tell = state.ring, tell or Progress(None, 1, "stage")
     few = _Kernel(ring, state.spectra, 0)
     # lines would only lead to lines: all frequencies alike
     start = np.broadcast_to(state.moments[:, None], state.spectra.shape) if ring.turns else state.spectra
@@ -75,10 +80,12 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
         many, at = _measured(ring, state.spectra, measuring, kappa, exponent)
         kappa, exponent = few.solve(kappa, at, many - few.map(kappa, at), secants)
+        tell(1)
     apart = []
     for under, group in zip(state.replicas, state.groups):
         made, at = _measured(ring, under, group, kappa, exponent)
         apart.append(few.solve(kappa, at, made - few.map(kappa, at), secants)[1])
+        tell(1)
     # what many sites are off by in the same way is smaller than in a group by the number of groups
     return float(exponent + (exponent - np.mean(apart)) / (len(apart) - 1)), np.array(apart)
 

@@ -17,8 +17,8 @@ from ...spectrum.spectrum import Spectrum
 from ...support.types import Progress as Wanted
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .path_branch import OnBranch, PathBranch
-from .path_exponent import path_exponents
-from .path_state import PathState, error_of, path_state
+from .path_exponent import MEASUREMENTS, path_exponents
+from .path_state import GROUPS, ROUNDS_AT_FIRST, PathState, error_of, path_state
 from .ring import Ring
 from .sinusoid import Sinusoid, rings_of, without_lines
 from .state import DynamicMeanField
@@ -77,20 +77,21 @@ def path_result(
     amplitude, along, progress : as of :func:`dmft`
     start : float, optional, second moment of the first message to start from, instead of the largest amplitude
     """
-    with Progress(progress, 3, "stage") as tell:
+    groups = min(GROUPS, paths.refine)
+    with Progress(progress, 1 + ROUNDS_AT_FIRST + groups + MEASUREMENTS + groups, "stage") as tell:
         place = ""
         if amplitude is not None and along is not None:
-            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along)
+            value, error, state, settled = value_at_amplitude(ensemble, paths, amplitude, along, tell)
             ensemble, place = along.at(ensemble, value), f"{along} = {value:.5g} +- {error:.1g}, "
         else:
-            ring, spectra, settled = windowed(ensemble, paths, start)
-            tell(1)
-            state, settled = _refined(ring, spectra, settled, paths)
-        tell(2)
-        return finished(ensemble, paths, state, settled, place)
+            ring, spectra, settled = windowed(ensemble, paths, start, tell)
+            state, settled = _refined(ring, spectra, settled, paths, tell)
+        found = finished(ensemble, paths, state, settled, place, tell)
+        tell.finish()
+        return found
 
 
-def _refined(ring, spectra, settled, paths):
+def _refined(ring, spectra, settled, paths, tell):
     """(state by all chunks, whether its window holds it: what one chunk could not see the many do)."""
     sites = paths.n_sites * paths.refine
     while True:
@@ -99,16 +100,17 @@ def _refined(ring, spectra, settled, paths):
         def holds(spectra, turns=turns):
             return is_static(spectra, turns=turns) or _window_holds(spectra, turns, sites)
 
-        state = path_state(ring, spectra, paths.refine, None if last or not settled else holds)
+        state = path_state(ring, spectra, paths.refine, None if last or not settled else holds, tell)
         if not settled or not state.spectra.any():
             return state, settled
         if last or len(state.replicas):
             return state, holds(state.spectra)
+        tell.more(ROUNDS_AT_FIRST)
         ring, spectra = _ring(ring.ensemble, paths, 2 * ring.length), _longer(state.spectra, turns)
 
 
 def value_at_amplitude(
-    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath
+    ensemble: Ensemble, paths: Paths, amplitude: float, along: EnsemblePath, tell: Progress | None = None
 ) -> tuple[float, float, PathState, bool]:
     """(value along a path at which the first message has a second moment, standard error, state, whether the window holds it).
 
@@ -118,7 +120,9 @@ def value_at_amplitude(
     paths : Paths
     amplitude : float > 0
     along : EnsemblePath
+    tell : Progress, optional, of rings and measurements
     """
+    tell = tell or Progress(None, 1, "stage")
     length, value = _first_length(paths), along.value(ensemble)
     value = value if np.isfinite(value) else 0.5 * sum(along.within(None))
     here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
@@ -130,16 +134,20 @@ def value_at_amplitude(
             if paths.window is not None or length >= _STILL_LONGEST:
                 raise
             length *= 2
+            tell.more(1)
+            tell(1)
             here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
             continue
+        tell(1)
         groups: list[OnBranch] = []
         if paths.refine:
-            here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS)
+            here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS, tell)
             error = float(error_of(np.array([group.value for group in groups])))
         turns = branch.ring.turns
         settled = _window_holds(here.spectra, turns, paths.n_sites * max(paths.refine, 1))
         if settled or paths.window is not None or length >= _LONGEST:
             return here.value, error, branch.state(here, groups, paths.refine), settled
+        tell.more(1 + _ROUNDS + min(GROUPS, paths.refine))
         length, here = 2 * length, here._replace(spectra=_longer(here.spectra, turns))
 
 
@@ -181,7 +189,9 @@ def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, am
     return np.maximum(even_spectrum(sizes[:, None] * np.exp(-0.5 * (lags / fall) ** 2)), 0.0)
 
 
-def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -> tuple[Ring, np.ndarray, bool]:
+def windowed(
+    ensemble: Ensemble, paths: Paths, amplitude: float | None = None, tell: Progress | None = None
+) -> tuple[Ring, np.ndarray, bool]:
     """(ring, spectra of the state by one chunk, whether its window holds it).
 
     Parameters
@@ -189,13 +199,16 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
     ensemble : Ensemble
     paths : Paths
     amplitude : float, optional, as of :func:`start_spectra`
+    tell : Progress, optional, of rings; further ones are announced
     """
+    tell = tell or Progress(None, 1, "stage")
     length = _first_length(paths)
     start = start_spectra(ensemble, paths.clock, length, _FALL, amplitude)
     again = False
     while True:
         ring = _ring(ensemble, paths, length)
         spectra = path_state(ring, start, 0).spectra
+        tell(1)
         if not spectra.any():
             return ring, spectra, True
         if is_static(spectra, turns=ring.turns):
@@ -203,12 +216,14 @@ def windowed(ensemble: Ensemble, paths: Paths, amplitude: float | None = None) -
             free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
             if again and not (free and _flees(ring, spectra)):
                 return ring, spectra, True
+            tell.more(1)
             length, fall = (2 * length, _FALL) if again else (length, 0.25 * _FALL)
             start, again = start_spectra(ensemble, paths.clock, length, fall, amplitude), not again
             continue
         settled = _window_holds(spectra, ring.turns, paths.n_sites)
         if settled or paths.window is not None or length >= _LONGEST:
             return ring, spectra, settled
+        tell.more(1)
         length, start = 2 * length, _longer(spectra, ring.turns)
 
 
@@ -265,7 +280,9 @@ def _window_holds(spectra, turns, sites):
     return True
 
 
-def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, place: str) -> DynamicMeanField:
+def finished(
+    ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, place: str, tell: Progress | None = None
+) -> DynamicMeanField:
     """What spectra that reproduce themselves say of an ensemble.
 
     Parameters
@@ -275,6 +292,7 @@ def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, 
     state : PathState
     settled : bool, whether the window holds it
     place : str, what the status begins with: where a state of given amplitude was found
+    tell : Progress, optional, of exponents
     """
     names, clock = ensemble.cell.message_names, paths.clock
     correlations = from_even_spectrum(state.spectra)
@@ -295,11 +313,12 @@ def finished(ensemble: Ensemble, paths: Paths, state: PathState, settled: bool, 
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
-                exponent, apart = path_exponents(state)
+                exponent, apart = path_exponents(state, tell)
                 error = float(error_of(apart))
             except ConvergenceError as failed:
                 why = str(failed)
-        if still and driven and exponent > 2.0 * error:
+        # beside strong input chaos may be some percent of C(0), which counts as still
+        if driven and exponent > 2.0 * error and is_static(state.spectra, _SURELY_STATIC, turns):
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
     status = _status(state, static, settled, exponent, error, driven, place, why, flees)
     if status.code == "static":

@@ -53,9 +53,9 @@ def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object])
     if low > (1.0 - _SAME) * size:
         return [upper]
     lower = path_result(ensemble, paths, start=_SMALL * size)
-    tell(2)
+    tell(1)
     between = _between(ensemble, paths, upper, max(low, _SMALL * size))
-    tell(3)
+    tell(1)
     return [state for state in (upper, between, lower) if state is not None]
 
 

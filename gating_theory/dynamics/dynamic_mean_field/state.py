@@ -178,6 +178,22 @@ class DynamicMeanField:
             fields += 0.5 * np.outer(waves, self.sinusoid.amplitudes(ensemble) ** 2)
         return {"messages": messages, "fields": fields}
 
+    def power_spectrum(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The spectrum of what moves: S(w), the sum over lags of step C(lag) cos(w lag), without what stays or repeats [T8].
+
+        E m^2 is the integral of S over all w, -pi/step to pi/step, over 2 pi, and ``frozen`` and the sum of ``lines`` besides.
+        Of a flow the ring's steps cut it off at pi/step, which little of it reaches.
+
+        Returns
+        -------
+        (frequencies, powers) : (M + 1,) array, angular frequencies 0 .. pi/step per unit of time; {message name: (M + 1,) array}
+        """
+        C = self._aperiodic
+        moving = C - np.array(list(self.frozen.values()))[:, None]
+        frequencies = np.linspace(0.0, np.pi / self.step, C.shape[1])
+        powers = self.step * np.maximum(even_spectrum(moving), 0.0)
+        return frequencies, dict(zip(self.ensemble.cell.message_names, powers))
+
     @cached_property
     def sites(self) -> Sites:
         """2000 sites at one time, from Gaussian paths with these correlations; fields are without the white noise of a flow.
