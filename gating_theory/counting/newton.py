@@ -46,15 +46,15 @@ class Newton:
     def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int) -> None:
         self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
         self.A, self.X = len(functional.fed), functional.n_x
-        self.size = 2 * self.A + self.X + functional.n_tau + functional.n_width
+        self.size = 2 * self.A + self.X + functional.n_tau + functional.n_nu
         self.everything = np.arange(self.size)
         self.on_ridge = np.delete(self.everything, functional.lead)
         #: positions of the determinant's unknowns
-        self.determinant = np.arange(2 * self.A, self.size - functional.n_width)
+        self.determinant = np.arange(2 * self.A, self.size - functional.n_nu)
 
     def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
         """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small; columns
-        are relative changes of q and x, of mu in units of 1/q, tau and log w."""
+        are relative changes of q and x, of mu in units of 1/q, tau and nu."""
         return self._scaled(point)
 
     def _scaled(self, point, gaussian=False):
@@ -63,11 +63,10 @@ class Newton:
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
-        cost = np.maximum(e.cost, _NO_X)
-        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / cost
+        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / np.maximum(point.x, _NO_X)
         residual, matrix = residual * scale, matrix * scale[:, None]
         rows = np.arange(2 * A, 2 * A + X)
-        matrix[rows, rows] -= residual[rows] * e.cost_slope / cost
+        matrix[rows, rows] -= residual[rows]
         # columns: relative changes of q, changes of mu in units of 1/q
         matrix[:, :A] *= point.q
         matrix[:, A : 2 * A] /= point.q
@@ -78,16 +77,16 @@ class Newton:
         return self._scaled(point, gaussian=True)
 
     def moved(self, point: Point, step: np.ndarray, e: Evaluation | None = None) -> Point:
-        """The point after a step in (relative q, mu q, relative x, tau, log w); q and x stay positive, x below 1 where it must."""
+        """The point after a step in (relative q, mu q, relative x, tau, nu); q, x and nu stay positive, x below 1 where it must."""
         A, X, tau = self.A, self.X, 2 * self.A + self.X
-        widths = tau + point.tau.size
+        nu = tau + point.tau.size
         return Point(
             point.q * np.exp(np.clip(step[:A], -1.0, 1.0)),
             point.mu + step[A : 2 * A] / point.q,
             self.functional.within(point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0), point.x),
-            point.tau + step[tau:widths],
+            point.tau + step[tau:nu],
             point.spread if e is None else e.spread,
-            point.width + step[widths:],
+            self.functional.positive(point.nu + step[nu:], point.nu),
         )
 
     def solve(
@@ -128,8 +127,8 @@ class Newton:
         There Sigma is a minimum over mu of a convex function, zero at mean-field fixed points and negative elsewhere.
         """
         A = self.A
-        widths = np.arange(self.size - self.functional.n_width, self.size)
-        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A), widths])
+        lengths = np.arange(self.size - self.functional.n_nu, self.size)
+        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A), lengths])
         found = self.solve(replace(point, x=np.zeros(self.X)), unknowns, _SETTLED[0], bottom=bottom)
         if found is None:
             return None

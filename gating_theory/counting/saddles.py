@@ -209,6 +209,8 @@ def _polish(functional, point):
 def _determinant_at(functional, newton, q, start=None):
     """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
     A, X = newton.A, newton.X
+    if functional.loop_strength(functional.plain(q)) <= 1.0:  # 1 is outside the support of the spectrum
+        return functional.plain(q)
     point = start or functional.perron_point(functional.plain(q))
     keep = newton.determinant
     for iteration in range(200):
@@ -238,7 +240,7 @@ def _log_determinant(newton, point):
 
 
 def _is_maximum(newton, e, point):
-    """A minimum in (mu, tau, w), and in what is left a maximum in (q, log x).
+    """A minimum in (mu, tau, nu), and in what is left a maximum in (q, log x).
 
     Told by counting signs: a symmetric matrix has as many positive eigenvalues as a block of it and the Schur complement of that
     have together. Next to an onset messages are alike and the complement is rounding, the whole matrix is not.
