@@ -33,7 +33,7 @@ from ..results.encoding import dict_of, result
 from ..spectrum.determinant import gauge, indispensable, loops, minor, perron_start, reachable, spectral_radius
 from .matrix_terms import Block, column_groups, spheres
 
-__all__ = ["ComplexityFunctional", "Evaluation", "Point"]
+__all__ = ["FULL", "ComplexityFunctional", "Evaluation", "Point"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
 #: Quadrature tolerances that a bound on the number of nodes may ask for: unless it is exceeded many times over, and at all.
@@ -58,6 +58,8 @@ _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 _LESS_FAR = 20.0
 #: Draws of the frozen variables by which it is told whether there is a zero state.
 _DRAWS = 200
+#: Shares that would grow beyond 1 stay here: 1 is in a hole of the spectrum, and values are extrapolated to it linearly.
+FULL, _NEARLY_ONE = 1.0 - 1e-6, 0.9
 #: A step takes a share at most this part of the way to 1, beyond which gains of matrices that are not independent do not exist,
 #: and a multiplier of lengths to zero.
 _TO_ONE = 0.8
@@ -337,8 +339,9 @@ class ComplexityFunctional:
         }
 
     def within(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """Shares after a step from ``before``, kept from going too far towards 1 where they may not exceed it."""
-        return np.where(self.limited, np.minimum(x, before + _TO_ONE * (1.0 - before)), x)
+        """Shares after a step from ``before``, kept below 1 where they may not exceed it."""
+        limit = np.where(before > _NEARLY_ONE, FULL, before + _TO_ONE * (1.0 - before))
+        return np.where(self.limited, np.minimum(x, limit), x)
 
     def positive(self, nu: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Multipliers of lengths after a step from ``before``, kept from going too far towards zero."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError
-from .functional import ComplexityFunctional, Evaluation, Point
+from .functional import FULL, ComplexityFunctional, Evaluation, Point
 
 __all__ = ["Newton", "Settled", "rescaled"]
 
@@ -72,6 +72,11 @@ class Newton:
         matrix[:, A : 2 * A] /= point.q
         return e, residual, matrix
 
+    def held(self, point: Point, residual: np.ndarray) -> np.ndarray:
+        """Positions of shares that stay at their limit, 1, because the functional still grows there: 1 is in a hole [T10]."""
+        rows = np.arange(2 * self.A, 2 * self.A + self.X)
+        return rows[self.functional.limited & (point.x >= FULL) & (residual[rows] > 0.0)]
+
     def gaussian_system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
         """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
         return self._scaled(point, gaussian=True)
@@ -107,7 +112,8 @@ class Newton:
             if not (np.isfinite(residual[unknowns]).all() and np.isfinite(matrix[np.ix_(unknowns, unknowns)]).all()):
                 raise self.failure("the functional is not finite", point)
             step = np.zeros(self.size)
-            step[unknowns] = self.solved(matrix[np.ix_(unknowns, unknowns)], -residual[unknowns], point)
+            free = np.setdiff1d(unknowns, self.held(point, residual))
+            step[free] = self.solved(matrix[np.ix_(free, free)], -residual[free], point)
             size = float(np.abs(step).max())
             if iteration > 8 and size > 10.0 * best:
                 raise self.failure("Newton's method diverges", point)
@@ -142,13 +148,22 @@ class Newton:
         return replace(point, q=q)
 
     def step_from(self, point: Point) -> tuple[np.ndarray, Evaluation, np.ndarray]:
-        """(Newton's step with everything free, evaluation, residual)."""
+        """(Newton's step with everything free but what is held, evaluation, residual)."""
         e, residual, matrix = self.system(point)
-        return self.solved(matrix, -residual, point), e, residual
+        step, held = np.zeros(self.size), self.held(point, residual)
+        free = np.setdiff1d(self.everything, held)
+        step[free] = self.solved(matrix[np.ix_(free, free)], -residual[free], point)
+        residual[held] = 0.0
+        return step, e, residual
 
     def to_second_order(self, e: Evaluation, point: Point, step: np.ndarray) -> float:
-        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
-        return e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations.
+
+        Shares that are held short of 1 are put there to first order.
+        """
+        slope = self._raw(e.gradient, point)
+        at_limit = self.held(point, slope)
+        return e.value + 0.5 * float(slope @ step) + float(slope[at_limit].sum()) * (1.0 - FULL)
 
     def finer(self) -> None:
         """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""
@@ -184,7 +199,7 @@ class Newton:
             slope = float(residual[lead] + matrix[lead] @ step)
             if abs(slope) > 30.0 * size**2:
                 break
-        keep = self.on_ridge
+        keep = np.setdiff1d(self.on_ridge, self.held(point, residual))
         value = self.to_second_order(e, point, step)
         tangent = np.zeros(self.size)
         tangent[lead] = 1.0
