@@ -25,12 +25,12 @@ from .ring import Ring, mean_of_ring
 from .state import DynamicMeanField
 from .windows import on_ring, window_holds
 
-__all__ = ["path_states"]
+__all__ = ["SAME", "path_states"]
 
 #: The small start, as a part of the largest state's second moment: smaller states are not looked for.
 _SMALL = 1e-3
-#: States of both starts are one where amplitudes differ by less than this.
-_SAME = 0.1
+#: States of both starts are one where their second moments differ by less than this part.
+SAME = 0.1
 #: In log D: the first step from the state that iteration led to, what the next ones down are longer by, how often one is halved.
 #: How many are taken upwards.
 _STEP, _LONGER, _HALVES, _UPWARDS = 0.5, 1.2, 2, 8
@@ -61,7 +61,7 @@ def path_states(ensemble: Ensemble, paths: Paths, tell: Callable[[int], object])
         return [upper]
     _, spectra, _ = windowed(ensemble, paths, _SMALL * size)
     low = float(mean_of_ring(spectra)[0])
-    if low > (1.0 - _SAME) * size:
+    if low > (1.0 - SAME) * size:
         return [upper]
     lower = path_result(ensemble, paths, start=_SMALL * size)
     tell(1)
