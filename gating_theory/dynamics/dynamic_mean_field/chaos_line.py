@@ -6,6 +6,7 @@ finite amplitude D: along the branch value(D) passes through a minimum, which is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,13 +43,14 @@ __all__ = ["chaos_line"]
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
 #: Logarithms of D: the minimum of the exact form is found to this.
 _TOL = 3e-4
-#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and
-#: how often, values at which the curve through them is looked at.
-_PLACES, _INSIDE, _FURTHEST, _MOVES, _FINE = np.array([-0.45, -0.15, 0.15, 0.45]), 0.4, 0.9, 3, 361
+#: By paths: three amplitudes and what they are apart in log D, what they are moved by at most. How near to the middle a minimum
+#: has to be by many sites, and how often they are moved for it; by few, which are fast, and where nothing is sampled; how often.
+_APART, _FURTHEST, _INSIDE, _MOVES, _ROUGH, _EXACT, _LOOKED = 0.15, 0.6, 0.25, 3, 0.12, 0.02, 12
+_SIZES = np.exp(_APART * np.array([-1.0, 0.0, 1.0]))
+#: The exponent at the line is told by half the chunks and half the sites of each, at least by so many.
+_LEAST = 100
 #: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
-_SHORT, _MOST, _AIM = 4, 64, 0.8
-#: Values by few sites that are this far beyond the onset, relative, are no jump.
-_FAR = 0.2
+_SHORT, _MOST, _AIM = 1, 64, 0.8
 #: What a status says of the branch by paths that was not found whole.
 _NOWHERE = "by paths no state was found on the branch, so that it may jump below that"
 _FAINT = "it jumps below that, by the expansion of small states, but too little to be seen by paths"
@@ -107,7 +109,7 @@ def chaos_line(
     -------
     Critical, of the kind "chaos"
         Its ``error`` is 1e-8 for the exact form and a standard error for paths. ``discontinuous`` says whether chaos jumps; then
-        ``moments`` are those of the state at the line (by paths of a measured one within .15 of it in log D), and ``above`` is its
+        ``moments`` are those of the state at the line (by paths of a measured one within .25 of it in log D), and ``above`` is its
         exponent with the error of that.
 
     Raises
@@ -202,9 +204,9 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     jumps = _begins_to_jump(ensemble, paths.clock)
     if not np.isfinite(values[least]):
         return _continuous(start, path, f"; {_NOWHERE}")
-    if not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
+    if not jumps and least == len(values) - 1 and values[least] > float(start):
         return _continuous(start, path)
-    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
+    fold = _measured_fold(looks[least], least, paths, tol)
     if fold is None:
         return _continuous(start, path, f"; {_FAINT}" if jumps else "")
     if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
@@ -215,6 +217,8 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     there = path.at(ensemble, value)
     found, groups = fold.nearest
     state = fold.branch.state(found._replace(value=value), groups, paths.refine)
+    ring = Ring(there, paths.clock, state.ring.length, max(_LEAST, paths.n_sites // 2), paths.seed)
+    state = replace(state, ring=ring, refine=max(len(groups), paths.refine // 2))
     largest, apart = path_exponents(state)
     exponent = largest, float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
@@ -231,50 +235,73 @@ class _Fold(NamedTuple):
     lacks: str
 
 
-def _measured_fold(branches, here, least, paths, tol):
-    """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
-    # where the amplitude is smaller states are slower, and rings longer
-    branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
-    here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))
-    starts, pairings, moves = [here] * len(_PLACES), _SHORT, 0
+def _measured_fold(look, least, paths, tol):
+    """The minimum next to a look: where it is by few sites, how deep by many; None where it runs to nothing."""
+    found = _place_of_fold(look, float(_LOOKS_OF_PATHS[least]), paths)
+    if found is None:
+        return None
+    branch, starts, size = found
+    pairings, moves = _SHORT, 0
     while True:
-        sizes = size * np.exp(_PLACES)
-        if moves == 0:
-            starts = [branch.solve(s, start) for s, start in zip(sizes, starts)]
-        points = [branch.measure(s, start, paths.refine, pairings) for s, start in zip(sizes, starts)]
-        away, value, error = _minimum(points)
-        moves += 1
-        starts = [point.found for point in points]
+        points = branch.measure(size * _SIZES, starts, paths.refine, pairings)
+        away, value, error = _minimum(points, branch)
+        starts, moves = [point.found for point in points], moves + 1
         if abs(away) > _INSIDE and moves < _MOVES:
-            size *= float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
-        elif error <= tol or pairings >= _MOST:
-            nearest = points[int(np.argmin(np.abs(_PLACES - away)))]
+            size *= _moved(away)
+        # what few sites are off by is of second order in a first round, .0015 at an update gain of 5
+        elif moves > 1 and error <= tol or branch.exact or pairings >= _MOST:
             lacks = f"; the standard error asked for, {tol:.2g}, was not reached: {error:.2g}" if error > tol else ""
-            lacks += "" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"
-            return _Fold(value, error, nearest, branch, lacks)
+            return _Fold(value, error, points[1], branch, lacks + ("" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"))
         else:
             pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
+
+
+def _place_of_fold(look, size, paths):
+    """(branch, its states at three amplitudes, the middle one) next to the minimum, by few sites; None where it runs to nothing."""
+    here, branch = look
+    for _ in range(_LOOKED):
+        branch, here = _held(branch, branch.solve(size, here), size, paths)
+        states = [branch.solve(size * _SIZES[0], here), here, branch.solve(size * _SIZES[2], here)]
+        away, _, _ = _minimum([Measured(state, [state]) for state in states], branch)
+        if abs(away) <= (_EXACT if branch.exact else _ROUGH):
+            break
+        size *= _moved(away)
         if size < _GONE * _LOOKS_OF_PATHS[-1]:
             return None
+    return branch, states, size
 
 
-def _minimum(points):
-    """(how far it is away in log D, the minimum, its error) of the cubic through four measured amplitudes."""
+def _moved(away):
+    """What an amplitude is multiplied by."""
+    return float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
+
+
+def _held(branch, state, size, paths):
+    """(the branch on a ring that holds a state of it, the state): where the amplitude is smaller states are slower."""
+    length = branch.ring.length
+    while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
+        length *= 2
+        branch = branch.on(length)
+        state = branch.solve(size, state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
+    return branch, state
+
+
+def _minimum(points, branch):
+    """(how far it is away in log D, the minimum, its error) of the parabola through three amplitudes."""
     values = np.array([point.found.value for point in points])
+    slope, bend = np.array([-0.5, 0.0, 0.5]) / _APART, np.array([1.0, -2.0, 1.0]) / _APART**2
+    steep, bent = float(slope @ values), float(bend @ values)
+    if bent <= 0.0:
+        return -np.sign(steep) * np.inf, float(values.min()), np.inf
+    away = -steep / bent
+    x = float(np.clip(away, -_INSIDE, _INSIDE))
+    weights = np.array([0.0, 1.0, 0.0]) + x * slope + 0.5 * x**2 * bend
     groups = np.array([[group.value for group in point.groups] for point in points])
-    fit = np.linalg.inv(np.vander(_PLACES))
-    fine = np.linspace(_PLACES[0], _PLACES[-1], _FINE)
-    x = float(fine[np.argmin(np.polyval(fit @ values, fine))])
-    value, slope, curve = (
-        np.array([x**3, x**2, x, 1.0]) @ fit,
-        np.array([3.0 * x**2, 2.0 * x, 1.0, 0.0]) @ fit,
-        np.array([6.0 * x, 2.0]),
-    )
-    bend = 0.5 * float(curve @ (fit @ values)[:2])
-    away = x if fine[0] < x < fine[-1] else np.sign(x) * np.inf
+    if groups.shape[1] < 2:
+        return away, float(weights @ values), np.inf
     # a slope that is wrong moves the minimum, which lowers it
-    moved = float(error_of(slope @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
-    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), min(moved, np.ptp(values))))
+    moved = float(error_of(slope @ groups)) ** 2 / (2.0 * bent)
+    return away, float(weights @ values), float(np.hypot(branch.error(weights @ groups), moved))
 
 
 def _looked(ensemble, path, paths, value, tell):
@@ -282,18 +309,13 @@ def _looked(ensemble, path, paths, value, tell):
     length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
     spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
     here = OnBranch(value, spectra, np.inf)
+    branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
     for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
-        branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
         try:
-            state = branch.solve(float(size), here, plain=_PLAIN)
-            while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
-                length *= 2
-                branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
-                state = branch.solve(float(size), state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
-            here = state
-            found.append((state, branch))
+            branch, here = _held(branch, branch.solve(float(size), here, plain=_PLAIN), float(size), paths)
+            found.append((here, branch))
         except NoCriticalValue:
-            here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
+            here = here._replace(slope=None)
             found.append((None, branch))
         tell(number)
     return found

@@ -134,8 +134,8 @@ def value_at_amplitude(
             continue
         groups: list[OnBranch] = []
         if paths.refine:
-            here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS)
-            error = float(error_of(np.array([group.value for group in groups])))
+            ((here, groups),) = branch.measure([amplitude], [here], paths.refine, _PAIRINGS, _ROUNDS)
+            error = branch.error(np.array([group.value for group in groups]))
         turns = branch.ring.turns
         settled = _window_holds(here.spectra, turns, paths.n_sites * max(paths.refine, 1))
         if settled or paths.window is not None or length >= _LONGEST:
