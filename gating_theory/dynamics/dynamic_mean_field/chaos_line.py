@@ -49,8 +49,8 @@ _APART, _FURTHEST, _INSIDE, _MOVES, _ROUGH, _EXACT, _LOOKED = 0.15, 0.6, 0.25, 3
 _SIZES = np.exp(_APART * np.array([-1.0, 0.0, 1.0]))
 #: The exponent at the line is told by half the chunks and half the sites of each, at least by so many.
 _LEAST = 100
-#: What matched chunks of n sites may put values off by, relative, times n: five runs of 500 sites, in a coordinate of the GRU's state in
-#: which it has to be sampled, were off by -.0006 +- .0003 on average, two of them by 2.6 of their other errors.
+#: What matched chunks of n sites may put values off by, relative, times n: five runs of 500 sites, in a coordinate of the GRU's
+#: state in which it has to be sampled, were off by -.0006 +- .0003 on average, two of them by 2.6 of their other errors.
 _OF_CHUNKS = 0.3
 #: Rounds of measurement at most; pairings of a first one and at most; the part of the error asked for that a further one aims at.
 _ROUNDS, _SHORT, _MOST, _AIM = 8, 1, 64, 0.8
