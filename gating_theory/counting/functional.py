@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble

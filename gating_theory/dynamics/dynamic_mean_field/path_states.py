@@ -195,7 +195,7 @@ class _OnTheBranch:
 
     def _measured(self, near, slope):
         """The state next to a look: all chunks measure there again, and each solution is moved to v = 0 along the branch."""
-        found, groups = self.branch.measure(float(np.exp(near.place)), near.found, self.paths.refine, _PAIRINGS)
+        ((found, groups),) = self.branch.measure([float(np.exp(near.place))], [near.found], self.paths.refine, _PAIRINGS)
         if not abs(found.value / slope) < _MOVED:
             raise NoCriticalValue("amplitudes that are measured again do not agree on where it is")
         ring, others = self.branch.ring, [look for look in self.looks if abs(look.place - near.place) > _LEAST]
