@@ -331,7 +331,9 @@ class ComplexityFunctional:
 
     def totals(self, point: Point) -> dict[int, float]:
         """{message: sum of the shares of its columns}, of the looping messages."""
-        return {k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)}
+        return {
+            k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)
+        }
 
     def within(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Shares after a step from ``before``, kept from going too far towards 1 where they may not exceed it."""

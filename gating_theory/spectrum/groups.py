@@ -94,7 +94,7 @@ def groups_of(cell: Cell, laws: Mapping[str, MatrixLaw]) -> list[Group]:
     out: list[Group] = []
     for message in range(cell.n_messages):
         found: dict[object, list[int]] = {}
-        counts = {}
+        counts: dict[object, int] = {}
         for field in (k for k, listened in enumerate(cell.message_of) if listened == message):
             law = known[field]
             count = known.count(law) if law.together else 1
