@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,8 @@ class Contour:
         x, y = self._grid_lines()
         f = self._on_grid(x, y, _TRACED)
         pieces = []
-        for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
+        lines: Any = contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0)
+        for line in lines:
             z = line[:, 0] + 1j * line[:, 1]
             if abs(z[0] - z[-1]) > 1e-12 * self.bound:  # ends near the real axis: close it by its mirror image
                 ends = z[[0, -1]]

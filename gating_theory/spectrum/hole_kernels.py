@@ -1,4 +1,4 @@
-"""Averages over sites of squares of ratios of polynomials, where each site has zeros of its own: holes of the spectrum, compiled [T10]."""
+"""Averages over sites of squares of ratios of polynomials with zeros of their own: holes of the spectrum, compiled [T10]."""
 
 from __future__ import annotations
 

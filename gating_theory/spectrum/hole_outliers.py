@@ -1,7 +1,7 @@
 """Isolated eigenvalues in holes of a fixed point's spectrum [T10].
 
-A matrix that holds a fixed point takes m to y - b, and its inverse y - b to m: in a hole of type S the isolated eigenvalues are zeros
-of det(1 - C^S(lambda)),
+A matrix that holds a fixed point takes m to y - b, and its inverse y - b to m: in a hole of type S the isolated eigenvalues are
+zeros of det(1 - C^S(lambda)),
 
     C^S_kl = E[mu_k W^S_kl eta_l] / E[mu_l^2],      (mu, eta) = (y - b, m) for fields in S, (m, y - b) for the others,
 
@@ -31,8 +31,8 @@ class HoleOutliers:
     def __init__(self, hole: Hole, recurrent: np.ndarray) -> None:
         self.hole = hole
         sites, cell = hole.sites, hole.cell
-        messages = cell.compiled.messages(sites.state, sites.fields, sites.parameters)
-        messages = np.array([np.broadcast_to(messages[nu], sites.size) for nu in cell.message_of])
+        distinct = cell.compiled.messages(sites.state, sites.fields, sites.parameters)
+        messages = np.array([np.broadcast_to(distinct[nu], sites.size) for nu in cell.message_of])
         q = messages**2 @ sites.weights
         driven = squared(np.asarray(sites.gain)) * q
         # matrices of messages that vanish are conditioned on nothing

@@ -44,8 +44,8 @@ _SETTLED, _NODES = 1e-9, 100_000
 _RUNS_AWAY = 1e6
 #: Where averages are compared, and the weight of the sites that are left out where there is no average over all.
 _PLACES, _TAIL = np.array([0.3, 0.6 + 0.3j, 1.1]), 1e-6
-#: Few sites that say whether there may be a hole at all, the tolerance of their steps, and T^S above which there is none; points along
-#: a side of a grid of lambdas, and how many grids one after the other.
+#: Few sites that say whether there may be a hole at all, the tolerance of their steps, and T^S above which there is none; points
+#: along a side of a grid of lambdas, and how many grids one after the other.
 _FEW, _FEW_TOL, _MAYBE, _GRID, _ZOOMS = 10_000, 1e-3, 4.0, 9, 8
 #: How far from 0 a hole has to reach that is there only because some sites are left out.
 _FAR = 0.05
@@ -69,8 +69,8 @@ class Hole:
     ----------
     pivot : Pivot
     everywhere : bool
-        Whether T^S is an average over all sites of a law. False where there is none, and 1e-6 of the sites are left out, those whose
-        q_S is the smallest.
+        Whether T^S is an average over all sites of a law. False where there is none, and 1e-6 of the sites are left out, those
+        whose q_S is the smallest.
     """
 
     def __init__(
@@ -267,9 +267,9 @@ def candidates(cell: Cell, gain: np.ndarray, laws: Mapping[str, MatrixLaw]) -> l
 def holes_at(point: FixedPoint) -> Holes:
     """The sets of fields that may have holes at a mean-field fixed point.
 
-    By sites that reach so far that averages no longer change. Where there is no average over all sites, as of the cosh^4 c of LSTMs,
-    1e-6 of them are left out, those whose q_S is the smallest: hardly a network of a million units has such. Holes within .05
-    of 0 that only this makes do not count.
+    By sites that reach so far that averages no longer change. Where there is no average over all sites, as of the cosh^4 c of
+    LSTMs, 1e-6 of them are left out, those whose q_S is the smallest: hardly a network of a million units has such. Holes within
+    .05 of 0 that only this makes do not count.
 
     Parameters
     ----------

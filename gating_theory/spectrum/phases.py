@@ -1,4 +1,4 @@
-"""The resolvent's equations solved at any lambda: inside the support by a population of sites, in holes in closed form [T4, T10]."""
+"""The resolvent's equations solved at any lambda: inside the support by a population of sites, in holes by closed forms [T10]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .dyson import Population, Solution
-from .holes import Hole, Holes
+from .holes import Holes
 
 __all__ = ["atoms", "solution"]
 
@@ -29,7 +29,7 @@ def solution(
 ) -> Solution:
     """As ``Population.solution``, in holes as well: the unknowns are 0 there.
 
-    The equations have no solution in a hole of the population's own sites, and none is needed in the hole of the law that these were
+    The equations have no solution in a hole of the population's own sites, and need none in the hole of the law that these were
     made of: as populations end somewhere, their holes are larger.
 
     Parameters

@@ -74,6 +74,10 @@ class Spectrum(Pseudospectra):
     A *leak* is an eigenvalue of a site's own dynamics F_s at given fields: the update gate of the GRU, the forget gate of the
     LSTM. Leaks belong to the spectrum. Where they are spread over sites they cover intervals of the real axis.
 
+    Of the matrices the outer edge sees the gains alone: it is the same for all laws that hold "edge", iid ones, rotationally
+    invariant ones and stacks, because A(s) = a^2 at s = 0, where solutions begin [T10]. Inside laws differ; matrices that can be
+    inverted make :meth:`holes`.
+
     Parameters
     ----------
     source : FixedPoint, Sites that carry gains, or a result with such ``sites``
@@ -234,9 +238,11 @@ class Spectrum(Pseudospectra):
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
         Where fields have invertible matrices (orthogonal ones) it is the smallest of the spectral radii of T and of all T^S [T10],
-        which is < 1 in holes of the support as well: see :meth:`holes`. Infinite on leaks: where that of a finite fraction of sites equals lambda, as on every atom, and on the real axis between
-        leaks that are spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where
-        ``edge_tol`` is above 1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
+        which is < 1 in holes of the support as well: see :meth:`holes`. Infinite on leaks that are in no hole: where that of a
+        finite fraction of sites equals lambda, as on every atom, and on the real axis between leaks that are spread.
+
+        Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where ``edge_tol`` is above
+        1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
@@ -266,16 +272,17 @@ class Spectrum(Pseudospectra):
     def holes(self, n: int = 256) -> list[tuple[tuple[str, ...], list[np.ndarray]]]:
         """The holes of the support, by the set S of fields that has each [T10].
 
-        Only fields of invertible matrices make holes: orthogonal ones, and given singular values that stay away from 0. In a hole of
-        type S the spectral radius of T^S is below 1, these fields carry all of the solution, the density is zero, and potential and
-        resolvent are closed forms. Eigenvalues in holes are isolated: :meth:`outliers`. At the zero state, where
-        one field acts, all eigenvalues of orthogonal matrices sit on the circle T = 1: the hole is all that is inside of it, and its
-        edge is the outer one.
+        Only fields of invertible matrices make holes: orthogonal ones, and given singular values that stay away from 0; not iid
+        matrices, and not stacks of several fields. In a hole of type S the spectral radius of T^S is below 1, these fields carry
+        all of the solution, the density is zero, and potential and resolvent are closed forms. Eigenvalues in holes are isolated:
+        :meth:`outliers`. At the zero state, where one field acts, all eigenvalues of an orthogonal matrix sit on the circle T = 1:
+        the hole is all that is inside of it, and its edge is the outer one.
 
-        At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs), the
-        1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that in
-        networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite fraction
-        of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is not proved.
+        At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs),
+        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that
+        in networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite
+        fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is
+        not proved.
 
         Parameters
         ----------
@@ -326,7 +333,8 @@ class Spectrum(Pseudospectra):
         -------
         list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
         if there is no continuous spectrum. Points satisfy T = 1 to 1e-9, those of holes of invertible matrices T^S = 1 [T10]. Where
-        the spectrum is a line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than 1e-4 of the whole may be missed.
+        the spectrum is a line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than
+        1e-4 of the whole may be missed.
         Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
         whole (a bound on |lambda|) to either side, it is left out.
 
@@ -518,7 +526,7 @@ class Spectrum(Pseudospectra):
         return Masses(self.populations, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
-        """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population. In holes it is above 1."""
+        """Spectral radius of T (L,) by the exact edge, where there is one, above 1 in holes: cheaper than by a population, too."""
         upper = lam.real + 1j * np.abs(lam.imag)
         return None if self.fixed_point is None else spectral_radius(self._edge.transfer_moments(upper, 3.0, 1e-3))
 
@@ -751,9 +759,9 @@ class Spectrum(Pseudospectra):
         Outside, roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on
         holding the fixed point, a rank-one change each. In a hole of type S the same with W^S, the roles of m_k and y_k - b_k being
         exchanged for k in S: every nonzero fixed point of an orthogonal matrix near onset has one isolated real eigenvalue in its
-        hole. Exact for N -> infinity, for iid matrices, for independent rotationally invariant ones, and for a stack all of whose fields
-        listen to one message; in a network they move by order N^{-1/2}, more near the edge. With frozen spreads only the part of
-        the field that comes through the matrix counts.
+        hole. Exact for N -> infinity, by a calculation of rank one for each matrix: iid ones, independent rotationally invariant
+        ones, and stacks whose fields listen to one message (of several messages that was not checked); in a network they move by
+        order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the matrix counts.
 
         Returns
         -------
@@ -787,20 +795,18 @@ class Spectrum(Pseudospectra):
         return [HoleOutliers.of_fixed_point(hole, self.fixed_point) for hole in self._holes]
 
     def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
-        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10]: 1 where matrices are not conditioned on a fixed point.
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10]: 1 where matrices are conditioned on no fixed point.
 
         Outside the support, off the leaks, and in its holes.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()
-        value = np.ones(flat.size, dtype=complex)
-        if self._conditioned is not None:
-            value = self._conditioned(flat)
-            kind = self._holes.type_at(flat)
-            for number in np.unique(kind[kind >= 0]):
-                value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
-        value = value.reshape(lam.shape)
-        return value if lam.ndim else complex(value)
+        if self._conditioned is None:
+            return np.ones(lam.shape, dtype=complex) if lam.ndim else 1.0 + 0.0j
+        value, kind = self._conditioned(flat), self._holes.type_at(flat)
+        for number in np.unique(kind[kind >= 0]):
+            value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
+        return value.reshape(lam.shape) if lam.ndim else complex(value[0])
 
 
 def _as_given(value, lam):

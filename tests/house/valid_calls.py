@@ -283,6 +283,10 @@ def _of_eigenvalues():
     return np.array([0.5, 0.2 + 0.1j, 0.2 - 0.1j])
 
 
+def _of_few_inputs():
+    return gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0, matrices=gt.Sparse(50)))[-1]
+
+
 _E = "ensemble"
 BOUNDS = {"bounds": (0.5, 3.0)}
 CALLS = {
@@ -344,6 +348,9 @@ CALLS = {
     "Spectrum.of_each": lambda t: (gt.Spectrum.of_each, {"points": [t.point, t.point]}),
     "Spectrum.edge_function": lambda t: (t.spectrum.edge_function, {"lam": 0.5}),
     "Spectrum.inside": lambda t: (t.spectrum.inside, {"lam": 0.5}),
+    "Sparse": lambda t: (gt.Sparse, {"in_degree": 12, "entries": "sign", "fixed": True}),
+    "sparse_moments": lambda t: (gt.sparse_moments, {"fixed_point": _of_few_inputs()}),
+    "sparse_potential": lambda t: (gt.sparse_potential, {"spectrum": gt.Spectrum(_of_few_inputs()), "lam": 0.5}),
     "Spectrum.potential": lambda t: (t.spectrum.potential, {"lam": 0.5}),
     "Spectrum.resolvent": lambda t: (t.spectrum.resolvent, {"lam": 0.5}),
     "Spectrum.density": lambda t: (t.spectrum.density, {"lam": 0.5}),
