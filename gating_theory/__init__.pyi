@@ -45,12 +45,14 @@ from .dynamics.two_copies.transient import CorrelationTransient as CorrelationTr
 from .dynamics.two_copies.transient import correlation_transient as correlation_transient
 from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
+from .ensemble.given_singular_values import WithSingularValues as WithSingularValues
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction
 from .ensemble.rotation_invariant import Haar as Haar
 from .ensemble.rotation_invariant import HaarStack as HaarStack
 from .ensemble.sites import Sites as Sites
+from .ensemble.sparse import Sparse as Sparse
 from .errors import CapabilityError as CapabilityError
 from .errors import ConvergenceError as ConvergenceError
 from .errors import NoCriticalValue as NoCriticalValue
@@ -88,6 +90,8 @@ from .spectrum.singular.growth_bounds import Kreiss as Kreiss
 from .spectrum.singular.singular_values import Regularised as Regularised
 from .spectrum.singular.singular_values import SingularValues as SingularValues
 from .spectrum.singular.smallest import SmallestSingularValue as SmallestSingularValue
+from .spectrum.sparse_correction import sparse_moments as sparse_moments
+from .spectrum.sparse_correction import sparse_potential as sparse_potential
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity

@@ -2,15 +2,14 @@
 
 Sites of the fixed points of a random network are counted by
 
-    F = - sum_k mu_k q_k - 1/2 sum_g Psi_g(x_g) + 1/2 sum_j K_j (1/w_j + log w_j - 1) + log Z,
-    Z = Int prod_l Normal(y_l; b_l, w_l a_l^2 q_{m(l)} + beta_l^2)  exp( sum_k mu_k m_k(y)^2 )  prod_blocks sqrt( D(y) ) dy,
+    F = - sum_k mu_k q_k - 1/2 sum_g Psi_g(x_g) + 1/2 sum_j K_j (nu_j - log nu_j - 1) + log Z,
+    Z = Int prod_l Normal(y_l; b_l, a_l^2 q_{m(l)} / nu_l + beta_l^2)  exp( sum_k mu_k m_k(y)^2 )  prod_blocks sqrt( D(y) ) dy,
     D = det(1 + P W Q W^dagger) = 1 + sum over monomials of c(y) exp(usage . log S + tilt . tau) prod_g alpha_g(x_g)^columns
 
 with W the transfer matrix at lambda = 1, in the coordinates x_g, the shares of groups of columns, S their sums over each message,
 and tau (the gauge-free ratios of q and p) of the self-consistent equations [T4]. What the law of the matrices enters by is in
-``matrix_terms.py``: alpha = A(x) / a^2 and Psi of each group, and the widths w of fields whose images lie on spheres j,
-w = 1 / (2 nu a^2 q) with nu the multiplier of their length. Independent entries have alpha = 1, Psi = x and no such w: their images
-are Gaussian. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
+``matrix_terms.py``: alpha = A(x) / a^2 and Psi of each group, and the multipliers nu of the lengths of images that lie on spheres j,
+here in units of 1/(2 a^2 q). Independent entries have alpha = 1, Psi = x and nu = 1: their images are Gaussian. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from ..results.encoding import dict_of, result
 from ..spectrum.determinant import gauge, indispensable, loops, minor, perron_start, reachable, spectral_radius
 from .matrix_terms import Block, column_groups, spheres
 
-__all__ = ["ComplexityFunctional", "Evaluation", "Point"]
+__all__ = ["FULL", "ComplexityFunctional", "Evaluation", "Point"]
 
 _CHUNK = 60_000  # sites worked on at once: arrays that stay in the second-level cache
 #: Quadrature tolerances that a bound on the number of nodes may ask for: unless it is exceeded many times over, and at all.
@@ -59,7 +58,10 @@ _PROBES, _NEAR, _FAR = 40, 1.5, 100.0
 _LESS_FAR = 20.0
 #: Draws of the frozen variables by which it is told whether there is a zero state.
 _DRAWS = 200
-#: A step takes a share at most this part of the way to 1, beyond which gains of matrices that are not independent do not exist.
+#: Shares that would grow beyond 1 stay here: 1 is in a hole of the spectrum, and values are extrapolated to it linearly.
+FULL, _NEARLY_ONE = 1.0 - 1e-6, 0.9
+#: A step takes a share at most this part of the way to 1, beyond which gains of matrices that are not independent do not exist,
+#: and a multiplier of lengths to zero.
 _TO_ONE = 0.8
 #: Fields narrower than this part of the length over which messages change make no steps of those in others.
 _CALM = 0.125
@@ -71,7 +73,8 @@ class Point:
     """Arguments of the functional: moments q and multipliers mu of the fed messages, shares x of groups of columns, and tau.
 
     ``spread``, (V,) or None: variances of the fields under the tilted law nearby, over the Gaussian's; quadrature goes by them.
-    ``width``, (J,): the logarithms of w, one for each sphere that images lie on; none for independent entries.
+    ``nu``, (J,): multipliers of the lengths of images, one for each sphere that they lie on, over 1/(2 a^2 q); none for independent
+    entries.
     """
 
     q: np.ndarray
@@ -79,14 +82,14 @@ class Point:
     x: np.ndarray
     tau: np.ndarray
     spread: np.ndarray | None = None
-    width: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    nu: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     as_dict = dict_of
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The functional at a point with its gradient and Hessian by (q, mu, log x, tau, log w).
+    """The functional at a point with its gradient and Hessian by (q, mu, log x, tau, nu).
 
     Attributes
     ----------
@@ -127,7 +130,7 @@ class ComplexityFunctional:
     variables : tuple of int, the fields (and site parameters, counted on from K) that messages or determinant depend on
     blocks : list of Block, one a loop
     spheres : tuple of Sphere, what is known of the lengths of images
-    n_x, n_tau, n_width : int, how many shares, tau and widths there are
+    n_x, n_tau, n_nu : int, how many shares, tau and nu there are
     """
 
     def __init__(self, ensemble: Ensemble) -> None:
@@ -183,7 +186,7 @@ class ComplexityFunctional:
         #: shares of these groups may not exceed 1
         self.limited = np.array([not group.constant for block in self.blocks for group in block.groups], dtype=bool)
         self.spheres = spheres([l for l, _ in self.carriers], self.listens, self.laws)
-        self.n_width = len(self.spheres)
+        self.n_nu = len(self.spheres)
         self.lead = self._choose_lead(feeds) if self.looping else 0
         self.slopes = self._slopes()
         self.even = frozenset(v for v in self.variables if self.means[v] == 0.0 and self._is_even(v, m, W))
@@ -222,16 +225,16 @@ class ComplexityFunctional:
     # --- laws and grids
 
     def law(self, point: Point) -> FieldLaw:
-        """The FieldLaw of all fields and site parameters at moments and widths of a Point (batch of one)."""
+        """The FieldLaw of all fields and site parameters at moments and multipliers of a Point (batch of one)."""
         full = np.zeros(self.n)
         full[list(self.fed)] = point.q
         return self.random.law(full, self.widths(point))
 
     def widths(self, point: Point) -> np.ndarray:
-        """(K,) w of each field: by what the variance that comes through its matrix is multiplied, 1 but on spheres."""
+        """(K,) 1/nu of each field: by what the variance that comes through its matrix is multiplied, 1 but on spheres."""
         out = np.ones(self.K)
-        for sphere, log_width in zip(self.spheres, point.width):
-            out[list(sphere.fields)] = np.exp(log_width)
+        for sphere, nu in zip(self.spheres, point.nu):
+            out[list(sphere.fields)] = 1.0 / nu
         return out
 
     def grid(
@@ -331,13 +334,16 @@ class ComplexityFunctional:
 
     def totals(self, point: Point) -> dict[int, float]:
         """{message: sum of the shares of its columns}, of the looping messages."""
-        return {
-            k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)
-        }
+        return {k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)}
 
     def within(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """Shares after a step from ``before``, kept from going too far towards 1 where they may not exceed it."""
-        return np.where(self.limited, np.minimum(x, before + _TO_ONE * (1.0 - before)), x)
+        """Shares after a step from ``before``, kept below 1 where they may not exceed it."""
+        limit = np.where(before > _NEARLY_ONE, FULL, before + _TO_ONE * (1.0 - before))
+        return np.where(self.limited, np.minimum(x, limit), x)
+
+    def positive(self, nu: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """Multipliers of lengths after a step from ``before``, kept from going too far towards zero."""
+        return np.maximum(nu, (1.0 - _TO_ONE) * before)
 
     def tilt(self, values: Sequence[np.ndarray], point: Point) -> np.ndarray:
         """exp(mu . m^2) sqrt(D), the factor by which a typical fixed point favours sites over the Gaussian law of the fields."""
@@ -350,7 +356,7 @@ class ComplexityFunctional:
 
     def plain(self, q: np.ndarray) -> Point:
         """The Point with these moments where nothing is tilted."""
-        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau), width=np.zeros(self.n_width))
+        return Point(q, np.zeros(q.size), np.zeros(self.n_x), np.zeros(self.n_tau), nu=np.ones(self.n_nu))
 
     def moments(self, q: np.ndarray, max_nodes: int = 3000) -> np.ndarray:
         """E m^2 of the fed messages under the Gaussian law alone, with the moments ``q``: one step of the mean-field map."""
@@ -426,15 +432,15 @@ class ComplexityFunctional:
         these sites, E log sqrt(D) - 1/2 sum Psi, and only derivatives by x and tau mean something.
         """
         law, values, weights, tol = self.grid(point, tol, max_nodes, refine)
-        A, X, T, J = len(self.fed), self.n_x, self.n_tau, self.n_width
+        A, X, T, J = len(self.fed), self.n_x, self.n_tau, self.n_nu
         size = 2 * A + X + T + J
-        drive = [*range(A), *range(size - J, size)]  # what widths of fields depend on: moments, and widths over them
+        drive = [*range(A), *range(size - J, size)]  # what widths of fields depend on: moments, and multipliers of lengths
         locals_ = self._local(point)
         constraint, curvature = self._constraint_terms(law, values, point)
         shape = tuple(w.size for w in weights)
         n_nodes = int(np.prod(shape))
         # the rate of fixed points with small amplitude is a small difference of small terms: none of them is added to 1
-        faint = np.abs(point.mu * point.q).sum() + sum(local.penalty for local in locals_) + np.abs(point.width).sum() < _FAINT
+        faint = np.abs(point.mu * point.q).sum() + sum(local.penalty for local in locals_) + np.abs(point.nu - 1.0).sum() < _FAINT
         logarithmic = gaussian or faint
         total, excess, weight, pull = 0.0, 0.0, 0.0, np.zeros(A + J)
         first, second = np.zeros(size), np.zeros((size, size))
@@ -506,7 +512,7 @@ class ComplexityFunctional:
         q, mu = point.q, point.mu
         penalty = sum(local.penalty for local in locals_)
         cost, cost_slope = (np.concatenate([getattr(local, name) for local in locals_]) for name in ("cost", "cost_slope"))
-        lengths = np.array([s.penalty(w) for s, w in zip(self.spheres, point.width)]).reshape(-1, 3).T
+        lengths = np.array([s.penalty(nu) for s, nu in zip(self.spheres, point.nu)]).reshape(-1, 3).T
         log_z = float(np.log1p(excess) if faint else np.log(total))
         parts = float(np.abs(mu * q).sum() + 0.5 * penalty + (abs(log_z) if faint else 0.0 if gaussian else 1.0))
         value = float(log_det / total - 0.5 * penalty if gaussian else log_z - mu @ q - 0.5 * penalty + lengths[0].sum())
@@ -547,26 +553,30 @@ class ComplexityFunctional:
         return np.r_[: self.n_x + self.n_tau][np.r_[block.own, self.n_x + block.own_tau.start : self.n_x + block.own_tau.stop]]
 
     def _constraint_terms(self, law, values, point):
-        """Derivatives of log Normal by each moment and width, sums of functions of one field [(axis, array), ...].
+        """Derivatives of log Normal by each moment and nu, sums of functions of one field [(axis, array), ...].
 
         Returns a list of the first, and a dict of the second derivatives, by pairs of positions in it.
         """
         A, widths = len(self.fed), self.widths(point)
         spheres = {l: A + j for j, sphere in enumerate(self.spheres) for l in sphere.fields}
-        first: list[list] = [[] for _ in range(A + self.n_width)]
+        first: list[list] = [[] for _ in range(A + self.n_nu)]
         second: dict[tuple[int, int], list] = {}
         for l, k in self.carriers:
             axis = self.variables.index(l)
             v = float(law.stds[0, l]) ** 2
             d2 = (values[axis] - self.means[l]) ** 2
             slope, bend = 0.5 * (d2 / v - 1.0) / v, (0.5 - d2 / v) / v**2  # of log Normal by its variance
-            by_q = widths[l] * self.gain2[l]
-            moves = {k: by_q} | ({spheres[l]: by_q * point.q[k]} if l in spheres else {})  # of the variance
+            w, a2 = widths[l], self.gain2[l]
+            moves = {k: w * a2}  # first derivatives of the variance, and second ones
+            bends = {(k, k): 0.0}
+            if l in spheres:
+                j = spheres[l]
+                moves[j] = -(w**2) * a2 * point.q[k]
+                bends |= {(k, j): -(w**2) * a2, (j, k): -(w**2) * a2, (j, j): 2.0 * w**3 * a2 * point.q[k]}
             for i, move in moves.items():
                 first[i].append((axis, move * slope))
                 for j, other in moves.items():
-                    both = 0.0 if i == j == k else by_q if i != j else move
-                    second.setdefault((i, j), []).append((axis, move * other * bend + both * slope))
+                    second.setdefault((i, j), []).append((axis, move * other * bend + bends[i, j] * slope))
         return first, second
 
     # --- sites

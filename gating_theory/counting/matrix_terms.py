@@ -2,7 +2,7 @@
 
 The determinant of a random matrix with a site law W sees each matrix through A(s), s the share of its columns in the determinant,
 and a penalty Psi(s). Columns of matrices that it cannot tell apart are one *group*. Where |U m| = a |m| holds exactly the images
-of a message are uniform on a *sphere*: the width of the Gaussian that the law of a field is made of is then an unknown.
+of a message are uniform on a *sphere*: their length has a multiplier nu, which makes the law of a field a Gaussian of another width.
 """
 
 from __future__ import annotations
@@ -71,11 +71,10 @@ class Sphere:
     fields: tuple[int, ...]
     count: int = 1
 
-    def penalty(self, log_width: float) -> tuple[float, float, float]:
-        """What a Gaussian of other width than the image's costs, with its first and second derivative by the logarithm."""
-        inverse = float(np.exp(-log_width))
+    def penalty(self, nu: float) -> tuple[float, float, float]:
+        """What a Gaussian of variance a^2 q / nu costs instead of a^2 q, with its first and second derivative."""
         half = 0.5 * self.count
-        return half * (inverse + log_width - 1.0), half * (1.0 - inverse), half * inverse
+        return half * (nu - 1.0 - np.log(nu)), half * (1.0 - 1.0 / nu), half / nu**2
 
 
 def _together(laws: Sequence[MatrixLaw], law: MatrixLaw) -> int:
@@ -252,4 +251,3 @@ class Block(LoopMonomials[tuple]):
             cost=s * (1.0 + gain_slope),
             cost_slope=s * (1.0 + gain_slope) + s * gain_bend,
         )
-

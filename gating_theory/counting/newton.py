@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError
-from .functional import ComplexityFunctional, Evaluation, Point
+from .functional import FULL, ComplexityFunctional, Evaluation, Point
 
 __all__ = ["Newton", "Settled", "rescaled"]
 
@@ -46,15 +46,15 @@ class Newton:
     def __init__(self, functional: ComplexityFunctional, tol: float, max_nodes: int) -> None:
         self.functional, self.tol, self.max_nodes, self.refine = functional, tol, max_nodes, 1.0
         self.A, self.X = len(functional.fed), functional.n_x
-        self.size = 2 * self.A + self.X + functional.n_tau + functional.n_width
+        self.size = 2 * self.A + self.X + functional.n_tau + functional.n_nu
         self.everything = np.arange(self.size)
         self.on_ridge = np.delete(self.everything, functional.lead)
         #: positions of the determinant's unknowns
-        self.determinant = np.arange(2 * self.A, self.size - functional.n_width)
+        self.determinant = np.arange(2 * self.A, self.size - functional.n_nu)
 
     def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
         """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small; columns
-        are relative changes of q and x, of mu in units of 1/q, tau and log w."""
+        are relative changes of q and x, of mu in units of 1/q, tau and nu."""
         return self._scaled(point)
 
     def _scaled(self, point, gaussian=False):
@@ -63,31 +63,35 @@ class Newton:
         A, X = self.A, self.X
         residual, matrix = e.gradient.copy(), e.hessian.copy()
         scale = np.ones(self.size)
-        cost = np.maximum(e.cost, _NO_X)
-        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / cost
+        scale[:A], scale[A : 2 * A], scale[2 * A : 2 * A + X] = point.q, 1.0 / point.q, 2.0 / np.maximum(point.x, _NO_X)
         residual, matrix = residual * scale, matrix * scale[:, None]
         rows = np.arange(2 * A, 2 * A + X)
-        matrix[rows, rows] -= residual[rows] * e.cost_slope / cost
+        matrix[rows, rows] -= residual[rows]
         # columns: relative changes of q, changes of mu in units of 1/q
         matrix[:, :A] *= point.q
         matrix[:, A : 2 * A] /= point.q
         return e, residual, matrix
+
+    def held(self, point: Point, residual: np.ndarray) -> np.ndarray:
+        """Positions of shares that stay at their limit, 1, because the functional still grows there: 1 is in a hole [T10]."""
+        rows = np.arange(2 * self.A, 2 * self.A + self.X)
+        return rows[self.functional.limited & (point.x >= FULL) & (residual[rows] > 0.0)]
 
     def gaussian_system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
         """The same under the Gaussian law instead of the tilted one, where the value is the average of log sqrt(D) - x/2."""
         return self._scaled(point, gaussian=True)
 
     def moved(self, point: Point, step: np.ndarray, e: Evaluation | None = None) -> Point:
-        """The point after a step in (relative q, mu q, relative x, tau, log w); q and x stay positive, x below 1 where it must."""
+        """The point after a step in (relative q, mu q, relative x, tau, nu); q, x and nu stay positive, x below 1 where it must."""
         A, X, tau = self.A, self.X, 2 * self.A + self.X
-        widths = tau + point.tau.size
+        nu = tau + point.tau.size
         return Point(
             point.q * np.exp(np.clip(step[:A], -1.0, 1.0)),
             point.mu + step[A : 2 * A] / point.q,
             self.functional.within(point.x * np.clip(1.0 + step[2 * A : 2 * A + X], 0.2, 5.0), point.x),
-            point.tau + step[tau:widths],
+            point.tau + step[tau:nu],
             point.spread if e is None else e.spread,
-            point.width + step[widths:],
+            self.functional.positive(point.nu + step[nu:], point.nu),
         )
 
     def solve(
@@ -108,7 +112,8 @@ class Newton:
             if not (np.isfinite(residual[unknowns]).all() and np.isfinite(matrix[np.ix_(unknowns, unknowns)]).all()):
                 raise self.failure("the functional is not finite", point)
             step = np.zeros(self.size)
-            step[unknowns] = self.solved(matrix[np.ix_(unknowns, unknowns)], -residual[unknowns], point)
+            free = np.setdiff1d(unknowns, self.held(point, residual))
+            step[free] = self.solved(matrix[np.ix_(free, free)], -residual[free], point)
             size = float(np.abs(step).max())
             if iteration > 8 and size > 10.0 * best:
                 raise self.failure("Newton's method diverges", point)
@@ -128,8 +133,8 @@ class Newton:
         There Sigma is a minimum over mu of a convex function, zero at mean-field fixed points and negative elsewhere.
         """
         A = self.A
-        widths = np.arange(self.size - self.functional.n_width, self.size)
-        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A), widths])
+        lengths = np.arange(self.size - self.functional.n_nu, self.size)
+        unknowns = np.concatenate([self.on_ridge[self.on_ridge < A], np.arange(A, 2 * A), lengths])
         found = self.solve(replace(point, x=np.zeros(self.X)), unknowns, _SETTLED[0], bottom=bottom)
         if found is None:
             return None
@@ -143,13 +148,22 @@ class Newton:
         return replace(point, q=q)
 
     def step_from(self, point: Point) -> tuple[np.ndarray, Evaluation, np.ndarray]:
-        """(Newton's step with everything free, evaluation, residual)."""
+        """(Newton's step with everything free but what is held, evaluation, residual)."""
         e, residual, matrix = self.system(point)
-        return self.solved(matrix, -residual, point), e, residual
+        step, held = np.zeros(self.size), self.held(point, residual)
+        free = np.setdiff1d(self.everything, held)
+        step[free] = self.solved(matrix[np.ix_(free, free)], -residual[free], point)
+        residual[held] = 0.0
+        return step, e, residual
 
     def to_second_order(self, e: Evaluation, point: Point, step: np.ndarray) -> float:
-        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
-        return e.value + 0.5 * float(self._raw(e.gradient, point) @ step)
+        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations.
+
+        Shares that are held short of 1 are put there to first order.
+        """
+        slope = self._raw(e.gradient, point)
+        at_limit = self.held(point, slope)
+        return e.value + 0.5 * float(slope @ step) + float(slope[at_limit].sum()) * (1.0 - FULL)
 
     def finer(self) -> None:
         """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""
@@ -185,7 +199,7 @@ class Newton:
             slope = float(residual[lead] + matrix[lead] @ step)
             if abs(slope) > 30.0 * size**2:
                 break
-        keep = self.on_ridge
+        keep = np.setdiff1d(self.on_ridge, self.held(point, residual))
         value = self.to_second_order(e, point, step)
         tangent = np.zeros(self.size)
         tangent[lead] = 1.0

@@ -3,7 +3,8 @@
 The amplitude, the second moment q of one message, is scanned: at each q all other unknowns are solved for, which leaves Sigma(q),
 a function of one variable. Its stationary points are the saddles of the functional. On the ridge Newton's method is safe, and no
 false saddle near the mean-field solution can catch it. That Sigma changes by the integral of its slope checks every step. A ridge
-ends where the determinant ceases to count (1 leaves the support of the spectrum); a solver that fails before that says so.
+ends where the determinant ceases to count (1 leaves the support of the spectrum), and where it falls while ever fewer sites carry
+the lengths of images (orthogonal matrices); a solver that fails before that says so.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ DEPTH, _STEP, _BELOW = 11.0, 0.4, 3.0
 _SHORTEST, _MOST_STEPS = 0.02, 200
 #: Where the determinant vanishes within so many e-foldings, and the rate falls, a solver that fails loses nothing.
 _NEARLY_OVER = 0.1
+#: A step may go this many times as far as to the rim of a hole, where the ridge bends.
+_PAST = 1.5
+#: Multipliers of lengths below this, over the Gaussian's, belong to laws with tails so long that few sites carry the length.
+_CONDENSED = 0.02
 #: Slopes of the ridge below this are rounding.
 NOISE = 2e-14
 #: What is left of a ridge below this rate holds no maximum worth finding.
@@ -168,15 +173,15 @@ def _start(functional, newton, q):
             return None
         if not np.isfinite(e.hessian).all():
             raise newton.failure("the functional is not finite", point)
-        # mu, tau and widths sit at the minimum of a convex function; x goes to its usage
+        # mu, tau and nu sit at the minimum of a convex function; x goes to its usage
         convex = np.r_[A : 2 * A, 2 * A + X : newton.size]
         step = np.linalg.lstsq(e.hessian[np.ix_(convex, convex)], -e.gradient[convex], rcond=1e-12)[0]
         d_mu, others = step[:A], step[A:]
         size = max(np.abs(d_mu * point.q).max(), np.abs(others).max() if others.size else 0.0)
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = functional.within(np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0), point.x)
-        d_tau, d_width = damp * others[: point.tau.size], damp * others[point.tau.size :]
-        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, point.width + d_width)
+        d_tau, d_nu = damp * others[: point.tau.size], damp * others[point.tau.size :]
+        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, functional.positive(point.nu + d_nu, point.nu))
         if x.max() <= _SILENT:
             return None
     return newton.settle(point)
@@ -207,9 +212,12 @@ def _follow(newton, start, direction, end):
         if (end - here.t) * direction <= 1e-9:
             return out, None
         room = _room(newton, here, direction)
+        if _condensed(here, direction):
+            return out, None
         if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
             return out, None
-        h = direction * min(step, abs(end - here.t), 0.7 * room)
+        to_hole = _to_hole(newton, here, direction)
+        h = direction * min(step, abs(end - here.t), 0.7 * room, _PAST * to_hole)
         change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
         guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
         point = newton.at_lead(guess, here.t + h)
@@ -220,7 +228,7 @@ def _follow(newton, start, direction, end):
             there, failed = None, True
         if failed or there is None or there.point.x.max() < 1e-8:
             step = 0.5 * abs(h)
-            if step < _SHORTEST * min(1.0, room):
+            if step < _SHORTEST * min(1.0, room, to_hole):
                 over = room < _NEARLY_OVER and here.slope * direction < 0.0
                 return out, here if failed and not over else None
             continue
@@ -246,10 +254,24 @@ def _joined(here, there):
 
 
 def _room(newton, here, direction):
-    """How far the determinant's unknowns are from zero, which ends the ridge, extrapolated linearly; inf where they are large.
+    """How far the shares are from zero, which ends the ridge, extrapolated linearly; inf where they are large.
 
     Where the rate still rises it is followed all the way: next to a mean-field fixed point that has just become unstable the
     maximum is as close to the end.
     """
     fall = -(direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]).min()
-    return float(1.0 / fall) if fall > 0.0 and here.point.x.max() < 0.2 else np.inf
+    # next to an onset shares that have a limit go all the way from 0 to 1 on a ridge as short as the distance
+    watched = here.point.x.max() < 0.2 or newton.functional.limited.any()
+    return float(1.0 / fall) if fall > 0.0 and watched else np.inf
+
+
+def _to_hole(newton, here, direction):
+    """How far the first share is from its limit, extrapolated linearly: there the ridge goes on in a hole of the spectrum."""
+    x, growth = here.point.x, direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]
+    nearest = (growth * x / (1.0 - x))[newton.functional.limited].max(initial=0.0)
+    return float(1.0 / nearest) if nearest > 0.0 else np.inf
+
+
+def _condensed(here, direction):
+    """Whether a few sites carry the length of an image, and the rate falls further that way: such laws are hard to integrate."""
+    return here.slope * direction < 0.0 and (here.point.nu < _CONDENSED).any()

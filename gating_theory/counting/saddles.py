@@ -209,18 +209,20 @@ def _polish(functional, point):
 def _determinant_at(functional, newton, q, start=None):
     """The Point with moments q, mu = 0 and the determinant's unknowns solved for under the Gaussian law of the fields."""
     A, X = newton.A, newton.X
+    if functional.loop_strength(functional.plain(q)) <= 1.0:  # 1 is outside the support of the spectrum
+        return functional.plain(q)
     point = start or functional.perron_point(functional.plain(q))
     keep = newton.determinant
     for iteration in range(200):
         e, residual, matrix = newton.gaussian_system(point)
         step = np.zeros(newton.size)
-        tilt = keep[X:]
+        tilt, free = keep[X:], np.setdiff1d(keep, newton.held(point, residual))
         if iteration < 12 and start is None:  # x goes to its usage, tau to the minimum of a convex function
             step[2 * A : 2 * A + X] = rescaled(e, point.x, 2 * A) / point.x - 1.0
             if tilt.size:
                 step[tilt] = np.clip(np.linalg.lstsq(matrix[np.ix_(tilt, tilt)], -residual[tilt], rcond=1e-12)[0], -1.0, 1.0)
         else:
-            step[keep] = newton.solved(matrix[np.ix_(keep, keep)], -residual[keep], point)
+            step[free] = newton.solved(matrix[np.ix_(free, free)], -residual[free], point)
         point = newton.moved(point, step)
         if point.x.max() < 1e-12:
             return replace(point, x=np.zeros(X))
@@ -234,11 +236,12 @@ def _log_determinant(newton, point):
     if not point.x.any():
         return 0.0, 0.0, 0
     e, residual, _ = newton.gaussian_system(point)
-    return e.value, float(np.abs(residual[newton.determinant]).max()), e.nodes
+    left = np.setdiff1d(newton.determinant, newton.held(point, residual))
+    return newton.to_second_order(e, point, np.zeros(newton.size)), float(np.abs(residual[left]).max(initial=0.0)), e.nodes
 
 
 def _is_maximum(newton, e, point):
-    """A minimum in (mu, tau, w), and in what is left a maximum in (q, log x).
+    """A minimum in (mu, tau, nu), and in what is left a maximum in (q, log x).
 
     Told by counting signs: a symmetric matrix has as many positive eigenvalues as a block of it and the Schur complement of that
     have together. Next to an onset messages are alike and the complement is rounding, the whole matrix is not.
@@ -246,13 +249,14 @@ def _is_maximum(newton, e, point):
     A, X = newton.A, newton.X
     if not np.isfinite(e.hessian).all():
         return False
-    low = np.r_[A : 2 * A, 2 * A + X : newton.size]
+    free = np.setdiff1d(newton.everything, newton.held(point, e.gradient))
+    low = np.isin(free, np.r_[A : 2 * A, 2 * A + X : newton.size])
     own = np.abs(np.diag(e.hessian)[2 * A :])
     # units in which no row is small of itself: q and mu relative to q
     units = np.concatenate([point.q, 1.0 / point.q, 1.0 / np.sqrt(np.where(own > 0.0, own, 1.0))])
-    matrix = e.hessian * units * units[:, None]
+    matrix = (e.hessian * units * units[:, None])[np.ix_(free, free)]
     signs = np.linalg.eigvalsh(matrix)
-    return bool(np.linalg.eigvalsh(matrix[np.ix_(low, low)]).min() > 0.0 and (signs > 0.0).sum() == low.size and signs.all())
+    return bool(np.linalg.eigvalsh(matrix[np.ix_(low, low)]).min() > 0.0 and (signs > 0.0).sum() == low.sum() and signs.all())
 
 
 # --- at the mean-field fixed points

@@ -46,8 +46,10 @@ def through_matrices(ensemble: Ensemble, n: int, capacity: int, rng: np.random.G
         listeners = [[fields.index(k) for k in ks] for ks in heard.values()]
         for (nu, ks), matrices in zip(heard.items(), law.implicit(n, gain[fields], listeners, capacity, rng, dtype)):
             found[nu] = MessageMatrices(matrices, ks)
-    nothing = ImplicitMatrices(n, np.zeros(0), 0, rng, dtype)
-    return [found.get(nu, MessageMatrices(nothing, [])) for nu in range(ensemble.cell.n_messages)]
+    for nu in range(ensemble.cell.n_messages):
+        if nu not in found:  # no field listens to it through a matrix
+            found[nu] = MessageMatrices(ImplicitMatrices(n, np.zeros(0), 0, rng, dtype), [])
+    return [found[nu] for nu in range(ensemble.cell.n_messages)]
 
 
 def implicit_bytes(ensemble: Ensemble, n: int, capacity: int, dtype: type) -> int:

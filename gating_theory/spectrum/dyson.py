@@ -334,7 +334,7 @@ class Population:
 
     def transfer_moments(self, lam: np.ndarray) -> np.ndarray:
         """T(lambda) of [T3] at ``lam`` (L,) from this population, (L, n, n); inf where a site has a pole."""
-        return self._by_message(self._group_moments(lam))
+        return self._by_message(self.group_moments(lam))
 
     def _by_message(self, moments):
         """T (L, n, n) from its parts by groups."""
@@ -343,8 +343,8 @@ class Population:
             out[:, :, message] += moments[:, :, g]
         return out
 
-    def _group_moments(self, lam):
-        """(L, n, G): what the groups of fields contribute to T."""
+    def group_moments(self, lam: np.ndarray) -> np.ndarray:
+        """What the groups of fields contribute to T at ``lam`` (L,), (L, n, G)."""
         from .dyson_kernels import first_moments
 
         out = np.zeros((lam.size, self.n, len(self.groups)))
@@ -396,7 +396,7 @@ class Population:
         ------
         ConvergenceError : where the equations are not solved
         """
-        out = _Averages(lam, "potential" in what, self._group_moments)
+        out = _Averages(lam, "potential" in what, self.group_moments)
         if radius is None:
             radius = np.full(lam.size, np.inf)
             new = np.arange(lam.size) if start is None else np.flatnonzero(~(start.shares > 0.0).any(axis=1))
@@ -500,6 +500,28 @@ class Population:
             unknowns[here] = block.unknowns(shares, 0.5 * np.log(block.totals(shares)) - np.log(p))
             out.add(here, equations.values(t, found), 0.0)
 
+    def edge_uses(self, loop: Loop, lam: np.ndarray) -> np.ndarray:
+        """What the laws of the matrices take from kappa at the edge of the spectrum (L,): the sum of alpha'(0) sigma_g^2 [T10].
+
+        sigma_g is the group's share of tau; of a stack over several messages t tr (C q)^2 stands for that, C its column uses.
+
+        Parameters
+        ----------
+        loop : one of the ``blocks``
+        lam : (L,) complex array
+        """
+        T, by_group = self._loop_moments(loop, self.group_moments(lam))
+        left, right = perron(np.swapaxes(T, 1, 2)), perron(T)
+        left /= (left * right).sum(axis=1, keepdims=True)
+        use = np.einsum("lk,lkg->lg", left, by_group)
+        if not loop.entangled:
+            slopes = np.array([group.first_slope for group in loop.laws])
+            return (use * right[:, loop.message]) ** 2 @ slopes
+        out = np.zeros(lam.size)
+        for part, t, equations in self._stack_equations(loop, lam):
+            out[part] = equations.edge_uses(t, use[part], right[part])
+        return out
+
     def _stack_equations(self, block, lam):
         """[(indices of lambdas, lambda - center, equations)] of a loop over whose messages a stack reaches."""
         from .stack_equations import StackEquations
@@ -524,7 +546,7 @@ class Population:
         as Newton's method does.
         """
         G = len(block.groups)
-        at, todo = unknowns[:, :G].copy(), np.arange(lam.size)
+        at, todo = block.allowed(unknowns[:, :G]), np.arange(lam.size)
         whole: list[np.ndarray] = []
         for _ in range(_PASSES if block.others else 1):
             found, rests = unknowns[todo], block.rests(at[todo])
@@ -535,7 +557,8 @@ class Population:
             unknowns[todo] = found
             if not block.others:
                 break
-            apart, new = block.mismatch(at[todo], rests, found[:, :G])
+            new = block.allowed(found[:, :G], at[todo])
+            apart = np.where((new == found[:, :G]).all(axis=1), block.mismatch(rests, new), np.inf)
             at[todo] = new
             plain = np.zeros_like(plain)
             todo = todo[values[0] & (apart > max(_MATCHED, limit**2))]
@@ -561,8 +584,10 @@ class Population:
 
     def _block_moments(self, block, out, part):
         """T of a loop's messages at the indices ``part``, and what its groups contribute to it."""
+        return self._loop_moments(block, out.moments(part))
+
+    def _loop_moments(self, block, moments):
         messages = list(block.messages)
-        moments = out.moments(part)
         T = self._by_message(moments)[:, messages][:, :, messages]
         return np.minimum(T, 1e12), np.minimum(moments[:, messages][:, :, list(block.groups)], 1e12)
 

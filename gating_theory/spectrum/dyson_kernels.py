@@ -39,8 +39,8 @@ _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", 
 
 #: Shares of fields whose alpha has a pole at 1: at most where they start, and the part of the way to 1 that a step goes at most.
 _FIRST, _APPROACH = 1.0 - 1e-6, 0.99
-#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: rounding of
-#: s, which is relative to 1 - s, would keep the others from settling.
+#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: what rounding
+#: makes of 1 - s would keep the others from settling.
 _FULL, _HELD = 1.0 - 1e-9, 1.0 - 4e-16
 
 

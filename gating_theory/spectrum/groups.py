@@ -25,7 +25,8 @@ from .determinant import LoopMonomials, gauge
 __all__ = ["Group", "Loop", "groups_of"]
 
 _TINY = 1e-300
-#: Halvings at most.
+#: Where a pole at 1 is looked for; halvings at most.
+_BESIDE = 1e-8
 _HALVINGS = 60
 #: How close a share comes to the pole of alpha at 1; shares outside are brought back to these bounds.
 _LEAST, _MOST = 1e-6, 0.999
@@ -55,10 +56,17 @@ class Group:
 
     @cached_property
     def pole(self) -> float:
-        """t of the part of alpha that the solver knows in closed form: of invertible matrices it has a pole at s = 1."""
+        """t of the part of alpha that the solver knows in closed form: of boundedly invertible matrices it has a pole at s = 1."""
         if self.truncation is not None:
             return self.truncation
-        return 1.0 if np.isfinite(self.law.inverse_square(self.count)) else 0.0
+        with np.errstate(all="ignore"):
+            slope = float(self.law.log_gain_slope(np.array([1.0 - _BESIDE]), self.count)[0])
+        return 1.0 if slope * _BESIDE > 0.5 else 0.0
+
+    @cached_property
+    def first_slope(self) -> float:
+        """alpha'(0)."""
+        return 0.0 if self.truncation == 0.0 else float(self.law.log_gain_slope(np.zeros(1), self.count)[0])
 
     def log_gain(self, s: np.ndarray) -> np.ndarray:
         """log alpha(s), of shares of any shape."""
@@ -159,25 +167,27 @@ class Loop(LoopMonomials[int]):
             level[:, g] = value - growth[:, g] * shares[:, g]
         return level, growth
 
-    def mismatch(self, old: np.ndarray, rests: tuple[np.ndarray, np.ndarray], new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far log alpha at ``new`` shares (L, G) is from what was matched at ``old`` ones (L,), and where to match it next.
-
-        New shares beyond what the law allows are brought back, half of the way to the old ones at a time.
-        """
-        apart, at = np.zeros(len(new)), new.copy()
+    def mismatch(self, rests: tuple[np.ndarray, np.ndarray], shares: np.ndarray) -> np.ndarray:
+        """(L,) how far log alpha at ``shares`` (L, G) is from what ``rests`` say."""
         level, growth = rests
+        apart = np.zeros(len(shares))
         for g in self.others:
-            law = self.laws[g]
+            error = np.abs(self.laws[g].rest(shares[:, g])[0] - level[:, g] - growth[:, g] * shares[:, g])
+            apart = np.maximum(apart, np.where(np.isfinite(error), error, np.inf))
+        return apart
+
+    def allowed(self, shares: np.ndarray, known: np.ndarray | float = 0.0) -> np.ndarray:
+        """Shares (L, G), those that the laws do not allow moved half of the way to allowed ones, as often as it takes."""
+        out = shares.copy()
+        known = np.broadcast_to(known, shares.shape)
+        for g in self.others:
             for _ in range(_HALVINGS):
                 with np.errstate(invalid="ignore", divide="ignore"):
-                    bad = ~np.isfinite(law.log_gain(at[:, g]))
+                    bad = ~np.isfinite(self.laws[g].log_gain(out[:, g]))
                 if not bad.any():
                     break
-                at[bad, g] = 0.5 * (old[bad, g] + at[bad, g])
-                apart[bad] = np.inf
-            error = np.abs(law.rest(at[:, g])[0] - level[:, g] - growth[:, g] * at[:, g])
-            apart = np.maximum(apart, np.where(np.isfinite(error), error, np.inf))
-        return apart, at
+                out[bad, g] = 0.5 * (known[bad, g] + out[bad, g])
+        return out
 
     def totals(self, shares: np.ndarray) -> np.ndarray:
         """(L, n): S of each message, from the shares (L, G) of the loop's groups."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.matrix_laws import IID, LawError, MatrixLaw, Unknown, require
+from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -217,13 +217,6 @@ class Spectrum(Pseudospectra):
         laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
         require(laws, fact, who, instead)
 
-    def _require_constant_gains(self, who):
-        """LawError unless the equations see the gains themselves, whatever the share of the field: iid matrices [T10]."""
-        others = {name: law for name, law in self.matrices.items() if law.truncation(1) != 0.0}
-        if any(gain > 0.0 for name, gain in zip(self.matrices, self.gain) if name in others):
-            name, law = next(iter(others.items()))
-            raise LawError(f"{who} needs iid matrices; that of field {name!r} has the law {law!r}: use Network.eigenvalues")
-
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)
         return f"Spectrum({where}{', assuming iid normal matrices' if self.assumed else ''})"
@@ -358,7 +351,7 @@ class Spectrum(Pseudospectra):
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
         rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
+        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
         network of N units reach beyond the boundary by a few times 1 / sqrt(2 pi N rho_e).
 
         Parameters
@@ -368,15 +361,17 @@ class Spectrum(Pseudospectra):
         Raises
         ------
         ValueError : points that are not on the boundary
-        CapabilityError : matrices that are not iid
+        CapabilityError : points on the edge of a hole [T10]
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
-        self._require_constant_gains("Spectrum.edge_density")
+        self._require("resolvent", "Spectrum.edge_density")
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
         off = np.abs(self._boundary.log_edge(flat)) > _ON_EDGE
         if off.any():
             raise ValueError(f"lam must lie on the boundary, where the edge function is 1, got {shown(complex(flat[off][0]))}")
+        if flat.size and (np.abs(np.log(self._holes.radius(flat))) <= _ON_EDGE).any():
+            raise CapabilityError("the density at the edge of a hole is not served: use Spectrum.density next to it")
 
         def at(population, chosen):
             return outermost_numbers(population, flat[chosen]).density / self.n_state

@@ -7,8 +7,8 @@ and Qt over the messages that its fields listen to, and a number t, 1/K of a sta
     2 Phi = ext { E log( |chi|^2 det(1 + P W Q W^dagger) ) - sum over parts (1/t) log det(1 + t P Qt) },
 
 P in the determinant being the sum over the parts, and of Qt the diagonal alone acts, Q_l = a_l^2 Qt_kk, k the message of field l.
-By the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt. Its coefficients, minors of W times conjugate
-minors with the same columns and |chi|^2, are polynomials in lambda and its conjugate, without poles. The equations are
+By the Cauchy-Binet formula the determinant is a polynomial in the entries of P and Qt. Its coefficients, minors of W times
+conjugate minors with the same columns and |chi|^2, are polynomials in lambda and its conjugate, without poles. The equations are
 
     q = E d log det / dP,    C = E d log det / dQ,    P = (1 - t P q)^{-1} C,    Qt = q (1 - t P q)^{-1},
 
@@ -30,7 +30,7 @@ from .groups import Group, Loop
 __all__ = ["Part", "StackEquations"]
 
 #: Plain iterations at first, in each of the attempts; Newton's steps after them; the longest relative change in one.
-_PLAIN, _STEPS, _LONGEST = (30, 200, 2000), 40, 0.5
+_PLAIN, _STEPS, _LONGEST = (6, 200, 2000), 40, 0.5
 #: Plain iterations end where a relative change is below this: Newton's method takes over.
 _NEAR = 1e-3
 #: Numbers that are held at once, at most.
@@ -207,41 +207,65 @@ class _Polynomial:
 
     def __call__(self, u: np.ndarray) -> np.ndarray:
         """(L, m) what multiplies the coefficients, at unknowns (L, D)."""
-        return self._monomials(u, self.powers) @ self.matrix.T
-
-    @staticmethod
-    def _monomials(u, powers):
-        out = np.ones((len(u), len(powers)))
-        for d in range(u.shape[1]):
-            for power in range(1, powers[:, d].max(initial=0) + 1):
-                out[:, powers[:, d] >= power] *= u[:, d, None]
-        return out
+        return self._products(u, self._factors(self.powers)) @ self.matrix.T
 
     def slopes(self, u: np.ndarray) -> np.ndarray:
         """(L, m, D) first derivatives."""
         out = np.zeros((len(u), len(self.powers), self.size))
-        for d in np.flatnonzero(self.powers.any(axis=0)):
-            out[:, :, d] = self.powers[:, d] * self._monomials(u, self._lowered(self.powers, d))
-        return np.einsum("lbd,mb->lmd", out, self.matrix)
+        for d, count, factors in self._first:
+            out[:, :, d] = count * self._products(u, factors)
+        return np.matmul(self.matrix, out)
 
     def bend(self, u: np.ndarray, factors: np.ndarray) -> np.ndarray:
         """(L, D, D): second derivatives of the sum of the terms times ``factors`` (L, m)."""
         weight = factors @ self.matrix
         out = np.zeros((len(u), self.size, self.size))
-        used = np.flatnonzero(self.powers.any(axis=0))
-        for d in used:
-            lower = self._lowered(self.powers, d)
-            for e in used[used <= d]:
-                count = self.powers[:, d] * lower[:, e]
-                value = (weight * count * self._monomials(u, self._lowered(lower, e))).sum(axis=1)
-                out[:, d, e] = out[:, e, d] = value
+        for d, e, rows, count, held in self._second:
+            out[:, d, e] = out[:, e, d] = (weight[:, rows] * count * self._products(u, held)).sum(axis=1)
         return out
 
     @staticmethod
-    def _lowered(powers, d):
-        out = powers.copy()
-        out[:, d] = np.maximum(out[:, d] - 1, 0)
+    def _products(u, factors):
+        """(L, b) of the unknowns with the indices ``factors`` (b, degree), the last index standing for 1."""
+        extended = np.concatenate([u, np.ones((len(u), 1))], axis=1)
+        out = extended[:, factors[:, 0]]
+        for column in factors.T[1:]:
+            out = out * extended[:, column]
         return out
+
+    def _factors(self, powers):
+        """(b, degree) indices of the unknowns that monomials are products of."""
+        degree = int(self.powers.sum(axis=1).max(initial=1))
+        out = np.full((len(powers), degree), self.size)
+        for row, power in zip(out, powers):
+            held = np.repeat(np.arange(self.size), power)
+            row[: held.size] = held
+        return out
+
+    @cached_property
+    def _first(self):
+        """[(unknown, factor (b,), what is left)]: first derivatives of the monomials."""
+        return [(d, self.powers[:, d], self._factors(_lowered(self.powers, d))) for d in np.flatnonzero(self.powers.any(axis=0))]
+
+    @cached_property
+    def _second(self):
+        """[(two unknowns, rows, factor, what is left)]: second derivatives of those monomials that have some."""
+        out = []
+        for d in np.flatnonzero(self.powers.any(axis=0)):
+            lower = _lowered(self.powers, d)
+            for e in np.flatnonzero(lower.any(axis=0)):
+                count = self.powers[:, d] * lower[:, e]
+                rows = np.flatnonzero(count)
+                if e <= d and rows.size:
+                    out.append((d, e, rows, count[rows], self._factors(_lowered(lower[rows], e))))
+        return out
+
+
+def _lowered(powers, d):
+    """Powers (b, D) of which that of one unknown is less by 1, where it is not 0."""
+    out = powers.copy()
+    out[:, d] = np.maximum(out[:, d] - 1, 0)
+    return out
 
 
 class StackEquations:
@@ -349,7 +373,7 @@ class StackEquations:
 
     def _averages(self, base, c, u):
         """E c / D (L, m), and c / D itself."""
-        total = base + np.einsum("lms,lm->ls", c, self.polynomial(u))
+        total = base + _summed(self.polynomial(u), c)
         part = c / np.maximum(total, _TINY)[:, None]
         return part @ self.weights, part
 
@@ -442,6 +466,35 @@ class StackEquations:
             fine &= (u[:, [where_q.start + a for a in part.diagonal]] > 0.0).all(axis=1)
         return fine
 
+    def edge_uses(self, lam: np.ndarray, use: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(L,) the sum of t tr (C q)^2 over the parts, at the edge of the spectrum, where P = C and q = E R to first order.
+
+        Parameters
+        ----------
+        lam : (L,) complex array
+        use : (L, G), C of each group
+        right : (L, n) right Perron vector
+        """
+        n = len(self.loop.messages)
+        base, c = self.coefficients(lam)
+        moments = (c / np.maximum(base, _TINY)[:, None]) @ self.weights
+        q = np.zeros((lam.size, n, n), dtype=complex)
+        for m, (first, second, held, imaginary) in enumerate(self.polynomial.terms):
+            if len(first) == 1:
+                value = moments[:, m] * right[:, self.loop.message[held[0]]]
+                i, j = first[0], second[0]
+                if i == j:
+                    q[:, i, i] += value
+                else:
+                    # x + y and i (x - y) of x = W_j conj(W_i), y its conjugate
+                    q[:, j, i] += 0.5 * (-1j if imaginary else 1.0) * value
+                    q[:, i, j] += 0.5 * (1j if imaginary else 1.0) * value
+        out = np.zeros(lam.size)
+        for part in self.parts:
+            one = use[:, list(part.groups)][:, :, None] * q[:, list(part.messages)][:, :, list(part.messages)]
+            out += part.t * np.einsum("lij,lji->l", one, one).real
+        return out
+
     # --- what the solution says
 
     def shares(self, lam: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -466,9 +519,9 @@ class StackEquations:
             base, c, base_slope, c_slope, base_bend, c_bend = self.coefficients(lam[stretch], slopes=True)
             factor = self.polynomial(now)
             first, part = self._averages(base, c, now)
-            over = 1.0 / np.maximum(base + np.einsum("lms,lm->ls", c, factor), _TINY)
-            ratio = (base_slope + np.einsum("lms,lm->ls", c_slope, factor)) * over
-            bend = (base_bend + np.einsum("lms,lm->ls", c_bend, factor)) * over
+            over = 1.0 / np.maximum(base + _summed(factor, c), _TINY)
+            ratio = (base_slope + _summed(factor, c_slope)) * over
+            bend = (base_bend + _summed(factor, c_bend)) * over
             mixed = (c_slope * over[:, None] - part * ratio[:, None]) @ self.weights
             mixed = np.einsum("lm,lmd->ld", mixed, self.polynomial.slopes(now))
             scale = self._scale(now)
@@ -480,3 +533,8 @@ class StackEquations:
             resolvent[stretch] = ratio @ self.weights
             density[stretch] = (bend - np.abs(ratio) ** 2) @ self.weights - (right * response).sum(axis=(1, 2))
         return logs, resolvent, density
+
+
+def _summed(factors, c):
+    """(L, M) the sum of coefficients (L, m, M) times factors (L, m)."""
+    return np.matmul(factors[:, None, :].astype(c.dtype), c)[:, 0]

@@ -31,7 +31,8 @@ gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
 halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
-orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack()]
+orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
+few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
 # --- mean field and spectra
 
@@ -41,6 +42,9 @@ described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites
 weights: np.ndarray = sites.parameters @ sites.weights
 spectrum = gt.Spectrum(points[-1])
+sparse_point: gt.FixedPoint = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0, matrices=few_inputs))[-1]
+corrected: dict[str, float] = gt.sparse_moments(sparse_point)
+corrected_potential: float | np.ndarray = gt.sparse_potential(gt.Spectrum(sparse_point), 0.3 + 0.3j)
 given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)

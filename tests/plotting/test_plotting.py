@@ -501,7 +501,12 @@ def test_selecting_from_three_axes():
         (lambda s, d: plotting.plot_phase_diagram(d, lines=["count"]), ValueError, "lines: 'count'"),
         (lambda s, d: plotting.plot_phase_diagram(d, lines=[3]), TypeError, "lines must hold"),
         (lambda s, d: plotting.plot_phase_diagram(d.isel(gain_r=0)), ValueError, "two axes"),
-        (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity"),
+        (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity must be given"),
+        (
+            lambda s, d: plotting.plot_phase_diagram(d.drop_vars("count")),
+            ValueError,
+            "quantity must be given.*moment_h.*no 'count'",
+        ),
     ],
 )
 def test_bad_arguments_are_named(spectrum, diagram, call, error, words):

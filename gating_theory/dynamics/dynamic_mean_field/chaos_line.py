@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...cell.white_noise import bears_white_noise
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import AnyPath, EnsemblePath, path_of
@@ -25,16 +24,18 @@ from ...support.checks import boolean, choice, generator, instance, integer, rea
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from .clock import LEAST_STEP, Clock, from_even_spectrum, usual_step
-from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
+from .driven_line import LOOKS, by_lag, by_paths, driven_line
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import Branch, largest_variance
-from .path_branch import Measured, OnBranch, PathBranch, on_ring
+from .path_branch import Measured, OnBranch, PathBranch
 from .path_exponent import path_exponents
 from .path_solver import Paths, start_spectra
 from .path_state import error_of
 from .ring import Ring
 from .slow_states import bend_of_chaos
+from .white_input import require_flow_limit
+from .windows import correlation_steps, first_length
 
 __all__ = ["chaos_line"]
 
@@ -55,9 +56,9 @@ _FAINT = "it jumps below that, by the expansion of small states, but too little 
 _OUTSIDE = "the least value may lie beyond the amplitudes that were measured"
 #: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
 _GONE = 0.3
-#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the
-#: value at a_r = 4 is off by 5e-4 where its states are slowest); time in which the start falls, plain steps of the first solution.
-_FIRST_TIME, _FIRST_STEPS, _LONGEST, _HOLDS, _FALL, _PLAIN = 32.0, 64, 4096, 12.0, 3.0, 8
+#: By paths: 1/e times that a ring holds (with 8 the value at a_r = 4 is off by 5e-4 where its states are slowest); time in which
+#: the start falls, plain steps of the first solution.
+_HOLDS, _FALL, _PLAIN = 12.0, 3.0, 8
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
 #: Values without a zero state, by the exact form, are found to this, relative.
@@ -87,7 +88,7 @@ def chaos_line(
     along it, and chaos sets in continuously at the onset; or it falls first, to the minimum at which chaos begins with a jump. GRU,
     gain.h: a jump where a_r^2 (1 - s)(5 - 8 s) > 6, s = sigma(b_r). Minima beyond a first rise are found where the looks at nine
     amplitudes (paths: five) show them. Where there is no zero state (biases that make a mean, frozen patterns, white input) it is
-    the least value within the bounds at which a state has a positive exponent, so far as 17 looks show it; ``status`` names others.
+    the least value within the bounds at which a state has a positive exponent, so far as looks at 17ths of them show it.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def chaos_line(
     parameter : str, Direction or callable, a path such as "gain.h"; with a zero state one along which it loses stability upwards
     bounds : (low, high), optional
         Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`. They
-        have to be given where biases or input leave no zero state: 17 values between them are looked at.
+        have to be given where biases or input leave no zero state: 17 values between them are looked at, until one has chaos.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     tol : float from 1e-5 to 1, of paths
         The standard error that is asked for. Where it is not reached, as next to tricritical points, ``status`` says so,
@@ -154,16 +155,17 @@ def _without_zero_state(ensemble, path, bounds, paths, method, tol, progress):
     bounds = path.within(bounds)
     clock, there = paths.clock, path.at(ensemble, bounds[1])
     if clock.flow and there.has_white_input:
-        white = [name for name, std in there.input_std.items() if std]
-        if there.array("parameter_input_std").any() or not bears_white_noise(there.cell, white):
-            raise CapabilityError("chaos_line: white input to a gate has no limit in continuous time; see dmft, or give a step")
+        require_flow_limit(there, "chaos_line")
         exact = False
     else:
         exact = _form(there, method) is not None
     with Progress(progress, LOOKS, "value") as tell:
         if exact:
-            return driven_line(ensemble, path, bounds, lambda there: moving_by_lag(there, clock), _CLOSE, tell)
-        return driven_line(ensemble, path, bounds, lambda there: moving_by_paths(there, paths), tol, tell)
+            found = driven_line(ensemble, path, bounds, by_lag(clock), _CLOSE, tell)
+        else:
+            found = driven_line(ensemble, path, bounds, by_paths(paths), tol, tell)
+        tell.finish()
+    return found
 
 
 def _exact(ensemble, path, clock, start, tell):
@@ -241,7 +243,6 @@ def _measured_fold(branches, here, least, paths, tol, tell):
     """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
     # where the amplitude is smaller states are slower, and rings longer
     branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
-    here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))
     starts, pairings, moves = [here] * len(_PLACES), _SHORT, 0
     while True:
         sizes = size * np.exp(_PLACES)
@@ -289,32 +290,23 @@ def _minimum(points):
 
 def _looked(ensemble, path, paths, value, tell):
     """[(state of the few sites or None, its PathBranch)] at amplitudes that fall."""
-    length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
-    spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
-    here = OnBranch(value, spectra, np.inf)
+    length = first_length(paths.clock, paths.least)
+    branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+    here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), np.inf)
+    found: list[tuple[OnBranch | None, PathBranch]] = []
     for size in _LOOKS_OF_PATHS:
-        branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
         try:
-            state = branch.solve(float(size), here, plain=_PLAIN)
-            while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
-                length *= 2
-                branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
-                state = branch.solve(float(size), state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
-            here = state
-            found.append((state, branch))
+            branch, here = branch.held(float(size), here, _holds, _PLAIN)
+            found.append((here, branch))
         except NoCriticalValue:
-            here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
+            here = here._replace(slope=None)
             found.append((None, branch))
         tell(1)
     return found
 
 
-def _time(spectra):
-    """Steps in which the slowest message's correlation falls to 1/e of what decays; the ring's length where it does not."""
-    C = from_even_spectrum(spectra)
-    rest = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
-    fallen = C - rest < np.exp(-1.0) * (C[:, :1] - rest)
-    return max(int(np.argmax(row)) if row.any() else 2 * row.size for row in fallen)
+def _holds(spectra, ring):
+    return correlation_steps(from_even_spectrum(spectra)).max() * _HOLDS <= ring.length
 
 
 def _begins_to_jump(ensemble, clock):

@@ -8,6 +8,7 @@ no random numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,31 +17,18 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
 from ...running.progress import Progress
-from .clock import even_spectrum, from_even_spectrum
 from .mixing import fixed_point_of
 from .path_state import GROUPS, PathState
 from .ring import Ring, mean_of_ring, parseval_weights
+from .windows import LONGEST, on_ring
 
-__all__ = ["Measured", "OnBranch", "PathBranch", "on_ring"]
+__all__ = ["Measured", "OnBranch", "PathBranch"]
 
 #: Mixing of spectra and value: steps that are remembered, evaluations at most, the residual that is asked for, and
 #: the one up to which a solution counts.
 _DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 3e-5, 1e-3
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
-
-
-def on_ring(spectra: np.ndarray, length: int) -> np.ndarray:
-    """(..., length/2 + 1) spectra of the same correlations on a ring that is as long or longer.
-
-    Parameters
-    ----------
-    spectra : (..., L/2 + 1) array
-    length : int >= L, even
-    """
-    C = from_even_spectrum(spectra)
-    more = length // 2 + 1 - C.shape[-1]
-    return np.maximum(even_spectrum(np.concatenate([C, np.repeat(C[..., -1:], more, axis=-1)], axis=-1)), 0.0)
 
 
 class OnBranch(NamedTuple):
@@ -79,7 +67,7 @@ class PathBranch:
         Parameters
         ----------
         size : float > 0, E m^2
-        start : OnBranch, a neighbour
+        start : OnBranch, a neighbour, on a ring that is as long or shorter
         ratio : (distinct messages, L/2 + 1) array, optional, of a measurement
         plain : int, steps before mixing, which lead away from static states that are not stable
 
@@ -87,7 +75,8 @@ class PathBranch:
         ------
         NoCriticalValue : there is none near the start's value
         """
-        spectra = start.spectra * (size / mean_of_ring(start.spectra[0]))
+        spectra = on_ring(start.spectra, self.ring.length, self.ring.turns)
+        spectra = spectra * (size / mean_of_ring(spectra[0]))
         slope = start.slope or self._slope(spectra, start.value, ratio, size)
         # the value weighs as much as the spectra
         unit = max(abs(start.value), 1.0) / np.linalg.norm(np.sqrt(spectra) * self.weights)
@@ -108,6 +97,45 @@ class PathBranch:
             raise NoCriticalValue(f"{text}: a residual of {found.residual:.2g} is left")
         return OnBranch(value, self._spectra(found.x, size), found.residual, slope)
 
+    @property
+    def longer(self) -> PathBranch:
+        """The same on a ring of twice the length."""
+        ring = self.ring
+        return PathBranch(
+            self.ensemble,
+            self.path,
+            Ring(ring.ensemble, ring.clock, 2 * ring.length, ring.n_sites, ring.seed, ring.sinusoid),
+        )
+
+    def held(
+        self,
+        size: float,
+        start: OnBranch,
+        holds: Callable[[np.ndarray, Ring], bool],
+        plain: int,
+        ratio: np.ndarray | float = 1.0,
+    ) -> tuple[PathBranch, OnBranch]:
+        """The solution for the few sites on the first ring of 1, 2, 4, .. times the length that holds it, or the longest.
+
+        Parameters
+        ----------
+        size : float > 0, E m^2
+        start : OnBranch, a neighbour
+        holds : callable(spectra, ring)
+        plain : int, as of :meth:`solve`
+        ratio : as of :meth:`solve`, on the first ring; on longer ones few sites are by themselves
+
+        Raises
+        ------
+        NoCriticalValue : as of :meth:`solve`
+        """
+        branch = self
+        while True:
+            start = branch.solve(size, start, ratio, plain)
+            if branch.ring.length >= LONGEST or holds(start.spectra, branch.ring):
+                return branch, start
+            branch, ratio = branch.longer, 1.0
+
     def measure(
         self, size: float, start: OnBranch, refine: int, pairings: int, rounds: int = 1, tell: Progress | None = None
     ) -> Measured:
@@ -123,7 +151,9 @@ class PathBranch:
         rounds : int, how often they measure, each time nearer
         tell : Progress, optional, of rounds and of groups
         """
-        found, groups, tell = start, [], tell or Progress(None, 1, "stage")
+        found = start._replace(spectra=on_ring(start.spectra, self.ring.length, self.ring.turns))
+        groups: list[OnBranch] = []
+        tell = tell or Progress(None, 1, "stage")
         for _ in range(rounds):
             ratios = self.ratios(found, refine, pairings)
             found = self.solve(size, found, ratios.mean(axis=0))

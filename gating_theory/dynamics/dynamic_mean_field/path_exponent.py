@@ -21,7 +21,7 @@ from ...running.progress import Progress
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import Laps, Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
+from .ring import Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
 
 __all__ = ["MEASUREMENTS", "Tangents", "path_exponents"]
 
@@ -103,16 +103,21 @@ def _measured(ring, spectra, chunks, kappa, exponent):
 
 
 class Tangents:
-    """Tangents along paths.
+    """Tangents along the paths of a chunk, and the noise that their fields are made of.
 
     Parameters
     ----------
     ring : Ring
-    laps : Laps, the paths
+    spectra : array, of the messages, as of :meth:`Ring.laps`
+    chunk : int
+    own : int, with which seeds of the tangents' random numbers begin: those of paths must be others
     """
 
-    def __init__(self, ring: Ring, laps: Laps) -> None:
+    def __init__(self, ring: Ring, spectra: np.ndarray, chunk: int, own: int = _OWN) -> None:
         self.ring, cell = ring, ring.ensemble.cell
+        rng = np.random.default_rng([own, ring.seed, chunk])
+        self._noise = matched_noise(rng, cell.n_fields, ring.length, ring.n_sites)
+        laps = ring.laps(spectra, chunk)
         fields = laps.fields if laps.white is None else laps.fields + laps.white
         blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
@@ -126,6 +131,12 @@ class Tangents:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
             ends = cell.compiled.blocks(state, fields, laps.parameters)
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
+
+    def fields(self, root: np.ndarray) -> np.ndarray:
+        """(K, L, n) fields' tangents where those of messages have the spectra ``root`` squared (distinct messages, L/2 + 1)."""
+        law = self.ring.law
+        root = np.sqrt(law.gain2)[:, None] * root[law.listens]
+        return np.fft.irfft(root[:, :, None] * self._noise, n=self.ring.length, axis=1)
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
         """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
@@ -165,10 +176,7 @@ class _Kernel:
     """The kernel of tangents along the paths of a chunk."""
 
     def __init__(self, ring, spectra, chunk):
-        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
-        rng = np.random.default_rng([_OWN, ring.seed, chunk])
-        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
-        self.gain = np.sqrt(ring.law.gain2)
+        self.ring, self.tangents = ring, Tangents(ring, spectra, chunk)
 
     def solve(
         self, kappa: np.ndarray, exponent: float, offset: np.ndarray | float, secants: Secants | None
@@ -243,9 +251,7 @@ class _Kernel:
         return kappa, float(exponent)
 
     def map(self, kappa, exponent):
-        ring = self.ring
-        spectra = self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise
-        return spectra_of(self.tangents.answer(np.fft.irfft(spectra, n=ring.length, axis=1), exponent))
+        return spectra_of(self.tangents.answer(self.tangents.fields(np.sqrt(kappa)), exponent))
 
 
 def _later(block):

@@ -8,36 +8,28 @@ import numpy as np
 
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
-from ...ensemble.sites import Sites
 from ...errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ...mean_field.fixed_points import fixed_points
 from ...results.status import Status
 from ...running.progress import Progress
-from ...spectrum.spectrum import Spectrum
 from ...support.types import Progress as Wanted
+from .at_rest import rate_of_paths
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .path_branch import OnBranch, PathBranch
 from .path_exponent import MEASUREMENTS, path_exponents
 from .path_state import GROUPS, ROUNDS_AT_FIRST, PathState, error_of, path_state
 from .ring import Ring
-from .sinusoid import Sinusoid, rings_of, without_lines
+from .sinusoid import Sinusoid
 from .state import DynamicMeanField
+from .windows import LONGEST, first_length, is_static, on_ring, window_holds
 
-__all__ = ["Paths", "finished", "is_static", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
+__all__ = ["Paths", "finished", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
-#: Rings: time of the first in units of time, the longest in steps.
-_FIRST_TIME, _LONGEST = 40.0, 4096
-#: The longest in which a fixed point that is not stable is all that mixing finds: frozen gates look so in any window.
+#: The longest ring in which a fixed point that is not stable is all that mixing finds: frozen gates look so in any window.
 _STILL_LONGEST = 512
 #: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
 _FALL = 3.0
-#: Correlation times that half a ring holds at least; what correlations may change by over its second half, relative to C(0).
-_HOLDS, _CHANGE = 5.0, 0.05
-#: Standard errors of this change that are chance; the response makes it larger than sampling alone.
-_CHANCE = 3.0
-#: C at half the ring over C(0), of all messages, above which nothing moves.
-_STATIC = 0.97
-#: The same of fixed points that were solved for; chaos that decays by less than this is not told from them.
+#: C at half the ring over C(0) of fixed points that were solved for; chaos that decays by less than this is not told from them.
 _SURELY_STATIC = 0.998
 #: Amplitudes of the start where mean field has none.
 _AMPLITUDE = 0.3
@@ -57,6 +49,10 @@ class Paths(NamedTuple):
     seed: int
     sinusoid: Sinusoid | None = None
     least: int = 64
+
+    def held_by(self, spectra: np.ndarray, ring: Ring) -> bool:
+        """Whether a ring need not be longer for spectra that one chunk has made."""
+        return self.window is not None or window_holds(spectra, ring.turns, self.n_sites)
 
 
 def path_result(
@@ -95,10 +91,10 @@ def _refined(ring, spectra, settled, paths, tell):
     """(state by all chunks, whether its window holds it: what one chunk could not see the many do)."""
     sites = paths.n_sites * paths.refine
     while True:
-        turns, last = ring.turns, paths.window is not None or ring.length >= _LONGEST
+        turns, last = ring.turns, paths.window is not None or ring.length >= LONGEST
 
         def holds(spectra, turns=turns):
-            return is_static(spectra, turns=turns) or _window_holds(spectra, turns, sites)
+            return is_static(spectra, turns=turns) or window_holds(spectra, turns, sites)
 
         state = path_state(ring, spectra, paths.refine, None if last or not settled else holds, tell)
         if not settled or not state.spectra.any():
@@ -106,7 +102,7 @@ def _refined(ring, spectra, settled, paths, tell):
         if last or len(state.replicas):
             return state, holds(state.spectra)
         tell.more(ROUNDS_AT_FIRST)
-        ring, spectra = _ring(ring.ensemble, paths, 2 * ring.length), _longer(state.spectra, turns)
+        ring, spectra = _ring(ring.ensemble, paths, 2 * ring.length), on_ring(state.spectra, 2 * ring.length, 2 * turns)
 
 
 def value_at_amplitude(
@@ -125,30 +121,27 @@ def value_at_amplitude(
     tell = tell or Progress(None, 1, "stage")
     length, value = _first_length(paths), along.value(ensemble)
     value = value if np.isfinite(value) else 0.5 * sum(along.within(None))
-    here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
     while True:
-        branch = PathBranch(ensemble, along, _ring(ensemble, paths, length))
+        start = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
         try:
-            here, error = branch.solve(amplitude, here, plain=_PLAIN), np.nan
+            branch = PathBranch(ensemble, along, _ring(ensemble, paths, length))
+            branch, here = branch.held(amplitude, start, paths.held_by, _PLAIN)
+            break
         except NoCriticalValue:  # slow sites: a short ring may have no moving state of this amplitude
             if paths.window is not None or length >= _STILL_LONGEST:
                 raise
             length *= 2
             tell.more(1)
             tell(1)
-            here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, amplitude), np.inf)
-            continue
-        tell(1)
-        groups: list[OnBranch] = []
-        if paths.refine:
-            here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS, tell)
+    tell(1)
+    while True:
+        here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS, tell)
+        settled = window_holds(here.spectra, branch.ring.turns, paths.n_sites * paths.refine)
+        if settled or paths.window is not None or branch.ring.length >= LONGEST:
             error = float(error_of(np.array([group.value for group in groups])))
-        turns = branch.ring.turns
-        settled = _window_holds(here.spectra, turns, paths.n_sites * max(paths.refine, 1))
-        if settled or paths.window is not None or length >= _LONGEST:
             return here.value, error, branch.state(here, groups, paths.refine), settled
-        tell.more(1 + _ROUNDS + min(GROUPS, paths.refine))
-        length, here = 2 * length, here._replace(spectra=_longer(here.spectra, turns))
+        tell.more(_ROUNDS + min(GROUPS, paths.refine))
+        branch = branch.longer
 
 
 def _ring(ensemble, paths, length):
@@ -156,13 +149,7 @@ def _ring(ensemble, paths, length):
 
 
 def _first_length(paths):
-    if paths.window is not None:
-        return paths.window
-    length = max(paths.least, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
-    if paths.sinusoid is None:
-        return length
-    unit, least = rings_of(paths.sinusoid, paths.clock)
-    return max(least, unit * -(-length // unit))
+    return first_length(paths.clock, paths.least, paths.sinusoid) if paths.window is None else paths.window
 
 
 def start_spectra(ensemble: Ensemble, clock: Clock, length: int, fall: float, amplitude: float | None = None) -> np.ndarray:
@@ -214,70 +201,17 @@ def windowed(
         if is_static(spectra, turns=ring.turns):
             # iteration leaves a static state that is not stable; mixing may end in it, most of all where windows are short
             free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
-            if again and not (free and _flees(ring, spectra)):
+            if again and (not free or rate_of_paths(ring, spectra).falls):
                 return ring, spectra, True
             tell.more(1)
             length, fall = (2 * length, _FALL) if again else (length, 0.25 * _FALL)
             start, again = start_spectra(ensemble, paths.clock, length, fall, amplitude), not again
             continue
-        settled = _window_holds(spectra, ring.turns, paths.n_sites)
-        if settled or paths.window is not None or length >= _LONGEST:
+        settled = window_holds(spectra, ring.turns, paths.n_sites)
+        if settled or paths.window is not None or length >= LONGEST:
             return ring, spectra, settled
         tell.more(1)
-        length, start = 2 * length, _longer(spectra, ring.turns)
-
-
-def is_static(spectra: np.ndarray, part: float = _STATIC, turns: int = 0) -> bool:
-    """Whether all messages stay, or repeat with an input: by more than a part of C(0).
-
-    Parameters
-    ----------
-    spectra : (distinct messages, L/2 + 1) array
-    part : float
-    turns : int, periods of a sinusoidal input in the ring
-    """
-    C, rest = from_even_spectrum(spectra), from_even_spectrum(without_lines(spectra, turns))
-    late = rest[:, -max(1, C.shape[1] // 4) :].mean(axis=1)
-    return bool((rest[:, 0] - late < (1.0 - part) * C[:, 0]).all())
-
-
-def _flees(ring, spectra):
-    """Whether a static state is a fixed point that is not stable, by its Jacobian: where sites are slow no window shows it."""
-    ensemble, laps = ring.ensemble, ring.laps(spectra, 0)
-    n = laps.state.shape[2]
-    weights, gain = np.full(n, 1.0 / n), ensemble.array("gain")
-    at = laps.state[:, -1], laps.fields[:, -1], laps.parameters[:, -1]
-    spectrum = Spectrum(Sites(ensemble.cell, weights, *at, gain, "dynamic mean field", matrices=ensemble.matrices))
-    whole = not ring.clock.flow and ring.clock.step == 1.0
-    return (spectrum.radius() if whole else spectrum.abscissa()) > 1.0
-
-
-def _longer(spectra, turns):
-    rest = without_lines(spectra, turns)
-    C = from_even_spectrum(rest)
-    last = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
-    out = np.maximum(even_spectrum(np.concatenate([C, np.repeat(last, C.shape[1] - 1, axis=1)], axis=1)), 0.0)
-    out[:, ::2] += 2.0 * (spectra - rest)  # lines are as narrow as frequencies are apart
-    return out
-
-
-def _window_holds(spectra, turns, sites):
-    """Whether every message's correlation has fallen long before half the ring, and is constant, or repeats, from there on.
-
-    Differences that so many sites may show by chance are none.
-    """
-    rest = without_lines(spectra, turns)
-    M = rest.shape[1] - 1
-    apart = np.zeros(M + 1)
-    apart[M // 2 : 3 * M // 4], apart[3 * M // 4 :] = 1.0 / (3 * M // 4 - M // 2), -1.0 / (M + 1 - 3 * M // 4)
-    noise = _CHANCE * np.sqrt(((rest * even_spectrum(apart)) ** 2).sum(axis=1) / sites) / M
-    for C, size, chance in zip(from_even_spectrum(rest), from_even_spectrum(spectra)[:, 0], noise):
-        if abs(float(apart @ C)) > _CHANGE * size + chance:
-            return False
-        late = C[3 * M // 4 :].mean()
-        if C[0] - late > _CHANGE * size + chance and np.argmax(C - late < np.exp(-1.0) * (C[0] - late)) * _HOLDS > M:
-            return False
-    return True
+        length, start = 2 * length, on_ring(spectra, 2 * ring.length, 2 * ring.turns)
 
 
 def finished(
@@ -303,13 +237,12 @@ def finished(
     turns = state.ring.turns
     still = bool(state.spectra.any()) and is_static(state.spectra, turns=turns)
     driven = bool(turns) or ensemble.has_white_input
-    static = still and not driven
-    flees = static and _flees(state.ring, state.spectra)
+    rest = rate_of_paths(state.ring, state.spectra) if still and not driven else None
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
         stderr = np.hypot(error_of(replicas), 2.0 * state.residual * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
-        if flees:
+        if rest is not None and rest.grows:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
@@ -320,7 +253,7 @@ def finished(
         # beside strong input chaos may be some percent of C(0), which counts as still
         if driven and exponent > 2.0 * error and is_static(state.spectra, _SURELY_STATIC, turns):
             exponent, why = np.nan, "mixing has ended in a response to the input that is not stable"
-    status = _status(state, static, settled, exponent, error, driven, place, why, flees)
+    status = _status(state, settled, exponent, error, driven, place, why, rest)
     if status.code == "static":
         exponent = error = np.nan
     return DynamicMeanField(
@@ -340,16 +273,13 @@ def finished(
     )
 
 
-def _status(state, static, settled, exponent, error, driven, place, why, flees):
+def _status(state, settled, exponent, error, driven, place, why, rest):
     if not state.spectra.any():
         return Status("zero_state", "zero state: moments fell to nothing")
     if state.residual > _RESIDUAL:
         return Status("not_converged", f"{place}spectra have a residual of {state.residual:.1g}", ok=False)
-    if static and not (flees or exponent > -2.0 * error):  # nan is not
-        return Status("static", f"{place}correlations do not decay: a fixed point, not chaos")
-    if static and not flees:
-        text = f"{place}correlations hardly decay, largest exponent {exponent:.4f} +- {error:.4f}: weak chaos or a fixed point"
-        return Status("undecided", text, ok=False)
+    if rest is not None and not rest.grows:
+        return _status_at_rest(place, exponent, error, rest)
     if not np.isfinite(exponent):
         code = "not_converged" if settled else "short_window"
         return Status(code, f"{place}{'' if settled else 'correlations still change at half the ring; '}{why}", ok=False)
@@ -360,3 +290,14 @@ def _status(state, static, settled, exponent, error, driven, place, why, flees):
         return Status("undecided", text)
     code = "chaotic" if exponent > 0.0 else "driven" if driven else "undecided"
     return Status(code, f"{code}, {text}")
+
+
+def _status_at_rest(place, exponent, error, rest):
+    """Of a state that hardly moves, next to a fixed point that is stable or may be."""
+    text = f"{place}correlations do not decay"
+    if not rest.falls:
+        return Status("undecided", f"{text}: a fixed point, stable or not: growth {rest.value:.4f} +- {rest.error:.4f}", ok=False)
+    if exponent > -2.0 * error:  # nan is not
+        text = f"{place}correlations hardly decay, largest exponent {exponent:.4f} +- {error:.4f}: weak chaos or a fixed point"
+        return Status("undecided", text, ok=False)
+    return Status("static", f"{text}: a fixed point, not chaos")
