@@ -273,7 +273,7 @@ def test_planted_orthogonal_networks(cell, gain):
 
 
 def test_outliers_of_a_stack_of_two_messages():
-    """Three blocks of an isometry that take two correlated messages to given images: eigenvalues of C = E[m_k W_kl x_l] / E m_k^2."""
+    """Three blocks of an isometry that take two messages to given images: eigenvalues of C = E[m_k W_kl x_l] / E m_k^2."""
     n, law, off = 150, HaarStack(), []
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -344,12 +344,13 @@ def test_saturated_sites_close_a_hole():
     assert closed.holes() == [] and closed.inside(0.2)
 
 
-def test_what_is_known_of_iid_matrices_alone_is_refused():
-    spectrum = gt.Spectrum.from_sites(four_sites("Vanilla"))
-    for ask in (
-        lambda: spectrum.edge_density(spectrum.radius()),
-        lambda: spectrum.finite_size(rng=0),
-        lambda: spectrum.singular_values(),
-    ):
+def test_what_is_not_known_is_refused():
+    """Laws of N units and singular values are known of iid matrices alone, the density at an edge of the outer one."""
+    spectrum = gt.Spectrum.from_sites(four_sites("GRUResetAfter"))
+    for ask in (lambda: spectrum.finite_size(rng=0), lambda: spectrum.singular_values()):
         with pytest.raises(LawError, match=r"law Haar\(\)"):
             ask()
+    inner = spectrum.holes()[0][1][0][0]
+    with pytest.raises(gt.CapabilityError, match="at the edge of a hole is not served"):
+        spectrum.edge_density(inner)
+    assert spectrum.edge_density(spectrum.radius()) > 0
