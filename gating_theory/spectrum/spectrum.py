@@ -608,7 +608,8 @@ class Spectrum(Pseudospectra):
         """Density of eigenvalues per unit area, as a fraction: integrates to 1 together with the atoms [T4].
 
         (1/(pi d)) dg/dconj(lambda), from the derivative of the solved equations, not by differencing. At the default tolerance good
-        to about a percent (to a tenth of it for built-in cells at moderate gains). Zero outside the support; atoms are not shown.
+        to about a percent (to a tenth of it for built-in cells at moderate gains). Zero outside the support and in holes; atoms are
+        not shown, nor is the circle of orthogonal matrices at rest, which has no area (:meth:`mass` counts both).
         On the real axis between the leaks it can be large in a layer thinner than any pixel, and grows as ``tol`` falls: these are
         eigenvalues of saturated sites, whose only dynamics is their own leak.
         """
