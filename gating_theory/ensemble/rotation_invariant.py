@@ -127,7 +127,7 @@ class HaarStack(_Truncated):
         return np.sqrt(count * n) * _isometry(count * n, n, rng).reshape(count, n, n)
 
     def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray | None:
-        """One factor for all images of a single message, whose lengths add up; None of several. As in MatrixLaw.image_scales."""
+        """One factor for the images of a single message; None of several. Arguments as in MatrixLaw.image_scales."""
         if (messages != messages[0]).any():
             return None
         factor = np.sqrt(messages.size) * np.linalg.norm(messages[0]) / np.linalg.norm(images)
@@ -168,7 +168,7 @@ class HaarStack(_Truncated):
         rng: np.random.Generator,
         dtype: type,
     ) -> list[OfOneMessage]:
-        """New directions, of any message, get images of K N units, orthogonal to the old ones. As in MatrixLaw.implicit."""
+        """Directions of any message get images of K N units, orthogonal. Arguments as in MatrixLaw.implicit."""
         stack = ImplicitIsometries(n, gains, capacity * len(listeners), rng, dtype, together=True)
         return [OfOneMessage(stack, fields) for fields in listeners]
 
