@@ -13,6 +13,8 @@ __all__ = ["Newton", "Settled", "rescaled"]
 
 #: x below this: the determinant counts no more.
 _SILENT_X = 1e-11
+#: Multipliers of lengths below this, over the Gaussian's, need grids that are as wide as costly.
+_FEW_SITES = 1e-3
 #: Steps in which the grid follows the law.
 _ADAPTED = 5
 #: Where x is zero its equations are divided by this: they are not solved there.
@@ -106,6 +108,8 @@ class Newton:
         """
         best = np.inf
         for iteration in range(max_steps):
+            if (point.nu < _FEW_SITES).any():
+                raise self.failure("few sites carry the length of an image", point)
             e, residual, matrix = self.system(point)
             if e.value < bottom:
                 return None

@@ -17,7 +17,7 @@ from .matrix_laws import MatrixLaw
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers", "complexity"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
 
 
 def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -67,6 +67,7 @@ class Haar(_Truncated):
     """
 
     name = "orthogonal"
+    holds = _INVARIANT | {"complexity"}
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """(count, n, n) independent Haar matrices times sqrt(n). Arguments as in MatrixLaw.draw."""
