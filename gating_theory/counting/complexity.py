@@ -202,9 +202,9 @@ def complexity(ensemble: Ensemble, method: Literal["annealed", "mean_field"] = "
     "mean_field": lim (1/N) log|det(1 - W U)| at the mean-field fixed points of [T5], the largest of them: a lower bound, not the
     growth rate. Fixed points exist well below the fold of mean-field theory, which does not see them.
 
-    Matrices with iid entries and independent orthogonal ones (``matrices="orthogonal"``: networks of the same gains have more fixed
-    points then [T10]); beyond the onset of a vanilla network the rate is (16/81) eps^3 of iid ones, eps^2 / 6 of orthogonal ones.
-    Held against exact counts at finite N; where one orthogonal matrix is split over all gates ("stack") the rate is derived, but not
+    Matrices have iid entries or are independent orthogonal ones (``matrices="orthogonal"``), with which networks of the same gains
+    have more fixed points [T10]: beyond the onset of a vanilla network the rates are (16/81) eps^3 and eps^2 / 6. Both were held
+    against exact counts at finite N. Where one orthogonal matrix is split over all gates ("stack") the rate is derived, but not
     checked, and refused.
 
     Any cell with a site fixed point; biases, their spreads and frozen inputs are averaged over. Where a site has several fixed

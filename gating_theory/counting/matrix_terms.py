@@ -2,7 +2,7 @@
 
 The determinant of a random matrix with a site law W sees each matrix through A(s), s the share of its columns in the determinant,
 and a penalty Psi(s). Columns of matrices that it cannot tell apart are one *group*. Where |U m| = a |m| holds exactly the images
-of a message are uniform on a *sphere*: their length has a multiplier nu, which makes the law of a field a Gaussian of another width.
+of a message are uniform on a *sphere*: their length has a multiplier nu, and fields are Gaussians of another width.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def _one_message(fields, listens, laws):
     law = laws[fields[0]]
     if not law.isometric and law.truncation() != 0.0:
         raise LawError(
-            f"complexity: images under matrices of law {law!r} have a random length, whose part in the number of fixed points is not "
-            "known: use count_fixed_points of sampled networks"
+            f"complexity: images under matrices of law {law!r} have a random length, whose part in the number of fixed points is "
+            "not known: use count_fixed_points of sampled networks"
         )
     if laws[fields[0]].together and len({int(listens[l]) for l in fields}) > 1:
         raise LawError(
@@ -257,4 +257,3 @@ class Block(LoopMonomials[tuple]):
             cost=s * (1.0 + gain_slope),
             cost_slope=s * (1.0 + gain_slope) + s * gain_bend,
         )
-

@@ -181,7 +181,9 @@ def _start(functional, newton, q):
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = functional.within(np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0), point.x)
         d_tau, d_nu = damp * others[: point.tau.size], damp * others[point.tau.size :]
-        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, functional.positive(point.nu + d_nu, point.nu))
+        point = Point(
+            point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, functional.positive(point.nu + d_nu, point.nu)
+        )
         if x.max() <= _SILENT:
             return None
     return newton.settle(point)

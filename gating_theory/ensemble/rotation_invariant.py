@@ -80,7 +80,8 @@ class HaarStack(_Truncated):
 
     sum_k V_k^T V_k = 1: Keras's ``recurrent_initializer="orthogonal"``, and torch's ``orthogonal_`` on the whole
     ``weight_hh``, both of gain g, give a_k = g / sqrt(K) with K the number of gates, 3 for a GRU and 4 for an LSTM. All fields
-    of the law count for K, those of gain 0 too. Of one field the law is that of Haar().
+    of the law count for K, those of gain 0 too. Of one field the law is that of Haar(). How many fixed points such networks have is
+    derived for one message, but not checked: complexity refuses.
     """
 
     name = "stack"
