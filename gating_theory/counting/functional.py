@@ -1,4 +1,4 @@
-"""The functional whose saddle is the annealed complexity: entropy, constraints, determinant of the sites of a fixed point [T7, T10].
+"""The functional whose saddle is the annealed complexity: entropy, constraints, determinant of sites of a fixed point [T7, T10].
 
 Sites of the fixed points of a random network are counted by
 
