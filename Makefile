@@ -27,6 +27,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/simulation.py
 	$(BIN)/python benchmarks/cold_start.py
 	$(BIN)/python benchmarks/networks.py
+	$(BIN)/python benchmarks/dmft.py --maps
 
 # style and types: of the package, and strictly of a user's script that calls it
 lint: $(VENV)/.installed-lint
@@ -36,7 +37,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy --strict --follow-imports=silent tests/house/user_script.py
 
 # the figures, and those of them that README shows; training needs what the tests need
-PICTURES := gru_spectra gru_phase_diagram gated_flow kernels
+PICTURES := gru_spectra gru_phase_diagram gated_flow kernels echo_state
 pictures: $(VENV)/.installed-test
 	$(BIN)/gating-theory figures --quick --jobs 2 --out output/figures
 	mkdir -p docs/pictures

@@ -10,15 +10,17 @@ from .common import BLACK, BLUE, GREEN, VERMILLION, panels
 
 TITLE = "The boundary of the echo state over gain and common input, coexistence and reentrance"
 
-#: Panels: cell, gains, biases, which gain is the axis, its range, whether the input enters one field only.
+#: Panels: cell, gains, biases, which gain is the axis, its range, whether the input enters one field only, and its strengths at
+#: which the boundary is computed: by paths weak ones take many sites, since memory is long.
 _SYSTEMS = {
-    "vanilla": ("Vanilla", {}, {}, "gain.h", (1.0, 2.6), None),
-    "GRU, constant gates": ("GRU", {"z": 0.0, "r": 0.0}, {}, "gain.h", (2.0, 7.0), "h"),
-    "GRU, $a_z = a_r = 1$": ("GRU", {"z": 1.0, "r": 1.0}, {}, "gain.h", (1.8, 5.5), None),
-    "LSTM, $b_f = 1$": ("LSTM", {"f": 1.0, "i": 1.0, "o": 1.0}, {"f": 1.0}, "gain.g", (0.8, 4.6), None),
+    "vanilla": ("Vanilla", {}, {}, "gain.h", (1.0, 2.6), None, (0.1, 2.0)),
+    "GRU, constant gates": ("GRU", {"z": 0.0, "r": 0.0}, {}, "gain.h", (2.0, 7.0), "h", (0.1, 2.0)),
+    "GRU, $a_z = a_r = 1$": ("GRU", {"z": 1.0, "r": 1.0}, {}, "gain.h", (1.8, 8.0), None, (0.5, 2.0)),
+    "LSTM, $b_f = 1$": ("LSTM", {"f": 1.0, "i": 1.0, "o": 1.0}, {"f": 1.0}, "gain.g", (0.8, 8.0), None, (0.5, 2.0)),
 }
-#: Strengths of the input at which the boundary is computed, and those of networks.
-_INPUTS, _PROBES = (0.2, 1.0), (0.3, 0.6, 0.9)
+#: Strengths of the input of networks; what is shown of the axis.
+_PROBES = (0.2, 0.4, 0.8, 1.6)
+_SHOWN, _TICKS = (0.08, 2.5), (0.1, 0.2, 0.5, 1.0, 2.0)
 #: Copies agree if the mean square of their difference, over that of their states, is below this in the end; starts of either.
 _AGREE, _STARTS = 1e-3, (1.0, 1e-2)
 #: Steep reset gates: where two states exist, and where a little input destroys the echo state and more restores it.
@@ -30,9 +32,9 @@ def compute(quick, rng, work):
     import xarray as xr
 
     n_units, n_steps = (300, 200) if quick else (1500, 400)
-    sites, chunks = (500, 6) if quick else (1000, 60)
-    inputs = np.geomspace(*_INPUTS, 3 if quick else 7)
-    lines = np.array(work.over(_boundary, [(name, float(std), sites, chunks) for name in _SYSTEMS for std in inputs]))
+    sites, chunks = (500, 20) if quick else (1000, 60)
+    inputs = {name: np.geomspace(*system[6], 3 if quick else 9) for name, system in _SYSTEMS.items()}
+    lines = np.array(work.over(_boundaries, [(name, inputs[name].tolist(), sites, chunks) for name in _SYSTEMS]))
     gains = {name: np.linspace(*system[4], 5 if quick else 7)[1:-1] for name, system in _SYSTEMS.items()}
     places = [(name, float(gain), std) for name in _SYSTEMS for gain in gains[name] for std in _PROBES]
     seeds = [int(seed.generate_state(1)[0]) for seed in np.random.SeedSequence(rng).spawn(len(places))]
@@ -41,32 +43,51 @@ def compute(quick, rng, work):
     states = {name: np.array(work.over(_states, [(name, float(std)) for std in some])) for name, some in strengths.items()}
     n = len(_SYSTEMS)
     variables = {
-        "boundary": (("system", "input"), lines[:, 0].reshape(n, -1)),
-        "error": (("system", "input"), lines[:, 1].reshape(n, -1)),
+        "input": (("system", "strength"), list(inputs.values())),
+        "boundary": (("system", "strength"), lines[:, :, 0]),
+        "error": (("system", "strength"), lines[:, :, 1]),
         "gain": (("system", "place"), list(gains.values())),
         "apart": (("system", "place", "probe"), np.reshape(apart, (n, -1, len(_PROBES)))),
         "beside": (("beside_input", "state", "part"), states["beside"]),
         "again": (("again_input", "state", "part"), states["again"]),
     }
-    coordinates = {"system": list(_SYSTEMS), "input": inputs, "probe": list(_PROBES), "part": ["moment", "exponent"]}
+    coordinates = {"system": list(_SYSTEMS), "probe": list(_PROBES), "part": ["moment", "exponent"]}
     coordinates |= {f"{name}_input": some for name, some in strengths.items()}
     return xr.Dataset(variables, coordinates, {"n_units": n_units, "n_steps": n_steps})
 
 
 def _ensemble(name, std):
-    cell, gain, bias, _, _, field = _SYSTEMS[name]
+    cell, gain, bias, _, _, field, _ = _SYSTEMS[name]
     return gt.Ensemble(getattr(gt, cell), gain=gain, bias=bias, input_std=std if field is None else {field: std})
 
 
-def _boundary(name, std, sites, chunks):
-    """The boundary and its error, by one set of random numbers everywhere; nan where a state next to it was not solved."""
+def _boundaries(name, inputs, sites, chunks):
+    """Boundaries and their errors, by one set of random numbers everywhere; nan where a state next to one was not solved.
+
+    From strong input down, each sought from where the last ones point: far from a boundary states cost most, and say least.
+    """
     path, bounds = _SYSTEMS[name][3:5]
-    middle = _ensemble(name, std).replace({path: float(np.mean(bounds))})
-    try:
-        found = gt.echo_line(middle, path, bounds, n_sites=sites, refine=chunks)
-    except gt.ConvergenceError:  # a gap in the line, which the numbers beside the picture show
-        return [np.nan, np.nan]
-    return [float(found), found.error]
+    found, known = [], []
+    for std in inputs[::-1]:
+        try:
+            there = _ensemble(name, std).replace({path: _guess(known, std, bounds)})
+            line = gt.echo_line(there, path, bounds, n_sites=sites, refine=chunks)
+            known.append((std, float(line)))
+            found.append([float(line), line.error])
+        except gt.ConvergenceError:  # a gap in the line, which the numbers beside the picture show
+            found.append([np.nan, np.nan])
+    return found[::-1]
+
+
+def _guess(known, std, bounds):
+    """Where a boundary may be: in the middle, as the root of the input, then along the last two, in logarithms."""
+    if not known:
+        return float(np.mean(bounds))
+    (*_, (last, value)), power = known, 0.5
+    if len(known) > 1:
+        before, higher = known[-2]
+        power = np.log(higher / value) / np.log(before / last)
+    return float(np.clip(value * (std / last) ** power, *bounds))
 
 
 def _two_copies(name, gain, std, n_units, n_steps, seed):
@@ -101,9 +122,9 @@ def draw(data):
     _draw_states(axes[4], data["beside"], "moment", "$E\\,h^2$", _BESIDE)
     axes[4].set_xscale("log")
     axes[4].set_yscale("log")
-    axes[4].legend(fontsize="x-small", frameon=False)
     _draw_states(axes[5], data["again"], "exponent", "conditional exponent", _AGAIN)
     axes[5].axhline(0.0, color="0.7", linewidth=0.7, zorder=1)
+    axes[5].legend(loc="lower right", fontsize="x-small", frameon=False)  # of both: there is room
     for ax in axes:
         ax.tick_params(labelsize="x-small")
     n, steps = data.attrs["n_units"], data.attrs["n_steps"]
@@ -115,13 +136,17 @@ def draw(data):
 
 def _draw_boundary(ax, one, name, attributes):
     path, bounds = _SYSTEMS[name][3:5]
-    ax.errorbar(one["input"], one["boundary"], one["error"], color=BLACK, linewidth=1.2, elinewidth=0.8, label="theory")
+    ax.errorbar(one["input"], one["boundary"], one["error"], fmt=".-", color=BLACK, markersize=4, linewidth=1.2, label="theory")
     for i, gain in enumerate(one["gain"].values):
         for std, apart in zip(one["probe"].values, one["apart"].values[i]):
             agree = apart < _AGREE
             ax.plot(std, gain, "o" if agree else "x", color=GREEN if agree else VERMILLION, markersize=4)
     ax.plot([], [], "o", color=GREEN, markersize=4, label="copies agree")
     ax.plot([], [], "x", color=VERMILLION, markersize=4, label="they do not")
+    ax.set_xscale("log")
+    ax.set_xlim(*_SHOWN)
+    ax.set_xticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
+    ax.set_xticks([], minor=True)
     ax.set_ylim(*bounds)
     ax.set_title(name, fontsize="small")
     field = _SYSTEMS[name][5]
@@ -132,8 +157,8 @@ def _draw_boundary(ax, one, name, attributes):
 def _draw_states(ax, states, part, label, gain):
     std = states[states.dims[0]]
     rows = states.sel(part=part).values
-    ax.plot(std, rows[:, 0], "o-", color=VERMILLION, markersize=3, linewidth=1.0, label="chaotic state")
-    ax.plot(std, rows[:, 1], "o-", color=BLUE, markersize=3, linewidth=1.0, label="state in which copies agree")
+    ax.plot(std, rows[:, 0], "o-", color=VERMILLION, markersize=3, linewidth=1.0, label="copies part")
+    ax.plot(std, rows[:, 1], "o-", color=BLUE, markersize=3, linewidth=1.0, label="copies agree")
     ax.set_title(f"GRU, $a_z = 0$, $a_r$ = {gain['r']:g}, $a_h$ = {gain['h']:g}", fontsize="small")
     ax.set_xlabel("white input to $h$", fontsize="small")
     ax.set_ylabel(label, fontsize="small")

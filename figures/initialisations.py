@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import gating_theory as gt
-from gating_theory.interop import initialise
+from gating_theory.ensemble.rotation_invariant import HaarStack
 from gating_theory.interop.layers import LAYOUTS
 
 __all__ = ["INITIALISATIONS", "Initialisation"]
@@ -82,7 +82,8 @@ class Initialisation:
         if self.write == "orthogonal":
             init_orthogonal_(module, rng, only="weights")
         elif self.write == "gates":
-            columns = initialise.haar(1, len(LAYOUTS[self.kind].hidden) * n_units, rng)[0, :, :n_units]
+            gates = len(LAYOUTS[self.kind].hidden)
+            columns = HaarStack().matrices(n_units, rng, gates).reshape(-1, n_units) / np.sqrt(gates * n_units)
             with torch.no_grad():
                 module.weight_hh_l0.copy_(torch.from_numpy(columns))
         elif self.write == "chrono":

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import CapabilityError, ConvergenceError
 from ..support.types import Arrays
 from .derived import derived, derived_once
-from .edge_factors import EdgeFactors, derive_analytic_leak, derive_edge_factors
+from .edge_factors import EdgeFactors, EdgePart, derive_analytic_leak, derive_edge_factors, derive_edge_parts
 from .numpy_code import PolynomialMinors, SparseBlocks, compile_expressions
 from .probes import ROUNDING, Shapes, of_any_size
 from .rest import derive_rest, states_at_rest
@@ -442,6 +442,11 @@ class CompiledCell:
     def edge_factors(self) -> EdgeFactors:
         """The squares |W_kl(lambda)|^2 at a fixed point, factorised [T3]."""
         return derive_edge_factors(self)
+
+    @derived
+    def edge_parts(self) -> tuple[EdgePart, ...]:
+        """Parts of the same that feel some of the leaks each: where several variables set the leak they average apart [T3]."""
+        return derive_edge_parts(self)
 
     @derived
     def analytic_leak(self) -> dict[int, dict[int, Callable[..., list[Any]]]] | None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .numpy_code import compile_expressions
 
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["EdgeFactors", "derive_analytic_leak", "derive_edge_factors", "multiple", "reduced"]
+__all__ = [
+    "EdgeFactors",
+    "EdgePart",
+    "derive_analytic_leak",
+    "derive_edge_factors",
+    "derive_edge_parts",
+    "multiple",
+    "reduced",
+]
 
 #: A CompiledCell, and a sum of products of its factors. It stands on this module and cannot be named here.
 AnyCompiled = Any
@@ -19,6 +27,8 @@ AnyCell = Any
 #: Of ``symbolic.bordered_minors``.
 Minors = Mapping[tuple[tuple[int, ...], tuple[int, ...]], Sequence[Any]]
 Products = list[list[Any]]
+#: {variable: {center: function}}, of ``derive_analytic_leak``.
+AnalyticLeak = dict[int, dict[int, Callable[..., list[Any]]]]
 
 #: Where polynomials in lambda are expanded.
 _CENTERS = (0, 1)
@@ -62,6 +72,14 @@ class EdgeFactors:
         return self.degree <= 1 and all(list(pairs) == [(0, 0)] for _, pairs in self.resonant[1].values())
 
 
+class EdgePart(NamedTuple):
+    """What goes through some of the states alone: the entries of W that they make, or only their leaks."""
+
+    factors: EdgeFactors
+    leak: AnalyticLeak | None  #: as from :func:`derive_analytic_leak`
+    own: bool  #: whether the leaks are counted here: states that push each other
+
+
 def reduced(minors: Minors) -> tuple[list[sp.Expr], dict[tuple[int, int], tuple[int, list[sp.Expr]]]]:
     """chi, and {(k, l): (p, q)} with W_kl = lambda^-p q / chi: polynomials in lambda, leaks that are 0 at all sites divided out.
 
@@ -78,7 +96,13 @@ def reduced(minors: Minors) -> tuple[list[sp.Expr], dict[tuple[int, int], tuple[
     return _divided(minors[(), ()], zeros, 0), entries
 
 
-def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None, centers: Sequence[int] = _CENTERS) -> EdgeFactors:
+def derive_edge_factors(
+    compiled: AnyCompiled,
+    augmented: AnyCell | None = None,
+    centers: Sequence[int] = _CENTERS,
+    states: Sequence[int] | None = None,
+    wanted: Collection[tuple[int, int]] | None = None,
+) -> EdgeFactors:
     """The EdgeFactors of a cell.
 
     Parameters
@@ -87,6 +111,8 @@ def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None,
     augmented : Cell, optional
         A cell of the same states at rest whose transfer matrix is meant: the augmented one.
     centers : where polynomials are expanded, 0 first
+    states : numbers of the only states there are, by default all
+    wanted : the entries (message, field) that are needed, by default all
     """
     from . import symbolic
 
@@ -95,7 +121,9 @@ def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None,
     constant: dict[tuple[int, int], tuple[int, Products]] = {}
     powers: dict[tuple[int, int], int] = {}
     for center in centers:
-        minors = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=1)
+        minors = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=1, states=states)
+        if wanted is not None:
+            minors = {key: q for key, q in minors.items() if not key[0] or (key[0][0], key[1][0]) in wanted}
         if center == 0:
             zeros = _zeros(minors[(), ()])
             powers = {where: power for where, (power, _) in reduced(minors)[1].items()}
@@ -114,12 +142,33 @@ def derive_edge_factors(compiled: AnyCompiled, augmented: AnyCell | None = None,
     return EdgeFactors(zeros, len(pole) - 1, poles, tuple(where), resonant, constant)
 
 
-def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, dict[int, Callable[..., list[Any]]]] | None:
+def derive_edge_parts(compiled: AnyCompiled) -> tuple[EdgePart, ...]:
+    """Parts whose T(lambda) add up to that of the cell, each with the leaks that it feels: gates of their own average apart [T3].
+
+    Parameters
+    ----------
+    compiled : CompiledCell
+    """
+    from . import symbolic
+
+    between, blocks = symbolic.states_between(compiled.cell, compiled.at_rest)
+    parts = []
+    for states in sorted({*between.values(), *blocks}):
+        wanted = [where for where, through in between.items() if through == states]
+        factors = derive_edge_factors(compiled, states=states, wanted=wanted)
+        parts.append(EdgePart(factors, derive_analytic_leak(compiled, factors, states), states in blocks))
+    return tuple(parts)
+
+
+def derive_analytic_leak(
+    compiled: AnyCompiled, factors: EdgeFactors | None = None, states: Sequence[int] | None = None
+) -> AnalyticLeak | None:
     """chi at a site's fixed point as an analytic function of each variable that sets the leak [T3].
 
     Parameters
     ----------
     compiled : CompiledCell
+    factors, states : of a part, by default of the whole
 
     Returns
     -------
@@ -131,14 +180,14 @@ def derive_analytic_leak(compiled: AnyCompiled) -> dict[int, dict[int, Callable[
 
     from . import symbolic
 
-    cell, factors = compiled.cell, compiled.edge_factors
+    cell, factors = compiled.cell, factors or compiled.edge_factors
     if not factors.variables or not cell.has_closed_form:
         return None
     every = [*cell.fields, *cell.parameters]
     symbols = {v: every[v] for v in factors.variables}
-    out: dict[int, dict[int, Callable[..., list[Any]]]] = {v: {} for v in symbols}
+    out: AnalyticLeak = {v: {} for v in symbols}
     for center in _CENTERS:
-        determinant = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=0)[(), ()]
+        determinant = symbolic.bordered_minors(cell, center, substitute=compiled.at_rest, largest=0, states=states)[(), ()]
         pole = _divided(determinant, factors.zeros, center)
         for v, symbol in symbols.items():
             slopes = [sp.diff(c, symbol) for c in pole]

@@ -19,6 +19,7 @@ __all__ = [
     "site_blocks",
     "transfer_matrix",
     "bordered_minors",
+    "states_between",
     "placeholders",
     "edge_condition",
     "rate",
@@ -128,7 +129,11 @@ def placeholders(matrix: sp.Matrix, name: str) -> tuple[sp.Matrix, dict[sp.Symbo
 
 
 def bordered_minors(
-    cell: AnyCell, center: int = 0, substitute: Mapping[sp.Symbol, sp.Expr] | None = None, largest: int | None = None
+    cell: AnyCell,
+    center: int = 0,
+    substitute: Mapping[sp.Symbol, sp.Expr] | None = None,
+    largest: int | None = None,
+    states: Sequence[int] | None = None,
 ) -> dict[Minor, tuple[sp.Expr, ...]]:
     """Numerators of the minors of the transfer matrix, as polynomials in t = lambda - center [T4].
 
@@ -139,7 +144,8 @@ def bordered_minors(
     a polynomial of degree <= d. Returns ``{(I, J): (q_0, ..., q_d)}`` without the identically vanishing
     ones; ``((), ())`` is det(lambda - F_s) itself. Messages are numbered as in ``cell.message_names``, rows are
     the *distinct* messages. ``substitute`` is applied to the site derivatives first (for example the closed-form
-    fixed point); ``largest`` bounds the size of the minors. Entries are numbered by symbols while the
+    fixed point); ``largest`` bounds the size of the minors; ``states`` are the rows and columns of F_s that are kept, as if there
+    were no others. Entries are numbered by symbols while the
     determinants are expanded, so no big expression is ever manipulated.
     """
     blocks = [sp.eye(cell.n_state) * center - cell.F_s, cell.F_y, cell.message_rows_s, cell.message_rows_y]
@@ -147,7 +153,9 @@ def bordered_minors(
     if substitute:
         blocks = [stable_form(block.xreplace(substitute)) for block in blocks]
     A, F_y, M_s, M_y = blocks
-    d = cell.n_state
+    if states is not None:
+        A, F_y, M_s = A.extract(list(states), list(states)), F_y.extract(list(states), range(cell.n_fields)), M_s[:, list(states)]
+    d = A.rows
     determinants = _Determinants(A.row_join(F_y).col_join(M_s.row_join(M_y)), d)
     largest = cell.n_messages if largest is None else largest
     minors = {}
@@ -160,6 +168,36 @@ def bordered_minors(
                 if any(c != 0 for c in coefficients):
                     minors[rows, columns] = coefficients
     return minors
+
+
+def states_between(
+    cell: AnyCell, substitute: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[dict[tuple[int, int], tuple[int, ...]], list[tuple[int, ...]]]:
+    """Through which states a field reaches a message, and which states push each other: parts of det(lambda - F_s).
+
+    W_kl(lambda) is what it is without all other states.
+
+    Parameters
+    ----------
+    cell : Cell
+    substitute : applied to the site derivatives first: what stands for states at rest
+
+    Returns
+    -------
+    ({(message, field): states}, blocks): blocks are disjoint, and their leaks together are those of F_s
+    """
+    F_s, F_y, M_s = (stable_form(stable_form(block).xreplace(substitute)) for block in (cell.F_s, cell.F_y, cell.message_rows_s))
+    every = range(cell.n_state)
+    pushes = [{j for j in every if j == i or F_s[j, i] != 0} for i in every]
+    for _ in every:
+        pushes = [set().union(*(pushes[j] for j in reached)) for reached in pushes]
+    between = {}
+    for k in range(cell.n_messages):
+        heard = {i for i in every if any(M_s[k, j] != 0 for j in pushes[i])}
+        for l in range(cell.n_fields):
+            felt = set().union(*(pushes[i] for i in every if F_y[i, l] != 0))
+            between[k, l] = tuple(sorted(heard & felt))
+    return between, sorted({tuple(j for j in every if j in pushes[i] and i in pushes[j]) for i in every})
 
 
 class _Determinants:

@@ -6,7 +6,9 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from ..dynamics.dynamic_mean_field.clock import usual_step
 from ..dynamics.dynamic_mean_field.dmft import dmft, dmft_states
+from ..dynamics.dynamic_mean_field.state import checked_lags
 from ..results.encoding import plain
 from ..results.provenance import provenance
 from ..results.store import save
@@ -28,13 +30,13 @@ _TIMES = 10.0
 
 def run(options: argparse.Namespace) -> int:
     """Solve, print, and write with ``--out``; the exit code."""
-    ensemble = ensemble_of(options)
+    ensemble, lags = ensemble_of(options), options.lags or []
+    checked_lags(lags, usual_step(options.flow, False) if options.step is None else options.step, options.flow)
     clock = {"step": options.step, "flow": options.flow, "rng": options.seed, "progress": counter("dmft")}
     if options.all:
         states = dmft_states(ensemble, **clock)
     else:
         states = [dmft(ensemble, method=options.method, n_sites=options.n_sites, **clock)]
-    lags = options.lags or []
     rows = [_row(state, lags) for state in states]
     record = {"kind": "dmft", "flow": options.flow, "step": states[0].step, "lags": lags, "states": rows}
     record["provenance"] = provenance(ensemble, seed=options.seed)

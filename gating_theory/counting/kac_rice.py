@@ -276,7 +276,7 @@ class Sampler:
             if L.frozen[l] > 0:
                 through = through + np.sqrt(driven * L.frozen[l] / total)[:, None] * rng.standard_normal((count, n))
             U = np.sqrt(L.gain2[l] / n) * self.matrices[l].matrices(n, rng, count)
-            self.matrices[l].condition(U, m, through)
+            self.matrices[l].condition(U, m, through, rng)
             for k, i in where.items():
                 if L.acts[k, l]:
                     matrix[:, i, :, position, :] -= np.broadcast_to(W[k][l], (count, n))[:, :, None] * U

@@ -11,9 +11,9 @@ from ..cell.cell import second_moment
 from ..ensemble.counted_normals import draw_key, fill_normal, parts
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
-from ..ensemble.matrix_laws import IID
+from ..ensemble.message_matrices import implicit_bytes, require_implicit, through_matrices
 from ..ensemble.sites import Sites
-from ..errors import CapabilityError, ConvergenceError
+from ..errors import ConvergenceError
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..running.blas import single_blas_thread
 from ..running.progress import Progress, check_progress
@@ -33,6 +33,8 @@ __all__ = ["simulate", "Simulation", "memory_needed"]
 _TYPES = {"float64": np.float64, "float32": np.float32}
 #: Sites of a simulation that are handed to the random-matrix calculators: their sampling error is below one percent.
 _SITES = 20_000
+#: Who asks a law for matrices that act without being formed, and what else there is.
+_ASKING = "simulate", "Network.sample and Network.run"
 
 
 @result("simulation")
@@ -102,13 +104,13 @@ def memory_needed(
 
     Arguments as in :func:`simulate`.
     """
-    cell, gain = ensemble.cell, ensemble.array("gain")
+    cell = ensemble.cell
     directions = n_steps * (2 if tangent else 1)
-    total, groups = 0, _listeners(cell)
-    for law, listeners in zip(_laws(ensemble, groups), groups):
-        total += law.implicit_bytes(n_units, gain[listeners], directions, _TYPES[dtype])
-        # coordinates of every message, the table made of them, and their products
-        total += 8 * n_steps * (3 * directions + 2 * n_steps)
+    require_implicit(ensemble, *_ASKING)
+    total = implicit_bytes(ensemble, n_units, directions, _TYPES[dtype])
+    # coordinates of every message, in the directions of all messages if they share a law; the table made of them, and its products
+    shared = cell.n_messages if any(law.together for law in ensemble.matrices.values()) else 1
+    total += 8 * n_steps * (3 * directions * shared + 2 * n_steps) * cell.n_messages
     total += 8 * n_steps * (cell.n_state + cell.n_fields) * min(record, n_units)
     # states, fields, biases, parameters, a message; Jacobian blocks and directions of a tangent vector
     rows = 2 * cell.n_state + 2 * cell.n_fields + cell.n_parameters + 1
@@ -218,12 +220,13 @@ class _Run:
     def __init__(self, ensemble, n, T, rng, tangent, dtype, record):
         self.ensemble, self.cell, self.n, self.T, self.rng = ensemble, ensemble.cell, n, T, rng
         self.tangent, self.dtype, self.record = tangent, dtype, record
-        cell, gain = self.cell, ensemble.array("gain")
+        cell = self.cell
         self.listeners = _listeners(cell)
         self.order = list(dict.fromkeys(cell.message_of))  # of the messages, as they are heard in a step
         room = T * (2 if tangent else 1)
-        laws = _laws(ensemble, self.listeners)
-        self.matrices = [law.implicit(n, gain[ks], room, rng, _TYPES[dtype]) for law, ks in zip(laws, self.listeners)]
+        acting = through_matrices(ensemble, n, room, rng, _TYPES[dtype])
+        self.matrices = [matrices for matrices, _ in acting]
+        self.driven = [fields for _, fields in acting]  # by each message; its other listeners have no matrix
         self.biases = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("bias"), ensemble.array("bias_std"))]
         self.parameters = [_normal(rng, m, s, n) for m, s in zip(ensemble.array("parameter"), ensemble.array("parameter_std"))]
         self.input_std = np.concatenate([ensemble.array("input_std"), ensemble.array("parameter_input_std")])
@@ -364,9 +367,11 @@ class _Step:
 
     def fill(self, i, nu):
         run, part = self.run, self.run.parts[i]
-        rows = [self.fields[k, part] for k in run.listeners[nu]]
-        run.matrices[nu].images(i, rows)
-        for k, row in zip(run.listeners[nu], rows):
+        run.matrices[nu].images(i, [self.fields[k, part] for k in run.driven[nu]])
+        for k in run.listeners[nu]:
+            row = self.fields[k, part]
+            if k not in run.driven[nu]:
+                row[...] = 0.0
             bias = run.biases[k]
             if np.ndim(bias) or bias != 0.0:
                 row += bias if np.ndim(bias) == 0 else bias[part]
@@ -409,27 +414,11 @@ class _Push:
 
     def fill(self, i, nu):
         part = self.run.parts[i]
-        self.run.matrices[nu].images(i, [self.dy[k, part] for k in self.run.listeners[nu]])
+        self.run.matrices[nu].images(i, [self.dy[k, part] for k in self.run.driven[nu]])
 
     def finish(self, i):
         for row, into in enumerate(self.out):
             into[self.run.parts[i]] = self._products(i, ("F_s", "F_y"), row)
-
-
-def _laws(ensemble, listeners):
-    """For each distinct message the law of the matrices that it goes through: one law, so that they share what they have met."""
-    ensemble.require("implicit", "simulate", "Network.sample and Network.run")
-    laws, live = list(ensemble.matrices.values()), ensemble.array("gain") > 0.0
-    out = []
-    for ks in listeners:
-        own = dict.fromkeys(laws[k] for k in ks if live[k]) or {IID(): None}
-        if len(own) > 1:
-            raise CapabilityError(
-                f"simulate needs one law for all fields that listen to one message; "
-                f"{[ensemble.cell.field_names[k] for k in ks]} have {list(own)}: use Network.sample and Network.run"
-            )
-        out.append(next(iter(own)))
-    return out
 
 
 def _listeners(cell):

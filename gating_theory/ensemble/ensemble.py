@@ -10,7 +10,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
-from . import rotation_invariant as _named_laws  # noqa: F401  # laws are known by name once their module is imported
+from . import given_singular_values, rotation_invariant, sparse  # noqa: F401  # laws are known by name once imported
 from .hyperparameters import KINDS, LARGEST, Kind, tied
 from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
 
@@ -46,8 +46,8 @@ class Ensemble:
     matrices : str, MatrixLaw, or mapping from field names to either, default "iid"
         Laws of the matrices: "iid" (entries normal with variance a_k^2 / N), "orthogonal" (one Haar matrix a field), "stack" (the
         fields' matrices are blocks of one isometry, as Keras draws them), "unknown" (given weights), a law such as
-        ``gt.HaarStack()``, or one of your own. A gain a_k is the measured one: a_k^2 = (1/N) tr U_k U_k^T. What
-        a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
+        ``gt.HaarStack()``, ``gt.Sparse(100)``, or one of your own. A gain a_k is the measured one: a_k^2 = (1/N) tr U_k U_k^T.
+        What a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
 
     Raises
     ------

@@ -103,7 +103,11 @@ class RandomFields:
 
     def driven_std(self, q: np.ndarray) -> np.ndarray:
         """(..., K) square root of that: a_k times the rms of the message."""
-        return self._gain * np.sqrt(q[..., self.listens])
+        return self._gain * self.message_rms(q)
+
+    def message_rms(self, q: np.ndarray) -> np.ndarray:
+        """(..., K) root mean square of the message that each field listens to, at moments q (..., n)."""
+        return np.sqrt(q[..., self.listens])
 
     def variance(self, q: np.ndarray, width: np.ndarray | float = 1.0) -> np.ndarray:
         """(..., K) variance of the fields at moments q (..., n); what comes through the matrices is multiplied by ``width``."""

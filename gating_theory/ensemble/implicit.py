@@ -30,7 +30,7 @@ import numpy as np
 
 from .counted_normals import draw_key, fill_normal, parts
 
-__all__ = ["ImplicitMatrices"]
+__all__ = ["Each", "ImplicitMatrices"]
 
 #: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-6, 1e-3) stays far above
 #: what the basis lacks of being orthonormal (measured: 1e-8, 1e-4).
@@ -58,7 +58,8 @@ class ImplicitMatrices:
     """Independent iid Gaussian matrices that are applied to the same vectors.
 
     A vector is applied by :meth:`apply`, or step by step, where the parts of the units may be shared among threads:
-    :meth:`products` of all parts, :meth:`coordinates`, :meth:`images` of all parts.
+    :meth:`products` of all parts, :meth:`coordinates`, :meth:`images` of all parts. Other laws differ in the images of new
+    directions alone.
 
     Parameters
     ----------
@@ -72,6 +73,7 @@ class ImplicitMatrices:
     ----------
     size : int, directions met so far
     live : array of int, the matrices whose gain is not zero
+    kept : array of int, those whose images are stored: the live ones, unless the law needs others
     length : float, root mean square of the last vector
     """
 
@@ -80,6 +82,7 @@ class ImplicitMatrices:
         self.dtype = np.dtype(dtype)
         self.size, self.length = 0, 0.0
         self.live = np.flatnonzero(self.gains > 0.0)
+        self.kept = self._needed()
         self._capacity = capacity if self.live.size else 0
         self._parts = parts(n_units)
         self._key = draw_key(rng)
@@ -89,11 +92,15 @@ class ImplicitMatrices:
         self._new: tuple[np.ndarray, float] | None = None  # what it adds to M, and by what that is to be divided
         self._residual = np.empty(0)
 
+    def _needed(self):
+        """The matrices whose images are to be stored."""
+        return self.live
+
     def _allocated(self):
-        """For each part an array (1 + live, capacity, units): its rows of M and those of the images."""
-        rows = (1 + self.live.size) * self._capacity
+        """For each part an array (1 + kept, capacity, units): its rows of M and those of the images."""
+        rows = (1 + self.kept.size) * self._capacity
         everything = np.empty(rows * self.n, dtype=self.dtype)
-        shape = 1 + self.live.size, self._capacity
+        shape = 1 + self.kept.size, self._capacity
         return [everything[rows * p.start : rows * p.stop].reshape(*shape, p.stop - p.start) for p in self._parts]
 
     @staticmethod
@@ -102,12 +109,13 @@ class ImplicitMatrices:
         live = int(np.count_nonzero(np.asarray(gains) > 0.0))
         return ((1 + live) * capacity * np.dtype(dtype).itemsize + 8) * n_units + 8 * capacity**2 if live else 0
 
-    def apply(self, m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """U_k m for all k: ``(images, coordinates)``.
+    def apply(self, m: np.ndarray, matrices: Sequence[int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """U_k m: ``(images, coordinates)``.
 
         Parameters
         ----------
         m : (N,) float64 array
+        matrices : F int, the k; default all
 
         Returns
         -------
@@ -120,9 +128,9 @@ class ImplicitMatrices:
         """
         with np.errstate(over="ignore", under="ignore"):
             l = self.coordinates(m, [self.products(i, m[part]) for i, part in enumerate(self._parts)])
-        images = np.empty((self.gains.size, self.n))
+        images = np.empty((self.gains.size if matrices is None else len(matrices), self.n))
         for i, part in enumerate(self._parts):
-            self.images(i, images[:, part])
+            self.images(i, images[:, part], matrices)
         return images, l
 
     def products(self, i: int, m: np.ndarray) -> Products:
@@ -245,26 +253,31 @@ class ImplicitMatrices:
         rest -= weights @ self._stored[i][0, : weights.size]
         return self.products(i, rest)
 
-    def images(self, i: int, out: Sequence[np.ndarray] | np.ndarray) -> None:
-        """Part i of U_k m for all k, m the vector whose coordinates were found last; once for each part.
+    def _fresh(self, i, t):
+        """Make part i of the images of direction t, which is new."""
+        for family, images in enumerate(self._stored[i][1:]):
+            fill_normal(images[t], self._parts[i].start, t, family, *self._key)
+
+    def images(self, i: int, out: Sequence[np.ndarray] | np.ndarray, matrices: Sequence[int] | None = None) -> None:
+        """Part i of U_k m, m the vector whose coordinates were found last; once for each part.
 
         Parameters
         ----------
         i : int
         out : F arrays, to be filled
+        matrices : F int, the k; default all
         """
         stored, t, new = self._stored[i], self._weights.size, self._new
         if new is not None:
             np.divide(new[0][self._parts[i]], new[1], out=stored[0, t - 1], casting="same_kind")
-            for family, images in enumerate(stored[1:]):
-                fill_normal(images[t - 1], self._parts[i].start, t - 1, family, *self._key)
-        for k, row in enumerate(out):
+            self._fresh(i, t - 1)
+        weights = self._weights.astype(self.dtype)
+        family = dict(zip(self.kept.tolist(), stored[1:]))
+        for k, row in zip(range(self.gains.size) if matrices is None else matrices, out):
+            size = self.gains[k] * self.length
             if self.gains[k] == 0.0:
                 row[...] = 0.0
-        weights = self._weights.astype(self.dtype)
-        for k, images in zip(self.live.tolist(), stored[1:]):
-            size = self.gains[k] * self.length
-            if self.dtype == np.float64:
-                np.dot(size * weights, images[:t], out=out[k])
+            elif self.dtype == np.float64:
+                np.dot(size * weights, family[k][:t], out=row)
             else:  # of the vector at unit length first: single precision underflows early
-                np.multiply(weights @ images[:t], size, out=out[k], dtype=np.float64)
+                np.multiply(weights @ family[k][:t], size, out=row, dtype=np.float64)

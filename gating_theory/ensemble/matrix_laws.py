@@ -20,7 +20,7 @@ Everything that it does not say, it does not do.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
@@ -32,7 +32,19 @@ from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, shown
 from .implicit import ImplicitMatrices
 
-__all__ = ["FACTS", "IID", "LIMIT", "LawError", "MatrixLaw", "Unknown", "field_laws", "law_from_dict", "law_of", "require"]
+__all__ = [
+    "FACTS",
+    "IID",
+    "LIMIT",
+    "LawError",
+    "MatrixLaw",
+    "Unknown",
+    "by_law",
+    "field_laws",
+    "law_from_dict",
+    "law_of",
+    "require",
+]
 
 #: What a calculator may need of a law.
 FACTS = {
@@ -198,35 +210,65 @@ class MatrixLaw(ABC):
 
     # --- networks
 
-    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
-        """Turn a drawn matrix into one conditioned on U m = x, in place; for laws that hold "conditioning" [T4].
+    def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray | None:
+        """Factors by which images are to be stretched for V_b m_b = x_b to be possible at all; None, as unless said: any length is.
+
+        Matrices that keep lengths, orthogonal ones say, take a message only to images as long as it is.
 
         Parameters
         ----------
-        matrix : (n, n) array, U with its gain; or a batch (B, n, n)
-        message : (n,) or (B, n) array, m, which does not vanish
-        image : (n,) or (B, n) array, x
+        messages : (B, n) array, m_b, none of which vanishes
+        images : (B, n) array, x_b, of matrices as drawn; B fields as in :meth:`condition`
+
+        Returns
+        -------
+        (B,) array of positive factors, or None
+        """
+        return None
+
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
+        """Turn drawn matrices into ones conditioned on V_b m_b = x_b, in place; for laws that hold "conditioning" [T4].
+
+        Parameters
+        ----------
+        matrices : (B, n, n) array
+            As drawn, or all of them times one number. Independent networks or fields; of a law that draws the fields of a network
+            together, all its fields.
+        messages : (B, n) array, m_b
+            None of them vanishes, but for laws that draw fields together: nothing is asked of the fields whose message does.
+        images : (B, n) array, x_b, of lengths that are possible (:meth:`image_scales`)
+        rng : numpy Generator, for what the drawn matrices do not settle
         """
         raise NotImplementedError(f"{self!r} says nothing of conditioned matrices")
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
-        """Matrices that act on vectors without ever being formed; for laws that hold "implicit" [T5].
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> Sequence[Any]:
+        """The matrices of one network that act on vectors without ever being formed; for laws that hold "implicit" [T5].
 
         Parameters
         ----------
         n : int, N
-        gains : (F,) array, of F fields that listen to one message
-        capacity : int, how many independent vectors there is room for
+        gains : (F,) array, of all F fields of the law
+        listeners : for each message that one of them hears, which of the fields listen to it
+        capacity : int, how many independent vectors of each message there is room for
         rng : numpy Generator
         dtype : float64 or float32, of what is stored
 
         Returns
         -------
-        ImplicitMatrices, or an object with its ``products``, ``coordinates``, ``images``, ``length``, ``live`` and ``size``
+        for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
+        ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
         """
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """Bytes that :meth:`implicit` takes. Arguments as in :meth:`implicit`."""
         raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
 
@@ -246,21 +288,26 @@ class IID(MatrixLaw):
         """(count, n, n) standard normal numbers. Arguments as in MatrixLaw.draw."""
         return rng.standard_normal((count, n, n))
 
-    def condition(self, matrix: np.ndarray, message: np.ndarray, image: np.ndarray) -> None:
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
         """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
-        if matrix.ndim == 2:
+        for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
-            return
-        unit = message / np.square(message).sum(axis=-1)[:, None]
-        matrix += (image - np.einsum("bij,bj->bi", matrix, message))[:, :, None] * unit[:, None, :]
 
-    def implicit(self, n: int, gains: np.ndarray, capacity: int, rng: np.random.Generator, dtype: type) -> ImplicitMatrices:
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[ImplicitMatrices]:
         """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices(n, gains, capacity, rng, dtype)
+        return [ImplicitMatrices(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
-    def implicit_bytes(self, n: int, gains: np.ndarray, capacity: int, dtype: type) -> int:
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """An N-vector for each direction and matrix. Arguments as in MatrixLaw.implicit."""
-        return ImplicitMatrices.bytes_needed(n, gains, capacity, dtype)
+        return sum(ImplicitMatrices.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)
@@ -294,6 +341,19 @@ def field_laws(matrices: Any, names: tuple[str, ...]) -> dict[str, MatrixLaw]:
             raise ValueError(f"matrices has the unknown name {shown(unknown[0])}; allowed are {list(names)}")
         return {name: law_of(f"matrices[{name!r}]", matrices.get(name, "iid")) for name in names}
     return dict.fromkeys(names, law_of("matrices", matrices))
+
+
+def by_law(laws: Iterable[MatrixLaw]) -> dict[MatrixLaw, list[int]]:
+    """{law: positions of the fields that have it}, of the laws of all fields in their order: what is drawn together.
+
+    Parameters
+    ----------
+    laws : iterable of MatrixLaw
+    """
+    fields: dict[MatrixLaw, list[int]] = {}
+    for position, law in enumerate(laws):
+        fields.setdefault(law, []).append(position)
+    return fields
 
 
 def law_of(argument: str, value: Any) -> MatrixLaw:

@@ -89,8 +89,9 @@ def population(
     made = partial(_lines, ensemble, even=even, places=places)
     reached, tail, rules = _affordable(made, law, tol, _GRID * max_nodes)
     if leak_nodes > 1:
-        room = int(_GRID * max_nodes / _size(rules))
-        rules = made(law.refined(poles, max(1, min(leak_nodes, room))), reached, tail)
+        spread = sum(bool(law.stds[0, v]) for v in poles)
+        each = int((_GRID * max_nodes / _size(rules)) ** (1.0 / max(1, spread)) + 1e-9)
+        rules = made(law.refined(poles, max(1, min(leak_nodes, each))), reached, tail)
     light = _LIGHT * tail
     flat, weights = staggered(rules, poles, light if tilt is None else 0.0)
     if tilt is not None:
@@ -102,7 +103,9 @@ def population(
     return _sites(ensemble, flat, weights, source, reached, recurrent)
 
 
-def far_population(ensemble: Ensemble, law: FieldLaw, tol: float, max_nodes: int, source: str) -> Sites:
+def far_population(
+    ensemble: Ensemble, law: FieldLaw, tol: float, max_nodes: int, source: str, tail: float = _FAR, clustered: bool = True
+) -> Sites:
     """Sites out to seven standard deviations, for averages that few of them carry; steps are made for ``tol``, and coarser never.
 
     Few variables have many nodes, so that quantiles over sites are smooth as well.
@@ -114,15 +117,17 @@ def far_population(ensemble: Ensemble, law: FieldLaw, tol: float, max_nodes: int
     tol : float
     max_nodes : int, above which the steps are made for larger tolerances after all; ``sites.tol`` is the one reached
     source : str, what the population is of
+    tail : float, the weight that the rules leave out: smaller ones reach further
+    clustered : bool, whether nodes cluster where determinants vanish
     """
     compiled = ensemble.cell.compiled
-    places = vanishing_places(ensemble, law)
     nowhere = ((),) * law.means.size
+    places = vanishing_places(ensemble, law) if clustered else nowhere
 
     def rules(law, tol):
-        plain = lines(law, tol, compiled.even_variables, nowhere, _FAR)
-        clustered = lines(law, min(tol, _CLUSTERED), compiled.even_variables, places, _FAR)
-        return [b if near else a for a, b, near in zip(plain, clustered, places)]
+        plain = lines(law, tol, compiled.even_variables, nowhere, tail)
+        near = lines(law, min(tol, _CLUSTERED), compiled.even_variables, places, tail) if any(places) else plain
+        return [b if place else a for a, b, place in zip(plain, near, places)]
 
     made = rules(law, tol)
     while _size(made) > max_nodes and tol < 0.1:
@@ -132,7 +137,7 @@ def far_population(ensemble: Ensemble, law: FieldLaw, tol: float, max_nodes: int
     denser = (_LEAST_NODES / _size(made)) ** (1.0 / varied)
     if denser > 1.0:
         made = rules(replace(law, refine=(denser,) * law.means.size), tol)
-    flat, weights = staggered(made, compiled.pole_variables, _FAR)
+    flat, weights = staggered(made, compiled.pole_variables, tail)
     return _sites(ensemble, flat, weights / weights.sum(), source, tol, None)
 
 

@@ -4,20 +4,30 @@ U = O Sigma O' with Haar matrices O and O'. Mean field, dynamics, the outer edge
 the same gain a^2 = (1/N) tr U U^T: images of new directions are uniformly random but for what they owe to old ones. Inside the
 spectrum the constant a^2 becomes A(s), s the field's share of the solution (see ``MatrixLaw.log_gain``); where U is invertible the
 spectrum may have holes.
+
+Gradients are those of iid matrices too. What iid matrices and these differ by are cumulants of four or more factors in which U and
+U^T alternate. In (1/N) tr J^m (J^n)^T all factors U stand beside one another, and so do all U^T: around the trace they change
+places twice, and four that alternate cannot be found.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import CapabilityError
+from .implicit_isometries import ImplicitIsometries, OfOneMessage
 from .matrix_laws import MatrixLaw
+from .reflected import both_images, completed_image, redirect
 
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers"})
+#: What holds for blocks of Haar matrices besides.
+_TRUNCATED = _INVARIANT | {"conditioning", "implicit"}
 
 
 def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -29,7 +39,7 @@ def _isometry(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
 class _Truncated(MatrixLaw):
     """Blocks of a Haar matrix: A(s) = a^2 / (1 - t s)."""
 
-    holds = _INVARIANT
+    holds = _TRUNCATED
     isometric = True
 
     def truncation(self, count: int = 1) -> float:
@@ -67,11 +77,36 @@ class Haar(_Truncated):
     """
 
     name = "orthogonal"
-    holds = _INVARIANT | {"complexity"}
+    holds = _TRUNCATED | {"complexity"}
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """(count, n, n) independent Haar matrices times sqrt(n). Arguments as in MatrixLaw.draw."""
         return np.sqrt(n) * np.array([_isometry(n, n, rng) for _ in range(count)]).reshape(count, n, n)
+
+    def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray:
+        """sqrt(n) |m_b| / |x_b|: lengths are kept. Arguments as in MatrixLaw.image_scales."""
+        return np.sqrt(messages.shape[1]) * np.linalg.norm(messages, axis=1) / np.linalg.norm(images, axis=1)
+
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
+        """Each matrix reflected so that it takes m to x [T10]. Arguments as in MatrixLaw.condition."""
+        for matrix, message, image in zip(matrices, messages, images):
+            redirect(matrix, [message], [image])
+
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[ImplicitIsometries]:
+        """New directions get images orthogonal to the old ones, exact in law at finite N. Arguments as in MatrixLaw.implicit."""
+        return [ImplicitIsometries(n, gains[fields], capacity, rng, dtype) for fields in listeners]
+
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
+        """As of iid matrices. Arguments as in MatrixLaw.implicit."""
+        return sum(ImplicitIsometries.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)
@@ -92,3 +127,67 @@ class HaarStack(_Truncated):
         if count == 0:
             return np.empty((0, n, n))
         return np.sqrt(count * n) * _isometry(count * n, n, rng).reshape(count, n, n)
+
+    def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray | None:
+        """One factor for all images of a single message, whose lengths add up; None of several. As in MatrixLaw.image_scales."""
+        if (messages != messages[0]).any():
+            return None
+        factor = np.sqrt(messages.size) * np.linalg.norm(messages[0]) / np.linalg.norm(images)
+        return np.full(len(messages), factor)
+
+    def condition(self, matrices: np.ndarray, messages: np.ndarray, images: np.ndarray, rng: np.random.Generator) -> None:
+        """The isometry reflected so that its blocks take messages, at most two, to their images [T10].
+
+        Parameters
+        ----------
+        matrices, messages, images, rng : as in MatrixLaw.condition
+
+        Raises
+        ------
+        CapabilityError : more than two messages; two, and fields that listen to neither
+        ValueError : too few units
+        """
+        count, n = messages.shape
+        stack = matrices.reshape(count * n, n)
+        heard, which = _distinct(messages)
+        if len(heard) == 1:
+            wanted = [completed_image((stack @ heard[0]).reshape(count, n), images, which == 0)]
+        elif len(heard) == 2 and (which >= 0).all():
+            wanted = list(both_images(float(np.linalg.norm(stack[:, 0])), heard, images, which == 0, rng))
+        else:
+            raise CapabilityError(
+                f"a stack is conditioned on one message, or on two that all its fields listen to, not on {len(heard)} of them: "
+                "use Network.sample and find_fixed_points"
+            )
+        redirect(stack, heard, [image.ravel() for image in wanted])
+
+    def implicit(
+        self,
+        n: int,
+        gains: np.ndarray,
+        listeners: Sequence[Sequence[int]],
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: type,
+    ) -> list[OfOneMessage]:
+        """New directions, of any message, get images of K N units, orthogonal to the old ones. As in MatrixLaw.implicit."""
+        stack = ImplicitIsometries(n, gains, capacity * len(listeners), rng, dtype, together=True)
+        return [OfOneMessage(stack, fields) for fields in listeners]
+
+    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
+        """K N-vectors for each direction of any message. Arguments as in MatrixLaw.implicit."""
+        return ImplicitIsometries.bytes_needed(n, np.ones(gains.size), capacity * len(listeners), dtype)
+
+
+def _distinct(messages: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The distinct rows that do not vanish, and which of them each row is; -1 where it vanishes."""
+    found: list[np.ndarray] = []
+    which = np.full(len(messages), -1)
+    for row, message in enumerate(messages):
+        if not message.any():
+            continue
+        known = [i for i, other in enumerate(found) if (other == message).all()]
+        which[row] = known[0] if known else len(found)
+        if not known:
+            found.append(message)
+    return found, which

@@ -122,6 +122,7 @@ class GradientGrowth:
         Raises
         ------
         ValueError : of untied weights, or along a path
+        CapabilityError : of matrices that are not iid normal
         """
         n_units, n_draws, rng = integer("n_units", n_units, low=2), integer("n_draws", n_draws, low=2), generator(rng)
         if self.weights != "tied" or self.source is None:

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..ensemble.matrix_laws import require
 from ..ensemble.sites import Sites
 from ..mean_field.fixed_points import FixedPoint
 from ..mean_field.samples import sampled_sites
@@ -47,8 +48,14 @@ def scatter_of(source: FixedPoint | Sites, n_steps: int, rows: list[int], n_unit
     n_units : int >= 1, N
     n_draws : int >= 2, of sites; 0 leaves out how networks differ by their sites
     rng : numpy Generator, int or None
+
+    Raises
+    ------
+    CapabilityError : matrices that are not iid normal
     """
     spectrum = Spectrum(source)
+    laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
+    require(laws, "finite size", "scatter of gradients", "products of sampled Jacobians: Network.push")
     radius = spectrum.radius()
     scale = radius if 0.0 < radius < np.inf else 1.0
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
+from ..ensemble.rotation_invariant import Haar
 from ..networks.network import Network
 from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, real
 from .layers import Layout, rows_by_name
 
-__all__ = ["chrono", "haar", "of_ensemble", "orthogonal"]
+__all__ = ["chrono", "of_ensemble", "orthogonal"]
 
 
 def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -51,18 +52,6 @@ def of_ensemble(layout: Layout, ensemble: Ensemble, n_units: int, rng: np.random
     }
 
 
-def haar(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Independent random orthogonal matrices, uniform on the group: (count, n, n).
-
-    They stand here until they are a law of matrices of the ensemble; theory and ``of_ensemble`` will then know them too.
-    """
-    count, n = integer("count", count), integer("n", n, low=1)
-    instance("rng", rng, np.random.Generator)
-    require_memory(f"{count} orthogonal matrices of n = {n} rows", 8.0 * 3 * count * n**2)
-    q, r = np.linalg.qr(rng.standard_normal((count, n, n)))
-    return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[:, None, :]  # Haar measure: the signs of R belong to Q
-
-
 def orthogonal(layout: Layout, n_units: int, gain: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Independent random orthogonal matrices times ``gain``, one a gate, and no biases (Saxe, McClelland and Ganguli 2014).
 
@@ -79,7 +68,7 @@ def orthogonal(layout: Layout, n_units: int, gain: float, rng: np.random.Generat
     """
     gates, gain = len(instance("layout", layout, Layout).hidden), real("gain", gain, low=0.0, high=LARGEST)
     n_units = integer("n_units", n_units, low=1)
-    weights = gain * haar(gates, n_units, rng).reshape(gates * n_units, n_units)
+    weights = (gain / np.sqrt(n_units)) * Haar().matrices(n_units, rng, gates).reshape(gates * n_units, n_units)
     return {"weight_hh": weights} | {name: np.zeros(gates * n_units) for name in ("bias_ih", "bias_hh")}
 
 

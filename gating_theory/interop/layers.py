@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..cell.cell import Cell
+from ..ensemble.matrix_laws import Unknown
 from ..networks.network import Network
+from ..networks.weight_statistics import recognised_law
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import choice, instance, integer, integers, real_array, shown, unequal_shapes
 
@@ -219,7 +221,11 @@ class RecurrentLayer:
 
     @cached_property
     def network(self) -> Network:
-        """The Network at zero input, in float64; its ensemble has the moments of the weights and a law that is not known."""
+        """The Network at zero input, in float64; its ensemble has the moments of the weights.
+
+        The law of its matrices is not known, unless they are as an orthogonal initialiser draws them: one orthogonal matrix a gate
+        ("orthogonal"), or an isometry of all gates ("stack"), see ``networks.weight_statistics.recognised_law``.
+        """
         layout, cell = LAYOUTS[self.kind], self.cell
         n = self.tensors["weight_hh"].shape[1]
         matrices = np.empty((cell.n_fields, n, n))
@@ -232,7 +238,11 @@ class RecurrentLayer:
             rows[entry] += self.tensors["bias_ih"][part]
         for array in (matrices, biases, parameters):
             array.flags.writeable = False
-        return Network(cell, matrices, biases, parameters)
+        net = Network(cell, matrices, biases, parameters)
+        law = recognised_law(net)
+        if isinstance(law, Unknown):
+            return net
+        return Network(net.ensemble.with_matrices(law), matrices, biases, parameters)
 
     def with_network(self, network: Network) -> RecurrentLayer:
         """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
@@ -333,7 +343,7 @@ class Recording:
 
         Returns
         -------
-        ensemble : Ensemble, its matrices of the law "unknown" (see ``Ensemble.assuming``)
+        ensemble : Ensemble, its matrices of the layer's law, "unknown" for trained weights (see ``Ensemble.assuming``)
         correlation : float
             Of the inputs at one step and the next, the mean over units, fields and site parameters; 0 for white input, nan for one
             that never changes and for sequences of one step.
@@ -341,7 +351,7 @@ class Recording:
         net, cell = self.layer.network, self.layer.cell
         still, moving, products = _fed(self.layer, self.inputs)
         biases, parameters = np.split(np.concatenate([net.biases, net.parameters]) + still, [cell.n_fields])
-        ensemble = Network(cell, net.matrices, biases, parameters).ensemble
+        ensemble = Network(cell, net.matrices, biases, parameters).ensemble.with_matrices(net.ensemble.matrices)
         std = np.sqrt(moving)
         fields, sites = cell.field_names, cell.parameter_names
         values = {f"input_std.{name}": float(s) for name, s in zip(fields, std)}

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dynamics.chaos import chaos_onset
+from ..dynamics.dynamic_mean_field.chaos_line import chaos_line as chaos_line_along
 from ..dynamics.two_copies.echo_line import echo_line
 from ..ensemble.ensemble import Ensemble
-from ..errors import ConvergenceError
+from ..errors import ConvergenceError, NoCriticalValue
+from ..mean_field.moments import MomentMap
 from ..results.status import Status
 from ..running.progress import Progress, check_progress
 from ..support.arithmetic import underflow_is_zero
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["critical_line"]
 
 #: Lines that are sought point by point.
-_SOUGHT = ("chaos", "echo")
+_SOUGHT = ("chaos", "chaos_line", "echo")
 
 
 @underflow_is_zero
@@ -79,14 +81,15 @@ def critical_line(
           saddle's rate; "tricritical" is where one becomes the other, "critical_end" where they cross, at a finite amplitude
         - "chaos": random networks turn chaotic, a line of few points with standard errors: networks are simulated, see
           ``chaos_onset``
+        - "chaos_line": infinite networks turn chaotic, the same from theory, a line of few points, see ``chaos_line``
         - "echo": copies of infinite networks cease to agree under a common input, a line of few points, see ``echo_line``
         - a quantity of ``phase_diagram``, also one of your own: "abscissa", "slow_fraction", "mass:1,0.1", ...
           Gradients: "gradient:100" and "gradient:100,h" (of a loss on h), "gradient_untied:100", all of them log10 of the mean
           square; "gradient_rate", "mean_square", "square_std", "singular:largest", "singular:smallest"
         - a callable of what ``of`` names, which returns a number
     value : float
-        Of the quantity on the line; none for "onset", "fold", "complexity_onset", "chaos", "echo"; the third and fourth are also
-        "complexity" and "lyapunov" at 0.
+        Of the quantity on the line; none for "onset", "fold", "complexity_onset", "chaos", "chaos_line", "echo"; the third and
+        fourth are also "complexity" and "lyapunov" at 0.
     solution : "active", "zero" or int
         Of which state the quantity is: that with the largest moments, the zero state, or the one of this number where the line is
         met first, see ``fixed_points``.
@@ -101,7 +104,7 @@ def critical_line(
         bounds, which their status names.
     max_points : int >= 10, of a curve
     tau : float > 0, time scale of "slow_fraction"
-    n_points : int >= 2, how many points of a line of "chaos" or "echo" lie between opposite edges
+    n_points : int >= 2, how many points of a line of "chaos", "chaos_line" or "echo" lie between opposite edges
     n_units, n_steps, n_networks, rng
         Of simulations, as for ``chaos_onset``: every point meets the same random numbers. ``n_units`` is 2000 for "chaos", and 1000
         for quantities of so many units ("half_share", "lyapunov"); all other lines are of the limit and refuse it.
@@ -168,7 +171,24 @@ def _seek(quantity, options):
     """What finds a point of a line that is sought point by point."""
     if quantity == "echo":
         return lambda ensemble, path, bounds: echo_line(ensemble, path, bounds, rng=options["rng"])
+    if quantity == "chaos_line":
+        return lambda ensemble, path, bounds: _chaos_within(ensemble, path, bounds, options["rng"])
     return lambda ensemble, path, bounds: chaos_onset(ensemble, path, bounds, **options)
+
+
+def _chaos_within(ensemble, path, bounds, rng):
+    """The least value along a path at which there is chaos, if it is within the bounds.
+
+    Where there is a zero state it is sought from the onset of its instability, which may lie far from a jump into chaos: all along
+    the path. Elsewhere nothing is known but the bounds.
+    """
+    ends = [path.at(ensemble, value) for value in bounds]
+    if any(end.has_white_input for end in ends) or not all(MomentMap(end).has_zero_state for end in ends):
+        return chaos_line_along(ensemble, path, bounds, rng=rng)
+    found = chaos_line_along(ensemble, path, rng=rng)
+    if not bounds[0] <= found <= bounds[1]:
+        raise NoCriticalValue(f"chaos begins at {path} = {float(found):.6g}, not within {bounds}")
+    return found
 
 
 def _of_networks(asked):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CriticalLine", "LineCurve", "LinePoint"]
 
 #: Lines of these kinds have no value.
-_KINDS = ("onset", "fold", "complexity_onset", "chaos", "echo")
+_KINDS = ("onset", "fold", "complexity_onset", "chaos", "chaos_line", "echo")
 #: A node within this part of the box of a special point is that point.
 _SAME = 1e-7
 #: Meeting points nearer than this, in units of the box, are one.

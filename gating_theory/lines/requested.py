@@ -25,6 +25,7 @@ _KINDS: dict[str, tuple[str, type[Condition] | None]] = {
     "fold": ("mean field", FoldCondition),
     "complexity_onset": ("complexity", None),
     "chaos": ("mean field", None),
+    "chaos_line": ("dynamics", None),
     "echo": ("dynamics", None),
 }
 
@@ -34,7 +35,7 @@ _PLACES = ((0.5, 0.5), (0.0, 0.5), (1.0, 0.5), (0.5, 0.0), (0.5, 1.0))
 
 
 class Requested(NamedTuple):
-    """A condition, None for onsets of complexity and chaos and ends of echo states, and quantity, value, solution ("" for none)."""
+    """A condition, None for onsets of complexity, chaos and ends of echo states, and quantity, value, solution ("" for none)."""
 
     condition: Condition | None
     quantity: str

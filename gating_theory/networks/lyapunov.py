@@ -76,7 +76,9 @@ class LyapunovSpectrum:
         Sum of the positive exponents (an upper bound of the metric entropy; with too small a k only a part, as ``status`` says).
     sum_rule : (float, float) or None
         Sum of all exponents, and the mean of log|det J| over the same steps by LU of the dense Jacobians, 1/step: equal to
-        rounding. None unless k = d N.
+        rounding. None unless k = d N. Per unit it is the potential at 0, ``Spectrum.potential(0)``, of the sites that are visited
+        [T4, T10]: larger for orthogonal matrices than for iid ones of the same gain (by 1/2 for a vanilla network), though the
+        largest exponent is the same.
     state : (d, N) array, the state at the end
     status : Status
         Code "ok"; "dead_directions": some exponents are -inf; with ``ok`` False "partial": k exponents do not reach the dimension;

@@ -13,9 +13,7 @@ import numpy as np
 from ..cell.cell import Cell
 from ..counting.complexity import Complexity
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.field_law import RandomFields
 from ..ensemble.hyperparameters import LARGEST
-from ..ensemble.matrix_laws import Unknown
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
@@ -24,6 +22,7 @@ from ..running.blas import single_blas_thread
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
 from ..support.checks import boolean, complex_array, generator, instance, integer, real, real_array, real_numbers, shown
+from .drawn import planted, random_matrices, random_sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +36,6 @@ __all__ = ["Network"]
 
 #: Below this size of a Jacobian several BLAS threads cost more than they bring.
 _SMALL = 256
-#: Sites of the Gaussian law that are drawn at a time for one of a tilted law. The largest tilt among them stands for the largest.
-_PROPOSED = 16
 
 
 @result("network", fields=("ensemble", "matrices", "biases", "parameters", "input"))
@@ -124,8 +121,8 @@ class Network:
     def sample(cls, ensemble: Ensemble, n_units: int, rng: Rng = None, batch: int | None = None) -> Self:
         """A random network of an ensemble, or a batch of independent ones [T1].
 
-        Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N); biases, site parameters and the
-        frozen input pattern are iid normal over sites with the ensemble's means and spreads.
+        Matrices are drawn from the ensemble's laws (iid normal: entries of variance a_k^2 / N), those of a stack together, of all
+        its fields; biases, site parameters and the frozen input are iid normal over sites, of the ensemble's means and spreads.
 
         Parameters
         ----------
@@ -149,9 +146,9 @@ class Network:
         lead = () if batch is None else (integer("batch", batch, low=1),)
         rng = generator(rng)
         require_memory(f"a network of n_units = {n}, batch = {batch}", 8.0 * int(*lead or (1,)) * ensemble.cell.n_fields * n**2)
-        matrices = _random_matrices(ensemble, n, lead, rng)
+        matrices = random_matrices(ensemble, n, lead, rng)
         matrices.flags.writeable = False
-        return cls(ensemble, matrices, *_random_sites(ensemble, n, lead, rng))
+        return cls(ensemble, matrices, *random_sites(ensemble, n, lead, rng))
 
     @classmethod
     @underflow_is_zero
@@ -159,11 +156,14 @@ class Network:
         """A random network conditioned on having a given mean-field or typical fixed point, and that state [T4, T5, T7].
 
         Fields are drawn from their mean-field law, states solved for site by site, and each U_k conditioned on
-        U_k m_k = x_k, the part of the field that comes through it (iid normal: U = U0 - (U0 m - x) m^T / |m|^2).
+        U_k m_k = x_k, the part of the field that comes through it (iid normal: U = U0 - (U0 m - x) m^T / |m|^2; orthogonal ones,
+        and stacks of them, are reflected).
 
-        The state is a fixed point to rounding, at any N. Nothing is rescaled: the x_k have the variance a_k^2 q_k of the infinite
-        network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order N^{-1/2}. So a
-        planted network is a typical one with moments that far from the limit, as those of any sampled network are.
+        The state is a fixed point to rounding, at any N. Of iid matrices nothing is rescaled: the x_k have the variance a_k^2 q_k
+        of the infinite network, while |m_k|^2 / N of the N sites drawn differs from q_k by its sampling error, of relative order
+        N^{-1/2}. Matrices that keep lengths need |x_k| = a_k |m_k| exactly: all x_k are stretched by one factor each (one together,
+        in a stack of one message) until that holds. So a planted network is a typical one with moments that far from the limit, as
+        those of any sampled network are.
 
         At a typical fixed point, of a :class:`Complexity`, sites follow its tilted law. That counts fixed points with the weight
         |det(1 - J)|; here networks of the same sites all count alike, which changes averages by order 1/N.
@@ -181,10 +181,12 @@ class Network:
 
         Raises
         ------
-        ConvergenceError : a site has no fixed point at its fields (cells without a closed form)
+        ConvergenceError
+            A site has no fixed point at its fields (cells without a closed form); no stretch of the fields lets the matrices keep
+            lengths (few units, near onsets and folds).
         ValueError
             The messages of all the sites drawn vanish though the fixed point's do not (tiny N only); no typical fixed point.
-        CapabilityError : the law of a matrix is not known to be conditioned
+        CapabilityError : the law of a matrix is not known to be conditioned; a stack over more than two messages
         """
         if not isinstance(fixed_point, Complexity):
             instance("fixed_point", fixed_point, FixedPoint, "as from fixed_points(ensemble)")
@@ -195,24 +197,9 @@ class Network:
         ensemble = fixed_point.ensemble
         ensemble.require("conditioning", "Network.planted", "Network.sample and find_fixed_points")
         require_memory(f"a network of n_units = {n}", 8.0 * ensemble.cell.n_fields * n**2)
-        laws = list(ensemble.matrices.values())
-        cell, compiled = ensemble.cell, ensemble.cell.compiled
-        matrices = _random_matrices(ensemble, n, (), rng)
-        if isinstance(fixed_point, Complexity):
-            biases, parameters, pattern, recurrent = _typical_sites(fixed_point, n, rng)
-        else:
-            biases, parameters, pattern, recurrent = _sites_at(fixed_point, n, rng)
-        std = RandomFields(ensemble).driven_std(fixed_point.q)
-        fields = recurrent + biases + pattern
-        state = np.array([np.broadcast_to(s, n) for s in compiled.fixed_state(fields, parameters)])
-        for k in range(cell.n_fields):
-            message = np.broadcast_to(compiled.message(k, state, fields, parameters), n)
-            if std[k] > 0.0 and float(message @ message) > 0.0:  # squares of tiny messages underflow
-                laws[k].condition(matrices[k], message, recurrent[k])
-            elif std[k] > 0.0:
-                raise ValueError(f"n_units is too small: the messages of all {n} sites vanish")
+        matrices, sites = planted(fixed_point, n, rng)
         matrices.flags.writeable = False
-        return cls(ensemble, matrices, biases, parameters, pattern), state
+        return cls(ensemble, matrices, sites.biases, sites.parameters, sites.input), sites.state
 
     def driven(self, input: npt.ArrayLike | None = None, parameters: npt.ArrayLike | None = None) -> Network:
         """The same network under another frozen input or with other site parameters; its matrices are shared, not copied.
@@ -857,53 +844,3 @@ def _owned(array):
         array = array.copy()
         array.flags.writeable = False
     return array
-
-
-def _random_matrices(ensemble, n, lead, rng):
-    """Matrices of one network, (K, n, n), or of a batch, (B, K, n, n): fields of one law are drawn together."""
-    gain, laws = ensemble.array("gain"), list(ensemble.matrices.values())
-    matrices = np.empty((*lead, gain.size, n, n))
-    for one in matrices.reshape(-1, gain.size, n, n):
-        for law in dict.fromkeys(laws):
-            fields = [k for k, other in enumerate(laws) if other == law]
-            if isinstance(law, Unknown) and not gain[fields].any():
-                one[fields] = 0.0  # nothing needs to be known of no matrix
-            else:
-                one[fields] = law.matrices(n, rng, len(fields))
-    matrices *= gain[:, None, None] / np.sqrt(n)
-    return matrices
-
-
-def _random_sites(ensemble, n, lead, rng):
-    """Biases, site parameters and frozen input of N units."""
-
-    def draw(mean, std):
-        return mean[:, None] + std[:, None] * rng.standard_normal((*lead, mean.size, n))
-
-    biases = draw(ensemble.array("bias"), ensemble.array("bias_std"))
-    spread = np.hypot(ensemble.array("parameter_std"), ensemble.array("parameter_input_std"))
-    parameters = draw(ensemble.array("parameter"), spread)
-    std = ensemble.array("input_std")
-    return biases, parameters, draw(np.zeros(std.size), std)
-
-
-def _sites_at(fixed_point, n, rng):
-    """Biases, site parameters, frozen input, and what comes through the matrices, of N units at given moments."""
-    ensemble = fixed_point.ensemble
-    frozen = _random_sites(ensemble, n, (), rng)
-    std = RandomFields(ensemble).driven_std(fixed_point.q)
-    return *frozen, std[:, None] * rng.standard_normal((std.size, n))
-
-
-def _typical_sites(complexity, n, rng):
-    """The same at a typical fixed point: sites of the Gaussian law are kept with a probability in proportion to its tilt."""
-    drawn, favours, lots, kept = [], [], [], np.zeros(0, dtype=int)
-    while kept.size < n:
-        sites = _sites_at(complexity, _PROPOSED * n, rng)
-        biases, parameters, pattern, recurrent = sites
-        drawn.append(sites)
-        favours.append(complexity.favour(biases + pattern + recurrent, parameters))
-        lots.append(rng.random(_PROPOSED * n))
-        favour = np.concatenate(favours)
-        kept = np.flatnonzero(np.concatenate(lots) * favour.max() < favour)
-    return tuple(np.concatenate(parts, axis=1)[:, kept[:n]] for parts in zip(*drawn))

@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..ensemble.matrix_laws import MatrixLaw, Unknown
+from ..ensemble.rotation_invariant import Haar, HaarStack
 from ..results.encoding import result
 from ..support.checks import generator, instance
 from ..support.types import Rng
 from .network import Network
 
-__all__ = ["WeightOrigin", "WeightStatistics", "weight_origin", "weight_overlaps", "weight_statistics", "shuffled"]
+__all__ = [
+    "WeightOrigin",
+    "WeightStatistics",
+    "recognised_law",
+    "shuffled",
+    "weight_origin",
+    "weight_overlaps",
+    "weight_statistics",
+]
 
 #: An eigenvalue counts as an outlier beyond 1 + this / sqrt(N), in units of the gain: one iid matrix in a hundred has one.
 _MARGIN = 2.0
@@ -20,8 +30,10 @@ _MARGIN = 2.0
 _COPIES, _SURE = 40, 1e-3
 #: Relative variance over units that stands for none.
 _LEAST_VARIANCE = 1e-12
-#: Relative spread of singular values below which a matrix is orthogonal: initialised so, for no training leaves it.
+#: Relative spread of singular values below which a matrix looks orthogonal: initialised so, for no training leaves it.
 _ORTHOGONAL = 1e-3
+#: The same below which it is one, as drawn: single precision leaves some 1e-6, one step of training 1e-4 and more.
+_EXACT = 1e-5
 
 
 @result("weight_statistics")
@@ -198,17 +210,45 @@ def _structure(net):
     return out
 
 
+def recognised_law(net: Network) -> MatrixLaw:
+    """The law of matrices that are as an orthogonal initialiser draws them, told by their singular values [T10].
+
+    ``Haar()`` where those of each matrix are equal to 1e-5; ``HaarStack()`` where those of all matrices in one stack are. Anything
+    else, trained weights for one, is ``Unknown()``: iid entries cannot be told from what training left as it was. Weights that are
+    kept orthogonal while they are trained look like drawn ones here.
+
+    Parameters
+    ----------
+    net : Network, a single one
+
+    Returns
+    -------
+    MatrixLaw
+    """
+    _require_single(net)
+    matrices = [U for U in net.matrices if U.any()]
+    if net.n_units < 2 or not matrices:
+        return Unknown()
+    if all(_alike(U, _EXACT) for U in matrices):
+        return Haar()
+    return HaarStack() if len(matrices) == net.cell.n_fields and _alike(np.concatenate(matrices), _EXACT) else Unknown()
+
+
 def _orthogonal(net):
     """Whether every matrix, or the stack of all, stretches all directions alike. Of one unit or none every matrix does."""
     matrices = [U for U in net.matrices if U.any()]
     if net.n_units < 2 or not matrices:
         return False
+    return all(_alike(U, _ORTHOGONAL) for U in matrices) or _alike(np.concatenate(matrices), _ORTHOGONAL)
 
-    def alike(U):
-        stretch = np.linalg.svd(U, compute_uv=False)
-        return bool(np.ptp(stretch) < _ORTHOGONAL * stretch.max())
 
-    return all(alike(U) for U in matrices) or alike(np.concatenate(matrices))
+def _alike(U, tol):
+    """Whether a matrix stretches all directions alike."""
+    columns = np.linalg.norm(U, axis=0)
+    if np.ptp(columns) >= tol * columns.max():  # images of unit vectors: nearly always that settles it
+        return False
+    stretch = np.linalg.svd(U, compute_uv=False)
+    return bool(np.ptp(stretch) < tol * stretch.max())
 
 
 def _require_single(net):

@@ -7,6 +7,7 @@ function shows a window, saves a file or touches global settings.
 from .copies import plot_correlation_transient
 from .counting import plot_complexity
 from .gradients import plot_gradient_growth, plot_pseudospectrum, plot_singular_values
+from .moving_states import plot_autocorrelation
 from .phase_diagrams import draw_count, plot_phase_diagram
 from .spectra import plot_density, plot_spectrum, plot_timescales
 from .training import plot_design, plot_diagnosis
@@ -23,5 +24,6 @@ __all__ = [
     "plot_pseudospectrum",
     "plot_gradient_growth",
     "plot_correlation_transient",
+    "plot_autocorrelation",
     "draw_count",
 ]

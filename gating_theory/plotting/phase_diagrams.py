@@ -54,7 +54,7 @@ _BAR: dict[str, Any] = {"fraction": 0.045, "pad": 0.02, "aspect": 30}
 
 def plot_phase_diagram(
     dataset: xr.Dataset | CriticalLine | Sequence[CriticalLine] | Labelled,
-    quantity: str = "count",
+    quantity: str | None = None,
     *,
     solution: int | None = None,
     lines: str | Line | Sequence[str | Line] | Labelled | None = None,
@@ -74,8 +74,8 @@ def plot_phase_diagram(
     dataset : xarray.Dataset from ``phase_diagram``, or lines from ``critical_line``
         A dataset with two axes (or more of which all but two were selected: ``dataset.isel(gain_z=0)``). The first is drawn
         horizontally. Lines alone are drawn within their bounds; ``{label: line}`` gives them labels of your own.
-    quantity : str
-        A variable of the dataset.
+    quantity : str, optional
+        A variable of the dataset. Default: "count", the number of fixed points.
     solution : int, optional
         Which solution of quantities that have several, from 0. Default: at each point the last one there is.
     lines : sequence of CriticalLines, names, DataArrays or Datasets, optional
@@ -106,6 +106,9 @@ def plot_phase_diagram(
         return _lines_alone(critical_lines("dataset", dataset), names, ax)
     require_dataset(dataset)
     dataset = cast("xr.Dataset", dataset)
+    if quantity is None and "count" not in dataset.data_vars:
+        raise ValueError(f"quantity must be given, a variable of the dataset, {list(dataset.data_vars)}: it has no 'count'")
+    quantity = "count" if quantity is None else quantity
     if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise ValueError(f"quantity must be a variable of the dataset, {list(dataset.data_vars)}, got {shown(quantity)}")
     values = _of_solution(dataset[quantity], quantity, solution)

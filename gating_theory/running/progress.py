@@ -60,6 +60,15 @@ class Progress:
         """A callable(done, total) for a piece of the work that reports unit by unit."""
         return _Part(self)
 
+    def more(self, count: int) -> None:
+        """So many units more than was thought; shown with the next that is done."""
+        self.total += count
+
+    def finish(self) -> None:
+        """What is left turns out not to be needed."""
+        if self.done < self.total:
+            self(self.total - self.done)
+
     def __call__(self, count: int) -> None:
         self.done += count
         self.total = max(self.total, self.done)  # work that turns out longer than planned

@@ -1,7 +1,8 @@
-"""The boundary of a spectrum's support: its curves, its largest modulus and its largest real part [T3]."""
+"""The boundary of a spectrum's support: its curves, its largest modulus and its largest real part [T3, T10]."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,13 @@ import numpy.typing as npt
 
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
-from .contour import LAYER, Contour, everywhere
+from .contour import LAYER, Contour, curves_of, everywhere
 from .determinant import spectral_radius
 from .real_edge import UNBOUNDED, falls_to_one, real_edges, upper_ends
 
 if TYPE_CHECKING:
     from .edge import FixedPointEdge, SitesEdge
+    from .holes import Hole, Holes
 
 __all__ = ["Boundary"]
 
@@ -23,10 +25,16 @@ __all__ = ["Boundary"]
 _ROUGH = 1e-3
 #: What a radius is multiplied by until it bounds the spectrum.
 _AWAY = 1.25
+#: Holes have no leaks of their own; where grids are fine all the same, as many holes are small discs about 0.
+_ORIGIN = np.zeros(1)
+#: |log T| at points on the edge of a hole up to which that is the outer edge too, and how many points tell.
+_TOUCHING, _SOME = 1e-8, 16
 
 
 class Boundary:
     """Where the support of a spectrum ends: the set T(lambda) = 1, with the leaks, which belong to the spectrum wherever they are.
+
+    That is its outer edge. Holes end where T^S(lambda) = 1 [T10].
 
     Parameters
     ----------
@@ -37,13 +45,27 @@ class Boundary:
         self._edge = edge
 
     def log_edge(self, lam: npt.ArrayLike, rtol: float = 1e-10) -> np.ndarray:
-        """log of the spectral radius of T at a complex array, clipped: negative outside, positive inside."""
+        """log of the spectral radius of T at a complex array, clipped: negative outside, positive inside and in holes."""
         lam = np.asarray(lam, dtype=complex)
         flat = lam.ravel()
         flat = flat.real + 1j * np.abs(flat.imag)  # the spectrum is symmetric
         value = spectral_radius(self._edge.transfer_moments(flat, 3.0, rtol)) if flat.size else np.zeros(0)
         with np.errstate(divide="ignore"):
             return np.clip(np.log(value), -700.0, 700.0).reshape(lam.shape)
+
+    @property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes."""
+        return self._edge.holes
+
+    def log_support(self, lam: npt.ArrayLike) -> np.ndarray:
+        """log of the smallest spectral radius of T and all T^S, clipped: positive in the support of the continuous spectrum."""
+        return np.minimum.reduce([self.log_edge(lam), *(hole.log_radius(np.asarray(lam, dtype=complex)) for hole in self.holes)])
+
+    @property
+    def edges(self) -> list[Callable[..., np.ndarray]]:
+        """Functions of lambda and a relative accuracy that change sign at the edges of the support: at the outer one, of each S."""
+        return [self.log_edge, *(hole.log_radius for hole in self.holes)]
 
     @cached_property
     def leaks(self) -> np.ndarray:
@@ -111,7 +133,7 @@ class Boundary:
             y = max(1.0, abs(floor)) * 10.0 ** np.linspace(np.log10(LAYER), 1, 28)
             if self.log_edge(floor + 1j * y).max() < 0.0:
                 return floor
-        return max([float(c.real.max()) for c in self.curves(512)] + [floor])
+        return max([float(c.real.max()) for c in self._outer.curves(512)] + [floor])
 
     def radius(self) -> float:
         """Largest modulus of the support, or of the sites' leaks [T3]; what is left out: see ``Spectrum.abscissa``."""
@@ -136,7 +158,7 @@ class Boundary:
             j = int(np.argmax(r))
             value = max(value, float(r[j]))
             low, high = local[max(j - 1, 0)], local[min(j + 1, 8)]
-        return max([value, floor, edge or 0.0] + [float(np.abs(c).max()) for c in self.curves(64)])
+        return max([value, floor, edge or 0.0] + [float(np.abs(c).max()) for c in self._outer.curves(64)])
 
     def _outermost(self, theta):
         """Largest r with T(r e^{i theta}) = 1 along each ray; 0 where the ray meets no support."""
@@ -158,8 +180,28 @@ class Boundary:
         ------
         ConvergenceError : a piece was seen but not resolved
         """
-        return self._contour.curves(n)
+        return curves_of([self._outer, *(contour for contour, on_edge in self._inner if not on_edge)], n)
+
+    def of_holes(self, n: int) -> list[tuple[Hole, list[np.ndarray]]]:
+        """Each set of fields that has holes, and the closed curves at which these end, of about ``n`` points together [T10].
+
+        Raises
+        ------
+        ConvergenceError : a piece was seen but not resolved
+        """
+        found = [(hole, contour) for hole, (contour, _) in zip(self.holes, self._inner) if contour.pieces]
+        share = max(16, n // max(1, len(found)))
+        return [(hole, contour.curves(share)) for hole, contour in found]
 
     @cached_property
-    def _contour(self):
+    def _outer(self):
         return Contour(self.log_edge, everywhere(self.log_edge), self.bound, self.leaks, self._edge.continua)
+
+    @cached_property
+    def _inner(self):
+        """The edges of holes, and whether they are the outer edge too: the spectrum is a line then that both end at."""
+        found = [Contour(hole.log_radius, everywhere(hole.log_radius), self.bound, _ORIGIN, ()) for hole in self.holes]
+        return [(contour, bool(contour.pieces) and self._is_outer(contour.curves(_SOME))) for contour in found]
+
+    def _is_outer(self, curves):
+        return max(np.abs(self.log_edge(curve)).max() for curve in curves) < _TOUCHING

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from ..errors import ConvergenceError
 from ..support.roots import bracketed_root
 
-__all__ = ["LAYER", "Contour", "everywhere"]
+__all__ = ["LAYER", "Contour", "curves_of", "everywhere"]
 
 #: Half the thickness, relative to the whole, below which the layer around real leaks is not traced.
 LAYER = 1e-5
@@ -81,23 +82,22 @@ class Contour:
         ------
         ConvergenceError : a piece was seen but not resolved
         """
-        pieces = self._pieces
-        if not pieces:
-            return []
-        lengths = np.array([np.abs(np.diff(z)).sum() for z in pieces])
-        order = np.argsort(-lengths)
-        share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
-        return [self._project(_resample(pieces[i], share[i]), self._settled) for i in order]
+        return curves_of([self], n)
+
+    def resampled(self, piece: np.ndarray, n: int) -> np.ndarray:
+        """A piece as n points on the curve."""
+        return self._project(_resample(piece, n), self._settled)
 
     @cached_property
-    def _pieces(self):
+    def pieces(self) -> list[np.ndarray]:
         """The curves, of as many points as tracing gave."""
         from contourpy import contour_generator
 
         x, y = self._grid_lines()
         f = self._on_grid(x, y, _TRACED)
         pieces = []
-        for line in contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0):
+        lines: Any = contour_generator(x, y, np.clip(f, -30.0, 30.0)).lines(0.0)
+        for line in lines:
             z = line[:, 0] + 1j * line[:, 1]
             if abs(z[0] - z[-1]) > 1e-12 * self.bound:  # ends near the real axis: close it by its mirror image
                 ends = z[[0, -1]]
@@ -195,6 +195,27 @@ class Contour:
                     out[i] = point + direction * root[0]
                     break
         return out
+
+
+def curves_of(contours: Sequence[Contour], n: int) -> list[np.ndarray]:
+    """The closed curves of several functions, of about ``n`` points together, longest first.
+
+    Parameters
+    ----------
+    contours : sequence of Contour
+    n : int
+
+    Raises
+    ------
+    ConvergenceError : a piece was seen but not resolved
+    """
+    pieces = [(contour, piece) for contour in contours for piece in contour.pieces]
+    if not pieces:
+        return []
+    lengths = np.array([np.abs(np.diff(piece)).sum() for _, piece in pieces])
+    order = np.argsort(-lengths)
+    share = np.maximum(16, np.round(n * lengths / lengths.sum())).astype(int)
+    return [pieces[i][0].resampled(pieces[i][1], share[i]) for i in order]
 
 
 def _thinned(x, finest):

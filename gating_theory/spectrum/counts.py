@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .disc_mass import Nodes
-from .dyson import Population, Solution
+from .dyson import Population
 from .influence import mass_influence, through_moments, variance
 
 __all__ = ["Expected", "eigenvalues_in_disc", "matrix_variance", "pair_factor"]
@@ -83,8 +83,7 @@ def matrix_variance(population: Population, nodes: Nodes, n_units: int, center: 
     center, radius : complex, float, the disc
     """
     upper = nodes.lam.real + 1j * np.abs(nodes.lam.imag)
-    n = population.n
-    start = Solution(nodes.known[1 : 1 + n].real.T, nodes.known[1 + n :].real.T, {})
+    start = population.along(nodes.known)
     density = np.maximum(population.solution(upper, {"density"}, start=start).values["density"], 0.0)
     length = np.abs(nodes.weights)  # per 2 pi d
     apart = np.abs(np.abs(nodes.lam - center.conjugate()) - radius) * np.sqrt(np.pi * n_units * density)

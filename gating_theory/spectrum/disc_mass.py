@@ -22,6 +22,8 @@ _SCAN, _NEAR_AXIS = 33, np.array([1e-5, 1e-4, 1e-3, 1e-2, 3e-2])
 #: Points between two of these that close in on the boundary. A cut at a distance e from it, across which the resolvent is
 #: continuous, is an error of order e^2.
 _CLOSER = 9
+#: How often, where holes end: at rest they end at a circle that holds all eigenvalues, across which the resolvent jumps.
+_ROUNDS = 5
 #: Numbers of nodes of a piece, one after the other until two results agree: each has those of the last, and one between any two.
 _NODES = (7, 15, 31, 63, 127, 255, 511, 1023)
 #: Towards the real axis nodes are denser like this power of their distance from it: the layer of support between the leaks is thin.
@@ -71,7 +73,7 @@ class Rims:
     center : (D,) complex array
     radius : (D,) array, > 0
     n_state : int, d
-    excess : callable, complex arrays in the upper half plane -> a number that is positive inside the support, negative outside
+    edges : callables, complex arrays in the upper half plane -> a number that changes sign at an edge of the support
     continua : sequence of (low, high)
         Intervals of the real axis that leaks cover.
 
@@ -81,7 +83,12 @@ class Rims:
     """
 
     def __init__(
-        self, center: np.ndarray, radius: np.ndarray, n_state: int, excess: Function, continua: Sequence[tuple[float, float]]
+        self,
+        center: np.ndarray,
+        radius: np.ndarray,
+        n_state: int,
+        edges: Sequence[Function],
+        continua: Sequence[tuple[float, float]],
     ) -> None:
         self.center, self.radius, self._n_state = center, radius, n_state
         # the lower half of a symmetric contour is the mirror image
@@ -91,8 +98,10 @@ class Rims:
         ]
         axis = [self._axis_angles(disc) for disc in range(center.size)]
         pieces = []
-        for disc, edge in enumerate(self._edge_angles(excess, axis)):
-            ends = np.unique([0.0, self._turn[disc], *axis[disc], *edge])
+        rounds = 1 if len(edges) == 1 else _ROUNDS
+        found = [self._edge_angles(edge, axis, rounds) for edge in edges]
+        for disc in range(center.size):
+            ends = np.unique([0.0, self._turn[disc], *axis[disc], *(angle for angles in found for angle in angles[disc])])
             on_axis = np.isin(ends, axis[disc])
             for a, b, first, last in zip(ends[:-1], ends[1:], on_axis[:-1], on_axis[1:]):
                 middle = 0.5 * (a + b)
@@ -106,7 +115,7 @@ class Rims:
         angles = np.angle(np.array(self.cuts[disc]) - self.center[disc])
         return np.where(angles < 0.0, angles + 2.0 * np.pi, np.minimum(angles, self._turn[disc]))
 
-    def _edge_angles(self, excess, axis):
+    def _edge_angles(self, edge, axis, rounds):
         """For each disc the angles at which its rim crosses the boundary of the support, to a hundredth of a scan's step squared.
 
         A layer of support around the axis that is thinner than the first point of the scan is left out: it holds next to nothing.
@@ -114,7 +123,7 @@ class Rims:
 
         def f(theta, disc):
             z = self.center[disc] + self.radius[disc] * np.exp(1j * theta)
-            return np.clip(excess(z.real + 1j * np.abs(z.imag)), -50.0, 50.0)
+            return np.clip(edge(z.real + 1j * np.abs(z.imag)), -50.0, 50.0)
 
         scans = [self._scan(turn, angles) for turn, angles in zip(self._turn, axis)]
         disc, theta = np.repeat(np.arange(len(scans)), [s.size for s in scans]), np.concatenate(scans)
@@ -123,12 +132,15 @@ class Rims:
         found: list[list[float]] = [[] for _ in scans]
         if not change.size:
             return found
-        closer = theta[change, None] + (theta[change + 1] - theta[change])[:, None] * np.linspace(0.0, 1.0, _CLOSER + 2)
-        between = f(closer[:, 1:-1].ravel(), np.repeat(disc[change], _CLOSER)).reshape(change.size, _CLOSER)
-        value = np.column_stack([value[change], between, value[change + 1]])
-        row, i = np.arange(change.size), np.argmax(value[:, :-1] * value[:, 1:] <= 0.0, axis=1)
-        a, b = value[row, i], value[row, i + 1]
-        for one, angle in zip(disc[change], closer[row, i] + (closer[row, i + 1] - closer[row, i]) * a / (a - b)):
+        low, high, a, b = theta[change], theta[change + 1], value[change], value[change + 1]
+        row = np.arange(change.size)
+        for _ in range(rounds):
+            closer = low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, _CLOSER + 2)
+            between = f(closer[:, 1:-1].ravel(), np.repeat(disc[change], _CLOSER)).reshape(change.size, _CLOSER)
+            values = np.column_stack([a, between, b])
+            i = np.argmax(values[:, :-1] * values[:, 1:] <= 0.0, axis=1)
+            low, high, a, b = closer[row, i], closer[row, i + 1], values[row, i], values[row, i + 1]
+        for one, angle in zip(disc[change], low + (high - low) * a / (a - b)):
             found[one].append(angle)
         return found
 

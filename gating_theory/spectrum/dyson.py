@@ -1,45 +1,50 @@
-"""The self-consistent equations inside the spectrum's support, for any cell and any population of sites [T4].
+"""The self-consistent equations inside the spectrum's support, for any cell, law of matrices and population of sites [T4, T10].
 
 By the Cauchy-Binet formula, with W_IJ the minors of the transfer matrix (rows I: messages, columns J: fields),
 
     det(1 + P W Q W^dagger) = sum over I, J of  p^I (a^2 q)^J |det W_IJ|^2,
 
 a polynomial in the unknowns whose coefficients are real, non-negative and, multiplied by |det(lambda - F_s)|^2, polynomials in
-lambda and its conjugate. Grouped by (I, messages of J) they are the *monomials* below; all of section 4 of the theory sheet is
+lambda and its conjugate. Grouped by (I, messages of J) they are *monomials*; all of section 4 of the theory sheet is
 
     2 Phi = extremum over x, theta of  E log( |chi|^2 + sum_m c_m(lambda) p^{e_m} q^{f_m} ) - sum_k x_k,
     p_k = sqrt(x_k) exp(-theta_k),   q_k = sqrt(x_k) exp(theta_k),
 
-a maximum in x and a minimum in theta (which carries the gauge freedom). No complex matrix is ever inverted, poles of the
-transfer matrix are harmless (the weight |chi|^2 just vanishes), and one matrix product gives the c_m of all lambda at all sites.
+a maximum in x and a minimum in theta (which carries the gauge freedom). Of other laws than iid columns have unknowns of their own,
+see :mod:`.groups`. No complex matrix is ever inverted, poles of the transfer matrix are harmless (the weight |chi|^2 just
+vanishes), and one matrix product gives the c_m of all lambda at all sites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..ensemble.field_law import squared
+from ..ensemble.matrix_laws import MatrixLaw
 from ..ensemble.sites import Sites
 from ..ensemble.vanishing import shared_leaks
 from ..errors import ConvergenceError
-from .determinant import LoopMonomials, gauge, loops, monomial, perron_start, reachable, spectral_radius
+from .determinant import loops, monomial, perron, perron_start, reachable, spectral_radius
+from .groups import Loop, groups_of
 
 __all__ = ["Population", "Solution"]
 
-#: A monomial: the rows of its minors, and the messages of their columns.
+#: A monomial: the rows of its minors, and the groups of their columns.
 Key = tuple[tuple[int, ...], tuple[int, ...]]
 
 #: From so many lambdas on, those without first guesses get them from solved neighbours.
 _MANY = 200
 #: Attempts at a solution, each after more steps of the plain iteration.
 _ATTEMPTS = 4
+#: Passes over which a law's alpha is matched at most, and how well its logarithm has to be known.
+_PASSES, _MATCHED = 60, 1e-13
 _TINY = 1e-300
 #: Sweeps over the messages that balance them, at most, and a relative change that ends these: any scale does.
 _SWEEPS, _BALANCED = 50, 1e-3
@@ -47,34 +52,6 @@ _SWEEPS, _BALANCED = 50, 1e-3
 _SOME, _ROUNDING = 24, 1e-14
 #: Weight below which an atom is none, and where the order of a zero is measured: as far from it, and a hundredth of that.
 _FAINT, _BESIDE = 1e-4, 1e-5
-
-
-class _Block(LoopMonomials[int]):
-    """A loop of messages and its monomials, labelled by their rows among the coefficients of a Population."""
-
-    @cached_property
-    def monomials(self) -> list[int]:
-        return list(self.labels)
-
-    def unknowns(self, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
-        """(L, 2n - 1): x and the gauge-free tau side by side, from x and theta (L, n)."""
-        return np.concatenate([x, theta[:, :-1] - theta[:, -1:]], axis=1)
-
-    def values(self, unknowns: np.ndarray) -> np.ndarray:
-        """(L, m): the monomials p^e q^f at given unknowns."""
-        n = len(self.messages)
-        return np.exp(np.log(np.maximum(unknowns[:, :n], _TINY)) @ self.usage.T + unknowns[:, n:] @ self.tilt.T)
-
-    def within_bounds(self, unknowns: np.ndarray) -> np.ndarray:
-        """Unknowns (L, 2n - 1) that an iteration may start from, whatever became of them."""
-        x, tau = unknowns[:, : len(self.messages)], unknowns[:, len(self.messages) :]
-        x = np.clip(np.where(np.isfinite(x), x, 0.5), 1e-6, 1.0)
-        return np.concatenate([x, np.where(np.abs(tau) < 50.0, tau, 0.0)], axis=1)
-
-    def moved(self, unknowns: np.ndarray, change: np.ndarray) -> np.ndarray:
-        """Unknowns (L, 2n - 1) of which log x and tau change by so much, at most by 1."""
-        change, n = np.clip(change, -1.0, 1.0), len(self.messages)
-        return np.concatenate([unknowns[:, :n] * np.exp(change[:, :n]), unknowns[:, n:] + change[:, n:]], axis=1)
 
 
 @dataclass
@@ -85,16 +62,21 @@ class Solution:
     ----------
     x : (L, n) array, x_k = p_k q_k of each message; 0 outside the support
     theta : (L, n) array, log(q_k / p_k) / 2, up to a number for each loop of messages
+    shares : (L, G) array, s_g of each group of fields, which add up to the x of their message; x itself of iid matrices
     values : dict of (L,) arrays: what was asked for of "potential", "resolvent", "density"
     """
 
     x: np.ndarray
     theta: np.ndarray
+    shares: np.ndarray
     values: dict[str, np.ndarray]
+
+    def _each(self, turned):
+        return Solution(*map(turned, (self.x, self.theta, self.shares)), {name: turned(v) for name, v in self.values.items()})
 
     def __getitem__(self, part: np.ndarray) -> Solution:
         """At some of the lambdas."""
-        return Solution(self.x[part], self.theta[part], {name: value[part] for name, value in self.values.items()})
+        return self._each(lambda a: a[part])
 
     def spread(self, part: np.ndarray, size: int) -> Solution:
         """Among so many lambdas, at the indices ``part``; 0 elsewhere."""
@@ -104,49 +86,52 @@ class Solution:
             out[part] = a
             return out
 
-        return Solution(among(self.x), among(self.theta), {name: among(value) for name, value in self.values.items()})
+        return self._each(among)
 
 
 class _Averages:
     """Sums over the loops of what belongs to them, at L lambdas, and T there."""
 
-    def __init__(self, lam, with_log, transfer_moments):
+    def __init__(self, lam, with_log, group_moments):
         self.lam, self.with_log = lam, with_log
-        self._transfer_moments, self._moments, self._known = transfer_moments, None, np.zeros(lam.size, dtype=bool)
+        self._group_moments, self._moments, self._known = group_moments, None, np.zeros(lam.size, dtype=bool)
         self.loops = np.zeros(lam.size, dtype=int)  # that are inside
         self.logs, self.resolvent, self.density = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
 
     def moments(self, part):
-        """T (m, n, n) at the indices ``part``; what has been computed before is not computed again."""
+        """T by groups (m, n, G) at the indices ``part``; what has been computed before is not computed again."""
         new = part[~self._known[part]]
         if new.size:
-            moments = self._transfer_moments(self.lam[new])
+            moments = self._group_moments(self.lam[new])
             if self._moments is None:
                 self._moments = np.empty((self.lam.size, *moments.shape[1:]))
             self._moments[new], self._known[new] = moments, True
         return self._moments[part]
 
-    def add(self, part, averages, x):
-        """A loop's averages of logarithm, resolvent and density, and the sum of its x, at the indices ``part``."""
+    def add(self, part, averages, penalty):
+        """A loop's averages of logarithm, resolvent and density, and the sum of its Psi, at the indices ``part``."""
         logs, resolvent, density = averages
-        self.logs[part] += logs - x
+        self.logs[part] += logs - penalty
         self.resolvent[part] += resolvent
         self.density[part] += density
         self.loops[part] += 1
 
 
 class Population:
-    """Sites turned into monomial coefficients; solves and evaluates the equations of [T4] at arrays of lambda.
+    """Sites turned into monomial coefficients; solves and evaluates the equations of [T4, T10] at arrays of lambda.
 
     Parameters
     ----------
-    sites : Sites, with ``gain`` set
+    sites : Sites, with ``gain`` set; of matrices of which nothing is known iid entries are assumed
     """
 
     def __init__(self, sites: Sites) -> None:
         self.sites, self.cell = sites, sites.cell
         self.weights = sites.weights
         self.d, self.n = self.cell.n_state, self.cell.n_messages
+        self.groups = groups_of(self.cell, cast(Mapping[str, MatrixLaw], sites.matrices))
+        self._group_of = [next(g for g, group in enumerate(self.groups) if k in group.fields) for k in range(self.cell.n_fields)]
+        self.message_of = tuple(group.message for group in self.groups)
         self._centers: dict[int, dict[str, Any]] = {}
         self._balance, self._coupled = np.ones(self.n), np.ones((self.n, self.n), dtype=bool)
         self.keys: tuple[Key, ...] = ()
@@ -182,7 +167,7 @@ class Population:
             powers = [i for i in range(self.d + 1) if q[i].any()]
             if weight == 0.0 or not powers:
                 continue
-            key = monomial(rows, columns, self.cell.message_of)
+            key = monomial(rows, columns, self._group_of)
             weight *= self._scale(key)
             sums = grams.setdefault(key, {})
             for i, j in combinations_with_replacement(powers, 2):
@@ -200,8 +185,13 @@ class Population:
 
     def _scale(self, key):
         """What the scale of the messages multiplies the coefficient of a monomial by."""
-        rows, messages = key
+        rows, messages = self.messages(key)
         return float(np.prod(self._balance[list(rows)] / self._balance[list(messages)]))
+
+    def messages(self, key: Key) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The rows of a monomial, and the messages of its columns."""
+        rows, columns = key
+        return rows, tuple(self.message_of[g] for g in columns)
 
     def _set_balance(self, data):
         """Scale the messages so that couplings in both directions are alike, and find those too weak to count.
@@ -212,7 +202,7 @@ class Population:
         G = np.zeros((self.n, self.n))
         size = np.abs(data["gram"]) @ self.weights
         for m, value in zip(data["gram_monomial"], size):
-            rows, columns = self.keys[m]
+            rows, columns = self.messages(self.keys[m])
             if len(rows) == 1:
                 G[rows[0], columns[0]] += value
         balance = np.ones(self.n)
@@ -230,17 +220,19 @@ class Population:
         self._balance = balance
         data["gram"] *= np.array([self._scale(key) for key in self.keys])[data["gram_monomial"], None]
 
-    def _find_blocks(self, keys: Iterable[Key]) -> list[_Block]:
+    def _find_blocks(self, keys: Iterable[Key]) -> list[Loop]:
         """Loops of messages with their monomials, of those given; the determinant factorises over them."""
         feeds = np.zeros((self.n, self.n), dtype=bool)
         alive = set(keys)
-        for rows, columns in self.keys:
-            if len(rows) == 1 and (rows, columns) in alive and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
+        for key in alive:
+            rows, columns = self.messages(key)
+            if len(rows) == 1 and (rows[0] == columns[0] or self._coupled[rows[0], columns[0]]):
                 feeds[rows[0], columns[0]] = True
         blocks = []
         for members in loops(reachable(feeds)):
-            chosen = [m for m, key in enumerate(self.keys) if key in alive and {*key[0], *key[1]} <= set(members)]
-            blocks.append(_Block.of(members, [self.keys[m] for m in chosen], chosen))
+            within = [{*rows, *columns} <= set(members) for rows, columns in map(self.messages, self.keys)]
+            chosen = [m for m, key in enumerate(self.keys) if key in alive and within[m]]
+            blocks.append(Loop.among(members, [self.keys[m] for m in chosen], chosen, self.groups))
         return blocks
 
     # --- leaks that many sites share
@@ -267,19 +259,24 @@ class Population:
 
         A site adds to one as often as its determinant vanishes there, the unknowns being what they are.
         """
-        found = ((leak, self._order_of_zero(leak)) for leak in self.shared_leaks)
+        found = ((leak, self.atom_at(leak)) for leak in self.shared_leaks)
         return [(leak, weight) for leak, weight in found if weight > _FAINT]
 
-    def _order_of_zero(self, leak):
-        """Average over sites of half the power of |lambda - leak| with which the determinants vanish."""
+    def atom_at(self, leak: complex) -> float:
+        """Weight of the eigenvalues at a shared leak: average over sites of half the power of |lambda - leak| with which the
+        determinants vanish.
+        """
         here = self._at_leak(leak)
         solution = here.solve(np.array([leak]))
         at = leak + _BESIDE * 1j * np.array([0.0, 1.0, 1e-2])
         base, c = here._coefficients(at)
         totals = []
         for block in here.blocks:
-            messages = list(block.messages)
-            if solution.x[0, messages].max() > 0.0:
+            if not solution.x[0, list(block.messages)].max() > 0.0:
+                continue
+            if block.entangled:
+                totals.append(here._stack_determinants(block, solution, at))
+            else:
                 totals.append(base + np.einsum("m,lms->ls", self.monomials(block, solution)[0], c[:, block.monomials]))
         out = 0.0
         for count, total in [(1.0, total) for total in totals] + [(1.0 - len(totals), base)]:
@@ -288,12 +285,34 @@ class Population:
             out += count * float(self.weights @ np.where(total[0] <= 1e-16 * total[1], np.round(order), 0.0))
         return out
 
+    def _stack_determinants(self, block, solution, lam):
+        """|chi|^2 det(1 + P W Q W^dagger) (L, M) at the unknowns of a loop with a stack, solved at the first of the lambdas."""
+        ((_, t, equations),) = self._stack_equations(block, lam)
+        shares, theta = block.parted(self._unknowns(block, solution))
+        start = equations.start(np.sqrt(block.totals(shares)) * np.exp(-theta), shares)
+        base, c = equations.coefficients(t)
+        return base + np.einsum("lms,m->ls", c, equations.polynomial(equations.solve(t[:1], start, _limit(1e-10))[1])[0])
+
     # --- sums over sites
 
-    def monomials(self, block: _Block, solution: Solution) -> np.ndarray:
-        """(L, m): the monomials p^e q^f of one of the ``blocks`` at a solution; they multiply the terms of :meth:`expansion`."""
+    def monomials(self, block: Loop, solution: Solution) -> np.ndarray:
+        """(L, m): the monomials of one of the ``blocks`` at a solution; they multiply the terms of :meth:`expansion`."""
+        return block.values(self._unknowns(block, solution))
+
+    def _unknowns(self, block, solution):
         messages = list(block.messages)
-        return block.values(block.unknowns(solution.x[:, messages], solution.theta[:, messages] + np.log(self._balance[messages])))
+        return block.unknowns(solution.shares[:, list(block.groups)], solution.theta[:, messages] + np.log(self._balance[messages]))
+
+    def kept(self, shares: np.ndarray, theta: np.ndarray) -> Solution:
+        """The solution that has these ``shares`` (L, G) and ``theta`` (L, n), as a first guess and for what is computed of it."""
+        x = np.zeros((len(shares), self.n))
+        np.add.at(x.T, list(self.message_of), shares.T)
+        return Solution(x, theta, shares, {})
+
+    def along(self, known: np.ndarray) -> Solution:
+        """The solution along a contour, from what its nodes know: (1 + G + n, L), g, the shares and theta, one row each."""
+        G = len(self.groups)
+        return self.kept(known[1 : 1 + G].real.T, known[1 + G :].real.T)
 
     def _centered(self, lam):
         """[(indices of lambdas, lambda - center, expansion)] by the side of |lambda| = 1/2 they lie on."""
@@ -315,9 +334,20 @@ class Population:
 
     def transfer_moments(self, lam: np.ndarray) -> np.ndarray:
         """T(lambda) of [T3] at ``lam`` (L,) from this population, (L, n, n); inf where a site has a pole."""
+        return self._by_message(self.group_moments(lam))
+
+    def _by_message(self, moments):
+        """T (L, n, n) from its parts by groups."""
+        out = np.zeros((len(moments), self.n, self.n))
+        for g, message in enumerate(self.message_of):
+            out[:, :, message] += moments[:, :, g]
+        return out
+
+    def group_moments(self, lam: np.ndarray) -> np.ndarray:
+        """What the groups of fields contribute to T at ``lam`` (L,), (L, n, G)."""
         from .dyson_kernels import first_moments
 
-        out = np.zeros((lam.size, self.n, self.n))
+        out = np.zeros((lam.size, self.n, len(self.groups)))
         for part, t, data in self._centered(lam):
             ratios = first_moments(
                 t, data["chi"], data["gram"], data["gram_monomial"], data["gram_basis"], self.weights, len(self.keys)
@@ -329,14 +359,17 @@ class Population:
 
     def _terms(self, data, block):
         """What the equations of a loop are made of, of an expansion; of no loop, None, |chi|^2 alone."""
-        from .dyson_kernels import Terms
+        from .dyson_kernels import Powers, Terms
 
-        labels, exponents = ([], np.zeros((0, 0))) if block is None else (block.monomials, block.exponents)
-        place = {m: i for i, m in enumerate(labels)}
+        nothing = np.zeros((0, 0))
+        powers = Powers(nothing, nothing, nothing, np.zeros(0, dtype=np.int64), np.zeros(0))
+        if block is not None:
+            powers = Powers(block.usage, block.columns, block.tilt, block.message, block.truncation)
+        place = {m: i for i, m in enumerate([] if block is None else block.monomials)}
         rows = [g for g, m in enumerate(data["gram_monomial"]) if m in place]
         gram = data["gram"] if len(rows) == len(data["gram"]) else data["gram"][rows]
         monomial = np.array([place[m] for m in data["gram_monomial"][rows]], dtype=np.int64)
-        return Terms(data["chi"], gram, monomial, data["gram_basis"][rows], self.weights, exponents)
+        return Terms(data["chi"], gram, monomial, data["gram_basis"][rows], self.weights), powers
 
     # --- solution
 
@@ -363,31 +396,37 @@ class Population:
         ------
         ConvergenceError : where the equations are not solved
         """
-        out = _Averages(lam, "potential" in what, self.transfer_moments)
+        out = _Averages(lam, "potential" in what, self.group_moments)
         if radius is None:
             radius = np.full(lam.size, np.inf)
-            new = np.arange(lam.size) if start is None else np.flatnonzero(~(start.x > 0.0).any(axis=1))
-            radius[new] = spectral_radius(out.moments(new)) if new.size else 0.0
-        x, theta = np.zeros((lam.size, self.n)), np.zeros((lam.size, self.n))
+            new = np.arange(lam.size) if start is None else np.flatnonzero(~(start.shares > 0.0).any(axis=1))
+            radius[new] = spectral_radius(self._by_message(out.moments(new))) if new.size else 0.0
+        shares, theta = np.zeros((lam.size, len(self.groups))), np.zeros((lam.size, self.n))
         for block in self.blocks:
+            unknowns = np.zeros((lam.size, block.size)) if start is None else self._unknowns(block, start)
+            todo = np.flatnonzero(radius > 1.0 + 1e-13)
+            if block.entangled:
+                self._solve_stack(block, todo, unknowns, tol, out)
+            else:
+                self._solve_loop(block, todo, unknowns, radius, tol, out)
             messages = list(block.messages)
-            unknowns = np.zeros((lam.size, block.exponents.shape[1]))
-            if start is not None:
-                unknowns = block.unknowns(start.x[:, messages], start.theta[:, messages] + np.log(self._balance[messages]))
-            self._solve_loop(block, np.flatnonzero(radius > 1.0 + 1e-13), unknowns, radius, tol, out)
-            x[:, messages] = unknowns[:, : len(messages)]
-            theta[:, messages] = unknowns[:, len(messages) :] @ gauge(len(messages)).T - np.log(self._balance[messages])
+            shares[:, list(block.groups)], centred = block.parted(unknowns)
+            theta[:, messages] = centred - np.log(self._balance[messages])
         # loops share |chi|^2, which is counted once; one loop is by far the common case, and then poles cancel exactly
         odd = np.flatnonzero(out.loops != 1)
         if odd.size and set(what) != {"density"}:
-            logs, resolvent = self._run(lam[odd], None, np.zeros((odd.size, 0)), np.zeros(odd.size, int), 1.0, out.with_log)[1:3]
+            nothing = np.zeros((odd.size, 0))
+            none = np.zeros(odd.size, dtype=np.int64)
+            logs, resolvent = self._run(lam[odd], None, (nothing, nothing), nothing, none, 1.0, out.with_log)[1:3]
             out.logs[odd] += (1.0 - out.loops[odd]) * logs
             out.resolvent[odd] += (1.0 - out.loops[odd]) * resolvent
         values = {"potential": 0.5 * out.logs, "resolvent": out.resolvent, "density": out.density / np.pi}
-        return Solution(x, theta, {name: values[name] for name in what})
+        solution = self.kept(shares, theta)
+        solution.values = {name: values[name] for name in what}
+        return solution
 
     def _solve_loop(self, block, todo, unknowns, radius, tol, out):
-        """Solve the equations of one loop at the lambdas ``todo``; ``unknowns`` hold first guesses where x > 0, then the solution.
+        """Solve the equations of one loop at the lambdas ``todo``; ``unknowns`` hold first guesses where s > 0, then the solution.
 
         Without first guesses large sets are solved in stages: a sparse subset from scratch, denser ones from their nearest solved
         neighbours.
@@ -415,9 +454,8 @@ class Population:
 
     def _solve_from(self, block, indices, unknowns, tol, out):
         """Solve at some lambdas from first guesses, afresh where there are none; the slopes of the unknowns by lambda."""
-        n = len(block.messages)
-        limit = np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)  # the next error is the square of the last step
-        slopes = np.zeros((indices.size, 2 * n - 1), dtype=complex)
+        limit = _limit(tol)
+        slopes = np.zeros((indices.size, block.size), dtype=complex)
         plain, left = np.zeros(indices.size, dtype=np.int64), np.arange(indices.size)
         for attempt in range(_ATTEMPTS):
             if attempt:
@@ -426,23 +464,110 @@ class Population:
             fresh = left if attempt == 1 else left[unknowns[indices[left], 0] <= 0.0]
             if attempt or len(self.blocks) > 1:
                 # this loop may be outside though another one is inside, as may this population next to the exact edge: x = 0
-                outside = spectral_radius(self._block_moments(block, out, indices[left])) <= 1.0
+                outside = spectral_radius(self._block_moments(block, out, indices[left])[0]) <= 1.0
                 unknowns[indices[left[outside]]] = 0.0
                 left, fresh = left[~outside], np.setdiff1d(fresh, left[outside])
             if fresh.size:
-                unknowns[indices[fresh]], deep = self._fresh_start(self._block_moments(block, out, indices[fresh]))
+                unknowns[indices[fresh]], deep = self._fresh_start(block, *self._block_moments(block, out, indices[fresh]))
                 plain[fresh] = np.maximum(plain[fresh], deep)
             part = indices[left]
             found = unknowns[part]
-            solved, *averages, slopes[left] = self._run(out.lam[part], block, found, plain[left], limit, out.with_log)
+            solved, *averages, slopes[left] = self._run_matched(out.lam[part], block, found, plain[left], limit, out.with_log)
             unknowns[part] = found
-            out.add(part[solved], [a[solved] for a in averages], found[solved, :n].sum(axis=1))
+            out.add(part[solved], [a[solved] for a in averages], block.penalty(found[solved]))
             left = left[~solved]
             if not left.size:
                 return slopes
-        raise ConvergenceError(f"Dyson equations not solved at lambda = {out.lam[indices[left[0]]]}", estimate=unknowns[:, :n])
+        raise ConvergenceError(f"Dyson equations not solved at lambda = {out.lam[indices[left[0]]]}", estimate=unknowns)
 
-    def _run(self, lam, block, unknowns, plain, limit, with_log):
+    def _solve_stack(self, block, todo, unknowns, tol, out):
+        """As :meth:`_solve_loop`, of a loop over whose messages a stack reaches."""
+        T, by_group = self._block_moments(block, out, todo)
+        unknowns[todo[spectral_radius(T) <= 1.0]] = 0.0
+        inside = spectral_radius(T) > 1.0
+        todo, T, by_group = todo[inside], T[inside], by_group[inside]
+        new = unknowns[todo, 0] <= 0.0
+        if new.any():
+            unknowns[todo[new]] = self._fresh_start(block, T[new], by_group[new])[0]
+        for part, t, equations in self._stack_equations(block, out.lam[todo]):
+            here = todo[part]
+            shares, theta = block.parted(unknowns[here])
+            start = equations.start(np.sqrt(block.totals(shares)) * np.exp(-theta), shares)
+            solved, found = equations.solve(t, start, _limit(tol))
+            if not solved.all():
+                raise ConvergenceError(f"equations of a stack not solved at lambda = {out.lam[here[~solved][0]]}", estimate=found)
+            shares, p = equations.shares(t, found)
+            unknowns[here] = block.unknowns(shares, 0.5 * np.log(block.totals(shares)) - np.log(p))
+            out.add(here, equations.values(t, found), 0.0)
+
+    def edge_uses(self, loop: Loop, lam: np.ndarray) -> np.ndarray:
+        """What the laws of the matrices take from kappa at the edge of the spectrum (L,): the sum of alpha'(0) sigma_g^2 [T10].
+
+        sigma_g is the group's share of tau; of a stack over several messages t tr (C q)^2 stands for that, C its column uses.
+
+        Parameters
+        ----------
+        loop : one of the ``blocks``
+        lam : (L,) complex array
+        """
+        T, by_group = self._loop_moments(loop, self.group_moments(lam))
+        left, right = perron(np.swapaxes(T, 1, 2)), perron(T)
+        left /= (left * right).sum(axis=1, keepdims=True)
+        use = np.einsum("lk,lkg->lg", left, by_group)
+        if not loop.entangled:
+            slopes = np.array([group.first_slope for group in loop.laws])
+            return (use * right[:, loop.message]) ** 2 @ slopes
+        out = np.zeros(lam.size)
+        for part, t, equations in self._stack_equations(loop, lam):
+            out[part] = equations.edge_uses(t, use[part], right[part])
+        return out
+
+    def _stack_equations(self, block, lam):
+        """[(indices of lambdas, lambda - center, equations)] of a loop over whose messages a stack reaches."""
+        from .stack_equations import StackEquations
+
+        out = []
+        for part, t, data in self._centered(lam):
+            center = 0 if data is self.expansion(0) else 1
+            minors = self._minors(center)
+            chi = minors.pop(((), ()))
+            a2 = squared(np.asarray(self.sites.gain))
+            scale = {
+                (rows, fields): float(np.prod(a2[list(fields)])) * self._scale(monomial(rows, fields, self._group_of))
+                for rows, fields in minors
+            }
+            out.append((part, t, StackEquations(block, minors, chi, scale, self._group_of, self.weights)))
+        return out
+
+    def _run_matched(self, lam, block, unknowns, plain, limit, with_log):
+        """What :meth:`_run` returns, for any law.
+
+        Where alpha is not that of a truncation its logarithm is matched, with its slope, at the last shares: the passes converge
+        as Newton's method does.
+        """
+        G = len(block.groups)
+        at, todo = block.allowed(unknowns[:, :G]), np.arange(lam.size)
+        whole: list[np.ndarray] = []
+        for _ in range(_PASSES if block.others else 1):
+            found, rests = unknowns[todo], block.rests(at[todo])
+            values = self._run(lam[todo], block, rests, found, plain[todo], limit, with_log)
+            whole = whole or [np.zeros((lam.size, *value.shape[1:]), dtype=value.dtype) for value in values]
+            for kept, value in zip(whole, values):
+                kept[todo] = value
+            unknowns[todo] = found
+            if not block.others:
+                break
+            new = block.allowed(found[:, :G], at[todo])
+            apart = np.where((new == found[:, :G]).all(axis=1), block.mismatch(rests, new), np.inf)
+            at[todo] = new
+            plain = np.zeros_like(plain)
+            todo = todo[values[0] & (apart > max(_MATCHED, limit**2))]
+            if not todo.size:
+                break
+        whole[0][todo if block.others else []] = False
+        return whole
+
+    def _run(self, lam, block, rests, unknowns, plain, limit, with_log):
         """The compiled solution of a loop's equations at ``lam``: all that it returns; ``unknowns`` are overwritten."""
         from .dyson_kernels import solve
 
@@ -450,30 +575,41 @@ class Population:
         types = (bool, ()), (float, ()), (complex, ()), (float, ()), (complex, (v,))
         out = [np.zeros((lam.size, *shape), dtype=kind) for kind, shape in types]
         for part, t, data in self._centered(lam):
-            found = unknowns[part]
-            for whole, value in zip(out, solve(t, *self._terms(data, block), found, plain[part], limit, with_log)):
+            found, (level, growth) = unknowns[part], rests
+            terms, powers = self._terms(data, block)
+            for whole, value in zip(out, solve(t, *terms, *powers, level[part], growth[part], found, plain[part], limit, with_log)):
                 whole[part] = value
             unknowns[part] = found
         return out
 
-    @staticmethod
-    def _block_moments(block, out, part):
-        """T of a loop's messages at the indices ``part``."""
-        messages = np.array(block.messages)
-        return np.minimum(out.moments(part)[:, messages[:, None], messages], 1e12)
+    def _block_moments(self, block, out, part):
+        """T of a loop's messages at the indices ``part``, and what its groups contribute to it."""
+        return self._loop_moments(block, out.moments(part))
+
+    def _loop_moments(self, block, moments):
+        messages = list(block.messages)
+        T = self._by_message(moments)[:, messages][:, :, messages]
+        return np.minimum(T, 1e12), np.minimum(moments[:, messages][:, :, list(block.groups)], 1e12)
 
     @staticmethod
-    def _fresh_start(T):
+    def _fresh_start(block, T, by_group):
         """Where Newton starts without a solved neighbour, and after how many steps of the plain iteration.
 
-        The Perron vectors of T are the directions of the unknowns at the edge; x = 1 - 1/T for sites that are all alike.
+        The Perron vectors of T are the directions of the unknowns at the edge; x = 1 - 1/T for sites that are all alike. Of a
+        message groups have what they contribute to the use of its columns.
         """
         radius = spectral_radius(T)
         x, tau = perron_start(T)
         x *= np.maximum(1.0 - 1.0 / radius, 1e-8)[:, None]
         deep = radius > 3.0
         x[deep], tau[deep] = 0.5, 0.0  # Perron vectors say nothing far from the edge
-        return np.concatenate([x, tau], axis=1), np.where(deep, 3, 0)
+        shares = x[:, block.message]
+        if len(block.groups) > len(block.messages):
+            left = perron(np.swapaxes(T, 1, 2))
+            left[deep] = 1.0
+            use = np.einsum("lk,lkg->lg", left, by_group)
+            shares = shares * use / np.maximum(block.totals(use)[:, block.message], _TINY)
+        return np.concatenate([shares, tau], axis=1), np.where(deep, 3, 0)
 
     # --- quantities
 
@@ -517,9 +653,14 @@ class Population:
         """What is asked for at one lambda that is a shared leak."""
         leak = next(leak for leak in self.shared_leaks if _same(lam, leak).all())
         values = {name: value[0] for name, value in self._at_leak(leak).solve(lam, what, tol).values.items()}
-        if any(place == leak for place, _ in self.atoms):
+        if self.atom_at(leak) > _FAINT:
             values.update({name: value for name, value in (("potential", -np.inf), ("resolvent", np.inf)) if name in values})
         return values
+
+
+def _limit(tol):
+    """The last step of Newton's method: the next error is its square."""
+    return np.sqrt(tol) * (0.1 if tol > 1e-8 else 1e-2)
 
 
 def _same(lam, leak):

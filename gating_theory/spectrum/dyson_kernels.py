@@ -1,8 +1,16 @@
-"""The self-consistent equations [T4] solved at one lambda after the other, compiled.
+"""The self-consistent equations [T4, T10] solved at one lambda after the other, compiled.
 
 Compiled code is kept on disk, and runs without its compiler, which takes a second to import.
-Arrays: L lambdas, M sites, m monomials, n messages of a loop, v = 2 n - 1 unknowns (x_k, tau_k), or 2 n where a regulator leaves
-no gauge free.
+Arrays: L lambdas, M sites, m monomials, n messages and G groups of fields of a loop, v unknowns: the shares s_g of the groups, then
+n - 1 gauge-free tau, or n theta where a regulator leaves no gauge free.
+
+A monomial is exp(usage . log S + tilt . tau + columns . log alpha(s)), S_k the sum of the shares of message k. The equations are
+
+    s_g = E uses_g,  uses_g = columns_g + (usage_k - columns_k) s_g / S_k  (k the message of g, columns_k the sum over its groups),
+    0 = E tilt,      averages over sites and over the monomials' shares of the determinant,
+
+and a monomial's derivative by log s_g is usage_k s_g / S_k + columns_g s_g (log alpha_g)'. With alpha = 1 and one group a message
+both are the usage.
 
 All that belongs to one lambda is done at once, while the coefficients of its sites are in the cache: they are computed, Newton's
 method goes over them two to five times, and what is wanted of the solution is averaged. Loops over sites run over stretches
@@ -20,13 +28,20 @@ import numpy as np
 
 from ..support.kernels import kernel
 
-__all__ = ["Terms", "coefficients", "eliminate", "first_moments", "set_shares", "solve", "solve_given"]
+__all__ = ["Powers", "Terms", "coefficients", "eliminate", "first_moments", "set_shares", "solve", "solve_given"]
 
 _STRETCH = 512
 #: Newton's steps at most, and the largest change of log x or tau in one.
 _STEPS, _LONGEST = 40, 1.5
 _TINY = 1e-300
 _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+
+
+#: Shares of fields whose alpha has a pole at 1: at most where they start, and the part of the way to 1 that a step goes at most.
+_FIRST, _APPROACH = 1.0 - 1e-6, 0.99
+#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: what rounding
+#: makes of 1 - s would keep the others from settling.
+_FULL, _HELD = 1.0 - 1e-9, 1.0 - 4e-16
 
 
 class Terms(NamedTuple):
@@ -38,7 +53,6 @@ class Terms(NamedTuple):
     gram : (g, M) products of coefficients of minors
     monomial, basis : (g,) int, which monomial, and which product of two powers, each row of ``gram`` belongs to
     weights : (M,)
-    exponents : (m, v), of the monomials in log x and tau
     """
 
     chi: np.ndarray
@@ -46,7 +60,25 @@ class Terms(NamedTuple):
     monomial: np.ndarray
     basis: np.ndarray
     weights: np.ndarray
-    exponents: np.ndarray
+
+
+class Powers(NamedTuple):
+    """How the monomials of one loop depend on its unknowns.
+
+    Attributes
+    ----------
+    usage : (m, n) exponents in S
+    columns : (m, G) exponents in alpha
+    tilt : (m, v - G) exponents in exp(tau)
+    message : (G,) int, the message of each group
+    truncation : (G,) t of each group, 0 where alpha has no pole at s = 1 / t
+    """
+
+    usage: np.ndarray
+    columns: np.ndarray
+    tilt: np.ndarray
+    message: np.ndarray
+    truncation: np.ndarray
 
 
 class _Space(NamedTuple):
@@ -54,12 +86,17 @@ class _Space(NamedTuple):
 
     base: np.ndarray  # (M,) |chi|^2
     c: np.ndarray  # (m, M) coefficients of the monomials
+    level: np.ndarray  # (G,) log alpha = level + growth s - log(1 - t s)
+    growth: np.ndarray  # (G,)
     offset: np.ndarray  # (m,) logarithms of what multiplies the monomials beside the unknowns
+    total: np.ndarray  # (n,) S
+    uses: np.ndarray  # (m, v) what the equations average
+    slopes: np.ndarray  # (m, v) derivatives of the monomials' logarithms by log s and tau
     scale: np.ndarray  # (m,) the monomials themselves
     first: np.ndarray  # (m,) moments of their shares pi_m of the determinant
     second: np.ndarray  # (m, m)
-    mean: np.ndarray  # (v,) of the exponents under the shares
-    cov: np.ndarray  # (v, v)
+    mean: np.ndarray  # (v,) of the uses under the shares
+    cov: np.ndarray  # (v, v) of uses and slopes: derivatives of the mean
     matrix: np.ndarray  # (v, v)
     step: np.ndarray  # (v, 1)
     mixed: np.ndarray  # (m, 2) real and imaginary part
@@ -186,7 +223,13 @@ def solve(
     monomial: np.ndarray,
     basis: np.ndarray,
     weights: np.ndarray,
-    exponents: np.ndarray,
+    usage: np.ndarray,
+    columns: np.ndarray,
+    tilt: np.ndarray,
+    message: np.ndarray,
+    truncation: np.ndarray,
+    level: np.ndarray,
+    growth: np.ndarray,
     unknowns: np.ndarray,
     plain: np.ndarray,
     limit: float,
@@ -197,37 +240,42 @@ def solve(
     Parameters
     ----------
     t : (L,) complex, lambda minus the place of the expansion
-    chi, gram, monomial, basis, weights, exponents : see Terms
-    unknowns : (L, v) x and tau: first guesses, overwritten by the solution. Without messages (v = 0) all is that of x = 0.
+    chi, gram, monomial, basis, weights : see Terms
+    usage, columns, tilt, message, truncation : see Powers
+    level, growth : (L, G), with the truncation log alpha = level + growth s - log(1 - t s)
+    unknowns : (L, v) s and tau: first guesses, overwritten by the solution. Without messages (v = 0) all is that of s = 0.
     plain : (L,) int, steps of the plain iteration before Newton's method
-    limit : Newton's method ends with a step of log x and tau below this
+    limit : Newton's method ends with a step of log s and tau below this
     with_log : whether the logarithm is wanted
 
     Returns
     -------
     solved : (L,) bool; the rest is 0 where that is False
     logs, resolvent, density : (L,) E log(determinant), its derivative by lambda, and by both at solved unknowns
-    slopes : (L, v) complex, derivatives of log x and tau by lambda; a change of lambda by e changes them by 2 Re(e slope)
+    slopes : (L, v) complex, derivatives of log s and tau by lambda; a change of lambda by e changes them by 2 Re(e slope)
     """
-    terms = Terms(chi, gram, monomial, basis, weights, exponents)
+    terms = Terms(chi, gram, monomial, basis, weights)
+    powers = Powers(usage, columns, tilt, message, truncation)
     L, v, degree = t.size, unknowns.shape[1], chi.shape[0] - 1
     solved = np.ones(L, dtype=np.bool_)
     logs, resolvent, density = np.zeros(L), np.zeros(L, dtype=np.complex128), np.zeros(L)
     slopes = np.zeros((L, v), dtype=np.complex128)
     value, slope, bend = _product_arrays(degree)
-    space = _space(np.empty(terms.weights.size), np.empty((terms.exponents.shape[0], terms.weights.size)), v)
+    space = _space(np.empty(weights.size), np.empty((usage.shape[0], weights.size)), powers)
     response = np.empty((v, 2))
     for l in range(L):
         _products(t[l], degree, value, slope, bend)
-        _coefficients_at(t[l], terms.chi, terms.gram, terms.monomial, terms.basis, value, space.base, space.c)
+        _coefficients_at(t[l], chi, gram, monomial, basis, value, space.base, space.c)
         if v > 0:
-            solved[l] = _iterate(terms.exponents, terms.weights, space, unknowns[l], plain[l], limit)
+            space.level[:] = level[l]
+            space.growth[:] = growth[l]
+            solved[l] = _iterate(powers, weights, space, unknowns[l], plain[l], limit)
             if not solved[l]:
                 continue
-            _set_scale(terms.exponents, space.offset, unknowns[l], space.scale)
+            _set_scale(powers, space, unknowns[l])
         logs[l], resolvent[l], density[l] = _averages(t[l], terms, space, slope, bend, with_log)
         if v > 0:
-            density[l] -= _respond(terms, space, unknowns[l], response)
+            density[l] -= _respond(space, truncation.size, response)
             for i in range(v):
                 slopes[l, i] = complex(-response[i, 0], -response[i, 1])
     return solved, logs, resolvent, density, slopes
@@ -238,20 +286,22 @@ def solve_given(
     base: np.ndarray,
     c: np.ndarray,
     weights: np.ndarray,
-    exponents: np.ndarray,
+    usage: np.ndarray,
+    columns: np.ndarray,
+    tilt: np.ndarray,
     offsets: np.ndarray,
     unknowns: np.ndarray,
     plain: np.ndarray,
     limits: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Solve the same equations where the coefficients are given, for L sets of numbers that multiply the monomials.
+    """Solve the same equations where the coefficients are given, for L sets of numbers that multiply the monomials; alpha = 1.
 
     Parameters
     ----------
     base, c : (M,) and (m, M), the coefficients
-    weights, exponents : see Terms; with as many tau as x, v = 2 n, where the gauge is not free
+    weights, usage, columns, tilt : see Terms, Powers; one group a message, and as many theta where the gauge is not free
     offsets : (L, m) logarithms of what multiplies the monomials
-    unknowns : (L, v) x and tau: first guesses, overwritten by the solution
+    unknowns : (L, v) s and theta: first guesses, overwritten by the solution
     plain, limits : (L,), as of :func:`solve`
 
     Returns
@@ -261,15 +311,16 @@ def solve_given(
     shares : (L, m) E pi_m, of the monomials' shares of the determinant
     """
     L, v, m = unknowns.shape[0], unknowns.shape[1], c.shape[0]
+    powers = Powers(usage, columns, tilt, np.arange(usage.shape[1]), np.zeros(usage.shape[1]))
     solved, logs, shares = np.ones(L, dtype=np.bool_), np.zeros(L), np.zeros((L, m))
-    space = _space(base, c, v)
+    space = _space(base, c, powers)
     for l in range(L):
         space.offset[:] = offsets[l]
         if v > 0:
-            solved[l] = _iterate(exponents, weights, space, unknowns[l], plain[l], limits[l])
+            solved[l] = _iterate(powers, weights, space, unknowns[l], plain[l], limits[l])
             if not solved[l]:
                 continue
-        _set_scale(exponents, space.offset, unknowns[l], space.scale)
+        _set_scale(powers, space, unknowns[l])
         set_shares(base, c, space.scale, weights, space.first, space.second)
         shares[l] = space.first
         logs[l] = _mean_log(base, c, space.scale, weights)
@@ -277,99 +328,148 @@ def solve_given(
 
 
 @_jit
-def _space(base: np.ndarray, c: np.ndarray, v: int) -> _Space:
-    m = c.shape[0]
+def _space(base: np.ndarray, c: np.ndarray, powers: Powers) -> _Space:
+    m, n, G = c.shape[0], powers.usage.shape[1], powers.truncation.size
+    v = G + powers.tilt.shape[1]
+    law = np.zeros(G), np.zeros(G), np.zeros(m), np.empty(n), np.empty((m, v)), np.empty((m, v))
     moments = np.empty(m), np.empty(m), np.empty((m, m))
     small = np.empty(v), np.empty((v, v)), np.empty((v, v)), np.empty((v, 1)), np.empty((m, 2))
-    return _Space(base, c, np.zeros(m), *moments, *small)
+    return _Space(base, c, *law, *moments, *small)
 
 
 @_jit
-def _iterate(exponents: np.ndarray, weights: np.ndarray, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
+def _iterate(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray, plain: int, limit: float) -> bool:
     """``plain`` steps of the plain iteration, then Newton's until one is below ``limit``; False if there is none."""
+    for g in range(powers.truncation.size):
+        if powers.truncation[g] > 0.0:
+            u[g] = min(u[g], _FIRST)
     for k in range(plain + _STEPS):
-        _set_statistics(exponents, weights, space, u)
+        _set_statistics(powers, weights, space, u)
         if k < plain:
-            _step_plainly(space, u)
-        elif _newton_step(space, u) < limit:
+            _step_plainly(powers.truncation, space, u)
+        elif _newton_step(powers.truncation, space, u) < limit:
             return True
     return False
 
 
 @_jit
-def _newton_step(space: _Space, u: np.ndarray) -> float:
-    """A step towards x_k / E[usage_k] = 1, linear in x for a single site, and E[tilt] = 0; its length."""
+def _newton_step(truncation: np.ndarray, space: _Space, u: np.ndarray) -> float:
+    """A step towards s_g / E[uses_g] = 1, linear in s for a single site, and E[tilt] = 0; its length.
+
+    Next to 1, where alpha has its pole, lengths are measured in 1 - s.
+    """
     mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
-    v = u.size
-    n = (v + 1) // 2
+    v, G = u.size, truncation.size
     for i in range(v):
-        ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < n else (0.0, 1.0)
+        ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < G else (0.0, 1.0)
+        held = i < G and truncation[i] > 0.0 and u[i] >= _HELD
         for j in range(v):
-            jacobian[i, j] = factor * cov[i, j] + (ratio if i == j else 0.0)
-        step[i, 0] = 1.0 - ratio if i < n else -mean[i]
-    # covariances are derivatives by log x, and so is the step one of log x
+            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (ratio if i == j else 0.0)
+        step[i, 0] = 0.0 if held else 1.0 - ratio if i < G else -mean[i]
+    # covariances are derivatives by log s, and so is the step one of log s
     length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):
         length = max(length, abs(step[i, 0])) if np.isfinite(step[i, 0]) else np.inf
     damp = min(1.0, _LONGEST / max(length, _TINY))
     for i in range(v):
-        if i >= n:
+        if i >= G:
             u[i] += damp * step[i, 0] if length < np.inf else 0.0
-        elif length < np.inf:
-            u[i] *= min(max(1.0 + damp * step[i, 0], 0.1), 10.0)
         else:
-            u[i] = mean[i]
+            new = u[i] * min(max(1.0 + damp * step[i, 0], 0.1), 10.0) if length < np.inf else mean[i]
+            if truncation[i] > 0.0 and u[i] < _HELD:
+                new = _below_one(u[i], new)
+                length = max(length, abs(new - u[i]) / (1.0 - new))
+            u[i] = new
     return length
 
 
 @_jit
-def _step_plainly(space: _Space, u: np.ndarray) -> None:
-    """x_k -> its usage, and tau down the gradient of a convex function. Slow, but it does not diverge."""
-    v = u.size
-    n = (v + 1) // 2
-    hessian, step = space.matrix[n:, n:], space.step[n:]
-    for i in range(v - n):
-        step[i, 0] = -space.mean[n + i]
-        for j in range(v - n):
-            hessian[i, j] = space.cov[n + i, n + j] + (1e-12 if i == j else 0.0)
-    fine = eliminate(hessian, step)
-    for i in range(v):
-        if i < n:
-            u[i] = max(space.mean[i], 1e-14)
-        elif fine:
-            u[i] += min(max(step[i - n, 0], -1.0), 1.0)
+def _below_one(old: float, new: float) -> float:
+    """A new share that is not much closer to 1 than the old one, or held next to 1."""
+    near = min(new, old + _APPROACH * (1.0 - old))
+    return _HELD if near > _FULL else near
 
 
 @_jit
-def _set_scale(exponents: np.ndarray, offset: np.ndarray, u: np.ndarray, scale: np.ndarray) -> None:
-    """The monomials p^e q^f at given unknowns, and what multiplies them."""
-    n = (u.size + 1) // 2
+def _step_plainly(truncation: np.ndarray, space: _Space, u: np.ndarray) -> None:
+    """s_g -> its use, and tau down the gradient of a convex function. Slow, but it does not diverge."""
+    v, G = u.size, truncation.size
+    hessian, step = space.matrix[G:, G:], space.step[G:]
+    for i in range(v - G):
+        step[i, 0] = -space.mean[G + i]
+        for j in range(v - G):
+            hessian[i, j] = space.cov[G + i, G + j] + (1e-12 if i == j else 0.0)
+    fine = eliminate(hessian, step)
+    for i in range(v):
+        if i < G:
+            new = max(space.mean[i], 1e-14)
+            u[i] = _below_one(u[i], new) if truncation[i] > 0.0 else new
+        elif fine:
+            u[i] += min(max(step[i - G, 0], -1.0), 1.0)
+
+
+@_jit
+def _set_scale(powers: Powers, space: _Space, u: np.ndarray) -> None:
+    """S, and the monomials at given unknowns with what multiplies them."""
+    G, total, scale = powers.truncation.size, space.total, space.scale
+    total[:] = 0.0
+    for g in range(G):
+        total[powers.message[g]] += u[g]
     for m in range(scale.size):
-        power = offset[m]
-        for i in range(u.size):
-            power += exponents[m, i] * (np.log(max(u[i], _TINY)) if i < n else u[i])
+        power = space.offset[m]
+        for k in range(total.size):
+            power += powers.usage[m, k] * np.log(max(total[k], _TINY))
+        for g in range(G):
+            if powers.columns[m, g] > 0.0:
+                log_alpha = space.level[g] + space.growth[g] * u[g] - np.log1p(-powers.truncation[g] * u[g])
+                power += powers.columns[m, g] * log_alpha
+        for i in range(u.size - G):
+            power += powers.tilt[m, i] * u[G + i]
         scale[m] = np.exp(power)
 
 
 @_jit
-def _set_statistics(e: np.ndarray, weights: np.ndarray, space: _Space, u: np.ndarray) -> None:
-    """Mean and covariance of the exponents under the monomials' shares of the determinant, averaged over sites."""
-    _set_scale(e, space.offset, u, space.scale)
+def _set_uses(powers: Powers, space: _Space, u: np.ndarray) -> None:
+    """What the equations average, and the derivatives of the monomials' logarithms, at given unknowns."""
+    G, message = powers.truncation.size, powers.message
+    for m in range(powers.usage.shape[0]):
+        for g in range(G):
+            k, columns = message[g], 0.0
+            for h in range(G):
+                columns += powers.columns[m, h] if message[h] == k else 0.0
+            part = u[g] / max(space.total[k], _TINY)
+            growth = space.growth[g] + powers.truncation[g] / (1.0 - powers.truncation[g] * u[g])
+            space.uses[m, g] = powers.columns[m, g] + (powers.usage[m, k] - columns) * part
+            space.slopes[m, g] = powers.usage[m, k] * part + powers.columns[m, g] * growth * u[g]
+        for i in range(G, u.size):
+            space.uses[m, i] = powers.tilt[m, i - G]
+            space.slopes[m, i] = powers.tilt[m, i - G]
+
+
+@_jit
+def _set_statistics(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray) -> None:
+    """Mean of the uses under the monomials' shares of the determinant, averaged over sites, and its derivatives at fixed uses.
+
+    What the uses themselves change by multiplies the difference of the uses of a message's row and columns, which vanishes at the
+    solution.
+    """
+    _set_scale(powers, space, u)
+    _set_uses(powers, space, u)
     set_shares(space.base, space.c, space.scale, weights, space.first, space.second)
-    first, second = space.first, space.second
-    m, v = e.shape
+    first, second, uses, slopes = space.first, space.second, space.uses, space.slopes
+    m, v = uses.shape
     for i in range(v):
         space.mean[i] = 0.0
         for j in range(v):
             space.cov[i, j] = 0.0
     for a in range(m):
         for j in range(v):
-            rest = first[a] * e[a, j]
-            space.mean[j] += rest
+            space.mean[j] += first[a] * uses[a, j]
+            rest = first[a] * slopes[a, j]
             for b in range(m):
-                rest -= second[a, b] * e[b, j]
+                rest -= second[a, b] * slopes[b, j]
             for i in range(v):
-                space.cov[i, j] += e[a, i] * rest
+                space.cov[i, j] += uses[a, i] * rest
 
 
 @_jit
@@ -551,26 +651,25 @@ def _set_slopes_of_terms(terms: Terms, start: int, size: int, slope: np.ndarray,
 
 
 @_jit
-def _respond(terms: Terms, space: _Space, u: np.ndarray, response: np.ndarray) -> float:
+def _respond(space: _Space, G: int, response: np.ndarray) -> float:
     """What the unknowns' response takes from the density; sets ``response`` (v, 2) to minus their derivatives by lambda.
 
-    The covariance is one step behind the unknowns, whose last step is tiny; so is the mean usage, which equals x at the solution.
-    It is taken rather than x: at the edge their difference is small, and must be that of one and the same place.
+    The covariance is one step behind the unknowns, whose last step is tiny; so is the mean use, which equals s at the solution.
+    It is taken rather than s: at the edge their difference is small, and must be that of one and the same place.
     """
-    v = u.size
-    n = (v + 1) // 2
-    right = np.zeros((v, 2))
+    v = response.shape[0]
+    moved = np.zeros((v, 2))
+    response[:] = 0.0
     for m in range(space.mixed.shape[0]):
         for i in range(v):
             for part in range(2):
-                right[i, part] += terms.exponents[m, i] * space.mixed[m, part]
-    for i in range(v):
-        response[i, 0], response[i, 1] = right[i, 0], right[i, 1]
-    for i in range(n):
+                response[i, part] += space.uses[m, i] * space.mixed[m, part]
+                moved[i, part] += space.slopes[m, i] * space.mixed[m, part]
+    for i in range(G):
         space.cov[i, i] -= space.mean[i]
     if not eliminate(space.cov, response):
         response[:] = np.nan
     out = 0.0
     for i in range(v):
-        out += right[i, 0] * response[i, 0] + right[i, 1] * response[i, 1]
+        out += moved[i, 0] * response[i, 0] + moved[i, 1] * response[i, 1]
     return out

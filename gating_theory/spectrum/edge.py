@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cell.edge_factors import EdgePart
 from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
 from ..ensemble.vanishing import leaks_of_all
@@ -20,6 +21,7 @@ from ..errors import ConvergenceError
 from ..mean_field.fixed_points import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
+from .holes import Holes, holes_at
 
 __all__ = ["EDGE_TOLS", "LEAK_NODES", "ONE_LEAK", "FixedPointEdge", "SitesEdge"]
 
@@ -30,6 +32,8 @@ EDGE_TOLS = (1e-14, 1e-13, 1e-12, 1e-6, 1e-5, 1e-4, 1e-3)
 LEAK_NODES = 2
 _DENSITIES = (LEAK_NODES, 3, 6, 12, 24, 48, 96, 192, 384)
 _REFINED_NODES = 1e7
+#: Where several variables set the leak, nodes of their grid that is twice refined: what is not averaged by parts.
+_SEVERAL = 1e5
 #: Relative width below which a leak's law is a point: edges move by the square of it.
 ONE_LEAK = 1e-6
 #: Every other node of the coarsest grid: as many as smooth integrands need, and enough for three digits next to poles.
@@ -58,6 +62,9 @@ class FixedPointEdge:
     Parameters
     ----------
     fixed_point : FixedPoint
+    part : EdgePart, optional
+        Of the cell: only what goes through some of its states. Where several variables set the leak (time constants that differ
+        from unit to unit) T is the sum over parts, each of which feels as few of them as it can.
 
     Attributes
     ----------
@@ -70,13 +77,12 @@ class FixedPointEdge:
         ``cache``.
     """
 
-    def __init__(self, fixed_point: FixedPoint) -> None:
-        self.cell = fixed_point.ensemble.cell
-        self.factors = self.cell.compiled.edge_factors
-        law = fixed_point.law
+    def __init__(self, fixed_point: FixedPoint, part: EdgePart | None = None) -> None:
+        self.cell, self._fixed_point = fixed_point.ensemble.cell, fixed_point
+        self.factors = self.cell.compiled.edge_factors if part is None else part.factors
+        poles, law = self.factors.variables, fixed_point.law
         narrow = law.stds[0] < ONE_LEAK * (1.0 + np.abs(law.means))
-        narrow[[v for v in range(law.means.size) if v not in self.cell.compiled.pole_variables]] = False
-        poles = self.cell.compiled.pole_variables
+        narrow[[v for v in range(law.means.size) if v not in poles]] = False
         self.law = replace(law, stds=np.where(narrow, 0.0, law.stds), evenly=frozenset(poles))
         self.a2 = squared(fixed_point.ensemble.array("gain"))
         self.n = self.cell.n_messages
@@ -92,18 +98,24 @@ class FixedPointEdge:
         self._stacks: dict[tuple[int, int], tuple] = {}
         self._slopes: dict[tuple[int, int], Any] = {}
         self._cardinal: dict[tuple[int, int], Any] = {}
-        self.tol = next((tol for tol in EDGE_TOLS if self._largest_grid(tol) <= MAX_NODES), EDGE_TOLS[-1])
-        one = not self.fixed and len(self.pole_variables) == 1 and self.cell.compiled.analytic_leak
-        self._leak = self._leak_of(*self.pole_variables) if one and self._evenly_spaced() else None
+        self.tol = next((tol for tol in EDGE_TOLS if self._fits(tol)), EDGE_TOLS[-1])
+        one = len(self.pole_variables) == 1 and not self.fixed
+        analytic = (self.cell.compiled.analytic_leak if part is None else part.leak) if one else None
+        self._leak = self._leak_of(analytic, *self.pole_variables) if analytic and self._evenly_spaced() else None
+        self._parts: list[FixedPointEdge] = []
+        if part is None and not self.fixed and len(self.pole_variables) > 1:
+            parts = self.cell.compiled.edge_parts
+            self._parts = [FixedPointEdge(fixed_point, each) for each in parts] if len(parts) > 1 else []
+            self._owners = [edge for edge, each in zip(self._parts, parts) if each.own]
 
-    def _leak_of(self, variable):
+    def _leak_of(self, analytic, variable):
         """{center: function of a complex array}: chi and its derivatives by the one variable that is spread."""
         means = self.law.means if self.law.means.ndim == 1 else self.law.means[0]
 
         def at(function, values):
             return function(*(values if v == variable else means[v] for v in self.factors.variables))
 
-        return {center: partial(at, function) for center, function in self.cell.compiled.analytic_leak[variable].items()}
+        return {center: partial(at, function) for center, function in analytic[variable].items()}
 
     def _evenly_spaced(self):
         """Whether the nodes of the one variable that sets the leak are, as cardinal series need: not those of very broad fields."""
@@ -116,7 +128,7 @@ class FixedPointEdge:
         if self._leak is not None:
             return 2
         room = _REFINED_NODES / self._largest_grid(self.tol)
-        return int(np.clip(sum(n <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
+        return int(np.clip(sum(n ** len(self.pole_variables) <= room for n in _DENSITIES) - 1, 1, len(_DENSITIES) - 1))
 
     @cached_property
     def _constants(self):
@@ -135,6 +147,16 @@ class FixedPointEdge:
         for power, part in self._constants.items():
             out += _falling(lam, power)[:, None, None] * part
         return out
+
+    def _fits(self, tol):
+        """Whether grids for a tolerance are affordable."""
+        variables = len(self.pole_variables)
+        if variables > 1 and not self.fixed:
+            refined = self.law.refined(self.pole_variables, _DENSITIES[1])
+            sizes = [w.shape[1] for w in refined.grid(self.pole_variables, tol, n_kept=variables)[1]]
+            if np.prod(sizes, dtype=float) > _SEVERAL:
+                return False
+        return self._largest_grid(tol) <= MAX_NODES
 
     def _largest_grid(self, tol):
         """Nodes of the largest factor that holds a leak's variable together with others, or of the grid of several such."""
@@ -239,23 +261,36 @@ class FixedPointEdge:
 
     @cached_property
     def leaks(self) -> np.ndarray:
-        """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix."""
+        """(G, d) eigenvalues of F_s on the coarsest grid: the poles of the transfer matrix.
+
+        Where T is the sum over parts, rows are nodes of one part after the other, and hold its leaks alone.
+        """
+        if self._parts:
+            each = [edge.leaks for edge in self._owners]
+            width = max(leaks.shape[1] for leaks in each)
+            return np.concatenate([np.pad(leaks, ((0, 0), (0, width - leaks.shape[1])), mode="edge") for leaks in each])
         roots = _polynomial_roots(self.chi(0, 0))
         return np.concatenate([np.zeros((roots.shape[0], self.factors.zeros)), roots], axis=1)
 
     @cached_property
     def shared_leaks(self) -> list[complex]:
         """Leaks that all sites have, those of a finite fraction of them."""
+        if self._parts:
+            return sorted({leak for edge in self._owners for leak in edge.shared_leaks}, key=lambda leak: (leak.real, leak.imag))
         return leaks_of_all(self.leaks)
 
     @property
     def leak_weights(self) -> np.ndarray:
-        """(G,) weights of the leaks."""
+        """(G,) weights of the leaks; of parts each has a law of its own: how many leaks lie beyond a number is their sum."""
+        if self._parts:
+            return np.concatenate([edge.leak_weights for edge in self._owners])
         return self.grid(0)[2].ravel()
 
     @cached_property
     def continua(self) -> list[tuple[float, float]]:
         """[(low, high)] intervals of the real axis that are covered by the leaks' law, but for its last 1e-14 or so."""
+        if self._parts:
+            return [interval for edge in self._owners for interval in edge.continua]
         return _intervals(self.leaks, 1.0)
 
     @property
@@ -377,18 +412,29 @@ class FixedPointEdge:
             self._stacks[center, level] = [label[:5] for label in flat], weights
         return self._stacks[center, level]
 
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]."""
+        return holes_at(self._fixed_point)
+
     def halving_error(self, x: float) -> float:
         """|change of T| at real x off the leaks when every other node of the coarsest grid is left out, relative."""
-        if self._leak is None:
-            return 0.0
-        full, half = spectral_radius(np.concatenate([self._evaluate(np.array([x + 0j]), level) for level in (0, _ROUGH)]))
-        return abs(full - half) / full
+        full, half = (float(spectral_radius(self._on_grid(np.array([x + 0j]), level))[0]) for level in (0, _ROUGH))
+        return abs(full - half) / full if full else 0.0
+
+    def _on_grid(self, lam, level):
+        """T by one grid; where that has poles of its own to correct for, as dense as ``level``."""
+        if self._parts:
+            return np.sum([edge._on_grid(lam, level) for edge in self._parts], axis=0)
+        return self._evaluate(lam, 0 if self._leak is None else level)
 
     def transfer_moments(self, lam: np.ndarray, deep: float = np.inf, rtol: float = 1e-10) -> np.ndarray:
         """T(lambda), (L, n, n), to ``rtol`` or what the grids allow.
 
         Where its spectral radius is seen to be above ``deep`` or below 1/deep, three digits are enough.
         """
+        if self._parts:
+            return np.sum([edge.transfer_moments(lam, deep, rtol) for edge in self._parts], axis=0)
         if self.fixed:
             return self._evaluate(lam, 0)
         rough = self._leak is not None and rtol >= 1e-3
@@ -448,6 +494,11 @@ class SitesEdge:
     def leak_weights(self) -> np.ndarray:
         """(M,) weights of the leaks."""
         return self.population.weights
+
+    @cached_property
+    def holes(self) -> Holes:
+        """The sets of fields that may have holes [T10]: sums over the same sites."""
+        return Holes.of(self.population.sites)
 
     @staticmethod
     def halving_error(x: float) -> float:
@@ -562,4 +613,10 @@ def _polynomial_roots(chi):
         # the larger root first, the other from the product: no cancellation where one is zero
         large = half + np.where(half >= 0, root, -root)
         return np.stack([large, np.divide(chi[0], large, out=np.zeros_like(large), where=large != 0)], axis=1)
-    return np.array([np.polynomial.polynomial.polyroots(c) for c in chi.T]).reshape(chi.shape[1], -1)
+    d = chi.shape[0] - 1
+    if d == 0:
+        return np.zeros((chi.shape[1], 0))
+    companion = np.zeros((chi.shape[1], d, d))
+    companion[:, range(d - 1), range(1, d)] = 1.0
+    companion[:, :, 0] -= chi[d - 1 :: -1].T
+    return np.sort(np.linalg.eigvals(companion), axis=1)

@@ -8,7 +8,8 @@ which is e_1 of the monomials of det(1 + P W Q W^dagger) at p = l, q = r, and wi
 
     kappa = E tr (L R)^2 = E (e_1^2 - 2 e_2),        rho_e = |grad tau|^2 / (4 pi kappa)
 
-is the density per unit area and unit just inside the edge. Both effects of a finite number N of units on the edge have the same
+is the density per unit area and unit just inside the edge; of other laws than iid kappa is less by the sum of A_g'(0) / a_g^2 times
+the squares of the shares of tau that go through the groups g of fields [T10]. Both effects of a finite number N of units on the edge have the same
 size: matrices smear it, with a variance kappa / N in tau, and sites move it, with Var phi / N.
 """
 
@@ -19,8 +20,8 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 
-from .determinant import LoopMonomials
 from .dyson import Population
+from .groups import Loop
 
 __all__ = ["EdgeNumbers", "edge_numbers", "outermost_numbers", "products", "shares"]
 
@@ -56,7 +57,7 @@ class EdgeNumbers:
         return EdgeNumbers(*(getattr(self, name)[part] for name in ("tau", "gradient", "kappa", "variance")))
 
 
-def edge_numbers(population: Population, lam: np.ndarray, loop: LoopMonomials[int] | None = None, draws: int = 1) -> EdgeNumbers:
+def edge_numbers(population: Population, lam: np.ndarray, loop: Loop | None = None, draws: int = 1) -> EdgeNumbers:
     """The numbers of one loop of messages at lambdas.
 
     Parameters
@@ -72,6 +73,9 @@ def edge_numbers(population: Population, lam: np.ndarray, loop: LoopMonomials[in
     """
     tau, gradient, kappa, square, _ = _computed(population, np.atleast_2d(lam), loop, draws, False)
     shape = np.shape(lam)
+    one = population.blocks[0] if loop is None else loop
+    if any(group.truncation != 0.0 for group in one.laws):
+        kappa = kappa - population.edge_uses(one, np.ravel(lam)).reshape(kappa.shape)
     return EdgeNumbers(*(a.reshape(shape) for a in (tau, gradient, kappa, np.maximum(square - tau**2, 0.0))))
 
 
@@ -85,7 +89,7 @@ def outermost_numbers(population: Population, lam: np.ndarray) -> EdgeNumbers:
     return EdgeNumbers(*(np.choose(first, [getattr(e, n) for e in each]) for n in ("tau", "gradient", "kappa", "variance")))
 
 
-def shares(population: Population, lam: np.ndarray, loop: LoopMonomials[int] | None = None) -> np.ndarray:
+def shares(population: Population, lam: np.ndarray, loop: Loop | None = None) -> np.ndarray:
     """phi (L, M) of the sites of a population at lambdas (L,): their parts in tau, the mean of which it is."""
     return _computed(population, np.atleast_2d(lam), loop, 1, True)[4][0]
 
@@ -115,7 +119,8 @@ def _of_one_or_two_rows(population, loop):
     """Labels of a loop's monomials of one and of two rows, and the places of their messages in the loop, (m, 2) each."""
     place = {message: i for i, message in enumerate(loop.messages)}
     labels = [label for label in loop.labels if len(population.keys[label][0]) <= 2]
-    pairs = [[[place[k] for k in side] + [-1] * (2 - len(side)) for side in population.keys[label]] for label in labels]
+    sides = [population.messages(population.keys[label]) for label in labels]
+    pairs = [[[place[k] for k in side] + [-1] * (2 - len(side)) for side in both] for both in sides]
     both = np.array(pairs, dtype=np.int64).reshape(len(labels), 2, 2)
     return labels, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 

@@ -56,8 +56,7 @@ def mass_influence(population: Population, nodes: Nodes, discs: np.ndarray) -> n
     nodes : Nodes, contours with what is known along them: g, x and theta, one row a message
     discs : (D,) int array, ascending: which discs of the nodes
     """
-    n = population.n
-    solution = Solution(nodes.known[1 : 1 + n].real.T, nodes.known[1 + n :].real.T, {})
+    solution = population.along(nodes.known)
     upper = nodes.lam.real + 1j * np.abs(nodes.lam.imag)
     out = np.zeros((discs.size, population.weights.size))
     rows = np.searchsorted(discs, nodes.disc)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from .disc_mass import Nodes, Rims
-from .dyson import Population, Solution
+from .dyson import Population
+from .phases import atoms, solution
 from .refinement import FINEST, apart, settled
 from .site_populations import SitePopulations
 
@@ -49,7 +50,8 @@ class Masses:
         self.sites, self.boundary, self.continua, self.n_state, self.tol = sites, boundary, continua, n_state, tol
 
     def _rims(self, center, radius):
-        return Rims(center, radius, self.n_state, partial(self.boundary.log_edge, rtol=1e-3), self.continua)
+        edges = [partial(edge, rtol=1e-3) for edge in self.boundary.edges]
+        return Rims(center, radius, self.n_state, edges, self.continua)
 
     def rim(self, center: complex, radius: float, tol: float, fold: bool) -> tuple[Population, Nodes]:
         """The given sites, or some made for a tolerance, and nodes along the rim of a disc with what solves them.
@@ -64,8 +66,9 @@ class Masses:
         rims = self._rims(np.array([center]), np.array([radius]))
         places = rims.cuts[0] if self.sites.leak_of_one_field else ()
         population = self.sites.clustered(places, self.sites.sharpened(tol), fold=fold)
-        on_contour = partial(_on_contour, _CONTOUR * tol, population)
-        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, population.atoms)[1]
+        holes = self.boundary.holes
+        on_contour = partial(_on_contour, _CONTOUR * tol, holes, population)
+        return population, rims.settled(np.zeros(1, dtype=int), on_contour, tol, atoms(population, holes))[1]
 
     def of(self, center: np.ndarray, radius: np.ndarray, tol: float) -> np.ndarray:
         """Masses of discs (D,); a few of those that cut the axis between leaks share populations, which cluster there.
@@ -106,8 +109,8 @@ class Masses:
         coarse = min(_COARSEST, 10.0 * (self.tol or max(tol, _FINE_MASS)))
         first = make(max(FINEST, coarse ** _MASS_POWERS.get(self.sites.spread_variables, _MANY)), refine=refine)
 
-        accuracy = max(_EXACT, _CONTOUR * tol)
-        mass, nodes = rims.settled(discs, partial(_on_contour, accuracy, first), tol, first.atoms)
+        by = partial(_on_contour, max(_EXACT, _CONTOUR * tol), self.boundary.holes)
+        mass, nodes = rims.settled(discs, partial(by, first), tol, atoms(first, self.boundary.holes))
         if self.sites.law is None:
             return mass, np.zeros(mass.size), refine
         latest = nodes.known.copy()
@@ -115,20 +118,18 @@ class Masses:
         def at(population, chosen):
             """By what another population changes the mass is known from half of the nodes; each starts from the one before it."""
             mine = np.isin(nodes.disc, discs[chosen])
-            latest[:, mine] = _on_contour(accuracy, population, nodes.lam[mine], latest[:, mine])
+            latest[:, mine] = by(population, nodes.lam[mine], latest[:, mine])
             return mass[chosen] + nodes.sums(latest[0] - nodes.known[0], discs)[chosen]
 
         return settled(at, make, first, mass, _AGREED * tol, refine)
 
 
-def _on_contour(accuracy, population, lam, known=None):
-    """(1 + 2n, L): g by a population at points of a contour, x and theta of the n messages; what is ``known`` already is a start.
+def _on_contour(accuracy, holes, population, lam, known=None):
+    """(1 + G + n, L): g by a population at points of a contour, s of G groups, theta of n messages; what is ``known`` is a start.
 
     Where the support ends is seen by the population's own T: next to that of its law, on either side of which g is continuous.
     """
-    start, n = None, population.n
-    if known is not None:
-        start = Solution(known[1 : 1 + n].real.T, known[1 + n :].real.T, {})
-    found = population.solution(lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
+    start = None if known is None else population.along(known)
+    found = solution(population, holes, lam.real + 1j * np.abs(lam.imag), {"resolvent"}, accuracy, start=start)
     g = found.values["resolvent"]
-    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.x.T, found.theta.T])
+    return np.concatenate([np.where(lam.imag < 0.0, g.conj(), g)[None], found.shares.T, found.theta.T])

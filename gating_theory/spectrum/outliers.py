@@ -10,6 +10,7 @@ which goes to 1 for large lambda.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,10 +20,9 @@ from ..ensemble.field_law import RandomFields
 if TYPE_CHECKING:
     from ..ensemble.sites import Sites
     from ..mean_field.fixed_points import FixedPoint
-    from .boundary import Boundary
     from .edge import FixedPointEdge
 
-__all__ = ["FixedPointOutliers", "OutlierDeterminant", "SitesOutliers", "isolated_zeros"]
+__all__ = ["FixedPointOutliers", "OutlierDeterminant", "SitesOutliers", "isolated_zeros", "sorted_by_modulus"]
 
 #: Level of the edge's grids: twice the coarsest, as candidates lie outside the support, but may lie close to it.
 _LEVEL = 1
@@ -31,6 +31,8 @@ _FAR = 0.4
 #: Points on the real axis, more of them close to 1; radii and angles of a grid, and from how many of its points Newton starts.
 _AXIS, _NEAR_ONE, _RADII, _ANGLES, _STARTS = 801, 60, 40, 48, 24
 _NEWTON_STEPS = 60
+#: Sums over sites go over so many numbers at once: grids of lambdas times sites fill no memory.
+_AT_ONCE = 1 << 20
 #: |det| at a zero; distance of two zeros that are one, and of one from the axis that is on it, relative to 1 + |zero|.
 _ZERO, _SAME, _REAL = 1e-9, 1e-7, 1e-9
 
@@ -52,6 +54,10 @@ class OutlierDeterminant:
 
     def __call__(self, lam: np.ndarray) -> np.ndarray:
         lam = np.asarray(lam, dtype=complex)
+        rows = max(1, _AT_ONCE // self.chi.shape[1])
+        return np.concatenate([np.zeros(0), *(self._at(lam[i : i + rows]) for i in range(0, lam.size, rows))])
+
+    def _at(self, lam):
         powers = (lam - 1.0)[:, None] ** np.arange(self.chi.shape[0])
         chi = powers @ self.chi
         chi = np.where(chi == 0, 1e-300, chi)
@@ -110,32 +116,47 @@ class SitesOutliers(OutlierDeterminant):
                 self.terms[k, l] = np.asarray(q) * (sites.weights * messages[k] * recurrent[l] / square)
 
 
-def isolated_zeros(determinant: OutlierDeterminant, boundary: Boundary) -> np.ndarray:
-    """The zeros of a determinant outside the support, largest modulus first, as a complex array."""
-    bound = 1.05 * boundary.bound
-    while np.abs(determinant(bound * np.exp(1j * np.linspace(0, np.pi, 17))) - 1.0).max() > _FAR:
-        bound *= 1.3
-    z = _newton(determinant, _candidates(determinant, boundary, bound), bound)
+def isolated_zeros(
+    determinant: Callable[[np.ndarray], np.ndarray], log_edge: Callable[[np.ndarray], np.ndarray], bound: float
+) -> np.ndarray:
+    """The zeros of a determinant outside the support or in a hole, largest modulus first, as a complex array.
+
+    Parameters
+    ----------
+    determinant : function of an array of lambdas
+    log_edge : function that is negative where zeros count
+    bound : float, a radius beyond which there is no support
+    """
+    bound = 1.05 * bound
+    far = bound * np.exp(1j * np.linspace(0, np.pi, 17))
+    if (log_edge(far) < 0.0).all():  # outside: as far as the determinant is away from 1
+        while np.abs(determinant(far) - 1.0).max() > _FAR:
+            far, bound = 1.3 * far, 1.3 * bound
+    z = _newton(determinant, _candidates(determinant, log_edge, bound), bound)
     z = np.where(np.abs(z.imag) < _REAL * (1.0 + np.abs(z)), z.real, z)
     z = z[(np.abs(z) <= 1.5 * bound) & (np.abs(determinant(z)) < _ZERO)] if z.size else z
-    z = z[boundary.log_edge(z) < -1e-9]
+    z = z[log_edge(z) < -1e-9]
     found: list[complex] = []
     for root in np.concatenate([z, z.conj()]):
         if not any(abs(root - other) < _SAME * (1 + abs(root)) for other in found):
             found.append(root)
-    roots = np.array(found, dtype=complex)
+    return sorted_by_modulus(np.array(found, dtype=complex))
+
+
+def sorted_by_modulus(roots: np.ndarray) -> np.ndarray:
+    """Complex numbers, largest modulus first, of a pair that in the upper half plane."""
     return roots[np.lexsort((-roots.imag, -np.abs(roots)))]
 
 
-def _candidates(determinant, boundary, bound):
-    """Changes of sign on the real axis, and the points of a grid outside the support where |det| is smallest."""
+def _candidates(determinant, log_edge, bound):
+    """Changes of sign on the real axis, and the points of a grid where zeros count at which |det| is smallest."""
     axis = np.unique(np.concatenate([np.linspace(-bound, bound, _AXIS), 1.0 + np.geomspace(1e-6, 0.3, _NEAR_ONE)]))
-    axis = axis[boundary.log_edge(axis) < 0]
+    axis = axis[log_edge(axis) < 0]
     values = determinant(axis).real if axis.size else axis
     change = np.flatnonzero(values[:-1] * values[1:] < 0)
     r, theta = np.meshgrid(np.linspace(0.05, 1.0, _RADII) * bound, np.linspace(0.02, np.pi - 0.02, _ANGLES))
     grid = (r * np.exp(1j * theta)).ravel()
-    grid = grid[boundary.log_edge(grid) < 0]
+    grid = grid[log_edge(grid) < 0]
     starts = grid[np.argsort(np.abs(determinant(grid)))[:_STARTS]] if grid.size else grid
     return np.concatenate([0.5 * (axis[change] + axis[change + 1]), starts]).astype(complex)
 

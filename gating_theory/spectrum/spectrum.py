@@ -44,8 +44,11 @@ from .edge import FixedPointEdge, SitesEdge
 from .edge_numbers import outermost_numbers
 from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resampled_laws
 from .flow_spectrum import FlowSpectrum
+from .hole_outliers import HoleOutliers
+from .holes import Holes
 from .masses import Masses
-from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros
+from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros, sorted_by_modulus
+from .phases import solution
 from .refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from .singular.pseudospectra import Pseudospectra
 from .site_populations import COARSE, FEW, SitePopulations
@@ -70,6 +73,10 @@ class Spectrum(Pseudospectra):
 
     A *leak* is an eigenvalue of a site's own dynamics F_s at given fields: the update gate of the GRU, the forget gate of the
     LSTM. Leaks belong to the spectrum. Where they are spread over sites they cover intervals of the real axis.
+
+    Of the matrices the outer edge sees the gains alone: it is the same for all laws that hold "edge", iid ones, rotationally
+    invariant ones and stacks, because A(s) = a^2 at s = 0, where solutions begin [T10]. Inside laws differ; matrices that can be
+    inverted make :meth:`holes`.
 
     Parameters
     ----------
@@ -191,6 +198,10 @@ class Spectrum(Pseudospectra):
         return SitesEdge(self._given) if self.fixed_point is None else FixedPointEdge(self.fixed_point)
 
     @property
+    def _holes(self) -> Holes:
+        return self._edge.holes
+
+    @property
     def _leaks_between(self):
         return self._edge.continua
 
@@ -226,9 +237,12 @@ class Spectrum(Pseudospectra):
     def edge_function(self, lam: npt.ArrayLike) -> float | np.ndarray:
         """Spectral radius of T(lambda) [T3]: < 1 outside the support, > 1 inside, 1 on its boundary.
 
-        Infinite on leaks: where that of a finite fraction of sites equals lambda, as on every atom, and on the real axis between
-        leaks that are spread. Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where
-        ``edge_tol`` is above 1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
+        Where fields have invertible matrices (orthogonal ones) it is the smallest of the spectral radii of T and of all T^S [T10],
+        which is < 1 in holes of the support as well: see :meth:`holes`. Infinite on leaks that are in no hole: where that of a
+        finite fraction of sites equals lambda, as on every atom, and on the real axis between leaks that are spread.
+
+        Accurate to about 1e-10 relative, next to leaks as well; fewer digits where it is huge, and where ``edge_tol`` is above
+        1e-12; about 1e-6 where the field behind the leak has a standard deviation above 100.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
@@ -236,7 +250,10 @@ class Spectrum(Pseudospectra):
         on_leak = np.zeros(flat.size, dtype=bool)
         for leak in self._edge.shared_leaks:
             on_leak |= np.abs(flat - leak) <= 1e-14 * (1.0 + abs(leak))
-        value = np.where((value > 1e280) | on_leak, np.inf, value).reshape(lam.shape)
+        value = np.where((value > 1e280) | on_leak, np.inf, value)
+        if flat.size:
+            value = np.minimum(value, self._holes.radius(flat))
+        value = value.reshape(lam.shape)
         return value if lam.ndim else float(value)
 
     @property
@@ -248,8 +265,41 @@ class Spectrum(Pseudospectra):
         return self._edge.tol
 
     def inside(self, lam: npt.ArrayLike) -> bool | np.ndarray:
-        """Whether lambda lies inside the support of the continuous spectrum."""
+        """Whether lambda lies inside the support of the continuous spectrum: neither outside nor in a hole."""
         return self.edge_function(lam) > 1.0
+
+    @underflow_is_zero
+    def holes(self, n: int = 256) -> list[tuple[tuple[str, ...], list[np.ndarray]]]:
+        """The holes of the support, by the set S of fields that has each [T10].
+
+        Only fields of invertible matrices make holes: orthogonal ones, and given singular values that stay away from 0; not iid
+        matrices, and not stacks of several fields. In a hole of type S the spectral radius of T^S is below 1, these fields carry
+        all of the solution, the density is zero, and potential and resolvent are closed forms. Eigenvalues in holes are isolated:
+        :meth:`outliers`. At the zero state, where one field acts, all eigenvalues of an orthogonal matrix sit on the circle T = 1:
+        the hole is all that is inside of it, and its edge is the outer one.
+
+        At a mean-field fixed point T^S is an average over all sites, good to 1e-9; where that is infinite (the cosh^4 c of LSTMs),
+        the 1e-6 of the sites that contribute most are left out. Of given sites it is their sum: E 1/|w|^2 is heavy-tailed, so that
+        in networks inner edges are set by few sites (vanilla, a = 2: .0012 in the limit, .010 to .014 of 1000 units). A finite
+        fraction of saturated sites, w = 0, closes a hole. That no two S have a hole at one lambda was found in all cases and is
+        not proved.
+
+        Parameters
+        ----------
+        n : int >= 16, number of points of all curves
+
+        Returns
+        -------
+        list of (names of the fields S, closed curves); those S that have no hole are left out
+
+        Raises
+        ------
+        ConvergenceError : a piece was seen but not resolved
+        """
+        n = integer("n", n, low=16)
+        require_memory(f"edges of holes of n = {n} points", 16.0 * 16 * n)
+        found = ((hole.fields, curves) for hole, curves in self._boundary.of_holes(n))
+        return [(tuple(self.cell.field_names[k] for k in fields), curves) for fields, curves in found]
 
     @underflow_is_zero
     def abscissa(self) -> float:
@@ -282,7 +332,9 @@ class Spectrum(Pseudospectra):
         Returns
         -------
         list of complex arrays, each closed (last point equals the first), longest first; holes are curves of their own. Empty
-        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9. Features smaller than 1e-4 of the whole may be missed.
+        if there is no continuous spectrum. Points satisfy T = 1 to 1e-9, those of holes of invertible matrices T^S = 1 [T10]. Where
+        the spectrum is a line, as the circle of orthogonal matrices at rest, that is what is returned, once. Features smaller than
+        1e-4 of the whole may be missed.
         Between spread leaks the support has no end on the real axis: where the layer around it is thinner than 1e-5 of the
         whole (a bound on |lambda|) to either side, it is left out.
 
@@ -299,7 +351,7 @@ class Spectrum(Pseudospectra):
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
         rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
+        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
         network of N units reach beyond the boundary by a few times 1 / sqrt(2 pi N rho_e).
 
         Parameters
@@ -309,13 +361,17 @@ class Spectrum(Pseudospectra):
         Raises
         ------
         ValueError : points that are not on the boundary
+        CapabilityError : points on the edge of a hole [T10]
         ConvergenceError : the populations that are affordable do not agree (``estimate`` carries the last values)
         """
+        self._require("resolvent", "Spectrum.edge_density")
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
         off = np.abs(self._boundary.log_edge(flat)) > _ON_EDGE
         if off.any():
             raise ValueError(f"lam must lie on the boundary, where the edge function is 1, got {shown(complex(flat[off][0]))}")
+        if flat.size and (np.abs(np.log(self._holes.radius(flat))) <= _ON_EDGE).any():
+            raise CapabilityError("the density at the edge of a hole is not served: use Spectrum.density next to it")
 
         def at(population, chosen):
             return outermost_numbers(population, flat[chosen]).density / self.n_state
@@ -469,7 +525,7 @@ class Spectrum(Pseudospectra):
         return Masses(self.populations, self._boundary, self._edge.continua, self.n_state, self.tol)
 
     def _radius(self, lam):
-        """Spectral radius of T (L,) by the exact edge, where there is one: also cheaper than by a population."""
+        """Spectral radius of T (L,) by the exact edge, where there is one, above 1 in holes: cheaper than by a population, too."""
         upper = lam.real + 1j * np.abs(lam.imag)
         return None if self.fixed_point is None else spectral_radius(self._edge.transfer_moments(upper, 3.0, 1e-3))
 
@@ -492,7 +548,7 @@ class Spectrum(Pseudospectra):
             def at(sites, chosen=slice(None), part=part):
                 part = part[chosen]
                 known = None if radius is None else radius[part]
-                return sites.evaluate(folded[part], {what}, accuracy, known)[what]
+                return solution(sites, self._holes, folded[part], {what}, accuracy, known).values[what]
 
             made = make(self.populations.tol_for(folded.size, self.tol))
             if twice and self.populations.law is not None and folded.size <= FEW:
@@ -630,10 +686,10 @@ class Spectrum(Pseudospectra):
             radius = spectral_radius(population.transfer_moments(flat))
 
         def density(pixels):
-            value = population.evaluate(flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])["density"]
-            return np.maximum(value, 0.0) / self.n_state
+            found = solution(population, self._holes, flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])
+            return np.maximum(found.values["density"], 0.0) / self.n_state
 
-        return filled((radius > 1.0).reshape(lam.shape), density, tol)
+        return filled((np.minimum(radius, self._holes.radius(flat)) > 1.0).reshape(lam.shape), density, tol)
 
     @overload
     def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...
@@ -697,11 +753,14 @@ class Spectrum(Pseudospectra):
 
     @underflow_is_zero
     def outliers(self) -> np.ndarray:
-        """Isolated eigenvalues outside the support of a fixed point's spectrum [T4].
+        """Isolated eigenvalues of a fixed point's spectrum: outside the support [T4], and in its holes [T10].
 
-        Roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on holding the
-        fixed point, a rank-one change each. Exact for N -> infinity; in a network they move by order N^{-1/2}, more near the
-        edge. With frozen spreads only the part of the field that comes through the matrix counts.
+        Outside, roots of det(1 - C(lambda)), C_kl = E[m_k W_kl(lambda) (y_l - b_l)] / E[m_k^2]: the matrices are conditioned on
+        holding the fixed point, a rank-one change each. In a hole of type S the same with W^S, the roles of m_k and y_k - b_k being
+        exchanged for k in S: every nonzero fixed point of an orthogonal matrix near onset has one isolated real eigenvalue in its
+        hole. Exact for N -> infinity, by a calculation of rank one for each matrix: iid ones, independent rotationally invariant
+        ones, and stacks whose fields listen to one message (of several messages that was not checked); in a network they move by
+        order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the matrix counts.
 
         Returns
         -------
@@ -716,7 +775,9 @@ class Spectrum(Pseudospectra):
             raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))")
         if self._conditioned is None:
             return np.zeros(0, dtype=complex)
-        return isolated_zeros(self._conditioned, self._boundary)
+        found = [isolated_zeros(self._conditioned, self._boundary.log_edge, self._boundary.bound)]
+        found += [isolated_zeros(of_hole, of_hole.hole.log_radius, self._boundary.bound) for of_hole in self._conditioned_in_holes]
+        return sorted_by_modulus(np.concatenate(found))
 
     @cached_property
     def _conditioned(self):
@@ -725,16 +786,26 @@ class Spectrum(Pseudospectra):
             return None if self._given.sites.recurrent is None else SitesOutliers(self._given.sites)
         return None if self.fixed_point.is_zero else FixedPointOutliers(self.fixed_point, cast(FixedPointEdge, self._edge))
 
-    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
-        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4]: 1 where the matrices are not conditioned on a fixed point.
+    @cached_property
+    def _conditioned_in_holes(self):
+        """The same of each hole."""
+        if self.fixed_point is None:
+            return [HoleOutliers.of_sites(hole) for hole in self._holes]
+        return [HoleOutliers.of_fixed_point(hole, self.fixed_point) for hole in self._holes]
 
-        Outside the support, and off the leaks.
+    def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10]: 1 where matrices are conditioned on no fixed point.
+
+        Outside the support, off the leaks, and in its holes.
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()
-        value = np.ones(flat.size, dtype=complex) if self._conditioned is None else self._conditioned(flat)
-        value = value.reshape(lam.shape)
-        return value if lam.ndim else complex(value)
+        if self._conditioned is None:
+            return np.ones(lam.shape, dtype=complex) if lam.ndim else 1.0 + 0.0j
+        value, kind = self._conditioned(flat), self._holes.type_at(flat)
+        for number in np.unique(kind[kind >= 0]):
+            value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
+        return value.reshape(lam.shape) if lam.ndim else complex(value[0])
 
 
 def _as_given(value, lam):

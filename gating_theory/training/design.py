@@ -13,7 +13,7 @@ from ..cell.cell import Cell
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import is_of_hyperparameters, tied
 from ..ensemble.paths import AnyPath, moved
-from ..errors import ConvergenceError
+from ..errors import CapabilityError, ConvergenceError
 from ..gradients.scatter import scatter_of
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
@@ -290,7 +290,7 @@ def _scattered(at, n_steps):
     try:
         with np.errstate(all="ignore"):
             decades = float(scatter_of(point, n_steps, rows, at.n_units, 0, 0)[-1] / np.log(10.0))
-    except ConvergenceError:
+    except (ConvergenceError, CapabilityError):  # of matrices that are not iid normal it is not known
         return ""
     if not decades > _SCATTER:
         return ""

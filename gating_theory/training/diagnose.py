@@ -96,7 +96,7 @@ class Diagnosis:
     network : Network, at zero input
     ensemble : Ensemble
         That of ``network``, same gains, means and spreads of biases, with the law that theory assumes for its matrices: iid normal
-        entries where the network's own is not known.
+        entries where the network's own is not known (that of orthogonal initialisations is).
     weights : dict, {field: WeightStatistics}
     overlaps : dict, {(field, field): correlation of their matrices' entries}
     origin : WeightOrigin, whether the weights look as initialised or as trained, and how sure that is
@@ -243,8 +243,9 @@ def diagnose(
     """What the weights of a gated network do to its memory and its gradients, beside what random weights of the same size would do.
 
     Timescales are those of the exact Jacobian at states of the network, along real inputs if given, else after a free run; theory
-    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the iid ensemble with the
-    same gains and biases [T5]. The difference between the first two is structure in the weights.
+    is evaluated at the same states from the gains alone [T3, T4], and at the mean-field fixed point of the random ensemble with the
+    same gains and biases [T5]. The difference between the first two is structure in the weights. Theory is that of iid matrices, or
+    of orthogonal ones where the weights are as an orthogonal initialiser draws them [T10].
 
     Weights are told from initialisations by what shuffling their entries destroys. Where small differences shrink, the network is
     also run without input from the states that it visits, and the distinct states in which it ends are counted: what it tells
@@ -423,13 +424,13 @@ class _Report:
         return ModeSummary(_timescale(radius), radius, float(values.real.max(axis=1).mean()), slow)
 
     def theory(self, spectrum):
-        """What iid matrices give at these sites; None where it cannot be had."""
+        """What matrices of the law assumed give at these sites; None where it cannot be had."""
         try:
             radius = spectrum.radius()
             slow = dict(zip(self.taus, np.asarray(spectrum.slow_fraction(self.taus, _TOL)).tolist()))
             edge = spectrum.edge_function(1.0)
             return ModeSummary(_timescale(radius), radius, spectrum.abscissa(), slow, float(edge**-0.5) if edge > 0 else math.inf)
-        except ConvergenceError as error:
+        except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"theory from sites failed at a state: {error}")
             return None
 
@@ -447,7 +448,7 @@ class _Report:
         radii = np.unique(radii[radii > 1e-9])
         try:
             theory = np.mean([spectrum.mass(0.0, radii, _TOL) for spectrum in spectra], axis=0)
-        except ConvergenceError as error:
+        except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"the effect of structure is not known: {error}")
             return math.nan
         found = np.array([np.mean(modulus < radius) for radius in radii])
@@ -513,7 +514,7 @@ def _finite(value):
 
 #: What the columns and the last row of the table of modes are.
 _LEGEND = (
-    "actual: eigenvalues of the Jacobian; theory, its sites: what iid weights of the same gains give at the same states",
+    "actual: eigenvalues of the Jacobian; theory, its sites: what random weights of the same gains give at the same states",
     "shuffled: eigenvalues with the entries of each matrix shuffled; gain margin: all recurrent weights times this become unstable",
 )
 #: Distance from one below which a radius is told by it, and a gain margin below which modes are far from stable.
@@ -583,7 +584,9 @@ def _text(d):
     lines += ["", f"largest Lyapunov exponent over {d.n_steps} steps: {d.lyapunov:.4f}{error} per step{beside}"]
     steps = ", ".join(f"10^{value / math.log(10):.1f} ({lag})" for lag, value in d.gradient.items())
     lines += ["", *str(d.gradients).splitlines()]
-    lines.append("  mean squares; theory: what iid weights of the same gains give at the same sites, the same ones in every step")
+    lines.append(
+        "  mean squares; theory: what random weights of the same gains give at the same sites, the same ones in every step"
+    )
     lines += [f"  a typical gradient has grown by: {steps}", ""]
     lines.append(
         f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {100 * d.structure:.2f} %, "

@@ -51,6 +51,7 @@ def test_chaos_in_theory_and_in_networks(command, tmp_path):
         (("dmft", "--method", "lag"), "method"),
         (("dmft", "--step", "2"), "step"),
         (("dmft", "--gain", "z=0", "r=1", "h=3", "--lags", "0.5"), "multiples of the step"),
+        (("dmft", "--gain", "z=1", "r=1", "h=3", "--lags", "-1"), "lags must be 0 or more"),
         (("chaos",), "PATH"),
         (("chaos", "gain.x"), "gain.x"),
         (("chaos", "gain.h", "--method", "networks", "--flow"), "--flow"),

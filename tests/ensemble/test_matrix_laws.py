@@ -20,7 +20,8 @@ def test_a_conditioned_matrix_takes_the_message_to_the_image_and_keeps_the_rest(
     rng = np.random.default_rng(1)
     before, message, image = rng.standard_normal((30, 30)), rng.standard_normal(30), rng.standard_normal(30)
     matrix = before.copy()
-    IID().condition(matrix, message, image)
+    assert IID().image_scales(message[None], image[None]) is None  # images of any length are possible
+    IID().condition(matrix[None], message[None], image[None], rng)
     np.testing.assert_allclose(matrix @ message, image, atol=1e-12)
     across = rng.standard_normal(30)
     across -= message * (across @ message) / (message @ message)
@@ -39,9 +40,9 @@ def test_a_law_that_says_nothing_does_nothing():
 
     assert Silent.holds == frozenset() and IID.holds == set(FACTS) > LIMIT
     with pytest.raises(NotImplementedError, match="conditioned"):
-        Silent().condition(np.eye(2), np.ones(2), np.ones(2))
+        Silent().condition(np.ones((1, 2, 2)), np.ones((1, 2)), np.ones((1, 2)), np.random.default_rng(0))
     with pytest.raises(NotImplementedError, match="implicit"):
-        Silent().implicit(2, np.ones(1), 2, np.random.default_rng(0), np.float64)
+        Silent().implicit(2, np.ones(1), [[0]], 2, np.random.default_rng(0), np.float64)
 
 
 def test_laws_by_name_by_field_and_by_description():

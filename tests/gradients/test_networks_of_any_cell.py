@@ -16,21 +16,21 @@ STEPS, NETWORKS, UNITS = 4, 24, 24
 SURE = float(student.isf(0.5e-7, NETWORKS - 1))
 
 
-def sampled(sites, units, rng, weights):
+def sampled(sites, units, rng, weights, law=None):
     """(networks, T + 1, d, d) of (1/N) |P_ab|_F^2: products of Jacobians of the same or of fresh matrices."""
     d, out = sites.cell.n_state, []
     for _ in range(NETWORKS):
-        J = jacobian(sites, units, rng)
+        J = jacobian(sites, units, rng, law)
         product, grown = np.eye(len(J)), []
         for _ in range(STEPS + 1):
             blocks = product.reshape(d, len(J) // d, d, len(J) // d)
             grown.append((blocks**2).sum(axis=(1, 3)) / (len(J) // d))
-            product = (J if weights == "tied" else jacobian(sites, units, rng)) @ product
+            product = (J if weights == "tied" else jacobian(sites, units, rng, law)) @ product
         out.append(grown)
     return np.array(out)
 
 
-def errors(sites, weights, rng, of_networks=None):
+def errors(sites, weights, rng, of_networks=None, law=None):
     """How far means over networks, extrapolated from N and 2 N to the limit, are from theory, over what they may be.
 
     Weights are whole numbers of units, so that means over Gaussian matrices are polynomials in 1/N: 2 G_2N - G_N lacks the term of
@@ -38,7 +38,7 @@ def errors(sites, weights, rng, of_networks=None):
     """
     whole = next(n for n in range(1, 100) if np.allclose(n * sites.weights, np.round(n * sites.weights)))
     units = whole * -(-UNITS // whole)
-    small, large = (sampled(sites, n, rng, of_networks or weights) for n in (units, 2 * units))
+    small, large = (sampled(sites, n, rng, of_networks or weights, law) for n in (units, 2 * units))
     theory = gt.gradient_growth(sites, STEPS, weights).blocks
     found = 2.0 * large.mean(axis=0) - small.mean(axis=0)
     error = np.sqrt((4.0 * large.var(axis=0, ddof=1) + small.var(axis=0, ddof=1)) / NETWORKS)
@@ -55,6 +55,14 @@ def test_networks_of_every_cell(name, weights):
     rng = np.random.default_rng(7)
     sites = some_sites(OWN if name == "own" else getattr(gt, name), rng, size=3, most=1.2)
     assert errors(sites, weights, rng).max() < 1.0
+
+
+@pytest.mark.parametrize("law", [gt.Haar(), gt.HaarStack()], ids=str)
+@pytest.mark.parametrize("name", ["GRU", "GRUResetAfter", "LSTM"])
+def test_networks_of_orthogonal_matrices(name, law):
+    """Theory is that of iid matrices: no cumulant of orthogonal ones enters, those of a stack's blocks neither."""
+    rng = np.random.default_rng(11)
+    assert errors(some_sites(getattr(gt, name), rng, size=3, most=1.2), "tied", rng, law=law).max() < 1.0
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])

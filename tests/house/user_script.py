@@ -31,7 +31,8 @@ gains: dict[str, float] = ensemble.gain
 other: gt.Ensemble = ensemble.replace({"gain.h": 3.0})
 halfway: gt.Ensemble = gt.Direction(ensemble, other).at(ensemble, 0.5)
 laws: dict[str, gt.MatrixLaw] = ensemble.matrices
-orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack()]
+orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
+few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
 # --- mean field and spectra
 
@@ -41,6 +42,9 @@ described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites
 weights: np.ndarray = sites.parameters @ sites.weights
 spectrum = gt.Spectrum(points[-1])
+sparse_point: gt.FixedPoint = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0, matrices=few_inputs))[-1]
+corrected: dict[str, float] = gt.sparse_moments(sparse_point)
+corrected_potential: float | np.ndarray = gt.sparse_potential(gt.Spectrum(sparse_point), 0.3 + 0.3j)
 given: gt.Spectrum = gt.Spectrum.from_sites(sites, matrices="iid")
 radius: float = spectrum.radius()
 slow: float = spectrum.slow_fraction(100)
@@ -100,6 +104,7 @@ meeting: gt.CorrelationTransient = gt.correlation_transient(ensemble, 10, 0.5, (
 after: float | np.ndarray = gt.correlation_map(gt.Ensemble(gt.Vanilla), 0.5, amplitude=0.25)
 states: list[gt.DynamicMeanField] = gt.dmft_states(ensemble.replace({"gain.z": 0.0}), flow=True)
 exponent, error = moving.lyapunov()
+frequencies, powers = moving.power_spectrum()
 tide = gt.Sinusoid(period=8, amplitude={"h": 0.3})
 ebbing: gt.DynamicMeanField = gt.dmft(ensemble, sinusoid=tide)
 periodic: float = ebbing.lines["h"][0] + ebbing.conditional_exponent + tide.period
@@ -142,6 +147,9 @@ found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 
 # --- training
 
+libraries: gt.Defaults = gt.defaults(10)
+for library in libraries:
+    print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
 findings: gt.Diagnosis = gt.diagnose(net)
@@ -240,6 +248,7 @@ axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)
 axes = gt.plotting.plot_pseudospectrum(spectrum, [0.1, 0.3])
 axes = gt.plotting.plot_correlation_transient({"tied": meeting}, "h")
+axes = gt.plotting.plot_autocorrelation({"chaos": moving}, "h", spectrum=True)
 axes = gt.plotting.plot_gradient_growth({"tied": gt.gradient_growth(spectrum, 10)})
 mesh, levels = gt.plotting.draw_count(axes, [1.0, 2.0], [1.0, 2.0], [[1, 3], [3, 5]])
 axes = gt.flow.plot_portrait(flow, loops, points=all_points, orbits=mapped)

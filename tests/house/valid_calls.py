@@ -283,6 +283,10 @@ def _of_eigenvalues():
     return np.array([0.5, 0.2 + 0.1j, 0.2 - 0.1j])
 
 
+def _of_few_inputs():
+    return gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=2.0, matrices=gt.Sparse(50)))[-1]
+
+
 _E = "ensemble"
 BOUNDS = {"bounds": (0.5, 3.0)}
 CALLS = {
@@ -311,6 +315,7 @@ CALLS = {
     "Ensemble.assuming": lambda t: (t.ens.assuming, {"matrices": "iid"}),
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
+    "WithSingularValues": lambda t: (gt.WithSingularValues, {"values": [0.5, 1.0, 1.5]}),
     "MatrixLaw.matrices": lambda t: (gt.IID().matrices, {"n": 3, "rng": np.random.default_rng(0), "count": 2}),
     "Direction": lambda t: (gt.Direction, {"start": t.ens, "end": gt.Ensemble(gt.GRU), "name": "way"}),
     "Direction.at": lambda t: (gt.Direction(t.ens, {"gain.h": 1.0}).at, {"ensemble": t.ens, "value": 0.5}),
@@ -343,6 +348,9 @@ CALLS = {
     "Spectrum.of_each": lambda t: (gt.Spectrum.of_each, {"points": [t.point, t.point]}),
     "Spectrum.edge_function": lambda t: (t.spectrum.edge_function, {"lam": 0.5}),
     "Spectrum.inside": lambda t: (t.spectrum.inside, {"lam": 0.5}),
+    "Sparse": lambda t: (gt.Sparse, {"in_degree": 12, "entries": "sign", "fixed": True}),
+    "sparse_moments": lambda t: (gt.sparse_moments, {"fixed_point": _of_few_inputs()}),
+    "sparse_potential": lambda t: (gt.sparse_potential, {"spectrum": gt.Spectrum(_of_few_inputs()), "lam": 0.5}),
     "Spectrum.potential": lambda t: (t.spectrum.potential, {"lam": 0.5}),
     "Spectrum.resolvent": lambda t: (t.spectrum.resolvent, {"lam": 0.5}),
     "Spectrum.density": lambda t: (t.spectrum.density, {"lam": 0.5}),
@@ -599,6 +607,7 @@ CALLS = {
         | {"bounds": {"gain.h": (0.1, 3.0)}, "state": "zero", "tol": 1e-3, "n_units": 50, "n_steps": 20, "rng": 0}
         | {"memory": None, "kappa": None},
     ),
+    "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
@@ -624,7 +633,6 @@ CALLS = {
         initialise.chrono,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
     ),
-    "interop.initialise.haar": lambda t: (initialise.haar, {"count": 2, "n": 3, "rng": np.random.default_rng(0)}),
     "interop.initialise.orthogonal": lambda t: (
         initialise.orthogonal,
         {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
@@ -887,6 +895,10 @@ CALLS = {
         plotting.plot_correlation_transient,
         {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
     ),
+    "plotting.plot_autocorrelation": lambda t: (
+        plotting.plot_autocorrelation,
+        {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
+    ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
@@ -925,6 +937,7 @@ CALLS = {
 #: What no user calls with arguments of his own, or what has none that could be wrong.
 LEFT_OUT = {
     "MatrixLaw.condition": "arrays of matrices that Network.planted made",
+    "MatrixLaw.image_scales": "arrays of messages that Network.planted made",
     "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",
     "MatrixLaw.implicit": "called by simulate with what it checked",
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
@@ -939,6 +952,13 @@ LEFT_OUT = {
     "MatrixLaw.inverse_square": "called by the equations of spectra",
     "MatrixLaw.mean_log": "called by the equations of spectra",
     "MatrixLaw": "abstract",
+    "WithSingularValues.draw": "as MatrixLaw",
+    "WithSingularValues.log_gain": "as MatrixLaw",
+    "WithSingularValues.log_gain_slope": "as MatrixLaw",
+    "WithSingularValues.penalty": "as MatrixLaw",
+    "WithSingularValues.truncation": "as MatrixLaw",
+    "WithSingularValues.inverse_square": "as MatrixLaw",
+    "WithSingularValues.mean_log": "as MatrixLaw",
     "sigma": "a function of sympy",
     "flow.clear_kernels": "takes nothing",
     "flow.Flow.flat_with_input": "the inner step, with nothing checked",

@@ -9,7 +9,7 @@ from gating_theory.interop.layers import LAYOUTS
 
 
 def test_haar_matrices_are_orthogonal_and_have_no_preferred_sign():
-    U = initialise.haar(400, 3, np.random.default_rng(0))
+    U = gt.Haar().matrices(3, np.random.default_rng(0), 400) / np.sqrt(3)
     assert np.abs(U @ U.swapaxes(-1, -2) - np.eye(3)).max() < 1e-13
     # entries have mean 0 and variance 1/3; without the signs of R those of the first column were negative
     assert np.abs(U.mean(axis=0)).max() < 5 / np.sqrt(3 * 400)

@@ -167,6 +167,38 @@ def test_transients_of_two_copies():
         plotting.plot_correlation_transient({}, ax=own_axes())
 
 
+def test_correlations_of_moving_states():
+    """Lines through autocorrelations at a map's steps and a flow's lags, of what stays a dashed one, and spectra from zero on."""
+    frozen = gt.dmft(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 10, "h": 1.7}, bias_std={"h": 0.2}))
+    ax = drawn(plotting.plot_autocorrelation({"frozen": frozen, "fresh": (fresh := gt.dmft(gt.Ensemble(gt.Vanilla, gain=3)))}))
+    solid, stays, white = ax.get_lines()
+    lags = solid.get_xdata()
+    np.testing.assert_array_equal(solid.get_ydata(), frozen.autocorrelation(lags)["messages"][:, 0])
+    np.testing.assert_array_equal(np.diff(lags), 1.0)
+    assert set(stays.get_ydata()) == {frozen.frozen["h"]} and stays.get_linestyle() == "--"
+    assert white.get_ydata()[0] == fresh.moments["h"] and [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "frozen",
+        "fresh",
+    ]
+    flow = gt.dmft(gt.Ensemble(gt.Vanilla, gain=2), flow=True)
+    (line,) = drawn(plotting.plot_autocorrelation(flow)).get_lines()
+    assert line.get_ydata()[0] == pytest.approx(flow.moments["h"]) and line.get_xdata()[-1] == pytest.approx(
+        8 * flow.correlation_time, rel=0.1
+    )
+    ax = drawn(plotting.plot_autocorrelation(frozen, "r*h", spectrum=True))
+    frequencies, powers = frozen.power_spectrum()
+    (line,) = ax.get_lines()
+    n = line.get_xdata().size
+    np.testing.assert_array_equal(line.get_ydata(), powers["r*h"][:n])
+    assert ax.get_yscale() == "log" and powers["r*h"][n:].max() <= 1e-5 * powers["r*h"].max()
+    for still in (False, True):  # nothing moves
+        drawn(plotting.plot_autocorrelation(gt.dmft(gt.Ensemble(gt.Vanilla, gain=0.5)), spectrum=still))
+    with pytest.raises(ValueError, match="message"):
+        plotting.plot_autocorrelation(flow, "z", ax=own_axes())
+    with pytest.raises(ValueError, match="at least one"):
+        plotting.plot_autocorrelation({}, ax=own_axes())
+
+
 def test_colour_bar_of_singular_values():
     data = gt.phase_diagram(gt.Ensemble(gt.GRU), {"gain.h": [0.5, 1.0], "bias.z": [0.0, 1.0]}, "singular:largest")
     ax = drawn(plotting.plot_phase_diagram(data, "singular:largest", solution=0))
@@ -469,7 +501,12 @@ def test_selecting_from_three_axes():
         (lambda s, d: plotting.plot_phase_diagram(d, lines=["count"]), ValueError, "lines: 'count'"),
         (lambda s, d: plotting.plot_phase_diagram(d, lines=[3]), TypeError, "lines must hold"),
         (lambda s, d: plotting.plot_phase_diagram(d.isel(gain_r=0)), ValueError, "two axes"),
-        (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity"),
+        (lambda s, d: plotting.plot_phase_diagram(xr.Dataset()), ValueError, "quantity must be given"),
+        (
+            lambda s, d: plotting.plot_phase_diagram(d.drop_vars("count")),
+            ValueError,
+            "quantity must be given.*moment_h.*no 'count'",
+        ),
     ],
 )
 def test_bad_arguments_are_named(spectrum, diagram, call, error, words):

@@ -211,3 +211,61 @@ def test_leaks_that_are_numbers_leave_one_that_is_spread():
     found = [FixedPointEdge(gt.fixed_points(ens)[-1]).transfer_moments(lam) for ens in (slow, fast)]
     # chi of degree 3 is divided out of numerators of degree 4 in the distance to two leaks of order 1: rounding, some 1e-11
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+#: Slow gates whose time constants differ from unit to unit: three variables set the leaks, each its own.
+SPREAD = gt.Ensemble(gt.KCS, gain={"z": 1, "r": 3, "h": 4}, parameter_std={"log_tau_z": 0.5, "log_tau_r": 0.4})
+
+
+def test_time_constants_that_differ_from_unit_to_unit():
+    """T(lambda) of three kinds of leaks, by parts, against averages over drawn sites; and the edge against their T."""
+    point = gt.fixed_points(SPREAD)[-1]
+    spectrum = gt.Spectrum(point)
+    n, rng = 400_000, np.random.default_rng(5)
+    q = np.array([point.q[m] for m in SPREAD.cell.message_of])
+    fields = SPREAD.array("gain")[:, None] * np.sqrt(q)[:, None] * rng.standard_normal((3, n))
+    parameters = SPREAD.array("parameter_std")[:, None] * rng.standard_normal((2, n))
+    state = np.array(SPREAD.cell.compiled.fixed_state(fields, parameters))
+    sites = gt.Sites(SPREAD.cell, np.full(n, 1.0 / n), state, fields, parameters, SPREAD.array("gain"), "drawn")
+    lam = np.array([1.0 + spectrum.flow.growth_rate(), 1.1 + 0.2j, 0.5 + 0.6j, -0.4 + 0.7j])
+    drawn = gt.Spectrum(sites).edge_function(lam)
+    # the sums have a standard error of some 1/sqrt(n) = .0016 times the spread of their terms, which is 1 to 5
+    np.testing.assert_allclose(spectrum.edge_function(lam), drawn, rtol=0.03)
+    assert spectrum.edge_function(lam[0]) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_each_leak_is_averaged_by_its_own_law():
+    """The entries of T by one integral each, also next to the leaks, where nodes of three variables would not do.
+
+    At rest x = y_h, z = y_z, r = y_r, and with s = sigma(y_z): dx/dy_h = s/(lambda - 1 + s), dr/dy_r = c/(lambda - 1 + c) where
+    c = exp(-log_tau_r); the gate z moves nothing at rest.
+    """
+    point = gt.fixed_points(SPREAD)[-1]
+    x, w = np.linspace(-9.0, 9.0, 20_001, retstep=True)
+    w = w * np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi)
+    a_z, a_r, a_h = SPREAD.array("gain")
+    tanh_moment, gated_moment = point.q
+    y_z, y_r, y_h, tau = a_z * np.sqrt(tanh_moment) * x, a_r * np.sqrt(tanh_moment) * x, a_h * np.sqrt(gated_moment) * x, 0.4 * x
+    open_z, gate = (1.0 / (1.0 + np.exp(-v)) for v in (y_z, y_r))
+    c = np.exp(-tau)
+    slope2 = w @ np.cosh(y_h) ** -4.0
+    lam = np.array([1.19, 1.05 + 0.3j, 0.7 + 0.02j, 0.4 + 0.01j])
+    filtered = np.array([w @ np.abs(open_z / (l - 1.0 + open_z)) ** 2 for l in lam])
+    followed = np.array([w @ np.abs(c / (l - 1.0 + c)) ** 2 for l in lam])
+    T = FixedPointEdge(point).transfer_moments(lam)
+    np.testing.assert_allclose(T[:, 0, 1], a_h**2 * slope2 * filtered, rtol=1e-8)
+    np.testing.assert_allclose(T[:, 1, 1], a_h**2 * (w @ gate**2) * slope2 * filtered, rtol=1e-8)
+    np.testing.assert_allclose(T[:, 1, 0], a_r**2 * tanh_moment * (w @ (gate * (1.0 - gate)) ** 2) * followed, rtol=1e-8)
+    np.testing.assert_array_equal(T[:, 0, 0], 0.0)
+
+
+def test_spread_that_vanishes_is_no_spread():
+    """Time constants that differ by 1e-4: edges are those of one time constant to the square of that, and leaks still belong."""
+    point = gt.fixed_points(SPREAD)[-1].q
+    rates = []
+    for std in (0.0, 1e-4):
+        ensemble = SPREAD.replace({"parameter_std.log_tau_z": std, "parameter_std.log_tau_r": std})
+        found = gt.fixed_points(ensemble)[-1]
+        np.testing.assert_allclose(found.q, point, rtol=1e-9)  # time constants move no fixed point
+        rates.append(gt.Spectrum(found).flow.growth_rate())
+    assert rates[1] == pytest.approx(rates[0], abs=1e-7)

@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Grown)
 Shapes = Callable[[float, "S | None", bool], S]
 
 
-def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> list[S]:
+def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int, rough: bool = False) -> list[S]:
     """Shapes of growth zero, the largest amplitude first.
 
     Parameters
@@ -38,6 +38,7 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
     shape : Shapes
     low, high : float > 0
     n_looks : int, amplitudes at which the growth is looked at first
+    rough : bool, whether rough shapes are enough
     """
     from scipy.optimize import brentq
 
@@ -60,7 +61,7 @@ def zeros_of_growth(shape: Shapes[S], low: float, high: float, n_looks: int) -> 
         if first * second < 0.0:
             ends = {a: first, b: second}  # from another neighbour rough heights next to zero may have another sign
             near = brentq(lambda x, ends=ends: ends[x] if x in ends else at(x), b, a, xtol=_ROUGH)
-            out.append(_polished(shape, near, last))
+            out.append(shape(float(np.exp(near)), last, True) if rough else _polished(shape, near, last))
             last = out[-1]
     return out
 

@@ -6,11 +6,11 @@ finite amplitude D: along the branch value(D) passes through a minimum, which is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from ...cell.white_noise import bears_white_noise
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import AnyPath, EnsemblePath, path_of
@@ -25,16 +25,18 @@ from ...support.checks import boolean, choice, generator, instance, integer, rea
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from .clock import LEAST_STEP, Clock, from_even_spectrum, usual_step
-from .driven_line import LOOKS, driven_line, moving_by_lag, moving_by_paths
+from .driven_line import LOOKS, by_lag, by_paths, driven_line
 from .lag_exponent import lag_exponent
 from .lag_law import lag_form
 from .lag_states import Branch, largest_variance
-from .path_branch import Measured, OnBranch, PathBranch, on_ring
+from .path_branch import Measured, OnBranch, PathBranch
 from .path_exponent import path_exponents
 from .path_solver import Paths, start_spectra
 from .path_state import error_of
 from .ring import Ring
 from .slow_states import bend_of_chaos
+from .white_input import require_flow_limit
+from .windows import correlation_steps, first_length
 
 __all__ = ["chaos_line"]
 
@@ -42,22 +44,26 @@ __all__ = ["chaos_line"]
 _LOOKS, _LOOKS_OF_PATHS = np.geomspace(0.4, 2e-3, 9), np.geomspace(0.2, 0.012, 5)
 #: Logarithms of D: the minimum of the exact form is found to this.
 _TOL = 3e-4
-#: By paths: four amplitudes, how near to them a minimum is trusted, what they are moved by at most and
-#: how often, values at which the curve through them is looked at.
-_PLACES, _INSIDE, _FURTHEST, _MOVES, _FINE = np.array([-0.45, -0.15, 0.15, 0.45]), 0.4, 0.9, 3, 361
-#: Pairings of a first measurement and at most; of the error that is asked for a further one aims at this part.
-_SHORT, _MOST, _AIM = 4, 64, 0.8
-#: Values by few sites that are this far beyond the onset, relative, are no jump.
-_FAR = 0.2
+#: By paths: three amplitudes and what they are apart in log D, what they are moved by at most. How near to the middle a minimum
+#: has to be by many sites, and how often they are moved for it; by few, which are fast, and where nothing is sampled; how often.
+_APART, _FURTHEST, _INSIDE, _MOVES, _ROUGH, _EXACT, _LOOKED = 0.15, 0.6, 0.25, 3, 0.12, 0.02, 12
+_SIZES = np.exp(_APART * np.array([-1.0, 0.0, 1.0]))
+#: The exponent at the line is told by half the chunks and half the sites of each, at least by so many.
+_LEAST = 100
+#: What matched chunks of n sites may put values off by, relative, times n: five runs of 500 sites, in a coordinate of the GRU's
+#: state in which it has to be sampled, were off by -.0006 +- .0003 on average, two of them by 2.6 of their other errors.
+_OF_CHUNKS = 0.3
+#: Rounds of measurement at most; pairings of a first one and at most; the part of the error asked for that a further one aims at.
+_ROUNDS, _SHORT, _MOST, _AIM = 8, 1, 64, 0.8
 #: What a status says of the branch by paths that was not found whole.
 _NOWHERE = "by paths no state was found on the branch, so that it may jump below that"
 _FAINT = "it jumps below that, by the expansion of small states, but too little to be seen by paths"
 _OUTSIDE = "the least value may lie beyond the amplitudes that were measured"
 #: The minimum runs to nothing where its amplitude falls below this part of the least that is looked at.
 _GONE = 0.3
-#: Rings of paths: time of the first and steps at least, the longest; 1/e times that one holds (with 8 the
-#: value at a_r = 4 is off by 5e-4 where its states are slowest); time in which the start falls, plain steps of the first solution.
-_FIRST_TIME, _FIRST_STEPS, _LONGEST, _HOLDS, _FALL, _PLAIN = 32.0, 64, 4096, 12.0, 3.0, 8
+#: By paths: 1/e times that a ring holds (with 8 the value at a_r = 4 is off by 5e-4 where its states are slowest); time in which
+#: the start falls, plain steps of the first solution.
+_HOLDS, _FALL, _PLAIN = 12.0, 3.0, 8
 #: Minima that are not this far from the onset, relative, are the onset; by paths, in standard errors.
 _SAME, _SIGMAS = 1e-9, 2.0
 #: Values without a zero state, by the exact form, are found to this, relative.
@@ -87,7 +93,7 @@ def chaos_line(
     along it, and chaos sets in continuously at the onset; or it falls first, to the minimum at which chaos begins with a jump. GRU,
     gain.h: a jump where a_r^2 (1 - s)(5 - 8 s) > 6, s = sigma(b_r). Minima beyond a first rise are found where the looks at nine
     amplitudes (paths: five) show them. Where there is no zero state (biases that make a mean, frozen patterns, white input) it is
-    the least value within the bounds at which a state has a positive exponent, so far as 17 looks show it; ``status`` names others.
+    the least value within the bounds at which a state has a positive exponent, so far as looks at 17ths of them show it.
 
     Parameters
     ----------
@@ -95,7 +101,7 @@ def chaos_line(
     parameter : str, Direction or callable, a path such as "gain.h"; with a zero state one along which it loses stability upwards
     bounds : (low, high), optional
         Between which the zero state loses stability, and the value has to lie. Default: as for :func:`~gating_theory.onset`. They
-        have to be given where biases or input leave no zero state: 17 values between them are looked at.
+        have to be given where biases or input leave no zero state: 17 values between them are looked at, until one has chaos.
     step, flow, method, n_sites, refine, rng : as of :func:`dmft`
     tol : float from 1e-5 to 1, of paths
         The standard error that is asked for. Where it is not reached, as next to tricritical points, ``status`` says so,
@@ -107,7 +113,7 @@ def chaos_line(
     -------
     Critical, of the kind "chaos"
         Its ``error`` is 1e-8 for the exact form and a standard error for paths. ``discontinuous`` says whether chaos jumps; then
-        ``moments`` are those of the state at the line (by paths of a measured one within .15 of it in log D), and ``above`` is its
+        ``moments`` are those of the state at the line (by paths of a measured one within .25 of it in log D), and ``above`` is its
         exponent with the error of that.
 
     Raises
@@ -135,6 +141,7 @@ def chaos_line(
     form = _form(there, method)
     with Progress(progress, len(_LOOKS if form is not None else _LOOKS_OF_PATHS), "amplitude") as tell:
         found = _exact(there, path, clock, start, tell) if form is not None else _sampled(there, path, paths, start, tol, tell)
+        tell.finish()
     if bounds is not None and found < bounds[0]:
         raise NoCriticalValue(f"chaos_line: chaos begins at {path} = {float(found):.6g}, below the bounds {tuple(bounds)}")
     return found
@@ -153,16 +160,17 @@ def _without_zero_state(ensemble, path, bounds, paths, method, tol, progress):
     bounds = path.within(bounds)
     clock, there = paths.clock, path.at(ensemble, bounds[1])
     if clock.flow and there.has_white_input:
-        white = [name for name, std in there.input_std.items() if std]
-        if there.array("parameter_input_std").any() or not bears_white_noise(there.cell, white):
-            raise CapabilityError("chaos_line: white input to a gate has no limit in continuous time; see dmft, or give a step")
+        require_flow_limit(there, "chaos_line")
         exact = False
     else:
         exact = _form(there, method) is not None
     with Progress(progress, LOOKS, "value") as tell:
         if exact:
-            return driven_line(ensemble, path, bounds, lambda there: moving_by_lag(there, clock), _CLOSE, tell)
-        return driven_line(ensemble, path, bounds, lambda there: moving_by_paths(there, paths), tol, tell)
+            found = driven_line(ensemble, path, bounds, by_lag(clock), _CLOSE, tell)
+        else:
+            found = driven_line(ensemble, path, bounds, by_paths(paths), tol, tell)
+        tell.finish()
+    return found
 
 
 def _exact(ensemble, path, clock, start, tell):
@@ -174,17 +182,22 @@ def _exact(ensemble, path, clock, start, tell):
         return _continuous(start, path)
     sizes = largest * _LOOKS[::-1]
     values = []
-    for number, size in enumerate(sizes, start=1):
+    for size in sizes:
         values.append(branch.value(float(size), rough=True))
-        tell(number)
+        tell(1)
     least = int(np.argmin(values))
     low, high = sizes[max(least - 1, 0)] * (1.0 if least else 0.05), sizes[min(least + 1, len(sizes) - 1)]
     if least == 0 and values[0] > float(start):
         return _continuous(start, path)
     branch.start = values[least]
-    found = minimize_scalar(
-        lambda x: branch.value(float(np.exp(x))), bounds=(np.log(low), np.log(high)), method="bounded", options={"xatol": _TOL}
-    )
+
+    def finely(x):
+        tell.more(1)
+        value = branch.value(float(np.exp(x)))
+        tell(1)
+        return value
+
+    found = minimize_scalar(finely, bounds=(np.log(low), np.log(high)), method="bounded", options={"xatol": _TOL})
     value, size = float(found.fun), float(np.exp(found.x))
     if value > float(start) - _SAME * max(1.0, abs(start)):
         return _continuous(start, path)
@@ -202,9 +215,9 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     jumps = _begins_to_jump(ensemble, paths.clock)
     if not np.isfinite(values[least]):
         return _continuous(start, path, f"; {_NOWHERE}")
-    if not jumps and values[least] > float(start) + _FAR * max(1.0, abs(start)):
+    if not jumps and least == len(values) - 1 and values[least] > float(start):
         return _continuous(start, path)
-    fold = _measured_fold([branch for _, branch in looks[least : least + 2]], looks[least][0], least, paths, tol)
+    fold = _measured_fold(looks[least], least, paths, tol, tell)
     if fold is None:
         return _continuous(start, path, f"; {_FAINT}" if jumps else "")
     if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
@@ -215,6 +228,8 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     there = path.at(ensemble, value)
     found, groups = fold.nearest
     state = fold.branch.state(found._replace(value=value), groups, paths.refine)
+    ring = Ring(there, paths.clock, state.ring.length, max(_LEAST, paths.n_sites // 2), paths.seed)
+    state = replace(state, ring=ring, refine=max(len(groups), paths.refine // 2))
     largest, apart = path_exponents(state)
     exponent = largest, float(error_of(apart))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
@@ -231,80 +246,92 @@ class _Fold(NamedTuple):
     lacks: str
 
 
-def _measured_fold(branches, here, least, paths, tol):
-    """The minimum next to a look, by four amplitudes measured with the same random numbers; None where it runs to nothing."""
-    # where the amplitude is smaller states are slower, and rings longer
-    branch, size = max(branches, key=lambda each: each.ring.length), float(_LOOKS_OF_PATHS[least])
-    here = here._replace(spectra=on_ring(here.spectra, branch.ring.length))
-    starts, pairings, moves = [here] * len(_PLACES), _SHORT, 0
+def _measured_fold(look, least, paths, tol, tell):
+    """The minimum next to a look: where it is by few sites, how deep by many; None where it runs to nothing."""
+    found = _place_of_fold(look, float(_LOOKS_OF_PATHS[least]), paths)
+    if found is None:
+        return None
+    branch, starts, size = found
+    pairings, moves, before = _SHORT, 0, np.inf
     while True:
-        sizes = size * np.exp(_PLACES)
-        if moves == 0:
-            starts = [branch.solve(s, start) for s, start in zip(sizes, starts)]
-        points = [branch.measure(s, start, paths.refine, pairings) for s, start in zip(sizes, starts)]
-        away, value, error = _minimum(points)
-        moves += 1
-        starts = [point.found for point in points]
+        tell.more(1)
+        points = branch.measure(size * _SIZES, starts, paths.refine, pairings)
+        tell(1)
+        away, value, error = _minimum(points, branch)
+        if not branch.exact:
+            error = float(np.hypot(error, _OF_CHUNKS / paths.n_sites * max(1.0, abs(value))))
+        starts, moves = [point.found for point in points], moves + 1
+        # what few sites are off by is less in every round, by a part that is larger the fewer they are
+        change, before = 0.0 if branch.exact else abs(value - before), value
         if abs(away) > _INSIDE and moves < _MOVES:
-            size *= float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
-        elif error <= tol or pairings >= _MOST:
-            nearest = points[int(np.argmin(np.abs(_PLACES - away)))]
+            size *= _moved(away)
+        elif change > error and moves < _ROUNDS:
+            continue
+        elif error <= tol or pairings >= _MOST or moves >= _ROUNDS:
+            error = max(error, change)
             lacks = f"; the standard error asked for, {tol:.2g}, was not reached: {error:.2g}" if error > tol else ""
-            lacks += "" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"
-            return _Fold(value, error, nearest, branch, lacks)
+            return _Fold(value, error, points[1], branch, lacks + ("" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"))
         else:
             pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
+
+
+def _place_of_fold(look, size, paths):
+    """(branch, its states at three amplitudes, the middle one) next to the minimum, by few sites; None where it runs to nothing."""
+    here, branch = look
+    for _ in range(_LOOKED):
+        branch, here = branch.held(size, here, _holds, 1)  # where the amplitude is smaller states are slower
+        states = [branch.solve(size * _SIZES[0], here), here, branch.solve(size * _SIZES[2], here)]
+        away, _, _ = _minimum([Measured(state, [state]) for state in states], branch)
+        if abs(away) <= (_EXACT if branch.exact else _ROUGH):
+            break
+        size *= _moved(away)
         if size < _GONE * _LOOKS_OF_PATHS[-1]:
             return None
+    return branch, states, size
 
 
-def _minimum(points):
-    """(how far it is away in log D, the minimum, its error) of the cubic through four measured amplitudes."""
+def _moved(away):
+    """What an amplitude is multiplied by."""
+    return float(np.exp(np.clip(away, -_FURTHEST, _FURTHEST)))
+
+
+def _minimum(points, branch):
+    """(how far it is away in log D, the minimum, its error) of the parabola through three amplitudes."""
     values = np.array([point.found.value for point in points])
+    slope, bend = np.array([-0.5, 0.0, 0.5]) / _APART, np.array([1.0, -2.0, 1.0]) / _APART**2
+    steep, bent = float(slope @ values), float(bend @ values)
+    if bent <= 0.0:
+        return -np.sign(steep) * np.inf, float(values.min()), np.inf
+    away = -steep / bent
+    x = float(np.clip(away, -_INSIDE, _INSIDE))
+    weights = np.array([0.0, 1.0, 0.0]) + x * slope + 0.5 * x**2 * bend
     groups = np.array([[group.value for group in point.groups] for point in points])
-    fit = np.linalg.inv(np.vander(_PLACES))
-    fine = np.linspace(_PLACES[0], _PLACES[-1], _FINE)
-    x = float(fine[np.argmin(np.polyval(fit @ values, fine))])
-    value, slope, curve = (
-        np.array([x**3, x**2, x, 1.0]) @ fit,
-        np.array([3.0 * x**2, 2.0 * x, 1.0, 0.0]) @ fit,
-        np.array([6.0 * x, 2.0]),
-    )
-    bend = 0.5 * float(curve @ (fit @ values)[:2])
-    away = x if fine[0] < x < fine[-1] else np.sign(x) * np.inf
+    if groups.shape[1] < 2:
+        return away, float(weights @ values), np.inf
     # a slope that is wrong moves the minimum, which lowers it
-    moved = float(error_of(slope @ groups)) ** 2 / (4.0 * bend) if bend > 0.0 else np.ptp(values)
-    return float(away), float(value @ values), float(np.hypot(error_of(value @ groups), min(moved, np.ptp(values))))
+    moved = float(error_of(slope @ groups)) ** 2 / (2.0 * bent)
+    return away, float(weights @ values), float(np.hypot(branch.error(weights @ groups), moved))
 
 
 def _looked(ensemble, path, paths, value, tell):
     """[(state of the few sites or None, its PathBranch)] at amplitudes that fall."""
-    length = paths.window or max(_FIRST_STEPS, 1 << int(np.ceil(np.log2(_FIRST_TIME / paths.clock.step))))
-    spectra, found = start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), []
-    here = OnBranch(value, spectra, np.inf)
-    for number, size in enumerate(_LOOKS_OF_PATHS, start=1):
-        branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+    length = first_length(paths.clock, paths.least)
+    branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
+    here = OnBranch(value, start_spectra(ensemble, paths.clock, length, _FALL, float(_LOOKS_OF_PATHS[0])), np.inf)
+    found: list[tuple[OnBranch | None, PathBranch]] = []
+    for size in _LOOKS_OF_PATHS:
         try:
-            state = branch.solve(float(size), here, plain=_PLAIN)
-            while not paths.window and length < _LONGEST and _time(state.spectra) * _HOLDS > length:
-                length *= 2
-                branch = PathBranch(ensemble, path, Ring(ensemble, paths.clock, length, paths.n_sites, paths.seed))
-                state = branch.solve(float(size), state._replace(spectra=on_ring(state.spectra, length)), plain=_PLAIN)
-            here = state
-            found.append((state, branch))
+            branch, here = branch.held(float(size), here, _holds, _PLAIN)
+            found.append((here, branch))
         except NoCriticalValue:
-            here = here._replace(spectra=on_ring(here.spectra, length), slope=None)
+            here = here._replace(slope=None)
             found.append((None, branch))
-        tell(number)
+        tell(1)
     return found
 
 
-def _time(spectra):
-    """Steps in which the slowest message's correlation falls to 1/e of what decays; the ring's length where it does not."""
-    C = from_even_spectrum(spectra)
-    rest = C[:, -max(1, C.shape[1] // 4) :].mean(axis=1, keepdims=True)
-    fallen = C - rest < np.exp(-1.0) * (C[:, :1] - rest)
-    return max(int(np.argmax(row)) if row.any() else 2 * row.size for row in fallen)
+def _holds(spectra, ring):
+    return correlation_steps(from_even_spectrum(spectra)).max() * _HOLDS <= ring.length
 
 
 def _begins_to_jump(ensemble, clock):

@@ -7,7 +7,6 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from ...cell.white_noise import bears_white_noise
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.hyperparameters import LARGEST
 from ...ensemble.paths import AnyPath, path_of
@@ -33,6 +32,7 @@ from .path_solver import Paths, path_result
 from .path_states import path_states
 from .sinusoid import Sinusoid, rings_of, step_below
 from .state import DynamicMeanField
+from .white_input import require_flow_limit, white_fields
 
 __all__ = ["dmft", "dmft_states", "lag_result"]
 
@@ -201,9 +201,10 @@ def dmft_states(
     Also those are found that iteration leaves (``returns`` is False), between the zero state and a chaotic one. By "lag" states are
     zeros of the growth of an amplitude whose correlations have been solved for; amplitudes below 1e-3 of the largest possible one,
     and below what input alone makes, are not looked at. By "paths" they are what a start of the largest amplitude and one of 1e-3
-    of it lead to, and where these differ the state between them: at given amplitudes, with all gains multiplied by a factor, it is
-    where that is one. States that one chunk of sites cannot tell apart are one; of the one between two, where it was not found
-    nothing is said.
+    of it lead to, and where these differ the state between them: with the amplitude given and all gains multiplied by a factor, it
+    is where that is one. Where it was not found it is there with a status that is not ok. Starts follow one chunk of sites, which
+    takes gains to be up to .03 larger or smaller than they are (500 sites): nearer than that to the birth of the upper states, both
+    starts may lead to the lower one, and that alone is told.
 
     Parameters
     ----------
@@ -223,15 +224,17 @@ def dmft_states(
     if asked.form is None:
         with Progress(progress, 3, "state") as tell:
             out = path_states(ensemble, asked.paths, tell)
+            tell.finish()
         if out[-1].verdict != "zero_state" and _has_zero_state(ensemble) and asked.sinusoid is None:
             out.append(replace(lag_result(ensemble, asked.clock, None, None, asked.seed), method="paths"))
         return out
     found = lag_states(asked.form, asked.clock)
     with Progress(progress, len(found) + 1, "state") as tell:
         out = []
-        for number, shape in enumerate(found, start=1):
+        for shape in found:
             out.append(lag_result(ensemble, asked.clock, asked.form, shape, asked.seed))
-            tell(number)
+            tell(1)
+        tell.finish()
     if not out or _has_zero_state(ensemble):
         out.append(lag_result(ensemble, asked.clock, asked.form, None, asked.seed))
     return out
@@ -255,7 +258,7 @@ class _Asked:
         instance("ensemble", self.ensemble, Ensemble).require("dynamics", "dmft", "Network.sample and Network.run")
         boolean("flow", self.flow), choice("method", self.method, ("auto", "lag", "paths"))
         step = None if self.step is None else real("step", self.step, low=LEAST_STEP, high=1.0)
-        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        white = white_fields(self.ensemble) if self.flow else []
         usual = usual_step(self.flow, bool(white))
         self.clock = Clock(usual if step is None else step, bool(self.flow))
         if self.sinusoid is not None:
@@ -276,13 +279,8 @@ class _Asked:
         fields = self.ensemble.cell.n_fields + self.ensemble.cell.n_state
         size = 40.0 * fields * self.n_sites * (self.window or 256)
         require_memory(f"n_sites = {self.n_sites} and window = {self.window}", size)
-        fed = [name for name, std in self.ensemble.parameter_input_std.items() if std] if self.flow else []
-        if fed or white and not bears_white_noise(self.ensemble.cell, white):
-            raise CapabilityError(
-                f"dmft: white input to {', '.join(fed or white)} has no limit in continuous time: a gate, a message, or a factor "
-                "of itself feels it. Filter it into a state of the cell, dn/dt = (y_n - n)/tau with white input to a new field y_n"
-                " of gain 0, and add n where the input went (docs/chaos.md has one); or give a step, as a map"
-            )
+        if self.flow:
+            require_flow_limit(self.ensemble, "dmft")
         self.form = None if self.method == "paths" or white or self.sinusoid is not None else lag_form(self.ensemble)
         if self.method == "lag" and self.form is None:
             cell = self.ensemble.cell.name

@@ -47,13 +47,14 @@ def largest_variance(form: LagForm, clock: Clock) -> float:
     return size if size > 1e-12 else 0.0
 
 
-def lag_states(form: LagForm, clock: Clock) -> list[LagShape]:
+def lag_states(form: LagForm, clock: Clock, rough: bool = False) -> list[LagShape]:
     """Every state that was found between the largest amplitude and 1e-3 of it, or what input alone makes, the largest first.
 
     Parameters
     ----------
     form : LagForm
     clock : Clock
+    rough : bool, whether four digits are enough
     """
     high = largest_variance(form, clock)
     if not high:
@@ -61,8 +62,9 @@ def lag_states(form: LagForm, clock: Clock) -> list[LagShape]:
     if not has_energy(form, clock):
         low = min(_SMALLEST, _least(form, clock, high) / high)
         looks = _LOOKS + int(np.ceil(_A_DECADE * np.log10(_SMALLEST / low)))
-        return zeros_of_growth(partial(_shape, form, clock), low * high, high, looks)
-    return [shape_at(form, e.variance, clock) for e in zeros_of_growth(partial(_energy, form), _SMALLEST * high, high, _LOOKS)]
+        return zeros_of_growth(partial(_shape, form, clock), low * high, high, looks, rough)
+    found = zeros_of_growth(partial(_energy, form), _SMALLEST * high, high, _LOOKS, rough)
+    return [shape_at(form, each.variance, clock, rough=rough) for each in found]
 
 
 def _least(form, clock, high):

@@ -17,12 +17,16 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...running.progress import Progress
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import Laps, Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
+from .ring import Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
 
-__all__ = ["Tangents", "path_exponents"]
+__all__ = ["MEASUREMENTS", "Tangents", "path_exponents"]
+
+#: Measurements by many sites, before those of replicas.
+MEASUREMENTS = 2
 
 #: Mixing of kernel and exponent by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
@@ -46,7 +50,7 @@ _MUCH = 1.5
 _UNSEEN = 0.25
 
 
-def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
+def path_exponents(state: PathState, tell: Progress | None = None) -> tuple[float, np.ndarray]:
     """Largest exponents per unit of time: (under the spectra, under each replica, from the paths of its own chunks).
 
     As for spectra a few sites respond and many measure: a kernel for one chunk, to which the difference of what many and this one
@@ -56,6 +60,7 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     Parameters
     ----------
     state : PathState with replicas
+    tell : Progress, optional, of ``MEASUREMENTS`` and of replicas
 
     Returns
     -------
@@ -65,7 +70,7 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     ------
     ConvergenceError : the tangents' spectra did not settle
     """
-    ring = state.ring
+    ring, tell = state.ring, tell or Progress(None, 1, "stage")
     few = _Kernel(ring, state.spectra, 0)
     # lines would only lead to lines: all frequencies alike
     start = np.broadcast_to(state.moments[:, None], state.spectra.shape) if ring.turns else state.spectra
@@ -75,10 +80,12 @@ def path_exponents(state: PathState) -> tuple[float, np.ndarray]:
     for measuring in (chunks[::2], chunks):  # what half of them say makes a start from which the error of all is of second order
         many, at = _measured(ring, state.spectra, measuring, kappa, exponent)
         kappa, exponent = few.solve(kappa, at, many - few.map(kappa, at), secants)
+        tell(1)
     apart = []
     for under, group in zip(state.replicas, state.groups):
         made, at = _measured(ring, under, group, kappa, exponent)
         apart.append(few.solve(kappa, at, made - few.map(kappa, at), secants)[1])
+        tell(1)
     # what many sites are off by in the same way is smaller than in a group by the number of groups
     return float(exponent + (exponent - np.mean(apart)) / (len(apart) - 1)), np.array(apart)
 
@@ -96,16 +103,21 @@ def _measured(ring, spectra, chunks, kappa, exponent):
 
 
 class Tangents:
-    """Tangents along paths.
+    """Tangents along the paths of a chunk, and the noise that their fields are made of.
 
     Parameters
     ----------
     ring : Ring
-    laps : Laps, the paths
+    spectra : array, of the messages, as of :meth:`Ring.laps`
+    chunk : int
+    own : int, with which seeds of the tangents' random numbers begin: those of paths must be others
     """
 
-    def __init__(self, ring: Ring, laps: Laps) -> None:
+    def __init__(self, ring: Ring, spectra: np.ndarray, chunk: int, own: int = _OWN) -> None:
         self.ring, cell = ring, ring.ensemble.cell
+        rng = np.random.default_rng([own, ring.seed, chunk])
+        self._noise = matched_noise(rng, cell.n_fields, ring.length, ring.n_sites)
+        laps = ring.laps(spectra, chunk)
         fields = laps.fields if laps.white is None else laps.fields + laps.white
         blocks = cell.compiled.blocks(laps.state, fields, laps.parameters)
         # one row for each distinct message
@@ -119,6 +131,12 @@ class Tangents:
             state, fields = np.roll(laps.state, -1, axis=1), np.roll(laps.fields, -1, axis=1) + laps.white
             ends = cell.compiled.blocks(state, fields, laps.parameters)
             self.ends = {name: {place: _later(block) for place, block in ends[name].items()} for name in ("F_s", "F_y")}
+
+    def fields(self, root: np.ndarray) -> np.ndarray:
+        """(K, L, n) fields' tangents where those of messages have the spectra ``root`` squared (distinct messages, L/2 + 1)."""
+        law = self.ring.law
+        root = np.sqrt(law.gain2)[:, None] * root[law.listens]
+        return np.fft.irfft(root[:, :, None] * self._noise, n=self.ring.length, axis=1)
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
         """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
@@ -158,10 +176,7 @@ class _Kernel:
     """The kernel of tangents along the paths of a chunk."""
 
     def __init__(self, ring, spectra, chunk):
-        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
-        rng = np.random.default_rng([_OWN, ring.seed, chunk])
-        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
-        self.gain = np.sqrt(ring.law.gain2)
+        self.ring, self.tangents = ring, Tangents(ring, spectra, chunk)
 
     def solve(
         self, kappa: np.ndarray, exponent: float, offset: np.ndarray | float, secants: Secants | None
@@ -236,9 +251,7 @@ class _Kernel:
         return kappa, float(exponent)
 
     def map(self, kappa, exponent):
-        ring = self.ring
-        spectra = self.gain[:, None, None] * np.sqrt(kappa[ring.law.listens])[:, :, None] * self.noise
-        return spectra_of(self.tangents.answer(np.fft.irfft(spectra, n=ring.length, axis=1), exponent))
+        return spectra_of(self.tangents.answer(self.tangents.fields(np.sqrt(kappa)), exponent))
 
 
 def _later(block):

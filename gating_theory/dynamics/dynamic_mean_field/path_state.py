@@ -12,14 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ConvergenceError
+from ...running.progress import Progress
 from .mixing import Secants, fixed_point_of
 from .ring import Ring, mean_of_ring, parseval_weights
 
-__all__ = ["GROUPS", "PathState", "error_of", "path_state"]
+__all__ = ["GROUPS", "ROUNDS_AT_FIRST", "PathState", "error_of", "path_state"]
 
 #: Mixing of spectra: steps that are remembered, plain ones first, evaluations at most, residual.
 _DEPTH, _PLAIN, _LIMIT, _TOL = 6, 8, 80, 1e-3
-#: Rounds of refinement, and the part of its sampling error by which a moment may still move in the last.
+#: Where messages are not bounded: growth over the start that no state stops, plain steps in which it is awaited, and steps in
+#: each of which growth slows down that end the wait.
+_BEYOND, _AWAITED, _CALM = 1e6, 80, 3
+#: Rounds of refinement that are reckoned with; rounds at most, and the part of its sampling error by which a moment may still move
+#: in the last.
+ROUNDS_AT_FIRST = 2
 _ROUNDS, _SETTLED = 8, 0.5
 #: The residual of refined spectra and of replicas, whose differences are errors.
 _FINE = 1e-4
@@ -78,7 +85,13 @@ def error_of(replicas: np.ndarray) -> np.ndarray:
     return student * replicas.std(axis=0, ddof=1) / np.sqrt(groups)
 
 
-def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.ndarray], bool] | None = None) -> PathState:
+def path_state(
+    ring: Ring,
+    start: np.ndarray,
+    refine: int,
+    enough: Callable[[np.ndarray], bool] | None = None,
+    tell: Progress | None = None,
+) -> PathState:
     """The state that a start leads to.
 
     Parameters
@@ -87,23 +100,34 @@ def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.
     start : (distinct messages, L/2 + 1) array
     refine : int, chunks that measure; 0: the solution for one chunk, without replicas
     enough : callable, optional, of refined spectra: whether replicas are worth their time
+    tell : Progress, optional, of rounds of refinement (more than ``ROUNDS_AT_FIRST`` are announced) and of replicas
 
     Returns
     -------
     PathState; its spectra are zero where moments fell below 1e-8 of the start's
+
+    Raises
+    ------
+    ConvergenceError : moments grow without bound, or sites overflow
     """
+    tell = tell or Progress(None, 1, "stage")
+    if not ring.ensemble.cell.compiled.bounded:
+        start = _not_growing(ring, start)
     solver = _Solver(ring, start)
     spectra, residual = solver(start, np.zeros_like(start), _PLAIN, _TOL)
     if not refine:
         return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
         if not spectra.any():
             break
+        if turn >= ROUNDS_AT_FIRST:
+            tell.more(1)
         many, one = ring.images(spectra, refine), ring.image(spectra, 0)
         before, moments = mean_of_ring(spectra), mean_of_ring(many)
         spectra, residual = solver(spectra, many.mean(axis=0) - one, 1, _FINE, _PART)
         sampling = moments.std(axis=0, ddof=1) / np.sqrt(refine)
         moved = np.abs(mean_of_ring(spectra) - before)
+        tell(1)
         if (moved < _SETTLED * np.maximum(sampling, _FINE * before)).all():
             break
     else:  # rounds that go on moving are no solution to all digits, however small the residual of each
@@ -111,8 +135,32 @@ def path_state(ring: Ring, start: np.ndarray, refine: int, enough: Callable[[np.
     if not spectra.any() or enough is not None and not enough(spectra):
         return PathState(ring, spectra, residual, np.zeros((0, *start.shape)))
     groups = np.array_split(many, min(GROUPS, refine))
-    replicas = [solver.replica(spectra, group.mean(axis=0) - one) for group in groups]
+    replicas = []
+    for group in groups:
+        replicas.append(solver.replica(spectra, group.mean(axis=0) - one))
+        tell(1)
     return PathState(ring, spectra, residual, np.array(replicas), refine)
+
+
+def _not_growing(ring, start):
+    """Spectra after so many plain steps that they come to an end; ConvergenceError where they do not."""
+    first, before, calm, spectra = None, np.inf, 0, start
+    for step in range(1, 1 + _AWAITED):
+        last, spectra = float(mean_of_ring(spectra).sum()), ring.image(spectra, 0)
+        now = float(mean_of_ring(spectra).sum())
+        first = max(last, now) if first is None else first
+        if now > _BEYOND * first:
+            cell = ring.ensemble.cell.name
+            raise ConvergenceError(
+                f"moments of the dynamic mean field grow without bound: {now:.1g} after {step} steps from {first:.1g}; messages of "
+                f"{cell} are not bounded, and at these gains no state holds them",
+                estimate=now,
+            )
+        calm = calm + 1 if now - last < before else 0
+        if now <= last or calm > _CALM:  # each change is smaller than the one before: they add up to something finite
+            break
+        before = now - last
+    return spectra
 
 
 class _Solver:

@@ -20,8 +20,9 @@ from ...support.checks import real_array
 from .clock import Clock, even_spectrum, from_even_spectrum
 from .ring import Ring
 from .sinusoid import Sinusoid, lines_of, turns_of, without_lines
+from .white_input import white_fields
 
-__all__ = ["DynamicMeanField", "at_lags"]
+__all__ = ["DynamicMeanField", "at_lags", "checked_lags"]
 
 #: Of sites: how many, times at which they are looked at in one lap, numbers that their fields may be.
 _SITES, _TIMES, _MOST_NUMBERS = 1000, 2, 1 << 22
@@ -178,6 +179,22 @@ class DynamicMeanField:
             fields += 0.5 * np.outer(waves, self.sinusoid.amplitudes(ensemble) ** 2)
         return {"messages": messages, "fields": fields}
 
+    def power_spectrum(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The spectrum of what moves: S(w), the sum over lags of step C(lag) cos(w lag), without what stays or repeats [T8].
+
+        E m^2 is the integral of S over all w, -pi/step to pi/step, over 2 pi, and ``frozen`` and the sum of ``lines`` besides.
+        Of a flow the ring's steps cut it off at pi/step, which little of it reaches.
+
+        Returns
+        -------
+        (frequencies, powers) : (M + 1,) array, angular frequencies 0 .. pi/step per unit of time; {message name: (M + 1,) array}
+        """
+        C = self._aperiodic
+        moving = C - np.array(list(self.frozen.values()))[:, None]
+        frequencies = np.linspace(0.0, np.pi / self.step, C.shape[1])
+        powers = self.step * np.maximum(even_spectrum(moving), 0.0)
+        return frequencies, dict(zip(self.ensemble.cell.message_names, powers))
+
     @cached_property
     def sites(self) -> Sites:
         """2000 sites at one time, from Gaussian paths with these correlations; fields are without the white noise of a flow.
@@ -185,7 +202,7 @@ class DynamicMeanField:
         CapabilityError where that noise is in the derivatives of the rate: then there is no Jacobian of one time.
         """
         cell = self.ensemble.cell
-        white = [name for name, std in self.ensemble.input_std.items() if std] if self.flow else []
+        white = white_fields(self.ensemble) if self.flow else []
         if white and jacobian_feels(cell, white):
             raise CapabilityError(f"the Jacobian at one time holds the white noise of {', '.join(white)}: it has no spectrum")
         spectra = np.maximum(even_spectrum(self.correlations), 0.0)
@@ -229,9 +246,9 @@ def at_lags(lags: npt.ArrayLike, correlations: np.ndarray, step: float, flow: bo
     step : float
     flow : bool, whether any lag may be asked for
     """
-    wanted = np.atleast_1d(real_array("lags", lags))
+    wanted = checked_lags(lags, step, flow)
     window = step * (correlations.shape[1] - 1)
-    if wanted.ndim != 1 or not ((wanted >= 0.0) & (wanted <= window)).all():
+    if not (wanted <= window).all():
         raise ValueError(f"lags must be from 0 to {window:g}, half the ring that was solved, got {lags!r:.60}")
     places = wanted / step
     if flow:
@@ -240,7 +257,21 @@ def at_lags(lags: npt.ArrayLike, correlations: np.ndarray, step: float, flow: bo
         waves = np.cos(np.pi * np.outer(places, np.arange(M + 1)) / M)
         waves[:, 1:M] *= 2.0
         return wanted, waves @ spectra.T / (2 * M)
-    steps = np.rint(places).astype(int)
-    if np.abs(places - steps).max(initial=0.0) > 1e-9:
+    return wanted, correlations[:, np.rint(places).astype(int)].T
+
+
+def checked_lags(lags: npt.ArrayLike, step: float, flow: bool) -> np.ndarray:
+    """(L,) lags as numbers; ValueError where they are negative, or between the steps of a map.
+
+    Parameters
+    ----------
+    lags : sequence of float >= 0, in units of time
+    step : float
+    flow : bool, whether any lag may be asked for
+    """
+    wanted = np.atleast_1d(real_array("lags", lags))
+    if wanted.ndim != 1 or not ((wanted >= 0.0) & np.isfinite(wanted)).all():
+        raise ValueError(f"lags must be 0 or more, in units of time, got {lags!r:.60}")
+    if not flow and np.abs(wanted / step - np.rint(wanted / step)).max(initial=0.0) > 1e-9:
         raise ValueError(f"lags must be multiples of the step {step:g}, got {lags!r:.60}")
-    return wanted, correlations[:, steps].T
+    return wanted

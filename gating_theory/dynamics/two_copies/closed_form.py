@@ -52,7 +52,7 @@ def closed_form(ensemble: Ensemble, drives: Drives) -> ClosedForm | None:
     """
     cell = ensemble.cell
     K = cell.n_fields
-    driven = np.sum([source.std for source in drives.sources], axis=0)
+    driven = drives.std
     if driven[K:].any() or not cell.compiled.smooth:
         return None
     spread = np.concatenate([ensemble.array("bias_std"), ensemble.array("parameter_std")])
@@ -78,7 +78,7 @@ def gated_form(ensemble: Ensemble, drives: Drives, n_paths: int) -> ClosedForm |
     n_paths : int, J
     """
     cell = ensemble.cell
-    driven = np.sum([source.std for source in drives.sources], axis=0)
+    driven = drives.std
     if ensemble.array("parameter_std").any() or driven[cell.n_fields :].any() or not cell.compiled.smooth:
         return None
     moves = ensemble.array("gain") + driven[: cell.n_fields] + ensemble.array("bias_std") > 0.0

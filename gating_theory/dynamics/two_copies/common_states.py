@@ -22,12 +22,13 @@ from ...results.encoding import dict_of, require, result
 from ...spectrum.spectrum import Spectrum
 from ..dynamic_mean_field.clock import Clock
 from ..dynamic_mean_field.dmft import dmft_states
+from ..dynamic_mean_field.path_states import SAME
 from .frozen_gates import frozen_fields, unforgetting
 
 __all__ = ["CommonState", "How", "common_states", "states_at_rest"]
 
-#: States are one where moments differ by less than this part of them, or so many of their errors.
-_SAME, _SIGMAS = 0.1, 4.0
+#: States are one where moments differ by so many of their errors at most.
+_SIGMAS = 4.0
 #: Input that stands for an infinitesimal one: exponents are off by its square.
 _LITTLE = 1e-4
 #: What is promised of spectral radii.
@@ -145,7 +146,7 @@ def _same(one, state):
     """Whether two starts have led to one state."""
     first = next(iter(one.moments))
     apart = abs(one.moments[first] - state.moments[first])
-    return apart <= max(_SAME * state.moments[first], _SIGMAS * one.stderr[first])
+    return apart <= max(SAME * state.moments[first], _SIGMAS * one.stderr[first])
 
 
 # --- fixed points

@@ -13,17 +13,18 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.hyperparameters import LARGEST
 from ...support.checks import instance, integer, meant, real, real_array, shown, unequal_shapes
 
-__all__ = ["Drives", "Source"]
+__all__ = ["Drives"]
 
 #: Entries of given sequences are this at most: their squares must not overflow.
 _LARGEST_ENTRY = 1e50
 
 
 @dataclass(frozen=True)
-class Source:
-    """Inputs that are made of independent normal numbers g of each site and variable, its fields and site parameters.
+class Drives:
+    """Inputs of R copies of one network in T steps, Gaussian over sites and independent between fields and site parameters [T8b].
 
-    The input to variable k of copy a at step t is ``std[k] * sum_j rows[a, t, j] g_j``.
+    They are made of independent normal numbers g of each site and variable: the input to variable k of copy a at step t is
+    ``std[k] * sum_j rows[a, t, j] g_j``. Biases are not among them: they belong to the ensemble and are the same for all copies.
 
     Attributes
     ----------
@@ -35,20 +36,6 @@ class Source:
     rows: np.ndarray
     std: np.ndarray
     fresh: bool
-
-
-@dataclass(frozen=True)
-class Drives:
-    """Inputs of R copies of one network in T steps, Gaussian over sites and independent between fields and site parameters [T8b].
-
-    Biases are not among them: they belong to the ensemble and are the same for all copies.
-
-    Attributes
-    ----------
-    sources : tuple of Source, which are independent of each other
-    """
-
-    sources: tuple[Source, ...]
 
     @classmethod
     def white_pair(cls, ensemble: Ensemble, n_steps: int, rho_in: float) -> Drives:
@@ -62,21 +49,7 @@ class Drives:
         """
         T = integer("n_steps", n_steps, low=1)
         std = np.concatenate([ensemble.array("input_std"), ensemble.array("parameter_input_std")])
-        return cls((Source(_two_rows(T, rho_in), std, True),))
-
-    @classmethod
-    def frozen_pair(cls, ensemble: Ensemble, n_steps: int, input_std: float | Mapping[str, float], rho_in: float) -> Drives:
-        """Two copies under inputs that do not change in time.
-
-        Parameters
-        ----------
-        ensemble : Ensemble
-        n_steps : int >= 1, T
-        input_std : float >= 0, of every field, or a mapping from names of fields and site parameters (0 for those left out)
-        rho_in : float from -1 to 1, correlation of the two copies' inputs
-        """
-        T = integer("n_steps", n_steps, low=1)
-        return cls((Source(_two_rows(T, rho_in), _by_variable("input_std", input_std, ensemble), False),))
+        return cls(_two_rows(T, rho_in), std, True)
 
     @classmethod
     def given_sequences(cls, ensemble: Ensemble, x: npt.ArrayLike, input_gain: float | Mapping[str, float]) -> Drives:
@@ -84,7 +57,7 @@ class Drives:
 
         Parameters
         ----------
-        ensemble : Ensemble, without white input (what it would be for several copies, ``+`` says)
+        ensemble : Ensemble, without white input
         x : (R, T, d) array
         input_gain : float >= 0, of every field, or a mapping from names of fields and site parameters (0 for those left out)
 
@@ -101,45 +74,22 @@ class Drives:
         if sequences.ndim != 3 or 0 in sequences.shape:
             raise ValueError(f"x must have shape (sequences, steps, dimensions), none of them 0, got {sequences.shape}")
         rows = sequences / np.sqrt(sequences.shape[2])
-        return cls((Source(rows, _by_variable("input_gain", input_gain, ensemble), False),))
-
-    def __add__(self, other: Drives) -> Drives:
-        """Both inputs at once, independent of each other; of as many copies and steps."""
-        if not isinstance(other, Drives):
-            return NotImplemented
-        if (self.n_copies, self.n_steps) != (other.n_copies, other.n_steps):
-            sizes = [(d.n_copies, d.n_steps) for d in (self, other)]
-            raise ValueError(f"drives must be of as many copies and steps to be added, got {sizes[0]} and {sizes[1]}")
-        return Drives(self.sources + other.sources)
+        return cls(rows, _by_variable("input_gain", input_gain, ensemble), False)
 
     @property
     def n_copies(self) -> int:
         """R, the number of copies."""
-        return int(self.sources[0].rows.shape[0])
+        return int(self.rows.shape[0])
 
     @property
     def n_steps(self) -> int:
         """T, the number of steps."""
-        return int(self.sources[0].rows.shape[1])
+        return int(self.rows.shape[1])
 
     @property
     def n_variables(self) -> int:
         """V, the number of fields and site parameters of the cell."""
-        return int(self.sources[0].std.size)
-
-    def covariance(self, k: int) -> np.ndarray:
-        """(R, T, R, T) covariance of the inputs to variable k between all copies and steps."""
-        R, T = self.n_copies, self.n_steps
-        out = np.zeros((R, T, R, T))
-        for source in self.sources:
-            variance = source.std[k] ** 2
-            if variance and source.fresh:
-                for t in range(T):
-                    out[:, t, :, t] += variance * (source.rows[:, t] @ source.rows[:, t].T)
-            elif variance:
-                flat = source.rows.reshape(R * T, -1)
-                out += variance * (flat @ flat.T).reshape(R, T, R, T)
-        return out
+        return int(self.std.size)
 
     def row(self, k: int, t: int) -> np.ndarray:
         """(R, t + 1, R) covariance [a, t', b] of the inputs to variable k of copy a at step t and of copy b at t' <= t.
@@ -151,13 +101,12 @@ class Drives:
         """
         R = self.n_copies
         out = np.zeros((R, t + 1, R))
-        for source in self.sources:
-            variance = source.std[k] ** 2
-            if variance and source.fresh:
-                out[:, t] += variance * (source.rows[:, t] @ source.rows[:, t].T)
-            elif variance:
-                past = source.rows[:, : t + 1].transpose(1, 0, 2).reshape((t + 1) * R, -1)
-                out += variance * (source.rows[:, t] @ past.T).reshape(R, t + 1, R)
+        variance = self.std[k] ** 2
+        if variance and self.fresh:
+            out[:, t] = variance * (self.rows[:, t] @ self.rows[:, t].T)
+        elif variance:
+            past = self.rows[:, : t + 1].transpose(1, 0, 2).reshape((t + 1) * R, -1)
+            out = variance * (self.rows[:, t] @ past.T).reshape(R, t + 1, R)
         return out
 
     def inputs(self, n_sites: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -168,18 +117,16 @@ class Drives:
         n_sites : int, n
         rng : numpy Generator, who is asked at every step where an input is drawn anew
         """
-        variables = [np.flatnonzero(source.std) for source in self.sources]
-
-        def numbers(source, live):
-            return source.std[live, None, None] * rng.standard_normal((live.size, source.rows.shape[2], n_sites))
-
-        kept = [None if source.fresh else numbers(source, live) for source, live in zip(self.sources, variables)]
+        live = np.flatnonzero(self.std)
+        kept = None if self.fresh else self._numbers(live, n_sites, rng)
         for t in range(self.n_steps):
             out = np.zeros((self.n_variables, self.n_copies, n_sites))
-            for source, live, held in zip(self.sources, variables, kept):
-                if live.size:
-                    out[live] += source.rows[:, t] @ (numbers(source, live) if held is None else held)
+            if live.size:
+                out[live] = self.rows[:, t] @ (self._numbers(live, n_sites, rng) if kept is None else kept)
             yield out
+
+    def _numbers(self, live, n_sites, rng):
+        return self.std[live, None, None] * rng.standard_normal((live.size, self.rows.shape[2], n_sites))
 
 
 def _two_rows(T, rho_in):

@@ -20,6 +20,7 @@ from ...errors import ConvergenceError, NoCriticalValue
 from ...mean_field.path import Path
 from ...running.progress import Progress, check_progress
 from ...support.arithmetic import underflow_is_zero
+from ...support.checks import instance
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
 from ..dynamic_mean_field.clock import Clock
@@ -131,10 +132,10 @@ def every_echo_line(
 
 
 def _asked(ensemble, parameter, bounds, step, flow, method, n_sites, refine, rng, progress):
-    how = how_asked("echo_line", ensemble, step, flow, method, n_sites, refine, rng)
-    path = Path(ensemble, parameter, bounds)
+    path = Path(instance("ensemble", ensemble, Ensemble), parameter, bounds)
     if bounds is None and not path.along.signed:
         path = Path(ensemble, parameter, (path.low, min(path.high, _HIGHEST)))
+    how = how_asked("echo_line", [path.at(path.low), path.at(path.high)], step, flow, method, n_sites, refine, rng)
     check_progress(progress)
     boundary = _Boundary(path, how)
     return boundary, Progress(progress, len(boundary.ends), "value")
@@ -172,7 +173,9 @@ class _Boundary:
     how: How
 
     def __post_init__(self):
-        self.exact = self.how.method == "lag" or (self.how.method == "auto" and lag_form(self.path.at(self.middle)) is not None)
+        white = any(self.path.at(end).has_white_input for end in (self.path.low, self.path.high))
+        closes = self.how.method != "paths" and lag_form(self.path.at(self.middle)) is not None
+        self.exact = closes and not (white and self.how.flow)  # white input of a flow is taken by paths
         rough = self.how._replace(n_sites=min(self.how.n_sites, _ROUGH_SITES), refine=_ROUGH_REFINE)
         self.rough = self.how if self.exact else rough
         number = _LOOKS if self.exact else _LOOKS_OF_PATHS
@@ -195,12 +198,16 @@ class _Boundary:
         return self.known[value, how]
 
     def nothing(self) -> str:
-        """Words for why there is no boundary."""
+        """Words for why there is no boundary; ConvergenceError where there may be one among states that were not solved."""
         seen = [look for look in self.known.values() if look is not None]
         if not seen:
             raise ConvergenceError(f"echo_line: no state was solved along {self.path.parameter}", estimate=self.middle)
-        kinds = {"lost" if look.lost else "kept" for look in seen}
-        what = "the echo state is " + " or ".join(sorted(kinds)) + " at all"
+        kept, lost = ([look.value for look in seen if look.lost == which] for which in (False, True))
+        if kept and lost:
+            low, high = (max(kept), min(lost)) if min(kept) < min(lost) else (max(lost), min(kept))
+            where = f"between {self.path.parameter} = {low:g} and {high:g} states were not solved"
+            raise ConvergenceError(f"echo_line: {where}: more sites may help", estimate=0.5 * (low + high))
+        what = f"the echo state is {'lost' if lost else 'kept'} at all"
         exponents = [look.exponent for look in seen]
         return (
             f"no boundary of the echo state in {self.path.parameter} between {self.path.low:g} and {self.path.high:g}: {what} of "
@@ -225,10 +232,9 @@ class _Boundary:
         from scipy.optimize import minimize_scalar
 
         way = -1.0 if a.lost else 1.0  # towards zero
-        beyond = [self.known.get((end, self.rough)) for end in self._neighbours(a.value, b.value)]
-        change = max((abs(look.exponent - near.exponent) for look, near in zip(beyond, (a, b)) if look is not None), default=0.0)
-        change = max(change, abs(a.exponent - b.exponent))
-        if min(abs(a.exponent), abs(b.exponent)) > _SUMMIT * change or len(a.states) != len(b.states):
+        looks = self._turning(a, b, way)
+        changes = [abs(one.exponent - other.exponent) for one, other in zip(looks, looks[1:])]
+        if min(abs(a.exponent), abs(b.exponent)) > _SUMMIT * max(changes, default=0.0) or len(a.states) != len(b.states):
             return None
         found: list[_Look] = []
 
@@ -245,9 +251,17 @@ class _Boundary:
         minimize_scalar(height, bounds=inside, method="bounded", options={"xatol": _OF_A_LOOK * width, "maxiter": 12})
         return found[-1] if found else None
 
-    def _neighbours(self, low, high):
-        i = self.ends.index(low)
-        return self.ends[max(i - 1, 0)], self.ends[min(i + 2, len(self.ends) - 1)]
+    def _turning(self, a, b, way):
+        """Two looks and the one beyond that which is nearer to zero; none where the exponent goes on towards zero there."""
+        nearer_is_b = way * b.exponent >= way * a.exponent
+        i = self.ends.index(b.value) + 1 if nearer_is_b else self.ends.index(a.value) - 1
+        beyond = self.look(self.ends[i]) if 0 <= i < len(self.ends) else None
+        if beyond is None:
+            return [a, b]
+        top = max(way * a.exponent, way * b.exponent)
+        if beyond.lost != a.lost or way * beyond.exponent > top:
+            return []
+        return [a, b, beyond] if nearer_is_b else [beyond, a, b]
 
     def closed_in(self, a: _Look, b: _Look) -> Critical:
         """The boundary between two looks of different verdicts."""

@@ -16,7 +16,7 @@ from ...support.available_memory import require_memory
 from ...support.checks import boolean, choice, generator, instance, integer, real
 from ...support.types import Progress as Wanted
 from ...support.types import Rng
-from ..dynamic_mean_field.clock import LEAST_STEP
+from ..dynamic_mean_field.clock import LEAST_STEP, usual_step
 from .common_states import CommonState, How, common_states
 
 __all__ = ["EchoState", "echo_state", "how_asked", "verdict_of"]
@@ -151,7 +151,7 @@ def echo_state(
     >>> found.verdict, round(2 * found.lam, 5)
     ('echo_state', -0.08369)
     """
-    how = how_asked("echo_state", ensemble, step, flow, method, n_sites, refine, rng)
+    how = how_asked("echo_state", [instance("ensemble", ensemble, Ensemble)], step, flow, method, n_sites, refine, rng)
     check_progress(progress)
     with Progress(progress, 1, "ensemble") as tell:
         states, troubles = common_states(ensemble, how)
@@ -160,18 +160,28 @@ def echo_state(
 
 
 def how_asked(
-    who: str, ensemble: object, step: object, flow: object, method: object, n_sites: object, refine: object, rng: Rng
+    who: str,
+    ensembles: Sequence[Ensemble],
+    step: object,
+    flow: object,
+    method: object,
+    n_sites: object,
+    refine: object,
+    rng: Rng,
 ) -> How:
     """Arguments of calculators of echo states, checked.
 
     Parameters
     ----------
     who : str, the calculator
-    ensemble, step, flow, method, n_sites, refine, rng : what users give
+    ensembles : sequence of Ensemble, whose states will be solved by one clock
+    step, flow, method, n_sites, refine, rng : what users give
     """
-    instance("ensemble", ensemble, Ensemble).require("dynamics", who, "Network.sample and Network.run")
+    for each in ensembles:
+        each.require("dynamics", who, "Network.sample and Network.run")
     in_time = boolean("flow", flow)
-    size = real("step", (0.2 if in_time else 1.0) if step is None else step, low=LEAST_STEP, high=1.0)
+    usual = usual_step(in_time, any(each.has_white_input for each in ensembles))
+    size = real("step", usual if step is None else step, low=LEAST_STEP, high=1.0)
     method = choice("method", method, ("auto", "lag", "paths"))
     sites, chunks = integer("n_sites", n_sites, low=100), integer("refine", refine, low=5)
     require_memory(f"n_sites = {sites}", 1e4 * sites)

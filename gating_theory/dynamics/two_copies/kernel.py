@@ -100,7 +100,7 @@ def nngp_kernel(
     method: str = "auto",
     n_sites: int = 10_000,
     tied: bool = True,
-    rng: Rng = None,
+    rng: Rng = 0,
     progress: Wanted = None,
 ) -> NNGPKernel:
     """The kernel of an infinitely wide network with tied weights between sequences: its outputs are a Gaussian process [T8b].
@@ -179,7 +179,7 @@ def nngp_kernel(
         sampled = asked.by_gates if method == "gates" else asked.by_sites
         values, errors = sampled(n_units, n_networks, rng, progress)
     names = (*ensemble.cell.field_names, *ensemble.cell.parameter_names)
-    gains = dict(zip(names, drives.sources[0].std.tolist()))
+    gains = dict(zip(names, drives.std.tolist()))
     return NNGPKernel(ensemble, values, errors, gains, output, method, tied, n_units, n_networks)
 
 

@@ -17,7 +17,7 @@ from ...errors import ConvergenceError
 from ..dynamic_mean_field.mixing import Secants, fixed_point_of
 from ..dynamic_mean_field.path_exponent import Tangents
 from ..dynamic_mean_field.path_state import PathState
-from ..dynamic_mean_field.ring import matched_noise
+from ..dynamic_mean_field.ring import parseval_weights
 from .ring_pair import RingPair
 
 __all__ = ["pair_rates"]
@@ -29,7 +29,7 @@ _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "par
 _ROUNDS = 2
 #: Residuals up to which a kernel counts as solved.
 _SOLVED = 1e-2
-#: Tangents have random numbers of their own: seeds of theirs begin with this.
+#: Tangents of pairs have random numbers of their own: seeds of theirs begin with this.
 _OWN = 314159
 #: The most that one step changes s by, per step of the clock.
 _MOST = 0.2
@@ -73,16 +73,11 @@ class _PairKernel:
     """T_12 along the paths of a chunk."""
 
     def __init__(self, ring, spectra, chunk):
-        self.ring, self.tangents = ring, Tangents(ring, ring.laps(spectra, chunk))
-        rng = np.random.default_rng([_OWN, ring.seed, chunk])
-        self.noise = matched_noise(rng, ring.ensemble.cell.n_fields, ring.length, ring.n_sites)
-        self.gain = np.sqrt(ring.law.gain2)
+        self.ring, self.tangents = ring, Tangents(ring, spectra, chunk, _OWN)
 
     def solve(self, kappa, growth, offset, secants):
         """(kappa of size 1, s) of kappa = (what the paths make of it) + offset; ``secants``: from nearby solutions, or None."""
-        counts = np.full(kappa.shape, 2.0)
-        counts[:, [0, -1]] = 1.0
-        weights = np.sqrt(counts)  # the norm is that of functions of the lag
+        weights = parseval_weights(kappa.shape[1])  # the norm is that of functions of the lag
         grown = growth
 
         def image(x, most):
@@ -106,10 +101,8 @@ class _PairKernel:
         return found.x[:-1].reshape(kappa.shape) / weights / np.linalg.norm(found.x[:-1]), float(grown)
 
     def map(self, kappa, growth):
-        ring, listens = self.ring, self.ring.law.listens
-        root = self.gain[:, None] * np.sqrt(np.abs(kappa[listens]))
-        signed = np.sign(kappa[listens]) * root
-        v = np.concatenate([np.fft.irfft(part[:, :, None] * self.noise, n=ring.length, axis=1) for part in (root, signed)], axis=2)
+        root = np.sqrt(np.abs(kappa))
+        v = np.concatenate([self.tangents.fields(root), self.tangents.fields(np.sign(kappa) * root)], axis=2)
         with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; sizes say so
             one, other = np.split(np.fft.rfft(self.tangents.answer(v, growth), axis=1), 2, axis=2)
-            return (one.real * other.real + one.imag * other.imag).mean(axis=2) / ring.length
+            return (one.real * other.real + one.imag * other.imag).mean(axis=2) / self.ring.length

@@ -78,7 +78,7 @@ def pair_moments(ensemble: Ensemble, drives: Drives, start: np.ndarray, tied: bo
         for table, values in [(state, row.state), *((messages[name], m) for name, m in row.messages.items())]:
             table[:, t, :, : t + 1] = values.transpose(0, 2, 1)
             table[:, : t + 1, :, t] = values.transpose(2, 1, 0)
-    return TwoTimes.exact(state, messages)
+    return TwoTimes(state, messages)
 
 
 def pair_rows(ensemble: Ensemble, drives: Drives, start: np.ndarray, tied: bool = True) -> Iterator[Row]:

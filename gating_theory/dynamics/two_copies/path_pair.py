@@ -9,7 +9,7 @@ from ...running.progress import Progress
 from ...support.types import Progress as Wanted
 from ..dynamic_mean_field.clock import Clock, even_spectrum
 from ..dynamic_mean_field.path_solver import Paths
-from ..dynamic_mean_field.path_state import error_of, path_state
+from ..dynamic_mean_field.path_state import GROUPS, ROUNDS_AT_FIRST, error_of, path_state
 from ..dynamic_mean_field.ring import Ring
 from ..dynamic_mean_field.state import DynamicMeanField
 from .copies import Copies
@@ -46,16 +46,17 @@ def path_pair_result(one: DynamicMeanField, copies: Copies, paths: Paths, progre
     length = 2 * spectra.shape[1] - 2
     alone = Ring(one.ensemble, Clock(one.step, one.flow), length, paths.n_sites, one.seed, one.sinusoid)
     ring = RingPair(alone, spectra, copies)
-    with Progress(progress, 3, "stage") as tell:
+    with Progress(progress, 1 + ROUNDS_AT_FIRST + min(GROUPS, paths.refine), "stage") as tell:
         few = path_state(ring, ring.of_coherence(copies.start), 0)
         tell(1)
         if _are_together(few, copies) and one.exponent > 2.0 * one.exponent_stderr:
             # mixing may end in the state of both, which copies leave: once more from copies that are not alike
             few = path_state(ring, ring.of_coherence(0.0), 0)
         if _are_together(few, copies):
+            tell.finish()
             return _of_common_state(one, copies)
-        state = path_state(ring, few.spectra, paths.refine)
-        tell(2)
+        state = path_state(ring, few.spectra, paths.refine, tell=tell)
+        tell.finish()
         return _of_common_state(one, copies) if _are_together(state, copies) else _of_pair(one, copies, ring, state, few)
 
 

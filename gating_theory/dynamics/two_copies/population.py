@@ -1,4 +1,4 @@
-"""Moments between copies of a network from several networks of finite size: any cell [T8b].
+"""What several networks of finite size say together, of any cell: how many, how large, mean and scatter [T8b].
 
 The scatter of independent networks is the error. What a finite network differs by in the mean is of order 1/n; networks are so
 large that this stays below the error: n = 7 sqrt(sites), the sites of all networks together [NUMERICS].
@@ -11,17 +11,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from ...ensemble.ensemble import Ensemble
 from ...running.blas import single_blas_thread
 from ...running.progress import Progress
 from ...running.threads import Threads
-from ...support.available_memory import require_memory
 from ...support.types import Progress as Wanted
-from .drives import Drives
-from .shared_network import SharedNetwork, bytes_needed
-from .two_times import TwoTimes
 
-__all__ = ["Scatter", "over_networks", "population_moments", "population_sizes"]
+__all__ = ["Scatter", "over_networks", "population_sizes"]
 
 _T = TypeVar("_T")
 
@@ -88,67 +83,3 @@ class Scatter:
     def stderr(self) -> np.ndarray:
         """Its standard error."""
         return np.sqrt(self._squares / (self.count - 1) / self.count)
-
-
-def population_moments(
-    ensemble: Ensemble,
-    drives: Drives,
-    start: np.ndarray,
-    tied: bool = True,
-    *,
-    n_sites: int,
-    rng: np.random.Generator,
-    progress: Wanted = None,
-) -> TwoTimes:
-    """Second moments between copies at all pairs of times, from sampled networks [T8b].
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-    drives : Drives
-    start : (R, R) array
-        Covariance of the copies' states at time 0, Gaussian over sites; state variables independent, each with this covariance.
-    tied : bool
-    n_sites : int, of all networks together
-    rng : numpy Generator
-    progress : None, True or callable(done, total)
-
-    Returns
-    -------
-    TwoTimes, with standard errors
-
-    Raises
-    ------
-    MemoryError : more would be needed than there is; said with both numbers
-    ConvergenceError : a state that grows without bounds
-    """
-    n, count = population_sizes(n_sites)
-    cell, R, T = ensemble.cell, drives.n_copies, drives.n_steps
-    kept = 8.0 * R * (T + 1) * (n * (1 + cell.n_messages) + 4 * R * (T + 1) * (1 + cell.n_messages))
-    threads = Threads(count).count
-    require_memory(f"{n} units, {R} copies and {T} steps", threads * (bytes_needed(ensemble, drives, n, tied) + kept))
-    scatters = [Scatter() for _ in range(1 + cell.n_messages)]
-
-    def one(own):
-        network = SharedNetwork(ensemble, drives, n, own, tied)
-        states, messages = np.empty((R, T + 1, n)), np.empty((cell.n_messages, R, T, n))
-        for t, now in enumerate(network.run(start)):
-            states[:, t] = now.state[0]
-            for row, message in zip(messages, now.messages or ()):
-                row[:, t] = message
-        return [_products(rows) for rows in (states, *messages)]
-
-    for tables in over_networks(one, count, rng, progress):
-        for scatter, table in zip(scatters, tables):
-            scatter.add(table)
-    state, *messages = scatters
-    by_name = dict(zip(cell.message_names, messages))
-    return TwoTimes(
-        state.mean, {name: s.mean for name, s in by_name.items()}, state.stderr, {name: s.stderr for name, s in by_name.items()}
-    )
-
-
-def _products(rows):
-    """(R, T, R, T) means over sites of products of rows (R, T, n)."""
-    flat = rows.reshape(-1, rows.shape[-1])
-    return (flat @ flat.T / flat.shape[1]).reshape(*rows.shape[:2], *rows.shape[:2])

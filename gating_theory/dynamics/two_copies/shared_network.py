@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ...ensemble.ensemble import Ensemble
-from ...ensemble.matrix_laws import IID
+from ...ensemble.matrix_laws import by_law
+from ...ensemble.message_matrices import implicit_bytes, one_law_a_message, through_matrices
 from ...errors import ConvergenceError
 from .drives import Drives
 
@@ -116,17 +117,16 @@ class _Formed:
     """Matrices as arrays."""
 
     def __init__(self, ensemble: Ensemble, n: int, heard: int) -> None:
-        self.n, self.laws, self.gain = n, list(ensemble.matrices.values()), ensemble.array("gain")
-        self.live = np.flatnonzero(self.gain).tolist()
+        self.n, self.gain, self.drawn = n, ensemble.array("gain"), _drawn(ensemble)
 
     def draw(self, rng: np.random.Generator) -> None:
         """New matrices."""
         self.transposed = {}
-        for law in dict.fromkeys(self.laws[k] for k in self.live):
-            own = [k for k in self.live if self.laws[k] == law]
-            for k, matrix in zip(own, law.matrices(self.n, rng, len(own))):
-                matrix *= self.gain[k] / np.sqrt(self.n)
-                self.transposed[k] = matrix.T
+        for law, fields in self.drawn.items():
+            for k, matrix in zip(fields, law.matrices(self.n, rng, len(fields))):
+                if self.gain[k]:
+                    matrix *= self.gain[k] / np.sqrt(self.n)
+                    self.transposed[k] = matrix.T
 
     def add(self, message: np.ndarray, listeners: Sequence[int], fields: np.ndarray) -> None:
         """Add the images of a message (R, n) to the fields (K, R, n) that listen to it."""
@@ -137,36 +137,30 @@ class _Formed:
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        return 8 * n**2 * int(np.count_nonzero(ensemble.array("gain")))
+        return 8 * n**2 * sum(len(fields) for fields in _drawn(ensemble).values())
 
 
 class _Implicit:
-    """Matrices that act without being formed: one law, that of all live fields."""
+    """Matrices that act without being formed."""
 
     def __init__(self, ensemble: Ensemble, n: int, heard: int) -> None:
-        self.n, self.room, self.gain, self.groups = n, min(heard, n), ensemble.array("gain"), _listeners(ensemble)
-        self.law = next(iter(_laws(ensemble)), IID())
+        self.ensemble, self.n, self.room = ensemble, n, min(heard, n)
 
     def draw(self, rng: np.random.Generator) -> None:
         """New matrices."""
-        self.groups_of = {}
-        for listeners in self.groups:
-            acting = self.law.implicit(self.n, self.gain[listeners], self.room, rng, np.float64)
-            self.groups_of[tuple(listeners)] = acting
+        self.acting = through_matrices(self.ensemble, self.n, self.room, rng, np.float64)
 
     def add(self, message: np.ndarray, listeners: Sequence[int], fields: np.ndarray) -> None:
         """As of _Formed."""
-        acting = self.groups_of.get(tuple(listeners))
-        if acting is None:
-            return
-        for copy, row in enumerate(message):
-            fields[listeners, copy] += acting.apply(row)[0]
+        matrices, driven = self.acting[self.ensemble.cell.message_of[listeners[0]]]
+        if driven:
+            for copy, row in enumerate(message):
+                fields[driven, copy] += matrices.apply(row)[0]
 
     @staticmethod
     def bytes_needed(ensemble: Ensemble, n: int, heard: int) -> int:
         """Of its arrays."""
-        gain, law = ensemble.array("gain"), next(iter(_laws(ensemble)), IID())
-        return sum(law.implicit_bytes(n, gain[ks], min(heard, n), np.float64) for ks in _listeners(ensemble))
+        return implicit_bytes(ensemble, n, min(heard, n), np.float64)
 
 
 def bytes_needed(ensemble: Ensemble, drives: Drives, n_units: int, tied: bool) -> float:
@@ -188,22 +182,17 @@ def bytes_needed(ensemble: Ensemble, drives: Drives, n_units: int, tied: bool) -
     return matrices.bytes_needed(ensemble, n_units, heard) + 8.0 * n_units * rows
 
 
-def _laws(ensemble):
-    """The laws of the matrices whose gain is not zero."""
-    return dict.fromkeys(law for law, gain in zip(ensemble.matrices.values(), ensemble.gain.values()) if gain)
-
-
-def _listeners(ensemble):
-    """For each distinct message the fields that listen to it, where some matrix does."""
-    cell, gain = ensemble.cell, ensemble.array("gain")
-    groups = [[k for k in range(cell.n_fields) if cell.message_of[k] == nu] for nu in range(cell.n_messages)]
-    return [listeners for listeners in groups if gain[listeners].any()]
+def _drawn(ensemble):
+    """The fields whose matrices are drawn, by their law: live ones, and all of a law that draws those of a network together."""
+    gain = ensemble.array("gain")
+    laws = by_law(ensemble.matrices.values()).items()
+    return {law: ks if law.together else [k for k in ks if gain[k]] for law, ks in laws if gain[ks].any()}
 
 
 def _formed(ensemble, n, heard):
     """Whether matrices are to be formed, for so many messages between two draws."""
-    laws = _laws(ensemble)
-    return heard > _SHARE * n or len(laws) > 1 or any("implicit" not in law.holds for law in laws)
+    laws = [law for law, gain in zip(ensemble.matrices.values(), ensemble.gain.values()) if gain]
+    return heard > _SHARE * n or any("implicit" not in law.holds for law in laws) or not one_law_a_message(ensemble)
 
 
 def _over_sites(ensemble, kind, rng, n):

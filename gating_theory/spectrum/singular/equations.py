@@ -56,10 +56,10 @@ class Equations:
         self.messages, self.monomials = _coupled(terms)
 
     @cached_property
-    def exponents(self) -> np.ndarray:
-        """(m', 2 n') of the monomials that count, by log x and theta of the messages that do."""
+    def exponents(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(m', n') each of the monomials that count: in x of the messages that do, in q alone, in exp(theta)."""
         e, f = (a[np.ix_(self.monomials, self.messages)].astype(float) for a in (self.terms.e, self.terms.f))
-        return np.concatenate([0.5 * (e + f), f - e], axis=1)
+        return 0.5 * (e + f), f, f - e
 
     @cached_property
     def _c(self):
@@ -97,7 +97,7 @@ class Equations:
         offsets = np.log(eta)[:, None] * self.terms.g[self.monomials]
         steps = np.full(eta.size, plain)
         limits = np.maximum(_LIMIT, _ROUNDING / eta)
-        return solve_given(self.terms.base, self._c, self.terms.weights, self.exponents, offsets, unknowns, steps, limits)
+        return solve_given(self.terms.base, self._c, self.terms.weights, *self.exponents, offsets, unknowns, steps, limits)
 
     def _first_guesses(self, eta):
         """p = q = 1 / (1 + eta): plain steps take it from there."""

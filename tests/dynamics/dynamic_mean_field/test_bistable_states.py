@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory.dynamics.dynamic_mean_field.path_branch import PathBranch
 
 #: Stated errors hold 95 of 100 differences twice; with many comparisons four are allowed.
 SIGMAS = 4.0
@@ -48,6 +49,19 @@ def test_an_update_gate_that_moves():
     # asked for at that amplitude the gain is that of the ensemble
     there = gt.dmft(gru(5, 1.89), amplitude=between.moments["h"], along="gain.h", rng=2)
     assert abs(there.ensemble.gain["h"] - 1.89) < 0.016
+
+
+def test_a_state_that_is_not_found_is_said(monkeypatch):
+    """No amplitude between chaos and the zero state is solved: the state between is there with a status, not silently missing."""
+
+    def unsolved(*arguments, **more):
+        raise gt.NoCriticalValue("no solution at this amplitude")
+
+    monkeypatch.setattr(PathBranch, "held", unsolved)
+    upper, between, zero = gt.dmft_states(gru(0, 1.95), method="paths", n_sites=500, refine=5, rng=1)
+    assert upper.ok and zero.ok and not between.ok and between.verdict == "not_converged"
+    assert "not found: no solution at this amplitude" in str(between)
+    assert np.isnan([between.exponent, *between.stderr.values()]).all()
 
 
 def test_the_largest_state_is_that_of_dmft():

@@ -205,8 +205,23 @@ def test_the_line_in_a_phase_diagram():
     assert words == ["continuous", "discontinuous"] and float(data["chaos_line_error:gain.h"].max()) < 1e-7
     with pytest.raises(gt.NoCriticalValue, match="below the bounds"):
         gt.critical(gru(10), "gain.h", "chaos_line", bounds=(1.9, 3.0))
-    with pytest.raises(ValueError, match="value along one path"):
-        gt.critical_line(ensemble, ("gain.r", "gain.h"), "chaos_line", bounds=((0, 10), (1, 3)))
+
+
+def test_the_line_in_a_plane():
+    """Points of it are those along one path, also where the onset is not within the bounds."""
+    line = gt.critical_line(gru(0), ("gain.r", "gain.h"), "chaos_line", bounds=((8, 10), (1.85, 1.95)), n_points=2)
+    assert line.ok and abs(line.curves[0].y[-1] - 1.8682263) < 6e-8 and line.curves[0].x[-1] == 10.0
+    with pytest.raises(ValueError, match="value must be None"):
+        gt.critical_line(gru(0), ("gain.r", "gain.h"), "chaos_line", 0.0, bounds=((0, 10), (1, 3)))
+
+
+@pytest.mark.nightly
+def test_the_line_turns_into_a_jump_in_a_plane():
+    """Continuous at a_h = 2 for weak reset gates, below it for steep ones."""
+    line = gt.critical_line(gru(0), ("gain.r", "gain.h"), "chaos_line", bounds=((0, 10), (1.8, 2.1)), n_points=3)
+    (curve,) = line.curves
+    assert line.ok and len(curve.x) >= 3 and abs(curve.x[[0, -1]] - [0.0, 10.0]).max() < 1e-12
+    np.testing.assert_allclose(curve.y[[0, -1]], [2.0, 1.8682263], atol=6e-8)
 
 
 def test_the_tricritical_point_in_a_phase_diagram():

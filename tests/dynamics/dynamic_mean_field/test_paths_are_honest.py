@@ -7,6 +7,7 @@ import sympy as sp
 import gating_theory as gt
 
 QUICK = {"n_sites": 500, "refine": 10, "rng": 1}
+FEW = {"n_sites": 200, "refine": 5, "rng": 1}
 
 
 def gru(z, r, h, **more):
@@ -32,6 +33,13 @@ def test_weak_chaos_is_no_fixed_point():
     assert state.verdict in ("chaotic", "undecided", "not_converged")
     assert state.ok is (state.verdict == "chaotic")
     assert abs(state.moments["h"] - 0.4244) < 4.0 * state.stderr["h"]
+
+
+@pytest.mark.parametrize("gain, verdicts", [(1.45, ("chaotic", "undecided", "not_converged", "short_window")), (1.42, ("static",))])
+def test_a_fixed_point_is_judged_by_the_infinite_network(gain, verdicts):
+    """A frozen pattern of .2: its fixed point loses stability at 1.43872, which the few sites of a chunk do not show."""
+    state = gt.dmft(gru(0, 10, gain, bias_std={"h": 0.2}), method="paths", window=64, n_sites=500, refine=5, rng=2)
+    assert state.verdict in verdicts and state.ok is (state.verdict in ("static", "chaotic"))
 
 
 @pytest.mark.nightly
@@ -134,3 +142,41 @@ def test_errors_of_a_lstm_hold():
             abs(state.exponent - exponent) < 2.0 * state.exponent_stderr,
         ]
     assert (held >= 16).all(), held  # with probability .95 each fewer do in .3 % of cases
+
+
+@pytest.mark.parametrize("clock, white", [({}, 0.3), ({"step": 0.5}, 0.0), ({"flow": True}, 0.0)])
+def test_moments_that_grow_without_bound(clock, white):
+    """A ReLU of gain 3: E h^2 of sampled networks grows for ever, and so do moments; they are not waited for."""
+    ensemble = gt.Ensemble(gt.LiGRU, gain={"z": 1, "h": 3}, input_std=white)
+    with pytest.raises(gt.ConvergenceError, match="grow without bound"):
+        gt.dmft(ensemble, **clock, **QUICK)
+    network = gt.Network.sample(ensemble, 400, rng=0)
+    path = network.run(np.random.default_rng(1).standard_normal(400), 40, rng=2, trajectory=True)
+    assert np.mean(path[40] ** 2) > 100.0 * np.mean(path[20] ** 2) > 100.0
+
+
+def test_messages_without_bounds_may_have_a_state():
+    """The same cell where gain lets white input decay: within errors of simulated networks."""
+    ensemble = gt.Ensemble(gt.LiGRU, gain={"z": 1, "h": 1.2}, input_std=0.3)
+    state = gt.dmft(ensemble, **QUICK)
+    network = gt.steady_state(ensemble, 2000, 200, rng=1)
+    error = np.hypot(state.stderr["h"], network.stderr["h"])
+    assert state.verdict == "driven" and abs(state.moments["h"] - network.moments["h"]) < 4.0 * error + 0.02 * state.moments["h"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda told: gt.dmft(gru(1, 1, 8), progress=told, **FEW),
+        lambda told: gt.dmft(gru(0, 10, 1.9), method="paths", amplitude=0.07, along="gain.h", progress=told, **FEW),
+        lambda told: gt.dmft_states(gru(0, 10, 1.9), progress=told),
+        lambda told: gt.chaos_line(gru(0, 10, 3), "gain.h", progress=told),
+    ],
+)
+def test_progress_moves_and_ends(call):
+    """Every piece is told as it is done, one at a time until the rest is known not to be needed, never more than the whole."""
+    told = []
+    call(lambda done, total: told.append((done, total)))
+    done = [now for now, _ in told]
+    assert len(told) >= 3 and all(np.diff(done[:-1]) == 1) and done[-1] == told[-1][1]
+    assert all(now < total for now, total in told[: len(told) // 2])

@@ -74,6 +74,19 @@ def test_networks_under_the_same_input(amplitude, verdict):
         assert sum(state.lines["h"]) > 0.97 * state.moments["h"] and abs(state.frozen["h"]) < 0.01
 
 
+def test_weak_chaos_beside_strong_input():
+    """What moves is 4 % of E h^2: chaos, not a response that is unstable; dense networks of 800 units."""
+    state = gt.dmft(gt.Ensemble(gt.Vanilla, gain=3.0), sinusoid=gt.Sinusoid(20, 4.0), n_sites=500, refine=10, rng=1)
+    assert state.ok and state.verdict == "chaotic"
+    rng = np.random.default_rng(7)
+    found = np.array([driven_network(3.0, 4.0, 20, 800, 800, rng) for _ in range(3)])
+    mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / 3**0.5
+    # as above; networks of 400 have exponents of .020 +- .014, of 1600 .049 +- .006
+    assert abs(mean[0] - state.moments["h"]) < 4.0 * np.hypot(error[0], state.stderr["h"]) + 0.01 * mean[0]
+    assert abs(mean[2] - state.exponent) < 4.0 * np.hypot(error[2], state.exponent_stderr) + 0.01
+    assert 0.9 < state.lines["h"].sum() / state.moments["h"] < 0.99
+
+
 def test_results_come_back(tmp_path):
     state = gt.dmft(gt.Ensemble(gt.Vanilla, gain=0.3), sinusoid=gt.Sinusoid(10.24, {"h": 0.5}), **QUICK)
     gt.save(state, tmp_path / "state.json")

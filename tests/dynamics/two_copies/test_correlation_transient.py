@@ -197,15 +197,28 @@ def test_cells_that_remember_have_no_map():
 # --- what copies are fed with
 
 
-def test_drives_are_what_their_samples_are():
-    """Covariances of a hundred thousand sites, of white, frozen and given inputs together; rows are parts of the whole."""
-    ens = gt.Ensemble(gt.GRU, input_std={"h": 0.3, "r": 0.2})
+def covariance_of(drives, k):
+    """(R, T, R, T) covariance of inputs to a variable between all copies and steps, by loops over their definition."""
+    R, T = drives.n_copies, drives.n_steps
+    out = np.zeros((R, T, R, T))
+    for a, t, b, u in np.ndindex(out.shape):
+        if t == u or not drives.fresh:
+            out[a, t, b, u] = drives.std[k] ** 2 * sum(drives.rows[a, t] * drives.rows[b, u])
+    return out
+
+
+@pytest.mark.parametrize("white", [True, False])
+def test_drives_are_what_their_samples_are(white):
+    """Covariances of a hundred thousand sites, of white and of given inputs; rows are parts of the whole."""
+    ens = gt.Ensemble(gt.GRU, input_std={"h": 0.3, "r": 0.2} if white else 0.0)
     sequences = np.random.default_rng(1).standard_normal((2, 3, 2))
-    drives = Drives.white_pair(ens, 3, 0.8) + Drives.frozen_pair(ens, 3, {"z": 0.5}, -0.2)
-    drives += Drives.given_sequences(gt.Ensemble(gt.GRU), sequences, {"h": 0.4})
+    drives = Drives.white_pair(ens, 3, 0.8) if white else Drives.given_sequences(ens, sequences, {"h": 0.4})
+    if white:
+        expected = 0.04 * np.einsum("ab,tu->atbu", [[1.0, 0.8], [0.8, 1.0]], np.eye(3))
+        assert np.allclose(covariance_of(drives, 1), expected, atol=1e-15)
     sampled = np.array(list(drives.inputs(100_000, np.random.default_rng(0))))
     for k in range(3):
-        covariance = drives.covariance(k)
+        covariance = covariance_of(drives, k)
         found = np.einsum("tan,ubn->atbu", sampled[:, k], sampled[:, k]) / 100_000
         # six standard errors of numbers with these variances
         assert np.abs(found - covariance).max() <= 6.0 * covariance.max() * np.sqrt(2.0 / 100_000)
@@ -218,7 +231,7 @@ def test_inputs_of_site_parameters():
     weights = 1.0 / np.sqrt(3.0)
     ens = gt.Ensemble(gt.GRUResetAfter, gain=weights, input_std={"z": weights}, parameter_input_std=weights)
     drives = Drives.white_pair(ens, 2, 0.5)
-    assert drives.n_variables == 4 and drives.covariance(3)[0, 1, 1, 1] == pytest.approx(0.5 / 3.0)
+    assert drives.n_variables == 4 and covariance_of(drives, 3)[0, 1, 1, 1] == pytest.approx(0.5 / 3.0)
     sampled = np.array(list(drives.inputs(20_000, np.random.default_rng(0))))[:, 3]
     # six standard errors
     assert abs((sampled[1, 0] * sampled[1, 1]).mean() - 0.5 / 3.0) < 6.0 * 0.4 / np.sqrt(20_000)
@@ -235,13 +248,13 @@ def test_inputs_of_site_parameters():
 
 
 def test_drives_refuse_what_makes_no_sense():
-    """Shapes, unknown fields, sums of different sizes."""
+    """Shapes, unknown fields, white input besides."""
     ens = gt.Ensemble(gt.GRU)
     with pytest.raises(ValueError, match="x must"):
         Drives.given_sequences(ens, np.zeros((2, 3)), 0.5)
     with pytest.raises(ValueError, match="input_gain"):
         Drives.given_sequences(ens, np.zeros((2, 3, 1)), {"q": 0.5})
-    with pytest.raises(ValueError, match="copies and steps"):
-        Drives.white_pair(ens, 2, 0.0) + Drives.white_pair(ens, 3, 0.0)
+    with pytest.raises(ValueError, match="must be 0 where sequences are given"):
+        Drives.given_sequences(ens.replace({"input_std.h": 0.1}), np.zeros((2, 3, 1)), 0.5)
     with pytest.raises(ValueError, match="input_std"):
         Drives.given_sequences(ens.replace({"input_std.h": 0.5}), np.zeros((2, 3, 1)), 0.5)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gating_theory as gt
+from gating_theory.dynamics.two_copies.echo_state import how_asked
 from gating_theory.dynamics.two_copies.frozen_gates import frozen_fields, unforgetting
 
 
@@ -62,6 +63,13 @@ def test_a_vanishing_input_is_none(ensemble):
     assert zero.kind == "fixed point" and abs(zero.exponent - np.log(gt.Spectrum(gt.fixed_points(ensemble)[0]).radius())) < 1e-9
     np.testing.assert_allclose([s.exponent for s in under.states], [s.exponent for s in without.states], atol=1e-5)
     assert weak.kind == "moving" and weak.moments["h"] < 1e-6
+
+
+def test_steps_are_those_of_one_copy():
+    """Unasked, a flow that takes white input, anywhere along a path, is solved in the shorter step of white noise."""
+    still, noisy = (gt.Ensemble(gt.KCSFast, gain=0.8, input_std={"h": std}) for std in (0.0, 0.5))
+    for ensembles, flow, step in (([still], True, 0.2), ([still, noisy], True, 0.1), ([noisy], False, 1.0)):
+        assert how_asked("echo_line", ensembles, None, flow, "auto", 1000, 20, 0).step == step
 
 
 def test_input_of_a_gate_alone_leaves_the_zero_state():

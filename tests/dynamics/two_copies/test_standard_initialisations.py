@@ -41,3 +41,33 @@ def test_memory_of_inputs(ensemble, tied, untied, rest_tied, rest_untied):
     assert spectrum.radius() ** 2 == pytest.approx(rest_tied, abs=6e-5)
     growth = gt.gradient_growth(spectrum, 200, weights="untied").mean_square
     assert growth[-1] / growth[-2] == pytest.approx(rest_untied, abs=1e-4)
+
+
+@pytest.mark.parametrize("gain, chi", [(STD, 0.98178), (1.0, 0.98513)])
+def test_chrono_initialisation_at_rest(gain, chi):
+    """Biases log u of f and -log u of i, u even from 1 to 99: the published chi, and E of the edge's equation over u by itself."""
+    from scipy.optimize import brentq
+
+    node, weights = np.polynomial.legendre.leggauss(200)
+    u, weights = 50.0 + 49.0 * node, 0.5 * weights
+    fields = np.array([np.log(u), -np.log(u), 0.0 * u, 0.0 * u])  # f, i, g, o
+    sites = gt.Sites(gt.LSTM, weights, np.zeros((gt.LSTM.n_state, u.size)), fields, gain=np.full(4, gain), matrices="iid")
+    found = gt.Spectrum(sites).radius() ** 2
+    # a^2 o^2 E i^2 / |lambda - f|^2 = 1, o = 1/2: only the candidate's field moves what is zero
+    own = brentq(lambda edge: 0.25 * gain**2 * weights @ (1.0 / (1.0 + u) / (edge - u / (1.0 + u))) ** 2 - 1.0, 0.9901, 2.0)
+    assert found == pytest.approx(chi, abs=6e-6) and found == pytest.approx(own**2, abs=1e-10)
+    assert found > 0.99**2  # the slowest unit's own, which is all that fresh matrices have
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("tied, moment, c, c_error", [(True, 0.1665, 0.008, 0.01), (False, 0.0649, 0.118, 0.003)])
+def test_strong_gains_of_the_lstm(tied, moment, c, c_error):
+    """LSTM (2, 2, 8, 2), b_f = 1, inputs of .5 alike to .9: t = 15 .. 24, by another program's networks."""
+    ensemble = gt.Ensemble(gt.LSTM, gain={"f": 2, "i": 2, "g": 8, "o": 2}, bias={"f": 1}, input_std=0.5)
+    run = gt.correlation_transient(ensemble, 24, 0.1, moment, rho_in=0.9, tied=tied, n_sites=40_000, rng=0)
+    late = slice(15, 25)
+    # neighbouring times move together: the error of a mean over them is that of one; what is published has three digits
+    size = run.moments["h"][:, late].mean()
+    assert size == pytest.approx(moment, abs=4.0 * run.moments_stderr["h"][0, late].max() + 1e-3)
+    assert run.correlation["h"][late].mean() == pytest.approx(c, abs=4.0 * np.hypot(run.stderr["h"][late].max(), c_error))
+    assert run.stderr["h"][late].max() < 0.02

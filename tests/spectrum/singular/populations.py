@@ -56,19 +56,20 @@ def dense_blocks(sites):
     return dense["F_s"], dense["F_y"], dense["M_s"], dense["M_y"]
 
 
-def jacobian(sites, units, rng):
-    """J (d N, d N) of a network of about so many units with these sites, each as often as its weight says."""
+def jacobian(sites, units, rng, law=None):
+    """J (d N, d N) of a network of about so many units with these sites, each as often as its weight says (iid: no law)."""
     cell, d = sites.cell, sites.cell.n_state
     place = np.repeat(np.arange(sites.size), np.round(sites.weights * units).astype(int))
     F_s, F_y, M_s, M_y = (block[place] for block in dense_blocks(sites))
     n = place.size
     # each block a diagonal of sites: states are numbered (variable, unit)
     response = []
+    drawn = rng.standard_normal((cell.n_fields, n, n)) if law is None else law.draw(n, rng, cell.n_fields)
     for k in range(cell.n_fields):
         message = np.concatenate([np.diag(M_s[:, k, j]) for j in range(d)], axis=1)
         for l in range(k):
             message = message + M_y[:, k, l, None] * response[l]
-        response.append(sites.gain[k] / np.sqrt(n) * rng.standard_normal((n, n)) @ message)
+        response.append(sites.gain[k] / np.sqrt(n) * drawn[k] @ message)
     rows = []
     for i in range(d):
         row = np.concatenate([np.diag(F_s[:, i, j]) for j in range(d)], axis=1)
