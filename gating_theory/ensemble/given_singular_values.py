@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,7 +44,7 @@ class WithSingularValues(MatrixLaw):
     name = "singular values"
     holds = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
 
-    values: Sequence[float] | npt.ArrayLike
+    values: npt.ArrayLike
 
     def __post_init__(self) -> None:
         given = real_array("values", self.values)
@@ -64,7 +63,7 @@ class WithSingularValues(MatrixLaw):
         return squares, counts / counts.sum()
 
     def __repr__(self) -> str:
-        values = [f"{value:.6g}" for value in self.values]  # type: ignore[union-attr]
+        values = [f"{value:.6g}" for value in np.asarray(self.values).tolist()]
         shown_values = values if len(values) < 7 else [*values[:2], f"{len(values) - 4} more", *values[-2:]]
         return f"WithSingularValues({', '.join(shown_values)})"
 
