@@ -348,7 +348,6 @@ CALLS = {
     "Spectrum.of_each": lambda t: (gt.Spectrum.of_each, {"points": [t.point, t.point]}),
     "Spectrum.edge_function": lambda t: (t.spectrum.edge_function, {"lam": 0.5}),
     "Spectrum.inside": lambda t: (t.spectrum.inside, {"lam": 0.5}),
-    "Sparse": lambda t: (gt.Sparse, {"in_degree": 12, "entries": "sign", "fixed": True}),
     "sparse_moments": lambda t: (gt.sparse_moments, {"fixed_point": _of_few_inputs()}),
     "sparse_potential": lambda t: (gt.sparse_potential, {"spectrum": gt.Spectrum(_of_few_inputs()), "lam": 0.5}),
     "Spectrum.potential": lambda t: (t.spectrum.potential, {"lam": 0.5}),
