@@ -23,7 +23,7 @@ from .path_state import GROUPS, PathState, error_of
 from .ring import Ring, mean_of_ring, parseval_weights
 from .windows import LONGEST, on_ring
 
-__all__ = ["Measured", "OnBranch", "PathBranch"]
+__all__ = ["UNSEEN", "Measured", "OnBranch", "PathBranch"]
 
 #: Mixing of spectra and value: steps that are remembered, evaluations at most, the residual that is asked for, and
 #: the one up to which a solution counts.
@@ -34,7 +34,7 @@ _LEARNT, _FEW, _PART = 20, 40, 0.03
 _PART_THAT_RESPONDS, _LEAST = 0.25, 100
 #: Errors of values that nothing sampled shows, relative to the larger of 1 and the value: spectra are solved to a residual, rings
 #: are finite. The exact form's lines are met to 2e-6.
-_FLOOR = 1e-5
+UNSEEN = 1e-5
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
 
@@ -226,7 +226,7 @@ class PathBranch:
     @staticmethod
     def error(values: np.ndarray) -> float:
         """Standard error of the mean of the values (groups,) of groups of chunks."""
-        return float(np.hypot(error_of(values), _FLOOR * max(1.0, abs(float(values[0])))))
+        return float(np.hypot(error_of(values), UNSEEN * max(1.0, abs(float(values[0])))))
 
     def _spectra(self, x, size):
         spectra = (x[:-1].reshape(-1, self.weights.size) / self.weights) ** 2
