@@ -124,6 +124,23 @@ def test_a_few_cases(law):
     each()
 
 
+@given(st.lists(st.floats(0.1, 2.0), min_size=2, max_size=6))
+@settings(max_examples=10)
+def test_the_single_ring(values):
+    """J = U at zero: edges by inverse and plain squares, the mass within a radius by the S-transform of the singular values."""
+    sigma = np.array(values) + np.linspace(0.1, 0.3, len(values))
+    ensemble = gt.Ensemble(gt.Vanilla, gain=np.sqrt(np.mean(sigma**2)), matrices=gt.WithSingularValues(sigma))
+    spectrum = gt.Spectrum(gt.fixed_points(ensemble)[0])
+    inner, outer = np.mean(sigma**-2.0) ** -0.5, np.mean(sigma**2) ** 0.5
+    assert spectrum.radius() == pytest.approx(outer, rel=1e-9)
+    ((_, (hole,)),) = spectrum.holes()
+    assert np.abs(hole) == pytest.approx(inner, rel=1e-8)
+    for y in np.array([0.3, 3.0]) / outer**2:  # S(-s) = 1 / r^2, with s = E y sigma^2 / (1 + y sigma^2) the mass beyond r
+        s = np.mean(y * sigma**2 / (1.0 + y * sigma**2))
+        # the tolerance that masses are computed with
+        assert spectrum.mass(0.0, np.sqrt(s / (y * (1.0 - s)))) == pytest.approx(1.0 - s, abs=1e-4)
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("law", LAWS)
 def test_many_cases(law):
