@@ -359,16 +359,21 @@ def _iterate(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray, 
 def _newton_step(powers: Powers, space: _Space, u: np.ndarray) -> float:
     """A step towards s_g / E[uses_g] = 1, linear in s for a single site, and E[tilt] = 0; its length.
 
-    Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
+    Where alpha has a pole at 1 every share of 1 is its own use, also where there is no hole: (s / (1 - s)) / (use / (1 - use)) = 1
+    asks for the other solution, and its sign next to 1 tells holes. Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
     """
     mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
     v, G = u.size, powers.truncation.size
     for i in range(v):
         ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < G else (0.0, 1.0)
+        own, left = ratio, 1.0 - ratio
         held = i < G and _is_held(powers, i, u[i])
+        if i < G and powers.truncation[i] == 1.0 and powers.order[i] > 0.0 and mean[i] < 1.0 and u[i] < 1.0:
+            left = np.log(mean[i] / (1.0 - mean[i]) * (1.0 - u[i]) / u[i])
+            own, factor = 1.0 / (1.0 - u[i]), -1.0 / (mean[i] * (1.0 - mean[i]))
         for j in range(v):
-            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (ratio if i == j else 0.0)
-        step[i, 0] = 0.0 if held else 1.0 - ratio if i < G else -mean[i]
+            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (own if i == j else 0.0)
+        step[i, 0] = 0.0 if held else left if i < G else -mean[i]
     # covariances are derivatives by log s, and so is the step one of log s
     length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):

@@ -146,7 +146,6 @@ def check_mass(spectrum, sigma, y):
     assert spectrum.mass(0.0, radius) == pytest.approx(1.0 - s, abs=1e-4)  # the tolerance that masses are computed with
 
 
-@pytest.mark.xfail(strict=True, reason="shares of given singular values end at 1, as in a hole, inside the support")
 def test_the_inner_part_of_a_ring():
     """The ring of singular values 1.1, 2.2, 2.3 begins at 1.567; at 1.702 it holds .303 of the mass, not none."""
     sigma = np.array([1.1, 2.2, 2.3])
