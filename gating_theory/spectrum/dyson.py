@@ -265,7 +265,7 @@ class Population:
     def atom_at(self, leak: complex) -> float:
         """Weight of the eigenvalues at a shared leak.
 
-        The average over sites of half the power of |lambda - leak| with which the determinants vanish.
+        That is the average over sites of half the power of |lambda - leak| with which the determinants vanish.
         """
         here = self._at_leak(leak)
         solution = here.solve(np.array([leak]))
