@@ -351,8 +351,8 @@ class Spectrum(Pseudospectra):
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
         rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol``
-        of the Spectrum where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
+        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to
+        the Spectrum's ``tol`` where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
         1 / sqrt(2 pi N rho_e).
 
         Parameters

@@ -17,7 +17,7 @@ which some plain iterations bring near the solution, and Newton's method for the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -26,6 +26,7 @@ import numpy as np
 
 from ..errors import CapabilityError
 from .groups import Group, Loop
+from .pivots import Minor
 
 __all__ = ["Part", "StackEquations"]
 
@@ -282,7 +283,15 @@ class StackEquations:
     weights : (M,)
     """
 
-    def __init__(self, loop: Loop, minors, chi, scale, group_of: Sequence[int], weights: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    def __init__(
+        self,
+        loop: Loop,
+        minors: Mapping[Minor, np.ndarray],
+        chi: np.ndarray,
+        scale: Mapping[Minor, float],
+        group_of: Sequence[int],
+        weights: np.ndarray,
+    ) -> None:
         self.loop, self.weights, self.chi = loop, weights, chi
         self.parts = parts_of(loop.laws, loop.message)
         place = {message: i for i, message in enumerate(loop.messages)}

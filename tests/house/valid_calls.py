@@ -315,6 +315,7 @@ CALLS = {
     "Ensemble.assuming": lambda t: (t.ens.assuming, {"matrices": "iid"}),
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
+    "Sparse": lambda t: (gt.Sparse, {"in_degree": 50, "entries": "normal", "fixed": False}),
     "WithSingularValues": lambda t: (gt.WithSingularValues, {"values": [0.5, 1.0, 1.5]}),
     "MatrixLaw.matrices": lambda t: (gt.IID().matrices, {"n": 3, "rng": np.random.default_rng(0), "count": 2}),
     "Direction": lambda t: (gt.Direction, {"start": t.ens, "end": gt.Ensemble(gt.GRU), "name": "way"}),
@@ -409,6 +410,7 @@ CALLS = {
     "OutermostLaw.cdf": lambda t: (t.finite_size.radius.cdf, {"x": 0.5}),
     "OutermostLaw.density": lambda t: (t.finite_size.radius.density, {"x": 0.5}),
     "OutermostLaw.quantile": lambda t: (t.finite_size.radius.quantile, {"p": 0.5}),
+    "Spectrum.holes": lambda t: (t.spectrum.holes, {"n": 32}),
     "Spectrum.boundary": lambda t: (t.spectrum.boundary, {"n": 32}),
     # dynamics
     "simulate": lambda t: (
@@ -429,6 +431,7 @@ CALLS = {
         | {"amplitude": 0.1, "along": "gain.h", "replicas": 2, "rho_in": 0.9, "rho_frozen": 1.0, "start": 0.5}
         | {"sinusoid": None, "rng": 0, "progress": None},
     ),
+    "Sinusoid": lambda t: (gt.Sinusoid, {"period": 8.0, "amplitude": {"h": 0.5}}),
     "Sinusoid.amplitudes": lambda t: (gt.Sinusoid(8.0, 0.5).amplitudes, {_E: t.ens}),
     "chaos_line": lambda t: (
         gt.chaos_line,
@@ -988,6 +991,8 @@ LEFT_OUT = {
 }
 
 
+#: Dataclasses that users make; the others are results, made by calculators.
+MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues)
 #: Classes that are parts of public ones.
 PARTS = {"Pseudospectra"}
 
@@ -1007,7 +1012,7 @@ def public():
             if not inspect.isclass(thing):
                 found[label] = thing
                 continue
-            if not hasattr(thing, "__dataclass_fields__") or thing in (gt.Sites, gt.Direction):  # results are made by calculators
+            if not hasattr(thing, "__dataclass_fields__") or thing in MADE_BY_USERS:
                 found[label] = thing
             if thing.__module__.startswith("gating_theory") and not issubclass(thing, sp.Basic):
                 found |= {f"{label}.{n}": m for n, m in _methods(thing)}
