@@ -351,8 +351,8 @@ class Spectrum(Pseudospectra):
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
         rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol``
-        of the Spectrum where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
+        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the
+        ``tol`` of the Spectrum where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
         1 / sqrt(2 pi N rho_e).
 
         Parameters
@@ -691,7 +691,7 @@ class Spectrum(Pseudospectra):
             found = solution(population, self._holes, flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])
             return np.maximum(found.values["density"], 0.0) / self.n_state
 
-        return filled((np.minimum(radius, self._holes.radius(flat)) > 1.0).reshape(lam.shape), density, tol)
+        return filled(((radius > 1.0) & (self._holes.type_at(flat) < 0)).reshape(lam.shape), density, tol)
 
     @overload
     def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...
