@@ -365,3 +365,15 @@ def test_what_some_sites_rule_out_all_rule_out():
     inside = hole.contains(lam)
     np.testing.assert_array_equal(inside, hole.radius(lam) < 1.0)
     assert inside.any() and not inside.all() and hole.sites.size > 10_000
+
+
+def test_no_guess_leads_from_a_hole_into_the_support():
+    """Many lambdas next to a small hole, solved from one another: densities as of each alone, and none is lost."""
+    gain = {"f": 1, "i": 2, "g": 4, "o": 1.5}
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain, matrices="orthogonal"))[-1])
+    x, y = np.meshgrid(-0.05 + 0.025848875 * np.arange(20), 0.01132728 + 0.02265456 * np.arange(12))
+    population, lam = spectrum.populations.of(1e-3), (x + 1j * y).ravel()
+    density = population.solve(lam, ["density"], 1e-6).values["density"]
+    alone = [population.solve(z, ["density"], 1e-6).values["density"][0] for z in lam[:, None]]
+    np.testing.assert_allclose(density, alone, rtol=1e-3)
+    assert density.min() > 0.1
