@@ -39,6 +39,8 @@ __all__ = ["Population", "Solution"]
 #: A monomial: the rows of its minors, and the groups of their columns.
 Key = tuple[tuple[int, ...], tuple[int, ...]]
 
+#: A share from which on it may be one of a hole.
+_WHOLE = 1.0 - 1e-9
 #: From so many lambdas on, those without first guesses get them from solved neighbours.
 _MANY = 200
 #: Attempts at a solution, each after more steps of the plain iteration.
@@ -475,6 +477,8 @@ class Population:
             found = unknowns[part]
             solved, *averages, slopes[left] = self._run_matched(out.lam[part], block, found, plain[left], limit, out.with_log)
             unknowns[part] = found
+            if not attempt:  # a neighbour next to a hole may lead into it from afar: a whole share is believed the second time
+                solved &= (block.parted(found)[0] < _WHOLE).all(axis=1)
             out.add(part[solved], [a[solved] for a in averages], block.penalty(found[solved]))
             left = left[~solved]
             if not left.size:

@@ -47,6 +47,8 @@ _PLACES, _TAIL = np.array([0.3, 0.6 + 0.3j, 1.1]), 1e-6
 #: Few sites that say whether there may be a hole at all, the tolerance of their steps, and T^S above which there is none; points
 #: along a side of a grid of lambdas, and how many grids one after the other.
 _FEW, _FEW_TOL, _MAYBE, _GRID, _ZOOMS = 10_000, 1e-3, 4.0, 9, 8
+#: Of more sites than twice as many so many, those of the largest weights, are asked first whether a lambda can lie in a hole.
+_FIRST = 3_000
 #: How far from 0 a hole has to reach that is there only because some sites are left out.
 _FAR = 0.05
 #: A number that stands for infinity in matrices whose spectral radius is wanted.
@@ -151,6 +153,24 @@ class Hole:
         """Spectral radius of T^S at lambda (L,)."""
         return spectral_radius(np.minimum(self.moments(lam), _LARGE))
 
+    def contains(self, lam: np.ndarray) -> np.ndarray:
+        """Whether that is below 1 at lambda (L,). Some of the sites bound it from below; all are asked where that is not enough."""
+        inside = np.ones(lam.size, dtype=bool)
+        if self._first is not None:
+            weight, first = self._first
+            inside = weight * first.radius(lam) < 1.0
+        inside[inside] = self.radius(lam[inside]) < 1.0
+        return inside
+
+    @cached_property
+    def _first(self):
+        """(the weight of some sites, Hole of these alone): T^S is a sum of what is not negative. None of few sites."""
+        if self.sites.size <= 2 * _FIRST:
+            return None
+        most = np.sort(np.argpartition(self.sites.weights, -_FIRST)[-_FIRST:])
+        sites = _some(self.sites, most)
+        return float(self.sites.weights[most].sum()), Hole(sites, self.fields, minors_of(sites), self.everywhere)
+
     def log_radius(self, lam: np.ndarray, rtol: float = 0.0) -> np.ndarray:
         """log of that at a complex array, clipped: negative in the hole, positive in the support around it.
 
@@ -246,7 +266,7 @@ class Holes(Sequence[Hole]):
         """(L,) int: in which of them lambda lies, -1 for none."""
         out = np.full(lam.size, -1)
         for index in reversed(range(len(self._found))):
-            out[self._found[index].radius(lam) < 1.0] = index
+            out[self._found[index].contains(lam)] = index
         return out
 
 

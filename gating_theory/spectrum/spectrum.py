@@ -691,7 +691,7 @@ class Spectrum(Pseudospectra):
             found = solution(population, self._holes, flat[pixels], {"density"}, 1e-3 * tol, radius[pixels])
             return np.maximum(found.values["density"], 0.0) / self.n_state
 
-        return filled((np.minimum(radius, self._holes.radius(flat)) > 1.0).reshape(lam.shape), density, tol)
+        return filled(((radius > 1.0) & (self._holes.type_at(flat) < 0)).reshape(lam.shape), density, tol)
 
     @overload
     def mass(self, center: complex, radius: float, tol: float = 1e-4) -> float: ...

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import gating_theory as gt
 from gating_theory.ensemble.matrix_laws import LawError, MatrixLaw
 from gating_theory.ensemble.rotation_invariant import HaarStack
-from gating_theory.spectrum.holes import Hole, Holes, minors_of
+from gating_theory.spectrum.holes import Hole, Holes, holes_at, minors_of
 
 CELLS = {"Vanilla": (gt.Vanilla, [1.5]), "GRU": (gt.GRU, [2, 3, 4])}
 CELLS |= {"GRUResetAfter": (gt.GRUResetAfter, [2, 3, 4]), "LSTM": (gt.LSTM, [1, 2, 4, 3])}
@@ -354,3 +354,26 @@ def test_what_is_not_known_is_refused():
     with pytest.raises(gt.CapabilityError, match="at the edge of a hole is not served"):
         spectrum.edge_density(inner)
     assert spectrum.edge_density(spectrum.radius()) > 0
+
+
+def test_what_some_sites_rule_out_all_rule_out():
+    """Membership, of which most is settled by a part of the sites, against T^S of all: a small hole about 0, of 19000 sites."""
+    gain = {"f": 1, "i": 2, "g": 4, "o": 1.5}
+    (hole,) = holes_at(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain, matrices="orthogonal"))[-1])
+    radius, angle = np.meshgrid([0.0, 0.004, 0.00525, 0.0056, 0.02, 0.3, 1.0], np.linspace(0.0, np.pi, 5))
+    lam = (radius * np.exp(1j * angle)).ravel()
+    inside = hole.contains(lam)
+    np.testing.assert_array_equal(inside, hole.radius(lam) < 1.0)
+    assert inside.any() and not inside.all() and hole.sites.size > 10_000
+
+
+def test_no_guess_leads_from_a_hole_into_the_support():
+    """Many lambdas next to a small hole, solved from one another: densities as of each alone, and none is lost."""
+    gain = {"f": 1, "i": 2, "g": 4, "o": 1.5}
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(gt.LSTM, gain=gain, matrices="orthogonal"))[-1])
+    x, y = np.meshgrid(-0.05 + 0.025848875 * np.arange(20), 0.01132728 + 0.02265456 * np.arange(12))
+    population, lam = spectrum.populations.of(1e-3), (x + 1j * y).ravel()
+    density = population.solve(lam, ["density"], 1e-6).values["density"]
+    alone = [population.solve(z, ["density"], 1e-6).values["density"][0] for z in lam[:, None]]
+    np.testing.assert_allclose(density, alone, rtol=1e-3)
+    assert density.min() > 0.1
