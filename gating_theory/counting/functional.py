@@ -334,9 +334,7 @@ class ComplexityFunctional:
 
     def totals(self, point: Point) -> dict[int, float]:
         """{message: sum of the shares of its columns}, of the looping messages."""
-        return {
-            k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)
-        }
+        return {k: float(point.x[b.own][b.owner == i].sum()) for b in self.blocks for i, k in enumerate(b.messages)}
 
     def within(self, x: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Shares after a step from ``before``, kept below 1 where they may not exceed it."""

@@ -257,4 +257,3 @@ class Block(LoopMonomials[tuple]):
             cost=s * (1.0 + gain_slope),
             cost_slope=s * (1.0 + gain_slope) + s * gain_bend,
         )
-

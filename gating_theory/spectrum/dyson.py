@@ -263,8 +263,9 @@ class Population:
         return [(leak, weight) for leak, weight in found if weight > _FAINT]
 
     def atom_at(self, leak: complex) -> float:
-        """Weight of the eigenvalues at a shared leak: average over sites of half the power of |lambda - leak| with which the
-        determinants vanish.
+        """Weight of the eigenvalues at a shared leak.
+
+        That is the average over sites of half the power of |lambda - leak| with which the determinants vanish.
         """
         here = self._at_leak(leak)
         solution = here.solve(np.array([leak]))

@@ -160,6 +160,7 @@ class Loop(LoopMonomials[int]):
 
     @cached_property
     def monomials(self) -> list[int]:
+        """The labels as a list."""
         return list(self.labels)
 
     @cached_property

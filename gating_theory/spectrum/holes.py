@@ -82,7 +82,7 @@ class Hole:
 
     @property
     def fields(self) -> tuple[int, ...]:
-        """S."""
+        """The set S, ascending."""
         return self.pivot.fields
 
     def ratios(self, center: int) -> Ratios:
@@ -164,7 +164,7 @@ class Hole:
             return np.clip(np.log(self.radius(flat)), -700.0, 700.0).reshape(np.shape(lam))
 
     def values(self, lam: np.ndarray, what: str) -> np.ndarray:
-        """"potential", "resolvent" or "density" at lambda (L,) in the hole [T10]."""
+        """ "potential", "resolvent" or "density" at lambda (L,) in the hole [T10]."""
         out = np.zeros(lam.size, dtype=complex if what == "resolvent" else float)
         for part, t, ratios in self.sides(lam):
             if what == "potential":

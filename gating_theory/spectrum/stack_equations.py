@@ -308,8 +308,9 @@ class StackEquations:
         return values, (powers @ self.chi, lowered @ self.chi)
 
     def coefficients(self, lam: np.ndarray, slopes: bool = False) -> list[np.ndarray]:
-        """|chi|^2 (L, M) and the coefficients (L, m, M) of the polynomial at ``lam`` (L,); also their derivatives by lambda, and by
-        lambda and its conjugate.
+        """|chi|^2 (L, M) and the coefficients (L, m, M) of the polynomial.
+
+        With ``slopes`` also their derivatives by lambda, and by lambda and its conjugate.
 
         Parameters
         ----------
@@ -511,8 +512,7 @@ class StackEquations:
         return shares, p
 
     def values(self, lam: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Twice the potential, the resolvent, and pi times the density (L,), at solved unknowns; the average over sites in the
-        first is less the penalties."""
+        """Twice the potential, the resolvent, and pi times the density (L,), at solved unknowns."""
         logs, resolvent, density = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
         for stretch in self._stretches(lam.size):
             now = u[stretch]

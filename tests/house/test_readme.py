@@ -15,7 +15,7 @@ EXAMPLES = {
     "CONTRIBUTING.md": (1, 0),
     "docs/tour.md": (14, 10),
     "docs/finite_size.md": (4, 6),
-    "docs/matrices.md": (2, 2),
+    "docs/matrices.md": (9, 13),
     "docs/gradients.md": (3, 9),
     "docs/kernels.md": (3, 3),
     "docs/chaos.md": (3, 9),
