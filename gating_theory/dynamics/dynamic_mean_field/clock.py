@@ -16,8 +16,10 @@ import numpy as np
 LEAST_STEP = 1e-3
 #: Usual steps of flows, and of those with white input: Heun's method takes 1/4 step^2 from the variance that noise alone makes.
 _STEP, _STEP_OF_WHITE = 0.2, 0.1
+#: What Heun's method is off by at most where there is noise, in units of step^2: of second moments, relative, and of exponents.
+_OF_MOMENTS, _OF_EXPONENTS = 0.25, 0.05
 
-__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum", "usual_step"]
+__all__ = ["LEAST_STEP", "Clock", "even_spectrum", "from_even_spectrum", "step_errors", "usual_step"]
 
 
 def usual_step(flow: bool, white: bool) -> float:
@@ -31,6 +33,20 @@ def usual_step(flow: bool, white: bool) -> float:
     if not flow:
         return 1.0
     return _STEP_OF_WHITE if white else _STEP
+
+
+def step_errors(clock: Clock, white: bool) -> tuple[float, float]:
+    """What paths of a flow are off by because of their steps: (second moments, relative; exponents).
+
+    Only white noise makes it count (see ``adams.py``). States forget at rates up to 1 here; of a rate r it is r^2 as much.
+
+    Parameters
+    ----------
+    clock : Clock
+    white : bool, whether there is white input
+    """
+    squared = clock.step**2 if clock.flow and white else 0.0
+    return _OF_MOMENTS * squared, _OF_EXPONENTS * squared
 
 
 def even_spectrum(half: np.ndarray) -> np.ndarray:

@@ -190,7 +190,8 @@ class PathBranch:
         """Solutions for groups of the chunks, by what the first have shown of the response."""
         parts: list[np.ndarray] = np.array_split(ratios, min(GROUPS, len(ratios)))
         if (ratios == ratios[0]).all():
-            tell(len(parts))
+            for _ in parts:
+                tell(1)
             return [found] * len(parts)
         groups, secants = [], cast(Secants, [])
         for part in parts:

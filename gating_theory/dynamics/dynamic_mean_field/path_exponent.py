@@ -21,7 +21,7 @@ from ...running.progress import Progress
 from .adams import AdamsSteps
 from .mixing import Secants, fixed_point_of
 from .path_state import PathState
-from .ring import Ring, matched_noise, mean_of_ring, parseval_weights, spectra_of
+from .ring import Ring, matched_noise, mean_of_ring, parseval_weights, run_until_closed, spectra_of
 
 __all__ = ["MEASUREMENTS", "Tangents", "path_exponents"]
 
@@ -46,8 +46,6 @@ _POWERS, _STILL, _HUGE, _STRIDE, _STRIDES, _CLOSE = 30, 1e-5, 1e100, 0.05, 200, 
 #: What many sites may make of a kernel of size 1: where they make 2, one chunk and their difference have no solution. Then a few
 #: sites remember much longer than others (frozen gates), and the many are measured at an exponent at which they shrink it.
 _MUCH = 1.5
-#: Part of a lap that tangents run before they are looked at.
-_UNSEEN = 0.25
 
 
 def path_exponents(state: PathState, tell: Progress | None = None) -> tuple[float, np.ndarray]:
@@ -139,15 +137,15 @@ class Tangents:
         return np.fft.irfft(root[:, :, None] * self._noise, n=self.ring.length, axis=1)
 
     def answer(self, v: np.ndarray, exponent: float) -> np.ndarray:
-        """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t)."""
+        """(distinct messages, L, n) messages' tangents to fields' tangents v (K, L, n), in the frame that grows as e^(lam t).
+
+        There they decay at the sites' own rates plus lam: where lam is not far above -1 for longer than a lap, which is repeated.
+        """
         ring, cell = self.ring, self.ring.ensemble.cell
         L, n, d = ring.length, v.shape[2], cell.n_state
         step = self._steps(v, exponent)
-        u, path = np.zeros((d, n)), np.empty((d, L, n))
-        for t in range(-int(_UNSEEN * L), L):
-            if t >= 0:
-                path[:, t] = u
-            u = step(u, t)
+        path = np.empty((d, L, n))
+        run_until_closed(step, np.zeros((d, n)), path)
         return _applied(self.blocks["M_s"], path, cell.n_messages) + _applied(self.blocks["M_y"], v, cell.n_messages)
 
     def _steps(self, v, exponent):

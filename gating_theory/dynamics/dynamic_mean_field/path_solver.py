@@ -14,7 +14,7 @@ from ...results.status import Status
 from ...running.progress import Progress
 from ...support.types import Progress as Wanted
 from .at_rest import rate_of_paths
-from .clock import Clock, even_spectrum, from_even_spectrum
+from .clock import Clock, even_spectrum, from_even_spectrum, step_errors
 from .path_branch import OnBranch, PathBranch
 from .path_exponent import MEASUREMENTS, path_exponents
 from .path_state import GROUPS, ROUNDS_AT_FIRST, PathState, error_of, path_state
@@ -23,10 +23,10 @@ from .sinusoid import Sinusoid
 from .state import DynamicMeanField
 from .windows import LONGEST, first_length, is_static, on_ring, window_holds
 
-__all__ = ["Paths", "finished", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
+__all__ = ["STILL_LONGEST", "Paths", "finished", "path_result", "start_spectra", "value_at_amplitude", "windowed"]
 
 #: The longest ring in which a fixed point that is not stable is all that mixing finds: frozen gates look so in any window.
-_STILL_LONGEST = 512
+STILL_LONGEST = 512
 #: Correlations of the start fall in this time; a second start, where the first ends in a static state, in a quarter of it.
 _FALL = 3.0
 #: C at half the ring over C(0) of fixed points that were solved for; chaos that decays by less than this is not told from them.
@@ -128,7 +128,7 @@ def value_at_amplitude(
             branch, here = branch.held(amplitude, start, paths.held_by, _PLAIN)
             break
         except NoCriticalValue:  # slow sites: a short ring may have no moving state of this amplitude
-            if paths.window is not None or length >= _STILL_LONGEST:
+            if paths.window is not None or length >= STILL_LONGEST:
                 raise
             length *= 2
             tell.more(1)
@@ -200,7 +200,7 @@ def windowed(
             return ring, spectra, True
         if is_static(spectra, turns=ring.turns):
             # iteration leaves a static state that is not stable; mixing may end in it, most of all where windows are short
-            free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < _STILL_LONGEST
+            free = paths.window is None and not ring.turns and not ensemble.has_white_input and length < STILL_LONGEST
             if again and (not free or rate_of_paths(ring, spectra).falls):
                 return ring, spectra, True
             tell.more(1)
@@ -240,14 +240,15 @@ def finished(
     rest = rate_of_paths(state.ring, state.spectra) if still and not driven else None
     if state.spectra.any():
         replicas = np.array([from_even_spectrum(spectra)[:, 0] for spectra in state.replicas])
-        stderr = np.hypot(error_of(replicas), 2.0 * state.residual * moments)
+        of_step = step_errors(clock, ensemble.has_white_input)
+        stderr = np.hypot(error_of(replicas), np.hypot(2.0 * state.residual, of_step[0]) * moments)
         lost = not state.replicas.any(axis=(1, 2)).all()
         if rest is not None and rest.grows:
             why = "mixing has ended next to a fixed point that is not stable: weak chaos, or a window too short"
         elif not lost and (driven or not is_static(state.spectra, _SURELY_STATIC)):
             try:
                 exponent, apart = path_exponents(state, tell)
-                error = float(error_of(apart))
+                error = float(np.hypot(error_of(apart), of_step[1]))
             except ConvergenceError as failed:
                 why = str(failed)
         # beside strong input chaos may be some percent of C(0), which counts as still

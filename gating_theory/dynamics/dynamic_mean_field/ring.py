@@ -7,6 +7,7 @@ solved is a smooth function of the spectra; their second moments over the sites 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -20,10 +21,10 @@ from .adams import AdamsSteps
 from .clock import Clock
 from .sinusoid import Sinusoid, turns_of
 
-__all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "parseval_weights", "spectra_of"]
+__all__ = ["Laps", "Ring", "matched_noise", "mean_of_ring", "parseval_weights", "run_until_closed", "spectra_of"]
 
 #: Part of a lap that sites run before they are looked at; laps are repeated until states come back to where they were, to this
-#: part of their size, and at most so often: sites may remember longer than a lap.
+#: part of their size, and at most so often, as long as they come nearer: sites may remember longer than a lap.
 _UNSEEN, _CLOSED, _LAPS = 0.25, 3e-3, 8
 #: Sites that run side by side where they are paired anew: more are no faster.
 _AT_ONCE = 4000
@@ -88,6 +89,29 @@ class Drawn(NamedTuple):
     fields: np.ndarray  #: (K, L, n), that messages make
     white: np.ndarray | None  #: (K, L, n), white noise of a flow
     inputs: np.ndarray | None  #: (P, L, n), white input of site parameters
+
+
+def run_until_closed(moved: Callable[[np.ndarray, int], np.ndarray], state: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The states (d, n) at the end of a lap, which are those at its beginning as far as they come back; fills the lap's path.
+
+    Parameters
+    ----------
+    moved : callable(states, t), states a step after time t; times repeat with the lap
+    state : (d, n) array, at first
+    path : (d, L, n) array to fill
+    """
+    L, last = path.shape[1], np.inf
+    for t in range(-int(_UNSEEN * L), 0):
+        state = moved(state, t)
+    for _ in range(_LAPS):
+        for t in range(L):
+            path[:, t] = state
+            state = moved(state, t)
+        apart = float(np.linalg.norm(state - path[:, 0]))
+        if not _CLOSED * np.linalg.norm(state) < apart < last:
+            break
+        last = apart
+    return state
 
 
 class Ring:
@@ -235,14 +259,7 @@ class Ring:
         states = np.empty((cell.n_state, L, n))
         moved = self._steps(moves, fields, white, parameters, state.shape)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said below
-            for t in range(-int(_UNSEEN * L), 0):
-                state = moved(state, t)
-            for _ in range(_LAPS):
-                for t in range(L):
-                    states[:, t] = state
-                    state = moved(state, t)
-                if not np.linalg.norm(state - states[:, 0]) > _CLOSED * np.linalg.norm(state):
-                    break
+            state = run_until_closed(moved, state, states)
         if not np.isfinite(state).all():
             raise ConvergenceError(
                 "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long: "

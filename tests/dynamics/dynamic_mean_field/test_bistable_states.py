@@ -30,6 +30,28 @@ def test_three_states_against_the_exact_form():
         assert abs(state.exponent - true.exponent) < SIGMAS * state.exponent_stderr
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_states_that_one_chunk_does_not_have(seed):
+    """Next to the birth of the upper two, by 300 sites: a chunk whose upper state is off by half, and one that has none."""
+    ensemble = gru(0, 1.872)
+    upper, between, zero = gt.dmft_states(ensemble, method="paths", n_sites=300, refine=5, rng=seed)
+    for state, true in zip((upper, between), gt.dmft_states(ensemble)):
+        assert state.ok and state.verdict == true.verdict == "chaotic" and state.returns is true.returns
+        assert abs(state.moments["h"] - true.moments["h"]) < SIGMAS * state.stderr["h"]
+        assert state.stderr["h"] < 0.01 * true.moments["h"]  # nothing is sampled at given amplitudes
+        assert abs(state.exponent - true.exponent) < SIGMAS * state.exponent_stderr
+    assert zero.verdict == "zero_state"
+
+
+def test_states_that_chunks_cannot_tell(monkeypatch):
+    """Right at the birth of the upper two, with an error of gains that holds both: said, and not silent."""
+    ensemble = gru(0, 1.8684)  # born at 1.8682263
+    monkeypatch.setattr(PathBranch, "error", staticmethod(lambda values: 1e-3))
+    unsure, zero = gt.dmft_states(ensemble, method="paths", n_sites=300, refine=5, rng=2)
+    assert not unsure.ok and unsure.verdict == "undecided" and "whether there are two more states" in str(unsure)
+    assert zero.verdict == "zero_state" and np.isnan(unsure.stderr["h"]) and unsure.moments["h"] == pytest.approx(0.037, rel=0.3)
+
+
 def test_one_state_alone():
     """No second state at gain 3: the zero state is unstable, but there, and comes last."""
     found = gt.dmft_states(gt.Ensemble(gt.Vanilla, gain=3.0), method="paths", n_sites=500, refine=5, rng=1)
