@@ -34,6 +34,7 @@ NAMES = (
     "lstm_phase_diagram",
     "common_gain",
     "complexity",
+    "matrices",
     "low_dimensional",
     "topologies",
     "planes",

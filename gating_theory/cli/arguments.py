@@ -21,6 +21,7 @@ __all__ = ["axis_of", "cell_of", "ensemble_of", "existing_file", "new_directory"
 
 _EXAMPLES = """examples:
   gating-theory spectrum --cell GRU --gain z=2 r=3 h=6
+  gating-theory spectrum --cell GRU --gain z=1 r=1 h=2.2 --matrices orthogonal
   gating-theory gradients --cell LSTM --bias f=5 --gain g=0.027 --steps 10 100 --block h
   gating-theory phase-diagram --axis gain.r=0:20:50 --axis gain.h=1:3:50 --quantity count onset:gain.h --jobs 2 --out diagram
   gating-theory dmft --gain r=10 h=3 --flow --lags 0 5 10
@@ -369,6 +370,8 @@ def _ensemble_arguments(parser, default="GRU", words=_CELL):
     for name, kind in KINDS.items():
         text = f"{kind.words.format('NAME')}: one number for all, or NAME=NUMBER pairs (default {kind.default:g})"
         parser.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="VALUE", help=text)
+    text = "law of the recurrent matrices: iid, orthogonal or stack for all, or NAME=LAW pairs (default iid)"
+    parser.add_argument("--matrices", nargs="+", metavar="LAW", help=text)
 
 
 def _number(text, where, form="a number"):
@@ -384,15 +387,30 @@ def _values(option, items):
         return None
     if len(items) == 1 and "=" not in items[0]:
         return _number(items[0], f"--{option}", "a number, or pairs such as z=2 r=3")
+    pairs = _pairs(option, items, "number")
+    return {name: _number(text, f"--{option} {name}") for name, text in pairs.items()}
+
+
+def _pairs(option, items, kind):
+    """``["z=2", "r=3"]`` as {"z": "2", "r": "3"}."""
     out = {}
     for item in items:
         name, equals, text = item.partition("=")
         if not equals or not name:
-            raise ValueError(f"--{option} takes one number or NAME=NUMBER pairs, got {item!r}")
+            raise ValueError(f"--{option} takes one {kind} or NAME={kind.upper()} pairs, got {item!r}")
         if name in out:
             raise ValueError(f"--{option} has {name!r} twice")
-        out[name] = _number(text, f"--{option} {name}")
+        out[name] = text
     return out
+
+
+def _laws(items):
+    """``["stack"]`` as "stack", ``["h=orthogonal"]`` as a mapping, None as "iid"."""
+    if items is None:
+        return "iid"
+    if len(items) == 1 and "=" not in items[0]:
+        return items[0]
+    return _pairs("matrices", items, "law")
 
 
 def cell_of(text: str) -> Cell:
@@ -436,11 +454,11 @@ def _names_in(path):
 
 
 def ensemble_of(options: argparse.Namespace) -> Ensemble:
-    """The Ensemble that ``--cell``, ``--gain``, ``--bias`` and the like describe."""
+    """The Ensemble that ``--cell``, ``--gain``, ``--bias``, ``--matrices`` and the like describe."""
     from ..ensemble.ensemble import Ensemble
 
     values = {kind: _values(kind.replace("_", "-"), getattr(options, kind)) for kind in KINDS}
-    return Ensemble(cell_of(options.cell), **values)
+    return Ensemble(cell_of(options.cell), **values, matrices=_laws(options.matrices))
 
 
 def axis_of(text: str) -> tuple[str, np.ndarray]:

@@ -20,8 +20,8 @@ __all__ = ["run"]
 def run(options: argparse.Namespace) -> int:
     """Compare, print, and write with ``--out``; the exit code."""
     own = None if options.cell is None else _sources(ensemble_of(options), options.state)
-    if own is None and any(getattr(options, name) is not None for name in (*KINDS, "state")):
-        raise ValueError("--gain, --bias, --state and the like belong to a --cell: the built-in cases have their own")
+    if own is None and any(getattr(options, name) is not None for name in (*KINDS, "matrices", "state")):
+        raise ValueError("--gain, --bias, --matrices, --state and the like belong to a --cell: the built-in cases have their own")
     with pool(options.jobs) as executor:
         result = validate(
             options.cells if own is None else own,

@@ -1,4 +1,4 @@
-"""The functional whose saddle is the annealed complexity: entropy, constraints and determinant of the sites of a fixed point [T7, T10].
+"""The functional whose saddle is the annealed complexity: entropy, constraints, determinant of sites of a fixed point [T7, T10].
 
 Sites of the fixed points of a random network are counted by
 
@@ -8,8 +8,9 @@ Sites of the fixed points of a random network are counted by
 
 with W the transfer matrix at lambda = 1, in the coordinates x_g, the shares of groups of columns, S their sums over each message,
 and tau (the gauge-free ratios of q and p) of the self-consistent equations [T4]. What the law of the matrices enters by is in
-``matrix_terms.py``: alpha = A(x) / a^2 and Psi of each group, and the multipliers nu of the lengths of images that lie on spheres j,
-here in units of 1/(2 a^2 q). Independent entries have alpha = 1, Psi = x and nu = 1: their images are Gaussian. All first and second derivatives are averages over the tilted law of sites, the integrand of Z.
+``matrix_terms.py``: alpha = A(x) / a^2 and Psi of each group, and the multipliers nu of the lengths of images that lie on spheres
+j, here in units of 1/(2 a^2 q). Independent entries have alpha = 1, Psi = x and nu = 1: their images are Gaussian. All first and
+second derivatives are averages over the tilted law of sites, the integrand of Z.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from ..cell.random_search import largest, scattered
 from ..ensemble.ensemble import Ensemble
@@ -352,6 +352,14 @@ class ComplexityFunctional:
         out = np.exp(exponent)
         for local, terms in zip(self._local(point), coefficients):
             out = out * np.sqrt(1.0 + sum(f * c for f, c in zip(local.scale, terms)))
+        return out
+
+    def favour(self, values: Sequence[np.ndarray], point: Point) -> np.ndarray:
+        """The tilt over the Gaussian law of fields at the moments of a point, up to a factor: spheres narrow or widen it."""
+        out, law, plain = self.tilt(values, point), self.law(point).stds[0], self.law(replace(point, nu=np.ones(self.n_nu))).stds[0]
+        for l in (l for sphere in self.spheres for l in sphere.fields):
+            distance = np.square(values[self.variables.index(l)] - self.means[l])
+            out = out * np.exp(-0.5 * distance * (1.0 / law[l] ** 2 - 1.0 / plain[l] ** 2))
         return out
 
     def plain(self, q: np.ndarray) -> Point:

@@ -2,7 +2,7 @@
 
 The determinant of a random matrix with a site law W sees each matrix through A(s), s the share of its columns in the determinant,
 and a penalty Psi(s). Columns of matrices that it cannot tell apart are one *group*. Where |U m| = a |m| holds exactly the images
-of a message are uniform on a *sphere*: their length has a multiplier nu, which makes the law of a field a Gaussian of another width.
+of a message are uniform on a *sphere*: their length has a multiplier nu, and fields are Gaussians of another width.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def column_groups(
 
     Raises
     ------
-    CapabilityError : matrices drawn together that act on several messages
+    CapabilityError : matrices drawn together that act on several messages; gains A(s) and images of a random length
     """
     found: dict[tuple, list[int]] = {}
     for l in columns:
@@ -132,7 +132,13 @@ def spheres(fields: Sequence[int], listens: Sequence[int], laws: Sequence[Matrix
 
 
 def _one_message(fields, listens, laws):
-    """CapabilityError unless matrices drawn together act on one message: else their images are not free of one another."""
+    """CapabilityError for laws without equations: images of random length, matrices drawn together that act on several messages."""
+    law = laws[fields[0]]
+    if not law.isometric and law.truncation() != 0.0:
+        raise LawError(
+            f"complexity: images under matrices of law {law!r} have a random length, whose part in the number of fixed points is "
+            "not known: use count_fixed_points of sampled networks"
+        )
     if laws[fields[0]].together and len({int(listens[l]) for l in fields}) > 1:
         raise LawError(
             f"complexity: matrices of law {laws[fields[0]]!r} are drawn together and act on several messages, for which the number "

@@ -13,6 +13,8 @@ __all__ = ["Newton", "Settled", "rescaled"]
 
 #: x below this: the determinant counts no more.
 _SILENT_X = 1e-11
+#: Multipliers of lengths below this, over the Gaussian's, need grids that are as wide as costly.
+_FEW_SITES = 1e-3
 #: Steps in which the grid follows the law.
 _ADAPTED = 5
 #: Where x is zero its equations are divided by this: they are not solved there.
@@ -53,8 +55,10 @@ class Newton:
         self.determinant = np.arange(2 * self.A, self.size - functional.n_nu)
 
     def system(self, point: Point) -> tuple[Evaluation, np.ndarray, np.ndarray]:
-        """(evaluation, residuals, matrix): rows q and mu in relative form; rows of x as usage/x - 1, linear where x is small; columns
-        are relative changes of q and x, of mu in units of 1/q, tau and nu."""
+        """(evaluation, residuals, matrix): rows q and mu in relative form, rows of x as usage/x - 1, linear where x is small.
+
+        Columns are relative changes of q and x, those of mu in units of 1/q, of tau and of nu.
+        """
         return self._scaled(point)
 
     def _scaled(self, point, gaussian=False):
@@ -106,6 +110,8 @@ class Newton:
         """
         best = np.inf
         for iteration in range(max_steps):
+            if (point.nu < _FEW_SITES).any():
+                raise self.failure("few sites carry the length of an image", point)
             e, residual, matrix = self.system(point)
             if e.value < bottom:
                 return None
@@ -157,13 +163,12 @@ class Newton:
         return step, e, residual
 
     def to_second_order(self, e: Evaluation, point: Point, step: np.ndarray) -> float:
-        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations.
+        """The value after a Newton step from ``point``: stationary values err by the square of what is left of the equations."""
+        return self.at_limit(e, point) + 0.5 * float(self._raw(e.gradient, point) @ step)
 
-        Shares that are held short of 1 are put there to first order.
-        """
-        slope = self._raw(e.gradient, point)
-        at_limit = self.held(point, slope)
-        return e.value + 0.5 * float(slope @ step) + float(slope[at_limit].sum()) * (1.0 - FULL)
+    def at_limit(self, e: Evaluation, point: Point) -> float:
+        """The value with shares that are held short of 1 put there, to first order."""
+        return e.value + float(e.gradient[self.held(point, e.gradient)].sum()) * (1.0 - FULL)
 
     def finer(self) -> None:
         """Make the quadrature finer: shorter steps, or a tenth of a loose tolerance, which reaches further out too."""

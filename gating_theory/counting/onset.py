@@ -55,7 +55,8 @@ def complexity_onset(ensemble: Ensemble, parameter: AnyPath, bounds: tuple[float
     """The value along a path at which the annealed complexity becomes positive [T7].
 
     Where the transition is continuous that is the onset of the zero state (``discontinuous`` is False): the rate grows from zero
-    like a power of the distance, (16/81) eps^3 in the vanilla network, which is checked at two distances. Where it is not, fixed
+    like a power of the distance, (16/81) eps^3 in the vanilla network, eps^2 / 6 in that of an orthogonal matrix [T10], which is
+    checked at two distances. Where it is not, fixed
     points of finite amplitude turn up in exponential numbers before the zero state loses stability, and also before mean-field
     theory sees any (``gt.fold``): the value at which the rate of the largest saddle crosses zero.
 

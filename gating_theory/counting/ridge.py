@@ -181,7 +181,9 @@ def _start(functional, newton, q):
         damp = min(1.0, 1.0 / size) if size > 0 else 1.0
         x = functional.within(np.clip(rescaled(e, point.x, 2 * A), 1e-15, 2.0), point.x)
         d_tau, d_nu = damp * others[: point.tau.size], damp * others[point.tau.size :]
-        point = Point(point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, functional.positive(point.nu + d_nu, point.nu))
+        point = Point(
+            point.q, point.mu + damp * d_mu, x, point.tau + d_tau, e.spread, functional.positive(point.nu + d_nu, point.nu)
+        )
         if x.max() <= _SILENT:
             return None
     return newton.settle(point)
@@ -216,8 +218,8 @@ def _follow(newton, start, direction, end):
             return out, None
         if room < _SHORTEST and (here.slope * direction < 0.0 or here.point.x.max() < 1e-7):
             return out, None
-        to_hole = _to_hole(newton, here, direction)
-        h = direction * min(step, abs(end - here.t), 0.7 * room, _PAST * to_hole)
+        to_hole, to_few = _to_hole(newton, here, direction), _to_few(newton, here, direction)
+        h = direction * min(step, abs(end - here.t), 0.7 * room, _PAST * to_hole, 0.7 * to_few)
         change = h * here.tangent if bend is None else h * here.tangent + 0.5 * h**2 * bend
         guess = newton.moved(here.point, np.clip(change, -1.0, 1.0))
         point = newton.at_lead(guess, here.t + h)
@@ -228,7 +230,7 @@ def _follow(newton, start, direction, end):
             there, failed = None, True
         if failed or there is None or there.point.x.max() < 1e-8:
             step = 0.5 * abs(h)
-            if step < _SHORTEST * min(1.0, room, to_hole):
+            if step < _SHORTEST * min(1.0, room, to_hole, to_few):
                 over = room < _NEARLY_OVER and here.slope * direction < 0.0
                 return out, here if failed and not over else None
             continue
@@ -269,6 +271,13 @@ def _to_hole(newton, here, direction):
     """How far the first share is from its limit, extrapolated linearly: there the ridge goes on in a hole of the spectrum."""
     x, growth = here.point.x, direction * here.tangent[2 * newton.A : 2 * newton.A + newton.X]
     nearest = (growth * x / (1.0 - x))[newton.functional.limited].max(initial=0.0)
+    return float(1.0 / nearest) if nearest > 0.0 else np.inf
+
+
+def _to_few(newton, here, direction):
+    """How far multipliers of lengths are from zero, extrapolated linearly: there few sites carry the length of an image."""
+    fall = -direction * here.tangent[newton.size - newton.functional.n_nu :] / here.point.nu
+    nearest = fall.max(initial=0.0)
     return float(1.0 / nearest) if nearest > 0.0 else np.inf
 
 

@@ -237,7 +237,7 @@ def _log_determinant(newton, point):
         return 0.0, 0.0, 0
     e, residual, _ = newton.gaussian_system(point)
     left = np.setdiff1d(newton.determinant, newton.held(point, residual))
-    return newton.to_second_order(e, point, np.zeros(newton.size)), float(np.abs(residual[left]).max(initial=0.0)), e.nodes
+    return newton.at_limit(e, point), float(np.abs(residual[left]).max(initial=0.0)), e.nodes
 
 
 def _is_maximum(newton, e, point):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,7 +44,7 @@ class WithSingularValues(MatrixLaw):
     name = "singular values"
     holds = frozenset({"mean field", "dynamics", "edge", "resolvent", "outliers"})
 
-    values: Sequence[float] | npt.ArrayLike
+    values: npt.ArrayLike
 
     def __post_init__(self) -> None:
         given = real_array("values", self.values)
@@ -64,7 +63,7 @@ class WithSingularValues(MatrixLaw):
         return squares, counts / counts.sum()
 
     def __repr__(self) -> str:
-        values = [f"{value:.6g}" for value in self.values]  # type: ignore[union-attr]
+        values = [f"{value:.6g}" for value in np.asarray(self.values).tolist()]
         shown_values = values if len(values) < 7 else [*values[:2], f"{len(values) - 4} more", *values[-2:]]
         return f"WithSingularValues({', '.join(shown_values)})"
 
@@ -98,16 +97,16 @@ class WithSingularValues(MatrixLaw):
         return self._of(s, lambda s, y, ratio, rest: -2.0 * np.log1p(-s) + np.log(rest) @ self._squares[1])
 
     def truncation(self, count: int = 1) -> float | None:
-        """1 of equal values, which are those of a Haar matrix. Argument as in MatrixLaw.truncation."""
+        """1 of equal values, which are those of a Haar matrix. Arguments as in MatrixLaw.truncation."""
         return 1.0 if len(self._squares[0]) == 1 else None
 
     def inverse_square(self, count: int = 1) -> float:
-        """E sigma^-2. Argument as in MatrixLaw.inverse_square."""
+        """E sigma^-2. Arguments as in MatrixLaw.inverse_square."""
         squares, weights = self._squares
         return float(weights @ (1.0 / squares)) if squares[0] > 0.0 else np.inf
 
     def mean_log(self, count: int = 1) -> float:
-        """E log sigma. Argument as in MatrixLaw.mean_log."""
+        """E log sigma. Arguments as in MatrixLaw.mean_log."""
         squares, weights = self._squares
         return float(0.5 * weights @ np.log(squares)) if squares[0] > 0.0 else -np.inf
 

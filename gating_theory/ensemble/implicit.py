@@ -30,7 +30,7 @@ import numpy as np
 
 from .counted_normals import draw_key, fill_normal, parts
 
-__all__ = ["Each", "ImplicitMatrices"]
+__all__ = ["ImplicitMatrices"]
 
 #: Bound on the rows of L^{-1}. What is new of a message is at least one over it, so that its square (1e-6, 1e-3) stays far above
 #: what the basis lacks of being orthonormal (measured: 1e-8, 1e-4).

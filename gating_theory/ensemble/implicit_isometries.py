@@ -11,12 +11,13 @@ though one message is heard by some of them only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from .counted_normals import fill_normal
-from .implicit import Each, ImplicitMatrices, Products
+from .implicit import ImplicitMatrices
 
 __all__ = ["ImplicitIsometries", "OfOneMessage"]
 
@@ -62,7 +63,9 @@ class ImplicitIsometries(ImplicitMatrices):
         # blocks of gain 0 are parts of the images that others must be orthogonal to
         return np.arange(self.gains.size) if self._together else self.live
 
-    def coordinates(self, m: np.ndarray, products: Sequence[Products], each: Each | None = None) -> np.ndarray:
+    def coordinates(
+        self, m: np.ndarray, products: Sequence[tuple[np.ndarray, int]], each: Callable[..., Any] | None = None
+    ) -> np.ndarray:
         """As of ImplicitMatrices. Of a vector that is new the images are made at once: they need sums over all parts.
 
         Parameters

@@ -56,7 +56,7 @@ FACTS = {
     "gradients": "the growth of gradients through tied weights [T9]",
     "outliers": "the outliers of matrices conditioned on a fixed point [T4]",
     "finite size": "what the edge, counts and determinants of N normal units differ by from their limits [T12]",
-    "complexity": "the complexity functional of iid matrices [T7]",
+    "complexity": "the complexity functional with the law's gains, and images Gaussian or of exact length [T7, T10]",
     "kac-rice": "the Kac-Rice integral of normal matrices at finite N [T7]",
     "conditioning": "matrices that can be conditioned on a fixed point [T4]",
     "implicit": "matrices that act on vectors without being formed [T5]",

@@ -53,7 +53,7 @@ def through_matrices(ensemble: Ensemble, n: int, capacity: int, rng: np.random.G
 
 
 def implicit_bytes(ensemble: Ensemble, n: int, capacity: int, dtype: type) -> int:
-    """Bytes that :func:`through_matrices` takes. Arguments as there."""
+    """Bytes that :func:`through_matrices` takes. Arguments as in through_matrices."""
     gain, total = ensemble.array("gain"), 0
     for law, fields, heard in _groups(ensemble):
         listeners = [[fields.index(k) for k in ks] for ks in heard.values()]

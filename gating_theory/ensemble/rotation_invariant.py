@@ -25,7 +25,7 @@ from .reflected import both_images, completed_image, redirect
 __all__ = ["Haar", "HaarStack"]
 
 #: What holds for every rotationally invariant matrix.
-_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers", "complexity"})
+_INVARIANT = frozenset({"mean field", "dynamics", "edge", "resolvent", "gradients", "outliers"})
 #: What holds for blocks of Haar matrices besides.
 _TRUNCATED = _INVARIANT | {"conditioning", "implicit"}
 
@@ -77,6 +77,7 @@ class Haar(_Truncated):
     """
 
     name = "orthogonal"
+    holds = _TRUNCATED | {"complexity"}
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """(count, n, n) independent Haar matrices times sqrt(n). Arguments as in MatrixLaw.draw."""
@@ -114,7 +115,8 @@ class HaarStack(_Truncated):
 
     sum_k V_k^T V_k = 1: Keras's ``recurrent_initializer="orthogonal"``, and torch's ``orthogonal_`` on the whole
     ``weight_hh``, both of gain g, give a_k = g / sqrt(K) with K the number of gates, 3 for a GRU and 4 for an LSTM. All fields
-    of the law count for K, those of gain 0 too. Of one field the law is that of Haar().
+    of the law count for K, those of gain 0 too. Of one field the law is that of Haar(). How many fixed points such networks have is
+    derived for one message, but not checked: complexity refuses.
     """
 
     name = "stack"
@@ -127,7 +129,7 @@ class HaarStack(_Truncated):
         return np.sqrt(count * n) * _isometry(count * n, n, rng).reshape(count, n, n)
 
     def image_scales(self, messages: np.ndarray, images: np.ndarray) -> np.ndarray | None:
-        """One factor for all images of a single message, whose lengths add up; None of several. As in MatrixLaw.image_scales."""
+        """One factor for the images of a single message; None of several. Arguments as in MatrixLaw.image_scales."""
         if (messages != messages[0]).any():
             return None
         factor = np.sqrt(messages.size) * np.linalg.norm(messages[0]) / np.linalg.norm(images)
@@ -168,7 +170,7 @@ class HaarStack(_Truncated):
         rng: np.random.Generator,
         dtype: type,
     ) -> list[OfOneMessage]:
-        """New directions, of any message, get images of K N units, orthogonal to the old ones. As in MatrixLaw.implicit."""
+        """Directions of any message get images of K N units, orthogonal. Arguments as in MatrixLaw.implicit."""
         stack = ImplicitIsometries(n, gains, capacity * len(listeners), rng, dtype, together=True)
         return [OfOneMessage(stack, fields) for fields in listeners]
 

@@ -71,7 +71,7 @@ class Sparse(MatrixLaw):
         return _FOURTH[self.entries]
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-        """(count, n, n) sparse matrices, entries of mean square 1; ValueError for n below the in-degree. As in MatrixLaw.draw."""
+        """(count, n, n) sparse matrices; ValueError for n below the in-degree. Arguments as in MatrixLaw.draw."""
         if self.in_degree > n:
             raise ValueError(f"in_degree = {self.in_degree:g} must be at most the number of units, {n}")
         shape = (count, n, n)

@@ -263,8 +263,9 @@ class Population:
         return [(leak, weight) for leak, weight in found if weight > _FAINT]
 
     def atom_at(self, leak: complex) -> float:
-        """Weight of the eigenvalues at a shared leak: average over sites of half the power of |lambda - leak| with which the
-        determinants vanish.
+        """Weight of the eigenvalues at a shared leak.
+
+        That is the average over sites of half the power of |lambda - leak| with which the determinants vanish.
         """
         here = self._at_leak(leak)
         solution = here.solve(np.array([leak]))
@@ -362,9 +363,9 @@ class Population:
         from .dyson_kernels import Powers, Terms
 
         nothing = np.zeros((0, 0))
-        powers = Powers(nothing, nothing, nothing, np.zeros(0, dtype=np.int64), np.zeros(0))
+        powers = Powers(nothing, nothing, nothing, np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
         if block is not None:
-            powers = Powers(block.usage, block.columns, block.tilt, block.message, block.truncation)
+            powers = Powers(block.usage, block.columns, block.tilt, block.message, block.truncation, block.order)
         place = {m: i for i, m in enumerate([] if block is None else block.monomials)}
         rows = [g for g, m in enumerate(data["gram_monomial"]) if m in place]
         gram = data["gram"] if len(rows) == len(data["gram"]) else data["gram"][rows]

@@ -39,8 +39,8 @@ _jit = kernel(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", 
 
 #: Shares of fields whose alpha has a pole at 1: at most where they start, and the part of the way to 1 that a step goes at most.
 _FIRST, _APPROACH = 1.0 - 1e-6, 0.99
-#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: what rounding
-#: makes of 1 - s would keep the others from settling.
+#: Beyond the first they count as 1, in a hole of the spectrum, where the potential is its limit, and stay at the second: what
+#: rounding makes of 1 - s would keep the others from settling.
 _FULL, _HELD = 1.0 - 1e-9, 1.0 - 4e-16
 
 
@@ -71,7 +71,8 @@ class Powers(NamedTuple):
     columns : (m, G) exponents in alpha
     tilt : (m, v - G) exponents in exp(tau)
     message : (G,) int, the message of each group
-    truncation : (G,) t of each group, 0 where alpha has no pole at s = 1 / t
+    truncation : (G,) t of each group, 0 where alpha has neither a pole nor a zero
+    order : (G,) 1 where alpha has a pole at s = 1 / t, -1 where it has a zero
     """
 
     usage: np.ndarray
@@ -79,6 +80,7 @@ class Powers(NamedTuple):
     tilt: np.ndarray
     message: np.ndarray
     truncation: np.ndarray
+    order: np.ndarray
 
 
 class _Space(NamedTuple):
@@ -86,7 +88,7 @@ class _Space(NamedTuple):
 
     base: np.ndarray  # (M,) |chi|^2
     c: np.ndarray  # (m, M) coefficients of the monomials
-    level: np.ndarray  # (G,) log alpha = level + growth s - log(1 - t s)
+    level: np.ndarray  # (G,) log alpha = level + growth s - order log(1 - t s)
     growth: np.ndarray  # (G,)
     offset: np.ndarray  # (m,) logarithms of what multiplies the monomials beside the unknowns
     total: np.ndarray  # (n,) S
@@ -228,6 +230,7 @@ def solve(
     tilt: np.ndarray,
     message: np.ndarray,
     truncation: np.ndarray,
+    order: np.ndarray,
     level: np.ndarray,
     growth: np.ndarray,
     unknowns: np.ndarray,
@@ -241,8 +244,8 @@ def solve(
     ----------
     t : (L,) complex, lambda minus the place of the expansion
     chi, gram, monomial, basis, weights : see Terms
-    usage, columns, tilt, message, truncation : see Powers
-    level, growth : (L, G), with the truncation log alpha = level + growth s - log(1 - t s)
+    usage, columns, tilt, message, truncation, order : see Powers
+    level, growth : (L, G), log alpha = level + growth s - order log(1 - t s)
     unknowns : (L, v) s and tau: first guesses, overwritten by the solution. Without messages (v = 0) all is that of s = 0.
     plain : (L,) int, steps of the plain iteration before Newton's method
     limit : Newton's method ends with a step of log s and tau below this
@@ -255,7 +258,7 @@ def solve(
     slopes : (L, v) complex, derivatives of log s and tau by lambda; a change of lambda by e changes them by 2 Re(e slope)
     """
     terms = Terms(chi, gram, monomial, basis, weights)
-    powers = Powers(usage, columns, tilt, message, truncation)
+    powers = Powers(usage, columns, tilt, message, truncation, order)
     L, v, degree = t.size, unknowns.shape[1], chi.shape[0] - 1
     solved = np.ones(L, dtype=np.bool_)
     logs, resolvent, density = np.zeros(L), np.zeros(L, dtype=np.complex128), np.zeros(L)
@@ -311,7 +314,7 @@ def solve_given(
     shares : (L, m) E pi_m, of the monomials' shares of the determinant
     """
     L, v, m = unknowns.shape[0], unknowns.shape[1], c.shape[0]
-    powers = Powers(usage, columns, tilt, np.arange(usage.shape[1]), np.zeros(usage.shape[1]))
+    powers = Powers(usage, columns, tilt, np.arange(usage.shape[1]), np.zeros(usage.shape[1]), np.ones(usage.shape[1]))
     solved, logs, shares = np.ones(L, dtype=np.bool_), np.zeros(L), np.zeros((L, m))
     space = _space(base, c, powers)
     for l in range(L):
@@ -342,30 +345,35 @@ def _iterate(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray, 
     """``plain`` steps of the plain iteration, then Newton's until one is below ``limit``; False if there is none."""
     for g in range(powers.truncation.size):
         if powers.truncation[g] > 0.0:
-            u[g] = min(u[g], _FIRST)
+            u[g] = min(u[g], _FIRST * _bound(powers, g))
     for k in range(plain + _STEPS):
         _set_statistics(powers, weights, space, u)
         if k < plain:
-            _step_plainly(powers.truncation, space, u)
-        elif _newton_step(powers.truncation, space, u) < limit:
+            _step_plainly(powers, space, u)
+        elif _newton_step(powers, space, u) < limit:
             return True
     return False
 
 
 @_jit
-def _newton_step(truncation: np.ndarray, space: _Space, u: np.ndarray) -> float:
+def _newton_step(powers: Powers, space: _Space, u: np.ndarray) -> float:
     """A step towards s_g / E[uses_g] = 1, linear in s for a single site, and E[tilt] = 0; its length.
 
-    Next to 1, where alpha has its pole, lengths are measured in 1 - s.
+    Where alpha has a pole at 1 every share of 1 is its own use, also where there is no hole: (s / (1 - s)) / (use / (1 - use)) = 1
+    asks for the other solution, and its sign next to 1 tells holes. Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
     """
     mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
-    v, G = u.size, truncation.size
+    v, G = u.size, powers.truncation.size
     for i in range(v):
         ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < G else (0.0, 1.0)
-        held = i < G and truncation[i] > 0.0 and u[i] >= _HELD
+        own, left = ratio, 1.0 - ratio
+        held = i < G and _is_held(powers, i, u[i])
+        if i < G and powers.truncation[i] == 1.0 and powers.order[i] > 0.0 and mean[i] < 1.0 and u[i] < 1.0:
+            left = np.log(mean[i] / (1.0 - mean[i]) * (1.0 - u[i]) / u[i])
+            own, factor = 1.0 / (1.0 - u[i]), -1.0 / (mean[i] * (1.0 - mean[i]))
         for j in range(v):
-            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (ratio if i == j else 0.0)
-        step[i, 0] = 0.0 if held else 1.0 - ratio if i < G else -mean[i]
+            jacobian[i, j] = (0.0 if held else factor * cov[i, j]) + (own if i == j else 0.0)
+        step[i, 0] = 0.0 if held else left if i < G else -mean[i]
     # covariances are derivatives by log s, and so is the step one of log s
     length = 0.0 if eliminate(jacobian, step) else np.inf
     for i in range(v):
@@ -376,24 +384,36 @@ def _newton_step(truncation: np.ndarray, space: _Space, u: np.ndarray) -> float:
             u[i] += damp * step[i, 0] if length < np.inf else 0.0
         else:
             new = u[i] * min(max(1.0 + damp * step[i, 0], 0.1), 10.0) if length < np.inf else mean[i]
-            if truncation[i] > 0.0 and u[i] < _HELD:
-                new = _below_one(u[i], new)
-                length = max(length, abs(new - u[i]) / (1.0 - new))
+            if powers.truncation[i] > 0.0 and not _is_held(powers, i, u[i]):
+                new = _bounded(powers, i, u[i], new)
+                length = max(length, abs(new - u[i]) / (_bound(powers, i) - new))
             u[i] = new
     return length
 
 
 @_jit
-def _below_one(old: float, new: float) -> float:
-    """A new share that is not much closer to 1 than the old one, or held next to 1."""
-    near = min(new, old + _APPROACH * (1.0 - old))
-    return _HELD if near > _FULL else near
+def _bound(powers: Powers, g: int) -> float:
+    """What the share of a group stays below: 1, or where its alpha is zero."""
+    return 1.0 if powers.order[g] > 0.0 else 1.0 / powers.truncation[g]
 
 
 @_jit
-def _step_plainly(truncation: np.ndarray, space: _Space, u: np.ndarray) -> None:
+def _is_held(powers: Powers, g: int, share: float) -> bool:
+    """Whether a share stays next to 1."""
+    return powers.truncation[g] > 0.0 and powers.order[g] > 0.0 and share >= _HELD
+
+
+@_jit
+def _bounded(powers: Powers, g: int, old: float, new: float) -> float:
+    """A new share that is not much closer to its bound than the old one, or held next to 1."""
+    near = min(new, old + _APPROACH * (_bound(powers, g) - old))
+    return _HELD if powers.order[g] > 0.0 and near > _FULL else near
+
+
+@_jit
+def _step_plainly(powers: Powers, space: _Space, u: np.ndarray) -> None:
     """s_g -> its use, and tau down the gradient of a convex function. Slow, but it does not diverge."""
-    v, G = u.size, truncation.size
+    v, G = u.size, powers.truncation.size
     hessian, step = space.matrix[G:, G:], space.step[G:]
     for i in range(v - G):
         step[i, 0] = -space.mean[G + i]
@@ -403,7 +423,7 @@ def _step_plainly(truncation: np.ndarray, space: _Space, u: np.ndarray) -> None:
     for i in range(v):
         if i < G:
             new = max(space.mean[i], 1e-14)
-            u[i] = _below_one(u[i], new) if truncation[i] > 0.0 else new
+            u[i] = _bounded(powers, i, u[i], new) if powers.truncation[i] > 0.0 else new
         elif fine:
             u[i] += min(max(step[i - G, 0], -1.0), 1.0)
 
@@ -421,7 +441,7 @@ def _set_scale(powers: Powers, space: _Space, u: np.ndarray) -> None:
             power += powers.usage[m, k] * np.log(max(total[k], _TINY))
         for g in range(G):
             if powers.columns[m, g] > 0.0:
-                log_alpha = space.level[g] + space.growth[g] * u[g] - np.log1p(-powers.truncation[g] * u[g])
+                log_alpha = space.level[g] + space.growth[g] * u[g] - powers.order[g] * np.log1p(-powers.truncation[g] * u[g])
                 power += powers.columns[m, g] * log_alpha
         for i in range(u.size - G):
             power += powers.tilt[m, i] * u[G + i]
@@ -438,7 +458,7 @@ def _set_uses(powers: Powers, space: _Space, u: np.ndarray) -> None:
             for h in range(G):
                 columns += powers.columns[m, h] if message[h] == k else 0.0
             part = u[g] / max(space.total[k], _TINY)
-            growth = space.growth[g] + powers.truncation[g] / (1.0 - powers.truncation[g] * u[g])
+            growth = space.growth[g] + powers.order[g] * powers.truncation[g] / (1.0 - powers.truncation[g] * u[g])
             space.uses[m, g] = powers.columns[m, g] + (powers.usage[m, k] - columns) * part
             space.slopes[m, g] = powers.usage[m, k] * part + powers.columns[m, g] * growth * u[g]
         for i in range(G, u.size):

@@ -9,8 +9,8 @@ which is e_1 of the monomials of det(1 + P W Q W^dagger) at p = l, q = r, and wi
     kappa = E tr (L R)^2 = E (e_1^2 - 2 e_2),        rho_e = |grad tau|^2 / (4 pi kappa)
 
 is the density per unit area and unit just inside the edge; of other laws than iid kappa is less by the sum of A_g'(0) / a_g^2 times
-the squares of the shares of tau that go through the groups g of fields [T10]. Both effects of a finite number N of units on the edge have the same
-size: matrices smear it, with a variance kappa / N in tau, and sites move it, with Var phi / N.
+the squares of the shares of tau that go through the groups g of fields [T10]. Both effects of a finite number N of units on the
+edge have the same size: matrices smear it, with a variance kappa / N in tau, and sites move it, with Var phi / N.
 """
 
 from __future__ import annotations

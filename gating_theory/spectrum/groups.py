@@ -25,8 +25,9 @@ from .determinant import LoopMonomials, gauge
 __all__ = ["Group", "Loop", "groups_of"]
 
 _TINY = 1e-300
-#: Where a pole at 1 is looked for; halvings at most.
-_BESIDE = 1e-8
+#: How far from the end of the shares poles and zeros are looked for; how the end is: in rounds, between so many points.
+_BESIDE, _ROUNDS, _POINTS = 1e-8, 6, 1000
+#: Halvings at most.
 _HALVINGS = 60
 #: How close a share comes to the pole of alpha at 1; shares outside are brought back to these bounds.
 _LEAST, _MOST = 1e-6, 0.999
@@ -55,13 +56,35 @@ class Group:
         return self.law.truncation(self.count)
 
     @cached_property
-    def pole(self) -> float:
-        """t of the part of alpha that the solver knows in closed form: of boundedly invertible matrices it has a pole at s = 1."""
+    def singular(self) -> tuple[float, float]:
+        """t and the order of the part -order log(1 - t s) of log alpha that the solver knows in closed form.
+
+        Of boundedly invertible matrices alpha has a pole at s = 1, order 1; of others, with zeros among their singular values, a
+        zero where shares end, order -1.
+        """
         if self.truncation is not None:
-            return self.truncation
+            return self.truncation, 1.0
+        end = self._end
         with np.errstate(all="ignore"):
-            slope = float(self.law.log_gain_slope(np.array([1.0 - _BESIDE]), self.count)[0])
-        return 1.0 if slope * _BESIDE > 0.5 else 0.0
+            slope = float(self.law.log_gain_slope(np.array([end * (1.0 - _BESIDE)]), self.count)[0]) * end * _BESIDE
+        order = float(np.round(slope))
+        return (1.0 / end, order) if order == -1.0 or (order == 1.0 and end == 1.0) else (0.0, 1.0)
+
+    @property
+    def _end(self):
+        """Where the shares that the law allows end: 1, or less."""
+        low, high = 0.0, 1.0
+        for _ in range(_ROUNDS if not self.allows(np.array([1.0 - _BESIDE]))[0] else 0):
+            s = np.linspace(low, high, _POINTS)
+            allowed = self.allows(s[1:-1])
+            last = int(np.argmin(allowed)) if not allowed.all() else allowed.size
+            low, high = s[last], s[last + 1]
+        return high
+
+    def allows(self, s: np.ndarray) -> np.ndarray:
+        """Whether shares are some that matrices of the law may have."""
+        with np.errstate(all="ignore"):
+            return np.isfinite(self.law.log_gain(s, self.count))
 
     @cached_property
     def first_slope(self) -> float:
@@ -73,9 +96,10 @@ class Group:
         return np.zeros_like(s) if self.truncation == 0.0 else np.asarray(self.law.log_gain(s, self.count))
 
     def rest(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What log alpha is beyond -log(1 - t s), and its derivative by s: 0 of truncations."""
-        slope = np.asarray(self.law.log_gain_slope(s, self.count)) - self.pole / (1.0 - self.pole * s)
-        return self.log_gain(s) + np.log1p(-self.pole * s), slope
+        """What log alpha is beyond -order log(1 - t s), and its derivative by s: 0 of truncations."""
+        t, order = self.singular
+        slope = np.asarray(self.law.log_gain_slope(s, self.count)) - order * t / (1.0 - t * s)
+        return self.log_gain(s) + order * np.log1p(-t * s), slope
 
     def penalty(self, s: np.ndarray) -> np.ndarray:
         """Psi(s) [T10], s itself of iid matrices."""
@@ -94,7 +118,7 @@ def groups_of(cell: Cell, laws: Mapping[str, MatrixLaw]) -> list[Group]:
     out: list[Group] = []
     for message in range(cell.n_messages):
         found: dict[object, list[int]] = {}
-        counts = {}
+        counts: dict[object, int] = {}
         for field in (k for k, listened in enumerate(cell.message_of) if listened == message):
             law = known[field]
             count = known.count(law) if law.together else 1
@@ -136,12 +160,18 @@ class Loop(LoopMonomials[int]):
 
     @cached_property
     def monomials(self) -> list[int]:
+        """The labels as a list."""
         return list(self.labels)
 
     @cached_property
     def truncation(self) -> np.ndarray:
-        """(G,) t of the groups, 0 where alpha has no pole."""
-        return np.array([group.pole for group in self.laws])
+        """(G,) t of the groups, 0 where alpha has neither a pole nor a zero."""
+        return np.array([group.singular[0] for group in self.laws])
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """(G,) 1 where alpha has a pole, -1 where it has a zero."""
+        return np.array([group.singular[1] for group in self.laws])
 
     @property
     def size(self) -> int:
@@ -160,7 +190,7 @@ class Loop(LoopMonomials[int]):
         return [g for g, group in enumerate(self.laws) if group.truncation is None]
 
     def rests(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(L, G) level and growth: log alpha + log(1 - t s) is level + growth s at the given shares (L, G), with its slope."""
+        """(L, G) level and growth: log alpha + order log(1 - t s) is level + growth s at shares (L, G), with its slope."""
         level, growth = np.zeros_like(shares), np.zeros_like(shares)
         for g in self.others:
             value, growth[:, g] = self.laws[g].rest(shares[:, g])
@@ -182,8 +212,7 @@ class Loop(LoopMonomials[int]):
         known = np.broadcast_to(known, shares.shape)
         for g in self.others:
             for _ in range(_HALVINGS):
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    bad = ~np.isfinite(self.laws[g].log_gain(out[:, g]))
+                bad = ~self.laws[g].allows(out[:, g])
                 if not bad.any():
                     break
                 out[bad, g] = 0.5 * (known[bad, g] + out[bad, g])
@@ -218,7 +247,7 @@ class Loop(LoopMonomials[int]):
         """Unknowns that an iteration may start from, whatever became of them."""
         G = len(self.groups)
         shares, tau = unknowns[:, :G], unknowns[:, G:]
-        most = np.where(self.truncation > 0.0, _MOST, 1.0)
+        most = np.where(self.order > 0.0, 1.0, 1.0 / np.maximum(self.truncation, 1.0)) * np.where(self.truncation > 0.0, _MOST, 1.0)
         shares = np.clip(np.where(np.isfinite(shares), shares, 0.5), _LEAST, most)
         return np.concatenate([shares, np.where(np.abs(tau) < 50.0, tau, 0.0)], axis=1)
 
@@ -227,5 +256,6 @@ class Loop(LoopMonomials[int]):
         change, G = np.clip(change, -1.0, 1.0), len(self.groups)
         old = unknowns[:, :G]
         new = old * np.exp(change[:, :G])
-        bounded = np.where(self.truncation > 0.0, np.minimum(new, 0.5 * (1.0 + old)), new)
+        end = np.where(self.order > 0.0, 1.0, 1.0 / np.maximum(self.truncation, 1.0))
+        bounded = np.where(self.truncation > 0.0, np.minimum(new, 0.5 * (end + old)), new)
         return np.concatenate([bounded, unknowns[:, G:] + change[:, G:]], axis=1)

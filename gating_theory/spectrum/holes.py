@@ -82,7 +82,7 @@ class Hole:
 
     @property
     def fields(self) -> tuple[int, ...]:
-        """S."""
+        """The set S, ascending."""
         return self.pivot.fields
 
     def ratios(self, center: int) -> Ratios:

@@ -351,8 +351,9 @@ class Spectrum(Pseudospectra):
         """The density just inside the edge, at points of the boundary, as a fraction per unit area [T12].
 
         rho_e / d with rho_e = |grad tau|^2 / (4 pi kappa), in closed form: tau is the edge function, and kappa the mean square of
-        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol`` of the Spectrum where one was given. Eigenvalues of a
-        network of N units reach beyond the boundary by a few times 1 / sqrt(2 pi N rho_e).
+        what sites contribute to it, less what other laws than iid add to the density [T10]. Good to 1e-4 relative, or to the ``tol``
+        of the Spectrum where one was given. Eigenvalues of a network of N units reach beyond the boundary by a few times
+        1 / sqrt(2 pi N rho_e).
 
         Parameters
         ----------
@@ -367,11 +368,11 @@ class Spectrum(Pseudospectra):
         self._require("resolvent", "Spectrum.edge_density")
         lam = complex_array("lam", lam)
         flat = lam.ravel().real + 1j * np.abs(lam.ravel().imag)
+        if any((np.abs(hole.log_radius(flat)) <= _ON_EDGE).any() for hole in self._holes):
+            raise CapabilityError("the density at the edge of a hole is not served: use Spectrum.density next to it")
         off = np.abs(self._boundary.log_edge(flat)) > _ON_EDGE
         if off.any():
             raise ValueError(f"lam must lie on the boundary, where the edge function is 1, got {shown(complex(flat[off][0]))}")
-        if flat.size and (np.abs(np.log(self._holes.radius(flat))) <= _ON_EDGE).any():
-            raise CapabilityError("the density at the edge of a hole is not served: use Spectrum.density next to it")
 
         def at(population, chosen):
             return outermost_numbers(population, flat[chosen]).density / self.n_state
@@ -607,7 +608,8 @@ class Spectrum(Pseudospectra):
         """Density of eigenvalues per unit area, as a fraction: integrates to 1 together with the atoms [T4].
 
         (1/(pi d)) dg/dconj(lambda), from the derivative of the solved equations, not by differencing. At the default tolerance good
-        to about a percent (to a tenth of it for built-in cells at moderate gains). Zero outside the support; atoms are not shown.
+        to about a percent (to a tenth of it for built-in cells at moderate gains). Zero outside the support and in holes; atoms are
+        not shown, nor is the circle of orthogonal matrices at rest, which has no area (:meth:`mass` counts both).
         On the real axis between the leaks it can be large in a layer thinner than any pixel, and grows as ``tol`` falls: these are
         eigenvalues of saturated sites, whose only dynamics is their own leak.
         """
@@ -759,8 +761,9 @@ class Spectrum(Pseudospectra):
         holding the fixed point, a rank-one change each. In a hole of type S the same with W^S, the roles of m_k and y_k - b_k being
         exchanged for k in S: every nonzero fixed point of an orthogonal matrix near onset has one isolated real eigenvalue in its
         hole. Exact for N -> infinity, by a calculation of rank one for each matrix: iid ones, independent rotationally invariant
-        ones, and stacks whose fields listen to one message (of several messages that was not checked); in a network they move by
-        order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the matrix counts.
+        ones, and stacks whose fields listen to one message; for stacks of several messages it was measured, to .01. In a network
+        they move by order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the
+        matrix counts.
 
         Returns
         -------

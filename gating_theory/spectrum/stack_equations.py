@@ -116,7 +116,7 @@ class Part:
         return first, second.real
 
 
-def parts_of(laws: Sequence[Group], message: Sequence[int]) -> list[Part]:
+def parts_of(laws: Sequence[Group], message: np.ndarray) -> list[Part]:
     """The parts of a loop, from its groups and the places of their messages.
 
     Raises
@@ -146,8 +146,8 @@ class _Polynomial:
     def __init__(self, loop: Loop, parts: Sequence[Part], columns: Sequence[tuple[int, ...]]) -> None:
         n = len(loop.messages)
         self.size = 2 * sum(part.size for part in parts)
-        entries, self.p, self.q = [[{} for _ in range(n)] for _ in range(n)], [], []
-        of_group, start = {}, 0
+        entries: list[list[dict[tuple[int, ...], complex]]] = [[{} for _ in range(n)] for _ in range(n)]
+        self.p, self.q, of_group, start = [], [], {}, 0
         for part in parts:
             self.p.append(slice(start, start + part.size))
             self.q.append(slice(start + part.size, start + 2 * part.size))
@@ -287,7 +287,7 @@ class StackEquations:
         self.parts = parts_of(loop.laws, loop.message)
         place = {message: i for i, message in enumerate(loop.messages)}
         of_group = {g: i for i, g in enumerate(loop.groups)}
-        self._minors = {}
+        self._minors: dict[tuple, dict[tuple, np.ndarray]] = {}
         for (rows, fields), q in minors.items():
             held = [of_group.get(group_of[k]) for k in fields]
             if rows and set(rows) <= set(place) and None not in held and scale[rows, fields] > 0.0:
@@ -308,8 +308,9 @@ class StackEquations:
         return values, (powers @ self.chi, lowered @ self.chi)
 
     def coefficients(self, lam: np.ndarray, slopes: bool = False) -> list[np.ndarray]:
-        """|chi|^2 (L, M) and the coefficients (L, m, M) of the polynomial at ``lam`` (L,); also their derivatives by lambda, and by
-        lambda and its conjugate.
+        """|chi|^2 (L, M) and the coefficients (L, m, M) of the polynomial.
+
+        With ``slopes`` also their derivatives by lambda, and by lambda and its conjugate.
 
         Parameters
         ----------
@@ -511,8 +512,7 @@ class StackEquations:
         return shares, p
 
     def values(self, lam: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Twice the potential, the resolvent, and pi times the density (L,), at solved unknowns; the average over sites in the
-        first is less the penalties."""
+        """Twice the potential, the resolvent, and pi times the density (L,), at solved unknowns."""
         logs, resolvent, density = np.zeros(lam.size), np.zeros(lam.size, dtype=complex), np.zeros(lam.size)
         for stretch in self._stretches(lam.size):
             now = u[stretch]

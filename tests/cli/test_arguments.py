@@ -16,6 +16,26 @@ def test_ensembles():
     assert cell_of("JANET") is gt.JANET
 
 
+@pytest.mark.parametrize(
+    "command", [["spectrum"], ["phase-diagram", "--axis", "gain.h=1,2"], ["dmft"], ["echo"], ["chaos", "gain.h"]]
+)
+def test_laws_of_matrices(command):
+    def described(*arguments):
+        return ensemble_of(parser().parse_args([*command, "--matrices", *arguments]))
+
+    assert described("stack") == gt.Ensemble(gt.GRU, matrices="stack")
+    assert described("z=orthogonal", "h=iid") == gt.Ensemble(gt.GRU, matrices={"z": "orthogonal"})
+    for arguments, words in (
+        (["diagonal"], "matrices must be a law or one of the names"),
+        (["h=diagonal"], "must be a law or one of the names"),
+        (["g=stack"], "matrices has the unknown name 'g'"),
+        (["stack", "stack"], "--matrices takes one law or NAME=LAW pairs, got 'stack'"),
+        (["h=stack", "h=iid"], "--matrices has 'h' twice"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            described(*arguments)
+
+
 def test_a_cell_from_a_file(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(

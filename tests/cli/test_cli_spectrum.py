@@ -17,6 +17,15 @@ def test_spectrum(command):
     assert "20 steps" in out
 
 
+def test_spectrum_of_orthogonal_matrices(command):
+    """Networks of the command are drawn by the law: at rest their eigenvalues lie on a circle."""
+    code, out, err = command("spectrum", "--gain", "h=1", "--matrices", "orthogonal", "--n-units", 50, "--json")
+    record = json.loads(out)
+    assert (code, err) == (0, "")
+    assert record["provenance"]["ensemble"]["matrices"] == gt.Ensemble(gt.GRU, matrices="orthogonal").as_dict()["matrices"]
+    assert record["network"]["radius"] == pytest.approx(0.75, abs=0.01)  # 1/2 + e^{i phi} / 4; iid ones scatter by more
+
+
 def test_spectrum_as_json(command):
     arguments = ("--cell", "LSTM", "--gain", "2", "--bias", "f=1", "--bias-std", "f=0.5", "--json")
     code, out, err = command("spectrum", *arguments)

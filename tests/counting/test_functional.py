@@ -1,4 +1,4 @@
-"""The complexity functional by itself: its derivatives [T7]."""
+"""The complexity functional by itself: its derivatives [T7, T10]."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -7,18 +7,31 @@ from hypothesis import strategies as st
 import gating_theory as gt
 from gating_theory.counting.functional import ComplexityFunctional, Point
 
+MATRICES = ["iid", "orthogonal", {"h": "orthogonal", "r": "iid"}, {"g": "orthogonal"}, "stack"]
 
-@settings(max_examples=6)
-@given(st.sampled_from(["Vanilla", "GRU", "GRUResetAfter", "MGU", "CoupledLSTM", "JANET"]), st.integers(0, 10**6))
-def test_derivatives_against_finite_differences(name, seed):
-    rng = np.random.default_rng(seed)
-    ensemble = gt.Ensemble(getattr(gt, name), gain=rng.uniform(1, 4), bias=rng.normal(0, 0.3), bias_std=0.2)
+
+@settings(max_examples=8)
+@given(
+    st.sampled_from(["Vanilla", "GRU", "GRUResetAfter", "MGU", "CoupledLSTM", "JANET"]),
+    st.sampled_from(MATRICES),
+    st.integers(0, 10**6),
+)
+def test_derivatives_against_finite_differences(name, matrices, seed):
+    rng, cell = np.random.default_rng(seed), getattr(gt, name)
+    if isinstance(matrices, dict):
+        matrices = {field: law for field, law in matrices.items() if field in cell.field_names}
+    if matrices == "stack" and name in ("GRU", "MGU"):  # several messages
+        matrices = "orthogonal"
+    ensemble = gt.Ensemble(cell, gain=rng.uniform(1, 4), bias=rng.normal(0, 0.3), bias_std=0.2, matrices=matrices)
     functional = ComplexityFunctional(ensemble)
-    n, X = len(functional.fed), functional.n_x
-    z = np.concatenate([rng.uniform(0.1, 0.4, n), rng.normal(0, 0.5, n), rng.uniform(-2, -1, X), rng.normal(size=functional.n_tau)])
+    n, X, J = len(functional.fed), functional.n_x, functional.n_nu
+    shares = rng.uniform(-2, -1, X)
+    nu = rng.uniform(0.5, 1.5, J)
+    z = np.concatenate([rng.uniform(0.1, 0.4, n), rng.normal(0, 0.5, n), shares, rng.normal(size=functional.n_tau), nu])
 
     def evaluate(z):
-        return functional.evaluate(Point(z[:n], z[n : 2 * n], np.exp(z[2 * n : 2 * n + X]), z[2 * n + X :]), 1e-13)
+        q, mu, x, tau, nu = np.split(z, np.cumsum([n, n, X, functional.n_tau]))
+        return functional.evaluate(Point(q, mu, np.exp(x), tau, nu=nu), 1e-13)
 
     here, h = evaluate(z), 1e-4
     for i in range(z.size):

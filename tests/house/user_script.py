@@ -148,6 +148,7 @@ found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 # --- training
 
 libraries: gt.Defaults = gt.defaults(10)
+shallow: gt.Default = libraries["torch RNN"]
 for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})

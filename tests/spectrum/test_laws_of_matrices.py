@@ -354,6 +354,13 @@ def test_the_zero_state_of_a_stack_is_a_truncated_disc():
     assert spectrum.mass(0.5, np.sqrt(u) * radius, tol=1e-6) == pytest.approx(u * (1 - t) / (1 - t * u), abs=1e-6)
 
 
+@pytest.mark.parametrize("gain, phi", [(1.1, 0.0005151104), (1.2, 0.0018367791), (1.5, 0.0079767239)])
+def test_orthogonal_networks_at_their_fixed_point(gain, phi):
+    """Phi(1) of vanilla networks, from populations of the fixed point made for the tolerance; the digits of the theory sheet."""
+    point = gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=gain, matrices="orthogonal"))[-1]
+    assert gt.Spectrum(point, tol=1e-10).potential(1.0) == pytest.approx(phi, abs=1e-10)
+
+
 # --- what is refused
 
 

@@ -20,6 +20,10 @@ __all__ = ["CorrelatedAverage", "normal_grid"]
 #: Coefficients of functions of one variable and of two, and the trapezoid grids: spacing, reach.
 _TERMS, _SPACING, _REACH = 700, 0.02, 10.0
 _TERMS_OF_TWO, _SPACING_OF_TWO = 200, 0.04
+#: Terms that are tried first: they are enough where the last quarter is negligible and all hold this part of E f^2.
+_FIRST, _MOST = (96, 256), 1.0 - 1e-9
+#: Terms of a series that are summed at once.
+_BLOCK = 16
 #: Series end where all that follows is less than this part of the whole.
 _NEGLIGIBLE = 1e-17
 
@@ -64,9 +68,12 @@ class CorrelatedAverage:
         z, table = normal_grid(*((_TERMS, _SPACING) if self.rank == 1 else (_TERMS_OF_TWO, _SPACING_OF_TWO)))
         if self.rank == 1:
             values = np.broadcast_to(function(means[0] + stds[0] * z), z.shape)
-            weights = table[0]
-            coefficients = table @ values
-            whole = float(weights @ values**2)
+            whole = float(table[0] @ values**2)
+            for terms in (*_FIRST, _TERMS):  # smooth functions need few, and all would be many times slower
+                coefficients = table[:terms] @ values
+                last = coefficients[-(terms // 4) :]
+                if last @ last < _NEGLIGIBLE * whole and coefficients @ coefficients > _MOST * whole:
+                    break
         else:
             values = function(means[0] + stds[0] * z[:, None], means[1] + stds[1] * z[None, :])
             values = np.broadcast_to(values, (z.size, z.size))
@@ -91,6 +98,19 @@ class CorrelatedAverage:
         value, first = _with_slope(inner, rhos[0])
         second, _ = _with_slope(along_second, rhos[0])
         return value, [first / self._variance(0), second / self._variance(1)]
+
+    def value(self, rho: np.ndarray) -> np.ndarray:
+        """E f f' of a function of one variable, without derivatives: many times faster.
+
+        What the series does not hold is of high powers, and is counted where the correlation is 1.
+        """
+        blocks = np.zeros(-(-self.squares.size // _BLOCK) * _BLOCK)
+        blocks[: self.squares.size] = self.squares
+        powers = rho ** np.arange(_BLOCK)[:, None]
+        value, step = np.zeros(np.shape(rho)), powers[-1] * rho
+        for row in (blocks.reshape(-1, _BLOCK) @ powers)[::-1]:
+            value = value * step + row
+        return np.where(rho == 1.0, value / (1.0 - self.missing), value)
 
     def _variance(self, variable):
         return max(self.stds[variable] ** 2, 1e-300)

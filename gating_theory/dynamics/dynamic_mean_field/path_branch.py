@@ -1,15 +1,15 @@
 """Moving states of a given amplitude by Gaussian paths, and the value of a hyperparameter at which they are states [T8].
 
 Few sites respond, many measure. With P a solution for the few, the ratio of what many sites and what the few make of P multiplies
-what the few make, and that is solved again: spectra stay positive. What scatters are products of functions of different fields,
-such as r^2 h^2; so each chunk's fields are paired anew many times, the gate of one site with the candidate of another, which costs
-no random numbers.
+what the few make, and that is solved again: spectra stay positive. Products of functions of different fields, such as r^2 h^2,
+would scatter most and are known (see ``path_averages.py``); what is left is less where each chunk's fields are paired anew many
+times, the gate of one site with the candidate of another, which costs no random numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -17,16 +17,24 @@ from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import EnsemblePath
 from ...errors import NoCriticalValue
 from ...running.progress import Progress
-from .mixing import fixed_point_of
-from .path_state import GROUPS, PathState
+from .mixing import Secants, fixed_point_of
+from .path_averages import PathAverages
+from .path_state import GROUPS, PathState, error_of
 from .ring import Ring, mean_of_ring, parseval_weights
 from .windows import LONGEST, on_ring
 
-__all__ = ["Measured", "OnBranch", "PathBranch"]
+__all__ = ["UNSEEN", "Measured", "OnBranch", "PathBranch"]
 
 #: Mixing of spectra and value: steps that are remembered, evaluations at most, the residual that is asked for, and
 #: the one up to which a solution counts.
-_DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 3e-5, 1e-3
+_DEPTH, _LIMIT, _TOL, _SOLVED = 6, 120, 1e-6, 1e-3
+#: The same of groups of chunks next to a solution: what is remembered from one to the next, and the part of the first residual.
+_LEARNT, _FEW, _PART = 20, 40, 0.03
+#: Sites that respond, of those of a chunk that measures: a part, and at least so many.
+_PART_THAT_RESPONDS, _LEAST = 0.25, 100
+#: Errors of values that nothing sampled shows, relative to the larger of 1 and the value: spectra are solved to a residual, rings
+#: are finite. The exact form's lines are met to 2e-6.
+UNSEEN = 1e-5
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
 
@@ -54,14 +62,23 @@ class PathBranch:
     ----------
     ensemble : Ensemble, of any value
     path : EnsemblePath
-    ring : Ring, of any value: whose first chunk responds
+    ring : Ring, of any value, of the chunks that measure; a quarter of the sites of one responds
     """
 
     def __init__(self, ensemble: Ensemble, path: EnsemblePath, ring: Ring) -> None:
         self.ensemble, self.path, self.ring = ensemble, path, ring
+        few = max(_LEAST, int(_PART_THAT_RESPONDS * ring.n_sites))
+        self._few = Ring(ensemble, ring.clock, ring.length, few, ring.seed, ring.sinusoid)
         self.weights = parseval_weights(ring.length // 2 + 1)
 
-    def solve(self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, plain: int = 1) -> OnBranch:
+    @property
+    def exact(self) -> bool:
+        """Whether nothing is sampled."""
+        return PathAverages(self.ring).exact
+
+    def solve(
+        self, size: float, start: OnBranch, ratio: np.ndarray | float = 1.0, plain: int = 1, secants: Secants | None = None
+    ) -> OnBranch:
         """The solution for the few sites at which the first message has a second moment.
 
         Parameters
@@ -70,6 +87,7 @@ class PathBranch:
         start : OnBranch, a neighbour, on a ring that is as long or shorter
         ratio : (distinct messages, L/2 + 1) array, optional, of a measurement
         plain : int, steps before mixing, which lead away from static states that are not stable
+        secants : list, optional, of solutions next to the start
 
         Raises
         ------
@@ -90,7 +108,10 @@ class PathBranch:
             )
 
         x = np.append((np.sqrt(spectra) * self.weights).ravel(), start.value / unit)
-        found = fixed_point_of(image, x, _TOL, depth=_DEPTH, plain=plain, limit=_LIMIT)
+        if secants is None:
+            found = fixed_point_of(image, x, _TOL, depth=_DEPTH, plain=plain, limit=_LIMIT)
+        else:
+            found = fixed_point_of(image, x, _TOL, depth=_LEARNT, plain=0, limit=_FEW, part=_PART, secants=secants)
         value = self._limited(found.x[-1] * unit)
         if not found.residual <= _SOLVED:
             text = f"no value of {self.path} near {value:.4g} was found at which a state has this amplitude"
@@ -137,42 +158,75 @@ class PathBranch:
             branch, ratio = branch.longer, 1.0
 
     def measure(
-        self, size: float, start: OnBranch, refine: int, pairings: int, rounds: int = 1, tell: Progress | None = None
-    ) -> Measured:
-        """The solution for many sites.
+        self,
+        sizes: Sequence[float],
+        starts: Sequence[OnBranch],
+        refine: int,
+        pairings: int,
+        rounds: int = 1,
+        tell: Progress | None = None,
+    ) -> list[Measured]:
+        """The solutions for many sites, at several amplitudes with the same random numbers.
 
         Parameters
         ----------
-        size : float > 0, E m^2
-        start : OnBranch
-            A neighbour, or the solution by fewer sites: the few's response is wrong by some percent of what is missing there.
+        sizes : sequence of floats > 0, E m^2
+        starts : sequence of OnBranch
+            Neighbours, or solutions by fewer sites: the few's response is wrong by some percent of what is missing there.
         refine : int, chunks that measure
         pairings : int, of each
         rounds : int, how often they measure, each time nearer
         tell : Progress, optional, of rounds and of groups
         """
-        found = start._replace(spectra=on_ring(start.spectra, self.ring.length, self.ring.turns))
-        groups: list[OnBranch] = []
+        found = list(starts)
         tell = tell or Progress(None, 1, "stage")
         for _ in range(rounds):
             ratios = self.ratios(found, refine, pairings)
-            found = self.solve(size, found, ratios.mean(axis=0))
+            found = [self.solve(size, near, ratio.mean(axis=0)) for size, near, ratio in zip(sizes, found, ratios)]
             tell(1)
-        for part in np.array_split(ratios, min(GROUPS, refine)):
-            groups.append(self.solve(size, found, part.mean(axis=0)))
+        return [Measured(there, self._groups(size, there, ratio, tell)) for size, there, ratio in zip(sizes, found, ratios)]
+
+    def _groups(self, size, found, ratios, tell):
+        """Solutions for groups of the chunks, by what the first have shown of the response."""
+        parts: list[np.ndarray] = np.array_split(ratios, min(GROUPS, len(ratios)))
+        if (ratios == ratios[0]).all():
+            tell(len(parts))
+            return [found] * len(parts)
+        groups, secants = [], cast(Secants, [])
+        for part in parts:
+            groups.append(self._group(size, found, part.mean(axis=0), secants))
             tell(1)
-        return Measured(found, groups)
+        return groups
+
+    def _group(self, size, found, ratio, secants):
+        try:
+            return self.solve(size, found, ratio, secants=secants)
+        except NoCriticalValue:  # what was learnt led astray
+            secants.clear()
+            return self.solve(size, found, ratio)
 
     def state(self, found: OnBranch, groups: list[OnBranch], refine: int) -> PathState:
         """A solution as the state of the ensemble at its value."""
         replicas = np.array([group.spectra for group in groups]).reshape(-1, *found.spectra.shape)
         return PathState(self.ring.moved(self.path.at(self.ensemble, found.value)), found.spectra, found.residual, replicas, refine)
 
-    def ratios(self, found: OnBranch, refine: int, pairings: int) -> np.ndarray:
-        """(refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""
-        ring = self.ring.moved(self.path.at(self.ensemble, found.value))
-        few = np.maximum(ring.image(found.spectra, 0), 1e-300)
-        return np.array([ring.paired_image(found.spectra, chunk, pairings) for chunk in range(1, refine + 1)]) / few
+    def ratios(self, found: Sequence[OnBranch], refine: int, pairings: int) -> np.ndarray:
+        """(solutions, refine, distinct messages, L/2 + 1): what chunks make of spectra, as a part of what the few sites make."""
+        many, few = (
+            [PathAverages(ring.moved(self.path.at(self.ensemble, each.value))) for each in found] for ring in (self.ring, self._few)
+        )
+        out = np.ones((len(found), refine, *found[0].spectra.shape))
+        if not all(averages.exact for averages in many):
+            made = [np.maximum(averages.image(each.spectra, 0), 1e-300) for averages, each in zip(few, found)]
+            for chunk in range(1, refine + 1):  # whose numbers are drawn once for all
+                for i, (averages, each) in enumerate(zip(many, found)):
+                    out[i, chunk - 1] = averages.image(each.spectra, chunk, pairings) / made[i]
+        return out
+
+    @staticmethod
+    def error(values: np.ndarray) -> float:
+        """Standard error of the mean of the values (groups,) of groups of chunks."""
+        return float(np.hypot(error_of(values), UNSEEN * max(1.0, abs(float(values[0])))))
 
     def _spectra(self, x, size):
         spectra = (x[:-1].reshape(-1, self.weights.size) / self.weights) ** 2
@@ -184,8 +238,8 @@ class PathBranch:
 
     def _grown(self, spectra, value, ratio, size):
         """(what spectra become, brought back to their size; growth of the size)."""
-        ring = self.ring.moved(self.path.at(self.ensemble, self._limited(value)))
-        new = ring.image(spectra, 0) * ratio
+        ring = self._few.moved(self.path.at(self.ensemble, self._limited(value)))
+        new = PathAverages(ring).image(spectra, 0) * ratio
         made = max(float(mean_of_ring(new[0])), 1e-300)
         new[0] *= size / made
         return new, float(np.log(made / size))

@@ -135,10 +135,10 @@ def value_at_amplitude(
             tell(1)
     tell(1)
     while True:
-        here, groups = branch.measure(amplitude, here, paths.refine, _PAIRINGS, _ROUNDS, tell)
+        ((here, groups),) = branch.measure([amplitude], [here], paths.refine, _PAIRINGS, _ROUNDS, tell)
         settled = window_holds(here.spectra, branch.ring.turns, paths.n_sites * paths.refine)
         if settled or paths.window is not None or branch.ring.length >= LONGEST:
-            error = float(error_of(np.array([group.value for group in groups])))
+            error = branch.error(np.array([group.value for group in groups]))
             return here.value, error, branch.state(here, groups, paths.refine), settled
         tell.more(_ROUNDS + min(GROUPS, paths.refine))
         branch = branch.longer

@@ -18,7 +18,7 @@ from ...ensemble.paths import Direction
 from ...errors import ConvergenceError, NoCriticalValue
 from ...results.status import Status
 from .clock import even_spectrum, from_even_spectrum
-from .path_branch import OnBranch, PathBranch
+from .path_branch import UNSEEN, OnBranch, PathBranch
 from .path_solver import Paths, finished, path_result, windowed
 from .path_state import PathState
 from .ring import Ring, mean_of_ring
@@ -34,9 +34,9 @@ SAME = 0.1
 #: In log D: the first step from the state that iteration led to, what the next ones down are longer by, how often one is halved.
 #: How many are taken upwards.
 _STEP, _LONGER, _HALVES, _UPWARDS = 0.5, 1.2, 2, 8
-#: In log D: what the state is away from a measured amplitude at most and after it was measured again, what slopes are taken over at
-#: least. How many amplitudes are measured between two of different signs.
-_NEAR, _MOVED, _LEAST, _BETWEEN = 0.15, 0.5, 0.1, 5
+#: In log D: what the state is away from a measured amplitude at most, where nothing is sampled, and after it was measured again;
+#: what slopes are taken over at least. How many amplitudes are measured between two of different signs.
+_NEAR, _NEARER, _MOVED, _LEAST, _BETWEEN = 0.15, 0.02, 0.5, 0.1, 5
 #: Plain steps of each first solution, pairings of each chunk, residuals from which signs of v are not taken.
 _PLAIN, _PAIRINGS, _RESIDUAL = 8, 4, 2e-4
 #: The most that the logarithm of spectra changes by along the branch, for each 1 in log D, and in all.
@@ -125,7 +125,7 @@ class _OnTheBranch:
         size, near = float(np.exp(place)), min(self.looks, key=lambda look: abs(look.place - place))
         ratio = near.ratio if np.shape(near.ratio)[-1:] == (self.branch.ring.length // 2 + 1,) else 1.0
         self.branch, few = self.branch.held(size, near.found, self.paths.held_by, _PLAIN, ratio)
-        ratio = self.branch.ratios(few, self.paths.refine, _PAIRINGS).mean(axis=0)
+        ratio = self.branch.ratios([few], self.paths.refine, _PAIRINGS)[0].mean(axis=0)
         found = self.branch.solve(size, few, ratio)
         if found.residual > _RESIDUAL:
             raise NoCriticalValue(f"a residual of {found.residual:.1g} is left at an amplitude of {size:.3g}")
@@ -176,7 +176,7 @@ class _OnTheBranch:
         for _ in range(_BETWEEN):
             place, slope = self._crossing(above, below)
             near = min(self.looks[1:], key=lambda look: abs(look.place - place))
-            if abs(near.place - place) < _NEAR:
+            if abs(near.place - place) < (_NEARER if self.branch.exact else _NEAR):
                 return self._measured(near, slope)
             look = self._look(place)
             above, below = (look, below) if (look.value < 0.0) == (above.value < 0.0) else (above, look)
@@ -195,7 +195,7 @@ class _OnTheBranch:
 
     def _measured(self, near, slope):
         """The state next to a look: all chunks measure there again, and each solution is moved to v = 0 along the branch."""
-        found, groups = self.branch.measure(float(np.exp(near.place)), near.found, self.paths.refine, _PAIRINGS)
+        ((found, groups),) = self.branch.measure([float(np.exp(near.place))], [near.found], self.paths.refine, _PAIRINGS)
         if not abs(found.value / slope) < _MOVED:
             raise NoCriticalValue("amplitudes that are measured again do not agree on where it is")
         ring, others = self.branch.ring, [look for look in self.looks if abs(look.place - near.place) > _LEAST]
@@ -208,4 +208,5 @@ class _OnTheBranch:
             return solution.spectra * np.exp(np.clip(by, -_FAR, _FAR))
 
         replicas = np.array([moved(group) for group in groups])
-        return PathState(ring.moved(self.ensemble), moved(found), found.residual, replicas, self.paths.refine)
+        residual = float(np.hypot(found.residual, 0.5 * UNSEEN / abs(slope)))  # half of what amplitudes are off by besides
+        return PathState(ring.moved(self.ensemble), moved(found), residual, replicas, self.paths.refine)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...cell.message_parts import SampledPaths
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.field_law import RandomFields
 from ...errors import ConvergenceError
@@ -127,13 +128,19 @@ class Ring:
         return bool(self.ensemble.array("parameter_input_std").any())
 
     @property
+    def is_fed(self) -> bool:
+        """Whether more than messages, biases and white numbers of a map drives sites."""
+        return bool(self.turns or self.white.any() or self._fed_parameters)
+
+    @property
     def turns(self) -> int:
         """Periods of the sinusoidal input in a lap; 0 without one."""
         return turns_of(self.sinusoid, self.clock, self.length)
 
     def noise(self, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters); those of chunk 0 are kept.
+        """((K, L/2 + 1, n) spectra of the fields' noise, (P, n) normal numbers of site parameters).
 
+        Those of chunk 0 and of the last one are kept.
         Where a flow has white input as many rows for that follow those of the fields; those of site parameters come last.
         """
         cell, rows = self.ensemble.cell, self.noise_rows
@@ -146,8 +153,9 @@ class Ring:
             apart = self.turns, waves.real if 2 * self.turns == self.length else waves
         noise = matched_noise(rng, rows, self.length, self.n_sites, apart)
         made = noise, rng.standard_normal((cell.n_parameters, self.n_sites))
-        if chunk == 0:
-            self._kept[chunk, rows] = made
+        for other in [key for key in self._kept if key[0] and chunk]:
+            del self._kept[other]
+        self._kept[chunk, rows] = made
         return made
 
     def waves(self, chunk: int) -> np.ndarray:
@@ -186,11 +194,8 @@ class Ring:
         noise : (rows, L/2 + 1, n) array, as of :meth:`noise`
         fresh, kept : float >= 0, what the variances of white inputs and of biases are multiplied by
         """
-        ensemble, law, L = self.ensemble, self.law, self.length
-        square = law.gain2[:, None] * spectra[law.listens]
-        if not self.clock.flow:
-            square += fresh * (ensemble.array("input_std") ** 2)[:, None]
-        square[:, 0] += kept * L * ensemble.array("bias_std") ** 2
+        ensemble, L = self.ensemble, self.length
+        square = self.field_spectra(spectra, fresh, kept)
         fields = np.fft.irfft(np.sqrt(square)[:, :, None] * noise[: len(square)], n=L, axis=1)
         white = inputs = None
         if self.white.any():
@@ -199,6 +204,14 @@ class Ring:
             std = ensemble.array("parameter_input_std")[:, None, None]
             inputs = np.fft.irfft(np.sqrt(fresh) * std * noise[-len(std) :], n=L, axis=1)
         return Drawn(fields, white, inputs)
+
+    def field_spectra(self, spectra: np.ndarray, fresh: float = 1.0, kept: float = 1.0) -> np.ndarray:
+        """(K, L/2 + 1) spectra of the fields about their means, white noise of a flow left out; arguments as of :meth:`drawn`."""
+        square = self.law.gain2[:, None] * spectra[self.law.listens]
+        if not self.clock.flow:
+            square += fresh * (self.ensemble.array("input_std") ** 2)[:, None]
+        square[:, 0] += kept * self.length * self.ensemble.array("bias_std") ** 2
+        return square
 
     def means(self, chunk: int) -> np.ndarray:
         """(K, L, n) or (K, 1, 1) what fields are without messages and noise: biases, sinusoidal input."""
@@ -215,11 +228,12 @@ class Ring:
             return still[:, None] + inputs
         return np.broadcast_to(still[:, None], (len(still), self.length, still.shape[1]))
 
-    def _run(self, fields, white, parameters):
+    def _run(self, fields, white, parameters, moves=None):
         cell, L, n = self.ensemble.cell, self.length, fields.shape[2]
+        moves = cell.compiled if moves is None else moves
         state = np.zeros((cell.n_state, n))
         states = np.empty((cell.n_state, L, n))
-        moved = self._steps(fields, white, parameters, state.shape)
+        moved = self._steps(moves, fields, white, parameters, state.shape)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is said below
             for t in range(-int(_UNSEEN * L), 0):
                 state = moved(state, t)
@@ -234,23 +248,24 @@ class Ring:
                 "sites of the dynamic mean field overflow: they grow without bound, or steps of a flow are too long: "
                 "a smaller step tells which"
             )
-        messages = _filled(cell.compiled.messages(states, fields, parameters), (cell.n_messages, L, n))
+        sent = moves.messages(states, fields, parameters)
+        messages = _filled(sent, (len(sent), L, n))
         return Laps(states, fields, messages, parameters, white)
 
-    def _steps(self, fields, white, parameters, shape):
+    def _steps(self, moves, fields, white, parameters, shape):
         """(state, t) -> state a step later."""
-        compiled, step, L = self.ensemble.cell.compiled, self.clock.step, self.length
+        step, L = self.clock.step, self.length
 
         def rate(state, t, noise):
             y = fields[:, t % L] if white is None else fields[:, t % L] + white[:, noise]
-            return _filled(compiled.rate(state, y, parameters[:, t % L]), shape)
+            return _filled(moves.rate(state, y, parameters[:, t % L]), shape)
 
         if self.clock.flow:  # white noise is the same at both ends of a step, or the mean of two would make it weaker
             adams = AdamsSteps(step, shape, white is not None)
             return lambda state, t: adams(state, partial(rate, t=t, noise=t), partial(rate, t=t + 1, noise=t))
         if step != 1.0:
             return lambda state, t: state + step * rate(state, t, t)
-        return lambda state, t: _filled(compiled.update(state, fields[:, t], parameters[:, t]), shape)
+        return lambda state, t: _filled(moves.update(state, fields[:, t], parameters[:, t]), shape)
 
     def image(self, spectra: np.ndarray, chunk: int) -> np.ndarray:
         """(distinct messages, L/2 + 1) spectra of the messages that sites send in a chunk."""
@@ -266,13 +281,25 @@ class Ring:
         pairings : int
             How often: a field of one site with the next field of another, which is as good as more sites.
         """
-        driven = self._driven(spectra, chunk)
-        at_once, total = max(1, _AT_ONCE // self.n_sites), np.zeros_like(spectra)
+        return self.average_of_laps(self._driven(spectra, chunk), pairings)
+
+    def average_of_laps(
+        self, driven: tuple[np.ndarray, np.ndarray | None, np.ndarray], pairings: int, moves: SampledPaths | None = None
+    ) -> np.ndarray:
+        """(messages, L/2 + 1) average spectra over pairings of what drives the sites of a chunk.
+
+        Parameters
+        ----------
+        driven : (fields (K, L, n), white noise of a flow or None, site parameters (P, L, n))
+        pairings : int, as of :meth:`paired_image`
+        moves : SampledPaths, optional, how sites move and what they send; default: the cell
+        """
+        at_once, spectra = max(1, _AT_ONCE // self.n_sites), []
         for first in range(0, pairings, at_once):
             turns = range(first, min(first + at_once, pairings))
-            laps = self._run(*(rows if rows is None else _paired(rows, turns) for rows in driven))
-            total += len(turns) * spectra_of(laps.messages)
-        return total / pairings
+            fields, white, parameters = (rows if rows is None else _paired(rows, turns) for rows in driven)
+            spectra.append(len(turns) * spectra_of(self._run(fields, white, parameters, moves).messages))
+        return np.sum(spectra, axis=0) / pairings
 
     def images(self, spectra: np.ndarray, n_chunks: int) -> np.ndarray:
         """(n, distinct messages, L/2 + 1) the same of each of the chunks 1 .. n."""
