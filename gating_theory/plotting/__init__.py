@@ -4,7 +4,7 @@ Every function draws into ``ax`` or into a new figure of one column's width. mat
 function shows a window, saves a file or touches global settings.
 """
 
-from .copies import plot_correlation_transient
+from .copies import plot_correlation_transient, plot_pair
 from .counting import plot_complexity
 from .gradients import plot_gradient_growth, plot_pseudospectrum, plot_singular_values
 from .moving_states import plot_autocorrelation
@@ -24,6 +24,7 @@ __all__ = [
     "plot_pseudospectrum",
     "plot_gradient_growth",
     "plot_correlation_transient",
+    "plot_pair",
     "plot_autocorrelation",
     "draw_count",
 ]

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..dynamics.two_copies.pair_state import PairState
 from ..dynamics.two_copies.transient import CorrelationTransient
 from ..support.checks import choice, instance
+from .moving_states import drawn_lags
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_correlation_transient"]
+__all__ = ["plot_correlation_transient", "plot_pair"]
 
 #: Colours of several transients, in order; lines by how weights come about.
 _COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _DASHES = {True: "-", False: "--"}
+#: Errors of c* from which a bar is drawn.
+_SEEN = 2e-3
 
 
 def plot_correlation_transient(
@@ -52,6 +56,47 @@ def plot_correlation_transient(
     ax.set_xlabel("steps")
     ax.set_ylabel("correlation of two copies")
     ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_pair(pair: PairState, message: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """E m^1(t) m^2(t + lag) / E m^2 of two copies over the lag, beside that of one copy; the title tells the verdict [T8b].
+
+    Parameters
+    ----------
+    pair : PairState
+    message : str, optional
+        Name of the message; default: the first of the cell.
+    ax : matplotlib Axes, optional
+        Default: a new figure of one column's width.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Notes
+    -----
+    Lags are those of :func:`plot_autocorrelation`. A bar at lag 0 holds two errors of c* where these are seen. Where messages
+    vanish nothing is drawn.
+    """
+    one, names = instance("pair", pair, PairState).copy, pair.ensemble.cell.message_names
+    name = names[0] if message is None else choice("message", message, names)
+    ax, lags, place = axes_or_new(ax, 2.6), drawn_lags(one), names.index(name)
+    ax.axhline(0.0, color="0.7", linewidth=0.7, zorder=1)
+    title = pair.verdict.replace("_", " ")
+    if one.moments[name] > 0.0:
+        alone, between = one.autocorrelation(lags), pair.cross_correlation(lags)
+        size = alone["messages"][0, place]
+        ax.plot(lags, alone["messages"][:, place] / size, "--", color=BLACK, linewidth=1.0, label="one copy")
+        ax.plot(lags, between["messages"][:, place] / size, color=VERMILLION, linewidth=1.4, label="two copies")
+        if pair.stderr[name] > _SEEN:
+            ax.errorbar([0.0], [pair.correlation[name]], 2.0 * pair.stderr[name], color=VERMILLION, linewidth=1.0, capsize=2.0)
+        ax.legend(loc="best", fontsize="small")
+        title += f", c* = {round(pair.correlation[name], 3) + 0.0:.3f}"
+    ax.set_title(title, fontsize="small")
+    ax.set_xlabel(f"lag in {'steps' if not one.flow and one.step == 1.0 else 'units of time'}")
+    ax.set_ylabel("correlation")
+    ax.set_xlim(left=0.0)
     return ax
 
 

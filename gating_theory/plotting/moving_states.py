@@ -14,7 +14,7 @@ from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_autocorrelation"]
+__all__ = ["drawn_lags", "plot_autocorrelation"]
 
 #: Colours of several states, in order.
 _COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -98,13 +98,23 @@ def _shown_lags(state):
     return min(far, window)
 
 
+def drawn_lags(state: DynamicMeanField, far: float | None = None) -> np.ndarray:
+    """Lags from 0 on at which correlations are drawn: the steps of a map, of a flow any.
+
+    Parameters
+    ----------
+    state : DynamicMeanField
+    far : float, optional, the largest; default: eight correlation times, or the window
+    """
+    steps = int(min((_shown_lags(state) if far is None else far) / state.step + 1e-9, state.correlations.shape[1] - 1))
+    return np.linspace(0.0, state.step * steps, _POINTS) if state.flow else state.step * np.arange(steps + 1)
+
+
 def _draw_correlation(ax, state, name, colour, label, far):
-    steps = int(min(far / state.step + 1e-9, state.correlations.shape[1] - 1))
-    # of a flow any lag may be asked for, of a map its steps
-    lags = np.linspace(0.0, state.step * steps, _POINTS) if state.flow else state.step * np.arange(steps + 1)
+    lags = drawn_lags(state, far)
     place = state.ensemble.cell.message_names.index(name)
     C = state.autocorrelation(lags)["messages"][:, place]
-    marked = not state.flow and steps <= _MARKED
+    marked = not state.flow and lags.size <= _MARKED + 1
     ax.plot(lags, C, color=colour, linewidth=1.4, marker="." if marked else None, markersize=4.0, zorder=3, label=label or None)
     if state.frozen[name] > _STAYS * C[0]:
         ax.axhline(state.frozen[name], color=colour, linewidth=0.8, linestyle="--", zorder=2)

@@ -897,6 +897,7 @@ CALLS = {
         plotting.plot_correlation_transient,
         {"transient": gt.correlation_transient(t.slow_leak, 2), "message": "h", "ax": t.ax},
     ),
+    "plotting.plot_pair": lambda t: (plotting.plot_pair, {"pair": t.pair, "message": "h", "ax": t.ax}),
     "plotting.plot_autocorrelation": lambda t: (
         plotting.plot_autocorrelation,
         {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},

@@ -167,6 +167,26 @@ def test_transients_of_two_copies():
         plotting.plot_correlation_transient({}, ax=own_axes())
 
 
+def test_what_two_copies_have_in_common():
+    """Lines through correlations of one copy and between two, c* at lag 0; the title is the verdict; nothing of the zero state."""
+    ens = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 4, "h": 2.2}, input_std={"h": 0.3})
+    pair = gt.dmft(ens, replicas=2, rho_in=0.9)
+    ax = drawn(plotting.plot_pair(pair, "r*h"))
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    lags, moment = lines["two copies"].get_xdata(), pair.copy.moments["r*h"]
+    np.testing.assert_array_equal(np.diff(lags), 1.0)
+    both, alone = (made["messages"][:, 1] / moment for made in (pair.cross_correlation(lags), pair.copy.autocorrelation(lags)))
+    np.testing.assert_allclose(lines["two copies"].get_ydata(), both, rtol=1e-12)
+    np.testing.assert_allclose(lines["one copy"].get_ydata(), alone, rtol=1e-12)
+    assert lines["two copies"].get_ydata()[0] == pytest.approx(pair.correlation["r*h"])
+    assert ax.get_title() == "correlated, c* = 0.487" and ax.get_xlabel() == "lag in steps"
+    still = drawn(plotting.plot_pair(gt.dmft(gt.Ensemble(gt.Vanilla, gain=0.5), replicas=2)))
+    assert still.get_title() == "zero state" and len(still.get_lines()) == 1
+    for wrong, error in (({"pair": pair, "message": "z"}, ValueError), ({"pair": pair.copy}, TypeError)):
+        with pytest.raises(error, match="message" if "message" in wrong else "pair"):
+            plotting.plot_pair(**wrong, ax=own_axes())
+
+
 def test_correlations_of_moving_states():
     """Lines through autocorrelations at a map's steps and a flow's lags, of what stays a dashed one, and spectra from zero on."""
     frozen = gt.dmft(gt.Ensemble(gt.GRU, gain={"z": 0, "r": 10, "h": 1.7}, bias_std={"h": 0.2}))

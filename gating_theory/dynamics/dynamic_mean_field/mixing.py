@@ -36,6 +36,7 @@ def fixed_point_of(
     damping: float = 1.0,
     part: float = 0.0,
     secants: Secants | None = None,
+    reach: Callable[[np.ndarray], bool] | None = None,
 ) -> Mixed:
     """A fixed point x = g(x), the first steps plain, the others mixed; the history starts anew where the residual doubles.
 
@@ -51,6 +52,9 @@ def fixed_point_of(
     part : float, of the first residual that is enough where it is more than ``tol``
     secants : list, optional
         What mixing has learnt of a map that differs by little, such as a constant; what it learns here is added. Start with [].
+    reach : callable(x), optional
+        Whether the solution that is meant may be there. Elsewhere the map is not asked, and mixing goes back as from what is not
+        finite.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def fixed_point_of(
     last = None
     best = size = np.inf
     for step in range(1, limit + 1):
-        r = g(x) - x
+        r = g(x) - x if reach is None or reach(x) else np.full_like(x, np.nan)
         if last is not None and not np.isfinite(r).all():
             learnt.clear()
             x = last[0] + _BACK * (x - last[0])

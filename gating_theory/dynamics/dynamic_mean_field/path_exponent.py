@@ -184,8 +184,6 @@ class _Kernel:
 
         def image(x, most):
             nonlocal grown
-            if secants is not None and abs(x[-1] - exponent) > _NEAR / self.ring.clock.step:
-                return np.full_like(x, np.nan)
             root = x[:-1] / np.linalg.norm(x[:-1])
             with np.errstate(over="ignore", invalid="ignore"):  # slow sites under a guess far below; size says so
                 new = np.maximum(self.map((root.reshape(kappa.shape) / weights) ** 2, x[-1]) + offset, 0.0)
@@ -201,7 +199,7 @@ class _Kernel:
         start = (np.sqrt(kappa) * weights).ravel()
         x = np.append(start / np.linalg.norm(start), exponent)
         grown = exponent
-        way = _ALONE if secants is None else _NEXT
+        way = _ALONE if secants is None else _NEXT | {"reach": lambda x: abs(x[-1] - exponent) <= _NEAR / self.ring.clock.step}
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
             found = fixed_point_of(limited, x, secants=secants, **way)

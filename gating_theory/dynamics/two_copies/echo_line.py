@@ -321,7 +321,9 @@ class _Boundary:
         for _ in range(2):
             look = self.must_look(value, self.how)
             value = float(np.clip(look.value - look.exponent / slope, *within))
-        return self.found(value, look.leading.error / abs(slope), look, look.side, look.side, rising, False)
+        # where rough paths have put it into a stretch beside its own, an exponent is left at the end
+        error = float(np.hypot(look.leading.error, look.exponent)) / abs(slope)
+        return self.found(value, error, look, look.side, look.side, rising, False)
 
     def jump(self, a: _Look, b: _Look) -> Critical:
         """The boundary where states are born or lost: in a bracket, or where that is known better."""

@@ -25,6 +25,9 @@ __all__ = ["pair_rates"]
 #: Mixing of kernel and rate by itself, and next to solutions that have been found, to a part of its first residual.
 _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
 _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 60, "tol": 1e-4, "part": 0.02}
+#: The least cosine of solutions nearby: .98 was seen. Every other eigenvector of T_12 is a solution too, to which secants of
+#: another problem may lead; those had .05.
+_ALIKE = 0.7
 #: Rounds of corrections by many chunks.
 _ROUNDS = 2
 #: Residuals up to which a kernel counts as solved.
@@ -33,12 +36,15 @@ _SOLVED = 1e-2
 _OWN = 314159
 #: The most that one step changes s by, per step of the clock.
 _MOST = 0.2
+#: The change of s by which the slope of growth is taken.
+_ASIDE = 0.01
 
 
 def pair_rates(ring: RingPair, state: PathState) -> tuple[float, np.ndarray]:
     """Rates 2 s per unit of time: (under the spectra, (groups,) under each replica, from the paths of its own chunks).
 
-    A few sites respond and many measure, as for the exponent of one copy.
+    A few sites respond and many measure, as for the exponent of one copy. Groups are there for their scatter only, and to first
+    order: they have no kernels of their own, which a few sites would lead elsewhere.
 
     Parameters
     ----------
@@ -55,11 +61,11 @@ def pair_rates(ring: RingPair, state: PathState) -> tuple[float, np.ndarray]:
     for _ in range(_ROUNDS):  # the few's own kernel is off at every frequency: once is not enough
         many = np.mean([_PairKernel(ring, state.spectra, chunk).map(kappa, s) for chunk in np.concatenate(state.groups)], axis=0)
         kappa, s = few.solve(kappa, s, many - few.map(kappa, s), secants)
-    one = few.map(kappa, s)
+    slope = (few.growth(kappa, few.map(kappa, s + _ASIDE), s) - few.growth(kappa, few.map(kappa, s), s)) / _ASIDE
     apart = []
     for under, group in zip(state.replicas, state.groups):
         made = np.mean([_PairKernel(ring, under, chunk).map(kappa, s) for chunk in group], axis=0)
-        apart.append(2.0 * few.solve(kappa, s, made - one, secants)[1])
+        apart.append(2.0 * (s - few.growth(kappa, made, s) / slope))
     return 2.0 * s, np.array(apart)
 
 
@@ -82,23 +88,29 @@ class _PairKernel:
 
         def image(x, most):
             nonlocal grown
-            now = x[:-1] / np.linalg.norm(x[:-1])
-            new = ((self.map(now.reshape(kappa.shape) / weights, x[-1]) + offset) * weights).ravel()
-            size = float(now @ new)
-            if not np.isfinite(size):
-                raise ConvergenceError("tangents of the copies did not settle: some sites remember too long", estimate=x[-1])
-            if size <= 0.0:
-                raise ConvergenceError("tangents of the copies lose what they have in common", estimate=x[-1])
-            grown = x[-1] + np.clip(0.5 * np.log(size), -most, most)
-            return np.append(new / size, grown)
+            now = x[:-1].reshape(kappa.shape) / weights / np.linalg.norm(x[:-1])
+            new = self.map(now, x[-1]) + offset
+            size = self.growth(now, new, x[-1])
+            grown = x[-1] + np.clip(0.5 * size, -most, most)
+            return np.append((new * weights).ravel() / np.exp(size), grown)
 
         start = (kappa * weights).ravel()
+        start /= np.linalg.norm(start)
         limited = partial(image, most=_MOST / self.ring.clock.step)
-        x = np.append(start / np.linalg.norm(start), growth)
-        found = fixed_point_of(limited, x, secants=secants, **(_ALONE if secants is None else _NEXT))
-        if found.residual > _SOLVED:
+        way = _ALONE if secants is None else _NEXT | {"reach": lambda x: start @ x[:-1] >= _ALIKE * np.linalg.norm(x[:-1])}
+        found = fixed_point_of(limited, np.append(start, growth), secants=secants, **way)
+        if found.residual > _SOLVED and secants is not None:  # a few sites by themselves make a start only
             raise ConvergenceError(f"tangents of the copies did not settle: residual {found.residual:.2g}", estimate=grown)
         return found.x[:-1].reshape(kappa.shape) / weights / np.linalg.norm(found.x[:-1]), float(grown)
+
+    def growth(self, kappa, made, s):
+        """The logarithm of what a kernel of size 1 has grown by, along itself."""
+        size = float((made * kappa * parseval_weights(kappa.shape[1]) ** 2).sum())
+        if not np.isfinite(size):
+            raise ConvergenceError("tangents of the copies did not settle: some sites remember too long", estimate=s)
+        if size <= 0.0:
+            raise ConvergenceError("tangents of the copies lose what they have in common", estimate=s)
+        return np.log(size)
 
     def map(self, kappa, growth):
         root = np.sqrt(np.abs(kappa))

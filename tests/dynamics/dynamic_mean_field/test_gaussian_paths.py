@@ -107,6 +107,23 @@ def test_mixing_finds_what_plain_steps_leave():
     assert found.steps < 20
 
 
+def test_mixing_stays_where_the_solution_is():
+    """The power map has every eigenvector as a fixed point: a secant that makes steps too long leads to the second one."""
+    second = np.array([0.0, 1.0, 0.0])
+    start = np.array([1.0, 0.05, 0.02])
+
+    def image(v):
+        grown = np.array([1.0, 0.9, 0.5]) * v
+        return grown / np.linalg.norm(grown)
+
+    def found(reach):
+        secants = [(second, 1e-3 * second)]  # of residuals that hardly change along it; in truth they do by .1
+        return fixed_point_of(image, start, 1e-10, depth=12, plain=0, limit=60, secants=secants, reach=reach).x
+
+    np.testing.assert_allclose(found(None), second, atol=1e-8)
+    np.testing.assert_allclose(found(lambda v: v[0] >= 0.7 * np.linalg.norm(v)), [1.0, 0.0, 0.0], atol=1e-8)
+
+
 def test_steps_of_a_flow_are_of_fourth_order():
     """ds/dt = cos t - s tends to (cos t + sin t)/2: halved steps are off by a sixteenth, with white noise by a quarter."""
 

@@ -1,5 +1,7 @@
 """Where the echo state ends: boundaries to six digits, jumps beside a weak state, input that destroys it and restores it [T8b]."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -194,11 +196,20 @@ def test_as_a_line_in_a_plane():
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("std, value", [(0.25, 2.395), (0.5, 2.98), (1.0, 4.02)])
+@pytest.mark.parametrize("std, value", [(0.5, 2.98), (1.0, 4.02)])
 def test_the_boundary_of_moving_gates(std, value):
     """GRU (1, 1, a_h), input on all fields: another program's paths, checked by networks, to .02."""
     line = gt.echo_line(gru(1, 1, value, input_std=std), "gain.h", (0.8 * value, 1.25 * value), refine=60)
     assert abs(line - value) < 0.02 + 2.0 * line.error and line.error < 0.03
+
+
+@pytest.mark.nightly
+def test_weak_input_to_moving_gates_is_said_to_be_out_of_reach():
+    """The same at .25, where memory is long: next to the boundary, 2.395, states are not solved; the message says between which."""
+    with pytest.raises(gt.ConvergenceError, match="were not solved: more sites may help") as raised:
+        gt.echo_line(gru(1, 1, 2.395, input_std=0.25), "gain.h", (1.916, 2.99375))
+    low, high = map(float, re.findall(r"= ([\d.]+) and ([\d.]+) states", str(raised.value))[0])
+    assert 1.916 < low < 2.395 < high < 3.0
 
 
 @pytest.mark.nightly
