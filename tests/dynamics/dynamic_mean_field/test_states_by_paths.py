@@ -77,15 +77,9 @@ def test_frozen_gates_end_in_a_status():
     assert not state.ok and state.verdict in ("short_window", "not_converged", "undecided")
 
 
-X, Y = sp.symbols("x y", real=True)
-
-
-@pytest.mark.parametrize(
-    "message, update, said",
-    [(X, Y + Y**3, "moments .* grow without bound"), (sp.tanh(X), Y + X**3, "sites .* overflow: they grow without bound")],
-)
-def test_growth_without_bound_is_said(message, update, said):
-    """A message without bounds, and sites that grow while their messages stay, above gain one."""
-    growing = gt.Ensemble(gt.Cell(name="growing", state=[X], fields=[Y], messages=[message], update=[update]), gain=2.0)
-    with pytest.raises(gt.ConvergenceError, match=said):
+def test_growth_without_bound_is_said():
+    """A message without bounds grows for ever above gain one."""
+    x, y = sp.symbols("x y", real=True)
+    growing = gt.Ensemble(gt.Cell(name="growing", state=[x], fields=[y], messages=[x], update=[y + y**3]), gain=2.0)
+    with pytest.raises(gt.ConvergenceError, match="grow without bound"):
         gt.dmft(growing, method="paths", n_sites=200, refine=5, window=32)
