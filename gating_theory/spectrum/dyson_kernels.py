@@ -359,8 +359,8 @@ def _iterate(powers: Powers, weights: np.ndarray, space: _Space, u: np.ndarray, 
 def _newton_step(powers: Powers, space: _Space, u: np.ndarray) -> float:
     """A step towards s_g / E[uses_g] = 1, linear in s for a single site, and E[tilt] = 0; its length.
 
-    Where alpha has a pole at 1 every share of 1 is its own use, also where there is no hole: (s / (1 - s)) / (use / (1 - use)) = 1
-    asks for the other solution, and its sign next to 1 tells holes. Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
+    Where alpha has a pole at 1 every share of 1 is its own use, also where there is no hole, and alpha that is matched may lead
+    there: (s / (1 - s)) / (use / (1 - use)) = 1 asks for the other solution. Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
     """
     mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
     v, G = u.size, powers.truncation.size
@@ -368,7 +368,8 @@ def _newton_step(powers: Powers, space: _Space, u: np.ndarray) -> float:
         ratio, factor = (u[i] / mean[i], -u[i] / mean[i] ** 2) if i < G else (0.0, 1.0)
         own, left = ratio, 1.0 - ratio
         held = i < G and _is_held(powers, i, u[i])
-        if i < G and powers.truncation[i] == 1.0 and powers.order[i] > 0.0 and mean[i] < 1.0 and u[i] < 1.0:
+        matched = i < G and (space.level[i] != 0.0 or space.growth[i] != 0.0)
+        if matched and powers.truncation[i] == 1.0 and powers.order[i] > 0.0 and mean[i] < 1.0 and u[i] < 1.0:
             left = np.log(mean[i] / (1.0 - mean[i]) * (1.0 - u[i]) / u[i])
             own, factor = 1.0 / (1.0 - u[i]), -1.0 / (mean[i] * (1.0 - mean[i]))
         for j in range(v):

@@ -373,7 +373,11 @@ def test_a_stack_over_several_messages_meets_truncations_only():
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("law", ["iid", "orthogonal", "stack", gt.WithSingularValues([0.0, 0.5, 2.0]), TwoNormal()], ids=str)
+@pytest.mark.parametrize(
+    "law",
+    ["iid", "orthogonal", "stack", gt.WithSingularValues([0.5, 1.0, 1.5]), gt.WithSingularValues([0.0, 0.5, 2.0]), TwoNormal()],
+    ids=str,
+)
 @pytest.mark.parametrize("cell", [gt.Vanilla, gt.GRU, gt.GRUResetAfter, gt.LSTM, gt.MGU], ids=lambda cell: cell.name)
 def test_no_lambda_is_left_unsolved(cell, law):
     """4000 lambdas for each cell and law, 1e5 in all, down to 1e-3 from the real axis, at ten sets of gains."""

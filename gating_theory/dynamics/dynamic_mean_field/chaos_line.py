@@ -14,7 +14,7 @@ import numpy as np
 from ...ensemble.critical_value import Critical
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.paths import AnyPath, EnsemblePath, path_of
-from ...errors import CapabilityError, NoCriticalValue
+from ...errors import CapabilityError, ConvergenceError, NoCriticalValue
 from ...mean_field.critical import onset
 from ...mean_field.moments import MomentMap
 from ...results.status import Status
@@ -50,9 +50,6 @@ _APART, _FURTHEST, _INSIDE, _MOVES, _ROUGH, _EXACT, _LOOKED = 0.15, 0.6, 0.25, 3
 _SIZES = np.exp(_APART * np.array([-1.0, 0.0, 1.0]))
 #: The exponent at the line is told by half the chunks and half the sites of each, at least by so many.
 _LEAST = 100
-#: What matched chunks of n sites may put values off by, relative, times n: five runs of 500 sites, in a coordinate of the GRU's
-#: state in which it has to be sampled, were off by -.0006 +- .0003 on average, two of them by 2.6 of their other errors.
-_OF_CHUNKS = 0.3
 #: Rounds of measurement at most; pairings of a first one and at most; the part of the error asked for that a further one aims at.
 _ROUNDS, _SHORT, _MOST, _AIM = 8, 1, 64, 0.8
 #: What a status says of the branch by paths that was not found whole.
@@ -120,7 +117,7 @@ def chaos_line(
     ------
     TypeError, ValueError : bad arguments
     CapabilityError : as :func:`dmft`; cells with a zero state but without a closed-form fixed point of sites
-    ConvergenceError : without a zero state, a state by paths that was not solved
+    ConvergenceError : states by paths next to the line, or without a zero state, that were not solved
     NoCriticalValue : no onset along the path, no chaos within the bounds, or chaos that begins below them
     """
     instance("ensemble", ensemble, Ensemble).require("dynamics", "chaos_line", "Network.sample and Network.run")
@@ -217,7 +214,11 @@ def _sampled(ensemble, path, paths, start, tol, tell):
         return _continuous(start, path, f"; {_NOWHERE}")
     if not jumps and least == len(values) - 1 and values[least] > float(start):
         return _continuous(start, path)
-    fold = _measured_fold(looks[least], least, paths, tol, tell)
+    try:
+        fold = _measured_fold(looks[least], least, paths, tol, tell)
+    except NoCriticalValue as failed:  # by few sites it is there
+        text = f"chaos_line: states next to the least value, {values[least]:.4g} by few sites, were not solved for by many"
+        raise ConvergenceError(f"{text}: {failed}", estimate=values[least]) from failed
     if fold is None:
         return _continuous(start, path, f"; {_FAINT}" if jumps else "")
     if fold.value > float(start) - _SIGMAS * fold.error and not jumps:
@@ -258,8 +259,6 @@ def _measured_fold(look, least, paths, tol, tell):
         points = branch.measure(size * _SIZES, starts, paths.refine, pairings)
         tell(1)
         away, value, error = _minimum(points, branch)
-        if not branch.exact:
-            error = float(np.hypot(error, _OF_CHUNKS / paths.n_sites * max(1.0, abs(value))))
         starts, moves = [point.found for point in points], moves + 1
         # what few sites are off by is less in every round, by a part that is larger the fewer they are
         change, before = 0.0 if branch.exact else abs(value - before), value

@@ -35,6 +35,8 @@ _PART_THAT_RESPONDS, _LEAST = 0.25, 100
 #: Errors of values that nothing sampled shows, relative to the larger of 1 and the value: spectra are solved to a residual, rings
 #: are finite. The exact form's lines are met to 2e-6.
 UNSEEN = 1e-5
+#: Below this part of a second moment, power at a frequency is what laps that do not quite close make: there ratios are 1.
+_FAINT = 1e-6
 #: Width of difference quotients along the path, relative; largest step along it.
 _WIDTH, _STEP = 0.02, 0.2
 
@@ -218,10 +220,11 @@ class PathBranch:
         )
         out = np.ones((len(found), refine, *found[0].spectra.shape))
         if not all(averages.exact for averages in many):
-            made = [np.maximum(averages.image(each.spectra, 0), 1e-300) for averages, each in zip(few, found)]
+            made = [averages.image(each.spectra, 0) for averages, each in zip(few, found)]
+            faint = [np.maximum(_FAINT * mean_of_ring(spectra)[:, None], 1e-300) for spectra in made]
             for chunk in range(1, refine + 1):  # whose numbers are drawn once for all
                 for i, (averages, each) in enumerate(zip(many, found)):
-                    out[i, chunk - 1] = averages.image(each.spectra, chunk, pairings) / made[i]
+                    out[i, chunk - 1] = (averages.image(each.spectra, chunk, pairings) + faint[i]) / (made[i] + faint[i])
         return out
 
     @staticmethod
