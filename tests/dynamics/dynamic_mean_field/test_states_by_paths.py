@@ -77,13 +77,8 @@ def test_frozen_gates_end_in_a_status():
     assert not state.ok and state.verdict in ("short_window", "not_converged", "undecided")
 
 
-<<<<<<< HEAD
 def test_messages_without_a_bound_are_said():
     """One that is linear grows for ever above gain one."""
-=======
-def test_growth_without_bound_is_said():
-    """A message without bounds grows for ever above gain one."""
->>>>>>> line17b
     x, y = sp.symbols("x y", real=True)
     growing = gt.Ensemble(gt.Cell(name="growing", state=[x], fields=[y], messages=[x], update=[y + y**3]), gain=2.0)
     with pytest.raises(gt.ConvergenceError, match="grow without bound"):
