@@ -360,7 +360,8 @@ def _newton_step(powers: Powers, space: _Space, u: np.ndarray) -> float:
     """A step towards s_g / E[uses_g] = 1, linear in s for a single site, and E[tilt] = 0; its length.
 
     Where alpha has a pole at 1 every share of 1 is its own use, also where there is no hole, and alpha that is matched may lead
-    there: (s / (1 - s)) / (use / (1 - use)) = 1 asks for the other solution. Next to their bound, where alpha has its pole or its zero, lengths of shares are measured by the distance from it.
+    there: (s / (1 - s)) / (use / (1 - use)) = 1 asks for the other solution. Next to their bound, where alpha has its pole or its
+    zero, lengths of shares are measured by the distance from it.
     """
     mean, cov, jacobian, step = space.mean, space.cov, space.matrix, space.step
     v, G = u.size, powers.truncation.size
