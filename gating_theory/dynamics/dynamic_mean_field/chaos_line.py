@@ -232,17 +232,19 @@ def _sampled(ensemble, path, paths, start, tol, tell):
     ring = Ring(there, paths.clock, state.ring.length, max(_LEAST, paths.n_sites // 2), paths.seed)
     state = replace(state, ring=ring, refine=max(len(groups), paths.refine // 2))
     largest, apart = path_exponents(state)
-    exponent = largest, float(error_of(apart))
+    # along the branch an exponent changes about as much as the amplitude does
+    exponent = largest, float(np.hypot(error_of(apart), fold.away * largest))
     moments = dict(zip(ensemble.cell.message_names, state.moments.tolist()))
     return _jump(path, value, fold.error, moments, there, exponent, start, fold.lacks)
 
 
 class _Fold(NamedTuple):
-    """The minimum along a branch, its error, the measured state next to it; what it lacks, in words."""
+    """The minimum along a branch, its error, the measured state next to it, how far that is in log D; what it lacks, in words."""
 
     value: float
     error: float
     nearest: Measured
+    away: float
     branch: PathBranch
     lacks: str
 
@@ -269,7 +271,7 @@ def _measured_fold(look, least, paths, tol, tell):
         elif error <= tol or pairings >= _MOST or moves >= _ROUNDS:
             error = max(error, change)
             lacks = f"; the standard error asked for, {tol:.2g}, was not reached: {error:.2g}" if error > tol else ""
-            return _Fold(value, error, points[1], branch, lacks + ("" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"))
+            return _Fold(value, error, points[1], float(away), branch, lacks + ("" if abs(away) <= _INSIDE else f"; {_OUTSIDE}"))
         else:
             pairings = int(min(_MOST, max(2 * pairings, np.ceil(pairings * (error / (_AIM * tol)) ** 2))))
 
