@@ -82,7 +82,7 @@ def test_lyapunov_exponents_add_up_to_the_potential_at_zero(law, log_det):
 
 
 def test_the_sum_of_exponents_is_the_potential_at_zero():
-    """(1/N) log|det J| of a GRU in chaos, along its way, against theory for the sites that it visits: it is all there is to the sum."""
+    """(1/N) log|det J| of a GRU in chaos, against theory for the sites that it visits."""
     ensemble = gt.Ensemble(gt.GRU, gain={"z": 0.5, "r": 1.0, "h": 4.0}, bias={"z": -3.0, "r": 1.0}, matrices="orthogonal")
     net, apart = gt.Network.sample(ensemble, 150, rng=2), []
     state = net.run(0.5 * np.random.default_rng(0).standard_normal(150), 100)
@@ -91,6 +91,7 @@ def test_the_sum_of_exponents_is_the_potential_at_zero():
         measured = np.linalg.slogdet(net.jacobian(state))[1] / 150
         theory = [gt.Spectrum.from_sites(net.sites(state), matrices=law).potential(0.0) for law in ("orthogonal", "iid")]
         apart.append(measured - np.array(theory))
-    # log|det| of N units scatters by sqrt(log N / 4) / N or so, and lies 1.5 / N below its limit at real lambda; iid theory is off by .2
+    # log|det| of N units scatters by sqrt(log N / 4) / N or so, and lies 1.5 / N below its limit at real lambda; theory of iid
+    # matrices is off by .2
     mean = np.abs(np.mean(apart, axis=0))
     assert mean[0] < 0.025 and mean[1] > 0.1
