@@ -1,4 +1,4 @@
-"""Potentials and masses of discs under every law of matrices against sampled networks: at zero, planted, at given sites [T10].
+"""Potentials and masses of discs under every law of matrices against sampled networks, at rest, moving, at given sites [T10].
 
 Tolerances are those of tests/validation/agreement.py. They were derived for normal matrices. Eigenvalues of rotationally invariant
 ones repel as much, so that the same numbers serve: log|det| fluctuates by O(1) or with variance (log N)/4 a matrix, and counts in
@@ -87,13 +87,22 @@ def planted(ensemble, law, seed):
     return [Sample(*gt.Network.planted(point, N, rng=one)) for one in generators(seed)]
 
 
+def moving(ensemble, law, seed):
+    """Where networks are after 60 steps: in chaos, mostly, or on their way to rest, at sites that their own matrices made."""
+    out = []
+    for one in generators(seed):
+        net = gt.Network.sample(ensemble.with_matrices(law), N, rng=one)
+        out.append(Sample(net, net.run(one.standard_normal((ensemble.cell.n_state, N)), 60)))
+    return out
+
+
 def check(samples):
     check_potential(samples)
     for sample in samples:
         check_masses(sample, default_discs(samples))
 
 
-STATES = {"at zero": at_zero, "at given sites": at_given_sites, "planted": planted}
+STATES = {"at zero": at_zero, "at given sites": at_given_sites, "planted": planted, "moving": moving}
 
 
 def possible(state, law, cell):
