@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from ..dynamics.two_copies.pair_state import PairState
 from ..dynamics.two_copies.transient import CorrelationTransient
 from ..support.checks import choice, instance
-from .moving_states import drawn_lags
-from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new
+from .moving_states import COLOURS, drawn_lags, labelled
+from .style import BLACK, VERMILLION, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_correlation_transient", "plot_pair"]
 
-#: Colours of several transients, in order; lines by how weights come about.
-_COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
+#: Lines by how weights come about.
 _DASHES = {True: "-", False: "--"}
 #: Errors of c* from which a bar is drawn.
 _SEEN = 2e-3
@@ -41,14 +40,11 @@ def plot_correlation_transient(
     -------
     matplotlib Axes
     """
-    several = _labelled(transient)
-    for one in several.values():
-        if message is not None:
-            choice("message", message, one.ensemble.cell.message_names)
+    several = labelled("transient", transient, CorrelationTransient, _weights, "correlation_transient", message)
     ax = axes_or_new(ax, 2.6)
     ax.axhline(0.0, color="0.7", linewidth=0.7, zorder=1)
     for i, (label, one) in enumerate(several.items()):
-        name, colour = message or one.ensemble.cell.message_names[0], _COLOURS[i % len(_COLOURS)]
+        name, colour = message or one.ensemble.cell.message_names[0], COLOURS[i % len(COLOURS)]
         c, error = one.correlation[name], one.stderr[name]
         ax.plot(one.times, c, color=colour, linestyle=_DASHES[one.tied], linewidth=1.4, zorder=3, label=label)
         if error.any():
@@ -100,11 +96,5 @@ def plot_pair(pair: PairState, message: str | None = None, *, ax: Axes | None = 
     return ax
 
 
-def _labelled(transient):
-    """Transients by their labels."""
-    if isinstance(transient, CorrelationTransient):
-        return {f"{'tied' if transient.tied else 'untied'} weights": transient}
-    items = dict(instance("transient", transient, Mapping, "from labels to results of correlation_transient"))
-    if not items:
-        raise ValueError("transient must have at least one entry, got none")
-    return {str(label): instance("transient", one, CorrelationTransient) for label, one in items.items()}
+def _weights(transient):
+    return f"{'tied' if transient.tied else 'untied'} weights"

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..dynamics.dynamic_mean_field.state import DynamicMeanField
+from ..dynamics.two_copies.transient import CorrelationTransient
 from ..support.checks import boolean, choice, instance
 from .style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, axes_or_new
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["drawn_lags", "plot_autocorrelation"]
+__all__ = ["COLOURS", "drawn_lags", "labelled", "plot_autocorrelation"]
 
-#: Colours of several states, in order.
-_COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
+#: What is drawn.
+State = TypeVar("State", DynamicMeanField, CorrelationTransient)
+
+#: Colours of several results, in order.
+COLOURS = (VERMILLION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 #: Correlation times that are shown, and periods of a sinusoidal input.
 _TIMES, _PERIODS = 8.0, 3.0
 #: Points of a flow's curve; steps of a map up to which they are marked one by one.
@@ -57,17 +61,14 @@ def plot_autocorrelation(
     line is what never decays, from a twentieth of E m^2 on; a bar at lag 0 holds two errors of E m^2 where these are more than a
     few thousandths of it.
     """
-    several = _labelled(state)
-    for one in several.values():
-        if message is not None:
-            choice("message", message, one.ensemble.cell.message_names)
+    several = labelled("state", state, DynamicMeanField, lambda one: "", "dmft", message)
     boolean("spectrum", spectrum)
     ax = axes_or_new(ax, 2.6)
     far = max(map(_shown_lags, several.values()))
     for i, (label, one) in enumerate(several.items()):
         name = message or one.ensemble.cell.message_names[0]
         draw = _draw_spectrum if spectrum else _draw_correlation
-        draw(ax, one, name, _COLOURS[i % len(_COLOURS)], label, far)
+        draw(ax, one, name, COLOURS[i % len(COLOURS)], label, far)
     clock = "steps" if all(not one.flow and one.step == 1.0 for one in several.values()) else "units of time"
     ax.set_xlabel("angular frequency" if spectrum else f"lag in {clock}")
     ax.set_ylabel("power spectrum" if spectrum else "autocorrelation")
@@ -79,14 +80,31 @@ def plot_autocorrelation(
     return ax
 
 
-def _labelled(state):
-    """States by their labels."""
-    if isinstance(state, DynamicMeanField):
-        return {"": state}
-    items = dict(instance("state", state, Mapping, "from labels to results of dmft"))
-    if not items:
-        raise ValueError("state must have at least one entry, got none")
-    return {str(label): instance("state", one, DynamicMeanField) for label, one in items.items()}
+def labelled(
+    argument: str, value: Any, kind: type[State], alone: Callable[[State], str], source: str, message: str | None
+) -> dict[str, State]:
+    """{label: result} of one result or a mapping from labels to several, checked, and the name of the message with them.
+
+    Parameters
+    ----------
+    argument : str, what the caller calls it
+    value : what was given
+    kind : type of the results
+    alone : callable(result), the label of one that was given without
+    source : str, who makes such results
+    message : str or None
+    """
+    if isinstance(value, kind):
+        several = {alone(value): value}
+    else:
+        items = dict(instance(argument, value, Mapping, f"from labels to results of {source}"))
+        if not items:
+            raise ValueError(f"{argument} must have at least one entry, got none")
+        several = {str(label): instance(argument, one, kind) for label, one in items.items()}
+    for one in several.values():
+        if message is not None:
+            choice("message", message, one.ensemble.cell.message_names)
+    return several
 
 
 def _shown_lags(state):
