@@ -92,6 +92,8 @@ class MatrixLaw(ABC):
     isometric : bool
         Whether |U m| = a |m| holds exactly, so that images are uniform on spheres; of matrices drawn together, of all images
         together [T10].
+    acting : type or None
+        Of the matrices of one message that act without being formed, where those of different messages are independent.
     order_parameters : tuple of str
         What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
         The mean field of today knows none, and refuses laws that have some.
@@ -100,6 +102,7 @@ class MatrixLaw(ABC):
     name: ClassVar[str]
     holds: ClassVar[frozenset[str]] = frozenset()
     together: ClassVar[bool] = False
+    acting: ClassVar[type[ImplicitMatrices] | None] = None
     isometric: ClassVar[bool] = False
     order_parameters: ClassVar[tuple[str, ...]] = ()
 
@@ -266,11 +269,17 @@ class MatrixLaw(ABC):
         for each message ImplicitMatrices that give the images of its listeners, or an object with the same ``products``,
         ``coordinates``, ``images``, ``apply``, ``length``, ``live`` and ``size``
         """
-        raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
+        return [self._acting(n, gains[fields], capacity, rng, dtype) for fields in listeners]
 
     def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
         """Bytes that :meth:`implicit` takes. Arguments as in :meth:`implicit`."""
-        raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
+        return sum(self._acting.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
+
+    @property
+    def _acting(self):
+        if self.acting is None:
+            raise NotImplementedError(f"{self!r} says nothing of implicit matrices")
+        return self.acting
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: the name and the parameters of the law."""
@@ -283,6 +292,7 @@ class IID(MatrixLaw):
 
     name = "iid"
     holds = frozenset(FACTS)
+    acting = ImplicitMatrices  # one fresh Gaussian vector for each new direction, exact in law at finite N [T5]
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """(count, n, n) standard normal numbers. Arguments as in MatrixLaw.draw."""
@@ -292,22 +302,6 @@ class IID(MatrixLaw):
         """U = U0 - (U0 m - x) m^T / |m|^2, in place [T4]. Arguments as in MatrixLaw.condition."""
         for matrix, message, image in zip(matrices, messages, images):
             matrix -= np.outer((matrix @ message - image) / float(message @ message), message)
-
-    def implicit(
-        self,
-        n: int,
-        gains: np.ndarray,
-        listeners: Sequence[Sequence[int]],
-        capacity: int,
-        rng: np.random.Generator,
-        dtype: type,
-    ) -> list[ImplicitMatrices]:
-        """One fresh Gaussian vector for each new direction, exact in law at finite N [T5]. Arguments as in MatrixLaw.implicit."""
-        return [ImplicitMatrices(n, gains[fields], capacity, rng, dtype) for fields in listeners]
-
-    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
-        """An N-vector for each direction and matrix. Arguments as in MatrixLaw.implicit."""
-        return sum(ImplicitMatrices.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)

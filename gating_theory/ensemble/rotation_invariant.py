@@ -78,6 +78,7 @@ class Haar(_Truncated):
 
     name = "orthogonal"
     holds = _TRUNCATED | {"complexity"}
+    acting = ImplicitIsometries  # new directions get images orthogonal to the old ones, exact in law at finite N
 
     def draw(self, n: int, rng: np.random.Generator, count: int = 1) -> np.ndarray:
         """(count, n, n) independent Haar matrices times sqrt(n). Arguments as in MatrixLaw.draw."""
@@ -91,22 +92,6 @@ class Haar(_Truncated):
         """Each matrix reflected so that it takes m to x [T10]. Arguments as in MatrixLaw.condition."""
         for matrix, message, image in zip(matrices, messages, images):
             redirect(matrix, [message], [image])
-
-    def implicit(
-        self,
-        n: int,
-        gains: np.ndarray,
-        listeners: Sequence[Sequence[int]],
-        capacity: int,
-        rng: np.random.Generator,
-        dtype: type,
-    ) -> list[ImplicitIsometries]:
-        """New directions get images orthogonal to the old ones, exact in law at finite N. Arguments as in MatrixLaw.implicit."""
-        return [ImplicitIsometries(n, gains[fields], capacity, rng, dtype) for fields in listeners]
-
-    def implicit_bytes(self, n: int, gains: np.ndarray, listeners: Sequence[Sequence[int]], capacity: int, dtype: type) -> int:
-        """As of iid matrices. Arguments as in MatrixLaw.implicit."""
-        return sum(ImplicitIsometries.bytes_needed(n, gains[fields], capacity, dtype) for fields in listeners)
 
 
 @dataclass(frozen=True)
