@@ -224,8 +224,7 @@ class Ensemble:
         choice("fact", fact, FACTS)
         text("calculator", calculator)
         text("instead", instead)
-        gain = self._values["gain"]
-        require({name: law for name, law in self._matrices.items() if gain[name] > 0.0}, fact, calculator, instead)
+        require(self._matrices, fact, calculator, instead, self._values["gain"].values())
 
     def _one(self, path: str) -> float:
         kind, _, name = path.partition(".")

@@ -22,6 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -388,7 +389,7 @@ def law_from_dict(description: Mapping[str, Any]) -> MatrixLaw:
     return _LAWS[name](**values)
 
 
-def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: str) -> None:
+def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: str, gains: Iterable[float] | None = None) -> None:
     """LawError unless a fact holds for the laws of all these fields.
 
     Parameters
@@ -397,8 +398,11 @@ def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: 
     fact : str, a key of ``FACTS``
     calculator : str, who asks
     instead : str, what can be used
+    gains : their gains, optional: nothing is asked of the matrices that these leave out
     """
-    for name, law in laws.items():
+    for (name, law), gain in zip(laws.items(), repeat(1.0) if gains is None else gains):
+        if not gain > 0.0:
+            continue
         # second moments alone are not the mean field of a law that adds order parameters, whatever it says
         if fact not in law.holds or (fact == "mean field" and law.order_parameters):
             assume = ', or say which law you assume: ensemble.with_matrices("iid")' if isinstance(law, Unknown) else ""

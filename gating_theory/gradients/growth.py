@@ -254,8 +254,8 @@ def _spectrum_of(source):
         spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
     except TypeError:
         raise TypeError(f"source must be {_ALLOWED}; got {shown(source)}{_where_from(source)}") from None
-    laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
-    require_fact(laws, "gradients", "gradient_growth", "products of sampled Jacobians: Network.push")
+    instead = "products of sampled Jacobians: Network.push"
+    require_fact(spectrum.matrices, "gradients", "gradient_growth", instead, spectrum.gain)
     return spectrum
 
 

@@ -92,8 +92,8 @@ class ProductSingularValues:
             self._kept = None, TimeEquations(paths[0], weights == "tied")
             return
         spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
-        laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
-        require_fact(laws, "singular values", "product_singular_values", "products of sampled Jacobians: Network.push")
+        instead = "products of sampled Jacobians: Network.push"
+        require_fact(spectrum.matrices, "singular values", "product_singular_values", instead, spectrum.gain)
         self._populations, self._gain = spectrum.populations, spectrum.gain
 
     def __repr__(self) -> str:

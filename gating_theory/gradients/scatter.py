@@ -54,8 +54,8 @@ def scatter_of(source: FixedPoint | Sites, n_steps: int, rows: list[int], n_unit
     CapabilityError : matrices that are not iid normal
     """
     spectrum = Spectrum(source)
-    laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
-    require(laws, "finite size", "scatter of gradients", "products of sampled Jacobians: Network.push")
+    instead = "products of sampled Jacobians: Network.push"
+    require(spectrum.matrices, "finite size", "scatter of gradients", instead, spectrum.gain)
     radius = spectrum.radius()
     scale = radius if 0.0 < radius < np.inf else 1.0
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..cell.cell import Cell
-from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
+from ..ensemble.matrix_laws import IID, Unknown, require
 from ..ensemble.sites import Sites
 from ..networks.network import Network
 from ..support.arithmetic import underflow_is_zero
@@ -223,7 +223,8 @@ def _of_recording(source, n_steps):
 def _made(cell, gain, laws, weights, n_steps, state, fields, parameters):
     """A path from arrays (rows, T, M), or (rows, 1, M) where sites are kept."""
     known = {name: IID() if isinstance(law, Unknown) else law for name, law in laws.items()}
-    _require_law({name: law for (name, law), a in zip(known.items(), gain) if a > 0.0})
+    instead = "products of Jacobians of sampled networks: Network.push"
+    require(known, "gradients", "gradients through many steps", instead, gain)
     shape = state.shape[1:]
     n = len(gain) + cell.n_state
     require_memory(f"site derivatives of {shape[0]} steps at {shape[1]} sites", 8.0 * n * n * shape[0] * shape[1])
@@ -239,7 +240,3 @@ def _made(cell, gain, laws, weights, n_steps, state, fields, parameters):
         return out
 
     return SitePath(cell, gain, weights, n_steps, dense("F_s"), dense("F_y"), dense("M_s", first), dense("M_y", first))
-
-
-def _require_law(laws: dict[str, MatrixLaw]) -> None:
-    require(laws, "gradients", "gradients through many steps", "products of Jacobians of sampled networks: Network.push")

@@ -214,8 +214,7 @@ class Spectrum(Pseudospectra):
         return Spectrum, (self.source, self.tol)
 
     def _require(self, fact, who, instead="eigenvalues of sampled networks: Network.eigenvalues"):
-        laws = {name: law for (name, law), gain in zip(self.matrices.items(), self.gain) if gain > 0.0}
-        require(laws, fact, who, instead)
+        require(self.matrices, fact, who, instead, self.gain)
 
     def __repr__(self) -> str:
         where = str(self.fixed_point) if self.fixed_point is not None else repr(self._given.sites)

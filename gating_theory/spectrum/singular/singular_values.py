@@ -94,8 +94,8 @@ class SingularValues:
         if not isinstance(populations, SitePopulations):
             raise TypeError(f"spectrum must be a Spectrum, got {shown(spectrum)}")
         lam = complex_number("shift", shift)
-        laws = {name: law for (name, law), gain in zip(spectrum.matrices.items(), spectrum.gain) if gain > 0.0}
-        require_fact(laws, "singular values", "SingularValues", "singular values of numpy.linalg.svd(Network.jacobian(state))")
+        instead = "singular values of numpy.linalg.svd(Network.jacobian(state))"
+        require_fact(spectrum.matrices, "singular values", "SingularValues", instead, spectrum.gain)
         self.spectrum, self.shift = spectrum, lam.real if lam.imag == 0.0 else lam
         self._populations = ShiftedPopulations(populations, complex(self.shift))
         self._tol = spectrum.tol or _TOL
