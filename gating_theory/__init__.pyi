@@ -46,6 +46,7 @@ from .dynamics.two_copies.transient import correlation_transient as correlation_
 from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.given_singular_values import WithSingularValues as WithSingularValues
+from .ensemble.low_rank import LowRank as LowRank
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction
