@@ -252,7 +252,7 @@ class Direction(_Straight):
             raise TypeError(f"end must be an Ensemble or a mapping from paths to rates, got {shown(end)}")
         if (other.cell, other.matrices, other.low_rank) != (start.cell, start.matrices, start.low_rank):
             raise ValueError(
-                f"end must have the cell, the laws of matrices and the low-rank part of start, {start!r}, got {other!r}"
+                f"end must have the cell and the laws of matrices of start, and its low-rank part, {start!r}, got {other!r}"
             )
         if not ends:
             raise ValueError(f"end must differ from start, {start!r}, in a hyperparameter, got {shown(end)}")
