@@ -25,6 +25,8 @@ __all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "overlap_map", "count
 _FINE, _COARSE = (1e-13, 1e-10), (1e-6, 1e-3)
 #: Nodes at most for one law, and at work at once; a tolerance that wants more is raised tenfold, and so on.
 _MOST_NODES, _AT_ONCE = 4_000_000, 400_000
+#: Nodes at most for one law at tolerances of a search, this one and larger ones.
+_ROUGH, _ROUGH_NODES = 1e-4, 5_000
 #: Fields, as many as show how large messages get.
 _PROBES = 400
 #: Gauss-Hermite nodes along a variable: the least, more for each digit, and for each digit and length over which functions change
@@ -151,7 +153,8 @@ class DrawnLoadings(OverlapMap):
             return rules
 
         rules = made(tol)
-        while _size(rules) > _MOST_NODES and tol < 1e-2:
+        most = _ROUGH_NODES if tol >= _ROUGH else _MOST_NODES
+        while _size(rules) > most and tol < 0.05:
             tol *= 10.0
             rules = made(tol)
         first = np.empty((flat, self.n_moments))
