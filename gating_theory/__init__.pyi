@@ -104,8 +104,11 @@ from .training.defaults import Defaults as Defaults
 from .training.defaults import defaults as defaults
 from .training.design import Design as Design
 from .training.design import design as design
-from .training.diagnose import Diagnosis as Diagnosis
 from .training.diagnose import diagnose as diagnose
+from .training.diagnosis import Diagnosis as Diagnosis
+from .training.learned_modes import learned_modes as learned_modes
+from .training.modes import Mode as Mode
+from .training.modes import Modes as Modes
 from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
 from .validation.table import Validation as Validation
