@@ -99,6 +99,8 @@ from .spectrum.sparse_correction import sparse_potential as sparse_potential
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
+from .training.analysed_points import FixedPointAnalysis as FixedPointAnalysis
+from .training.analysed_points import HeldFixedPoints as HeldFixedPoints
 from .training.defaults import Default as Default
 from .training.defaults import Defaults as Defaults
 from .training.defaults import defaults as defaults
@@ -109,6 +111,7 @@ from .training.diagnosis import Diagnosis as Diagnosis
 from .training.learned_modes import learned_modes as learned_modes
 from .training.modes import Mode as Mode
 from .training.modes import Modes as Modes
+from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
 from .validation.table import Validation as Validation
