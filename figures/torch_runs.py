@@ -11,8 +11,8 @@ __all__ = ["OPTIMISERS", "fast_torch", "module_for", "score", "trained"]
 #: Name -> class in torch.optim and its arguments.
 OPTIMISERS = {
     "Adam": ("Adam", {"lr": 3e-3}),
-    "RMSprop": ("RMSprop", {"lr": 1e-3}),
-    "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    "RMSprop": ("RMSprop", {"lr": 2e-3}),
+    "SGD": ("SGD", {"lr": 0.5, "momentum": 0.9}),
 }
 BATCH, CLIP = 32, 1.0
 
