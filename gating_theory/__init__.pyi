@@ -76,6 +76,9 @@ from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from .networks.network import Network as Network
+from .networks.split_weights import SplitField as SplitField
+from .networks.split_weights import SplitWeights as SplitWeights
+from .networks.split_weights import split_weights as split_weights
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save
