@@ -76,6 +76,8 @@ from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from .networks.network import Network as Network
+from .networks.predicted_outliers import PredictedOutliers as PredictedOutliers
+from .networks.predicted_outliers import predicted_outliers as predicted_outliers
 from .results.encoding import result as result
 from .results.store import load as load
 from .results.store import save as save
