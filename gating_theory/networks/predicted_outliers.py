@@ -37,6 +37,7 @@ from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import instance, real, real_array
 from .network import Network
+from .split_weights import SplitWeights
 
 __all__ = ["PredictedOutliers", "predicted_outliers"]
 
@@ -116,7 +117,7 @@ class PredictedOutliers:
 @underflow_is_zero
 def predicted_outliers(
     net: Network,
-    low_rank_part: npt.ArrayLike,
+    low_rank_part: SplitWeights | npt.ArrayLike,
     state: npt.ArrayLike,
     visited: npt.ArrayLike | None = None,
     input: npt.ArrayLike | None = None,
@@ -134,8 +135,9 @@ def predicted_outliers(
     Parameters
     ----------
     net : Network, a single one
-    low_rank_part : (K, N, N) array
-        The part of each matrix that is not random, such as sum_r A_r B_r^T / N of given loadings.
+    low_rank_part : SplitWeights, or (K, N, N) array
+        The part of each matrix that is not random, such as sum_r A_r B_r^T / N of given loadings. Of a SplitWeights its
+        ``for_outliers``, with the gains and laws of its random part.
     state : (d, N) array, or flat
         Where the Jacobian is taken: a fixed point, or the present state of a run.
     visited : (T, d, N) array, optional
@@ -143,7 +145,7 @@ def predicted_outliers(
     input : (K, N) array, or (T + 1, K, N), optional
         The input pattern, or that of each visited state and, the last, of ``state``. Default: the network's own.
     gain : float, mapping from field names or (K,) array, optional
-        Gains of the random part. Default: |U_k - L_k|_F / sqrt(N).
+        Gains of the random part. Default: those of the SplitWeights, or |U_k - L_k|_F / sqrt(N).
     held : float in (0, 1]
         Visited messages count by those principal components that together hold this share of their second moment, and by the
         present one.
@@ -160,7 +162,8 @@ def predicted_outliers(
     instance("net", net, Network)
     if net.batch is not None:
         raise CapabilityError(f"predicted_outliers takes a single network, got a batch of {net.batch}")
-    low_rank = real_array("low_rank_part", low_rank_part)
+    split = low_rank_part if isinstance(low_rank_part, SplitWeights) else None
+    low_rank = real_array("low_rank_part", low_rank_part if split is None else split.for_outliers)
     if low_rank.shape != net.matrices.shape:
         raise ValueError(f"low_rank_part must have shape {net.matrices.shape}, as the matrices of net, got {low_rank.shape}")
     held = real("held", held, low=0.0, high=1.0, open_low=True)
@@ -168,14 +171,23 @@ def predicted_outliers(
     states, inputs = _history(net, state, visited, input)
     bases = _visited_bases(net, states, inputs, held)
     known = Network(net.ensemble, _known_matrices(net.matrices, low_rank, bases), net.biases, net.parameters, net.input)
-    rest = np.sqrt(np.sum((net.matrices - low_rank) ** 2, axis=(1, 2)) / net.n_units) if gain is None else gain
-    spectrum = Spectrum.from_sites(net.cell, net.sites(state, inputs[-1]), rest)
+    spectrum = _support(net, net.sites(state, inputs[-1]), low_rank, split, gain)
     values = _outside(known.eigenvalues(state, inputs[-1]), spectrum)
     modes = _Modes(known, state, inputs[-1], bases, spectrum)
     rows = np.array([modes.of(value) for value in values.tolist()]).reshape(-1, 2)
     radius, distance = _edge_at(spectrum, values)
     counts = {name: basis.shape[1] for name, basis, U in zip(net.cell.field_names, bases, net.matrices) if U.any()}
     return PredictedOutliers(values, rows[:, 0], radius, distance, rows[:, 1], counts, net.n_units, _status(counts, net.n_units))
+
+
+def _support(net, sites, low_rank, split, gain):
+    """Spectrum of the random part."""
+    if gain is None and split is None:
+        gain = np.sqrt(np.sum((net.matrices - low_rank) ** 2, axis=(1, 2)) / net.n_units)
+    if split is None:
+        return Spectrum.from_sites(net.cell, sites, gain)
+    own = split.ensemble
+    return Spectrum.from_sites(net.cell, sites, own.array("gain") if gain is None else gain, matrices=own.matrices)
 
 
 def _status(counts, n):
