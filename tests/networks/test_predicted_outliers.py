@@ -142,6 +142,18 @@ def test_a_run_conditions_its_matrices_on_all_that_it_visited(n, runs):
     assert np.mean(last_alone) < -0.1 < 0.3 < np.mean(measured)
 
 
+def test_learned_directions_that_are_seen_in_the_matrices_predict_the_eigenvalue():
+    """A strong direction added to a random matrix and split off by its singular value: the eigenvalue, from the matrix alone."""
+    rng, n = np.random.default_rng(3), 300
+    net, low_rank, _ = low_rank_network(gt.Vanilla, (0.7,), ["h"], (0.0, 0.0), [[1.5, 1.6], [1.6, 2.4]], n, rng)
+    split, state = gt.split_weights(net), np.zeros((1, n))
+    assert split.fields["h"].n_learned == 1
+    found, exact = gt.predicted_outliers(net, split, state), nearest(net.eigenvalues(state), 1.6)
+    # singular vectors carry noise of their own, of order N^{-1/2}, beside what the random part does to the eigenvalue
+    assert found.values.size == 1 and abs(found.values[0] - exact) < 4.0 * found.sd[0] + 2.0 / np.sqrt(n)
+    assert found.edge_function[0] == pytest.approx((split.fields["h"].gain / found.values[0].real) ** 2, rel=1e-9)
+
+
 def test_what_is_refused():
     net = gt.Network.sample(gt.Ensemble(gt.GRU, gain=1.0), 20, rng=0)
     state, nothing = net.random_state(1), np.zeros((3, 20, 20))
