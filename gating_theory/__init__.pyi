@@ -69,7 +69,7 @@ from .lines.line import CriticalLine as CriticalLine
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical
-from .mean_field.fixed_points import FixedPoint as FixedPoint
+from .mean_field.fixed_point import FixedPoint as FixedPoint
 from .mean_field.fixed_points import fixed_points as fixed_points
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points

@@ -11,7 +11,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.matrix_laws import Unknown, by_law
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 
 __all__ = ["PlantedSites", "planted", "random_matrices", "random_sites"]
 
