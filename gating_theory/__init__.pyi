@@ -77,6 +77,8 @@ from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from .networks.network import Network as Network
+from .networks.predicted_outliers import PredictedOutliers as PredictedOutliers
+from .networks.predicted_outliers import predicted_outliers as predicted_outliers
 from .networks.split_weights import SplitField as SplitField
 from .networks.split_weights import SplitWeights as SplitWeights
 from .networks.split_weights import split_weights as split_weights

@@ -150,6 +150,8 @@ directions: int = learned_part.n_learned
 low_rank_part: np.ndarray = learned_part.matrix(learned_part.strengths)
 without_learned: gt.Network = split.without(["h"])
 random_ensemble: gt.Ensemble = split.ensemble
+foretold: gt.PredictedOutliers = gt.predicted_outliers(net, split, state, state[None], held=0.9)
+seen_apart: np.ndarray = foretold.values[foretold.resolved]
 learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_error - split.random
 
 # --- training

@@ -560,6 +560,18 @@ CALLS = {
     "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
     "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
     "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
+    "predicted_outliers": lambda t: (
+        gt.predicted_outliers,
+        {
+            "net": t.net,
+            "low_rank_part": np.zeros((3, 6, 6)),
+            "state": t.state,
+            "visited": np.tile(0.5 * t.state, (2, 1, 1)),
+            "input": np.zeros((3, 6)),
+            "gain": {"h": 1.0},
+            "held": 0.9,
+        },
+    ),
     "split_weights": lambda t: (gt.split_weights, {"net": t.net, "initial": np.zeros((3, 6, 6))}),
     "SplitField.matrix": lambda t: (t.split.fields["h"].matrix, {"weights": np.ones(t.split.fields["h"].n_learned)}),
     "SplitWeights.without": lambda t: (t.split.without, {"fields": ["h"]}),
