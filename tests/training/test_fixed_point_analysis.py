@@ -53,6 +53,7 @@ def test_two_switches():
             assert found.connections[i].sum() == found.n_kicks[i] == 4 + 8
         else:
             assert not found.n_kicks[i] and not found.connections[i].any()
+    assert str(gt.fixed_point_analysis(net, rng=1)) == str(result), "the same seed gives the same"
     # from random states both switches fall to the side that they are on
     assert found.ends.shape == (64,) and found.n_ended[:4].sum() == 64 and (found.n_ended[:4] > 0).all()
 
@@ -104,7 +105,7 @@ def test_what_runs_away_ends_nowhere():
     h, y = sp.symbols("h y_h", real=True)
     cell = gt.Cell(name="Rectified", state=[h], fields=[y], messages=[h], update=[sp.Max(0, y)], fixed_point=[sp.Max(0, y)])
     net = gt.Network(cell, [[[2.0]]], [[-1.0]])  # h' = 2 h - 1: rests at 1, and at 0
-    (found,) = gt.fixed_point_analysis(net, n_starts=30, n_steps=2000)
+    (found,) = gt.fixed_point_analysis(net, n_starts=12, n_steps=1200)
     assert found.kind.tolist() == ["stable", "saddle"] and found.leads[1].tolist() == [[-1, 0]]
     assert found.n_ended[1] == 0 and (found.ends == -1).any() and (found.ends == 0).any()
 
@@ -166,8 +167,6 @@ def test_two_bits_are_four_attractors(kind, tmp_path):
     assert str(again) == str(result) and np.array_equal(again[0].connections, found.connections)
     for one, other in zip(again[0].unstable_directions, found.unstable_directions):
         assert np.array_equal(one, other)
-    same = gt.fixed_point_analysis(rnn, x)
-    assert str(same) == str(result), "the same seed gives the same"
     print(found)
 
 
