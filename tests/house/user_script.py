@@ -144,6 +144,13 @@ state: np.ndarray = net.run(net.random_state(rng=1), 50)
 eigenvalues: np.ndarray = planted.eigenvalues(rest)
 exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng=0)
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
+split: gt.SplitWeights = gt.split_weights(net, initial=planted)
+learned_part: gt.SplitField = split.fields["h"]
+directions: int = learned_part.n_learned
+low_rank_part: np.ndarray = learned_part.matrix(learned_part.strengths)
+without_learned: gt.Network = split.without(["h"])
+random_ensemble: gt.Ensemble = split.ensemble
+learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_error - split.random
 
 # --- training
 
@@ -153,6 +160,9 @@ for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
+modes: gt.Modes = gt.learned_modes(net, state, split)
+slow_and_learned: float = modes.count("learned", slow=True)
+from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
 findings: gt.Diagnosis = gt.diagnose(net)
 advice: list[str] = findings.advice
 
