@@ -138,7 +138,8 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole).
+            For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole), another number
+            of units than given loadings have.
         CapabilityError : the law of a matrix is unknown
         """
         instance("ensemble", ensemble, Ensemble)

@@ -160,6 +160,9 @@ for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
+modes: gt.Modes = gt.learned_modes(net, state, split)
+slow_and_learned: float = modes.count("learned", slow=True)
+from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
 findings: gt.Diagnosis = gt.diagnose(net)
 advice: list[str] = findings.advice
 

@@ -34,6 +34,10 @@ class Things:
         return gt.split_weights(self.net, np.zeros((3, 6, 6)))
 
     @cached_property
+    def modes(self):
+        return gt.learned_modes(self.net, self.state, self.split)
+
+    @cached_property
     def point(self):
         return gt.fixed_points(self.ens)[-1]
 
@@ -559,6 +563,9 @@ CALLS = {
     "split_weights": lambda t: (gt.split_weights, {"net": t.net, "initial": np.zeros((3, 6, 6))}),
     "SplitField.matrix": lambda t: (t.split.fields["h"].matrix, {"weights": np.ones(t.split.fields["h"].n_learned)}),
     "SplitWeights.without": lambda t: (t.split.without, {"fields": ["h"]}),
+    "learned_modes": lambda t: (gt.learned_modes, {"net": t.net, "state": t.state, "split": t.split}),
+    "Modes.count": lambda t: (t.modes.count, {"kind": "bulk", "slow": True}),
+    "Modes.of_kind": lambda t: (t.modes.of_kind, {"kind": "learned"}),
     "count_fixed_points": lambda t: (
         gt.count_fixed_points,
         {"ens": gt.Ensemble(gt.Vanilla, gain=2.0), "n_units": 3, "n_networks": 2, "rng": 0, "executor": None, "progress": None}
