@@ -1,4 +1,4 @@
-"""What training puts into gated networks: spectra before, during and after, by kind of mode, and how well theory explains them [T11].
+"""What training puts into gated networks: spectra before, during and after, kinds of modes, what theory explains of them [T11].
 
 GRUs and LSTMs of PyTorch are trained on flip-flops, sines, handwritten digits and delayed recall, by RMSprop, SGD with momentum and
 Adam, from default and from large recurrent weights. Nothing in the theory was chosen by looking at these networks. At states along
@@ -16,10 +16,26 @@ import numpy as np
 
 import gating_theory as gt
 
-from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, joined, padded, panels, parts, unit_circle, whole
+from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, joined, panels, parts, unit_circle, whole
 from .sequence_tasks import make_task
 from .torch_runs import BATCH, CLIP, OPTIMISERS, module_for, score, trained
-from .trained_tables import BULK_ROWS, LARGEST, NEAR, PREDICTION_ROWS, SLOW, Split, State, bulk, predictions
+from .trained_findings import findings
+from .trained_tables import (
+    BULK_ROWS,
+    KINDS,
+    LARGEST,
+    MODULUS,
+    NEAR,
+    PREDICTION_ROWS,
+    SLOW,
+    Split,
+    State,
+    bulk,
+    predictions,
+    slow_modes,
+)
+
+__all__ = ["NEEDS", "TITLE", "checkpoints", "compute", "draw", "findings", "measured"]
 
 TITLE = "Training a GRU and an LSTM: spectra before, during and after, and where their modes come from"
 NEEDS = ("torch", "sklearn")
@@ -66,11 +82,8 @@ QUICK = {
     "states": 2,
 }
 EPOCHS = ("before", "during", "after")
-KINDS = ("bulk", "leak", "random", "learned")
 #: Sequences of the test data that are recorded, and modes whose shares are drawn.
 RECORDED, BARS = 16, 12
-#: Slow modes of the table of shares, the learned share from which on a field is said to hold a mode, and what "nothing left" is.
-MODULUS, LEARNED, LEFT = 0.85, 0.1, 0.03
 
 
 # --- one network
@@ -103,7 +116,7 @@ def measured(run, reached, weights, n_states):
         "fields": _fields(split),
         "bulk": [bulk(state, split, rng) for state in states],
         "predictions": [predictions(state, split, rng) for state in states],
-        "modes": [row for number, state in enumerate(states) for row in _modes(number, state, split)],
+        "modes": [row for number, state in enumerate(states) for row in slow_modes(number, state, split)],
         "spectra": [_spectrum(recording, times[-1], n_states - 1) for recording in recordings],
     }
 
@@ -122,30 +135,6 @@ def _fields(split):
         first = split.checkpoint.fields[name]
         out[name] = [own.frobenius_gain, own.gain, first.gain, own.n_learned]
     return out
-
-
-def _modes(number, state, split):
-    """A row for each slow mode outside the support: what it is made of by the matrix alone, and by the checkpoint."""
-    own, told = (gt.learned_modes(state.net, state.state, each) for each in (split.matrix, split.checkpoint))
-    rows = []
-    for column in np.flatnonzero(own.outside[0] & (np.abs(own.eigenvalues[0]) > MODULUS)).tolist():
-        value = own.eigenvalues[0, column]
-        same = int(np.abs(told.eigenvalues[0] - value).argmin())
-        moved = {name: float(distance[0, column]) for name, distance in own.removed.items()}
-        rows.append(
-            {
-                "state": number,
-                "value": [value.real, value.imag],
-                "kind": [str(own.kinds[0, column]), str(told.kinds[0, same])],
-                "leak": float(own.leak[0, column]),
-                "random": float(own.random[0, :, column].sum()),
-                "learned": own.learned[0, :, column].tolist(),
-                "checkpoint": told.learned[0, :, same].tolist(),
-                "moved": [moved.get(name, 0.0) for name in own.field_names],
-                "removed": moved.get("all", 0.0),
-            }
-        )
-    return rows
 
 
 def _spectrum(recording, time, sequence):
@@ -197,7 +186,10 @@ def dataset(runs, found):
     import xarray as xr
 
     fields = max(len(row["fields"]) for row in found)
-    variables = {name: ("network", [getattr(run, name) for run in runs]) for name in ("cell", "task", "hidden", "optimiser", "updates", "seed")}
+    variables = {
+        name: ("network", [getattr(run, name) for run in runs])
+        for name in ("cell", "task", "hidden", "optimiser", "updates", "seed")
+    }
     variables["initial_gain"] = ("network", [np.nan if run.gain is None else run.gain for run in runs])
     variables |= {name: ("network", [row[name] for row in found]) for name in ("score", "change")}
     variables["field"] = (("network", "place"), _filled([list(row["fields"]) for row in found], (fields,), ""))
@@ -235,7 +227,9 @@ def _predicted(found):
     states = [row["predictions"] for row in found]
     asked = [[[one["slow"], one["isolated"]] for one in each] for each in states]
     table = [[[[one["rows"][name][key] for key in counts] for name in PREDICTION_ROWS] for one in each] for each in states]
-    errors = np.array([_filled([one["rows"][n]["errors"] for one in each for n in PREDICTION_ROWS], (LARGEST,), np.nan) for each in states])
+    errors = np.array(
+        [_filled([one["rows"][n]["errors"] for one in each for n in PREDICTION_ROWS], (LARGEST,), np.nan) for each in states]
+    )
     return {
         "to_find": (("network", "state", "of_isolated"), np.array(asked)),
         "found": (("network", "state", "row", "of_found"), np.array(table)),
@@ -247,7 +241,9 @@ def _mode_table(found, fields):
     rows = [(number, mode) for number, row in enumerate(found) for mode in row["modes"]]
     modes = [mode for _, mode in rows]
     out = {"mode_network": ("mode", np.array([number for number, _ in rows], dtype=int))}
-    out |= {f"mode_{name}": ("mode", np.array([m[name] for m in modes], dtype=float)) for name in ("state", "leak", "random", "removed")}
+    out |= {
+        f"mode_{name}": ("mode", np.array([m[name] for m in modes], dtype=float)) for name in ("state", "leak", "random", "removed")
+    }
     out["mode_value"] = (("mode", "part"), np.array([m["value"] for m in modes], dtype=float).reshape(-1, 2))
     kinds = np.array([[KINDS.index(kind) for kind in m["kind"]] for m in modes], dtype=int).reshape(-1, 2)
     out["mode_kind"] = (("mode", "split_by"), kinds)
@@ -273,3 +269,92 @@ def _drawn(found, fields):
         "bar_random": ((*axes, "bar"), of("random", (BARS,))),
         "bar_learned": ((*axes, "bar", "place"), of("learned", (BARS, fields))),
     }
+
+
+# --- draw
+
+
+#: What is drawn of the full plan: a network of each cell for each of these tasks, the first of its kind.
+DRAWN = ("flip-flop", "sines", "digits")
+KIND_COLOURS = dict(zip(KINDS, ("0.65", BLUE, BLACK, VERMILLION)))
+FIELD_COLOURS = (VERMILLION, ORANGE, PURPLE, GREEN)
+
+
+def draw(data):
+    """A row for each network: spectra before, during and after with theory's edge, and shares of the slowest modes after."""
+    chosen = _chosen(data)
+    figure, axes = panels(len(chosen), len(EPOCHS) + 1, height=1.35)
+    for row, number in zip(axes, chosen):
+        one = data.isel(network=number)
+        for ax, epoch in zip(row, EPOCHS):
+            _draw_spectrum(ax, one.sel(epoch=epoch))
+        _draw_bars(row[-1], one.sel(epoch=EPOCHS[-1]))
+        gain = float(one["initial_gain"])
+        words = f"{one['optimiser'].item()}, gain {'0.58' if np.isnan(gain) else f'{gain:g}'}"
+        row[0].set_ylabel(f"{one['cell'].item()}, {one['task'].item().split()[0]}\n{words}", fontsize="x-small")
+    for ax, title in zip(axes[0], (*EPOCHS, "slowest modes after")):
+        ax.set_title(title, fontsize="small")
+    figure.legend(handles=_handles(data, chosen), loc="outside upper center", ncols=6, fontsize="x-small", frameon=False)
+    return figure
+
+
+def _chosen(data):
+    """Numbers of the networks that are drawn: of a small run all."""
+    if data.sizes["network"] <= len(DRAWN):
+        return list(range(data.sizes["network"]))
+    names = list(zip(data["cell"].values, [task.split()[0] for task in data["task"].values]))
+    return [names.index((cell, task)) for cell in ("GRU", "LSTM") for task in DRAWN]
+
+
+def _draw_spectrum(ax, one):
+    values, kinds = whole(one["eigenvalues"]), one["eigenvalue_kind"].values
+    unit_circle(ax)
+    for code, kind in enumerate(KINDS):
+        z = values[kinds == code]
+        ax.plot(
+            z.real,
+            z.imag,
+            "o",
+            color=KIND_COLOURS[kind],
+            markersize=1.3 if kind == "bulk" else 2.6,
+            markeredgewidth=0,
+            zorder=2 + code,
+        )
+    edge = whole(one["edge"])
+    ax.plot(edge.real, edge.imag, color=SKY, linewidth=0.9, zorder=2)
+    ax.set_xlim(-1.1, 1.25)
+    ax.set_ylim(-0.85, 0.85)
+    ax.set_aspect("equal")
+    ax.set_xticks([-1, 0, 1])
+    ax.set_yticks([-0.5, 0, 0.5])
+    ax.tick_params(labelsize="xx-small")
+
+
+def _draw_bars(ax, one):
+    """Shares of the modulus, stacked; negative ones hang below zero."""
+    layers = [one["bar_leak"].values, one["bar_random"].values, *one["bar_learned"].values.T]
+    up, down = (np.zeros(len(layers[0])) for _ in range(2))
+    for layer, colour in zip(layers, (KIND_COLOURS["leak"], "0.8", *FIELD_COLOURS)):
+        layer = np.nan_to_num(layer)
+        ax.bar(np.arange(layer.size), layer, bottom=np.where(layer > 0.0, up, down), color=colour, width=0.8)
+        up, down = up + np.maximum(layer, 0.0), down + np.minimum(layer, 0.0)
+    ax.axhline(0.0, color="0.5", linewidth=0.5)
+    ax.set_xticks([])
+    ax.set_ylim(min(-0.1, 1.05 * down.min()), max(1.1, 1.05 * up.max()))
+    ax.tick_params(labelsize="xx-small")
+
+
+def _handles(data, chosen):
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    dots = [
+        Line2D([], [], linestyle="none", marker="o", markersize=3, color=colour, label=kind)
+        for kind, colour in KIND_COLOURS.items()
+    ]
+    names = {data["cell"].values[k]: [str(name) for name in data["field"].values[k] if name] for k in chosen}
+    shares = [Patch(color=KIND_COLOURS["leak"], label="share of leaks"), Patch(color="0.8", label="random weights")]
+    for place, colour in enumerate(FIELD_COLOURS[: max(map(len, names.values()))]):
+        of = " or ".join(fields[place] for fields in names.values() if place < len(fields))
+        shares.append(Patch(color=colour, label=f"learned in {of}"))
+    return [*dots, Line2D([], [], color=SKY, linewidth=0.9, label="theory's edge"), *shares]

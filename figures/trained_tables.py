@@ -1,7 +1,7 @@
 """What is counted at states of trained networks: random bulk, learned modes, eigenvalues predicted from low-rank parts [T11].
 
-Everything is evaluated at the network's own sites: a matrix that is exchanged leaves the fields, and so all derivatives of the cell,
-as they are.
+Everything is evaluated at the network's own sites: a matrix that is exchanged leaves the fields, and so all derivatives of the
+cell, as they are.
 """
 
 from __future__ import annotations
@@ -10,16 +10,36 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from gating_theory.training.mode_shares import with_matrices_at
+from gating_theory.training.modes import KINDS
 
 import gating_theory as gt
-from gating_theory.training.mode_shares import with_matrices_at
 
-__all__ = ["BULK_ROWS", "NEAR", "PREDICTION_ROWS", "Split", "State", "bulk", "outside_share", "predictions"]
+__all__ = [
+    "BULK_ROWS",
+    "KINDS",
+    "LARGEST",
+    "LEARNED",
+    "LEFT",
+    "MODULUS",
+    "NEAR",
+    "PREDICTION_ROWS",
+    "RANK",
+    "SLOW",
+    "Split",
+    "State",
+    "bulk",
+    "outside_share",
+    "predictions",
+    "slow_modes",
+]
 
 #: A predicted eigenvalue this near finds one of the network's; slow ones are predicted, and the largest three of a state looked at.
 NEAR, SLOW, LARGEST = 0.05, 0.9, 3
 #: Principal components of visited messages that hold this share of their second moment.
 HELD = 0.95
+#: Modes of the table of shares, the learned share from which on a field holds a mode, and within what distance nothing may be left.
+MODULUS, LEARNED, LEFT = 0.85, 0.1, 0.03
 #: Rank of the difference from the initial weights.
 RANK = 8
 #: Discs around zero that hold these shares of the eigenvalues.
@@ -75,7 +95,7 @@ class Split:
 
 @dataclass(frozen=True)
 class State:
-    """A state (d, N) of a driven network, those visited before (T, d, N), and the inputs (T + 1, K, N) there, the present one last."""
+    """A state (d, N) of a driven network, those visited before (T, d, N), and inputs (T + 1, K, N) there, the present one last."""
 
     net: gt.Network
     state: np.ndarray
@@ -142,6 +162,30 @@ def _against(values, spectrum, n):
     counted = np.array([np.mean(modulus < radius) for radius in radii])
     error = np.abs(counted - spectrum.mass(0.0, radii, 1e-3)).max()
     return outside, float(error), float(modulus.max() - spectrum.radius())
+
+
+def slow_modes(number, state, split):
+    """A row for each slow mode outside the support: what it is made of by the matrix alone, and by the checkpoint."""
+    own, told = (gt.learned_modes(state.net, state.state, each) for each in (split.matrix, split.checkpoint))
+    rows = []
+    for column in np.flatnonzero(own.outside[0] & (np.abs(own.eigenvalues[0]) > MODULUS)).tolist():
+        value = own.eigenvalues[0, column]
+        same = int(np.abs(told.eigenvalues[0] - value).argmin())
+        moved = {name: float(distance[0, column]) for name, distance in own.removed.items()}
+        rows.append(
+            {
+                "state": number,
+                "value": [float(value.real), float(value.imag)],
+                "kind": [str(own.kinds[0, column]), str(told.kinds[0, same])],
+                "leak": float(own.leak[0, column]),
+                "random": float(own.random[0, :, column].sum()),
+                "learned": own.learned[0, :, column].tolist(),
+                "checkpoint": told.learned[0, :, same].tolist(),
+                "moved": [moved.get(name, 0.0) for name in own.field_names],
+                "removed": moved.get("all", 0.0),
+            }
+        )
+    return rows
 
 
 def predictions(state, split, rng):
