@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..support.checks import instance
 from ..training.design import Design
-from ..training.diagnose import Diagnosis
+from ..training.diagnosis import Diagnosis
 from .spectra import plot_spectrum, plot_timescales
 from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues, legend_above
 
