@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from gating_theory.training.mode_shares import with_matrices_at
-from gating_theory.training.modes import KINDS
 
 import gating_theory as gt
+from gating_theory.training.mode_shares import with_matrices_at
+from gating_theory.training.modes import KINDS
 
 __all__ = [
     "BULK_ROWS",

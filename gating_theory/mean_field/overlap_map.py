@@ -23,8 +23,8 @@ from .moments import require_bounded
 
 __all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "UnitRule", "overlap_map", "rules_of_units", "unit_rules"]
 
-#: Tolerances of results, and of searches, where messages depend on up to two variables, and on more.
-_FINE, _COARSE = (1e-13, 1e-10), (1e-6, 1e-3)
+#: Tolerances of results, and of searches, where messages depend on up to two variables, and on more; where sites are solved for.
+_FINE, _SOLVED_FINE, _COARSE = (1e-13, 1e-12), (1e-10, 1e-7), (1e-6, 1e-3)
 #: Nodes at most for one law, and at work at once; a tolerance that wants more is raised tenfold, and so on.
 _MOST_NODES, _AT_ONCE = 4_000_000, 400_000
 #: Nodes at most for one law at tolerances of a search, this one and larger ones.
@@ -68,8 +68,9 @@ class OverlapMap(ABC):
         self.variables = sorted(needed)
         self.fields = LoadedFields(ensemble, self.variables)
         self.n_overlaps, self.n_moments = self.fields.low_rank.rank, cell.n_messages
-        many = len(self.variables) > 2 or not cell.has_closed_form
-        self.fine, self.coarse = _FINE[many], _COARSE[many]
+        many = len(self.variables) > 2
+        self.fine = (_FINE if cell.has_closed_form else _SOLVED_FINE)[many]
+        self.coarse = _COARSE[many or not cell.has_closed_form]
         self.read = np.array(cell.message_of)[self.fields.field_of]  # the message that each channel reads
         self.scale = self._scale()
 
