@@ -87,7 +87,7 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
 
 
 def _of_random_part(ensemble, tol):
-    """Fixed points without overlaps, from which a search sets out; the zero state alone where a scan meets sites without a state."""
+    """Fixed points without overlaps, from which a search sets out; the zero state alone where others are not found."""
     try:
         return fixed_points(ensemble, tol)
     except ConvergenceError:

@@ -34,9 +34,17 @@ laws: dict[str, gt.MatrixLaw] = ensemble.matrices
 orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
 few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
+memory_part: gt.LowRank = gt.LowRank({"h": 1}, covariance=[[1.5, 2.6], [2.6, 5.0]])
+remembering: gt.Ensemble = gt.Ensemble(gt.GRU, low_rank=memory_part)
+one_network: gt.Ensemble = remembering.with_low_rank(memory_part.scaled(1.1).drawn(100, rng=0))
+n_channels: int = memory_part.rank + len(memory_part.channels)
+memory_overlap: float = float(memory_part.overlap[0, 0])
+
 # --- mean field and spectra
 
 points: list[gt.FixedPoint] = gt.fixed_points(ensemble)
+memories: np.ndarray = gt.fixed_points(remembering)[-1].overlaps
+begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
 good: bool = points[-1].ok
 described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites

@@ -32,7 +32,7 @@ def brute(ensemble, overlaps, q, n, rng):
 def agree(point, n, rng):
     """Within 4.5 standard errors: a chance of 1e-5 that one of a dozen numbers is not."""
     found, error = brute(point.ensemble, point.overlaps, point.q, n, rng)
-    assert np.all(np.abs(found - [*point.overlaps, *point.q]) < 4.5 * error), (found, error, point)
+    assert np.all(np.abs(found - [*point.overlaps, *point.q]) <= 4.5 * error), (found, error, point)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -223,7 +223,7 @@ def test_given_loadings_average_over_what_is_random_beside_them(name):
 
 @pytest.mark.parametrize("given", [False, True])
 def test_two_rules_show_how_far_off_averages_are(given):
-    """At tolerances at which nodes are few the difference of the two rules is not below half of the error."""
+    """At tolerances at which nodes are few the largest difference of the two rules is not below half of the largest error."""
     ensemble = CASES["V1"].ensemble
     if given:
         ensemble = ensemble.with_low_rank(ensemble.low_rank.drawn(50, 0))
@@ -232,7 +232,7 @@ def test_two_rules_show_how_far_off_averages_are(given):
     exact = overlap(u, 1e-13)
     for tol in (1e-3, 1e-4, 1e-5):
         first = overlap(u, tol)
-        assert np.all(np.abs(first - exact) < np.maximum(2.0 * np.abs(overlap(u, tol, second=True) - first), 1e-12))
+        assert np.abs(first - exact).max() < max(2.0 * np.abs(overlap(u, tol, second=True) - first).max(), 1e-12)
 
 
 def test_what_is_saved_comes_back_and_what_is_damaged_does_not(tmp_path):
