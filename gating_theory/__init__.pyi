@@ -46,6 +46,7 @@ from .dynamics.two_copies.transient import correlation_transient as correlation_
 from .ensemble.critical_value import Critical as Critical
 from .ensemble.ensemble import Ensemble as Ensemble
 from .ensemble.given_singular_values import WithSingularValues as WithSingularValues
+from .ensemble.low_rank import LowRank as LowRank
 from .ensemble.matrix_laws import IID as IID
 from .ensemble.matrix_laws import MatrixLaw as MatrixLaw
 from .ensemble.paths import Direction as Direction
@@ -68,7 +69,7 @@ from .lines.line import CriticalLine as CriticalLine
 from .mean_field.critical import fold as fold
 from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical
-from .mean_field.fixed_points import FixedPoint as FixedPoint
+from .mean_field.fixed_point import FixedPoint as FixedPoint
 from .mean_field.fixed_points import fixed_points as fixed_points
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points
@@ -76,6 +77,8 @@ from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
 from .networks.lyapunov import LyapunovSpectrum as LyapunovSpectrum
 from .networks.lyapunov import lyapunov_spectrum as lyapunov_spectrum
 from .networks.network import Network as Network
+from .networks.predicted_outliers import PredictedOutliers as PredictedOutliers
+from .networks.predicted_outliers import predicted_outliers as predicted_outliers
 from .networks.split_weights import SplitField as SplitField
 from .networks.split_weights import SplitWeights as SplitWeights
 from .networks.split_weights import split_weights as split_weights
@@ -98,6 +101,8 @@ from .spectrum.sparse_correction import sparse_potential as sparse_potential
 from .spectrum.spectrum import Spectrum as Spectrum
 from .sweeps.phase_diagram import phase_diagram as phase_diagram
 from .sweeps.registration import register_quantity as register_quantity
+from .training.analysed_points import FixedPointAnalysis as FixedPointAnalysis
+from .training.analysed_points import HeldFixedPoints as HeldFixedPoints
 from .training.defaults import Default as Default
 from .training.defaults import Defaults as Defaults
 from .training.defaults import defaults as defaults
@@ -108,6 +113,7 @@ from .training.diagnosis import Diagnosis as Diagnosis
 from .training.learned_modes import learned_modes as learned_modes
 from .training.modes import Mode as Mode
 from .training.modes import Modes as Modes
+from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
 from .validation.table import Validation as Validation

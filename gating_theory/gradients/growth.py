@@ -11,7 +11,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import require as require_fact
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..networks.network import Network
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status

@@ -19,7 +19,7 @@ from ..ensemble.field_law import RandomFields
 
 if TYPE_CHECKING:
     from ..ensemble.sites import Sites
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
     from .edge import FixedPointEdge
 
 __all__ = ["FixedPointOutliers", "OutlierDeterminant", "SitesOutliers", "isolated_zeros", "sorted_by_modulus"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .dyson import Population
 from .refinement import FINEST, MUCH_ROOM, ROOM
 

@@ -15,7 +15,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..results.encoding import result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory

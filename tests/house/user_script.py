@@ -150,6 +150,8 @@ directions: int = learned_part.n_learned
 low_rank_part: np.ndarray = learned_part.matrix(learned_part.strengths)
 without_learned: gt.Network = split.without(["h"])
 random_ensemble: gt.Ensemble = split.ensemble
+foretold: gt.PredictedOutliers = gt.predicted_outliers(net, split, state, state[None], held=0.9)
+seen_apart: np.ndarray = foretold.values[foretold.resolved]
 learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_error - split.random
 
 # --- training
@@ -165,6 +167,10 @@ slow_and_learned: float = modes.count("learned", slow=True)
 from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
 findings: gt.Diagnosis = gt.diagnose(net)
 advice: list[str] = findings.advice
+resting: gt.FixedPointAnalysis = gt.fixed_point_analysis(net, held=np.zeros((2, 3, 100)))
+at_first: gt.HeldFixedPoints = resting[0]
+attractors: np.ndarray = at_first.stable
+under_first: gt.Network = resting.network_at(0)
 
 layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
 layer = init_orthogonal_(init_(layer, plan))
@@ -254,6 +260,8 @@ axes = gt.plotting.plot_density(spectrum, ax=axes)
 axes = gt.plotting.plot_phase_diagram(table, "radius")
 axes = gt.plotting.plot_timescales(spectrum)
 axes = gt.plotting.plot_diagnosis(findings)
+axes = gt.plotting.plot_fixed_points(resting, held=1)
+axes = gt.plotting.plot_fixed_points(found, np.zeros((5, 2, 100)), ax=axes)
 axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)
