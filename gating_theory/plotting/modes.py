@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +31,7 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_kinds", "plot_mode_shares", "plot_modes"]
+__all__ = ["draw_kinds", "draw_modes", "plot_mode_shares", "plot_modes"]
 
 #: How modes of a kind look: colour, marker, size in points.
 _STYLES: dict[str, tuple[str, str, float]] = {
@@ -78,14 +80,31 @@ def plot_modes(
     elif isinstance(result, Diagnosis):
         spectrum = result.spectrum if state is None else Spectrum(_sites_of(result, state))
     ax = axes_or_new(ax, 3.4)
+    draw_modes(ax, modes, spectrum, state)
+    return ax
+
+
+def draw_modes(
+    ax: Axes, modes: Modes, spectrum: Spectrum | None = None, state: int | None = None, beside: Sequence[np.ndarray] = ()
+) -> None:
+    """Eigenvalues by kind, an edge, the whole unit circle, and a legend above.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    modes : Modes
+    spectrum : Spectrum, optional, whose edge is drawn
+    state : int, optional
+        Default: all states.
+    beside : sequence of complex arrays, what has to be seen as well
+    """
     curves = [] if spectrum is None else spectrum.boundary(512)
     for i, curve in enumerate(curves):
         label = "edge (random weights)" if i == 0 else None
         ax.plot(curve.real, curve.imag, color=BLACK, linewidth=1.0, zorder=3, label=label)
     draw_kinds(ax, modes, state)
-    draw_circle_whole(ax, [modes.eigenvalues if state is None else modes.eigenvalues[state], *curves])
+    draw_circle_whole(ax, [modes.eigenvalues if state is None else modes.eigenvalues[state], *curves, *beside])
     legend_above(ax, columns_of(ax))
-    return ax
 
 
 def draw_kinds(ax: Axes, modes: Modes, state: int | None = None) -> None:
@@ -180,8 +199,6 @@ def _modes(result):
 
 def _sites_of(diagnosis, state):
     """The sites of one of the states, which stand one after the other among all."""
-    from dataclasses import replace
-
     every, n = diagnosis.sites, diagnosis.network.n_units
     part = slice(state * n, (state + 1) * n)
     arrays = {name: getattr(every, name)[:, part] for name in ("state", "fields", "parameters")}
