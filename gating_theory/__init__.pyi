@@ -110,10 +110,10 @@ from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import diagnose as diagnose
 from .training.diagnosis import Diagnosis as Diagnosis
+from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .training.learned_modes import learned_modes as learned_modes
 from .training.modes import Mode as Mode
 from .training.modes import Modes as Modes
-from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
 from .validation.table import Validation as Validation
