@@ -162,8 +162,9 @@ def _found_lines(data, cell):
     of = data.isel(network=(data["cell"] == cell).values)
     slow, isolated = of["to_find"].sum(("network", "state")).values.tolist()
     lines = [
-        f"Predicted from a low-rank part, {cell}: of {slow} slow ones (|lambda| > {SLOW:g}) found within {NEAR:g}, their share;",
-        f"  median error of a state's largest {LARGEST}; of {isolated} isolated ones in all; real among the predicted",
+        f"Predicted from a low-rank part, {cell}: of {slow} slow ones (|lambda| > {SLOW:g}) found within {NEAR:g}, their share",
+        f"  ({int(of['held'].sum())} are held by leaks and left out); median error of a state's largest {LARGEST};",
+        f"  of {isolated} isolated ones in all; real among the predicted; in brackets the earlier networks",
     ]
     for name, words in PREDICTION_ROWS.items():
         found, everything, predicted, real = of["found"].sel(row=name).sum(("network", "state")).values.tolist()
