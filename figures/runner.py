@@ -35,6 +35,7 @@ NAMES = (
     "common_gain",
     "complexity",
     "matrices",
+    "memory",
     "low_dimensional",
     "topologies",
     "planes",
