@@ -133,11 +133,14 @@ def run_network(*run_and_states):
 
 
 def _fields(split):
-    """Gains and numbers of learned directions by field."""
+    """Gains, numbers of learned directions and participation ratios of the squared singular values of dW by field."""
     out = {}
     for name, own in split.matrix.fields.items():
         first = split.checkpoint.fields[name]
-        out[name] = [own.frobenius_gain, own.gain, first.gain, own.n_learned]
+        change = split.checkpoint.learned[split.matrix.network.cell.field_names.index(name)]
+        powers = np.linalg.svd(change, compute_uv=False) ** 2
+        ratio = float(powers.sum() ** 2 / (powers**2).sum())
+        out[name] = [own.frobenius_gain, own.gain, first.gain, own.n_learned, ratio]
     return out
 
 
@@ -194,7 +197,7 @@ def dataset(runs, found):
     variables["initial_gain"] = ("network", [np.nan if run.gain is None else run.gain for run in runs])
     variables |= {name: ("network", [row[name] for row in found]) for name in ("score", "change")}
     variables["field"] = (("network", "place"), _filled([list(row["fields"]) for row in found], (fields,), ""))
-    described = _filled([list(row["fields"].values()) for row in found], (fields, 4), np.nan)
+    described = _filled([list(row["fields"].values()) for row in found], (fields, 5), np.nan)
     variables["split"] = (("network", "place", "of_field"), described)
     table = [[[state[name] for name in BULK_ROWS] for state in row["bulk"]] for row in found]
     variables["bulk"] = (("network", "state", "bulk_row", "of_bulk"), np.array(table, dtype=float))
@@ -202,7 +205,7 @@ def dataset(runs, found):
     variables |= _mode_table(found, fields)
     variables |= _drawn(found, fields)
     coordinates = {
-        "of_field": ["frobenius_gain", "gain", "gain_before", "n_learned"],
+        "of_field": ["frobenius_gain", "gain", "gain_before", "n_learned", "participation"],
         "bulk_row": list(BULK_ROWS),
         "of_bulk": ["outside", "discs", "radius"],
         "row": list(PREDICTION_ROWS),

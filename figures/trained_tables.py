@@ -42,6 +42,8 @@ NEAR, SLOW, LARGEST = 0.05, 0.9, 3
 HELD = 0.95
 #: Modes of the table of shares, the learned share from which on a field holds a mode, and within what distance nothing may be left.
 MODULUS, LEARNED, LEFT = 0.85, 0.1, 0.03
+#: Share of the modulus from which on leaks hold a mode.
+LEAK = 0.95
 #: Rank of the difference from the initial weights.
 RANK = 8
 #: Discs around zero that hold these shares of the eigenvalues.
@@ -221,11 +223,12 @@ def predictions(state, split, held, isolated, rng):
 
 
 def held_and_not(modes, state):
-    """Eigenvalues outside at one state, largest modulus first: those held by leaks, which no matrix need predict, and others."""
+    """Eigenvalues outside at one state, largest modulus first: those that leaks hold, which no matrix need predict, and others."""
     outside = np.flatnonzero(modes.outside[state])
     outside = outside[np.argsort(-np.abs(modes.eigenvalues[state, outside]))]
-    leak = modes.kinds[state, outside] == "leak"
-    return tuple(modes.eigenvalues[state, outside[chosen]] for chosen in (leak, ~leak))
+    values = modes.eigenvalues[state, outside]
+    held = modes.leak[state, outside] >= LEAK * np.abs(values)
+    return values[held], values[~held]
 
 
 def counted(isolated, predicted):
