@@ -665,7 +665,15 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {
+            "nonlinearity": None,
+            "batch_first": None,
+            "initial": t.module,
+            "n_states": 2,
+            "taus": (10,),
+            "rng": 0,
+            "progress": None,
+        },
     ),
     "fixed_point_analysis": lambda t: (
         gt.fixed_point_analysis,
@@ -966,6 +974,8 @@ CALLS = {
         plotting.plot_fixed_points,
         {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
     ),
+    "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (plotting.plot_mode_shares, {"result": t.diagnosis, "state": None, "n": 3, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},

@@ -82,7 +82,7 @@ def test_inputs_of_a_network_lead_where_they_point():
 
 
 def test_a_cycle_is_no_attractor_that_a_saddle_leads_to():
-    """A rotating pair grows from rest into a cycle: a complex direction, kicks and runs that move on, and a degree that is right."""
+    """A rotating pair grows from rest into a cycle: complex directions, kicks and runs that move on, and a right degree."""
     turn = 1.5 * np.array([[[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]]])
     (found,) = gt.fixed_point_analysis(gt.Network(gt.Vanilla, turn, np.zeros((1, 2))), n_starts=8, n_steps=200)
     assert found.kind.tolist() == ["saddle"] and found.points.status.ok
@@ -111,7 +111,7 @@ def test_what_runs_away_ends_nowhere():
 
 
 def flip_flop(kind, seed=0, updates=200, steps=50, batch=32):
-    """A GRU or LSTM of 32 units that holds two bits; its readout, and 64 test sequences (T, B, 2) with what they must be held as."""
+    """A GRU or LSTM of 32 units that holds two bits, its readout, 64 test sequences (T, B, 2) and the bits at their ends."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(seed)
     torch.set_num_threads(1)
