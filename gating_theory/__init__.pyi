@@ -71,6 +71,8 @@ from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical
 from .mean_field.fixed_point import FixedPoint as FixedPoint
 from .mean_field.fixed_points import fixed_points as fixed_points
+from .mean_field.low_rank_points import LowRankFixedPoint as LowRankFixedPoint
+from .mean_field.memory_onset import memory_onset as memory_onset
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints
@@ -110,10 +112,10 @@ from .training.design import Design as Design
 from .training.design import design as design
 from .training.diagnose import diagnose as diagnose
 from .training.diagnosis import Diagnosis as Diagnosis
+from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .training.learned_modes import learned_modes as learned_modes
 from .training.modes import Mode as Mode
 from .training.modes import Modes as Modes
-from .training.fixed_point_analysis import fixed_point_analysis as fixed_point_analysis
 from .validation.cases import Case as Case
 from .validation.comparison import validate as validate
 from .validation.table import Validation as Validation

@@ -112,9 +112,8 @@ def given_population(
         weight = (weight[:, None] * w).ravel()
     values = (means[:, :, None] + grid[:, None, :]).reshape(V, -1)
     state = np.array([np.broadcast_to(s, values.shape[1]) for s in cell.compiled.fixed_state(values[:K], values[K:])])
-    weights, parameters = np.tile(weight, N), values[K:].reshape(cell.n_parameters, -1)
-    gain = ensemble.array("gain")
-    sites = Sites(cell, weights / weights.sum(), state, values[:K], parameters, gain, _SOURCE, tol, None, ensemble.matrices)
+    weights, gain = np.tile(weight, N), ensemble.array("gain")
+    sites = Sites(cell, weights / weights.sum(), state, values[:K], values[K:], gain, _SOURCE, tol, None, ensemble.matrices)
     left, right = fields.low_rank.vectors  # type: ignore[misc]  # they are given
     share = fields.random.share(q)
     x = np.tile(share[:, None] * grid[:K], N)

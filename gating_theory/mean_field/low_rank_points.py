@@ -20,7 +20,7 @@ from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import boolean, integer, real, real_array, shown
 from .fixed_point import FixedPoint
-from .overlap_map import OverlapMap, counts_of_units, overlap_map, rules_of_units
+from .overlap_map import OverlapMap, overlap_map, rules_of_units, unit_rules
 from .overlap_solutions import Solution, solutions
 
 __all__ = ["LowRankFixedPoint", "low_rank_points"]
@@ -152,9 +152,10 @@ class LowRankFixedPoint(FixedPoint):
             laws = fields.at(overlaps[None, :], q[None, :])
             return drawn_population(self.ensemble, laws, fields.weights, tol, max_nodes, **how)
         every = list(range(len(fields.random.means)))
-        counts = counts_of_units(fields, q[None, :], tol, max_nodes / fields.low_rank.vectors.shape[2], every)
-        counts = _refined(counts, how.get("refine", ()), max_nodes / fields.low_rank.vectors.shape[2])
-        rules = rules_of_units(fields, overlaps, q, counts, every)
+        if real_array("refine", how.get("refine", ())).size:
+            raise CapabilityError("sites_at: refine is not known where loadings are given: ask for a smaller tol and more nodes")
+        chosen = unit_rules(fields, q[None, :], tol, max_nodes / fields.low_rank.vectors.shape[2], every)
+        rules = rules_of_units(fields, overlaps, q, chosen, every)
         made = given_population(self.ensemble, fields, overlaps, q, rules, tol)
         found = np.array(list(made.sites.moments().values()))
         # what is reached shows in the moments, which are known better
@@ -183,17 +184,6 @@ class LowRankFixedPoint(FixedPoint):
         moments = ", ".join(f"{second_moment(n)} = {v:.6g}" for n, v in self.moments.items())
         overlaps = ", ".join(f"{value:.6g}" for value in self.overlaps)
         return f"{self.ensemble.cell.name} fixed point: overlaps {overlaps}; {moments} ({self.status})"
-
-
-def _refined(counts, refine, most):
-    """Numbers of nodes times the factors asked for, as far as there is room."""
-    factors = real_array("refine", refine)
-    if factors.size == 0:
-        return counts
-    if factors.shape != (len(counts),) or not (factors >= 1.0).all():
-        raise ValueError(f"refine must be {len(counts)} numbers that are at least 1, one for each variable, got {shown(refine)}")
-    more = [int(np.ceil(n * f)) if n > 1 else 1 for n, f in zip(counts, factors)]
-    return more if np.prod(more, dtype=float) <= most else counts
 
 
 @underflow_is_zero

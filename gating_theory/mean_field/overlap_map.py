@@ -8,28 +8,35 @@ matrices, unit by unit.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from ..cell.probes import of_any_size
+from ..cell.probes import Shape, of_any_size
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.loaded_fields import LoadedFields
 from ..ensemble.quadrature import gaussian_rule
 from .moments import require_bounded
 
-__all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "overlap_map", "counts_of_units", "rules_of_units"]
+__all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "UnitRule", "overlap_map", "rules_of_units", "unit_rules"]
 
 #: Tolerances of results, and of searches, where messages depend on up to two variables, and on more.
 _FINE, _COARSE = (1e-13, 1e-10), (1e-6, 1e-3)
 #: Nodes at most for one law, and at work at once; a tolerance that wants more is raised tenfold, and so on.
 _MOST_NODES, _AT_ONCE = 4_000_000, 400_000
+#: Nodes at most for one law at tolerances of a search, this one and larger ones.
+_ROUGH, _ROUGH_NODES = 1e-4, 5_000
 #: Fields, as many as show how large messages get.
 _PROBES = 400
-#: Gauss-Hermite nodes along a variable: the least, more for each digit, and for each digit and length over which functions change
-#: that its width is; the most; lengths that are longer.
-_FEW_NODES, _PER_DIGIT, _PER_LENGTH, _MOST_HERMITE, _LARGEST_LENGTH = 2, 0.5, 2.0, 180, 1e6
+#: Nodes along a variable for given loadings: the least where there would be too many, and the most of Gauss-Hermite.
+_FEW_NODES, _MOST_HERMITE = 2, 120
+#: Nodes for one unit at tolerances of a search.
+_ROUGH_UNIT = 100
+#: Functions count as analytic so many standard deviations off the real axis at most, and in this part of their length at kinks.
+_WIDE, _KINKED = 30.0, 1.0 / 6.0
 
 
 class OverlapMap(ABC):
@@ -151,7 +158,8 @@ class DrawnLoadings(OverlapMap):
             return rules
 
         rules = made(tol)
-        while _size(rules) > _MOST_NODES and tol < 1e-2:
+        most = _ROUGH_NODES if tol >= _ROUGH else _MOST_NODES
+        while _size(rules) > most and tol < 0.05:
             tol *= 10.0
             rules = made(tol)
         first = np.empty((flat, self.n_moments))
@@ -249,18 +257,18 @@ class GivenLoadings(OverlapMap):
         second : bool
         """
         R = self.n_overlaps
-        counts = counts_of_units(self.fields, np.maximum(u[:, R:], 0.0), tol, _MOST_NODES / self._n_units, self.variables)
-        counts = [n + (second and n > 1) for n in counts]
-        return np.array([self._row(row[:R], np.maximum(row[R:], 0.0), counts) for row in u])
+        most = _ROUGH_UNIT if tol >= _ROUGH else _MOST_NODES / self._n_units
+        rules = unit_rules(self.fields, np.maximum(u[:, R:], 0.0), tol, most, self.variables)
+        return np.array([self._row(row[:R], np.maximum(row[R:], 0.0), rules, second) for row in u])
 
     @property
     def _n_units(self):
         return self.fields.low_rank.n_units
 
-    def _row(self, overlaps, q, counts):
+    def _row(self, overlaps, q, rules, second):
         right = self.fields.low_rank.vectors[1]
         first, square = np.zeros((self.n_moments, self._n_units)), np.zeros(self.n_moments)
-        for units, values, weights in self._nodes(overlaps, q, counts):
+        for units, values, weights in self._nodes(overlaps, q, rules, second):
             for n, message in enumerate(self.messages(values)):
                 m = np.asarray(message)
                 mean, same = m, m * m
@@ -271,10 +279,10 @@ class GivenLoadings(OverlapMap):
                 square[n] += float(np.sum(np.broadcast_to(same, units.stop - units.start)))
         return np.concatenate([np.mean(right * first[self.read], axis=1), square / self._n_units])
 
-    def _nodes(self, overlaps, q, counts) -> Iterator[tuple[slice, dict[int, np.ndarray], list[np.ndarray]]]:
+    def _nodes(self, overlaps, q, rules, second) -> Iterator[tuple[slice, dict[int, np.ndarray], list[np.ndarray]]]:
         """Stretches of units with values of the variables at nodes of what is random, and weights."""
         n_units = self._n_units
-        centres, rules = rules_of_units(self.fields, overlaps, q, counts, self.variables)
+        centres, rules = rules_of_units(self.fields, overlaps, q, rules, self.variables, second)
         V, size = len(self.variables), np.prod([len(w) for _, w in rules], dtype=float)
         stretch = max(1, int(_AT_ONCE / size))
         for start in range(0, n_units, stretch):
@@ -287,8 +295,24 @@ class GivenLoadings(OverlapMap):
             yield units, values, [w for _, w in rules]
 
 
-def counts_of_units(fields: LoadedFields, q: np.ndarray, tol: float, most: float, variables: list[int]) -> list[int]:
-    """Numbers of Gauss-Hermite nodes along each variable that units with given loadings take; fewer where there would be too many.
+class UnitRule(NamedTuple):
+    """A rule for deviations along one variable, alike for all units: so many Gauss-Hermite nodes, or even steps for a tolerance."""
+
+    count: int
+    even: float | None = None
+    strip: float = np.inf
+
+    def nodes(self, second: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes in standard deviations, and weights; of another rule, whose errors are others, for ``second``."""
+        if self.even is not None:
+            x, w = gaussian_rule(0.0, [1.0], self.even, Shape(strip=self.strip), second=second)
+            return x[0], w[0]
+        x, w = np.polynomial.hermite_e.hermegauss(self.count + (second and self.count > 1))
+        return x, w / w.sum()
+
+
+def unit_rules(fields: LoadedFields, q: np.ndarray, tol: float, most: float, variables: list[int]) -> list[UnitRule]:
+    """Rules along each variable for units with given loadings; of fewer nodes than the tolerance wants where these are too many.
 
     Parameters
     ----------
@@ -299,35 +323,42 @@ def counts_of_units(fields: LoadedFields, q: np.ndarray, tol: float, most: float
     variables : list of int
     """
     stds = np.concatenate([np.sqrt(fields.random.variance(q.max(axis=0))), fields.random.parameter_std])
-    counts = []
+    rules, hermite, digits = [], [], -np.log(tol)
     for v in variables:
-        lengths = stds[v] / min(fields.random.shapes[v].length, _LARGEST_LENGTH) if stds[v] > 0.0 else 0.0
-        wanted = _FEW_NODES + round(-np.log10(tol) * (_PER_DIGIT + _PER_LENGTH * lengths))
-        counts.append(min(int(wanted), _MOST_HERMITE) if stds[v] > 0.0 else 1)
-    while np.prod(counts, dtype=float) > most and max(counts) > _FEW_NODES:
-        counts[int(np.argmax(counts))] -= 1
-    return counts
+        if stds[v] == 0.0:
+            rules.append(UnitRule(1))
+            hermite.append(1)
+            continue
+        shape = fields.random.shapes[v]
+        # in standard deviations: how far functions are analytic, or what stands for it
+        strip = min((shape.strip if shape.trapezoidal else _KINKED * shape.length) / stds[v], _WIDE)
+        hermite.append(min(2 + math.ceil(0.5 * (digits / strip) ** 2 + 0.5 * digits / math.log1p(strip)), _MOST_HERMITE))
+        even = gaussian_rule(0.0, [1.0], tol, Shape(strip=strip))[0].size
+        rules.append(UnitRule(even, tol, strip) if even < hermite[-1] else UnitRule(hermite[-1]))
+    if np.prod([rule.count for rule in rules], dtype=float) <= most:
+        return rules
+    while np.prod(hermite, dtype=float) > most and max(hermite) > _FEW_NODES:
+        hermite[int(np.argmax(hermite))] -= 1
+    return [UnitRule(count) for count in hermite]
 
 
 def rules_of_units(
-    fields: LoadedFields, overlaps: np.ndarray, q: np.ndarray, counts: list[int], variables: list[int]
+    fields: LoadedFields, overlaps: np.ndarray, q: np.ndarray, rules: list[UnitRule], variables: list[int], second: bool = False
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Means of all variables unit by unit (V, N), and rules of the deviations along some of them, alike for all units.
+    """Means of all variables unit by unit (V, N), and deviations and weights along some of them, alike for all units.
 
     Parameters
     ----------
     fields : LoadedFields, of given loadings
     overlaps, q : (R,) and (n,) arrays
-    counts : list of int, nodes along each of the variables
+    rules : list of UnitRule, along each of the variables
     variables : list of int
+    second : bool, by rules whose errors are others
     """
     assert fields.low_rank.vectors is not None
     left = fields.low_rank.vectors[0]
     means = np.repeat(fields.random.means[:, None], left.shape[1], axis=1)
     means[: fields.n_fields] += fields.driven(overlaps[None, :])[0] @ left
     stds = np.concatenate([np.sqrt(fields.random.variance(q)), fields.random.parameter_std])
-    rules = []
-    for v, count in zip(variables, counts):
-        x, w = np.polynomial.hermite_e.hermegauss(count)
-        rules.append((stds[v] * x, w / w.sum()))
-    return means, rules
+    made = [rule.nodes(second) for rule in rules]
+    return means, [(stds[v] * x, w) for v, (x, w) in zip(variables, made)]

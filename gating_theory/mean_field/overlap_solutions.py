@@ -1,4 +1,4 @@
-"""All solutions of (kappa, q) = F(kappa, q) that a search finds, from many starts, by damped iteration and Newton's method [T11]."""
+"""Solutions of (kappa, q) = F(kappa, q), from many starts, by damped iteration and Newton's method [T11]."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _AMPLITUDES, _MOMENTS, _RANDOM = (0.05, 0.3, 1.0), (0.01, 0.5), 4
 _MANY_CHANNELS = 6
 #: Damped iteration: rounds of so many steps, after each of which states that have become alike (relative) are one; the damping.
 _ROUNDS, _STEPS, _ALIKE, _DAMPING = 4, 12, 2e-2, 0.8
-#: Starts from which Newton's method sets out at once, for solutions that iteration leaves; with given loadings fewer.
-_DIRECT, _DIRECT_GIVEN = 80, 16
+#: Starts from which Newton's method sets out at once, for solutions that iteration leaves; fewer where averages take long.
+_DIRECT, _FEW_DIRECT = 60, 16
 #: Newton's method: steps at most, its differences, its largest step, and the change that ends a search (relative to the scale).
-_NEWTON, _DIFFERENCE, _LONGEST, _CLOSE = 40, 1e-4, 0.3, 1e-7
+_NEWTON, _DIFFERENCE, _LONGEST, _CLOSE = 20, 1e-4, 0.3, 1e-7
 #: Overlaps of one channel at which signs are compared, in decades below the largest and in all; with given loadings; the steps of
 #: the moments there.
 _DECADES, _POINTS, _POINTS_GIVEN, _SETTLING = 6.0, 60, 24, 60
@@ -52,7 +52,7 @@ def solutions(overlap: OverlapMap, at_zero: list[np.ndarray]) -> list[Solution]:
     R = overlap.n_overlaps
     starts = _starts(overlap)
     given = overlap.fields.low_rank.vectors is not None
-    found = [_settled(overlap, starts), _some(starts, _DIRECT_GIVEN if given else _DIRECT)]
+    found = [_settled(overlap, starts), _some(starts, _FEW_DIRECT if given or len(overlap.variables) > 2 else _DIRECT)]
     found += [np.concatenate([np.zeros(R), q])[None, :] for q in at_zero]
     if R == 1:
         found.append(_crossings(overlap, _POINTS_GIVEN if given else _POINTS))
@@ -175,12 +175,19 @@ def _newton(overlap, u, tol):
         u = _moved(overlap, u[good], step[good])
         size = np.abs(step[good]).max(axis=1) / np.minimum(1.0, np.abs(u / overlap.scale).max(axis=1) + _ZERO)
         ended.append(u[size < _CLOSE])
-        u = u[size >= _CLOSE]
+        u = u[(size >= _CLOSE) & ~_vanished(overlap, u)]
         if len(u) > 2:
             u = _distinct(overlap, u, _CLOSE)
         if not len(u):
             break
     return np.concatenate(ended)
+
+
+def _vanished(overlap, u):
+    """Which rows of a batch are the zero state."""
+    R, scale = overlap.n_overlaps, overlap.scale
+    overlaps, moments = np.abs(u[:, :R] / scale[:R]).max(axis=1), np.abs(u[:, R:] / scale[R:]).max(axis=1)
+    return (overlaps < _ZERO) & (moments < _ZERO**2)
 
 
 def _distinct(overlap, u, alike):
@@ -202,7 +209,7 @@ def _near(row, other, alike):
 
 def _finished(overlap, u):
     """The Solution next to u, to the finest tolerance; None where there is none."""
-    R, scale = overlap.n_overlaps, overlap.scale
+    scale = overlap.scale
     slope = slopes(overlap, u[None, :], _SLOPES)
     for _ in range(_FINISHING):
         left = overlap(u[None, :], overlap.fine) - u
@@ -215,7 +222,7 @@ def _finished(overlap, u):
         u = _moved(overlap, u[None, :], step)[0]
         if size < _DONE:
             break
-    if max(np.abs(u[:R] / scale[:R]).max(), np.sqrt(np.max(u[R:] / scale[R:]))) < _ZERO:
+    if _vanished(overlap, u[None, :])[0]:
         return None
     u = _without_dust(overlap, u)
     values, others = overlap(u[None, :], overlap.fine)[0], overlap(u[None, :], overlap.fine, second=True)[0]
@@ -258,9 +265,8 @@ def _is_one_of_many(overlap, u, scaled):
     start = u + _AWAY * size * vectors[-1] / np.abs(vectors[-1]).max() * overlap.scale
     start[overlap.n_overlaps :] = np.maximum(start[overlap.n_overlaps :], 0.5 * u[overlap.n_overlaps :])
     ends = _newton(overlap, start[None, :], overlap.coarse)
-    return bool(
-        any(np.abs((end - u) / overlap.scale).max() > _FOUND * size and _same_moments(overlap, end, u, 1e-2) for end in ends)
-    )
+    elsewhere = [end for end in ends if np.abs((end - u) / overlap.scale).max() > _FOUND * size]
+    return any(_same_moments(overlap, end, u, 1e-2) for end in elsewhere)
 
 
 def _same_moments(overlap, one, other, part):

@@ -11,6 +11,7 @@ from ..networks.fixed_points import NetworkFixedPoints
 from ..networks.network import Network
 from ..results.encoding import dict_of, require, require_shapes, result
 from ..results.status import Status
+from ..support.checks import integer
 
 __all__ = ["FixedPointAnalysis", "HeldFixedPoints"]
 
@@ -196,8 +197,12 @@ class FixedPointAnalysis:
         Returns
         -------
         Network
+
+        Raises
+        ------
+        TypeError, ValueError : i is not one of them
         """
-        one = self.held[i]
+        one = self.held[integer("i", i, high=len(self.held) - 1)]
         return self.network.driven(one.pattern, one.parameters)
 
     def check(self) -> None:

@@ -36,8 +36,10 @@ _AMPLITUDES = (0.3, 3.0)
 _KICK, _MIXTURES = 1e-3, 4
 #: A run has ended at a point that is as close in each component, relative to the largest of 1 and the component.
 _MET = 1e-4
-#: Searches that are made again with the ends of runs that no point was near to.
+#: Searches that are made again with the ends of runs that no point was near to, or with states between attractors.
 _AGAIN = 2
+#: Pairs of attractors between which saddles are looked for, nearest ones first, and where on the way from one to the other.
+_PAIRS, _BETWEEN = 64, (0.2, 0.35, 0.5, 0.65, 0.8)
 #: Numbers of states along the input sequences that are kept.
 _KEPT = 2_000_000
 
@@ -69,8 +71,9 @@ def fixed_point_analysis(
     points from these ends, from states visited along the sequences and from random ones (``Network.find_fixed_points``: free of
     update gates, so that a network which merely is slow has no fixed points everywhere); fixed points are told by the eigenvalues
     of the exact Jacobian; saddles are kicked along their unstable directions, both ways, and along random mixtures of several, and
-    run until they rest. Ends that no fixed point was near to are starts of another search. The numbers of stable points and
-    saddles are checked by the degree where states are bounded; a network that ends in a cycle or in chaos is said to move on.
+    run until they rest. Ends that no fixed point was near to are starts of another search. Where states are bounded the degree says
+    whether points are missing; then the search is made again, up to twice, also from states between attractors. A network that ends
+    in a cycle or in chaos is said to move on.
 
     Parameters
     ----------
@@ -215,9 +218,10 @@ class _Analysis:
             rest, where = self.ends(net, kicks, apart=True) if len(kicks) else (resting[:0], np.zeros(0, dtype=int))
             new = np.concatenate([resting, rest])
             new = new[_nearest(new, found.states) < 0]
-            if not len(new) or again == _AGAIN:
+            if again == _AGAIN or not len(new) and found.status.ok:
                 break
-            starts = np.concatenate([starts, new])  # attractors that Newton's method had missed
+            # attractors that Newton's method had missed; where the degree says that some points are, those between attractors
+            starts = np.concatenate([starts, found.fixed, new] + ([] if found.status.ok else [_between(found)]))
             found = self.found(net, starts)
         tell(1)
         ends, where = (_named(one, _nearest(states, found.states)) for one, states in ((into, resting), (where, rest)))
@@ -353,6 +357,15 @@ def _nearest(states, points):
         if len(distance) and distance.min() <= _MET:
             out[i] = int(np.argmin(distance))
     return out
+
+
+def _between(found):
+    """States on the straight ways between stable points, of the nearest pairs."""
+    stable = found.states[found.n_unstable == 0]
+    first, second = np.triu_indices(len(stable), 1)
+    chosen = np.argsort(np.linalg.norm((stable[first] - stable[second]).reshape(len(first), -1), axis=1), kind="stable")[:_PAIRS]
+    a, b = stable[first[chosen]], stable[second[chosen]]
+    return np.concatenate([stable[:0], *(a + t * (b - a) for t in _BETWEEN)])
 
 
 def _named(into, names):

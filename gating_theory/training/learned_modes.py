@@ -21,17 +21,20 @@ from ..support.checks import instance, real_array
 from .mode_shares import ModeShares, mode_shares, with_matrices_at
 from .modes import ALL, Modes
 
-__all__ = ["ModesAt", "bulk_sites", "learned_modes", "modes_at", "modes_of"]
+__all__ = ["ModesAt", "bulk_sites", "learned_modes", "modes_at", "modes_of", "single_networks"]
 
 #: Outside is where the edge function is below 1 / (1 + this / sqrt N).
 _MARGIN = 2.5
-#: Share of the modulus from which on leaks hold a mode, and share of the mode on one unit from which on that unit does.
-_HELD, _ON_ONE = 0.95, 0.5
+#: Share of the modulus from which on leaks hold a mode, and share of the mode on one unit from which on that unit does: inside the
+#: support, and outside, where a few units that forget alike may share a mode.
+_HELD, _ON_ONE, _ON_FEW = 0.95, 0.5, 0.25
 #: A mode is learned if no eigenvalue is left within the first. Where it lies closer than that to modulus one, within that distance
 #: or this share of what does not come from leaks: behind gates that are nearly shut all is close together.
 _NEAR, _NEAR_SHARE = 0.03, 1.0 / 6.0
 #: Modes outside a state, more than the one that chance makes, from which on there is something that the split does not explain.
 _UNEXPLAINED = 3.0
+#: Visibility below which even the strongest learned direction hardly stands out, so that others are hidden.
+_CLEAR = 0.9
 
 
 class ModesAt(NamedTuple):
@@ -74,7 +77,7 @@ def learned_modes(net: Network, state: npt.ArrayLike, split: SplitWeights | None
     CapabilityError : nothing is known of the spectrum of a matrix law
     """
     instance("net", net, Network)
-    single = net if net.batch is None else _members(net)[0]
+    single = net if net.batch is None else single_networks(net)[0]
     if net.batch is not None and not all(np.array_equal(single.matrices, other) for other in net.matrices):
         raise ValueError("net must be one network, or one under several inputs, got a batch of several matrices")
     split = split_weights(single) if split is None else instance("split", split, SplitWeights, "as from split_weights(net)")
@@ -90,14 +93,20 @@ def _pairs(net, state) -> Iterator[tuple[Network, np.ndarray]]:
     """Single networks and their states."""
     states = real_array("state", state)
     if net.batch is not None:
-        yield from zip(_members(net), net.as_state(states))
+        yield from zip(single_networks(net), net.as_state(states))
     elif states.ndim == 3:
         yield from ((net, net.as_state(one)) for one in states)
     else:
         yield net, net.as_state(states)
 
 
-def _members(net):
+def single_networks(net: Network) -> list[Network]:
+    """The networks of a batch one by one.
+
+    Parameters
+    ----------
+    net : Network, a batch
+    """
     parts = zip(net.matrices, net.biases, net.parameters, net.input)
     return [Network(net.ensemble, *arrays) for arrays in parts]
 
@@ -159,15 +168,14 @@ def modes_of(found: Sequence[ModesAt], net: Network, split: SplitWeights, *, tra
     edge = np.array([one.edge for one in found])
     removed = {name: np.array([one.removed[name] for one in found]) for name in found[0].removed}
     if trained is None:
-        trained = split.initial is not None or not removed or weight_origin(net, 0).trained
+        trained = split.initial is not None or bool(removed) and weight_origin(net, 0).trained
     outside, held = edge < threshold, np.abs(leak - np.abs(eigenvalues)) <= (1.0 - _HELD) * np.abs(eigenvalues)
     kinds = np.where(outside, "random", "bulk").astype("<U7")
-    kinds[outside & held] = "leak"
     if removed and trained:
         modulus = np.abs(eigenvalues)
         close = np.maximum(np.abs(1.0 - modulus), _NEAR_SHARE * (modulus - np.nan_to_num(leak)))
         kinds[outside & (removed[ALL] > np.minimum(_NEAR, close))] = "learned"
-    kinds[held & (on_unit >= _ON_ONE)] = "leak"
+    kinds[held & (on_unit >= np.where(outside, _ON_FEW, _ON_ONE))] = "leak"
     beyond = float((np.array([one.bulk_edge for one in found]) < threshold).sum(axis=1).mean())
     return Modes(
         ensemble=split.ensemble,
@@ -184,21 +192,22 @@ def modes_of(found: Sequence[ModesAt], net: Network, split: SplitWeights, *, tra
         random=random,
         learned=learned,
         removed=removed,
-        status=_status(split, beyond, trained),
+        status=_status(split, beyond),
     )
 
 
-def _status(split, beyond, trained):
-    """Whether the matrix tells: not where much is left outside without what it shows."""
-    if (
-        split.initial is not None
-        or beyond <= 1.0 + _UNEXPLAINED
-        and not (trained and not any(p.n_learned for p in split.fields.values()))
-    ):
+def _status(split, beyond):
+    """Whether the matrices tell: not where much is left outside without what they show, or what they show hardly stands out."""
+    if split.initial is not None:
+        return Status("ok")
+    if not split.status.ok:
+        return Status("hidden", str(split.status), ok=False)
+    if beyond > 1.0 + _UNEXPLAINED:
+        why = f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside"
+    elif 0.0 < (clearest := max((float(v) for part in split.fields.values() for v in part.visibility), default=0.0)) < _CLEAR:
+        why = f"no learned direction stands out clearly (visibility {clearest:.2f} at most)"
+    else:
         return Status("ok")
     return Status(
-        "hidden",
-        f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside, where random weights have about "
-        "one: training weaker than the random part of a matrix does not show in it, pass initial=, the weights before",
-        ok=False,
+        "hidden", f"{why}: weaker training does not show in a matrix, pass initial=, the weights before training", ok=False
     )

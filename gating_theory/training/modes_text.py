@@ -34,13 +34,16 @@ def _sentences(m):
     size, outside = m.eigenvalues.shape[1], float(m.outside.sum(axis=1).mean())
     lines = [
         f"{_number(outside)} of {size} modes{each} lie outside what random weights of gain {gains or '0'} give at the same sites; "
-        "about one does by chance"
+        "about one does by chance at most"
     ]
     learned = m.of_kind("learned")
     if learned:
         slow = [mode for mode in learned if mode.timescale > 10.0]
-        live = "" if not slow else f" ({_number(m.count('learned', slow=True))} live longer than 10 steps)"
-        lines.append(f"  {_number(m.count('learned'))} of them are learned{live}: {_from_where(m, slow or learned)}")
+        live = ", these live longer than 10 steps" if len(slow) == len(learned) else ""
+        if 0 < len(slow) < len(learned):
+            live = f", {_number(m.count('learned', slow=True))} live longer than 10 steps; of these"
+        lines.append(f"  {_number(m.count('learned'))} of them are learned{live}:")
+        lines += [f"    {text}" for text in _from_where(m, slow or learned)]
     elif not any(m.n_learned.values()):
         lines.append(f"  none is seen to be learned: {_nothing_found(m)}")
     elif outside:
@@ -63,11 +66,13 @@ def _from_where(m, learned):
     if abs(others) >= 0.02:
         text += f", {_percent(others)} from the learned part of other matrices"
     leak = np.nanmean([mode.leak / abs(mode.eigenvalue) for mode in learned])
-    return f"{text}, {_percent(leak)} from leaks; without what is learned the nearest mode left is {moved:.2g} away"
+    return f"{text}, {_percent(leak)} from leaks", f"without what is learned the nearest mode left is {moved:.2g} away from them"
 
 
 def _nothing_found(m):
-    return "no matrix changed" if m.from_initial else "no direction of any matrix stands out from a random one"
+    if m.from_initial:
+        return "no matrix changed"
+    return "no direction of any matrix stands out from a random one; initial=, the weights before training, would show weaker ones"
 
 
 def _owner(m, name):
@@ -90,7 +95,7 @@ def _table(m):
         z = mode.eigenvalue
         removed = f"{mode.removed['all']:.3f}" if "all" in mode.removed else "-"
         parts = [mode.leak, sum(mode.random.values()), *mode.learned.values()]
-        cells = [_steps(mode.timescale), mode.kind, *(f"{x:.3f}" for x in parts), removed]
+        cells = [_steps(mode.timescale), mode.kind, *("-" if math.isnan(x) else f"{x:.3f}" for x in parts), removed]
         lines.append(f"  {f'{z.real:.4f}{z.imag:+.4f}i':<22}" + "".join(f"{text:>11}" for text in cells))
     lines.append("  parts of the modulus, their sum; removed: distance to the nearest mode left without what is learned")
     return lines

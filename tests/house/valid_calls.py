@@ -140,6 +140,10 @@ class Things:
         return gt.diagnose(self.module, self.inputs, n_states=2, taus=10)
 
     @cached_property
+    def analysis(self):
+        return gt.fixed_point_analysis(self.module, self.inputs, n_starts=4, n_steps=50)
+
+    @cached_property
     def diagram(self):
         return gt.phase_diagram(self.ens, {"gain.h": [1.0, 3.0], "gain.r": [1.0, 2.0]}, ["count", "radius"])
 
@@ -640,8 +644,23 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {
+            "nonlinearity": None,
+            "batch_first": None,
+            "initial": t.module,
+            "n_states": 2,
+            "taus": (10,),
+            "rng": 0,
+            "progress": None,
+        },
     ),
+    "fixed_point_analysis": lambda t: (
+        gt.fixed_point_analysis,
+        {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
+        | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+    ),
+    "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layers.rows_by_name": lambda t: (
         layers.rows_by_name,
         {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
@@ -930,6 +949,12 @@ CALLS = {
         {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_fixed_points": lambda t: (
+        plotting.plot_fixed_points,
+        {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
+    ),
+    "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (plotting.plot_mode_shares, {"result": t.diagnosis, "state": None, "n": 3, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},

@@ -53,6 +53,7 @@ def test_two_switches():
             assert found.connections[i].sum() == found.n_kicks[i] == 4 + 8
         else:
             assert not found.n_kicks[i] and not found.connections[i].any()
+    assert str(gt.fixed_point_analysis(net, rng=1)) == str(result), "the same seed gives the same"
     # from random states both switches fall to the side that they are on
     assert found.ends.shape == (64,) and found.n_ended[:4].sum() == 64 and (found.n_ended[:4] > 0).all()
 
@@ -81,7 +82,7 @@ def test_inputs_of_a_network_lead_where_they_point():
 
 
 def test_a_cycle_is_no_attractor_that_a_saddle_leads_to():
-    """A rotating pair grows from rest into a cycle: a complex direction, kicks and runs that move on, and a degree that is right."""
+    """A rotating pair grows from rest into a cycle: complex directions, kicks and runs that move on, and a right degree."""
     turn = 1.5 * np.array([[[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]]])
     (found,) = gt.fixed_point_analysis(gt.Network(gt.Vanilla, turn, np.zeros((1, 2))), n_starts=8, n_steps=200)
     assert found.kind.tolist() == ["saddle"] and found.points.status.ok
@@ -104,13 +105,13 @@ def test_what_runs_away_ends_nowhere():
     h, y = sp.symbols("h y_h", real=True)
     cell = gt.Cell(name="Rectified", state=[h], fields=[y], messages=[h], update=[sp.Max(0, y)], fixed_point=[sp.Max(0, y)])
     net = gt.Network(cell, [[[2.0]]], [[-1.0]])  # h' = 2 h - 1: rests at 1, and at 0
-    (found,) = gt.fixed_point_analysis(net, n_starts=30, n_steps=2000)
+    (found,) = gt.fixed_point_analysis(net, n_starts=12, n_steps=1200)
     assert found.kind.tolist() == ["stable", "saddle"] and found.leads[1].tolist() == [[-1, 0]]
     assert found.n_ended[1] == 0 and (found.ends == -1).any() and (found.ends == 0).any()
 
 
 def flip_flop(kind, seed=0, updates=200, steps=50, batch=32):
-    """A GRU or LSTM of 32 units that holds two bits; its readout, and 64 test sequences (T, B, 2) with what they must be held as."""
+    """A GRU or LSTM of 32 units that holds two bits, its readout, 64 test sequences (T, B, 2) and the bits at their ends."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -166,8 +167,6 @@ def test_two_bits_are_four_attractors(kind, tmp_path):
     assert str(again) == str(result) and np.array_equal(again[0].connections, found.connections)
     for one, other in zip(again[0].unstable_directions, found.unstable_directions):
         assert np.array_equal(one, other)
-    same = gt.fixed_point_analysis(rnn, x)
-    assert str(same) == str(result), "the same seed gives the same"
     print(found)
 
 
