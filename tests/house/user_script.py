@@ -65,6 +65,7 @@ nearby: list[np.ndarray] = spectrum.pseudospectrum(0.1, n=32)
 beyond: gt.Kreiss = spectrum.kreiss()
 nearest: gt.SmallestSingularValue = spectrum.smallest_singular_value(0.9, n_units=200)
 condition: float = float(spectrum.overlap(0.9)) + nearest.mean + nearest.median
+alone: tuple[gt.IsolatedEigenvalue, ...] = spectrum.isolated(n_units=200)
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
 inside: gt.Expected = small.count(1.0, 0.2)
 spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean

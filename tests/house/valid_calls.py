@@ -429,6 +429,7 @@ CALLS = {
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
+    "Spectrum.isolated": lambda t: (gt.Spectrum(t.point).isolated, {"n_units": 50}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
