@@ -113,19 +113,6 @@ def test_fields_without_a_matrix_need_no_law():
     assert not gt.Network.sample(unknown, 30, rng=0).matrices[0].any()
 
 
-def test_laws_with_order_parameters_of_their_own_have_no_mean_field_yet():
-    @dataclass(frozen=True)
-    class WithOverlap(RandomSigns):
-        name = "with_overlap"
-        order_parameters = ("overlap",)
-
-    with pytest.raises(gt.CapabilityError, match=r"^fixed_points needs .* field 'z' has the law"):
-        gt.fixed_points(signs().with_matrices(WithOverlap()))
-    # nothing is asked of the law of no matrix
-    silent = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 3}, matrices={"z": WithOverlap()})
-    assert len(gt.fixed_points(silent)) == 2
-
-
 #: Every calculator that takes an ensemble, and what it needs of the law.
 CALCULATORS = {
     "fixed_points": lambda e: gt.fixed_points(e),

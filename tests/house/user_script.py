@@ -150,6 +150,8 @@ directions: int = learned_part.n_learned
 low_rank_part: np.ndarray = learned_part.matrix(learned_part.strengths)
 without_learned: gt.Network = split.without(["h"])
 random_ensemble: gt.Ensemble = split.ensemble
+foretold: gt.PredictedOutliers = gt.predicted_outliers(net, split, state, state[None], held=0.9)
+seen_apart: np.ndarray = foretold.values[foretold.resolved]
 learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_error - split.random
 
 # --- training
@@ -160,8 +162,16 @@ for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
-findings: gt.Diagnosis = gt.diagnose(net)
+modes: gt.Modes = gt.learned_modes(net, state, split)
+slow_and_learned: float = modes.count("learned", slow=True)
+from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
+findings: gt.Diagnosis = gt.diagnose(net, initial=planted)
+learned_by_field: dict[str, int] = findings.modes.n_learned
 advice: list[str] = findings.advice
+resting: gt.FixedPointAnalysis = gt.fixed_point_analysis(net, held=np.zeros((2, 3, 100)))
+at_first: gt.HeldFixedPoints = resting[0]
+attractors: np.ndarray = at_first.stable
+under_first: gt.Network = resting.network_at(0)
 
 layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
 layer = init_orthogonal_(init_(layer, plan))
@@ -251,6 +261,11 @@ axes = gt.plotting.plot_density(spectrum, ax=axes)
 axes = gt.plotting.plot_phase_diagram(table, "radius")
 axes = gt.plotting.plot_timescales(spectrum)
 axes = gt.plotting.plot_diagnosis(findings)
+axes = gt.plotting.plot_fixed_points(resting, held=1)
+axes = gt.plotting.plot_fixed_points(found, np.zeros((5, 2, 100)), ax=axes)
+axes = gt.plotting.plot_modes(findings, state=1, ax=axes)
+axes = gt.plotting.plot_modes(gt.learned_modes(net, state), spectrum=spectrum)
+axes = gt.plotting.plot_mode_shares(findings, n=5)
 axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)

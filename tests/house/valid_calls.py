@@ -34,6 +34,10 @@ class Things:
         return gt.split_weights(self.net, np.zeros((3, 6, 6)))
 
     @cached_property
+    def modes(self):
+        return gt.learned_modes(self.net, self.state, self.split)
+
+    @cached_property
     def point(self):
         return gt.fixed_points(self.ens)[-1]
 
@@ -134,6 +138,10 @@ class Things:
     @cached_property
     def diagnosis(self):
         return gt.diagnose(self.module, self.inputs, n_states=2, taus=10)
+
+    @cached_property
+    def analysis(self):
+        return gt.fixed_point_analysis(self.module, self.inputs, n_starts=4, n_steps=50)
 
     @cached_property
     def diagram(self):
@@ -556,9 +564,24 @@ CALLS = {
     "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
     "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
     "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
+    "predicted_outliers": lambda t: (
+        gt.predicted_outliers,
+        {
+            "net": t.net,
+            "low_rank_part": np.zeros((3, 6, 6)),
+            "state": t.state,
+            "visited": np.tile(0.5 * t.state, (2, 1, 1)),
+            "input": np.zeros((3, 6)),
+            "gain": {"h": 1.0},
+            "held": 0.9,
+        },
+    ),
     "split_weights": lambda t: (gt.split_weights, {"net": t.net, "initial": np.zeros((3, 6, 6))}),
     "SplitField.matrix": lambda t: (t.split.fields["h"].matrix, {"weights": np.ones(t.split.fields["h"].n_learned)}),
     "SplitWeights.without": lambda t: (t.split.without, {"fields": ["h"]}),
+    "learned_modes": lambda t: (gt.learned_modes, {"net": t.net, "state": t.state, "split": t.split}),
+    "Modes.count": lambda t: (t.modes.count, {"kind": "bulk", "slow": True}),
+    "Modes.of_kind": lambda t: (t.modes.of_kind, {"kind": "learned"}),
     "count_fixed_points": lambda t: (
         gt.count_fixed_points,
         {"ens": gt.Ensemble(gt.Vanilla, gain=2.0), "n_units": 3, "n_networks": 2, "rng": 0, "executor": None, "progress": None}
@@ -620,8 +643,23 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {
+            "nonlinearity": None,
+            "batch_first": None,
+            "initial": t.module,
+            "n_states": 2,
+            "taus": (10,),
+            "rng": 0,
+            "progress": None,
+        },
     ),
+    "fixed_point_analysis": lambda t: (
+        gt.fixed_point_analysis,
+        {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
+        | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+    ),
+    "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layers.rows_by_name": lambda t: (
         layers.rows_by_name,
         {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
@@ -910,6 +948,12 @@ CALLS = {
         {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_fixed_points": lambda t: (
+        plotting.plot_fixed_points,
+        {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
+    ),
+    "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (plotting.plot_mode_shares, {"result": t.diagnosis, "state": None, "n": 3, "ax": t.ax}),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
