@@ -100,7 +100,7 @@ def test_orthogonal_matrices_and_stacks(fields):
     for (_, u, v), each in zip(planted, split.fields.values()):
         assert each.law == ("orthogonal" if K == 1 else "stack") and each.n_learned == 2
         assert each.gain == pytest.approx(a, rel=0.015)  # noise adds .03^2 / 2, order statistics 1/N
-        # the random part has a N^{-1/2} along u v^T, and strengths near the edge are steep: three standard deviations of 1.45 times that
+        # the random part has a N^{-1/2} along u v^T, and strengths near the edge are steep: three standard deviations
         assert each.strengths == pytest.approx(a * np.array([3, 1.8]), abs=4.4 * a / np.sqrt(n))
         for r in range(2):
             assert (each.left[r] @ u[r]) ** 2 == pytest.approx(each.visibility[r], abs=0.1)
