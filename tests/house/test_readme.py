@@ -23,7 +23,7 @@ EXAMPLES = {
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (3, 2),
+    "docs/checkpoint.md": (5, 5),
     "docs/trained.md": (5, 4),
     "docs/extending.md": (8, 7),
 }
