@@ -71,6 +71,8 @@ from .mean_field.critical import onset as onset
 from .mean_field.critical import tricritical as tricritical
 from .mean_field.fixed_point import FixedPoint as FixedPoint
 from .mean_field.fixed_points import fixed_points as fixed_points
+from .mean_field.low_rank_points import LowRankFixedPoint as LowRankFixedPoint
+from .mean_field.memory_onset import memory_onset as memory_onset
 from .networks.enumeration import FixedPointCounts as FixedPointCounts
 from .networks.enumeration import count_fixed_points as count_fixed_points
 from .networks.fixed_points import NetworkFixedPoints as NetworkFixedPoints

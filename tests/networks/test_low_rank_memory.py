@@ -89,6 +89,18 @@ def test_modes_of_the_zero_state_stand_outside_the_disc(name):
     assert abs(np.mean(found) - mode) < 4 * reach * np.sqrt(3.5 / n * t / (1 - t) / count)
 
 
+@pytest.mark.parametrize("name, gain, omega", [("Vanilla", {"h": 0.7}, 1.9), ("GRU", {"z": 2.0, "r": 1.5, "h": 0.6}, 3.1)])
+def test_moments_beyond_the_onset(name, gain, omega):
+    """One channel in the candidate: mean field gives 1 - 1/omega and 1 - 2/omega, which the derivations prove by Stein's lemma."""
+    low_rank = gt.LowRank("h", covariance=[[1.2, omega], [omega, 9.0]])
+    point = gt.fixed_points(gt.Ensemble(getattr(gt, name), gain=gain, low_rank=low_rank))[-1]
+    assert abs(point.moments["h"] - (1 - {"Vanilla": 1, "GRU": 2}[name] / omega)) < 1e-9  # ten digits, as all of mean field
+    if name == "GRU":
+        z = expit(point.sites.fields[point.ensemble.cell.field_names.index("z")])
+        # the sites are those of the smooth tolerance 1e-5 of spectra
+        assert point.sites.weights @ (1 / (1 - z)) == pytest.approx(1 + np.exp(4.0 * point.moments["h"] / 2), rel=1e-4)
+
+
 @pytest.fixture(scope="module")
 def ring():
     """A network whose update gate is open, at a stable state on the ring: (network, state, loadings)."""

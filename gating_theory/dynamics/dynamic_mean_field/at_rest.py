@@ -40,6 +40,15 @@ class Rate(NamedTuple):
         """Whether it surely is."""
         return self.value < -_SIGMAS * self.error
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a fixed point there at all."""
+        return not np.isnan(self.value)
+
+
+#: Of what stands still where the infinite network has no fixed point: a decay or chaos that is too slow for the window.
+_NO_FIXED_POINT = Rate(np.nan, np.nan)
+
 
 def rate_at_rest(ensemble: Ensemble, clock: Clock, moments: np.ndarray) -> float | None:
     """Growth at the fixed point of the mean field with about these moments; None where it has none, or none is known.
@@ -50,12 +59,18 @@ def rate_at_rest(ensemble: Ensemble, clock: Clock, moments: np.ndarray) -> float
     clock : Clock
     moments : (distinct messages,) array
     """
+    rate = _of_mean_field(ensemble, clock, moments)
+    return None if rate is None or not rate.is_known else rate.value
+
+
+def _of_mean_field(ensemble, clock, moments):
+    """The exact Rate; None where mean field cannot tell fixed points."""
     try:
         points = fixed_points(ensemble)
     except (CapabilityError, ConvergenceError):
         return None
     point = min(points, key=lambda point: _apart(point, moments), default=None)
-    return None if point is None or _apart(point, moments) > _NEAR else _growth(Spectrum(point), clock)
+    return _NO_FIXED_POINT if point is None or _apart(point, moments) > _NEAR else Rate(_growth(Spectrum(point), clock), 0.0)
 
 
 def _apart(point: FixedPoint, moments):
@@ -63,7 +78,9 @@ def _apart(point: FixedPoint, moments):
 
 
 def rate_of_paths(ring: Ring, spectra: np.ndarray) -> Rate:
-    """The same of paths that stand still: exact where mean field knows their fixed point, else from the sites of a few chunks.
+    """The same of paths that stand still: exact where mean field knows all fixed points, else from the sites of a few chunks.
+
+    It is nan where mean field has no fixed point of such moments: next to an onset a slow decay stands still in any window.
 
     Few sites alone decide little: a frozen pattern of .2 at a_r = 10 and a_h = 1.45 is beyond its line, at 1.4387, and one chunk of
     500 sites may say that it is not.
@@ -73,9 +90,9 @@ def rate_of_paths(ring: Ring, spectra: np.ndarray) -> Rate:
     ring : Ring
     spectra : (distinct messages, L/2 + 1) array
     """
-    exact = rate_at_rest(ring.ensemble, ring.clock, mean_of_ring(spectra))
+    exact = _of_mean_field(ring.ensemble, ring.clock, mean_of_ring(spectra))
     if exact is not None:
-        return Rate(exact, 0.0)
+        return exact
     rates = np.array([_growth(Spectrum(_sites(ring, spectra, chunk)), ring.clock) for chunk in range(1, _CHUNKS + 1)])
     return Rate(float(rates.mean()), float(error_of(rates)))
 

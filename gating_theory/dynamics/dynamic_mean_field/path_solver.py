@@ -296,6 +296,8 @@ def _status(state, settled, exponent, error, driven, place, why, rest):
 def _status_at_rest(place, exponent, error, rest):
     """Of a state that hardly moves, next to a fixed point that is stable or may be."""
     text = f"{place}correlations do not decay"
+    if not rest.is_known:
+        return Status("not_converged", f"{text}, but mean field has no such fixed point: a slow decay, or chaos", ok=False)
     if not rest.falls:
         return Status("undecided", f"{text}: a fixed point, stable or not: growth {rest.value:.4f} +- {rest.error:.4f}", ok=False)
     if exponent > -2.0 * error:  # nan is not

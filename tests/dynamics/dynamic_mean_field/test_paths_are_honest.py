@@ -42,6 +42,15 @@ def test_a_fixed_point_is_judged_by_the_infinite_network(gain, verdicts):
     assert state.verdict in verdicts and state.ok is (state.verdict in ("static", "chaotic"))
 
 
+def test_a_slow_decay_is_no_fixed_point():
+    """At its onset a LSTM's zero state is all there is and everything decays slower than any exponential: no window shows it."""
+    ensemble = gt.Ensemble(gt.LSTM, 2.0)
+    (zero,) = gt.fixed_points(ensemble)
+    assert zero.is_zero and abs(gt.Spectrum(zero).radius() - 1.0) < 1e-9
+    state = gt.dmft(ensemble, window=64, n_sites=300, refine=5, rng=0)
+    assert state.verdict == "not_converged" and not state.ok and "no such fixed point" in str(state)
+
+
 @pytest.mark.nightly
 def test_chaos_next_to_a_frozen_pattern():
     """Tangents are looked for between two exponents: growth next to zero may have another sign when it is asked again."""
