@@ -171,9 +171,9 @@ for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
-modes: gt.Modes = gt.learned_modes(net, state, split)
-slow_and_learned: float = modes.count("learned", slow=True)
-from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
+told_apart: gt.Modes = gt.learned_modes(net, state, split)
+slow_and_learned: float = told_apart.count("learned", slow=True)
+from_where: dict[str | None, float] = {mode.field: mode.share for mode in told_apart.of_kind("learned")}
 findings: gt.Diagnosis = gt.diagnose(net, initial=planted)
 learned_by_field: dict[str, int] = findings.modes.n_learned
 advice: list[str] = findings.advice

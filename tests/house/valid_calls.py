@@ -976,7 +976,10 @@ CALLS = {
         {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
     ),
     "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
-    "plotting.plot_mode_shares": lambda t: (plotting.plot_mode_shares, {"result": t.diagnosis, "state": None, "n": 3, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (
+        plotting.plot_mode_shares,
+        {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
+    ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
