@@ -51,6 +51,7 @@ NAMES = (
     "own_cell",
     "continuous_attractors",
     "training",
+    "trained_modes",
     "kernels",
 )
 

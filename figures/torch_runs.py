@@ -12,7 +12,7 @@ __all__ = ["OPTIMISERS", "fast_torch", "module_for", "score", "trained"]
 OPTIMISERS = {
     "Adam": ("Adam", {"lr": 3e-3}),
     "RMSprop": ("RMSprop", {"lr": 2e-3}),
-    "SGD": ("SGD", {"lr": 0.5, "momentum": 0.9}),
+    "SGD": ("SGD", {"lr": 0.2, "momentum": 0.9}),
 }
 BATCH, CLIP = 32, 1.0
 

@@ -74,11 +74,14 @@ def _groups(data):
 
 
 def _network_lines(data):
-    lines = ["Networks: score on test data (accuracy, or variance explained), |dW| / |W0|; fields: bulk gain (before), directions"]
+    lines = [
+        "Networks: score on test data (accuracy, or variance explained), |dW| / |W0|; by field bulk gain (before),",
+        "  directions that stand out / participation ratio of the squared singular values of dW",
+    ]
     for number in range(data.sizes["network"]):
         one = data.isel(network=number)
         fields = [
-            f"{name} {row[1]:.2f} ({row[2]:.2f}) {row[3]:.0f}"
+            f"{name} {row[1]:.2f} ({row[2]:.2f}) {row[3]:.0f}/{row[4]:.0f}"
             for name, row in zip(one["field"].values, one["split"].values)
             if name
         ]
@@ -131,6 +134,8 @@ def _mode_lines(data, cell):
     shares = [float(of["mode_leak"].mean()), float(of["mode_random"].mean()), float(total.mean()), float(told.sum(axis=1).mean())]
     lines.append("  mean shares: leak {:.2f}, random {:.2f}, learned {:.2f}; learned by the checkpoint {:.2f}".format(*shares))
     named, by_removal, by_checkpoint = (each.argmax(axis=1) for each in (learned, moved, told))
+    agreed, ordered = named == by_removal, np.sort(learned, axis=1)
+    clear = ordered[:, -1] >= 2.0 * ordered[:, -2]
     candidate = named == _place(of, cell, {"GRU": "h", "LSTM": "g"}[cell])
     for words, chosen in ((f"learned share > {LEARNED:g}", total > LEARNED), ("less", total <= LEARNED)):
         count = int(chosen.sum())
@@ -138,12 +143,13 @@ def _mode_lines(data, cell):
             lines.append(f"  {words}: none")
             continue
         own = moved[np.arange(number), named][chosen]
-        counts = [int(each[chosen].sum()) for each in (named == by_removal, named == by_checkpoint, candidate, removed > LEFT)]
+        counts = [int(each[chosen].sum()) for each in (agreed, named == by_checkpoint, candidate, removed > LEFT)]
         lines += [
             f"  {words}: {count}; the field with the largest share is the one whose removal moves most in {counts[0]}, "
             f"the checkpoint's in {counts[1]}, the candidate in {counts[2]};",
             f"    its removal moves by {own.mean():.2f}, that of all by {removed[chosen].mean():.2f}, "
-            f"and leaves nothing within {LEFT:g} of {counts[3]}",
+            f"and leaves nothing within {LEFT:g} of {counts[3]};",
+            f"    where its share is twice the next, {int((chosen & clear).sum())}, in {int((chosen & clear & agreed).sum())}",
         ]
     for words, column in (("matrix", 0), ("checkpoint", 1)):
         kinds = of["mode_kind"].values[:, column]
@@ -162,8 +168,9 @@ def _found_lines(data, cell):
     of = data.isel(network=(data["cell"] == cell).values)
     slow, isolated = of["to_find"].sum(("network", "state")).values.tolist()
     lines = [
-        f"Predicted from a low-rank part, {cell}: of {slow} slow ones (|lambda| > {SLOW:g}) found within {NEAR:g}, their share;",
-        f"  median error of a state's largest {LARGEST}; of {isolated} isolated ones in all; real among the predicted",
+        f"Predicted from a low-rank part, {cell}: of {slow} slow ones (|lambda| > {SLOW:g}) found within {NEAR:g}, their share",
+        f"  ({int(of['held'].sum())} are held by leaks and left out); median error of a state's largest {LARGEST};",
+        f"  of {isolated} isolated ones in all; real among the predicted; in brackets the earlier networks",
     ]
     for name, words in PREDICTION_ROWS.items():
         found, everything, predicted, real = of["found"].sel(row=name).sum(("network", "state")).values.tolist()

@@ -31,6 +31,7 @@ from .trained_tables import (
     Split,
     State,
     bulk,
+    held_and_not,
     predictions,
     slow_modes,
 )
@@ -55,21 +56,21 @@ class Run(NamedTuple):
 
 FULL = {
     "runs": (
-        Run("GRU", "flip-flop 60", 96, "SGD", None, 500, 11),
+        Run("GRU", "flip-flop 60", 96, "SGD", None, 800, 11),
         Run("GRU", "flip-flop 60", 64, "RMSprop", 1.0, 500, 12),
-        Run("GRU", "sines 80", 128, "RMSprop", None, 600, 13),
-        Run("GRU", "sines 80", 64, "SGD", 1.0, 800, 14),
+        Run("GRU", "sines 80", 128, "RMSprop", None, 1500, 13),
+        Run("GRU", "sines 80", 64, "Adam", 1.0, 1000, 14),
         Run("GRU", "digits", 128, "RMSprop", None, 600, 15),
-        Run("GRU", "digits", 96, "SGD", 1.0, 600, 16),
+        Run("GRU", "digits", 96, "SGD", 1.0, 800, 16),
         Run("GRU", "recall 20", 96, "RMSprop", 1.0, 600, 17),
-        Run("LSTM", "flip-flop 60", 64, "SGD", None, 500, 21),
+        Run("LSTM", "flip-flop 60", 64, "SGD", None, 800, 21),
         Run("LSTM", "flip-flop 60", 96, "RMSprop", 1.0, 500, 22),
-        Run("LSTM", "sines 80", 96, "RMSprop", None, 600, 23),
-        Run("LSTM", "sines 80", 64, "RMSprop", 1.0, 600, 24),
+        Run("LSTM", "sines 80", 96, "RMSprop", None, 1500, 23),
+        Run("LSTM", "sines 80", 64, "RMSprop", 1.0, 1500, 24),
         Run("LSTM", "digits", 96, "RMSprop", None, 600, 25),
-        Run("LSTM", "digits", 128, "SGD", 1.0, 600, 26),
-        Run("LSTM", "recall 20", 96, "RMSprop", None, 600, 27),
-        Run("GRU", "sines 80", 256, "Adam", None, 300, 18),
+        Run("LSTM", "digits", 128, "SGD", 1.0, 800, 26),
+        Run("LSTM", "recall 10", 96, "RMSprop", 1.0, 1000, 27),
+        Run("GRU", "sines 80", 256, "Adam", None, 600, 18),
     ),
     "states": 4,
 }
@@ -107,17 +108,20 @@ def measured(run, reached, weights, n_states):
     times = np.linspace(len(inputs) // 4, len(inputs) - 1, n_states).round().astype(int).tolist()
     first, last = (each.layer().network for each in (layers[0], layers[-1]))
     split = Split(gt.split_weights(last), gt.split_weights(last, first), first.matrices)
-    rng = np.random.default_rng(run.seed)
-    states = [State.of(recordings[-1], time, sequence) for sequence, time in enumerate(times)]
+    rng, sequences = np.random.default_rng(run.seed), range(n_states)
+    states = [State.of(recordings[-1], time, sequence) for time, sequence in zip(times, sequences)]
+    own, told = (gt.learned_modes(*recordings[-1].at(times, sequences), each) for each in (split.matrix, split.checkpoint))
+    before = [gt.learned_modes(*each.at(times[-1:], sequences[-1:])) for each in recordings[:-1]]
     change = np.linalg.norm(last.matrices - first.matrices) / np.linalg.norm(first.matrices)
     return {
         "score": reached,
         "change": float(change),
         "fields": _fields(split),
         "bulk": [bulk(state, split, rng) for state in states],
-        "predictions": [predictions(state, split, rng) for state in states],
-        "modes": [row for number, state in enumerate(states) for row in slow_modes(number, state, split)],
-        "spectra": [_spectrum(recording, times[-1], n_states - 1) for recording in recordings],
+        "held": [len(held_and_not(own, number)[0]) for number in sequences],
+        "predictions": [predictions(state, split, *held_and_not(own, number), rng) for number, state in enumerate(states)],
+        "modes": slow_modes(own, told),
+        "spectra": [_spectrum(each, State.of(rec, times[-1], sequences[-1])) for each, rec in zip((*before, own), recordings)],
     }
 
 
@@ -129,30 +133,30 @@ def run_network(*run_and_states):
 
 
 def _fields(split):
-    """Gains and numbers of learned directions by field."""
+    """Gains, numbers of learned directions and participation ratios of the squared singular values of dW by field."""
     out = {}
     for name, own in split.matrix.fields.items():
         first = split.checkpoint.fields[name]
-        out[name] = [own.frobenius_gain, own.gain, first.gain, own.n_learned]
+        change = split.checkpoint.learned[split.matrix.network.cell.field_names.index(name)]
+        powers = np.linalg.svd(change, compute_uv=False) ** 2
+        ratio = float(powers.sum() ** 2 / (powers**2).sum())
+        out[name] = [own.frobenius_gain, own.gain, first.gain, own.n_learned, ratio]
     return out
 
 
-def _spectrum(recording, time, sequence):
-    """Eigenvalues by kind at one state, theory's edge at the bulk gain, and shares of the slowest modes that are not bulk."""
-    state = State.of(recording, time, sequence)
-    modes = gt.learned_modes(state.net, state.state)
-    gains = modes.ensemble.array("gain")
-    edge = joined(state.spectrum(gains).boundary(128))
-    values, kinds = modes.eigenvalues[0], modes.kinds[0]
+def _spectrum(modes, state):
+    """Of the last state: eigenvalues by kind, theory's edge at the bulk gain, shares of the slowest modes that are not bulk."""
+    edge = joined(state.spectrum(modes.ensemble.array("gain")).boundary(128))
+    values, kinds = modes.eigenvalues[-1], modes.kinds[-1]
     listed = np.flatnonzero(kinds != "bulk")
     listed = listed[np.argsort(-np.abs(values[listed]))][:BARS]
     return {
         "values": parts(values).tolist(),
         "kinds": [KINDS.index(str(kind)) for kind in kinds],
         "edge": parts(edge).tolist(),
-        "leak": modes.leak[0, listed].tolist(),
-        "random": modes.random[0][:, listed].sum(axis=0).tolist(),
-        "learned": modes.learned[0][:, listed].T.tolist(),
+        "leak": modes.leak[-1, listed].tolist(),
+        "random": modes.random[-1][:, listed].sum(axis=0).tolist(),
+        "learned": modes.learned[-1][:, listed].T.tolist(),
     }
 
 
@@ -193,7 +197,7 @@ def dataset(runs, found):
     variables["initial_gain"] = ("network", [np.nan if run.gain is None else run.gain for run in runs])
     variables |= {name: ("network", [row[name] for row in found]) for name in ("score", "change")}
     variables["field"] = (("network", "place"), _filled([list(row["fields"]) for row in found], (fields,), ""))
-    described = _filled([list(row["fields"].values()) for row in found], (fields, 4), np.nan)
+    described = _filled([list(row["fields"].values()) for row in found], (fields, 5), np.nan)
     variables["split"] = (("network", "place", "of_field"), described)
     table = [[[state[name] for name in BULK_ROWS] for state in row["bulk"]] for row in found]
     variables["bulk"] = (("network", "state", "bulk_row", "of_bulk"), np.array(table, dtype=float))
@@ -201,7 +205,7 @@ def dataset(runs, found):
     variables |= _mode_table(found, fields)
     variables |= _drawn(found, fields)
     coordinates = {
-        "of_field": ["frobenius_gain", "gain", "gain_before", "n_learned"],
+        "of_field": ["frobenius_gain", "gain", "gain_before", "n_learned", "participation"],
         "bulk_row": list(BULK_ROWS),
         "of_bulk": ["outside", "discs", "radius"],
         "row": list(PREDICTION_ROWS),
@@ -231,6 +235,7 @@ def _predicted(found):
         [_filled([one["rows"][n]["errors"] for one in each for n in PREDICTION_ROWS], (LARGEST,), np.nan) for each in states]
     )
     return {
+        "held": (("network", "state"), np.array([row["held"] for row in found])),
         "to_find": (("network", "state", "of_isolated"), np.array(asked)),
         "found": (("network", "state", "row", "of_found"), np.array(table)),
         "errors": (("network", "state", "row", "largest"), errors.reshape(*np.shape(table)[:3], LARGEST)),

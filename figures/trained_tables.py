@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from gating_theory.training.mode_shares import with_matrices_at
-from gating_theory.training.modes import KINDS
 
 import gating_theory as gt
+from gating_theory.training.mode_shares import with_matrices_at
+from gating_theory.training.modes import ALL, KINDS
 
 __all__ = [
     "BULK_ROWS",
@@ -29,6 +29,8 @@ __all__ = [
     "Split",
     "State",
     "bulk",
+    "counted",
+    "held_and_not",
     "outside_share",
     "predictions",
     "slow_modes",
@@ -40,6 +42,8 @@ NEAR, SLOW, LARGEST = 0.05, 0.9, 3
 HELD = 0.95
 #: Modes of the table of shares, the learned share from which on a field holds a mode, and within what distance nothing may be left.
 MODULUS, LEARNED, LEFT = 0.85, 0.1, 0.03
+#: Share of the modulus from which on leaks hold a mode.
+LEAK = 0.95
 #: Rank of the difference from the initial weights.
 RANK = 8
 #: Discs around zero that hold these shares of the eigenvalues.
@@ -159,42 +163,41 @@ def _against(values, spectrum, n):
     modulus = np.abs(values)
     outside = int(np.sum(spectrum.edge_function(values) < outside_share(n)))
     radii = np.quantile(modulus, DISCS)
-    counted = np.array([np.mean(modulus < radius) for radius in radii])
-    error = np.abs(counted - spectrum.mass(0.0, radii, 1e-3)).max()
+    inside = np.array([np.mean(modulus < radius) for radius in radii])
+    error = np.abs(inside - spectrum.mass(0.0, radii, 1e-3)).max()
     return outside, float(error), float(modulus.max() - spectrum.radius())
 
 
-def slow_modes(number, state, split):
-    """A row for each slow mode outside the support: what it is made of by the matrix alone, and by the checkpoint."""
-    own, told = (gt.learned_modes(state.net, state.state, each) for each in (split.matrix, split.checkpoint))
+def slow_modes(own, told):
+    """A row for each slow mode outside the support of the matrix's split: what that and the checkpoint's make of it."""
     rows = []
-    for column in np.flatnonzero(own.outside[0] & (np.abs(own.eigenvalues[0]) > MODULUS)).tolist():
-        value = own.eigenvalues[0, column]
-        same = int(np.abs(told.eigenvalues[0] - value).argmin())
-        moved = {name: float(distance[0, column]) for name, distance in own.removed.items()}
+    for state, column in np.argwhere(own.outside & (np.abs(own.eigenvalues) > MODULUS)).tolist():
+        value = own.eigenvalues[state, column]
+        same = int(np.abs(told.eigenvalues[state] - value).argmin())
+        moved = {name: float(distance[state, column]) for name, distance in own.removed.items()}
         rows.append(
             {
-                "state": number,
+                "state": state,
                 "value": [float(value.real), float(value.imag)],
-                "kind": [str(own.kinds[0, column]), str(told.kinds[0, same])],
-                "leak": float(own.leak[0, column]),
-                "random": float(own.random[0, :, column].sum()),
-                "learned": own.learned[0, :, column].tolist(),
-                "checkpoint": told.learned[0, :, same].tolist(),
+                "kind": [str(own.kinds[state, column]), str(told.kinds[state, same])],
+                "leak": float(own.leak[state, column]),
+                "random": float(own.random[state, :, column].sum()),
+                "learned": own.learned[state, :, column].tolist(),
+                "checkpoint": told.learned[state, :, same].tolist(),
                 "moved": [moved.get(name, 0.0) for name in own.field_names],
-                "removed": moved.get("all", 0.0),
+                "removed": moved.get(ALL, 0.0),
             }
         )
     return rows
 
 
-def predictions(state, split, rng):
-    """{row of PREDICTION_ROWS: counts and errors} and the number of what there is to find, slow and in all."""
-    U, spikes, n = state.net.matrices, split.matrix, state.net.n_units
+def predictions(state, split, held, isolated, rng):
+    """What there is to find of the ``isolated`` eigenvalues, slow and in all; {row of PREDICTION_ROWS: counts and errors}.
+
+    A prediction that is near one of those ``held`` by leaks and not near another is not counted.
+    """
+    U, spikes = state.net.matrices, split.matrix
     spectrum = state.spectrum(split.gains("matrix"))
-    values = state.eigenvalues()
-    isolated = values[spectrum.edge_function(values) < outside_share(n)]
-    isolated = isolated[np.argsort(-np.abs(isolated))]
     right = [spikes.fields[name].right.T if name in spikes.fields else None for name in state.net.cell.field_names]
     spanned = [_basis(Q, R) for Q, R in zip(state.visited_bases, right)]
     control = [np.linalg.qr(rng.standard_normal(Q.shape))[0] for Q in spanned]
@@ -212,14 +215,23 @@ def predictions(state, split, rng):
             predicted = state.eigenvalues(matrices[name])
             predicted = predicted[spectrum.edge_function(predicted) < 1.0]
         else:
-            low_rank = spikes.for_outliers if name == "spikes_visited" else split.rank
-            options = {"visited": state.visited, "input": state.inputs, "gain": split.gains("matrix")}
-            predicted = gt.predicted_outliers(state.net, low_rank, state.state, **options).values
-        found[name] = _found(isolated, predicted)
+            low_rank = spikes if name == "spikes_visited" else split.rank
+            gain = split.gains("matrix")
+            predicted = gt.predicted_outliers(state.net, low_rank, state.state, state.visited, state.inputs, gain=gain).values
+        found[name] = counted(isolated, _not_held(predicted, held, isolated))
     return {"slow": int(np.sum(np.abs(isolated) > SLOW)), "isolated": isolated.size, "rows": found}
 
 
-def _found(isolated, predicted):
+def held_and_not(modes, state):
+    """Eigenvalues outside at one state, largest modulus first: those that leaks hold, which no matrix need predict, and others."""
+    outside = np.flatnonzero(modes.outside[state])
+    outside = outside[np.argsort(-np.abs(modes.eigenvalues[state, outside]))]
+    values = modes.eigenvalues[state, outside]
+    held = modes.leak[state, outside] >= LEAK * np.abs(values)
+    return values[held], values[~held]
+
+
+def counted(isolated, predicted):
     """How many slow ones and how many in all are found, distances of the largest, and predictions that are real."""
     if not predicted.size:
         return {"slow": 0, "isolated": 0, "errors": [], "predicted": 0, "real": 0}
@@ -233,6 +245,13 @@ def _found(isolated, predicted):
         "predicted": predicted.size,
         "real": int(np.sum(back < NEAR)),
     }
+
+
+def _not_held(predicted, held, isolated):
+    if not predicted.size or not held.size:
+        return predicted
+    near = [np.abs(predicted[:, None] - of).min(axis=1, initial=np.inf) for of in (held, isolated)]
+    return predicted[(near[0] >= NEAR) | (near[1] < NEAR)]
 
 
 def _basis(Q, R):

@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
         kind=options.kind,
         nonlinearity=options.nonlinearity,
         batch_first=options.batch_first,
+        initial=options.initial,
         n_states=options.n_states,
         taus=options.tau,
         rng=options.seed,

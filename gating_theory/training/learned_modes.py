@@ -25,8 +25,9 @@ __all__ = ["ModesAt", "bulk_sites", "learned_modes", "modes_at", "modes_of", "si
 
 #: Outside is where the edge function is below 1 / (1 + this / sqrt N).
 _MARGIN = 2.5
-#: Share of the modulus from which on leaks hold a mode, and share of the mode on one unit from which on that unit does.
-_HELD, _ON_ONE = 0.95, 0.5
+#: Share of the modulus from which on leaks hold a mode, and share of the mode on one unit from which on that unit does: inside the
+#: support, and outside, where a few units that forget alike may share a mode.
+_HELD, _ON_ONE, _ON_FEW = 0.95, 0.5, 0.25
 #: A mode is learned if no eigenvalue is left within the first. Where it lies closer than that to modulus one, within that distance
 #: or this share of what does not come from leaks: behind gates that are nearly shut all is close together.
 _NEAR, _NEAR_SHARE = 0.03, 1.0 / 6.0
@@ -170,12 +171,11 @@ def modes_of(found: Sequence[ModesAt], net: Network, split: SplitWeights, *, tra
         trained = split.initial is not None or bool(removed) and weight_origin(net, 0).trained
     outside, held = edge < threshold, np.abs(leak - np.abs(eigenvalues)) <= (1.0 - _HELD) * np.abs(eigenvalues)
     kinds = np.where(outside, "random", "bulk").astype("<U7")
-    kinds[outside & held] = "leak"
     if removed and trained:
         modulus = np.abs(eigenvalues)
         close = np.maximum(np.abs(1.0 - modulus), _NEAR_SHARE * (modulus - np.nan_to_num(leak)))
         kinds[outside & (removed[ALL] > np.minimum(_NEAR, close))] = "learned"
-    kinds[held & (on_unit >= _ON_ONE)] = "leak"
+    kinds[held & (on_unit >= np.where(outside, _ON_FEW, _ON_ONE))] = "leak"
     beyond = float((np.array([one.bulk_edge for one in found]) < threshold).sum(axis=1).mean())
     return Modes(
         ensemble=split.ensemble,

@@ -22,7 +22,7 @@ class ModeShares(NamedTuple):
     Attributes
     ----------
     eigenvalues : (d N,) complex array
-    on_unit : (d N,) array, the largest share of one unit in |psi phi|
+    on_unit : (d N,) array, the largest share of one unit in the sum of all units' |psi phi|; 0 where shares are not known
     leak : (d N,) array
     random, learned : (K, d N) arrays
     """
@@ -57,7 +57,8 @@ def mode_shares(net: Network, state: np.ndarray, random: np.ndarray, learned: np
     overlap = (psi * phi).sum(axis=(0, 1))
     known = np.abs(overlap) > _ILL
     scale = np.where(known, 1.0 / np.where(known, overlap, 1.0), np.nan)
-    on_unit = np.abs((psi * phi).sum(axis=0) * scale).max(axis=0)
+    there = np.abs((psi * phi).sum(axis=0))
+    on_unit = there.max(axis=0) / np.where(known, there.sum(axis=0), np.inf)
     with single_blas_thread():
         leak, by_field = _parts(net, state, psi, phi, (random, learned))
     modulus = np.abs(values)

@@ -36,10 +36,10 @@ class Mode:
     state : int, which of the states looked at
     eigenvalue : complex
     kind : str
-        "leak": one unit forgets as slowly by itself, its gate is shut; leaks are 95 % of it or more, and half of it or more sits on
-        that unit. Otherwise "bulk": inside the support of what the random part of the weights gives at these sites. "learned":
-        outside, and without the learned part of the weights no eigenvalue is left near. "random": outside by chance, as about one
-        eigenvalue of a random network is.
+        "leak": one unit forgets as slowly by itself, its gate is shut: leaks are the modulus to 5 %, and half of the mode sits on
+        that unit (outside the support a quarter: a few units). Otherwise "bulk": inside the support of what the random part of the
+        weights gives at these sites. "learned": outside, and without the learned part of the weights no eigenvalue is left near.
+        "random": outside by chance, as about one eigenvalue of a random network is.
     outside : bool, whether it lies outside that support
     on_unit : float, the share of the mode that sits on the one unit with the largest share
     leak : float

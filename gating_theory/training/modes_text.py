@@ -95,7 +95,7 @@ def _table(m):
         z = mode.eigenvalue
         removed = f"{mode.removed['all']:.3f}" if "all" in mode.removed else "-"
         parts = [mode.leak, sum(mode.random.values()), *mode.learned.values()]
-        cells = [_steps(mode.timescale), mode.kind, *(f"{x:.3f}" for x in parts), removed]
+        cells = [_steps(mode.timescale), mode.kind, *("-" if math.isnan(x) else f"{x:.3f}" for x in parts), removed]
         lines.append(f"  {f'{z.real:.4f}{z.imag:+.4f}i':<22}" + "".join(f"{text:>11}" for text in cells))
     lines.append("  parts of the modulus, their sum; removed: distance to the nearest mode left without what is learned")
     return lines

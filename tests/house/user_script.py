@@ -165,7 +165,8 @@ wanted: float = plan.solution["bias.z"]
 modes: gt.Modes = gt.learned_modes(net, state, split)
 slow_and_learned: float = modes.count("learned", slow=True)
 from_where: dict[str | None, float] = {mode.field: mode.share for mode in modes.of_kind("learned")}
-findings: gt.Diagnosis = gt.diagnose(net)
+findings: gt.Diagnosis = gt.diagnose(net, initial=planted)
+learned_by_field: dict[str, int] = findings.modes.n_learned
 advice: list[str] = findings.advice
 resting: gt.FixedPointAnalysis = gt.fixed_point_analysis(net, held=np.zeros((2, 3, 100)))
 at_first: gt.HeldFixedPoints = resting[0]

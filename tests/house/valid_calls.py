@@ -643,7 +643,15 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {
+            "nonlinearity": None,
+            "batch_first": None,
+            "initial": t.module,
+            "n_states": 2,
+            "taus": (10,),
+            "rng": 0,
+            "progress": None,
+        },
     ),
     "fixed_point_analysis": lambda t: (
         gt.fixed_point_analysis,
