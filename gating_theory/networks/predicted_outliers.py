@@ -31,7 +31,7 @@ from ..errors import CapabilityError
 from ..results.encoding import dict_of, require_shapes, result
 from ..results.status import Status
 from ..spectrum.dyson import Population
-from ..spectrum.isolated import matrix_part
+from ..spectrum.isolated import distance_to_edge, matrix_part
 from ..spectrum.outliers import sorted_by_modulus
 from ..spectrum.spectrum import Spectrum
 from ..support.arithmetic import underflow_is_zero
@@ -47,9 +47,7 @@ HELD = 0.95
 _FEW = 0.25
 #: Relative shift of an eigenvalue that makes its resolvent finite, and steps of inverse iteration.
 _SHIFT, _INVERSE_STEPS = 1e-9, 2
-#: Step of the edge function's slope, relative to 1 + |lambda|.
-_STEP = 1e-5
-#: Moduli below which an eigenvalue is an atom at zero.
+#: What stands for 0.
 _TINY = 1e-300
 
 
@@ -175,7 +173,7 @@ def predicted_outliers(
     values = _outside(known.eigenvalues(state, inputs[-1]), spectrum)
     modes = _Modes(known, state, inputs[-1], bases, spectrum)
     rows = np.array([modes.of(value) for value in values.tolist()]).reshape(-1, 2)
-    radius, distance = _edge_at(spectrum, values)
+    radius, distance = spectrum.edge_function(values), distance_to_edge(spectrum.edge_function, values)
     counts = {name: basis.shape[1] for name, basis, U in zip(net.cell.field_names, bases, net.matrices) if U.any()}
     return PredictedOutliers(values, rows[:, 0], radius, distance, rows[:, 1], counts, net.n_units, _status(counts, net.n_units))
 
@@ -256,18 +254,6 @@ def _outside(eigenvalues, spectrum):
     """Those outside the support, largest modulus first."""
     radius = spectrum.edge_function(eigenvalues)
     return sorted_by_modulus(eigenvalues[np.isfinite(radius) & (radius < 1.0)])
-
-
-def _edge_at(spectrum, values):
-    """The edge function at values outside the support, and how far it is to where it is one: exact for a disc."""
-    step = _STEP * (1.0 + np.abs(values))
-
-    def inverse_root(lam):
-        return 1.0 / np.sqrt(np.maximum(spectrum.edge_function(lam), _TINY))
-
-    along = [(inverse_root(values + turn * step) - inverse_root(values - turn * step)) / (2.0 * step) for turn in (1.0, 1j)]
-    slope = np.maximum(np.hypot(*along), _TINY)
-    return spectrum.edge_function(values), (inverse_root(values) - 1.0) / slope
 
 
 class _Modes:
