@@ -23,10 +23,14 @@ from .moments import require_bounded
 
 __all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "UnitRule", "overlap_map", "rules_of_units", "unit_rules"]
 
-#: Tolerances of results, and of searches, where messages depend on up to two variables, and on more.
-_FINE, _COARSE = (1e-13, 1e-10), (1e-6, 1e-3)
+#: Tolerances of results, and of searches, where messages depend on up to two variables, and on more; where sites are solved for.
+_FINE, _SOLVED_FINE, _COARSE = (1e-13, 1e-12), (1e-10, 1e-7), (1e-6, 1e-3)
+#: Averages are so much finer than what is asked for.
+_FINER = 1e-2
 #: Nodes at most for one law, and at work at once; a tolerance that wants more is raised tenfold, and so on.
-_MOST_NODES, _AT_ONCE = 4_000_000, 400_000
+_MOST_NODES, _AT_ONCE = 1_000_000, 400_000
+#: Nodes of all units with given loadings together, at most.
+_MOST_SITES = 4_000_000
 #: Nodes at most for one law at tolerances of a search, this one and larger ones.
 _ROUGH, _ROUGH_NODES = 1e-4, 5_000
 #: Fields, as many as show how large messages get.
@@ -45,6 +49,7 @@ class OverlapMap(ABC):
     Parameters
     ----------
     ensemble : Ensemble with a low-rank part
+    tol : float, the relative accuracy wanted of solutions: averages are finer by two digits, as far as they can be
 
     Attributes
     ----------
@@ -56,7 +61,7 @@ class OverlapMap(ABC):
     scale : (R + n,) array, the size that overlaps and moments may have
     """
 
-    def __init__(self, ensemble: Ensemble) -> None:
+    def __init__(self, ensemble: Ensemble, tol: float = 0.0) -> None:
         require_bounded(ensemble.cell)
         self.ensemble, self.cell = ensemble, ensemble.cell
         compiled, cell = self.cell.compiled, self.cell
@@ -68,8 +73,9 @@ class OverlapMap(ABC):
         self.variables = sorted(needed)
         self.fields = LoadedFields(ensemble, self.variables)
         self.n_overlaps, self.n_moments = self.fields.low_rank.rank, cell.n_messages
-        many = len(self.variables) > 2 or not cell.has_closed_form
-        self.fine, self.coarse = _FINE[many], _COARSE[many]
+        many = len(self.variables) > 2
+        self.fine = max((_FINE if cell.has_closed_form else _SOLVED_FINE)[many], _FINER * min(tol, 1e-2))
+        self.coarse = _COARSE[many or not cell.has_closed_form]
         self.read = np.array(cell.message_of)[self.fields.field_of]  # the message that each channel reads
         self.scale = self._scale()
 
@@ -110,15 +116,16 @@ class OverlapMap(ABC):
         return np.concatenate([np.maximum(self.right_rms(), 1e-12) * largest[self.read], largest**2])
 
 
-def overlap_map(ensemble: Ensemble) -> OverlapMap:
+def overlap_map(ensemble: Ensemble, tol: float = 0.0) -> OverlapMap:
     """The map of an ensemble with a low-rank part, of drawn loadings or of given ones.
 
     Parameters
     ----------
     ensemble : Ensemble
+    tol : float, as of OverlapMap
     """
     low = ensemble.low_rank
-    return DrawnLoadings(ensemble) if low is not None and low.vectors is None else GivenLoadings(ensemble)
+    return (DrawnLoadings if low is not None and low.vectors is None else GivenLoadings)(ensemble, tol)
 
 
 class DrawnLoadings(OverlapMap):
@@ -257,7 +264,7 @@ class GivenLoadings(OverlapMap):
         second : bool
         """
         R = self.n_overlaps
-        most = _ROUGH_UNIT if tol >= _ROUGH else _MOST_NODES / self._n_units
+        most = _ROUGH_UNIT if tol >= _ROUGH else _MOST_SITES / self._n_units
         rules = unit_rules(self.fields, np.maximum(u[:, R:], 0.0), tol, most, self.variables)
         return np.array([self._row(row[:R], np.maximum(row[R:], 0.0), rules, second) for row in u])
 

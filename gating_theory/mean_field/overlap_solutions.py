@@ -24,8 +24,10 @@ _NEWTON, _DIFFERENCE, _LONGEST, _CLOSE = 20, 1e-4, 0.3, 1e-7
 #: Overlaps of one channel at which signs are compared, in decades below the largest and in all; with given loadings; the steps of
 #: the moments there.
 _DECADES, _POINTS, _POINTS_GIVEN, _SETTLING = 6.0, 60, 24, 60
-#: Tolerance of slopes, steps at the finest tolerance, and what is left of a step that ends them.
-_SLOPES, _FINISHING, _DONE = 1e-8, 12, 1e-13
+#: Tolerances of slopes of up to two variables and of more, steps at the finest tolerance, and what is left of one that ends them.
+_SLOPES, _FINISHING, _DONE = (1e-8, 1e-6), 12, 1e-13
+#: States with other signs are looked at where they are solutions to this.
+_MIRRORED = 1e-2
 #: Two solutions closer than this, relative, are one; solutions smaller than this in units of the scale are the zero state.
 _SAME, _ZERO = 1e-6, 1e-6
 #: 1 - F' counts as singular below this; how far along its null direction other solutions are looked for, and found.
@@ -210,7 +212,7 @@ def _near(row, other, alike):
 def _finished(overlap, u):
     """The Solution next to u, to the finest tolerance; None where there is none."""
     scale = overlap.scale
-    slope = slopes(overlap, u[None, :], _SLOPES)
+    slope = slopes(overlap, u[None, :], _SLOPES[len(overlap.variables) > 2])
     for _ in range(_FINISHING):
         left = overlap(u[None, :], overlap.fine) - u
         step = _step(overlap, u[None, :], left, slope)
@@ -218,9 +220,9 @@ def _finished(overlap, u):
         if not np.isfinite(size) or size > _LONGEST:
             return None
         if size > _CLOSE:
-            slope = slopes(overlap, u[None, :], _SLOPES)
+            slope = slopes(overlap, u[None, :], _SLOPES[len(overlap.variables) > 2])
         u = _moved(overlap, u[None, :], step)[0]
-        if size < _DONE:
+        if size < max(_DONE, 1e-2 * overlap.fine):
             break
     if _vanished(overlap, u[None, :])[0]:
         return None
@@ -288,8 +290,8 @@ def _flipped(overlap, solution):
     every = product((1.0, -1.0), repeat=R) if R <= _MANY_CHANNELS else [(-1.0,) * R]
     rows = np.array([np.concatenate([np.array(signs) * u[:R], u[R:]]) for signs in every])
     rows = np.array([row for row in np.unique(rows, axis=0) if not np.array_equal(row, u)])
-    left = np.abs(overlap(rows, _SLOPES) - rows) / _size(overlap, u)
-    return list(rows[left.max(axis=1) < 1e-6])
+    left = np.abs(overlap(rows, overlap.coarse) - rows) / _size(overlap, u)
+    return list(rows[left.max(axis=1) < _MIRRORED])
 
 
 def _channels(overlap, u):

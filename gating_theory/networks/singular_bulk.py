@@ -12,6 +12,7 @@ c^2 = 1 - a^2 / sigma^2.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import NamedTuple
 
@@ -22,13 +23,17 @@ __all__ = ["Bulk", "bulk_of", "looks_like"]
 #: The share of the singular values, smallest first, whose mean square gives the gain: learned directions too weak to stand out
 #: lie above it, and it scatters two thirds as much as the median.
 _LOWER = 0.75
-#: Spread between quartiles over the median: 1.08 of iid entries. Below the first a matrix was orthogonal once; below the second,
-#: in the stack of all fields (iid: 0.51 for three, 0.43 for four), that was.
-_ORTHOGONAL, _STACK = 0.5, 0.2
+#: How far the lowest tenth of the singular values lies below the median, over the median: 0.8 of iid entries, and of blocks of a
+#: stack; below this a matrix was orthogonal once. Training in several directions pulls the upper ones apart much more.
+_ORTHOGONAL = 0.65
+#: The same of the stack of all K fields, times sqrt(K): 0.68 to 0.70 of iid entries; below this it was an isometry once.
+_STACK = 0.5
 #: Half the width of a semicircle over the distance between its quartiles: what training does to singular values that were equal.
 _SEMICIRCLE = 1.2378
 #: Half the width that equal singular values have at least, in units of the gain: weights that are written in single precision.
 _LEAST_WIDTH = 1e-3
+#: Nodes of sums over the law.
+_NODES = 20_000
 
 
 class Bulk(NamedTuple):
@@ -42,6 +47,16 @@ class Bulk(NamedTuple):
         """Strengths sigma of the directions whose singular values y stand out."""
         u = (y / self.gain) ** 2
         return self.gain / (np.sqrt(u) * _transform(u, self.alpha)[0])
+
+    def distance(self, y: np.ndarray) -> float:
+        """Kolmogorov-Smirnov distance of singular values y, sorted downwards, without spikes, from the law; nan for alpha = 1."""
+        if self.alpha == 1.0:
+            return math.nan  # how far training spreads equal values is not known beforehand
+        n, x, share = len(y), *_law(self.alpha)
+        scale = self.gain * np.sqrt(1.0 - self.n_spikes / n)
+        found = np.interp((np.sort(y[self.n_spikes :]) / scale) ** 2, x, share, right=1.0)
+        steps = np.arange(len(found) + 1) / len(found)
+        return float(max(np.max(steps[1:] - found), np.max(found - steps[:-1])))
 
     def visibility(self, y: np.ndarray) -> np.ndarray:
         """Squared cosines c^2 between singular vectors and the true directions, of singular values y that stand out."""
@@ -70,19 +85,21 @@ def bulk_of(y: np.ndarray, alpha: float) -> Bulk:
         R = found
 
 
-def looks_like(matrices: np.ndarray) -> float:
-    """alpha of the law that matrices of all fields (K, N, N) were drawn from, by how far quartiles of singular values lie apart.
+def looks_like(matrices: list[np.ndarray]) -> list[float]:
+    """alpha of the laws that the N x N matrices of all fields were drawn from, by the lower half of their singular values.
 
-    1 where those of each matrix lie close together, 1/K where those of the stack do, else 0.
+    1 where those of a matrix lie close together; 1/K for all where those of the stack of K matrices do, but not those of each.
     """
-    if all(_spread(U) < _ORTHOGONAL for U in matrices):
-        return 1.0
-    return 1.0 / len(matrices) if len(matrices) > 1 and _spread(np.concatenate(matrices)) < _STACK else 0.0
+    alone = [1.0 if _lower_spread(U) < _ORTHOGONAL else 0.0 for U in matrices]
+    K = len(matrices)
+    if K > 1 and not all(alone) and _lower_spread(np.concatenate(matrices)) < _STACK / np.sqrt(K):
+        return [1.0 / K] * K
+    return alone
 
 
-def _spread(U):
-    low, middle, high = np.quantile(np.linalg.svd(U, compute_uv=False), [0.25, 0.5, 0.75])
-    return (high - low) / middle
+def _lower_spread(U):
+    low, middle = np.quantile(np.linalg.svd(U, compute_uv=False), [0.1, 0.5])
+    return (middle - low) / middle if middle > 0.0 else 1.0
 
 
 def _equal_values(y):
@@ -118,11 +135,18 @@ def _lower_mean(y, alpha):
 
 @cache
 def _partial_mean(alpha):
-    """E[t^2; the lowest share of t] of the law at gain 1, t^2 = top sin(angle)^2."""
+    """E[t^2; the lowest share of t] of the law at gain 1."""
+    x, share = _law(alpha)
+    inside = share <= _LOWER
+    return float(np.sum(x[inside] * np.diff(share, prepend=0.0)[inside]))
+
+
+@cache
+def _law(alpha):
+    """Squares x of singular values at gain 1, and the share of them below."""
     top = 4.0 * (1.0 - alpha)
-    angle = (np.arange(200_000) + 0.5) * (0.5 * np.pi / 200_000)
+    angle = (np.arange(_NODES) + 0.5) * (0.5 * np.pi / _NODES)
     x = top * np.sin(angle) ** 2
     # density sqrt(x (top - x)) / (2 pi x (1 - alpha x)), times dx = top sin(2 angle) d angle
-    weight = top * np.cos(angle) ** 2 / (1.0 - alpha * x)
-    share = np.cumsum(weight) / np.sum(weight)
-    return float(np.sum((weight * x)[share <= _LOWER]) / np.sum(weight))
+    weight = np.cos(angle) ** 2 / (1.0 - alpha * x)
+    return x, np.cumsum(weight) / np.sum(weight)

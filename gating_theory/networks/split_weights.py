@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,9 @@ _HELD = 0.95
 _SHOWN = 6
 #: Names of laws of matrices of which nothing was said, by alpha.
 _NAMES = {0.0: "iid", 1.0: "orthogonal"}
+#: Distance of a bulk from its law, times N, beyond which it is not random: of iid matrices and of networks of 64 units that were
+#: trained for 600 updates it is 2 on average and 4.2 at most.
+_BLURRED = 6.0
 
 
 @result("split_field")
@@ -50,6 +54,9 @@ class SplitField:
         which noise stretches.
     visibility : (R,) array, c^2: squared cosine between a vector and the direction that was added, 1 with a checkpoint
     left, right : (R, N) arrays, unit vectors: U holds singular_values[r] left[r] right[r]^T
+    bulk_distance : float
+        Kolmogorov-Smirnov distance of the other singular values from the law of the random part: 2 / N to 4 / N where they are
+        random (nan of orthogonal matrices, and where nothing was split). With a checkpoint that of its weights.
     from_initial : bool, whether they are of U - U_0
     """
 
@@ -61,6 +68,7 @@ class SplitField:
     visibility: np.ndarray
     left: np.ndarray = field(repr=False)
     right: np.ndarray = field(repr=False)
+    bulk_distance: float = math.nan
     from_initial: bool = False
 
     as_dict = dict_of
@@ -69,6 +77,15 @@ class SplitField:
     def n_learned(self) -> int:
         """R, how many directions stand out; with a checkpoint, how many hold 95 % of |U - U_0|^2."""
         return len(self.strengths)
+
+    @property
+    def removed(self) -> np.ndarray:
+        """(R,) array, how much of left[r] right[r]^T the learned part holds: all, or sigma c^2 where the law is orthogonal.
+
+        There the random part is as large along a learned direction as along any other, and is left.
+        """
+        whole = self.law != "orthogonal" or self.from_initial
+        return self.singular_values if whole else self.strengths * self.visibility
 
     def check(self) -> None:
         """ValueError where directions, strengths and visibilities are not of one number."""
@@ -110,10 +127,14 @@ class SplitWeights:
     fields : dict, {field name: SplitField}, those whose matrix is not zero
     initial : (K, N, N) array or None, the weights before training where they were given
     status : Status
-        Code "split" (directions stand out), "initial" (learned is the difference to a checkpoint), "random" (nothing stands out,
-        and the weights look like an initialisation), and with ``ok`` False "hidden" (nothing stands out although the weights are
-        not iid: learned directions weaker than the random part cannot be seen, pass ``initial=``) or "unsplit" (the singular values
-        of the law of the matrices are not known).
+        Code "split" (directions stand out of a random bulk), "initial" (learned is the difference to a checkpoint), "random"
+        (nothing stands out, and the weights look like an initialisation), and with ``ok`` False
+
+        - "hidden": nothing stands out although the weights are not iid: learned directions weaker than the random part cannot be
+          seen, pass ``initial=``;
+        - "blurred": what lies below the directions is no random bulk: training went so far that strengths fall off without a gap,
+          and how many are called learned is a convention;
+        - "unsplit": the singular values of the law of the matrices are not known.
     """
 
     network: Network = field(repr=False)
@@ -133,13 +154,14 @@ class SplitWeights:
 
     @cached_property
     def learned(self) -> np.ndarray:
-        """(K, N, N) array: y u v^T of the directions that stand out, in full; with a checkpoint U - U_0.
+        """(K, N, N) array: the directions that stand out, each with the singular value that U has; with a checkpoint U - U_0.
 
-        What is to be removed so that the rest is like a random network: for ablations and shares of modes.
+        What is to be removed so that the rest is like a random network: for ablations and shares of modes. Of orthogonal matrices
+        sigma c^2 is removed of each, see :attr:`SplitField.removed`.
         """
         if self.initial is not None:
             return _frozen(self.network.matrices - self.initial)
-        return self._summed(lambda each: each.singular_values)
+        return self._summed(lambda each: each.removed)
 
     @cached_property
     def random(self) -> np.ndarray:
@@ -220,6 +242,12 @@ def split_weights(net: Network, initial: Network | npt.ArrayLike | None = None) 
     before the random part stretched it, and how well it can be seen. A learned direction weaker than the gain (iid weights) does
     not stand out at all: networks that were trained briefly from large gains, LSTMs above all, need ``initial``.
 
+    Weights that were orthogonal matrices before training, each by itself or all fields in one stack as Keras draws them, are told
+    by the lower half of their singular values. Splitting works there, and sees more: an orthogonal matrix hides no direction,
+    however weak. In GRUs and LSTMs of 64 units, trained for 600 updates, the gain came out 2 % too small and strengths 7 % too
+    large (7 % standard deviation), and directions down to half the gain stood out; of iid weights gains came out 4 % too large,
+    strengths 2 to 9 %, and no direction below 1.8 gains stood out.
+
     With the weights before training, the learned part is the difference and the random part what they were.
 
     Parameters
@@ -278,14 +306,15 @@ def _initial(net, initial):
 def _alphas(net, matrices):
     """{field: (name of the law, alpha)}; alpha None where the singular values of the law are not known."""
     laws, out = net.ensemble.matrices, {}
-    connected = [U for U in matrices if U.any()]
     together = sum(law == HaarStack() for law in laws.values())
-    found = looks_like(np.array(connected)) if connected else 0.0
-    if 0.0 < found < 1.0 and (len(connected) < len(laws) or not all(isinstance(law, Unknown) for law in laws.values())):
-        found = 0.0
+    unknown = [name for name, U in zip(laws, matrices) if U.any() and isinstance(laws[name], Unknown)]
+    found = dict(zip(unknown, looks_like([U for name, U in zip(laws, matrices) if name in unknown])))
     for name, law in laws.items():
         if isinstance(law, Unknown):
-            out[name] = (_NAMES.get(found, "stack"), found)
+            alpha = found.get(name, 0.0)
+            if 0.0 < alpha < 1.0 and len(unknown) < len(laws):
+                alpha = 0.0  # a stack is one of all fields
+            out[name] = (_NAMES.get(alpha, "stack"), alpha)
         elif isinstance(law, (Haar, HaarStack)):
             out[name] = (law.name, 1.0 if isinstance(law, Haar) else 1.0 / together)
         else:
@@ -307,7 +336,8 @@ def _from_bulk(U, law, alpha):
     bulk = bulk_of(y, alpha)
     R = bulk.n_spikes
     out = y[:R].copy()
-    return SplitField(law, bulk.gain, gain, out, bulk.strengths(out), bulk.visibility(out), left[:, :R].T.copy(), right[:R].copy())
+    vectors = left[:, :R].T.copy(), right[:R].copy()
+    return SplitField(law, bulk.gain, gain, out, bulk.strengths(out), bulk.visibility(out), *vectors, bulk.distance(y))
 
 
 def _from_initial(U, start, law, alpha):
@@ -317,7 +347,8 @@ def _from_initial(U, start, law, alpha):
     R = int(np.searchsorted(np.cumsum(y**2), _HELD * total) + 1) if total > 0.0 else 0
     before, gain = _from_bulk(start, law, alpha), float(np.linalg.norm(U) / np.sqrt(len(U)))
     out = y[:R].copy()
-    return SplitField(law, before.gain, gain, out, out.copy(), np.ones(R), left[:, :R].T.copy(), right[:R].copy(), True)
+    vectors = left[:, :R].T.copy(), right[:R].copy()
+    return SplitField(law, before.gain, gain, out, out.copy(), np.ones(R), *vectors, before.bulk_distance, True)
 
 
 def _status(net, fields, start):
@@ -329,7 +360,15 @@ def _status(net, fields, start):
             "unsplit", f"nothing was split: singular values of the law {fields[unknown[0]].law!r} are not known", ok=False
         )
     if any(each.n_learned for each in fields.values()):
-        return Status("split", "learned: directions that stand out above the bulk; weaker ones stay in the random part")
+        blurred = [name for name, each in fields.items() if each.bulk_distance * net.n_units > _BLURRED]
+        if not blurred:
+            return Status("split", "learned: directions that stand out above the bulk; weaker ones stay in the random part")
+        return Status(
+            "blurred",
+            f"the singular values of {', '.join(blurred)} fall off without a gap, the lower ones are not those of a random matrix: "
+            "how many directions are called learned there is a convention, and the gain is not that of the initial weights",
+            ok=False,
+        )
     origin = weight_origin(net, 0)
     if not origin.trained:
         return Status("random", str(origin))
