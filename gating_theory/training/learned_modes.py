@@ -201,7 +201,7 @@ def _status(split, beyond):
     if split.initial is not None:
         return Status("ok")
     if not split.status.ok:
-        return Status("hidden", str(split.status), ok=False)
+        return split.status
     if beyond > 1.0 + _UNEXPLAINED:
         why = f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside"
     elif 0.0 < (clearest := max((float(v) for part in split.fields.values() for v in part.visibility), default=0.0)) < _CLEAR:

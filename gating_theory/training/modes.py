@@ -115,7 +115,8 @@ class Modes:
         Parts of the modulus; nan where left and right vectors are so close to orthogonal that parts mean nothing.
     removed : dict, {field or "all": (S, d N) array}
     status : Status
-        Code "ok"; "hidden" with ``ok`` False where the matrix alone does not tell: pass the initial weights.
+        Code "ok"; with ``ok`` False "hidden" where the matrix alone does not tell: pass the initial weights; "blurred" or "unsplit"
+        where the split of the weights is (:class:`SplitWeights`).
     """
 
     ensemble: Ensemble
