@@ -23,7 +23,7 @@ _DRIFT, _SPREADS, _SPREAD_BIASES = (0.0, 2.0, 4.0), (0.3, 1.0, 2.0, 3.0), (0.0, 
 #: Update gates without any leak, z = 0 to all digits: then the Jacobian is the matrix of the state's own fixed-point equation.
 _OPEN = -40.0
 #: Steps with such gates that take a state onto the ring: too few to drift far along it.
-_SETTLING = 12
+_SETTLING = 6
 #: At rest: reset gates' bias, mean squares of loadings, biases of the update gate, a complex overlap.
 _RESET, _REST_SQUARES, _REST_BIASES, _TURNING = 0.5, (1.0, 6.0), (-1.0, 1.0, 3.0), 1.3 + 0.5j
 _COLOURS = (SKY, BLUE, BLACK)
@@ -215,6 +215,7 @@ def _draw_ring(ax, data):
     angle = np.linspace(0, 2 * np.pi, 361)
     for path in data["path"].sel(drift_bias=_DRIFT[0]).values:
         ax.plot(*path.T, color=SKY, linewidth=0.8)
+        ax.plot(*path[0], ".", color=SKY, markersize=3)
     ax.plot(radius * np.cos(angle), radius * np.sin(angle), color=VERMILLION, linewidth=1.2, label="theory")
     for i, (place, stable) in enumerate(zip(data["place"].values, data["stable"].values)):
         mark = {"markersize": 4, "linestyle": "none", "zorder": 3}

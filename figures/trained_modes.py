@@ -146,7 +146,7 @@ def _fields(split):
 
 def _spectrum(modes, state):
     """Of the last state: eigenvalues by kind, theory's edge at the bulk gain, shares of the slowest modes that are not bulk."""
-    edge = joined(state.spectrum(modes.ensemble.array("gain")).boundary(128))
+    edge = joined(state.spectrum(modes.ensemble.array("gain")).boundary(64))
     values, kinds = modes.eigenvalues[-1], modes.kinds[-1]
     listed = np.flatnonzero(kinds != "bulk")
     listed = listed[np.argsort(-np.abs(values[listed]))][:BARS]
@@ -203,7 +203,9 @@ def dataset(runs, found):
     variables["bulk"] = (("network", "state", "bulk_row", "of_bulk"), np.array(table, dtype=float))
     variables |= _predicted(found)
     variables |= _mode_table(found, fields)
-    variables |= _drawn(found, fields)
+    chosen = _chosen(runs)
+    variables["drawn"] = ("spectrum", chosen)
+    variables |= _drawn([found[number] for number in chosen], fields)
     coordinates = {
         "of_field": ["frobenius_gain", "gain", "gain_before", "n_learned", "participation"],
         "bulk_row": list(BULK_ROWS),
@@ -265,7 +267,7 @@ def _drawn(found, fields):
         return rows.reshape(len(spectra), len(EPOCHS), *shape).astype(np.float32)
 
     size, points = (max(len(one[name]) for each in spectra for one in each) for name in ("values", "edge"))
-    axes = ("network", "epoch")
+    axes = ("spectrum", "epoch")
     return {
         "eigenvalues": ((*axes, "eigenvalue", "part"), of("values", (size, 2))),
         "eigenvalue_kind": ((*axes, "eigenvalue"), of("kinds", (size,), -1.0).astype(np.int8)),
@@ -282,15 +284,15 @@ def _drawn(found, fields):
 #: What is drawn of the full plan: a network of each cell for each of these tasks, the first of its kind.
 DRAWN = ("flip-flop", "sines", "digits")
 KIND_COLOURS = dict(zip(KINDS, ("0.65", BLUE, BLACK, VERMILLION)))
-FIELD_COLOURS = (VERMILLION, ORANGE, PURPLE, GREEN)
+FIELD_COLOURS = (GREEN, ORANGE, VERMILLION, PURPLE)
 
 
 def draw(data):
     """A row for each network: spectra before, during and after with theory's edge, and shares of the slowest modes after."""
-    chosen = _chosen(data)
+    chosen = data["drawn"].values.tolist()
     figure, axes = panels(len(chosen), len(EPOCHS) + 1, height=1.35)
-    for row, number in zip(axes, chosen):
-        one = data.isel(network=number)
+    for place, (row, number) in enumerate(zip(axes, chosen)):
+        one = data.isel(network=number, spectrum=place)
         for ax, epoch in zip(row, EPOCHS):
             _draw_spectrum(ax, one.sel(epoch=epoch))
         _draw_bars(row[-1], one.sel(epoch=EPOCHS[-1]))
@@ -303,11 +305,11 @@ def draw(data):
     return figure
 
 
-def _chosen(data):
+def _chosen(runs):
     """Numbers of the networks that are drawn: of a small run all."""
-    if data.sizes["network"] <= len(DRAWN):
-        return list(range(data.sizes["network"]))
-    names = list(zip(data["cell"].values, [task.split()[0] for task in data["task"].values]))
+    if len(runs) <= len(DRAWN):
+        return list(range(len(runs)))
+    names = [(run.cell, run.task.split()[0]) for run in runs]
     return [names.index((cell, task)) for cell in ("GRU", "LSTM") for task in DRAWN]
 
 
@@ -345,6 +347,7 @@ def _draw_bars(ax, one):
         up, down = up + np.maximum(layer, 0.0), down + np.minimum(layer, 0.0)
     ax.axhline(0.0, color="0.5", linewidth=0.5)
     ax.set_xticks([])
+    ax.set_yticks([0, 0.5, 1])
     ax.set_ylim(min(-0.1, 1.05 * down.min()), max(1.1, 1.05 * up.max()))
     ax.tick_params(labelsize="xx-small")
 

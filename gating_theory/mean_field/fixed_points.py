@@ -79,11 +79,20 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)
     if ensemble.low_rank is not None:
-        return list(low_rank_points(ensemble, tol, fixed_points(ensemble.with_low_rank(None), tol)))
+        return list(low_rank_points(ensemble, tol, _of_random_part(ensemble.with_low_rank(None), tol)))
     (found,) = _of_family([ensemble], tol)
     if isinstance(found, ConvergenceError):
         raise found
     return found
+
+
+def _of_random_part(ensemble, tol):
+    """Fixed points without overlaps, from which a search sets out; the zero state alone where others are not found."""
+    try:
+        return fixed_points(ensemble, tol)
+    except ConvergenceError:
+        zero = zero_state(ensemble)
+        return [] if zero is None else [zero]
 
 
 @underflow_is_zero

@@ -174,7 +174,7 @@ class LowRankFixedPoint(FixedPoint):
         u = np.concatenate([self.overlaps, self.q])
         overlap = self._overlap_map
         away = np.abs(overlap(u[None, :], overlap.fine)[0] - u) / overlap.scale
-        allowed = max(1e-8, 10.0 * self.residual) * max(float(np.abs(u / overlap.scale).max()), 1e-12)
+        allowed = max(1e-8, 10.0 * self.residual, 10.0 * self.error) * max(float(np.abs(u / overlap.scale).max()), 1e-12)
         require(
             float(away.max()) <= allowed,
             f"overlaps {self.overlaps.tolist()} and moments {self.moments} are no fixed point of {self.ensemble!r}",
@@ -196,7 +196,7 @@ def low_rank_points(ensemble: Ensemble, tol: float, at_zero: Sequence[FixedPoint
     tol : float
     at_zero : fixed points of the random part alone
     """
-    overlap = overlap_map(ensemble)
+    overlap = overlap_map(ensemble, tol)
     found = solutions(overlap, [point.q for point in at_zero if not point.is_zero])
     zero = [_zero(ensemble, overlap)] if any(point.is_zero for point in at_zero) else []
     return zero + [_point(ensemble, overlap, solution, tol) for solution in found]

@@ -206,7 +206,7 @@ def legend_above(ax: Axes, columns: int = 2) -> None:
 def legend_of_bars(ax: Axes, columns: int = 2) -> None:
     """A small legend of bars above the picture, where it covers nothing."""
     options: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}
-    narrow = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.9}
+    narrow: dict[str, Any] = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.9}
     ax.legend(fontsize="x-small", frameon=False, ncols=columns, **options, **narrow)
 
 

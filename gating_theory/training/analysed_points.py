@@ -135,8 +135,9 @@ class HeldFixedPoints:
         values = self.unstable_eigenvalues[i]
         if len(values):
             n = int(points.n_unstable[i]) if points.n_unstable is not None else len(values)
-            shown = [_number(z) for z in values if z.imag >= 0.0][:3]
-            row += f"   {n}: {', '.join(shown)}{', ...' if n > len(shown) else ''}"
+            shown = [z for z in values if z.imag >= 0.0][:3]
+            more = n > sum(1 if z.imag == 0.0 else 2 for z in shown)
+            row += f"   {n}: {', '.join(map(_number, shown))}{', ...' if more else ''}"
         if self.n_kicks[i]:
             targets = [str(j) for j in np.flatnonzero(self.connections[i])]
             if self.connections[i].sum() < self.n_kicks[i]:
@@ -238,6 +239,8 @@ def _number(z):
 
 
 def _held(x):
-    if x.size and x.ndim == 1 and x.size <= _NUMBERS:
+    if not x.any():
+        return "without input"
+    if x.ndim == 1 and x.size <= _NUMBERS:
         return f"input ({', '.join(f'{v:.4g}' for v in x)}) held"
-    return "without input" if not x.any() else f"input of shape {x.shape} and rms {np.sqrt(np.mean(x**2)):.4g} held"
+    return f"input of shape {x.shape} and rms {np.sqrt(np.mean(x**2)):.4g} held"

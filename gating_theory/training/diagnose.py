@@ -86,8 +86,8 @@ def diagnose(
         Input sequences; (B, T, I) with ``batch_first``, which modules know of themselves. Not for a Network, which has its
         frozen input.
     layer, direction, prefix, kind, nonlinearity, batch_first : as for ``read``
-    initial : as ``source``, optional
-        The same network before training, of which the same layer and direction are taken.
+    initial : as ``source``, or (K, N, N) array, optional
+        The same network before training, of which the same layer and direction are taken; of an array its matrices.
     n_states : int >= 1
         States looked at, spread over sequences and the last three quarters of their time. Diagonalising costs O((d N)^3).
     taus : sequence of positive numbers, steps
@@ -137,8 +137,8 @@ def diagnose(
 
 
 def _before(initial, which, layer, direction):
-    """The network before training, or None."""
-    if initial is None or isinstance(initial, Network):
+    """What split_weights takes: the network before training, or its matrices, or None."""
+    if initial is None or isinstance(initial, (Network, np.ndarray)):
         return initial
     try:
         return readers.read(initial, **which).layer(layer, direction).network

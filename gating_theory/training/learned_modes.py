@@ -201,7 +201,9 @@ def _status(split, beyond):
     if split.initial is not None:
         return Status("ok")
     if not split.status.ok:
-        return split.status
+        words = str(split.status)
+        asked = "" if "pass initial=" in words else "; pass initial=, the weights before training"
+        return Status(split.status.code, words + asked, ok=False)
     if beyond > 1.0 + _UNEXPLAINED:
         why = f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside"
     elif 0.0 < (clearest := max((float(v) for part in split.fields.values() for v in part.visibility), default=0.0)) < _CLEAR:

@@ -115,8 +115,8 @@ class Modes:
         Parts of the modulus; nan where left and right vectors are so close to orthogonal that parts mean nothing.
     removed : dict, {field or "all": (S, d N) array}
     status : Status
-        Code "ok"; with ``ok`` False "hidden" where the matrix alone does not tell: pass the initial weights; "blurred" or "unsplit"
-        where the split of the weights is (:class:`SplitWeights`).
+        Code "ok"; with ``ok`` False "hidden", or what the split says ("blurred", "unsplit"), where the matrices alone do not tell:
+        pass the initial weights.
     """
 
     ensemble: Ensemble

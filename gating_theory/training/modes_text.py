@@ -32,22 +32,20 @@ def _sentences(m):
     each = f" (mean of {m.n_states} states)" if m.n_states > 1 else ""
     gains = ", ".join(f"{name} {m.ensemble.gain[name]:.3g}" for name in m.field_names if m.ensemble.gain[name] > 0.0)
     size, outside = m.eigenvalues.shape[1], float(m.outside.sum(axis=1).mean())
+    lie, of_all = "lies" if outside == 1.0 else "lie", f"{_number(outside)} of {size} modes{each}"
     lines = [
-        f"{_number(outside)} of {size} modes{each} lie outside what random weights of gain {gains or '0'} give at the same sites; "
+        f"{of_all} {lie} outside what random weights of gain {gains or '0'} give at the same sites; "
         "about one does by chance at most"
     ]
     learned = m.of_kind("learned")
     if learned:
         slow = [mode for mode in learned if mode.timescale > 10.0]
-        live = ", these live longer than 10 steps" if len(slow) == len(learned) else ""
-        if 0 < len(slow) < len(learned):
-            live = f", {_number(m.count('learned', slow=True))} live longer than 10 steps; of these"
-        lines.append(f"  {_number(m.count('learned'))} of them are learned{live}:")
+        lines.append(f"  {_how_many(m, outside)}{_how_slow(m, slow, learned)}:")
         lines += [f"    {text}" for text in _from_where(m, slow or learned)]
     elif not any(m.n_learned.values()):
         lines.append(f"  none is seen to be learned: {_nothing_found(m)}")
     elif outside:
-        lines.append("  none of them is learned: without the learned directions as many are left in their places")
+        lines.append("  none of them is learned: without the learned directions something is left in their places")
     shut, bulk = m.count("leak", slow=True), m.count("bulk", slow=True)
     if shut:
         lines.append(f"  {_number(shut)} are slow because single units forget slowly by themselves: their gates are shut")
@@ -56,17 +54,33 @@ def _sentences(m):
     return lines
 
 
+def _how_many(m, outside):
+    """Whether all or some of those outside are learned."""
+    number = m.count("learned")
+    if number == outside:
+        return "it is learned" if number == 1.0 else "they are learned"
+    return f"{_number(number)} of them {'is' if number == 1.0 else 'are'} learned"
+
+
+def _how_slow(m, slow, learned):
+    if not slow:
+        return ""
+    if len(slow) == len(learned):
+        return ", slower than 10 steps"
+    return f", {_number(m.count('learned', slow=True))} slower than 10 steps; of these"
+
+
 def _from_where(m, learned):
     """Which fields, how many directions, how much of the modulus, how far removal moves."""
     share = {name: np.nanmean([mode.learned[name] / abs(mode.eigenvalue) for mode in learned]) for name in learned[0].learned}
     name = max(share, key=lambda n: share[n])
     others = sum(value for key, value in share.items() if key != name)
     moved = float(np.mean([mode.removed["all"] for mode in learned]))
-    text = f"{_percent(share[name])} of their modulus comes from {_owner(m, name)} {_directions(m.n_learned.get(name, 0))}"
+    text = f"{_percent(share[name])} of the modulus comes from {_owner(m, name)} {_directions(m.n_learned.get(name, 0))}"
     if abs(others) >= 0.02:
         text += f", {_percent(others)} from the learned part of other matrices"
     leak = np.nanmean([mode.leak / abs(mode.eigenvalue) for mode in learned])
-    return f"{text}, {_percent(leak)} from leaks", f"without what is learned the nearest mode left is {moved:.2g} away from them"
+    return f"{text}, {_percent(leak)} from leaks", f"without what is learned the nearest mode left is {moved:.2g} away"
 
 
 def _nothing_found(m):

@@ -144,12 +144,13 @@ CALCULATORS = {
     "diagnose": lambda e: gt.diagnose(gt.Network.sample(e, 20, rng=0), n_states=2),
     "lyapunov_spectrum": lambda e: gt.lyapunov_spectrum(gt.Network.sample(e, 10, rng=0), k=1, n_steps=20, rng=0),
     "validate": lambda e: gt.validate(gt.Case("own", e, "chaotic"), n_units=50, n_networks=1),
+    "Spectrum.isolated": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).isolated(50),
     "Spectrum.finite_size": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).finite_size(50, n_draws=2),
     "find_fixed_points": lambda e: gt.Network.sample(e, 10, rng=0).find_fixed_points(4, rng=0),
 }
 #: What random signs cannot: normal matrices at finite N.
 _NORMAL_ONLY = {"kac_rice", "simulate", "steady_state", "largest_exponent", "chaos_onset", "Network.planted"}
-_NORMAL_ONLY |= {"validate", "Spectrum.finite_size"}
+_NORMAL_ONLY |= {"validate", "Spectrum.finite_size", "Spectrum.isolated"}
 #: What is true of every network that can be drawn.
 _ANY = {"Network.sample", "count_fixed_points", "lyapunov_spectrum", "find_fixed_points"}
 

@@ -42,6 +42,11 @@ class Things:
         return gt.fixed_points(self.ens)[-1]
 
     @cached_property
+    def ring(self):
+        low = gt.LowRank({"h": 1}, covariance=[[1.0, 2.0], [2.0, 5.0]])
+        return gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.5, low_rank=low))[1]
+
+    @cached_property
     def diagram_of_sections(self):
         return gt.flow.section_diagram(self.flow, "b_h[0]", [0.0], [0.1, 0.2], level=0.0, n_points=3, transient=20.0)
 
@@ -318,12 +323,20 @@ CALLS = {
             "parameter_std": 0.1,
             "parameter_input_std": 0.1,
         }
-        | {"matrices": "iid"},
+        | {"matrices": "iid", "low_rank": None},
     ),
     "Ensemble.array": lambda t: (t.ens.array, {"kind": "gain"}),
     "Ensemble.value": lambda t: (t.ens.value, {"path": "gain.h"}),
     "Ensemble.replace": lambda t: (t.ens.replace, {"values": {"gain.h": 2.0}}),
     "Ensemble.with_matrices": lambda t: (t.ens.with_matrices, {"matrices": "iid"}),
+    "Ensemble.with_low_rank": lambda t: (t.ens.with_low_rank, {"low_rank": t.ring.ensemble.low_rank}),
+    "LowRank": lambda t: (
+        gt.LowRank,
+        {"channels": {"h": 1}, "mean": [[0.0, 0.0]], "covariance": np.eye(2), "mixture": [1.0], "vectors": None},
+    ),
+    "LowRank.scaled": lambda t: (t.ring.ensemble.low_rank.scaled, {"factor": 0.5}),
+    "LowRank.drawn": lambda t: (t.ring.ensemble.low_rank.drawn, {"n_units": 5, "rng": 0}),
+    "LowRank.from_dict": lambda t: (gt.LowRank.from_dict, {"description": t.ring.ensemble.low_rank.as_dict()}),
     "Ensemble.assuming": lambda t: (t.ens.assuming, {"matrices": "iid"}),
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
@@ -342,6 +355,15 @@ CALLS = {
     "Sites.pooled": lambda t: (gt.Sites.pooled, {"samples": [t.net.sites(t.state)] * 2, "source": "two"}),
     # mean field
     "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
+    "LowRankFixedPoint.sites_at": lambda t: (
+        t.ring.sites_at,
+        {"tol": 1e-2, "max_nodes": 1000, "fold": False, "leak_nodes": 1, "leaks": (), "refine": ()},
+    ),
+    "LowRankFixedPoint.loaded_sites": lambda t: (t.ring.loaded_sites, {"tol": 1e-2, "max_nodes": 1000}),
+    "memory_onset": lambda t: (
+        gt.memory_onset,
+        {_E: t.ring.ensemble, "parameter": "overlap", "bounds": (0.5, 3.0), "branch": 0},
+    ),
     "FixedPoint.sites_at": lambda t: (
         t.point.sites_at,
         {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": (), "refine": ()},
@@ -407,6 +429,7 @@ CALLS = {
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
+    "Spectrum.isolated": lambda t: (gt.Spectrum(t.point).isolated, {"n_units": 50}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
@@ -953,7 +976,10 @@ CALLS = {
         {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
     ),
     "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
-    "plotting.plot_mode_shares": lambda t: (plotting.plot_mode_shares, {"result": t.diagnosis, "state": None, "n": 3, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (
+        plotting.plot_mode_shares,
+        {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
+    ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
@@ -990,6 +1016,8 @@ CALLS = {
 
 #: What no user calls with arguments of his own, or what has none that could be wrong.
 LEFT_OUT = {
+    "LowRank.loadings": "called by Network.sample with what it checked",
+    "LowRank.matrices": "called by Network.sample with what it checked",
     "MatrixLaw.condition": "arrays of matrices that Network.planted made",
     "MatrixLaw.image_scales": "arrays of messages that Network.planted made",
     "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",

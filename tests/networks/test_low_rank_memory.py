@@ -101,6 +101,42 @@ def test_moments_beyond_the_onset(name, gain, omega):
         assert point.sites.weights @ (1 / (1 - z)) == pytest.approx(1 + np.exp(4.0 * point.moments["h"] / 2), rel=1e-4)
 
 
+@pytest.mark.parametrize("name", REST)
+def test_modes_of_the_zero_state_in_mean_field(name):
+    """Isolated eigenvalues of the zero state of random plus low rank are those of the derivations, with channels in gates too."""
+    bias, candidate, mode = REST[name]
+    gate = next(iter(bias))
+    # E B_r A_s of two channels of the candidate, and of one of a gate that overlaps with them
+    overlaps = np.pad(OMEGA, (0, 1), constant_values=0.3)
+    overlaps[2, 2] = 0.9
+    both = np.block([[np.eye(3), overlaps.T], [overlaps, 5.0 * np.eye(3)]])
+    low_rank = gt.LowRank((candidate, candidate, gate), covariance=both)
+    zero = gt.fixed_points(gt.Ensemble(getattr(gt, name), gain=0.8, bias=bias, low_rank=low_rank))[0]
+    found = gt.Spectrum(zero).outliers()
+    assert zero.is_zero and np.abs(np.sort_complex(found) - [mode.conjugate(), mode]).max() < 1e-6  # digits of the sheet
+
+
+@pytest.mark.parametrize("a_z, b_z", PROTECTIONS)
+def test_rings_in_mean_field(a_z, b_z):
+    """C(1) = 1 along the ring and -C'(1) is the protection: what a second, equal channel adds to the determinant of one."""
+    gain, bias = {"z": a_z, "r": A_R, "h": A_H}, {"z": b_z}
+    pair = np.array([[A_A, RING], [RING, B_B]])
+    laws = gt.LowRank({"h": 2}, covariance=np.kron(pair, np.eye(2))), gt.LowRank("h", covariance=pair)
+    points = [gt.fixed_points(gt.Ensemble(gt.GRU, gain=gain, bias=bias, low_rank=low_rank))[1] for low_rank in laws]
+    assert points[0].status.code == "continuum" and points[0].moments["h"] == pytest.approx(Q, abs=1e-9)
+    two, one = map(gt.Spectrum, points)
+
+    def across(lam):
+        return 1 - (two.outlier_determinant(lam) / one.outlier_determinant(lam)).real
+
+    assert across(1.0) == pytest.approx(1.0, abs=1e-7)
+    # 1/(lambda - z) is expanded in h / (1 - z), whose mean is h times the protection and whose spread is log-normal
+    h = 1e-6
+    closed = 1 + np.exp(b_z + a_z**2 * Q / 2)
+    assert (1 - across(1 + h)) / h == pytest.approx(closed, rel=2e-3)
+    assert closed == pytest.approx(PROTECTIONS[a_z, b_z], abs=0.005)
+
+
 @pytest.fixture(scope="module")
 def ring():
     """A network whose update gate is open, at a stable state on the ring: (network, state, loadings)."""

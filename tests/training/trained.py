@@ -50,4 +50,4 @@ def trained(kind, task, hidden=48, updates=400, seed=0, gain=None):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-    return rnn, initial, sample(generator, 8)[0], float(loss)
+    return rnn, initial, sample(generator, 8)[0], loss.item()
