@@ -54,8 +54,8 @@ class Bulk(NamedTuple):
         """Kolmogorov-Smirnov distance of singular values y, sorted downwards, without spikes, from the law; nan for alpha = 1."""
         if self.alpha == 1.0 or self.gain == 0.0:
             return math.nan  # how far training spreads equal values is not known beforehand; of nothing there is no law
-        n, (x, share) = len(y), _law(self.alpha)
-        scale = self.gain * np.sqrt(1.0 - self.n_spikes / n)
+        x, share = _law(self.alpha)
+        scale = self.gain * np.sqrt(1.0 - self.n_spikes / len(y))
         found = np.interp((np.sort(y[self.n_spikes :]) / scale) ** 2, x, share, right=1.0)
         steps = np.arange(len(found) + 1) / len(found)
         return float(max(np.max(steps[1:] - found), np.max(found - steps[:-1])))
