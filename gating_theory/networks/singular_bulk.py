@@ -45,13 +45,15 @@ class Bulk(NamedTuple):
 
     def strengths(self, y: np.ndarray) -> np.ndarray:
         """Strengths sigma of the directions whose singular values y stand out."""
+        if self.gain == 0.0:
+            return y.copy()  # nothing random stretches them
         u = (y / self.gain) ** 2
         return self.gain / (np.sqrt(u) * _transform(u, self.alpha)[0])
 
     def distance(self, y: np.ndarray) -> float:
         """Kolmogorov-Smirnov distance of singular values y, sorted downwards, without spikes, from the law; nan for alpha = 1."""
-        if self.alpha == 1.0:
-            return math.nan  # how far training spreads equal values is not known beforehand
+        if self.alpha == 1.0 or self.gain == 0.0:
+            return math.nan  # how far training spreads equal values is not known beforehand; of nothing there is no law
         x, share = _law(self.alpha)
         scale = self.gain * np.sqrt(1.0 - self.n_spikes / len(y))
         found = np.interp((np.sort(y[self.n_spikes :]) / scale) ** 2, x, share, right=1.0)
@@ -60,6 +62,8 @@ class Bulk(NamedTuple):
 
     def visibility(self, y: np.ndarray) -> np.ndarray:
         """Squared cosines c^2 between singular vectors and the true directions, of singular values y that stand out."""
+        if self.gain == 0.0:
+            return np.ones_like(y)
         u = (y / self.gain) ** 2
         g, slope = _transform(u, self.alpha)
         return -u * g**2 / (g + 2.0 * u * slope)

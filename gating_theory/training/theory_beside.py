@@ -67,7 +67,7 @@ class TheoryBeside:
         radii = np.quantile(modulus, _QUANTILES)
         radii = np.unique(radii[radii > 1e-9])
         try:
-            theory = np.mean([spectrum.mass(0.0, radii, _TOL) for spectrum in spectra], axis=0)
+            theory = np.array([spectrum.mass(0.0, radii, _TOL) for spectrum in spectra]).mean(axis=0)
         except (CapabilityError, ConvergenceError) as error:
             self.notes.append(f"the effect of structure is not known: {error}")
             return math.nan

@@ -21,57 +21,63 @@ def strong(modes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind, candidate", [("GRU", "h"), ("LSTM", "g")])
-def test_what_training_put_into_a_network(kind, candidate, tmp_path):
+def test_what_training_put_into_a_network(kind, candidate):
     """Sines: bulk gains near the initial ones, few modes outside without what is learned, fields that removal confirms."""
     rnn, initial, x, loss = trained(kind, "sines", hidden=32, updates=250)
     assert loss < 0.25  # a sine is .5
-    torch.save(rnn.state_dict(), tmp_path / "after.pt")
-    torch.save(initial, tmp_path / "before.pt")
-    alone = gt.diagnose(tmp_path / "after.pt", x, n_states=4)
-    known = gt.diagnose(tmp_path / "after.pt", x, n_states=4, initial=tmp_path / "before.pt")
+    alone = gt.diagnose(rnn, x, n_states=4)
     before = bridge.from_state_dict(initial)
+    known_split = gt.split_weights(alone.network, before)
+    # the same weights under input, and the states that the diagnosis looked at: the step is that of its sites
+    net, states = looked_at(rnn, x, alone)
+    known = gt.learned_modes(net, states, known_split)
     # what is learned and too weak to stand out stays in the bulk: 5 to 9 % at 32 units, a tenth is left for other BLAS
     for name, gain in before.ensemble.gain.items():
         assert alone.ensemble.gain[name] == pytest.approx(gain, rel=0.12)
         assert alone.ensemble.gain[name] < alone.network.ensemble.gain[name]
-    assert np.array_equal(known.split.random, before.matrices)
-    for d in (alone, known):
-        assert d.origin.trained and d.modes.n_learned[candidate] >= 2
-        edge = [spectrum_at(d, i).edge_function(d.modes.bulk_eigenvalues[i]) for i in range(d.n_states)]
-        left = np.mean(np.sum(np.array(edge) < d.modes.threshold, axis=1))
-        assert left < 3.0 and left < d.modes.outside.sum(axis=1).mean() - 1.0
-        found = strong(d.modes)
+    assert np.array_equal(known_split.random, before.matrices) and alone.origin.trained
+    for modes in (alone.modes, known):
+        assert modes.n_learned[candidate] >= 2
+        edge = []
+        for state, bulk in enumerate(modes.bulk_eigenvalues):
+            sites = gt.Network(net.cell, net.matrices[0], *(a[state] for a in (net.biases, net.parameters, net.input))).sites(
+                states[state]
+            )
+            edge.append(gt.Spectrum.from_sites(net.cell, sites, modes.ensemble.array("gain")).edge_function(bulk))
+        left = np.mean(np.sum(np.array(edge) < modes.threshold, axis=1))
+        assert left < 3.0 and left < modes.outside.sum(axis=1).mean() - 1.0
+        found = strong(modes)
         assert len(found) >= 3 and all(mode.field == candidate for mode in found)
         for mode in found:  # removing the learned part of that field moves it most, and as far as removing all of them
             moved = {name: value for name, value in mode.removed.items() if name != "all"}
             assert max(moved, key=lambda name: moved[name]) == mode.field and moved[mode.field] > 0.03
             assert moved[mode.field] > 0.7 * mode.removed["all"]
-        assert f"the candidate's ({candidate})" in str(d) and "from leaks" in str(d)
-    # both look at the same states, and name the same fields
+        assert f"the candidate's ({candidate})" in str(modes) and "from leaks" in str(modes)
+    assert str(alone.modes) in str(alone)
+    # both are of the same Jacobians, and name the same fields
     assert np.allclose(alone.eigenvalues, known.eigenvalues)
     for mode in strong(alone.modes):
         column = np.argmin(np.abs(known.eigenvalues[mode.state] - mode.eigenvalue))
-        assert known.modes.field_names[np.argmax(known.modes.learned[mode.state, :, column])] == mode.field
+        assert known.field_names[np.argmax(known.learned[mode.state, :, column])] == mode.field
 
 
-def spectrum_at(d, i):
-    """Theory at one of the states of a diagnosis; its sites stand one state after the other."""
-    n, pooled = d.network.n_units, d.sites
-    part = slice(i * n, (i + 1) * n)
-    sites = gt.Sites(
-        pooled.cell, np.full(n, 1.0 / n), pooled.state[:, part], pooled.fields[:, part], pooled.parameters[:, part], pooled.gain
-    )
-    return gt.Spectrum(sites)
+def looked_at(rnn, x, d):
+    """The network under its inputs and the states that a diagnosis looked at, found in a recording by their sites."""
+    recording = bridge.read(rnn).record(x)
+    seen = d.sites.state.reshape(d.network.cell.n_state, d.n_states, -1).transpose(1, 0, 2)
+    steps = [np.argwhere(np.abs(recording.states[:-1] - one).max(axis=(2, 3)) == 0.0)[0] for one in seen]
+    return recording.at(*np.array(steps).T.tolist())
 
 
 def test_weak_training_asks_for_the_weights_before_it():
     """An LSTM trained briefly from gain 1.3: the matrix shows little and the report says so; the weights before show more."""
     rnn, initial, x, _ = trained("LSTM", "sines", hidden=32, updates=80, gain=1.3)
-    alone, known = gt.diagnose(rnn, x, n_states=3), gt.diagnose(rnn, x, n_states=3, initial=initial)
-    assert not alone.modes.status.ok and alone.modes.status.code == "hidden"
-    assert "pass initial=" in str(alone)
-    assert known.modes.status.ok and "pass initial=" not in str(known) and "by the weights before training" in str(known)
-    assert sum(known.modes.n_learned.values()) > sum(alone.modes.n_learned.values())
+    alone = gt.diagnose(rnn, x, n_states=2)
+    assert not alone.modes.status.ok and alone.modes.status.code == "hidden" and "pass initial=" in str(alone)
+    net, states = looked_at(rnn, x, alone)
+    known = gt.learned_modes(net, states, gt.split_weights(alone.network, bridge.from_state_dict(initial)))
+    assert known.status.ok and "pass initial=" not in str(known)
+    assert sum(known.n_learned.values()) > sum(alone.modes.n_learned.values())
 
 
 def test_untrained_modules_have_learned_nothing():
@@ -94,6 +100,7 @@ def test_the_column_without_the_learned_part():
     matrices = random.matrices.copy()
     matrices[2] += 1.9 * np.outer(u, u) / (u @ u)
     d = gt.diagnose(gt.Network(gt.GRU, matrices, random.biases), n_states=1, initial=random)
+    assert d.split.initial is not None and "by the weights before training" in str(d)
     # zero state: 1/2 + omega / 4, the disc of radius .6 / 4 about 1/2; N^(-1/2) of a gain of .6, divided by four
     assert d.actual.radius == pytest.approx(0.5 + 1.9 / 4, abs=0.05)
     assert d.bulk.radius == pytest.approx(0.65, abs=0.04) and d.from_sites.radius == pytest.approx(0.65, abs=0.02)

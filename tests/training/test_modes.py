@@ -135,6 +135,21 @@ def test_nothing_is_learned_in_untrained_networks(cell):
     assert np.mean(outside) < 2.0
 
 
+def test_networks_without_a_random_part():
+    """A matrix of rank one and nothing else, made by hand: all of its mode is learned, and nothing is left without it."""
+    u = np.ones(8) / np.sqrt(8.0)
+    made = gt.Network(gt.Vanilla, 0.9 * np.outer(u, u)[None], np.zeros((1, 8)))
+    (slow,) = (
+        mode
+        for mode in gt.learned_modes(made, np.zeros((1, 8)), gt.split_weights(made, np.zeros((1, 8, 8))))
+        if abs(mode.eigenvalue) > 0.5
+    )
+    assert slow.kind == "learned" and slow.learned["h"] == pytest.approx(0.9) and slow.removed["h"] == pytest.approx(0.9)
+    alone = gt.learned_modes(made, np.zeros((1, 8)))
+    assert alone.n_learned["h"] == 1 and np.abs(alone.learned[0, 0]).max() == pytest.approx(0.9)
+    assert gt.diagnose(made, n_states=1).modes.n_learned["h"] == 1
+
+
 def test_many_states_and_networks_under_inputs_are_one():
     net, _ = planted(gt.GRU, "h", 4.0, n=16)
     states = np.random.default_rng(0).standard_normal((3, 1, 16))
