@@ -92,3 +92,15 @@ def test_what_cannot_be_drawn(modes):
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+def test_a_diagnosis_brings_its_edge():
+    """At rest all states are one: the edge of a state's sites is that of all together, and all kinds are there."""
+    net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 0.5, "r": 0.5, "h": 0.9}, bias_std=0.3), 20, rng=0)
+    result = gt.diagnose(net, n_states=2)
+    every, one = (lines(plot_modes(result, state=state))["edge (random weights)"] for state in (None, 1))
+    # the same sites, once and twice; a curve is traced to 1e-5, a pixel is 1e-3
+    np.testing.assert_allclose(np.array(every.get_data()), np.array(one.get_data()), atol=1e-4)
+    drawn = lines(plot_modes(result, state=1))
+    marks = [line for label, line in drawn.items() if label.split(" ")[0] in ("bulk", "leak", "random", "learned")]
+    assert sum(len(line.get_xdata()) for line in marks) == 20
