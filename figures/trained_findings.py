@@ -105,20 +105,23 @@ def _bulk_lines(data, cell):
     ]
     for name, words in BULK_ROWS.items():
         mean = of.sel(bulk_row=name).mean(("network", "state")).values
-        before = EARLIER_BULK[cell][name]
-        entries = [f"{own:{form}} ({earlier:{form}})" for own, earlier, form in zip(mean, before, ("5.1f", ".3f", "+.3f"))]
+        before = EARLIER_BULK[cell].get(name, ("",) * 3)
+        entries = [_beside(own, earlier, form) for own, earlier, form in zip(mean, before, ("5.1f", ".3f", "+.3f"))]
         lines.append(f"  {words:<38} " + "   ".join(entries))
     return lines
 
 
+def _beside(own, earlier, form):
+    """A number with the earlier one in brackets, where there is one."""
+    return f"{own:{form}} " + (f"({earlier:{form}})" if earlier != "" else " " * (2 + len(f"{own:{form}}")))
+
+
 def _outside_lines(data):
-    lines = [
-        f"Outside, by group: U, U minus spikes, U minus rank {RANK} of dW, fresh iid matrices; error of discs of the last three"
-    ]
+    lines = [f"Outside, by group: U, U minus spikes, minus rank {RANK} of dW, fresh, these off directions; discs of the last four"]
     for words, chosen in _groups(data).items():
         mean = data["bulk"].isel(network=chosen).mean(("network", "state"))
-        counts = [float(mean.sel(bulk_row=name, of_bulk="outside")) for name in ("bulk", "random", "rank", "fresh")]
-        errors = [float(mean.sel(bulk_row=name, of_bulk="discs")) for name in ("random", "rank", "fresh")]
+        counts = [float(mean.sel(bulk_row=name, of_bulk="outside")) for name in ("bulk", "random", "rank", "fresh", "off")]
+        errors = [float(mean.sel(bulk_row=name, of_bulk="discs")) for name in ("random", "rank", "fresh", "off")]
         lines.append(f"  {words:<20}" + "".join(f"{c:>6.1f}" for c in counts) + "   " + " ".join(f"{e:.3f}" for e in errors))
     return lines
 

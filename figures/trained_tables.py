@@ -56,6 +56,7 @@ BULK_ROWS = {
     "rank": f"U minus rank {RANK} of dW, initial gain",
     "initial": "W0, initial gain",
     "fresh": "fresh iid matrices, bulk gain",
+    "off": "these off the learned directions",
 }
 PREDICTION_ROWS = {
     "rank": f"rank {RANK} of dW, taken as independent of W0",
@@ -154,9 +155,21 @@ def bulk(state, split, rng):
         "rank": (U - split.rank, first),
         "initial": (split.initial, first),
         "fresh": (fresh, own),
+        "off": (_off(fresh, state.net.cell.field_names, split.matrix.fields), own),
     }
     spectra = {gains.tobytes(): state.spectrum(gains) for _, gains in plans.values()}
     return {name: _against(state.eigenvalues(M), spectra[gains.tobytes()], n) for name, (M, gains) in plans.items()}
+
+
+def _off(matrices, names, fields):
+    """Matrices that have nothing in common with the directions that stand out: as much is missing as of U minus its spikes."""
+    out = matrices.copy()
+    for M, name in zip(out, names):
+        if name in fields:
+            left, right = fields[name].left, fields[name].right
+            M -= left.T @ (left @ M)
+            M -= (M @ right.T) @ right
+    return out
 
 
 def _against(values, spectrum, n):
