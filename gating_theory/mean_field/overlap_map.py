@@ -19,6 +19,7 @@ from ..cell.probes import Shape, of_any_size
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.loaded_fields import LoadedFields
 from ..ensemble.quadrature import gaussian_rule
+from ..errors import ConvergenceError
 from .moments import require_bounded
 
 __all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "UnitRule", "overlap_map", "rules_of_units", "unit_rules"]
@@ -31,8 +32,8 @@ _FINER = 1e-2
 _MOST_NODES, _AT_ONCE = 1_000_000, 400_000
 #: Nodes of all units with given loadings together, at most.
 _MOST_SITES = 4_000_000
-#: Nodes at most for one law at tolerances of a search, this one and larger ones.
-_ROUGH, _ROUGH_NODES = 1e-4, 5_000
+#: Nodes at most for one law at tolerances of a search, this one and larger ones; where sites are solved for.
+_ROUGH, _ROUGH_NODES, _SOLVED_NODES = 1e-4, 2_000, 300
 #: Fields, as many as show how large messages get.
 _PROBES = 400
 #: Nodes along a variable for given loadings: the least where there would be too many, and the most of Gauss-Hermite.
@@ -59,6 +60,7 @@ class OverlapMap(ABC):
     n_overlaps, n_moments : int, R and n; u has R + n entries
     fine, coarse : float, tolerances of averages for results and for searches
     scale : (R + n,) array, the size that overlaps and moments may have
+    without_state : ConvergenceError or None, where sites had no state since it was made
     """
 
     def __init__(self, ensemble: Ensemble, tol: float = 0.0) -> None:
@@ -77,11 +79,12 @@ class OverlapMap(ABC):
         self.fine = max((_FINE if cell.has_closed_form else _SOLVED_FINE)[many], _FINER * min(tol, 1e-2))
         self.coarse = _COARSE[many or not cell.has_closed_form]
         self.read = np.array(cell.message_of)[self.fields.field_of]  # the message that each channel reads
+        self.without_state: ConvergenceError | None = None
         self.scale = self._scale()
 
     @abstractmethod
     def __call__(self, u: np.ndarray, tol: float, second: bool = False) -> np.ndarray:
-        """F(u), (B, R + n), for a batch of overlaps and moments, whose rules have the same numbers of nodes.
+        """F(u), (B, R + n), for a batch of overlaps and moments, whose rules have the same numbers of nodes; nan without a state.
 
         Parameters
         ----------
@@ -93,6 +96,14 @@ class OverlapMap(ABC):
     @abstractmethod
     def right_rms(self) -> np.ndarray:
         """(R,) root mean squares of the right loadings."""
+
+    def _messages_or_none(self, values):
+        """The messages, or None where a site has no state; ``without_state`` is then why."""
+        try:
+            return self.messages(values)
+        except ConvergenceError as error:
+            self.without_state = error
+            return None
 
     def messages(self, variables: dict[int, np.ndarray]) -> list[np.ndarray]:
         """The distinct messages at values of the variables that they depend on, arrays that broadcast.
@@ -111,8 +122,11 @@ class OverlapMap(ABC):
         K = self.cell.n_fields
         values = of_any_size(V, _PROBES)
         values[K:] = self.fields.random.means[K:, None]  # parameters of any size may leave a site without a state
-        largest = [float(np.max(np.abs(m))) for m in self.messages(dict(enumerate(values)))]
-        largest = np.array([size if size > 0.0 else 1.0 for size in largest])
+        messages, values[:K] = None, values[:K] * 2.0
+        while messages is None:
+            values[:K] *= 0.5  # until all sites have a state
+            messages = self._messages_or_none(dict(enumerate(values)))
+        largest = np.array([float(np.max(np.abs(m))) or 1.0 for m in messages])
         return np.concatenate([np.maximum(self.right_rms(), 1e-12) * largest[self.read], largest**2])
 
 
@@ -165,7 +179,7 @@ class DrawnLoadings(OverlapMap):
             return rules
 
         rules = made(tol)
-        most = _ROUGH_NODES if tol >= _ROUGH else _MOST_NODES
+        most = _MOST_NODES if tol < _ROUGH else _ROUGH_NODES if self.cell.has_closed_form else _SOLVED_NODES
         while _size(rules) > most and tol < 0.05:
             tol *= 10.0
             rules = made(tol)
@@ -173,10 +187,17 @@ class DrawnLoadings(OverlapMap):
         slopes = np.empty((flat, self.n_moments, len(self.variables)))
         square = np.empty((flat, self.n_moments))
         rows = max(1, int(_AT_ONCE / _size(rules)))
-        for start in range(0, flat, rows):
-            part = slice(start, start + rows)
+        parts = [slice(start, start + rows) for start in range(0, flat, rows)]
+        while parts:
+            part = parts.pop()
             values, weights, xi = self._grid(part, rules, means[part], stds[part], turn[part], mixed)
-            for n, message in enumerate(self.messages(values)):
+            messages = self._messages_or_none(values)
+            if messages is None:
+                first[part], slopes[part], square[part] = np.nan, np.nan, np.nan
+                single = range(part.start, min(part.stop, flat))
+                parts += [slice(row, row + 1) for row in single] if len(single) > 1 else []
+                continue
+            for n, message in enumerate(messages):
                 m = np.asarray(message)
                 m = np.broadcast_to(m, (weights[0].shape[0], *m.shape[1:])) if m.ndim else m
                 first[part, n], slopes[part, n] = _contracted(m, weights, xi)
@@ -276,7 +297,10 @@ class GivenLoadings(OverlapMap):
         right = self.fields.low_rank.vectors[1]
         first, square = np.zeros((self.n_moments, self._n_units)), np.zeros(self.n_moments)
         for units, values, weights in self._nodes(overlaps, q, rules, second):
-            for n, message in enumerate(self.messages(values)):
+            messages = self._messages_or_none(values)
+            if messages is None:
+                return np.full(self.n_overlaps + self.n_moments, np.nan)
+            for n, message in enumerate(messages):
                 m = np.asarray(message)
                 mean, same = m, m * m
                 for weight in reversed(weights):

@@ -19,10 +19,12 @@ _MANY_CHANNELS = 6
 _ROUNDS, _STEPS, _ALIKE, _DAMPING = 4, 12, 2e-2, 0.8
 #: Starts from which Newton's method sets out at once, for solutions that iteration leaves; fewer where averages take long.
 _DIRECT, _FEW_DIRECT = 60, 16
+#: Starts of iteration at most: where averages run over up to two variables, over more or over units, and where sites are solved for.
+_MOST_STARTS = (400, 60, 16)
 #: Newton's method: steps at most, its differences, its largest step, and the change that ends a search (relative to the scale).
 _NEWTON, _DIFFERENCE, _LONGEST, _CLOSE = 20, 1e-4, 0.3, 1e-7
-#: Overlaps of one channel at which signs are compared, in decades below the largest and in all; with given loadings; the steps of
-#: the moments there.
+#: Overlaps of one channel at which signs are compared, in decades below the largest and in all; where averages take long; the steps
+#: of the moments there.
 _DECADES, _POINTS, _POINTS_GIVEN, _SETTLING = 6.0, 60, 24, 60
 #: Tolerances of slopes of up to two variables and of more, steps at the finest tolerance, and what is left of one that ends them.
 _SLOPES, _FINISHING, _DONE = (1e-8, 1e-6), 12, 1e-13
@@ -52,12 +54,13 @@ def solutions(overlap: OverlapMap, at_zero: list[np.ndarray]) -> list[Solution]:
     at_zero : list of (n,) arrays, moments of solutions of the random part alone
     """
     R = overlap.n_overlaps
-    starts = _starts(overlap)
     given = overlap.fields.low_rank.vectors is not None
-    found = [_settled(overlap, starts), _some(starts, _FEW_DIRECT if given or len(overlap.variables) > 2 else _DIRECT)]
+    slow = 2 if not overlap.cell.has_closed_form else int(given or len(overlap.variables) > 2)
+    starts = _some(_starts(overlap), _MOST_STARTS[slow])
+    found = [_settled(overlap, starts), _some(starts, _FEW_DIRECT if slow else _DIRECT)]
     found += [np.concatenate([np.zeros(R), q])[None, :] for q in at_zero]
     if R == 1:
-        found.append(_crossings(overlap, _POINTS_GIVEN if given else _POINTS))
+        found.append(_crossings(overlap, _POINTS_GIVEN if slow else _POINTS))
     candidates = _distinct(overlap, _newton(overlap, np.concatenate(found), overlap.coarse), _ALIKE)
     finished: list[Solution] = []
     # of a continuum the first one stands for all: of few channels, and positive
@@ -68,6 +71,8 @@ def solutions(overlap: OverlapMap, at_zero: list[np.ndarray]) -> list[Solution]:
             continue
         finished.append(solution)
         queue += _flipped(overlap, solution)
+    if not finished and overlap.without_state is not None:
+        raise overlap.without_state
     return sorted(finished, key=lambda s: (round(s.u[R] / overlap.scale[R], 9), *(-s.u[:R])))
 
 
@@ -103,6 +108,7 @@ def _settled(overlap, u):
     for _ in range(_ROUNDS):
         for _ in range(_STEPS):
             u = u + _DAMPING * (overlap(u, overlap.coarse) - u)
+            u = u[np.isfinite(u).all(axis=1)]
         u = _distinct(overlap, u, _ALIKE)
     return u
 
@@ -116,13 +122,14 @@ def _crossings(overlap, points):
         u = np.concatenate([along[:, None], np.broadcast_to(moment * overlap.scale[1:], (along.size, overlap.n_moments))], axis=1)
         for _ in range(_SETTLING):
             new = overlap(u, overlap.coarse)
-            change = np.max(np.abs(new[:, 1:] - u[:, 1:]) / (new[:, 1:] + 1e-12 * overlap.scale[1:]))
+            change = np.nanmax(np.abs(new[:, 1:] - u[:, 1:]) / (new[:, 1:] + 1e-12 * overlap.scale[1:]))
             u[:, 1:] = new[:, 1:]
             if change < _ALIKE:
                 break
         # relative, so that small overlaps count as large ones do
         left = overlap(u, overlap.coarse)[:, 0] / along - 1.0
-        change = np.flatnonzero((left[:-1] * left[1:] < 0.0) & (along[:-1] * along[1:] > 0.0))
+        with np.errstate(invalid="ignore"):
+            change = np.flatnonzero((left[:-1] * left[1:] < 0.0) & (along[:-1] * along[1:] > 0.0))
         found += [u[i] for i in change] + [u[i + 1] for i in change]
     return np.array(found).reshape(-1, u.shape[1])
 
@@ -154,9 +161,11 @@ def slopes(overlap: OverlapMap, u: np.ndarray, tol: float) -> np.ndarray:
 
 def _step(overlap, u, left, slope):
     """Newton's step (B, D) where F(u) - u = left, in units of the scale; along directions that lead nowhere there is none."""
-    scale = overlap.scale
+    scale, step = overlap.scale, np.full(u.shape, np.nan)
     scaled = (np.eye(u.shape[1]) - slope) * scale / scale[:, None]
-    return np.einsum("bij,bj->bi", np.linalg.pinv(scaled, rcond=1e-7), left / scale)
+    good = np.isfinite(scaled).all(axis=(1, 2)) & np.isfinite(left).reshape(len(u), -1).all(axis=1)
+    step[good] = np.einsum("bij,bj->bi", np.linalg.pinv(scaled[good], rcond=1e-7), (left / scale).reshape(u.shape)[good])
+    return step
 
 
 def _moved(overlap, u, step):
@@ -195,7 +204,7 @@ def _vanished(overlap, u):
 def _distinct(overlap, u, alike):
     """The rows of a batch that differ from one another, and from zero, by more than this, relative."""
     kept: list[np.ndarray] = []
-    for row in u / overlap.scale:
+    for row in (u / overlap.scale)[np.isfinite(u).all(axis=1)]:
         size = np.abs(row).max()
         if size > _ZERO**2 and not any(_near(row, other, alike) for other in kept):
             kept.append(row)

@@ -123,7 +123,7 @@ def test_any_cell_against_sites_drawn_one_by_one(cell, channels, seed):
     rng = np.random.default_rng(seed)
     cell = getattr(gt, cell)
     channels = tuple(name if name in cell.field_names else cell.field_names[-1] for name in channels)
-    more = {"parameter_std": 0.3} if cell is gt.GRUResetAfter else {"parameter": 0.1}
+    more = {"parameter_std": 0.3} if cell is gt.GRUResetAfter else {"parameter": -0.1}
     ensemble = gt.Ensemble(cell, 0.7, 0.1, 0.2, 0.1, low_rank=_random_low_rank(rng, channels), **more)
     for point in gt.fixed_points(ensemble, tol=1e-6):
         assert point.ok, point

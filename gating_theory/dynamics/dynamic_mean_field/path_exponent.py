@@ -33,7 +33,8 @@ _ALONE: dict[str, Any] = {"depth": 4, "plain": 3, "limit": 60, "tol": 1e-3}
 _NEXT: dict[str, Any] = {"depth": 12, "plain": 0, "limit": 25, "tol": 1e-4, "part": 0.02}
 #: What a solution nearby may differ by in the exponent, per step: mixing that goes further has lost its way.
 _NEAR = 0.5
-#: Residuals up to which a kernel counts as solved.
+#: Residuals up to which a kernel of few sites counts as solved, which makes a start only; others must meet the tolerance of mixing,
+#: for a residual of .01 is .005 of the exponent.
 _SOLVED = 1e-2
 #: Tangents have random numbers of their own: seeds of theirs begin with this.
 _OWN = 271828
@@ -199,15 +200,16 @@ class _Kernel:
         start = (np.sqrt(kappa) * weights).ravel()
         x = np.append(start / np.linalg.norm(start), exponent)
         grown = exponent
-        way = _ALONE if secants is None else _NEXT | {"reach": lambda x: abs(x[-1] - exponent) <= _NEAR / self.ring.clock.step}
+        alone = secants is None
+        way = _ALONE if alone else _NEXT | {"reach": lambda x: abs(x[-1] - exponent) <= _NEAR / self.ring.clock.step}
         for most in _MOST:
             limited = partial(image, most=most / self.ring.clock.step)
             found = fixed_point_of(limited, x, secants=secants, **way)
-            if found.residual <= _SOLVED:
+            if found.residual <= _SOLVED if alone else found.steps < way["limit"]:
                 root = found.x[:-1].reshape(kappa.shape) / np.linalg.norm(found.x[:-1])
                 return (root / weights) ** 2, float(grown)  # nearer than the exponent that it was made with
-        if secants is not None:
-            secants.clear()
+            if secants is not None:  # what was learnt led astray: once more without it
+                secants.clear()
         return self.bracketed(kappa, exponent, offset, weights)
 
     def bracketed(self, kappa, exponent, offset, weights):

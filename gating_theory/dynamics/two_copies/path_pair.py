@@ -100,7 +100,7 @@ def _of_pair(one, copies, ring, state, few):
             rate, apart = pair_rates(ring, state)
             error = float(np.hypot(error_of(apart), 2.0 * by_one.max()))
         except ConvergenceError as failed:
-            trouble = str(failed)
+            trouble = f"correlations have settled, but not how fast copies reach them: {failed}"
     independent = bool((np.abs(values) <= 2.0 * errors).all())
     status = pair_status(one, copies, Found(rate, error, False, independent, trouble))
     # of one copy the measured moments are better known by itself

@@ -212,15 +212,27 @@ def test_weak_input_to_moving_gates_is_said_to_be_out_of_reach():
     assert 1.916 < low < 2.395 < high < 3.0
 
 
+#: Zeros of the conditional exponent of sampled networks, LSTM (1, 1, a_g, 1), input on all fields, by a plain loop in numpy:
+#: 700 and 1500 units under 16 inputs at once over 400 steps, one gain a row, carried on to N without end by their 1/N
+#: (exponents are .0025 to .004 too low at 700 units) and by a slope of .05; errors are those of few networks. One size by
+#: itself has boundaries .03 to .1 too high, as a published table of networks of 3000 units has.
+ZEROS = [
+    (0.25, 1, 1.368, 0.022),
+    (0.25, 0, 2.601, 0.014),
+    (0.5, 1, 1.866, 0.016),
+    (0.5, 0, 3.364, 0.03),
+    (1, 1, 3.195, 0.014),
+    (1, 0, 4.792, 0.022),
+]
+
+
 @pytest.mark.nightly
-@pytest.mark.parametrize(
-    "std, b_f, value", [(0.25, 1, 1.42), (0.25, 0, 2.69), (0.5, 1, 1.95), (0.5, 0, 3.48), (1, 1, 3.23), (1, 0, 4.86)]
-)
-def test_the_boundary_of_the_lstm(std, b_f, value):
-    """LSTM (1, 1, a_g, 1), input on all fields, to .03 by the same program."""
+@pytest.mark.parametrize("std, b_f, value, error", ZEROS)
+def test_the_boundary_of_the_lstm(std, b_f, value, error):
+    """By networks of two sizes: within three errors of both, of which stated ones of paths are .008 to .03."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 1, "i": 1, "g": value, "o": 1}, bias={"f": b_f}, input_std=std)
     line = gt.echo_line(ensemble, "gain.g", (0.7 * value, 1.4 * value), refine=60)
-    assert abs(line - value) < 0.03 + 2.0 * line.error and line.error < 0.06
+    assert abs(line - value) < 3.0 * np.hypot(error, line.error) and line.error < 0.03
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ def lstm(gain, forget=0.0):
 #: chi of two copies that share their weights, and with fresh ones in every step; the same at rest without input: to three digits by
 #: an independent prototype, the last in closed form (z + w)^2, z^2 + w^2.
 TABLE = [
-    (gru(STD), 0.379, 0.2915, 0.4152, 0.2708),
+    (gru(1.0), 0.487, 0.337, 0.5625, 0.3125),
     (lstm(1.0, 1.0), 0.794, 0.569, 0.9625, 0.5969),
-    pytest.param(gru(1.0), 0.487, 0.337, 0.5625, 0.3125, marks=pytest.mark.nightly),
+    pytest.param(gru(STD), 0.379, 0.2915, 0.4152, 0.2708, marks=pytest.mark.nightly),
     pytest.param(lstm(STD), 0.3695, 0.2826, 0.4152, 0.2708, marks=pytest.mark.nightly),
     pytest.param(lstm(0.5, 1.0), 0.650, 0.537, 0.7328, 0.5501, marks=pytest.mark.nightly),
 ]
