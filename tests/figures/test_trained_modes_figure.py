@@ -1,6 +1,7 @@
 """Modes of trained networks: tables count what they say, a small run fills them, committed text is that of committed data."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,12 @@ def test_what_is_found_is_counted():
     isolated, predicted = np.array([1.0, 0.95j, -0.5]), np.array([1.04, 0.2, -0.46])
     found = trained_tables.counted(isolated, predicted)
     assert found == {"slow": 1, "isolated": 2, "errors": pytest.approx([0.04, abs(0.95j - 0.2), 0.04]), "predicted": 3, "real": 2}
+
+
+def test_the_committed_findings_are_those_of_the_committed_data():
+    place = Path(trained_modes.__file__).parent / "data"
+    data = gt.load(place / "trained_modes.nc")
+    assert trained_modes.findings(data) == (place / "trained_modes.txt").read_text(encoding="utf-8")
+    plan = [(run.cell, run.task, run.hidden, run.optimiser, run.updates) for run in trained_modes.FULL["runs"]]
+    found = zip(*(data[name].values.tolist() for name in ("cell", "task", "hidden", "optimiser", "updates")))
+    assert list(found) == plan
