@@ -37,7 +37,7 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy --strict --follow-imports=silent tests/house/user_script.py
 
 # the figures, and those of them that README shows; training needs what the tests need
-PICTURES := gru_spectra gru_phase_diagram matrices gated_flow kernels echo_state
+PICTURES := gru_spectra gru_phase_diagram matrices memory gated_flow kernels echo_state
 pictures: $(VENV)/.installed-test
 	$(BIN)/gating-theory figures --quick --jobs 2 --out output/figures
 	mkdir -p docs/pictures

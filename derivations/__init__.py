@@ -15,7 +15,7 @@ _GROUPS = ("vanilla", "gru", "flow", "gru_reset_after", "lstm", "kcs", "kcs_fast
 
 def _statements():
     # importing the modules enters their statements, in the order of the document
-    from . import complexity, dmft, flow, gradients, gru, kcs, lstm, resting, vanilla  # noqa: F401
+    from . import complexity, dmft, flow, gradients, gru, kcs, low_rank, lstm, resting, vanilla  # noqa: F401
     from .statement import STATEMENTS
 
     return dict(sorted(STATEMENTS.items(), key=lambda item: _GROUPS.index(item[0].partition(".")[0])))

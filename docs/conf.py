@@ -188,9 +188,10 @@ def write_pages():
 
     for name in NOTES:
         write(f"{name.lower()}.md", linked((ROOT / f"{name}.md").read_text(encoding="utf-8")))
-    # the training experiment in full, which takes half an hour
-    for suffix in ("png", "txt"):
-        shutil.copyfile(ROOT / "figures" / "data" / f"training.{suffix}", GENERATED / f"training.{suffix}")
+    # experiments with training in full, which take half an hour
+    for name in ("training", "trained_modes"):
+        for suffix in ("png", "txt"):
+            shutil.copyfile(ROOT / "figures" / "data" / f"{name}.{suffix}", GENERATED / f"{name}.{suffix}")
     shutil.copyfile(ROOT / "CITATION.cff", GENERATED / "CITATION.cff")
     reference(write)
     theory(write)

@@ -13,7 +13,7 @@ import gating_theory as gt
 from .autograd import growth
 from .common import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, panels
 from .initialisations import INITIALISATIONS
-from .training import fast_torch
+from .torch_runs import fast_torch
 
 TITLE = "Gradients through a hundred steps for every common initialisation: tied weights, untied weights, PyTorch"
 NEEDS = ("torch",)

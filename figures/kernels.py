@@ -14,7 +14,7 @@ import numpy as np
 import gating_theory as gt
 
 from .common import panels
-from .training import fast_torch
+from .torch_runs import fast_torch
 
 TITLE = "Digits pixel by pixel: kernels of infinitely wide networks against trained networks"
 NEEDS = ("torch", "sklearn")

@@ -35,6 +35,7 @@ NAMES = (
     "common_gain",
     "complexity",
     "matrices",
+    "memory",
     "low_dimensional",
     "topologies",
     "planes",
@@ -50,6 +51,7 @@ NAMES = (
     "own_cell",
     "continuous_attractors",
     "training",
+    "trained_modes",
     "kernels",
 )
 

@@ -13,7 +13,6 @@ Networks that differ in their initialisation only are trained side by side, as o
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -21,6 +20,8 @@ import gating_theory as gt
 from gating_theory.ensemble.hyperparameters import symbol
 
 from .common import BLACK, VERMILLION, panels
+from .sequence_tasks import make_task
+from .torch_runs import fast_torch
 
 TITLE = "Where random gated networks can be trained: scores over gain and bias, with theory's lines"
 NEEDS = ("torch", "sklearn")
@@ -51,80 +52,6 @@ QUICK = {
     "n_seeds": 1,
     "fine": 7,
 }
-
-
-# --- tasks: batches of inputs (T, B, I) and targets (B,), and a score
-
-
-class Digits:
-    """Handwritten digits, one pixel a step; 1297 images to train on, 500 to test, permuted by one fixed permutation or not."""
-
-    n_out, n_in, length, chance = 10, 1, 64, 0.1
-
-    def __init__(self, permuted):
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
-        images = (images - images.mean()) / images.std()
-        order = np.random.default_rng(7).permutation(len(images))  # the split and the permutation are the task's, not the seed's
-        if permuted:
-            images = images[:, np.random.default_rng(8).permutation(64)]
-        self.images, self.labels = images[order].astype(np.float32), labels[order]
-
-    def batch(self, rng, size):
-        chosen = rng.integers(0, 1297, size)
-        return self.images[chosen].T[:, :, None], self.labels[chosen]
-
-    def test(self):
-        return self.images[1297:].T[:, :, None], self.labels[1297:]
-
-
-class Recall:
-    """One of eight symbols shown at the first step, asked for after a delay of noise (standard deviation 0.1)."""
-
-    n_out, n_in, chance = 8, 9, 0.125
-
-    def __init__(self, delay):
-        self.length = delay + 2
-
-    def batch(self, rng, size):
-        x = np.zeros((self.length, size, self.n_in), dtype=np.float32)
-        x[1:, :, :8] = 0.1 * rng.standard_normal((self.length - 1, size, 8))
-        symbol = rng.integers(0, 8, size)
-        x[0, np.arange(size), symbol] = 1.0
-        x[-1, :, 8] = 1.0
-        return x, symbol
-
-    def test(self):
-        return self.batch(np.random.default_rng(9), 512)
-
-
-class Adding:
-    """The sum of the two marked ones among T uniform numbers, one in each half."""
-
-    n_out, n_in, chance = 1, 2, 0.0
-
-    def __init__(self, length):
-        self.length = length
-
-    def batch(self, rng, size):
-        half = self.length // 2
-        x = np.zeros((self.length, size, 2), dtype=np.float32)
-        x[:, :, 0] = rng.uniform(0.0, 1.0, (self.length, size))
-        rows = np.arange(size)
-        first, second = rng.integers(0, half, size), rng.integers(half, self.length, size)
-        x[first, rows, 1] = x[second, rows, 1] = 1.0
-        return x, (x[first, rows, 0] + x[second, rows, 0] - 1.0).astype(np.float32)
-
-    def test(self):
-        return self.batch(np.random.default_rng(9), 512)
-
-
-def make_task(name):
-    kind, _, number = name.partition(" ")
-    if kind in ("digits", "permuted"):
-        return Digits(kind == "permuted")
-    return {"recall": Recall, "adding": Adding}[kind](int(number))
 
 
 # --- networks side by side
@@ -242,24 +169,6 @@ def designed(kind, length):
     cell, *free = PLANS[kind]
     target = {"slow_fraction": {length: DESIGN_FRACTION}, "abscissa": 1.0 - 0.1 / length}
     return gt.design(getattr(gt, cell), target, free=free).ensemble.as_dict()
-
-
-@contextmanager
-def fast_torch():
-    """One thread; subnormal numbers are zero: gradients that vanished over many steps cost a hundred times more otherwise.
-
-    Both are states of the whole thread, and numpy's sums and Python's comparisons obey the second one: undone afterwards.
-    """
-    import torch
-
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-        torch.set_num_threads(n_threads)
 
 
 def run_job(kind, task_name, seed, hows, n_updates):

@@ -241,6 +241,9 @@ def _diagnose(p):
         "checkpoint", type=existing_file, metavar="CHECKPOINT", help="a safetensors file, or a state dict written by torch.save"
     )
     p.add_argument("--inputs", type=existing_file, metavar="FILE", help="input sequences, a .npy file of shape (T, I) or (T, B, I)")
+    p.add_argument(
+        "--initial", type=existing_file, metavar="FILE", help="the checkpoint before training: what is learned is the difference"
+    )
     p.add_argument("--layer", type=int, default=0, help="default 0")
     p.add_argument("--direction", default="forward", help="forward or reverse (default forward)")
     p.add_argument("--prefix", help="which module, where the checkpoint holds several: encoder.rnn")

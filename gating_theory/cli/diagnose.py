@@ -25,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
         kind=options.kind,
         nonlinearity=options.nonlinearity,
         batch_first=options.batch_first,
+        initial=options.initial,
         n_states=options.n_states,
         taus=options.tau,
         rng=options.seed,
@@ -34,17 +35,19 @@ def run(options: argparse.Namespace) -> int:
     text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     out = directory(options.out)
     if out is not None:
-        from ..plotting import plot_diagnosis, plot_timescales
+        from ..plotting import plot_diagnosis, plot_mode_shares, plot_timescales
         from ..results.store import save
         from ..validation.report import panels, save_figure
 
         save(result, out / "diagnosis.nc")
         write_text(out / "diagnosis.json", text)
         write_text(out / "diagnosis.txt", f"{result}\n")
-        figure, axes = panels(2, 1, 3.6, 3.0)
+        figure, axes = panels(3 if len(result.modes) else 2, 1, 3.6, 3.6)
         plot_diagnosis(result, ax=axes[0])
         plot_timescales(result.eigenvalues, ax=axes[1])
-        plot_timescales(result.spectrum, ax=axes[1])
+        plot_timescales(result.spectrum, label="theory (random weights)", ax=axes[1])
+        if len(result.modes):
+            plot_mode_shares(result, ax=axes[2])
         save_figure(figure, out / "diagnosis.png")
     print(text if options.json else result, end="" if options.json else "\n")
     return 0

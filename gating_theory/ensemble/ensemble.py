@@ -12,19 +12,22 @@ from ..results.encoding import result
 from ..support.checks import choice, instance, meant, real, shown, text
 from . import given_singular_values, rotation_invariant, sparse  # noqa: F401  # laws are known by name once imported
 from .hyperparameters import KINDS, LARGEST, Kind, tied
-from .matrix_laws import FACTS, IID, MatrixLaw, Unknown, field_laws, law_of, require
+from .low_rank import LowRank
+from .matrix_laws import FACTS, IID, LawError, MatrixLaw, Unknown, field_laws, law_of, require
 
 __all__ = ["Ensemble"]
 
 #: Tied hyperparameters are equal if they differ by less, relative to the larger of 1 and themselves.
 _TIED = 1e-9
+#: What depends on the random part of the matrices alone, and is known beside a low-rank part as well [T11].
+_OF_RANDOM_PART = frozenset({"edge", "resolvent", "singular values"})
 #: A value for every field or site parameter, or values by name.
 Values = float | Mapping[str, float] | None
 
 
-@result("ensemble", fields=("cell", *KINDS, "matrices"))
+@result("ensemble", fields=("cell", *KINDS, "matrices", "low_rank"))
 class Ensemble:
-    """Random networks of one cell [T1]: U_k of a law with gain a_k, biases iid normal over sites.
+    """Random networks of one cell [T1]: U_k of a law with gain a_k, biases iid normal over sites; low-rank parts beside it [T11].
 
     Parameters
     ----------
@@ -48,11 +51,15 @@ class Ensemble:
         fields' matrices are blocks of one isometry, as Keras draws them), "unknown" (given weights), a law such as
         ``gt.HaarStack()``, ``gt.Sparse(100)``, or one of your own. A gain a_k is the measured one: a_k^2 = (1/N) tr U_k U_k^T.
         What a calculator knows for iid matrices only it refuses for others (see ``gating_theory.ensemble.matrix_laws``).
+    low_rank : LowRank or None, default None
+        What is added to the random matrices, sum_r A_r B_r^T / N [T11]; gains are those of the random part alone. Known to
+        ``fixed_points``, ``memory_onset``, ``Spectrum`` of their fixed points, ``Network.sample`` and what networks can do; other
+        calculators refuse it.
 
     Raises
     ------
     TypeError, ValueError
-        For unknown names, values that are not finite, negative gains or spreads, matrices that are no law.
+        For unknown names, values that are not finite, negative gains or spreads, matrices that are no law, channels of no field.
 
     Examples
     --------
@@ -72,6 +79,7 @@ class Ensemble:
         parameter_std: Values = None,
         parameter_input_std: Values = None,
         matrices: str | MatrixLaw | Mapping[str, str | MatrixLaw] = "iid",
+        low_rank: LowRank | None = None,
     ) -> None:
         instance("cell", cell, Cell, "such as gating_theory.GRU")
         self._cell = cell
@@ -81,6 +89,7 @@ class Ensemble:
         for name, kind in KINDS.items():
             self._values[name] = _by_name(kind, given[name], cell.parameter_names if kind.of_sites else cell.field_names)
         self._matrices = field_laws(matrices, cell.field_names)
+        self._low_rank = _low_rank(low_rank, cell.field_names)
 
     @property
     def cell(self) -> Cell:
@@ -91,6 +100,11 @@ class Ensemble:
     def matrices(self) -> dict[str, MatrixLaw]:
         """{field: law of its matrix}."""
         return dict(self._matrices)
+
+    @property
+    def low_rank(self) -> LowRank | None:
+        """What is added to the random matrices, or None."""
+        return self._low_rank
 
     @property
     def gain(self) -> dict[str, float]:
@@ -178,7 +192,7 @@ class Ensemble:
         TypeError, ValueError : as in Ensemble itself; no such hyperparameters; one that is set twice
         """
         new = object.__new__(type(self))
-        new._cell, new._matrices = self._cell, self._matrices
+        new._cell, new._matrices, new._low_rank = self._cell, self._matrices, self._low_rank
         new._values = {kind: dict(v) for kind, v in self._values.items()}
         seen: set[str] = set()
         for path, value in instance("values", values, Mapping, "from paths to numbers").items():
@@ -199,7 +213,16 @@ class Ensemble:
         ----------
         matrices : as for Ensemble
         """
-        return Ensemble(self._cell, **self._values, matrices=matrices)
+        return Ensemble(self._cell, **self._values, matrices=matrices, low_rank=self._low_rank)
+
+    def with_low_rank(self, low_rank: LowRank | None) -> Ensemble:
+        """The same ensemble with another low-rank part, or with none [T11].
+
+        Parameters
+        ----------
+        low_rank : LowRank or None
+        """
+        return Ensemble(self._cell, **self._values, matrices=self._matrices, low_rank=low_rank)
 
     def assuming(self, matrices: str | MatrixLaw) -> Ensemble:
         """The same ensemble where this law is assumed of the matrices of which nothing is known; the others keep theirs.
@@ -213,7 +236,7 @@ class Ensemble:
         return self.with_matrices(laws)
 
     def require(self, fact: str, calculator: str, instead: str) -> None:
-        """LawError unless a fact of the theory holds for the laws of all matrices whose gain is not zero.
+        """LawError unless a fact of the theory holds for the laws of all matrices whose gain is not zero, and low-rank parts.
 
         Parameters
         ----------
@@ -224,6 +247,12 @@ class Ensemble:
         choice("fact", fact, FACTS)
         text("calculator", calculator)
         text("instead", instead)
+        if self._low_rank is not None and fact not in _OF_RANDOM_PART:
+            raise LawError(
+                f"{calculator} does not know low-rank parts of matrices [T11], and the ensemble has {self._low_rank!r}: use "
+                "fixed_points, Spectrum of their fixed points, Network.sample and what networks can do; "
+                "ensemble.with_low_rank(None) is the random part alone"
+            )
         require(self._matrices, fact, calculator, instead, self._values["gain"].values())
 
     def _one(self, path: str) -> float:
@@ -234,7 +263,8 @@ class Ensemble:
         """A JSON-ready description; the cell by its name, laws of matrices by theirs where they are not iid normal."""
         out = {"cell": self._cell.name, **{kind: dict(v) for kind, v in self._values.items() if v}}
         laws = {name: law.as_dict() for name, law in self._matrices.items() if law != IID()}
-        return out | {"matrices": laws} if laws else out
+        out |= {"matrices": laws} if laws else {}
+        return out if self._low_rank is None else out | {"low_rank": self._low_rank.as_dict()}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any], cell: Cell | None = None) -> Self:
@@ -258,14 +288,16 @@ class Ensemble:
         from ..cell.builtin import named
 
         cell = named(name, cell)
-        unknown = set(values) - {*KINDS, "matrices"}
+        unknown = set(values) - {*KINDS, "matrices", "low_rank"}
         if unknown:
             raise ValueError(f"description has unknown entries {shown(sorted(unknown, key=str))}")
+        if values.get("low_rank") is not None:
+            values["low_rank"] = LowRank.from_dict(values["low_rank"])
         return cls(cell, **values)
 
     def _key(self) -> tuple:
         values = tuple((k, tuple(v.items())) for k, v in self._values.items())
-        return self._cell, values, tuple(self._matrices.items())
+        return self._cell, values, tuple(self._matrices.items()), self._low_rank
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ensemble) and self._key() == other._key()
@@ -277,7 +309,18 @@ class Ensemble:
         shown = [f"{kind}={values}" for kind, values in self._values.items() if kind in ("gain", "bias") or any(values.values())]
         if any(law != IID() for law in self._matrices.values()):
             shown.append(f"matrices={self._matrices}")
+        if self._low_rank is not None:
+            shown.append(f"low_rank={self._low_rank!r}")
         return f"Ensemble({self._cell.name}, {', '.join(shown)})"
+
+
+def _low_rank(given: LowRank | None, names: tuple[str, ...]) -> LowRank | None:
+    if given is None:
+        return None
+    for name in instance("low_rank", given, LowRank).channels:
+        if name not in names:
+            raise ValueError(f"low_rank has a channel of the unknown field {name!r}{meant(name, names)}; fields are {list(names)}")
+    return given
 
 
 def _by_name(kind: Kind, value: Any, names: tuple[str, ...]) -> dict[str, float]:

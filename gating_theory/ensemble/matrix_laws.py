@@ -95,9 +95,6 @@ class MatrixLaw(ABC):
         together [T10].
     acting : type or None
         Of the matrices of one message that act without being formed, where those of different messages are independent.
-    order_parameters : tuple of str
-        What the law adds to the second moments of messages as unknowns of the mean field (overlaps with given directions, say).
-        The mean field of today knows none, and refuses laws that have some.
     """
 
     name: ClassVar[str]
@@ -105,7 +102,6 @@ class MatrixLaw(ABC):
     together: ClassVar[bool] = False
     acting: ClassVar[type[ImplicitMatrices] | None] = None
     isometric: ClassVar[bool] = False
-    order_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -403,8 +399,7 @@ def require(laws: Mapping[str, MatrixLaw], fact: str, calculator: str, instead: 
     for (name, law), gain in zip(laws.items(), repeat(1.0) if gains is None else gains):
         if not gain > 0.0:
             continue
-        # second moments alone are not the mean field of a law that adds order parameters, whatever it says
-        if fact not in law.holds or (fact == "mean field" and law.order_parameters):
+        if fact not in law.holds:
             assume = ', or say which law you assume: ensemble.with_matrices("iid")' if isinstance(law, Unknown) else ""
             raise LawError(
                 f"{calculator} needs {FACTS[fact]}; the matrix of field {name!r} has the law {law!r}, for which that is not "

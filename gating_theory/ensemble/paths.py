@@ -250,8 +250,10 @@ class Direction(_Straight):
             ends = tuple(found for found in ends if found[1] != found[2])
         else:
             raise TypeError(f"end must be an Ensemble or a mapping from paths to rates, got {shown(end)}")
-        if (other.cell, other.matrices) != (start.cell, start.matrices):
-            raise ValueError(f"end must have the cell and the laws of matrices of start, {start!r}, got {other!r}")
+        if (other.cell, other.matrices, other.low_rank) != (start.cell, start.matrices, start.low_rank):
+            raise ValueError(
+                f"end must have the cell and the laws of matrices of start, and its low-rank part, {start!r}, got {other!r}"
+            )
         if not ends:
             raise ValueError(f"end must differ from start, {start!r}, in a hyperparameter, got {shown(end)}")
         allowed = _range(ends)

@@ -11,6 +11,7 @@ import numpy as np
 from ..support.checks import integer, real_array, shown
 from .ensemble import Ensemble
 from .lines import Line, Sections, lines
+from .loaded_fields import Axes
 from .quadrature import FieldLaw
 from .saturation import saturated
 from .sites import Sites
@@ -47,6 +48,7 @@ def population(
     leaks: Sequence[float] = (),
     tilt: Callable[[list[np.ndarray]], np.ndarray] | None = None,
     share: np.ndarray | None = None,
+    axes: Axes | None = None,
 ) -> Sites:
     """Sites whose averages are accurate to about ``tol`` for smooth functions; ``sites.tol`` is the tolerance reached.
 
@@ -69,6 +71,9 @@ def population(
         Factor by which the sites are favoured over the Gaussian law.
     share : (K,) array, optional
         Part of each field's deviation from its mean that comes through its matrix, given the site: what outliers need.
+    axes : Axes, optional
+        Coordinates that are independent, where the variables are not: ``law`` is then that of the variables one by one, and nodes
+        cluster along those only that are coordinates.
 
     Returns
     -------
@@ -84,9 +89,11 @@ def population(
         raise ValueError(f"leaks must be a sequence of real numbers, got {shown(leaks)}")
     cell = ensemble.cell
     poles = cell.compiled.pole_variables
-    law = replace(law, refine=_refinement(refine, law.means.size))
+    mixed = frozenset() if axes is None else axes.mixed
     places = tuple(tuple({*a, *b}) for a, b in zip(vanishing_places(ensemble, law), leak_places(ensemble, law, near.tolist())))
-    made = partial(_lines, ensemble, even=even, places=places)
+    places = tuple(() if v in mixed else place for v, place in enumerate(places))
+    made = partial(_lines, ensemble, law, even=even - mixed, places=places, mixed=mixed)
+    law = replace(law if axes is None else axes.law, refine=_refinement(refine, law.means.size))
     reached, tail, rules = _affordable(made, law, tol, _GRID * max_nodes)
     if leak_nodes > 1:
         spread = sum(bool(law.stds[0, v]) for v in poles)
@@ -94,6 +101,8 @@ def population(
         rules = made(law.refined(poles, max(1, min(leak_nodes, each))), reached, tail)
     light = _LIGHT * tail
     flat, weights = staggered(rules, poles, light if tilt is None else 0.0)
+    if axes is not None:
+        flat = axes.variables(flat)
     if tilt is not None:
         weights = weights * tilt(flat)
         keep, _ = _heavy(weights, light * weights.sum())
@@ -160,11 +169,14 @@ def _refinement(refine, variables):
     return tuple(factors.tolist())
 
 
-def _lines(ensemble, law, tol, tail, even, places):
-    """Rules of all variables. Those that set the leak have nodes of all sizes: lambda may be as close to the leaks' limits."""
-    calm = saturated(ensemble, law, min(_CALM, _CALM_TOLERANCES * tol))
+def _lines(ensemble, variables, law, tol, tail, even, places, mixed):
+    """Rules of all coordinates, of a law; ``variables`` is the law of the variables.
+
+    Those that set the leak have nodes of all sizes: lambda may be as close to the leaks' limits.
+    """
+    calm = saturated(ensemble, variables, min(_CALM, _CALM_TOLERANCES * tol))
     calm[(calm > law.stds[0, :, None]).any(axis=1)] = np.inf
-    calm[list(ensemble.cell.compiled.pole_variables)] = np.inf
+    calm[[*ensemble.cell.compiled.pole_variables, *mixed]] = np.inf
     return lines(law, tol, even, places, tail, [(-low, high) for low, high in calm.tolist()])
 
 

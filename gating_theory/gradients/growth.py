@@ -11,7 +11,7 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import require as require_fact
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..networks.network import Network
 from ..results.encoding import dict_of, require, result
 from ..results.status import Status
@@ -256,6 +256,8 @@ def _spectrum_of(source):
         raise TypeError(f"source must be {_ALLOWED}; got {shown(source)}{_where_from(source)}") from None
     instead = "products of sampled Jacobians: Network.push"
     require_fact(spectrum.matrices, "gradients", "gradient_growth", instead, spectrum.gain)
+    if spectrum.fixed_point is not None:
+        spectrum.fixed_point.ensemble.require("gradients", "gradient_growth", instead)
     return spectrum
 
 

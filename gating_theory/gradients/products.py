@@ -94,6 +94,9 @@ class ProductSingularValues:
         spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
         instead = "products of sampled Jacobians: Network.push"
         require_fact(spectrum.matrices, "singular values", "product_singular_values", instead, spectrum.gain)
+        if spectrum.fixed_point is not None and spectrum.fixed_point.ensemble.low_rank is not None:
+            # the largest ones belong to the low-rank part
+            spectrum.fixed_point.ensemble.require("gradients", "product_singular_values", instead)
         self._populations, self._gain = spectrum.populations, spectrum.gain
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..ensemble.matrix_laws import require
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..spectrum.spectrum import Spectrum
 from ..support.types import Rng

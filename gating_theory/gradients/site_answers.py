@@ -19,7 +19,7 @@ import numpy as np
 from ..cell.responses import AnswerRows, answer_factors, answer_rows, answers
 from ..ensemble.field_law import squared
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..spectrum.edge import FixedPointEdge
 from .leak_grid import LeakGrid, largest_leaks, line_of, powers_to
 

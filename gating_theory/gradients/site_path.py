@@ -204,6 +204,8 @@ def _of_states(net, states, fields, parameters):
 
 
 def _of_arrays(net, *arrays):
+    if net.ensemble.low_rank is not None:
+        net.ensemble.require("gradients", "gradients through many steps", "products of Jacobians of sampled networks: Network.push")
     weights = np.full(net.n_units, 1.0 / net.n_units)
     rows = (np.swapaxes(a, 0, 1) for a in arrays)
     return _made(net.cell, net.ensemble.array("gain"), net.ensemble.matrices, weights, len(arrays[0]), *rows)

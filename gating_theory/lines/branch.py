@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import ConvergenceError
 from ..mean_field.expansion import excess
-from ..mean_field.fixed_points import FixedPoint, fixed_points_of_each, zero_state
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import fixed_points_of_each, zero_state
 from ..mean_field.moments import MomentMap
 from .conditions import FoldCondition, OnsetCondition, solve
 from .measure import leading, state_at

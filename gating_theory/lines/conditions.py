@@ -41,7 +41,7 @@ from .measure import leading, state_at
 
 if TYPE_CHECKING:
     from ..ensemble.ensemble import Ensemble
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
     from .measure import Measure
 
 __all__ = ["Condition", "FoldCondition", "OfEnsemble", "OfSolution", "OfZeroState", "OnsetCondition", "Solved", "solve"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import CapabilityError, ConvergenceError
-from ..mean_field.fixed_points import FixedPoint, fixed_points, zero_state
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import fixed_points, zero_state
 from .conditions import OfEnsemble, OfSolution, OfZeroState, OnsetCondition
 
 if TYPE_CHECKING:

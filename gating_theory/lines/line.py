@@ -262,7 +262,8 @@ class CriticalLine:
         if "function" in self.paths and other is not self:
             return "functions without a name may be different ones: give paths that are named"
         middle = {path: sum(ends) / 2 for path, ends in zip(self.paths, self.bounds) if is_of_hyperparameters(path)}
-        if (self.ensemble.cell, self.ensemble.matrices) == (other.ensemble.cell, other.ensemble.matrices):
+        mine, others = self.ensemble, other.ensemble
+        if (mine.cell, mine.matrices, mine.low_rank) == (others.cell, others.matrices, others.low_rank):
             if self.ensemble.replace(middle) == other.ensemble.replace(middle):
                 return ""
         return f"one is of {self.ensemble!r}, the other of {other.ensemble!r}"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..mean_field.fixed_points import FixedPoint, fixed_points
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import fixed_points
 from ..spectrum.reach import at
 from ..spectrum.spectrum import Spectrum
 from ..sweeps.quantity import Quantity, Variable

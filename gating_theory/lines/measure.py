@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.moments import MomentMap
 from ..results.status import Status
 from ..spectrum.spectrum import Spectrum

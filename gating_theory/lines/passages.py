@@ -11,7 +11,7 @@ from ..support.pieces import resolve
 from .branch import Limit
 
 if TYPE_CHECKING:
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
     from ..mean_field.path import Path
     from .branch import Branch, Sample
 

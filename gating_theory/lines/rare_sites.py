@@ -7,7 +7,8 @@ import numpy as np
 from ..ensemble.ensemble import Ensemble
 from ..errors import ConvergenceError
 from ..mean_field.carriers import half_share_of_growth
-from ..mean_field.fixed_points import FixedPoint, zero_state
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import zero_state
 from ..spectrum.concentration import half_shares_of
 from ..spectrum.spectrum import Spectrum
 from .measure import state_at

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from ..cell.cell import second_moment
 from ..ensemble.ensemble import Ensemble
-from ..ensemble.field_law import field_law
-from ..ensemble.populations import population
-from ..ensemble.quadrature import FieldLaw
-from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
-from ..results.encoding import dict_of, require, result
 from ..results.status import Status
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import boolean, instance, real
+from ..support.checks import instance, real
+from .fixed_point import FixedPoint
+from .low_rank_points import low_rank_points
 from .moments import MomentMap, families, require_bounded
 from .scan import scalar_roots
 
-__all__ = ["FixedPoint", "fixed_points", "fixed_points_of_each", "zero_state"]
+__all__ = ["fixed_points", "fixed_points_of_each", "zero_state"]
 
 #: A fixed point whose relative residual exceeds this, and ten times its error, is none.
 _RESIDUAL = 1e-9
@@ -31,129 +25,6 @@ _LEAST_ERROR = 4e-16
 #: Solutions closer than this, relative, are one.
 _SAME = 1e-9
 _CONVERGED = Status("converged")
-
-
-@result("fixed_point")
-@dataclass(frozen=True)
-class FixedPoint:
-    """A mean-field fixed point of an ensemble [T5].
-
-    Attributes
-    ----------
-    ensemble : Ensemble
-    moments : dict
-        Second moment of each distinct message, keyed by its name ("h", "r*h", ...).
-    residual : float
-        Largest |R(q) - q| relative to q.
-    error : float
-        Relative error of the moments, measured: the difference of two quadratures and what is left of R(q) - q, times what it is
-        amplified by close to a fold or an onset. 0 where there is nothing to integrate.
-    status : Status
-        Its code is "converged", "zero_state", or "inaccurate" where the estimated error exceeds the tolerance; then it is not ok.
-    """
-
-    ensemble: Ensemble
-    moments: dict[str, float]
-    residual: float
-    error: float
-    status: Status
-
-    as_dict = dict_of
-
-    @cached_property
-    def _map(self) -> MomentMap:
-        return MomentMap(self.ensemble)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the moments are as accurate as was asked for."""
-        return self.status.ok
-
-    @property
-    def q(self) -> np.ndarray:
-        """(n,) moments in the order of ``cell.message_names``."""
-        return np.array(list(self.moments.values()))
-
-    @property
-    def is_zero(self) -> bool:
-        """Whether this is the zero state: every message vanishes."""
-        return not any(self.moments.values())
-
-    @cached_property
-    def law(self) -> FieldLaw:
-        """The Gaussian law of fields and site parameters (batch of one)."""
-        return field_law(self.ensemble, self.q)
-
-    @property
-    def field_mean(self) -> dict[str, float]:
-        """{field: mean}."""
-        return self.ensemble.bias
-
-    @property
-    def field_std(self) -> dict[str, float]:
-        """{field: standard deviation over sites}."""
-        return dict(zip(self.ensemble.cell.field_names, self.law.stds[0].tolist()))
-
-    @cached_property
-    def sites(self) -> Sites:
-        """The population of sites by tensor quadrature, made for a tolerance of 1e-6 (see :meth:`sites_at`)."""
-        return self.sites_at(1e-6)
-
-    @underflow_is_zero
-    def sites_at(
-        self,
-        tol: float,
-        max_nodes: int = 400_000,
-        fold: bool = False,
-        leak_nodes: int = 1,
-        leaks: Sequence[float] = (),
-        refine: Sequence[float] = (),
-    ) -> Sites:
-        """Sites (weights, state, fields) whose averages are accurate to about ``tol`` for smooth functions.
-
-        Nodes that together weigh less than ``tol / 10`` are dropped.
-
-        Parameters
-        ----------
-        tol : float in [1e-15, 0.1]
-        max_nodes : int >= 1
-            The population is kept to about this size by raising the tolerance; ``sites.tol`` is the one reached.
-        fold : bool
-            Keep one sign only, with doubled weight, of fields that enter spectra by their square alone.
-        leak_nodes : int >= 1
-            Multiplies the nodes of the fields that set the leak (less where ``max_nodes`` would be exceeded).
-        leaks : sequence of real numbers
-            Nodes cluster where a site's own leak is one of these, for spectra at lambdas next to them; where the leak depends on
-            one field only.
-        refine : sequence of numbers >= 1, one for each field and then each site parameter, optional
-            Multiply the nodes of each: of functions that change faster along it than the cell's own.
-
-        Returns
-        -------
-        Sites, ``source`` "mean field"
-        """
-        tol = real("tol", tol, low=1e-15, high=0.1)
-        even = self.ensemble.cell.compiled.even_variables if boolean("fold", fold) else frozenset()
-        return population(
-            self.ensemble, self.law, tol, max_nodes, "mean field", even=even, leak_nodes=leak_nodes, leaks=leaks, refine=refine
-        )
-
-    def check(self) -> None:
-        """ValueError where the moments do not satisfy the mean-field map."""
-        names = self.ensemble.cell.message_names
-        require(tuple(self.moments) == names, f"moments must be those of {list(names)}, got {list(self.moments)}")
-        good = np.isfinite(self.q).all() and (self.q >= 0).all()
-        require(good, f"moments must be finite and non-negative, got {self.moments}")
-        again = self._map(self.q[None, :], self._map.fine)[0]
-        some = self.q.any() or again.any()
-        residual = float(np.max(np.abs(again - self.q) / np.maximum(again, 1e-300))) if some else 0.0
-        # the map is evaluated as when it was saved: more than its rounding means that the numbers are not its solution
-        good = residual <= max(1e-9, 10.0 * self.residual)
-        require(good, f"moments {self.moments} are no fixed point of {self.ensemble!r}: relative residual {residual:.3g}")
-
-    def __str__(self) -> str:
-        shown = ", ".join(f"{second_moment(n)} = {v:.6g}" for n, v in self.moments.items())
-        return f"{self.ensemble.cell.name} fixed point: {shown} ({self.status})"
 
 
 @underflow_is_zero
@@ -171,7 +42,7 @@ def zero_state(ensemble: Ensemble) -> FixedPoint | None:
 
 @underflow_is_zero
 def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
-    """All mean-field fixed points of an ensemble [T5], ascending in the second moment of the first message.
+    """All mean-field fixed points of an ensemble [T5, T11], ascending in the second moment of the first message.
 
     The moments are reduced to one unknown x; G(x) = log(R(x)/x) is scanned over thirteen decades, and every sign change
     and every near-tangency is resolved by a Chebyshev interpolant whose roots are polished. Pairs closer than about 1e-6
@@ -183,6 +54,11 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
     ones smear, but by less than averages resolve (below about 1e-12), the moment is known to an order of magnitude or worse, and
     its error says so.
 
+    With low-rank parts moments and overlaps are solved for together [T11], by Newton's method from many starts, and along the
+    overlap where there is one channel: those found are solutions, all of one channel whose size is not below 1e-6 of the largest
+    possible; of more channels one may be missed that no start leads to. Solutions that differ by signs of overlaps are each given;
+    of a continuum (a ring, say) one stands for all, and its status says so.
+
     Parameters
     ----------
     ensemble : Ensemble
@@ -192,20 +68,31 @@ def fixed_points(ensemble: Ensemble, tol: float = 1e-10) -> list[FixedPoint]:
 
     Returns
     -------
-    list of FixedPoint, the zero state first where it exists
+    list of FixedPoint, the zero state first where it exists; of LowRankFixedPoint where the ensemble has a low-rank part
 
     Raises
     ------
     TypeError, ValueError : not an Ensemble, a tolerance out of range
-    CapabilityError : the cell's messages are not bounded
+    CapabilityError : the cell's messages are not bounded; a law of matrices whose mean field is not known
     ConvergenceError : a root was bracketed but not polished
     """
     instance("ensemble", ensemble, Ensemble)
     tol = real("tol", tol, low=0.0, high=1.0, open_low=True)
+    if ensemble.low_rank is not None:
+        return list(low_rank_points(ensemble, tol, _of_random_part(ensemble.with_low_rank(None), tol)))
     (found,) = _of_family([ensemble], tol)
     if isinstance(found, ConvergenceError):
         raise found
     return found
+
+
+def _of_random_part(ensemble, tol):
+    """Fixed points without overlaps, from which a search sets out; the zero state alone where others are not found."""
+    try:
+        return fixed_points(ensemble, tol)
+    except ConvergenceError:
+        zero = zero_state(ensemble)
+        return [] if zero is None else [zero]
 
 
 @underflow_is_zero

@@ -7,7 +7,7 @@ import numpy as np
 from ..ensemble.sites import Sites
 from ..support.checks import generator, integer
 from ..support.types import Rng
-from .fixed_points import FixedPoint
+from .fixed_point import FixedPoint
 
 __all__ = ["MOST_VARIABLES", "even_sites", "sampled_sites"]
 

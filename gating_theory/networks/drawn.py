@@ -11,7 +11,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.field_law import RandomFields
 from ..ensemble.matrix_laws import Unknown, by_law
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 
 __all__ = ["PlantedSites", "planted", "random_matrices", "random_sites"]
 
@@ -31,7 +31,7 @@ class PlantedSites(NamedTuple):
 
 
 def random_matrices(ensemble: Ensemble, n: int, lead: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Matrices U_k of one network, (K, n, n), or of a batch, (B, K, n, n).
+    """Matrices U_k of one network, (K, n, n), or of a batch, (B, K, n, n): random parts, and low-rank ones beside them [T11].
 
     Parameters
     ----------
@@ -44,6 +44,10 @@ def random_matrices(ensemble: Ensemble, n: int, lead: tuple[int, ...], rng: np.r
     for one in matrices.reshape(-1, *matrices.shape[-3:]):
         _draw(ensemble, one, rng)
     matrices *= ensemble.array("gain")[:, None, None] / np.sqrt(n)
+    if ensemble.low_rank is not None:
+        for one in matrices.reshape(-1, *matrices.shape[-3:]):
+            for k, added in ensemble.low_rank.matrices(n, rng, ensemble.cell.field_names).items():
+                one[k] += added
     return matrices
 
 

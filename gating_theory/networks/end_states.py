@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import CapabilityError, ConvergenceError
 from ..results.encoding import dict_of, require, result
-from ..support.checks import instance, integer, real_array
+from ..support.checks import boolean, instance, integer, real_array
 from .fixed_points import SearchOptions, search
 from .network import Network
 from .newton import merge_points
@@ -39,6 +39,7 @@ class EndStates:
     n_moving : int
         Starts from which it still moves at the end of the run, and towards no fixed point: cycles, chaos, or something slow.
     n_steps : int, length of the run
+    into : (n_starts,) array of int, for each start the state in which it ended, -1 where it still moves
     """
 
     states: np.ndarray = field(repr=False)
@@ -46,6 +47,7 @@ class EndStates:
     n_starts: int
     n_moving: int
     n_steps: int
+    into: np.ndarray = field(repr=False)
 
     as_dict = dict_of
 
@@ -57,6 +59,8 @@ class EndStates:
         require(self.states.ndim == 3 and len(self.states) == len(self.hits), "hits must have an entry for each state")
         total = int(np.sum(self.hits)) + self.n_moving
         require(total == self.n_starts, f"hits and n_moving must add up to {self.n_starts}, got {total}")
+        counted = np.array_equal(np.bincount(self.into[self.into >= 0], minlength=len(self)), self.hits)
+        require(len(self.into) == self.n_starts and counted, "into must name the state that each start ended in")
 
     def __str__(self) -> str:
         count = f"{len(self)} distinct state{'' if len(self) == 1 else 's'}"
@@ -64,7 +68,7 @@ class EndStates:
         return text + (f"; from {self.n_moving} it still moves after {self.n_steps} steps" if self.n_moving else "")
 
 
-def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndStates:
+def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000, *, apart: bool = False) -> EndStates:
     """Run a network from many states, its input held, until it rests; count the distinct states in which it does.
 
     What still moves at the end, as memories do that fade within thousands of steps, is taken to a fixed point by Newton's method;
@@ -77,6 +81,9 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
     starts : (B, d, N) array
     n_steps : int >= 1
         At most: the run ends when everything is at rest, and after some seconds' work (thousands of units that move for ever).
+    apart : bool
+        Whether runs that have come within 1e-4 of one another go on by themselves, for starts on either side of what divides basins
+        (by default one of them goes on for all).
 
     Returns
     -------
@@ -92,6 +99,7 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
     if net.batch is not None:
         raise CapabilityError(f"end_states takes one network, this is a batch of {net.batch}: make a Network of one of them")
     n_steps = integer("n_steps", n_steps, low=1)
+    boolean("apart", apart)
     starts = real_array("starts", starts)
     shape = (net.cell.n_state, net.n_units)
     if starts.ndim != 3 or starts.shape[1:] != shape or not len(starts):
@@ -103,16 +111,20 @@ def end_states(net: Network, starts: npt.ArrayLike, n_steps: int = 1000) -> EndS
         steps = min(_LOOK, n_steps - done)
         states, moved = _advanced(net, states, steps)
         done, spent = done + steps, spent + steps * len(states) * cost
-        chosen, of = merge_points(states, _MET * size)
-        states, moved, member = states[chosen], moved[chosen], of[member]
+        if not apart:
+            chosen, of = merge_points(states, _MET * size)
+            states, moved, member = states[chosen], moved[chosen], of[member]
         resting = moved < _REST * size
         if resting.all() or done == n_steps or spent > _WORK:
             break
-    hits = np.bincount(member, minlength=len(states))
-    ends, into = _with_slow_ends(net, states, resting, size)
-    hits = np.bincount(into[into >= 0], hits[into >= 0], len(ends)).astype(int)
+    chosen, of = merge_points(states, _MET * size)
+    resting, member = resting[chosen], of[member]
+    ends, into = _with_slow_ends(net, states[chosen], resting, size)
+    into = into[member]
+    hits = np.bincount(into[into >= 0], minlength=len(ends))
     order = np.argsort(-hits, kind="stable")
-    return EndStates(ends[order], hits[order], len(starts), len(starts) - int(hits.sum()), done)
+    into = np.where(into >= 0, np.argsort(order)[into], -1) if len(ends) else into
+    return EndStates(ends[order], hits[order], len(starts), len(starts) - int(hits.sum()), done, into)
 
 
 def _with_slow_ends(net, states, resting, size):

@@ -16,7 +16,7 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.hyperparameters import LARGEST
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..results.encoding import dict_of, result
 from ..running.blas import single_blas_thread
 from ..support.arithmetic import underflow_is_zero
@@ -138,7 +138,8 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole).
+            For anything but an Ensemble, sizes that are not positive integers (floats are refused even when whole), another number
+            of units than given loadings have.
         CapabilityError : the law of a matrix is unknown
         """
         instance("ensemble", ensemble, Ensemble)

@@ -6,7 +6,9 @@ function shows a window, saves a file or touches global settings.
 
 from .copies import plot_correlation_transient, plot_pair
 from .counting import plot_complexity
+from .fixed_points import plot_fixed_points
 from .gradients import plot_gradient_growth, plot_pseudospectrum, plot_singular_values
+from .modes import plot_mode_shares, plot_modes
 from .moving_states import plot_autocorrelation
 from .phase_diagrams import draw_count, plot_phase_diagram
 from .spectra import plot_density, plot_spectrum, plot_timescales
@@ -19,6 +21,9 @@ __all__ = [
     "plot_timescales",
     "plot_diagnosis",
     "plot_design",
+    "plot_fixed_points",
+    "plot_modes",
+    "plot_mode_shares",
     "plot_complexity",
     "plot_singular_values",
     "plot_pseudospectrum",

@@ -6,6 +6,7 @@ printing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,12 +32,15 @@ __all__ = [
     "axes_or_new",
     "axis_path",
     "axis_symbol",
+    "columns_of",
+    "draw_circle_whole",
     "draw_cloud",
     "draw_curve",
     "finite_eigenvalues",
     "legend_above",
     "legend_below",
     "legend_beside",
+    "legend_of_bars",
     "require_dataset",
     "smooth",
 ]
@@ -53,6 +57,8 @@ _WIDTH = 3.4
 _LEGEND_DOT = 5.0
 #: Points of a cloud above which a vector format holds it as pixels.
 _RASTER = 5000
+#: Inches of a column of a legend above a picture.
+_COLUMN = 1.6
 #: Inches of a line of a legend.
 _ROW = 0.14
 #: Characters of a label beyond which two do not fit side by side.
@@ -167,9 +173,47 @@ def draw_cloud(ax: Axes, values: np.ndarray, colour: str, size: float, *, zorder
     ax.plot(values.real, values.imag, color=colour, markersize=size, zorder=zorder, label=label, **style)
 
 
+def draw_circle_whole(ax: Axes, points: Sequence[np.ndarray]) -> None:
+    """The unit circle, all of it within the picture, as are these complex numbers; axes of equal units with their labels.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    points : sequence of complex arrays
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    theta = np.linspace(0.0, 2.0 * np.pi, 361)
+    style: dict[str, Any] = {"color": "0.45", "linewidth": 0.8, "linestyle": (0, (4, 3))}
+    ax.plot(np.cos(theta), np.sin(theta), zorder=1, label="unit circle", **style)
+    z = np.concatenate([np.ravel(part) for part in points] + [np.array([1.0, -1.0, 1j])])
+    left, right, high = z.real.min(), z.real.max(), np.abs(z.imag).max()
+    pad = 0.05 * max(right - left, 2.0 * high)
+    ax.set_xlim(left - pad, right + pad)
+    ax.set_ylim(-high - pad, high + pad)
+    ax.set_aspect("equal")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel(r"$\mathrm{Re}\,\lambda$")
+    ax.set_ylabel(r"$\mathrm{Im}\,\lambda$")
+
+
 def legend_above(ax: Axes, columns: int = 2) -> None:
     """A small legend of what can be seen, above the picture, where it covers nothing, with dots large enough to tell."""
     _legend(ax, _seen(ax), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
+
+
+def legend_of_bars(ax: Axes, columns: int = 2) -> None:
+    """A small legend of bars above the picture, where it covers nothing."""
+    options: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.2}
+    narrow: dict[str, Any] = {"handlelength": 1.0, "handletextpad": 0.4, "columnspacing": 0.9}
+    ax.legend(fontsize="x-small", frameon=False, ncols=columns, **options, **narrow)
+
+
+def columns_of(ax: Axes) -> int:
+    """Columns of a legend above a picture: two in one of a column's width, more in a wider one."""
+    width = ax.get_position().width * ax.figure.figure.get_figwidth()  # type: ignore[union-attr]
+    return max(2, int(width / _COLUMN))
 
 
 def legend_below(ax: Axes, grow: bool = False) -> None:

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from ..support.checks import instance
 from ..training.design import Design
-from ..training.diagnose import Diagnosis
-from .spectra import plot_spectrum, plot_timescales
-from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues, legend_above
+from ..training.diagnosis import Diagnosis
+from .modes import draw_modes
+from .spectra import plot_timescales
+from .style import BLACK, axes_or_new, draw_cloud, finite_eigenvalues
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,9 @@ __all__ = ["plot_design", "plot_diagnosis"]
 
 
 def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
-    """Eigenvalues of a diagnosed network over those with shuffled weights, with the edge that theory gives.
+    """Eigenvalues of a diagnosed network by their kinds, over those with shuffled weights, with the edge of its random part [T11].
+
+    As :func:`plot_modes` draws them, of all states together.
 
     Parameters
     ----------
@@ -32,11 +35,10 @@ def plot_diagnosis(result: Diagnosis, *, ax: Axes | None = None) -> Axes:
     matplotlib Axes
     """
     instance("result", result, Diagnosis)
-    ax = axes_or_new(ax)
+    ax = axes_or_new(ax, 3.6)
     twins = finite_eigenvalues(result.shuffled_eigenvalues)
-    draw_cloud(ax, twins, "0.75", 1.5, zorder=1, label="shuffled weights")
-    plot_spectrum(result.spectrum, result.eigenvalues, ax=ax)
-    legend_above(ax)
+    draw_cloud(ax, twins, "0.8", 1.5, zorder=1, label="shuffled weights")
+    draw_modes(ax, result.modes, result.spectrum, beside=[twins])
     return ax
 
 

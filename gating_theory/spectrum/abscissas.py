@@ -10,7 +10,7 @@ import numpy as np
 
 from ..ensemble.field_law import RandomFields
 from ..ensemble.quadrature import BROAD, MAX_NODES
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .determinant import spectral_radius
 from .edge import EDGE_TOLS, LEAK_NODES, ONE_LEAK
 from .real_edge import real_edges, upper_ends

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ensemble.sites import Sites
 from ..mean_field.carriers import part_of_sites, resolved, share_of_half
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import dict_of, result
 from ..results.status import Status

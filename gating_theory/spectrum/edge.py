@@ -18,7 +18,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.quadrature import MAX_NODES, FieldLaw
 from ..ensemble.vanishing import leaks_of_all
 from ..errors import ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .determinant import spectral_radius
 from .dyson import Population
 from .holes import Holes, holes_at

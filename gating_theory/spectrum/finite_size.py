@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CapabilityError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..mean_field.samples import sampled_sites
 from ..results.encoding import plain, require, result
 from ..results.status import Status

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ensemble.field_law import RandomFields, squared
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .holes import Hole
 
 __all__ = ["HoleOutliers"]

@@ -30,7 +30,7 @@ from ..ensemble.field_law import squared
 from ..ensemble.matrix_laws import MatrixLaw
 from ..ensemble.populations import far_population
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .determinant import spectral_radius
 from .pivots import Minor, Pivot, Ratios
 

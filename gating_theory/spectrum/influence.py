@@ -28,7 +28,7 @@ from .dyson import Population, Solution
 from .edge_numbers import products
 
 if TYPE_CHECKING:
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
 
 __all__ = ["mass_influence", "potential_influence", "through_moments", "variance"]
 

@@ -16,6 +16,7 @@ m_j, which they are conditioned on. What is left of w given the site (frozen spr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +26,16 @@ from ..ensemble.field_law import RandomFields, squared
 from ..results.encoding import dict_of, result
 from .influence import variance
 
-__all__ = ["IsolatedEigenvalue", "isolated_eigenvalues", "matrix_part"]
+__all__ = ["CLEAR", "IsolatedEigenvalue", "distance_to_edge", "isolated_eigenvalues", "matrix_part", "null_vectors"]
 
 _TOL = 1e-5
 #: Step of the derivative by lambda, relative to 1 + |lambda|.
 _STEP = 1e-5
 #: An eigenvalue is seen if it is that many standard deviations beyond the edge, and if no other lies beyond it with this
 #: probability.
-_CLEAR, _ALONE = 2.0, np.exp(-0.5)
+CLEAR, _ALONE = 2.0, np.exp(-0.5)
+#: Step of the slope of the edge function, relative to 1 + |lambda|; what stands for 0.
+_EDGE_STEP, _TINY = 1e-5, 1e-300
 
 
 @result("isolated_eigenvalue")
@@ -77,19 +80,37 @@ def isolated_eigenvalues(
     spectrum : Spectrum
     n_units : int, N
     drawn : bool, whether sites are drawn; if not they are the spectrum's own
-    alone_right, alone_beyond : callables of a number
-        The probability that no eigenvalue lies right of a line, or beyond a circle.
+    alone_right, alone_beyond : callables of a number, or None
+        The probability that no eigenvalue lies right of a line, or beyond a circle. Where it is not known the distance from the
+        edge decides alone what is visible.
     """
     out = []
     for value in spectrum.outliers().tolist():
         sites, matrices = _spreads(spectrum, value, n_units)
         sites = sites if drawn else 0.0
         real = value.imag == 0.0 and value.real > 0.0
-        alone = alone_right(value.real) if real else alone_beyond(abs(value))
+        alone = 1.0 if alone_right is None else alone_right(value.real) if real else alone_beyond(abs(value))
         beyond = _beyond_edge(spectrum, value)
-        visible = beyond > _CLEAR * np.hypot(sites, matrices) and alone > _ALONE
+        visible = beyond > CLEAR * np.hypot(sites, matrices) and alone > _ALONE
         out.append(IsolatedEigenvalue(value, sites, matrices, bool(visible)))
     return tuple(out)
+
+
+def distance_to_edge(edge_function: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
+    """How far numbers outside the support are from its edge, to first order in 1 / sqrt(edge function): exact for a disc.
+
+    Parameters
+    ----------
+    edge_function : function of a complex array
+    values : (n,) complex array, where it is below 1
+    """
+    step = _EDGE_STEP * (1.0 + np.abs(values))
+
+    def inverse_root(lam):
+        return 1.0 / np.sqrt(np.maximum(edge_function(lam), _TINY))
+
+    along = [(inverse_root(values + turn * step) - inverse_root(values - turn * step)) / (2.0 * step) for turn in (1.0, 1j)]
+    return (inverse_root(values) - 1.0) / np.maximum(np.hypot(*along), _TINY)
 
 
 def matrix_part(left: np.ndarray, T: np.ndarray, right: np.ndarray) -> float:
@@ -114,7 +135,7 @@ def _spreads(spectrum, value, n_units):
     parts = _Sides(spectrum, value)
     step = _STEP * (1.0 + abs(value))
     slope = (parts.matrix(value + step) - parts.matrix(value - step)) / (2.0 * step)
-    left, right = _null_vectors(parts.matrix(value))
+    left, right = null_vectors(parts.matrix(value))
     W, m, q = parts.transfer(value), parts.messages, parts.q
     n, listens = q.size, parts.listens
     w = parts.joined(W, right)  # (n, M)
@@ -132,8 +153,13 @@ def _spreads(spectrum, value, n_units):
     return float(np.sqrt(of_sites)) / scale, float(np.sqrt(max(matrix_part(a, T, np.maximum(b, 0.0)), 0.0))) / scale
 
 
-def _null_vectors(matrix):
-    """Left and right null vectors of 1 - C."""
+def null_vectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right null vectors of 1 - C.
+
+    Parameters
+    ----------
+    matrix : (n, n) array, C
+    """
     u, _, vh = np.linalg.svd(np.eye(len(matrix)) - matrix)
     return u[:, -1].conj(), vh[-1].conj()
 

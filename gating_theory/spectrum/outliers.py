@@ -19,10 +19,10 @@ from ..ensemble.field_law import RandomFields
 
 if TYPE_CHECKING:
     from ..ensemble.sites import Sites
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
     from .edge import FixedPointEdge
 
-__all__ = ["FixedPointOutliers", "OutlierDeterminant", "SitesOutliers", "isolated_zeros", "sorted_by_modulus"]
+__all__ = ["FixedPointOutliers", "OutlierDeterminant", "SitesOutliers", "isolated_zeros", "polished_zeros", "sorted_by_modulus"]
 
 #: Level of the edge's grids: twice the coarsest, as candidates lie outside the support, but may lie close to it.
 _LEVEL = 1
@@ -58,16 +58,25 @@ class OutlierDeterminant:
         return np.concatenate([np.zeros(0), *(self._at(lam[i : i + rows]) for i in range(0, lam.size, rows))])
 
     def _at(self, lam):
-        powers = (lam - 1.0)[:, None] ** np.arange(self.chi.shape[0])
-        chi = powers @ self.chi
-        chi = np.where(chi == 0, 1e-300, chi)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite on leaks
+            C = self.coupling(lam)
+            return np.linalg.det(np.eye(C.shape[-1]) - C)
+
+    def coupling(self, lam: np.ndarray) -> np.ndarray:
+        """(L, K, K) C(lambda) at a few lambdas (L,)."""
+        powers, chi = self.powers(lam)
         K = self.message_of.size
         matrix = np.zeros((lam.size, K, K), dtype=complex)
-        matrix[:, range(K), range(K)] = 1.0
         for (k, l), rows in self.terms.items():
             value = ((powers @ rows) / chi).sum(axis=1)
-            matrix[:, self.message_of == k, l] -= value[:, None]
-        return np.linalg.det(matrix)
+            matrix[:, self.message_of == k, l] = value[:, None]
+        return matrix
+
+    def powers(self, lam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(L, d + 1) powers of lambda - 1, and (L, G) det(lambda - F_s), at lambdas (L,)."""
+        powers = (lam - 1.0)[:, None] ** np.arange(self.chi.shape[0])
+        chi = powers @ self.chi
+        return powers, np.where(chi == 0, 1e-300, chi)
 
 
 class FixedPointOutliers(OutlierDeterminant):
@@ -132,7 +141,7 @@ def isolated_zeros(
     if (log_edge(far) < 0.0).all():  # outside: as far as the determinant is away from 1
         while np.abs(determinant(far) - 1.0).max() > _FAR:
             far, bound = 1.3 * far, 1.3 * bound
-    z = _newton(determinant, _candidates(determinant, log_edge, bound), bound)
+    z = polished_zeros(determinant, _candidates(determinant, log_edge, bound), bound)
     z = np.where(np.abs(z.imag) < _REAL * (1.0 + np.abs(z)), z.real, z)
     z = z[(np.abs(z) <= 1.5 * bound) & (np.abs(determinant(z)) < _ZERO)] if z.size else z
     z = z[log_edge(z) < -1e-9]
@@ -161,13 +170,22 @@ def _candidates(determinant, log_edge, bound):
     return np.concatenate([0.5 * (axis[change] + axis[change + 1]), starts]).astype(complex)
 
 
-def _newton(determinant, z, bound):
-    """Newton's method from each of ``z``, with steps of a tenth of ``bound`` at most and the slope by differences."""
+def polished_zeros(determinant: Callable[[np.ndarray], np.ndarray], z: np.ndarray, bound: float) -> np.ndarray:
+    """Newton's method from each of ``z``, with steps of a tenth of ``bound`` at most and the slope by differences.
+
+    Parameters
+    ----------
+    determinant : function of an array of lambdas
+    z : complex array
+    bound : float
+    """
     for _ in range(_NEWTON_STEPS):
         h = 1e-6 * (1.0 + np.abs(z))
-        slope = (determinant(z + h) - determinant(z - h)) / (2.0 * h)
-        step = -determinant(z) / np.where(slope == 0, np.inf, slope)
-        step *= np.minimum(1.0, 0.1 * bound / np.maximum(np.abs(step), 1e-300))
+        with np.errstate(over="ignore", invalid="ignore"):  # on a leak there is a pole: a step from there is none
+            slope = (determinant(z + h) - determinant(z - h)) / (2.0 * h)
+            step = -determinant(z) / np.where(slope == 0, np.inf, slope)
+            step *= np.minimum(1.0, 0.1 * bound / np.maximum(np.abs(step), 1e-300))
+        step = np.where(np.isfinite(step), step, 0.0)
         z = z + step
         if np.all(np.abs(step) < 1e-13 * (1.0 + np.abs(z))):
             break

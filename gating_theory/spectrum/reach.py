@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .boundary import Boundary
 from .edge import FixedPointEdge
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from .dyson import Population
 from .refinement import FINEST, MUCH_ROOM, ROOM
 
@@ -33,7 +33,7 @@ class SitePopulations:
     ----------
     source : FixedPoint, or something with ``sites``, and with ``sites_at`` where it is a law
     given : Population or None
-        Of these sites; None for a FixedPoint.
+        Of these sites; None for a FixedPoint whose fields are independent Gaussians.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class SitePopulations:
     def __init__(self, source: FixedPoint | Any, given: Population | None) -> None:
         self.given = given
         self.law = source if hasattr(source, "sites_at") else None
-        self._fixed_point = source if isinstance(source, FixedPoint) else None
+        self._fixed_point = source if isinstance(source, FixedPoint) and given is None else None
         self._cell = source.ensemble.cell if given is None else given.sites.cell
         self._kept: dict[Any, Population] = {}
 

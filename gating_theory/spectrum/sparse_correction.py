@@ -26,7 +26,7 @@ from ..ensemble.matrix_laws import require
 from ..ensemble.sites import Sites
 from ..ensemble.sparse import Sparse
 from ..errors import CapabilityError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..support.arithmetic import underflow_is_zero
 from ..support.checks import complex_array, instance
 from .spectrum import Spectrum

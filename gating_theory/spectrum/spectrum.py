@@ -15,7 +15,8 @@ from ..ensemble.ensemble import Ensemble
 from ..ensemble.matrix_laws import IID, MatrixLaw, Unknown, require
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError, ConvergenceError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.low_rank_points import LowRankFixedPoint
 from ..results.encoding import result
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
@@ -46,6 +47,8 @@ from .finite_size import FiniteSize, edges_of, given_laws, perturbed_laws, resam
 from .flow_spectrum import FlowSpectrum
 from .hole_outliers import HoleOutliers
 from .holes import Holes
+from .isolated import IsolatedEigenvalue, isolated_eigenvalues
+from .low_rank_outliers import LowRankIsolated, common_sites
 from .masses import Masses
 from .outliers import FixedPointOutliers, SitesOutliers, isolated_zeros, sorted_by_modulus
 from .phases import solution
@@ -60,6 +63,8 @@ __all__ = ["Spectrum"]
 _CHEAP = 300
 #: The largest radius, whose square is a number.
 _LARGEST = 1e100
+#: Tolerance of the populations at fixed points with low-rank parts, and their sites at most.
+_SITES_TOL, _SITES = 1e-10, 40_000
 #: |log| of the edge function up to which a point counts as on the boundary.
 _ON_EDGE = 1e-6
 
@@ -112,7 +117,12 @@ class Spectrum(Pseudospectra):
         self.tol = None if tol is None else real("tol", tol, low=1e-14, high=0.01)
         self.fixed_point: FixedPoint | None = None
         laws: Mapping[str, MatrixLaw]
-        if isinstance(source, FixedPoint):
+        self._low_rank = LowRankIsolated(source) if isinstance(source, LowRankFixedPoint) else None
+        if isinstance(source, LowRankFixedPoint):
+            self._given = Population(common_sites(source.sites_at(_SITES_TOL, _SITES)))
+            self.cell, laws = source.ensemble.cell, source.ensemble.matrices
+            self.gain = source.ensemble.array("gain")
+        elif isinstance(source, FixedPoint):
             self.fixed_point = source
             self.cell, laws = source.ensemble.cell, source.ensemble.matrices
             self.gain = source.ensemble.array("gain")
@@ -188,7 +198,10 @@ class Spectrum(Pseudospectra):
             raise ValueError(
                 f"points must be fixed points of one cell, got {', '.join(sorted({p.ensemble.cell.name for p in given}))}"
             )
-        shared, spectra = Abscissas(given), [cls(point) for point in given]
+        spectra = [cls(point) for point in given]
+        if any(isinstance(point, LowRankFixedPoint) for point in given):
+            return spectra
+        shared = Abscissas(given)
         for number, spectrum in enumerate(spectra):
             spectrum._shared = shared, number
         return spectra
@@ -478,6 +491,10 @@ class Spectrum(Pseudospectra):
 
     def _require_units(self, n_units):
         """CapabilityError unless each of the given sites is a unit of one network."""
+        if self._low_rank is not None:
+            raise CapabilityError(
+                "finite_size does not know low-rank parts of matrices [T11]: use isolated(n_units), or the sites of a network"
+            )
         weights = self._given.weights
         if self.populations.law is not None or np.ptp(weights) > 1e-9 * weights.max():
             raise CapabilityError("these sites are a law, not a network's: finite_size needs a fixed point, or net.sites(state)")
@@ -764,6 +781,9 @@ class Spectrum(Pseudospectra):
         they move by order N^{-1/2}, more near the edge. With frozen spreads only the part of the field that comes through the
         matrix counts.
 
+        At fixed points with low-rank parts the channels of these couple to what the fixed point does to the random matrices [T11].
+        At a zero state they act alone; where they exceed 1 a memory grows. In holes there isolated eigenvalues are not known.
+
         Returns
         -------
         complex array, largest modulus first (empty for the zero state)
@@ -773,6 +793,8 @@ class Spectrum(Pseudospectra):
         CapabilityError : the spectrum is not that of a mean-field or typical fixed point
         """
         self._require("outliers", "Spectrum.outliers")
+        if self._low_rank is not None:
+            return self._low_rank.zeros()
         if self.fixed_point is None and self._given.sites.recurrent is None:
             raise CapabilityError("outliers are defined at a fixed point: use Spectrum(fixed_point) or Spectrum(complexity(..))")
         if self._conditioned is None:
@@ -781,9 +803,41 @@ class Spectrum(Pseudospectra):
         found += [isolated_zeros(of_hole, of_hole.hole.log_radius, self._boundary.bound) for of_hole in self._conditioned_in_holes]
         return sorted_by_modulus(np.concatenate(found))
 
+    @underflow_is_zero
+    def isolated(self, n_units: int) -> tuple[IsolatedEigenvalue, ...]:
+        """The isolated eigenvalues in networks of N units: how far they are from the limit's, and whether they are seen [T11, T12].
+
+        Cheap where ``finite_size(n_units).isolated``, which also asks whether other eigenvalues lie beyond, is not: here the
+        distance from the edge decides alone, two standard deviations or more.
+
+        At fixed points with low-rank parts standard deviations are those of networks whose overlaps are the limit's (of loadings
+        that are whitened, or given), and leaks beyond which less than a share 1/N of the sites has one do not count, so that there
+        can be more isolated eigenvalues than :meth:`outliers`.
+
+        Parameters
+        ----------
+        n_units : int >= 2, N
+
+        Returns
+        -------
+        tuple of IsolatedEigenvalue, largest modulus first
+
+        Raises
+        ------
+        TypeError, ValueError : no number of units
+        CapabilityError : as by :meth:`outliers`; matrices that are not iid normal
+        """
+        n = integer("n_units", n_units, low=2)
+        self._require("finite size", "Spectrum.isolated")
+        if self._low_rank is not None:
+            return self._low_rank.isolated(n)
+        return isolated_eigenvalues(self, n, self.populations.law is not None, None, None)
+
     @cached_property
     def _conditioned(self):
         """The determinant that isolated eigenvalues are zeros of; None where the matrices are not conditioned."""
+        if self._low_rank is not None:
+            return self._low_rank.determinant
         if self.fixed_point is None:
             return None if self._given.sites.recurrent is None else SitesOutliers(self._given.sites)
         return None if self.fixed_point.is_zero else FixedPointOutliers(self.fixed_point, cast(FixedPointEdge, self._edge))
@@ -796,15 +850,25 @@ class Spectrum(Pseudospectra):
         return [HoleOutliers.of_fixed_point(hole, self.fixed_point) for hole in self._holes]
 
     def outlier_determinant(self, lam: npt.ArrayLike) -> complex | np.ndarray:
-        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10]: 1 where matrices are conditioned on no fixed point.
+        """det(1 - C(lambda)), whose zeros are the :meth:`outliers` [T4, T10, T11]; 1 where matrices are conditioned on nothing.
 
         Outside the support, off the leaks, and in its holes.
+
+        Parameters
+        ----------
+        lam : complex number or array
+
+        Raises
+        ------
+        CapabilityError : in holes at fixed points with low-rank parts
         """
         lam = complex_array("lam", lam)
         flat = lam.ravel()
         if self._conditioned is None:
             return np.ones(lam.shape, dtype=complex) if lam.ndim else 1.0 + 0.0j
         value, kind = self._conditioned(flat), self._holes.type_at(flat)
+        if self._low_rank is not None and (kind >= 0).any():
+            raise CapabilityError("isolated eigenvalues in holes are not known with low-rank parts of matrices")
         for number in np.unique(kind[kind >= 0]):
             value[kind == number] = self._conditioned_in_holes[number](flat[kind == number])
         return value.reshape(lam.shape) if lam.ndim else complex(value[0])

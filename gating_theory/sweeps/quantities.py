@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..ensemble.critical_value import Critical
     from ..ensemble.ensemble import Ensemble
     from ..ensemble.paths import EnsemblePath
-    from ..mean_field.fixed_points import FixedPoint
+    from ..mean_field.fixed_point import FixedPoint
     from ..spectrum.spectrum import Spectrum
 
     #: (low, high) for each path of a critical value, None for its own span.

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
 from ..gradients.along_path import path_growth
 from ..gradients.site_path import SitePath, site_paths
@@ -174,7 +175,11 @@ def backwards(run: Steps, n_sequences: int, rng: np.random.Generator, tell: Call
 
 
 def theory_along(
-    run: Steps, n_sequences: int, lags: Sequence[int], tell: Callable[[int], None]
+    run: Steps,
+    n_sequences: int,
+    lags: Sequence[int],
+    tell: Callable[[int], None],
+    sites_at: Callable[[Network, np.ndarray], Sites],
 ) -> tuple[dict[int, float], dict[int, float]]:
     """({lag: log10}, {lag: log10}) of the mean square back from the end, tied and untied, at the sites of the run [T9].
 
@@ -186,13 +191,14 @@ def theory_along(
     n_sequences : int, over which it is averaged
     lags : sequence of int
     tell : called with 1 after each sequence
+    sites_at : the sites of a network at its states, with the gains that theory is to use
     """
     known = [lag for lag in lags if lag <= _LONGEST]
     found: dict[str, dict[int, list[float]]] = {weights: {lag: [] for lag in known} for weights in ("tied", "untied")}
     for b in range(n_sequences):
         longest = max(known, default=0)
         times = range(run.n_steps - longest, run.n_steps)
-        sites = [net.sites(state) for net, state in (run.at([t], [b]) for t in times)]
+        sites = [sites_at(net, state) for net, state in (run.at([t], [b]) for t in times)]
         path = site_paths(sites)[0] if sites else None
         for weights, logs in found.items():
             for lag in known:

@@ -9,7 +9,8 @@ from ..cell.builtin import GRU, LSTM
 from ..counting.complexity import Complexity
 from ..dynamics.steady_state import SteadyState
 from ..ensemble.ensemble import Ensemble
-from ..mean_field.fixed_points import FixedPoint, fixed_points
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import fixed_points
 from ..results.encoding import result
 from ..support.checks import choice, complex_array, real_array, reals, shown, text
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..counting.complexity import Complexity
 from ..ensemble.sites import Sites
 from ..errors import CapabilityError
-from ..mean_field.fixed_points import FixedPoint
+from ..mean_field.fixed_point import FixedPoint
 from ..running.blas import single_blas_thread
 from ..spectrum.spectrum import Spectrum
 from .gradients import of_jacobian, of_spectrum

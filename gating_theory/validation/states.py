@@ -11,7 +11,8 @@ from ..counting.complexity import Complexity
 from ..dynamics.steady_state import SteadyState
 from ..ensemble.ensemble import Ensemble
 from ..ensemble.sites import Sites
-from ..mean_field.fixed_points import FixedPoint, fixed_points
+from ..mean_field.fixed_point import FixedPoint
+from ..mean_field.fixed_points import fixed_points
 from ..networks.network import Network
 from .cases import Case
 

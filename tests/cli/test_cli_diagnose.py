@@ -23,6 +23,15 @@ def test_diagnose_command(tmp_path, capsys):
     record = json.loads((tmp_path / "out" / "diagnosis.json").read_text())
     assert record["n_units"] == 16 and set(record["actual"]["slow_fraction"]) == {"2", "20"} and "provenance" in record
     assert str(gt.load(tmp_path / "out" / "diagnosis.nc")) in (tmp_path / "out" / "diagnosis.txt").read_text()
+    # the weights before training: here others, so that all that differs counts as learned
+    torch.manual_seed(1)
+    torch.save(torch.nn.LSTM(2, 16).state_dict(), tmp_path / "initial.pt")
+    torch.save(torch.nn.LSTM(2, 8).state_dict(), tmp_path / "small.pt")
+    assert cli.main([*arguments, "--initial", str(tmp_path / "initial.pt"), "--json"]) == 0
+    modes = json.loads(capsys.readouterr().out)["modes"]
+    assert modes["from_initial"] and min(modes["n_learned"].values()) > 0
+    assert cli.main([*arguments, "--initial", str(tmp_path / "small.pt")]) == 2
+    assert "initial must have matrices of shape (4, 16, 16)" in capsys.readouterr().err
     assert cli.main(["diagnose", str(tmp_path / "none.pt")]) == 2
     np.savez(tmp_path / "two.npz", a=1)
     assert cli.main(["diagnose", str(tmp_path / "model.pt"), "--inputs", str(tmp_path / "two.npz")]) == 2

@@ -200,6 +200,15 @@ NO_TANH = Cell(
         ("lstm.mean_square", NO_TANH),
         ("lstm.zero_state_singular_values", OLD_MEMORY),
         ("lstm.zero_state_gradients", OLD_MEMORY),
+        ("vanilla.low_rank", UNRESET),
+        ("gru.low_rank", SWAPPED),
+        ("gru.low_rank", UNRESET),
+        ("gru.low_rank", SQUARED),
+        ("gru.low_rank_moment", TWICE),
+        ("gru.low_rank_moment", SQUARED),
+        ("gru.ring", SWAPPED),
+        ("gru.ring", SQUARED),
+        ("lstm.low_rank", OLD_MEMORY),
         ("flow.one_dimension", UNRESET),
         ("flow.hopf", SWAPPED),
         ("flow.neimark_sacker", SWAPPED),
@@ -260,6 +269,8 @@ def test_document_has_the_key_equations(results):
         r"\rho \sqrt{P(z = 0)}",  # marginal stability
         r"s_{\max/\min} = w \sqrt{\frac{(\alpha \pm 3)^3}{8 (\alpha \pm 1)}}",  # edges of singular values
         r"e^{-2\kappa} I_0(2 \kappa \rho)",  # gradients through slow gates
+        r"1 - \lambda = (1 - z_0)(1 - r_0\, \omega)",  # what the update gate does to learned modes
+        r"1 + e^{b_z + a_z^2 q / 2}",  # protection of a ring
     ):
         assert equation in text
     assert text.count("**Proved:**") == len(results)
@@ -297,6 +308,7 @@ def test_names_select_statements_and_cells():
     assert [result.name for result in derive_all("vanilla.edge")] == ["vanilla.edge"]
     names = [result.name for result in derive_all(["vanilla", "gru.transfer_matrix"])]
     own = ["vanilla.jacobian", "vanilla.edge", "vanilla.onset", "vanilla.complexity", "vanilla.singular_values"]
+    own += ["vanilla.low_rank"]
     assert sorted(names) == sorted([*own, "gru.transfer_matrix"]) and names[-1] == "gru.transfer_matrix"
 
 

@@ -1,10 +1,11 @@
-"""The training experiment: networks side by side are PyTorch's own, tasks ask for what they show, killed runs go on."""
+"""The training experiment: networks side by side are PyTorch's own, killed runs go on."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gating_theory.figures import training
+from gating_theory.figures.sequence_tasks import make_task
 
 import gating_theory as gt
 from gating_theory import figures
@@ -20,7 +21,7 @@ QUOTED = {
 
 @pytest.mark.parametrize("kind", training.PLANS)
 def test_networks_side_by_side_are_those_of_pytorch(kind):
-    task = training.make_task("adding 6")
+    task = make_task("adding 6")
     hows = ["default", "orthogonal", "chrono", (1.3, 2.0)]
     modules, readouts = zip(*[training.initialised(kind, how, task, seed=3) for how in hows])
     x, target = (torch.from_numpy(a) for a in task.batch(np.random.default_rng(0), 5))
@@ -37,7 +38,7 @@ def test_networks_side_by_side_are_those_of_pytorch(kind):
 
 @pytest.mark.parametrize("kind", training.PLANS)
 def test_training_is_that_of_a_plain_loop(kind):
-    task = training.make_task("recall 3")
+    task = make_task("recall 3")
     hows = ["orthogonal", (2.0, 1.0)]
     fresh = [training.initialised(kind, how, task, seed=1) for how in hows]
     found = training.train(kind, *zip(*fresh), task, n_updates=12, seed=1)
@@ -56,19 +57,6 @@ def test_training_is_that_of_a_plain_loop(kind):
         alone = (readout(module(x)[0][-1]).argmax(-1) == target).float().mean().item()
         # a few of 512 answers may differ by rounding
         assert score == pytest.approx(alone, abs=0.01)
-
-
-def test_tasks_ask_for_what_they_show():
-    rng = np.random.default_rng(0)
-    x, symbol = training.make_task("recall 5").batch(rng, 40)
-    assert x.shape == (7, 40, 9) and np.array_equal(x[0, :, :8].argmax(-1), symbol) and (x[-1, :, 8] == 1).all()
-    x, total = training.make_task("adding 9").batch(rng, 40)
-    assert np.allclose((x[..., 0] * x[..., 1]).sum(0) - 1.0, total, atol=1e-6) and (x[..., 1].sum(0) == 2).all()
-    plain, permuted = training.make_task("digits"), training.make_task("permuted")
-    (x, label), (y, same) = plain.test(), permuted.test()
-    assert np.array_equal(label, same) and np.array_equal(np.sort(x, 0), np.sort(y, 0)) and not np.array_equal(x, y)
-    seen = {image.tobytes() for image in plain.images[:1297]}
-    assert len(plain.images) == 1797 and sum(image.tobytes() in seen for image in plain.images[1297:]) == 0
 
 
 def test_a_killed_run_goes_on(tmp_path, monkeypatch):

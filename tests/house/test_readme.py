@@ -23,7 +23,8 @@ EXAMPLES = {
     "docs/examples.md": (3, 4),
     "docs/own_cell.md": (4, 5),
     "docs/cluster.md": (3, 2),
-    "docs/checkpoint.md": (3, 2),
+    "docs/checkpoint.md": (5, 5),
+    "docs/trained.md": (8, 9),
     "docs/extending.md": (8, 7),
 }
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -113,19 +113,6 @@ def test_fields_without_a_matrix_need_no_law():
     assert not gt.Network.sample(unknown, 30, rng=0).matrices[0].any()
 
 
-def test_laws_with_order_parameters_of_their_own_have_no_mean_field_yet():
-    @dataclass(frozen=True)
-    class WithOverlap(RandomSigns):
-        name = "with_overlap"
-        order_parameters = ("overlap",)
-
-    with pytest.raises(gt.CapabilityError, match=r"^fixed_points needs .* field 'z' has the law"):
-        gt.fixed_points(signs().with_matrices(WithOverlap()))
-    # nothing is asked of the law of no matrix
-    silent = gt.Ensemble(gt.GRU, gain={"z": 0, "r": 1, "h": 3}, matrices={"z": WithOverlap()})
-    assert len(gt.fixed_points(silent)) == 2
-
-
 #: Every calculator that takes an ensemble, and what it needs of the law.
 CALCULATORS = {
     "fixed_points": lambda e: gt.fixed_points(e),
@@ -157,12 +144,13 @@ CALCULATORS = {
     "diagnose": lambda e: gt.diagnose(gt.Network.sample(e, 20, rng=0), n_states=2),
     "lyapunov_spectrum": lambda e: gt.lyapunov_spectrum(gt.Network.sample(e, 10, rng=0), k=1, n_steps=20, rng=0),
     "validate": lambda e: gt.validate(gt.Case("own", e, "chaotic"), n_units=50, n_networks=1),
+    "Spectrum.isolated": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).isolated(50),
     "Spectrum.finite_size": lambda e: gt.Spectrum(gt.fixed_points(e)[-1]).finite_size(50, n_draws=2),
     "find_fixed_points": lambda e: gt.Network.sample(e, 10, rng=0).find_fixed_points(4, rng=0),
 }
 #: What random signs cannot: normal matrices at finite N.
 _NORMAL_ONLY = {"kac_rice", "simulate", "steady_state", "largest_exponent", "chaos_onset", "Network.planted"}
-_NORMAL_ONLY |= {"validate", "Spectrum.finite_size"}
+_NORMAL_ONLY |= {"validate", "Spectrum.finite_size", "Spectrum.isolated"}
 #: What is true of every network that can be drawn.
 _ANY = {"Network.sample", "count_fixed_points", "lyapunov_spectrum", "find_fixed_points"}
 

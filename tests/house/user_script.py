@@ -34,9 +34,17 @@ laws: dict[str, gt.MatrixLaw] = ensemble.matrices
 orthogonal: list[gt.MatrixLaw] = [gt.Haar(), gt.HaarStack(), gt.WithSingularValues(np.linalg.svd(np.eye(3))[1])]
 few_inputs: gt.Sparse = gt.Sparse(100, entries="sign", fixed=True)
 
+memory_part: gt.LowRank = gt.LowRank({"h": 1}, covariance=[[1.5, 2.6], [2.6, 5.0]])
+remembering: gt.Ensemble = gt.Ensemble(gt.GRU, low_rank=memory_part)
+one_network: gt.Ensemble = remembering.with_low_rank(memory_part.scaled(1.1).drawn(100, rng=0))
+n_channels: int = memory_part.rank + len(memory_part.channels)
+memory_overlap: float = float(memory_part.overlap[0, 0])
+
 # --- mean field and spectra
 
 points: list[gt.FixedPoint] = gt.fixed_points(ensemble)
+memories: np.ndarray = gt.fixed_points(remembering)[-1].overlaps
+begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
 good: bool = points[-1].ok
 described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites
@@ -57,6 +65,7 @@ nearby: list[np.ndarray] = spectrum.pseudospectrum(0.1, n=32)
 beyond: gt.Kreiss = spectrum.kreiss()
 nearest: gt.SmallestSingularValue = spectrum.smallest_singular_value(0.9, n_units=200)
 condition: float = float(spectrum.overlap(0.9)) + nearest.mean + nearest.median
+alone: tuple[gt.IsolatedEigenvalue, ...] = spectrum.isolated(n_units=200)
 small: gt.FiniteSize = spectrum.finite_size(n_units=200, n_draws=50, rng=0)
 inside: gt.Expected = small.count(1.0, 0.2)
 spreads: float = inside.sd_sites + inside.sd + small.slow_fraction(100.0).sd_matrices + small.log_det(1.5, natural=True).mean
@@ -144,6 +153,15 @@ state: np.ndarray = net.run(net.random_state(rng=1), 50)
 eigenvalues: np.ndarray = planted.eigenvalues(rest)
 exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng=0)
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
+split: gt.SplitWeights = gt.split_weights(net, initial=planted)
+learned_part: gt.SplitField = split.fields["h"]
+directions: int = learned_part.n_learned
+low_rank_part: np.ndarray = learned_part.matrix(learned_part.strengths)
+without_learned: gt.Network = split.without(["h"])
+random_ensemble: gt.Ensemble = split.ensemble
+foretold: gt.PredictedOutliers = gt.predicted_outliers(net, split, state, state[None], held=0.9)
+seen_apart: np.ndarray = foretold.values[foretold.resolved]
+learned_matrices: np.ndarray = split.learned + split.for_outliers - split.least_error - split.random
 
 # --- training
 
@@ -153,8 +171,16 @@ for library in libraries:
     print(library.name, library.ensemble.gain, library.radius)
 plan: gt.Design = gt.design(gt.GRU, {"slow_fraction": {200: 0.2}}, {"gain.r": 1.0})
 wanted: float = plan.solution["bias.z"]
-findings: gt.Diagnosis = gt.diagnose(net)
+told_apart: gt.Modes = gt.learned_modes(net, state, split)
+slow_and_learned: float = told_apart.count("learned", slow=True)
+from_where: dict[str | None, float] = {mode.field: mode.share for mode in told_apart.of_kind("learned")}
+findings: gt.Diagnosis = gt.diagnose(net, initial=planted)
+learned_by_field: dict[str, int] = findings.modes.n_learned
 advice: list[str] = findings.advice
+resting: gt.FixedPointAnalysis = gt.fixed_point_analysis(net, held=np.zeros((2, 3, 100)))
+at_first: gt.HeldFixedPoints = resting[0]
+attractors: np.ndarray = at_first.stable
+under_first: gt.Network = resting.network_at(0)
 
 layer = init_chrono_(torch.nn.GRU(3, 100), 200.0, rng=0)
 layer = init_orthogonal_(init_(layer, plan))
@@ -244,6 +270,11 @@ axes = gt.plotting.plot_density(spectrum, ax=axes)
 axes = gt.plotting.plot_phase_diagram(table, "radius")
 axes = gt.plotting.plot_timescales(spectrum)
 axes = gt.plotting.plot_diagnosis(findings)
+axes = gt.plotting.plot_fixed_points(resting, held=1)
+axes = gt.plotting.plot_fixed_points(found, np.zeros((5, 2, 100)), ax=axes)
+axes = gt.plotting.plot_modes(findings, state=1, ax=axes)
+axes = gt.plotting.plot_modes(gt.learned_modes(net, state), spectrum=spectrum)
+axes = gt.plotting.plot_mode_shares(findings, n=5)
 axes = gt.plotting.plot_design(plan)
 axes = gt.plotting.plot_complexity(table)
 axes = gt.plotting.plot_singular_values(spectrum.singular_values(), n=50)

@@ -30,8 +30,21 @@ class Things:
         return tempfile.mkdtemp()
 
     @cached_property
+    def split(self):
+        return gt.split_weights(self.net, np.zeros((3, 6, 6)))
+
+    @cached_property
+    def modes(self):
+        return gt.learned_modes(self.net, self.state, self.split)
+
+    @cached_property
     def point(self):
         return gt.fixed_points(self.ens)[-1]
+
+    @cached_property
+    def ring(self):
+        low = gt.LowRank({"h": 1}, covariance=[[1.0, 2.0], [2.0, 5.0]])
+        return gt.fixed_points(gt.Ensemble(gt.Vanilla, gain=0.5, low_rank=low))[1]
 
     @cached_property
     def diagram_of_sections(self):
@@ -130,6 +143,10 @@ class Things:
     @cached_property
     def diagnosis(self):
         return gt.diagnose(self.module, self.inputs, n_states=2, taus=10)
+
+    @cached_property
+    def analysis(self):
+        return gt.fixed_point_analysis(self.module, self.inputs, n_starts=4, n_steps=50)
 
     @cached_property
     def diagram(self):
@@ -306,12 +323,20 @@ CALLS = {
             "parameter_std": 0.1,
             "parameter_input_std": 0.1,
         }
-        | {"matrices": "iid"},
+        | {"matrices": "iid", "low_rank": None},
     ),
     "Ensemble.array": lambda t: (t.ens.array, {"kind": "gain"}),
     "Ensemble.value": lambda t: (t.ens.value, {"path": "gain.h"}),
     "Ensemble.replace": lambda t: (t.ens.replace, {"values": {"gain.h": 2.0}}),
     "Ensemble.with_matrices": lambda t: (t.ens.with_matrices, {"matrices": "iid"}),
+    "Ensemble.with_low_rank": lambda t: (t.ens.with_low_rank, {"low_rank": t.ring.ensemble.low_rank}),
+    "LowRank": lambda t: (
+        gt.LowRank,
+        {"channels": {"h": 1}, "mean": [[0.0, 0.0]], "covariance": np.eye(2), "mixture": [1.0], "vectors": None},
+    ),
+    "LowRank.scaled": lambda t: (t.ring.ensemble.low_rank.scaled, {"factor": 0.5}),
+    "LowRank.drawn": lambda t: (t.ring.ensemble.low_rank.drawn, {"n_units": 5, "rng": 0}),
+    "LowRank.from_dict": lambda t: (gt.LowRank.from_dict, {"description": t.ring.ensemble.low_rank.as_dict()}),
     "Ensemble.assuming": lambda t: (t.ens.assuming, {"matrices": "iid"}),
     "Ensemble.require": lambda t: (t.ens.require, {"fact": "edge", "calculator": "me", "instead": "else"}),
     "Ensemble.from_dict": lambda t: (gt.Ensemble.from_dict, {"description": t.ens.as_dict(), "cell": None}),
@@ -330,6 +355,15 @@ CALLS = {
     "Sites.pooled": lambda t: (gt.Sites.pooled, {"samples": [t.net.sites(t.state)] * 2, "source": "two"}),
     # mean field
     "fixed_points": lambda t: (gt.fixed_points, {_E: t.ens, "tol": 1e-10}),
+    "LowRankFixedPoint.sites_at": lambda t: (
+        t.ring.sites_at,
+        {"tol": 1e-2, "max_nodes": 1000, "fold": False, "leak_nodes": 1, "leaks": (), "refine": ()},
+    ),
+    "LowRankFixedPoint.loaded_sites": lambda t: (t.ring.loaded_sites, {"tol": 1e-2, "max_nodes": 1000}),
+    "memory_onset": lambda t: (
+        gt.memory_onset,
+        {_E: t.ring.ensemble, "parameter": "overlap", "bounds": (0.5, 3.0), "branch": 0},
+    ),
     "FixedPoint.sites_at": lambda t: (
         t.point.sites_at,
         {"tol": 1e-4, "max_nodes": 50_000, "fold": False, "leak_nodes": 1, "leaks": (), "refine": ()},
@@ -395,6 +429,7 @@ CALLS = {
     "SmallestSingularValue.cdf": lambda t: (t.smallest.cdf, {"x": 0.5}),
     "SmallestSingularValue.density": lambda t: (t.smallest.density, {"x": 0.5}),
     "SmallestSingularValue.quantile": lambda t: (t.smallest.quantile, {"p": 0.5}),
+    "Spectrum.isolated": lambda t: (gt.Spectrum(t.point).isolated, {"n_units": 50}),
     "Spectrum.outlier_determinant": lambda t: (t.spectrum.outlier_determinant, {"lam": 2.0}),
     "Spectrum.rim": lambda t: (t.spectrum.rim, {"center": 0.0, "radius": 0.5, "tol": 1e-3, "fold": True}),
     "Spectrum.sites_near": lambda t: (t.spectrum.sites_near, {"lam": 0.5, "tol": 1e-3, "fold": True}),
@@ -552,6 +587,24 @@ CALLS = {
     "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
     "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
     "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
+    "predicted_outliers": lambda t: (
+        gt.predicted_outliers,
+        {
+            "net": t.net,
+            "low_rank_part": np.zeros((3, 6, 6)),
+            "state": t.state,
+            "visited": np.tile(0.5 * t.state, (2, 1, 1)),
+            "input": np.zeros((3, 6)),
+            "gain": {"h": 1.0},
+            "held": 0.9,
+        },
+    ),
+    "split_weights": lambda t: (gt.split_weights, {"net": t.net, "initial": np.zeros((3, 6, 6))}),
+    "SplitField.matrix": lambda t: (t.split.fields["h"].matrix, {"weights": np.ones(t.split.fields["h"].n_learned)}),
+    "SplitWeights.without": lambda t: (t.split.without, {"fields": ["h"]}),
+    "learned_modes": lambda t: (gt.learned_modes, {"net": t.net, "state": t.state, "split": t.split}),
+    "Modes.count": lambda t: (t.modes.count, {"kind": "bulk", "slow": True}),
+    "Modes.of_kind": lambda t: (t.modes.of_kind, {"kind": "learned"}),
     "count_fixed_points": lambda t: (
         gt.count_fixed_points,
         {"ens": gt.Ensemble(gt.Vanilla, gain=2.0), "n_units": 3, "n_networks": 2, "rng": 0, "executor": None, "progress": None}
@@ -613,8 +666,23 @@ CALLS = {
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "n_states": 2, "taus": (10,), "rng": 0, "progress": None},
+        | {
+            "nonlinearity": None,
+            "batch_first": None,
+            "initial": t.module,
+            "n_states": 2,
+            "taus": (10,),
+            "rng": 0,
+            "progress": None,
+        },
     ),
+    "fixed_point_analysis": lambda t: (
+        gt.fixed_point_analysis,
+        {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
+        | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+    ),
+    "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layers.rows_by_name": lambda t: (
         layers.rows_by_name,
         {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
@@ -903,6 +971,15 @@ CALLS = {
         {"state": t.moving, "message": "h", "spectrum": True, "ax": t.ax},
     ),
     "plotting.plot_diagnosis": lambda t: (plotting.plot_diagnosis, {"result": t.diagnosis, "ax": t.ax}),
+    "plotting.plot_fixed_points": lambda t: (
+        plotting.plot_fixed_points,
+        {"found": t.analysis, "trajectories": np.zeros((3, 2, 5)), "held": 0, "ax": t.ax},
+    ),
+    "plotting.plot_modes": lambda t: (plotting.plot_modes, {"result": t.diagnosis, "state": 0, "spectrum": None, "ax": t.ax}),
+    "plotting.plot_mode_shares": lambda t: (
+        plotting.plot_mode_shares,
+        {"result": gt.learned_modes(t.net, t.state), "state": None, "n": 3, "ax": t.ax},
+    ),
     "plotting.plot_gradient_growth": lambda t: (
         plotting.plot_gradient_growth,
         {"growth": gt.gradient_growth(t.point, 2), "measured": [1.0, 0.5, 0.25], "ax": t.ax},
@@ -939,6 +1016,8 @@ CALLS = {
 
 #: What no user calls with arguments of his own, or what has none that could be wrong.
 LEFT_OUT = {
+    "LowRank.loadings": "called by Network.sample with what it checked",
+    "LowRank.matrices": "called by Network.sample with what it checked",
     "MatrixLaw.condition": "arrays of matrices that Network.planted made",
     "MatrixLaw.image_scales": "arrays of messages that Network.planted made",
     "MatrixLaw.draw": "called by MatrixLaw.matrices with what it checked",

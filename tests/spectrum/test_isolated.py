@@ -84,12 +84,23 @@ def test_planted_networks(cell, gain, n_units, count):
 
 
 def test_an_eigenvalue_next_to_the_edge_is_lost():
-    """A GRU's 1.0520 against an edge at 1.0518: its spread at N = 200 is far more than the distance."""
+    """A GRU's 1.0520 against an edge at 1.0518: its spread is far more than the distance, also at N = 3000."""
     point = gt.fixed_points(gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8}))[1]
-    (isolated,) = gt.Spectrum(point).finite_size(200, 2, rng=0).isolated
-    assert isolated.value.real == pytest.approx(1.0520, abs=1e-4)
+    spectrum = gt.Spectrum(point)
+    (isolated,) = spectrum.finite_size(200, 2, rng=0).isolated
+    assert isolated.value.real == pytest.approx(1.05203, abs=1e-5) and spectrum.abscissa() == pytest.approx(1.05184, abs=1e-5)
     assert not isolated.visible and isolated.sd > 0.1
     assert "lost" in str(isolated)
+    for n in (1500, 3000):
+        (same,) = spectrum.isolated(n)
+        assert not same.visible and same.sd == pytest.approx(isolated.sd * np.sqrt(200 / n), rel=1e-9)
+        assert same.sd > 100.0 * (same.value.real - spectrum.abscissa())
+
+
+def test_the_distance_from_the_edge_alone():
+    """isolated(N) is what finite_size finds, without the laws of the outermost eigenvalues."""
+    spectrum = gt.Spectrum(gt.fixed_points(gt.Ensemble(CUBIC, gain=2.8))[1])
+    assert spectrum.isolated(300) == spectrum.finite_size(300, 2, rng=0).isolated
 
 
 def test_zero_states_have_none(tmp_path):

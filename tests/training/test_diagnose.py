@@ -256,7 +256,11 @@ def test_plot():
 
     d = gt.diagnose(gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5, bias_std=0.1), 20, rng=0), n_states=2)
     ax = gt.plotting.plot_diagnosis(d)
-    assert {"shuffled weights", "eigenvalues", "theory"} <= {line.get_label() for line in ax.get_lines()}
+    named = {line.get_label().partition(" (")[0]: line for line in ax.get_lines()}
+    assert {"shuffled weights", "edge", "bulk", "unit circle"} <= set(named)
+    assert sum(len(named[kind].get_xdata()) for kind in ("bulk", "leak", "random", "learned") if kind in named) == 2 * 20
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert min(-left, right, -bottom, top) > 1.0
     ax.figure.canvas.draw()
     legend = ax.get_legend()
     assert all(line.get_markersize() >= 4.0 for line in legend.get_lines())

@@ -17,11 +17,12 @@ def binomial(leak, width, n):
 
 
 def test_theory_at_rest_is_the_closed_form():
-    """A GRU that has come to rest: tied and fresh weights as binomials say, of the gains that its weights have."""
+    """A GRU that has come to rest: tied and fresh weights as binomials say, of the gain that theory takes."""
     net = gt.Network.sample(gt.Ensemble(gt.GRU, gain={"z": 1, "r": 1, "h": 1.5}, bias={"z": 0.5}), 100, rng=0)
-    g = gt.diagnose(net, n_states=1).gradients
+    d = gt.diagnose(net, n_states=1)
+    g = d.gradients
     leak = 1 / (1 + np.exp(-0.5))
-    width = (1 - leak) * 0.5 * net.ensemble.gain["h"]
+    width = (1 - leak) * 0.5 * d.ensemble.gain["h"]  # of the random part, told by the matrix
     assert list(g.measured) == list(g.tied) == [1, 3, 10, 30, 100]
     for lag in g.tied:
         # after 200 steps the state is 1e-8 away from rest
@@ -72,7 +73,9 @@ def test_along_inputs(tmp_path):
     d = gt.diagnose(module, x, n_states=1)
     recording = gt.interop.torch.read(module).record(x)
     last = [recording.at([29], [b]) for b in range(2)]
-    squares = [gt.Spectrum(net.sites(state)).singular_values().moments(1)[0] for net, state in last]
+    gains = d.ensemble.array("gain")  # of the random part of the weights
+    theory = [gt.Spectrum.from_sites(net.cell, net.sites(state), gains) for net, state in last]
+    squares = [spectrum.singular_values().moments(1)[0] for spectrum in theory]
     assert d.gradients.tied[1] == d.gradients.untied[1] == pytest.approx(np.log10(np.mean(squares)), abs=1e-9)
     assert list(d.gradients.measured) == [1, 3, 10, 30]
     for lag, value in d.gradients.measured.items():

@@ -9,7 +9,8 @@ import numpy as np
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.sites import Sites
 from ...errors import CapabilityError, ConvergenceError
-from ...mean_field.fixed_points import FixedPoint, fixed_points
+from ...mean_field.fixed_point import FixedPoint
+from ...mean_field.fixed_points import fixed_points
 from ...spectrum.spectrum import Spectrum
 from .clock import Clock
 from .path_state import error_of

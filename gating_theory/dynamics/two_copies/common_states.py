@@ -16,7 +16,8 @@ from ...cell.cell import second_moment
 from ...ensemble.ensemble import Ensemble
 from ...ensemble.sites import Sites
 from ...errors import CapabilityError
-from ...mean_field.fixed_points import FixedPoint, fixed_points
+from ...mean_field.fixed_point import FixedPoint
+from ...mean_field.fixed_points import fixed_points
 from ...mean_field.moments import MomentMap
 from ...results.encoding import dict_of, require, result
 from ...spectrum.spectrum import Spectrum

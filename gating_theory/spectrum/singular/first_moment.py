@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...ensemble.field_law import squared
-from ...mean_field.fixed_points import FixedPoint
+from ...mean_field.fixed_point import FixedPoint
 
 __all__ = ["first_moment"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from ...cell.augmented import even_variables
 from ...ensemble.sites import Sites
 from ...errors import ConvergenceError
-from ...mean_field.fixed_points import FixedPoint
+from ...mean_field.fixed_point import FixedPoint
 from ...mean_field.samples import MOST_VARIABLES, even_sites
 from ..refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from ..site_populations import SitePopulations

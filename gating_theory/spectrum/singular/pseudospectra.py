@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...cell.cell import Cell
-from ...mean_field.fixed_points import FixedPoint
+from ...mean_field.fixed_point import FixedPoint
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory
 from ...support.checks import complex_array, complex_number, integer, real, shown

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...ensemble.matrix_laws import require as require_fact
 from ...errors import ConvergenceError
-from ...mean_field.fixed_points import FixedPoint
+from ...mean_field.fixed_point import FixedPoint
 from ...results.encoding import require, result
 from ...support.arithmetic import underflow_is_zero
 from ...support.available_memory import require_memory

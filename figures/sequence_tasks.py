@@ -1,0 +1,122 @@
+"""Small tasks for recurrent networks: batches of sequences with what is asked for, at the last step or at every step.
+
+A task has ``n_in``, ``n_out``, ``length`` and ``chance`` (the score of one who guesses), ``batch(rng, size)`` and ``test()``: both
+give inputs (T, B, I) and targets, labels or numbers (B,) for the last step; where ``every_step``, numbers (T, B, n_out).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["Adding", "Digits", "FlipFlop", "Recall", "Sines", "make_task"]
+
+
+class Digits:
+    """Handwritten digits, one pixel a step; 1297 images to train on, 500 to test, permuted by one fixed permutation or not."""
+
+    n_out, n_in, length, chance, every_step = 10, 1, 64, 0.1, False
+
+    def __init__(self, permuted):
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        images = (images - images.mean()) / images.std()
+        order = np.random.default_rng(7).permutation(len(images))  # the split and the permutation are the task's, not the seed's
+        if permuted:
+            images = images[:, np.random.default_rng(8).permutation(64)]
+        self.images, self.labels = images[order].astype(np.float32), labels[order]
+
+    def batch(self, rng, size):
+        chosen = rng.integers(0, 1297, size)
+        return self.images[chosen].T[:, :, None], self.labels[chosen]
+
+    def test(self):
+        return self.images[1297:].T[:, :, None], self.labels[1297:]
+
+
+class Recall:
+    """One of eight symbols shown at the first step, asked for after a delay of noise (standard deviation 0.1)."""
+
+    n_out, n_in, chance, every_step = 8, 9, 0.125, False
+
+    def __init__(self, delay):
+        self.length = delay + 2
+
+    def batch(self, rng, size):
+        x = np.zeros((self.length, size, self.n_in), dtype=np.float32)
+        x[1:, :, :8] = 0.1 * rng.standard_normal((self.length - 1, size, 8))
+        symbol = rng.integers(0, 8, size)
+        x[0, np.arange(size), symbol] = 1.0
+        x[-1, :, 8] = 1.0
+        return x, symbol
+
+    def test(self):
+        return self.batch(np.random.default_rng(9), 512)
+
+
+class Adding:
+    """The sum of the two marked ones among T uniform numbers, one in each half."""
+
+    n_out, n_in, chance, every_step = 1, 2, 0.0, False
+
+    def __init__(self, length):
+        self.length = length
+
+    def batch(self, rng, size):
+        half = self.length // 2
+        x = np.zeros((self.length, size, 2), dtype=np.float32)
+        x[:, :, 0] = rng.uniform(0.0, 1.0, (self.length, size))
+        rows = np.arange(size)
+        first, second = rng.integers(0, half, size), rng.integers(half, self.length, size)
+        x[first, rows, 1] = x[second, rows, 1] = 1.0
+        return x, (x[first, rows, 0] + x[second, rows, 0] - 1.0).astype(np.float32)
+
+    def test(self):
+        return self.batch(np.random.default_rng(9), 512)
+
+
+class FlipFlop:
+    """Pulses of +-1 come to two inputs at a tenth of the steps; the outputs show the last one of each, 0 before the first."""
+
+    n_out, n_in, chance, every_step = 2, 2, 0.0, True
+
+    def __init__(self, length):
+        self.length = length
+
+    def batch(self, rng, size):
+        shape = (self.length, size, 2)
+        x = rng.choice([-1.0, 1.0], shape) * (rng.uniform(size=shape) < 0.1)
+        # the step of the last pulse up to each step; step 0 without a pulse shows 0 as well
+        last = np.maximum.accumulate(np.where(x != 0.0, np.arange(self.length)[:, None, None], 0))
+        return x.astype(np.float32), np.take_along_axis(x, last, 0).astype(np.float32)
+
+    def test(self):
+        return self.batch(np.random.default_rng(9), 512)
+
+
+class Sines:
+    """A constant input, with noise of standard deviation 0.02, names one of five frequencies; the output is that sine."""
+
+    n_out, n_in, chance, every_step = 1, 1, 0.0, True
+    #: Radians a step.
+    frequencies = np.linspace(0.1, 0.5, 5)
+
+    def __init__(self, length):
+        self.length = length
+
+    def batch(self, rng, size):
+        omega = rng.choice(self.frequencies, size)
+        x = 2.0 * omega + 0.02 * rng.standard_normal((self.length, size))
+        wave = np.sin(omega * np.arange(1, self.length + 1)[:, None])
+        return x[..., None].astype(np.float32), wave[..., None].astype(np.float32)
+
+    def test(self):
+        return self.batch(np.random.default_rng(9), 256)
+
+
+def make_task(name):
+    """The task of a name such as "digits", "permuted", "recall 20", "adding 50", "flip-flop 60", "sines 80": kind and length."""
+    kind, _, number = name.partition(" ")
+    if kind in ("digits", "permuted"):
+        return Digits(kind == "permuted")
+    return {"recall": Recall, "adding": Adding, "flip-flop": FlipFlop, "sines": Sines}[kind](int(number))
