@@ -229,7 +229,7 @@ ZEROS = [
 @pytest.mark.nightly
 @pytest.mark.parametrize("std, b_f, value, error", ZEROS)
 def test_the_boundary_of_the_lstm(std, b_f, value, error):
-    """By networks of two sizes: within three errors of both, of which stated ones of paths are .008 to .03."""
+    """By networks of two sizes: within three errors of both, of which stated ones of paths are .004 to .014."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 1, "i": 1, "g": value, "o": 1}, bias={"f": b_f}, input_std=std)
     line = gt.echo_line(ensemble, "gain.g", (0.7 * value, 1.4 * value), refine=60)
     assert abs(line - value) < 3.0 * np.hypot(error, line.error) and line.error < 0.03
