@@ -256,8 +256,8 @@ def _spectrum_of(source):
         raise TypeError(f"source must be {_ALLOWED}; got {shown(source)}{_where_from(source)}") from None
     instead = "products of sampled Jacobians: Network.push"
     require_fact(spectrum.matrices, "gradients", "gradient_growth", instead, spectrum.gain)
-    if spectrum.fixed_point is not None:
-        spectrum.fixed_point.ensemble.require("gradients", "gradient_growth", instead)
+    if isinstance(spectrum.source, FixedPoint):
+        spectrum.source.ensemble.require("gradients", "gradient_growth", instead)
     return spectrum
 
 

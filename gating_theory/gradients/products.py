@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..ensemble.matrix_laws import require as require_fact
 from ..ensemble.sites import Sites
 from ..errors import ConvergenceError
+from ..mean_field.fixed_point import FixedPoint
 from ..results.encoding import require, result
 from ..spectrum.singular.density import SingularDensity, ends
 from ..spectrum.site_populations import SitePopulations
@@ -94,9 +95,9 @@ class ProductSingularValues:
         spectrum = source if isinstance(source, Spectrum) else Spectrum(source)
         instead = "products of sampled Jacobians: Network.push"
         require_fact(spectrum.matrices, "singular values", "product_singular_values", instead, spectrum.gain)
-        if spectrum.fixed_point is not None and spectrum.fixed_point.ensemble.low_rank is not None:
+        if isinstance(spectrum.source, FixedPoint) and spectrum.source.ensemble.low_rank is not None:
             # the largest ones belong to the low-rank part
-            spectrum.fixed_point.ensemble.require("gradients", "product_singular_values", instead)
+            spectrum.source.ensemble.require("gradients", "product_singular_values", instead)
         self._populations, self._gain = spectrum.populations, spectrum.gain
 
     def __repr__(self) -> str:

@@ -27,13 +27,13 @@ __all__ = ["DrawnLoadings", "GivenLoadings", "OverlapMap", "UnitRule", "overlap_
 #: Tolerances of results, and of searches, where messages depend on up to two variables, and on more; where sites are solved for.
 _FINE, _SOLVED_FINE, _COARSE = (1e-13, 1e-12), (1e-10, 1e-7), (1e-6, 1e-3)
 #: Averages are so much finer than what is asked for.
-_FINER = 1e-2
+_FINER = 1e-3
 #: Nodes at most for one law, and at work at once; a tolerance that wants more is raised tenfold, and so on.
-_MOST_NODES, _AT_ONCE = 1_000_000, 400_000
+_MOST_NODES, _AT_ONCE = 2_000_000, 400_000
 #: Nodes of all units with given loadings together, at most.
 _MOST_SITES = 4_000_000
 #: Nodes at most for one law at tolerances of a search, this one and larger ones; where sites are solved for.
-_ROUGH, _ROUGH_NODES, _SOLVED_NODES = 1e-4, 2_000, 300
+_ROUGH, _ROUGH_NODES, _SOLVED_NODES = 1e-4, 5_000, 700
 #: Fields, as many as show how large messages get.
 _PROBES = 400
 #: Nodes along a variable for given loadings: the least where there would be too many, and the most of Gauss-Hermite.
@@ -50,7 +50,7 @@ class OverlapMap(ABC):
     Parameters
     ----------
     ensemble : Ensemble with a low-rank part
-    tol : float, the relative accuracy wanted of solutions: averages are finer by two digits, as far as they can be
+    tol : float, the relative accuracy wanted of solutions: averages are finer by three digits, as far as they can be
 
     Attributes
     ----------

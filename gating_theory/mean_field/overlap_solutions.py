@@ -19,7 +19,7 @@ _MANY_CHANNELS = 6
 _ROUNDS, _STEPS, _ALIKE, _DAMPING = 4, 12, 2e-2, 0.8
 #: Starts from which Newton's method sets out at once, for solutions that iteration leaves; fewer where averages take long.
 _DIRECT, _FEW_DIRECT = 60, 16
-#: Starts of iteration at most: where averages run over up to two variables, over more or over units, and where sites are solved for.
+#: Starts of iteration at most: of averages over up to two variables, over more or over units, and where sites are solved for.
 _MOST_STARTS = (400, 60, 16)
 #: Newton's method: steps at most, its differences, its largest step, and the change that ends a search (relative to the scale).
 _NEWTON, _DIFFERENCE, _LONGEST, _CLOSE = 20, 1e-4, 0.3, 1e-7
@@ -61,7 +61,8 @@ def solutions(overlap: OverlapMap, at_zero: list[np.ndarray]) -> list[Solution]:
     found += [np.concatenate([np.zeros(R), q])[None, :] for q in at_zero]
     if R == 1:
         found.append(_crossings(overlap, _POINTS_GIVEN if slow else _POINTS))
-    candidates = _distinct(overlap, _newton(overlap, np.concatenate(found), overlap.coarse), _ALIKE)
+    ends = [_newton(overlap, some, overlap.coarse) for some in (found[0], np.concatenate(found[1:]))]
+    candidates = _distinct(overlap, np.concatenate(ends), _ALIKE)
     finished: list[Solution] = []
     # of a continuum the first one stands for all: of few channels, and positive
     queue = sorted(candidates, key=lambda u: (_channels(overlap, u), *(-u[:R] / overlap.scale[:R])))
@@ -103,11 +104,25 @@ def _some(rows, most):
     return rows[:: -(-len(rows) // most)]
 
 
+def _by_size(overlap, u, function):
+    """What a function gives for a batch, computed for states of about the same size at a time: rules are those of the largest."""
+    sizes = np.abs(u / overlap.scale).max(axis=1)
+    classes = np.floor(2.0 * np.log2(np.maximum(sizes, _ZERO)))
+    parts = [np.flatnonzero(classes == each) for each in np.unique(classes)]
+    if len(parts) < 2 or len(overlap.variables) < 3:
+        return function(u)
+    values = [function(u[rows]) for rows in parts]
+    out = np.empty((len(u), *values[0].shape[1:]))
+    for rows, value in zip(parts, values):
+        out[rows] = value
+    return out
+
+
 def _settled(overlap, u):
     """What damped iteration comes to from a batch of starts; those that have become alike are one."""
     for _ in range(_ROUNDS):
         for _ in range(_STEPS):
-            u = u + _DAMPING * (overlap(u, overlap.coarse) - u)
+            u = u + _DAMPING * (_by_size(overlap, u, lambda some: overlap(some, overlap.coarse)) - u)
             u = u[np.isfinite(u).all(axis=1)]
         u = _distinct(overlap, u, _ALIKE)
     return u
@@ -121,13 +136,13 @@ def _crossings(overlap, points):
     for moment in _MOMENTS:
         u = np.concatenate([along[:, None], np.broadcast_to(moment * overlap.scale[1:], (along.size, overlap.n_moments))], axis=1)
         for _ in range(_SETTLING):
-            new = overlap(u, overlap.coarse)
+            new = _by_size(overlap, u, lambda some: overlap(some, overlap.coarse))
             change = np.nanmax(np.abs(new[:, 1:] - u[:, 1:]) / (new[:, 1:] + 1e-12 * overlap.scale[1:]))
             u[:, 1:] = new[:, 1:]
             if change < _ALIKE:
                 break
         # relative, so that small overlaps count as large ones do
-        left = overlap(u, overlap.coarse)[:, 0] / along - 1.0
+        left = _by_size(overlap, u, lambda some: overlap(some, overlap.coarse))[:, 0] / along - 1.0
         with np.errstate(invalid="ignore"):
             change = np.flatnonzero((left[:-1] * left[1:] < 0.0) & (along[:-1] * along[1:] > 0.0))
         found += [u[i] for i in change] + [u[i + 1] for i in change]
@@ -181,7 +196,8 @@ def _newton(overlap, u, tol):
     """Where Newton's method ends from a batch of starts; those from which it does not are left out."""
     ended = []
     for _ in range(_NEWTON):
-        step = _step(overlap, u, overlap(u, tol) - u, slopes(overlap, u, tol))
+        left = _by_size(overlap, u, lambda some: overlap(some, tol) - some)
+        step = _step(overlap, u, left, _by_size(overlap, u, lambda some: slopes(overlap, some, tol)))
         good = np.isfinite(step).all(axis=1)
         u = _moved(overlap, u[good], step[good])
         size = np.abs(step[good]).max(axis=1) / np.minimum(1.0, np.abs(u / overlap.scale).max(axis=1) + _ZERO)

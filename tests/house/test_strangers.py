@@ -327,3 +327,35 @@ def test_results_that_are_not_well_made_say_so(tmp_path):
     with pytest.raises(ValueError, match="values must be a vector"):
         gt.save(Checked(np.zeros((2, 2))), tmp_path / "file.json")
     assert not list(tmp_path.iterdir())
+
+
+#: Calculators that know low-rank parts [T11], or ask networks only.
+KNOW_LOW_RANK = {
+    "fixed_points",
+    "FixedPoint.sites",
+    "Spectrum",
+    "Spectrum.density",
+    "Spectrum.outliers",
+    "Spectrum.finite_size",
+    "Spectrum.isolated",
+}
+KNOW_LOW_RANK |= {"Network.sample", "count_fixed_points", "diagnose", "lyapunov_spectrum", "find_fixed_points"}
+
+
+@pytest.mark.parametrize("name", sorted(set(CALCULATORS) - KNOW_LOW_RANK))
+def test_calculators_that_do_not_know_low_rank_parts_refuse_them(name):
+    low = gt.LowRank("h", covariance=[[1.5, 2.6], [2.6, 5.0]])
+    with pytest.raises(gt.CapabilityError, match="low-rank parts"):
+        CALCULATORS[name](gt.Ensemble(gt.GRU, {"z": 0.3, "r": 1, "h": 0.8}, low_rank=low))
+
+
+def test_gradients_refuse_low_rank_parts_at_states_and_along_paths():
+    ensemble = gt.Ensemble(gt.GRU, {"z": 0.3, "r": 1, "h": 0.8}, low_rank=gt.LowRank("h", covariance=[[1.5, 2.6], [2.6, 5.0]]))
+    point, net = gt.fixed_points(ensemble)[-1], gt.Network.sample(ensemble, 20, rng=0)
+    for calculate in (
+        lambda: gt.gradient_growth(point, 2),
+        lambda: gt.gradient_growth((net, np.zeros((4, 1, 20))), 3),
+        lambda: gt.product_singular_values(point, 2),
+    ):
+        with pytest.raises(gt.CapabilityError, match="low-rank parts"):
+            calculate()

@@ -68,7 +68,7 @@ def start(point, left):
     ],
 )
 def test_networks_rest_where_theory_says(ensemble, n_networks):
-    """Drawn loadings: means over networks within 4.5 standard errors and 4 / N of bias; some within 4.5 deviations of their own theory."""
+    """Means over networks within 4.5 standard errors and 4 / N of bias; some within 4.5 deviations of their own theory."""
     rng = np.random.default_rng(0)
     point = next(p for p in gt.fixed_points(ensemble) if (p.overlaps > 0.0).all() and p.overlaps.any())
     found, theory = [], np.concatenate([point.overlaps, point.q])
