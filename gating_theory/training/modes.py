@@ -140,7 +140,7 @@ class Modes:
 
     @property
     def n_states(self) -> int:
-        """S."""
+        """S, the number of states."""
         return len(self.eigenvalues)
 
     @property
