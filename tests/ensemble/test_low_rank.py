@@ -8,9 +8,7 @@ import pytest
 import gating_theory as gt
 
 PLAIN = gt.LowRank("h", covariance=[[1.5, 2.6], [2.6, 5.0]])
-MIXTURE = gt.LowRank(
-    {"h": 2}, [[1, -0.5, 1.2, 0], [-0.3, 1, 0.2, 1.4]], [0.3 * np.eye(4), 0.5 * np.eye(4)], mixture=[0.4, 0.6]
-)
+MIXTURE = gt.LowRank({"h": 2}, [[1, -0.5, 1.2, 0], [-0.3, 1, 0.2, 1.4]], [0.3 * np.eye(4), 0.5 * np.eye(4)], mixture=[0.4, 0.6])
 
 
 @pytest.mark.parametrize("low", [PLAIN, MIXTURE, MIXTURE.drawn(7, 0), gt.LowRank(("z", "h"), mean=[1, 2, 3, 4])])
