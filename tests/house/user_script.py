@@ -44,7 +44,7 @@ memory_overlap: float = float(memory_part.overlap[0, 0])
 
 points: list[gt.FixedPoint] = gt.fixed_points(ensemble)
 memories: np.ndarray = gt.fixed_points(remembering)[-1].overlaps
-begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
+memory_begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
 good: bool = points[-1].ok
 described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites
