@@ -137,7 +137,7 @@ class Modes:
 
     @property
     def n_states(self) -> int:
-        """S."""
+        """How many states were looked at."""
         return len(self.eigenvalues)
 
     @property
