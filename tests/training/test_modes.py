@@ -123,6 +123,17 @@ def test_a_shut_gate_is_no_learned_mode():
     assert len(modes.of_kind("learned")) == 1 and "single units forget slowly by themselves" in str(modes)
 
 
+def test_shut_gates_outside_are_said_and_hide_nothing():
+    """Half of the units with update gates shut more and more: leaks of some lie outside, which no hidden training has to explain."""
+    net, _ = planted(gt.GRU, "h", 4.0)
+    biases = net.biases.copy()
+    biases[0, :32] = np.linspace(4.0, 14.0, 32)
+    modes = gt.learned_modes(gt.Network(gt.GRU, net.matrices, biases), np.zeros((1, 64)))
+    shut = (modes.outside & (modes.kinds == "leak")).sum()
+    assert shut >= 10 and modes.status.ok and f"{shut} of them are single units whose gates are shut" in str(modes)
+    assert "about one does by chance besides what shut gates hold" in str(modes)
+
+
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
 def test_nothing_is_learned_in_untrained_networks(cell):
     """Sampled networks in motion: about one mode lies outside at most, none is called learned."""
