@@ -9,12 +9,12 @@ eigenvectors of their covariance; all other variables are coordinates themselves
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cell.probes import Shape
+from ..cell.probes import NarrowedShapes, Shape, Shapes
 from .field_law import RandomFields
 from .quadrature import FieldLaw
 
@@ -87,7 +87,7 @@ class ComponentLaws:
     prior_mean: np.ndarray
     prior_covariance: np.ndarray
     groups: tuple[tuple[int, ...], ...]
-    shapes: Sequence[Shape]
+    shapes: Sequence[Shape] | Shapes | NarrowedShapes
 
     @property
     def slopes(self) -> np.ndarray:
@@ -120,7 +120,7 @@ class ComponentLaws:
         means, offset = self.means[b, c].copy(), np.zeros(self.means.shape[-1])
         for k in mixed:
             means[k], offset[k] = 0.0, means[k]
-        one = ComponentLaws(*(a[b : b + 1, c : c + 1] for a in self._arrays), self.prior_mean, self.prior_covariance, *self._rest)
+        one = replace(self, turn=self.turn[b : b + 1, c : c + 1])
         shapes = [one.shape(j) for j in range(means.size)]
         return Axes(FieldLaw(means, self.stds[b : b + 1, c], shapes), self.turn[b, c], offset, mixed)
 
@@ -135,14 +135,6 @@ class ComponentLaws:
         K = self.covariance.shape[-1]
         stds[:K] = np.sqrt(np.diagonal(self.covariance[b, c]))
         return FieldLaw(self.means[b, c], stds[None, :], self.shapes)
-
-    @property
-    def _arrays(self):
-        return self.means, self.stds, self.turn, self.covariance, self.cross
-
-    @property
-    def _rest(self):
-        return self.groups, self.shapes
 
 
 def _along(parts, shapes):

@@ -167,6 +167,7 @@ class LowRankFixedPoint(FixedPoint):
         """ValueError where overlaps and moments do not satisfy the mean-field map."""
         names, low = self.ensemble.cell.message_names, self.ensemble.low_rank
         require(low is not None, "the ensemble has no low-rank part")
+        assert low is not None
         require(tuple(self.moments) == names, f"moments must be those of {list(names)}, got {list(self.moments)}")
         good = np.isfinite(self.q).all() and (self.q >= 0).all()
         require(good, f"moments must be finite and non-negative, got {self.moments}")

@@ -68,7 +68,7 @@ class OverlapMap(ABC):
         self.ensemble, self.cell = ensemble, ensemble.cell
         compiled, cell = self.cell.compiled, self.cell
         dependence = compiled.dependence
-        needed = set()
+        needed: set[int] = set()
         for message in cell.distinct_messages:
             for symbol in message.free_symbols:
                 needed |= dependence[symbol]
@@ -329,7 +329,7 @@ class GivenLoadings(OverlapMap):
 class UnitRule(NamedTuple):
     """A rule for deviations along one variable, alike for all units: so many Gauss-Hermite nodes, or even steps for a tolerance."""
 
-    count: int
+    n_nodes: int
     even: float | None = None
     strip: float = np.inf
 
@@ -338,7 +338,7 @@ class UnitRule(NamedTuple):
         if self.even is not None:
             x, w = gaussian_rule(0.0, [1.0], self.even, Shape(strip=self.strip), second=second)
             return x[0], w[0]
-        x, w = np.polynomial.hermite_e.hermegauss(self.count + (second and self.count > 1))
+        x, w = np.polynomial.hermite_e.hermegauss(self.n_nodes + (second and self.n_nodes > 1))
         return x, w / w.sum()
 
 
@@ -366,7 +366,7 @@ def unit_rules(fields: LoadedFields, q: np.ndarray, tol: float, most: float, var
         hermite.append(min(2 + math.ceil(0.5 * (digits / strip) ** 2 + 0.5 * digits / math.log1p(strip)), _MOST_HERMITE))
         even = gaussian_rule(0.0, [1.0], tol, Shape(strip=strip))[0].size
         rules.append(UnitRule(even, tol, strip) if even < hermite[-1] else UnitRule(hermite[-1]))
-    if np.prod([rule.count for rule in rules], dtype=float) <= most:
+    if np.prod([rule.n_nodes for rule in rules], dtype=float) <= most:
         return rules
     while np.prod(hermite, dtype=float) > most and max(hermite) > _FEW_NODES:
         hermite[int(np.argmax(hermite))] -= 1

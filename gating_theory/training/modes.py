@@ -140,7 +140,7 @@ class Modes:
 
     @property
     def n_states(self) -> int:
-        """S, the number of states."""
+        """How many states were looked at."""
         return len(self.eigenvalues)
 
     @property

@@ -43,8 +43,10 @@ memory_overlap: float = float(memory_part.overlap[0, 0])
 # --- mean field and spectra
 
 points: list[gt.FixedPoint] = gt.fixed_points(ensemble)
-memories: np.ndarray = gt.fixed_points(remembering)[-1].overlaps
-begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
+memory_state: gt.FixedPoint = gt.fixed_points(remembering)[-1]
+if isinstance(memory_state, gt.LowRankFixedPoint):
+    memories: np.ndarray = memory_state.overlaps
+memory_begins: gt.Critical = gt.memory_onset(remembering, "bias.r", bounds=(-3.0, 3.0), branch=0)
 good: bool = points[-1].ok
 described: dict[str, object] = points[-1].as_dict()
 sites: gt.Sites = points[-1].sites
@@ -176,6 +178,7 @@ slow_and_learned: float = told_apart.count("learned", slow=True)
 from_where: dict[str | None, float] = {mode.field: mode.share for mode in told_apart.of_kind("learned")}
 findings: gt.Diagnosis = gt.diagnose(net, initial=planted)
 learned_by_field: dict[str, int] = findings.modes.n_learned
+whole_mode: gt.Mode = findings.modes.listed[0]
 advice: list[str] = findings.advice
 resting: gt.FixedPointAnalysis = gt.fixed_point_analysis(net, held=np.zeros((2, 3, 100)))
 at_first: gt.HeldFixedPoints = resting[0]
