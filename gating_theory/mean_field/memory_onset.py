@@ -105,7 +105,8 @@ def memory_onset(
     if values is None:
         mu = _largest_real(overlap_growth(path.at(0.5 * (path.low + path.high)), _moments_without(ensemble, branch)))
         raise NoCriticalValue(
-            f"memory_onset: beside fixed point {branch} of the random part small overlaps grow by {mu:.6g} whatever {path.parameter!r} is, "
+            f"memory_onset: beside fixed point {branch} of the random part small overlaps grow by {mu:.6g} "
+            f"whatever {path.parameter!r} is, "
             f"{between}"
         )
     if not values:
