@@ -203,7 +203,7 @@ def _history(net, state, visited, input):
     if visited is not None:
         before = real_array("visited", visited)
         if before.ndim != 3 or before.shape[1:] != state.shape:
-            raise ValueError(f"visited must have shape {('T', *state.shape)}, got {before.shape}")
+            raise ValueError(f"visited must have shape (T, {', '.join(map(str, state.shape))}), got {before.shape}")
         states = np.concatenate([before, states])
     shape = (len(states), *net.input.shape)
     pattern = net.input if input is None else real_array("input", input)

@@ -55,7 +55,7 @@ class Bulk(NamedTuple):
         if self.alpha == 1.0 or self.gain == 0.0:
             return math.nan  # how far training spreads equal values is not known beforehand; of nothing there is no law
         x, share = _law(self.alpha)
-        scale = self.gain * np.sqrt(1.0 - self.n_spikes / len(y))
+        scale = self.gain * _left(self.alpha, self.n_spikes, len(y))
         found = np.interp((np.sort(y[self.n_spikes :]) / scale) ** 2, x, share, right=1.0)
         steps = np.arange(len(found) + 1) / len(found)
         return float(max(np.max(steps[1:] - found), np.max(found - steps[:-1])))
@@ -81,8 +81,7 @@ def bulk_of(y: np.ndarray, alpha: float) -> Bulk:
         return _equal_values(y)
     n, R = len(y), 0
     while True:
-        # the directions that stand out have taken R rows and columns of the random matrix with them
-        gain = _lower_mean(y[R:], alpha) / np.sqrt(1.0 - R / n)
+        gain = _lower_mean(y[R:], alpha) / _left(alpha, R, n)
         found = int(np.sum(y > 2.0 * np.sqrt(1.0 - alpha) * gain * (1.0 + n ** (-2.0 / 3.0))))
         if found <= R or found > n // 2:
             return Bulk(alpha, float(gain), R)
@@ -126,6 +125,15 @@ def _transform(u, alpha):
     bottom = (1.0 - 2.0 * alpha) * u + root
     g = 2.0 * (1.0 - alpha) / bottom
     return g, -g / bottom * (1.0 - 2.0 * alpha + (u - 2.0 * (1.0 - alpha)) / root)
+
+
+def _left(alpha, R, n):
+    """What R directions leave of the scale of the other singular values.
+
+    Directions that know nothing of the random matrix take R of its n rows and columns with them. In iid weights that were trained
+    what hides below the edge makes up for it; in stacks it does not, and more and more values would stand out.
+    """
+    return np.sqrt(1.0 - R / n) if alpha else 1.0
 
 
 def _lower_mean(y, alpha):

@@ -34,6 +34,8 @@ _NAMES = {0.0: "iid", 1.0: "orthogonal"}
 #: Distance of a bulk from its law, times N, beyond which it is not random: of iid matrices and of networks of 64 units that were
 #: trained for 600 updates it is 2 on average and 4.2 at most.
 _BLURRED = 6.0
+#: Share of all directions beyond which these are too many to stand out of anything: 20 % at most in networks trained here.
+_MOST = 0.25
 
 
 @result("split_field")
@@ -245,8 +247,8 @@ def split_weights(net: Network, initial: Network | npt.ArrayLike | None = None) 
     Weights that were orthogonal matrices before training, each by itself or all fields in one stack as Keras draws them, are told
     by the lower half of their singular values. Splitting works there, and sees more: an orthogonal matrix hides no direction,
     however weak. In GRUs and LSTMs of 64 units, trained for 600 updates, the gain came out 2 % too small and strengths 7 % too
-    large (7 % standard deviation), and directions down to half the gain stood out; of iid weights gains came out 4 % too large,
-    strengths 2 to 9 %, and no direction below 1.8 gains stood out.
+    large (7 % standard deviation), and directions down to half the gain stood out; of iid weights gains came out right to 2 %,
+    strengths 3 to 10 % too large, and no direction below 1.8 gains stood out.
 
     With the weights before training, the learned part is the difference and the random part what they were.
 
@@ -360,7 +362,12 @@ def _status(net, fields, start):
             "unsplit", f"nothing was split: singular values of the law {fields[unknown[0]].law!r} are not known", ok=False
         )
     if any(each.n_learned for each in fields.values()):
-        blurred = [name for name, each in fields.items() if each.bulk_distance * net.n_units > _BLURRED]
+        n = net.n_units
+        blurred = [
+            name
+            for name, each in fields.items()
+            if each.bulk_distance * n > _BLURRED or each.law != "orthogonal" and each.n_learned > _MOST * n
+        ]
         if not blurred:
             return Status("split", "learned: directions that stand out above the bulk; weaker ones stay in the random part")
         return Status(

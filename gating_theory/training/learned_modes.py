@@ -31,7 +31,10 @@ _HELD, _ON_ONE, _ON_FEW = 0.95, 0.5, 0.25
 #: A mode is learned if no eigenvalue is left within the first. Where it lies closer than that to modulus one, within that distance
 #: or this share of what does not come from leaks: behind gates that are nearly shut all is close together.
 _NEAR, _NEAR_SHARE = 0.03, 1.0 / 6.0
-#: Modes outside a state, more than the one that chance makes, from which on there is something that the split does not explain.
+#: The learned part of what leaks leave of a mode that they hold, from which on it is learned; what is no part of it at all.
+_MOST, _ROUNDING = 0.5, 1e-3
+#: Modes outside a state, beside shut gates and the one that chance makes, from which on there is something that the split does not
+#: explain.
 _UNEXPLAINED = 3.0
 #: Visibility below which even the strongest learned direction hardly stands out, so that others are hidden.
 _CLEAR = 0.9
@@ -174,9 +177,13 @@ def modes_of(found: Sequence[ModesAt], net: Network, split: SplitWeights, *, tra
     if removed and trained:
         modulus = np.abs(eigenvalues)
         close = np.maximum(np.abs(1.0 - modulus), _NEAR_SHARE * (modulus - np.nan_to_num(leak)))
-        kinds[outside & (removed[ALL] > np.minimum(_NEAR, close))] = "learned"
+        gone = removed[ALL] > np.minimum(_NEAR, close)
+        # what leaks hold is learned only where most of what they leave is
+        own = ~held | (learned.sum(axis=1) >= np.maximum(_MOST * (modulus - leak), _ROUNDING))
+        kinds[outside & gone & own] = "learned"
     kinds[held & (on_unit >= np.where(outside, _ON_FEW, _ON_ONE))] = "leak"
-    beyond = float((np.array([one.bulk_edge for one in found]) < threshold).sum(axis=1).mean())
+    shut = (outside & (kinds == "leak")).sum(axis=1)  # leaks are those of sites: they are there without the learned part as well
+    beyond = float(((np.array([one.bulk_edge for one in found]) < threshold).sum(axis=1) - shut).mean())
     return Modes(
         ensemble=split.ensemble,
         n_units=net.n_units,
@@ -205,7 +212,9 @@ def _status(split, beyond):
         asked = "" if "pass initial=" in words else "; pass initial=, the weights before training"
         return Status(split.status.code, words + asked, ok=False)
     if beyond > 1.0 + _UNEXPLAINED:
-        why = f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside"
+        why = (
+            f"without the learned directions that the matrices show {beyond:.1f} modes a state lie outside that no shut gate holds"
+        )
     elif 0.0 < (clearest := max((float(v) for part in split.fields.values() for v in part.visibility), default=0.0)) < _CLEAR:
         why = f"no learned direction stands out clearly (visibility {clearest:.2f} at most)"
     else:

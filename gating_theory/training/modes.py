@@ -39,7 +39,9 @@ class Mode:
         "leak": one unit forgets as slowly by itself, its gate is shut: leaks are the modulus to 5 %, and half of the mode sits on
         that unit (outside the support a quarter: a few units). Otherwise "bulk": inside the support of what the random part of the
         weights gives at these sites. "learned": outside, and without the learned part of the weights no eigenvalue is left near.
-        "random": outside by chance, as about one eigenvalue of a random network is.
+        "random": outside and neither: where gates are open about one eigenvalue of a random network is outside by chance, where
+        some are shut more are, which a few of these units share; or removal leaves another mode near, as where training only
+        shifted it.
     outside : bool, whether it lies outside that support
     on_unit : float, the share of the mode that sits on the one unit with the largest share
     leak : float
@@ -108,7 +110,8 @@ class Modes:
     eigenvalues : (S, d N) complex array, exact
     bulk_eigenvalues : (S, d N) complex array, at the same sites without the learned part
     edge : (S, d N) array, the edge function of the random part at each eigenvalue: below ``threshold`` it lies outside
-    threshold : float, 1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond [T11]
+    threshold : float, 1 / (1 + 2.5 / sqrt N): of iid networks of this size about one eigenvalue lies beyond, besides
+        the leaks of units whose gates are shut [T11]
     kinds : (S, d N) array of str, see :class:`Mode`
     on_unit, leak : (S, d N) arrays, as of a Mode
     random, learned : (S, K, d N) arrays

@@ -33,10 +33,14 @@ def _sentences(m):
     gains = ", ".join(f"{name} {m.ensemble.gain[name]:.3g}" for name in m.field_names if m.ensemble.gain[name] > 0.0)
     size, outside = m.eigenvalues.shape[1], float(m.outside.sum(axis=1).mean())
     lie, of_all = "lies" if outside == 1.0 else "lie", f"{_number(outside)} of {size} modes{each}"
+    held = float((m.outside & (m.kinds == "leak")).sum(axis=1).mean())
     lines = [
         f"{of_all} {lie} outside what random weights of gain {gains or '0'} give at the same sites; "
-        "about one does by chance at most"
+        f"about one does by chance{' besides what shut gates hold' if held else ''}"
     ]
+    if held:
+        be = "is a single unit whose gate is" if held == 1.0 else "are single units whose gates are"
+        lines.append(f"  {_number(held)} of them {be} shut, as random weights have them there")
     learned = m.of_kind("learned")
     if learned:
         slow = [mode for mode in learned if mode.timescale > 10.0]

@@ -55,8 +55,8 @@ def test_planted_directions_are_found(n, least):
         seen.append([(each.left[0] @ u[0]) ** 2, (each.right[0] @ v[0]) ** 2, each.visibility[0]])
     # 1.5 lies close to the edge at 1: it hides in the fluctuations of a quarter of the matrices of 96 units, a few of those of 200
     assert least <= np.mean(number) <= 2.1
-    # gain: .996 +- .010 ; strength: entries of size N^{-1/2} along u v^T, and 1/N
-    assert np.mean(gains) == pytest.approx(1.0, abs=0.01)
+    # gain: +- .010 a matrix, sqrt(1 - R / N) too small; strength: entries of size N^{-1/2} along u v^T, and 1/N
+    assert np.mean(gains) == pytest.approx(np.sqrt(1 - np.mean(number) / n), abs=0.01)
     assert np.mean(strengths) == pytest.approx(3.0, abs=5 / np.sqrt(n * len(gains)))
     # 1 - 1/9, to the fluctuations of a squared cosine
     assert np.mean(seen, axis=0) == pytest.approx(1 - 1 / 9, abs=0.03)
@@ -181,8 +181,9 @@ def test_what_cannot_be_told_is_said():
     assert alike.status.code == "hidden" and not alike.status.ok and "initial=" in str(alike)
     # strengths that fall off without a gap, as those of long training do
     left, y, right = np.linalg.svd(iid(80, rng))
-    blurred = gt.split_weights(vanilla((left * (y + y**3 / 2)) @ right))
-    assert blurred.status.code == "blurred" and not blurred.status.ok and "convention" in str(blurred)
+    for stretched in (y**2, y + y**4):  # the law is wrong; half of all stand out
+        blurred = gt.split_weights(vanilla((left * stretched) @ right))
+        assert blurred.status.code == "blurred" and not blurred.status.ok and "convention" in str(blurred)
     sparse = gt.Network.sample(gt.Ensemble(gt.Vanilla, matrices=gt.Sparse(10)), n, rng=0)
     split = gt.split_weights(sparse)
     assert (

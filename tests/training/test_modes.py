@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory.training.learned_modes import ModesAt, modes_of
+from gating_theory.training.mode_shares import ModeShares
 
 CELLS = (
     "Vanilla",
@@ -123,6 +125,17 @@ def test_a_shut_gate_is_no_learned_mode():
     assert len(modes.of_kind("learned")) == 1 and "single units forget slowly by themselves" in str(modes)
 
 
+def test_shut_gates_outside_are_said_and_hide_nothing():
+    """Half of the units with update gates shut more and more: leaks of some lie outside; no hidden training has to explain them."""
+    net, _ = planted(gt.GRU, "h", 4.0)
+    biases = net.biases.copy()
+    biases[0, :32] = np.linspace(4.0, 14.0, 32)
+    modes = gt.learned_modes(gt.Network(gt.GRU, net.matrices, biases), np.zeros((1, 64)))
+    shut = (modes.outside & (modes.kinds == "leak")).sum()
+    assert shut >= 10 and modes.status.ok and f"{shut} of them are single units whose gates are shut" in str(modes)
+    assert "about one does by chance besides what shut gates hold" in str(modes)
+
+
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])
 def test_nothing_is_learned_in_untrained_networks(cell):
     """Sampled networks in motion: about one mode lies outside at most, none is called learned."""
@@ -191,3 +204,14 @@ def test_bad_arguments(tmp_path):
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+def test_what_leaks_hold_is_learned_where_most_of_the_rest_is():
+    """Beside a leak of .98 a learned part of .018 makes a mode learned; .0001 does not, nor .004 where chance gives the rest."""
+    net = gt.Network.sample(gt.Ensemble(gt.Vanilla, gain=0.5), 4, rng=0)
+    split = gt.split_weights(net, net.matrices * 0.9)
+    values = np.array([0.998, 1.0003, 0.998, 0.9])
+    leak, learned = np.array([0.98, 1.0002, 0.98, 0.2]), np.array([0.018, 0.0001, 0.004, 0.7])
+    shares = ModeShares(values.astype(complex), np.full(4, 0.1), leak, (values - leak - learned)[None], learned[None])
+    at = ModesAt(shares, 0.5 * values, np.full(4, 0.1), np.full(4, 0.1), {"all": np.full(4, 0.4), "h": np.full(4, 0.4)})
+    assert modes_of([at], net, split).kinds[0].tolist() == ["learned", "random", "random", "learned"]
