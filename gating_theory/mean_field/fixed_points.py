@@ -120,7 +120,8 @@ def fixed_points_of_each(ensembles: Sequence[Ensemble], tol: float = 1e-10) -> l
 def _of_family(ensembles, tol):
     """For each ensemble of a family its fixed points or its ConvergenceError."""
     for ensemble in ensembles:
-        ensemble.require("mean field", "fixed_points", "Network.find_fixed_points of sampled networks")
+        who = "fixed_points" if ensemble.low_rank is None else "what takes fixed points of many ensembles at once"
+        ensemble.require("mean field", who, "Network.find_fixed_points of sampled networks")
     require_bounded(ensembles[0].cell)
     moments = MomentMap(ensembles)
     try:

@@ -104,7 +104,11 @@ def memory_onset(
     between = f"between {path.low} and {path.high} for {ensemble!r}"
     if values is None:
         mu = _largest_real(overlap_growth(path.at(0.5 * (path.low + path.high)), _moments_without(ensemble, branch)))
-        raise NoCriticalValue(f"memory_onset: small overlaps grow by {mu:.6g} whatever {path.parameter!r} is, {between}")
+        raise NoCriticalValue(
+            f"memory_onset: beside fixed point {branch} of the random part small overlaps grow by {mu:.6g} "
+            f"whatever {path.parameter!r} is, "
+            f"{between}"
+        )
     if not values:
         raise NoCriticalValue(f"memory_onset: no critical value of {path.parameter!r} {between}")
     return _onset_at(path, path.nearest(values), branch, excess)

@@ -11,6 +11,8 @@ __all__ = ["modes_text"]
 
 #: Modes that are listed one by one.
 _ROWS = 6
+#: Share of the modulus below which no field is named as the one that modes come from: it says little there [T11].
+_LITTLE = 0.05
 #: Fields that write what a cell keeps, by the names that they have in the built-in cells; all others are gates.
 _CANDIDATES = ("h", "g")
 
@@ -76,15 +78,19 @@ def _how_slow(m, slow, learned):
 
 def _from_where(m, learned):
     """Which fields, how many directions, how much of the modulus, how far removal moves."""
-    share = {name: np.nanmean([mode.learned[name] / abs(mode.eigenvalue) for mode in learned]) for name in learned[0].learned}
+    modulus = sum(abs(mode.eigenvalue) for mode in learned)
+    share = {name: float(np.nansum([mode.learned[name] for mode in learned])) / modulus for name in learned[0].learned}
     name = max(share, key=lambda n: share[n])
     others = sum(value for key, value in share.items() if key != name)
     moved = float(np.mean([mode.removed["all"] for mode in learned]))
+    leak = float(np.nansum([mode.leak for mode in learned])) / modulus
+    near = f"without what is learned the nearest mode left is {moved:.2g} away"
+    if share[name] < _LITTLE:
+        return f"{_percent(leak)} of the modulus comes from leaks, {_percent(share[name] + others)} from what is learned", near
     text = f"{_percent(share[name])} of the modulus comes from {_owner(m, name)} {_directions(m.n_learned.get(name, 0))}"
     if abs(others) >= 0.02:
         text += f", {_percent(others)} from the learned part of other matrices"
-    leak = np.nanmean([mode.leak / abs(mode.eigenvalue) for mode in learned])
-    return f"{text}, {_percent(leak)} from leaks", f"without what is learned the nearest mode left is {moved:.2g} away"
+    return f"{text}, {_percent(leak)} from leaks", near
 
 
 def _nothing_found(m):

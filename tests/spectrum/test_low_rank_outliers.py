@@ -292,5 +292,16 @@ def test_a_spectrum_with_a_low_rank_part_serves_the_rest_and_refuses_by_name(tmp
     assert spectrum.concentration(500).describes
     with pytest.raises(gt.CapabilityError, match=r"low-rank parts of matrices \[T11\]: use isolated"):
         spectrum.finite_size(100)
+    # a low-rank part has singular values of its own: what is the norm of J or of its resolvent is not that of the random part
+    for ask in (
+        spectrum.numerical_abscissa,
+        spectrum.kreiss,
+        lambda: spectrum.resolvent_norm(1.1),
+        lambda: spectrum.pseudospectrum(0.1),
+        spectrum.singular_values,
+    ):
+        with pytest.raises(gt.CapabilityError, match=r"singular values .* low-rank parts of matrices \[T11\]"):
+            ask()
+    assert 0.0 < spectrum.overlap(0.3)  # of modes of the bulk
     gt.save(spectrum, tmp_path / "spectrum.json")
     assert gt.load(tmp_path / "spectrum.json").outliers()[0] == pytest.approx(spectrum.outliers()[0], rel=1e-12)

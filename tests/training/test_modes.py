@@ -1,5 +1,6 @@
 """Modes of given networks: shares sum to the eigenvalue, and what was planted is found, named and taken away again."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -134,6 +135,19 @@ def test_shut_gates_outside_are_said_and_hide_nothing():
     shut = (modes.outside & (modes.kinds == "leak")).sum()
     assert shut >= 10 and modes.status.ok and f"{shut} of them are single units whose gates are shut" in str(modes)
     assert "about one does by chance besides what shut gates hold" in str(modes)
+
+
+def test_no_field_is_named_where_leaks_are_all_of_a_learned_mode():
+    """Learned parts that take from the modulus, by hand: the text gives parts of the whole, and credits no direction with 0 %."""
+    net, _ = planted(gt.GRU, "h", 4.0)
+    modes = gt.learned_modes(net, np.zeros((1, 64)))
+    (mode,) = modes.of_kind("learned")
+    assert "of the modulus comes from the candidate's (h) 1 learned direction" in str(modes)
+    parts = {name: part.copy() for name, part in {"leak": modes.leak, "learned": modes.learned}.items()}
+    at = np.argmin(np.abs(modes.eigenvalues[0] - mode.eigenvalue))
+    parts["leak"][0, at], parts["learned"][0, :, at] = 1.2 * abs(mode.eigenvalue), [0.0, 0.0, -0.2 * abs(mode.eigenvalue)]
+    words = str(dataclasses.replace(modes, **parts))
+    assert "120 % of the modulus comes from leaks, -20 % from what is learned" in words and "comes from the candidate" not in words
 
 
 @pytest.mark.parametrize("cell", ["GRU", "LSTM"])

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...cell.augmented import even_variables
 from ...ensemble.sites import Sites
-from ...errors import ConvergenceError
+from ...errors import CapabilityError, ConvergenceError
 from ...mean_field.fixed_point import FixedPoint
+from ...mean_field.low_rank_points import LowRankFixedPoint
 from ...mean_field.samples import MOST_VARIABLES, even_sites
 from ..refinement import MUCH_ROOM, OF_SPECTRA, ROOM, apart, settled
 from ..site_populations import SitePopulations
@@ -19,7 +20,7 @@ from .log_average import LogAverage
 from .on_axis import OnAxis
 from .regulated import Regulated, regulated
 
-__all__ = ["ShiftedPopulations", "ShiftedSites", "finer_sites", "sites_for"]
+__all__ = ["ShiftedPopulations", "ShiftedSites", "finer_sites", "require_no_low_rank", "sites_for"]
 
 #: How far apart results of two populations may be, per part of what was asked for: errors of two differ by a factor of two or more.
 _APART = 2.0
@@ -27,6 +28,20 @@ _APART = 2.0
 _EVEN, _FINER = tuple(4**k for k in range(5, 10)), (1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
 #: Variables of which all can have denser nodes from the beginning.
 _DENSE_VARIABLES = 3
+
+
+def require_no_low_rank(populations: SitePopulations) -> None:
+    """CapabilityError at fixed points with low-rank parts: these have singular values of their own, outside those of the rest.
+
+    Parameters
+    ----------
+    populations : SitePopulations
+    """
+    if isinstance(populations.law, LowRankFixedPoint):
+        raise CapabilityError(
+            "singular values of J and its resolvent are not known with low-rank parts of matrices [T11], which have some of their "
+            "own: use numpy.linalg.svd(net.jacobian(state)) of sampled networks"
+        )
 
 
 def sites_for(

@@ -19,6 +19,7 @@ from .edges import Edges
 from .growth_bounds import Kreiss, kreiss_constant, numerical_abscissa
 from .inside import regulator_slope
 from .level_curves import pseudospectrum_curves
+from .populations import require_no_low_rank
 from .singular_values import SingularValues
 from .smallest import SmallestSingularValue
 
@@ -85,7 +86,7 @@ class Pseudospectra:
         Raises
         ------
         TypeError, ValueError : a shift that is no finite number
-        CapabilityError : the equations are not known to hold for the law of the matrices
+        CapabilityError : the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
         """
         return SingularValues(self, shift)
 
@@ -97,6 +98,7 @@ class Pseudospectra:
         return self._edges_to(self.tol)
 
     def _edges_to(self, tol):
+        require_no_low_rank(self.populations)
         # fixed points have an exact edge of the support, and are asked before any sites are made
         inside = None if self.fixed_point is None else self.inside
         return Edges(self.populations, self._leaks_between, tol, inside)
@@ -115,7 +117,7 @@ class Pseudospectra:
         Raises
         ------
         TypeError, ValueError : no finite numbers
-        CapabilityError : the equations are not known to hold for the law of the matrices
+        CapabilityError : the equations are not known to hold for the law of the matrices; fixed points with low-rank parts
         ConvergenceError : as by ``SingularValues.smallest``
         """
         at = complex_array("lam", lam)

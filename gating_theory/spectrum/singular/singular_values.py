@@ -20,7 +20,7 @@ from ..site_populations import SitePopulations
 from .density import SingularDensity, ends
 from .equations import Solved
 from .first_moment import first_moment
-from .populations import ShiftedPopulations, ShiftedSites
+from .populations import ShiftedPopulations, ShiftedSites, require_no_low_rank
 from .series import moments
 
 __all__ = ["Regularised", "SingularValues"]
@@ -86,7 +86,7 @@ class SingularValues:
     Raises
     ------
     TypeError, ValueError : no Spectrum, a shift that is not finite
-    CapabilityError : the equations are not known to hold for the law of the matrices
+    CapabilityError : the equations are not known to hold for the law of the matrices; low-rank parts
     """
 
     def __init__(self, spectrum: Any, shift: complex = 0.0) -> None:
@@ -96,6 +96,7 @@ class SingularValues:
         lam = complex_number("shift", shift)
         instead = "singular values of numpy.linalg.svd(Network.jacobian(state))"
         require_fact(spectrum.matrices, "singular values", "SingularValues", instead, spectrum.gain)
+        require_no_low_rank(populations)
         self.spectrum, self.shift = spectrum, lam.real if lam.imag == 0.0 else lam
         self._populations = ShiftedPopulations(populations, complex(self.shift))
         self._tol = spectrum.tol or _TOL
