@@ -113,8 +113,8 @@ def diagnosis_text(d: Any) -> str:
     )
     lines += [f"  a typical gradient has grown by: {steps}", ""]
     lines.append(
-        f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {100 * d.structure:.2f} %, "
-        f"without the learned part {100 * d.structure_bulk:.2f} %, with shuffled weights {100 * d.structure_shuffled:.2f} %"
+        f"structure of the weights: eigenvalues in discs differ from theory at the same sites by up to {_percent(d.structure)}, "
+        f"without the learned part {_percent(d.structure_bulk)}, with shuffled weights {_percent(d.structure_shuffled)}"
     )
     if d.ends is not None:
         lines.append(
@@ -128,3 +128,7 @@ def diagnosis_text(d: Any) -> str:
 
 def _before(d):
     return ", by the weights before training" if d.split.initial is not None else ""
+
+
+def _percent(fraction):
+    return "an unknown part" if math.isnan(fraction) else f"{100 * fraction:.2f} %"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 
 from ..networks.network import Network
 from ..running.blas import single_blas_thread
@@ -50,6 +49,8 @@ def mode_shares(net: Network, state: np.ndarray, random: np.ndarray, learned: np
     -------
     ModeShares, nan where left and right vectors are orthogonal to rounding
     """
+    from scipy import linalg
+
     d, n = net.cell.n_state, net.n_units
     with single_blas_thread():
         values, left, right = linalg.eig(net.jacobian(state), left=True, right=True)

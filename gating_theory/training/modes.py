@@ -38,8 +38,8 @@ class Mode:
     kind : str
         "leak": one unit forgets as slowly by itself, its gate is shut: leaks are the modulus to 5 %, and half of the mode sits on
         that unit (outside the support a quarter: a few units). Otherwise "bulk": inside the support of what the random part of the
-        weights gives at these sites. "learned": outside, and without the learned part of the weights no eigenvalue is left near (of what
-        leaks hold only where most of what they leave is learned).
+        weights gives at these sites. "learned": outside, and without the learned part of the weights no eigenvalue is left near;
+        of what leaks hold only where most of what they leave is learned.
         "random": outside and neither: where gates are open about one eigenvalue of a random network is outside by chance, where
         some are shut more are, which a few of these units share; or removal leaves another mode near, as where training only
         shifted it.

@@ -54,7 +54,8 @@ def _sentences(m):
         lines.append("  none of them is learned: without the learned directions something is left in their places")
     shut, bulk = m.count("leak", slow=True), m.count("bulk", slow=True)
     if shut:
-        lines.append(f"  {_number(shut)} are slow because single units forget slowly by themselves: their gates are shut")
+        are = "is" if shut == 1.0 else "are"
+        lines.append(f"  {_number(shut)} {are} slow because single units forget slowly by themselves: their gates are shut")
     if bulk:
         lines.append(f"  {_number(bulk)} slow ones lie inside: random weights of these gains have them at these sites as well")
     return lines
