@@ -199,8 +199,8 @@ def _direction(equations, now):
 
 #: First guess of the largest singular value, in units of the root mean square one; the longest step of its inverse square.
 _GUESS, _FURTHER = 4.0, 4.0
-#: Krylov vectors of Perron's eigenvalue, and its accuracy.
-_ARNOLDI, _PERRON = 10, 1e-10
+#: Krylov vectors of Perron's eigenvalue, in one try after the other, and its accuracy.
+_ARNOLDI, _PERRON = (20, 60), 1e-10
 #: Relative accuracy of an edge; steps towards it at most; points that a polynomial goes through; the part of 1 - radius that is
 #: left after a step, and what it must have fallen to before two extrapolations are compared.
 _EDGE, _TOWARDS, _POINTS, _LEFT, _CLOSE = 1e-10, 60, 6, 0.3, 0.1
@@ -282,7 +282,10 @@ class _Fold:
         return aim, float(terms[0])
 
     def _radius(self, now):
-        """Spectral radius of the equations' linear part: Perron's eigenvalue of a map of positive matrices."""
+        """Spectral radius of the equations' linear part: Perron's eigenvalue of a map of positive matrices.
+
+        P goes to Q and Q to P, so that eigenvalues come as mu and -mu: that with the largest real part is one alone.
+        """
         from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
         shape, scales = now.P.shape, now.scales
@@ -292,16 +295,18 @@ class _Fold:
             a, b = self.equations.linear(*(part * scale for part, scale in zip(_parted(np.ravel(v), shape), scales)))
             return _joined(a / scales[0], b / scales[1])
 
-        if size <= 2 * _ARNOLDI:
+        if size <= 2 * _ARNOLDI[0]:
             return float(np.abs(np.linalg.eigvals(np.stack([mapped(row) for row in np.eye(size)]))).max())
         first = _joined(now.P / scales[0], now.Q / scales[1]) if self.perron is None else self.perron
         operator = LinearOperator((size, size), matvec=mapped, dtype=float)
-        try:
-            values, vectors = eigs(operator, k=1, v0=first, tol=_PERRON, ncv=_ARNOLDI)
-        except ArpackNoConvergence:
-            return np.inf
-        self.perron = vectors[:, 0].real
-        return float(np.abs(values[0]))
+        for vectors in _ARNOLDI:
+            try:
+                values, perron = eigs(operator, k=1, which="LR", v0=first, tol=_PERRON, ncv=min(vectors, size - 2))
+            except ArpackNoConvergence:
+                continue
+            self.perron = perron[:, 0].real
+            return float(values[0].real)
+        raise ConvergenceError("the largest singular value of a product: how far its fold is was not found", estimate=np.nan)
 
 
 def _minimal(equations, s, start):

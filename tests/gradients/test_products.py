@@ -77,7 +77,7 @@ def test_one_step(name, largest):
 # --- closed forms
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5, 12])
+@pytest.mark.parametrize("steps", [1, 2, 5, 12, 30])
 @pytest.mark.parametrize("weights", ["tied", "untied"])
 def test_powers_of_a_ginibre_matrix(steps, weights):
     """Their singular values are those of products of independent ones: s_max^2 = a^2T (T+1)^(T+1) / T^T, Fuss-Catalan moments."""

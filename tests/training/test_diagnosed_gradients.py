@@ -76,7 +76,9 @@ def test_along_inputs(tmp_path):
     gains = d.ensemble.array("gain")  # of the random part of the weights
     theory = [gt.Spectrum.from_sites(net.cell, net.sites(state), gains) for net, state in last]
     squares = [spectrum.singular_values().moments(1)[0] for spectrum in theory]
-    assert d.gradients.tied[1] == d.gradients.untied[1] == pytest.approx(np.log10(np.mean(squares)), abs=1e-9)
+    # one step knows no difference, but for the order of sums
+    assert d.gradients.tied[1] == pytest.approx(d.gradients.untied[1], abs=1e-13)
+    assert d.gradients.tied[1] == pytest.approx(np.log10(np.mean(squares)), abs=1e-9)
     assert list(d.gradients.measured) == [1, 3, 10, 30]
     for lag, value in d.gradients.measured.items():
         assert value == pytest.approx(d.gradients.tied[lag], abs=0.1 + 0.03 * lag)
