@@ -1,6 +1,5 @@
 """Pictures of flows: what is drawn is what was computed."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -26,12 +25,6 @@ from gating_theory.plotting import planes
 TOPOLOGIES = [Topology(sinks, sources, sinks + sources - 1) for sinks in range(5) for sources in range(4) if sinks + sources]
 
 FLOW = GRUFlow(U_h=[[4.5, -2], [10, 0]], b_h=[0.4, 1.2])
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 def test_separatrices_run_along_the_flow():

@@ -10,14 +10,6 @@ from gating_theory.plotting import plot_fixed_points
 matplotlib.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def no_figure_left():
-    import matplotlib.pyplot as plt
-
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def switches():
     """Two units of a GRU, bistable by themselves: the plane of their states is that of the picture, turned."""

@@ -27,12 +27,6 @@ def line(quantity, x, y, error=0.0, value=0.0, points=(), paths=AXES):
     return CriticalLine(ensemble, paths, ("$a_r$", "$a_h$"), BOX, quantity, value, "", (curve,), points, Status("ok"))
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def onset():
     return line("onset", np.linspace(0, 10, 30), np.full(30, 2.0), points=(LinePoint("tricritical", np.sqrt(8), 2.0, 1e-12),))

@@ -10,14 +10,6 @@ from gating_theory.plotting import plot_mode_shares, plot_modes
 matplotlib.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def no_figure_left():
-    import matplotlib.pyplot as plt
-
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def modes():
     """A GRU at rest with one strong learned direction of its candidate, two states: a learned mode at 1/2 + 1.8/4."""

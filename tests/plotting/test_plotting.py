@@ -1,6 +1,5 @@
 """Pictures show the numbers that they are given, with labels and units, and refuse what they cannot draw."""
 
-import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,19 +11,6 @@ from gating_theory import plotting
 from gating_theory.plotting.style import smooth
 
 GRU = gt.Ensemble(gt.GRU, gain={"z": 2, "r": 14, "h": 1.8})
-
-
-@pytest.fixture(autouse=True)
-def nothing_global(monkeypatch):
-    """No window, no change of settings, no figure left over."""
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    monkeypatch.setattr(plt, "show", lambda *a, **k: pytest.fail("plt.show was called"))
-    before = dict(matplotlib.rcParams)
-    yield
-    plt.close("all")
-    assert dict(matplotlib.rcParams) == before
 
 
 @pytest.fixture(scope="module")

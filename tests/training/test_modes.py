@@ -7,23 +7,9 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
+from gating_theory.cell.builtin import BUILTIN
 from gating_theory.training.learned_modes import ModesAt, modes_of
 from gating_theory.training.mode_shares import ModeShares
-
-CELLS = (
-    "Vanilla",
-    "GRU",
-    "GRUResetAfter",
-    "MGU",
-    "LiGRU",
-    "LiGRUTanh",
-    "LSTM",
-    "CoupledLSTM",
-    "PeepholeLSTM",
-    "JANET",
-    "KCS",
-    "KCSFast",
-)
 
 
 def planted(cell, field, strength, n=64, seed=0, gain=0.8, bias=None):
@@ -38,7 +24,7 @@ def planted(cell, field, strength, n=64, seed=0, gain=0.8, bias=None):
     return gt.Network(cell, random.matrices + learned, random.biases), random
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", BUILTIN)
 def test_shares_sum_to_every_eigenvalue(name):
     """Leak, random and learned parts of all modes, those of messages that see earlier fields too: exact at random states."""
     cell, rng, n = getattr(gt, name), np.random.default_rng(0), 24
