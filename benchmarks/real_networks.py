@@ -84,7 +84,7 @@ def silero(folder):
     tensors = load(file_of(folder, "silero-vad", "6.2.3", "silero_vad/data/silero_vad_16k.safetensors"))
     lstm = {name: value for name, value in tensors.items() if name.startswith("lstm_cell.")}
     inputs = np.stack([encoded(tensors, voice(seed, 6.0)) for seed in range(4)], axis=1)
-    weights = readers.read(lstm, batch_first=False)
+    weights = readers.weights_of(lstm, batch_first=False)
     heard = np.maximum(weights.record(inputs).states[1:, :, 0], 0.0)
     raised = heard @ tensors["final_conv.weight"][0, :, 0].double().numpy() + float(tensors["final_conv.bias"])
     print(f"silero takes {100 * np.mean(raised > 0):.0f} % of the steps of the synthetic voice for speech")
@@ -108,7 +108,7 @@ def resemblyzer(folder):
     content = io.BytesIO(file_of(folder, "Resemblyzer", "0.1.4", "resemblyzer/pretrained.pt"))
     tensors = torch.load(content, map_location="cpu", weights_only=True)["model_state"]
     lstm = {name: value for name, value in tensors.items() if name.startswith("lstm.")}
-    weights = readers.read(lstm, batch_first=False)
+    weights = readers.weights_of(lstm, batch_first=False)
     inputs = np.stack([mel_frames(at_loudness(voice(seed, 1.6, pauses=False), -30.0))[:160] for seed in range(4)], axis=1)
     title = "Resemblyzer 0.1.4, Apache 2.0: LSTM of 256 units, layer"
     return [(f"{title} {layer}", weights, inputs, layer) for layer in range(3)]
@@ -141,7 +141,7 @@ def hertz(m):
 def g2p(folder):
     content = np.load(io.BytesIO(file_of(folder, "g2p_en", "2.1.0", "g2p_en/checkpoint20.npz")))
     names = {"weight_ih_l0": "enc_w_ih", "weight_hh_l0": "enc_w_hh", "bias_ih_l0": "enc_b_ih", "bias_hh_l0": "enc_b_hh"}
-    weights = readers.read({name: torch.tensor(content[theirs]) for name, theirs in names.items()}, batch_first=False)
+    weights = readers.weights_of({name: torch.tensor(content[theirs]) for name, theirs in names.items()}, batch_first=False)
     letters = np.array([[_LETTERS.index(letter) for letter in [*word, "</s>"]] for word in _WORDS])
     inputs = content["enc_emb"][letters.T]
     return [("g2p_en 2.1.0, Apache 2.0: GRU of 256 units, encoder", weights, inputs, 0)]

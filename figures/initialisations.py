@@ -13,7 +13,7 @@ import numpy as np
 
 import gating_theory as gt
 from gating_theory.ensemble.rotation_invariant import HaarStack
-from gating_theory.interop.layers import LAYOUTS
+from gating_theory.interop.layouts import LAYOUTS
 
 __all__ = ["INITIALISATIONS", "Initialisation"]
 

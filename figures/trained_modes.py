@@ -103,7 +103,7 @@ def measured(run, reached, weights, n_states):
     from gating_theory.interop import readers
 
     inputs = make_task(run.task).test()[0][:, :RECORDED]
-    layers = [readers.read(each) for each in weights]
+    layers = [readers.weights_of(each) for each in weights]
     recordings = [layer.record(inputs) for layer in layers]
     times = np.linspace(len(inputs) // 4, len(inputs) - 1, n_states).round().astype(int).tolist()
     first, last = (each.layer().network for each in (layers[0], layers[-1]))

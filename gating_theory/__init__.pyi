@@ -63,6 +63,8 @@ from .gradients.growth import gradient_growth as gradient_growth
 from .gradients.products import ProductRegularised as ProductRegularised
 from .gradients.products import ProductSingularValues as ProductSingularValues
 from .gradients.products import product_singular_values as product_singular_values
+from .interop.contents import Contents as Contents
+from .interop.readers import read as read
 from .lines.critical import critical as critical
 from .lines.critical_line import critical_line as critical_line
 from .lines.line import CriticalLine as CriticalLine

@@ -14,7 +14,7 @@ from ..ensemble.rotation_invariant import Haar
 from ..networks.network import Network
 from ..support.available_memory import require_memory
 from ..support.checks import instance, integer, real
-from .layers import Layout, rows_by_name
+from .layouts import Layout, rows_by_name
 
 __all__ = ["chrono", "of_ensemble", "orthogonal"]
 

@@ -1,13 +1,12 @@
-"""Recurrent weights as libraries keep them, and what they become here: Networks, and recordings along real input.
+"""Recurrent weights in the order of their layouts, and what they become here: Networks, and recordings along real input.
 
-Libraries stack the gates of a layer into one matrix. A :class:`Layout` says which block of rows belongs to which field of the cell,
-so that a reader of another library brings its own layout and nothing else. Arrays only: no library of neural networks is needed.
+Arrays only: no library of neural networks is needed.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,7 +18,8 @@ from ..ensemble.matrix_laws import Unknown
 from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, instance, integer, integers, real_array, shown, unequal_shapes
+from ..support.checks import choice, integer, integers, real_array, shown, unequal_shapes
+from .layouts import layout_of, rows_by_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,62 +27,12 @@ if TYPE_CHECKING:
     from ..ensemble.ensemble import Ensemble
     from ..ensemble.sites import Sites
 
-__all__ = ["DIRECTIONS", "LAYOUTS", "Layout", "Recording", "RecurrentLayer", "RecurrentWeights", "rows_by_name"]
+__all__ = ["DIRECTIONS", "Recording", "RecurrentLayer", "RecurrentWeights"]
 
 #: So many times more sequences than steps look like axes that were taken for one another.
 _FAR_MORE = 10
 #: The ways a layer can run along a sequence.
 DIRECTIONS = ("forward", "reverse")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the blocks of rows of a library's matrices belong, in the library's order of gates.
-
-    Attributes
-    ----------
-    make_cell : callable without arguments, gives the Cell; called once, when the cell is asked for (symbols take their time)
-    hidden : tuple of str
-        For each block of ``weight_hh`` and ``bias_hh``: a field of the cell.
-    input : tuple of str
-        For each block of ``weight_ih`` and ``bias_ih``: a field of the cell, or one of its site parameters.
-    """
-
-    make_cell: Callable[[], Cell]
-    hidden: tuple[str, ...]
-    input: tuple[str, ...]
-
-    @cached_property
-    def cell(self) -> Cell:
-        """The Cell."""
-        return self.make_cell()
-
-
-def _builtin(name: str) -> Callable[[], Cell]:
-    def make() -> Cell:
-        from ..cell import builtin
-
-        return getattr(builtin, name)
-
-    return make
-
-
-def _relu_cell() -> Cell:
-    import sympy as sp
-
-    h, y = sp.symbols("h y_h", real=True)
-    rectified = sp.Max(0, y)
-    return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
-
-
-#: Layouts by the kind of a layer. A GRU that resets after the product keeps two biases of its candidate: b_hn, the bias of field h,
-#: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well.
-LAYOUTS: dict[str, Layout] = {
-    "GRU": Layout(_builtin("GRUResetAfter"), ("r", "z", "h"), ("r", "z", "b_in")),
-    "LSTM": Layout(_builtin("LSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o")),
-    "RNN": Layout(_builtin("Vanilla"), ("h",), ("h",)),
-    "RNN relu": Layout(_relu_cell, ("h",), ("h",)),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +43,11 @@ class RecurrentWeights:
 
     Attributes
     ----------
-    kind : str, a key of ``LAYOUTS``: "GRU", "LSTM", "RNN" or "RNN relu"
+    kind : str, of a layout (``layouts.layout_of``): "GRU", "LSTM", "RNN", "RNN relu", ...
     source : str, where they come from
     tensors : dict, {(layer, direction): {"weight_ih": (G H, I), "weight_hh": (G H, H), "bias_ih": (G H,), "bias_hh": (G H,)}}
-        With G gates in the order of the layout; biases are zeros where the module has none.
+        With G gates in the order of the layout; biases are zeros where the module has none. Site parameters of the layout (an
+        LSTM's peepholes "p_i", "p_f", "p_o") stand beside them as (H,) arrays.
     batch_first : bool or None, whether sequences come as (B, T, I); None where nobody has said: then (T, B, I) is taken
     """
 
@@ -108,7 +59,7 @@ class RecurrentWeights:
     @property
     def cell(self) -> Cell:
         """The Cell that these weights drive."""
-        return LAYOUTS[self.kind].cell
+        return layout_of(self.kind).cell
 
     @property
     def n_layers(self) -> int:
@@ -217,7 +168,7 @@ class RecurrentLayer:
     @property
     def cell(self) -> Cell:
         """The Cell."""
-        return LAYOUTS[self.kind].cell
+        return layout_of(self.kind).cell
 
     @cached_property
     def network(self) -> Network:
@@ -226,7 +177,7 @@ class RecurrentLayer:
         The law of its matrices is not known, unless they are as an orthogonal initialiser draws them: one orthogonal matrix a gate
         ("orthogonal"), or an isometry of all gates ("stack"), see ``networks.weight_statistics.recognised_law``.
         """
-        layout, cell = LAYOUTS[self.kind], self.cell
+        layout, cell = layout_of(self.kind), self.cell
         n = self.tensors["weight_hh"].shape[1]
         matrices = np.empty((cell.n_fields, n, n))
         biases, parameters = np.zeros((cell.n_fields, n)), np.zeros((cell.n_parameters, n))
@@ -236,6 +187,8 @@ class RecurrentLayer:
             matrices[cell.field_names.index(hidden)] = self.tensors["weight_hh"][part]
             rows[hidden] += self.tensors["bias_hh"][part]
             rows[entry] += self.tensors["bias_ih"][part]
+        for name in layout.sites:
+            rows[name] += self.tensors[name]
         for array in (matrices, biases, parameters):
             array.flags.writeable = False
         net = Network(cell, matrices, biases, parameters)
@@ -246,7 +199,7 @@ class RecurrentLayer:
 
     def with_network(self, network: Network) -> RecurrentLayer:
         """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
-        layout, n = LAYOUTS[self.kind], self.network.n_units
+        layout, n = layout_of(self.kind), self.network.n_units
         if not isinstance(network, Network) or network.cell != self.cell or network.n_units != n or network.batch is not None:
             raise ValueError(f"network must be a single Network of {n} units of cell {self.cell.name!r}, got {shown(network)}")
         rows = [network.matrices[self.cell.field_names.index(name)] for name in layout.hidden]
@@ -268,7 +221,7 @@ class RecurrentLayer:
         size = self.tensors["weight_ih"].shape[1]
         if x.ndim not in (1, 2) or x.shape[-1] != size:
             raise ValueError(f"x must have shape ({size},) or (B, {size}), got {x.shape}")
-        net, layout = self.network, LAYOUTS[self.kind]
+        net, layout = self.network, layout_of(self.kind)
         lead, n = x.shape[:-1], net.n_units
         input = np.zeros((*lead, self.cell.n_fields, n))
         parameters = np.broadcast_to(net.parameters, (*lead, *net.parameters.shape)).copy()
@@ -358,16 +311,6 @@ class Recording:
         values |= {f"parameter_input_std.{name}": float(s) for name, s in zip(sites, std[len(fields) :])}
         total = float(moving.sum())
         return ensemble.replace(values), products / total if total > 0.0 else float("nan")
-
-
-def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
-    """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
-    cell = instance("cell", cell, Cell)
-    for name, array, count in (("fields", fields, cell.n_fields), ("parameters", parameters, cell.n_parameters)):
-        if not isinstance(array, np.ndarray) or array.ndim < 2 or array.shape[-2] != count:
-            raise ValueError(f"{name} must be an array of shape (..., {count}, N) for cell {cell.name!r}, got {shown(array)}")
-    rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
-    return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}
 
 
 def _fed(layer, inputs):

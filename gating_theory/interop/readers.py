@@ -2,69 +2,109 @@
 
 A reader is a module of this folder with two functions:
 
-    knows(source) -> bool                        whether it is one of its kind: a module of its library, a file with its ending
-    read(source, **which) -> RecurrentWeights    the weights, checked; ``which`` are options such as prefix and kind
+    knows(source) -> bool                                 whether it is one of its kind; no library is imported to tell
+    contents(source, asked: Asked) -> Contents            the recurrent modules that it holds
 
-To add one, write the module and enter it into ``READERS`` with the library that it needs. That is imported only when the reader is
-asked; a reader whose library is missing is passed over, and any other error of its import is raised.
+To add one, write the module and enter its name into ``READERS``. Libraries are imported by the reader in ``contents``: who needs one
+that is missing raises an ImportError that says what to install.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from ..support.checks import path_of, shown
+from .contents import Asked, Contents
+from .file_formats import WORDS, file_format
 from .layers import RecurrentWeights
 
-__all__ = ["READERS", "read"]
+__all__ = ["READERS", "read", "weights_of"]
 
-#: {module of this folder: the library that it imports}, in the order in which they are asked. PyTorch's takes every file, whatever
-#: its ending: it comes last.
-READERS: dict[str, str] = {"torch": "torch"}
+#: Modules of this folder, in the order in which they are asked.
+READERS: tuple[str, ...] = ("torch",)
 
 
-def read(source: Any, **which: Any) -> RecurrentWeights:
-    """Weights of a recurrent module, from the first reader that knows the source.
+def read(
+    source: Any,
+    *,
+    kind: str | None = None,
+    nonlinearity: str | None = None,
+    batch_first: bool | None = None,
+    names: Mapping[str, str] | None = None,
+    order: str | None = None,
+    transposed: bool = False,
+) -> Contents:
+    """What a file, a module or a dict of arrays holds of recurrent layers: a list to print, and the layers as Networks.
+
+    Nothing in a file is executed, and no library is needed that the file does not need.
 
     Parameters
     ----------
-    source : module, state dict, path of a checkpoint (see ``gating_theory.interop.torch.read``), or RecurrentWeights as they are
-    which : options of the reader: ``prefix``, ``kind``, ``nonlinearity``, ``batch_first``
+    source : path of a file, module of a framework, state dict, tree or dict of arrays
+        Files of PyTorch (state dicts, checkpoints, safetensors, TorchScript), Keras (.keras, .weights.h5, .h5), ONNX, Flax (msgpack,
+        safetensors) and numpy (.npz).
+    kind : str, optional
+        "GRU", "LSTM", "RNN": refuse anything else. Needed with ``names``.
+    nonlinearity : "tanh" or "relu", optional
+        Of an RNN whose source does not say; default tanh.
+    batch_first : bool, optional
+        Whether input sequences come as (B, T, I); default: as the source says, or as its library has it.
+    names : dict, optional
+        {"weight_hh": name, "weight_ih": name, "bias_ih": name, "bias_hh": name}: of arrays by names of their own.
+    order : str, optional
+        The gates of such arrays in their order, a letter each: "zrh", "ifgo".
+    transposed : bool
+        Whether such matrices act from the right, (I, G H) and (H, G H).
 
     Returns
     -------
-    RecurrentWeights
+    Contents
 
     Raises
     ------
     TypeError : no reader knows it
     FileNotFoundError : a path to nothing
-    ImportError : nor may it be known, as the library of a reader is missing; or a reader cannot be imported for another reason
+    ImportError : the library of its reader is missing
     ValueError : what the reader says of it
+    MemoryError : the arrays claim more than there is memory for
+    """
+    asked = Asked(kind, nonlinearity, batch_first, names, order, transposed)
+    if isinstance(source, (str, os.PathLike)):
+        source = path_of("source", source)
+        if not source.exists():
+            raise FileNotFoundError(f"source: there is no file {shown(str(source))}")
+    for name in READERS:
+        reader = import_module(f".{name}", __package__)
+        if reader.knows(source):
+            return reader.contents(source, asked)
+    if isinstance(source, os.PathLike):
+        raise ValueError(f"{source} is {WORDS[file_format(source)]}, which is not read here")
+    raise TypeError(
+        f"source must be a recurrent module, a state dict or the path of a file, for one of the readers {list(READERS)}, "
+        f"got {type(source).__name__}"
+    )
+
+
+def weights_of(source: Any, prefix: str | None = None, **which: Any) -> RecurrentWeights:
+    """Weights of one recurrent module, from the first reader that knows the source.
+
+    Parameters
+    ----------
+    source : as for :func:`read`, or RecurrentWeights as they are
+    prefix : str, optional, which module is meant where there are several
+    which : options of :func:`read`
+
+    Returns
+    -------
+    RecurrentWeights
     """
     if isinstance(source, RecurrentWeights):
         order = which.get("batch_first")
         return source if order is None else replace(source, batch_first=order)
-    # the import of a library may take seconds
-    if isinstance(source, (str, os.PathLike)) and not path_of("source", source).exists():
-        raise FileNotFoundError(f"source: there is no file {shown(str(source))}")
-    missing = []
-    for name, library in READERS.items():
-        try:
-            reader = import_module(f".{name}", __package__)
-        except ImportError as error:
-            if error.name != library:
-                raise
-            missing.append(error)
-            continue
-        if reader.knows(source):
-            return reader.read(source, **which)
-    if missing:
-        raise missing[0]
-    raise TypeError(
-        f"source must be a recurrent module, a state dict or the path of a checkpoint, for one of the readers {list(READERS)}, "
-        f"got {type(source).__name__}"
-    )
+    if isinstance(source, Contents):
+        return source.weights(prefix)
+    return read(source, **which).weights(prefix)

@@ -27,7 +27,9 @@ from ..support.available_memory import require_memory
 from ..support.checks import choice, generator, path_of, real, shown
 from ..support.types import Rng
 from . import initialise
-from .layers import DIRECTIONS, LAYOUTS, Recording, RecurrentLayer, RecurrentWeights
+from .contents import Asked, Contents, Found
+from .layers import DIRECTIONS, Recording, RecurrentLayer, RecurrentWeights
+from .layouts import LAYOUTS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -189,6 +191,13 @@ def read(
     else:
         raise TypeError(f"source must be a PyTorch module, a state dict or the path of a checkpoint, got {type(source).__name__}")
     return _checked(tensors, where, prefix, kind, nonlinearity, batch_first)
+
+
+def contents(source: Any, asked: Asked) -> Contents:
+    """The recurrent modules of a source: for now the one that :func:`read` finds."""
+    w = read(source, kind=asked.kind, nonlinearity=asked.nonlinearity, batch_first=asked.batch_first)
+    n_units = w.tensors[0, "forward"]["weight_hh"].shape[1]
+    return Contents(w.source, "PyTorch", {"": Found(w.kind, w.n_layers, w.directions, w.input_size, n_units, lambda: w)})
 
 
 def from_module(module: torch.nn.Module, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> Network:

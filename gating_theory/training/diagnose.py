@@ -120,7 +120,7 @@ def diagnose(
         before = _before(initial, which, layer, direction)
         other = _free_run(shuffled(source, rng), rng)
     else:
-        weights = readers.read(source, **which, batch_first=batch_first)
+        weights = readers.weights_of(source, **which, batch_first=batch_first)
         part = weights.layer(layer, direction)
         name = part.name
         _require_several(part.network)
@@ -141,7 +141,7 @@ def _before(initial, which, layer, direction):
     if initial is None or isinstance(initial, (Network, np.ndarray)):
         return initial
     try:
-        return readers.read(initial, **which).layer(layer, direction).network
+        return readers.weights_of(initial, **which).layer(layer, direction).network
     except (TypeError, ValueError, FileNotFoundError) as error:
         raise type(error)(f"initial: {error}") from None
 

@@ -126,7 +126,7 @@ def fixed_point_analysis(
     if isinstance(source, Network):
         subject: _GivenNetwork | _GivenLayer = _GivenNetwork(source)
     else:
-        weights = readers.read(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity, batch_first=batch_first)
+        weights = readers.weights_of(source, prefix=prefix, kind=kind, nonlinearity=nonlinearity, batch_first=batch_first)
         subject = _GivenLayer(weights, layer, direction)
     patterns = subject.held(held)
     visited = None if inputs is None else subject.states(inputs)

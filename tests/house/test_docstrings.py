@@ -98,6 +98,7 @@ WHOLE = (
     "sweeps",
     "interop.torch",
     "interop.layers",
+    "interop.layouts",
     "interop.readers",
     "training",
 )

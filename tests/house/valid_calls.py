@@ -15,7 +15,7 @@ import torch
 
 import gating_theory as gt
 from gating_theory import plotting
-from gating_theory.interop import initialise, layers, readers
+from gating_theory.interop import initialise, layers, layouts, readers
 from gating_theory.interop import torch as bridge
 
 
@@ -126,7 +126,7 @@ class Things:
 
     @cached_property
     def weights(self):
-        return readers.read(self.module)
+        return readers.weights_of(self.module)
 
     @cached_property
     def layer(self):
@@ -683,10 +683,11 @@ CALLS = {
         | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
     ),
     "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
-    "interop.layers.rows_by_name": lambda t: (
-        layers.rows_by_name,
+    "interop.layouts.rows_by_name": lambda t: (
+        layouts.rows_by_name,
         {"cell": gt.GRU, "fields": np.zeros((3, 4)), "parameters": np.zeros((0, 4))},
     ),
+    "interop.layouts.layout_of": lambda t: (layouts.layout_of, {"kind": "GRU"}),
     "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
     "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.layers.RecurrentWeights.record": lambda t: (
@@ -701,15 +702,15 @@ CALLS = {
     "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
     "interop.initialise.chrono": lambda t: (
         initialise.chrono,
-        {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
     ),
     "interop.initialise.orthogonal": lambda t: (
         initialise.orthogonal,
-        {"layout": layers.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
     ),
     "interop.initialise.of_ensemble": lambda t: (
         initialise.of_ensemble,
-        {"layout": layers.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
+        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
     "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
@@ -1076,7 +1077,13 @@ PARTS = {"Pseudospectra"}
 def public():
     """{name: callable} of the face, flows, pictures and the bridges: functions, classes that users make, methods with arguments."""
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
-    faces |= {"interop.layers": layers, "interop.readers": readers, "interop.initialise": initialise, "interop.torch": bridge}
+    faces |= {
+        "interop.layers": layers,
+        "interop.layouts": layouts,
+        "interop.readers": readers,
+        "interop.initialise": initialise,
+        "interop.torch": bridge,
+    }
     found, seen = {}, set()
     for prefix, face in faces.items():
         for name in sorted(face.__all__):

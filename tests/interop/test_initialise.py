@@ -5,7 +5,7 @@ import pytest
 
 import gating_theory as gt
 from gating_theory.interop import initialise
-from gating_theory.interop.layers import LAYOUTS
+from gating_theory.interop.layouts import LAYOUTS
 
 
 def test_haar_matrices_are_orthogonal_and_have_no_preferred_sign():

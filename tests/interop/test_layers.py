@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import gating_theory as gt
-from gating_theory.interop.layers import LAYOUTS, RecurrentWeights, rows_by_name
+from gating_theory.interop.layers import RecurrentWeights
+from gating_theory.interop.layouts import LAYOUTS, rows_by_name
 
 
 def weights_of(kind, n_in, n, seed=0):

@@ -9,7 +9,8 @@ import pytest
 
 import gating_theory as gt
 from gating_theory.interop import readers
-from gating_theory.interop.layers import LAYOUTS, RecurrentWeights
+from gating_theory.interop.layers import RecurrentWeights
+from gating_theory.interop.layouts import LAYOUTS
 
 
 def some_weights():
@@ -20,7 +21,7 @@ def some_weights():
 
 def test_weights_that_are_read_stay_as_they_are():
     weights = some_weights()
-    assert readers.read(weights) is weights
+    assert readers.weights_of(weights) is weights
 
 
 def test_another_reader_is_asked_first(monkeypatch, tmp_path):
@@ -32,7 +33,7 @@ def test_another_reader_is_asked_first(monkeypatch, tmp_path):
     (tmp_path / "weights.mine").touch()
     monkeypatch.setitem(sys.modules, reader.__name__, reader)
     monkeypatch.setattr(readers, "READERS", {"mine": "numpy", **readers.READERS})
-    assert readers.read("weights.mine").source == "mine"
+    assert readers.weights_of("weights.mine").source == "mine"
     d = gt.diagnose("weights.mine", np.ones((6, 2)), n_states=1)
     assert d.source == "mine, layer 0, forward" and d.driven
 

@@ -128,7 +128,7 @@ def test_which_axis_is_time():
         assert weights.sequences(x).shape == (1, 80, 4)
     given = bridge.read(module.state_dict(), batch_first=True)
     assert given.sequences(x).shape == (80, 1, 4)
-    assert readers.read(weights, batch_first=True).sequences(x).shape == (80, 1, 4)
+    assert readers.weights_of(weights, batch_first=True).sequences(x).shape == (80, 1, 4)
     # a module says what it takes, and so may the caller
     assert bridge.read(module).sequences(x).shape == bridge.read(module.state_dict(), batch_first=False).sequences(x).shape
     expected = torch.nn.GRU(4, 3, batch_first=True).double()

@@ -1,0 +1,171 @@
+"""What a file, a module or a dict holds of recurrent layers, listed before any of it is read.
+
+A reader (see ``readers``) finds the recurrent modules of a source and what can be said of them by names and shapes; weights are
+checked and converted for the module that is asked for, so that a fault of one does not hide the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..support.checks import choice, shown
+from .layers import RecurrentLayer, RecurrentWeights
+
+__all__ = ["Asked", "Contents", "Found", "one_meant"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What users say of a source, because it does not say so itself, or to refuse anything else.
+
+    Attributes
+    ----------
+    kind : str or None, "GRU", "LSTM", "RNN" or any kind of layer (``layouts.LAYOUTS``): anything else is refused
+    nonlinearity : "tanh", "relu" or None, of an RNN whose source does not say
+    batch_first : bool or None, whether input sequences come as (B, T, I); None: what the source says
+    names : dict or None, {name of an array here: name in the source}, of arrays by names of their own
+    order : str or None, the gates of such arrays in their order, a letter each: "zrh", "ifgo"
+    transposed : bool, whether such matrices act from the right: (I, G H) and (H, G H)
+    """
+
+    kind: str | None = None
+    nonlinearity: str | None = None
+    batch_first: bool | None = None
+    names: Mapping[str, str] | None = None
+    order: str | None = None
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.nonlinearity is not None:
+            choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
+        if self.batch_first is not None and not isinstance(self.batch_first, bool):
+            raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
+        if not isinstance(self.transposed, bool):
+            raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One recurrent module of a source, by its names and shapes.
+
+    Attributes
+    ----------
+    kind : str, of its layers, or words for what it is where it cannot be read
+    n_layers : int
+    directions : tuple of str, "forward", "reverse"
+    input_size, n_units : int, I and H
+    load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
+    problem : str, why it cannot be read; "" where nothing is known against it
+    """
+
+    kind: str
+    n_layers: int
+    directions: tuple[str, ...]
+    input_size: int
+    n_units: int
+    load: Callable[[], RecurrentWeights] = field(repr=False)
+    problem: str = ""
+
+    def __str__(self) -> str:
+        ways = " and ".join(self.directions)
+        layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
+        text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        return f"{text}: {self.problem}" if self.problem else text
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a source holds of recurrent layers: printed as a list, indexed by the names of modules, ``layer`` gives one layer.
+
+    Made by :func:`gating_theory.read`.
+
+    Attributes
+    ----------
+    source : str, the name of the file, or what kind of object it was
+    format : str, in words: "PyTorch state dict", "Keras model", ...
+    modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
+    embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
+    """
+
+    source: str
+    format: str
+    modules: Mapping[str, Found]
+    embeddings: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the modules."""
+        return tuple(self.modules)
+
+    def weights(self, prefix: str | None = None) -> RecurrentWeights:
+        """The weights of one module, all its layers and directions.
+
+        Parameters
+        ----------
+        prefix : str, optional
+            Its name, or the last parts of it where one name alone ends so. Needed where there are several.
+
+        Raises
+        ------
+        TypeError, ValueError : no such module, none at all, or several; what is wrong with its weights
+        """
+        if not self.modules:
+            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights")
+        if prefix is None:
+            if len(self.modules) > 1:
+                raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
+            name = next(iter(self.modules))
+        else:
+            name = one_meant(prefix, self.modules)
+            if name is None:
+                raise ValueError(
+                    f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
+                )
+        found = self.modules[name]
+        if found.problem:
+            raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
+        return found.load()
+
+    def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
+        """One layer and direction: its ``network``, how an input drives it, ``record``.
+
+        Parameters
+        ----------
+        layer : int >= 0
+        direction : "forward" or "reverse"
+        prefix : str, optional, as for :meth:`weights`
+        """
+        return self.weights(prefix).layer(layer, direction)
+
+    def __getitem__(self, prefix: str) -> RecurrentWeights:
+        return self.weights(prefix)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.modules)
+
+    def __len__(self) -> int:
+        return len(self.modules)
+
+    def __str__(self) -> str:
+        head = f"{self.source}, {self.format}: " + ("no recurrent modules" if not self.modules else "")
+        lines = [f"  {name or '(no name)'}: {found}" for name, found in self.modules.items()]
+        lines += [f"  {name}: looks like an embedding of {v} tokens in {i} inputs" for name, (v, i) in self.embeddings.items()]
+        return "\n".join([head.rstrip(), *lines])
+
+
+def one_meant(prefix: str, names: Mapping[str, object]) -> str | None:
+    """The one of the dotted ``names`` that ``prefix`` is, or the only one that ends so; None where there is none.
+
+    Parameters
+    ----------
+    prefix : str
+    names : mapping whose keys are names with dots, or with slashes, between their parts
+    """
+    if not isinstance(prefix, str):
+        raise TypeError(f"prefix must be a string, got {type(prefix).__name__}")
+    wanted = prefix.rstrip("./")
+    if wanted in names:
+        return wanted
+    endings = [name for name in names if name.endswith(("." + wanted, "/" + wanted))]
+    return endings[0] if len(endings) == 1 else None

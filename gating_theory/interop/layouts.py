@@ -1,0 +1,97 @@
+"""How libraries stack the gates of a recurrent layer into one matrix: which block of rows belongs to which field of the cell.
+
+A kind of layer is a short text such as "GRU" or "LSTM"; its :class:`Layout` brings the cell. Readers of files put the gates into the
+order of the layout, so that a kind has one order whatever it was read from. Arrays only: no library of neural networks is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..cell.cell import Cell
+from ..support.checks import choice, instance, shown
+
+__all__ = ["LAYOUTS", "Layout", "layout_of", "rows_by_name"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the blocks of rows of a library's matrices belong, in the library's order of gates.
+
+    Attributes
+    ----------
+    make_cell : callable without arguments, gives the Cell; called once, when the cell is asked for (symbols take their time)
+    hidden : tuple of str
+        For each block of ``weight_hh`` and ``bias_hh``: a field of the cell.
+    input : tuple of str
+        For each block of ``weight_ih`` and ``bias_ih``: a field of the cell, or one of its site parameters.
+    sites : tuple of str
+        Site parameters that a layer has as vectors (H,) of their own, under their names: an LSTM's peepholes.
+    """
+
+    make_cell: Callable[[], Cell]
+    hidden: tuple[str, ...]
+    input: tuple[str, ...]
+    sites: tuple[str, ...] = ()
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The Cell."""
+        return self.make_cell()
+
+
+def _builtin(name: str) -> Callable[[], Cell]:
+    def make() -> Cell:
+        from ..cell import builtin
+
+        return getattr(builtin, name)
+
+    return make
+
+
+def _relu_cell() -> Cell:
+    import sympy as sp
+
+    h, y = sp.symbols("h y_h", real=True)
+    rectified = sp.Max(0, y)
+    return Cell(name="VanillaReLU", state=[h], fields=[y], messages=[h], update=[rectified], fixed_point=[rectified])
+
+
+#: Layouts by the kind of a layer. A GRU that resets after the product keeps two biases of its candidate: b_hn, the bias of field h,
+#: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well.
+LAYOUTS: dict[str, Layout] = {
+    "GRU": Layout(_builtin("GRUResetAfter"), ("r", "z", "h"), ("r", "z", "b_in")),
+    "GRU reset before": Layout(_builtin("GRU"), ("r", "z", "h"), ("r", "z", "h")),
+    "LSTM": Layout(_builtin("LSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o")),
+    "LSTM peephole": Layout(_builtin("PeepholeLSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o"), ("p_i", "p_f", "p_o")),
+    "RNN": Layout(_builtin("Vanilla"), ("h",), ("h",)),
+    "RNN relu": Layout(_relu_cell, ("h",), ("h",)),
+}
+
+
+def layout_of(kind: str) -> Layout:
+    """The Layout of a kind of layer.
+
+    Parameters
+    ----------
+    kind : str, as in ``LAYOUTS``
+
+    Raises
+    ------
+    TypeError, ValueError : no such kind
+    """
+    return LAYOUTS[choice("kind", kind, LAYOUTS)]
+
+
+def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:
+    """Views on the rows (.., N) of the fields and the site parameters of a ``cell`` by name."""
+    cell = instance("cell", cell, Cell)
+    for name, array, count in (("fields", fields, cell.n_fields), ("parameters", parameters, cell.n_parameters)):
+        if not isinstance(array, np.ndarray) or array.ndim < 2 or array.shape[-2] != count:
+            raise ValueError(f"{name} must be an array of shape (..., {count}, N) for cell {cell.name!r}, got {shown(array)}")
+    rows = {name: fields[..., k, :] for k, name in enumerate(cell.field_names)}
+    return rows | {name: parameters[..., k, :] for k, name in enumerate(cell.parameter_names)}
