@@ -1,7 +1,7 @@
 """How libraries stack the gates of a recurrent layer into one matrix: which block of rows belongs to which field of the cell.
 
-A kind of layer is a short text such as "GRU" or "LSTM"; its :class:`Layout` brings the cell. Readers of files put the gates into the
-order of the layout, so that a kind has one order whatever it was read from. Arrays only: no library of neural networks is needed.
+A kind of layer is a short text such as "GRU" or "LSTM"; its :class:`Layout` brings the cell. Readers of files put the gates into
+the order of the layout, so that a kind has one order whatever it was read from. Arrays only: no library of networks is needed.
 """
 
 from __future__ import annotations

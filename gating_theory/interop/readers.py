@@ -5,8 +5,8 @@ A reader is a module of this folder with two functions:
     knows(source) -> bool                                 whether it is one of its kind; no library is imported to tell
     contents(source, asked: Asked) -> Contents            the recurrent modules that it holds
 
-To add one, write the module and enter its name into ``READERS``. Libraries are imported by the reader in ``contents``: who needs one
-that is missing raises an ImportError that says what to install.
+To add one, write the module and enter its name into ``READERS``. Libraries are imported by the reader in ``contents``: who needs
+one that is missing raises an ImportError that says what to install.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def read(
     Parameters
     ----------
     source : path of a file, module of a framework, state dict, tree or dict of arrays
-        Files of PyTorch (state dicts, checkpoints, safetensors, TorchScript), Keras (.keras, .weights.h5, .h5), ONNX, Flax (msgpack,
-        safetensors) and numpy (.npz).
+        Files of PyTorch (state dicts, checkpoints, safetensors, TorchScript), Keras (.keras, .weights.h5, .h5), ONNX, Flax
+        (msgpack, safetensors) and numpy (.npz).
     kind : str, optional
         "GRU", "LSTM", "RNN": refuse anything else. Needed with ``names``.
     nonlinearity : "tanh" or "relu", optional
