@@ -99,6 +99,7 @@ def listed(source: Mapping[str, Any], where: str, format: str, asked: Asked) -> 
     format : str, in words
     asked : Asked
     """
+    asked.refuse_names(where, "PyTorch")
     tensors = _flat(source)
     modules = {name.rstrip("."): found_in(own, where, name, asked) for name, own in _by_module(tensors).items()}
     some = ", ".join(sorted(tensors)[:6])
