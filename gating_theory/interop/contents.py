@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from .layouts import layout_of
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -39,7 +39,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("kind", self.kind, LAYOUTS)
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
