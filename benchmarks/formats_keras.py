@@ -1,7 +1,12 @@
-"""Keras' rows of the table in formats.py, on its torch backend: .keras, .weights.h5, .h5 of models and of weights, CuDNN's weights."""
+"""Keras' rows of the table in formats.py: .keras, .weights.h5, .h5 of models and of weights, CuDNN's weights.
+
+Keras steps on its torch backend. On all but TensorFlow's it multiplies what is float64 in float32; here it is told not to. PyTorch's
+derivative of its own hard sigmoid is 1/6 in float32 whatever the tensor, 3e-8 off: Jacobians take relu6(x + 3) / 6.
+"""
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 import h5py
@@ -15,6 +20,9 @@ import gating_theory as gt
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that keras imports
     import keras
+    from keras.src.backend.common import dtypes
+
+dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 #: Of inputs and units, and a name for the layer.
 I, H, NAME = 3, 5, "memory"
@@ -72,11 +80,19 @@ def cells_of(layer):
     return {(0, "forward"): layer.cell}
 
 
-def step_of(cell):
-    """Keras' own step of a cell, in tensors: (x (I,), state (d, H)) -> (d, H)."""
+def hard_sigmoid(x):
+    return keras.ops.relu6(x + 3.0) / 6.0
+
+
+def step_of(cell, differentiable=False):
+    """Keras' own step of a cell, in tensors: (x (I,), state (d, H)) -> (d, H); with a hard sigmoid whose derivative is exact."""
+    own = getattr(cell, "recurrent_activation", None)
+    used = hard_sigmoid if differentiable and own is keras.activations.hard_sigmoid else own
 
     def step(x, state):
+        cell.recurrent_activation = used
         _, states = cell(x[None], [s[None] for s in state], training=False)
+        cell.recurrent_activation = own
         return torch.stack([s[0] for s in (states if isinstance(states, (list, tuple)) else [states])])
 
     return step
@@ -85,7 +101,8 @@ def step_of(cell):
 def pairs(layer, contents):
     weights = contents.weights(NAME)
     for (number, way), cell in cells_of(layer).items():
-        yield Pair(weights.layer(number, way), *numeric(step_of(cell)))
+        (step, _), (_, jacobian) = numeric(step_of(cell)), numeric(step_of(cell, differentiable=True))
+        yield Pair(weights.layer(number, way), step, jacobian)
 
 
 # --- formats
@@ -102,9 +119,8 @@ def as_weights(model, folder, kind):
 
 
 def as_h5(model, folder, kind):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the format is called legacy
-        model.save(folder / "model.h5")
+    logging.getLogger("absl").setLevel(logging.ERROR)  # the format is called legacy
+    model.save(folder / "model.h5")
     return gt.read(folder / "model.h5")
 
 
