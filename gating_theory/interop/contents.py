@@ -68,6 +68,8 @@ class Found:
     problem: str = ""
 
     def __str__(self) -> str:
+        if self.problem and not self.input_size:  # the sizes of what cannot be read are not always known
+            return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"

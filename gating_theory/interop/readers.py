@@ -25,7 +25,7 @@ from .layers import RecurrentWeights
 __all__ = ["READERS", "read", "weights_of"]
 
 #: Modules of this folder, in the order in which they are asked.
-READERS: tuple[str, ...] = ("torch",)
+READERS: tuple[str, ...] = ("onnx", "torch")
 
 
 def read(
