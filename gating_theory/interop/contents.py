@@ -73,7 +73,7 @@ class Found:
     note: str = ""
 
     def __str__(self) -> str:
-        if not self.n_units:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
