@@ -13,6 +13,7 @@ from .msgpack_files import msgpack_tree
 from .named import named_contents
 from .npz_files import npz_arrays
 from .safetensors_files import safetensors_content
+from .torch_files import torch_content
 from .trees import Arrays, flattened, is_tree, listed
 
 __all__ = ["arrays_of", "by_names", "contents", "knows"]
@@ -41,7 +42,7 @@ def contents(source: Any, asked: Asked) -> Contents:
     if not state_dicts.knows(arrays):
         what = f"its arrays are {listed(arrays)}" if arrays else "it holds no arrays"
         raise ValueError(
-            f"{where} ({words}) has no names of recurrent weights as PyTorch or Flax has them; {what}: say which is which with "
+            f"{where} has no names of recurrent weights as PyTorch or Flax has them; {what}: say which is which with "
             "names={'weight_hh': .., 'weight_ih': ..}, kind=, order=, transposed="
         )
     return state_dicts.listed(arrays, where, words, asked)
@@ -52,7 +53,7 @@ def by_names(source: Any, asked: Asked) -> Contents:
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy, Flax or safetensors
+    source : mapping, or path of a file of numpy, Flax, safetensors or PyTorch
     asked : Asked, with ``names``
     """
     arrays, where, _ = arrays_of(source)
@@ -64,7 +65,7 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy (.npz), Flax (msgpack) or safetensors
+    source : mapping, or path of a file of numpy (.npz), Flax (msgpack), safetensors or PyTorch
 
     Raises
     ------
@@ -82,4 +83,6 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
         return flattened(msgpack_tree(path)), path.name, WORDS[kind]
     if kind == "safetensors":
         return dict(safetensors_content(path)), path.name, WORDS[kind]
+    if kind == "torch":
+        return flattened(torch_content(path)), path.name, WORDS[kind]
     raise ValueError(f"names= is for files and dicts of arrays, {path} is {WORDS[kind]}")

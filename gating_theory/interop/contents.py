@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from .layouts import layout_of
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -39,13 +39,15 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("kind", self.kind, LAYOUTS)
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)

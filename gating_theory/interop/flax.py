@@ -47,7 +47,7 @@ _PROBES = np.array([-4.0, -1.5, -0.3, 0.0, 0.7, 2.0, 5.0])
 
 
 def knows(source: Any) -> bool:
-    """Whether it is a module of nnx, or a tree of arrays or a file of safetensors with a recurrent cell of Flax, or a file of msgpack.
+    """Whether it is a file of msgpack, a module of nnx, or a tree of arrays or file of safetensors with a recurrent cell of Flax.
 
     Parameters
     ----------
@@ -85,11 +85,10 @@ def contents(source: Any, asked: Asked) -> Contents:
     if not cells:
         what = f"its arrays are {listed(arrays)}" if arrays else "it holds no arrays"
         raise ValueError(
-            f"{where} has no recurrent cell as Flax names them (kernels of ir, iz, in, hr, hz, hn or the like); {what}: say which is "
-            "which with names="
+            f"{where} has no recurrent cell as Flax names them (kernels of ir, iz, in, hr, hz, hn or the like); {what}: say "
+            "which is which with names="
         )
-    tables = {name.rpartition(".")[0]: shape_of(a) for name, a in arrays.items() if parts_of(name)[-1] == "embedding"}
-    return Contents(where, _WORDS, _modules(cells), {name: shape for name, shape in tables.items() if len(shape) == 2})
+    return Contents(where, _WORDS, _modules(cells), _embeddings(arrays))
 
 
 # --- names
@@ -137,6 +136,13 @@ def _form(own):
     return None
 
 
+def _embeddings(arrays):
+    """{name: (V, I)} of the tables of Embed, whose parameter is called so."""
+    tables = {parts_of(name): shape_of(array) for name, array in arrays.items()}
+    named = {path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)}
+    return {".".join(_without(path)): (shape[0], shape[1]) for path, shape in named.items() if len(shape) == 2}
+
+
 def _is_square(array):
     shape = shape_of(array)
     return len(shape) == 2 and shape[0] == shape[1]
@@ -150,7 +156,11 @@ def _modules(cells):
     by_name = {short[cell.path]: cell for cell in cells}
     out = {}
     for name, cell in by_name.items():
-        pair = [by_name.get((*name[:-1], way)) for way in (_FORWARD, _REVERSE)] if name and name[-1] in (_FORWARD, _REVERSE) else [None]
+        pair = (
+            [by_name.get((*name[:-1], way)) for way in (_FORWARD, _REVERSE)]
+            if name and name[-1] in (_FORWARD, _REVERSE)
+            else [None]
+        )
         if None not in pair and len({(c.kind, c.input_size, c.n_units) for c in pair}) == 1 and not any(c.problem for c in pair):
             out[".".join(name[:-1])] = _found(pair)
         else:
@@ -221,8 +231,8 @@ def _sizes(kind, own, entries, states):
     first = shape_of(own[states[0], "kernel"])
     if len(first) == 3:
         raise ValueError(
-            f"its arrays have {first[0]} entries along an axis in front, as nn.vmap or nn.scan over layers stacks them: read one at a "
-            "time, jax.tree.map(lambda a: a[i], tree)"
+            f"its arrays have {first[0]} entries along an axis in front, as nn.vmap or nn.scan over layers stacks them: read "
+            "one at a time, jax.tree.map(lambda a: a[i], tree)"
         )
     if kind == "recurrent" or len(first) != 2 or 0 in first:
         raise ValueError(f"{states[0]}.kernel must have shape (H, G H) with 1 (simple), 3 (GRU) or 4 (LSTM) gates G, got {first}")
@@ -263,7 +273,9 @@ def _found(cells):
         if first.problem:
             raise ValueError(f"{first.where}: {'.'.join(first.path)}: {first.problem}")
         tensors = {(0, way): cell.tensors() for way, cell in zip(ways, cells)}
-        return RecurrentWeights(first.kind, first.where, tensors, True if first.asked.batch_first is None else first.asked.batch_first)
+        return RecurrentWeights(
+            first.kind, first.where, tensors, True if first.asked.batch_first is None else first.asked.batch_first
+        )
 
     return Found(first.kind, 1, ways, first.input_size, first.n_units, load, first.problem)
 
@@ -300,5 +312,6 @@ def _words_of(cell):
     for name, function in usual:
         own = getattr(cell, name, None)
         if own is not None and not np.allclose(np.asarray(own(_PROBES)), function(_PROBES), rtol=1e-5, atol=1e-6):
-            return f"its {name} is {getattr(own, '__name__', own)}, which is not read: say which kind it is with nnx.state(module), kind="
+            words = getattr(own, "__name__", own)
+            return f"its {name} is {words}, which is not read: say which kind it is with nnx.state(module) and kind="
     return ""

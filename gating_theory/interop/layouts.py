@@ -83,8 +83,8 @@ def _mgu_reset_after() -> Cell:
 
 
 #: Layouts by the kind of a layer. A GRU that resets after the product keeps two biases of its candidate: b_hn, the bias of field h,
-#: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well. Flax's
-#: minimal gated unit does the same with its one gate f, which keeps the state at 1 (gt.MGU writes at 1, and resets before).
+#: stands inside the reset gate; b_in, the cell's site parameter, outside, and the input of the candidate enters there as well.
+#: Flax's minimal gated unit does the same with its one gate f, which keeps the state at 1 (gt.MGU writes at 1, and resets before).
 LAYOUTS: dict[str, Layout] = {
     "GRU": Layout(_builtin("GRUResetAfter"), ("r", "z", "h"), ("r", "z", "b_in")),
     "GRU reset before": Layout(_builtin("GRU"), ("r", "z", "h"), ("r", "z", "h")),

@@ -1,8 +1,8 @@
 """Trees of arrays in Flax's files (msgpack), without a library: nothing is taken on trust that the file's own bytes do not hold.
 
-msgpack is maps, lists, numbers, words and types of one's own, each with its length in front; Flax writes an array as type 1, the list
-(shape, name of the dtype, bytes). General readers make room for as many entries as a list claims, at each of its levels, before
-they see that there are none.
+msgpack is maps, lists, numbers, words and types of one's own, each with its length in front; Flax writes an array as type 1, the
+list (shape, name of the dtype, bytes). General readers make room for as many entries as a list claims, at each of its levels,
+before they see that there are none.
 """
 
 from __future__ import annotations

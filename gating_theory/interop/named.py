@@ -172,7 +172,8 @@ class _Gates:
             return [(self.own[0], 1.0)]
         if self.order is None:
             raise ValueError(
-                f"order must say how the gates of {label} come, a letter each: {''.join(self.own)!r} as PyTorch has them, or another"
+                f"order must say how the gates of {label} come, a letter each: {''.join(self.own)!r} as PyTorch has them, or "
+                "another"
             )
         found = [self.letter(letter, "order") for letter in text("order", self.order)]
         if sorted(gate for gate, _ in found) != sorted(self.own):
@@ -198,7 +199,9 @@ def _tensors(parts, gates):
     for name, blocks in (matrices | vectors).items():
         for gate, block in blocks.items():
             if len(block) != size:
-                raise ValueError(f"{_label(parts[name])} must have {size} rows a gate, as weight_hh has, got {len(block)} of gate {gate}")
+                raise ValueError(
+                    f"{_label(parts[name])} must have {size} rows a gate, as weight_hh has, got {len(block)} of gate {gate}"
+                )
     nothing = np.zeros(size)
     out = {name: np.concatenate([blocks[gate] for gate in gates.own]) for name, blocks in matrices.items()}
     out |= {name: np.concatenate([blocks.get(gate, nothing) for gate in gates.own]) for name, blocks in vectors.items()}
