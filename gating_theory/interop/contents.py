@@ -46,6 +46,8 @@ class Asked:
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
