@@ -32,8 +32,6 @@ from .layers import DIRECTIONS, Recording, RecurrentLayer, RecurrentWeights
 from .layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from ..networks.network import Network
     from ..results.status import Status
 
@@ -94,28 +92,8 @@ class Designed(Protocol):
 class TorchWeights(RecurrentWeights):
     """The checked weights of one PyTorch recurrent module, all its layers and directions, in float64, made by :func:`read`.
 
-    A RecurrentWeights whose input sequences may be tensors. Keys and order of gates in ``tensors`` are PyTorch's.
+    Keys and order of gates in ``tensors`` are PyTorch's.
     """
-
-    def sequences(self, inputs: npt.ArrayLike | torch.Tensor) -> np.ndarray:
-        """Input sequences as a (T, B, I) float64 array.
-
-        Parameters
-        ----------
-        inputs : array or tensor (T, I), (T, B, I), or (B, T, I) where ``batch_first``
-
-        Raises
-        ------
-        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
-        """
-        if isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
-            raise TypeError(
-                "inputs must be an array or a tensor, got a PackedSequence: pass each sequence by itself, or sequences of one "
-                "length, as torch.nn.utils.rnn.pad_packed_sequence and a cut give them"
-            )
-        if isinstance(inputs, torch.Tensor):
-            inputs = inputs.detach().cpu().to(torch.float64).numpy()
-        return super().sequences(inputs)
 
 
 # --- reading
