@@ -136,8 +136,8 @@ class _Wanted:
             self.refuse_tokens(name, given.shape)
         if given is not None and given.dtype.kind in "iu" and self.embeddings:
             warnings.warn(
-                f"{name} are integers of shape {given.shape} and were read as vectors of {self.size} numbers; if they are tokens, pass "
-                f"table[tokens], {self.tables()}; if they are vectors, pass floats",
+                f"{name} are integers of shape {given.shape} and were read as vectors of {self.size} numbers; if they are tokens, "
+                f"pass table[tokens], {self.tables()}; if they are vectors, pass floats",
                 stacklevel=5,
             )
         return real_numbers(name, array)
@@ -164,8 +164,8 @@ class _Wanted:
     def refuse_tokens(self, name: str, shape: tuple[int, ...]) -> NoReturn:
         """ValueError that says how tokens become vectors."""
         raise ValueError(
-            f"{name} must hold vectors of {self.size} numbers, got integers of shape {shape}: tokens become vectors by the embedding "
-            f"before the layer, pass table[tokens], {self.tables()}"
+            f"{name} must hold vectors of {self.size} numbers, got integers of shape {shape}: tokens become vectors by the "
+            f"embedding before the layer, pass table[tokens], {self.tables()}"
         )
 
     def tables(self) -> str:
@@ -184,8 +184,8 @@ def plain(value: Any) -> Any:
     ----------
     value : anything
     """
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(value, getattr(torch, "Tensor", ())):
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(value, torch.Tensor):
         return value
     value = value.detach().cpu()
     return value.to(torch.float64).numpy() if value.is_floating_point() else value.numpy()
@@ -201,7 +201,7 @@ def _array_or_none(value: Any) -> np.ndarray | None:
 
 def _unpacked(inputs: Any, wants: _Wanted) -> tuple[np.ndarray, np.ndarray] | None:
     """(T, B, I) array and lengths of a PackedSequence of PyTorch, in the order in which it was given; None for anything else."""
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if torch is None or not isinstance(inputs, tuple) or not isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
         return None
     data = wants.numbers("inputs.data", inputs.data)

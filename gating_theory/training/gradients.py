@@ -193,7 +193,8 @@ def theory_along(
 ) -> tuple[dict[int, float], dict[int, float]]:
     """({lag: log10}, {lag: log10}) of the mean square back from the end, tied and untied, at the sites of the run [T9].
 
-    Lags beyond 300 steps, and those at which a path loses its digits, are left out. At a lag those sequences count that are as long.
+    Lags beyond 300 steps, and those at which a path loses its digits, are left out. At a lag those sequences count that are as
+    long.
 
     Parameters
     ----------
