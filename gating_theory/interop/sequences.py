@@ -202,7 +202,7 @@ def _array_or_none(value: Any) -> np.ndarray | None:
 def _unpacked(inputs: Any, wants: _Wanted) -> tuple[np.ndarray, np.ndarray] | None:
     """(T, B, I) array and lengths of a PackedSequence of PyTorch, in the order in which it was given; None for anything else."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or not isinstance(inputs, tuple) or not isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
+    if torch is None or not isinstance(inputs, torch.nn.utils.rnn.PackedSequence):
         return None
     data = wants.numbers("inputs.data", inputs.data)
     if data.ndim != 2 or data.shape[1] != wants.size:
