@@ -7,7 +7,7 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
@@ -139,7 +139,9 @@ class Contents:
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.

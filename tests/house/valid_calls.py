@@ -667,6 +667,8 @@ CALLS = {
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
         | {
+            "lengths": [8, 5, 2],
+            "state": np.zeros((1, 3, 5)),
             "nonlinearity": None,
             "batch_first": None,
             "initial": t.module,
@@ -680,7 +682,8 @@ CALLS = {
         gt.fixed_point_analysis,
         {"source": t.module, "inputs": t.inputs, "held": np.zeros(2), "n_starts": 4, "n_steps": 50, "n_modes": 2, "tol": 1e-10}
         | {"slow_tol": 1e-2, "merge": 1e-6, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
-        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None},
+        | {"nonlinearity": None, "batch_first": None, "rng": 0, "progress": None}
+        | {"lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
     "FixedPointAnalysis.network_at": lambda t: (t.analysis.network_at, {"i": 0}),
     "interop.layouts.rows_by_name": lambda t: (
@@ -689,13 +692,16 @@ CALLS = {
     ),
     "interop.layouts.layout_of": lambda t: (layouts.layout_of, {"kind": "GRU"}),
     "interop.layers.RecurrentWeights.layer": lambda t: (t.weights.layer, {"layer": 0, "direction": "forward"}),
-    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
+    "interop.layers.RecurrentWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs, "lengths": [8, 5, 2]}),
     "interop.layers.RecurrentWeights.record": lambda t: (
         t.weights.record,
-        {"inputs": t.inputs, "layer": 0, "direction": "forward"},
+        {"inputs": t.inputs, "layer": 0, "direction": "forward", "lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
     "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
-    "interop.layers.RecurrentLayer.record": lambda t: (t.layer.record, {"x": t.inputs, "state": np.zeros((3, 1, 5))}),
+    "interop.layers.RecurrentLayer.record": lambda t: (
+        t.layer.record,
+        {"x": t.inputs, "state": np.zeros((3, 1, 5)), "lengths": [8, 5, 2]},
+    ),
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
@@ -712,7 +718,6 @@ CALLS = {
         initialise.of_ensemble,
         {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
