@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
+from .layouts import LAYOUTS
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -37,6 +38,8 @@ class Asked:
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        if self.kind is not None:
+            choice("kind", self.kind, LAYOUTS)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
@@ -51,10 +54,10 @@ class Found:
 
     Attributes
     ----------
-    kind : str, of its layers, or words for what it is where it cannot be read
+    kind : str, of its layers, or words for what it is where that cannot be said
     n_layers : int
     directions : tuple of str, "forward", "reverse"
-    input_size, n_units : int, I and H
+    input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
     """
@@ -68,6 +71,8 @@ class Found:
     problem: str = ""
 
     def __str__(self) -> str:
+        if not self.n_units:
+            return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
@@ -86,12 +91,14 @@ class Contents:
     format : str, in words: "PyTorch state dict", "Keras model", ...
     modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
+    hint : str, what the source holds instead where there are no modules
     """
 
     source: str
     format: str
     modules: Mapping[str, Found]
     embeddings: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    hint: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,7 +118,8 @@ class Contents:
         TypeError, ValueError : no such module, none at all, or several; what is wrong with its weights
         """
         if not self.modules:
-            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights")
+            hint = f": {self.hint}" if self.hint else ""
+            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights{hint}")
         if prefix is None:
             if len(self.modules) > 1:
                 raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
@@ -148,7 +156,8 @@ class Contents:
         return len(self.modules)
 
     def __str__(self) -> str:
-        head = f"{self.source}, {self.format}: " + ("no recurrent modules" if not self.modules else "")
+        nothing = "no recurrent modules" + (f"; {self.hint}" if self.hint else "")
+        head = f"{self.source}, {self.format}: " + ("" if self.modules else nothing)
         lines = [f"  {name or '(no name)'}: {found}" for name, found in self.modules.items()]
         lines += [f"  {name}: looks like an embedding of {v} tokens in {i} inputs" for name, (v, i) in self.embeddings.items()]
         return "\n".join([head.rstrip(), *lines])

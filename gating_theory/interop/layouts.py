@@ -6,16 +6,19 @@ the order of the layout, so that a kind has one order whatever it was read from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
+from ..cell.activations import function_text
 from ..cell.cell import Cell
+from ..cell.variants import variant_cell
 from ..support.checks import choice, instance, shown
 
-__all__ = ["LAYOUTS", "Layout", "layout_of", "rows_by_name"]
+__all__ = ["LAYOUTS", "Layout", "layout_of", "rows_by_name", "variant"]
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,70 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
+#: What can be said of functions in the text of a kind, and what they are where nothing is said.
+_USUAL = {"gates": "sigmoid", "candidate": "tanh", "output": "tanh"}
+_VARIANT = re.compile(r"(?P<kind>[^()]+) \((?P<functions>[^()]+)\)")
+
+
+def variant(kind: str, *, gates: str = "sigmoid", candidate: str = "tanh", output: str = "tanh") -> str:
+    """The kind of a layer with other functions: "GRU (gates hard_sigmoid)", "LSTM (gates hard_sigmoid 0.2, output linear)".
+
+    Parameters
+    ----------
+    kind : str, as in ``LAYOUTS``
+    gates : str, a function of ``cell.activations.ACTIVATIONS``
+        "hard_sigmoid" is clip(x/6 + 1/2, 0, 1), of Keras 3; "hard_sigmoid 0.2 0.5" has this slope and offset, of older Keras and
+        ONNX.
+    candidate : str
+        In place of the tanh of the candidate, or of an RNN's only one: "relu", "linear", "leaky_relu 0.1", "affine 2.0 0.5", ...
+    output : str, in place of the tanh of an LSTM's memory
+
+    Returns
+    -------
+    str, one text for each choice; ``kind`` where all functions are the usual ones
+
+    Raises
+    ------
+    TypeError, ValueError : no such kind, no such function, or one in a place that the kind does not have
+    """
+    choice("kind", kind, LAYOUTS)
+    given = {what: function_text(f) for what, f in (("gates", gates), ("candidate", candidate), ("output", output))}
+    said = {what: text for what, text in given.items() if text != _USUAL[what]}
+    places = ("gates", "candidate", "output") if kind.startswith("LSTM") else ("gates", "candidate")
+    places = {"RNN": ("candidate",), "RNN relu": ()}.get(kind, places)
+    for what, text in said.items():
+        if what not in places:
+            raise ValueError(f"{what} of a layer of kind {kind!r} cannot be {text!r}: it has none that are not as they are")
+    if kind == "RNN" and said == {"candidate": "relu"}:
+        return "RNN relu"
+    return f"{kind} ({', '.join(f'{what} {text}' for what, text in said.items())})" if said else kind
+
+
 def layout_of(kind: str) -> Layout:
     """The Layout of a kind of layer.
 
     Parameters
     ----------
-    kind : str, as in ``LAYOUTS``
+    kind : str, as in ``LAYOUTS``, or as :func:`variant` gives it
 
     Raises
     ------
     TypeError, ValueError : no such kind
     """
-    return LAYOUTS[choice("kind", kind, LAYOUTS)]
+    parts = _VARIANT.fullmatch(kind) if isinstance(kind, str) else None
+    if parts is None:
+        return LAYOUTS[choice("kind", kind, LAYOUTS)]
+    words = [function.partition(" ") for function in parts["functions"].split(", ")]
+    if any(what not in _USUAL for what, _, _ in words):
+        raise ValueError(f"kind must be one of {list(LAYOUTS)}, or one of these with other {list(_USUAL)}, got {shown(kind)}")
+    functions = {what: text for what, _, text in words}
+    return _variant_layout(parts["kind"] if variant(parts["kind"], **functions) else "", tuple(functions.items()))
+
+
+@lru_cache(maxsize=64)
+def _variant_layout(kind: str, functions: tuple[tuple[str, str], ...]) -> Layout:
+    usual = LAYOUTS[kind]
+    return replace(usual, make_cell=lambda: variant_cell(usual.cell, **dict(functions)))
 
 
 def rows_by_name(cell: Cell, fields: np.ndarray, parameters: np.ndarray) -> dict[str, np.ndarray]:

@@ -24,8 +24,9 @@ from .layers import RecurrentWeights
 
 __all__ = ["READERS", "read", "weights_of"]
 
-#: Modules of this folder, in the order in which they are asked.
-READERS: tuple[str, ...] = ("torch",)
+#: Modules of this folder, in the order in which they are asked: those that know objects first, and "torch_files", which takes files
+#: that nobody knows, last.
+READERS: tuple[str, ...] = ("torch_modules", "state_dicts", "torch_files")
 
 
 def read(
@@ -83,6 +84,9 @@ def read(
             return reader.contents(source, asked)
     if isinstance(source, os.PathLike):
         raise ValueError(f"{source} is {WORDS[file_format(source)]}, which is not read here")
+    if isinstance(source, Mapping):
+        some = ", ".join(sorted(map(str, source))[:6])
+        raise ValueError(f"source is a dict in which no reader finds recurrent weights: it has {some or 'nothing'}")
     raise TypeError(
         f"source must be a recurrent module, a state dict or the path of a file, for one of the readers {list(READERS)}, "
         f"got {type(source).__name__}"

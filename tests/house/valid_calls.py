@@ -1071,7 +1071,6 @@ LEFT_OUT = {
     "Expected": "a result",
     "flow.Topology": "a result",
     "Network.advance": "the inner step, with nothing checked, as its docstring says",
-    "interop.torch.knows": "any object may be asked about",
 }
 
 
