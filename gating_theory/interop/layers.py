@@ -265,6 +265,50 @@ class RecurrentLayer:
             rows[entry] += through[..., gate * n : (gate + 1) * n]
         return input, parameters
 
+    def fed(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
+        """The recording along inputs, as calculators of driven networks ask for it (``networks.driven``): as :meth:`record`.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts, one for all sequences or one each; default zero.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of finite real numbers
+        """
+        x = real_array("inputs", inputs).astype(float)
+        size = self.tensors["weight_ih"].shape[1]
+        if x.ndim not in (2, 3) or x.shape[-1] != size or 0 in x.shape:
+            raise ValueError(f"inputs must have shape (T, {size}) or (T, B, {size}), got {np.shape(inputs)}")
+        x = x.reshape(len(x), -1, size)
+        if state is None:
+            return self.record(x)
+        start = real_array("state", state)
+        one = (self.cell.n_state, self.network.n_units)
+        return self.record(x, np.broadcast_to(start, (x.shape[1], *one)) if start.shape == one else start)
+
+    def run(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> np.ndarray:
+        """All states along input sequences, the initial one first, as the module computes them.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts; default zero.
+
+        Returns
+        -------
+        (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
+        """
+        states = self.fed(inputs, state).states
+        return states[:, 0] if np.ndim(inputs) == 2 else states
+
     @underflow_is_zero
     def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None, lengths: npt.ArrayLike | None = None) -> Recording:
         """Run the layer along input sequences.
@@ -373,6 +417,14 @@ class Recording:
             t, b = (int(each[beyond][0]) for each in points)
             raise ValueError(f"times must be before the ends of their sequences: sequence {b} has {self.lengths[b]} steps, got {t}")
         return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
+
+    def sequence_steps(self) -> tuple[int, ...]:
+        """Steps of each sequence."""
+        return (len(self.inputs),) * self.inputs.shape[1]
+
+    def still(self) -> bool:
+        """Whether no input ever changes."""
+        return bool((self.inputs == self.inputs[0]).all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
         """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""

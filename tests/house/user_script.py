@@ -154,6 +154,10 @@ planted, rest = gt.Network.planted(points[-1], 100, rng=0)
 state: np.ndarray = net.run(net.random_state(rng=1), 50)
 eigenvalues: np.ndarray = planted.eigenvalues(rest)
 exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng=0)
+shown_series: np.ndarray = np.zeros((50, 3, 100))
+shown_states: np.ndarray = net.run(state, 50, shown_series, trajectory=True, parameters=np.zeros((50, 0, 100)))
+conditional: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, inputs=shown_series, parameters=None, rng=0)
+each_sequence: np.ndarray = conditional.by_sequence[: conditional.n_sequences]
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 split: gt.SplitWeights = gt.split_weights(net, initial=planted)
 learned_part: gt.SplitField = split.fields["h"]
