@@ -25,7 +25,7 @@ from ..support.available_memory import require_memory
 from ..support.checks import choice, path_of, shown
 from .contents import Asked, Contents, Found
 from .layers import DIRECTIONS, Recording, RecurrentLayer, RecurrentWeights
-from .torch_initialise import init_, init_chrono_, init_orthogonal_
+from .torch_initialise import init_
 from .torch_modules import recurrent_classes
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ __all__ = [
     "from_module",
     "from_state_dict",
     "init_",
-    "init_orthogonal_",
-    "init_chrono_",
 ]
 
 _KEY = re.compile(r"^(?P<prefix>(?:.*\.)?)weight_hh(?P<suffix>|_l\d+(?:_reverse)?)$")
