@@ -166,7 +166,7 @@ class Initialisation:
         biases = [f"{name} {value:.4g}" for name, value in self.ensemble.bias.items() if value]
         signs = [f"{'' if factor == 1.0 else '-' if factor == -1.0 else f'{factor:g} '}log u" for factor in self.chrono.values()]
         last = (self.longest or 0.0) - 1.0
-        biases += [f"{name} {words}, u uniform in (1, last:g})" for name, words in zip(self.chrono, signs)]
+        biases += [f"{name} {words}, u uniform in (1, {last:g})" for name, words in zip(self.chrono, signs)]
         lines = [f"{self.name}: {self.cell.name}, gains {gains}", f"  biases {'; '.join(biases) or 'zero'}"]
         lines += [f"  biases uniform within {self.vanishing:g} / sqrt N besides"] if self.vanishing else []
         lines += [f"  {self.source}"] if self.source else []
