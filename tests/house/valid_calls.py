@@ -668,6 +668,21 @@ CALLS = {
         | {"memory": None, "kappa": None},
     ),
     "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
+    "compare_initialisations": lambda t: (
+        gt.compare_initialisations,
+        {"initialisations": [gt.Ensemble(gt.GRU)], "n_steps": 3},
+    ),
+    "chrono": lambda t: (gt.chrono, {"cell": gt.GRU, "longest": 10.0, "gain": 1.0}),
+    "gilboa": lambda t: (gt.gilboa, {"cell": gt.GRU, "bias": 5.0, "gain": 1e-5}),
+    "orthogonal": lambda t: (gt.orthogonal, {"cell": gt.GRU, "gain": 1.0, "stacked": False, "bias": {"z": 1.0}}),
+    "Initialisation": lambda t: (
+        gt.Initialisation,
+        {"name": "own", "ensemble": gt.Ensemble(gt.GRU), "source": "here", "chrono": {"z": 1.0}, "longest": 10.0, "vanishing": 1.0},
+    ),
+    "Initialisation.draw": lambda t: (
+        gt.orthogonal(gt.GRUResetAfter).draw,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "rng": np.random.default_rng(0)},
+    ),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
@@ -726,6 +741,8 @@ CALLS = {
         initialise.of_ensemble,
         {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
+    "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
+    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
@@ -740,12 +757,7 @@ CALLS = {
     ),
     "interop.torch.init_": lambda t: (
         bridge.init_,
-        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
-    ),
-    "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
-    "interop.torch.init_orthogonal_": lambda t: (
-        bridge.init_orthogonal_,
-        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "what": "both"},
     ),
     # flows
     "GRUFlow": lambda t: (
@@ -1039,6 +1051,7 @@ LEFT_OUT = {
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
     "IID.condition": "as MatrixLaw",
     "IID.draw": "as MatrixLaw",
+    "Uniform.draw": "as MatrixLaw",
     "Haar.condition": "as MatrixLaw",
     "Haar.draw": "as MatrixLaw",
     "Haar.image_scales": "as MatrixLaw",
@@ -1081,7 +1094,7 @@ LEFT_OUT = {
 
 
 #: Dataclasses that users make; the others are results, made by calculators.
-MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues)
+MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues, gt.Initialisation)
 #: Classes that are parts of public ones.
 PARTS = {"Pseudospectra"}
 
