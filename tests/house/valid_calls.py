@@ -724,23 +724,10 @@ CALLS = {
     ),
     "interop.layers.RecurrentLayer.fed": lambda t: (t.layer.fed, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.run": lambda t: (t.layer.run, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
-    "interop.layers.RecurrentLayer.record": lambda t: (t.layer.record, {"x": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
     "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
     "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
