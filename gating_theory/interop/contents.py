@@ -7,11 +7,11 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from .layouts import layout_of
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -39,7 +39,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("kind", self.kind, LAYOUTS)
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
@@ -52,22 +52,8 @@ class Asked:
             raise TypeError(f"names must be a dict of names, got {shown(self.names)}")
         if self.names is not None and not all(isinstance(text, str) for pair in self.names.items() for text in pair):
             raise TypeError(f"names must be a dict of texts, got {shown(self.names)}")
-
-    def refuse_names(self, where: str, whose: str) -> None:
-        """Refuse names, an order and a transposition where the source has those of its library.
-
-        Parameters
-        ----------
-        where : str, what the source is
-        whose : str, the library
-
-        Raises
-        ------
-        ValueError : one of them is given
-        """
-        for name, value in (("names", self.names), ("order", self.order), ("transposed", self.transposed or None)):
-            if value is not None:
-                raise ValueError(f"{name} is for arrays with names of their own: {where} has those of {whose}, got {shown(value)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
@@ -82,6 +68,7 @@ class Found:
     input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -91,13 +78,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        if not self.n_units:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -153,7 +143,9 @@ class Contents:
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.

@@ -49,7 +49,6 @@ def contents(source: Any, asked: Asked) -> Contents:
     import torch
 
     title = type(source).__name__
-    asked.refuse_names(title, "PyTorch")
     if isinstance(source, torch.jit.ScriptModule):
         return listed(source.state_dict(), title, "PyTorch module in TorchScript", asked)
     classes = tuple(cls for pair in recurrent_classes().values() for cls in pair)
