@@ -139,7 +139,9 @@ def _form(own):
 def _embeddings(arrays):
     """{name: (V, I)} of the tables of Embed, whose parameter is called so."""
     tables = {parts_of(name): shape_of(array) for name, array in arrays.items()}
-    named = {path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)}
+    named = {
+        path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)
+    }
     return {".".join(_without(path)): (shape[0], shape[1]) for path, shape in named.items() if len(shape) == 2}
 
 
