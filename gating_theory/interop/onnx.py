@@ -91,16 +91,16 @@ def _parsed(source):
 def _listed(where, model, size, asked):
     modules, tables, loops, marks = {}, {}, {}, set()
     for node, scope, path in nodes(of_model(model), model.graph):
-        name = _own_name(node, path, {**modules, **loops})
         if node.domain in _STANDARD and node.op_type in OPERATORS:
+            name = _own_name(node, path, modules)
             found, mark = _found(node, scope, size, f"{where}: {name}", asked)
             if mark is None or mark not in marks:
                 modules[name] = found
             marks.add(mark)
         elif node.op_type.endswith(tuple(OPERATORS)) and scope.called(node) is None:
-            modules[name] = _not_read(node.op_type, _OTHERS.format(shown(node.domain), list(OPERATORS)))
+            modules[_own_name(node, path, modules)] = _not_read(node.op_type, _OTHERS.format(shown(node.domain), list(OPERATORS)))
         elif node.op_type in _LOOPS and _writes_a_cell(scope.attributes(node).get("body")):
-            loops[name] = _not_read(node.op_type, _WRITTEN_OUT)
+            loops[_own_name(node, path, loops)] = _not_read(node.op_type, _WRITTEN_OUT)
         elif node.op_type == "Gather" and node.domain in _STANDARD:
             tables |= _table(node, scope)
     return Contents(where, "ONNX model", modules or loops, tables)
@@ -108,10 +108,10 @@ def _listed(where, model, size, asked):
 
 def _own_name(node, path, taken):
     """A name that no other module has: of the node, of its output, or with a number."""
-    output = next(filter(None, node.output), node.op_type)
-    names = [f"{path}{text}" for text in (node.name, output) if text]
-    free = [name for name in names if name not in taken]
-    return free[0] if free else next(f"{names[0]} {k}" for k in range(2, len(taken) + 3) if f"{names[0]} {k}" not in taken)
+    texts = [node.name, *node.output]
+    names = [f"{path}{text}" for text in texts if text] or [f"{path}{node.op_type}"]
+    free = next((name for name in names if name not in taken), None)
+    return free or next(name for k in range(2, len(taken) + 3) if (name := f"{names[0]} {k}") not in taken)
 
 
 def _found(node, scope: Scope, size, where, asked):
@@ -159,4 +159,4 @@ def _table(node, scope):
     if getattr(tensor, "op_type", "") == "Constant":
         tensor = {entry.name: entry.t for entry in tensor.attribute}.get("value")
     shape = table_shape(tensor) if hasattr(tensor, "dims") else None
-    return {name: shape} if shape else {}
+    return {str(name): shape} if shape else {}

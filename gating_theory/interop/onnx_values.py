@@ -154,6 +154,8 @@ class Constants:
             of = f" of {shown(node.domain)}" if node.domain else ""
             raise Unknown(f"{shown(name)} comes from {node.op_type}{of}, which is not computed here")
         inputs = [self.value(scope, entry) if entry else None for entry in node.input]
+        if node.op_type != "Constant" and (not inputs or inputs[0] is None):
+            raise ValueError(f"{shown(name)} cannot be computed by {node.op_type} of nothing")
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused when weights are read
                 return operator(inputs, scope.attributes(node), self._take, list(node.output).index(name))
