@@ -7,10 +7,11 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
+from .layouts import layout_of
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -37,12 +38,16 @@ class Asked:
     transposed: bool = False
 
     def __post_init__(self) -> None:
+        if self.kind is not None:
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,13 @@ class Found:
 
     Attributes
     ----------
-    kind : str, of its layers, or words for what it is where it cannot be read
+    kind : str, of its layers, or words for what it is where that cannot be said
     n_layers : int
     directions : tuple of str, "forward", "reverse"
-    input_size, n_units : int, I and H
+    input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -66,13 +72,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        if self.problem and not self.input_size:  # the sizes of what cannot be read are not always known
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -88,12 +97,14 @@ class Contents:
     format : str, in words: "PyTorch state dict", "Keras model", ...
     modules : dict, {name: Found}, in the order of the source; the name is "" where a source holds one module without a name
     embeddings : dict, {name: (V, I)} of tables that look like embeddings of tokens
+    hint : str, what the source holds instead where there are no modules
     """
 
     source: str
     format: str
     modules: Mapping[str, Found]
     embeddings: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    hint: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,7 +124,8 @@ class Contents:
         TypeError, ValueError : no such module, none at all, or several; what is wrong with its weights
         """
         if not self.modules:
-            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights")
+            hint = f": {self.hint}" if self.hint else ""
+            raise ValueError(f"{self.source} ({self.format}) holds no recurrent weights{hint}")
         if prefix is None:
             if len(self.modules) > 1:
                 raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
@@ -127,7 +139,9 @@ class Contents:
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.
@@ -150,7 +164,8 @@ class Contents:
         return len(self.modules)
 
     def __str__(self) -> str:
-        head = f"{self.source}, {self.format}: " + ("no recurrent modules" if not self.modules else "")
+        nothing = "no recurrent modules" + (f"; {self.hint}" if self.hint else "")
+        head = f"{self.source}, {self.format}: " + ("" if self.modules else nothing)
         lines = [f"  {name or '(no name)'}: {found}" for name, found in self.modules.items()]
         lines += [f"  {name}: looks like an embedding of {v} tokens in {i} inputs" for name, (v, i) in self.embeddings.items()]
         return "\n".join([head.rstrip(), *lines])
