@@ -7,7 +7,7 @@ checked and converted for the module that is asked for, so that a fault of one d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
@@ -62,6 +62,7 @@ class Found:
     input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -71,13 +72,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        if not self.n_units:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -135,7 +139,9 @@ class Contents:
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")
-        return found.load()
+        weights = found.load()
+        fitting = {table: shape for table, shape in self.embeddings.items() if shape[1] == weights.input_size}
+        return replace(weights, embeddings=fitting) if fitting else weights
 
     def layer(self, layer: int = 0, direction: str = "forward", *, prefix: str | None = None) -> RecurrentLayer:
         """One layer and direction: its ``network``, how an input drives it, ``record``.

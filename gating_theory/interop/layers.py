@@ -5,21 +5,24 @@ Arrays only: no library of neural networks is needed.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..cell.cell import Cell
 from ..ensemble.matrix_laws import Unknown
+from ..errors import ConvergenceError
 from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
 from ..support.arithmetic import underflow_is_zero
-from ..support.checks import choice, integer, integers, real_array, shown, unequal_shapes
+from ..support.available_memory import require_memory
+from ..support.checks import choice, integer, integers, real_array, shown
+from .initial_states import initial_states, one_state
 from .layouts import layout_of, rows_by_name
+from .sequences import Sequences, reversed_within, running, sequences_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DIRECTIONS", "Recording", "RecurrentLayer", "RecurrentWeights"]
 
-#: So many times more sequences than steps look like axes that were taken for one another.
-_FAR_MORE = 10
 #: The ways a layer can run along a sequence.
 DIRECTIONS = ("forward", "reverse")
 
@@ -49,12 +50,14 @@ class RecurrentWeights:
         With G gates in the order of the layout; biases are zeros where the module has none. Site parameters of the layout (an
         LSTM's peepholes "p_i", "p_f", "p_o") stand beside them as (H,) arrays.
     batch_first : bool or None, whether sequences come as (B, T, I); None where nobody has said: then (T, B, I) is taken
+    embeddings : dict, {name: (V, I)} of tables in the source that make vectors of the size that the module takes
     """
 
     kind: str
     source: str
     tensors: dict[tuple[int, str], dict[str, np.ndarray]] = field(repr=False)
     batch_first: bool | None = None
+    embeddings: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     @property
     def cell(self) -> Cell:
@@ -68,13 +71,13 @@ class RecurrentWeights:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """("forward",) or ("forward", "reverse")."""
+        """("forward",), ("forward", "reverse"), or ("reverse",) of what runs from the end alone (a node of ONNX)."""
         return tuple(d for d in DIRECTIONS if (0, d) in self.tensors)
 
     @property
     def input_size(self) -> int:
         """I, the size of an input vector of the first layer."""
-        return self.tensors[0, "forward"]["weight_ih"].shape[1]
+        return self.tensors[0, self.directions[0]]["weight_ih"].shape[1]
 
     def layer(self, layer: int = 0, direction: str = "forward") -> RecurrentLayer:
         """One layer and direction as a RecurrentLayer; ValueError for one that is not there.
@@ -88,66 +91,82 @@ class RecurrentWeights:
         choice("direction", direction, self.directions)
         return RecurrentLayer(self.kind, self.tensors[layer, direction], f"{self.source}, layer {layer}, {direction}")
 
-    def sequences(self, inputs: npt.ArrayLike) -> np.ndarray:
-        """Input sequences as a (T, B, I) float64 array.
+    def sequences(self, inputs: Any, lengths: npt.ArrayLike | None = None) -> Sequences:
+        """Input sequences as a (T, B, I) float64 array, with the length of each.
 
         Parameters
         ----------
-        inputs : array (T, I), (T, B, I), or (B, T, I) where ``batch_first``
+        inputs : array or tensor (T, I), (T, B, I), or (B, T, I) where ``batch_first``; list of arrays; PackedSequence
+            A list or tuple of arrays (T_i, I) is one of sequences, whatever their lengths. Tokens are none: ``table[tokens]``.
+        lengths : (B,) array of int, optional
+            Steps of each sequence, each at least 1; what stands after them is not looked at. Default: all.
+
+        Returns
+        -------
+        Sequences
 
         Raises
         ------
-        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it
+        TypeError, ValueError : not real numbers, not finite, another shape, nothing in it, tokens, lengths beyond what is there
 
         Warns
         -----
-        UserWarning : far more sequences than steps, where nobody has said which axis is time
+        UserWarning
+            Far more sequences than steps, where nobody has said which axis is time; integers, where the source has embeddings.
         """
-        if unequal_shapes(inputs):
-            raise ValueError(
-                f"inputs must be sequences of one length, got {len(inputs)} of several shapes, the first {np.shape(inputs[0])}: "
-                "pass each by itself"
-            )
-        x = real_array("inputs", inputs).astype(float)
-        if x.ndim == 2:
-            x = x[:, None, :]
-        elif x.ndim == 3 and self.batch_first:
-            x = np.swapaxes(x, 0, 1)
-        if x.ndim != 3 or x.shape[2] != self.input_size or 0 in x.shape:
-            shape = "(B, T, {0})" if self.batch_first else "(T, B, {0})"
-            allowed = f"(T, {self.input_size}) or {shape.format(self.input_size)}"
-            raise ValueError(f"inputs must have shape {allowed}, got {np.shape(inputs)}")
-        if self.batch_first is None and x.shape[1] > _FAR_MORE * x.shape[0]:
-            warnings.warn(
-                f"inputs of shape {x.shape} were read as {x.shape[1]} sequences of {x.shape[0]} steps; if they are batch first, "
-                "or to silence this, pass batch_first=True or False",
-                stacklevel=2,
-            )
-        return x
+        return sequences_of(inputs, self.input_size, lengths, self.batch_first, self.embeddings)
 
     @underflow_is_zero
-    def record(self, inputs: npt.ArrayLike, layer: int = 0, direction: str = "forward") -> Recording:
-        """Run real input through the module, dropout off, and record one of its layers from a zero state.
+    def record(
+        self,
+        inputs: Any,
+        layer: int = 0,
+        direction: str = "forward",
+        lengths: npt.ArrayLike | None = None,
+        state: Any = None,
+    ) -> Recording:
+        """Run real input through the module, dropout off, and record one of its layers.
 
         Parameters
         ----------
-        inputs : array, as for :meth:`sequences`
+        inputs : array, tensor, list of sequences or PackedSequence, as for :meth:`sequences`
         layer : int
-        direction : "forward" or "reverse"; times of a Recording are those of the layer, so that reverse runs from the end
+        direction : "forward" or "reverse"
+            Times of a Recording are those of the layer: reverse runs each sequence from its own end.
+        lengths : (B,) array of int, optional, as for :meth:`sequences`
+        state : array, (h_0, c_0) or dict, optional
+            What the layers begin in, default zero: PyTorch's (L D, B, N) of layers and directions, for an LSTM a tuple of two; or
+            {(layer, direction): (B, d, N) or (d, N)}; or that array itself where there is one layer and direction.
 
         Returns
         -------
         Recording
+
+        Raises
+        ------
+        TypeError, ValueError : as :meth:`sequences`; a state of another shape
+        MemoryError, ConvergenceError : as :meth:`RecurrentLayer.record`
         """
-        x, wanted = self.sequences(inputs), self.layer(layer, direction)
+        x, wanted = self.sequences(inputs, lengths), self.layer(layer, direction)
+        places = [(each, way) for each in range(self.n_layers) for way in self.directions]
+        states = initial_states(state, places, self.cell, wanted.network.n_units, x.shape[1])
         for below in range(layer):
-            outputs = []
-            for way in self.directions:
-                run = self.layer(below, way).record(x if way == "forward" else x[::-1])
-                h = run.states[1:, :, 0]
-                outputs.append(h if way == "forward" else h[::-1])
-            x = np.concatenate(outputs, axis=-1)
-        return wanted.record(x if direction == "forward" else x[::-1])
+            x = self._passed_on(x, below, states)
+        return _recorded(wanted, x, direction, states[layer, direction])
+
+    def _passed_on(self, x, below, states):
+        """What a layer gives to the one above, forward before reverse."""
+        outputs = []
+        for way in self.directions:
+            h = _recorded(self.layer(below, way), x, way, states[below, way]).outputs
+            outputs.append(h if way == "forward" else reversed_within(h, x.lengths))
+        return Sequences(np.concatenate(outputs, axis=-1), x.lengths)
+
+
+def _recorded(layer, x, direction, state):
+    """A layer along Sequences in its direction."""
+    ordered = x if direction == "forward" else x.reversed()
+    return layer.record(ordered.array, state, ordered.lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +216,21 @@ class RecurrentLayer:
             return net
         return Network(net.ensemble.with_matrices(law), matrices, biases, parameters)
 
+    @property
+    def input_size(self) -> int:
+        """I, the size of an input vector."""
+        return self.tensors["weight_ih"].shape[1]
+
+    @cached_property
+    def input_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """What one unit of each input adds: (K, N, I) to the fields, (P, N, I) to the site parameters."""
+        n, size = self.network.n_units, self.input_size
+        input, parameters = np.zeros((size, self.cell.n_fields, n)), np.zeros((size, self.cell.n_parameters, n))
+        rows = rows_by_name(self.cell, input, parameters)
+        for gate, entry in enumerate(layout_of(self.kind).input):
+            rows[entry] += self.tensors["weight_ih"][gate * n : (gate + 1) * n].T
+        return np.moveaxis(input, 0, -1), np.moveaxis(parameters, 0, -1)
+
     def with_network(self, network: Network) -> RecurrentLayer:
         """The same layer with other recurrent matrices, those of ``network``; biases and input weights stay."""
         layout, n = layout_of(self.kind), self.network.n_units
@@ -218,7 +252,7 @@ class RecurrentLayer:
         input, parameters : (K, N) and (P, N) arrays, or (B, K, N) and (B, P, N): ``network.driven(input, parameters)``
         """
         x = real_array("x", x)
-        size = self.tensors["weight_ih"].shape[1]
+        size = self.input_size
         if x.ndim not in (1, 2) or x.shape[-1] != size:
             raise ValueError(f"x must have shape ({size},) or (B, {size}), got {x.shape}")
         net, layout = self.network, layout_of(self.kind)
@@ -231,20 +265,90 @@ class RecurrentLayer:
             rows[entry] += through[..., gate * n : (gate + 1) * n]
         return input, parameters
 
+    def fed(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
+        """The recording along inputs, as calculators of driven networks ask for it (``networks.driven``): as :meth:`record`.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts, one for all sequences or one each; default zero.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of finite real numbers
+        """
+        x = real_array("inputs", inputs).astype(float)
+        size = self.tensors["weight_ih"].shape[1]
+        if x.ndim not in (2, 3) or x.shape[-1] != size or 0 in x.shape:
+            raise ValueError(f"inputs must have shape (T, {size}) or (T, B, {size}), got {np.shape(inputs)}")
+        x = x.reshape(len(x), -1, size)
+        if state is None:
+            return self.record(x)
+        start = real_array("state", state)
+        one = (self.cell.n_state, self.network.n_units)
+        return self.record(x, np.broadcast_to(start, (x.shape[1], *one)) if start.shape == one else start)
+
+    def run(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> np.ndarray:
+        """All states along input sequences, the initial one first, as the module computes them.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts; default zero.
+
+        Returns
+        -------
+        (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
+        """
+        states = self.fed(inputs, state).states
+        return states[:, 0] if np.ndim(inputs) == 2 else states
+
     @underflow_is_zero
-    def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
-        """Run the layer along input sequences x (T, B, I) from a state (B, d, N), default zero; returns a Recording."""
-        x = real_array("x", x)
-        if x.ndim != 3:
-            raise ValueError(f"x must have shape (T, B, I), got {x.shape}")
-        shape = (x.shape[1], self.cell.n_state, self.network.n_units)
-        state = np.zeros(shape) if state is None else real_array("state", state)
-        if state.shape != shape:
-            raise ValueError(f"state must have shape {shape}, got {state.shape}")
-        states = [state]
-        for row in x:
-            states.append(self.network.driven(*self.drive(row)).step(states[-1]))
-        return Recording(self, x, np.array(states))
+    def record(self, x: npt.ArrayLike, state: npt.ArrayLike | None = None, lengths: npt.ArrayLike | None = None) -> Recording:
+        """Run the layer along input sequences.
+
+        Parameters
+        ----------
+        x : (T, B, I) array, in the order of time of the layer
+        state : (B, d, N) array, or (d, N) for all sequences, optional
+            What it begins in, default zero.
+        lengths : (B,) array of int, optional
+            Steps of each sequence; default all.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        TypeError, ValueError : other shapes, not real numbers, not finite
+        MemoryError : the states do not fit
+        ConvergenceError : the state runs away (ReLU); ``estimate`` is the last finite one
+        """
+        given = real_array("x", x)
+        if given.ndim != 3:
+            raise ValueError(f"x must have shape (T, B, I), got {given.shape}")
+        sequences = sequences_of(given, self.input_size, lengths, batch_first=False)
+        T, B, _ = sequences.shape
+        shape = (B, self.cell.n_state, self.network.n_units)
+        require_memory(f"states along {B} input sequences of {T} steps", 8.0 * (T + 1) * np.prod(shape))
+        states = np.empty((T + 1, *shape))
+        states[0] = one_state("state", state, *shape)
+        for t, runs in enumerate(running(sequences.lengths, T)):
+            driven = self.network.driven(*self.drive(sequences.array[t, runs]))
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = driven.step(states[t, runs])
+            if not np.isfinite(moved).all():
+                raise ConvergenceError(f"the state runs away: it is not finite after {t + 1} steps", estimate=states[t])
+            states[t + 1] = states[t]
+            states[t + 1, runs] = moved
+        return Recording(self, sequences.array, states, sequences.lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,13 +358,40 @@ class Recording:
     Attributes
     ----------
     layer : RecurrentLayer
-    inputs : (T, B, I) array
-    states : (T + 1, B, d, N) array, the initial one first
+    inputs : (T, B, I) array, zero after the end of a sequence
+    states : (T + 1, B, d, N) array, the initial one first; after the end of a sequence its last state stands
+    lengths : (B,) array of int, steps of each sequence
     """
 
     layer: RecurrentLayer
     inputs: np.ndarray = field(repr=False)
     states: np.ndarray = field(repr=False)
+    lengths: np.ndarray
+
+    @property
+    def network(self) -> Network:
+        """The Network of the layer, at zero input."""
+        return self.layer.network
+
+    @property
+    def n_steps(self) -> int:
+        """T, the length of the longest sequence."""
+        return len(self.inputs)
+
+    @property
+    def n_sequences(self) -> int:
+        """B, the number of sequences."""
+        return len(self.lengths)
+
+    @property
+    def running(self) -> np.ndarray:
+        """(T, B) array of bool: whether a sequence still runs at a step; ``states[1:][recording.running]`` are all that it met."""
+        return running(self.lengths, self.n_steps)
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """(T, B, N) array: what the layer gives out, its first state variable after each step; zero after the end of a sequence."""
+        return np.where(self.running[..., None], self.states[1:, :, 0], 0.0)
 
     def at(self, times: Sequence[int], sequences: Sequence[int]) -> tuple[Network, np.ndarray]:
         """The driven network and its states at some points of the recording: a batch of networks that share their matrices.
@@ -268,19 +399,32 @@ class Recording:
         Parameters
         ----------
         times, sequences : sequences of int >= 0, of one length B
-            The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1].
+            The Jacobian at ``times[i]`` is that of the step from states[times[i]] to states[times[i] + 1]. Each time is before the
+            end of its sequence.
 
         Returns
         -------
         Network of batch B, (B, d, N) array
         """
-        last, count = len(self.inputs) - 1, self.inputs.shape[1] - 1
+        last, count = self.n_steps - 1, self.n_sequences - 1
         points = integers("times", times, high=last), integers("sequences", sequences, high=count)
         if points[0].ndim != 1 or points[0].shape != points[1].shape or not points[0].size:
             raise ValueError(
                 f"times and sequences must be two sequences of one length, got shapes {points[0].shape} and {points[1].shape}"
             )
+        beyond = points[0] >= self.lengths[points[1]]
+        if beyond.any():
+            t, b = (int(each[beyond][0]) for each in points)
+            raise ValueError(f"times must be before the ends of their sequences: sequence {b} has {self.lengths[b]} steps, got {t}")
         return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
+
+    def sequence_steps(self) -> tuple[int, ...]:
+        """Steps of each sequence."""
+        return (len(self.inputs),) * self.inputs.shape[1]
+
+    def still(self) -> bool:
+        """Whether no input ever changes."""
+        return bool((self.inputs == self.inputs[0]).all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
         """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""
@@ -302,7 +446,7 @@ class Recording:
             that never changes and for sequences of one step.
         """
         net, cell = self.layer.network, self.layer.cell
-        still, moving, products = _fed(self.layer, self.inputs)
+        still, moving, products = _fed(self)
         biases, parameters = np.split(np.concatenate([net.biases, net.parameters]) + still, [cell.n_fields])
         ensemble = Network(cell, net.matrices, biases, parameters).ensemble.with_matrices(net.ensemble.matrices)
         std = np.sqrt(moving)
@@ -313,13 +457,13 @@ class Recording:
         return ensemble.replace(values), products / total if total > 0.0 else float("nan")
 
 
-def _fed(layer, inputs):
-    """What inputs (T, B, I) add to fields and site parameters: ((V, N) means, (V,) variances, products with the next step)."""
-    zero = np.concatenate(layer.drive(np.zeros(inputs.shape[2])))
-    mean = inputs.mean(axis=(0, 1))
-    weights = np.stack([np.concatenate(layer.drive(one)) - zero for one in np.eye(inputs.shape[2])], axis=-1)  # (V, N, I)
-    away = inputs - mean
-    covariance = np.einsum("tbi,tbj->ij", away, away) / (away.shape[0] * away.shape[1])
-    later = np.einsum("tbi,tbj->ij", away[1:], away[:-1]) / max(1, (away.shape[0] - 1) * away.shape[1])
+def _fed(recording):
+    """What its inputs add to fields and site parameters: ((V, N) means, (V,) variances, products with the next step)."""
+    runs, weights = recording.running, np.concatenate(recording.layer.input_weights)  # (V, N, I)
+    mean = recording.inputs[runs].mean(axis=0)
+    away = np.where(runs[..., None], recording.inputs - mean, 0.0)
+    pairs = int(runs[1:].sum())
+    covariance = np.einsum("tbi,tbj->ij", away, away) / runs.sum()
+    later = np.einsum("tbi,tbj->ij", away[1:], away[:-1]) / max(1, pairs)
     variances, products = (((weights @ matrix) * weights).sum(axis=2).mean(axis=1) for matrix in (covariance, later))
-    return weights @ mean, np.maximum(variances, 0.0), float(products.sum()) if len(inputs) > 1 else np.nan
+    return weights @ mean, np.maximum(variances, 0.0), float(products.sum()) if pairs else np.nan

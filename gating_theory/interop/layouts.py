@@ -90,6 +90,7 @@ LAYOUTS: dict[str, Layout] = {
     "GRU reset before": Layout(_builtin("GRU"), ("r", "z", "h"), ("r", "z", "h")),
     "LSTM": Layout(_builtin("LSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o")),
     "LSTM peephole": Layout(_builtin("PeepholeLSTM"), ("i", "f", "g", "o"), ("i", "f", "g", "o"), ("p_i", "p_f", "p_o")),
+    "LSTM coupled": Layout(_builtin("CoupledLSTM"), ("f", "g", "o"), ("f", "g", "o")),
     "MGU reset after": Layout(_mgu_reset_after, ("f", "h"), ("f", "b_in")),
     "MGU without reset": Layout(_builtin("LiGRUTanh"), ("z", "h"), ("z", "h")),
     "RNN": Layout(_builtin("Vanilla"), ("h",), ("h",)),

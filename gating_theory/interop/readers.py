@@ -27,7 +27,7 @@ __all__ = ["READERS", "read", "weights_of"]
 
 #: Modules of this folder, in the order in which they are asked: those that know objects first, and "torch_files", which takes files
 #: that nobody knows, last.
-READERS: tuple[str, ...] = ("torch_modules", "flax", "state_dicts", "arrays", "torch_files")
+READERS: tuple[str, ...] = ("torch_modules", "flax", "state_dicts", "keras", "onnx", "arrays", "torch_files")
 
 
 def read(
