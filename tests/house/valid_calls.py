@@ -15,7 +15,7 @@ import torch
 
 import gating_theory as gt
 from gating_theory import plotting
-from gating_theory.interop import initialise, layers, layouts, readers
+from gating_theory.interop import initialise, layers, layouts, readers, stacks
 from gating_theory.interop import torch as bridge
 
 
@@ -131,6 +131,14 @@ class Things:
     @cached_property
     def layer(self):
         return self.weights.layer()
+
+    @cached_property
+    def stack(self):
+        return readers.weights_of(torch.nn.GRU(2, 5, 2)).stack()
+
+    @property
+    def stacked(self):
+        return {"state": self.stack.zero_state(), "x": np.zeros(2)}
 
     @cached_property
     def recording(self):
@@ -697,6 +705,10 @@ CALLS = {
         t.weights.record,
         {"inputs": t.inputs, "layer": 0, "direction": "forward", "lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
+    "interop.layers.RecurrentLayer.input_jacobian": lambda t: (
+        t.layer.input_jacobian,
+        {"state": np.zeros((1, 5)), "x": np.zeros(2)},
+    ),
     "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
     "interop.layers.RecurrentLayer.record": lambda t: (
         t.layer.record,
@@ -705,6 +717,17 @@ CALLS = {
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
+    "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
+    "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
+    "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
+    "interop.stacks.Stack.layer_eigenvalues": lambda t: (t.stack.layer_eigenvalues, t.stacked),
+    "interop.stacks.Stack.eigenvalues": lambda t: (t.stack.eigenvalues, t.stacked),
+    "interop.stacks.Stack.singular_values": lambda t: (t.stack.singular_values, t.stacked),
+    "interop.stacks.Stack.record": lambda t: (
+        t.stack.record,
+        {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
+    ),
+    "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
     "interop.initialise.chrono": lambda t: (
         initialise.chrono,
@@ -1083,6 +1106,7 @@ def public():
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
     faces |= {
         "interop.layers": layers,
+        "interop.stacks": stacks,
         "interop.layouts": layouts,
         "interop.readers": readers,
         "interop.initialise": initialise,
