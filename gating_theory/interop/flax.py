@@ -1,4 +1,4 @@
-"""Flax's recurrent cells, of linen and nnx, from their parameters: trees, files of msgpack and safetensors, modules of nnx.
+"""Flax's recurrent cells, of linen and nnx, from their parameters: trees, files of msgpack, safetensors and numpy, modules of nnx.
 
 Flax itself is not needed. Its kernels act from the right, (I, H) and (H, H); linen has a Dense for each gate, nnx one for all gates
 of GRU, OptimizedLSTM and simple cells. The GRU resets after the product, as ``gt.GRUResetAfter``. Activations are no parameters:
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,11 @@ import numpy as np
 
 from ..support.available_memory import require_memory
 from ..support.checks import path_of
+from .arrays import arrays_of
 from .contents import Asked, Contents, Found
 from .file_formats import file_format, safetensors_names
 from .layers import RecurrentWeights
-from .msgpack_files import msgpack_tree
-from .safetensors_files import safetensors_content
+from .npz_files import npz_arrays
 from .trees import Arrays, as_float64, flattened, is_tree, listed, parts_of, shape_of
 
 __all__ = ["contents", "knows"]
@@ -56,7 +55,9 @@ def knows(source: Any) -> bool:
     if isinstance(source, os.PathLike):
         path = path_of("source", source)
         kind = file_format(path)
-        return kind == "msgpack" or (kind == "safetensors" and bool(_cells(_Shaped.of(safetensors_names(path)))))
+        if kind == "safetensors":
+            return bool(_cells(_Shaped.of(safetensors_names(path))))
+        return kind == "msgpack" or (kind == "npz" and bool(_cells(npz_arrays(path))))
     return _is_module(source) or (is_tree(source) and bool(_cells(flattened(source))))
 
 
@@ -74,9 +75,7 @@ def contents(source: Any, asked: Asked) -> Contents:
     """
     problems: dict[tuple[str, ...], str] = {}
     if isinstance(source, os.PathLike):
-        path = path_of("source", source)
-        where, is_msgpack = path.name, file_format(path) == "msgpack"
-        arrays: Arrays = flattened(msgpack_tree(path)) if is_msgpack else dict(safetensors_content(path))
+        arrays, where, _ = arrays_of(source)
     elif _is_module(source):
         where, arrays, problems = type(source).__name__, _state_of(source), _other_functions(source)
     else:
@@ -107,7 +106,7 @@ class _Shaped:
 
 def _cells(arrays):
     """{path of a cell: {(Dense, "kernel" or "bias"): array}} of the recurrent cells among arrays."""
-    groups: dict[tuple[str, ...], dict[tuple[str, str], Any]] = {}
+    groups = {}
     for name, array in arrays.items():
         parts = parts_of(name)
         if len(parts) > 1 and parts[-1] in ("kernel", "bias") and not _OPTIMISERS.intersection(parts):
@@ -139,7 +138,9 @@ def _form(own):
 def _embeddings(arrays):
     """{name: (V, I)} of the tables of Embed, whose parameter is called so."""
     tables = {parts_of(name): shape_of(array) for name, array in arrays.items()}
-    named = {path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)}
+    named = {
+        path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)
+    }
     return {".".join(_without(path)): (shape[0], shape[1]) for path, shape in named.items() if len(shape) == 2}
 
 
@@ -305,11 +306,7 @@ def _words_of(cell):
     """What is not as usual in a cell of nnx, "" where nothing is."""
     if getattr(cell, "residual", False):
         return "it adds its state to its candidate (residual=True): no kind here does"
-    usual: Iterable[tuple[str, Callable[[np.ndarray], np.ndarray]]] = (
-        ("activation_fn", np.tanh),
-        ("gate_fn", lambda x: (1.0 + np.tanh(x / 2.0)) / 2.0),
-    )
-    for name, function in usual:
+    for name, function in (("activation_fn", np.tanh), ("gate_fn", lambda x: (1.0 + np.tanh(x / 2.0)) / 2.0)):
         own = getattr(cell, name, None)
         if own is not None and not np.allclose(np.asarray(own(_PROBES)), function(_PROBES), rtol=1e-5, atol=1e-6):
             words = getattr(own, "__name__", own)
