@@ -93,7 +93,7 @@ def read(
         if reader.knows(source):
             return reader.contents(source, asked)
     if isinstance(source, os.PathLike):
-        raise ValueError(f"{source} is {WORDS[file_format(source)]}, which is not read here")
+        raise ValueError(f"{source} is {WORDS[file_format(path_of('source', source))]}, which is not read here")
     if isinstance(source, Mapping):
         some = ", ".join(sorted(map(str, source))[:6])
         raise ValueError(f"source is a dict in which no reader finds recurrent weights: it has {some or 'nothing'}")

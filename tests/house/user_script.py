@@ -197,6 +197,11 @@ under_first: gt.Network = resting.network_at(0)
 layer = init_(torch.nn.GRU(3, 100), gt.chrono(gt.GRUResetAfter, 200.0), rng=0, what="biases")
 layer = init_(init_(layer, plan), shallow, what="weights")
 trained: gt.Network = from_state_dict(layer.state_dict())
+held_weights: gt.Contents = gt.read(
+    layer, kind="GRU", nonlinearity=None, batch_first=False, names=None, order=None, transposed=False
+)
+as_read: gt.Network = held_weights.layer(0, "forward", prefix="").network
+n_modules: int = len(held_weights) + len(held_weights.names) + held_weights.weights("").n_layers
 
 # --- theory against networks
 
