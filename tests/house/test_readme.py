@@ -98,6 +98,7 @@ def test_commands_are_understood(monkeypatch, tmp_path):
         "phase-diagram",
         "derive",
         "validate",
+        "read",
         "diagnose",
         "figures",
         "portrait",

@@ -747,6 +747,7 @@ CALLS = {
         gt.read,
         {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
         | {"transposed": False},
+    ),
     "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
     "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
     "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
@@ -758,19 +759,6 @@ CALLS = {
         {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
     ),
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
-    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
     "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
     "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
     "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
