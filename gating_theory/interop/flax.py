@@ -2,7 +2,7 @@
 
 Flax itself is not needed. Its kernels act from the right, (I, H) and (H, H); linen has a Dense for each gate, nnx one for all gates
 of GRU, OptimizedLSTM and simple cells. The GRU resets after the product, as ``gt.GRUResetAfter``. Activations are no parameters:
-sigmoid and tanh are taken, and the format says so; ``kind`` may name others, and modules of nnx that have others are refused.
+sigmoid and tanh are taken, and lists say so; ``kind`` may name others, and modules of nnx that have others are refused.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _OPTIMISERS = {"opt_state", "opt", "optimizer", "optimizer_state"}
 _FORWARD, _REVERSE = "forward_rnn", "backward_rnn"
 #: Arrays of float64 that stand in memory at once for each that is read: the reader's and the network's.
 _COPIES = 2
-_WORDS = "Flax parameters, which do not say their activations: sigmoid and tanh are taken"
+_WORDS = "Flax parameters"
+#: What is said of cells whose parameters are all that is there.
+_ASSUMED = "sigmoid and tanh are taken, parameters do not say"
 #: Where functions of modules are compared with those that are meant.
 _PROBES = np.array([-4.0, -1.5, -0.3, 0.0, 0.7, 2.0, 5.0])
 
@@ -74,6 +76,7 @@ def contents(source: Any, asked: Asked) -> Contents:
     ValueError : a damaged file; one without a recurrent cell
     """
     problems: dict[tuple[str, ...], str] = {}
+    note = "" if asked.kind is not None or asked.nonlinearity is not None or _is_module(source) else _ASSUMED
     if isinstance(source, os.PathLike):
         arrays, where, _ = arrays_of(source)
     elif _is_module(source):
@@ -87,7 +90,7 @@ def contents(source: Any, asked: Asked) -> Contents:
             f"{where} has no recurrent cell as Flax names them (kernels of ir, iz, in, hr, hz, hn or the like); {what}: say "
             "which is which with names="
         )
-    return Contents(where, _WORDS, _modules(cells), _embeddings(arrays))
+    return Contents(where, _WORDS, _modules(cells, note), _embeddings(arrays))
 
 
 # --- names
@@ -149,7 +152,7 @@ def _is_square(array):
     return len(shape) == 2 and shape[0] == shape[1]
 
 
-def _modules(cells):
+def _modules(cells, note):
     """{name: Found}; the cells of a Bidirectional together, where they are of one kind and size."""
     short = {cell.path: _without(cell.path) for cell in cells}
     if len(set(short.values())) < len(short):
@@ -163,9 +166,9 @@ def _modules(cells):
             else [None]
         )
         if None not in pair and len({(c.kind, c.input_size, c.n_units) for c in pair}) == 1 and not any(c.problem for c in pair):
-            out[".".join(name[:-1])] = _found(pair)
+            out[".".join(name[:-1])] = _found(pair, note)
         else:
-            out[".".join(name)] = _found([cell])
+            out[".".join(name)] = _found([cell], note)
     return out
 
 
@@ -265,7 +268,7 @@ def _kind(actual, asked):
     return asked.kind or actual
 
 
-def _found(cells):
+def _found(cells, note):
     """One module of one cell, or of the two of a Bidirectional."""
     first = cells[0]
     ways = ("forward", "reverse")[: len(cells)]
@@ -278,7 +281,7 @@ def _found(cells):
             first.kind, first.where, tensors, True if first.asked.batch_first is None else first.asked.batch_first
         )
 
-    return Found(first.kind, 1, ways, first.input_size, first.n_units, load, first.problem)
+    return Found(first.kind, 1, ways, first.input_size, first.n_units, load, first.problem, note)
 
 
 # --- modules of nnx
