@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
 from .layouts import layout_of
+from .stacks import Stack
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
 
@@ -157,6 +158,28 @@ class Contents:
         prefix : str, optional, as for :meth:`weights`
         """
         return self.weights(prefix).layer(layer, direction)
+
+    def stack(self, *prefixes: str) -> Stack:
+        """The layers of one module, or of several on top of each other, as one system: its steps, its Jacobian, recordings.
+
+        Parameters
+        ----------
+        prefixes : str
+            Names of modules from the one that hears the input upwards, as for :meth:`weights`; none for the only one. The source
+            does not always say that one feeds the next: nothing but dropout may lie between them.
+
+        Returns
+        -------
+        Stack
+
+        Raises
+        ------
+        TypeError, ValueError : as :meth:`weights`; modules that do not fit on each other
+        CapabilityError : a module that runs both ways
+        """
+        stacks = [self.weights(prefix).stack() for prefix in prefixes] or [self.weights().stack()]
+        layers = tuple(layer for stack in stacks for layer in stack.layers)
+        return replace(stacks[0], layers=layers, source=self.source)
 
     def __getitem__(self, prefix: str) -> RecurrentWeights:
         return self.weights(prefix)

@@ -15,7 +15,7 @@ import torch
 
 import gating_theory as gt
 from gating_theory import plotting
-from gating_theory.interop import initialise, layers, layouts, readers
+from gating_theory.interop import initialise, layers, layouts, readers, stacks
 from gating_theory.interop import torch as bridge
 
 
@@ -135,6 +135,14 @@ class Things:
     @cached_property
     def layer(self):
         return self.weights.layer()
+
+    @cached_property
+    def stack(self):
+        return readers.weights_of(torch.nn.GRU(2, 5, 2)).stack()
+
+    @property
+    def stacked(self):
+        return {"state": self.stack.zero_state(), "x": np.zeros(2)}
 
     @cached_property
     def recording(self):
@@ -721,6 +729,10 @@ CALLS = {
         t.weights.record,
         {"inputs": t.inputs, "layer": 0, "direction": "forward", "lengths": [8, 5, 2], "state": np.zeros((1, 3, 5))},
     ),
+    "interop.layers.RecurrentLayer.input_jacobian": lambda t: (
+        t.layer.input_jacobian,
+        {"state": np.zeros((1, 5)), "x": np.zeros(2)},
+    ),
     "interop.layers.RecurrentLayer.drive": lambda t: (t.layer.drive, {"x": np.zeros(2)}),
     "interop.layers.RecurrentLayer.record": lambda t: (
         t.layer.record,
@@ -735,6 +747,29 @@ CALLS = {
         gt.read,
         {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
         | {"transposed": False},
+    "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
+    "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
+    "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
+    "interop.stacks.Stack.layer_eigenvalues": lambda t: (t.stack.layer_eigenvalues, t.stacked),
+    "interop.stacks.Stack.eigenvalues": lambda t: (t.stack.eigenvalues, t.stacked),
+    "interop.stacks.Stack.singular_values": lambda t: (t.stack.singular_values, t.stacked),
+    "interop.stacks.Stack.record": lambda t: (
+        t.stack.record,
+        {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
+    ),
+    "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
+    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
+    "interop.initialise.chrono": lambda t: (
+        initialise.chrono,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
+    ),
+    "interop.initialise.orthogonal": lambda t: (
+        initialise.orthogonal,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
+    ),
+    "interop.initialise.of_ensemble": lambda t: (
+        initialise.of_ensemble,
+        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
     ),
     "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
     "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
@@ -1102,6 +1137,7 @@ def public():
     faces = {"": gt, "flow": gt.flow, "plotting": plotting}
     faces |= {
         "interop.layers": layers,
+        "interop.stacks": stacks,
         "interop.layouts": layouts,
         "interop.readers": readers,
         "interop.initialise": initialise,
