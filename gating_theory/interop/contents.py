@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..support.checks import choice, shown
 from .layers import RecurrentLayer, RecurrentWeights
-from .layouts import LAYOUTS
+from .layouts import layout_of
 from .stacks import Stack
 
 __all__ = ["Asked", "Contents", "Found", "one_meant"]
@@ -40,13 +40,15 @@ class Asked:
 
     def __post_init__(self) -> None:
         if self.kind is not None:
-            choice("kind", self.kind, LAYOUTS)
+            layout_of(self.kind)
         if self.nonlinearity is not None:
             choice("nonlinearity", self.nonlinearity, ("tanh", "relu"))
         if self.batch_first is not None and not isinstance(self.batch_first, bool):
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.names is None and (self.order is not None or self.transposed):
+            raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Found:
     input_size, n_units : int, I and H; 0 where they cannot be said
     load : callable without arguments, gives the RecurrentWeights; ValueError for what is wrong with them
     problem : str, why it cannot be read; "" where nothing is known against it
+    note : str, what was assumed where the source does not say; "" where it says all
     """
 
     kind: str
@@ -70,13 +73,16 @@ class Found:
     n_units: int
     load: Callable[[], RecurrentWeights] = field(repr=False)
     problem: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        if not self.n_units:
+        if not (self.n_units and self.input_size):  # the sizes of what cannot be read are not always known
             return f"{self.kind}: {self.problem}"
         ways = " and ".join(self.directions)
         layers = f"{self.n_layers} layer" + ("s" if self.n_layers != 1 else "")
         text = f"{self.kind}, {layers}, {ways}, {self.input_size} inputs, {self.n_units} units"
+        if self.note:
+            text += f" ({self.note})"
         return f"{text}: {self.problem}" if self.problem else text
 
 
@@ -155,8 +161,8 @@ class Contents:
         Parameters
         ----------
         prefixes : str
-            Names of modules from the one that hears the input upwards, as for :meth:`weights`; none for the only one. The source does
-            not always say that one feeds the next: nothing but dropout may lie between them.
+            Names of modules from the one that hears the input upwards, as for :meth:`weights`; none for the only one. The source
+            does not always say that one feeds the next: nothing but dropout may lie between them.
 
         Returns
         -------

@@ -65,13 +65,13 @@ class RecurrentWeights:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """("forward",) or ("forward", "reverse")."""
+        """("forward",), ("forward", "reverse"), or ("reverse",) of what runs from the end alone (a node of ONNX)."""
         return tuple(d for d in DIRECTIONS if (0, d) in self.tensors)
 
     @property
     def input_size(self) -> int:
         """I, the size of an input vector of the first layer."""
-        return self.tensors[0, "forward"]["weight_ih"].shape[1]
+        return self.tensors[0, self.directions[0]]["weight_ih"].shape[1]
 
     def layer(self, layer: int = 0, direction: str = "forward") -> RecurrentLayer:
         """One layer and direction as a RecurrentLayer; ValueError for one that is not there.

@@ -20,7 +20,7 @@ from ..networks.network import Network
 from ..networks.weight_statistics import recognised_law
 from ..support.arithmetic import underflow_is_zero
 from ..support.available_memory import require_memory
-from ..support.checks import integers, real_array, shown
+from ..support.checks import integers, real_array, shown, unequal_shapes
 from .initial_states import one_state
 from .layouts import layout_of, rows_by_name
 from .sequences import running, sequences_of
@@ -129,6 +129,42 @@ class RecurrentLayer:
         for gate, entry in enumerate(layout.input):
             rows[entry] += through[..., gate * n : (gate + 1) * n]
         return input, parameters
+
+    def fed(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> Recording:
+        """The recording along inputs, as calculators of driven networks ask for it (``networks.driven``): as :meth:`record`.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array, list of arrays (T_i, I)
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts, one for all sequences or one each; default zero.
+
+        Returns
+        -------
+        Recording
+
+        Raises
+        ------
+        TypeError, ValueError : arrays of another shape, not of finite real numbers
+        """
+        x = sequences_of(inputs, self.input_size, batch_first=False)
+        return self.record(x.array, state, x.lengths)
+
+    def run(self, inputs: npt.ArrayLike, state: npt.ArrayLike | None = None) -> np.ndarray:
+        """All states along input sequences, the initial one first, as the module computes them.
+
+        Parameters
+        ----------
+        inputs : (T, I) or (T, B, I) array
+        state : (d, N) or (B, d, N) array, optional
+            Where it starts; default zero.
+
+        Returns
+        -------
+        (T + 1, d, N) array, of several sequences (T + 1, B, d, N)
+        """
+        states = self.fed(inputs, state).states
+        return states[:, 0] if not unequal_shapes(inputs) and np.ndim(inputs) == 2 else states
 
     @underflow_is_zero
     def input_jacobian(self, state: npt.ArrayLike, x: npt.ArrayLike) -> np.ndarray:
@@ -255,6 +291,14 @@ class Recording:
             t, b = (int(each[beyond][0]) for each in points)
             raise ValueError(f"times must be before the ends of their sequences: sequence {b} has {self.lengths[b]} steps, got {t}")
         return self.layer.network.driven(*self.layer.drive(self.inputs[points])), self.states[points]
+
+    def sequence_steps(self) -> tuple[int, ...]:
+        """Steps of each sequence."""
+        return tuple(self.lengths.tolist())
+
+    def still(self) -> bool:
+        """Whether no input ever changes."""
+        return bool((self.inputs == self.inputs[0])[self.running].all())
 
     def sites(self, times: Sequence[int], sequences: Sequence[int]) -> Sites:
         """The population of sites at some points of the recording, pooled: Sites with ``source`` "recorded network"."""

@@ -592,7 +592,10 @@ CALLS = {
         {"state": t.state, "directions": np.ones((1, 6)), "input": np.zeros((3, 6)), "fields": t.net.fields(t.state)},
     ),
     "Network.random_state": lambda t: (t.net.random_state, {"rng": 0, "scale": 1.0}),
-    "Network.run": lambda t: (t.net.run, {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True}),
+    "Network.run": lambda t: (
+        t.net.run,
+        {"state": t.state, "n_steps": 5, "input": "frozen", "rng": 0, "trajectory": True, "parameters": np.zeros((0, 6))},
+    ),
     "Network.sites": lambda t: (t.net.sites, {"state": t.state, "input": np.zeros((3, 6))}),
     "Network.step": lambda t: (t.net.step, {"state": t.state, "input": np.zeros((3, 6))}),
     "predicted_outliers": lambda t: (
@@ -625,6 +628,8 @@ CALLS = {
             "net": t.net,
             "k": 2,
             "n_steps": 20,
+            "inputs": np.ones((30, 3, 6)),
+            "parameters": np.ones((30, 0, 6)),
             "state": t.state,
             "transient": 5,
             "tangent_transient": 5,
@@ -671,6 +676,21 @@ CALLS = {
         | {"memory": None, "kappa": None},
     ),
     "defaults": lambda t: (gt.defaults, {"n_steps": 3}),
+    "compare_initialisations": lambda t: (
+        gt.compare_initialisations,
+        {"initialisations": [gt.Ensemble(gt.GRU)], "n_steps": 3},
+    ),
+    "chrono": lambda t: (gt.chrono, {"cell": gt.GRU, "longest": 10.0, "gain": 1.0}),
+    "gilboa": lambda t: (gt.gilboa, {"cell": gt.GRU, "bias": 5.0, "gain": 1e-5}),
+    "orthogonal": lambda t: (gt.orthogonal, {"cell": gt.GRU, "gain": 1.0, "stacked": False, "bias": {"z": 1.0}}),
+    "Initialisation": lambda t: (
+        gt.Initialisation,
+        {"name": "own", "ensemble": gt.Ensemble(gt.GRU), "source": "here", "chrono": {"z": 1.0}, "longest": 10.0, "vanishing": 1.0},
+    ),
+    "Initialisation.draw": lambda t: (
+        gt.orthogonal(gt.GRUResetAfter).draw,
+        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "rng": np.random.default_rng(0)},
+    ),
     "diagnose": lambda t: (
         gt.diagnose,
         {"source": t.module, "inputs": t.inputs, "layer": 0, "direction": "forward", "prefix": None, "kind": None}
@@ -714,6 +734,8 @@ CALLS = {
         t.layer.record,
         {"x": t.inputs, "state": np.zeros((3, 1, 5)), "lengths": [8, 5, 2]},
     ),
+    "interop.layers.RecurrentLayer.fed": lambda t: (t.layer.fed, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
+    "interop.layers.RecurrentLayer.run": lambda t: (t.layer.run, {"inputs": t.inputs, "state": np.zeros((3, 1, 5))}),
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
@@ -729,18 +751,8 @@ CALLS = {
     ),
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
-    "interop.initialise.chrono": lambda t: (
-        initialise.chrono,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "longest": 10.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.orthogonal": lambda t: (
-        initialise.orthogonal,
-        {"layout": layouts.LAYOUTS["GRU"], "n_units": 4, "gain": 1.0, "rng": np.random.default_rng(0)},
-    ),
-    "interop.initialise.of_ensemble": lambda t: (
-        initialise.of_ensemble,
-        {"layout": layouts.LAYOUTS["GRU"], _E: gt.Ensemble(gt.GRUResetAfter), "n_units": 4, "rng": np.random.default_rng(0)},
-    ),
+    "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
+    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
@@ -755,12 +767,7 @@ CALLS = {
     ),
     "interop.torch.init_": lambda t: (
         bridge.init_,
-        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "only": None},
-    ),
-    "interop.torch.init_chrono_": lambda t: (bridge.init_chrono_, {"module": torch.nn.GRU(2, 5), "longest": 10.0, "rng": 0}),
-    "interop.torch.init_orthogonal_": lambda t: (
-        bridge.init_orthogonal_,
-        {"module": torch.nn.GRU(2, 5), "rng": 0, "gain": 1.0, "only": None},
+        {"module": torch.nn.GRU(2, 5), "design": gt.Ensemble(gt.GRUResetAfter), "rng": 0, "input_gain": 1.0, "what": "both"},
     ),
     # flows
     "GRUFlow": lambda t: (
@@ -1054,6 +1061,7 @@ LEFT_OUT = {
     "MatrixLaw.implicit_bytes": "called by simulate with what it checked",
     "IID.condition": "as MatrixLaw",
     "IID.draw": "as MatrixLaw",
+    "Uniform.draw": "as MatrixLaw",
     "Haar.condition": "as MatrixLaw",
     "Haar.draw": "as MatrixLaw",
     "Haar.image_scales": "as MatrixLaw",
@@ -1096,7 +1104,7 @@ LEFT_OUT = {
 
 
 #: Dataclasses that users make; the others are results, made by calculators.
-MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues)
+MADE_BY_USERS = (gt.Sites, gt.Direction, gt.Sinusoid, gt.Sparse, gt.WithSingularValues, gt.Initialisation)
 #: Classes that are parts of public ones.
 PARTS = {"Pseudospectra"}
 
