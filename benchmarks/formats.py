@@ -1,8 +1,8 @@
 """Formats and layers: how far a step and a Jacobian of what is read here are from the framework's own.
 
-    python benchmarks/formats.py                # prints the table
-    python benchmarks/formats.py --write        # puts it into docs/models.md as well
-    python benchmarks/formats.py --only Keras   # formats whose name begins so
+    python benchmarks/formats.py                # prints a table for each framework
+    python benchmarks/formats.py --write        # puts them into docs/models.md as well
+    python benchmarks/formats.py --only Keras   # one framework
 
 Each case makes a small layer in its framework with random weights and biases in float64, saves it, reads the file with ``gt.read``,
 and runs both along the same random input: the table has the largest difference of the states, and of the Jacobian of each step,
@@ -32,10 +32,10 @@ import numpy as np  # noqa: E402
 from gating_theory.interop.layers import RecurrentLayer  # noqa: E402
 
 #: Modules beside this one that hold cases, in the order of the table.
-FAMILIES = ("formats_torch", "formats_keras")
-#: Steps of the input, and the page with the table.
+FAMILIES = ("formats_torch", "formats_keras", "formats_onnx")
+#: Steps of the input, the page with the tables, and what stands around them.
 N_STEPS, PAGE = 6, Path(__file__).parents[1] / "docs" / "models.md"
-_BEGIN, _END = "<!-- table: benchmarks/formats.py -->", "<!-- end of table -->"
+BEGIN, END = "<!-- table: benchmarks/formats.py -->", "<!-- end of table -->"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: a format, a layer, and what makes the pairs."""
+    """One entry of the table of a framework: a format, a layer, and what makes the pairs."""
 
+    framework: str
     format: str
     layer: str
     make: Callable[[Path], Iterable[Pair]]
@@ -66,11 +67,11 @@ class Case:
 CASES: list[Case] = []
 
 
-def case(format: str, layer: str) -> Callable:
-    """Decorator: the function makes the pairs of a row."""
+def case(framework: str, format: str, layer: str) -> Callable:
+    """Decorator: the function makes the pairs of an entry."""
 
     def register(function):
-        CASES.append(Case(format, layer, function))
+        CASES.append(Case(framework, format, layer, function))
         return function
 
     return register
@@ -105,26 +106,40 @@ def measured(one: Case) -> tuple[float, float]:
     return max(step for step, _ in found), max(slope for _, slope in found)
 
 
-def table(rows: list[tuple[Case, float, float]]) -> str:
-    """The rows in Markdown."""
-    lines = ["| format | layer | step | Jacobian |", "|---|---|---|---|"]
-    for one, step, slope in rows:
-        lines.append(f"| {one.format} | {one.layer} | {step:.1e} | {'' if np.isnan(slope) else f'{slope:.1e}'} |")
+def tables(results: list[tuple[Case, float, float]]) -> str:
+    """A table in Markdown for each framework: layers, formats, and the two differences in each place."""
+    return "\n\n".join(
+        _table(name, [r for r in results if r[0].framework == name]) for name in _each(r[0].framework for r in results)
+    )
+
+
+def _table(framework, results):
+    formats = _each(one.format for one, _, _ in results)
+    texts = {}
+    for one, step, slope in results:
+        texts[one.layer, one.format] = f"{step:.0e}" + ("" if np.isnan(slope) else f", {slope:.0e}")
+    lines = ["| " + " | ".join([framework, *formats]) + " |", "|---" * (1 + len(formats)) + "|"]
+    for layer in _each(one.layer for one, _, _ in results):
+        lines.append("| " + " | ".join([layer, *(texts.get((layer, format), "") for format in formats)]) + " |")
     return "\n".join(lines)
+
+
+def _each(values):
+    return list(dict.fromkeys(values))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/models.md")
-    parser.add_argument("--only", default="", help="formats whose name begins so")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/models.md")
+    parser.add_argument("--only", default="", help="one framework")
     options = parser.parse_args()
     if options.write and options.only:
-        parser.error("--write needs all rows, without --only")
-    text = table([(one, *measured(one)) for one in cases() if one.format.startswith(options.only)])
+        parser.error("--write needs all tables, without --only")
+    text = tables([(one, *measured(one)) for one in cases() if options.only in ("", one.framework)])
     print(text)
     if options.write:
         page = PAGE.read_text(encoding="utf-8")
-        page = re.sub(f"(?<={re.escape(_BEGIN)}).*(?={re.escape(_END)})", lambda _: f"\n\n{text}\n\n", page, flags=re.S)
+        page = re.sub(f"(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", lambda _: f"\n\n{text}\n\n", page, flags=re.S)
         PAGE.write_text(page, encoding="utf-8")
 
 

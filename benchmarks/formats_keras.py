@@ -1,7 +1,8 @@
 """Keras' rows of the table in formats.py: .keras, .weights.h5, .h5 of models and of weights, CuDNN's weights.
 
-Keras steps on its torch backend. On all but TensorFlow's it multiplies what is float64 in float32; here it is told not to. PyTorch's
-derivative of its own hard sigmoid is 1/6 in float32 whatever the tensor, 3e-8 off: Jacobians take relu6(x + 3) / 6.
+Keras steps on its torch backend. On all but TensorFlow's it multiplies what is float64 in float32; here it is told not to.
+PyTorch's derivative of its own hard sigmoid is 1/6 in float32 whatever the tensor, by 3e-8 too large: Jacobians take
+relu6(x + 3) / 6.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def model_with(layer, seed=0):
     layers = [keras.layers.Embedding(7, I, dtype="float64"), layer, keras.layers.Dense(2, dtype="float64")]
     model = keras.Sequential([keras.Input((None,)), *layers])
     rng = np.random.default_rng(seed)
-    model.set_weights([rng.standard_normal(w.shape) for w in model.get_weights()])
+    model.set_weights([0.7 * rng.standard_normal(w.shape) for w in model.get_weights()])
     return model
 
 
@@ -136,7 +137,7 @@ def as_old_weights(model, folder, kind):
 
 
 def _register(format, save, name, kind, make):
-    @case(format, name)
+    @case("Keras", format, name)
     def of_layer(folder):
         layer = make()
         model = model_with(layer)
@@ -144,16 +145,16 @@ def _register(format, save, name, kind, make):
 
 
 for _format, _save in (
-    ("Keras .keras", as_keras),
-    ("Keras .weights.h5", as_weights),
-    ("Keras .h5, model", as_h5),
-    ("Keras .h5, weights", as_old_weights),
+    (".keras", as_keras),
+    (".weights.h5", as_weights),
+    (".h5 of models", as_h5),
+    (".h5 of weights", as_old_weights),
 ):
     for _name, (_kind, _make) in LAYERS.items():
         _register(_format, _save, _name, _kind, _make)
 
 
-@case("Keras 2 .h5, model", "LSTM, hard sigmoid")
+@case("Keras", ".h5 of models", "LSTM, hard sigmoid of Keras 1 and 2")
 def of_keras_2(folder):
     """The hard sigmoid of older versions has another slope."""
     layer = keras.layers.LSTM(recurrent_activation="hard_sigmoid", **_ALL)
@@ -177,7 +178,7 @@ def cudnn_arrays(kernel, recurrent, bias, gates):
 
 
 def _register_cudnn(name, make, gates):
-    @case("Keras 2 .h5, weights", name)
+    @case("Keras", ".h5 of weights", name)
     def of_cudnn(folder):
         layer = make()
         model_with(layer)

@@ -74,7 +74,7 @@ def numeric(step):
 
 
 def _register(format, read, name, make):
-    @case(format, name)
+    @case("PyTorch", format, name)
     def of_layer(folder):
         torch.manual_seed(0)
         module = make()
@@ -88,9 +88,9 @@ def _register(format, read, name, make):
 
 
 for _format, _read in (
-    ("PyTorch module", of_module),
-    ("PyTorch checkpoint", of_checkpoint),
-    ("PyTorch, safetensors", of_safetensors),
+    ("module", of_module),
+    ("torch.save", of_checkpoint),
+    ("safetensors", of_safetensors),
 ):
     for _name, _make in _LAYERS.items():
         _register(_format, _read, _name, _make)

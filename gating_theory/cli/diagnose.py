@@ -66,7 +66,8 @@ def _sequences(path):
         raise ValueError(f"--inputs {path} is not a .npy or .npz file of numbers, or only a part of one") from None
     if not {"inputs"} <= set(arrays) <= {"inputs", "lengths"}:
         raise ValueError(
-            f"--inputs {path} must be a .npy file with one array, or an archive .npz of 'inputs' and 'lengths', got {sorted(arrays)}"
+            f"--inputs {path} must be a .npy file with one array, or an archive (.npz) of 'inputs' and 'lengths', got "
+            f"{sorted(arrays)}"
         )
     for array in arrays.values():
         if not np.issubdtype(array.dtype, np.floating) and not np.issubdtype(array.dtype, np.integer):

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..support.checks import path_of
-from . import state_dicts
+from . import onnx, state_dicts
 from .contents import Asked, Contents
 from .file_formats import WORDS, file_format
 from .msgpack_files import msgpack_tree
@@ -53,7 +53,7 @@ def by_names(source: Any, asked: Asked) -> Contents:
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy, Flax, safetensors or PyTorch
+    source : mapping, or path of a file of numpy, Flax, safetensors, PyTorch or ONNX
     asked : Asked, with ``names``
     """
     arrays, where, _ = arrays_of(source)
@@ -65,7 +65,7 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
 
     Parameters
     ----------
-    source : mapping, or path of a file of numpy (.npz), Flax (msgpack), safetensors or PyTorch
+    source : mapping, or path of a file of numpy (.npz), Flax (msgpack), safetensors, PyTorch or ONNX
 
     Raises
     ------
@@ -73,6 +73,8 @@ def arrays_of(source: Any) -> tuple[Arrays, str, str]:
     """
     if is_tree(source):
         return flattened(source), "dict of arrays", "PyTorch's names"
+    if onnx.knows(source):
+        return dict(onnx.initializers(source)), getattr(source, "name", "ModelProto"), WORDS["onnx"]
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"names= is for files and dicts of arrays, got {type(source).__name__}")
     path = path_of("source", source)

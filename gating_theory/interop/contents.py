@@ -47,6 +47,12 @@ class Asked:
             raise TypeError(f"batch_first must be True, False or None, got {shown(self.batch_first)}")
         if not isinstance(self.transposed, bool):
             raise TypeError(f"transposed must be True or False, got {shown(self.transposed)}")
+        if self.order is not None and not (isinstance(self.order, str) and self.order.isalpha()):
+            raise TypeError(f"order must be a text of the letters of gates such as 'zrh', got {shown(self.order)}")
+        if self.names is not None and not isinstance(self.names, Mapping):
+            raise TypeError(f"names must be a dict of names, got {shown(self.names)}")
+        if self.names is not None and not all(isinstance(text, str) for pair in self.names.items() for text in pair):
+            raise TypeError(f"names must be a dict of texts, got {shown(self.names)}")
         if self.names is None and (self.order is not None or self.transposed):
             raise ValueError("order and transposed are of arrays that names= names: give it as well")
 
@@ -130,13 +136,11 @@ class Contents:
         if prefix is None:
             if len(self.modules) > 1:
                 raise ValueError(f"{self.source} holds several recurrent modules, choose one with prefix=: {sorted(self.modules)}")
-            name = next(iter(self.modules))
-        else:
-            name = one_meant(prefix, self.modules)
-            if name is None:
-                raise ValueError(
-                    f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
-                )
+        name = next(iter(self.modules)) if prefix is None else one_meant(prefix, self.modules)
+        if name is None:
+            raise ValueError(
+                f"prefix must name one of the recurrent modules {sorted(self.modules)} of {self.source}, got {shown(prefix)}"
+            )
         found = self.modules[name]
         if found.problem:
             raise ValueError(f"{self.source}: {name or found.kind}: {found.problem}")

@@ -1,15 +1,14 @@
-"""Flax's recurrent cells, of linen and nnx, from their parameters: trees, files of msgpack and safetensors, modules of nnx.
+"""Flax's recurrent cells, of linen and nnx, from their parameters: trees, files of msgpack, safetensors and numpy, modules of nnx.
 
 Flax itself is not needed. Its kernels act from the right, (I, H) and (H, H); linen has a Dense for each gate, nnx one for all gates
 of GRU, OptimizedLSTM and simple cells. The GRU resets after the product, as ``gt.GRUResetAfter``. Activations are no parameters:
-sigmoid and tanh are taken, and the format says so; ``kind`` may name others, and modules of nnx that have others are refused.
+sigmoid and tanh are taken, and lists say so; ``kind`` may name others, and modules of nnx that have others are refused.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +16,11 @@ import numpy as np
 
 from ..support.available_memory import require_memory
 from ..support.checks import path_of
+from .arrays import arrays_of
 from .contents import Asked, Contents, Found
 from .file_formats import file_format, safetensors_names
 from .layers import RecurrentWeights
-from .msgpack_files import msgpack_tree
-from .safetensors_files import safetensors_content
+from .npz_files import npz_arrays
 from .trees import Arrays, as_float64, flattened, is_tree, listed, parts_of, shape_of
 
 __all__ = ["contents", "knows"]
@@ -41,7 +40,9 @@ _OPTIMISERS = {"opt_state", "opt", "optimizer", "optimizer_state"}
 _FORWARD, _REVERSE = "forward_rnn", "backward_rnn"
 #: Arrays of float64 that stand in memory at once for each that is read: the reader's and the network's.
 _COPIES = 2
-_WORDS = "Flax parameters, which do not say their activations: sigmoid and tanh are taken"
+_WORDS = "Flax parameters"
+#: What is said of cells whose parameters are all that is there.
+_ASSUMED = "sigmoid and tanh are taken, parameters do not say"
 #: Where functions of modules are compared with those that are meant.
 _PROBES = np.array([-4.0, -1.5, -0.3, 0.0, 0.7, 2.0, 5.0])
 
@@ -56,7 +57,9 @@ def knows(source: Any) -> bool:
     if isinstance(source, os.PathLike):
         path = path_of("source", source)
         kind = file_format(path)
-        return kind == "msgpack" or (kind == "safetensors" and bool(_cells(_Shaped.of(safetensors_names(path)))))
+        if kind == "safetensors":
+            return bool(_cells(_Shaped.of(safetensors_names(path))))
+        return kind == "msgpack" or (kind == "npz" and bool(_cells(npz_arrays(path))))
     return _is_module(source) or (is_tree(source) and bool(_cells(flattened(source))))
 
 
@@ -73,10 +76,9 @@ def contents(source: Any, asked: Asked) -> Contents:
     ValueError : a damaged file; one without a recurrent cell
     """
     problems: dict[tuple[str, ...], str] = {}
+    note = "" if asked.kind is not None or asked.nonlinearity is not None or _is_module(source) else _ASSUMED
     if isinstance(source, os.PathLike):
-        path = path_of("source", source)
-        where, is_msgpack = path.name, file_format(path) == "msgpack"
-        arrays: Arrays = flattened(msgpack_tree(path)) if is_msgpack else dict(safetensors_content(path))
+        arrays, where, _ = arrays_of(source)
     elif _is_module(source):
         where, arrays, problems = type(source).__name__, _state_of(source), _other_functions(source)
     else:
@@ -88,7 +90,7 @@ def contents(source: Any, asked: Asked) -> Contents:
             f"{where} has no recurrent cell as Flax names them (kernels of ir, iz, in, hr, hz, hn or the like); {what}: say "
             "which is which with names="
         )
-    return Contents(where, _WORDS, _modules(cells), _embeddings(arrays))
+    return Contents(where, _WORDS, _modules(cells, note), _embeddings(arrays))
 
 
 # --- names
@@ -107,7 +109,7 @@ class _Shaped:
 
 def _cells(arrays):
     """{path of a cell: {(Dense, "kernel" or "bias"): array}} of the recurrent cells among arrays."""
-    groups: dict[tuple[str, ...], dict[tuple[str, str], Any]] = {}
+    groups = {}
     for name, array in arrays.items():
         parts = parts_of(name)
         if len(parts) > 1 and parts[-1] in ("kernel", "bias") and not _OPTIMISERS.intersection(parts):
@@ -139,7 +141,9 @@ def _form(own):
 def _embeddings(arrays):
     """{name: (V, I)} of the tables of Embed, whose parameter is called so."""
     tables = {parts_of(name): shape_of(array) for name, array in arrays.items()}
-    named = {path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)}
+    named = {
+        path[:-1]: shape for path, shape in tables.items() if path[-1:] == ("embedding",) and not _OPTIMISERS.intersection(path)
+    }
     return {".".join(_without(path)): (shape[0], shape[1]) for path, shape in named.items() if len(shape) == 2}
 
 
@@ -148,7 +152,7 @@ def _is_square(array):
     return len(shape) == 2 and shape[0] == shape[1]
 
 
-def _modules(cells):
+def _modules(cells, note):
     """{name: Found}; the cells of a Bidirectional together, where they are of one kind and size."""
     short = {cell.path: _without(cell.path) for cell in cells}
     if len(set(short.values())) < len(short):
@@ -162,9 +166,9 @@ def _modules(cells):
             else [None]
         )
         if None not in pair and len({(c.kind, c.input_size, c.n_units) for c in pair}) == 1 and not any(c.problem for c in pair):
-            out[".".join(name[:-1])] = _found(pair)
+            out[".".join(name[:-1])] = _found(pair, note)
         else:
-            out[".".join(name)] = _found([cell])
+            out[".".join(name)] = _found([cell], note)
     return out
 
 
@@ -264,7 +268,7 @@ def _kind(actual, asked):
     return asked.kind or actual
 
 
-def _found(cells):
+def _found(cells, note):
     """One module of one cell, or of the two of a Bidirectional."""
     first = cells[0]
     ways = ("forward", "reverse")[: len(cells)]
@@ -277,7 +281,7 @@ def _found(cells):
             first.kind, first.where, tensors, True if first.asked.batch_first is None else first.asked.batch_first
         )
 
-    return Found(first.kind, 1, ways, first.input_size, first.n_units, load, first.problem)
+    return Found(first.kind, 1, ways, first.input_size, first.n_units, load, first.problem, note)
 
 
 # --- modules of nnx
@@ -305,11 +309,7 @@ def _words_of(cell):
     """What is not as usual in a cell of nnx, "" where nothing is."""
     if getattr(cell, "residual", False):
         return "it adds its state to its candidate (residual=True): no kind here does"
-    usual: Iterable[tuple[str, Callable[[np.ndarray], np.ndarray]]] = (
-        ("activation_fn", np.tanh),
-        ("gate_fn", lambda x: (1.0 + np.tanh(x / 2.0)) / 2.0),
-    )
-    for name, function in usual:
+    for name, function in (("activation_fn", np.tanh), ("gate_fn", lambda x: (1.0 + np.tanh(x / 2.0)) / 2.0)):
         own = getattr(cell, name, None)
         if own is not None and not np.allclose(np.asarray(own(_PROBES)), function(_PROBES), rtol=1e-5, atol=1e-6):
             words = getattr(own, "__name__", own)

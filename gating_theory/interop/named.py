@@ -73,7 +73,7 @@ _Part = dict[str, tuple[Any, str]]
 def _places(arrays, where, names):
     """{(layer, direction): {name of a tensor: _Part}} of what is named."""
     by_parts = {parts_of(name): name for name in arrays}
-    places: dict[tuple[int, str], dict[str, _Part]] = {}
+    places = {}
     for target, key in names.items():
         match = _TARGET.fullmatch(target) if isinstance(target, str) else None
         if match is None:
@@ -185,6 +185,12 @@ class _Gates:
         rows = "H" if len(self.own) == 1 else f"{len(self.own)} H"
         return f"({columns}, {rows})" if self.transposed else f"({rows}, {columns})"
 
+    def hint(self, shape: tuple[int, ...]) -> str:
+        """What a message adds where a recurrent matrix seems to act from the other side."""
+        rows, columns = (shape[::-1] if self.transposed else shape) if len(shape) == 2 else (0, 1)
+        other = rows * len(self.own) == columns
+        return f"; such a matrix acts from the other side: transposed={not self.transposed}" if other else ""
+
 
 def _tensors(parts, gates):
     """The arrays of one layer and direction in the order of the layout."""
@@ -218,7 +224,7 @@ def _label(part):
 
 def _by_gate(part, gates, split):
     """{gate: (H, columns) or (H,) array} of a part; ValueError for a gate that is there twice, or a matrix that is missing."""
-    found: dict[str, np.ndarray] = {}
+    found = {}
     for letter, (array, label) in part.items():
         if split is _site:
             order = [("", 1.0)]
@@ -244,7 +250,8 @@ def _matrices(array, count, gates, label):
         array = array[None, :] if gates.transposed else array[:, None]
     flat = array.T if gates.transposed else array
     if array.ndim != 2 or 0 in array.shape or len(flat) % count:
-        raise ValueError(f"{label} must have shape {gates.words('I or H')}, got {array.shape}")
+        columns = "H" if "weight_hh" in label else "I"
+        raise ValueError(f"{label} must have shape {gates.words(columns)}, got {array.shape}{gates.hint(array.shape)}")
     return flat.reshape(count, -1, flat.shape[1])
 
 
@@ -264,8 +271,5 @@ def _size(part, blocks, gates):
     rows, columns = next(iter(blocks.values())).shape
     if rows != columns:
         shape = shape_of(next(iter(part.values()))[0])
-        hint = ""
-        if len(shape) == 2 and shape[0 if not gates.transposed else 1] * len(gates.own) == shape[1 if not gates.transposed else 0]:
-            hint = f"; such a matrix acts from the other side: transposed={not gates.transposed}"
-        raise ValueError(f"{_label(part)} must have shape {gates.words('H')}, got {shape}{hint}")
+        raise ValueError(f"{_label(part)} must have shape {gates.words('H')}, got {shape}{gates.hint(shape)}")
     return rows

@@ -27,9 +27,18 @@ _LONGEST_HEADER = 10_000
 _MOST_AXES = 32
 _MAGIC = b"\x93NUMPY"
 #: What headers of arrays of numbers hold, in numpy's own words and any order.
-_DESCR = re.compile(r"'descr'\s*:\s*'([<>|=]?)([a-zA-Z])(\d+)'")
+_DESCR = re.compile(r"'descr'\s*:\s*'([<>|=]?)([a-zA-Z])(\d*)'")
 _ORDER = re.compile(r"'fortran_order'\s*:\s*(True|False)")
 _SHAPE = re.compile(r"'shape'\s*:\s*\(\s*((?:\d{1,18}L?\s*,\s*)*(?:\d{1,18}L?)?)\s*\)")
+#: What members hold that are no numbers, by the letter of their type.
+_OTHERS = {
+    "O": "pickled objects, which are not read: nothing was executed",
+    "V": "raw bytes, as numpy saves bfloat16 of JAX: save float32",
+    "U": "words",
+    "S": "words",
+    "c": "complex numbers",
+    "b": "truth values or bytes",
+}
 #: What zip archives, and the streams in them, raise where they are damaged.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, OverflowError)
 
@@ -81,10 +90,18 @@ def _require_sizes(path, members):
 
 
 def _stored(path, archive, info):
-    """One member as a Stored, its header read."""
+    """One member as a Stored, its header read; one that holds no numbers is refused when it is asked for."""
     label = f"{path}: {shown(info.filename)}"
     with archive.open(info) as file:
-        dtype, fortran, shape, begins = _header(file, label)
+        words, begins = _header(file, label)
+    shape, what = _shape(words, label), _no_numbers(words)
+    if what:
+
+        def refuse() -> np.ndarray:
+            raise ValueError(f"{label} holds {what}")
+
+        return Stored(shape, what, refuse)
+    dtype, fortran = _dtype(words, label), _entry(_ORDER, words, label)[1] == "True"
     if begins + prod(shape) * dtype.itemsize != info.file_size:
         raise _Refused(f"{label} claims shape {shape} of {dtype}, which its {info.file_size} bytes do not hold")
 
@@ -100,8 +117,11 @@ def _stored(path, archive, info):
     return Stored(shape, dtype.name, read)
 
 
-def _header(file: Any, label: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
-    """Type, order, shape and where the numbers begin, of an array's stream."""
+# --- headers, which are read and never evaluated
+
+
+def _header(file: Any, label: str) -> tuple[str, int]:
+    """The header of an array's stream, and where the numbers begin."""
     head = file.read(8)
     if len(head) < 8 or not head.startswith(_MAGIC) or head[6] not in (1, 2, 3):
         raise _Refused(f"{label} is no array of numpy")
@@ -110,21 +130,36 @@ def _header(file: Any, label: str) -> tuple[np.dtype, bool, tuple[int, ...], int
     if length > _LONGEST_HEADER:
         raise _Refused(f"{label} has a header of {length} bytes: it is no array of numbers")
     words = file.read(length).decode("latin1")
-    found = [pattern.search(words) for pattern in (_DESCR, _ORDER, _SHAPE)]
-    if len(words) < length or not all(found):
+    if len(words) < length:
+        raise _Refused(f"{label} ends within its header")
+    return words, 8 + width + length
+
+
+def _entry(pattern, words, label):
+    found = pattern.search(words)
+    if not found:
         raise _Refused(f"{label} is no array of numbers: {shown(words.strip())}")
-    descr, order, shape = found
-    if descr[2] == "O":
-        raise _Refused(f"{label} holds pickled objects: nothing in it was executed; save arrays of numbers")
-    if descr[2] == "V":
-        raise _Refused(f"{label} holds raw bytes, as numpy saves bfloat16 of JAX: save arrays of float32")
-    if descr[2] not in "fiu":
-        raise _Refused(f"{label} must hold real numbers, got {shown(descr[0])}")
-    try:
-        dtype = np.dtype("".join(descr.groups()))
-    except TypeError:
-        raise _Refused(f"{label} is of a type that numpy does not have: {shown(descr[0])}") from None
-    sizes = tuple(int(n.strip().rstrip("L")) for n in shape[1].split(",") if n.strip())
+    return found
+
+
+def _shape(words, label):
+    sizes = [int(n.strip().rstrip("L")) for n in _entry(_SHAPE, words, label)[1].split(",") if n.strip()]
     if len(sizes) > _MOST_AXES:
         raise _Refused(f"{label} has {len(sizes)} axes: it is no array of numpy")
-    return dtype, order[1] == "True", sizes, 8 + width + length
+    return tuple(sizes)
+
+
+def _no_numbers(words):
+    """What an array holds, in words, where that is no real numbers; else ""."""
+    found = _DESCR.search(words)
+    if found is None:
+        return "records"
+    return _OTHERS.get(found[2], "" if found[2] in "fiu" else f"numpy's type {found[2]}{found[3]}")
+
+
+def _dtype(words, label):
+    descr = _entry(_DESCR, words, label)
+    try:
+        return np.dtype("".join(descr.groups()))
+    except TypeError:
+        raise _Refused(f"{label} is of a type that numpy does not have: {shown(descr[0])}") from None

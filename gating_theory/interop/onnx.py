@@ -7,6 +7,7 @@ If, are listed once. Initial states of nodes are not read.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from .contents import Asked, Contents, Found
 from .file_formats import file_format
 from .onnx_graph import Scope, nodes, of_model
 from .onnx_operators import OPERATORS, layer_of, ways_of
-from .onnx_values import Constants, table_shape
+from .onnx_values import Constants, stored, table_shape
+from .state_dicts import knows as named_by_torch
+from .state_dicts import listed
+from .stored import Stored
 from .wire_format import require_model
 
-__all__ = ["contents", "knows"]
+__all__ = ["contents", "initializers", "knows"]
 
 #: A file, the library's model of it, and the arrays of one layer.
 _COPIES = 4
@@ -28,7 +32,9 @@ _STANDARD = ("", "ai.onnx")
 _LOOPS, _PRODUCTS, _GATES = ("Loop", "Scan"), {"MatMul", "Gemm"}, {"Sigmoid", "Tanh"}
 
 _OTHERS = "an operator of {}, which is not one of the standard's {}"
-_WRITTEN_OUT = "a loop over time that seems to write its cell out, which is not read: pass its arrays by names"
+_WRITTEN_OUT = "a loop over time that seems to write its cell out, which is not read: say which arrays it has with names="
+_GUESSED = "its cell is written out; by the names of its initializers, which are PyTorch's"
+_FORMAT = "ONNX model"
 
 
 def knows(source: Any) -> bool:
@@ -56,13 +62,25 @@ def contents(source: Any, asked: Asked) -> Contents:
     ValueError : no ONNX model, a damaged one, a graph that no model has
     MemoryError : too large for the memory that is free
     """
-    if asked.names is not None or asked.order is not None or asked.transposed:
-        raise ValueError("names, order and transposed are for arrays by names of their own: an ONNX model says these itself")
     where, model, size = _parsed(source)
     try:
         return _listed(where, model, size, asked)
     except ValueError as error:
         raise ValueError(f"{where} is an ONNX model that cannot be read: {error}") from None
+
+
+def initializers(source: Any) -> dict[str, Stored]:
+    """The arrays of an ONNX model's graph by their names, for cells that it writes out.
+
+    Parameters
+    ----------
+    source : as for :func:`contents`
+
+    Raises
+    ------
+    ImportError, ValueError, MemoryError : as for :func:`contents`
+    """
+    return _initializers(_parsed(source)[1].graph)
 
 
 def _parsed(source):
@@ -91,27 +109,40 @@ def _parsed(source):
 def _listed(where, model, size, asked):
     modules, tables, loops, marks = {}, {}, {}, set()
     for node, scope, path in nodes(of_model(model), model.graph):
-        name = _own_name(node, path, {**modules, **loops})
         if node.domain in _STANDARD and node.op_type in OPERATORS:
+            name = _own_name(node, path, modules)
             found, mark = _found(node, scope, size, f"{where}: {name}", asked)
             if mark is None or mark not in marks:
                 modules[name] = found
             marks.add(mark)
         elif node.op_type.endswith(tuple(OPERATORS)) and scope.called(node) is None:
-            modules[name] = _not_read(node.op_type, _OTHERS.format(shown(node.domain), list(OPERATORS)))
+            modules[_own_name(node, path, modules)] = _not_read(node.op_type, _OTHERS.format(shown(node.domain), list(OPERATORS)))
         elif node.op_type in _LOOPS and _writes_a_cell(scope.attributes(node).get("body")):
-            loops[name] = _not_read(node.op_type, _WRITTEN_OUT)
+            loops[_own_name(node, path, loops)] = _not_read(node.op_type, _WRITTEN_OUT)
         elif node.op_type == "Gather" and node.domain in _STANDARD:
             tables |= _table(node, scope)
-    return Contents(where, "ONNX model", modules or loops, tables)
+    if not modules:
+        modules = _by_names(model.graph, where, asked) or loops
+    return Contents(where, _FORMAT, modules, tables)
+
+
+def _by_names(graph, where, asked):
+    """Modules whose cells are written out as products and gates, where their initializers have kept the names of PyTorch."""
+    arrays = _initializers(graph)
+    modules = listed(arrays, where, _FORMAT, asked).modules if named_by_torch(arrays) else {}
+    return {name: replace(found, note=_GUESSED) for name, found in modules.items()}
+
+
+def _initializers(graph):
+    return {tensor.name: stored(tensor) for tensor in graph.initializer if isinstance(tensor.name, str)}
 
 
 def _own_name(node, path, taken):
     """A name that no other module has: of the node, of its output, or with a number."""
-    output = next(filter(None, node.output), node.op_type)
-    names = [f"{path}{text}" for text in (node.name, output) if text]
-    free = [name for name in names if name not in taken]
-    return free[0] if free else next(f"{names[0]} {k}" for k in range(2, len(taken) + 3) if f"{names[0]} {k}" not in taken)
+    texts = [node.name, *node.output]
+    names = [f"{path}{text}" for text in texts if text] or [f"{path}{node.op_type}"]
+    free = next((name for name in names if name not in taken), None)
+    return free or next(name for k in range(2, len(taken) + 3) if (name := f"{names[0]} {k}") not in taken)
 
 
 def _found(node, scope: Scope, size, where, asked):
@@ -124,7 +155,7 @@ def _found(node, scope: Scope, size, where, asked):
     def load():
         return layer_of(node, scope, Constants(size)).weights(where, asked.batch_first)
 
-    problem = "" if asked.kind in (None, layer.kind) else f"it is a layer of kind {layer.kind!r}, not {asked.kind!r}"
+    problem = "" if asked.kind in (None, layer.kind, layer.kind.split()[0]) else f"it is a layer of kind {layer.kind!r}, not {asked.kind!r}"
     return Found(layer.kind, 1, layer.ways, layer.W.shape[2], layer.R.shape[2], load, problem), layer.mark
 
 
@@ -159,4 +190,4 @@ def _table(node, scope):
     if getattr(tensor, "op_type", "") == "Constant":
         tensor = {entry.name: entry.t for entry in tensor.attribute}.get("value")
     shape = table_shape(tensor) if hasattr(tensor, "dims") else None
-    return {name: shape} if shape else {}
+    return {str(name): shape} if shape else {}

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..support.checks import shown
+from .stored import Stored
 
 if TYPE_CHECKING:
     from .onnx_graph import Scope
 
-__all__ = ["Constants", "Unknown", "array_of", "table_shape"]
+__all__ = ["Constants", "Unknown", "array_of", "stored", "table_shape"]
 
 #: ``TensorProto.data_type`` as a dtype and the field that holds the numbers where they are not raw bytes.
 _TYPES = {
@@ -32,6 +33,8 @@ _TYPES = {
     16: ("<u2", "int32_data"),
 }
 _FIELD_TYPES = {"float_data": "f4", "double_data": "f8", "int32_data": "i8", "int64_data": "i8", "uint64_data": "u8"}
+#: The types that are weights, in words of ``Stored``.
+_WORDS = {1: "float32", 10: "float16", 11: "float64", 16: "bfloat16"}
 _FLOATS, _FLOAT16, _BFLOAT16 = (1, 10, 11, 16), 10, 16
 _EXTERNAL = 1
 _MOST_AXES = 32
@@ -102,6 +105,19 @@ def _given(tensor, dtype, field, name):
     return numbers.astype(dtype)
 
 
+def stored(tensor: Any) -> Stored:
+    """A TensorProto as an array that is read when it is asked for; what it claims without having it is of the type "damaged".
+
+    Parameters
+    ----------
+    tensor : onnx.TensorProto
+    """
+    shape = tuple(tensor.dims)
+    sound = len(shape) <= _MOST_AXES and all(n >= 0 for n in shape) and prod(shape) <= tensor.ByteSize()
+    dtype = _WORDS.get(tensor.data_type, f"ONNX's data type {tensor.data_type}") if sound else "damaged"
+    return Stored(shape if sound else (), dtype, lambda: array_of(tensor, tensor.name))
+
+
 class Constants:
     """Values of names in a model that follow from its constants alone.
 
@@ -154,6 +170,8 @@ class Constants:
             of = f" of {shown(node.domain)}" if node.domain else ""
             raise Unknown(f"{shown(name)} comes from {node.op_type}{of}, which is not computed here")
         inputs = [self.value(scope, entry) if entry else None for entry in node.input]
+        if node.op_type != "Constant" and (not inputs or inputs[0] is None):
+            raise ValueError(f"{shown(name)} cannot be computed by {node.op_type} of nothing")
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused when weights are read
                 return operator(inputs, scope.attributes(node), self._take, list(node.output).index(name))

@@ -60,8 +60,8 @@ def read(
     names : dict, optional
         Of arrays by names of their own, in a file or a dict: {"weight_hh": name, "weight_ih": name, "bias_ih": name, "bias_hh":
         name}, the biases as far as there are any, and "p_i", "p_f", "p_o" of peepholes; names in nested dicts with dots. A gate in
-        an array of its own: {"weight_hh.z": name, ...}, for each gate; biases of gates that are not named are zero. Other layers and
-        directions: "weight_hh_l1", "weight_hh_reverse", "weight_hh_l1_reverse". Of a GRU that resets after, "bias_ih" of the
+        an array of its own: {"weight_hh.z": name, ...}, for each gate; biases of gates that are not named are zero. Other layers,
+        other directions: "weight_hh_l1", "weight_hh_reverse", "weight_hh_l1_reverse". Of a GRU that resets after, "bias_ih" of the
         candidate stands outside the reset gate and "bias_hh" inside.
     order : str, optional
         The gates of such arrays in their order, a letter each: "zrh", "ifgo". The candidate may be called h, n or c of a GRU; g, c
@@ -93,7 +93,7 @@ def read(
         if reader.knows(source):
             return reader.contents(source, asked)
     if isinstance(source, os.PathLike):
-        raise ValueError(f"{source} is {WORDS[file_format(source)]}, which is not read here")
+        raise ValueError(f"{source} is {WORDS[file_format(path_of('source', source))]}, which is not read here")
     if isinstance(source, Mapping):
         some = ", ".join(sorted(map(str, source))[:6])
         raise ValueError(f"source is a dict in which no reader finds recurrent weights: it has {some or 'nothing'}")

@@ -6,7 +6,7 @@ Arrays come from numpy, JAX, PyTorch or a file, and no library is imported to te
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -107,7 +107,7 @@ def _in_numpy(array):
         return None
 
 
-def _leaves(tree: Any, path: tuple[str, ...], depth: int) -> Iterable[tuple[tuple[str, ...], Any]]:
+def _leaves(tree: Any, path: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
     """(path, array) of every array in a tree."""
     if depth > _DEEPEST:
         raise ValueError(f"source is nested more than {_DEEPEST} deep, at {shown('.'.join(path))}")

@@ -30,6 +30,10 @@ class Things:
         return tempfile.mkdtemp()
 
     @cached_property
+    def contents(self):
+        return gt.read(self.module)
+
+    @cached_property
     def split(self):
         return gt.split_weights(self.net, np.zeros((3, 6, 6)))
 
@@ -739,6 +743,11 @@ CALLS = {
     "interop.layers.RecurrentLayer.with_network": lambda t: (t.layer.with_network, {"network": t.layer.network}),
     "interop.layers.Recording.at": lambda t: (t.recording.at, {"times": [1, 2], "sequences": [0, 1]}),
     "interop.layers.Recording.sites": lambda t: (t.recording.sites, {"times": [1, 2], "sequences": [0, 1]}),
+    "read": lambda t: (
+        gt.read,
+        {"source": t.module, "kind": "GRU", "nonlinearity": None, "batch_first": None, "names": None, "order": None}
+        | {"transposed": False},
+    ),
     "interop.stacks.Stack.step": lambda t: (t.stack.step, t.stacked),
     "interop.stacks.Stack.driven": lambda t: (t.stack.driven, t.stacked),
     "interop.stacks.Stack.jacobian": lambda t: (t.stack.jacobian, t.stacked),
@@ -750,9 +759,11 @@ CALLS = {
         {"inputs": t.inputs, "lengths": [8, 5, 2], "state": t.stack.zero_state()},
     ),
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
-    "interop.readers.read": lambda t: (readers.read, {"source": t.module}),
+    "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
+    "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "Contents.stack": lambda t: (lambda prefixes: t.contents.stack(prefixes), {"prefixes": ""}),
+    "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
     "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},

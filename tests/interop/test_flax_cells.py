@@ -94,6 +94,7 @@ def test_nnx(kind):
     for layer in layers[1:]:
         assert layer.network == layers[0].network
     assert layers[0].kind == kind.removesuffix(" optimized")
+    assert gt.read(cell).modules[""].note == ""
     require_the_same(layers[0], lambda carry, x: cell(carry, x)[0], "LSTM" in kind)
 
 
@@ -144,7 +145,7 @@ def test_a_whole_model():
     assert found["scanned"] == ("LSTM", I, H, "")
     assert sorted(found.values()) == [("GRU", 4, 5, ""), ("GRU", 5, 5, ""), ("LSTM", I, H, ""), ("RNN", 5, 5, "")]
     assert held.embeddings == {"Embed_0": (11, I)}
-    assert "sigmoid and tanh are taken" in str(held)
+    assert all(m.note == "sigmoid and tanh are taken, parameters do not say" and m.note in str(held) for m in held.modules.values())
 
 
 def test_what_trees_lack():

@@ -138,6 +138,10 @@ def test_what_nobody_knows(tmp_path):
         ({"nonlinearity": "sine"}, ValueError, "nonlinearity must be .tanh. or .relu., got .sine."),
         ({"batch_first": 1}, TypeError, "batch_first must be True, False or None, got 1"),
         ({"transposed": None}, TypeError, "transposed must be True or False"),
+        ({"transposed": True}, ValueError, "order and transposed are of arrays that names= names"),
+        ({"order": 3}, TypeError, "order must be a text"),
+        ({"names": "weight"}, TypeError, "names must be a dict of names"),
+        ({"names": {"weight_hh": 3}}, TypeError, "names must be a dict of texts"),
     ],
 )
 def test_bad_options(options, error, words):

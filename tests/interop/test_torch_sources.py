@@ -106,7 +106,7 @@ def other_file(kind, path):
 
 @pytest.mark.parametrize("kind", ["npz", "npy", "TorchScript", "HDF5", "Keras", "ONNX"])
 def test_files_of_other_kinds_are_called_by_their_name(kind, tmp_path):
-    path = tmp_path / "model.bin"
+    path = tmp_path / ("model.onnx" if kind == "ONNX" else "model.bin")
     other_file(kind, path)
     with pytest.raises(ValueError, match=f"{kind}.*not one of PyTorch: gating_theory.read") as caught:
         bridge.read(path)
