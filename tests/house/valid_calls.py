@@ -761,9 +761,9 @@ CALLS = {
     "interop.stacks.StackRecording.at": lambda t: (t.stack.record(t.inputs).at, {"times": [1, 2], "sequences": [0, 1]}),
     "Contents.weights": lambda t: (t.contents.weights, {"prefix": ""}),
     "Contents.layer": lambda t: (t.contents.layer, {"layer": 0, "direction": "forward", "prefix": ""}),
+    "Contents.stack": lambda t: (lambda prefixes: t.contents.stack(prefixes), {"prefixes": ""}),
     "interop.readers.weights_of": lambda t: (readers.weights_of, {"source": t.module, "prefix": ""}),
     "interop.initialise.initialisation_of": lambda t: (initialise.initialisation_of, {"design": t.design}),
-    "interop.torch.TorchWeights.sequences": lambda t: (t.weights.sequences, {"inputs": t.inputs}),
     "interop.torch.from_module": lambda t: (
         bridge.from_module,
         {"module": t.module, "layer": 0, "direction": "forward", "prefix": None},
