@@ -129,7 +129,16 @@ def _of_graph(graph, functions, outer, depth):
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     tensors |= {tensor.values.name: tensor for tensor in graph.sparse_initializer}
     given = {entry.name: None for entry in graph.input}
-    return Scope(tuple(o.name for o in graph.output), tensors, _producers(graph), given, functions, outer, outer.passed if outer else {}, depth)
+    return Scope(
+        tuple(o.name for o in graph.output),
+        tensors,
+        _producers(graph),
+        given,
+        functions,
+        outer,
+        outer.passed if outer else {},
+        depth,
+    )
 
 
 def _producers(graph):

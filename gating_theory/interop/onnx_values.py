@@ -73,7 +73,9 @@ def array_of(tensor: Any, name: str) -> np.ndarray:
             "file, or pass what onnx.load(path) makes of it, where you trust it"
         )
     if tensor.data_type not in _TYPES:
-        raise ValueError(f"tensor {shown(name)} has data type {tensor.data_type} of ONNX, which is not read: float, double, half or integers are")
+        raise ValueError(
+            f"tensor {shown(name)} has data type {tensor.data_type} of ONNX, which is not read: float, double, half or integers are"
+        )
     shape = tuple(tensor.dims)
     if len(shape) > _MOST_AXES or any(n < 0 for n in shape):
         raise ValueError(f"tensor {shown(name)} claims the shape {shown(shape)}")
@@ -93,7 +95,10 @@ def _given(tensor, dtype, field, name):
         if len(raw) % size:
             raise ValueError(f"tensor {shown(name)} holds {len(raw)} bytes, which are no numbers of {size} bytes")
         return np.frombuffer(raw, dtype)
-    numbers = np.array(getattr(tensor, field), dtype=np.float64 if field in ("float_data", "double_data") else np.int64 if field != "uint64_data" else np.uint64)
+    numbers = np.array(
+        getattr(tensor, field),
+        dtype=np.float64 if field in ("float_data", "double_data") else np.int64 if field != "uint64_data" else np.uint64,
+    )
     if tensor.data_type == _FLOAT16:
         return numbers.astype("<u2").view("<f2")
     return numbers.astype(dtype)
@@ -148,7 +153,9 @@ class Constants:
             return self.value(*inner.output(list(node.output).index(name)))
         operator = _OPERATORS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
         if operator is None:
-            raise Unknown(f"{shown(name)} comes from {node.op_type}{' of ' + node.domain if node.domain else ''}, which is not computed here")
+            raise Unknown(
+                f"{shown(name)} comes from {node.op_type}{' of ' + node.domain if node.domain else ''}, which is not computed here"
+            )
         inputs = [self.value(scope, entry) if entry else None for entry in node.input]
         try:
             with np.errstate(all="ignore"):  # what is not finite is refused when weights are read

@@ -121,7 +121,9 @@ def _parts(data: bytes, start: int, stop: int, kind: str) -> Iterator[tuple[int,
         elif wire == _BYTES:
             length, place = _varint(data, place, stop, kind)
             if length > stop - place:
-                raise ValueError(f"it is cut off or damaged: a {kind} claims {length} bytes for its field {number}, {stop - place} follow")
+                raise ValueError(
+                    f"it is cut off or damaged: a {kind} claims {length} bytes for its field {number}, {stop - place} follow"
+                )
             yield number, place, place + length
             place += length
         elif wire in (_FIXED32, _FIXED64):

@@ -157,6 +157,8 @@ exponents: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, n_steps=100, rng
 shown_series: np.ndarray = np.zeros((50, 3, 100))
 shown_states: np.ndarray = net.run(state, 50, shown_series, trajectory=True, parameters=np.zeros((50, 0, 100)))
 conditional: gt.LyapunovSpectrum = gt.lyapunov_spectrum(net, k=3, inputs=shown_series, parameters=None, rng=0)
+in_windows: gt.FiniteTimeExponents = gt.finite_time_exponents(net, 5, k=2, inputs=shown_series)
+nine_of_ten: np.ndarray = in_windows.quantiles([0.05, 0.95]) + in_windows.power * in_windows.diffusion
 each_sequence: np.ndarray = conditional.by_sequence[: conditional.n_sequences]
 found: gt.NetworkFixedPoints = net.find_fixed_points(16, rng=0)
 split: gt.SplitWeights = gt.split_weights(net, initial=planted)

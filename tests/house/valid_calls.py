@@ -630,6 +630,12 @@ CALLS = {
         }
         | {"rng": 0, "progress": None},
     ),
+    "finite_time_exponents": lambda t: (
+        gt.finite_time_exponents,
+        {"net": t.net, "window": 3, "k": 2, "n_steps": 20, "inputs": np.ones((30, 3, 6)), "parameters": np.ones((30, 0, 6))}
+        | {"state": t.state, "transient": 5, "tangent_transient": 5, "rng": 0, "progress": None},
+    ),
+    "FiniteTimeExponents.quantiles": lambda t: (gt.finite_time_exponents(t.net, 2, n_steps=8, rng=0).quantiles, {"q": [0.1, 0.9]}),
     # sweeps, files
     "phase_diagram": lambda t: (
         gt.phase_diagram,
